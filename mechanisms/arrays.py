@@ -41,7 +41,7 @@ def finite_array(name: str, values: ArrayLike, trailing_shape: tuple[int | None,
 
 
 def read_only[T: np.generic](values: NDArray[T]) -> NDArray[T]:
-    """Return a copy of the array that refuses writing, so that a frozen dataclass is frozen through and through."""
+    """Return a copy of the array that refuses writing, so that frozen dataclasses are frozen throughout."""
     copy = values.copy()
     copy.flags.writeable = False
     return copy

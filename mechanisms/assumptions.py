@@ -1,0 +1,105 @@
+"""Which of Giraud and Rochon's assumptions an economy meets: stated, never silently assumed.
+
+The paper asks for an aggregate endowment that does not depend on types and for a prior that gives every
+profile positive probability. Together these force every player's endowment to be the same for all its types:
+changing one player's type alone then keeps the profile possible and must keep the sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mechanisms.arrays import FloatArray
+from mechanisms.economy import Economy, PlayerType
+
+# Endowments entered as decimals are equal when they are so up to rounding.
+ENDOWMENT_TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """One assumption, whether the economy meets it, and what decides it.
+
+    Attributes:
+        name: the assumption in words.
+        source: where the paper makes it.
+        holds: whether the economy meets it.
+        reason: why not, naming who violates it; empty when it holds.
+    """
+
+    name: str
+    source: str
+    holds: bool
+    reason: str = ""
+
+
+def check_assumptions(economy: Economy) -> tuple[Assumption, ...]:
+    """Return every assumption of the paper about the economy, met or not.
+
+    Source:
+        Giraud and Rochon, section 2.1 (Assumption 1, the prior, the aggregate endowment) and section 6.1 (the
+        independence condition). The compatibility and non-degeneracy conditions concern a contract, not the
+        economy, and are checked where contracts are.
+    """
+    most = _largest_aggregate(economy)[:-1]
+    return (
+        Assumption(
+            "at least three players and two goods",
+            "Assumption 1",
+            len(economy.players) >= 3,
+            "" if len(economy.players) >= 3 else f"there are {len(economy.players)} players",
+        ),
+        _for_every_type(
+            economy,
+            "every valuation is strictly concave up to the aggregate endowment",
+            lambda kind: kind.valuation.strictly_concave(most),
+        ),
+        _for_every_type(
+            economy,
+            "every marginal value is positive up to the aggregate endowment",
+            lambda kind: bool((kind.valuation.least_gradient(most) > 0).all()),
+        ),
+        _for_every_type(economy, "every endowment holds something", lambda kind: bool(kind.endowment.any())),
+        _type_independent_endowments(economy),
+        Assumption(
+            "every type profile has positive probability",
+            "section 2.1",
+            economy.prior.full_support,
+            "" if economy.prior.full_support else "the joint prior gives some profile probability 0",
+        ),
+        Assumption(
+            "types are independent",
+            "section 6.1, independence condition",
+            economy.prior.independent,
+            "" if economy.prior.independent else "the joint prior is correlated",
+        ),
+    )
+
+
+def _largest_aggregate(economy: Economy) -> FloatArray:
+    """Return the most of each good that any profile brings to the market, ``(L,)``."""
+    return np.sum([np.max([kind.endowment for kind in p.types], axis=0) for p in economy.players], axis=0)
+
+
+def _for_every_type(economy: Economy, name: str, holds: Callable[[PlayerType], bool]) -> Assumption:
+    failing = [f"{p.name}/{kind.name}" for p in economy.players for kind in p.types if not holds(kind)]
+    reason = f"not for {', '.join(failing)}" if failing else ""
+    return Assumption(name, "Assumption 1", not failing, reason)
+
+
+def _type_independent_endowments(economy: Economy) -> Assumption:
+    scale = max(float(economy.endowment_table.max()), 1.0)
+    differing = [
+        player.name
+        for player in economy.players
+        if np.ptp([kind.endowment for kind in player.types], axis=0).max() > ENDOWMENT_TOLERANCE * scale
+    ]
+    return Assumption(
+        "the aggregate endowment does not depend on types",
+        "section 2.1",
+        not differing,
+        f"the endowment of {', '.join(differing)} depends on its type" if differing else "",
+    )

@@ -1,0 +1,182 @@
+r"""The grand contract of Giraud and Rochon's Theorem 1: how the market game is to be played to reach efficiency.
+
+For reported types m the established mediator recommends to every player i
+
+* to quote the supporting price :math:`p^*(m)`,
+* to address the net demand :math:`z^i_j = (x^*_i(m) - e_i(m)) / N` to every player j, and
+* to announce the endowment :math:`e_i(m) = \omega_i(m_i)`,
+
+and grants the purchasing power :math:`y_i(m) = p^*(m) \cdot (x^*_i(m) - e_i(m))`. If all obey, the settlement
+is :math:`x^*(m)`. The paper assumes that all goods are worth having up to the aggregate endowment. Where a
+good is worth nothing at the margin, efficiency leaves some of it unused; the contract then tells its owners to
+announce proportionally less, because what is announced must find a holder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
+from mechanisms.economy import Economy
+from mechanisms.efficiency import EfficientAllocation, efficient_allocation
+
+# Transfers balance when their sum is zero up to the rounding of the largest of them.
+BALANCE_TOLERANCE = 1e-9
+# A holding of the numeraire above minus this share of all there is counts as nonnegative.
+HOLDING_TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Recommendation:
+    """What the mediator tells the players to do for one profile of reports.
+
+    Attributes:
+        quotes: row i is what player i is to quote, ``(N, L)``, numeraire per unit.
+        orders: the net demand player i is to address to player j, ``(N, N, L)``, units.
+        announced_endowments: what each is to announce, ``(N, L)``, units.
+        transfers: purchasing power granted, positive to the player, ``(N,)``, numeraire.
+        allocation: what each ends with if all obey, ``(N, L)``, units.
+    """
+
+    quotes: FloatArray
+    orders: FloatArray
+    announced_endowments: FloatArray
+    transfers: FloatArray
+    allocation: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class GrandContract:
+    """Recommendations and transfers for every profile of reports.
+
+    Attributes:
+        economy: whose types are reported.
+        efficient: the efficient allocation of every profile.
+        numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``; they sum to zero.
+
+    Raises:
+        ValueError: transfers do not balance, or leave a player with less than no numeraire.
+    """
+
+    economy: Economy
+    efficient: EfficientAllocation
+    numeraire_transfers: FloatArray
+
+    def __post_init__(self) -> None:
+        transfers = finite_array("numeraire transfers", self.numeraire_transfers, self.economy.profiles.shape)
+        excess = np.abs(transfers.sum(axis=-1))
+        if (excess > BALANCE_TOLERANCE * (1 + np.abs(transfers).max(axis=-1))).any():
+            raise ValueError(f"numeraire transfers sum to {excess.max():.6g} in some profile; they must balance")
+        object.__setattr__(self, "numeraire_transfers", read_only(transfers))
+        self._refuse_debt()
+
+    def _refuse_debt(self) -> None:
+        held = self.allocation[..., -1]
+        owed = held < -HOLDING_TOLERANCE * (1 + self.endowments[..., -1].sum(axis=-1, keepdims=True))
+        if owed.any():
+            number, player = np.argwhere(owed)[0]
+            profile = self.economy.type_names(self.economy.profiles[number])
+            raise ValueError(
+                f"{self.economy.player_names[player]} would end with {held[number, player]:.6g} of the numeraire "
+                f"for types {profile}; endow it with at least {-held[number, player]:.6g} more"
+            )
+
+    @cached_property
+    def endowments(self) -> FloatArray:
+        """The endowments of the reported types, ``(P, N, L)``, units."""
+        return read_only(self.economy.endowments(self.economy.profiles))
+
+    @cached_property
+    def allocation(self) -> FloatArray:
+        """What each player ends with if all obey, ``(P, N, L)``, units."""
+        numeraire = self.endowments[..., -1] + self.numeraire_transfers
+        return read_only(np.concatenate((self.efficient.bundles, numeraire[..., None]), axis=-1))
+
+    @cached_property
+    def announced_endowments(self) -> FloatArray:
+        """What each player is to announce, ``(P, N, L)``, units."""
+        supply = self.endowments.sum(axis=-2, keepdims=True)
+        used = self.allocation.sum(axis=-2, keepdims=True)
+        unused = (self.efficient.price[:, None, :] == 0) & (used < supply)
+        share = np.where(unused, used / np.where(supply > 0, supply, 1), 1)
+        return read_only(self.endowments * share)
+
+    @cached_property
+    def net_trades(self) -> FloatArray:
+        """What each player gains by obedient trade, ``(P, N, L)``, units."""
+        return read_only(self.allocation - self.announced_endowments)
+
+    @cached_property
+    def transfers(self) -> FloatArray:
+        """The purchasing power granted to each player, ``(P, N)``, numeraire."""
+        goods_bought = _market_value(self.efficient, self.net_trades[..., :-1])
+        return read_only(goods_bought + self.numeraire_transfers)
+
+    def recommend(self, reports: IntegerArray) -> Recommendation:
+        """Return what the mediator recommends.
+
+        Args:
+            reports: the type number each player reports, ``(N,)``.
+
+        Returns:
+            Everyone's quotes, orders, announced endowments and transfers.
+
+        Source:
+            Giraud and Rochon, proof of Theorem 1.
+        """
+        number = int(self.economy.prior.profile_numbers(reports))
+        players = len(self.economy.players)
+        share = self.net_trades[number] / players
+        return Recommendation(
+            quotes=np.repeat(self.efficient.price[number][None, :], players, axis=0),
+            orders=np.repeat(share[:, None, :], players, axis=1),
+            announced_endowments=self.announced_endowments[number],
+            transfers=self.transfers[number],
+            allocation=self.allocation[number],
+        )
+
+    @cached_property
+    def utilities(self) -> FloatArray:
+        """Each player's utility if all report truthfully and obey, ``(P, N)``, numeraire."""
+        return read_only(self.economy.utility(self.economy.profiles, self.allocation))
+
+
+def grand_contract(economy: Economy, numeraire_transfers: FloatArray | None = None) -> GrandContract:
+    """Return the grand contract for the efficient allocation of every profile.
+
+    Args:
+        economy: the economy.
+        numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``, summing to zero. Left
+            out, every player pays for its goods at the supporting price: the Walrasian allocation.
+
+    Returns:
+        The contract.
+
+    Raises:
+        ValueError: transfers do not balance, or leave a player with less than no numeraire.
+
+    Source:
+        Giraud and Rochon, proof of Theorem 1.
+    """
+    efficient = efficient_allocation(economy)
+    if numeraire_transfers is None:
+        numeraire_transfers = walrasian_payments(economy, efficient)
+    return GrandContract(economy, efficient, numeraire_transfers)
+
+
+def walrasian_payments(economy: Economy, efficient: EfficientAllocation) -> FloatArray:
+    """Return what each player receives for its goods less what it pays, ``(P, N)``, numeraire.
+
+    Source:
+        The competitive equilibrium from the players' own endowments: no transfer of wealth between players.
+    """
+    goods = economy.endowments(efficient.profiles)[..., :-1]
+    return -_market_value(efficient, efficient.bundles - goods)
+
+
+def _market_value(efficient: EfficientAllocation, goods: FloatArray) -> FloatArray:
+    """Return the value, ``(P, N)``, of goods ``(P, N, G)`` at the supporting prices."""
+    return (efficient.price[:, None, :-1] * goods).sum(axis=-1)

@@ -1,0 +1,190 @@
+r"""What a valuation :math:`v_i(q, t_i)` of the goods other than the numeraire must answer, and stacks of them.
+
+A player of type :math:`t_i` holding the bundle :math:`(q, m)` enjoys :math:`v_i(q, t_i) + m` (Giraud and
+Rochon, section 2.1). Each family is one class; its parameters may carry leading batch dimensions, so one
+object holds one valuation or a stack of them. ``G`` is the number of goods without the numeraire.
+
+Demand is the least maximiser of :math:`v(q) - p \cdot q` over all :math:`q \ge 0`, found globally also where
+a valuation is not concave, so that the efficient benchmark can rest on it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+
+from mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
+
+
+@dataclass(frozen=True, eq=False)
+class Valuation(ABC):
+    """One family of valuations; parameters have the shape ``(..., G)`` unless a family says otherwise.
+
+    Subclasses are frozen dataclasses whose fields are the family's parameters, all float64 arrays.
+    """
+
+    @property
+    def separable(self) -> bool:
+        """Whether the goods enter one by one, so that demand for a good depends on its own price alone."""
+        return True
+
+    @abstractmethod
+    def value(self, bundles: FloatArray) -> FloatArray:
+        """Return v(q), ``(...)``, in units of the numeraire, for bundles ``(..., G)``."""
+
+    @abstractmethod
+    def gradient(self, bundles: FloatArray) -> FloatArray:
+        """Return the marginal values, ``(..., G)``, in numeraire per unit, at bundles ``(..., G)``."""
+
+    @abstractmethod
+    def curvature(self, bundles: FloatArray) -> FloatArray:
+        """Return minus the Hessian of the least concave majorant under free disposal, ``(..., G, G)``."""
+
+    @abstractmethod
+    def demand(self, prices: FloatArray) -> FloatArray:
+        """Return the least bundle, ``(..., G)``, maximising v(q) - p.q over q >= 0 at prices ``(..., G)``."""
+
+    @abstractmethod
+    def least_gradient(self, limit: FloatArray) -> FloatArray:
+        """Return a lower bound, ``(..., G)``, of the gradient over all bundles between 0 and ``limit``."""
+
+    @abstractmethod
+    def strictly_concave(self, limit: FloatArray) -> bool:
+        """Say whether the Hessian is negative definite at all bundles between 0 and ``limit`` ``(G,)``."""
+
+    def indirect_utility(self, prices: FloatArray, limit: FloatArray) -> FloatArray:
+        """Return a bound, ``(...)``, on v(q) - p.q over 0 <= q <= limit."""
+        demand = self.demand(prices)
+        return self.value(demand) - (prices * demand).sum(axis=-1)
+
+    def supergradient(self, bundles: FloatArray) -> FloatArray:
+        """Return a gradient, ``(..., G)``, of the least concave majorant under free disposal."""
+        return self.gradient(bundles)
+
+    def dispose(self, bundles: FloatArray) -> FloatArray:
+        """Return what is kept of bundles, ``(..., G)``, whose excess is worth nothing."""
+        return bundles
+
+    @property
+    def goods(self) -> int:
+        """The number of goods without the numeraire."""
+        return int(getattr(self, self.parameter_names()[0]).shape[-1])
+
+    @classmethod
+    def parameter_names(cls) -> list[str]:
+        """The names of the family's parameters."""
+        return [field.name for field in fields(cls)]
+
+    def take(self, rows: IntegerArray) -> Self:
+        """Return the stack of valuations at the given rows of this stack's first dimension."""
+        return self._unchecked({name: getattr(self, name)[rows] for name in self.parameter_names()})
+
+    @classmethod
+    def stack(cls, valuations: Sequence[Self]) -> Self:
+        """Return one object of the family whose parameters have a new first dimension, one row each."""
+        names = cls.parameter_names()
+        stacked = {name: np.stack([getattr(valuation, name) for valuation in valuations]) for name in names}
+        return cls._unchecked(stacked)
+
+    @classmethod
+    def _unchecked(cls, parameters: dict[str, FloatArray]) -> Self:
+        """Return an object of the family with parameters taken from checked ones."""
+        rebuilt = object.__new__(cls)
+        for name, parameter in parameters.items():
+            object.__setattr__(rebuilt, name, parameter)
+        return rebuilt
+
+
+def store_checked(valuation: Valuation, positive: tuple[str, ...] = (), nonnegative: tuple[str, ...] = ()) -> None:
+    """Store every parameter as a read-only float64 array; refuse wrong shapes and signs."""
+    names = valuation.parameter_names()
+    parameters = {name: finite_array(name, getattr(valuation, name), (None,)) for name in names}
+    shape = np.broadcast_shapes(*(parameter.shape for parameter in parameters.values()))
+    for name, parameter in parameters.items():
+        if parameter.shape != shape:
+            raise ValueError(f"{name} has {parameter.shape[-1]} entries; every parameter needs {shape[-1]}")
+        if name in positive and (parameter <= 0).any():
+            raise ValueError(f"{name} is {parameter.tolist()}; every entry must be greater than 0")
+        if name in nonnegative and (parameter < 0).any():
+            raise ValueError(f"{name} is {parameter.tolist()}; every entry must be at least 0")
+        object.__setattr__(valuation, name, read_only(parameter))
+
+
+class ValuationTable:
+    """Valuations of mixed families, one per row, evaluated for many rows at once.
+
+    Args:
+        valuations: one valuation per row, all over the same goods.
+
+    Raises:
+        ValueError: there is no valuation, or they disagree on the number of goods.
+    """
+
+    def __init__(self, valuations: Sequence[Valuation]) -> None:
+        goods = {valuation.goods for valuation in valuations}
+        if len(goods) != 1:
+            raise ValueError(f"valuations are over {sorted(goods)} goods; all must be over the same number")
+        self.goods = goods.pop()
+        self.valuations = tuple(valuations)
+        families = list(dict.fromkeys(type(valuation) for valuation in valuations))
+        self._family_of_row = np.array([families.index(type(valuation)) for valuation in valuations])
+        self._place_in_family = np.array(
+            [np.count_nonzero(self._family_of_row[:row] == f) for row, f in enumerate(self._family_of_row)]
+        )
+        self._stacks: list[Valuation] = [
+            family.stack([v for v in valuations if type(v) is family]) for family in families
+        ]
+
+    @property
+    def separable(self) -> bool:
+        """Whether every valuation values the goods one by one."""
+        return all(stack.separable for stack in self._stacks)
+
+    def value(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
+        """Return the values, ``(...)``, in numeraire, of bundles ``(..., G)`` to the rows ``(...)``."""
+        return self._evaluate(rows, (), lambda stack, q: stack.value(q), bundles)
+
+    def gradient(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
+        """Return the marginal values, ``(..., G)``, numeraire per unit, at bundles ``(..., G)``."""
+        return self._evaluate(rows, (self.goods,), lambda stack, q: stack.gradient(q), bundles)
+
+    def supergradient(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
+        """Return gradients, ``(..., G)``, of the least concave majorants under free disposal."""
+        return self._evaluate(rows, (self.goods,), lambda stack, q: stack.supergradient(q), bundles)
+
+    def dispose(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
+        """Return what is kept, ``(..., G)``, of bundles whose excess is worth nothing."""
+        return self._evaluate(rows, (self.goods,), lambda stack, q: stack.dispose(q), bundles)
+
+    def curvature(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
+        """Return minus the Hessians, ``(..., G, G)``, of the least concave majorants."""
+        return self._evaluate(rows, (self.goods, self.goods), lambda stack, q: stack.curvature(q), bundles)
+
+    def demand(self, rows: IntegerArray, prices: FloatArray) -> FloatArray:
+        """Return the bundles demanded, ``(..., G)``, at prices ``(..., G)`` by the rows ``(...)``."""
+        return self._evaluate(rows, (self.goods,), lambda stack, p: stack.demand(p), prices)
+
+    def indirect_utility(self, rows: IntegerArray, prices: FloatArray, limit: FloatArray) -> FloatArray:
+        """Return bounds, ``(...)``, on v(q) - p.q over 0 <= q <= limit, at prices and limits ``(..., G)``."""
+        return self._evaluate(rows, (), lambda stack, p, most: stack.indirect_utility(p, most), prices, limit)
+
+    def _evaluate(
+        self,
+        rows: IntegerArray,
+        result_shape: tuple[int, ...],
+        method: Callable[..., Any],
+        *arguments: FloatArray,
+    ) -> FloatArray:
+        """Apply a method family by family to the rows ``(...)`` and arguments ``(..., G)``."""
+        wide = [np.broadcast_to(argument, (*rows.shape, self.goods)) for argument in arguments]
+        result = np.empty((*rows.shape, *result_shape))
+        for family, stack in enumerate(self._stacks):
+            chosen = self._family_of_row[rows] == family
+            if chosen.any():
+                members = stack.take(self._place_in_family[rows[chosen]])
+                result[chosen] = method(members, *(argument[chosen] for argument in wide))
+        return result

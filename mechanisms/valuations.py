@@ -1,0 +1,332 @@
+r"""The families of valuations: quadratic, logarithmic, power, exponential, abatement and linear.
+
+Each class states its formula; parameters have the shape ``(..., G)`` unless it says otherwise, and every
+method follows the conventions of :class:`mechanisms.valuation.Valuation`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import override
+
+import numpy as np
+
+from mechanisms.arrays import FloatArray, finite_array, read_only
+from mechanisms.quadratic_demand import quadratic_demand
+from mechanisms.valuation import Valuation, store_checked
+
+# A matrix entered by hand is symmetric when it is so to the rounding of its decimals.
+SYMMETRY_TOLERANCE = 1e-12
+
+
+def _diagonal(entries: FloatArray) -> FloatArray:
+    """Return diagonal matrices ``(..., G, G)`` with the given entries ``(..., G)``."""
+    goods = np.arange(entries.shape[-1])
+    matrices = np.zeros((*entries.shape, len(goods)))
+    matrices[..., goods, goods] = entries
+    return matrices
+
+
+@dataclass(frozen=True, eq=False)
+class Quadratic(Valuation):
+    r""":math:`v(q) = b \cdot q - \tfrac12 q^\top S q`; off-diagonal slopes make substitutes or complements.
+
+    Attributes:
+        intercept: marginal values at zero, ``(..., G)``, numeraire per unit.
+        slope: symmetric positive definite, ``(..., G, G)``, numeraire per unit squared.
+
+    Raises:
+        ValueError: shapes disagree, or a slope is not symmetric positive definite.
+    """
+
+    intercept: FloatArray
+    slope: FloatArray
+
+    def __post_init__(self) -> None:
+        intercept = finite_array("intercept", self.intercept, (None,))
+        goods = intercept.shape[-1]
+        slope = finite_array("slope", self.slope, (goods, goods))
+        scale = np.abs(slope).max()
+        if (np.abs(slope - np.swapaxes(slope, -1, -2)) > SYMMETRY_TOLERANCE * scale).any():
+            raise ValueError(f"slope is {slope.tolist()}; it must be symmetric")
+        if (np.linalg.eigvalsh(slope)[..., 0] <= SYMMETRY_TOLERANCE * scale).any():
+            raise ValueError(f"slope is {slope.tolist()}; it must be positive definite")
+        object.__setattr__(self, "intercept", read_only(intercept))
+        object.__setattr__(self, "slope", read_only(slope))
+
+    @property
+    @override
+    def separable(self) -> bool:
+        return bool((self.slope * (1 - np.eye(self.goods)) == 0).all())
+
+    @override
+    def value(self, bundles: FloatArray) -> FloatArray:
+        return ((self.intercept - 0.5 * self._slope_times(bundles)) * bundles).sum(axis=-1)
+
+    @override
+    def gradient(self, bundles: FloatArray) -> FloatArray:
+        return self.intercept - self._slope_times(bundles)
+
+    @override
+    def curvature(self, bundles: FloatArray) -> FloatArray:
+        return np.broadcast_to(self.slope, (*bundles.shape, bundles.shape[-1]))
+
+    @override
+    def demand(self, prices: FloatArray) -> FloatArray:
+        return quadratic_demand(self.intercept - prices, self.slope)
+
+    @override
+    def least_gradient(self, limit: FloatArray) -> FloatArray:
+        return self.intercept - np.maximum(self.slope, 0) @ limit
+
+    @override
+    def strictly_concave(self, limit: FloatArray) -> bool:
+        return True
+
+    def _slope_times(self, bundles: FloatArray) -> FloatArray:
+        return (self.slope @ bundles[..., None])[..., 0]
+
+
+@dataclass(frozen=True, eq=False)
+class Logarithmic(Valuation):
+    r""":math:`v(q) = \sum_h w_h \log(s_h + q_h)`, with weight w > 0 and shift s > 0.
+
+    Raises:
+        ValueError: shapes disagree, or a weight or shift is not positive.
+    """
+
+    weight: FloatArray
+    shift: FloatArray
+
+    def __post_init__(self) -> None:
+        store_checked(self, positive=("weight", "shift"))
+
+    @override
+    def value(self, bundles: FloatArray) -> FloatArray:
+        return (self.weight * np.log(self.shift + bundles)).sum(axis=-1)
+
+    @override
+    def gradient(self, bundles: FloatArray) -> FloatArray:
+        return self.weight / (self.shift + bundles)
+
+    @override
+    def curvature(self, bundles: FloatArray) -> FloatArray:
+        return _diagonal(self.weight / (self.shift + bundles) ** 2)
+
+    @override
+    def demand(self, prices: FloatArray) -> FloatArray:
+        with np.errstate(divide="ignore"):
+            return np.maximum(self.weight / prices - self.shift, 0)
+
+    @override
+    def least_gradient(self, limit: FloatArray) -> FloatArray:
+        return self.gradient(limit)
+
+    @override
+    def strictly_concave(self, limit: FloatArray) -> bool:
+        return True
+
+
+@dataclass(frozen=True, eq=False)
+class Power(Valuation):
+    r""":math:`v(q) = \sum_h w_h [(s_h + q_h)^{1-\gamma_h} - s_h^{1-\gamma_h}] / (1-\gamma_h)`.
+
+    Raises:
+        ValueError: shapes disagree; a weight or gamma is not positive; a shift is negative; gamma is 1 (use
+            the logarithmic family); or gamma exceeds 1 where shift is 0, which makes v(0) undefined.
+    """
+
+    weight: FloatArray
+    shift: FloatArray
+    gamma: FloatArray
+
+    def __post_init__(self) -> None:
+        store_checked(self, positive=("weight", "gamma"), nonnegative=("shift",))
+        if (self.gamma == 1).any():
+            raise ValueError(f"gamma is {self.gamma.tolist()}; 1 is the logarithmic family")
+        if ((self.gamma > 1) & (self.shift == 0)).any():
+            raise ValueError(f"shift is {self.shift.tolist()}; it must be greater than 0 where gamma exceeds 1")
+
+    @override
+    def value(self, bundles: FloatArray) -> FloatArray:
+        power = 1 - self.gamma
+        gain = (self.shift + bundles) ** power - self.shift**power
+        return (self.weight * gain / power).sum(axis=-1)
+
+    @override
+    def gradient(self, bundles: FloatArray) -> FloatArray:
+        with np.errstate(divide="ignore"):
+            return self.weight * (self.shift + bundles) ** -self.gamma
+
+    @override
+    def curvature(self, bundles: FloatArray) -> FloatArray:
+        with np.errstate(divide="ignore"):
+            return _diagonal(self.weight * self.gamma * (self.shift + bundles) ** (-self.gamma - 1))
+
+    @override
+    def demand(self, prices: FloatArray) -> FloatArray:
+        with np.errstate(divide="ignore"):
+            return np.maximum((self.weight / prices) ** (1 / self.gamma) - self.shift, 0)
+
+    @override
+    def least_gradient(self, limit: FloatArray) -> FloatArray:
+        return self.gradient(limit)
+
+    @override
+    def strictly_concave(self, limit: FloatArray) -> bool:
+        # Without a shift the Hessian is infinite at zero and v undefined below it, where Psi_i reaches.
+        return bool((self.shift > 0).all())
+
+
+@dataclass(frozen=True, eq=False)
+class Exponential(Valuation):
+    r""":math:`v(q) = \sum_h w_h (1 - e^{-r_h q_h}) / r_h`, with weight w > 0 and rate r > 0.
+
+    Raises:
+        ValueError: shapes disagree, or a weight or rate is not positive.
+    """
+
+    weight: FloatArray
+    rate: FloatArray
+
+    def __post_init__(self) -> None:
+        store_checked(self, positive=("weight", "rate"))
+
+    @override
+    def value(self, bundles: FloatArray) -> FloatArray:
+        return (-self.weight * np.expm1(-self.rate * bundles) / self.rate).sum(axis=-1)
+
+    @override
+    def gradient(self, bundles: FloatArray) -> FloatArray:
+        return self.weight * np.exp(-self.rate * bundles)
+
+    @override
+    def curvature(self, bundles: FloatArray) -> FloatArray:
+        return _diagonal(self.rate * self.weight * np.exp(-self.rate * bundles))
+
+    @override
+    def demand(self, prices: FloatArray) -> FloatArray:
+        with np.errstate(divide="ignore"):
+            return np.maximum(np.log(self.weight / prices) / self.rate, 0)
+
+    @override
+    def least_gradient(self, limit: FloatArray) -> FloatArray:
+        return self.gradient(limit)
+
+    @override
+    def strictly_concave(self, limit: FloatArray) -> bool:
+        return True
+
+
+@dataclass(frozen=True, eq=False)
+class Abatement(Valuation):
+    r"""Emission permits: :math:`v(q) = -\sum_h (a_h m_h^3/3 + b_h m_h^2/2)`, :math:`m_h = (r_h - q_h)^+`.
+
+    Holding q permits, a player abates the rest m of its reference emissions r at marginal cost
+    :math:`a m^2 + b m`. With a slightly negative b the first :math:`-b/a` units of abatement earn money, and
+    v is concave only where :math:`m \ge -b/(2a)`; at every price from zero up the player then abates at
+    least :math:`-b/a`, so demand still is a single bundle.
+
+    Raises:
+        ValueError: shapes disagree, a is not positive, or the reference is negative.
+    """
+
+    a: FloatArray
+    b: FloatArray
+    reference: FloatArray
+
+    def __post_init__(self) -> None:
+        store_checked(self, positive=("a",), nonnegative=("reference",))
+
+    @property
+    def satiation(self) -> FloatArray:
+        """The least bundle, ``(..., G)``, beyond which further permits are worth nothing."""
+        satiation: FloatArray = np.maximum(self.reference + np.minimum(self.b, 0) / self.a, 0)
+        return satiation
+
+    @override
+    def value(self, bundles: FloatArray) -> FloatArray:
+        abated = np.maximum(self.reference - bundles, 0)
+        cost: FloatArray = ((self.a / 3 * abated + self.b / 2) * abated**2).sum(axis=-1)
+        return -cost
+
+    @override
+    def gradient(self, bundles: FloatArray) -> FloatArray:
+        abated = np.maximum(self.reference - bundles, 0)
+        return (self.a * abated + self.b) * abated
+
+    @override
+    def supergradient(self, bundles: FloatArray) -> FloatArray:
+        return self.gradient(self.dispose(bundles))
+
+    @override
+    def dispose(self, bundles: FloatArray) -> FloatArray:
+        kept: FloatArray = np.minimum(bundles, self.satiation)
+        return kept
+
+    @override
+    def curvature(self, bundles: FloatArray) -> FloatArray:
+        abated = np.maximum(self.reference - bundles, 0)
+        return _diagonal(np.where(bundles < self.satiation, 2 * self.a * abated + self.b, 0))
+
+    @override
+    def demand(self, prices: FloatArray) -> FloatArray:
+        root = np.sqrt(self.b**2 + 4 * self.a * prices)
+        # The larger root of a m^2 + b m = p, in the form that does not cancel for the sign of b.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            abated = np.where(self.b > 0, 2 * prices / (self.b + root), (root - self.b) / (2 * self.a))
+        return np.maximum(self.reference - abated, 0)
+
+    @override
+    def least_gradient(self, limit: FloatArray) -> FloatArray:
+        # Marginal cost is least at the smallest abatement, or at its vertex when b is negative.
+        vertex = np.maximum(-self.b / (2 * self.a), 0)
+        least = np.maximum(np.maximum(self.reference - limit, 0), np.minimum(vertex, self.reference))
+        marginal_cost: FloatArray = (self.a * least + self.b) * least
+        return marginal_cost
+
+    @override
+    def strictly_concave(self, limit: FloatArray) -> bool:
+        least = np.maximum(self.reference - limit, 0)
+        return bool((limit < self.reference).all() and (2 * self.a * least + self.b > 0).all())
+
+
+@dataclass(frozen=True, eq=False)
+class Linear(Valuation):
+    r""":math:`v(q) = \text{value} \cdot q`, for linear or indivisible exchange; not strictly concave.
+
+    Demand is zero at prices of at least the value and infinite below; ``indirect_utility`` limits the bundle.
+    """
+
+    marginal_value: FloatArray
+
+    def __post_init__(self) -> None:
+        store_checked(self)
+
+    @override
+    def value(self, bundles: FloatArray) -> FloatArray:
+        return (self.marginal_value * bundles).sum(axis=-1)
+
+    @override
+    def gradient(self, bundles: FloatArray) -> FloatArray:
+        return self.marginal_value + np.zeros_like(bundles)
+
+    @override
+    def curvature(self, bundles: FloatArray) -> FloatArray:
+        return np.zeros((*bundles.shape, bundles.shape[-1]))
+
+    @override
+    def demand(self, prices: FloatArray) -> FloatArray:
+        return np.where(prices < self.marginal_value, np.inf, 0.0)
+
+    @override
+    def least_gradient(self, limit: FloatArray) -> FloatArray:
+        return self.marginal_value
+
+    @override
+    def strictly_concave(self, limit: FloatArray) -> bool:
+        return False
+
+    @override
+    def indirect_utility(self, prices: FloatArray, limit: FloatArray) -> FloatArray:
+        return (np.maximum(self.marginal_value - prices, 0) * limit).sum(axis=-1)
