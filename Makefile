@@ -1,0 +1,54 @@
+# Every target builds the environment it needs, from a bare clone and again afterwards.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench pictures requirements clean
+
+# The first Python that is new enough; name another with `make PYTHON=...`.
+PYTHON ?= $(firstword $(foreach name,python3.12 python3 python3.13 python3.14 python,$(shell \
+	$(name) -c 'import sys; print("$(name)") if sys.version_info >= (3, 12) else None' 2>/dev/null)))
+ENVIRONMENT := .venv
+READY := $(ENVIRONMENT)/ready
+RUN := $(ENVIRONMENT)/bin
+
+help:
+	@echo "make demo   run the carbon market and the short-seller: tables and pictures in results/runs"
+	@echo "make test   run the tests"
+	@echo "make lint   check style and types"
+	@echo "make bench  measure speed, as ratios against what a user would otherwise write"
+
+$(READY): requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "marketgame needs Python 3.12 or newer; none was found" >&2; exit 2; }
+	$(PYTHON) -m venv --clear $(ENVIRONMENT) || $(PYTHON) -m venv --clear --without-pip $(ENVIRONMENT)
+	$(PYTHON) -m pip --python $(RUN)/python install --quiet --require-hashes -r requirements.txt
+	$(PYTHON) -m pip --python $(RUN)/python install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY)
+	$(RUN)/marketgame solve experiments/economies/annex-b.toml
+	$(RUN)/marketgame run experiments/scenarios/annex-b-obedient.toml
+	$(RUN)/marketgame run experiments/scenarios/annex-b-one-short-seller.toml
+	$(RUN)/marketgame run experiments/scenarios/annex-b-one-short-seller-no-short-sales.toml
+
+test: $(READY)
+	$(RUN)/pytest
+
+lint: $(READY)
+	$(RUN)/ruff format --check .
+	$(RUN)/ruff check .
+	$(RUN)/mypy
+
+bench: $(READY)
+	$(RUN)/python -m benchmarks
+
+# The pictures that the README and the guide show.
+pictures: $(READY)
+	$(RUN)/python -m experiments.pictures docs/pictures
+
+# Pins what pyproject.toml asks for; the file names no package registry.
+requirements: $(READY)
+	$(RUN)/pip install --quiet pip-tools
+	$(RUN)/pip-compile --quiet --strip-extras --generate-hashes --extra dev --build-deps-for editable \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate \
+		--output-file requirements.txt pyproject.toml
+
+clean:
+	rm -rf $(ENVIRONMENT) .mypy_cache .ruff_cache .pytest_cache .hypothesis
