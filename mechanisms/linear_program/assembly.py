@@ -1,0 +1,225 @@
+"""A program in finished arrays, and how stated coefficients become its sparse matrix."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+if TYPE_CHECKING:
+    from mechanisms.arrays import BooleanArray, FloatArray
+
+type PositionArray = NDArray[np.int32]
+"""Row and column numbers as the solver stores them."""
+
+
+class Sense(Enum):
+    """Direction of optimisation; the value is the sign that turns the program into a minimisation."""
+
+    MINIMIZE = 1
+    MAXIMIZE = -1
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """A whole program in finished arrays, as handed to the solver and to the independent check.
+
+    Attributes:
+        sense: direction of optimisation.
+        objective: ``(columns,)``.
+        lower: lower bounds of the variables, ``(columns,)``; may be minus infinity.
+        upper: upper bounds of the variables, ``(columns,)``; may be infinity.
+        row_lower: ``(rows,)``.
+        row_upper: ``(rows,)``.
+        integer: which variables must be whole numbers, ``(columns,)``.
+        matrix: coefficients by columns, ``(rows, columns)``.
+    """
+
+    sense: Sense
+    objective: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    row_lower: FloatArray
+    row_upper: FloatArray
+    integer: BooleanArray
+    matrix: sparse.csc_array
+
+
+@dataclass(frozen=True)
+class Triplets:
+    """Coefficients at given rows and columns, ``(entries,)`` each; entries at the same place add up."""
+
+    rows: PositionArray
+    columns: PositionArray
+    values: FloatArray
+
+    @property
+    def first_column(self) -> int:
+        """Smallest column number it touches."""
+        return int(self.columns.min()) if self.columns.size else 0
+
+
+@dataclass(frozen=True)
+class DenseColumns:
+    """All coefficients of consecutive columns with equally many entries each, which needs no sorting.
+
+    Attributes:
+        first_column: number of the first of these columns.
+        rows: row number of each entry, ``(columns, entries)``; different within a column.
+        values: ``(columns, entries)``.
+    """
+
+    first_column: int
+    rows: PositionArray
+    values: FloatArray
+
+    def triplets(self) -> Triplets:
+        """Return the same coefficients one by one."""
+        count, entries = self.rows.shape
+        columns = np.repeat(np.arange(self.first_column, self.first_column + count, dtype=np.int32), entries)
+        return Triplets(self.rows.ravel(), columns, self.values.ravel())
+
+
+type Piece = Triplets | DenseColumns
+
+
+def assemble(pieces: list[Piece], rows: int, first_column: int, columns: int) -> sparse.csc_array:
+    """Return the coefficients of the columns from ``first_column`` on, ``(rows, columns)``.
+
+    Columns stated densely are copied as they are; only what was stated entry by entry is sorted. Both may not
+    touch the same column here.
+    """
+    dense = [piece for piece in pieces if isinstance(piece, DenseColumns) and piece.rows.shape[0]]
+    loose = _sorted_columns(
+        [piece for piece in pieces if isinstance(piece, Triplets)], rows, first_column, columns
+    )
+    if not dense:
+        return loose
+    dense.sort(key=lambda piece: piece.first_column)
+    counts = np.diff(loose.indptr).astype(np.int64)
+    index_parts: list[PositionArray] = []
+    value_parts: list[FloatArray] = []
+    done = 0
+    for piece in dense:
+        start = piece.first_column - first_column
+        kept = slice(loose.indptr[done], loose.indptr[start])
+        done = start + piece.rows.shape[0]
+        counts[start:done] = piece.rows.shape[1]
+        index_parts += [loose.indices[kept], piece.rows.ravel()]
+        value_parts += [loose.data[kept], piece.values.ravel()]
+    tail = slice(loose.indptr[done], None)
+    index_parts.append(loose.indices[tail])
+    value_parts.append(loose.data[tail])
+    starts = np.zeros(columns + 1, dtype=np.int32)
+    np.cumsum(counts, out=starts[1:])
+    return sparse.csc_array(
+        (np.concatenate(value_parts), np.concatenate(index_parts), starts), shape=(rows, columns)
+    )
+
+
+def _sorted_columns(pieces: list[Triplets], rows: int, first_column: int, columns: int) -> sparse.csc_array:
+    if not pieces:
+        return sparse.csc_array((rows, columns), dtype=np.float64)
+    row = np.concatenate([piece.rows for piece in pieces])
+    column = np.concatenate([piece.columns for piece in pieces]) - first_column
+    value = np.concatenate([piece.values for piece in pieces])
+    matrix = sparse.coo_array((value, (row, column)), shape=(rows, columns)).tocsc()
+    return _narrow(matrix)
+
+
+def _narrow(matrix: sparse.csc_array) -> sparse.csc_array:
+    """Return the matrix with the 32-bit positions the solver wants."""
+    matrix.indices = matrix.indices.astype(np.int32, copy=False)
+    matrix.indptr = matrix.indptr.astype(np.int32, copy=False)
+    return matrix
+
+
+def extended(matrix: sparse.csc_array, pieces: list[Piece], rows: int, columns: int) -> sparse.csc_array:
+    """Return the matrix grown to the given shape with the pieces added to it."""
+    old = matrix.shape[1]
+    new_columns, elsewhere = split_at(pieces, old)
+    grown = sparse.csc_array((matrix.data, matrix.indices, matrix.indptr), shape=(rows, old))
+    if elsewhere:
+        grown = _narrow(sparse.csc_array(grown + assemble(list(elsewhere), rows, 0, old)))
+    if columns == old:
+        return grown
+    added = assemble(new_columns, rows, old, columns - old)
+    if old == 0:
+        return added
+    return sparse.csc_array(
+        (
+            np.concatenate([grown.data, added.data]),
+            np.concatenate([grown.indices, added.indices]),
+            np.concatenate([grown.indptr, added.indptr[1:] + grown.indptr[-1]]),
+        ),
+        shape=(rows, columns),
+    )
+
+
+def split_at(pieces: list[Piece], column: int) -> tuple[list[Piece], list[Triplets]]:
+    """Return the coefficients from a column on, and those before it."""
+    after: list[Piece] = []
+    before: list[Triplets] = []
+    overlapping = _columns_stated_both_ways(pieces)
+    for piece in pieces:
+        if isinstance(piece, DenseColumns) and piece.first_column >= column and not overlapping:
+            after.append(piece)
+            continue
+        triplets = piece.triplets() if isinstance(piece, DenseColumns) else piece
+        late = triplets.columns >= column
+        if late.all():
+            after.append(triplets)
+            continue
+        after.append(Triplets(triplets.rows[late], triplets.columns[late], triplets.values[late]))
+        before.append(Triplets(triplets.rows[~late], triplets.columns[~late], triplets.values[~late]))
+    return after, before
+
+
+def _columns_stated_both_ways(pieces: list[Piece]) -> bool:
+    """Return whether some column is stated densely and entry by entry, or densely twice."""
+    ranges = sorted(
+        (piece.first_column, piece.first_column + piece.rows.shape[0])
+        for piece in pieces
+        if isinstance(piece, DenseColumns)
+    )
+    if any(left[1] > right[0] for left, right in itertools.pairwise(ranges)):
+        return True
+    loose = [piece.columns for piece in pieces if isinstance(piece, Triplets)]
+    if not ranges or not loose:
+        return False
+    columns = np.concatenate(loose)
+    starts = np.array([start for start, _ in ranges])
+    ends = np.array([end for _, end in ranges])
+    slot = np.searchsorted(starts, columns, side="right") - 1
+    return bool(np.any((slot >= 0) & (columns < ends[slot])))
+
+
+def replaced(matrix: sparse.csc_array, new: Triplets) -> sparse.csc_array:
+    """Return the matrix with the entries at the given places replaced; of two at one place the last counts."""
+    old = matrix.tocoo()
+    width = matrix.shape[1]
+    keys = np.concatenate(
+        [old.row.astype(np.int64) * width + old.col, new.rows.astype(np.int64) * width + new.columns]
+    )
+    values = np.concatenate([old.data, new.values])
+    places, from_the_end = np.unique(keys[::-1], return_index=True)
+    kept = values[::-1][from_the_end]
+    return _narrow(sparse.coo_array((kept, (places // width, places % width)), shape=matrix.shape).tocsc())
+
+
+def reaches_into(pieces: list[Piece], rows: int, columns: int) -> bool:
+    """Return whether some coefficient lies among the first ``rows`` rows and ``columns`` columns."""
+    if rows == 0 or columns == 0:
+        return False
+    for piece in pieces:
+        if isinstance(piece, DenseColumns):
+            if piece.first_column < columns:
+                return True
+        elif np.any((piece.rows < rows) & (piece.columns < columns)):
+            return True
+    return False

@@ -1,0 +1,289 @@
+"""The conversation with HiGHS: finished arrays in, status and numbers out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import highspy
+import numpy as np
+
+from mechanisms.linear_program.solution import Answer, Basis, Status
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+    from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
+    from mechanisms.linear_program.assembly import Arrays
+
+FEASIBILITY_TOLERANCE = 1e-9
+"""Largest violation of a constraint or of a reduced cost's sign the solver may leave, in the program's units."""
+
+SMALLEST_COEFFICIENT = 1e-12
+"""Smaller coefficients count as zero: the least the solver accepts for this."""
+
+STATUS = {
+    highspy.HighsModelStatus.kOptimal: Status.OPTIMAL,
+    highspy.HighsModelStatus.kModelEmpty: Status.OPTIMAL,
+    highspy.HighsModelStatus.kInfeasible: Status.INFEASIBLE,
+    highspy.HighsModelStatus.kUnbounded: Status.UNBOUNDED,
+    highspy.HighsModelStatus.kTimeLimit: Status.TIME_LIMIT,
+    highspy.HighsModelStatus.kIterationLimit: Status.ITERATION_LIMIT,
+    highspy.HighsModelStatus.kSolutionLimit: Status.ITERATION_LIMIT,
+}
+
+
+class SolverRefusedError(RuntimeError):
+    """The solver did not accept a program or a change to it."""
+
+
+class Simplex(Enum):
+    """Which simplex method to start with; the value is the solver's number for it."""
+
+    AUTOMATIC = 0
+    DUAL = 1
+    PRIMAL = 4
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to stop, and how to start.
+
+    Attributes:
+        seconds: wall time of this solve, or none.
+        iterations: simplex iterations of this solve, or none.
+        gap: relative gap at which a program with integer variables counts as optimal.
+        simplex: which simplex method to use.
+        evidence: whether to ask for the proof when infeasible or unbounded.
+    """
+
+    seconds: float | None = None
+    iterations: int | None = None
+    gap: float = 0.0
+    simplex: Simplex = Simplex.AUTOMATIC
+    evidence: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came back from a run."""
+
+    status: Status
+    objective: float
+    bound: float
+    iterations: int
+    seconds: float
+    answer: Answer | None = None
+    ray: FloatArray | None = None
+    best_known: FloatArray | None = None
+
+
+class Engine:
+    """One HiGHS object that holds a program and remembers where its last solve ended."""
+
+    def __init__(self) -> None:
+        # The package's type stubs lack the constructor's signature and the rays.
+        solver: Any = highspy.Highs
+        self._highs = solver()
+        self._mixed_integer = False
+        self._unit = 1.0
+        # HiGHS has one thread pool per process: solving with another number of threads later returns an error.
+        for option, value in (
+            ("output_flag", False),
+            ("threads", 1),
+            ("primal_feasibility_tolerance", FEASIBILITY_TOLERANCE),
+            ("dual_feasibility_tolerance", FEASIBILITY_TOLERANCE),
+            ("small_matrix_value", SMALLEST_COEFFICIENT),
+        ):
+            self._require(self._highs.setOptionValue(option, value), f"option {option}")
+
+    def load(self, program: Arrays) -> None:
+        """Replace whatever the solver holds by this program; the basis is forgotten.
+
+        The objective is handed over in units of its largest coefficient, so that the solver's absolute
+        tolerance on reduced costs is relative to the data. The unit is a power of two, which changes no digit.
+        """
+        largest = float(np.abs(program.objective).max(initial=0.0))
+        self._unit = float(2.0 ** np.round(np.log2(largest))) if largest > 0 else 1.0
+        matrix = program.matrix
+        rows, columns = matrix.shape
+        status = self._highs.passModel(
+            columns,
+            rows,
+            matrix.nnz,
+            int(highspy.MatrixFormat.kColwise),
+            program.sense.value,
+            0.0,
+            program.objective / self._unit,
+            program.lower,
+            program.upper,
+            program.row_lower,
+            program.row_upper,
+            matrix.indptr,
+            matrix.indices,
+            matrix.data,
+            program.integer.astype(np.int32),
+        )
+        self._require(status, "program")
+        self._mixed_integer = bool(program.integer.any())
+
+    def add_rows(self, lower: FloatArray, upper: FloatArray, coefficients: sparse.csr_array) -> None:
+        """Append constraints, ``(new rows, present columns)``; the basis stays."""
+        status = self._highs.addRows(
+            lower.size,
+            lower,
+            upper,
+            coefficients.nnz,
+            coefficients.indptr.astype(np.int32),
+            coefficients.indices.astype(np.int32),
+            coefficients.data,
+        )
+        self._require(status, "new constraints")
+
+    def add_columns(
+        self,
+        objective: FloatArray,
+        lower: FloatArray,
+        upper: FloatArray,
+        integer: BooleanArray,
+        coefficients: sparse.csc_array,
+    ) -> None:
+        """Append variables, ``(present rows, new columns)``; the basis stays."""
+        first = self._highs.getNumCol()
+        status = self._highs.addCols(
+            lower.size,
+            objective / self._unit,
+            lower,
+            upper,
+            coefficients.nnz,
+            coefficients.indptr.astype(np.int32),
+            coefficients.indices.astype(np.int32),
+            coefficients.data,
+        )
+        self._require(status, "new variables")
+        whole = np.flatnonzero(integer).astype(np.int32) + first
+        if whole.size:
+            kinds = np.full(whole.size, int(highspy.HighsVarType.kInteger), dtype=np.uint8)
+            self._require(self._highs.changeColsIntegrality(whole.size, whole, kinds), "integer variables")
+            self._mixed_integer = True
+
+    def change_objective(self, columns: IntegerArray, values: FloatArray) -> None:
+        """Replace objective coefficients, ``(entries,)``."""
+        status = self._highs.changeColsCost(columns.size, columns.astype(np.int32), values / self._unit)
+        self._require(status, "objective")
+
+    def change_bounds(self, columns: IntegerArray, lower: FloatArray, upper: FloatArray) -> None:
+        """Replace bounds of variables, ``(entries,)``."""
+        status = self._highs.changeColsBounds(columns.size, columns.astype(np.int32), lower, upper)
+        self._require(status, "bounds")
+
+    def change_limits(self, rows: IntegerArray, lower: FloatArray, upper: FloatArray) -> None:
+        """Replace limits of constraints, ``(entries,)``."""
+        for row, low, high in zip(rows.tolist(), lower.tolist(), upper.tolist(), strict=True):
+            self._require(self._highs.changeRowBounds(row, low, high), "limits")
+
+    @property
+    def basis(self) -> Basis | None:
+        """Where the last solve ended, if it ended at a basis."""
+        basis = self._highs.getBasis()
+        if not basis.valid:
+            return None
+        return Basis(
+            np.array([int(status) for status in basis.col_status], dtype=np.int64),
+            np.array([int(status) for status in basis.row_status], dtype=np.int64),
+        )
+
+    @basis.setter
+    def basis(self, basis: Basis) -> None:
+        native = highspy.HighsBasis()
+        native.col_status = [highspy.HighsBasisStatus(status) for status in basis.column_status.tolist()]
+        native.row_status = [highspy.HighsBasisStatus(status) for status in basis.row_status.tolist()]
+        native.valid = True
+        self._require(self._highs.setBasis(native), "basis")
+
+    def run(self, limits: Limits) -> Outcome:
+        """Solve from where the last solve ended.
+
+        Every return status is checked: HiGHS may report an error by its status alone, with an objective of 0.
+        """
+        self._apply(limits)
+        begin = self._highs.getRunTime()
+        ran = self._highs.run()
+        model = self._highs.getModelStatus()
+        if model == highspy.HighsModelStatus.kUnboundedOrInfeasible:
+            model, ran = self._tell_infeasible_from_unbounded()
+        status = STATUS.get(model, Status.FAILED) if ran != highspy.HighsStatus.kError else Status.FAILED
+        information = self._highs.getInfo()
+        seconds = self._highs.getRunTime() - begin
+        iterations = max(information.simplex_iteration_count, 0)
+        if status is Status.OPTIMAL:
+            return self._optimum(iterations, seconds)
+        return Outcome(
+            status,
+            float("nan"),
+            self._bound() if self._mixed_integer else float("nan"),
+            iterations,
+            seconds,
+            ray=self._ray(status) if limits.evidence else None,
+            best_known=self._best_known() if status in (Status.TIME_LIMIT, Status.ITERATION_LIMIT) else None,
+        )
+
+    def _apply(self, limits: Limits) -> None:
+        # The solver's clock runs on from solve to solve, so a limit is counted from now.
+        seconds = self._highs.getRunTime() + limits.seconds if limits.seconds is not None else float("inf")
+        iterations = limits.iterations if limits.iterations is not None else highspy.kHighsIInf
+        for option, value in (
+            ("time_limit", seconds),
+            ("simplex_iteration_limit", iterations),
+            ("mip_rel_gap", limits.gap),
+            ("simplex_strategy", limits.simplex.value),
+        ):
+            self._require(self._highs.setOptionValue(option, value), f"option {option}")
+
+    def _tell_infeasible_from_unbounded(self) -> tuple[highspy.HighsModelStatus, highspy.HighsStatus]:
+        self._require(self._highs.setOptionValue("presolve", "off"), "option presolve")
+        ran = self._highs.run()
+        self._require(self._highs.setOptionValue("presolve", "choose"), "option presolve")
+        return self._highs.getModelStatus(), ran
+
+    def _optimum(self, iterations: int, seconds: float) -> Outcome:
+        solution = self._highs.getSolution()
+        columns, rows = self._highs.getNumCol(), self._highs.getNumRow()
+        if not solution.value_valid or (not solution.dual_valid and not self._mixed_integer):
+            return Outcome(Status.FAILED, float("nan"), float("nan"), iterations, seconds)
+        has_duals = bool(solution.dual_valid)
+        answer = Answer(
+            np.array(solution.col_value, dtype=np.float64),
+            np.array(solution.row_dual) * self._unit if has_duals else np.zeros(rows),
+            np.array(solution.col_dual) * self._unit if has_duals else np.zeros(columns),
+        )
+        objective = float(self._highs.getObjectiveValue()) * self._unit
+        bound = self._bound() if self._mixed_integer else objective
+        return Outcome(Status.OPTIMAL, objective, bound, iterations, seconds, answer=answer)
+
+    def _bound(self) -> float:
+        return float(self._highs.getInfo().mip_dual_bound) * self._unit
+
+    def _ray(self, status: Status) -> FloatArray | None:
+        if self._mixed_integer or status not in (Status.INFEASIBLE, Status.UNBOUNDED):
+            return None
+        found = self._highs.getDualRay() if status is Status.INFEASIBLE else self._highs.getPrimalRay()
+        returned, exists, ray = found
+        if returned == highspy.HighsStatus.kError or not exists:
+            return None
+        return np.array(ray, dtype=np.float64)
+
+    def _best_known(self) -> FloatArray | None:
+        solution = self._highs.getSolution()
+        feasible = self._highs.getInfo().primal_solution_status == int(
+            highspy.SolutionStatus.kSolutionStatusFeasible
+        )
+        if not (self._mixed_integer and solution.value_valid and feasible):
+            return None
+        return np.array(solution.col_value, dtype=np.float64)
+
+    @staticmethod
+    def _require(status: highspy.HighsStatus, what: str) -> None:
+        if status == highspy.HighsStatus.kError:
+            raise SolverRefusedError(f"HiGHS did not accept the {what}")

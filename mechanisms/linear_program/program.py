@@ -1,0 +1,209 @@
+"""A linear program that is solved, changed, and solved again from where it stood."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mechanisms.linear_program.assembly import Sense, reaches_into, replaced
+from mechanisms.linear_program.blocks import Kind, positions_of
+from mechanisms.linear_program.highs import Engine, Limits, Simplex
+from mechanisms.linear_program.solution import Basis, Solution
+from mechanisms.linear_program.statement import (
+    Statement,
+    broadcast_entries,
+    fitting,
+    limits,
+    ordered_bounds,
+    require_finite,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from mechanisms.arrays import FloatArray
+    from mechanisms.linear_program.statement import Members
+
+
+class LinearProgram(Statement):
+    """A linear program with named blocks, and the solver that holds it.
+
+    After the first solve every change (objective, bounds, limits, coefficients, new variables, new constraints)
+    reaches the solver as a change, and the next solve starts from the last basis.
+    """
+
+    def __init__(self, sense: Sense = Sense.MINIMIZE) -> None:
+        super().__init__(sense)
+        self._engine: Engine | None = None
+        # What the solver holds: its rows and columns, and whether their coefficients have changed since.
+        self._held = (0, 0)
+        self._stale = False
+        self._start: Basis | None = None
+
+    def set_objective(self, variables: Members, values: ArrayLike) -> None:
+        """Replace objective coefficients.
+
+        Raises:
+            ValueError: shapes do not broadcast or a value is not finite.
+        """
+        columns = positions_of(variables, Kind.VARIABLES).ravel()
+        new = fitting("objective", variables, values).ravel()
+        require_finite("objective", variables, new)
+        self._objective.values[columns] = new
+        if self._engine is not None:
+            held = columns < self._held[1]
+            self._engine.change_objective(columns[held], new[held])
+
+    def set_bounds(
+        self, variables: Members, *, lower: ArrayLike | None = None, upper: ArrayLike | None = None
+    ) -> None:
+        """Replace lower bounds, upper bounds or both; what is not given stays.
+
+        Raises:
+            ValueError: shapes do not broadcast, a bound is undefined, or a lower bound exceeds its upper bound.
+        """
+        columns = positions_of(variables, Kind.VARIABLES).ravel()
+        present = (self._lower.values[columns], self._upper.values[columns])
+        low, high = ordered_bounds(variables, lower, upper, present)
+        self._lower.values[columns] = low
+        self._upper.values[columns] = high
+        if self._engine is not None:
+            held = columns < self._held[1]
+            self._engine.change_bounds(columns[held], low[held], high[held])
+
+    def set_limits(
+        self,
+        rows: Members,
+        *,
+        at_least: ArrayLike | None = None,
+        at_most: ArrayLike | None = None,
+        equal_to: ArrayLike | None = None,
+    ) -> None:
+        """Replace the limits of constraints; a side that is not given is dropped.
+
+        Raises:
+            ValueError: as for ``constraints``.
+        """
+        low, high = (side.ravel() for side in limits(rows, at_least, at_most, equal_to))
+        constraints = positions_of(rows, Kind.CONSTRAINTS).ravel()
+        self._row_lower.values[constraints] = low
+        self._row_upper.values[constraints] = high
+        if self._engine is not None:
+            held = constraints < self._held[0]
+            self._engine.change_limits(constraints[held], low[held], high[held])
+
+    def set_coefficients(self, rows: Members, variables: Members, coefficients: ArrayLike) -> None:
+        """Replace coefficients, present or not.
+
+        Raises:
+            ValueError: shapes do not broadcast or a coefficient is not finite.
+        """
+        entries = broadcast_entries(rows, variables, coefficients)
+        self._absorb()
+        self._matrix = replaced(self._matrix, entries)
+        self._stale = True
+
+    def solve(
+        self,
+        *,
+        seconds: float | None = None,
+        iterations: int | None = None,
+        gap: float = 0.0,
+        simplex: Simplex = Simplex.AUTOMATIC,
+        evidence: bool = True,
+    ) -> Solution:
+        """Solve from the last basis, or from the one set.
+
+        Args:
+            seconds: wall time allowed, or none.
+            iterations: simplex iterations allowed, or none.
+            gap: relative optimality gap to accept when there are integer variables.
+            simplex: which simplex method to use.
+            evidence: whether to ask for the proof when infeasible or unbounded, which may take another solve.
+
+        Returns:
+            The outcome, with its status as data.
+
+        Raises:
+            SolverRefusedError: the solver did not accept the program.
+        """
+        engine = self._synchronised()
+        if self._start is not None:
+            engine.basis = self._start
+            self._start = None
+        outcome = engine.run(Limits(seconds, iterations, gap, simplex, evidence))
+        return Solution(
+            outcome.status,
+            outcome.objective,
+            outcome.bound,
+            outcome.iterations,
+            outcome.seconds,
+            dict(self._variables),
+            dict(self._constraints),
+            self._multiplier_sign(),
+            outcome.answer,
+            outcome.ray,
+            outcome.best_known,
+        )
+
+    @property
+    def basis(self) -> Basis | None:
+        """Where the last solve ended; set it to start the next solve from there."""
+        return self._engine.basis if self._engine is not None else None
+
+    @basis.setter
+    def basis(self, basis: Basis) -> None:
+        if (basis.column_status.size, basis.row_status.size) != (self._objective.size, self._row_lower.size):
+            raise ValueError(
+                f"a basis of {basis.column_status.size} variables and {basis.row_status.size} constraints "
+                f"does not fit a program of {self._objective.size} and {self._row_lower.size}"
+            )
+        self._start = basis
+
+    def _absorb(self) -> None:
+        self._stale = self._stale or reaches_into(self._pieces, *self._held)
+        super()._absorb()
+
+    def _synchronised(self) -> Engine:
+        """Return the solver, holding the program as it is now."""
+        self._absorb()
+        if self._engine is None:
+            self._engine = Engine()
+            self._engine.load(self.arrays())
+        elif self._stale:
+            basis = self._engine.basis
+            self._engine.load(self.arrays())
+            if basis is not None:
+                self._engine.basis = basis.padded(self._objective.size, self._row_lower.size)
+        else:
+            self._append(self._engine)
+        self._held = (self._row_lower.size, self._objective.size)
+        self._stale = False
+        return self._engine
+
+    def _append(self, engine: Engine) -> None:
+        """Hand the solver the constraints and variables stated since the last solve."""
+        rows, columns = self._held
+        if self._row_lower.size > rows:
+            coefficients = self._matrix[rows:, :columns].tocsr()
+            engine.add_rows(self._row_lower.values[rows:], self._row_upper.values[rows:], coefficients)
+        if self._objective.size > columns:
+            engine.add_columns(
+                self._objective.values[columns:],
+                self._lower.values[columns:],
+                self._upper.values[columns:],
+                self._integer.values[columns:] > 0,
+                self._matrix[:, columns:],
+            )
+
+    def _multiplier_sign(self) -> FloatArray:
+        """Sign that turns a shadow price into a nonnegative multiplier on one-sided constraints, ``(rows,)``.
+
+        Relaxing a lower limit means lowering it, so its shadow price is minus the worth of relaxation when
+        maximising; relaxing an upper limit of a minimisation is worth minus its shadow price.
+        """
+        only_lower = np.isinf(self._row_upper.values) & np.isfinite(self._row_lower.values)
+        only_upper = np.isinf(self._row_lower.values) & np.isfinite(self._row_upper.values)
+        flipped = only_lower if self.sense is Sense.MAXIMIZE else only_upper
+        return np.where(flipped, -1.0, 1.0)
