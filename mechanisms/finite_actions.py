@@ -1,0 +1,73 @@
+"""The grand coalition's actions of a finite game, for programs that enumerate or price them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mechanisms.column_generation import PricedActions
+from mechanisms.virtual_utility import transformed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mechanisms.arrays import FloatArray, IntegerArray
+    from mechanisms.coalitional_game import CoalitionalGame
+
+
+class FiniteActions:
+    """Prices the grand coalition's actions by trying all of them; an action is its number.
+
+    Attributes:
+        game: whose actions they are.
+    """
+
+    def __init__(self, game: CoalitionalGame) -> None:
+        self.game = game
+        self._utilities = game.actions[game.grand_coalition].utilities
+        self._player = np.repeat(np.arange(len(game.players)), game.type_counts)
+        self._alternatives = np.concatenate([game.misreports(i) for i in game.grand_coalition], axis=1)
+
+    @property
+    def type_probabilities(self) -> tuple[FloatArray, ...]:
+        """Probabilities of each player's types, one ``(K_i,)`` for each player."""
+        return self.game.type_probabilities
+
+    @property
+    def profiles(self) -> IntegerArray:
+        """Type numbers at each profile, ``(P, N)``."""
+        return self.game.profiles
+
+    @property
+    def unit(self) -> float:
+        """Largest utility in absolute value, or 1 if all are zero."""
+        return float(np.abs(self._utilities).max()) or 1.0
+
+    def utilities(self, actions: NDArray[np.generic], profiles: IntegerArray) -> FloatArray:
+        """Return what every type of every player gets from each action at its profile, ``(B, M)``."""
+        numbers = actions.astype(np.int64)
+        found: FloatArray = self._utilities[numbers[:, None], self._player, self._alternatives[profiles]]
+        return found
+
+    def all_utilities(self) -> FloatArray:
+        """Return what every type of every player gets from every action at every profile, ``(P, C, M)``."""
+        parts = []
+        for player, count in enumerate(self.game.type_counts):
+            before = int(np.prod(self.game.type_counts[:player], dtype=np.int64))
+            shape = (len(self._utilities), before, count, -1)
+            by_type = self._utilities[:, player].reshape(shape).transpose(1, 3, 0, 2)
+            repeated = np.broadcast_to(by_type[:, None], (before, count, *by_type.shape[1:]))
+            parts.append(repeated.reshape(len(self.profiles), len(self._utilities), count))
+        return np.concatenate(parts, axis=-1)
+
+    def best_actions(self, coefficients: tuple[FloatArray, ...], profiles: IntegerArray) -> PricedActions:
+        """Return the action of largest virtual surplus at each profile."""
+        surplus = sum(
+            transformed(self.game, coefficients[player], player, self._utilities[:, player])
+            for player in self.game.grand_coalition
+        )
+        table = np.asarray(surplus)[:, profiles]
+        best = table.argmax(axis=0)
+        largest = table[best, np.arange(len(profiles))]
+        return PricedActions(best, largest, largest)
