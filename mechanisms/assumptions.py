@@ -90,13 +90,18 @@ def _for_every_type(economy: Economy, name: str, holds: Callable[[PlayerType], b
     return Assumption(name, "Assumption 1", not failing, reason)
 
 
-def _type_independent_endowments(economy: Economy) -> Assumption:
+def endowments_depend_on_types(economy: Economy) -> list[str]:
+    """Return the names of the players whose endowment differs between their types."""
     scale = max(float(economy.endowment_table.max()), 1.0)
-    differing = [
+    return [
         player.name
         for player in economy.players
         if np.ptp([kind.endowment for kind in player.types], axis=0).max() > ENDOWMENT_TOLERANCE * scale
     ]
+
+
+def _type_independent_endowments(economy: Economy) -> Assumption:
+    differing = endowments_depend_on_types(economy)
     return Assumption(
         "the aggregate endowment does not depend on types",
         "section 2.1",

@@ -12,11 +12,11 @@ matrix per player and one for the prices. A final step on the goods actually hel
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
-from mechanisms.valuation import ValuationTable
 
 MOST_STEPS = 100
 # How much of the complementarity gap each step aims to keep, and how near the boundary it may go.
@@ -27,8 +27,18 @@ GAP_REACHED = 1e-13
 POLISHING_STEPS = 4
 
 
+class ConcaveValuations(Protocol):
+    """What the method asks of valuations: gradients and curvatures of many rows at once."""
+
+    def supergradient(self, rows: IntegerArray, bundles: FloatArray, /) -> FloatArray:
+        """Return gradients, ``(..., G)``, at bundles ``(..., G)`` of the rows ``(...)``."""
+
+    def curvature(self, rows: IntegerArray, bundles: FloatArray, /) -> FloatArray:
+        """Return minus the Hessians, ``(..., G, G)``."""
+
+
 def allocate_by_interior_point(
-    table: ValuationTable, rows: IntegerArray, supply: FloatArray
+    table: ConcaveValuations, rows: IntegerArray, supply: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return efficient bundles and supporting prices for any mixture of valuations.
 
@@ -72,7 +82,7 @@ class _Point:
         return (self.bundles * self.reduced).sum(axis=(-1, -2)) + (self.waste * self.price).sum(axis=-1)
 
 
-def _central_start(table: ValuationTable, rows: IntegerArray, supply: FloatArray) -> _Point:
+def _central_start(table: ConcaveValuations, rows: IntegerArray, supply: FloatArray) -> _Point:
     share = supply / (rows.shape[-1] + 1)
     bundles = np.broadcast_to(share[:, None, :], (*rows.shape, supply.shape[-1])).copy()
     gradient = table.supergradient(rows, bundles)
@@ -82,7 +92,7 @@ def _central_start(table: ValuationTable, rows: IntegerArray, supply: FloatArray
     return _Point(bundles, share, price, reduced)
 
 
-def _interior_step(table: ValuationTable, rows: IntegerArray, supply: FloatArray, point: _Point) -> _Point:
+def _interior_step(table: ConcaveValuations, rows: IntegerArray, supply: FloatArray, point: _Point) -> _Point:
     """Take one damped Newton step towards the first-order conditions with a smaller gap."""
     x, w, p, u = point.bundles, point.waste, point.price, point.reduced
     pairs = x.shape[-1] * (x.shape[-2] + 1)
@@ -112,7 +122,7 @@ def _longest_step(values: FloatArray, moves: FloatArray) -> FloatArray:
     return np.minimum(1.0, BOUNDARY_FRACTION * room)
 
 
-def _units_of_quantity(table: ValuationTable, rows: IntegerArray, supply: FloatArray) -> FloatArray:
+def _units_of_quantity(table: ConcaveValuations, rows: IntegerArray, supply: FloatArray) -> FloatArray:
     """Return for each good, ``(P, G)``, the quantity that weighs as much as one numeraire of marginal value."""
     share = np.broadcast_to((supply / rows.shape[-1])[:, None, :], (*rows.shape, supply.shape[-1]))
     marginal = np.abs(table.supergradient(rows, share)).max(axis=-2)
@@ -121,7 +131,7 @@ def _units_of_quantity(table: ValuationTable, rows: IntegerArray, supply: FloatA
 
 
 def _better(
-    table: ValuationTable,
+    table: ConcaveValuations,
     rows: IntegerArray,
     supply: FloatArray,
     units: FloatArray,
@@ -144,7 +154,7 @@ def _better(
 
 
 def _polish(
-    table: ValuationTable, rows: IntegerArray, supply: FloatArray, point: _Point, units: FloatArray
+    table: ConcaveValuations, rows: IntegerArray, supply: FloatArray, point: _Point, units: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Solve the first-order conditions exactly for the goods held and the prices charged at the limit."""
     held: BooleanArray = point.bundles > point.reduced * units[:, None, :]

@@ -13,7 +13,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from math import prod
+from typing import Self, override
 
 import numpy as np
 
@@ -30,7 +31,11 @@ class Valuation(ABC):
     @property
     def separable(self) -> bool:
         """Whether the goods enter one by one, so that demand for a good depends on its own price alone."""
-        return True
+        return False
+
+    def simplified(self) -> Valuation:
+        """Return an equal valuation of the simplest family that holds it."""
+        return self
 
     @abstractmethod
     def value(self, bundles: FloatArray) -> FloatArray:
@@ -57,7 +62,7 @@ class Valuation(ABC):
         """Say whether the Hessian is negative definite at all bundles between 0 and ``limit`` ``(G,)``."""
 
     def indirect_utility(self, prices: FloatArray, limit: FloatArray) -> FloatArray:
-        """Return a bound, ``(...)``, on v(q) - p.q over 0 <= q <= limit."""
+        """Return a bound, ``(...)``, on v(q) - p.q over 0 <= q <= limit; with separable goods, the maximum."""
         demand = self.demand(prices)
         return self.value(demand) - (prices * demand).sum(axis=-1)
 
@@ -68,6 +73,15 @@ class Valuation(ABC):
     def dispose(self, bundles: FloatArray) -> FloatArray:
         """Return what is kept of bundles, ``(..., G)``, whose excess is worth nothing."""
         return bundles
+
+    def concave_sum(self, weights: FloatArray) -> bool:
+        """Say whether a weighted sum of a stack's K members is provably concave; weights ``(K,)`` of any sign.
+
+        Members of one shape differ only in how much they weigh, and so do their sums.
+        """
+        scale, *shape = self.parameter_names()
+        same_shape = all((getattr(self, name) == getattr(self, name)[0]).all() for name in shape)
+        return same_shape and bool((weights @ getattr(self, scale) >= 0).all())
 
     @property
     def goods(self) -> int:
@@ -81,7 +95,9 @@ class Valuation(ABC):
 
     def take(self, rows: IntegerArray) -> Self:
         """Return the stack of valuations at the given rows of this stack's first dimension."""
-        return self._unchecked({name: getattr(self, name)[rows] for name in self.parameter_names()})
+        return self._unchecked(
+            {name: np.take(getattr(self, name), rows, axis=0) for name in self.parameter_names()}
+        )
 
     @classmethod
     def stack(cls, valuations: Sequence[Self]) -> Self:
@@ -99,14 +115,33 @@ class Valuation(ABC):
         return rebuilt
 
 
+class SeparableValuation(Valuation):
+    """A family that values the goods one by one."""
+
+    @property
+    @override
+    def separable(self) -> bool:
+        return True
+
+    @abstractmethod
+    def demand_slope(self, prices: FloatArray, demand: FloatArray) -> FloatArray:
+        """Return by how much demand falls per unit of price, ``(..., G)``, where it is ``demand`` ``(..., G)``."""
+
+    @override
+    def indirect_utility(self, prices: FloatArray, limit: FloatArray) -> FloatArray:
+        # Up to demand every further unit is worth its price, so the limit is best where demand exceeds it.
+        bundles = np.minimum(self.demand(prices), limit)
+        return self.value(bundles) - (prices * bundles).sum(axis=-1)
+
+
 def store_checked(valuation: Valuation, positive: tuple[str, ...] = (), nonnegative: tuple[str, ...] = ()) -> None:
     """Store every parameter as a read-only float64 array; refuse wrong shapes and signs."""
     names = valuation.parameter_names()
     parameters = {name: finite_array(name, getattr(valuation, name), (None,)) for name in names}
-    shape = np.broadcast_shapes(*(parameter.shape for parameter in parameters.values()))
+    shape = parameters[names[0]].shape
     for name, parameter in parameters.items():
         if parameter.shape != shape:
-            raise ValueError(f"{name} has {parameter.shape[-1]} entries; every parameter needs {shape[-1]}")
+            raise ValueError(f"{name} has shape {parameter.shape}, {names[0]} {shape}; they must have the same")
         if name in positive and (parameter <= 0).any():
             raise ValueError(f"{name} is {parameter.tolist()}; every entry must be greater than 0")
         if name in nonnegative and (parameter < 0).any():
@@ -130,13 +165,14 @@ class ValuationTable:
             raise ValueError(f"valuations are over {sorted(goods)} goods; all must be over the same number")
         self.goods = goods.pop()
         self.valuations = tuple(valuations)
-        families = list(dict.fromkeys(type(valuation) for valuation in valuations))
-        self._family_of_row = np.array([families.index(type(valuation)) for valuation in valuations])
+        simplest = [valuation.simplified() for valuation in valuations]
+        families = list(dict.fromkeys(type(valuation) for valuation in simplest))
+        self._family_of_row = np.array([families.index(type(valuation)) for valuation in simplest])
         self._place_in_family = np.array(
             [np.count_nonzero(self._family_of_row[:row] == f) for row, f in enumerate(self._family_of_row)]
         )
         self._stacks: list[Valuation] = [
-            family.stack([v for v in valuations if type(v) is family]) for family in families
+            family.stack([v for v in simplest if type(v) is family]) for family in families
         ]
 
     @property
@@ -144,47 +180,101 @@ class ValuationTable:
         """Whether every valuation values the goods one by one."""
         return all(stack.separable for stack in self._stacks)
 
+    def select(self, rows: IntegerArray) -> ValuationBatch:
+        """Return the valuations at the rows ``(...)``, to be evaluated often."""
+        parts: list[tuple[Valuation, IntegerArray]] = []
+        for family, stack in enumerate(self._stacks):
+            places = np.flatnonzero(self._family_of_row[rows] == family)
+            if places.size:
+                parts.append((stack.take(self._place_in_family[rows.reshape(-1)[places]]), places))
+        return ValuationBatch(rows.shape, self.goods, parts)
+
     def value(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
         """Return the values, ``(...)``, in numeraire, of bundles ``(..., G)`` to the rows ``(...)``."""
-        return self._evaluate(rows, (), lambda stack, q: stack.value(q), bundles)
+        return self.select(rows).value(bundles)
 
     def gradient(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
         """Return the marginal values, ``(..., G)``, numeraire per unit, at bundles ``(..., G)``."""
-        return self._evaluate(rows, (self.goods,), lambda stack, q: stack.gradient(q), bundles)
+        return self.select(rows).gradient(bundles)
 
     def supergradient(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
         """Return gradients, ``(..., G)``, of the least concave majorants under free disposal."""
-        return self._evaluate(rows, (self.goods,), lambda stack, q: stack.supergradient(q), bundles)
+        return self.select(rows).supergradient(bundles)
 
     def dispose(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
         """Return what is kept, ``(..., G)``, of bundles whose excess is worth nothing."""
-        return self._evaluate(rows, (self.goods,), lambda stack, q: stack.dispose(q), bundles)
+        return self.select(rows).dispose(bundles)
 
     def curvature(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
         """Return minus the Hessians, ``(..., G, G)``, of the least concave majorants."""
-        return self._evaluate(rows, (self.goods, self.goods), lambda stack, q: stack.curvature(q), bundles)
+        return self.select(rows).curvature(bundles)
 
     def demand(self, rows: IntegerArray, prices: FloatArray) -> FloatArray:
         """Return the bundles demanded, ``(..., G)``, at prices ``(..., G)`` by the rows ``(...)``."""
-        return self._evaluate(rows, (self.goods,), lambda stack, p: stack.demand(p), prices)
+        return self.select(rows).demand(prices)
 
     def indirect_utility(self, rows: IntegerArray, prices: FloatArray, limit: FloatArray) -> FloatArray:
         """Return bounds, ``(...)``, on v(q) - p.q over 0 <= q <= limit, at prices and limits ``(..., G)``."""
-        return self._evaluate(rows, (), lambda stack, p, most: stack.indirect_utility(p, most), prices, limit)
+        return self.select(rows).indirect_utility(prices, limit)
+
+
+@dataclass(frozen=True, eq=False)
+class ValuationBatch:
+    """Chosen rows of a table, looked up once and evaluated as often as needed.
+
+    Arguments are broadcast to the batch, so that one price vector may serve everyone.
+
+    Attributes:
+        shape: of the batch, ``(...)``.
+        goods: the number of goods without the numeraire.
+        parts: per family, its valuations and where they stand in the flattened batch.
+    """
+
+    shape: tuple[int, ...]
+    goods: int
+    parts: list[tuple[Valuation, IntegerArray]]
+
+    def value(self, bundles: FloatArray) -> FloatArray:
+        """Return the values, ``(...)``, in numeraire, of bundles ``(..., G)``."""
+        return self._evaluate((), lambda part, q: part.value(q), bundles)
+
+    def gradient(self, bundles: FloatArray) -> FloatArray:
+        """Return the marginal values, ``(..., G)``, numeraire per unit, at bundles ``(..., G)``."""
+        return self._evaluate((self.goods,), lambda part, q: part.gradient(q), bundles)
+
+    def supergradient(self, bundles: FloatArray) -> FloatArray:
+        """Return gradients, ``(..., G)``, of the least concave majorants under free disposal."""
+        return self._evaluate((self.goods,), lambda part, q: part.supergradient(q), bundles)
+
+    def dispose(self, bundles: FloatArray) -> FloatArray:
+        """Return what is kept, ``(..., G)``, of bundles whose excess is worth nothing."""
+        return self._evaluate((self.goods,), lambda part, q: part.dispose(q), bundles)
+
+    def curvature(self, bundles: FloatArray) -> FloatArray:
+        """Return minus the Hessians, ``(..., G, G)``, of the least concave majorants."""
+        return self._evaluate((self.goods, self.goods), lambda part, q: part.curvature(q), bundles)
+
+    def demand(self, prices: FloatArray) -> FloatArray:
+        """Return the bundles demanded, ``(..., G)``, at prices ``(..., G)``."""
+        return self._evaluate((self.goods,), lambda part, p: part.demand(p), prices)
+
+    def demand_slope(self, prices: FloatArray, demand: FloatArray) -> FloatArray:
+        """Return by how much demand ``(..., G)`` falls per unit of price, ``(..., G)``, if goods are separable."""
+        return self._evaluate((self.goods,), lambda part, p, q: part.demand_slope(p, q), prices, demand)
+
+    def indirect_utility(self, prices: FloatArray, limit: FloatArray) -> FloatArray:
+        """Return bounds, ``(...)``, on v(q) - p.q over 0 <= q <= limit, at prices and limits ``(..., G)``."""
+        return self._evaluate((), lambda part, p, most: part.indirect_utility(p, most), prices, limit)
 
     def _evaluate(
-        self,
-        rows: IntegerArray,
-        result_shape: tuple[int, ...],
-        method: Callable[..., Any],
-        *arguments: FloatArray,
+        self, result_shape: tuple[int, ...], method: Callable[..., FloatArray], *arguments: FloatArray
     ) -> FloatArray:
-        """Apply a method family by family to the rows ``(...)`` and arguments ``(..., G)``."""
-        wide = [np.broadcast_to(argument, (*rows.shape, self.goods)) for argument in arguments]
-        result = np.empty((*rows.shape, *result_shape))
-        for family, stack in enumerate(self._stacks):
-            chosen = self._family_of_row[rows] == family
-            if chosen.any():
-                members = stack.take(self._place_in_family[rows[chosen]])
-                result[chosen] = method(members, *(argument[chosen] for argument in wide))
-        return result
+        """Apply a method family by family to arguments ``(..., G)``."""
+        wide = [np.broadcast_to(argument, (*self.shape, self.goods)) for argument in arguments]
+        flat = [argument.reshape(-1, self.goods) for argument in wide]
+        if len(self.parts) == 1:
+            return method(self.parts[0][0], *flat).reshape(*self.shape, *result_shape)
+        result = np.empty((prod(self.shape), *result_shape))
+        for part, places in self.parts:
+            result[places] = method(part, *(argument[places] for argument in flat))
+        return result.reshape(*self.shape, *result_shape)

@@ -13,7 +13,7 @@ import numpy as np
 
 from mechanisms.arrays import FloatArray, finite_array, read_only
 from mechanisms.quadratic_demand import quadratic_demand
-from mechanisms.valuation import Valuation, store_checked
+from mechanisms.valuation import SeparableValuation, Valuation, store_checked
 
 # A matrix entered by hand is symmetric when it is so to the rounding of its decimals.
 SYMMETRY_TOLERANCE = 1e-12
@@ -60,6 +60,11 @@ class Quadratic(Valuation):
         return bool((self.slope * (1 - np.eye(self.goods)) == 0).all())
 
     @override
+    def simplified(self) -> Valuation:
+        own_slope = np.diagonal(self.slope, axis1=-2, axis2=-1)
+        return DiagonalQuadratic(self.intercept, own_slope) if self.separable else self
+
+    @override
     def value(self, bundles: FloatArray) -> FloatArray:
         return ((self.intercept - 0.5 * self._slope_times(bundles)) * bundles).sum(axis=-1)
 
@@ -83,12 +88,64 @@ class Quadratic(Valuation):
     def strictly_concave(self, limit: FloatArray) -> bool:
         return True
 
+    @override
+    def concave_sum(self, weights: FloatArray) -> bool:
+        slope = np.tensordot(weights, self.slope, axes=1)
+        return bool(np.linalg.eigvalsh(slope)[0] >= -SYMMETRY_TOLERANCE * np.abs(self.slope).max())
+
     def _slope_times(self, bundles: FloatArray) -> FloatArray:
         return (self.slope @ bundles[..., None])[..., 0]
 
 
 @dataclass(frozen=True, eq=False)
-class Logarithmic(Valuation):
+class DiagonalQuadratic(SeparableValuation):
+    r""":math:`v(q) = \sum_h (b_h q_h - \tfrac12 s_h q_h^2)`: the quadratic family with neither kind of relation.
+
+    Raises:
+        ValueError: shapes disagree, or a slope is not positive.
+    """
+
+    intercept: FloatArray
+    slope: FloatArray
+
+    def __post_init__(self) -> None:
+        store_checked(self, positive=("slope",))
+
+    @override
+    def value(self, bundles: FloatArray) -> FloatArray:
+        return ((self.intercept - 0.5 * self.slope * bundles) * bundles).sum(axis=-1)
+
+    @override
+    def gradient(self, bundles: FloatArray) -> FloatArray:
+        return self.intercept - self.slope * bundles
+
+    @override
+    def curvature(self, bundles: FloatArray) -> FloatArray:
+        return _diagonal(np.broadcast_to(self.slope, bundles.shape))
+
+    @override
+    def demand(self, prices: FloatArray) -> FloatArray:
+        return np.maximum((self.intercept - prices) / self.slope, 0)
+
+    @override
+    def demand_slope(self, prices: FloatArray, demand: FloatArray) -> FloatArray:
+        return (demand > 0) / self.slope
+
+    @override
+    def least_gradient(self, limit: FloatArray) -> FloatArray:
+        return self.gradient(limit)
+
+    @override
+    def strictly_concave(self, limit: FloatArray) -> bool:
+        return True
+
+    @override
+    def concave_sum(self, weights: FloatArray) -> bool:
+        return bool((weights @ self.slope >= 0).all())
+
+
+@dataclass(frozen=True, eq=False)
+class Logarithmic(SeparableValuation):
     r""":math:`v(q) = \sum_h w_h \log(s_h + q_h)`, with weight w > 0 and shift s > 0.
 
     Raises:
@@ -119,6 +176,11 @@ class Logarithmic(Valuation):
             return np.maximum(self.weight / prices - self.shift, 0)
 
     @override
+    def demand_slope(self, prices: FloatArray, demand: FloatArray) -> FloatArray:
+        with np.errstate(divide="ignore"):
+            return (demand > 0) * (self.shift + demand) / prices
+
+    @override
     def least_gradient(self, limit: FloatArray) -> FloatArray:
         return self.gradient(limit)
 
@@ -128,7 +190,7 @@ class Logarithmic(Valuation):
 
 
 @dataclass(frozen=True, eq=False)
-class Power(Valuation):
+class Power(SeparableValuation):
     r""":math:`v(q) = \sum_h w_h [(s_h + q_h)^{1-\gamma_h} - s_h^{1-\gamma_h}] / (1-\gamma_h)`.
 
     Raises:
@@ -169,6 +231,11 @@ class Power(Valuation):
             return np.maximum((self.weight / prices) ** (1 / self.gamma) - self.shift, 0)
 
     @override
+    def demand_slope(self, prices: FloatArray, demand: FloatArray) -> FloatArray:
+        with np.errstate(divide="ignore"):
+            return (demand > 0) * (self.shift + demand) / (self.gamma * prices)
+
+    @override
     def least_gradient(self, limit: FloatArray) -> FloatArray:
         return self.gradient(limit)
 
@@ -179,7 +246,7 @@ class Power(Valuation):
 
 
 @dataclass(frozen=True, eq=False)
-class Exponential(Valuation):
+class Exponential(SeparableValuation):
     r""":math:`v(q) = \sum_h w_h (1 - e^{-r_h q_h}) / r_h`, with weight w > 0 and rate r > 0.
 
     Raises:
@@ -210,6 +277,11 @@ class Exponential(Valuation):
             return np.maximum(np.log(self.weight / prices) / self.rate, 0)
 
     @override
+    def demand_slope(self, prices: FloatArray, demand: FloatArray) -> FloatArray:
+        with np.errstate(divide="ignore"):
+            return (demand > 0) / (self.rate * prices)
+
+    @override
     def least_gradient(self, limit: FloatArray) -> FloatArray:
         return self.gradient(limit)
 
@@ -219,7 +291,7 @@ class Exponential(Valuation):
 
 
 @dataclass(frozen=True, eq=False)
-class Abatement(Valuation):
+class Abatement(SeparableValuation):
     r"""Emission permits: :math:`v(q) = -\sum_h (a_h m_h^3/3 + b_h m_h^2/2)`, :math:`m_h = (r_h - q_h)^+`.
 
     Holding q permits, a player abates the rest m of its reference emissions r at marginal cost
@@ -278,6 +350,12 @@ class Abatement(Valuation):
         return np.maximum(self.reference - abated, 0)
 
     @override
+    def demand_slope(self, prices: FloatArray, demand: FloatArray) -> FloatArray:
+        # The marginal cost rises by 2 a m + b, the root of the equation it solves.
+        with np.errstate(divide="ignore"):
+            return (demand > 0) / np.sqrt(self.b**2 + 4 * self.a * prices)
+
+    @override
     def least_gradient(self, limit: FloatArray) -> FloatArray:
         # Marginal cost is least at the smallest abatement, or at its vertex when b is negative.
         vertex = np.maximum(-self.b / (2 * self.a), 0)
@@ -290,12 +368,23 @@ class Abatement(Valuation):
         least = np.maximum(self.reference - limit, 0)
         return bool((limit < self.reference).all() and (2 * self.a * least + self.b > 0).all())
 
+    @override
+    def concave_sum(self, weights: FloatArray) -> bool:
+        # Beyond a common satiation everything is flat; short of it the curvature is linear in the abatement.
+        least = self.reference - self.satiation
+        same_shape = (self.reference == self.reference[0]).all() and np.allclose(
+            least, least[0], rtol=1e-12, atol=0
+        )
+        ends = np.stack((least[0], self.reference[0]))
+        curvature = 2 * (weights @ self.a) * ends + weights @ self.b
+        return bool(same_shape and (curvature >= 0).all())
+
 
 @dataclass(frozen=True, eq=False)
-class Linear(Valuation):
+class Linear(SeparableValuation):
     r""":math:`v(q) = \text{value} \cdot q`, for linear or indivisible exchange; not strictly concave.
 
-    Demand is zero at prices of at least the value and infinite below; ``indirect_utility`` limits the bundle.
+    Demand is zero at prices of at least the value and infinite below.
     """
 
     marginal_value: FloatArray
@@ -320,13 +409,13 @@ class Linear(Valuation):
         return np.where(prices < self.marginal_value, np.inf, 0.0)
 
     @override
+    def demand_slope(self, prices: FloatArray, demand: FloatArray) -> FloatArray:
+        return np.zeros_like(demand)
+
+    @override
     def least_gradient(self, limit: FloatArray) -> FloatArray:
         return self.marginal_value
 
     @override
     def strictly_concave(self, limit: FloatArray) -> bool:
         return False
-
-    @override
-    def indirect_utility(self, prices: FloatArray, limit: FloatArray) -> FloatArray:
-        return (np.maximum(self.marginal_value - prices, 0) * limit).sum(axis=-1)

@@ -1,0 +1,81 @@
+r"""The grand coalition's actions in an exchange economy: all divisions of the goods, priced instead of enumerated.
+
+Utilities are gains over consuming one's own endowment, :math:`v_i(x_i, t_i) - v_i(\omega_i, t_i)`; the numeraire
+enters through payments. Autarky then gives everyone zero, so individual participation asks for gains of at least
+zero. Virtual surplus is maximised over divisible goods without a grid wherever virtual valuations are concave.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mechanisms.arrays import FloatArray, IntegerArray
+from mechanisms.assumptions import endowments_depend_on_types
+from mechanisms.column_generation import PricedActions
+from mechanisms.economy import Economy
+from mechanisms.virtual_allocation import virtual_allocation
+
+
+class DivisibleActions:
+    """Prices divisions of an economy's goods; an action lists every player's bundle, ``(N * G,)``, units.
+
+    Args:
+        economy: with independent types and endowments that do not depend on them.
+
+    Raises:
+        ValueError: types are correlated, or an endowment depends on its player's type, which the reports of a
+            mechanism could then prove false.
+    """
+
+    def __init__(self, economy: Economy) -> None:
+        if not economy.prior.independent:
+            raise ValueError("types are correlated; the incentive-efficient benchmark needs independent types")
+        differing = endowments_depend_on_types(economy)
+        if differing:
+            raise ValueError(
+                f"the endowment of {', '.join(differing)} depends on its type; the incentive-efficient benchmark "
+                f"needs endowments that do not"
+            )
+        self.economy = economy
+        counts = economy.prior.type_counts
+        self.type_probabilities = tuple(economy.prior.marginal(player) for player in range(len(counts)))
+        self._owner = np.repeat(np.arange(len(counts)), counts)
+        rows = np.arange(len(self._owner))
+        self._autarky = economy.valuations.value(rows, economy.endowment_table[:, :-1])
+        self._place = rows - economy.first_rows[self._owner]
+        self.concave = True
+
+    @property
+    def profiles(self) -> IntegerArray:
+        """Type numbers at each profile, ``(P, N)``."""
+        return self.economy.profiles
+
+    @property
+    def unit(self) -> float:
+        """The value of the whole supply at the players' own marginal values, in numeraire; positive."""
+        rows = np.arange(len(self._owner))
+        endowments = self.economy.endowment_table[:, :-1]
+        marginal = self.economy.valuations.supergradient(rows, np.maximum(endowments, endowments.mean(axis=0)))
+        worth = float(np.abs(marginal * endowments.sum(axis=0)).max())
+        return worth if np.isfinite(worth) and worth > 0 else 1.0
+
+    def utilities(self, actions: NDArray[np.generic], profiles: IntegerArray) -> FloatArray:
+        """Return the gain over autarky of every type of every player from divisions ``(B, N * G)``, ``(B, M)``."""
+        bundles = actions.astype(np.float64).reshape(len(actions), -1, self.economy.valuations.goods)
+        rows = np.broadcast_to(np.arange(len(self._owner)), (len(actions), len(self._owner)))
+        received = self.economy.valuations.dispose(rows, bundles[:, self._owner])
+        return self.economy.valuations.value(rows, received) - self._autarky
+
+    def best_actions(self, coefficients: tuple[FloatArray, ...], profiles: IntegerArray) -> PricedActions:
+        """Return the division of largest virtual surplus at each profile, with what none can exceed."""
+        weights = np.zeros((len(self._owner), len(self._owner)))
+        for player, matrix in enumerate(coefficients):
+            own = np.flatnonzero(self._owner == player)
+            weights[np.ix_(own, own)] = matrix.T
+        chosen = self.profiles[profiles]
+        found = virtual_allocation(self.economy, chosen, weights)
+        self.concave = self.concave and found.concave
+        autarky = (weights @ self._autarky)[self.economy.rows(chosen)].sum(axis=-1)
+        actions = found.bundles.reshape(len(profiles), -1)
+        return PricedActions(actions, found.surplus - autarky, found.bound - autarky)
