@@ -1,0 +1,28 @@
+"""Figures of a run, for print: each function takes a loaded run and returns a Matplotlib figure.
+
+| function | shows |
+|---|---|
+| :func:`trade_network` | who gave goods to whom in a round, who is rich, who is bankrupt |
+| :func:`welfare_over_rounds` | gains over autarky against first best, and bankruptcies |
+| :func:`quotes_against_supporting_price` | who quotes off the price that supports the efficient allocation |
+| :func:`who_ends_with_what` | how each good is divided before and after a round |
+
+No figure needs a screen, and none touches Matplotlib's global state.
+"""
+
+from results.figures.holdings import who_ends_with_what
+from results.figures.network import trade_network
+from results.figures.quotes import quotes_against_supporting_price
+from results.figures.saving import FigureFormat, save_figure, save_figures, standard_figures
+from results.figures.welfare import welfare_over_rounds
+
+__all__ = [
+    "FigureFormat",
+    "quotes_against_supporting_price",
+    "save_figure",
+    "save_figures",
+    "standard_figures",
+    "trade_network",
+    "welfare_over_rounds",
+    "who_ends_with_what",
+]

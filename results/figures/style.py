@@ -1,0 +1,148 @@
+"""One look for every figure: sizes, colours, type, and the wording of numbers.
+
+Sizes fit the columns of a journal. Colours are those of Okabe and Ito, told apart by readers with any of the
+common colour deficiencies; nothing is told by colour alone. Type is a font that Matplotlib brings along, so a
+figure is the same on every machine.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Callable, Mapping
+from functools import wraps
+from types import MappingProxyType
+from typing import Any, Final
+
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+COLUMN_WIDTH: Final = 3.5  # inches, one column of a two-column page
+WIDE: Final = 5.2  # inches, for figures with many players
+
+BLACK: Final = "#000000"
+ORANGE: Final = "#E69F00"
+SKY: Final = "#56B4E9"
+GREEN: Final = "#009E73"
+YELLOW: Final = "#F0E442"
+BLUE: Final = "#0072B2"
+VERMILION: Final = "#D55E00"
+PURPLE: Final = "#CC79A7"
+INK: Final = "#333333"
+GREY: Final = "#8C8C8C"
+PALE: Final = "#D9D9D9"
+
+SERIES: Final = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW)
+MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
+
+# Light to dark, so that it survives a black-and-white printer.
+STRENGTH: Final = LinearSegmentedColormap.from_list("strength", ["#B9CFE0", "#5B8DB5", "#123A5E"])
+
+SMALL: Final = 7.0  # points
+NORMAL: Final = 8.0
+
+_STYLE: Final[Mapping[str, object]] = MappingProxyType(
+    {
+        "font.family": ["DejaVu Sans"],
+        "font.size": SMALL,
+        "axes.titlesize": NORMAL,
+        "axes.titlelocation": "left",
+        "axes.labelsize": SMALL,
+        "axes.edgecolor": INK,
+        "axes.linewidth": 0.6,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "legend.fontsize": SMALL,
+        "legend.title_fontsize": SMALL,
+        "legend.frameon": False,
+        "lines.linewidth": 1.2,
+        "lines.markersize": 3.5,
+        "hatch.linewidth": 0.5,
+        "figure.dpi": 100,
+    }
+)
+_TICKS: Final[Mapping[str, Any]] = MappingProxyType(
+    {"labelsize": SMALL, "length": 2.5, "width": 0.6, "color": INK, "labelfontfamily": ["DejaVu Sans"]}
+)
+
+
+def in_house_style[**P](draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Let a function draw in this style whatever style its caller has set, and leave the caller's as it was."""
+
+    @wraps(draw)
+    def styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with matplotlib.style.context(["default", dict(_STYLE)]):
+            return draw(*args, **kwargs)
+
+    return styled
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure, sizes in inches, that needs no screen."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def dress(axes: Axes) -> None:
+    """Set what Matplotlib would otherwise look up when the figure is saved, outside this style."""
+    for which in (axes.xaxis, axes.yaxis):
+        which.set_tick_params(**_TICKS)
+
+
+def plain(text: str) -> str:
+    """Return text that Matplotlib prints as it stands, dollar signs included."""
+    return text.replace("$", r"\$")
+
+
+def with_unit(text: str, unit: str, room: int = 1000) -> str:
+    """Return an axis label: what is measured, then its unit in brackets, on lines of this many letters."""
+    label = f"{text} ({unit})" if unit else text
+    lines = [label] if len(label) <= room else [text, *textwrap.wrap(f"({unit})", room)]
+    return plain("\n".join(lines))
+
+
+def short_number(value: float) -> str:
+    """Return a number to three digits, with a power of ten where it is very large or small."""
+    if value == 0:
+        return "0"
+    exponent = math.floor(math.log10(abs(value)) + 1e-12)
+    if -3 <= exponent < 6:
+        return f"{round(value, 2 - exponent):,.10g}"
+    power = str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{value / 10.0**exponent:.3g}×10{power}"
+
+
+def round_number_below(value: float) -> float:
+    """Return the largest of 1, 2, 5 times a power of ten that does not exceed a positive value."""
+    power = 10.0 ** np.floor(np.log10(value) + 1e-12)
+    return float(max(step * power for step in (1, 2, 5) if step * power <= value * (1 + 1e-12)))
+
+
+def put_title(figure: Figure, *clauses: str) -> None:
+    """Say above a figure what it shows, on one line if it fits, otherwise each clause on lines of its own."""
+    letter = 0.58 * NORMAL / 72  # inches, the mean width of one in this font
+    room = int(figure.get_figwidth() / letter)
+    lines = [", ".join(clauses)]
+    if len(lines[0]) > room:
+        broken = [*(f"{clause}," for clause in clauses[:-1]), clauses[-1]]
+        lines = [line for clause in broken for line in textwrap.wrap(clause, room)]
+    figure.suptitle(plain("\n".join(lines)), fontsize=NORMAL, x=0.01, ha="left")
+
+
+def count_of(number: int, noun: str, plural: str = "") -> str:
+    """Return a count in words that agree with it: ``1 player``, ``no players``."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number or 'no'} {plural or noun + 's'}"
+
+
+def some_names(names: list[str], limit: int = 3) -> str:
+    """Return names as a phrase, the rest counted once there are more than the limit."""
+    if len(names) > limit:
+        return f"{', '.join(names[: limit - 1])} and {len(names) - limit + 1} others"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

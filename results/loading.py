@@ -1,0 +1,211 @@
+"""Run folders, read back.
+
+A run folder holds ``manifest.json`` and one Parquet file for each table. Every column carries its unit and its
+meaning in the file; a loaded frame has them as ``frame.attrs["units"]`` and ``frame.attrs["meaning"]``, both
+by column name.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+MANIFEST: Final = "manifest.json"
+OBEDIENT: Final = "obedient"  # the behaviour of players who do as the contract recommends
+
+# What summaries and figures read; a table may have further columns.
+REQUIRED_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "runs": ("run", "scenario", "economy", "seed", "rounds", "players"),
+        "rounds": (
+            *("run", "round", "profile", "welfare", "first_best_welfare", "autarky_welfare", "bankruptcies"),
+            *("misreports", "volume", "price_dispersion", "wasted"),
+        ),
+        "players": (
+            *("run", "round", "player", "type", "reported_type", "behaviour", "bankrupt", "reason"),
+            *("utility", "promised_utility", "wealth"),
+        ),
+        "holdings": (
+            *("run", "round", "player", "good", "endowment", "announced", "quote", "supporting_price"),
+            *("lowest_supporting_price", "net_trade", "claim", "allocation", "consumption"),
+        ),
+        "trades": ("run", "round", "player", "counterparty", "good", "quantity", "value"),
+        "events": ("run", "round", "kind", "player", "good", "reason", "amount"),
+        "benchmarks": ("run", "benchmark", "profile", "profile_types", "probability", "welfare"),
+    }
+)
+
+_KEY_COLUMNS: Final = frozenset(
+    {
+        *("scenario", "economy", "player", "counterparty", "type", "reported_type", "good"),
+        *("behaviour", "reason", "kind", "benchmark"),
+    }
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a run folder holds.
+
+    Attributes:
+        folder: where it was read from.
+        manifest: inputs, seed, versions, times and status of the run, as written.
+        tables: every table by name; the usual ones are attributes too.
+    """
+
+    folder: Path
+    manifest: Mapping[str, object]
+    tables: Mapping[str, pd.DataFrame]
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """One row for each run in the folder."""
+        return self.tables["runs"]
+
+    @property
+    def rounds(self) -> pd.DataFrame:
+        """One row for each round."""
+        return self.tables["rounds"]
+
+    @property
+    def players(self) -> pd.DataFrame:
+        """One row for each round and player."""
+        return self.tables["players"]
+
+    @property
+    def holdings(self) -> pd.DataFrame:
+        """One row for each round, player and good."""
+        return self.tables["holdings"]
+
+    @property
+    def trades(self) -> pd.DataFrame:
+        """One row for each good that a player received from another in a round."""
+        return self.tables["trades"]
+
+    @property
+    def events(self) -> pd.DataFrame:
+        """One row for each bankruptcy, binding projection and raised announcement."""
+        return self.tables["events"]
+
+    @property
+    def benchmarks(self) -> pd.DataFrame:
+        """Welfare of each benchmark, by type profile and in expectation (profile -1)."""
+        return self.tables["benchmarks"]
+
+    @cached_property
+    def player_names(self) -> tuple[str, ...]:
+        """The players, in the economy's order."""
+        return tuple(str(name) for name in self.players["player"].unique())
+
+    @cached_property
+    def goods(self) -> tuple[str, ...]:
+        """The goods, in the economy's order; the last is the numeraire."""
+        return tuple(str(name) for name in self.holdings["good"].unique())
+
+    @cached_property
+    def good_units(self) -> Mapping[str, str]:
+        """The unit of each good, from the economy file kept in the manifest; empty when it keeps none."""
+        for document in _input_documents(self.manifest):
+            goods, units = document.get("goods"), document.get("units")
+            if isinstance(goods, list) and isinstance(units, list) and tuple(goods) == self.goods:
+                return MappingProxyType({str(good): str(unit) for good, unit in zip(goods, units, strict=False)})
+        return MappingProxyType({})
+
+    def unit(self, table: str, column: str, good: str | None = None) -> str:
+        """Return the unit of a column in the economy's own words.
+
+        Args:
+            table: name of the table.
+            column: name of the column.
+            good: the good that is meant, where a column speaks of any of them.
+
+        Returns:
+            The unit that the table gives, with "numeraire" and "unit of the good" replaced by the units of the
+            economy file where the manifest keeps it; empty when the table gives none.
+        """
+        written: str = self.tables[table].attrs["units"].get(column, "")
+        if good is not None and good in self.good_units:
+            for generic in ("units of the good", "unit of the good"):
+                written = written.replace(generic, self.good_units[good])
+        return written.replace("numeraire", self.good_units.get(self.goods[-1], "numeraire"))
+
+
+def load(folder: str | Path) -> Run:
+    """Read a run folder.
+
+    Args:
+        folder: what ``marketgame run`` wrote.
+
+    Returns:
+        The manifest and every table in the folder.
+
+    Raises:
+        FileNotFoundError: the folder, its manifest or one of its tables is not there.
+        ValueError: a file cannot be read, or a table lacks a column.
+    """
+    home = Path(folder)
+    if not home.is_dir():
+        raise FileNotFoundError(f"{home} is not a folder; a run folder holds {MANIFEST} and one file per table")
+    manifest = _read_manifest(_existing(home, MANIFEST))
+    for name in REQUIRED_COLUMNS:
+        _existing(home, f"{name}.parquet")
+    tables = {path.stem: _read_table(path) for path in sorted(home.glob("*.parquet"))}
+    return Run(home, MappingProxyType(manifest), MappingProxyType(tables))
+
+
+def _existing(home: Path, file: str) -> Path:
+    path = home / file
+    if not path.is_file():
+        raise FileNotFoundError(f"{home} is not a run folder: it holds no {file}")
+    return path
+
+
+def _read_manifest(path: Path) -> dict[str, object]:
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as fault:
+        raise ValueError(f"{path.name} in {path.parent} is not JSON: {fault}") from fault
+    if type(manifest) is not dict:
+        raise ValueError(f"{path.name} in {path.parent} holds a {type(manifest).__name__}; it must be an object")
+    return manifest
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as fault:
+        raise ValueError(f"{path.name} in {path.parent} is not a Parquet table: {fault}") from fault
+    for column in REQUIRED_COLUMNS.get(path.stem, ()):
+        if column not in table.column_names:
+            raise ValueError(
+                f"{path.name} in {path.parent} has no column {column!r}; it has {', '.join(table.column_names)}"
+            )
+    frame: pd.DataFrame = table.to_pandas()
+    keys = [name for name in frame.columns if name in _KEY_COLUMNS]
+    frame = frame.astype(dict.fromkeys(keys, "category"))
+    frame.attrs = {"units": _field_notes(table.schema, b"unit"), "meaning": _field_notes(table.schema, b"meaning")}
+    return frame
+
+
+def _field_notes(schema: pa.Schema, key: bytes) -> dict[str, str]:
+    """Return what the fields carry under a metadata key, by column; fields that carry nothing are left out."""
+    return {field.name: field.metadata[key].decode() for field in schema if key in (field.metadata or {})}
+
+
+def _input_documents(manifest: Mapping[str, object]) -> list[dict[str, object]]:
+    """Return the TOML files among a manifest's inputs, parsed."""
+    inputs = manifest.get("inputs")
+    if not isinstance(inputs, dict):
+        return []
+    kept = [(name, entry["text"]) for name, entry in inputs.items() if "text" in entry]
+    return [tomllib.loads(text) for name, text in kept if name.endswith(".toml")]

@@ -1,0 +1,130 @@
+"""A run folder comes back as it was written, and anything else is refused in words."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import results
+from results.loading import REQUIRED_COLUMNS, Run
+
+TABLES = ("runs", "rounds", "players", "holdings", "trades", "events", "benchmarks")
+
+
+@pytest.fixture
+def folder(played: Callable[..., Run]) -> Path:
+    return played(rounds=2, bankrupt={1: ["bob"]}).folder
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_comes_back_with_its_rows_columns_units_and_meanings(folder: Path, name: str) -> None:
+    run = results.load(folder)
+    written = pq.read_table(folder / f"{name}.parquet")
+    frame = getattr(run, name)
+    assert frame is run.tables[name]
+    assert len(frame) == written.num_rows > 0
+    assert list(frame.columns) == written.column_names
+    assert frame.attrs["units"] == {field.name: field.metadata[b"unit"].decode() for field in written.schema}
+    assert frame.attrs["meaning"] == {field.name: f"what {field.name} is" for field in written.schema}
+    for column in written.column_names:
+        values = [None if pd.isna(value) else value for value in frame[column].tolist()]
+        assert values == written[column].to_pylist()
+
+
+def test_names_are_categories_and_numbers_are_not(folder: Path) -> None:
+    run = results.load(folder)
+    for column in ("player", "good"):
+        assert isinstance(run.holdings[column].dtype, pd.CategoricalDtype)
+    assert run.holdings["quote"].dtype == np.float64
+    assert run.players["bankrupt"].dtype == np.bool_
+
+
+def test_names_are_categories_even_when_written_as_plain_text(folder: Path) -> None:
+    path = folder / "trades.parquet"
+    table = pq.read_table(path)
+    plain = table.set_column(table.column_names.index("good"), "good", table["good"].cast(pa.string()))
+    pq.write_table(plain, path)
+    assert isinstance(results.load(folder).trades["good"].dtype, pd.CategoricalDtype)
+
+
+def test_players_and_goods_keep_the_order_of_the_economy(played: Callable[..., Run]) -> None:
+    run = played(names=("zoe", "ann", "mia"), goods=("wine", "bread", "money"), units=("litre", "loaf", "euro"))
+    assert run.player_names == ("zoe", "ann", "mia")
+    assert run.goods == ("wine", "bread", "money")
+
+
+def test_units_are_said_in_the_words_of_the_economy(played: Callable[..., Run]) -> None:
+    run = played(goods=("wine", "bread", "money"), units=("litre", "loaf", "euro"))
+    assert run.unit("rounds", "welfare") == "euro"
+    assert run.unit("holdings", "quote", "bread") == "euro per loaf"
+    assert run.unit("holdings", "endowment", "wine") == "litre"
+    assert run.unit("holdings", "endowment") == "unit of the good"
+
+
+def test_units_are_those_of_the_tables_when_the_manifest_keeps_no_economy(folder: Path) -> None:
+    (folder / "manifest.json").write_text("{}")
+    run = results.load(folder)
+    assert run.unit("holdings", "quote", "wheat") == "numeraire per unit of the good"
+    assert run.good_units == {}
+
+
+def test_the_manifest_comes_back_as_written(folder: Path) -> None:
+    written = json.loads((folder / "manifest.json").read_text())
+    assert dict(results.load(str(folder)).manifest) == written
+
+
+def test_a_run_cannot_be_changed(folder: Path) -> None:
+    run = results.load(folder)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        run.folder = Path()  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        run.tables["rounds"] = run.runs  # type: ignore[index]
+
+
+def test_further_tables_and_columns_are_kept(folder: Path) -> None:
+    pq.write_table(pa.table({"coalition": ["ann, bob"]}), folder / "side_contracts.parquet")
+    assert results.load(folder).tables["side_contracts"]["coalition"].tolist() == ["ann, bob"]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere is not a folder"):
+        results.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("file", ["manifest.json", *(f"{name}.parquet" for name in TABLES)])
+def test_a_missing_file_is_named_with_its_folder(folder: Path, file: str) -> None:
+    (folder / file).unlink()
+    with pytest.raises(FileNotFoundError, match=rf"run is not a run folder: it holds no {file}"):
+        results.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("manifest.json", "{", "manifest.json in .*run is not JSON"),
+        ("manifest.json", "[]", "manifest.json in .*run holds a list; it must be an object"),
+        ("rounds.parquet", "not a table", "rounds.parquet in .*run is not a Parquet table"),
+        ("rounds.parquet", "", "rounds.parquet in .*run is not a Parquet table"),
+    ],
+)
+def test_a_broken_file_is_named_with_its_folder(folder: Path, file: str, content: str, message: str) -> None:
+    (folder / file).write_text(content)
+    with pytest.raises(ValueError, match=message):
+        results.load(folder)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_missing_column_is_named_with_its_table(folder: Path, name: str) -> None:
+    path = folder / f"{name}.parquet"
+    lost = REQUIRED_COLUMNS[name][-1]
+    pq.write_table(pq.read_table(path).drop_columns([lost]), path)
+    with pytest.raises(ValueError, match=rf"{name}.parquet in .*run has no column '{lost}'"):
+        results.load(folder)
