@@ -1,0 +1,14 @@
+"""Who acts in the market, and how each behaves.
+
+| concept | where |
+|---|---|
+| what a trader may know, stage by stage | :mod:`agents.knowledge` |
+| beliefs about the others, revised by Bayes after the recommendation | :mod:`agents.beliefs` |
+| what an order is worth if the others follow their recommendations | :mod:`agents.anticipation` |
+| behaviours: small frozen objects that turn knowledge into messages | :mod:`agents.behaviours` |
+| the trader and the established mediator | :mod:`agents.trader`, :mod:`agents.mediator` |
+| everything asked of Mesa | :mod:`agents.framework` |
+
+Private information is structural: a behaviour is handed its own trader's knowledge and nothing else. No
+object it can reach holds the profile that nature drew.
+"""

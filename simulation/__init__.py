@@ -1,0 +1,11 @@
+"""The clock: the stages of a round in the papers' order, who hears what, and what is recorded.
+
+| concept | where |
+|---|---|
+| a scenario: economy, rules, contract, who behaves how, rounds, seed | :mod:`simulation.scenario` |
+| named random streams | :mod:`simulation.streams` |
+| one round after another | :mod:`simulation.market_model` |
+| every table, column, unit and meaning | :mod:`simulation.tables` |
+| rounds turned into tables | :mod:`simulation.recording` |
+| a whole run, and its folder | :mod:`simulation.run` |
+"""

@@ -1,0 +1,34 @@
+"""Which announcements of endowments the market accepts.
+
+Endowments must be shown, so nobody can announce more than it owns. Under the rule
+``coverage = announced-numeraire`` a transfer may not take more numeraire than announced; whoever announces
+less than that is held to the least announcement that covers its transfer.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mechanisms.arrays import FloatArray
+from mechanisms.market_game import Coverage, MarketRules
+
+
+def accepted_announcements(
+    offered: FloatArray, endowments: FloatArray, transfers: FloatArray, rules: MarketRules
+) -> FloatArray:
+    """Return the announcements the market accepts.
+
+    Args:
+        offered: what players announce, ``(..., N, L)``, units.
+        endowments: what they own, ``(..., N, L)``, units.
+        transfers: purchasing power granted, ``(..., N)``, numeraire.
+        rules: the market rules.
+
+    Returns:
+        Accepted announcements, ``(..., N, L)``, units, between zero and the endowments.
+    """
+    accepted = np.clip(offered, 0, endowments)
+    if rules.coverage is Coverage.ANNOUNCED_NUMERAIRE:
+        least = np.minimum(-transfers, endowments[..., -1])
+        accepted[..., -1] = np.maximum(accepted[..., -1], least)
+    return accepted

@@ -1,0 +1,99 @@
+"""What a trader expects of its own order, if the others follow their recommendations.
+
+The others are expected to have reported truthfully and to order what the contract recommends at the profiles
+the trader still considers possible. Dimension ``K`` runs over these profiles, ``C`` over candidate orders.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from agents.knowledge import MarketKnowledge, RecommendedKnowledge
+from mechanisms.arrays import FloatArray
+from mechanisms.market_game import consumption, settle
+
+# Candidate orders are settled in pieces of about this many numbers, so that they stay in the cache.
+NUMBERS_AT_ONCE = 1 << 18
+
+
+def expected_endowments(knowledge: RecommendedKnowledge) -> FloatArray:
+    """Return the endowments the players would have, ``(K, N, L)``, units; the trader's own is the true one."""
+    endowments = knowledge.common.economy.endowments(knowledge.belief.profiles)
+    endowments[:, knowledge.player] = knowledge.own_type.endowment
+    return endowments
+
+
+def receipts_without_own_orders(knowledge: RecommendedKnowledge) -> FloatArray:
+    """Return what each player would gain by trade if the trader ordered nothing, ``(K, N, L)``, units."""
+    orders = knowledge.belief.orders.copy()
+    orders[:, knowledge.player] = 0
+    return np.asarray(orders.sum(axis=2) - orders.sum(axis=1))
+
+
+def stripping_orders(knowledge: RecommendedKnowledge) -> FloatArray:
+    """Return the orders, ``(N, L)``, that leave each player owing all it owns and all it is to receive.
+
+    Largest over the profiles considered possible, as in Giraud and Rochon's proof of Theorem 1; the row of
+    the trader itself is zero.
+    """
+    holdings = receipts_without_own_orders(knowledge) + expected_endowments(knowledge)
+    orders = holdings.max(axis=0)
+    orders[knowledge.player] = 0
+    return np.asarray(orders)
+
+
+def largest_supply(knowledge: RecommendedKnowledge) -> FloatArray:
+    """Return the most of each good there may be, ``(L,)``, units."""
+    return np.asarray(expected_endowments(knowledge).sum(axis=1).max(axis=0))
+
+
+def largest_own_cost(knowledge: MarketKnowledge, net_demands: FloatArray) -> float:
+    """Return the largest cost the trader may face, numeraire, of orders ``(N, L)`` at the quotes it knows."""
+    flows = net_demands - knowledge.belief.orders[:, :, knowledge.player]
+    flows[:, knowledge.player] = 0
+    return float((knowledge.quotes * flows).sum(axis=(-1, -2)).max())
+
+
+def promised_utility(knowledge: RecommendedKnowledge) -> float:
+    """Return the expected utility, numeraire, of what the contract promises the trader."""
+    promised = knowledge.belief.allocation[:, knowledge.player]
+    return float(knowledge.belief.probability @ knowledge.utility(promised))
+
+
+def expected_utility(
+    knowledge: MarketKnowledge, net_demands: FloatArray, announced_endowments: FloatArray
+) -> FloatArray:
+    """Return the expected utility of candidate orders under the rules of the market.
+
+    Args:
+        knowledge: what the trader knows when it orders.
+        net_demands: candidates, ``(C, N, L)``, units.
+        announced_endowments: announced with each, ``(C, L)``, units; no more than the trader owns.
+
+    Returns:
+        Expected utilities, ``(C,)``, numeraire.
+    """
+    pieces = max(1, net_demands.shape[0] * knowledge.belief.orders.size // NUMBERS_AT_ONCE)
+    return np.concatenate(
+        [
+            _expected_utility(knowledge, orders, announced)
+            for orders, announced in zip(
+                np.array_split(net_demands, pieces), np.array_split(announced_endowments, pieces), strict=True
+            )
+        ]
+    )
+
+
+def _expected_utility(knowledge: MarketKnowledge, net_demands: FloatArray, announced: FloatArray) -> FloatArray:
+    belief, player, rules = knowledge.belief, knowledge.player, knowledge.common.rules
+    batch = (len(net_demands), *belief.probability.shape)
+    orders = np.broadcast_to(belief.orders, (*batch, *belief.orders.shape[1:])).copy()
+    orders[:, :, player] = net_demands[:, None]
+    shown = np.broadcast_to(belief.announced_endowments, (*batch, *belief.announced_endowments.shape[1:])).copy()
+    shown[:, :, player] = announced[:, None]
+    quotes = np.broadcast_to(knowledge.quotes, shown.shape)
+    transfers = np.broadcast_to(knowledge.recommendation.transfers, shown.shape[:-1])
+    settlement = settle(quotes, orders, shown, transfers, rules)
+    endowments = np.broadcast_to(expected_endowments(knowledge), shown.shape)
+    consumed = consumption(settlement, endowments, shown, rules)[:, :, player]
+    return np.asarray(knowledge.utility(consumed) @ belief.probability)

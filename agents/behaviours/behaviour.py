@@ -1,0 +1,82 @@
+"""What a behaviour is: from what a trader knows to what it says, at each of its three moments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from agents.knowledge import MarketKnowledge, RecommendedKnowledge, TypeKnowledge
+from mechanisms.arrays import FloatArray
+from mechanisms.economy import Player
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """The message of stage two.
+
+    Attributes:
+        net_demands: row j is the net demand addressed to player j, ``(N, L)``, units; positive is bought.
+        announced_endowment: the endowment shown to the market, ``(L,)``, units. The market accepts no more
+            than the trader owns.
+    """
+
+    net_demands: FloatArray
+    announced_endowment: FloatArray
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How a trader acts; without overriding anything, it reports its type and obeys.
+
+    Behaviours are frozen: their fields are parameters. Whatever a trader learns is in the knowledge it is
+    handed, and chance comes from ``knowledge.stream(purpose)``.
+    """
+
+    name: ClassVar[str]
+
+    def check(self, players: Sequence[Player]) -> None:
+        """Refuse parameters that make no sense for the players who may behave like this.
+
+        Raises:
+            ValueError: naming the parameter, its value and what is allowed.
+        """
+
+    def report(self, knowledge: TypeKnowledge) -> int:
+        """Return the number of the type reported to the device."""
+        return knowledge.type_number
+
+    def quote(self, knowledge: RecommendedKnowledge) -> FloatArray:
+        """Return the prices quoted, ``(L,)``, numeraire per unit; the numeraire's own price, 1, is last."""
+        return knowledge.recommendation.quotes
+
+    def order(self, knowledge: MarketKnowledge) -> Order:
+        """Return net demands and announced endowment."""
+        return recommended_order(knowledge)
+
+
+@dataclass(frozen=True)
+class Obedient(Behaviour):
+    """Reports its type, quotes and orders what it is told to."""
+
+    name: ClassVar[str] = "obedient"
+
+
+def recommended_order(knowledge: RecommendedKnowledge) -> Order:
+    """Return the order the device recommends."""
+    recommendation = knowledge.recommendation
+    return Order(recommendation.orders, recommendation.announced_endowment)
+
+
+def refuse_negative(behaviour: Behaviour, *names: str) -> None:
+    """Refuse parameters that are negative or not finite.
+
+    Raises:
+        ValueError: naming behaviour, parameter and value.
+    """
+    for name in names:
+        value = getattr(behaviour, name)
+        if not (np.isfinite(value) and value >= 0):
+            raise ValueError(f"{name} of behaviour {behaviour.name!r} is {value}; it must be at least 0")

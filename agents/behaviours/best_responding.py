@@ -1,0 +1,81 @@
+"""The numerical best reply in orders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, override
+
+import numpy as np
+
+from agents.anticipation import expected_utility
+from agents.behaviours.behaviour import Behaviour, Order, recommended_order
+from agents.behaviours.order_candidates import Candidates, neighbours, structured_candidates
+from agents.knowledge import MarketKnowledge
+from mechanisms.arrays import FloatArray
+
+# An order must beat obedience by this much, relatively, to be preferred: less is rounding.
+WORTH_WHILE = 1e-8
+# The local search starts from this many of the structured orders, the best ones.
+STARTS = 3
+# Proposals are made and settled in batches of this size.
+BATCH = 32
+FIRST_SCALE = 0.3
+
+
+@dataclass(frozen=True)
+class BestResponding(Behaviour):
+    """Orders what pays best if the others obey, given the rules, the quotes seen and its belief.
+
+    It evaluates structured orders (obedience, no trade, demand at the quotes, short sales, arbitrage) and
+    then searches around the best of them at random, with steps that grow after a success and shrink after a
+    failure. Every candidate is settled exactly; obedience is one of them, so the reply is never expected to
+    be worse than obeying.
+
+    Attributes:
+        effort: how many orders are evaluated; the structured ones always are.
+
+    Raises:
+        ValueError: the effort is not a positive whole number.
+    """
+
+    name: ClassVar[str] = "best-responding"
+
+    effort: int = 512
+
+    def __post_init__(self) -> None:
+        if self.effort != int(self.effort) or self.effort < 1:
+            raise ValueError(f"effort of behaviour {self.name!r} is {self.effort}; it must be at least 1")
+
+    @override
+    def order(self, knowledge: MarketKnowledge) -> Order:
+        structured = structured_candidates(knowledge)
+        worth = expected_utility(knowledge, structured.net_demands, structured.announced_endowments)
+        obedience = worth[0]
+        starts = np.argsort(-worth, kind="stable")[:STARTS]
+        batches = max(0, int(self.effort) - len(structured)) // BATCH
+        found = [
+            _climb(knowledge, structured, int(start), float(worth[start]), batches // len(starts))
+            for start in starts
+        ]
+        start, net_demands, best = max(found, key=lambda climbed: climbed[2])
+        if best <= obedience + WORTH_WHILE * (1 + abs(obedience)):
+            return recommended_order(knowledge)
+        return Order(net_demands, structured.announced_endowments[start])
+
+
+def _climb(
+    knowledge: MarketKnowledge, structured: Candidates, start: int, worth: float, batches: int
+) -> tuple[int, FloatArray, float]:
+    """Return the start, the best orders found from there, ``(N, L)``, and their expected utility."""
+    best, scale = structured.net_demands[start], FIRST_SCALE
+    announced = np.repeat(structured.announced_endowments[start][None], BATCH, axis=0)
+    stream = knowledge.stream(f"order search {start}")
+    for _ in range(batches):
+        proposals = neighbours(knowledge, best, scale, BATCH, stream)
+        values = expected_utility(knowledge, proposals, announced)
+        winner = int(np.argmax(values))
+        if values[winner] > worth:
+            best, worth, scale = proposals[winner], float(values[winner]), scale * 2
+        else:
+            scale /= 2
+    return start, best, worth

@@ -1,0 +1,53 @@
+"""Trembling hands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, override
+
+import numpy as np
+
+from agents.behaviours.behaviour import Behaviour, Order, refuse_negative
+from agents.knowledge import MarketKnowledge, RecommendedKnowledge
+from mechanisms.arrays import FloatArray
+
+
+@dataclass(frozen=True)
+class Noisy(Behaviour):
+    """Quotes and orders what it is told to, with errors.
+
+    Quotes are multiplied by ``exp(quote_scale * standard normal)``, so they stay positive. Every order is
+    changed by a normal error whose standard deviation is ``order_scale`` times the larger of the order
+    recommended for that good and an equal share of the own endowment of it.
+
+    Attributes:
+        quote_scale: standard deviation of the logarithm of a quote over the recommended one.
+        order_scale: standard deviation of an order, relative to the size of orders.
+
+    Raises:
+        ValueError: a scale is negative or not finite.
+    """
+
+    name: ClassVar[str] = "noisy"
+
+    quote_scale: float = 0.1
+    order_scale: float = 0.1
+
+    def __post_init__(self) -> None:
+        refuse_negative(self, "quote_scale", "order_scale")
+
+    @override
+    def quote(self, knowledge: RecommendedKnowledge) -> FloatArray:
+        quotes = knowledge.recommendation.quotes.copy()
+        errors = knowledge.stream("quote").standard_normal(len(quotes) - 1)
+        quotes[:-1] *= np.exp(self.quote_scale * errors)
+        return quotes
+
+    @override
+    def order(self, knowledge: MarketKnowledge) -> Order:
+        recommended = knowledge.recommendation.orders
+        share = knowledge.own_type.endowment / len(recommended)
+        size = np.maximum(np.abs(recommended).max(axis=0), share)
+        errors = knowledge.stream("order").standard_normal(recommended.shape)
+        errors[knowledge.player] = 0
+        return Order(recommended + self.order_scale * size * errors, knowledge.recommendation.announced_endowment)

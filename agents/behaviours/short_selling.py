@@ -1,0 +1,106 @@
+r"""Selling what one does not have, which the paper's game form lets a single player do with impunity.
+
+Orders are unbounded and bind the counterparty. A player can therefore sell a good h short at the quoted
+prices and order every other good until all others owe all they have. No budget changes; the projection on the
+feasible set clips the negative holdings to zero, the player's own holding of h included, and hands it
+everything else. While the others quote :math:`p^*` this yields
+:math:`\max_{h: p^*_h > 0} u_i(\text{aggregate endowment with good } h \text{ set to } 0)`, so the grand
+contract is broken by one player unless the rules bankrupt whoever would hold less than nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, override
+
+import numpy as np
+
+from agents.anticipation import (
+    expected_endowments,
+    largest_own_cost,
+    largest_supply,
+    promised_utility,
+    stripping_orders,
+)
+from agents.behaviours.behaviour import Behaviour, Order, recommended_order, refuse_negative
+from agents.knowledge import MarketKnowledge
+from mechanisms.arrays import FloatArray
+
+# A prize this little above the promise, relatively, is rounding.
+WORTH_WHILE = 1e-9
+
+
+@dataclass(frozen=True)
+class ShortSelling(Behaviour):
+    """Sells one good short and takes all others, where the prize beats what the contract promises.
+
+    It judges the prize by the paper's rules whatever the rules in force are, so that the same order can be
+    played under each.
+
+    Attributes:
+        size: how much more than everything it orders from each player, in multiples of the aggregate
+            endowment; the prize does not depend on it as long as the others follow the contract.
+
+    Raises:
+        ValueError: the size is negative or not finite.
+    """
+
+    name: ClassVar[str] = "short-selling"
+
+    size: float = 10.0
+
+    def __post_init__(self) -> None:
+        refuse_negative(self, "size")
+
+    @override
+    def order(self, knowledge: MarketKnowledge) -> Order:
+        prizes = short_sale_prizes(knowledge)
+        good = int(np.argmax(prizes))
+        promise = promised_utility(knowledge)
+        if prizes[good] <= promise + WORTH_WHILE * (1 + abs(promise)):
+            return recommended_order(knowledge)
+        return Order(short_sale(knowledge, good, self.size), knowledge.own_type.endowment)
+
+
+def short_sale_prizes(knowledge: MarketKnowledge) -> FloatArray:
+    """Return the utility of everything there is but good h, ``(L,)``, numeraire.
+
+    A good that nobody else prices cannot be sold for anything: minus infinity.
+    """
+    aggregate = expected_endowments(knowledge).sum(axis=1)
+    goods = aggregate.shape[-1]
+    spoils = aggregate[:, None, :] * (1 - np.eye(goods))
+    expected = knowledge.belief.probability @ knowledge.utility(spoils)
+    others_quotes = np.delete(knowledge.quotes, knowledge.player, axis=0)
+    return np.where((others_quotes > 0).any(axis=0), expected, -np.inf)
+
+
+def short_sale(knowledge: MarketKnowledge, good: int, size: float) -> FloatArray:
+    """Return orders that strip everybody of all goods but one and pay with that one.
+
+    What is sold to a player is worth, at that player's quotes, what is ordered from it beyond the
+    recommended order, so that nobody's cost changes; a player that quotes nothing for the good is paid for by
+    selling to the others.
+
+    Args:
+        knowledge: what the trader knows when it orders.
+        good: the good sold short.
+        size: how much more than everything is ordered, in multiples of the aggregate endowment.
+
+    Returns:
+        Orders, ``(N, L)``, units; their largest cost equals the trader's transfer.
+    """
+    player, quotes = knowledge.player, knowledge.quotes
+    others = np.arange(len(quotes)) != player
+    orders = stripping_orders(knowledge)
+    orders[others] += size * largest_supply(knowledge)
+    orders[:, good] = 0
+
+    recommended = knowledge.recommendation.orders
+    proceeds = np.where(others, (quotes * (orders - recommended)).sum(axis=-1), 0)
+    spare = knowledge.recommendation.transfers[player] - largest_own_cost(knowledge, recommended)
+    buyers = others & (quotes[:, good] > 0)
+    unpaid = proceeds[~buyers].sum() - spare
+    value_sold = proceeds[buyers] + unpaid / np.count_nonzero(buyers)
+    orders[buyers, good] = -value_sold / quotes[buyers, good]
+    return orders

@@ -1,0 +1,149 @@
+r"""Beliefs about the others' reports, revised by Bayes' rule after the mediator's recommendation.
+
+The contract is common knowledge: everybody knows what the device recommends to whom at every profile of
+reports. A trader that reported :math:`r_i` and was told :math:`a_i` therefore rules out every profile at
+which the device would have told it something else, or would have announced other transfers. The price alone
+usually reveals the whole profile (Giraud and Rochon, Lemma 1); where it does not, several profiles remain.
+
+The belief assumes that the others report truthfully, which is what the contract makes optimal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
+from mechanisms.grand_contract import GrandContract
+
+# Two recommendations this close, relative to prices, supply and wealth, are the same message: the contract's
+# numbers carry rounding errors, and a rounding error must not reveal a type.
+SAME_MESSAGE = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class OwnRecommendation:
+    """What the device tells one trader, and what becomes known with it.
+
+    Attributes:
+        quotes: the prices it is to quote, ``(L,)``, numeraire per unit.
+        orders: the net demands it is to address to each player, ``(N, L)``, units.
+        announced_endowment: the endowment it is to announce, ``(L,)``, units.
+        transfers: the purchasing power granted to every player, ``(N,)``, numeraire; public.
+    """
+
+    quotes: FloatArray
+    orders: FloatArray
+    announced_endowment: FloatArray
+    transfers: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Belief:
+    """The profiles of reports a trader still considers possible, most probable first.
+
+    Attributes:
+        profiles: reported types, ``(K, N)``.
+        probability: the posterior probability of each, ``(K,)``.
+        quotes: what the device recommends at each, ``(K, N, L)``, numeraire per unit.
+        orders: ``(K, N, N, L)``, units.
+        announced_endowments: ``(K, N, L)``, units.
+        allocation: what the contract promises at each, ``(K, N, L)``, units.
+    """
+
+    profiles: IntegerArray
+    probability: FloatArray
+    quotes: FloatArray
+    orders: FloatArray
+    announced_endowments: FloatArray
+    allocation: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Inference:
+    """What recommendations reveal under one contract; every answer is computed once.
+
+    Attributes:
+        contract: the grand contract, common knowledge.
+    """
+
+    contract: GrandContract
+    _beliefs: dict[tuple[int, int, int, bytes], Belief] = field(default_factory=dict, init=False, repr=False)
+
+    def belief(self, player: int, own_type: int, report: int, received: OwnRecommendation) -> Belief:
+        """Return the belief of a player after the recommendation.
+
+        Args:
+            player: the player's number.
+            own_type: its true type, which governs what it believes about the others' types.
+            report: the type it reported.
+            received: what the device told it.
+
+        Returns:
+            The posterior over the profiles of reports that agree with all it was told. When the prior gives
+            all of them probability zero, as only a misreport can bring about, they are equally likely.
+
+        Raises:
+            ValueError: the contract recommends this at no profile.
+
+        Source:
+            Giraud and Rochon, section 3, the belief q-hat given type and recommendation.
+        """
+        message = (received.quotes, received.orders, received.announced_endowment, received.transfers)
+        key = (player, own_type, report, b"".join(part.tobytes() for part in message))
+        if key not in self._beliefs:
+            self._beliefs[key] = self._revise(player, own_type, report, received)
+        return self._beliefs[key]
+
+    def _revise(self, player: int, own_type: int, report: int, received: OwnRecommendation) -> Belief:
+        profiles = self.contract.efficient.profiles
+        candidates = np.flatnonzero(profiles[:, player] == report)
+        consistent = candidates[self._agree(candidates, player, received)]
+        if not len(consistent):
+            raise ValueError(f"the contract tells player {player} this at no profile where it reports {report}")
+        probability = self._prior_weight(profiles[consistent], player, own_type)
+        possible = probability > 0
+        ranking = np.argsort(-probability[possible], kind="stable")
+        return self._promises(consistent[possible][ranking], probability[possible][ranking])
+
+    def _agree(self, numbers: IntegerArray, player: int, received: OwnRecommendation) -> BooleanArray:
+        """Say at which profiles the device tells the player what it was told, ``(len(numbers),)``."""
+        contract = self.contract
+        price = contract.efficient.price[numbers]
+        supply = contract.endowments[numbers].sum(axis=-2)
+        wealth = (price * supply).sum(axis=-1, keepdims=True)
+        net_trade = received.orders.sum(axis=0)
+        return (
+            _same(price, received.quotes, price)
+            & _same(contract.net_trades[numbers, player], net_trade, supply)
+            & _same(contract.announced_endowments[numbers, player], received.announced_endowment, supply)
+            & _same(contract.transfers[numbers], received.transfers, wealth)
+        )
+
+    def _prior_weight(self, profiles: IntegerArray, player: int, own_type: int) -> FloatArray:
+        """Return q(the others' types | own true type), normalised over the profiles, ``(K,)``."""
+        prior = self.contract.economy.prior
+        true_profiles = profiles.copy()
+        true_profiles[:, player] = own_type
+        weight = prior.probability[prior.profile_numbers(true_profiles)]
+        if not weight.any():
+            weight = np.ones(len(profiles))
+        return np.asarray(weight / weight.sum())
+
+    def _promises(self, numbers: IntegerArray, probability: FloatArray) -> Belief:
+        profiles = self.contract.efficient.profiles[numbers]
+        recommendations = [self.contract.recommend(profile) for profile in profiles]
+        return Belief(
+            profiles=profiles,
+            probability=probability,
+            quotes=np.stack([each.quotes for each in recommendations]),
+            orders=np.stack([each.orders for each in recommendations]),
+            announced_endowments=np.stack([each.announced_endowments for each in recommendations]),
+            allocation=self.contract.allocation[numbers],
+        )
+
+
+def _same(table: FloatArray, message: FloatArray, scale: FloatArray) -> BooleanArray:
+    """Say which rows of a table ``(K, M)`` are the message ``(M,)`` up to rounding, relative to the scale."""
+    return np.asarray((np.abs(table - message) <= SAME_MESSAGE * np.abs(scale)).all(axis=-1))

@@ -1,0 +1,106 @@
+"""What a trader may know at each stage of a round, and nothing more.
+
+Knowledge grows by stages: a type, then a recommendation, then the quotes everybody sees. Each stage is a
+class, so that a behaviour cannot ask for what its trader does not know yet. Common knowledge (the economy
+with its prior, the contract, the rules) is about what could happen; what did happen to the others is nowhere
+in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from agents.beliefs import Belief, Inference, OwnRecommendation
+from mechanisms.arrays import FloatArray
+from mechanisms.economy import Economy, Player, PlayerType
+from mechanisms.grand_contract import GrandContract
+from mechanisms.market_game import MarketRules
+
+
+@dataclass(frozen=True, eq=False)
+class CommonKnowledge:
+    """What everybody knows, and knows that everybody knows.
+
+    Attributes:
+        contract: the grand contract, a public function from reports to recommendations; with it come the
+            economy and the prior.
+        rules: how the market settles.
+    """
+
+    contract: GrandContract
+    rules: MarketRules
+
+    @property
+    def economy(self) -> Economy:
+        """The economy: who could be of which type, how likely that is, and what each would own and value."""
+        return self.contract.economy
+
+    @cached_property
+    def inference(self) -> Inference:
+        """What recommendations reveal under the contract."""
+        return Inference(self.contract)
+
+
+@dataclass(frozen=True, eq=False)
+class TypeKnowledge:
+    """What a trader knows when it reports: common knowledge and its own type.
+
+    Attributes:
+        common: common knowledge.
+        player: its own number.
+        type_number: its own type.
+        stream: opens its own random stream of this round for the purpose named, from its beginning.
+    """
+
+    common: CommonKnowledge
+    player: int
+    type_number: int
+    stream: Callable[[str], np.random.Generator]
+
+    @property
+    def own(self) -> Player:
+        """The player it is, with all types it could have had."""
+        return self.common.economy.players[self.player]
+
+    @property
+    def own_type(self) -> PlayerType:
+        """Its own type: endowment and valuation."""
+        return self.own.types[self.type_number]
+
+    def utility(self, bundles: FloatArray) -> FloatArray:
+        """Return its own utility, ``(...)``, numeraire, of bundles ``(..., L)``, units."""
+        return self.own_type.valuation.value(bundles[..., :-1]) + bundles[..., -1]
+
+
+@dataclass(frozen=True, eq=False)
+class RecommendedKnowledge(TypeKnowledge):
+    """What a trader knows when it quotes: also its report, what the device told it, and all transfers.
+
+    Attributes:
+        report: the type it reported.
+        recommendation: what it was told.
+    """
+
+    report: int
+    recommendation: OwnRecommendation
+
+    @cached_property
+    def belief(self) -> Belief:
+        """The profiles of reports it still considers possible (stage 5 of a round)."""
+        return self.common.inference.belief(self.player, self.type_number, self.report, self.recommendation)
+
+
+@dataclass(frozen=True, eq=False)
+class MarketKnowledge(RecommendedKnowledge):
+    """What a trader knows when it orders: also the quotes of stage one.
+
+    Attributes:
+        quotes: row j is what player j quoted, ``(N, L)``, numeraire per unit. When quotes and orders are
+            simultaneous, the others' rows are what the trader expects them to quote.
+    """
+
+    quotes: FloatArray

@@ -1,0 +1,96 @@
+"""The trader: an agent that carries knowledge from stage to stage and speaks as its behaviour decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from agents.behaviours.behaviour import Behaviour, Order
+from agents.beliefs import OwnRecommendation
+from agents.framework import MarketAgent, MarketClock
+from agents.knowledge import CommonKnowledge, MarketKnowledge, RecommendedKnowledge, TypeKnowledge
+from mechanisms.arrays import FloatArray
+
+
+class Trader(MarketAgent):
+    """Reports a type, quotes prices, then orders. It returns messages; only the market moves goods.
+
+    Args:
+        model: the model it lives in.
+        player: its number in the economy.
+        behaviours: how it behaves, by its type.
+        common: common knowledge.
+
+    Attributes:
+        known_type: what it knows since nature's draw in this round.
+        reported: the type it reported in this round.
+        recommended: what it knows since the mediator's recommendation in this round.
+    """
+
+    def __init__(
+        self, model: MarketClock, player: int, behaviours: tuple[Behaviour, ...], common: CommonKnowledge
+    ) -> None:
+        super().__init__(model)
+        self.player = player
+        self.behaviours = behaviours
+        self.common = common
+        self.known_type: TypeKnowledge
+        self.reported = 0
+        self.recommended: RecommendedKnowledge
+
+    @property
+    def name(self) -> str:
+        """Its name in the economy."""
+        return self.common.economy.players[self.player].name
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """How it behaves, being of the type it is."""
+        return self.behaviours[self.known_type.type_number]
+
+    def learn_type(self, type_number: int, stream: Callable[[str], np.random.Generator]) -> None:
+        """Begin a round: learn one's own type and nothing else."""
+        self.known_type = TypeKnowledge(self.common, self.player, type_number, stream)
+
+    def report(self) -> int:
+        """Return the type reported to the device."""
+        self.reported = self.behaviour.report(self.known_type)
+        return self.reported
+
+    def receive(self, recommendation: OwnRecommendation) -> None:
+        """Hear what the device recommends."""
+        known = self.known_type
+        self.recommended = RecommendedKnowledge(
+            known.common, known.player, known.type_number, known.stream, self.reported, recommendation
+        )
+
+    def quote(self) -> FloatArray:
+        """Return the prices quoted, ``(L,)``, numeraire per unit."""
+        return self.behaviour.quote(self.recommended)
+
+    def order(self, quotes: FloatArray) -> Order:
+        """See all quotes ``(N, L)`` and return net demands and announced endowment."""
+        return self.behaviour.order(self._at_quotes(quotes))
+
+    def order_unseen(self, own_quote: FloatArray) -> Order:
+        """Return net demands and announced endowment without having seen the others' quotes.
+
+        The trader expects the others to quote what the contract recommends at the profile it considers most
+        probable.
+        """
+        expected = self.recommended.belief.quotes[0].copy()
+        expected[self.player] = own_quote
+        return self.behaviour.order(self._at_quotes(expected))
+
+    def _at_quotes(self, quotes: FloatArray) -> MarketKnowledge:
+        known = self.recommended
+        return MarketKnowledge(
+            known.common,
+            known.player,
+            known.type_number,
+            known.stream,
+            known.report,
+            known.recommendation,
+            quotes,
+        )

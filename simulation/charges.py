@@ -1,0 +1,56 @@
+"""Which trades took place, and what each side was charged for them under each pricing rule."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mechanisms.arrays import BooleanArray, FloatArray
+from mechanisms.market_game import Bankruptcy, Pricing
+
+
+def standing_flows(orders: FloatArray, quotes: FloatArray, pricing: Pricing) -> FloatArray:
+    """Return what player i is to receive from player j before anybody fails, ``(..., N, N, L)``, units.
+
+    Args:
+        orders: ``(..., N, N, L)``, units.
+        quotes: ``(..., N, L)``, numeraire per unit.
+        pricing: under ``void`` a pair trades only if both quote the same.
+    """
+    flows = orders - np.swapaxes(orders, -2, -3)
+    if pricing is Pricing.VOID:
+        agree = (quotes[..., :, None, :] == quotes[..., None, :, :]).all(axis=-1)
+        flows *= agree[..., None]
+    return flows
+
+
+def final_flows(flows: FloatArray, bankrupt: BooleanArray, bankruptcy: Bankruptcy) -> FloatArray:
+    """Return what player i receives from player j, ``(..., N, N, L)``, units.
+
+    Args:
+        flows: before anybody fails, ``(..., N, N, L)``, units.
+        bankrupt: ``(..., N)``.
+        bankruptcy: under ``unwind`` a bankrupt player's trades are cancelled.
+    """
+    if bankruptcy is not Bankruptcy.UNWIND:
+        return flows
+    cancelled = bankrupt[..., :, None] | bankrupt[..., None, :]
+    return np.where(cancelled[..., None], 0, flows)
+
+
+def charges(flows: FloatArray, quotes: FloatArray, pricing: Pricing) -> FloatArray:
+    """Return what player i is charged for its flow from player j, good by good, ``(..., N, N, L)``, numeraire.
+
+    Args:
+        flows: ``(..., N, N, L)``, units.
+        quotes: ``(..., N, L)``, numeraire per unit.
+        pricing: the rule that fixes the price; ``void`` and ``counterparty`` charge the counterparty's quote.
+    """
+    own, counterparty = quotes[..., :, None, :], quotes[..., None, :, :]
+    match pricing:
+        case Pricing.SPREAD:
+            prices = np.where(flows > 0, np.maximum(own, counterparty), np.minimum(own, counterparty))
+        case Pricing.MIDPOINT:
+            prices = (own + counterparty) / 2
+        case _:
+            prices = np.broadcast_to(counterparty, flows.shape)
+    return np.asarray(prices * flows)

@@ -1,0 +1,74 @@
+"""The contract the established mediator announces in a scenario, and whether everybody can cover it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from agents.behaviours import Behaviour
+from agents.knowledge import CommonKnowledge, TypeKnowledge
+from mechanisms.efficiency import efficient_allocation
+from mechanisms.grand_contract import GrandContract, grand_contract
+from mechanisms.market_game import Coverage
+from mechanisms.transfers import (
+    IncentiveTransfers,
+    TransferBound,
+    expected_externality_transfers,
+    incentive_compatible_transfers,
+)
+from simulation.scenario import Scenario, TransferRule
+from simulation.streams import random_stream
+
+# A transfer that exceeds the numeraire by no more than this share of all there is, is covered.
+COVERAGE_TOLERANCE = 1e-12
+
+
+def established_contract(scenario: Scenario) -> GrandContract:
+    """Return the contract in force.
+
+    Raises:
+        ValueError: the transfers asked for do not exist for this economy, or leave a player in debt.
+    """
+    if scenario.contract is not None:
+        return scenario.contract
+    economy = scenario.economy
+    if scenario.transfers is TransferRule.NONE:
+        return grand_contract(economy)
+    efficient = efficient_allocation(economy)
+    if scenario.transfers is TransferRule.EXPECTED_EXTERNALITY:
+        return GrandContract(economy, efficient, expected_externality_transfers(economy, efficient))
+    covered = scenario.rules.coverage is Coverage.ANNOUNCED_NUMERAIRE
+    bound = TransferBound.ANNOUNCED if covered else TransferBound.NO_DEBT
+    found = incentive_compatible_transfers(economy, efficient, bound)
+    if isinstance(found, IncentiveTransfers):
+        return GrandContract(economy, efficient, found.numeraire_transfers)
+    raise ValueError(
+        f"no balanced transfers make truthful reports an equilibrium of economy {economy.name!r} while "
+        f"{bound.value}: some type always gains {found.least_gain:.6g} or more by lying"
+    )
+
+
+def refuse_uncovered_transfers(common: CommonKnowledge, behaviours: tuple[tuple[Behaviour, ...], ...]) -> None:
+    """Refuse a contract that takes more numeraire than a player owns, where the rules forbid it.
+
+    A player that misreports is bound by the transfer of the type it reports and by the endowment it has.
+
+    Raises:
+        ValueError: naming the player, its type and what it lacks.
+    """
+    if common.rules.coverage is not Coverage.ANNOUNCED_NUMERAIRE:
+        return
+    contract, economy = common.contract, common.economy
+    profiles = contract.efficient.profiles
+    tolerance = COVERAGE_TOLERANCE * (1 + float(economy.endowment_table[:, -1].sum()))
+    for player, by_type in enumerate(behaviours):
+        for type_number, behaviour in enumerate(by_type):
+            knowledge = TypeKnowledge(common, player, type_number, lambda purpose: random_stream(0, purpose))
+            reported = profiles[:, player] == behaviour.report(knowledge)
+            taken = float(np.max(-contract.transfers[reported, player]))
+            owned = float(knowledge.own_type.endowment[-1])
+            if taken > owned + tolerance:
+                raise ValueError(
+                    f"the contract takes {taken:.6g} of the numeraire from {knowledge.own.name} of type "
+                    f"{knowledge.own_type.name!r}, who owns {owned:.6g}; rule coverage = "
+                    f"{common.rules.coverage.value!r} forbids that"
+                )

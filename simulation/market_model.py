@@ -1,0 +1,110 @@
+"""The market game played round after round by Mesa agents."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from agents.announcements import accepted_announcements
+from agents.behaviours import Order
+from agents.framework import MarketClock
+from agents.knowledge import CommonKnowledge
+from agents.mediator import EstablishedMediator
+from agents.trader import Trader
+from mechanisms.arrays import FloatArray, IntegerArray
+from mechanisms.grand_contract import Recommendation
+from mechanisms.market_game import Timing, settle
+from simulation.established_contract import established_contract, refuse_uncovered_transfers
+from simulation.play import Play
+from simulation.recording import Recorder
+from simulation.scenario import Scenario
+from simulation.streams import random_stream
+
+
+class MarketModel(MarketClock):
+    """Plays a scenario; every ``step`` is one round in the order of the papers.
+
+    Args:
+        market_scenario: what to play.
+
+    Attributes:
+        mediator: the established mediator.
+        traders: one per player, in the economy's order.
+        recorder: keeps every round and turns them into tables.
+        last_play: the round played last, if any.
+
+    Raises:
+        ValueError: the established contract does not exist for this economy, or a rule forbids it.
+    """
+
+    def __init__(self, market_scenario: Scenario) -> None:
+        super().__init__(market_scenario.seed)
+        self.market_scenario = market_scenario
+        self.economy = market_scenario.economy
+        common = CommonKnowledge(established_contract(market_scenario), market_scenario.rules)
+        behaviours = market_scenario.behaviours()
+        refuse_uncovered_transfers(common, behaviours)
+        self.nature = random_stream(market_scenario.seed, "nature")
+        self.mediator = EstablishedMediator(self, common.contract)
+        self.traders = tuple(Trader(self, player, by_type, common) for player, by_type in enumerate(behaviours))
+        self.recorder = Recorder(market_scenario, common.contract, behaviours)
+        self.last_play: Play | None = None
+
+    def step(self) -> None:
+        """Play one round."""
+        # Stage 1: nature draws a type profile; each trader learns its own type.
+        profile = self.economy.prior.sample(self.nature)
+        self._tell_types(profile)
+        # Stages 2 to 4: under the contract announced, traders report; the device recommends to each privately.
+        reports = np.array([trader.report() for trader in self.traders])
+        recommendation = self._recommend(reports)
+        # Stage 5, the revision of beliefs, happens in each trader's knowledge as soon as it asks for them.
+        # Stages 6 to 8 (side-contracts, reports to them, invitations to leave) would stand here.
+        # Stage 9: quotes, then orders.
+        quotes = np.stack([trader.quote() for trader in self.traders])
+        orders = self._order(quotes)
+        # Stage 10: settlement and records.
+        self.last_play = self._settle(profile, reports, recommendation, quotes, orders)
+        self.recorder.add(self.last_play)
+
+    def _tell_types(self, profile: IntegerArray) -> None:
+        seed, number = self.market_scenario.seed, self.round_number
+        for trader, type_number in zip(self.traders, profile.tolist(), strict=True):
+            trader.learn_type(type_number, partial(random_stream, seed, "trader", trader.name, number))
+
+    def _recommend(self, reports: IntegerArray) -> Recommendation:
+        whole, parts = self.mediator.recommend(reports)
+        for trader, part in zip(self.traders, parts, strict=True):
+            trader.receive(part)
+        return whole
+
+    def _order(self, quotes: FloatArray) -> list[Order]:
+        if self.market_scenario.rules.timing is Timing.SIMULTANEOUS:
+            return [trader.order_unseen(own) for trader, own in zip(self.traders, quotes, strict=True)]
+        quotes.flags.writeable = False
+        return [trader.order(quotes) for trader in self.traders]
+
+    def _settle(
+        self,
+        profile: IntegerArray,
+        reports: IntegerArray,
+        recommendation: Recommendation,
+        quotes: FloatArray,
+        orders: list[Order],
+    ) -> Play:
+        rules, transfers = self.market_scenario.rules, recommendation.transfers
+        endowments = self.economy.endowments(profile)
+        offered = np.stack([order.announced_endowment for order in orders])
+        announced = accepted_announcements(offered, endowments, transfers, rules)
+        net_demands = np.stack([order.net_demands for order in orders])
+        return Play(
+            profile=profile,
+            reports=reports,
+            transfers=transfers,
+            quotes=quotes,
+            orders=net_demands,
+            announced_endowments=announced,
+            raised=announced[:, -1] - np.clip(offered[:, -1], 0, endowments[:, -1]),
+            settlement=settle(quotes, net_demands, announced, transfers, rules),
+        )

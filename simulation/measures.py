@@ -1,0 +1,131 @@
+"""What is measured in rounds already played, many rounds at a time.
+
+Dimension ``R`` runs over rounds. Everything is valued at the price that supports the efficient allocation of
+the true types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import numpy as np
+
+from mechanisms.arrays import FloatArray, IntegerArray
+from mechanisms.efficiency import autarky_welfare
+from mechanisms.grand_contract import GrandContract
+from mechanisms.market_game import MarketRules, Settlement, consumption
+from simulation.charges import final_flows, standing_flows
+from simulation.play import Play
+
+# A flow below this share of what there is of a good is a rounding error, not a trade.
+DUST = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Measures:
+    """Rounds side by side.
+
+    Attributes:
+        plays: the rounds as the market saw them; every array has a first dimension ``R``.
+        profile_numbers: place of the true types in the table of all profiles, ``(R,)``.
+        endowments: ``(R, N, L)``, units.
+        consumed: ``(R, N, L)``, units.
+        utility: of what was consumed, ``(R, N)``, numeraire.
+        promised_utility: of what the contract promises at the reports, ``(R, N)``, numeraire.
+        price: supporting price, ``(R, L)``, numeraire per unit.
+        lowest_price: lower end of the supporting prices, ``(R, L)``.
+        first_best: largest welfare, ``(R,)``, numeraire.
+        autarky: welfare of the endowments, ``(R,)``, numeraire.
+        standing: what player i was to receive from player j before anybody failed, ``(R, N, N, L)``, units.
+        flows: what it did receive, ``(R, N, N, L)``, units; cancelled trades are zero.
+    """
+
+    plays: Play
+    profile_numbers: IntegerArray
+    endowments: FloatArray
+    consumed: FloatArray
+    utility: FloatArray
+    promised_utility: FloatArray
+    price: FloatArray
+    lowest_price: FloatArray
+    first_best: FloatArray
+    autarky: FloatArray
+    standing: FloatArray
+    flows: FloatArray
+
+    @property
+    def volume(self) -> FloatArray:
+        """Value of everything that changed hands, ``(R,)``, numeraire."""
+        return np.asarray(self.trade_values.sum(axis=(1, 2, 3)))
+
+    @cached_property
+    def received(self) -> FloatArray:
+        """What player i received from player j on balance, ``(R, N, N, L)``, units; zero if nothing."""
+        supply = self.endowments.sum(axis=1)[:, None, None, :]
+        return np.asarray(np.where(self.flows > DUST * supply, self.flows, 0))
+
+    @cached_property
+    def trade_values(self) -> FloatArray:
+        """Value of what player i received from player j, ``(R, N, N, L)``, numeraire."""
+        return np.asarray(self.received * self.price[:, None, None, :])
+
+    @property
+    def price_dispersion(self) -> FloatArray:
+        """Largest relative distance of a quote from the supporting prices, ``(R,)``."""
+        quotes, high, low = self.plays.quotes, self.price[:, None, :], self.lowest_price[:, None, :]
+        distance = np.maximum(np.maximum(quotes - high, low - quotes), 0)
+        return np.asarray(np.where(high > 0, distance / np.where(high > 0, high, 1), 0).max(axis=(1, 2)))
+
+    @property
+    def wasted(self) -> FloatArray:
+        """Value of the endowments that nobody consumed, ``(R,)``, numeraire."""
+        unconsumed = self.endowments.sum(axis=1) - self.consumed.sum(axis=1)
+        return np.asarray((unconsumed * self.price).sum(axis=-1))
+
+    @property
+    def wealth(self) -> FloatArray:
+        """Value of what each player consumed, ``(R, N)``, numeraire."""
+        return np.asarray((self.consumed * self.price[:, None, :]).sum(axis=-1))
+
+
+def measure(plays: Sequence[Play], contract: GrandContract, rules: MarketRules) -> Measures:
+    """Return everything that is measured in some rounds."""
+    stacked = _stack(plays)
+    economy, efficient = contract.economy, contract.efficient
+    numbers = economy.prior.profile_numbers(stacked.profile)
+    promised = contract.allocation[economy.prior.profile_numbers(stacked.reports)]
+    endowments = economy.endowments(stacked.profile)
+    consumed = consumption(stacked.settlement, endowments, stacked.announced_endowments, rules)
+    standing = standing_flows(stacked.orders, stacked.quotes, rules.pricing)
+    return Measures(
+        plays=stacked,
+        profile_numbers=numbers,
+        endowments=endowments,
+        consumed=consumed,
+        utility=economy.utility(stacked.profile, consumed),
+        promised_utility=economy.utility(stacked.profile, promised),
+        price=efficient.price[numbers],
+        lowest_price=efficient.lowest_price[numbers],
+        first_best=efficient.welfare[numbers],
+        autarky=autarky_welfare(economy, stacked.profile),
+        standing=standing,
+        flows=final_flows(standing, stacked.settlement.bankrupt, rules.bankruptcy),
+    )
+
+
+def _stack(plays: Sequence[Play]) -> Play:
+    """Return one play whose arrays have the rounds as first dimension."""
+    arrays = {
+        field.name: np.stack([getattr(play, field.name) for play in plays])
+        for field in fields(Play)
+        if field.name != "settlement"
+    }
+    settlement = Settlement(
+        **{
+            field.name: np.stack([getattr(play.settlement, field.name) for play in plays])
+            for field in fields(Settlement)
+        }
+    )
+    return Play(settlement=settlement, **arrays)

@@ -1,0 +1,107 @@
+"""Rounds turned into tables.
+
+Rounds are kept as they are and worked out many at a time, so that recording costs a round next to nothing and
+memory holds finished columns rather than objects.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from agents.behaviours import Behaviour
+from mechanisms.grand_contract import GrandContract
+from simulation.benchmarks import benchmark_rows
+from simulation.events import event_rows
+from simulation.measures import measure
+from simulation.play import Play
+from simulation.rows import Labels, holding_rows, keys, player_rows, round_rows, table_of, trade_rows
+from simulation.scenario import Scenario
+from simulation.tables import RUNS, TABLES
+
+# Rounds are turned into rows in pieces of this size, wherever a run stops.
+ROUNDS_AT_ONCE = 1024
+
+
+class Recorder:
+    """Keeps every round of one run.
+
+    Args:
+        scenario: what is run.
+        contract: the established contract.
+        behaviours: how each player behaves, by its type.
+        run: number of the run in its tables.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        contract: GrandContract,
+        behaviours: tuple[tuple[Behaviour, ...], ...],
+        run: int = 0,
+    ) -> None:
+        self._scenario = scenario
+        self._contract = contract
+        self._run = run
+        self._labels = Labels(scenario.economy, behaviours)
+        self._plays: list[Play] = []
+        self._pieces: dict[str, list[pa.Table]] = {
+            name: [] for name in ("rounds", "players", "holdings", "trades", "events")
+        }
+        self._rounds_written = 0
+
+    def add(self, play: Play) -> None:
+        """Keep one more round."""
+        self._plays.append(play)
+        if len(self._plays) == ROUNDS_AT_ONCE:
+            self._write_rows()
+
+    def tables(self) -> dict[str, pa.Table]:
+        """Return every table, in the order and with the schemas of :data:`simulation.tables.TABLES`."""
+        self._write_rows()
+        tables = {
+            name: pa.concat_tables(pieces) if pieces else TABLES[name].arrow.empty_table()
+            for name, pieces in self._pieces.items()
+        }
+        drawn = set(pc.unique(tables["rounds"]["profile"]).to_pylist())
+        tables["runs"] = self._run_row(tables["rounds"])
+        tables["benchmarks"] = benchmark_rows(self._run, self._contract, drawn)
+        return {name: tables[name].combine_chunks() for name in TABLES}
+
+    def _write_rows(self) -> None:
+        if not self._plays:
+            return
+        measures = measure(self._plays, self._contract, self._scenario.rules)
+        place = (self._run, self._rounds_written, measures)
+        rows = {
+            "rounds": round_rows(*place),
+            "players": player_rows(*place, self._labels),
+            "holdings": holding_rows(*place, self._labels),
+            "trades": trade_rows(*place, self._labels, self._scenario.rules.pricing),
+            "events": event_rows(*place, self._labels),
+        }
+        for name, table in rows.items():
+            self._pieces[name].append(table)
+        self._rounds_written += len(self._plays)
+        self._plays = []
+
+    def _run_row(self, rounds: pa.Table) -> pa.Table:
+        scenario = self._scenario
+        first = np.zeros(1, np.int64)
+        return table_of(
+            RUNS,
+            {
+                "run": np.array([self._run]),
+                "scenario": keys(first, [scenario.name]),
+                "economy": keys(first, [scenario.economy.name]),
+                "seed": [scenario.seed],
+                "rounds": [rounds.num_rows],
+                "players": [len(scenario.economy.players)],
+                "mean_welfare": [pc.mean(rounds["welfare"]).as_py()],
+                "mean_first_best_welfare": [pc.mean(rounds["first_best_welfare"]).as_py()],
+                "mean_autarky_welfare": [pc.mean(rounds["autarky_welfare"]).as_py()],
+                "bankruptcies": [pc.sum(rounds["bankruptcies"]).as_py() or 0],
+                "misreports": [pc.sum(rounds["misreports"]).as_py() or 0],
+            },
+        )

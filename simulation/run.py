@@ -1,0 +1,91 @@
+"""A whole run: played from the first round to the last, and written to its folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from simulation.market_model import MarketModel
+from simulation.scenario import Scenario
+
+MANIFEST = "manifest.json"
+COMPRESSION = "zstd"
+# Few large row groups compress and load better than many small ones.
+ROWS_PER_GROUP = 1 << 20
+
+
+class SimulationInterrupted(KeyboardInterrupt):
+    """A run was interrupted between or during rounds.
+
+    Attributes:
+        tables: the rounds completed until then.
+    """
+
+    def __init__(self, tables: dict[str, pa.Table]) -> None:
+        super().__init__()
+        self.tables = tables
+
+
+def simulate(scenario: Scenario, on_round: Callable[[int], None] | None = None) -> dict[str, pa.Table]:
+    """Play a scenario.
+
+    Args:
+        scenario: what to play.
+        on_round: called after each round with the number of rounds played.
+
+    Returns:
+        Every table of :data:`simulation.tables.TABLES`; the same for the same scenario, bit for bit.
+
+    Raises:
+        ValueError: the established contract does not exist for this economy, or a rule forbids it.
+        SimulationInterrupted: the user interrupted; the rounds completed are in its ``tables``.
+    """
+    model = MarketModel(scenario)
+    try:
+        for played in range(1, scenario.rounds + 1):
+            model.step()
+            if on_round is not None:
+                on_round(played)
+    except KeyboardInterrupt:
+        raise SimulationInterrupted(model.recorder.tables()) from None
+    return model.recorder.tables()
+
+
+def write_run(folder: Path, tables: Mapping[str, pa.Table], manifest: Mapping[str, object]) -> None:
+    """Write a run folder; a file is there whole or not at all, and the manifest comes last.
+
+    Args:
+        folder: made if need be; files of the same names are replaced.
+        tables: by name.
+        manifest: what the run was, as plain JSON values.
+
+    Raises:
+        OSError: the folder cannot be written.
+        TypeError: the manifest holds something JSON cannot.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        key_columns = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
+        _write_whole(folder / f"{name}.parquet", _parquet_writer(table, key_columns))
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    _write_whole(folder / MANIFEST, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def _parquet_writer(table: pa.Table, key_columns: list[str]) -> Callable[[Path], object]:
+    return lambda path: pq.write_table(
+        table, path, compression=COMPRESSION, use_dictionary=key_columns, row_group_size=ROWS_PER_GROUP
+    )
+
+
+def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Write beside the final place, then move there in one step."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        write(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

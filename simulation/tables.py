@@ -1,0 +1,248 @@
+"""Every table a run writes: columns, types, units and meanings, here and nowhere else.
+
+All tables are tidy: one row for one thing, keys in columns. ``run`` is 0 for a single run; a sweep numbers its
+runs. Nothing in them depends on the clock or the machine, so the same scenario and seed give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+
+import pyarrow as pa
+
+KEY = pa.dictionary(pa.int32(), pa.string())
+WHOLE = pa.int64()
+REAL = pa.float64()
+TEXT = pa.string()
+FLAG = pa.bool_()
+
+NUMERAIRE = "numeraire"
+GOOD = "unit of the good"
+PRICE = "numeraire per unit of the good"
+COUNT = "count"
+NAME = "name"
+NUMBER = "number"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        name: as in the file.
+        type: its Arrow type.
+        unit: what its numbers are measured in, or what kind of label it is.
+        meaning: one phrase for the person who reads the table.
+        nullable: whether an entry may be missing.
+    """
+
+    name: str
+    type: pa.DataType
+    unit: str
+    meaning: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """One table.
+
+    Attributes:
+        name: of the table and its file.
+        meaning: what one row is.
+        columns: in order.
+    """
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+
+    @cached_property
+    def arrow(self) -> pa.Schema:
+        """The Arrow schema; each field's metadata holds its ``unit`` and ``meaning``."""
+        fields = [
+            pa.field(
+                column.name,
+                column.type,
+                nullable=column.nullable,
+                metadata={"unit": column.unit, "meaning": column.meaning},
+            )
+            for column in self.columns
+        ]
+        return pa.schema(fields, metadata={"meaning": self.meaning})
+
+
+_RUN = Column("run", WHOLE, NUMBER, "which run; 0 when there is one")
+_ROUND = Column("round", WHOLE, NUMBER, "which round, counted from 0")
+_PLAYER = Column("player", KEY, NAME, "whose row this is")
+_GOOD = Column("good", KEY, NAME, "which good; the numeraire is the last of the economy")
+
+RUNS = TableSchema(
+    "runs",
+    "one run",
+    (
+        _RUN,
+        Column("scenario", KEY, NAME, "which scenario was run"),
+        Column("economy", KEY, NAME, "which economy was traded in"),
+        Column("seed", WHOLE, NUMBER, "seed of all random streams"),
+        Column("rounds", WHOLE, COUNT, "rounds played"),
+        Column("players", WHOLE, COUNT, "traders in the economy"),
+        Column("mean_welfare", REAL, NUMERAIRE, "mean over rounds of the sum of utilities", nullable=True),
+        Column(
+            "mean_first_best_welfare",
+            REAL,
+            NUMERAIRE,
+            "the same at the efficient allocation of the types drawn",
+            nullable=True,
+        ),
+        Column(
+            "mean_autarky_welfare",
+            REAL,
+            NUMERAIRE,
+            "the same if everyone had consumed its endowment",
+            nullable=True,
+        ),
+        Column("bankruptcies", WHOLE, COUNT, "bankruptcies of any player in any round"),
+        Column("misreports", WHOLE, COUNT, "reports of another type than the true one"),
+    ),
+)
+
+ROUNDS = TableSchema(
+    "rounds",
+    "one round",
+    (
+        _RUN,
+        _ROUND,
+        Column("profile", WHOLE, NUMBER, "true type profile, the last player's type changing fastest"),
+        Column("welfare", REAL, NUMERAIRE, "sum of utilities after settlement"),
+        Column("first_best_welfare", REAL, NUMERAIRE, "largest sum of utilities for these types"),
+        Column("autarky_welfare", REAL, NUMERAIRE, "sum of utilities of the endowments"),
+        Column("bankruptcies", WHOLE, COUNT, "bankrupt players"),
+        Column("misreports", WHOLE, COUNT, "players who reported another type than theirs"),
+        Column(
+            "volume",
+            REAL,
+            NUMERAIRE,
+            "value at the supporting price of everything that changed hands, numeraire included",
+        ),
+        Column(
+            "price_dispersion",
+            REAL,
+            "share of the supporting price",
+            "largest distance of a quote from the interval of supporting prices, over positively priced goods",
+        ),
+        Column(
+            "wasted",
+            REAL,
+            NUMERAIRE,
+            "value at the supporting price of the endowments that nobody consumed",
+        ),
+    ),
+)
+
+PLAYERS = TableSchema(
+    "players",
+    "one player in one round",
+    (
+        _RUN,
+        _ROUND,
+        _PLAYER,
+        Column("type", KEY, NAME, "true type"),
+        Column("reported_type", KEY, NAME, "type reported to the mediator"),
+        Column("behaviour", KEY, NAME, "how the player behaved"),
+        Column("transfer", REAL, NUMERAIRE, "purchasing power granted by the contract, positive to the player"),
+        Column("cost", REAL, NUMERAIRE, "cost of the player's trades; of cancelled trades, the cost it failed with"),
+        Column("bankrupt", FLAG, "true or false", "whether the player was bankrupt"),
+        Column("reason", KEY, NAME, "why: solvent, budget or short-sale"),
+        Column("utility", REAL, NUMERAIRE, "utility of what the player consumed"),
+        Column("promised_utility", REAL, NUMERAIRE, "utility of what the contract promised at the reports made"),
+        Column("wealth", REAL, NUMERAIRE, "value at the supporting price of what the player consumed"),
+    ),
+)
+
+HOLDINGS = TableSchema(
+    "holdings",
+    "one good of one player in one round",
+    (
+        _RUN,
+        _ROUND,
+        _PLAYER,
+        _GOOD,
+        Column("endowment", REAL, GOOD, "true endowment"),
+        Column("announced", REAL, GOOD, "endowment announced, as accepted by the market"),
+        Column("quote", REAL, PRICE, "price the player quoted"),
+        Column("supporting_price", REAL, PRICE, "price that supports the efficient allocation of the true types"),
+        Column("lowest_supporting_price", REAL, PRICE, "lower end of the supporting prices"),
+        Column(
+            "net_trade",
+            REAL,
+            GOOD,
+            "what the trades that stand added, or would have added to a bankrupt player's announcement",
+        ),
+        Column("claim", REAL, GOOD, "holding after trade, before claims are fitted to what there is"),
+        Column("allocation", REAL, GOOD, "holding after claims are fitted to what there is"),
+        Column("consumption", REAL, GOOD, "what the player consumed"),
+    ),
+)
+
+TRADES = TableSchema(
+    "trades",
+    "one good that one player received from another in one round, cancelled trades left out",
+    (
+        _RUN,
+        _ROUND,
+        Column("player", KEY, NAME, "who received the good"),
+        Column("counterparty", KEY, NAME, "who delivered it"),
+        _GOOD,
+        Column("quantity", REAL, GOOD, "how much, as ordered; positive"),
+        Column("charged_to_player", REAL, NUMERAIRE, "what the trade added to the receiver's cost"),
+        Column("charged_to_counterparty", REAL, NUMERAIRE, "what it added to the deliverer's cost, as a rule negative"),
+        Column("value", REAL, NUMERAIRE, "quantity at the supporting price"),
+    ),
+)
+
+EVENTS = TableSchema(
+    "events",
+    "one thing out of the ordinary in one round",
+    (
+        _RUN,
+        _ROUND,
+        Column("kind", KEY, NAME, "bankruptcy, projection-bound or announcement-raised"),
+        Column("player", KEY, NAME, "whom it befell; missing when it concerns all", nullable=True),
+        Column("good", KEY, NAME, "in which good; missing when it concerns none in particular", nullable=True),
+        Column("reason", KEY, NAME, "why; for bankruptcies budget or short-sale", nullable=True),
+        Column(
+            "amount",
+            REAL,
+            "numeraire, or unit of the good",
+            "bankruptcy: cost above the transfer, or units short before any trade was cancelled; "
+            "projection-bound: units by which claims were changed in all; announcement-raised: units added",
+        ),
+    ),
+)
+
+BENCHMARKS = TableSchema(
+    "benchmarks",
+    "welfare of one benchmark at one type profile, or expected over the prior",
+    (
+        _RUN,
+        Column("benchmark", KEY, NAME, "first-best, autarky or walrasian"),
+        Column("profile", WHOLE, NUMBER, "type profile; -1 for the expectation over the prior"),
+        Column("profile_types", TEXT, NAME, "the profile in words; empty for the expectation"),
+        Column("probability", REAL, "probability", "of the profile; 1 for the expectation"),
+        Column(
+            "welfare",
+            REAL,
+            NUMERAIRE,
+            "sum of utilities; missing where the competitive equilibrium would need debt",
+            nullable=True,
+        ),
+    ),
+)
+
+TABLES: Mapping[str, TableSchema] = MappingProxyType(
+    {table.name: table for table in (RUNS, ROUNDS, PLAYERS, HOLDINGS, TRADES, EVENTS, BENCHMARKS)}
+)
