@@ -1,0 +1,14 @@
+"""Experiments: input files, the command line, and the economies and scenarios that come with marketgame.
+
+| what | where |
+|---|---|
+| one line for every mistake in a file | `experiments.input_file` |
+| `kind = "market-economy"` | `experiments.economy_file`, `experiments.valuation_tables` |
+| `kind = "scenario"` | `experiments.scenario_file`, `experiments.trader_tables` |
+| what each kind may hold, and how it is explained | `experiments.input_kinds`, `experiments.explanation` |
+| the command `marketgame` | `experiments.command_line`, `experiments.commands` |
+| what `solve` answers | `experiments.solution` |
+| carbon permit markets from published abatement curves | `experiments.carbon`, `experiments/data/` |
+
+Nothing is imported here, so that asking for one command loads only what that command needs.
+"""

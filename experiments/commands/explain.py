@@ -1,0 +1,17 @@
+"""``marketgame explain``: what may stand in a file, and what stands in the tables of a run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from experiments.explanation_tables import print_explanation
+from experiments.printing import answer_console
+
+
+def command(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="A kind of input file, or `tables`.")],
+) -> None:
+    """Document every field of a kind of input file with an example, or every column of the result tables."""
+    print_explanation(kind, answer_console())

@@ -1,0 +1,48 @@
+"""``marketgame run``: a scenario is played, written to a run folder and summarised."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+import results
+from experiments.command_line import INTERRUPTED
+from experiments.printing import JsonOption, answer_console, print_json, remark_console
+from experiments.run_summary import print_summary, summary_document
+from experiments.running import Outcome, Status, folder_for, play, prepare
+from simulation.scenario import Scenario
+
+
+def command(
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file.")],
+    rounds: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Rounds to play instead of the file's number.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Seed instead of the file's.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Run folder; results/runs/SCENARIO-seedN without it."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Play a scenario; write tables and figures to a run folder and compare the play with the benchmarks."""
+    ready = prepare(scenario, rounds, seed)
+    folder = folder_for(scenario, ready, out)
+    outcome = _play_with_progress(scenario, ready, folder)
+    run = results.load(outcome.folder)
+    if json:
+        print_json(summary_document(run))
+    else:
+        print_summary(run, answer_console())
+    if outcome.status is Status.INTERRUPTED:
+        remark_console().print(f"interrupted; the rounds played until then are in {outcome.folder}")
+        raise typer.Exit(INTERRUPTED)
+
+
+def _play_with_progress(path: Path, scenario: Scenario, folder: Path) -> Outcome:
+    with Progress(console=remark_console()) as progress:
+        task = progress.add_task(f"playing {path.stem}", total=scenario.rounds)
+        return play(path, scenario, folder, lambda played: progress.update(task, completed=played))

@@ -1,0 +1,53 @@
+"""What ``marketgame explain`` prints."""
+
+from __future__ import annotations
+
+from pyarrow import types
+from rich.console import Console
+from rich.syntax import Syntax
+
+from experiments.explanation import tables_of
+from experiments.input_file import InputError, one_of
+from experiments.input_kinds import KINDS
+from experiments.printing import table
+from simulation.tables import TABLES, Column
+
+RESULT_TABLES = "tables"
+
+
+def print_explanation(kind: str, console: Console) -> None:
+    """Print every field of a kind of input file with an example, or every column of the result tables.
+
+    Raises:
+        InputError: there is no such kind.
+    """
+    if kind == RESULT_TABLES:
+        _print_result_tables(console)
+    elif kind in KINDS:
+        _print_input_kind(kind, console)
+    else:
+        raise InputError(f"KIND is {kind!r}; {one_of(kind, [*KINDS, RESULT_TABLES])}")
+
+
+def _print_input_kind(kind: str, console: Console) -> None:
+    console.print(f'Files of [bold]kind = "{kind}"[/bold]. In the names of tables, brackets mark an entry')
+    console.print("of a list, and NAME is a name of your choice.\n")
+    columns = ["field", "type", "default", "allowed", "meaning"]
+    for note in tables_of(KINDS[kind].model):
+        rows = [[field.name, field.type, field.default, field.allowed, field.meaning] for field in note.fields]
+        title = f"{note.path}: {note.meaning}" if note.path else note.meaning
+        console.print(table(title, columns, rows, texts=len(columns)))
+    example = KINDS[kind].example
+    console.print(f"Example: {example.name}", style="bold")
+    console.print(Syntax(example.read_text(encoding="utf-8"), "toml", background_color="default"))
+
+
+def _print_result_tables(console: Console) -> None:
+    for name, schema in TABLES.items():
+        rows = [[column.name, _type_name(column), column.unit, column.meaning] for column in schema.columns]
+        console.print(table(f"{name}: {schema.meaning}", ["column", "type", "unit", "meaning"], rows, texts=4))
+
+
+def _type_name(column: Column) -> str:
+    """Return the Arrow type; dictionary-encoded text is text to whoever reads the table."""
+    return "string" if types.is_dictionary(column.type) else str(column.type)

@@ -1,0 +1,223 @@
+"""How input files are read: TOML into strict models, and every mistake into one line that says what is wrong.
+
+A message names the file, the field by its dotted path, the value found and what is allowed::
+
+    farmers.toml: players.ann.types.modest.endowment[1] is -3.0; it must be at least 0
+
+In a path the entries of a list of tables are called by their name where they have one, else by their position,
+counted from 0.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Never, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+LONGEST_VALUE_SHOWN = 60
+
+# What Pydantic calls a mistake, and how we finish the sentence "FIELD is VALUE; it must ...".
+REQUIREMENTS = {
+    "string_type": "be text in quotes",
+    "int_type": "be a whole number",
+    "float_type": "be a number",
+    "bool_type": "be true or false",
+    "finite_number": "be finite",
+    "list_type": "be a list",
+    "dict_type": "be a table",
+    "model_type": "be a table",
+    "model_attributes_type": "be a table",
+    "greater_than": "be greater than {gt:g}",
+    "greater_than_equal": "be at least {ge:g}",
+    "less_than": "be less than {lt:g}",
+    "less_than_equal": "be at most {le:g}",
+    "too_short": "have at least {min_length} entry",
+    "string_too_short": "not be empty",
+    "enum": "be {expected}",
+    "literal_error": "be {expected}",
+}
+
+
+class InputError(Exception):
+    """An input file is wrong; the message is one line for the person who wrote the file."""
+
+
+class InputModel(BaseModel):
+    """One table of an input file: unknown keys, wrong types and undefined numbers are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_and_missing_keys(cls, table: object) -> object:
+        """Report a misspelt key as such, not as one key missing and another unknown."""
+        if not isinstance(table, Mapping):
+            return table
+        known = list(cls.model_fields)
+        for key in table:
+            if key not in known:
+                advice = f"is not a known key; this table takes {_advice(key, known)}"
+                raise PydanticCustomError("unknown_key", "{advice}", {"key": key, "advice": advice})
+        for name, field in cls.model_fields.items():
+            if field.is_required() and name not in table:
+                advice = f"is missing; it must be given: {field.description}"
+                raise PydanticCustomError("missing_key", "{advice}", {"key": name, "advice": advice})
+        return table
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """Return the TOML document in a file.
+
+    Raises:
+        InputError: there is no such file, it cannot be read, or it is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file; name an existing TOML file") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: this is a folder; name a TOML file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: this is not text; it must be a TOML file in UTF-8") from None
+    except RecursionError:
+        raise InputError(f"{path}: lists are nested too deeply; the formats need at most three levels") from None
+    except ValueError as error:
+        raise InputError(f"{path}: this is not TOML: {error}") from None
+
+
+def read_input[Model: InputModel](model: type[Model], path: Path) -> Model:
+    """Return a file as a model.
+
+    Raises:
+        InputError: the file cannot be read, is of another kind, or a field is wrong.
+    """
+    table = read_table(path)
+    kind_of(table, path, [str(kind) for kind in get_args(model.model_fields["kind"].annotation)])
+    return validated(model, table, path)
+
+
+def kind_of(table: Mapping[str, Any], path: Path, allowed: Sequence[str]) -> str:
+    """Return what a file holds.
+
+    Raises:
+        InputError: the file does not say, or holds something that is not allowed here.
+    """
+    if "kind" not in table:
+        refuse(path, "kind", f"is missing; it must be given: {' or '.join(allowed)}")
+    kind = table["kind"]
+    if not isinstance(kind, str):
+        refuse(path, "kind", f"is {shown(kind)}; it must be one of {', '.join(allowed)}")
+    if kind not in allowed:
+        refuse(path, "kind", unknown_name(kind, allowed))
+    return kind
+
+
+def validated[Model: InputModel](model: type[Model], table: Mapping[str, Any], path: Path) -> Model:
+    """Return the table as a model.
+
+    Raises:
+        InputError: a key is unknown or missing, or a value is not allowed; the first mistake is reported.
+    """
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        raise InputError(f"{path}: {_sentence(error.errors(include_url=False)[0], table)}") from None
+
+
+def refuse(path: Path, field: str, problem: str) -> Never:
+    """Refuse a field of a file.
+
+    Raises:
+        InputError: always; the message is "path: field problem".
+    """
+    raise InputError(f"{path}: {field} {problem}")
+
+
+@contextmanager
+def blamed_on(path: Path, field: str = "") -> Iterator[None]:
+    """Turn the ValueError of an object built from a field into an InputError that names the field.
+
+    Args:
+        path: the file.
+        field: the dotted path in front of what the message names; empty when the message stands alone.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise InputError(f"{path}: {field}{error}") from None
+
+
+def unknown_name(name: str, allowed: Sequence[str]) -> str:
+    """Return the end of a sentence about a name that is not among those allowed."""
+    return f"is {name!r}; {one_of(name, allowed)}"
+
+
+def one_of(name: str, allowed: Sequence[str]) -> str:
+    """Return the clause that lists what is allowed and suggests what was meant."""
+    return f"it must be one of {_advice(name, allowed)}"
+
+
+def _advice(name: str, allowed: Sequence[str]) -> str:
+    listed = ", ".join(allowed)
+    close = get_close_matches(name, allowed, n=1)
+    return f"{listed}; did you mean {close[0]!r}?" if close else listed
+
+
+def _sentence(error: ErrorDetails, table: Mapping[str, Any]) -> str:
+    field, context = _dotted(error["loc"], table), error.get("ctx", {})
+    match error["type"]:
+        case "unknown_key" | "missing_key":
+            key = str(context["key"])
+            return f"{field}.{key} {context['advice']}" if field else f"{key} {context['advice']}"
+        case "union_tag_invalid":
+            key = str(context["discriminator"]).strip("'")
+            tags = [tag.strip("' ") for tag in str(context["expected_tags"]).split(",")]
+            return f"{field}.{key} {unknown_name(str(context['tag']), tags)}"
+        case "union_tag_not_found":
+            key = str(context["discriminator"]).strip("'")
+            return f"{field}.{key} is missing; it must be given"
+        case "enum" | "literal_error" if isinstance(error["input"], str):
+            names = [name.strip("' ") for name in str(context["expected"]).replace(" or ", ",").split(",")]
+            return f"{field} {unknown_name(error['input'], names)}"
+        case kind:
+            requirement = REQUIREMENTS.get(kind, error["msg"]).format(**context)
+            return f"{field or 'the file'} is {shown(error['input'])}; it must {requirement}"
+
+
+def _dotted(location: Sequence[str | int], table: object) -> str:
+    """Return a Pydantic location as the path a reader finds in the file."""
+    path, node = "", table
+    for step in location:
+        match node, step:
+            case list(), int() if isinstance(node[step], dict) and isinstance(node[step].get("name"), str):
+                path, node = f"{path}.{node[step]['name']}", node[step]
+            case list(), int():
+                path, node = f"{path}[{step}]", node[step]
+            case dict(), str() if step in node:
+                path, node = f"{path}.{step}", node[step]
+            case _:
+                pass  # the tag of a union of models, which is no key of the file
+    return path.removeprefix(".")
+
+
+def shown(value: object) -> str:
+    """Return a value as it would be written in TOML, cut short if long."""
+    match value:
+        case bool():
+            text = str(value).lower()
+        case dict():
+            text = "a table"
+        case StrEnum():
+            text = repr(value.value)
+        case _:
+            text = repr(value)
+    return text if len(text) <= LONGEST_VALUE_SHOWN else f"{text[:LONGEST_VALUE_SHOWN]}..."

@@ -1,0 +1,53 @@
+"""The kinds of input files: what each holds, how it is loaded, and an example that comes with the program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments.economy_file import EconomyInput, load_economy
+from experiments.game_file import load_game
+from experiments.game_tables import GameInput
+from experiments.input_file import InputModel, kind_of, read_table
+from experiments.scenario_file import ScenarioInput, load_scenario
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class InputKind:
+    """A kind of input file.
+
+    Attributes:
+        model: what its fields are.
+        load: builds what the file describes, refusing what is wrong with it, and returns its name.
+        example: a file of the kind.
+    """
+
+    model: type[InputModel]
+    load: Callable[[Path], str]
+    example: Path
+
+
+KINDS = {
+    "market-economy": InputKind(
+        EconomyInput, lambda path: load_economy(path).name, HERE / "economies" / "three-farmers.toml"
+    ),
+    "coalitional-game": InputKind(
+        GameInput, lambda path: load_game(path).name, HERE / "games" / "myerson-example-1.toml"
+    ),
+    "scenario": InputKind(
+        ScenarioInput, lambda path: load_scenario(path).name, HERE / "scenarios" / "annex-b-one-short-seller.toml"
+    ),
+}
+
+
+def load_input(path: Path) -> tuple[str, str]:
+    """Load a file of whatever kind and return its kind and name.
+
+    Raises:
+        InputError: something is wrong with it.
+    """
+    kind = kind_of(read_table(path), path, list(KINDS))
+    return kind, KINDS[kind].load(path)

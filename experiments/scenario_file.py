@@ -1,0 +1,160 @@
+"""Files of ``kind = "scenario"``: an economy, the rules of its market, a contract, and who behaves how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os.path import normpath
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from experiments.economy_file import load_economy
+from experiments.input_file import InputModel, blamed_on, read_input, refuse, unknown_name
+from experiments.trader_tables import MisreportingTable, Name, TraderInput
+from mechanisms.economy import Economy
+from mechanisms.market_game import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Timing, Withholding
+from simulation.scenario import Assignment, Scenario, TransferRule
+
+LARGEST_SEED = 2**63 - 1
+MOST_ROUNDS = 1_000_000_000
+THE_PAPERS = MarketRules()
+
+
+class RulesInput(InputModel):
+    """How the market settles; the defaults are the paper's."""
+
+    pricing: Annotated[Pricing, Field(strict=False)] = Field(
+        THE_PAPERS.pricing, description="at what price a trade between two players is charged"
+    )
+    solvency: Annotated[Solvency, Field(strict=False)] = Field(
+        THE_PAPERS.solvency,
+        description="who is bankrupt: whoever exceeds its budget, or also whoever would hold less than nothing",
+    )
+    bankruptcy: Annotated[Bankruptcy, Field(strict=False)] = Field(
+        THE_PAPERS.bankruptcy, description="what becomes of a bankrupt player's trades"
+    )
+    coverage: Annotated[Coverage, Field(strict=False)] = Field(
+        THE_PAPERS.coverage, description="whether a transfer may take more numeraire than a player announced"
+    )
+    withholding: Annotated[Withholding, Field(strict=False)] = Field(
+        THE_PAPERS.withholding, description="what becomes of the endowment not announced"
+    )
+    timing: Annotated[Timing, Field(strict=False)] = Field(
+        THE_PAPERS.timing, description="whether orders are placed after all quotes are seen, or with them"
+    )
+
+    def build(self) -> MarketRules:
+        """Return the rules."""
+        return MarketRules(
+            pricing=self.pricing,
+            solvency=self.solvency,
+            bankruptcy=self.bankruptcy,
+            coverage=self.coverage,
+            withholding=self.withholding,
+            timing=self.timing,
+        )
+
+
+class ContractInput(InputModel):
+    """What the established mediator offers."""
+
+    allocation: Literal["efficient"] = Field(
+        "efficient", description="what the contract aims at: the outcome-efficient allocation"
+    )
+    transfers: Annotated[TransferRule, Field(strict=False)] = Field(
+        TransferRule.EXPECTED_EXTERNALITY,
+        description="none: everyone pays the supporting price; expected-externality: d'Aspremont and "
+        "Gérard-Varet's, for independent types; lp: a linear program's, for any prior",
+    )
+
+
+class ScenarioInput(InputModel):
+    """One market to be played: economy, rules, contract, behaviours, rounds and seed."""
+
+    kind: Literal["scenario"] = Field(description="what the file holds")
+    name: Name | None = Field(None, description="for titles and tables; without it the file's name")
+    economy: Name = Field(description="path of a market-economy file, relative to this file")
+    rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] = Field(
+        100, description="how many times the market is played; each round nature draws types anew"
+    )
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = Field(
+        0, description="of all random draws; the same seed gives the same tables"
+    )
+    rules: RulesInput = Field(RulesInput(), description="how the market settles")
+    contract: ContractInput = Field(ContractInput(), description="what the established mediator offers")
+    traders: list[TraderInput] = Field(
+        [], description="one table [[traders]] for each behaviour; whoever none names is obedient"
+    )
+
+
+def load_scenario(path: Path | str, rounds: int | None = None, seed: int | None = None) -> Scenario:
+    """Return the scenario in a file.
+
+    Args:
+        path: the file.
+        rounds: how many rounds to play instead of the file's number.
+        seed: the seed to use instead of the file's.
+
+    Raises:
+        InputError: the file or the economy it names cannot be read or is wrong.
+    """
+    path = Path(path)
+    content = read_input(ScenarioInput, path)
+    economy = load_economy(_economy_path(content, path))
+    for place, trader in enumerate(content.traders):
+        _check_names(trader, f"traders[{place}]", economy, path)
+    with blamed_on(path):
+        assignments = tuple(_assignment(trader) for trader in content.traders)
+        return Scenario(
+            name=content.name or path.stem,
+            economy=economy,
+            rules=content.rules.build(),
+            transfers=content.contract.transfers,
+            assignments=assignments,
+            rounds=content.rounds if rounds is None else rounds,
+            seed=content.seed if seed is None else seed,
+        )
+
+
+def scenario_files(path: Path) -> tuple[Path, ...]:
+    """Return the files a scenario is made of: its own and its economy's.
+
+    Raises:
+        InputError: the scenario's file cannot be read or is wrong.
+    """
+    return path, _economy_path(read_input(ScenarioInput, path), path)
+
+
+def _economy_path(content: ScenarioInput, path: Path) -> Path:
+    economy = Path(normpath(path.parent / content.economy))
+    if not economy.is_file():
+        refuse(path, "economy", f"is {content.economy!r}; it must be a file, relative to {path.parent}")
+    return economy
+
+
+def _assignment(trader: TraderInput) -> Assignment:
+    return Assignment(
+        behaviour=trader.build(),
+        players=None if trader.players is None else tuple(trader.players),
+        types=None if trader.types is None else tuple(trader.types),
+        share=trader.share,
+    )
+
+
+def _check_names(trader: TraderInput, field: str, economy: Economy, path: Path) -> None:
+    _refuse_unknown(trader.players or (), economy.player_names, f"{field}.players", path)
+    named = [player for player in economy.players if trader.players is None or player.name in trader.players]
+    kinds = list(dict.fromkeys(kind.name for player in named for kind in player.types))
+    _refuse_unknown(trader.types or (), kinds, f"{field}.types", path)
+    if isinstance(trader, MisreportingTable):
+        for true_type, reported in trader.reports.items():
+            for name in (true_type, reported):
+                if name not in kinds:
+                    refuse(path, f"{field}.reports.{true_type}", unknown_name(name, kinds))
+
+
+def _refuse_unknown(names: Sequence[str], allowed: Sequence[str], field: str, path: Path) -> None:
+    for place, name in enumerate(names):
+        if name not in allowed:
+            refuse(path, f"{field}[{place}]", unknown_name(name, allowed))
