@@ -27,7 +27,7 @@ def accepted_announcements(
     Returns:
         Accepted announcements, ``(..., N, L)``, units, between zero and the endowments.
     """
-    accepted = np.clip(offered, 0, endowments)
+    accepted = np.minimum(np.maximum(offered, 0), endowments)
     if rules.coverage is Coverage.ANNOUNCED_NUMERAIRE:
         least = np.minimum(-transfers, endowments[..., -1])
         accepted[..., -1] = np.maximum(accepted[..., -1], least)

@@ -7,7 +7,9 @@
 | `kind = "scenario"` | `experiments.scenario_file`, `experiments.trader_tables` |
 | what each kind may hold, and how it is explained | `experiments.input_kinds`, `experiments.explanation` |
 | the command `marketgame` | `experiments.command_line`, `experiments.commands` |
-| what `solve` answers | `experiments.solution` |
+| `kind = "coalitional-game"` | `experiments.game_file`, `experiments.game_tables` |
+| what `solve` answers | `experiments.solution`, `experiments.solution_document`, `experiments.solution_tables` |
+| a run from its file to its folder | `experiments.running`, `experiments.provenance`, `experiments.run_summary` |
 | carbon permit markets from published abatement curves | `experiments.carbon`, `experiments/data/` |
 
 Nothing is imported here, so that asking for one command loads only what that command needs.

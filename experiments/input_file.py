@@ -156,9 +156,9 @@ def blamed_on(path: Path, field: str = "") -> Iterator[None]:
         raise InputError(f"{path}: {field}{error}") from None
 
 
-def unknown_name(name: str, allowed: Sequence[str]) -> str:
+def unknown_name(name: object, allowed: Sequence[str]) -> str:
     """Return the end of a sentence about a name that is not among those allowed."""
-    return f"is {name!r}; {one_of(name, allowed)}"
+    return f"is {shown(name)}; {one_of(str(name), allowed)}"
 
 
 def one_of(name: str, allowed: Sequence[str]) -> str:
@@ -181,7 +181,7 @@ def _sentence(error: ErrorDetails, table: Mapping[str, Any]) -> str:
         case "union_tag_invalid":
             key = str(context["discriminator"]).strip("'")
             tags = [tag.strip("' ") for tag in str(context["expected_tags"]).split(",")]
-            return f"{field}.{key} {unknown_name(str(context['tag']), tags)}"
+            return f"{field}.{key} {unknown_name(error['input'][key], tags)}"
         case "union_tag_not_found":
             key = str(context["discriminator"]).strip("'")
             return f"{field}.{key} is missing; it must be given"

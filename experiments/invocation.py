@@ -11,10 +11,19 @@ import typer
 
 from experiments.command_line import BAD_INPUT
 from experiments.input_file import InputError
+from mechanisms.compatibility import UndecidedConditionError
 from mechanisms.efficiency import UnprovenOptimumError
 from mechanisms.linear_program import SolverRefusedError, UnverifiedAnswerError
+from mechanisms.transfer_program import UndecidedTransfersError
 
 SOLVER_FAILED = 3
+NO_ANSWER = (
+    SolverRefusedError,
+    UndecidedConditionError,
+    UndecidedTransfersError,
+    UnprovenOptimumError,
+    UnverifiedAnswerError,
+)
 
 
 class WarningLines(logging.Handler):
@@ -45,6 +54,6 @@ def invoke(command: Callable[..., None], name: str, arguments: Sequence[str]) ->
     except InputError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(BAD_INPUT)
-    except (UnprovenOptimumError, SolverRefusedError, UnverifiedAnswerError) as error:
+    except NO_ANSWER as error:
         sys.stderr.write(f"error: no answer: {error}\n")
         sys.exit(SOLVER_FAILED)

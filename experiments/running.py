@@ -103,7 +103,7 @@ def _write(folder: Path, tables: Mapping[str, pa.Table], manifest: Mapping[str, 
 
 
 def folder_for(path: Path, scenario: Scenario, wanted: Path | None) -> Path:
-    """Return the folder for a run, never one that holds something else.
+    """Make and return the folder for a run, never one that holds something else.
 
     Args:
         path: the scenario's file.
@@ -112,16 +112,21 @@ def folder_for(path: Path, scenario: Scenario, wanted: Path | None) -> Path:
             folder is named after scenario and seed, with a number if it holds a run of other inputs.
 
     Raises:
-        InputError: the folder asked for holds something else than a run of this scenario.
+        InputError: the folder asked for holds something else than a run of this scenario, or cannot be made.
     """
-    if wanted is not None:
-        held = _manifest(wanted)
-        if _is_free(wanted) or (held is not None and held.get("scenario") == scenario.name):
-            return wanted
+    folder = _default_folder(path, scenario) if wanted is None else wanted
+    held = _manifest(folder)
+    if not _is_free(folder) and (held is None or held.get("scenario") != scenario.name):
         what = "something else than a run" if held is None else f"a run of {held.get('scenario')!r}"
-        raise InputError(
-            f"--out is {str(wanted)!r}, which holds {what}; it must be new, empty or a run of this scenario"
-        )
+        raise InputError(f"--out is '{folder}', which holds {what}; it must be new, empty or this scenario's")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out is '{folder}', which cannot be made: {error.strerror}") from None
+    return folder
+
+
+def _default_folder(path: Path, scenario: Scenario) -> Path:
     identity = json.loads(json.dumps(_identity(path, scenario)))
     for number in count(1):
         suffix = "" if number == 1 else f"-{number}"

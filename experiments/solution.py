@@ -1,20 +1,27 @@
-"""What ``marketgame solve`` answers for an economy: efficiency, prices, autarky, transfers and incentives."""
+"""What ``marketgame solve`` answers for an economy: efficiency, prices, transfers, incentives, second best."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from mechanisms.arrays import FloatArray
 from mechanisms.assumptions import Assumption, check_assumptions
+from mechanisms.compatibility import CompatibilityFails, CompatibilityHolds, check_compatibility
 from mechanisms.economy import Economy
 from mechanisms.efficiency import EfficientAllocation, autarky_welfare, efficient_allocation, value_of_goods
 from mechanisms.grand_contract import GrandContract, walrasian_payments
+from mechanisms.incentive_efficiency import Participation
 from mechanisms.incentives import IncentiveCheck, check_incentives
-from mechanisms.transfers import expected_externality_transfers
+from mechanisms.second_best import SecondBest, second_best
+from mechanisms.transfers import (
+    IncentiveTransfers,
+    NoIncentiveTransfers,
+    expected_externality_transfers,
+    incentive_compatible_transfers,
+)
+from simulation.scenario import TransferRule
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,14 +29,15 @@ class ContractAnswer:
     """The grand contract under one rule for the transfers.
 
     Attributes:
-        rule: its name.
-        numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``.
-        incentives: whether truthful reports are an equilibrium; none when the contract is impossible.
-        obstacle: why the contract is impossible; empty when it is not.
+        rule: the rule.
+        numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``; none when no transfers do
+            what the rule asks.
+        incentives: whether truthful reports are an equilibrium; none when there is no such contract.
+        obstacle: why there is no such contract; empty when there is.
     """
 
-    rule: str
-    numeraire_transfers: FloatArray
+    rule: TransferRule
+    numeraire_transfers: FloatArray | None
     incentives: IncentiveCheck | None
     obstacle: str = ""
 
@@ -43,9 +51,13 @@ class EconomySolution:
         efficient: the efficient allocation of every profile.
         autarky_welfare: summed utilities when nobody trades, ``(P,)``, numeraire.
         autarky_value_of_goods: summed valuations when nobody trades, ``(P,)``, numeraire.
-        walrasian: the contract in which everyone pays for its goods at the supporting price.
-        expected_externality: the contract with d'Aspremont and Gérard-Varet's transfers; none under a prior or
-            with a number of players for which they are not defined.
+        walrasian_payments: what each player receives when all pay the supporting price, ``(P, N)``, numeraire.
+        walrasian: the contract with these payments.
+        incentive_transfers: the contract whose transfers make truth pay: expected externality under independent
+            types, a linear program's otherwise; none for a single player.
+        second_best: the most welfare of incentive-compatible mechanisms, by what players must be left with.
+        no_second_best: why it is not known; empty when it is.
+        compatibility: whether the compatibility condition holds, with the evidence.
         assumptions: the paper's assumptions, met or not.
     """
 
@@ -53,8 +65,12 @@ class EconomySolution:
     efficient: EfficientAllocation
     autarky_welfare: FloatArray
     autarky_value_of_goods: FloatArray
+    walrasian_payments: FloatArray
     walrasian: ContractAnswer
-    expected_externality: ContractAnswer | None
+    incentive_transfers: ContractAnswer | None
+    second_best: tuple[SecondBest, ...]
+    no_second_best: str
+    compatibility: CompatibilityHolds | CompatibilityFails
     assumptions: tuple[Assumption, ...]
 
     def expected(self, values: FloatArray) -> float:
@@ -64,35 +80,43 @@ class EconomySolution:
     @property
     def walrasian_allocation(self) -> FloatArray:
         """What each player ends with when all pay the supporting price, ``(P, N, L)``, units."""
-        money = self.economy.endowments(self.economy.profiles)[..., -1] + self.walrasian.numeraire_transfers
+        money = self.economy.endowments(self.economy.profiles)[..., -1] + self.walrasian_payments
         return np.concatenate((self.efficient.bundles, money[..., None]), axis=-1)
 
 
-def solve_economy(economy: Economy) -> EconomySolution:
+def solve_economy(economy: Economy, participation: tuple[Participation, ...] = tuple(Participation)) -> EconomySolution:
     """Return the benchmarks of an economy.
+
+    Args:
+        economy: the economy.
+        participation: for which participation constraints the second best is computed.
 
     Raises:
         ValueError: no efficient allocation exists.
-        UnprovenOptimumError: an allocation's optimality could not be proven.
+        ArithmeticError: an answer was found that could not be proven; the class says which.
     """
     efficient = efficient_allocation(economy)
     endowments = economy.endowments(economy.profiles)
-    externality = None
-    if economy.prior.independent and len(economy.players) > 1:
-        transfers = expected_externality_transfers(economy, efficient)
-        externality = _contract(economy, efficient, "expected-externality", transfers)
+    payments = walrasian_payments(economy, efficient)
+    best, obstacle = _second_best(economy, participation)
     return EconomySolution(
         economy=economy,
         efficient=efficient,
         autarky_welfare=autarky_welfare(economy),
         autarky_value_of_goods=value_of_goods(economy, economy.profiles, endowments[..., :-1]),
-        walrasian=_contract(economy, efficient, "none", walrasian_payments(economy, efficient)),
-        expected_externality=externality,
+        walrasian_payments=payments,
+        walrasian=_contract(economy, efficient, TransferRule.NONE, payments),
+        incentive_transfers=_incentive_transfers(economy, efficient),
+        second_best=best,
+        no_second_best=obstacle,
+        compatibility=check_compatibility(economy.prior),
         assumptions=check_assumptions(economy),
     )
 
 
-def _contract(economy: Economy, efficient: EfficientAllocation, rule: str, transfers: FloatArray) -> ContractAnswer:
+def _contract(
+    economy: Economy, efficient: EfficientAllocation, rule: TransferRule, transfers: FloatArray
+) -> ContractAnswer:
     try:
         contract = GrandContract(economy, efficient, transfers)
     except ValueError as error:
@@ -100,80 +124,24 @@ def _contract(economy: Economy, efficient: EfficientAllocation, rule: str, trans
     return ContractAnswer(rule, transfers, check_incentives(contract))
 
 
-def solution_document(solution: EconomySolution) -> dict[str, Any]:
-    """Return the solution as the JSON document of ``marketgame solve``.
-
-    ``allocation`` gives each player the efficient goods and the numeraire left after paying for them at the
-    supporting price; ``transfers`` say by how much the numeraire changes instead under the expected-externality
-    rule, to which ``incentive_compatible`` and ``largest_misreport_gain`` refer.
-    """
-    economy, efficient = solution.economy, solution.efficient
-    first_best, autarky = solution.expected(efficient.welfare), solution.expected(solution.autarky_welfare)
-    return {
-        "kind": "market-economy",
-        "economy": economy.name,
-        "goods": list(economy.goods),
-        "units": dict(zip(economy.goods, economy.units, strict=True)),
-        "profiles": [_profile_document(solution, number) for number in range(len(economy.profiles))],
-        "first_best_welfare": first_best,
-        "autarky_welfare": autarky,
-        "gains_from_trade": first_best - autarky,
-        "value_of_goods": solution.expected(efficient.value_of_goods),
-        "autarky_value_of_goods": solution.expected(solution.autarky_value_of_goods),
-        "largest_optimality_gap": float(efficient.optimality_gap.max()),
-        "assumptions": [
-            {"name": each.name, "source": each.source, "holds": each.holds, "reason": each.reason}
-            for each in solution.assumptions
-        ],
-        **_transfers_document(solution),
-        "walrasian": _incentives_document(solution.walrasian),
-    }
+def _incentive_transfers(economy: Economy, efficient: EfficientAllocation) -> ContractAnswer | None:
+    if len(economy.players) < 2:
+        return None
+    if economy.prior.independent:
+        transfers = expected_externality_transfers(economy, efficient)
+        return _contract(economy, efficient, TransferRule.EXPECTED_EXTERNALITY, transfers)
+    match incentive_compatible_transfers(economy, efficient):
+        case IncentiveTransfers(numeraire_transfers):
+            return _contract(economy, efficient, TransferRule.LP, numeraire_transfers)
+        case NoIncentiveTransfers() as evidence:
+            obstacle = f"whatever the balanced transfers, some type gains {evidence.least_gain:.6g} by a misreport"
+            return ContractAnswer(TransferRule.LP, None, None, obstacle)
 
 
-def _profile_document(solution: EconomySolution, number: int) -> dict[str, Any]:
-    economy, efficient = solution.economy, solution.efficient
-    allocation = solution.walrasian_allocation[number]
-    return {
-        "types": economy.type_names(economy.profiles[number]),
-        "probability": float(economy.prior.probability[number]),
-        "allocation": {
-            name: _by_good(economy, bundle) for name, bundle in zip(economy.player_names, allocation, strict=True)
-        },
-        "price": _by_good(economy, efficient.price[number]),
-        "lowest_price": _by_good(economy, efficient.lowest_price[number]),
-        "welfare": float(efficient.welfare[number]),
-        "autarky_welfare": float(solution.autarky_welfare[number]),
-        "value_of_goods": float(efficient.value_of_goods[number]),
-        "autarky_value_of_goods": float(solution.autarky_value_of_goods[number]),
-    }
-
-
-def _transfers_document(solution: EconomySolution) -> dict[str, Any]:
-    answer, economy = solution.expected_externality, solution.economy
-    if answer is None:
-        return {"transfers": None, "incentive_compatible": None, "largest_misreport_gain": None}
-    transfers = [
-        {
-            "types": economy.type_names(profile),
-            "transfer": dict(zip(economy.player_names, map(float, row), strict=True)),
-        }
-        for profile, row in zip(economy.profiles, answer.numeraire_transfers, strict=True)
-    ]
-    return {"transfers": transfers, **_incentives_document(answer)}
-
-
-def _incentives_document(answer: ContractAnswer) -> Mapping[str, Any]:
-    if answer.incentives is None:
-        return {"incentive_compatible": None, "largest_misreport_gain": None, "obstacle": answer.obstacle}
-    worst = answer.incentives.worst
-    misreport = worst and {"player": worst.player, "type": worst.true_type, "report": worst.reported_type}
-    return {
-        "incentive_compatible": answer.incentives.incentive_compatible,
-        # Without a player of two types there is no misreport, and no gain from one.
-        "largest_misreport_gain": worst.gain if worst else 0.0,
-        "worst_misreport": misreport,
-    }
-
-
-def _by_good(economy: Economy, values: FloatArray) -> dict[str, float]:
-    return dict(zip(economy.goods, map(float, values), strict=True))
+def _second_best(economy: Economy, participation: tuple[Participation, ...]) -> tuple[tuple[SecondBest, ...], str]:
+    if not economy.prior.independent:
+        return (), "types are correlated"
+    differing = [player.name for player in economy.players if np.ptp([k.endowment for k in player.types], axis=0).any()]
+    if differing:
+        return (), f"the endowment of {', '.join(differing)} depends on its type"
+    return tuple(second_best(economy, constraint) for constraint in participation), ""

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isfinite
 
+import numpy as np
 from rich.console import Console, Group
 from rich.markup import escape
 
 from experiments.printing import number, table
 from experiments.solution import ContractAnswer, EconomySolution
+from mechanisms.compatibility import CompatibilityHolds
+from mechanisms.incentive_efficiency import Participation
+from simulation.scenario import TransferRule
 
 # More rows than fit a screen are left to the JSON document, which holds every profile.
 MOST_PROFILES_SHOWN = 12
 MOST_ALLOCATION_ROWS = 24
+
+TRANSFERS = {
+    TransferRule.NONE: "pay the supporting price",
+    TransferRule.EXPECTED_EXTERNALITY: "expected externality",
+    TransferRule.LP: "linear program",
+}
+PARTICIPATION = {
+    Participation.NONE: "nobody has to be willing",
+    Participation.INDIVIDUAL: "everyone willing to take part",
+}
 
 
 def print_solution(solution: EconomySolution, console: Console) -> None:
@@ -85,7 +100,7 @@ def _allocation_rows(solution: EconomySolution, shown: int) -> Iterator[list[str
         for player, name in enumerate(economy.player_names):
             owned, efficient = endowments[profile, player], solution.efficient.bundles[profile, player]
             cells = [number(float(x)) for pair in zip(owned[:-1], efficient, strict=True) for x in pair]
-            payment = -float(solution.walrasian.numeraire_transfers[profile, player])
+            payment = -float(solution.walrasian_payments[profile, player])
             yield [str(profile + 1) if player == 0 else "", name, *cells, number(payment)]
 
 
@@ -94,34 +109,46 @@ def _welfare(solution: EconomySolution) -> Group:
     first_best, autarky = solution.expected(efficient.welfare), solution.expected(solution.autarky_welfare)
     goods = solution.expected(efficient.value_of_goods)
     goods_autarky = solution.expected(solution.autarky_value_of_goods)
-    rows = [
-        ["first best", number(first_best), number(goods), number(first_best - autarky)],
-        ["autarky", number(autarky), number(goods_autarky), "0"],
-    ]
+    rows = [["first best", *_welfare_cells(first_best, autarky), number(goods)]]
+    for best in solution.second_best:
+        cells = _welfare_cells(best.welfare, autarky) if isfinite(best.welfare) else [best.status.value, ""]
+        rows.append([f"incentive-efficient, {PARTICIPATION[best.participation]}", *cells, ""])
+    if solution.no_second_best:
+        rows.append([f"incentive-efficient: not known, {solution.no_second_best}", "", "", ""])
+    rows.append(["autarky", *_welfare_cells(autarky, autarky), number(goods_autarky)])
     title = f"Expected over the prior, in {solution.economy.units[-1]}"
-    return table(title, ["benchmark", "welfare", "value of goods", "gains from trade"], rows)
+    return table(title, ["benchmark", "welfare", "gains from trade", "value of goods"], rows)
+
+
+def _welfare_cells(welfare: float, autarky: float) -> list[str]:
+    return [number(welfare), number(welfare - autarky, abs(welfare))]
 
 
 def _incentives(solution: EconomySolution) -> Group:
-    answers = [("pay the supporting price", solution.walrasian)]
-    if solution.expected_externality is not None:
-        answers.append(("expected externality", solution.expected_externality))
-    rows = [[rule, *_incentive_cells(answer)] for rule, answer in answers]
+    answers = [solution.walrasian]
+    if solution.incentive_transfers is not None:
+        answers.append(solution.incentive_transfers)
+    scale = float(np.abs(solution.efficient.welfare).max())
+    rows = [[TRANSFERS[answer.rule], *_incentive_cells(answer, scale)] for answer in answers]
     columns = ["transfers", "truth is best", "most profitable misreport", "gain"]
-    return table(f"Truthful reports to the grand contract, in {solution.economy.units[-1]}", columns, rows, texts=3)
+    title = f"Truthful reports to the grand contract, in {solution.economy.units[-1]}"
+    return table(title, columns, rows, texts=3)
 
 
-def _incentive_cells(answer: ContractAnswer) -> list[str]:
+def _incentive_cells(answer: ContractAnswer, scale: float) -> list[str]:
     if answer.incentives is None:
         return ["impossible", answer.obstacle, ""]
     worst = answer.incentives.worst
     verdict = "yes" if answer.incentives.incentive_compatible else "no"
     if worst is None:
         return [verdict, "nobody has two types", ""]
-    return [verdict, f"{worst.player}: {worst.true_type} reported as {worst.reported_type}", number(worst.gain)]
+    return [verdict, f"{worst.player}: {worst.true_type} reported as {worst.reported_type}", number(worst.gain, scale)]
 
 
 def _assumptions(solution: EconomySolution) -> Group:
     rows = [[each.name, each.source, "met" if each.holds else "not met", each.reason] for each in solution.assumptions]
+    holds = isinstance(solution.compatibility, CompatibilityHolds)
+    reason = "" if holds else "some weights on misreports imply a price of numeraire"
+    rows.append(["compatibility condition", "section 4", "met" if holds else "not met", reason])
     columns = ["assumption", "Giraud and Rochon", "", "why not"]
     return table("Assumptions of the theory", columns, rows, texts=4)

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from mechanisms.incentive_program import InterimProgram
-from mechanisms.linear_program import Status, certified
+from mechanisms.incentive_program import SHORTFALL_TOLERANCE, UNDECIDED, InterimProgram
+from mechanisms.linear_program import Simplex, Status, certified
 from mechanisms.virtual_utility import equal_weights, transform
 
 if TYPE_CHECKING:
@@ -164,9 +164,7 @@ class ColumnGenerator:
     @property
     def pool(self) -> ColumnPool:
         """All columns so far, with the last basis."""
-        return ColumnPool(
-            np.concatenate(self._profiles), np.concatenate(self._actions), self._master.program.basis
-        )
+        return ColumnPool(np.concatenate(self._profiles), np.concatenate(self._actions), self._master.program.basis)
 
     def solve(
         self,
@@ -190,11 +188,11 @@ class ColumnGenerator:
         self._master.set_weights(weights)
         solution = self._run(deadline)
         rounds = 0
-        if solution.status is Status.INFEASIBLE:
+        if solution.status in UNDECIDED:
             solution, rounds = self._least_shortfall(deadline)
             if not solution.optimal:
                 return Generated(solution.status, self.pool, rounds)
-            if -solution.objective > PRICING_TOLERANCE:
+            if -solution.objective > SHORTFALL_TOLERANCE:
                 certified(self._master.program, solution)
                 shortfall = self._master.read_shortfall(solution)
                 return Generated(Status.INFEASIBLE, self.pool, rounds, shortfall=shortfall)
@@ -209,7 +207,7 @@ class ColumnGenerator:
         while True:
             solution = self._run(deadline)
             rounds += 1
-            if not solution.optimal or -solution.objective <= PRICING_TOLERANCE or rounds >= MOST_ROUNDS:
+            if not solution.optimal or -solution.objective <= SHORTFALL_TOLERANCE or rounds >= MOST_ROUNDS:
                 return solution, rounds
             found = self._priced(solution)
             if found.better.size == 0:
@@ -220,23 +218,32 @@ class ColumnGenerator:
         self, solution: Solution, outside: Sequence[FloatArray] | None, rounds: int, deadline: float | None
     ) -> Generated:
         """Generate columns until none has more virtual surplus than the program pays for its profile."""
-        bound = np.inf
+        best, prices = np.inf, solution
         while solution.optimal:
             rounds += 1
             found = self._priced(solution)
-            required = sum(
-                float(np.where(np.isfinite(least), least, 0.0) @ price)
-                for least, price in zip(outside or (), self._master.participation(solution), strict=False)
-            )
-            bound = min(bound, float(self._prior @ found.priced.bound) - required)
-            gap = bound - solution.objective * self.oracle.unit
+            bound = float(self._prior @ found.priced.bound) - self._required(solution, outside)
+            if bound < best:
+                best, prices = bound, solution
+            gap = best - solution.objective * self.oracle.unit
             if found.better.size == 0 or gap <= PRICING_TOLERANCE * self.oracle.unit or rounds >= MOST_ROUNDS:
-                return self._finished(solution, bound, rounds)
+                return self._finished(solution, prices, best, rounds)
             self._add(found.better, found.priced.actions[found.better])
             solution = self._run(deadline)
-        return Generated(solution.status, self.pool, rounds, bound=bound)
+        return Generated(solution.status, self.pool, rounds, bound=best)
 
-    def _finished(self, solution: Solution, bound: float, rounds: int) -> Generated:
+    def _required(self, solution: Solution, outside: Sequence[FloatArray] | None) -> float:
+        """Return what participation constraints demand, weighted by their multipliers."""
+        if outside is None:
+            return 0.0
+        prices = self._master.participation(solution)
+        return sum(
+            float(np.where(np.isfinite(least), least, 0.0) @ price)
+            for least, price in zip(outside, prices, strict=True)
+        )
+
+    def _finished(self, solution: Solution, prices: Solution, bound: float, rounds: int) -> Generated:
+        """Return the last mechanism with the multipliers that gave the best bound."""
         residuals = certified(self._master.program, solution)
         return Generated(
             Status.OPTIMAL,
@@ -244,14 +251,14 @@ class ColumnGenerator:
             rounds,
             solution.objective * self.oracle.unit,
             bound,
-            self._master.read(solution),
+            self._master.read(solution, prices),
             solution["action"],
             residuals,
         )
 
     def _run(self, deadline: float | None) -> Solution:
         seconds = None if deadline is None else max(deadline - time.monotonic(), 0.0)
-        return self._master.program.solve(seconds=seconds, evidence=False)
+        return self._master.program.solve(seconds=seconds, simplex=Simplex.AUTOMATIC, evidence=False)
 
     def _priced(self, solution: Solution) -> _Priced:
         """Price actions at every profile with the multipliers of a solution."""
@@ -260,7 +267,7 @@ class ColumnGenerator:
         paid = solution.shadow_price["probability"] * self.oracle.unit / self._prior
         scale = max(float(np.abs(priced.surplus).max()), self.oracle.unit)
         better = np.flatnonzero(priced.surplus - paid > PRICING_TOLERANCE * scale)
-        known = [self._key(profile, priced.actions[profile]) in self._known for profile in better.tolist()]
+        known = [key in self._known for key in _keys(better, priced.actions[better])]
         return _Priced(priced, better[~np.array(known, dtype=np.bool_)])
 
     def _start(self) -> None:
@@ -271,16 +278,20 @@ class ColumnGenerator:
 
     def _add(self, profiles: IntegerArray, actions: NDArray[np.generic]) -> None:
         """Add columns that are not in the program yet."""
-        pairs = zip(profiles.tolist(), actions, strict=True)
-        self._known.update(self._key(profile, action) for profile, action in pairs)
+        self._known.update(_keys(profiles, actions))
         self._profiles.append(profiles)
         self._actions.append(actions)
         part = self._master.program.extend("action", len(profiles))
         self._master.state_actions(part, profiles, self.oracle.utilities(actions, profiles))
 
-    @staticmethod
-    def _key(profile: int, action: NDArray[np.generic]) -> tuple[int, bytes]:
-        return profile, action.tobytes()
+
+def _keys(profiles: IntegerArray, actions: NDArray[np.generic]) -> list[tuple[int, bytes]]:
+    """Return what tells columns apart: the profile and the bytes that stand for the action."""
+    if not len(profiles):
+        return []
+    rows = np.ascontiguousarray(actions).reshape(len(profiles), -1)
+    whole = rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize)))[:, 0]
+    return list(zip(profiles.tolist(), whole.tolist(), strict=True))
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +28,6 @@ class FiniteActions:
         self.game = game
         self._utilities = game.actions[game.grand_coalition].utilities
         self._player = np.repeat(np.arange(len(game.players)), game.type_counts)
-        self._alternatives = np.concatenate([game.misreports(i) for i in game.grand_coalition], axis=1)
 
     @property
     def type_probabilities(self) -> tuple[FloatArray, ...]:
@@ -44,22 +44,16 @@ class FiniteActions:
         """Largest utility in absolute value, or 1 if all are zero."""
         return float(np.abs(self._utilities).max()) or 1.0
 
+    @cached_property
+    def _alternatives(self) -> IntegerArray:
+        """Number of the profile in which a player's type is another, for all types of all players, ``(P, M)``."""
+        return np.concatenate([self.game.misreports(i) for i in self.game.grand_coalition], axis=1)
+
     def utilities(self, actions: NDArray[np.generic], profiles: IntegerArray) -> FloatArray:
         """Return what every type of every player gets from each action at its profile, ``(B, M)``."""
         numbers = actions.astype(np.int64)
         found: FloatArray = self._utilities[numbers[:, None], self._player, self._alternatives[profiles]]
         return found
-
-    def all_utilities(self) -> FloatArray:
-        """Return what every type of every player gets from every action at every profile, ``(P, C, M)``."""
-        parts = []
-        for player, count in enumerate(self.game.type_counts):
-            before = int(np.prod(self.game.type_counts[:player], dtype=np.int64))
-            shape = (len(self._utilities), before, count, -1)
-            by_type = self._utilities[:, player].reshape(shape).transpose(1, 3, 0, 2)
-            repeated = np.broadcast_to(by_type[:, None], (before, count, *by_type.shape[1:]))
-            parts.append(repeated.reshape(len(self.profiles), len(self._utilities), count))
-        return np.concatenate(parts, axis=-1)
 
     def best_actions(self, coefficients: tuple[FloatArray, ...], profiles: IntegerArray) -> PricedActions:
         """Return the action of largest virtual surplus at each profile."""

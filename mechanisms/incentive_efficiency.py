@@ -26,7 +26,13 @@ import numpy as np
 
 from mechanisms.column_generation import ColumnGenerator, ColumnPool, Generated
 from mechanisms.finite_actions import FiniteActions
-from mechanisms.incentive_program import InterimProgram, balanced_payments, expected_payments
+from mechanisms.incentive_program import (
+    SHORTFALL_TOLERANCE,
+    UNDECIDED,
+    InterimProgram,
+    balanced_payments,
+    expected_payments,
+)
 from mechanisms.linear_program import Status, certified
 from mechanisms.mechanism import Mechanism
 from mechanisms.optimality import Conditions, Requirement, optimality_conditions
@@ -189,10 +195,7 @@ class EfficiencyProblem:
             self._generator = ColumnGenerator(self._oracle, start)
         else:
             self._program = InterimProgram(game.type_probabilities, game.profiles, self._oracle.unit)
-            utilities = self._oracle.all_utilities()
-            size = {"profile": utilities.shape[0], "action": utilities.shape[1]}
-            actions = self._program.program.variables("action", size)
-            self._program.state_actions(actions, np.arange(utilities.shape[0])[:, None], utilities)
+            self._program.state_every_action(game.actions[game.grand_coalition].utilities)
 
     def solve(
         self,
@@ -215,19 +218,23 @@ class EfficiencyProblem:
         self._program.set_outside(outside)
         self._program.set_weights(weights)
         solution = program.solve(seconds=seconds, evidence=False)
-        if solution.status is Status.INFEASIBLE:
+        if outside is not None and solution.status in UNDECIDED:
             self._program.minimise_shortfall()
             missing = program.solve(seconds=seconds)
             if not missing.optimal:
                 return NoOptimum(missing.status, missing.status.value)
-            certified(program, missing)
-            return _infeasible(self._program.read_shortfall(missing))
+            if -missing.objective > SHORTFALL_TOLERANCE:
+                certified(program, missing)
+                return _infeasible(self._program.read_shortfall(missing))
+            self._program.set_weights(weights)
+            solution = program.solve(seconds=seconds, evidence=False)
         if not solution.optimal:
             return self._without_optimum(solution.status, weights)
         residuals = certified(program, solution)
         value = solution.objective * self._oracle.unit
         answer = self._program.read(solution)
-        return self._efficient(weights, outside, (value, value), answer, solution["action"], residuals)
+        chosen = solution["action"].reshape(len(self.game.profiles), -1)
+        return self._efficient(weights, outside, (value, value), answer, chosen, residuals)
 
     def _generated(
         self, found: Generated, weights: tuple[FloatArray, ...], outside: tuple[FloatArray, ...] | None

@@ -29,14 +29,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.linear_program import LinearProgram, Sense
+from mechanisms.linear_program import LinearProgram, Sense, Status
 from mechanisms.virtual_utility import VirtualWeights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mechanisms.arrays import FloatArray, IntegerArray
-    from mechanisms.linear_program import Block, Solution
+    from mechanisms.linear_program import Block, Selection, Solution
+
+
+SHORTFALL_TOLERANCE = 1e-9
+"""Shortfall, in units of the largest utility, that counts as none."""
+
+UNDECIDED = (Status.INFEASIBLE, Status.FAILED)
+"""Outcomes after which the least shortfall is computed: it proves infeasibility, or gives a feasible start."""
 
 
 class TypeTable:
@@ -180,14 +187,35 @@ class InterimProgram:
                 with one more dimension of M types.
         """
         own = self.profiles[profiles][..., self.types.player]
-        odds = (
-            self._prior[profiles][..., None] / self._type_probability[self.types.offset[self.types.player] + own]
-        )
+        odds = self._prior[profiles][..., None] / self._type_probability[self.types.offset[self.types.player] + own]
         self.program.set_columns(
             actions,
             (self.probability[profiles[..., None]], 1.0),
             (self.definition[np.arange(self.types.size), own], utilities * (odds / self.unit)),
         )
+
+    def state_every_action(self, utilities: FloatArray) -> None:
+        r"""State a variable ``action`` for every action at every profile, and its coefficients.
+
+        Args:
+            utilities: :math:`u_i(c, t)`, ``(C, N, P)``, in the game's units.
+        """
+        counts = tuple(self.types.counts.tolist())
+        size = {f"type of player {i}": count for i, count in enumerate(counts)} | {"action": len(utilities)}
+        actions = self.program.variables("action", size)
+        entries: list[tuple[Selection, FloatArray | float]] = [
+            (self.probability[np.arange(len(self.profiles)).reshape(*counts, 1, 1)], 1.0)
+        ]
+        for player, count in enumerate(counts):
+            # The types that may have reported t_i stand in the last dimension; t_i itself makes no difference.
+            by_type = np.moveaxis(utilities[:, player].reshape(-1, *counts), (0, player + 1), (-2, -1))
+            own = self._type_probability[self.types.offset[player] + np.arange(count)]
+            odds = self._prior.reshape(counts).take([0], axis=player) / (own[0] * self.unit)
+            spread = np.expand_dims(by_type, player)
+            coefficients = np.multiply(spread, odds[..., None, None], out=np.empty(spread.shape))
+            report = np.arange(count).reshape(*(-1 if i == player else 1 for i in range(len(counts))), 1, 1)
+            entries.append((self.definition[self.types.offset[player] + np.arange(count), report], coefficients))
+        self.program.set_columns(actions, *entries)
 
     def set_weights(self, weights: Sequence[FloatArray]) -> None:
         r"""Maximise :math:`\sum_i \sum_t \lambda_i(t) U_i(t)`, with shortfall forbidden."""
@@ -223,16 +251,17 @@ class InterimProgram:
         """Return multipliers of participation in units of the objective, one ``(K_i,)`` for each player."""
         return self.types.split(np.maximum(solution.dual["participation"], 0.0))
 
-    def read(self, solution: Solution) -> InterimAnswer:
-        """Return an optimal answer in the game's units."""
+    def read(self, solution: Solution, prices: Solution | None = None) -> InterimAnswer:
+        """Return an optimal answer in the game's units, with multipliers from another solve if given."""
+        prices = prices or solution
         payments = solution["payment"] * self.unit
         values = solution["value"][np.arange(self.types.size), self.types.own] * self.unit
-        budget = float(solution.dual["budget"])
+        budget = float(prices.dual["budget"])
         return InterimAnswer(
             self.types.split(payments),
             self.types.split(payments + values),
-            self.multipliers(solution).scaled(1 / budget),
-            tuple(price / budget for price in self.participation(solution)),
+            self.multipliers(prices).scaled(1 / budget),
+            tuple(price / budget for price in self.participation(prices)),
             budget,
         )
 

@@ -16,6 +16,7 @@ Source:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -148,15 +149,15 @@ def reported_utilities(game: CoalitionalGame, mechanism: Mechanism) -> tuple[Flo
     mechanism.fitting(game)
     utilities = game.actions[game.grand_coalition].utilities
     result = []
-    for player in game.grand_coalition:
-        truth = game.profiles[:, player]
-        others = game.conditional_probability(game.others((player,)))
-        table = np.zeros((game.type_counts[player], game.type_counts[player]))
-        for report, profile in enumerate(game.misreports(player).T):
-            played = mechanism.action_probability[profile]
-            gained = mechanism.payments[profile, player] + np.einsum("pc,cp->p", played, utilities[:, player])
-            np.add.at(table[:, report], truth, others * gained)
-        result.append(table)
+    for player, count in enumerate(game.type_counts):
+        # Dimensions: types of players before, report or true type of this player, types of players after, action.
+        before = math.prod(game.type_counts[:player])
+        others = game.conditional_probability(game.others((player,))).reshape(before, count, -1)[:, 0]
+        chosen = mechanism.action_probability.reshape(before, count, others.shape[1], -1) * others[:, None, :, None]
+        paid = mechanism.payments[:, player].reshape(before, count, -1)
+        gained = utilities[:, player].reshape(-1, before, count, others.shape[1])
+        values = np.tensordot(gained, chosen, axes=((0, 1, 3), (3, 0, 2)))
+        result.append(values + np.einsum("arb,ab->r", paid, others))
     return tuple(result)
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.mechanism import expected_cost, interim_utilities, misreport_gains
+from mechanisms.mechanism import expected_cost, reported_utilities
 from mechanisms.virtual_utility import hydraulic_violation, virtual_utility
 
 if TYPE_CHECKING:
@@ -101,8 +101,9 @@ def optimality_conditions(
         virtual: weights and multipliers claimed to prove it, in units in which the budget's multiplier is 1.
         requirement: participation constraints, if the mechanism is to be optimal under them.
     """
-    utilities = interim_utilities(game, mechanism)
-    gains = misreport_gains(game, mechanism)
+    reported = reported_utilities(game, mechanism)
+    utilities = [np.diagonal(table) for table in reported]
+    gains = [table - utility[:, None] for table, utility in zip(reported, utilities, strict=True)]
     surplus = virtual_utility(game, virtual).sum(axis=1)
     shortfalls = [np.zeros(1)]
     pairs = zip(virtual.multipliers, gains, strict=True)

@@ -42,8 +42,7 @@ def summary(run: Run, run_number: int = 0) -> pd.DataFrame:
     names = [str(name) for name in _ORDER if name in drawn]
     names += [name for name in expected if name not in names]
     rows = {
-        name: _row(name, drawn, "profiles drawn") if name in drawn else _row(name, expected, "prior")
-        for name in names
+        name: _row(name, drawn, "profiles drawn") if name in drawn else _row(name, expected, "prior") for name in names
     }
     frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("benchmark")
     unit = run.unit("rounds", "welfare")

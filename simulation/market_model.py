@@ -19,7 +19,7 @@ from simulation.established_contract import established_contract, refuse_uncover
 from simulation.play import Play
 from simulation.recording import Recorder
 from simulation.scenario import Scenario
-from simulation.streams import random_stream
+from simulation.streams import private_seed, random_stream
 
 
 class MarketModel(MarketClock):
@@ -48,6 +48,7 @@ class MarketModel(MarketClock):
         self.nature = random_stream(market_scenario.seed, "nature")
         self.mediator = EstablishedMediator(self, common.contract)
         self.traders = tuple(Trader(self, player, by_type, common) for player, by_type in enumerate(behaviours))
+        self._seeds = tuple(private_seed(market_scenario.seed, "trader", name) for name in self.economy.player_names)
         self.recorder = Recorder(market_scenario, common.contract, behaviours)
         self.last_play: Play | None = None
 
@@ -69,9 +70,9 @@ class MarketModel(MarketClock):
         self.recorder.add(self.last_play)
 
     def _tell_types(self, profile: IntegerArray) -> None:
-        seed, number = self.market_scenario.seed, self.round_number
-        for trader, type_number in zip(self.traders, profile.tolist(), strict=True):
-            trader.learn_type(type_number, partial(random_stream, seed, "trader", trader.name, number))
+        number = self.round_number
+        for trader, seed, type_number in zip(self.traders, self._seeds, profile.tolist(), strict=True):
+            trader.learn_type(type_number, partial(random_stream, seed, number))
 
     def _recommend(self, reports: IntegerArray) -> Recommendation:
         whole, parts = self.mediator.recommend(reports)
@@ -105,6 +106,6 @@ class MarketModel(MarketClock):
             quotes=quotes,
             orders=net_demands,
             announced_endowments=announced,
-            raised=announced[:, -1] - np.clip(offered[:, -1], 0, endowments[:, -1]),
+            raised=np.maximum(announced[:, -1] - np.maximum(offered[:, -1], 0), 0),
             settlement=settle(quotes, net_demands, announced, transfers, rules),
         )

@@ -24,6 +24,18 @@ def random_stream(seed: int, *name: str | int) -> np.random.Generator:
     Returns:
         A generator independent of those of all other names and seeds.
     """
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=_digest(*name))))
+
+
+def private_seed(seed: int, *name: str | int) -> int:
+    """Return a seed from which neither the run's seed nor any other stream can be worked out.
+
+    It is what a trader may hold: with the run's own seed it could draw what nature draws.
+    """
+    return int.from_bytes(np.array(_digest(seed, *name), dtype="<u4").tobytes(), "little")
+
+
+def _digest(*name: str | int) -> list[int]:
     digest = hashlib.sha256("\x1f".join(map(str, name)).encode()).digest()
-    key = np.frombuffer(digest[:16], dtype="<u4").tolist()
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
+    words: list[int] = np.frombuffer(digest[:16], dtype="<u4").tolist()
+    return words

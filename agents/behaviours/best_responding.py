@@ -54,8 +54,7 @@ class BestResponding(Behaviour):
         starts = np.argsort(-worth, kind="stable")[:STARTS]
         batches = max(0, int(self.effort) - len(structured)) // BATCH
         found = [
-            _climb(knowledge, structured, int(start), float(worth[start]), batches // len(starts))
-            for start in starts
+            _climb(knowledge, structured, int(start), float(worth[start]), batches // len(starts)) for start in starts
         ]
         start, net_demands, best = max(found, key=lambda climbed: climbed[2])
         if best <= obedience + WORTH_WHILE * (1 + abs(obedience)):

@@ -29,7 +29,7 @@ def command(
         loaded = results.load(run)
         files = results.save_figures(loaded, out or run / "figures", round_number=round_number)
     except (FileNotFoundError, ValueError) as error:
-        raise InputError(f"{run}: {error}") from None
+        raise InputError(str(error)) from None
     except OSError as error:
         raise InputError(f"{out or run}: cannot be written: {error.strerror}") from None
     print_summary(loaded, answer_console())

@@ -26,10 +26,11 @@ answer against the program's own arrays without the solver, ``certified`` refuse
 """
 
 from mechanisms.linear_program.assembly import Arrays, Sense
+from mechanisms.linear_program.basis import Basis
 from mechanisms.linear_program.blocks import Block, Selection
 from mechanisms.linear_program.highs import Simplex, SolverRefusedError
 from mechanisms.linear_program.program import LinearProgram
-from mechanisms.linear_program.solution import Basis, NamedArrays, NoAnswerError, Solution, Status
+from mechanisms.linear_program.solution import NamedArrays, NoAnswerError, Solution, Status
 from mechanisms.linear_program.verification import (
     RESIDUAL_LIMIT,
     Residuals,

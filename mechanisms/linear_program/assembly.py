@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -64,25 +65,70 @@ class Triplets:
         return int(self.columns.min()) if self.columns.size else 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DenseColumns:
-    """All coefficients of consecutive columns with equally many entries each, which needs no sorting.
+    """All coefficients of a block of consecutive columns with equally many entries each, which needs no sorting.
 
     Attributes:
         first_column: number of the first of these columns.
-        rows: row number of each entry, ``(columns, entries)``; different within a column.
-        values: ``(columns, entries)``.
+        shape: of the block.
+        entries: row numbers and values, each broadcast to the block's shape with one more dimension of a width; the
+            widths add up to the entries of a column. Row numbers differ within a column.
     """
 
     first_column: int
-    rows: PositionArray
-    values: FloatArray
+    shape: tuple[int, ...]
+    entries: tuple[tuple[PositionArray, FloatArray], ...]
+
+    @property
+    def count(self) -> int:
+        """Number of columns."""
+        return math.prod(self.shape)
+
+    @property
+    def widths(self) -> list[int]:
+        """How many entries of a column each pair of rows and values states."""
+        return [int(np.broadcast_shapes(rows.shape[-1:], values.shape[-1:])[0]) for rows, values in self.entries]
+
+    def write(self, rows: PositionArray, values: FloatArray) -> None:
+        """Write the entries of all columns, one column after another, ``(count * entries,)`` each."""
+        width, done = sum(self.widths), 0
+        for (row, value), step in zip(self.entries, self.widths, strict=True):
+            _write_part(rows.reshape(-1, width), (done, step), self.shape, row)
+            _write_part(values.reshape(-1, width), (done, step), self.shape, value)
+            done += step
 
     def triplets(self) -> Triplets:
         """Return the same coefficients one by one."""
-        count, entries = self.rows.shape
-        columns = np.repeat(np.arange(self.first_column, self.first_column + count, dtype=np.int32), entries)
-        return Triplets(self.rows.ravel(), columns, self.values.ravel())
+        width = sum(self.widths)
+        rows, values = np.empty(self.count * width, dtype=np.int32), np.empty(self.count * width)
+        self.write(rows, values)
+        last = self.first_column + self.count
+        return Triplets(rows, np.repeat(np.arange(self.first_column, last, dtype=np.int32), width), values)
+
+
+def _write_part[T: np.generic](
+    target: NDArray[T], place: tuple[int, int], shape: tuple[int, ...], source: NDArray[T]
+) -> None:
+    """Copy broadcast entries into some of the positions of every column.
+
+    Args:
+        target: ``(columns, entries)``, contiguous.
+        place: first position and number of positions to write.
+        shape: of the block of columns.
+        source: broadcast to the shape of the block and the number of positions.
+    """
+    start, width = place
+    if width == 1 or source.shape[-1] != width or not source.flags.c_contiguous:
+        target.reshape(*shape, -1)[..., start : start + width] = source
+        return
+    # NumPy copies short rows number by number; as one item of so many bytes each row is moved at once.
+    size = target.itemsize
+    row = np.dtype((np.void, width * size))
+    whole = np.dtype(
+        {"names": ["part"], "formats": [row], "offsets": [start * size], "itemsize": target.shape[1] * size}
+    )
+    target.view(whole)["part"].reshape(shape)[...] = source.view(row)[..., 0]
 
 
 type Piece = Triplets | DenseColumns
@@ -94,32 +140,46 @@ def assemble(pieces: list[Piece], rows: int, first_column: int, columns: int) ->
     Columns stated densely are copied as they are; only what was stated entry by entry is sorted. Both may not
     touch the same column here.
     """
-    dense = [piece for piece in pieces if isinstance(piece, DenseColumns) and piece.rows.shape[0]]
-    loose = _sorted_columns(
-        [piece for piece in pieces if isinstance(piece, Triplets)], rows, first_column, columns
-    )
+    dense = [piece for piece in pieces if isinstance(piece, DenseColumns) and piece.count]
+    loose = _sorted_columns([piece for piece in pieces if isinstance(piece, Triplets)], rows, first_column, columns)
     if not dense:
         return loose
     dense.sort(key=lambda piece: piece.first_column)
-    counts = np.diff(loose.indptr).astype(np.int64)
-    index_parts: list[PositionArray] = []
-    value_parts: list[FloatArray] = []
+    counts = np.diff(loose.indptr)
+    for piece in dense:
+        start = piece.first_column - first_column
+        counts[start : start + piece.count] = sum(piece.widths)
+    starts = np.zeros(columns + 1, dtype=np.int32)
+    np.cumsum(counts, out=starts[1:])
+    indices, values = np.empty(starts[-1], dtype=np.int32), np.empty(starts[-1])
     done = 0
     for piece in dense:
         start = piece.first_column - first_column
-        kept = slice(loose.indptr[done], loose.indptr[start])
-        done = start + piece.rows.shape[0]
-        counts[start:done] = piece.rows.shape[1]
-        index_parts += [loose.indices[kept], piece.rows.ravel()]
-        value_parts += [loose.data[kept], piece.values.ravel()]
-    tail = slice(loose.indptr[done], None)
-    index_parts.append(loose.indices[tail])
-    value_parts.append(loose.data[tail])
-    starts = np.zeros(columns + 1, dtype=np.int32)
-    np.cumsum(counts, out=starts[1:])
-    return sparse.csc_array(
-        (np.concatenate(value_parts), np.concatenate(index_parts), starts), shape=(rows, columns)
-    )
+        _copy_columns(loose, slice(done, start), starts, (indices, values))
+        done = start + piece.count
+        part = slice(starts[start], starts[done])
+        piece.write(indices[part], values[part])
+    _copy_columns(loose, slice(done, columns), starts, (indices, values))
+    return compressed(values, indices, starts, (rows, columns))
+
+
+def _copy_columns(
+    source: sparse.csc_array, columns: slice, starts: PositionArray, target: tuple[PositionArray, FloatArray]
+) -> None:
+    """Copy a range of columns to where it starts in the target."""
+    part = slice(source.indptr[columns.start], source.indptr[columns.stop])
+    place = slice(starts[columns.start], starts[columns.stop])
+    target[0][place] = source.indices[part]
+    target[1][place] = source.data[part]
+
+
+def compressed(
+    values: FloatArray, indices: PositionArray, starts: PositionArray, shape: tuple[int, int]
+) -> sparse.csc_array:
+    """Return a matrix of finished arrays, without the checks of SciPy's constructor, which read all of them."""
+    matrix = sparse.csc_array(shape, dtype=np.float64)
+    matrix.data, matrix.indices, matrix.indptr = values, indices, starts
+    return matrix
 
 
 def _sorted_columns(pieces: list[Triplets], rows: int, first_column: int, columns: int) -> sparse.csc_array:
@@ -143,7 +203,7 @@ def extended(matrix: sparse.csc_array, pieces: list[Piece], rows: int, columns: 
     """Return the matrix grown to the given shape with the pieces added to it."""
     old = matrix.shape[1]
     new_columns, elsewhere = split_at(pieces, old)
-    grown = sparse.csc_array((matrix.data, matrix.indices, matrix.indptr), shape=(rows, old))
+    grown = compressed(matrix.data, matrix.indices, matrix.indptr, (rows, old))
     if elsewhere:
         grown = _narrow(sparse.csc_array(grown + assemble(list(elsewhere), rows, 0, old)))
     if columns == old:
@@ -151,13 +211,11 @@ def extended(matrix: sparse.csc_array, pieces: list[Piece], rows: int, columns: 
     added = assemble(new_columns, rows, old, columns - old)
     if old == 0:
         return added
-    return sparse.csc_array(
-        (
-            np.concatenate([grown.data, added.data]),
-            np.concatenate([grown.indices, added.indices]),
-            np.concatenate([grown.indptr, added.indptr[1:] + grown.indptr[-1]]),
-        ),
-        shape=(rows, columns),
+    return compressed(
+        np.concatenate([grown.data, added.data]),
+        np.concatenate([grown.indices, added.indices]),
+        np.concatenate([grown.indptr, added.indptr[1:] + grown.indptr[-1]]),
+        (rows, columns),
     )
 
 
@@ -183,9 +241,7 @@ def split_at(pieces: list[Piece], column: int) -> tuple[list[Piece], list[Triple
 def _columns_stated_both_ways(pieces: list[Piece]) -> bool:
     """Return whether some column is stated densely and entry by entry, or densely twice."""
     ranges = sorted(
-        (piece.first_column, piece.first_column + piece.rows.shape[0])
-        for piece in pieces
-        if isinstance(piece, DenseColumns)
+        (piece.first_column, piece.first_column + piece.count) for piece in pieces if isinstance(piece, DenseColumns)
     )
     if any(left[1] > right[0] for left, right in itertools.pairwise(ranges)):
         return True
@@ -203,9 +259,7 @@ def replaced(matrix: sparse.csc_array, new: Triplets) -> sparse.csc_array:
     """Return the matrix with the entries at the given places replaced; of two at one place the last counts."""
     old = matrix.tocoo()
     width = matrix.shape[1]
-    keys = np.concatenate(
-        [old.row.astype(np.int64) * width + old.col, new.rows.astype(np.int64) * width + new.columns]
-    )
+    keys = np.concatenate([old.row.astype(np.int64) * width + old.col, new.rows.astype(np.int64) * width + new.columns])
     values = np.concatenate([old.data, new.values])
     places, from_the_end = np.unique(keys[::-1], return_index=True)
     kept = values[::-1][from_the_end]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import highspy
 import numpy as np
 
-from mechanisms.linear_program.solution import Answer, Basis, Status
+from mechanisms.linear_program.basis import Basis
+from mechanisms.linear_program.solution import Answer, Status
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -46,6 +47,14 @@ class Simplex(Enum):
     PRIMAL = 4
 
 
+PLAIN_ATTEMPTS = (Simplex.DUAL, Simplex.PRIMAL)
+"""What to try, from scratch and without presolve, when a solve does not decide.
+
+Presolve may leave open whether a program is infeasible or unbounded, and one simplex method sometimes ends with an
+unknown status where the other one decides.
+"""
+
+
 @dataclass(frozen=True)
 class Limits:
     """When to stop, and how to start.
@@ -61,7 +70,7 @@ class Limits:
     seconds: float | None = None
     iterations: int | None = None
     gap: float = 0.0
-    simplex: Simplex = Simplex.AUTOMATIC
+    simplex: Simplex = Simplex.DUAL
     evidence: bool = True
 
 
@@ -186,21 +195,12 @@ class Engine:
     @property
     def basis(self) -> Basis | None:
         """Where the last solve ended, if it ended at a basis."""
-        basis = self._highs.getBasis()
-        if not basis.valid:
-            return None
-        return Basis(
-            np.array([int(status) for status in basis.col_status], dtype=np.int64),
-            np.array([int(status) for status in basis.row_status], dtype=np.int64),
-        )
+        native = self._highs.getBasis()
+        return Basis(native, self._highs.getNumCol(), self._highs.getNumRow()) if native.valid else None
 
     @basis.setter
     def basis(self, basis: Basis) -> None:
-        native = highspy.HighsBasis()
-        native.col_status = [highspy.HighsBasisStatus(status) for status in basis.column_status.tolist()]
-        native.row_status = [highspy.HighsBasisStatus(status) for status in basis.row_status.tolist()]
-        native.valid = True
-        self._require(self._highs.setBasis(native), "basis")
+        self._require(self._highs.setBasis(basis.native), "basis")
 
     def run(self, limits: Limits) -> Outcome:
         """Solve from where the last solve ended.
@@ -211,8 +211,10 @@ class Engine:
         begin = self._highs.getRunTime()
         ran = self._highs.run()
         model = self._highs.getModelStatus()
-        if model == highspy.HighsModelStatus.kUnboundedOrInfeasible:
-            model, ran = self._tell_infeasible_from_unbounded()
+        for attempt in PLAIN_ATTEMPTS:
+            if model in STATUS and ran != highspy.HighsStatus.kError:
+                break
+            model, ran = self._run_afresh(attempt)
         status = STATUS.get(model, Status.FAILED) if ran != highspy.HighsStatus.kError else Status.FAILED
         information = self._highs.getInfo()
         seconds = self._highs.getRunTime() - begin
@@ -241,8 +243,11 @@ class Engine:
         ):
             self._require(self._highs.setOptionValue(option, value), f"option {option}")
 
-    def _tell_infeasible_from_unbounded(self) -> tuple[highspy.HighsModelStatus, highspy.HighsStatus]:
+    def _run_afresh(self, simplex: Simplex) -> tuple[highspy.HighsModelStatus, highspy.HighsStatus]:
+        """Solve again from scratch without presolve, by the given method."""
+        self._require(self._highs.clearSolver(), "request to start afresh")
         self._require(self._highs.setOptionValue("presolve", "off"), "option presolve")
+        self._require(self._highs.setOptionValue("simplex_strategy", simplex.value), "option simplex_strategy")
         ran = self._highs.run()
         self._require(self._highs.setOptionValue("presolve", "choose"), "option presolve")
         return self._highs.getModelStatus(), ran
@@ -276,9 +281,7 @@ class Engine:
 
     def _best_known(self) -> FloatArray | None:
         solution = self._highs.getSolution()
-        feasible = self._highs.getInfo().primal_solution_status == int(
-            highspy.SolutionStatus.kSolutionStatusFeasible
-        )
+        feasible = self._highs.getInfo().primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible)
         if not (self._mixed_integer and solution.value_valid and feasible):
             return None
         return np.array(solution.col_value, dtype=np.float64)

@@ -9,7 +9,7 @@ import numpy as np
 from mechanisms.linear_program.assembly import Sense, reaches_into, replaced
 from mechanisms.linear_program.blocks import Kind, positions_of
 from mechanisms.linear_program.highs import Engine, Limits, Simplex
-from mechanisms.linear_program.solution import Basis, Solution
+from mechanisms.linear_program.solution import Solution
 from mechanisms.linear_program.statement import (
     Statement,
     broadcast_entries,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from mechanisms.arrays import FloatArray
+    from mechanisms.linear_program.basis import Basis
     from mechanisms.linear_program.statement import Members
 
 
@@ -55,9 +56,7 @@ class LinearProgram(Statement):
             held = columns < self._held[1]
             self._engine.change_objective(columns[held], new[held])
 
-    def set_bounds(
-        self, variables: Members, *, lower: ArrayLike | None = None, upper: ArrayLike | None = None
-    ) -> None:
+    def set_bounds(self, variables: Members, *, lower: ArrayLike | None = None, upper: ArrayLike | None = None) -> None:
         """Replace lower bounds, upper bounds or both; what is not given stays.
 
         Raises:
@@ -110,7 +109,7 @@ class LinearProgram(Statement):
         seconds: float | None = None,
         iterations: int | None = None,
         gap: float = 0.0,
-        simplex: Simplex = Simplex.AUTOMATIC,
+        simplex: Simplex = Simplex.DUAL,
         evidence: bool = True,
     ) -> Solution:
         """Solve from the last basis, or from the one set.
@@ -119,7 +118,7 @@ class LinearProgram(Statement):
             seconds: wall time allowed, or none.
             iterations: simplex iterations allowed, or none.
             gap: relative optimality gap to accept when there are integer variables.
-            simplex: which simplex method to use.
+            simplex: which simplex method to use; after variables are added the automatic choice is quick.
             evidence: whether to ask for the proof when infeasible or unbounded, which may take another solve.
 
         Returns:
@@ -154,10 +153,10 @@ class LinearProgram(Statement):
 
     @basis.setter
     def basis(self, basis: Basis) -> None:
-        if (basis.column_status.size, basis.row_status.size) != (self._objective.size, self._row_lower.size):
+        if (basis.columns, basis.rows) != (self._objective.size, self._row_lower.size):
             raise ValueError(
-                f"a basis of {basis.column_status.size} variables and {basis.row_status.size} constraints "
-                f"does not fit a program of {self._objective.size} and {self._row_lower.size}"
+                f"a basis of {basis.columns} variables and {basis.rows} constraints does not fit a program of "
+                f"{self._objective.size} and {self._row_lower.size}"
             )
         self._start = basis
 

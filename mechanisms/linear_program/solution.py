@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from mechanisms.arrays import FloatArray, IntegerArray
+    from mechanisms.arrays import FloatArray
     from mechanisms.linear_program.blocks import Block
 
 
@@ -24,13 +24,6 @@ class Status(Enum):
     TIME_LIMIT = "the time limit was reached before an answer was proved optimal"
     ITERATION_LIMIT = "the iteration limit was reached before an answer was proved optimal"
     FAILED = "the solver failed; its numbers mean nothing"
-
-
-IN_BASIS = 1
-"""The solver's status number of a basic variable or constraint."""
-
-OUT_OF_BASIS = 4
-"""The solver's status number of one that stands at whichever bound it has."""
 
 
 class NoAnswerError(LookupError):
@@ -63,30 +56,6 @@ class NamedArrays:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.parts)
-
-
-@dataclass(frozen=True, eq=False)
-class Basis:
-    """Where the simplex method stood, to start a program of the same shape from.
-
-    Attributes:
-        column_status: the solver's status number of each variable.
-        row_status: the solver's status number of each constraint.
-    """
-
-    column_status: IntegerArray
-    row_status: IntegerArray
-
-    def padded(self, columns: int, rows: int) -> Basis:
-        """Return the basis for a program that has grown: new variables stay out, new constraints stay slack."""
-        return Basis(
-            np.pad(
-                self.column_status,
-                (0, columns - self.column_status.size),
-                constant_values=OUT_OF_BASIS,
-            ),
-            np.pad(self.row_status, (0, rows - self.row_status.size), constant_values=IN_BASIS),
-        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,12 +11,12 @@ from mechanisms.linear_program.assembly import Arrays, DenseColumns, Sense, Trip
 from mechanisms.linear_program.blocks import Block, Kind, Selection, labelled_dimensions, positions_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import ArrayLike
 
-    from mechanisms.arrays import FloatArray, IntegerArray
-    from mechanisms.linear_program.assembly import Piece
+    from mechanisms.arrays import FloatArray
+    from mechanisms.linear_program.assembly import Piece, PositionArray
     from mechanisms.linear_program.solution import Parts
 
 type Members = Selection | Block
@@ -186,21 +186,7 @@ class Statement:
         Raises:
             ValueError: shapes do not broadcast, or a coefficient is not finite.
         """
-        widths = [_trailing_size(positions_of(rows, Kind.CONSTRAINTS), values) for rows, values in entries]
-        shape = (*block.shape, sum(widths))
-        rows_of_column = np.empty(shape, dtype=np.int32)
-        values_of_column = np.empty(shape)
-        done = 0
-        for (rows, values), width in zip(entries, widths, strict=True):
-            part = (..., slice(done, done + width))
-            rows_of_column[part] = positions_of(rows, Kind.CONSTRAINTS)
-            values_of_column[part] = values
-            done += width
-        require_finite("coefficients", block, values_of_column)
-        flat = (block.size, sum(widths))
-        self._pieces.append(
-            DenseColumns(block.start, rows_of_column.reshape(flat), values_of_column.reshape(flat))
-        )
+        self._pieces.append(DenseColumns(block.start, block.shape, tuple(_column_entries(block, entries))))
 
     @property
     def blocks(self) -> tuple[Parts, Parts]:
@@ -338,6 +324,21 @@ def _require_ordered(members: Members, low: FloatArray, high: FloatArray) -> Non
         raise ValueError(f"some lower bound of {members.name!r} exceeds its upper bound")
 
 
-def _trailing_size(rows: IntegerArray, values: ArrayLike) -> int:
-    """Return how many constraints each variable enters, from the last dimension of rows and coefficients."""
-    return int(np.broadcast_shapes(rows.shape[-1:], np.shape(values)[-1:])[0]) if rows.ndim else 1
+def _column_entries(
+    block: Block, entries: Sequence[tuple[Members, ArrayLike]]
+) -> Iterator[tuple[PositionArray, FloatArray]]:
+    """Yield rows and coefficients of whole columns, checked to broadcast to the block with a trailing dimension."""
+    for rows, coefficients in entries:
+        row = np.atleast_1d(positions_of(rows, Kind.CONSTRAINTS).astype(np.int32))
+        value = np.ascontiguousarray(coefficients, dtype=np.float64)
+        require_finite("coefficients", block, value)
+        width = np.broadcast_shapes(row.shape[-1:], value.shape[-1:])
+        try:
+            np.broadcast_to(row, block.shape + width)
+            np.broadcast_to(value, block.shape + width)
+        except ValueError:
+            raise ValueError(
+                f"constraints {rows.name!r} of shape {row.shape} and coefficients of shape {value.shape} do not "
+                f"broadcast to variables {block.name!r} of shape {block.shape} with one more dimension"
+            ) from None
+        yield row, np.atleast_1d(value)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from scipy import sparse
+
     from mechanisms.arrays import FloatArray
     from mechanisms.linear_program.assembly import Arrays
     from mechanisms.linear_program.solution import Parts, Solution
@@ -101,16 +103,17 @@ def verify(program: Statement, solution: Solution) -> Residuals:
     if not all(np.isfinite(number).all() for number in numbers):
         return Residuals(np.inf, np.inf, np.inf, np.inf)
     variables, constraints = program.blocks
-    primal = _primal_residual(arrays, answer.values, variables, constraints)
+    magnitude = abs(arrays.matrix)
+    primal = _primal_residual(arrays, magnitude, answer.values, (variables, constraints))
     contributions = arrays.objective * answer.values
     objective = float(contributions.sum())
     scale = max(float(np.abs(contributions).max(initial=0.0)), abs(solution.objective), SMALLEST_SCALE)
     claim = abs(solution.objective - objective) / scale
     if arrays.integer.any():
         return Residuals(primal, None, None, claim)
-    prices = _Prices.of(arrays, answer.shadow_prices, variables)
+    prices = _Prices.of(arrays, magnitude, answer.shadow_prices, variables)
     misreported = np.abs(arrays.sense.value * answer.reduced_costs - prices.reduced_costs)
-    dual = max(prices.unjustified(arrays), float((misreported / prices.weights).max(initial=0.0)))
+    dual = max(prices.unjustified(arrays, magnitude), float((misreported / prices.weights).max(initial=0.0)))
     products = prices.products(arrays, answer.values)
     gap = abs(arrays.sense.value * prices.dual_objective(arrays) - objective) / scale
     return Residuals(primal, dual, products / scale, max(claim, gap))
@@ -146,9 +149,12 @@ def _weighted(weights: FloatArray, lower: FloatArray, upper: FloatArray) -> floa
     return float((weights[used] * limits[used]).sum())
 
 
-def _primal_residual(arrays: Arrays, values: FloatArray, variables: Parts, constraints: Parts) -> float:
+def _primal_residual(
+    arrays: Arrays, magnitude: sparse.csc_array, values: FloatArray, blocks: tuple[Parts, Parts]
+) -> float:
+    variables, constraints = blocks
     activity = arrays.matrix @ values
-    terms = np.maximum(abs(arrays.matrix) @ np.abs(values), _finite_size(arrays.row_lower, arrays.row_upper))
+    terms = np.maximum(magnitude @ np.abs(values), _finite_size(arrays.row_lower, arrays.row_upper))
     sizes = np.maximum(np.abs(values), _finite_size(arrays.lower, arrays.upper))
     rows = _violation(activity, arrays.row_lower, arrays.row_upper) / _block_scale(terms, constraints)
     columns = _violation(values, arrays.lower, arrays.upper) / _block_scale(sizes, variables)
@@ -192,19 +198,22 @@ class _Prices:
     weights: FloatArray
 
     @classmethod
-    def of(cls, arrays: Arrays, shadow_prices: FloatArray, variables: Parts) -> _Prices:
+    def of(cls, arrays: Arrays, magnitude: sparse.csc_array, shadow_prices: FloatArray, variables: Parts) -> _Prices:
         rows = arrays.sense.value * shadow_prices
         cost = arrays.sense.value * arrays.objective
-        weights = np.abs(cost) + abs(arrays.matrix).T @ np.abs(rows)
+        weights = np.abs(cost) + magnitude.T @ np.abs(rows)
         return cls(rows, cost - arrays.matrix.T @ rows, _block_scale(weights, variables))
 
-    def unjustified(self, arrays: Arrays) -> float:
+    def unjustified(self, arrays: Arrays, magnitude: sparse.csc_array) -> float:
         """Largest price without a limit to justify it, relative to the terms of reduced costs."""
-        columns = _unlimited_part(self.reduced_costs, arrays.lower, arrays.upper)
-        influence = np.asarray(abs(arrays.matrix).max(axis=1).todense()).ravel() if arrays.matrix.nnz else 0.0
-        rows = _unlimited_part(self.rows, arrays.row_lower, arrays.row_upper) * influence
-        largest = max(float(self.weights.max(initial=0.0)), SMALLEST_SCALE)
-        return max(float((columns / self.weights).max(initial=0.0)), float(rows.max(initial=0.0)) / largest)
+        columns = _unlimited_part(self.reduced_costs, arrays.lower, arrays.upper) / self.weights
+        rows = _unlimited_part(self.rows, arrays.row_lower, arrays.row_upper)
+        largest = float(columns.max(initial=0.0))
+        if rows.any():
+            influence = np.asarray(magnitude.max(axis=1).todense()).ravel()
+            scale = max(float(self.weights.max(initial=0.0)), SMALLEST_SCALE)
+            largest = max(largest, float((rows * influence).max()) / scale)
+        return largest
 
     def products(self, arrays: Arrays, values: FloatArray) -> float:
         """Largest product of a price with the distance to the limit that justifies it."""

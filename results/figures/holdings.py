@@ -82,9 +82,7 @@ def who_ends_with_what(run: Run, round_number: int, run_number: int = 0) -> Figu
         words = f"{good}: {total} {run.unit('holdings', 'endowment', good)}".strip()
         axes.text(0, _STEP * place - 0.58, plain(words), ha="left", va="bottom", fontweight="bold")
     _dress(axes, len(run.goods))
-    _explain(
-        figure, {name: looks[name] for name in looks if max(before.loc[name].max(), after.loc[name].max()) > 0}
-    )
+    _explain(figure, {name: looks[name] for name in looks if max(before.loc[name].max(), after.loc[name].max()) > 0})
     put_title(figure, *_clauses(run, after, looks, round_number))
     return figure
 
@@ -112,9 +110,7 @@ def shares(run: Run, column: str, round_number: int, run_number: int = 0) -> pd.
     return frame.rename_axis(index=None, columns=None).rename(index=str, columns=str)[list(run.goods)]
 
 
-def _looks(
-    run: Run, before: pd.DataFrame, after: pd.DataFrame, round_number: int, run_number: int
-) -> dict[str, _Look]:
+def _looks(run: Run, before: pd.DataFrame, after: pd.DataFrame, round_number: int, run_number: int) -> dict[str, _Look]:
     """Return how to draw each named player, the others together, and waste."""
     remarks = _remarks(rows_of_round(run, "players", round_number, run_number))
     largest = pd.concat([before, after], axis=1).max(axis=1)
@@ -134,9 +130,7 @@ def _looks(
 def _remarks(players: pd.DataFrame) -> dict[str, list[str]]:
     """Return what is to be said of each player: how it behaves unless it obeys, and that it is bankrupt."""
     remarks: dict[str, list[str]] = {}
-    for name, behaviour, bankrupt in zip(
-        players["player"], players["behaviour"], players["bankrupt"], strict=True
-    ):
+    for name, behaviour, bankrupt in zip(players["player"], players["behaviour"], players["bankrupt"], strict=True):
         remarks[str(name)] = [] if behaviour == OBEDIENT else [str(behaviour)]
         if bankrupt:
             remarks[str(name)].append(_BANKRUPT)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping
 from typing import Any, Final
 
 import networkx as nx
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.text import Annotation
 
+from results.figures.ring import largest_ring, ring_places
 from results.figures.scales import StrengthScale
 from results.figures.style import (
     COLUMN_WIDTH,
@@ -34,11 +37,12 @@ from results.figures.style import (
 from results.loading import OBEDIENT, Run
 from results.networks import edge_values, node_wealth, trade_graph
 
-_MANY: Final = 12  # players, from which labels are turned to the ring's radius
+_MANY: Final = 10  # players, from which labels are turned to the ring's radius
 _LARGEST_NODE: Final = 30.0  # points across
 _SMALLEST_NODE: Final = 4.0
 _THINNEST: Final = 0.4  # points
 _THICKEST: Final = 3.0
+_LABEL: Final = 16  # letters on a line
 _FEW_ARROWS: Final = 20
 _LEGEND_NODE: Final = 14.0  # points across
 _KEY: Final[dict[str, Any]] = {
@@ -72,14 +76,15 @@ def trade_network(run: Run, round_number: int, run_number: int = 0) -> Figure:
     """
     graph = trade_graph(run, round_number, run_number)
     many = len(graph) > _MANY
-    figure = new_figure(WIDE, WIDE * 1.1) if many else new_figure(COLUMN_WIDTH, COLUMN_WIDTH * 1.25)
+    figure = new_figure(*((WIDE, WIDE * 1.1) if many else (COLUMN_WIDTH, COLUMN_WIDTH * 1.25)), layout=None)
+    put_title(figure, *_clauses(run, graph, round_number))
     axes, sizes_key, arrows_key, colours_key = _divide(figure)
-    places = _ring(graph)
+    places = ring_places(graph)
     across = _node_sizes(graph, (95.0 if many else 60.0) * math.tau / len(graph))
+    labels = _draw_labels(axes, graph, places, across, turned=many)
+    _make_room(axes, places, across, labels)
     _draw_arrows(axes, graph, places, across)
     _draw_nodes(axes, graph, places, across)
-    _draw_labels(axes, graph, places, across, turned=many)
-    put_title(figure, *_clauses(run, graph, round_number))
     unit = run.unit("players", "wealth")
     _explain_sizes(sizes_key, graph, across, unit)
     _explain_arrows(arrows_key, graph, unit)
@@ -89,20 +94,36 @@ def trade_network(run: Run, round_number: int, run_number: int = 0) -> Figure:
 
 def _divide(figure: Figure) -> list[Axes]:
     """Return blank places: for the ring, for the keys to sizes and arrows below it, and to colours below these."""
-    height = float(figure.get_figheight())
-    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(height - 1.15, 1.15))[:, 0]
-    grid = below.add_gridspec(2, 2, height_ratios=(0.95, 0.2), hspace=0.0)
-    places = [above.add_subplot(), *(below.add_subplot(cell) for cell in (grid[0, 0], grid[0, 1], grid[1, :]))]
+    inch, title = 1 / figure.get_figheight(), 0.06 + 0.14 * (1 + figure.get_suptitle().count("\n"))
+    edge = 0.02
+    boxes = (
+        (edge, 1.2 * inch, 1 - 2 * edge, 1 - (1.2 + title) * inch),
+        (edge, 0.25 * inch, 0.48, 0.87 * inch),
+        (0.5, 0.25 * inch, 0.48, 0.87 * inch),
+        (edge, 0.05 * inch, 1 - 2 * edge, 0.15 * inch),
+    )
+    places = [figure.add_axes(box) for box in boxes]
     for axes in places:
         axes.set_axis_off()
-    places[0].set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), aspect="equal")
     return places
 
 
-def _ring(graph: nx.DiGraph[str]) -> dict[str, tuple[float, float]]:
-    """Return places on the unit circle, clockwise from the top in the order of the nodes."""
-    around = nx.circular_layout(graph)
-    return {name: (float(place[1]), float(place[0])) for name, place in around.items()}
+def _make_room(
+    axes: Axes, places: Mapping[str, tuple[float, float]], across: Mapping[str, float], labels: Mapping[str, Annotation]
+) -> None:
+    """Set the limits of the axes so that the ring is as large as its labels allow."""
+    point = axes.figure.dpi / 72
+    page = axes.get_window_extent()
+    unit = np.array(list(places.values()))
+    nodes = axes.transData.transform(unit) / point
+    boxes = np.array([labels[name].get_window_extent().get_points() for name in places]) / point
+    half = np.array([[across[name] / 2] for name in places]) + 1
+    before, after = np.maximum(nodes - boxes[:, 0], half), np.maximum(boxes[:, 1] - nodes, half)
+    width, height = page.width / point, page.height / point
+    ring = largest_ring(unit, before, after, (width, height))
+    east, north = ring.centre
+    axes.set_xlim(-east / ring.radius, (width - east) / ring.radius)
+    axes.set_ylim(-north / ring.radius, (height - north) / ring.radius)
 
 
 def _node_sizes(graph: nx.DiGraph[str], room: float) -> dict[str, float]:
@@ -141,7 +162,7 @@ def _draw_arrows(
             joinstyle="miter",
         )
         arrow.set_gid(f"{giver} to {receiver}")
-        axes.add_patch(arrow)
+        axes.add_artist(arrow)
 
 
 def _arrow_scale(graph: nx.DiGraph[str]) -> StrengthScale:
@@ -159,9 +180,7 @@ def _draw_nodes(
 ) -> None:
     for name, player in graph.nodes(data=True):
         colour = _colour(bankrupt=player["bankrupt"], behaviour=player["behaviour"])
-        axes.plot(
-            *places[name], "o", ms=across[name], mfc=colour, mec=INK, mew=0.6, zorder=3, gid=name, clip_on=False
-        )
+        axes.plot(*places[name], "o", ms=across[name], mfc=colour, mec=INK, mew=0.6, zorder=3, gid=name, clip_on=False)
         if player["bankrupt"]:
             axes.plot(*places[name], "X", ms=7, mfc=VERMILION, mec=INK, mew=0.5, zorder=4, clip_on=False)
 
@@ -179,17 +198,21 @@ def _draw_labels(
     across: Mapping[str, float],
     *,
     turned: bool,
-) -> None:
+) -> dict[str, Annotation]:
+    labels = {}
     for name, player in graph.nodes(data=True):
         east, north = places[name]
         remarks = [] if player["behaviour"] == OBEDIENT else [player["behaviour"]]
         remarks += ["bankrupt"] if player["bankrupt"] else []
         radius = max(across[name] / 2, 4.0 if player["bankrupt"] else 0.0)
+        lines = textwrap.wrap(name, 2 * _LABEL if turned else _LABEL)
+        lines += [", ".join(remarks)] if turned and remarks else remarks
         text = axes.annotate(
-            plain(f"{name}\n{', '.join(remarks)}" if turned else "\n".join([name, *remarks])).strip(),
+            plain("\n".join(lines)),
             (east, north),
             (0, 0),
             textcoords="offset points",
+            annotation_clip=False,
             fontsize=SMALL,
             fontweight="bold" if remarks else "normal",
             linespacing=1.05,
@@ -198,6 +221,8 @@ def _draw_labels(
             _turn_outward(text, east, north, radius + 3)
         else:
             _put_on_shoulder(text, east, north, radius + 2)
+        labels[name] = text
+    return labels
 
 
 def _turn_outward(text: Annotation, east: float, north: float, away: float) -> None:
@@ -279,8 +304,6 @@ def _node_sample(across: float, label: str, colour: str = "none", marker: str = 
 
 def _status_samples(graph: nx.DiGraph[str]) -> list[Line2D]:
     """Return the colours of the nodes in words."""
-    seen = {
-        _colour(bankrupt=player["bankrupt"], behaviour=player["behaviour"]) for _, player in graph.nodes(data=True)
-    }
+    seen = {_colour(bankrupt=player["bankrupt"], behaviour=player["behaviour"]) for _, player in graph.nodes(data=True)}
     words = {SKY: ("obedient", "o"), ORANGE: ("not obedient", "o"), VERMILION: ("bankrupt", "X")}
     return [_node_sample(7.0, word, colour, mark) for colour, (word, mark) in words.items() if colour in seen]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Final
@@ -34,6 +35,7 @@ from results.loading import OBEDIENT, Run
 from results.selection import NEGLIGIBLE, rows_of_run
 
 _MOST_MARKED: Final = 60  # rounds, beyond which only some are drawn
+_LINE: Final = 50  # letters of a label
 _MOST_SERIES: Final = 5  # groups of quotes with a colour of their own
 # Quotes so many times the supporting price that a linear axis would hide it.
 _WILD: Final = 20.0
@@ -62,7 +64,9 @@ class QuoteGroup:
         others = [
             f"{name} ({', '.join(sorted(self.behaviours[name]))})" for name in self.players if name not in obedient
         ]
-        return ", ".join((obedient if len(obedient) <= 2 else [f"{len(obedient)} obedient players"]) + others)
+        first = obedient if len(obedient) <= 2 else [f"{len(obedient)} obedient players"]
+        label = ", ".join([*first, some_names(others, limit=2)] if others else first)
+        return "\n".join(textwrap.wrap(label, _LINE))
 
     @property
     def scatters(self) -> bool:
@@ -120,7 +124,7 @@ def quotes_against_supporting_price(run: Run, good: str, run_number: int = 0) ->
     axes.set_ylabel(with_unit(f"quote of {good}", unit, room=34))
     dress(axes)
     handles, labels = axes.get_legend_handles_labels()
-    wide = max(len(label) for label in labels) > 26
+    wide = max(len(label) for label in labels) > _LINE // 2
     figure.legend(handles, labels, loc="outside lower center", ncols=1 if wide else 2)
     put_title(figure, *_clauses(groups))
     return figure
@@ -147,9 +151,7 @@ def quote_groups(run: Run, good: str, run_number: int = 0) -> list[QuoteGroup]:
         members.setdefault(key, []).append(str(player))
         series[key] = quoted[["round", "quote", "supporting_price", "lowest_supporting_price"]]
     deviant = _deviant_behaviours(run, run_number)
-    groups = [
-        QuoteGroup(names, {name: deviant[name] for name in names}, series[key]) for key, names in members.items()
-    ]
+    groups = [QuoteGroup(names, {name: deviant[name] for name in names}, series[key]) for key, names in members.items()]
     return sorted(groups, key=lambda group: -group.farthest if group.deviates else -math.inf)
 
 
@@ -167,9 +169,7 @@ def _draw_over_rounds(axes: Axes, groups: list[QuoteGroup]) -> None:
     first, last = int(prices["round"].min()), int(prices["round"].max())
     # Half a round at either end, so that even one round has an interval to shade.
     when = np.pad(prices["round"].to_numpy(dtype=float), 1, constant_values=(first - 0.5, last + 0.5))
-    price, lowest = (
-        np.pad(prices[name], 1, mode="edge") for name in ("supporting_price", "lowest_supporting_price")
-    )
+    price, lowest = (np.pad(prices[name], 1, mode="edge") for name in ("supporting_price", "lowest_supporting_price"))
     line = "supporting price"
     if (price - lowest > NEGLIGIBLE * np.abs(price)).any():
         axes.fill_between(when, lowest, price, step="mid", color=PALE, lw=0, label="supporting interval", zorder=0)

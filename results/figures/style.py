@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Callable, Mapping
 from functools import wraps
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import matplotlib.style
 import numpy as np
@@ -81,9 +81,9 @@ def in_house_style[**P](draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return styled
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure, sizes in inches, that needs no screen."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+def new_figure(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> Figure:
+    """Return an empty figure, sizes in inches, that needs no screen; its parts make room for each other or not."""
+    figure = Figure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(figure)
     return figure
 
@@ -131,7 +131,7 @@ def put_title(figure: Figure, *clauses: str) -> None:
     if len(lines[0]) > room:
         broken = [*(f"{clause}," for clause in clauses[:-1]), clauses[-1]]
         lines = [line for clause in broken for line in textwrap.wrap(clause, room)]
-    figure.suptitle(plain("\n".join(lines)), fontsize=NORMAL, x=0.01, ha="left")
+    figure.suptitle(plain("\n".join(lines)), fontsize=NORMAL, x=0.01, y=0.99, ha="left", va="top")
 
 
 def count_of(number: int, noun: str, plural: str = "") -> str:

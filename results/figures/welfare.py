@@ -127,8 +127,8 @@ def _draw_series(axes: Axes, rounds: pd.Series, values: pd.Series, window: int, 
 
 
 def rolling_window(rounds: int) -> int:
-    """Return over how many rounds to average: one where each can be seen."""
-    return 1 if rounds <= _MOST_MARKED else 2 * (rounds // (2 * _SPANS)) + 1
+    """Return over how many rounds to average, an odd number: one where each can be seen."""
+    return 1 if rounds <= _MOST_MARKED else 2 * max(1, rounds // (2 * _SPANS)) + 1
 
 
 def _draw_bankruptcies(axes: Axes, rounds: pd.DataFrame) -> None:

@@ -1,0 +1,55 @@
+"""Draws the pictures of the README and the guide: ``python -m experiments.pictures FOLDER``."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from experiments.running import FIGURES, folder_for, play, prepare
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+# Enough rounds for the pictures over rounds to show something, few enough to be drawn in seconds.
+ROUNDS = 40
+# The pictures shown: file name, scenario, which of its standard figures.
+PICTURES = (
+    ("short-seller-takes-all-money", "annex-b-one-short-seller", "who-ends-with-what"),
+    ("short-seller-network", "annex-b-one-short-seller", "trade-network"),
+    ("short-seller-bankrupted", "annex-b-one-short-seller-no-short-sales", "who-ends-with-what"),
+    ("arbitrageur-takes-the-supply", "ten-traders-arbitrage-prices-first", "who-ends-with-what"),
+    ("arbitrageur-sees-no-prices", "ten-traders-arbitrage-simultaneous", "who-ends-with-what"),
+    ("mispricing-trader", "ten-traders-arbitrage-prices-first", "quotes-grain"),
+    ("noisy-traders", "ten-traders-noisy", "welfare"),
+    ("obedient-network", "annex-b-obedient", "trade-network"),
+)
+
+
+def draw(folder: Path) -> list[Path]:
+    """Play the scenarios behind the pictures and draw them.
+
+    Args:
+        folder: where the pictures go; made if need be.
+
+    Returns:
+        The PNG files written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for scenario in dict.fromkeys(scenario for _, scenario, _ in PICTURES):
+            drawn = _figures_of(scenario, Path(scratch) / scenario)
+            for name, source, figure in PICTURES:
+                if source == scenario:
+                    written.append((drawn / f"{figure}.png").replace(folder / f"{name}.png"))
+    return written
+
+
+def _figures_of(scenario: str, folder: Path) -> Path:
+    """Play a scenario and return the folder of its standard figures."""
+    path = SCENARIOS / f"{scenario}.toml"
+    ready = prepare(path, rounds=ROUNDS)
+    return play(path, ready, folder_for(path, ready, folder), lambda _: None).folder / FIGURES
+
+
+if __name__ == "__main__":
+    draw(Path(sys.argv[1]))

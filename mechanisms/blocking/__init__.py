@@ -1,0 +1,31 @@
+r"""Blocking mediators: who can profitably be led out of the established plan, and the proof when nobody can.
+
+A blocking mediator invites a random coalition to leave with its own actions and side-payments. A plan is tenable
+when every type accepts, nobody lies, and the mediator expects a profit; stakes :math:`\omega` are inhibitive when
+no plan is tenable against them.
+
+Source:
+    Myerson (2006), sections 4 to 6.
+"""
+
+from mechanisms.blocking.coalition_limits import ALL_COALITIONS, CoalitionLimits, Normalisation, Support
+from mechanisms.blocking.plan import BlockingPlan, Invitation, Tenability, replay
+from mechanisms.blocking.proof import SupportResiduals, support_residuals
+from mechanisms.blocking.search import NoBlockingPlan, find_blocking_plan, finely_inhibitive, inhibitive
+
+__all__ = [
+    "ALL_COALITIONS",
+    "BlockingPlan",
+    "CoalitionLimits",
+    "Invitation",
+    "NoBlockingPlan",
+    "Normalisation",
+    "Support",
+    "SupportResiduals",
+    "Tenability",
+    "find_blocking_plan",
+    "finely_inhibitive",
+    "inhibitive",
+    "replay",
+    "support_residuals",
+]

@@ -1,0 +1,218 @@
+r"""Blocking plans as random invitations, and the recomputation that shows them tenable.
+
+A plan :math:`(\nu, y)` invites coalition :math:`S` to do :math:`c` when its members report :math:`t_S` with
+probability :math:`\nu_S(c|t_S)`, and pays player i of type :math:`t_i` the expected amount :math:`y_i(t_i)`.
+Type :math:`t_i` that reports :math:`r_i` while everybody else accepts and tells the truth gains
+
+.. math:: y_i(r_i) + \sum_{t_{-i}} p(t_{-i}) \sum_{S \ni i} \sum_{c} \nu_S(c | t_{S-i}, r_i)
+          (u_i(c, t) - \omega_i(t)).
+
+The plan is tenable when no type loses by telling the truth (10), none gains by another report (11), and the
+mediator expects a profit (12).
+
+Source:
+    Myerson (2006), section 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mechanisms.arrays import finite_array
+from mechanisms.blocking.coalition_limits import Support
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from mechanisms.arrays import BooleanArray, FloatArray
+    from mechanisms.blocking.coalition_limits import CoalitionLimits, Normalisation
+    from mechanisms.coalitional_game import Coalition, CoalitionalGame
+    from mechanisms.virtual_utility import VirtualWeights
+
+
+@dataclass(frozen=True)
+class Invitation:
+    r"""One coalition, invited to do one action if its types are as expected.
+
+    Attributes:
+        coalition: who is invited.
+        types: of the members, in their order; of all players with fine support.
+        action: number of the action among the coalition's.
+        probability: :math:`\nu_S(c | t_S)`.
+    """
+
+    coalition: Coalition
+    types: tuple[int, ...]
+    action: int
+    probability: float
+
+
+@dataclass(frozen=True, eq=False)
+class BlockingPlan:
+    r"""The most profitable tenable blocking plan against given stakes.
+
+    The mediator draws an invitation (or none), asks the players it names for their types, and lets the coalition
+    leave if all accept and report the types it names; otherwise everybody stays in the established plan.
+
+    Attributes:
+        invitations: those with positive probability.
+        payments: :math:`y_i(t_i)`, expected, positive when paid to the player, one ``(K_i,)`` for each player.
+        profit: expected profit of the mediator.
+        profit_bound: no tenable plan earns more, by weak duality with ``virtual``.
+        interim_gains: of each type from accepting, one ``(K_i,)`` for each player; none negative.
+        virtual: weights and multipliers that prove the bound.
+        largest_multiple: how often the plan fits into equation (8), which allows that many times the profit.
+        support: whose types an action may depend on.
+        normalisation: the bound on the size of plans.
+        limits: on the coalitions that were considered.
+    """
+
+    invitations: tuple[Invitation, ...]
+    payments: tuple[FloatArray, ...]
+    profit: float
+    profit_bound: float
+    interim_gains: tuple[FloatArray, ...]
+    virtual: VirtualWeights
+    largest_multiple: float
+    support: Support
+    normalisation: Normalisation
+    limits: CoalitionLimits
+
+    @property
+    def largest_profit(self) -> float:
+        """Profit of the same plan when its invitations are as frequent as equation (8) allows."""
+        return self.profit * self.largest_multiple
+
+    def draw(self, generator: np.random.Generator) -> Invitation | None:
+        """Return a random invitation, or none with the probability that is left.
+
+        Raises:
+            ValueError: the plan's probabilities sum to more than one, as equation (8) allows over profiles.
+        """
+        probabilities = np.array([invitation.probability for invitation in self.invitations])
+        rest = 1 - probabilities.sum()
+        if rest < -1e-9:
+            raise ValueError(f"the invitations have total probability {probabilities.sum():.12g}, more than 1")
+        drawn = generator.choice(len(probabilities) + 1, p=_distribution(np.append(probabilities, max(rest, 0.0))))
+        return self.invitations[drawn] if drawn < len(self.invitations) else None
+
+    def payments_when_asked(self) -> tuple[FloatArray, ...]:
+        """Return what to pay each type every time it is asked, one ``(K_i,)`` for each player.
+
+        Paid whenever a drawn invitation names the player, also if the coalition then stays, it comes to the
+        plan's expected payments and leaves every comparison between reports as it is.
+        """
+        result = []
+        for player, payments in enumerate(self.payments):
+            asked = sum(one.probability for one in self.invitations if player in one.coalition)
+            result.append(payments / asked if asked > 0 else np.zeros_like(payments))
+        return tuple(result)
+
+
+@dataclass(frozen=True, eq=False)
+class Tenability:
+    """A blocking plan's terms, recomputed from its definition.
+
+    Attributes:
+        report_gains: what each type gains by each report, one ``(K_i, K_i)`` for each player.
+        profit: of the mediator.
+        total_probability: of all invitations, as in equation (9).
+        largest_probability: that some coalition leaves, at the profile where it is largest, as in equation (8).
+        scale: largest gain or loss of a player from an action, in units of money.
+    """
+
+    report_gains: tuple[FloatArray, ...]
+    profit: float
+    total_probability: float
+    largest_probability: float
+    scale: float
+
+    @property
+    def interim_gains(self) -> tuple[FloatArray, ...]:
+        """What each type gains by accepting and telling the truth, one ``(K_i,)`` for each player."""
+        return tuple(np.diagonal(table).copy() for table in self.report_gains)
+
+    @property
+    def largest_loss(self) -> float:
+        """The most a type loses by accepting; at most 0 when condition (10) holds."""
+        return max(float((-gains).max()) for gains in self.interim_gains)
+
+    @property
+    def largest_misreport_gain(self) -> float:
+        """The most a type gains by a false report; 0 when condition (11) holds."""
+        return max(float((table - np.diagonal(table)[:, None]).max()) for table in self.report_gains)
+
+    def tenable(self, tolerance: float = 1e-8) -> bool:
+        """Whether conditions (10) to (12) hold, the first two up to a tolerance relative to the scale."""
+        allowed = tolerance * self.scale
+        return self.largest_loss <= allowed and self.largest_misreport_gain <= allowed and self.profit > 0
+
+
+def replay(
+    game: CoalitionalGame, stakes: ArrayLike, invitations: tuple[Invitation, ...], payments: tuple[FloatArray, ...]
+) -> Tenability:
+    r"""Recompute the terms of a blocking plan by enumeration, without linear programming.
+
+    Args:
+        game: with N players and P type profiles.
+        stakes: :math:`\omega_i(t)`, ``(P, N)``.
+        invitations: the plan's.
+        payments: :math:`y_i(t_i)`, one ``(K_i,)`` for each player.
+
+    Raises:
+        ValueError: stakes, payments or an invitation do not fit the game.
+
+    Source:
+        Myerson (2006), conditions (8) to (12).
+    """
+    omega = finite_array("stakes", stakes, (len(game.profiles), len(game.players)))
+    tables = []
+    for player, count in enumerate(game.type_counts):
+        expected = finite_array(f"payments of player {player}", payments[player], (count,))
+        tables.append(np.tile(expected, (count, 1)))
+    leaving = np.zeros(len(game.profiles))
+    scale = 0.0
+    for invitation in invitations:
+        gains = _gains(game, omega, invitation)
+        scale = max(scale, float(np.abs(gains).max()))
+        leaving += np.where(_matches(game, invitation), invitation.probability, 0.0)
+        for player, own in zip(invitation.coalition, gains, strict=True):
+            others = _matches(game, invitation, except_for=player)
+            weight = np.where(others, game.conditional_probability(game.others((player,))), 0.0)
+            report = _named_types(game, invitation)[player]
+            truth = game.profiles[:, player]
+            np.add.at(tables[player][:, report], truth, invitation.probability * weight * own)
+    profit = -sum(float(p @ y) for p, y in zip(game.type_probabilities, payments, strict=True))
+    total = sum(invitation.probability for invitation in invitations)
+    return Tenability(tuple(tables), profit, total, float(leaving.max()), scale)
+
+
+def _gains(game: CoalitionalGame, stakes: FloatArray, invitation: Invitation) -> FloatArray:
+    """Return what the members gain by leaving at every profile, ``(S, P)``."""
+    actions = game.actions[invitation.coalition]
+    if not 0 <= invitation.action < len(actions.names) or invitation.probability < 0:
+        raise ValueError(f"{invitation} does not fit the game")
+    gains: FloatArray = actions.utilities[invitation.action] - stakes.T[list(invitation.coalition)]
+    return gains
+
+
+def _named_types(game: CoalitionalGame, invitation: Invitation) -> dict[int, int]:
+    """Return the type each named player must report."""
+    fine = len(invitation.types) == len(game.players)
+    return dict(zip(game.grand_coalition if fine else invitation.coalition, invitation.types, strict=True))
+
+
+def _matches(game: CoalitionalGame, invitation: Invitation, except_for: int | None = None) -> BooleanArray:
+    """Return at which profiles the named players, but perhaps one, have the named types, ``(P,)``."""
+    result = np.ones(len(game.profiles), dtype=np.bool_)
+    for player, wanted in _named_types(game, invitation).items():
+        if player != except_for:
+            result &= game.profiles[:, player] == wanted
+    return result
+
+
+def _distribution(weights: FloatArray) -> FloatArray:
+    return weights / weights.sum()

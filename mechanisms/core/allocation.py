@@ -1,0 +1,151 @@
+r"""Core allocations, recomputed from the definition.
+
+A mechanism with severance achieves stakes :math:`\omega`, condition (18). It is in the core when it is feasible and
+the stakes are inhibitive, which weights and multipliers prove (Theorem 1). At a core allocation the same weights
+and multipliers prove the mechanism incentive-efficient, severance goes only to types without weight (Theorem 3),
+and the mediator expects to keep nothing.
+
+Source:
+    Myerson (2006), section 7.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mechanisms.blocking import SupportResiduals, support_residuals
+from mechanisms.core.variant import CoreVariant, SeverancePay
+from mechanisms.linear_program import RESIDUAL_LIMIT
+from mechanisms.mechanism import Mechanism, expected_cost, interim_utilities, stakes
+from mechanisms.optimality import optimality_conditions
+from mechanisms.virtual_utility import transform, transformed
+
+if TYPE_CHECKING:
+    from mechanisms.arrays import FloatArray
+    from mechanisms.coalitional_game import CoalitionalGame
+    from mechanisms.core.objective import CoreObjective
+    from mechanisms.core.program import CorePoint
+    from mechanisms.virtual_utility import VirtualWeights
+
+
+@dataclass(frozen=True)
+class CoreResiduals:
+    """How far a mechanism and its multipliers are from a core allocation; money relative to the largest utility.
+
+    Attributes:
+        misreport_gain: largest gain of a type from a false report.
+        loss: what the mediator expects to lose.
+        severance: severance promised although the variant allows none.
+        support: of the conditions of Theorem 1.
+        severance_complementarity: expected weight times severance; zero by Theorem 3.
+        incentive_complementarity: largest multiplier times slack of its incentive constraint; zero as in (6).
+        virtual_efficiency: largest virtual surplus the mechanism forgoes at a profile, relative to the largest;
+            zero as in (7).
+        profit: what the mediator expects to keep; zero by the proof of Theorem 3.
+    """
+
+    misreport_gain: float
+    loss: float
+    severance: float
+    support: SupportResiduals
+    severance_complementarity: float
+    incentive_complementarity: float
+    virtual_efficiency: float
+    profit: float
+
+    @property
+    def largest(self) -> float:
+        """The largest of them."""
+        return max(
+            self.misreport_gain,
+            self.loss,
+            self.severance,
+            self.support.largest,
+            self.severance_complementarity,
+            self.incentive_complementarity,
+            self.virtual_efficiency,
+            self.profit,
+        )
+
+    @property
+    def acceptable(self) -> bool:
+        """Whether the allocation may be called a core allocation."""
+        return self.largest <= RESIDUAL_LIMIT
+
+
+@dataclass(frozen=True, eq=False)
+class CoreAllocation:
+    r"""A core allocation with its proof.
+
+    Attributes:
+        mechanism: :math:`(\mu, x)` with severance, which may contain side-bets: payments that do not sum to zero
+            at every profile.
+        stakes: :math:`\omega_i(t)`, ``(P, N)``.
+        virtual: weights and multipliers that prove the stakes inhibitive.
+        variant: the version of the core.
+        residuals: recomputed from the definitions.
+    """
+
+    mechanism: Mechanism
+    stakes: FloatArray
+    virtual: VirtualWeights
+    variant: CoreVariant
+    residuals: CoreResiduals
+
+
+def core_residuals(
+    game: CoalitionalGame, mechanism: Mechanism, virtual: VirtualWeights, variant: CoreVariant
+) -> CoreResiduals:
+    """Recompute what makes a mechanism a core allocation, profile by profile and without linear programming.
+
+    Args:
+        game: with N players.
+        mechanism: with the severance it promises.
+        virtual: weights and multipliers claimed to prove its stakes inhibitive.
+        variant: the version of the core.
+
+    Raises:
+        ValueError: the mechanism does not fit the game.
+    """
+    omega = stakes(game, mechanism)
+    conditions = optimality_conditions(game, mechanism, virtual)
+    scale = max(
+        float(np.abs(omega).max()),
+        *(float(np.abs(actions.utilities).max()) for actions in game.actions.values()),
+        np.finfo(float).tiny,
+    )
+    paid = np.zeros(len(game.profiles))
+    for player, weight in enumerate(virtual.weights):
+        others = game.conditional_probability(game.others((player,)))
+        paid += others * weight[game.profiles[:, player]] * mechanism.severance[:, player]
+    allowed = variant.severance is SeverancePay.ALLOWED
+    cost = expected_cost(game, mechanism)
+    return CoreResiduals(
+        conditions.misreport_gain / scale,
+        max(cost, 0.0) / scale,
+        0.0 if allowed else float(mechanism.severance.max()) / scale,
+        support_residuals(game, omega, virtual, support=variant.support, limits=variant.limits),
+        float(paid.sum()) / scale,
+        max(
+            float(np.abs(alpha * gain).max())
+            for alpha, gain in zip(virtual.multipliers, _gains(game, mechanism), strict=True)
+        )
+        / scale,
+        conditions.virtually_efficient / max(conditions.virtual_scale, scale),
+        max(-cost, 0.0) / scale,
+    )
+
+
+def core_allocation(
+    game: CoalitionalGame, mechanism: Mechanism, virtual: VirtualWeights, variant: CoreVariant
+) -> CoreAllocation:
+    """Return a mechanism as a core allocation with its residuals, acceptable or not."""
+    residuals = core_residuals(game, mechanism, virtual, variant)
+    return CoreAllocation(mechanism, stakes(game, mechanism), virtual, variant, residuals)
+
+
+def expanded(game: CoalitionalGame, point: CorePoint, virtual: VirtualWeights, kinds: FloatArray) -> Mechanism:
+    raise NotImplementedError

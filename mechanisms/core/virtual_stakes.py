@@ -1,0 +1,97 @@
+r"""Virtual stakes and the conditions of Theorem 1, as blocks of a linear program.
+
+Virtual stakes :math:`V_i(t)` are linked to interim stakes :math:`W_i(t_i)` by
+
+.. math:: p_i(t) E[V_i | t] = p_i(t) W_i(t) + \sum_r \alpha_i(t | r) (W_i(t) - W_i(r)),
+
+and must leave no coalition a virtual surplus from leaving, condition (14) or (17):
+
+.. math:: E\Big[\sum_{i \in S} V_i \Big| t_S\Big] \ge E\Big[\sum_{i \in S} v_i(c) \Big| t_S\Big]
+          \quad \text{for all } S, t_S, c \in C(S).
+
+The products of multipliers and stakes are left to whoever states the program.
+
+Source:
+    Myerson (2006), Theorem 1 and equation (13).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mechanisms.blocking.opportunities import Opportunities, opportunities
+
+if TYPE_CHECKING:
+    from mechanisms.arrays import FloatArray, IntegerArray
+    from mechanisms.blocking import CoalitionLimits, Support
+    from mechanisms.coalitional_game import CoalitionalGame
+    from mechanisms.core.type_pairs import TypePairs
+    from mechanisms.linear_program import Block, LinearProgram
+
+
+def leaving_opportunities(game: CoalitionalGame, support: Support, limits: CoalitionLimits) -> list[Opportunities]:
+    """Return what every coalition that can form expects from its actions."""
+    nothing = np.zeros((len(game.profiles), len(game.players)))
+    return [opportunities(game, nothing, coalition, support) for coalition in limits.coalitions(game)]
+
+
+class VirtualStakes:
+    """The blocks, stated in a program that has multipliers already.
+
+    Attributes:
+        variables: :math:`V_i(t)`, ``(P, N)``, in the program's unit of money.
+        expected: rows that link them to interim stakes, ``(M,)``, still without stakes and products.
+    """
+
+    def __init__(self, program: LinearProgram, game: CoalitionalGame, pairs: TypePairs, unit: float) -> None:
+        self._program, self._game, self._pairs, self._unit = program, game, pairs, unit
+        shape = {"profile": len(game.profiles), "player": len(game.players)}
+        self.variables = program.variables("virtual stake", shape, lower=-np.inf)
+        self.expected = program.constraints("expected virtual stake", {"type": pairs.types.size}, equal_to=0.0)
+        own = pairs.types.offset + game.profiles
+        program.add(self.expected[own], self.variables, game.probability[:, None])
+
+    def state_blocking(self, part: Opportunities, multipliers: Block, first: int = 0) -> None:
+        """State the condition for one coalition, with what its members keep as variables of their own.
+
+        Args:
+            part: what the coalition expects from its actions.
+            multipliers: block of variables that holds the multiplier of every pair of types.
+            first: place in it of the first pair.
+        """
+        program, game = self._program, self._game
+        name = game.coalition_name(part.coalition)
+        known = {"known types": len(part.types)}
+        kept = program.variables(f"kept by {name}", known, lower=-np.inf)
+        sums = program.constraints(f"what {name} keep", known, equal_to=0.0)
+        others = game.conditional_probability(game.others(part.known))
+        rows = game.coalition_profile_of(part.known)
+        program.add(sums[rows[:, None]], self.variables[:, list(part.coalition)], others[:, None])
+        program.add(sums, kept, -1.0)
+        gains = part.gains.sum(axis=1) / self._unit
+        blocking = program.constraints(f"blocking by {name}", {"action": len(gains), **known}, at_least=gains)
+        program.add(blocking, kept[None, :], 1.0)
+        for member in range(len(part.coalition)):
+            profile, report, pair = self.pretenders(part, member)
+            exaggeration = self.exaggerations(part, member)[:, profile, report]
+            program.add(blocking[:, profile], multipliers[first + pair], -exaggeration)
+
+    def exaggerations(self, part: Opportunities, member: int) -> FloatArray:
+        r"""Return by how much each multiplier of a pretender moves the member's virtual utility.
+
+        That is :math:`(u_i(c, t) - u_i(c, (t_{-i}, r))) / p_i(t_i)`, ``(C, Q, K_i)``, in the program's unit.
+        """
+        probability = self._game.type_probabilities[part.coalition[member]]
+        gains = part.gains[:, member] / self._unit
+        differences: FloatArray = gains[:, :, None] - gains[:, part.misreports(member)]
+        return differences / probability[part.types_of(member)][:, None]
+
+    def pretenders(self, part: Opportunities, member: int) -> tuple[IntegerArray, IntegerArray, IntegerArray]:
+        """Return every profile with every other type of the member, and the pair in which that type pretends."""
+        player = part.coalition[member]
+        types = part.types_of(member)
+        profile, other = np.nonzero(types[:, None] != np.arange(self._game.type_counts[player]))
+        offset = self._pairs.types.offset[player]
+        return profile, other, self._pairs.number[offset + other, types[profile]]

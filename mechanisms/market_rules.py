@@ -1,0 +1,122 @@
+"""What may be varied in the market game: one enum per rule, their combination, and named combinations.
+
+The default of every rule is the paper's. Source: Giraud and Rochon (2001), sections 2.2-2.3; where the paper discusses
+or mentions a variant, the member says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Pricing(StrEnum):
+    """At what price a trade between two players is charged."""
+
+    COUNTERPARTY = "counterparty"
+    """Each side is charged at the other's quote; the paper's rule."""
+    VOID = "void"
+    """Only pairs who quote exactly the same vector trade."""
+    SPREAD = "spread"
+    """Good by good, the buyer pays the higher of the two quotes and the seller receives the lower."""
+    MIDPOINT = "midpoint"
+    """Both sides are charged at the mean of the two quotes."""
+
+
+class Solvency(StrEnum):
+    """What makes a player bankrupt."""
+
+    BUDGET = "budget"
+    """A cost above the transfer; the paper's rule."""
+    NO_SHORT_SALES = "no-short-sales"
+    """Also a holding after trade that is negative in some good."""
+
+
+class Bankruptcy(StrEnum):
+    """What becomes of a bankrupt player's trades and endowment; the player itself gets nothing."""
+
+    TRADES_STAND = "trades-stand"
+    """Counterparties keep what they were to receive and the endowment stays in the feasible set; the paper's rule."""
+    UNWIND = "unwind"
+    """Its trades are cancelled, the others tested again until nobody new fails, and its endowment is withdrawn."""
+
+
+class Coverage(StrEnum):
+    """Whether a transfer may take more of the numeraire than the player announces."""
+
+    UNLIMITED = "unlimited"
+    """Yes; the paper's rule."""
+    ANNOUNCED_NUMERAIRE = "announced-numeraire"
+    """No: such a contract is inadmissible."""
+
+
+class Withholding(StrEnum):
+    """What becomes of the endowment a player does not announce."""
+
+    WASTED = "wasted"
+    """Nobody consumes it; the paper's rule."""
+    CONSUMED = "consumed"
+    """Its owner consumes it."""
+
+
+class Timing(StrEnum):
+    """Whether quotes are seen before orders are given; read by the clock, not by `settle`."""
+
+    PRICES_FIRST = "prices-first"
+    """Quotes are seen by all before anyone orders; the paper's rule."""
+    SIMULTANEOUS = "simultaneous"
+    """Quotes and orders are chosen at once."""
+
+
+class BankruptcyReason(IntEnum):
+    """Which test a player failed; the budget when it failed both."""
+
+    SOLVENT = 0
+    BUDGET = 1
+    SHORT_SALE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class MarketRules:
+    """The rules of the market game; the defaults are the paper's. Fields accept an enum member or its value."""
+
+    pricing: Pricing = Pricing.COUNTERPARTY
+    solvency: Solvency = Solvency.BUDGET
+    bankruptcy: Bankruptcy = Bankruptcy.TRADES_STAND
+    coverage: Coverage = Coverage.UNLIMITED
+    withholding: Withholding = Withholding.WASTED
+    timing: Timing = Timing.PRICES_FIRST
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            options, value = type(field.default), getattr(self, field.name)
+            try:
+                object.__setattr__(self, field.name, options(value))
+            except ValueError:
+                allowed = ", ".join(option.value for option in options)
+                raise ValueError(f"{field.name} must be one of {allowed}; it is {value!r}") from None
+
+    @classmethod
+    def paper(cls) -> Self:
+        """Return the rules of Giraud and Rochon (2001), section 2.2."""
+        return cls()
+
+    @classmethod
+    def no_short_sales(cls) -> Self:
+        """Return the paper's rules with short sales bankrupting, which makes a Walrasian equilibrium a Nash equilibrium.
+
+        Without it a player sells a good short for the numeraire at the quoted prices: its budget balances, and the
+        projection clips the negative holding and leaves it the whole numeraire.
+        """
+        return cls(solvency=Solvency.NO_SHORT_SALES)
+
+
+PAPER_RULES = MarketRules.paper()
+PRESETS: Mapping[str, MarketRules] = MappingProxyType(
+    {"paper": PAPER_RULES, "no-short-sales": MarketRules.no_short_sales()}
+)

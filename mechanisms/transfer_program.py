@@ -1,0 +1,148 @@
+r"""The linear system of Giraud and Rochon's section 6.1, stated in the transfers and solved.
+
+.. math:: \sum_{t_{-i}} q_i(t_{-i}|t_i) [\theta_i(t) - \theta_i(m_i, t_{-i})] + \epsilon \ge \hat v_i(m_i, t_i),
+    \qquad \sum_i \theta_i(t) = 0, \qquad |\theta_i(t)| \le \tau.
+
+First the program minimises :math:`\epsilon`, the largest misreport gain that balanced transfers leave. If that is
+zero it minimises :math:`\tau`, the largest transfer. Otherwise the multipliers of the first answer, normalised to
+:math:`\sum \lambda = 1`, prove that no transfers satisfy the system, and :math:`\epsilon` says by how much it fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mechanisms.arrays import FloatArray
+from mechanisms.beliefs import Prior
+from mechanisms.incentives import IncentiveCheck
+from mechanisms.interim import beliefs_about_others, profiles_by_own_type
+from mechanisms.linear_program import LinearProgram, Solution, Status, certified, infeasibility_margin
+
+# Misreport gains below this share of the largest at stake are within the solver's tolerances, and below this share
+# of the utilities they are differences of, within rounding.
+SOLVER_TOLERANCE = 1e-8
+ROUNDING = 1e-13
+
+
+class UndecidedTransfersError(ArithmeticError):
+    """The solver reached no answer that its independent check confirms."""
+
+
+@dataclass(frozen=True, eq=False)
+class SystemMultipliers:
+    """Multipliers that contradict the system.
+
+    Attributes:
+        misreport: per player, entry ``[t, m]`` is the weight of "type t does not report m", ``(types, types)``.
+        balance: the price of numeraire in each profile, ``(P,)``.
+        least_gain: the smallest largest misreport gain, numeraire.
+    """
+
+    misreport: tuple[FloatArray, ...]
+    balance: FloatArray
+    least_gain: float
+
+
+class TransferProgram:
+    """The system for given beliefs and gains, in units of the largest gain at stake.
+
+    Args:
+        prior: the beliefs.
+        unpaid: gains and utilities without transfers; a gain of minus infinity sets no condition.
+        lowest: the least transfer allowed, ``(P, N)``, numeraire; may be minus infinity.
+    """
+
+    def __init__(self, prior: Prior, unpaid: IncentiveCheck, lowest: FloatArray) -> None:
+        self._gains = unpaid.gains
+        rounding = ROUNDING * max(float(np.abs(utility).max()) for utility in unpaid.interim_utility)
+        self._lies = [np.argwhere(np.isfinite(gain) & ~np.eye(len(gain), dtype=bool)) for gain in unpaid.gains]
+        self._at_stake = self._over_lies(unpaid.gains)
+        self._unit = max(float(np.abs(self._at_stake).max(initial=0.0)), rounding) or 1.0
+        self._rounding = SOLVER_TOLERANCE + rounding / self._unit
+        profiles, players = lowest.shape
+        self._program = LinearProgram()
+        self._transfer = self._program.variables(
+            "transfer", {"player": players, "profile": profiles}, lower=lowest.T / self._unit
+        )
+        self._remaining_gain = self._program.variables("remaining gain", objective=1.0)
+        self._largest = self._program.variables("largest transfer")
+        self._balance = self._program.constraints("balance", {"profile": profiles}, equal_to=0.0)
+        self._truth = self._program.constraints(
+            "truth", {"misreport": len(self._at_stake)}, at_least=self._at_stake / self._unit
+        )
+        self._state_incentives(prior)
+        self._state_sizes()
+
+    def _over_lies(self, tables: tuple[FloatArray, ...]) -> FloatArray:
+        """Return one number per lie from per-player tables over types and reports."""
+        return np.concatenate([table[tuple(lies.T)] for table, lies in zip(tables, self._lies, strict=True)])
+
+    def _state_incentives(self, prior: Prior) -> None:
+        self._program.add(self._balance[None, :], self._transfer, 1.0)
+        self._program.add(self._truth, self._remaining_gain, 1.0)
+        first = 0
+        for player, lies in enumerate(self._lies):
+            rows = self._truth[first : first + len(lies), None]
+            first += len(lies)
+            beliefs = beliefs_about_others(prior, player)[lies[:, 0]]
+            numbers = profiles_by_own_type(prior, player)
+            self._program.add(rows, self._transfer[player, numbers[lies[:, 0]]], beliefs)
+            self._program.add(rows, self._transfer[player, numbers[lies[:, 1]]], -beliefs)
+
+    def _state_sizes(self) -> None:
+        players, profiles = self._transfer.shape
+        size = {"player": players, "profile": profiles}
+        paid = self._program.constraints("paid", size, at_least=0.0)
+        received = self._program.constraints("received", size, at_most=0.0)
+        for rows, sign in ((paid, 1.0), (received, -1.0)):
+            self._program.add(rows, self._transfer, 1.0)
+            self._program.add(rows, self._largest, sign)
+
+    def keep_gains(self, gains: tuple[FloatArray, ...]) -> None:
+        """Ask for transfers under which every misreport gains exactly this, ``(types, types)`` per player."""
+        kept = self._over_lies(gains)
+        self._program.set_limits(self._truth, equal_to=(self._at_stake - kept) / self._unit)
+
+    def solve(self) -> FloatArray | SystemMultipliers:
+        """Return transfers, ``(P, N)``, whose largest is smallest, or the multipliers that rule transfers out.
+
+        Raises:
+            UndecidedTransfersError: the solver failed, or its proof was not confirmed.
+            UnverifiedAnswerError: its transfers were not confirmed to be smallest.
+        """
+        least = self._solve()
+        if least.objective > self._rounding:
+            return self._contradiction(least)
+        self._program.set_bounds(self._remaining_gain, upper=2 * max(least.objective, 0.0))
+        self._program.set_objective(self._remaining_gain, 0.0)
+        self._program.set_objective(self._largest, 1.0)
+        smallest = self._solve()
+        if smallest.objective > self._rounding:
+            certified(self._program, smallest)
+        transfers: FloatArray = self._unit * smallest["transfer"].T
+        return transfers
+
+    def _solve(self) -> Solution:
+        solution = self._program.solve()
+        if solution.status is not Status.OPTIMAL:
+            raise UndecidedTransfersError(f"the program for transfers was not solved: {solution.status.value}")
+        return solution
+
+    def _contradiction(self, least: Solution) -> SystemMultipliers:
+        weights = np.maximum(least.dual["truth"], 0)
+        prices = -least.shadow_price["balance"]
+        self._program.set_bounds(self._remaining_gain, upper=0.0)
+        combination = np.zeros(self._program.arrays().row_lower.size)
+        combination[self._truth.members] = weights
+        combination[self._balance.members] = -prices
+        margin = infeasibility_margin(self._program, combination)
+        if not margin > SOLVER_TOLERANCE:
+            raise UndecidedTransfersError(f"the proof that there are no transfers leaves a margin of {margin:.1e}")
+        multipliers = []
+        for gain, lies in zip(self._gains, self._lies, strict=True):
+            matrix = np.zeros_like(gain)
+            matrix[tuple(lies.T)], weights = weights[: len(lies)], weights[len(lies) :]
+            multipliers.append(matrix)
+        return SystemMultipliers(tuple(multipliers), prices, self._unit * least.objective)

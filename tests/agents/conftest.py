@@ -1,0 +1,106 @@
+"""Economies, and traders that know what they may know in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import pytest
+
+from agents.beliefs import OwnRecommendation
+from agents.knowledge import CommonKnowledge, MarketKnowledge
+from mechanisms.arrays import FloatArray
+from mechanisms.beliefs import IndependentPrior
+from mechanisms.economy import Economy, Player, PlayerType
+from mechanisms.grand_contract import GrandContract, grand_contract
+from mechanisms.market_game import MarketRules
+from mechanisms.valuations import Quadratic
+
+type RandomEconomy = Callable[[int, int, int, int], Economy]
+
+
+class AtMarket(Protocol):
+    """Returns what a trader knows when it orders."""
+
+    def __call__(
+        self,
+        contract: GrandContract,
+        player: int,
+        profile: list[int],
+        rules: MarketRules = ...,
+        quotes: FloatArray | None = ...,
+    ) -> MarketKnowledge: ...
+
+
+@pytest.fixture(scope="session")
+def three_traders() -> Economy:
+    """The three-trader example whose one-player supremum is 90 for everyone."""
+    intercepts, slopes, wheat = (5.0, 5.5, 6.2), (1.0, 1.0, 1.2), (2.0, 1.0, 1.5)
+    traits = zip(("ann", "bob", "cy"), intercepts, slopes, wheat, strict=True)
+    players = tuple(
+        Player(name, (PlayerType("only", np.array([owned, 30.0]), _quadratic(intercept, slope)),))
+        for name, intercept, slope, owned in traits
+    )
+    return Economy("three", ("wheat", "money"), ("t", "euro"), players, IndependentPrior([np.ones(1)] * 3))
+
+
+@pytest.fixture(scope="session")
+def random_economy() -> RandomEconomy:
+    """Economies with quadratic valuations, goods substitutes or complements, and types of unequal odds."""
+
+    def build(seed: int, players: int, goods: int, types: int) -> Economy:
+        generator = np.random.default_rng(seed)
+
+        def kind(number: int, endowment: FloatArray) -> PlayerType:
+            cross = generator.uniform(-0.2, 0.2, (goods - 1, goods - 1))
+            slope = np.diag(generator.uniform(0.6, 1.5, goods - 1)) + (cross + cross.T) / goods
+            return PlayerType(f"t{number}", endowment, Quadratic(generator.uniform(5, 9, goods - 1), slope))
+
+        def player(number: int) -> Player:
+            endowment = np.append(generator.uniform(0.2, 2, goods - 1), goods * generator.uniform(40, 80))
+            return Player(f"p{number}", tuple(kind(t, endowment) for t in range(types)))
+
+        everyone = tuple(player(number) for number in range(players))
+        names = tuple(f"g{good}" for good in range(goods))
+        marginals = [generator.dirichlet(np.full(types, 4.0)) for _ in everyone]
+        return Economy("random", names, names, everyone, IndependentPrior(marginals))
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def at_market() -> AtMarket:
+    """Knowledge of a truthful trader at the recommended quotes, or at others."""
+
+    def know(
+        contract: GrandContract,
+        player: int,
+        profile: list[int],
+        rules: MarketRules = MarketRules(),  # noqa: B008  A frozen value.
+        quotes: FloatArray | None = None,
+    ) -> MarketKnowledge:
+        told = contract.recommend(np.array(profile))
+        return MarketKnowledge(
+            CommonKnowledge(contract, rules),
+            player,
+            profile[player],
+            lambda purpose: np.random.default_rng([player, len(purpose)]),
+            profile[player],
+            OwnRecommendation(
+                told.quotes[player], told.orders[player], told.announced_endowments[player], told.transfers
+            ),
+            told.quotes if quotes is None else quotes,
+        )
+
+    return know
+
+
+@pytest.fixture(scope="session")
+def three_trader_contract(three_traders: Economy) -> GrandContract:
+    """The grand contract of the three-trader example."""
+    return grand_contract(three_traders)
+
+
+def _quadratic(intercept: float, slope: float) -> Quadratic:
+    return Quadratic(np.array([intercept]), np.array([[slope]]))

@@ -1,0 +1,50 @@
+"""What a figure contains, for tests to compare with the tables."""
+
+from __future__ import annotations
+
+import pyarrow.parquet as pq
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import FancyArrowPatch
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+
+from results.loading import Run
+
+SIX = ("USA", "JPN", "EEC", "OOE", "EET", "FSU")
+THIRTY = tuple(f"player {number}" for number in range(30))
+LONG_UNITS = ("million tonnes of carbon", "million 1985 US$")
+
+
+def rows(run: Run, table: str) -> list[dict[str, object]]:
+    """Return the rows of a table as they are in its file, read without the package under test."""
+    return pq.read_table(run.folder / f"{table}.parquet").to_pylist()
+
+
+def axes_of(figure: Figure) -> list[Axes]:
+    return [axes for part in (figure, *figure.subfigs) for axes in part.axes]
+
+
+def texts(figure: Figure) -> list[Text]:
+    return [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+
+
+def words(figure: Figure) -> str:
+    return "\n".join(text.get_text() for text in texts(figure))
+
+
+def inside(box: Bbox, page: Bbox) -> bool:
+    return page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1
+
+
+def nodes(figure: Figure) -> dict[str, Line2D]:
+    return {line.get_gid(): line for line in axes_of(figure)[0].lines if line.get_gid()}
+
+
+def arrows(figure: Figure) -> dict[str, FancyArrowPatch]:
+    return {arrow.get_gid(): arrow for arrow in figure.findobj(FancyArrowPatch) if arrow.get_gid()}
+
+
+def marks(axes: Axes) -> dict[str, Line2D]:
+    return {str(line.get_label()): line for line in axes.lines}

@@ -1,0 +1,51 @@
+"""Economies for whole runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from mechanisms.arrays import FloatArray
+from mechanisms.beliefs import IndependentPrior
+from mechanisms.economy import Economy, Player, PlayerType
+from mechanisms.valuations import Logarithmic, Quadratic
+
+type RandomEconomy = Callable[[int, int, int, int], Economy]
+
+
+@pytest.fixture(scope="session")
+def three_traders() -> Economy:
+    """The three-trader example whose one-player supremum is 90 for everyone."""
+    intercepts, slopes, wheat = (5.0, 5.5, 6.2), (1.0, 1.0, 1.2), (2.0, 1.0, 1.5)
+    traits = zip(("ann", "bob", "cy"), intercepts, slopes, wheat, strict=True)
+    players = tuple(
+        Player(name, (PlayerType("only", np.array([owned, 30.0]), _quadratic(intercept, slope)),))
+        for name, intercept, slope, owned in traits
+    )
+    return Economy("three", ("wheat", "money"), ("t", "euro"), players, IndependentPrior([np.ones(1)] * 3))
+
+
+@pytest.fixture(scope="session")
+def random_economy() -> RandomEconomy:
+    """Economies with logarithmic valuations whose types differ in what they want, and in what they own."""
+
+    def build(seed: int, players: int, goods: int, types: int) -> Economy:
+        generator = np.random.default_rng(seed)
+
+        def kind(number: int) -> PlayerType:
+            endowment: FloatArray = np.append(generator.uniform(0.2, 2, goods - 1), generator.uniform(60, 90))
+            weight, shift = generator.uniform(2, 6, goods - 1), generator.uniform(0.5, 1, goods - 1)
+            return PlayerType(f"t{number}", endowment, Logarithmic(weight, shift))
+
+        everyone = tuple(Player(f"p{number}", tuple(kind(t) for t in range(types))) for number in range(players))
+        names = tuple(f"g{good}" for good in range(goods))
+        marginals = [generator.dirichlet(np.full(types, 4.0)) for _ in everyone]
+        return Economy("random", names, names, everyone, IndependentPrior(marginals))
+
+    return build
+
+
+def _quadratic(intercept: float, slope: float) -> Quadratic:
+    return Quadratic(np.array([intercept]), np.array([[slope]]))
