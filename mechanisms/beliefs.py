@@ -60,11 +60,17 @@ class Prior(ABC):
         total = prod(self.type_counts)
         if total > MOST_PROFILES:
             raise ValueError(f"there are {total} type profiles; at most {MOST_PROFILES} can be enumerated")
-        return read_only(np.indices(self.type_counts).reshape(len(self.type_counts), -1).T.astype(np.int64))
+        return read_only(np.arange(total)[:, None] // self._strides % np.array(self.type_counts, np.int64))
+
+    @cached_property
+    def _strides(self) -> IntegerArray:
+        """By how much the number of a profile grows with each player's type number, ``(N,)``."""
+        counts = self.type_counts
+        return np.array([prod(counts[player + 1 :]) for player in range(len(counts))], np.int64)
 
     def profile_numbers(self, profiles: IntegerArray) -> IntegerArray:
         """Return the row of ``profiles`` in the table of all profiles, ``(...)`` for ``(..., N)``."""
-        return np.asarray(np.ravel_multi_index(tuple(np.moveaxis(profiles, -1, 0)), self.type_counts))
+        return np.asarray(profiles @ self._strides)
 
     def beliefs(self, player: int) -> FloatArray:
         """Return the interim beliefs of a player.
@@ -138,7 +144,15 @@ class IndependentPrior(Prior):
 
     @override
     def sample(self, generator: np.random.Generator) -> IntegerArray:
-        return np.array([generator.choice(len(marginal), p=marginal) for marginal in self.marginals], np.int64)
+        return np.asarray((generator.random(len(self.marginals))[:, None] >= self._thresholds).sum(axis=-1))
+
+    @cached_property
+    def _thresholds(self) -> FloatArray:
+        """Where a uniform draw passes from each type to the next, ``(N, most types - 1)``; 1 where there is none."""
+        thresholds = np.ones((len(self.marginals), max(self.type_counts) - 1))
+        for player, marginal in enumerate(self.marginals):
+            thresholds[player, : len(marginal) - 1] = np.cumsum(marginal)[:-1]
+        return thresholds
 
 
 @dataclass(frozen=True, eq=False)

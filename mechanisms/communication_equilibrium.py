@@ -6,9 +6,13 @@ A player of type :math:`t_i` reports some :math:`m_i`, hears its recommendation 
 many alternatives per recommendation, so that "no gain" means: by none of these. The best :math:`g_i` is found
 exactly, because it may be chosen for each recommendation by itself.
 
-Under the paper's rules no contract that leaves somebody else numeraire survives the short sale: a player sells a
-good it does not own for numeraire at the quoted prices, which breaks no budget, and the projection then hands it all
-numeraire there is.
+Two deviations defeat the grand contract. Under the paper's rules it is the short sale: a player sells a good it does
+not own for numeraire at the quoted prices, which breaks no budget, and the projection hands it all numeraire there
+is. Where short sales bankrupt, no truthful player gains by any order, but a liar may trade away from the bundle its
+lie brings (figure 1 of the paper). Under expected-externality transfers that pays whenever the lie moves the price
+and the others own what the liar then wants: the transfers give it what its lie does for the others, the market its
+best bundle at the false price, and together these are the dual value of efficient allocation at that price, of which
+the truth is the minimum.
 """
 
 from __future__ import annotations

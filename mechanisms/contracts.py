@@ -17,7 +17,7 @@ nearly empty. A report can only be obeyed by a type that owns what it is then to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -131,7 +131,7 @@ class Contract:
     economy: Economy
     device: CommunicationDevice
     transfers: FloatArray
-    rules: MarketRules = field(default=PAPER_RULES)
+    rules: MarketRules = PAPER_RULES
 
     def __post_init__(self) -> None:
         shape = self.economy.profiles.shape

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray
+from mechanisms.arrays import FloatArray, finite_array
 from mechanisms.beliefs import Prior
+from mechanisms.grand_contract import BALANCE_TOLERANCE
 from mechanisms.incentives import IncentiveCheck
 from mechanisms.interim import beliefs_about_others, profiles_by_own_type
 from mechanisms.linear_program import LinearProgram, Solution, Status, certified, infeasibility_margin
@@ -100,10 +101,19 @@ class TransferProgram:
             self._program.add(rows, self._transfer, 1.0)
             self._program.add(rows, self._largest, sign)
 
-    def keep_gains(self, gains: tuple[FloatArray, ...]) -> None:
-        """Ask for transfers under which every misreport gains exactly this, ``(types, types)`` per player."""
-        kept = self._over_lies(gains)
-        self._program.set_limits(self._truth, equal_to=(self._at_stake - kept) / self._unit)
+    def keep_gains(self, transfers: FloatArray) -> None:
+        """Ask for transfers under which every lie gains what it does under balanced transfers ``(P, N)``.
+
+        Raises:
+            ValueError: the given transfers do not balance.
+        """
+        given = finite_array("transfers", transfers, self._transfer.shape[::-1]) / self._unit
+        matrix = self._program.arrays().matrix[:, self._transfer.members]
+        activity = matrix @ given.T.ravel()
+        excess = float(np.abs(activity[self._balance.members]).max())
+        if excess > BALANCE_TOLERANCE * (1 + np.abs(given).max()):
+            raise ValueError(f"transfers sum to {excess * self._unit:.6g} in some profile; they must balance")
+        self._program.set_limits(self._truth, equal_to=activity[self._truth.members])
 
     def solve(self) -> FloatArray | SystemMultipliers:
         """Return transfers, ``(P, N)``, whose largest is smallest, or the multipliers that rule transfers out.

@@ -32,7 +32,7 @@ from mechanisms.efficiency import EfficientAllocation
 from mechanisms.grand_contract import GrandContract
 from mechanisms.incentives import IncentiveCheck, check_incentives
 from mechanisms.interim import transfer_weights
-from mechanisms.transfer_program import SystemMultipliers, TransferProgram
+from mechanisms.transfer_program import SystemMultipliers, TransferProgram, UndecidedTransfersError
 
 # What multipliers leave of a transfer's weight that should cancel is rounding below this share of the largest.
 CANCELLATION_TOLERANCE = 1e-9
@@ -133,7 +133,8 @@ def incentive_compatible_transfers(
 
     Raises:
         ValueError: the allocation is not over every profile of the economy.
-        UndecidedTransfersError: the solver failed, or its answer was not confirmed.
+        UndecidedTransfersError: the solver failed, or its proof was not confirmed.
+        UnverifiedAnswerError: its transfers were not confirmed to be smallest.
 
     Source:
         Giraud and Rochon, section 6.1, the system of linear inequalities in f.
@@ -148,6 +149,39 @@ def incentive_compatible_transfers(
     if isinstance(answer, SystemMultipliers):
         multipliers = tuple(read_only(matrix) for matrix in answer.misreport)
         return NoIncentiveTransfers(bound, multipliers, read_only(answer.balance), answer.least_gain)
+    return _balanced(answer, lowest)
+
+
+def smallest_equivalent_transfers(
+    economy: Economy, efficient: EfficientAllocation, numeraire_transfers: FloatArray
+) -> IncentiveTransfers:
+    """Return balanced transfers under which every misreport gains what it does under the given ones.
+
+    Incentives depend on transfers only through what each type expects from each report, which leaves room to make
+    the largest transfer smaller: players then need to own less of the numeraire.
+
+    Args:
+        economy: with any prior.
+        efficient: the efficient allocation of every profile.
+        numeraire_transfers: balanced transfers, ``(P, N)``, numeraire.
+
+    Returns:
+        Of all such transfers some whose largest absolute one is smallest.
+
+    Raises:
+        ValueError: the given transfers do not balance.
+        UndecidedTransfersError: the solver failed.
+
+    Source:
+        Giraud and Rochon, section 6.1, the system of linear inequalities in f with its slacks held.
+    """
+    unpaid = check_without_transfers(economy, efficient)
+    lowest = lowest_transfers(economy, efficient, TransferBound.NONE)
+    program = TransferProgram(economy.prior, unpaid, lowest)
+    program.keep_gains(numeraire_transfers)
+    answer = program.solve()
+    if isinstance(answer, SystemMultipliers):
+        raise UndecidedTransfersError("no transfers were found with these gains, although some are given")
     return _balanced(answer, lowest)
 
 

@@ -44,7 +44,7 @@ def three_traders() -> Economy:
     """The worked example of one good and money: price 3.941176, and all 90 of the money to be had by a short sale."""
     numbers = ((5.0, 1.0, 2.0), (5.5, 1.0, 1.0), (6.2, 1.2, 1.5))
     players = tuple(
-        Player(f"trader {i}", (PlayerType("only", np.array([owned, 30.0]), Quadratic([a], [[b]])),))
+        Player(f"trader {i}", (PlayerType("only", np.array([owned, 30.0]), Quadratic(np.array([a]), np.array([[b]]))),))
         for i, (a, b, owned) in enumerate(numbers)
     )
     return Economy("three traders", ("good", "money"), ("unit", "euro"), players, IndependentPrior([np.ones(1)] * 3))
@@ -76,7 +76,7 @@ def turning_tastes(likelihood: float, *, bystander: bool = False) -> Economy:
     joint: FloatArray = np.full((4, 4), (1 - likelihood) / 12)
     np.fill_diagonal(joint, likelihood / 4)
     if bystander:
-        idle = PlayerType("only", np.array([0.0, 0.0, 200.0]), Quadratic([1.0, 1.0], np.eye(2)))
+        idle = PlayerType("only", np.array([0.0, 0.0, 200.0]), Quadratic(np.ones(2), np.eye(2)))
         players.append(Player("bystander", (idle,)))
         joint = joint[..., None]
     names = ("cloth", "wine", "money")

@@ -43,7 +43,9 @@ def random_program(seed: int, *, sense: Sense = Sense.MAXIMIZE) -> LinearProgram
     """A feasible bounded program with every kind of constraint and bound."""
     generator = np.random.default_rng(seed)
     rows, columns = generator.integers(1, 8), generator.integers(1, 10)
-    matrix = generator.normal(size=(rows, columns)) * (generator.random((rows, columns)) < 0.7)
+    present = generator.random((rows, columns)) < 0.7
+    present[np.arange(rows), np.arange(rows) % columns] = True
+    matrix = present * generator.choice([-1.0, 1.0], size=(rows, columns)) * generator.uniform(0.1, 3, (rows, columns))
     inside = generator.normal(size=columns)
     activity = matrix @ inside
     lower = inside - generator.exponential(size=columns)
