@@ -94,8 +94,8 @@ def trade_network(run: Run, round_number: int, run_number: int = 0) -> Figure:
 
 def _divide(figure: Figure) -> list[Axes]:
     """Return blank places: for the ring, for the keys to sizes and arrows below it, and to colours below these."""
-    inch, title = 1 / figure.get_figheight(), 0.06 + 0.14 * (1 + figure.get_suptitle().count("\n"))
-    edge = 0.02
+    edge, inch = 0.02, 1 / figure.get_figheight()
+    title = edge / inch + 0.06 + 0.14 * (1 + figure.get_suptitle().count("\n"))  # inches
     boxes = (
         (edge, 1.2 * inch, 1 - 2 * edge, 1 - (1.2 + title) * inch),
         (edge, 0.25 * inch, 0.48, 0.87 * inch),

@@ -131,7 +131,7 @@ def put_title(figure: Figure, *clauses: str) -> None:
     if len(lines[0]) > room:
         broken = [*(f"{clause}," for clause in clauses[:-1]), clauses[-1]]
         lines = [line for clause in broken for line in textwrap.wrap(clause, room)]
-    figure.suptitle(plain("\n".join(lines)), fontsize=NORMAL, x=0.01, y=0.99, ha="left", va="top")
+    figure.suptitle(plain("\n".join(lines)), fontsize=NORMAL, x=0.01, ha="left")
 
 
 def count_of(number: int, noun: str, plural: str = "") -> str:

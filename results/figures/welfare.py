@@ -10,7 +10,7 @@ from typing import Any, Final
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from results.figures.style import (
     BLUE,
@@ -97,6 +97,8 @@ def _draw_gains(axes: Axes, rounds: pd.DataFrame, unit: str) -> None:
         axes.set_yscale("symlog", linthresh=straight, linscale=1.5)
         axes.set_ylim(2 * worst, 1.3 * straight)
         unit = f"{unit}, logarithmic below −{short_number(straight)}".lstrip(", ")
+    else:
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
     axes.set_ylabel(with_unit("gains over autarky", unit, room=30))
 
 
@@ -158,6 +160,5 @@ def _clauses(rounds: pd.DataFrame) -> tuple[str, str]:
     share = float(gained["played"].mean()) / most
     if abs(share - 1) <= 1e-9:
         return "Play attains the first best", fate
-    if share < 0:
-        return f"Play loses {short_number(-share)} times the first-best gains", fate
-    return f"Play realises {share:.1%} of the first-best gains", fate
+    percent = f"{100 * share:.1f}" if abs(share) < 10 else short_number(100 * share)
+    return f"Play realises {percent.replace('-', '−')}% of the first-best gains", fate

@@ -84,9 +84,9 @@ def test_the_manifest_comes_back_as_written(folder: Path) -> None:
 def test_a_run_cannot_be_changed(folder: Path) -> None:
     run = results.load(folder)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        run.folder = Path()  # type: ignore[misc]
+        run.folder = Path()  # type: ignore[misc]  # what is tested
     with pytest.raises(TypeError):
-        run.tables["rounds"] = run.runs  # type: ignore[index]
+        run.tables["rounds"] = run.runs  # type: ignore[index]  # what is tested
 
 
 def test_further_tables_and_columns_are_kept(folder: Path) -> None:

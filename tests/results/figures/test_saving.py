@@ -56,6 +56,18 @@ def test_no_text_is_cut_off(played: Callable[..., Run], features: dict[str, obje
         assert outside == set()
 
 
+@pytest.mark.parametrize("features", PLAYS.values(), ids=PLAYS.keys())
+def test_titles_stand_clear_of_what_they_head(played: Callable[..., Run], features: dict[str, object]) -> None:
+    for figure in standard_figures(played(**features)).values():
+        figure.draw_without_rendering()
+        (title,) = [text for text in texts(figure) if text.get_text() == figure.get_suptitle()]
+        heading = title.get_window_extent()
+        headed = [axes.get_window_extent() for axes in axes_of(figure) if axes.axison]
+        headed += [text.get_window_extent() for axes in axes_of(figure) for text in axes.texts]
+        assert headed
+        assert not any(heading.overlaps(box) for box in headed)
+
+
 def test_every_axis_that_measures_carries_its_unit(played: Callable[..., Run]) -> None:
     figures = standard_figures(played(rounds=4, price=lambda number: 3.0 + number))
     assert axes_of(figures["welfare"])[0].get_ylabel() == "gains over autarky (euro)"

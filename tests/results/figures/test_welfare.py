@@ -65,7 +65,8 @@ def test_losses_far_below_the_gains_bend_the_axis(played: Callable[..., Run]) ->
     [
         ((110.0, 110.0, 100.0), "Play attains the first best"),
         ((107.5, 110.0, 100.0), "Play realises 75.0% of the first-best gains"),
-        ((80.0, 110.0, 100.0), "Play loses 2 times the first-best gains"),
+        ((97.5, 110.0, 100.0), "Play realises −25.0% of the first-best gains"),
+        ((-480.0, 110.0, 100.0), "Play realises −5,800% of the first-best gains"),
         ((100.0, 100.0, 100.0), "There is nothing to gain from trade"),
     ],
 )
