@@ -18,8 +18,8 @@ help:
 $(READY): requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "marketgame needs Python 3.12 or newer; none was found" >&2; exit 2; }
 	$(PYTHON) -m venv --clear $(ENVIRONMENT) || $(PYTHON) -m venv --clear --without-pip $(ENVIRONMENT)
-	$(PYTHON) -m pip --python $(RUN)/python install --quiet --require-hashes -r requirements.txt
-	$(PYTHON) -m pip --python $(RUN)/python install --quiet --no-deps --no-build-isolation --editable .
+	$(PYTHON) -m pip --python $(RUN)/python install -qq --require-hashes -r requirements.txt
+	$(PYTHON) -m pip --python $(RUN)/python install -qq --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
 demo: $(READY)
