@@ -62,20 +62,23 @@ class Belief:
 
 @dataclass(frozen=True, eq=False)
 class Inference:
-    """What recommendations reveal under one contract; every answer is computed once.
+    """What recommendations reveal to one player; every answer is computed once.
+
+    Each trader keeps its own, because what is remembered here tells what the player was and heard.
 
     Attributes:
         contract: the grand contract, common knowledge.
+        player: the player's number.
     """
 
     contract: GrandContract
-    _beliefs: dict[tuple[int, int, int, bytes], Belief] = field(default_factory=dict, init=False, repr=False)
+    player: int
+    _beliefs: dict[tuple[int, int, bytes], Belief] = field(default_factory=dict, init=False, repr=False)
 
-    def belief(self, player: int, own_type: int, report: int, received: OwnRecommendation) -> Belief:
-        """Return the belief of a player after the recommendation.
+    def belief(self, own_type: int, report: int, received: OwnRecommendation) -> Belief:
+        """Return the belief of the player after the recommendation.
 
         Args:
-            player: the player's number.
             own_type: its true type, which governs what it believes about the others' types.
             report: the type it reported.
             received: what the device told it.
@@ -91,23 +94,23 @@ class Inference:
             Giraud and Rochon, section 3, the belief q-hat given type and recommendation.
         """
         message = (received.quotes, received.orders, received.announced_endowment, received.transfers)
-        key = (player, own_type, report, b"".join(part.tobytes() for part in message))
+        key = (own_type, report, b"".join(part.tobytes() for part in message))
         if key not in self._beliefs:
-            self._beliefs[key] = self._revise(player, own_type, report, received)
+            self._beliefs[key] = self._revise(own_type, report, received)
         return self._beliefs[key]
 
-    def _revise(self, player: int, own_type: int, report: int, received: OwnRecommendation) -> Belief:
+    def _revise(self, own_type: int, report: int, received: OwnRecommendation) -> Belief:
         profiles = self.contract.efficient.profiles
-        candidates = np.flatnonzero(profiles[:, player] == report)
-        consistent = candidates[self._agree(candidates, player, received)]
+        candidates = np.flatnonzero(profiles[:, self.player] == report)
+        consistent = candidates[self._agree(candidates, received)]
         if not len(consistent):
-            raise ValueError(f"the contract tells player {player} this at no profile where it reports {report}")
-        probability = self._prior_weight(profiles[consistent], player, own_type)
+            raise ValueError(f"the contract tells player {self.player} this at no profile where it reports {report}")
+        probability = self._prior_weight(profiles[consistent], own_type)
         possible = probability > 0
         ranking = np.argsort(-probability[possible], kind="stable")
         return self._promises(consistent[possible][ranking], probability[possible][ranking])
 
-    def _agree(self, numbers: IntegerArray, player: int, received: OwnRecommendation) -> BooleanArray:
+    def _agree(self, numbers: IntegerArray, received: OwnRecommendation) -> BooleanArray:
         """Say at which profiles the device tells the player what it was told, ``(len(numbers),)``."""
         contract = self.contract
         price = contract.efficient.price[numbers]
@@ -116,16 +119,16 @@ class Inference:
         net_trade = received.orders.sum(axis=0)
         return (
             _same(price, received.quotes, price)
-            & _same(contract.net_trades[numbers, player], net_trade, supply)
-            & _same(contract.announced_endowments[numbers, player], received.announced_endowment, supply)
+            & _same(contract.net_trades[numbers, self.player], net_trade, supply)
+            & _same(contract.announced_endowments[numbers, self.player], received.announced_endowment, supply)
             & _same(contract.transfers[numbers], received.transfers, wealth)
         )
 
-    def _prior_weight(self, profiles: IntegerArray, player: int, own_type: int) -> FloatArray:
+    def _prior_weight(self, profiles: IntegerArray, own_type: int) -> FloatArray:
         """Return q(the others' types | own true type), normalised over the profiles, ``(K,)``."""
         prior = self.contract.economy.prior
         true_profiles = profiles.copy()
-        true_profiles[:, player] = own_type
+        true_profiles[:, self.player] = own_type
         weight = prior.probability[prior.profile_numbers(true_profiles)]
         if not weight.any():
             weight = np.ones(len(profiles))

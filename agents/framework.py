@@ -1,8 +1,8 @@
 """Everything this program asks of Mesa; no other module imports it.
 
 Mesa 4 removes ``seed=``, ``batch_run``, the data collector and ``mesa.space``, and makes ``step`` an ordinary
-event of a clock. None of these is used: models are seeded by ``rng``, every draw of the market comes from
-the program's own named streams, and recording is ours. What would change with version 4 is below.
+event of a clock. None of these is used: models are seeded by ``rng``, every draw comes from the program's own
+named streams, and recording is ours. What would change with version 4 is below.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 import mesa
 
 
-class MarketAgent(mesa.Agent):  # type: ignore[misc]  # Mesa ships no type information.
+class RoundAgent(mesa.Agent):  # type: ignore[misc]  # Mesa ships no type information.
     """An agent that registers with the model; it draws nothing from the model's own generators."""
 
 
-class MarketClock(mesa.Model):  # type: ignore[misc]  # Mesa ships no type information.
+class RoundModel(mesa.Model):  # type: ignore[misc]  # Mesa ships no type information.
     """A model that counts rounds; a subclass plays one round in ``step``.
 
     Attributes:

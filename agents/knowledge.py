@@ -39,11 +39,6 @@ class CommonKnowledge:
         """The economy: who could be of which type, how likely that is, and what each would own and value."""
         return self.contract.economy
 
-    @cached_property
-    def inference(self) -> Inference:
-        """What recommendations reveal under the contract."""
-        return Inference(self.contract)
-
 
 @dataclass(frozen=True, eq=False)
 class TypeKnowledge:
@@ -51,15 +46,20 @@ class TypeKnowledge:
 
     Attributes:
         common: common knowledge.
-        player: its own number.
+        inference: draws its conclusions from recommendations.
         type_number: its own type.
         stream: opens its own random stream of this round for the purpose named, from its beginning.
     """
 
     common: CommonKnowledge
-    player: int
+    inference: Inference
     type_number: int
     stream: Callable[[str], np.random.Generator]
+
+    @property
+    def player(self) -> int:
+        """Its own number."""
+        return self.inference.player
 
     @property
     def own(self) -> Player:
@@ -91,7 +91,7 @@ class RecommendedKnowledge(TypeKnowledge):
     @cached_property
     def belief(self) -> Belief:
         """The profiles of reports it still considers possible (stage 5 of a round)."""
-        return self.common.inference.belief(self.player, self.type_number, self.report, self.recommendation)
+        return self.inference.belief(self.type_number, self.report, self.recommendation)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from agents.beliefs import OwnRecommendation
-from agents.framework import MarketAgent, MarketClock
+from agents.framework import RoundAgent, RoundModel
 from mechanisms.arrays import IntegerArray, read_only
 from mechanisms.grand_contract import GrandContract, Recommendation
 
 
-class EstablishedMediator(MarketAgent):
+class EstablishedMediator(RoundAgent):
     """Announces a contract, hears reports, and tells everyone privately what the contract recommends.
 
     It knows nothing but the reports. A profile of reports is worked out once.
@@ -18,7 +18,7 @@ class EstablishedMediator(MarketAgent):
         contract: what it has announced.
     """
 
-    def __init__(self, model: MarketClock, contract: GrandContract) -> None:
+    def __init__(self, model: RoundModel, contract: GrandContract) -> None:
         super().__init__(model)
         self.contract = contract
         self._answers: dict[bytes, tuple[Recommendation, tuple[OwnRecommendation, ...]]] = {}

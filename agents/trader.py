@@ -7,13 +7,13 @@ from collections.abc import Callable
 import numpy as np
 
 from agents.behaviours.behaviour import Behaviour, Order
-from agents.beliefs import OwnRecommendation
-from agents.framework import MarketAgent, MarketClock
+from agents.beliefs import Inference, OwnRecommendation
+from agents.framework import RoundAgent, RoundModel
 from agents.knowledge import CommonKnowledge, MarketKnowledge, RecommendedKnowledge, TypeKnowledge
 from mechanisms.arrays import FloatArray
 
 
-class Trader(MarketAgent):
+class Trader(RoundAgent):
     """Reports a type, quotes prices, then orders. It returns messages; only the market moves goods.
 
     Args:
@@ -29,12 +29,13 @@ class Trader(MarketAgent):
     """
 
     def __init__(
-        self, model: MarketClock, player: int, behaviours: tuple[Behaviour, ...], common: CommonKnowledge
+        self, model: RoundModel, player: int, behaviours: tuple[Behaviour, ...], common: CommonKnowledge
     ) -> None:
         super().__init__(model)
         self.player = player
         self.behaviours = behaviours
         self.common = common
+        self._inference = Inference(common.contract, player)
         self.known_type: TypeKnowledge
         self.reported = 0
         self.recommended: RecommendedKnowledge
@@ -51,7 +52,7 @@ class Trader(MarketAgent):
 
     def learn_type(self, type_number: int, stream: Callable[[str], np.random.Generator]) -> None:
         """Begin a round: learn one's own type and nothing else."""
-        self.known_type = TypeKnowledge(self.common, self.player, type_number, stream)
+        self.known_type = TypeKnowledge(self.common, self._inference, type_number, stream)
 
     def report(self) -> int:
         """Return the type reported to the device."""
@@ -62,7 +63,7 @@ class Trader(MarketAgent):
         """Hear what the device recommends."""
         known = self.known_type
         self.recommended = RecommendedKnowledge(
-            known.common, known.player, known.type_number, known.stream, self.reported, recommendation
+            known.common, known.inference, known.type_number, known.stream, self.reported, recommendation
         )
 
     def quote(self) -> FloatArray:
@@ -87,7 +88,7 @@ class Trader(MarketAgent):
         known = self.recommended
         return MarketKnowledge(
             known.common,
-            known.player,
+            known.inference,
             known.type_number,
             known.stream,
             known.report,

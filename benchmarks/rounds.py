@@ -11,11 +11,11 @@ from functools import partial
 
 import mesa
 import numpy as np
-
-from agents.beliefs import OwnRecommendation
-from agents.behaviours import Behaviour, Obedient, Order
-from agents.knowledge import CommonKnowledge, MarketKnowledge, RecommendedKnowledge, TypeKnowledge
 from benchmarks.measurement import Measurement, print_table, time_of
+
+from agents.behaviours import Behaviour, Obedient, Order
+from agents.beliefs import Inference, OwnRecommendation
+from agents.knowledge import CommonKnowledge, MarketKnowledge, RecommendedKnowledge, TypeKnowledge
 from mechanisms.arrays import FloatArray, IntegerArray
 from mechanisms.beliefs import IndependentPrior
 from mechanisms.economy import Economy, Player, PlayerType
@@ -53,13 +53,14 @@ class BareTrader:
     def __init__(self, common: CommonKnowledge, player: int) -> None:
         self.common = common
         self.player = player
+        self.inference = Inference(common.contract, player)
         self.behaviour: Behaviour = Obedient()
         self.seed = private_seed(0, "trader", common.economy.players[player].name)
 
     def report(self, type_number: int, round_number: int) -> int:
         """Learn a type and return the one reported."""
         stream = partial(random_stream, self.seed, round_number)
-        self.known = TypeKnowledge(self.common, self.player, type_number, stream)
+        self.known = TypeKnowledge(self.common, self.inference, type_number, stream)
         self.reported = self.behaviour.report(self.known)
         return self.reported
 
@@ -67,7 +68,7 @@ class BareTrader:
         """Hear the recommendation and return the prices quoted."""
         known = self.known
         self.told = RecommendedKnowledge(
-            self.common, self.player, known.type_number, known.stream, self.reported, heard
+            self.common, self.inference, known.type_number, known.stream, self.reported, heard
         )
         return self.behaviour.quote(self.told)
 
@@ -76,7 +77,7 @@ class BareTrader:
         told = self.told
         return self.behaviour.order(
             MarketKnowledge(
-                self.common, self.player, told.type_number, told.stream, told.report, told.recommendation, quotes
+                self.common, self.inference, told.type_number, told.stream, told.report, told.recommendation, quotes
             )
         )
 

@@ -77,7 +77,7 @@ def _default(field: FieldInfo) -> str:
             return shown(value)
 
 
-def _unwrapped(annotation: Any) -> tuple[Any, list[Any]]:
+def unwrapped(annotation: Any) -> tuple[Any, list[Any]]:
     """Return an annotation without aliases, ``Annotated`` and ``None``, and the metadata found on the way."""
     metadata: list[Any] = []
     while True:
@@ -98,7 +98,7 @@ def _is_union(annotation: Any) -> bool:
 
 
 def _type_name(annotation: Any) -> str:
-    bare, _ = _unwrapped(annotation)
+    bare, _ = unwrapped(annotation)
     match get_origin(bare), get_args(bare):
         case origin, arguments if origin is Literal:
             return " | ".join(shown(argument) for argument in arguments)
@@ -142,7 +142,7 @@ def _limits(metadata: list[Any]) -> Iterator[str]:
 
 def _inner_limits(annotation: Any) -> Iterator[str]:
     """Yield the limits of a value, and of every entry if it is a list of numbers or texts."""
-    bare, metadata = _unwrapped(annotation)
+    bare, metadata = unwrapped(annotation)
     yield from _limits(metadata)
     if get_origin(bare) is list:
         entry = get_args(bare)[0]
@@ -151,7 +151,7 @@ def _inner_limits(annotation: Any) -> Iterator[str]:
 
 def _inner_models(annotation: Any) -> Iterator[tuple[type[InputModel], str]]:
     """Yield the models inside an annotation with the step of the path that leads to each."""
-    bare, _ = _unwrapped(annotation)
+    bare, _ = unwrapped(annotation)
     if isinstance(bare, type) and issubclass(bare, InputModel):
         yield bare, ""
     elif _is_union(bare):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from math import floor, isfinite, log10
 from typing import Annotated, Any
 
@@ -17,6 +19,8 @@ from rich.text import Text
 
 # Written to a file or a pipe, tables are as wide as they need to be up to this.
 WIDTH_WITHOUT_TERMINAL = 120
+# Computations that took longer are worth a remark on how long.
+SECONDS_WORTH_A_REMARK = 10.0
 # Below this share of the numbers beside it, a number is a rounding error.
 ROUNDING = 1e-9
 
@@ -40,6 +44,21 @@ def answer_console() -> Console:
 def remark_console() -> Console:
     """Return the console for progress and warnings: standard error."""
     return Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def in_progress(what: str) -> Iterator[None]:
+    """Show on a terminal that something is being computed; say how long it took if that was long.
+
+    Args:
+        what: a phrase such as "solving the game".
+    """
+    console, started = remark_console(), time.monotonic()
+    with console.status(what):
+        yield
+    elapsed = time.monotonic() - started
+    if elapsed > SECONDS_WORTH_A_REMARK:
+        console.print(f"{what} took {elapsed:.0f} seconds")
 
 
 def number(value: float, scale: float = 0.0, digits: int = 6) -> str:

@@ -6,13 +6,27 @@ from collections import Counter
 from math import isfinite
 from typing import Any
 
+import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 
 import results
-from experiments.printing import number, share, table
+from experiments.benchmark_tables import (
+    BenchmarkRow,
+    ConstraintRow,
+    benchmark_document,
+    benchmark_table,
+    constraint_document,
+    constraint_table,
+)
+from experiments.printing import number, table
 from results.loading import Run
 
+# The profile number that stands for the expectation over the prior.
+EXPECTATION = -1
+# What the summary calls the mean over all profiles, each with its probability.
+PRIOR = "prior"
+INCENTIVE_NAMES = ("incentive-efficient", "incentive-efficient-individual")
 UTILITIES = ("mean_utility", "mean_promised_utility", "mean_wealth")
 
 
@@ -27,26 +41,50 @@ def summary_document(run: Run) -> dict[str, Any]:
         "status": run.manifest["status"],
         "folder": str(run.folder),
         "unit": run.unit("rounds", "welfare"),
-        "welfare": _welfare(run),
+        "welfare": benchmark_document(_benchmarks(run)),
+        "binding_constraints": constraint_document(_constraints(run)),
         "players": _players(run),
         "bankruptcies": _bankruptcies(run),
         "misreports": int(first["misreports"]),
     }
 
 
-def _welfare(run: Run) -> dict[str, dict[str, Any]]:
-    """Return welfare per round by benchmark; nothing when no round was played."""
+def _benchmarks(run: Run) -> list[BenchmarkRow]:
+    """Return welfare per round by benchmark, the play first; nothing when no round was played."""
     if run.rounds.empty:
-        return {}
-    return {
-        str(name): {
-            "welfare": float(row["welfare"]),
-            "gains_over_autarky": float(row["gains"]),
-            "share_of_first_best_gains": _finite(float(row["share_of_first_best_gains"])),
-            "over": str(row["over"]),
-        }
-        for name, row in results.summary(run).iterrows()
-    }
+        return []
+    # Folders written before benchmarks could be unknown lack the columns that say why.
+    noted = run.benchmarks.reindex(columns=["benchmark", "profile", "upper_bound", "obstacle"])
+    notes = noted[noted["profile"] == EXPECTATION].set_index("benchmark")
+    return [_benchmark(str(name), row, notes) for name, row in results.summary(run).iterrows()]
+
+
+def _benchmark(name: str, row: pd.Series, notes: pd.DataFrame) -> BenchmarkRow:
+    welfare, over = finite(row["welfare"]), str(row["over"])
+    note = dict(notes.loc[name]) if name in notes.index else {}
+    obstacle = note.get("obstacle", "") if welfare is None else ""
+    return BenchmarkRow(
+        name,
+        welfare,
+        finite(row["gains"]),
+        finite(row["gap_to_first_best"]),
+        finite(row["share_of_first_best_gains"]),
+        over if welfare is not None else "",
+        upper_bound=finite(note["upper_bound"]) if over == PRIOR and note else None,
+        obstacle="" if pd.isna(obstacle) else str(obstacle),
+    )
+
+
+def _constraints(run: Run) -> list[ConstraintRow]:
+    """Return the constraints that cost welfare; nothing for folders written before they were recorded."""
+    if "constraints" not in run.tables:
+        return []
+    rows = run.tables["constraints"]
+    columns = [rows[name] for name in ("benchmark", "player", "type", "report", "multiplier")]
+    return [
+        ConstraintRow(str(benchmark), str(player), str(kind), None if pd.isna(report) else str(report), float(price))
+        for benchmark, player, kind, report, price in zip(*columns, strict=True)
+    ]
 
 
 def _players(run: Run) -> dict[str, dict[str, Any]]:
@@ -69,8 +107,9 @@ def _bankruptcies(run: Run) -> list[dict[str, Any]]:
     return [{"player": player, "reason": reason, "rounds": rounds} for (player, reason), rounds in counts.items()]
 
 
-def _finite(value: float) -> float | None:
-    return value if isfinite(value) else None
+def finite(value: float) -> float | None:
+    """Return a number, or nothing where a table has none."""
+    return float(value) if isfinite(value) else None
 
 
 def print_summary(run: Run, console: Console) -> None:
@@ -81,19 +120,11 @@ def print_summary(run: Run, console: Console) -> None:
         f"[bold]{escape(document['scenario'])}[/bold]: {escape(document['economy'])}, {document['rounds']} rounds, "
         f"seed {document['seed']}\n"
     )
-    scale = max((abs(row["welfare"]) for row in document["welfare"].values()), default=0.0)
-    rows = [
-        [
-            name,
-            number(row["welfare"], scale),
-            number(row["gains_over_autarky"], scale),
-            share(row["share_of_first_best_gains"]),
-            row["over"],
-        ]
-        for name, row in document["welfare"].items()
-    ]
-    columns = ["", "welfare", "gains over autarky", "share of first-best gains", "over"]
-    console.print(table(f"Welfare per round, in {unit}", columns, rows))
+    benchmarks = _benchmarks(run)
+    console.print(benchmark_table(f"Welfare per round, in {unit}", benchmarks))
+    if any(row.name in INCENTIVE_NAMES and row.welfare is not None for row in benchmarks):
+        console.print(constraint_table("Constraints that cost welfare", _constraints(run)))
+    scale = max((abs(row.welfare) for row in benchmarks if row.welfare is not None), default=0.0)
     players = [
         [name, row["behaviour"], *(number(row[key], scale) for key in UTILITIES), str(row["bankruptcies"])]
         for name, row in document["players"].items()

@@ -23,9 +23,12 @@ from simulation.market_model import MarketModel
 from simulation.run import MANIFEST, SimulationInterrupted, simulate, write_run
 from simulation.scenario import Scenario
 from simulation.streams import random_stream
+from simulation.welfare_benchmarks import incentive_benchmarks
 
 DEFAULT_RUNS = Path("results") / "runs"
 FIGURES = "figures"
+# Wall time allowed to each incentive-efficient benchmark beside a run.
+BENCHMARK_SECONDS = 60.0
 
 
 class Status(StrEnum):
@@ -51,6 +54,11 @@ class Outcome:
 def prepare(path: Path, rounds: int | None = None, seed: int | None = None) -> Scenario:
     """Return the scenario in a file with the contract that it plays.
 
+    Args:
+        path: the scenario's file.
+        rounds: how many rounds to play instead of the file's number.
+        seed: the seed to use instead of the file's.
+
     Raises:
         InputError: the file is wrong, or the contract it asks for does not exist for its economy.
     """
@@ -60,6 +68,16 @@ def prepare(path: Path, rounds: int | None = None, seed: int | None = None) -> S
         # Building the market once finds what the rules forbid before anything is played.
         MarketModel(ready)
     return ready
+
+
+def with_benchmarks(scenario: Scenario, seconds: float | None = BENCHMARK_SECONDS) -> Scenario:
+    """Return the scenario with the incentive-efficient benchmarks of its economy, to be recorded beside the play.
+
+    Args:
+        scenario: what to play.
+        seconds: wall time allowed to each benchmark, or none; one that takes longer is recorded as not known.
+    """
+    return replace(scenario, incentives=incentive_benchmarks(scenario.economy, seconds=seconds))
 
 
 def play(path: Path, scenario: Scenario, folder: Path, on_round: Callable[[int], None]) -> Outcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os.path import normpath
 from pathlib import Path
 from typing import Annotated, Literal
@@ -100,8 +100,29 @@ def load_scenario(path: Path | str, rounds: int | None = None, seed: int | None 
         InputError: the file or the economy it names cannot be read or is wrong.
     """
     path = Path(path)
-    content = read_input(ScenarioInput, path)
-    economy = load_economy(_economy_path(content, path))
+    return build_scenario(read_input(ScenarioInput, path), path, rounds, seed)
+
+
+def build_scenario(
+    content: ScenarioInput,
+    path: Path,
+    rounds: int | None = None,
+    seed: int | None = None,
+    economy_in: Callable[[Path], Economy] = load_economy,
+) -> Scenario:
+    """Return the scenario that a file's content describes.
+
+    Args:
+        content: what the file holds, or would hold.
+        path: the file; the economy's path is relative to it, and mistakes are blamed on it.
+        rounds: how many rounds to play instead of the file's number.
+        seed: the seed to use instead of the file's.
+        economy_in: reads an economy file.
+
+    Raises:
+        InputError: the economy cannot be read, or something does not fit it.
+    """
+    economy = economy_in(_economy_path(content, path))
     for place, trader in enumerate(content.traders):
         _check_names(trader, f"traders[{place}]", economy, path)
     with blamed_on(path):

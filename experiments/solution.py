@@ -14,7 +14,6 @@ from mechanisms.efficiency import EfficientAllocation, autarky_welfare, efficien
 from mechanisms.grand_contract import GrandContract, walrasian_payments
 from mechanisms.incentive_efficiency import Participation
 from mechanisms.incentives import IncentiveCheck, check_incentives
-from mechanisms.second_best import SecondBest, second_best
 from mechanisms.transfers import (
     IncentiveTransfers,
     NoIncentiveTransfers,
@@ -22,6 +21,12 @@ from mechanisms.transfers import (
     incentive_compatible_transfers,
 )
 from simulation.scenario import TransferRule
+from simulation.welfare_benchmarks import (
+    IncentiveBenchmark,
+    UnknownBenchmark,
+    incentive_benchmarks,
+    walrasian_welfare,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +60,9 @@ class EconomySolution:
         walrasian: the contract with these payments.
         incentive_transfers: the contract whose transfers make truth pay: expected externality under independent
             types, a linear program's otherwise; none for a single player.
-        second_best: the most welfare of incentive-compatible mechanisms, by what players must be left with.
-        no_second_best: why it is not known; empty when it is.
+        walrasian_welfare: summed utilities in competitive equilibrium, ``(P,)``, numeraire; not a number where
+            there is none without debt.
+        incentive_benchmarks: the most welfare that incentives allow, by what players must be left with.
         compatibility: whether the compatibility condition holds, with the evidence.
         assumptions: the paper's assumptions, met or not.
     """
@@ -68,10 +74,20 @@ class EconomySolution:
     walrasian_payments: FloatArray
     walrasian: ContractAnswer
     incentive_transfers: ContractAnswer | None
-    second_best: tuple[SecondBest, ...]
-    no_second_best: str
+    walrasian_welfare: FloatArray
+    incentive_benchmarks: tuple[IncentiveBenchmark, ...]
     compatibility: CompatibilityHolds | CompatibilityFails
     assumptions: tuple[Assumption, ...]
+
+    @property
+    def incentives_known(self) -> bool:
+        """Whether any of the incentive-efficient benchmarks is known."""
+        return any(not isinstance(each, UnknownBenchmark) for each in self.incentive_benchmarks)
+
+    @property
+    def solver_failed(self) -> bool:
+        """Whether a benchmark is unknown because a solver failed or hit its limit."""
+        return any(isinstance(each, UnknownBenchmark) and each.solver_failed for each in self.incentive_benchmarks)
 
     def expected(self, values: FloatArray) -> float:
         """Return the expectation over the prior of values by profile, ``(P,)``."""
@@ -84,12 +100,17 @@ class EconomySolution:
         return np.concatenate((self.efficient.bundles, money[..., None]), axis=-1)
 
 
-def solve_economy(economy: Economy, participation: tuple[Participation, ...] = tuple(Participation)) -> EconomySolution:
+def solve_economy(
+    economy: Economy,
+    participation: tuple[Participation, ...] = tuple(Participation),
+    seconds: float | None = None,
+) -> EconomySolution:
     """Return the benchmarks of an economy.
 
     Args:
         economy: the economy.
-        participation: for which participation constraints the second best is computed.
+        participation: for which participation constraints the incentive-efficient benchmark is computed.
+        seconds: wall time allowed to each of these benchmarks, or none.
 
     Raises:
         ValueError: no efficient allocation exists.
@@ -98,7 +119,6 @@ def solve_economy(economy: Economy, participation: tuple[Participation, ...] = t
     efficient = efficient_allocation(economy)
     endowments = economy.endowments(economy.profiles)
     payments = walrasian_payments(economy, efficient)
-    best, obstacle = _second_best(economy, participation)
     return EconomySolution(
         economy=economy,
         efficient=efficient,
@@ -107,8 +127,8 @@ def solve_economy(economy: Economy, participation: tuple[Participation, ...] = t
         walrasian_payments=payments,
         walrasian=_contract(economy, efficient, TransferRule.NONE, payments),
         incentive_transfers=_incentive_transfers(economy, efficient),
-        second_best=best,
-        no_second_best=obstacle,
+        walrasian_welfare=walrasian_welfare(economy, efficient),
+        incentive_benchmarks=incentive_benchmarks(economy, participation, seconds),
         compatibility=check_compatibility(economy.prior),
         assumptions=check_assumptions(economy),
     )
@@ -136,12 +156,3 @@ def _incentive_transfers(economy: Economy, efficient: EfficientAllocation) -> Co
         case NoIncentiveTransfers() as evidence:
             obstacle = f"whatever the balanced transfers, some type gains {evidence.least_gain:.6g} by a misreport"
             return ContractAnswer(TransferRule.LP, None, None, obstacle)
-
-
-def _second_best(economy: Economy, participation: tuple[Participation, ...]) -> tuple[tuple[SecondBest, ...], str]:
-    if not economy.prior.independent:
-        return (), "types are correlated"
-    differing = [player.name for player in economy.players if np.ptp([k.endowment for k in player.types], axis=0).any()]
-    if differing:
-        return (), f"the endowment of {', '.join(differing)} depends on its type"
-    return tuple(second_best(economy, constraint) for constraint in participation), ""

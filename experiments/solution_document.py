@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import Any
 
+from experiments.benchmark_tables import benchmark_document, constraint_document
 from experiments.solution import ContractAnswer, EconomySolution
+from experiments.solution_benchmarks import benchmark_rows, constraint_rows
 from mechanisms.arrays import FloatArray
 from mechanisms.compatibility import CompatibilityHolds
 from mechanisms.economy import Economy
-from mechanisms.second_best import SecondBest
 
 
 def solution_document(solution: EconomySolution) -> dict[str, Any]:
@@ -18,6 +18,8 @@ def solution_document(solution: EconomySolution) -> dict[str, Any]:
     ``allocation`` gives each player the efficient goods and the numeraire left after paying for them at the
     supporting price; ``transfers`` say by how much the numeraire changes instead under ``transfer_rule``, to which
     ``incentive_compatible`` and ``largest_misreport_gain`` refer. ``walrasian`` says the same of paying the price.
+    ``benchmarks`` are expected over the prior; a multiplier says how much money in the mediator's budget is
+    worth as much as relaxing the constraint by one unit.
     """
     economy, efficient = solution.economy, solution.efficient
     first_best, autarky = solution.expected(efficient.welfare), solution.expected(solution.autarky_welfare)
@@ -40,10 +42,8 @@ def solution_document(solution: EconomySolution) -> dict[str, Any]:
         **_transfers_document(solution),
         "walrasian": _incentives_document(solution.walrasian),
         "compatibility_condition": isinstance(solution.compatibility, CompatibilityHolds),
-        "incentive_efficient": {
-            best.participation.name.lower(): _second_best_document(best) for best in solution.second_best
-        },
-        "no_incentive_efficient": solution.no_second_best or None,
+        "benchmarks": benchmark_document(benchmark_rows(solution)),
+        "binding_constraints": constraint_document(constraint_rows(solution)),
     }
 
 
@@ -98,24 +98,6 @@ def _incentives_document(answer: ContractAnswer) -> dict[str, Any]:
         "largest_misreport_gain": worst.gain if worst else 0.0,
         "worst_misreport": misreport,
         "obstacle": None,
-    }
-
-
-def _second_best_document(best: SecondBest) -> dict[str, Any]:
-    return {
-        "status": best.status.name.lower(),
-        "welfare": best.welfare if isfinite(best.welfare) else None,
-        "upper_bound": best.bound if isfinite(best.bound) else None,
-        "binding": [
-            {
-                "player": each.player,
-                "type": each.type,
-                "constraint": "incentive" if each.report else "participation",
-                "report": each.report or None,
-                "multiplier": each.multiplier,
-            }
-            for each in best.binding
-        ],
     }
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isfinite
 
 import numpy as np
 from rich.console import Console, Group
 from rich.markup import escape
 
+from experiments.benchmark_tables import benchmark_table, constraint_table
 from experiments.printing import number, table
 from experiments.solution import ContractAnswer, EconomySolution
+from experiments.solution_benchmarks import benchmark_rows, constraint_rows
 from mechanisms.compatibility import CompatibilityHolds
-from mechanisms.incentive_efficiency import Participation
 from simulation.scenario import TransferRule
 
 # More rows than fit a screen are left to the JSON document, which holds every profile.
@@ -23,10 +23,6 @@ TRANSFERS = {
     TransferRule.NONE: "pay the supporting price",
     TransferRule.EXPECTED_EXTERNALITY: "expected externality",
     TransferRule.LP: "linear program",
-}
-PARTICIPATION = {
-    Participation.NONE: "nobody has to be willing",
-    Participation.INDIVIDUAL: "everyone willing to take part",
 }
 
 
@@ -45,7 +41,10 @@ def print_solution(solution: EconomySolution, console: Console) -> None:
     console.print(_allocations(solution, allocated))
     if allocated < profiles:
         console.print(f"{profiles - allocated} of {profiles} profiles are left out here; --json has all of them.\n")
-    console.print(_welfare(solution))
+    unit = economy.units[-1]
+    console.print(benchmark_table(f"Welfare expected over the prior, in {unit}", list(benchmark_rows(solution))))
+    if solution.incentives_known:
+        console.print(constraint_table("Constraints that cost welfare", constraint_rows(solution)))
     console.print(_incentives(solution))
     console.print(_assumptions(solution))
 
@@ -102,26 +101,6 @@ def _allocation_rows(solution: EconomySolution, shown: int) -> Iterator[list[str
             cells = [number(float(x)) for pair in zip(owned[:-1], efficient, strict=True) for x in pair]
             payment = -float(solution.walrasian_payments[profile, player])
             yield [str(profile + 1) if player == 0 else "", name, *cells, number(payment)]
-
-
-def _welfare(solution: EconomySolution) -> Group:
-    efficient = solution.efficient
-    first_best, autarky = solution.expected(efficient.welfare), solution.expected(solution.autarky_welfare)
-    goods = solution.expected(efficient.value_of_goods)
-    goods_autarky = solution.expected(solution.autarky_value_of_goods)
-    rows = [["first best", *_welfare_cells(first_best, autarky), number(goods)]]
-    for best in solution.second_best:
-        cells = _welfare_cells(best.welfare, autarky) if isfinite(best.welfare) else [best.status.value, ""]
-        rows.append([f"incentive-efficient, {PARTICIPATION[best.participation]}", *cells, ""])
-    if solution.no_second_best:
-        rows.append([f"incentive-efficient: not known, {solution.no_second_best}", "", "", ""])
-    rows.append(["autarky", *_welfare_cells(autarky, autarky), number(goods_autarky)])
-    title = f"Expected over the prior, in {solution.economy.units[-1]}"
-    return table(title, ["benchmark", "welfare", "gains from trade", "value of goods"], rows)
-
-
-def _welfare_cells(welfare: float, autarky: float) -> list[str]:
-    return [number(welfare), number(welfare - autarky, abs(welfare))]
 
 
 def _incentives(solution: EconomySolution) -> Group:

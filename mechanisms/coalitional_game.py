@@ -93,9 +93,7 @@ class CoalitionalGame:
             probabilities = finite_array(f"type probabilities of {player}", given, (len(names),))
             for name, probability in zip(names, probabilities, strict=True):
                 if probability <= 0:
-                    raise ValueError(
-                        f"the probability of {player}'s type {name} must be positive, not {probability:g}"
-                    )
+                    raise ValueError(f"the probability of {player}'s type {name} must be positive, not {probability:g}")
             total = probabilities.sum()
             if abs(total - 1) > PROBABILITY_TOLERANCE:
                 raise ValueError(f"the type probabilities of {player} sum to {total:.12g}, not to 1")
@@ -109,8 +107,7 @@ class CoalitionalGame:
         for coalition in self.actions:
             if coalition not in set(wanted):
                 raise ValueError(
-                    f"{coalition!r} is not a coalition; write player numbers from 0 to {count - 1} "
-                    "in increasing order"
+                    f"{coalition!r} is not a coalition; write player numbers from 0 to {count - 1} in increasing order"
                 )
         checked = {}
         for coalition in wanted:
@@ -122,9 +119,7 @@ class CoalitionalGame:
             shape = (len(action_set.names), len(coalition), profiles)
             utilities = finite_array(f"utilities of {label}", action_set.utilities, shape)
             if utilities.ndim != len(shape):
-                raise ValueError(
-                    f"utilities of {label} have shape {utilities.shape}; they must have shape {shape}"
-                )
+                raise ValueError(f"utilities of {label} have shape {utilities.shape}; they must have shape {shape}")
             checked[coalition] = ActionSet(tuple(action_set.names), read_only(utilities))
         return checked
 
@@ -287,9 +282,7 @@ def bilateral_trade(
     trade = np.stack([-cost.ravel(), gain.ravel()])
     nothing = np.zeros_like(trade)
     alone = ActionSet(("keep",), nothing[None, :1])
-    type_names = tuple(
-        tuple(str(name) for name in (names[side] if names else range(counts[side]))) for side in (0, 1)
-    )
+    type_names = tuple(tuple(str(name) for name in (names[side] if names else range(counts[side]))) for side in (0, 1))
     return CoalitionalGame(
         ("seller", "buyer"),
         type_names,

@@ -8,12 +8,14 @@ numeraire may then be shared in any way. At the supporting price p every player'
 .. math:: \sum_i v_i(x_i) \le \max \le p \cdot s + \sum_i \max_q [v_i(q) - p \cdot q].
 
 Both sides agree exactly when the first-order conditions hold, and the bound stands even where a valuation is
-not concave. An answer is only returned with its two sides closer than ``OPTIMALITY_TOLERANCE``.
+not concave. An answer is only returned with its two sides closer than ``OPTIMALITY_TOLERANCE``, and only if the
+bundles can be handed out: the left inequality holds for feasible bundles alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 
@@ -21,11 +23,16 @@ from mechanisms.arrays import FloatArray, IntegerArray
 from mechanisms.economy import Economy
 from mechanisms.interior_allocation import allocate_by_interior_point
 from mechanisms.separable_allocation import allocate_good_by_good
+from mechanisms.valuation import ValuationBatch
 
 # The largest relative distance between an allocation's value and its dual bound that is reported as efficient.
 OPTIMALITY_TOLERANCE = 1e-9
+# By how much, relatively, the rounding of a sum of bundles may exceed the supply.
+FEASIBILITY_TOLERANCE = 1e-12
 # Profiles are solved in pieces so that the work arrays stay in the processor's cache and in memory.
-PROFILES_AT_ONCE = 1 << 14
+PROFILES_AT_ONCE = 1 << 13
+# From this many profiles on, the compiled kernel repays importing Numba and loading the compiled code.
+KERNEL_PAYS_FROM = 1 << 18
 # A bundle this close, relatively, to the whole supply is the whole supply.
 WHOLE_SUPPLY = 1 - 1e-12
 
@@ -76,20 +83,32 @@ def efficient_allocation(economy: Economy, profiles: IntegerArray | None = None)
     Source:
         Giraud and Rochon, section 4 (outcome efficiency) and the proof of Theorem 1 (supporting prices).
     """
-    chosen = economy.profiles if profiles is None else np.atleast_2d(profiles)
-    pieces = [
-        _solve(economy, chosen[start : start + PROFILES_AT_ONCE])
-        for start in range(0, len(chosen), PROFILES_AT_ONCE)
-    ]
-    columns = (np.concatenate(column) for column in zip(*pieces, strict=True))
-    result = EfficientAllocation(chosen, *columns)
-    worst = int(np.argmax(result.optimality_gap))
-    if not result.optimality_gap[worst] <= OPTIMALITY_TOLERANCE:
-        raise UnprovenOptimumError(
-            f"the allocation for types {economy.type_names(chosen[worst])} is only proven optimal to a relative "
-            f"{result.optimality_gap[worst]:.1e}; {OPTIMALITY_TOLERANCE:.0e} is required"
-        )
-    return result
+    chosen = _checked(economy, profiles)
+    answer = _unanswered(economy, chosen)
+    open_questions = np.arange(len(chosen))
+    if len(chosen) >= KERNEL_PAYS_FROM and economy.valuations.separable and find_spec("numba") is not None:
+        open_questions = _solve_compiled(economy, answer)
+    for start in range(0, len(open_questions), PROFILES_AT_ONCE):
+        _solve(economy, answer, open_questions[start : start + PROFILES_AT_ONCE])
+    _refuse_unproven(economy, answer)
+    return answer
+
+
+def optimality_gap(economy: Economy, profiles: IntegerArray, bundles: FloatArray, price: FloatArray) -> FloatArray:
+    """Return how far a dual bound lies above an allocation's value: the proof of anybody's answer.
+
+    Args:
+        economy: the economy.
+        profiles: type numbers, ``(P, N)``.
+        bundles: of the goods other than the numeraire, ``(P, N, G)``, units.
+        price: of all goods, the numeraire last, ``(P, L)``, numeraire per unit; any nonnegative prices give a bound.
+
+    Returns:
+        The distance relative to the sizes of both sides, ``(P,)``; infinite where the bundles or prices cannot be.
+    """
+    traders = economy.valuations.select(economy.rows(profiles).T)
+    supply = economy.endowments(profiles)[..., :-1].sum(axis=-2)
+    return _value_and_gap(traders, np.moveaxis(bundles, 1, 0), price[:, :-1], supply)[1]
 
 
 def value_of_goods(economy: Economy, profiles: IntegerArray, bundles: FloatArray) -> FloatArray:
@@ -99,36 +118,115 @@ def value_of_goods(economy: Economy, profiles: IntegerArray, bundles: FloatArray
 
 def autarky_welfare(economy: Economy, profiles: IntegerArray | None = None) -> FloatArray:
     """Return the players' summed utilities, ``(P,)``, numeraire, when everyone consumes its own endowment."""
-    chosen = economy.profiles if profiles is None else profiles
+    chosen = _checked(economy, profiles)
     return economy.utility(chosen, economy.endowments(chosen)).sum(axis=-1)
 
 
-def _solve(economy: Economy, profiles: IntegerArray) -> tuple[FloatArray, ...]:
-    """Return bundles, price, lowest price, value of goods, welfare and gap for a piece of the profiles."""
+def _checked(economy: Economy, profiles: IntegerArray | None) -> IntegerArray:
+    """Return the profiles asked for, ``(P, N)``, refusing types that do not exist."""
+    if profiles is None:
+        return economy.profiles
+    chosen = np.atleast_2d(profiles)
+    counts = np.array(economy.prior.type_counts)
+    if chosen.shape[1:] != counts.shape:
+        raise ValueError(f"profiles have shape {chosen.shape}; there must be {len(counts)} types in each row")
+    if (chosen < 0).any() or (chosen >= counts).any():
+        raise ValueError(f"a profile names a type that does not exist; players have {counts.tolist()} types")
+    return chosen
+
+
+def _unanswered(economy: Economy, profiles: IntegerArray) -> EfficientAllocation:
+    """Return room for the answers."""
+    count, goods = len(profiles), len(economy.goods)
+    return EfficientAllocation(
+        profiles,
+        bundles=np.empty((*profiles.shape, goods - 1)),
+        price=np.empty((count, goods)),
+        lowest_price=np.empty((count, goods)),
+        value_of_goods=np.empty(count),
+        welfare=np.empty(count),
+        optimality_gap=np.empty(count),
+    )
+
+
+def _refuse_unproven(economy: Economy, answer: EfficientAllocation) -> None:
+    unproven = np.flatnonzero(~(answer.optimality_gap <= OPTIMALITY_TOLERANCE))
+    if unproven.size:
+        first = unproven[0]
+        raise UnprovenOptimumError(
+            f"the allocation for types {economy.type_names(answer.profiles[first])} is only proven optimal to a "
+            f"relative {answer.optimality_gap[first]:.1e}; {OPTIMALITY_TOLERANCE:.0e} is required"
+        )
+
+
+def _solve(economy: Economy, answer: EfficientAllocation, numbers: IntegerArray) -> None:
+    """Fill in the answers for the profiles of the given numbers, ``(P,)``."""
+    profiles = answer.profiles[numbers]
     table, rows = economy.valuations, economy.rows(profiles)
     endowments = economy.endowments(profiles)
     supply = endowments[..., :-1].sum(axis=-2)
     allocate = allocate_good_by_good if table.separable else allocate_by_interior_point
     bundles, price = allocate(table, rows, supply)
-    bundles = table.dispose(rows, bundles)
+    # Players come first, (N, P, G): sums over players then add long rows.
+    traders = table.select(rows.T)
+    held = traders.dispose(np.moveaxis(bundles, 1, 0))
+    value, gap = _value_and_gap(traders, held, price, supply)
+    answer.bundles[numbers] = np.moveaxis(held, 0, 1)
+    answer.price[numbers, :-1], answer.price[numbers, -1] = price, 1
+    answer.lowest_price[numbers, :-1] = _lowest_price(traders, held, price, supply)
+    answer.lowest_price[numbers, -1] = 1
+    answer.value_of_goods[numbers] = value
+    answer.welfare[numbers] = value + endowments[..., -1].sum(axis=-1)
+    answer.optimality_gap[numbers] = gap
 
-    value = table.value(rows, bundles).sum(axis=-1)
-    indirect = table.indirect_utility(rows, price[:, None, :], supply[:, None, :]).sum(axis=-1)
+
+def _value_and_gap(
+    traders: ValuationBatch, held: FloatArray, price: FloatArray, supply: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the players' summed valuations and the relative distance of their dual bound, ``(P,)`` each."""
+    value = traders.value(held).sum(axis=0)
+    indirect = traders.indirect_utility(price, supply).sum(axis=0)
     spent = (price * supply).sum(axis=-1)
     scale = np.abs(value) + np.abs(indirect) + spent
     gap = (spent + indirect - value) / np.where(scale > 0, scale, 1)
+    fits = (held.sum(axis=0) <= supply * (1 + FEASIBILITY_TOLERANCE)).all(axis=-1)
+    sound = fits & (held >= 0).all(axis=(0, -1)) & (price >= 0).all(axis=-1)
+    return value, np.where(sound, gap, np.inf)
 
-    # Whoever holds less than the whole supply pins the price from below by its own marginal value.
-    holds_all = bundles >= WHOLE_SUPPLY * supply[:, None, :]
-    marginal = np.where(holds_all, 0, table.supergradient(rows, bundles))
-    lowest = np.clip(marginal.max(axis=-2), 0, price)
-    lowest = np.where(holds_all.any(axis=-2), lowest, price)
-    numeraire = np.ones((len(profiles), 1))
-    return (
-        bundles,
-        np.concatenate((price, numeraire), axis=-1),
-        np.concatenate((lowest, numeraire), axis=-1),
-        value,
-        value + endowments[..., -1].sum(axis=-1),
-        gap,
+
+def _lowest_price(traders: ValuationBatch, held: FloatArray, price: FloatArray, supply: FloatArray) -> FloatArray:
+    """Return the lower ends of the supporting prices, ``(P, G)``.
+
+    Whoever holds less than the whole supply pins the price from below by its own marginal value.
+    """
+    holds_all = (held >= WHOLE_SUPPLY * supply) & (supply > 0)
+    if not holds_all.any():
+        return price
+    marginal = np.where(holds_all, 0, traders.supergradient(held))
+    return np.where(holds_all.any(axis=0), np.clip(marginal.max(axis=0), 0, price), price)
+
+
+def _solve_compiled(economy: Economy, answer: EfficientAllocation) -> IntegerArray:
+    """Fill in what the kernel can prove; return the numbers of the profiles it leaves open."""
+    from mechanisms import separable_kernel as kernel  # noqa: PLC0415  Numba is optional, and slow to import.
+
+    types = kernel.type_tables(economy)
+    if types is None:
+        return np.arange(len(answer.profiles))
+    largest_share = np.empty(len(answer.profiles))
+    kernel.solve(
+        types,
+        np.ascontiguousarray(answer.profiles),
+        kernel.Answer(
+            answer.bundles,
+            answer.price,
+            answer.lowest_price,
+            answer.value_of_goods,
+            answer.welfare,
+            answer.optimality_gap,
+            largest_share,
+        ),
     )
+    # Where one player holds a whole supply, the supporting prices form an interval.
+    proven = (answer.optimality_gap <= OPTIMALITY_TOLERANCE) & (largest_share < WHOLE_SUPPLY)
+    return np.flatnonzero(~proven)

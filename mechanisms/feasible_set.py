@@ -48,36 +48,39 @@ def project_feasible(bundles: ArrayLike, supply: ArrayLike) -> FloatArray:
     available = finite_array("supply", supply, (desired.shape[-1],))
     if (available < 0).any():
         raise ValueError(f"supply must be nonnegative; it holds {available.min()}")
+    if not desired.shape[-2]:
+        raise ValueError(f"bundles of shape {desired.shape} belong to nobody")
     try:
-        np.broadcast_shapes(desired.shape[:-2], available.shape[:-1])
+        batch = np.broadcast_shapes(desired.shape[:-2], available.shape[:-1])
     except ValueError:
         raise ValueError(
             f"bundles of shape {desired.shape} and supply of shape {available.shape} must have leading "
             "dimensions that broadcast"
         ) from None
-    return ration(desired, available[..., np.newaxis, :])
+    claims = np.moveaxis(np.broadcast_to(desired, batch + desired.shape[-2:]), -2, 0)
+    return np.ascontiguousarray(np.moveaxis(ration(claims, available), 0, -2))
 
 
 def ration(claims: FloatArray, supply: FloatArray) -> FloatArray:
-    r"""Cut the claims to each good by its smallest sufficient ration; arguments are trusted.
+    r"""Cut the claims to each good by its smallest sufficient ration; the arguments are trusted.
 
     With the claims sorted from the highest, the ration is
     :math:`\theta = \max_k \bigl(\sum_{j \le k} d_{(j)} - s\bigr) / k`, or nothing when all claims fit.
 
     Args:
-        claims: desired holdings, ``(..., N, L)``, finite.
-        supply: ``(..., 1, L)``, finite and nonnegative.
+        claims: desired holdings, ``(N, ...)``: the player comes first.
+        supply: what there is of each good, ``(...)``.
 
     Returns:
-        Allocation, ``(..., N, L)``.
+        Allocation, ``(N, ...)``.
     """
     with np.errstate(over="ignore"):  # A sum of claims beyond the largest number exceeds the supply all the same.
-        fits = np.maximum(claims, 0.0).sum(axis=-2, keepdims=True) <= supply
+        fits = np.maximum(claims, 0.0).sum(axis=0) <= supply
         # Measured from the highest claim, and never below the whole supply under it (such a claim gets nothing), so
         # that no digit of the supply is lost against a huge claim.
-        shifted = np.maximum(claims - claims.max(axis=-2, keepdims=True), -supply)
-    served = np.arange(1.0, claims.shape[-2] + 1.0)[:, np.newaxis]
-    highest_first = -np.sort(-shifted, axis=-2)
-    threshold = ((np.cumsum(highest_first, axis=-2) - supply) / served).max(axis=-2, keepdims=True)
+        shifted = np.maximum(claims - claims.max(axis=0), -supply)
+    served = np.arange(1.0, len(shifted) + 1.0).reshape((-1,) + (1,) * (shifted.ndim - 1))
+    highest_first = -np.sort(-shifted, axis=0)
+    threshold = ((np.cumsum(highest_first, axis=0) - supply) / served).max(axis=0)
     allocation: FloatArray = np.maximum(np.where(fits, claims, shifted - threshold), 0.0)
     return allocation

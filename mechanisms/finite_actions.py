@@ -39,7 +39,7 @@ class FiniteActions:
         """Type numbers at each profile, ``(P, N)``."""
         return self.game.profiles
 
-    @property
+    @cached_property
     def unit(self) -> float:
         """Largest utility in absolute value, or 1 if all are zero."""
         return float(np.abs(self._utilities).max()) or 1.0

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mechanisms.arrays import FloatArray, IntegerArray
-    from mechanisms.linear_program import Block, Selection, Solution
+    from mechanisms.linear_program import Block, Solution
 
 
 SHORTFALL_TOLERANCE = 1e-9
@@ -203,19 +203,29 @@ class InterimProgram:
         counts = tuple(self.types.counts.tolist())
         size = {f"type of player {i}": count for i, count in enumerate(counts)} | {"action": len(utilities)}
         actions = self.program.variables("action", size)
-        entries: list[tuple[Selection, FloatArray | float]] = [
-            (self.probability[np.arange(len(self.profiles)).reshape(*counts, 1, 1)], 1.0)
-        ]
-        for player, count in enumerate(counts):
-            # The types that may have reported t_i stand in the last dimension; t_i itself makes no difference.
-            by_type = np.moveaxis(utilities[:, player].reshape(-1, *counts), (0, player + 1), (-2, -1))
-            own = self._type_probability[self.types.offset[player] + np.arange(count)]
-            odds = self._prior.reshape(counts).take([0], axis=player) / (own[0] * self.unit)
-            spread = np.expand_dims(by_type, player)
-            coefficients = np.multiply(spread, odds[..., None, None], out=np.empty(spread.shape))
-            report = np.arange(count).reshape(*(-1 if i == player else 1 for i in range(len(counts))), 1, 1)
-            entries.append((self.definition[self.types.offset[player] + np.arange(count), report], coefficients))
-        self.program.set_columns(actions, *entries)
+        # The types that may have reported t_i stand in the last dimension; t_i itself makes no difference there.
+        coefficients = tuple(
+            self._odds_times_utilities(player, utilities[:, player].reshape(-1, *counts))
+            for player in range(len(counts))
+        )
+        reports = self.profiles[:, self.types.player].reshape(*counts, 1, self.types.size)
+        self.program.set_columns(
+            actions,
+            (self.probability[np.arange(len(self.profiles)).reshape(*counts, 1, 1)], 1.0),
+            (self.definition[np.arange(self.types.size), reports], coefficients),
+        )
+
+    def _odds_times_utilities(self, player: int, utilities: FloatArray) -> FloatArray:
+        r"""Return :math:`p(t_{-i}) u_i(c, (t_{-i}, k))` of one player from ``(C, K_1, ..., K_N)``.
+
+        The result has dimensions ``(K_1, ..., 1, ..., K_N, C, K_i)``, the player's own place kept with size 1.
+        """
+        counts = utilities.shape[1:]
+        first = self._type_probability[self.types.offset[player]]
+        odds = self._prior.reshape(counts).take([0], axis=player) / (first * self.unit)
+        by_type = np.expand_dims(np.moveaxis(utilities, (0, player + 1), (-2, -1)), player)
+        result: FloatArray = np.multiply(by_type, odds[..., None, None], out=np.empty(by_type.shape))
+        return result
 
     def set_weights(self, weights: Sequence[FloatArray]) -> None:
         r"""Maximise :math:`\sum_i \sum_t \lambda_i(t) U_i(t)`, with shortfall forbidden."""

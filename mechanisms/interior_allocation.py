@@ -11,7 +11,7 @@ matrix per player and one for the prices. A final step on the goods actually hel
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 import numpy as np
@@ -56,13 +56,14 @@ def allocate_by_interior_point(
     if (supply <= 0).any():
         raise ValueError("nobody owns any unit of a good that enters valuations jointly with others")
     point = _central_start(table, rows, supply)
-    value_of_supply = (point.price * supply).sum(axis=-1) + np.abs(point.reduced * point.bundles).sum(
-        axis=(-1, -2)
-    )
+    value_of_supply = (point.price * supply).sum(axis=-1) + np.abs(point.reduced * point.bundles).sum(axis=(-1, -2))
+    # Going on after the gap is closed would only let rounding grow, so every profile stops by itself.
     for _ in range(MOST_STEPS):
-        if (point.gap() <= GAP_REACHED * value_of_supply).all():
+        unfinished = np.flatnonzero(point.gap() > GAP_REACHED * value_of_supply)
+        if not unfinished.size:
             break
-        point = _interior_step(table, rows, supply, point)
+        step = _interior_step(table, rows[unfinished], supply[unfinished], point.take(unfinished))
+        point.put(unfinished, step)
     units = _units_of_quantity(table, rows, supply)
     polished = _polish(table, rows, supply, point, units)
     return _better(table, rows, supply, units, polished, (point.bundles, point.price))
@@ -77,6 +78,15 @@ class _Point:
     price: FloatArray  # p, (P, G)
     reduced: FloatArray  # u, (P, N, G)
 
+    def take(self, profiles: IntegerArray) -> _Point:
+        """Return the variables of some profiles."""
+        return _Point(*(getattr(self, field.name)[profiles] for field in fields(self)))
+
+    def put(self, profiles: IntegerArray, point: _Point) -> None:
+        """Replace the variables of some profiles."""
+        for field in fields(self):
+            getattr(self, field.name)[profiles] = getattr(point, field.name)
+
     def gap(self) -> FloatArray:
         """Return the complementarity gap of each profile, ``(P,)``, numeraire."""
         return (self.bundles * self.reduced).sum(axis=(-1, -2)) + (self.waste * self.price).sum(axis=-1)
@@ -86,10 +96,16 @@ def _central_start(table: ConcaveValuations, rows: IntegerArray, supply: FloatAr
     share = supply / (rows.shape[-1] + 1)
     bundles = np.broadcast_to(share[:, None, :], (*rows.shape, supply.shape[-1])).copy()
     gradient = table.supergradient(rows, bundles)
-    floor = 0.1 * np.abs(gradient).max(axis=(-1, -2))[:, None] + np.finfo(np.float64).tiny
+    floor = 0.1 * _scale(np.abs(gradient).max(axis=(-1, -2)))[:, None]
     price = np.maximum(gradient.max(axis=-2), floor)
     reduced = price[:, None, :] - gradient + floor[:, None, :]
     return _Point(bundles, share, price, reduced)
+
+
+def _scale(largest: FloatArray) -> FloatArray:
+    """Return the largest marginal values, or one where all are zero because everybody has enough."""
+    scale: FloatArray = np.where(largest > 0, largest, 1.0)
+    return scale
 
 
 def _interior_step(table: ConcaveValuations, rows: IntegerArray, supply: FloatArray, point: _Point) -> _Point:
@@ -126,7 +142,7 @@ def _units_of_quantity(table: ConcaveValuations, rows: IntegerArray, supply: Flo
     """Return for each good, ``(P, G)``, the quantity that weighs as much as one numeraire of marginal value."""
     share = np.broadcast_to((supply / rows.shape[-1])[:, None, :], (*rows.shape, supply.shape[-1]))
     marginal = np.abs(table.supergradient(rows, share)).max(axis=-2)
-    floor = 1e-6 * marginal.max(axis=-1, keepdims=True) + np.finfo(np.float64).tiny
+    floor = 1e-6 * _scale(marginal.max(axis=-1, keepdims=True))
     return supply / np.maximum(marginal, floor)
 
 

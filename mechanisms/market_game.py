@@ -43,14 +43,14 @@ from mechanisms.market_rules import (
     Timing,
     Withholding,
 )
-from mechanisms.plays import Plays, arranged, between_different_players, refuse, refuse_uncovered, refuse_unsound
+from mechanisms.plays import Block, Plays, arranged, refuse, refuse_uncovered, refuse_unsound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
     from numpy.typing import ArrayLike, NDArray
 
-    from mechanisms.arrays import BooleanArray, FloatArray
+    from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 
 __all__ = [
     "PAPER_RULES",
@@ -70,19 +70,21 @@ __all__ = [
 ]
 
 # The budget test is an equality in normal play and orders are unbounded, so its tolerance follows the rounding of the
-# numbers compared: a sum of L products, then of N of those, errs by less than (N + L) eps / 2 times the gross value of
-# its terms. The player's own arithmetic may have erred as much again; twice that is forgiven. Only prices that apply
-# to the player's own trades count, so nobody can buy slack by quoting absurd prices to others.
-_ROUNDING = 2.0
+# numbers compared. In any order of summation the sums of N L products that make up a cost err by less than N L eps / 2
+# times the gross value of their terms; the player's own arithmetic may have erred as much again; twice that is
+# forgiven. Only prices that apply to the player's own trades count, so nobody gains slack from absurd quotes.
+_ROUNDING = 2.0 * float(np.finfo(np.float64).eps)
 # Recommended bundles add up to the supply only to rounding, which shows in the cost of a player who trades little.
-# This share of all announced endowments, at the lowest quote of each good, covers it. The lowest, because a single
-# huge quote must not excuse anybody; it also keeps the slack far below what a trade could be worth.
+# This share of all announced endowments, at the lowest quote of each good, covers it. The lowest, because one huge
+# quote must not excuse everybody.
 _NEGLIGIBLE_SHARE = 1e-12
 
 # The share of the own quote in the price of a trade, for the rules the kernel supports.
 _OWN_SHARE = {Pricing.COUNTERPARTY: 0.0, Pricing.MIDPOINT: 0.5}
 # From this many order entries on, the kernel repays importing Numba and loading the compiled code.
 _KERNEL_PAYS_FROM = 10_000_000
+# NumPy settles blocks of about this many order entries, which stay in the processor's cache.
+_BLOCK_ENTRIES = 100_000
 
 
 class Engine(Enum):
@@ -153,15 +155,13 @@ def settle(
         Giraud and Rochon (2001), section 2.2, equation (1), and definition 2.
     """
     plays = arranged(quotes, orders, announced_endowments, transfers)
-    if rules.coverage is Coverage.ANNOUNCED_NUMERAIRE:
-        refuse_uncovered(plays)
-    settlement = _settle_compiled(plays, rules) if _wants_kernel(plays, rules, engine) else None
-    if (
-        settlement is None
-    ):  # The kernel leaves unsound plays to the specification, which says what is wrong with them.
-        refuse_unsound(plays)
-        settlement = _settle(plays, rules)
-    return _with_batch_shape(settlement, plays.batch)
+    settlement = _empty_settlement(*plays.announced_endowments.shape)
+    for selected in _left_to_numpy(plays, rules, engine, settlement):
+        block = plays.block(selected)
+        ended = _settle(block, rules)
+        for field in fields(Settlement):
+            getattr(settlement, field.name)[selected] = np.moveaxis(getattr(ended, field.name), -1, 0)
+    return _shaped_like(plays.batch, settlement)
 
 
 def consumption(
@@ -198,30 +198,90 @@ def consumption(
     return settlement.allocation + np.maximum(withheld, 0.0)
 
 
+def _empty_settlement(count: int, players: int, goods: int) -> Settlement:
+    return Settlement(
+        cost=np.empty((count, players)),
+        bankrupt=np.empty((count, players), np.bool_),
+        reason=np.empty((count, players), np.int8),
+        net_trade=np.empty((count, players, goods)),
+        claim=np.empty((count, players, goods)),
+        allocation=np.empty((count, players, goods)),
+        wasted=np.empty((count, goods)),
+    )
+
+
+def _shaped_like(batch: tuple[int, ...], settlement: Settlement) -> Settlement:
+    """Return the settlement with the given batch dimensions, closed to writing."""
+    shaped = {}
+    for field in fields(settlement):
+        values = getattr(settlement, field.name)
+        shaped[field.name] = values.reshape(batch + values.shape[1:])
+        shaped[field.name].flags.writeable = False
+    return Settlement(**shaped)
+
+
+def _left_to_numpy(
+    plays: Plays, rules: MarketRules, engine: Engine, settlement: Settlement
+) -> Iterator[slice | IntegerArray]:
+    """Let the kernel fill in what it can, and yield the other plays in blocks."""
+    count, players, goods = plays.announced_endowments.shape
+    length = max(1, _BLOCK_ENTRIES // (players * players * goods))
+    if not _wants_kernel(plays, rules, engine):
+        yield from (slice(first, first + length) for first in range(0, count, length))
+        return
+    from mechanisms import settlement_kernel  # noqa: PLC0415  Numba is optional, and slow to import.
+
+    limits = settlement_kernel.Limits(
+        own_share=_OWN_SHARE[rules.pricing],
+        budget_rounding=_ROUNDING * players * goods,
+        holding_rounding=_ROUNDING * players,
+        negligible=_NEGLIGIBLE_SHARE,
+        no_short_sales=rules.solvency is Solvency.NO_SHORT_SALES,
+        covered=rules.coverage is Coverage.ANNOUNCED_NUMERAIRE,
+    )
+    undecided = np.flatnonzero(~settlement_kernel.settle_batch(plays, limits, settlement))
+    yield from (undecided[first : first + length] for first in range(0, undecided.size, length))
+
+
+def _wants_kernel(plays: Plays, rules: MarketRules, engine: Engine) -> bool:
+    supported = rules.bankruptcy is Bankruptcy.TRADES_STAND and rules.pricing in _OWN_SHARE
+    if engine is Engine.COMPILED and not supported:
+        raise ValueError(f"the compiled engine settles {' and '.join(_OWN_SHARE)} pricing with standing trades only")
+    if engine is Engine.AUTOMATIC:
+        large = plays.orders.size >= _KERNEL_PAYS_FROM
+        return supported and large and importlib.util.find_spec("numba") is not None
+    return engine is Engine.COMPILED
+
+
 @dataclass(frozen=True, slots=True)
 class _Test:
-    """What the orders of each play amount to, and who fails."""
+    """What the orders of each play amount to, and who fails; the play is the last dimension."""
 
     cost: FloatArray
     net_trade: FloatArray
     reason: NDArray[np.int8]
 
 
-def _settle(plays: Plays, rules: MarketRules) -> Settlement:
-    """Settle with NumPy; this is the specification of the kernel."""
+def _settle(block: Block, rules: MarketRules) -> Settlement:
+    """Settle plays; this is the specification of the kernel. The play is the last dimension of all arrays."""
+    refuse_unsound(block)
+    if rules.coverage is Coverage.ANNOUNCED_NUMERAIRE:
+        refuse_uncovered(block)
+    if rules.pricing is Pricing.VOID:
+        agree = (block.quotes[:, np.newaxis] == block.quotes).all(axis=2)
+        block = replace(block, orders=np.where(agree[:, :, np.newaxis], block.orders, 0.0))
     with np.errstate(over="ignore", invalid="ignore"):  # Overflow is refused below.
-        test = _test_until_stable(replace(plays, orders=_standing_orders(plays, rules)), rules)
+        test = _test_until_stable(block, rules)
     refuse(
-        plays,
-        ~(np.isfinite(test.cost) & np.isfinite(test.net_trade).all(axis=-1)),
-        lambda _, i: f"the orders from and to player {i} are so large that their value overflows",
+        block,
+        ~(np.isfinite(test.cost) & np.isfinite(test.net_trade).all(axis=1)),
+        lambda i, _: f"the orders from and to player {i} are so large that their value overflows",
     )
     solvent = test.reason == BankruptcyReason.SOLVENT
-    announced = plays.announced_endowments
+    announced = block.announced_endowments
     contributes = solvent if rules.bankruptcy is Bankruptcy.UNWIND else np.ones_like(solvent)
-    supply = np.where(contributes[..., np.newaxis], announced, 0.0).sum(axis=1)
-    claim = np.where(solvent[..., np.newaxis], announced + test.net_trade, 0.0)
-    allocation = ration(claim, supply[:, np.newaxis])
+    claim = np.where(solvent[:, np.newaxis], announced + test.net_trade, 0.0)
+    allocation = ration(claim, np.where(contributes[:, np.newaxis], announced, 0.0).sum(axis=0))
     return Settlement(
         cost=test.cost,
         bankrupt=~solvent,
@@ -229,58 +289,42 @@ def _settle(plays: Plays, rules: MarketRules) -> Settlement:
         net_trade=test.net_trade,
         claim=claim,
         allocation=allocation,
-        wasted=np.maximum(announced.sum(axis=1) - allocation.sum(axis=1), 0.0),
+        wasted=np.maximum(announced.sum(axis=0) - allocation.sum(axis=0), 0.0),
     )
 
 
-def _standing_orders(plays: Plays, rules: MarketRules) -> FloatArray:
-    """Return the orders that count, before anybody is tested."""
-    orders = between_different_players(plays.orders)
-    if rules.pricing is not Pricing.VOID:
-        return orders
-    agree = (plays.quotes[:, :, np.newaxis] == plays.quotes[:, np.newaxis]).all(axis=-1)
-    return np.where(agree[..., np.newaxis], orders, 0.0)
-
-
-def _test_until_stable(plays: Plays, rules: MarketRules) -> _Test:
+def _test_until_stable(block: Block, rules: MarketRules) -> _Test:
     """Test everybody; under `Bankruptcy.UNWIND` cancel the trades of all who fail and test the rest again."""
-    test = _test(plays, rules)
-    unsettled = (
-        np.flatnonzero(test.reason.any(axis=-1)) if rules.bankruptcy is Bankruptcy.UNWIND else np.empty(0, int)
-    )
+    test = _test(block, rules)
+    failed = test.reason.any(axis=0) & (rules.bankruptcy is Bankruptcy.UNWIND)
+    unsettled = np.flatnonzero(failed)
     while unsettled.size:
-        before = test.reason[unsettled]
+        before = test.reason[:, unsettled]
         trading = before == BankruptcyReason.SOLVENT
-        pairs = trading[:, :, np.newaxis] & trading[:, np.newaxis]
-        remaining = replace(
-            plays,
-            quotes=plays.quotes[unsettled],
-            orders=np.where(pairs[..., np.newaxis], plays.orders[unsettled], 0.0),
-            announced_endowments=plays.announced_endowments[unsettled],
-            transfers=plays.transfers[unsettled],
-        )
-        again = _test(remaining, rules)
-        test.cost[unsettled] = np.where(trading, again.cost, test.cost[unsettled])
-        test.net_trade[unsettled] = again.net_trade
-        test.reason[unsettled] = np.where(trading, again.reason, before)
-        unsettled = unsettled[(trading & (again.reason != BankruptcyReason.SOLVENT)).any(axis=-1)]
+        affected = block.only(unsettled)
+        stands = (trading[:, np.newaxis] & trading)[:, :, np.newaxis]
+        again = _test(replace(affected, orders=np.where(stands, affected.orders, 0.0)), rules)
+        test.cost[:, unsettled] = np.where(trading, again.cost, test.cost[:, unsettled])
+        test.net_trade[..., unsettled] = again.net_trade
+        test.reason[:, unsettled] = np.where(trading, again.reason, before)
+        unsettled = unsettled[(trading & (again.reason != BankruptcyReason.SOLVENT)).any(axis=0)]
     return test
 
 
-def _test(plays: Plays, rules: MarketRules) -> _Test:
+def _test(block: Block, rules: MarketRules) -> _Test:
     """Test every player once: its budget (1), then its holdings."""
-    orders, sizes = plays.orders, np.abs(plays.orders)
-    announced, supply = plays.announced_endowments, plays.announced_endowments.sum(axis=1)
-    net_trade = orders.sum(axis=2) - orders.sum(axis=1)
-    cost, gross_value = _charges(plays.quotes, orders, sizes, rules.pricing)
-    rounding = _budget_rounding(plays) * (gross_value + np.abs(plays.transfers))
-    negligible = _NEGLIGIBLE_SHARE * np.einsum("bh,bh->b", plays.quotes.min(axis=1), supply)
-    over_budget = cost - plays.transfers - negligible[:, np.newaxis] > rounding
+    orders, sizes = block.orders, np.abs(block.orders)
+    players, _, goods, _ = orders.shape
+    supply = block.announced_endowments.sum(axis=0)
+    net_trade = orders.sum(axis=1) - orders.sum(axis=0)
+    cost, gross_value = _charges(block.quotes, orders, sizes, rules.pricing)
+    rounding = _ROUNDING * players * goods * (gross_value + np.abs(block.transfers))
+    negligible = _NEGLIGIBLE_SHARE * (block.quotes.min(axis=0) * supply).sum(axis=0)
+    over_budget = cost - block.transfers - negligible > rounding
     reason = np.where(over_budget, np.int8(BankruptcyReason.BUDGET), np.int8(BankruptcyReason.SOLVENT))
     if rules.solvency is Solvency.NO_SHORT_SALES:
-        gross_quantity = sizes.sum(axis=2) + sizes.sum(axis=1)
-        forgiven = _holding_rounding(plays) * gross_quantity + _NEGLIGIBLE_SHARE * supply[:, np.newaxis]
-        short = (announced + net_trade < -forgiven).any(axis=-1)
+        forgiven = _ROUNDING * players * (sizes.sum(axis=1) + sizes.sum(axis=0)) + _NEGLIGIBLE_SHARE * supply
+        short = (block.announced_endowments + net_trade < -forgiven).any(axis=1)
         reason[short & ~over_budget] = BankruptcyReason.SHORT_SALE
     return _Test(cost, net_trade, reason)
 
@@ -288,84 +332,32 @@ def _test(plays: Plays, rules: MarketRules) -> _Test:
 def _charges(
     quotes: FloatArray, orders: FloatArray, sizes: FloatArray, pricing: Pricing
 ) -> tuple[FloatArray, FloatArray]:
-    r"""Return what trades cost each player, and the gross value of its orders at the same prices; both ``(B, N)``.
+    r"""Return what trades cost each player, and the gross value of its orders at the same prices; both ``(N, B)``.
 
     The flows between players are formed only where the price depends on their direction. Otherwise, by (1),
     :math:`\sum_j p_j \cdot n_{ij} = \sum_j p_j \cdot z_{ij} - \sum_j p_j \cdot z_{ji}`.
     """
     if pricing is Pricing.SPREAD:
-        own, other = quotes[:, :, np.newaxis], quotes[:, np.newaxis]
-        flows = orders - orders.swapaxes(1, 2)
+        flows = orders - orders.swapaxes(0, 1)
+        own, other = quotes[:, np.newaxis], quotes
         prices = np.where(flows > 0, np.maximum(own, other), np.minimum(own, other))
-        gross = prices * (sizes + sizes.swapaxes(1, 2))
-        return (prices * flows).sum(axis=-1).sum(axis=-1), gross.sum(axis=-1).sum(axis=-1)
+        return (prices * flows).sum(axis=(1, 2)), (prices * (sizes + sizes.swapaxes(0, 1))).sum(axis=(1, 2))
     cost = _value_sent(quotes, orders) - _value_received(quotes, orders)
     gross_value = _value_sent(quotes, sizes) + _value_received(quotes, sizes)
     if pricing is Pricing.MIDPOINT:
-        own_cost = np.einsum("bih,bih->bi", quotes, orders.sum(axis=2) - orders.sum(axis=1))
-        own_gross = np.einsum("bih,bih->bi", quotes, sizes.sum(axis=2) + sizes.sum(axis=1))
-        return (cost + own_cost) / 2, (gross_value + own_gross) / 2
+        own_cost = (quotes * (orders.sum(axis=1) - orders.sum(axis=0))).sum(axis=1)
+        own_gross_value = (quotes * (sizes.sum(axis=1) + sizes.sum(axis=0))).sum(axis=1)
+        return (cost + own_cost) / 2, (gross_value + own_gross_value) / 2
     return cost, gross_value
 
 
 def _value_sent(quotes: FloatArray, orders: FloatArray) -> FloatArray:
     """Value what each player orders at the quotes of those it orders from."""
-    value: FloatArray = np.einsum("bjh,bijh->bij", quotes, orders).sum(axis=2)
+    value: FloatArray = np.einsum("jhb,ijhb->ib", quotes, orders)
     return value
 
 
 def _value_received(quotes: FloatArray, orders: FloatArray) -> FloatArray:
     """Value what is ordered from each player at the quotes of those who order it."""
-    value: FloatArray = np.einsum("bjh,bjih->bji", quotes, orders).sum(axis=1)
+    value: FloatArray = np.einsum("jhb,jihb->ib", quotes, orders)
     return value
-
-
-def _budget_rounding(plays: Plays) -> float:
-    """Return the rounding error forgiven to a cost, as a share of the gross value of its terms."""
-    return _ROUNDING * (plays.players + plays.goods) * float(np.finfo(np.float64).eps)
-
-
-def _holding_rounding(plays: Plays) -> float:
-    """Return the rounding error forgiven to a holding, as a share of the gross quantity ordered."""
-    return _ROUNDING * plays.players * float(np.finfo(np.float64).eps)
-
-
-def _wants_kernel(plays: Plays, rules: MarketRules, engine: Engine) -> bool:
-    supported = rules.bankruptcy is Bankruptcy.TRADES_STAND and rules.pricing in _OWN_SHARE
-    if engine is Engine.COMPILED and not supported:
-        raise ValueError(f"the compiled engine settles {', '.join(_OWN_SHARE)} pricing with standing trades only")
-    if engine is Engine.AUTOMATIC:
-        large = plays.orders.size >= _KERNEL_PAYS_FROM
-        return supported and large and importlib.util.find_spec("numba") is not None
-    return engine is Engine.COMPILED
-
-
-def _settle_compiled(plays: Plays, rules: MarketRules) -> Settlement | None:
-    """Settle with the kernel; None when it meets a play that `refuse_unsound` must look at."""
-    from mechanisms import settlement_kernel as kernel  # noqa: PLC0415  Numba is optional, and slow to import.
-
-    settle_batch = kernel.compiled_settlement(plays.players, plays.goods)
-    outcome = kernel.empty_outcome(*plays.announced_endowments.shape)
-    sound = settle_batch(
-        kernel.Batch(*map(_contiguous, (plays.quotes, plays.orders, plays.announced_endowments, plays.transfers))),
-        outcome,
-        kernel.Tolerances(_budget_rounding(plays), _holding_rounding(plays), _NEGLIGIBLE_SHARE),
-        _OWN_SHARE[rules.pricing],
-        rules.solvency is Solvency.NO_SHORT_SALES,
-    )
-    return Settlement(**outcome._asdict()) if sound else None
-
-
-def _contiguous(values: FloatArray) -> FloatArray:
-    """Return the values as one row per play, or a single row if all plays share it."""
-    distinct = values[:1] if values.strides[0] == 0 else values
-    return np.ascontiguousarray(distinct)
-
-
-def _with_batch_shape(settlement: Settlement, batch: tuple[int, ...]) -> Settlement:
-    shaped = {}
-    for field in fields(settlement):
-        values = getattr(settlement, field.name)
-        shaped[field.name] = values.reshape(batch + values.shape[1:])
-        shaped[field.name].flags.writeable = False
-    return Settlement(**shaped)

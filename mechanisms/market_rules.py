@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,12 +94,12 @@ class MarketRules:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            options, value = type(field.default), getattr(self, field.name)
+            options = cast("type[StrEnum]", type(field.default))
+            value = getattr(self, field.name)
             try:
                 object.__setattr__(self, field.name, options(value))
             except ValueError:
-                allowed = ", ".join(option.value for option in options)
-                raise ValueError(f"{field.name} must be one of {allowed}; it is {value!r}") from None
+                raise ValueError(f"{field.name} must be one of {', '.join(options)}; it is {value!r}") from None
 
     @classmethod
     def paper(cls) -> Self:
@@ -108,9 +108,9 @@ class MarketRules:
 
     @classmethod
     def no_short_sales(cls) -> Self:
-        """Return the paper's rules with short sales bankrupting, which makes a Walrasian equilibrium a Nash equilibrium.
+        """Return the paper's rules with short sales bankrupting: then a Walrasian equilibrium is a Nash equilibrium.
 
-        Without it a player sells a good short for the numeraire at the quoted prices: its budget balances, and the
+        Without that a player sells a good short for the numeraire at the quoted prices: its budget balances, and the
         projection clips the negative holding and leaves it the whole numeraire.
         """
         return cls(solvency=Solvency.NO_SHORT_SALES)

@@ -1,4 +1,4 @@
-"""A batch of plays of the market game as arrays: shapes, broadcasting, and the refusal of unsound values."""
+"""Plays of the market game as arrays: shapes, broadcasting, and the refusal of unsound values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from mechanisms.arrays import BooleanArray, FloatArray
+    from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 
 # A transfer that takes exactly what is announced may have been computed with rounding.
 _COVERAGE_ROUNDING = 1e-12
@@ -34,21 +34,52 @@ class Plays:
     batch: tuple[int, ...]
     """The batch dimensions as they were given, broadcast; their product is B."""
 
-    @property
-    def players(self) -> int:
-        """N."""
-        return self.quotes.shape[1]
+    def block(self, selected: slice | IntegerArray) -> Block:
+        """Return copies of the selected plays, without orders to oneself."""
+        quotes, orders, announced_endowments, transfers = (
+            np.array(np.moveaxis(values[selected], 0, -1), order="C")
+            for values in (self.quotes, self.orders, self.announced_endowments, self.transfers)
+        )
+        positions = np.arange(len(self.quotes))[selected]
+        block = Block(quotes, orders, announced_endowments, transfers, positions, self.batch)
+        everyone = np.arange(len(block.orders))
+        block.orders[everyone, everyone] = 0.0
+        return block
 
-    @property
-    def goods(self) -> int:
-        """L."""
-        return self.quotes.shape[2]
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some plays, with the play as the *last* dimension: NumPy is fast where the innermost dimension is long."""
+
+    quotes: FloatArray
+    """``(N, L, B)``."""
+    orders: FloatArray
+    """``(N, N, L, B)``; zero from a player to itself."""
+    announced_endowments: FloatArray
+    """``(N, L, B)``."""
+    transfers: FloatArray
+    """``(N, B)``."""
+    positions: IntegerArray
+    """``(B,)``, where each play stands in the flat batch."""
+    batch: tuple[int, ...]
+    """The batch dimensions as they were given."""
+
+    def only(self, selected: IntegerArray) -> Block:
+        """Return the selected plays of the block."""
+        return Block(
+            self.quotes[..., selected],
+            self.orders[..., selected],
+            self.announced_endowments[..., selected],
+            self.transfers[..., selected],
+            self.positions[selected],
+            self.batch,
+        )
 
 
 def arranged(
     quotes: ArrayLike, orders: ArrayLike, announced_endowments: ArrayLike, transfers: ArrayLike | None
 ) -> Plays:
-    """Return the batch that the arguments describe, checking shapes but no values.
+    """Return the plays that the arguments describe, checking shapes but no values.
 
     Args:
         quotes: ``(..., N, L)``.
@@ -66,26 +97,30 @@ def arranged(
     players, goods = announced.shape[-2:]
     if not players or not goods:
         raise ValueError(f"announced endowments of shape {announced.shape} leave nobody or nothing to trade")
-    arrays = {
-        "quotes": (_shaped("quotes", quotes, (players, goods)), 2),
-        "orders": (_shaped("orders", orders, (players, players, goods)), 3),
-        "announced_endowments": (announced, 2),
-        "transfers": (_shaped("transfers", np.zeros(players) if transfers is None else transfers, (players,)), 1),
-    }
-    leading = {name: array.shape[: array.ndim - own] for name, (array, own) in arrays.items()}
+    arrays = (
+        _shaped("quotes", quotes, (players, goods)),
+        _shaped("orders", orders, (players, players, goods)),
+        announced,
+        _shaped("transfers", np.zeros(players) if transfers is None else transfers, (players,)),
+    )
+    own_dimensions = (2, 3, 2, 1)
+    leading = [array.shape[: array.ndim - own] for array, own in zip(arrays, own_dimensions, strict=True)]
     try:
-        batch = np.broadcast_shapes(*leading.values())
+        batch = np.broadcast_shapes(*leading)
     except ValueError:
-        raise ValueError(f"the batch dimensions do not broadcast: {leading}") from None
-    flat = {
-        name: np.broadcast_to(array, batch + array.shape[-own:]).reshape((prod(batch), *array.shape[-own:]))
-        for name, (array, own) in arrays.items()
-    }
-    return Plays(**flat, batch=batch)
+        raise ValueError(
+            "the batch dimensions of quotes, orders, announced endowments and transfers do not broadcast: "
+            + ", ".join(map(str, leading))
+        ) from None
+    flat = [
+        np.broadcast_to(array, batch + array.shape[-own:]).reshape((prod(batch), *array.shape[-own:]))
+        for array, own in zip(arrays, own_dimensions, strict=True)
+    ]
+    return Plays(flat[0], flat[1], flat[2], flat[3], batch)
 
 
 def _shaped(name: str, values: ArrayLike, trailing: tuple[int | None, ...]) -> FloatArray:
-    """Check the shape only: `finite_array` would read every order once more than the kernel does."""
+    """Check the shape only: to check the values as well would read every order once more than the kernel does."""
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -99,68 +134,61 @@ def _shaped(name: str, values: ArrayLike, trailing: tuple[int | None, ...]) -> F
     return array
 
 
-def refuse(plays: Plays, bad: BooleanArray, message: Callable[..., str]) -> None:
-    """Raise a message about the first bad entry, naming the play if there are several."""
+def refuse(block: Block, bad: BooleanArray, message: Callable[..., str]) -> None:
+    """Raise a ValueError about the first bad entry, if any, naming the play when there are several.
+
+    Args:
+        block: the plays.
+        bad: which entries are bad, with the play as the last dimension.
+        message: what to say, given the index of the entry.
+    """
     if bad.any():
-        play, *place = (int(index) for index in np.argwhere(bad)[0])
-        where = tuple(int(index) for index in np.unravel_index(play, plays.batch))
-        raise ValueError(message(play, *place) + (f" (play {where})" if where else ""))
+        place = tuple(int(index) for index in np.argwhere(bad)[0])
+        play = tuple(int(index) for index in np.unravel_index(block.positions[place[-1]], block.batch))
+        raise ValueError(message(*place) + (f" (play {play})" if play else ""))
 
 
-def refuse_uncovered(plays: Plays) -> None:
-    """Raise a ValueError if a transfer takes more of the numeraire than the player announces."""
-    owed, announced = -plays.transfers, plays.announced_endowments[..., -1]
-    refuse(
-        plays,
-        owed > announced * (1 + _COVERAGE_ROUNDING),
-        lambda b, i: (
-            f"the transfer takes {owed[b, i]} of the numeraire from player {i}, who announces only "
-            f"{announced[b, i]}; such a contract is not admitted"
-        ),
-    )
-
-
-def refuse_unsound(plays: Plays) -> None:
+def refuse_unsound(block: Block) -> None:
     """Raise a ValueError if a value is not finite, negative where it must not be, or a numeraire not quoted at 1."""
-    quotes, announced, transfers = plays.quotes, plays.announced_endowments, plays.transfers
-    orders = between_different_players(plays.orders)
+    quotes, orders, announced, transfers = block.quotes, block.orders, block.announced_endowments, block.transfers
     refuse(
-        plays,
+        block,
         ~((quotes >= 0) & np.isfinite(quotes)),
-        lambda b, i, h: f"quotes must be finite and nonnegative; player {i} quotes {quotes[b, i, h]} for good {h}",
+        lambda i, h, b: f"quotes must be finite and nonnegative; player {i} quotes {quotes[i, h, b]} for good {h}",
     )
     refuse(
-        plays,
-        quotes[..., -1] != 1,
-        lambda b, i: f"the numeraire, the last good, must be quoted at 1; player {i} quotes {quotes[b, i, -1]}",
+        block,
+        quotes[:, -1] != 1,
+        lambda i, b: f"the numeraire, the last good, must be quoted at 1; player {i} quotes {quotes[i, -1, b]}",
     )
     refuse(
-        plays,
+        block,
         ~((announced >= 0) & np.isfinite(announced)),
-        lambda b, i, h: (
+        lambda i, h, b: (
             "announced endowments must be finite and nonnegative; "
-            f"player {i} announces {announced[b, i, h]} of good {h}"
+            f"player {i} announces {announced[i, h, b]} of good {h}"
         ),
     )
     refuse(
-        plays,
+        block,
         ~np.isfinite(transfers),
-        lambda b, i: f"transfers must be finite; that of player {i} is {transfers[b, i]}",
+        lambda i, b: f"transfers must be finite; that of player {i} is {transfers[i, b]}",
     )
     refuse(
-        plays,
+        block,
         ~np.isfinite(orders),
-        lambda b, i, j, h: (
-            f"orders must be finite; player {i} orders {orders[b, i, j, h]} of good {h} from player {j}"
-        ),
+        lambda i, j, h, b: f"orders must be finite; player {i} orders {orders[i, j, h, b]} of good {h} from player {j}",
     )
 
 
-def between_different_players(orders: FloatArray) -> FloatArray:
-    """Return the orders with those to oneself, if any, set to zero."""
-    everyone = np.arange(orders.shape[1])
-    if not orders[:, everyone, everyone].any():
-        return orders
-    others = orders.copy()
-    others[:, everyone, everyone] = 0.0
-    return others
+def refuse_uncovered(block: Block) -> None:
+    """Raise a ValueError if a transfer takes more of the numeraire than the player announces."""
+    owed, announced = -block.transfers, block.announced_endowments[:, -1]
+    refuse(
+        block,
+        owed > announced * (1 + _COVERAGE_ROUNDING),
+        lambda i, b: (
+            f"the transfer takes {owed[i, b]} of the numeraire from player {i}, who announces only "
+            f"{announced[i, b]}; such a contract is not admitted"
+        ),
+    )

@@ -6,11 +6,10 @@ once for a whole batch; with many, the problem is a nonnegative least-squares pr
 
 from __future__ import annotations
 
+from importlib import import_module
 from itertools import product
 
 import numpy as np
-from scipy.linalg import solve_triangular
-from scipy.optimize import nnls
 
 from mechanisms.arrays import BooleanArray, FloatArray
 
@@ -64,6 +63,7 @@ def _best_over_supports(intercepts: FloatArray, slopes: FloatArray) -> FloatArra
 def _least_squares(intercept: FloatArray, slope: FloatArray) -> FloatArray:
     r"""Write the problem as :math:`\min_{q \ge 0} |R q - R^{-\top} c|` with :math:`S = R^\top R`."""
     root = np.linalg.cholesky(slope).T
-    target = solve_triangular(root, intercept, trans="T")
-    solution: FloatArray = nnls(root, target)[0]
+    target = np.linalg.solve(root.T, intercept)
+    # SciPy's optimisers take longer to load than most commands to run, and only markets of many goods need them.
+    solution: FloatArray = import_module("scipy.optimize").nnls(root, target)[0]
     return solution

@@ -14,14 +14,19 @@ Whoever calls decides what to do with the profiles that end without a proof.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from math import exp, expm1, log, sqrt
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from mechanisms.arrays import FloatArray, IntegerArray
+from mechanisms.economy import Economy
 from mechanisms.valuation import Valuation
 from mechanisms.valuations import Abatement, DiagonalQuadratic, Exponential, Logarithmic, Power
 
@@ -29,6 +34,8 @@ LANES = 64
 MOST_STEPS = 64
 # Prices closer than this, relatively, are equal.
 PRICE_TOLERANCE = 1e-15
+# While far away, demand of most families is closer to a power of the price than to a line.
+ELASTIC_STEPS = 2
 # From below, a step this short leaves an error of its square, once demand has moved along its slope.
 LAST_STEP = 1e-9
 # By how much, relatively, the rounding of a sum of demands may exceed the supply.
@@ -39,16 +46,17 @@ FEASIBILITY_TOLERANCE = 1e-12
 _SUPPLY, _LOWEST, _PRICE, _LOG_PRICE, _EXCESS, _SLOPE, _VALUE, _INDIRECT, _SPENT, _LARGEST, _SHARED = range(
     0, 11 * LANES, LANES
 )
-_ENDOWED, _LOWEST_OWN, _DEMAND, _OWN_SLOPE, _FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _PLAYER = range(
+_ENDOWED, _LOWEST_OWN, _FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _DEMAND, _OWN_SLOPE, _PLAYER = range(
     0, 11 * LANES, LANES
 )
-_MOST_COEFFICIENTS = 6
 
 # Products may be fused, which only lowers their rounding error. Infinite and undefined values keep their meaning: they
 # are how a profile without a solution shows.
 _ARITHMETIC = {"contract", "nsz"}
 
 _QUADRATIC, _LOGARITHMIC, _POWER, _EXPONENTIAL, _ABATEMENT = range(5)
+# How many coefficients the formulas of each family use.
+_COEFFICIENTS = (3, 3, 6, 4, 3)
 _CODES: dict[type[Valuation], int] = {
     DiagonalQuadratic: _QUADRATIC,
     Logarithmic: _LOGARITHMIC,
@@ -58,15 +66,40 @@ _CODES: dict[type[Valuation], int] = {
 }
 
 
-def family_code(valuations: list[Valuation]) -> int | None:
-    """Return the code of the family that all of a player's valuations belong to, or none if there is none."""
-    families = {type(valuation.simplified()) for valuation in valuations}
-    return _CODES.get(families.pop()) if len(families) == 1 else None
+# Types' rows are counted without a sign, which spares the compiled code from looking for negative ones.
+type RowArray = NDArray[np.uint32]
 
 
-def coefficients(valuation: Valuation) -> FloatArray:
+class TypeTables(NamedTuple):
+    """What the kernel needs to know of each type; R rows, one for each type of each player."""
+
+    families: IntegerArray  # the code of each player's family, (N,)
+    first_rows: IntegerArray  # where each player's types begin, (N,)
+    columns: FloatArray  # per good, endowment, lowest price, coefficients; of the numeraire the endowment, (L, 8, R)
+
+
+def type_tables(economy: Economy) -> TypeTables | None:
+    """Return what the kernel needs to know, or none if a player's types are not all of one family it knows."""
+    families = [{_CODES.get(type(kind.valuation.simplified())) for kind in player.types} for player in economy.players]
+    codes = [code for family in families for code in family if code is not None]
+    if any(len(family) > 1 for family in families) or len(codes) < len(families):
+        return None
+    table = economy.valuations
+    # At these prices somebody wants more than any supply, so that market-clearing prices are at least as high.
+    most = np.sum(
+        [np.max([kind.endowment[:-1] for kind in player.types], axis=0) for player in economy.players], axis=0
+    )
+    lowest_prices = np.maximum(table.supergradient(np.arange(len(table.valuations)), most), 0)
+    columns = np.zeros((len(economy.goods), 2 + max(_COEFFICIENTS), len(table.valuations)))
+    columns[:, 0] = economy.endowment_table.T
+    columns[:-1, 1] = lowest_prices.T
+    columns[:-1, 2:] = np.stack([_coefficients(valuation) for valuation in table.valuations]).transpose(2, 1, 0)
+    return TypeTables(np.array(codes), np.array(economy.first_rows), columns)
+
+
+def _coefficients(valuation: Valuation) -> FloatArray:
     """Return the numbers that the kernel's formulas of the family use, ``(6, G)``."""
-    table = np.zeros((_MOST_COEFFICIENTS, valuation.goods))
+    table = np.zeros((max(_COEFFICIENTS), valuation.goods))
     match valuation.simplified():
         case DiagonalQuadratic(intercept, slope):
             table[:3] = intercept, 1 / slope, slope / 2
@@ -82,37 +115,45 @@ def coefficients(valuation: Valuation) -> FloatArray:
     return table
 
 
-class TypeTables(NamedTuple):
-    """What the kernel needs to know of each type; R rows, one for each type of each player."""
-
-    families: IntegerArray  # the code of each player's family, (N,)
-    first_rows: IntegerArray  # where each player's types begin, (N,)
-    coefficients: FloatArray  # (G, 6, R)
-    endowments: FloatArray  # with the numeraire last, (L, R)
-    lowest_prices: FloatArray  # the marginal value of more than any supply, (G, R)
-
-
 class Answer(NamedTuple):
     """Arrays the kernel fills in, one row per profile."""
 
     bundles: FloatArray  # (P, N, G)
-    price: FloatArray  # (P, G)
+    price: FloatArray  # with the numeraire's last, (P, L)
+    lowest_price: FloatArray  # (P, L)
     value: FloatArray  # the players' summed valuations, (P,)
+    welfare: FloatArray  # and all the numeraire there is, (P,)
     optimality_gap: FloatArray  # relative; not a number without an answer, (P,)
-    numeraire: FloatArray  # all there is, (P,)
     largest_share: FloatArray  # the largest part of any good's supply that one player holds, (P,)
 
 
 def _compiled[F: Callable[..., object]](function: F) -> F:
-    compiled: F = numba.njit(fastmath=_ARITHMETIC, error_model="numpy", cache=True)(function)
-    return compiled
+    # To its callers a compiled function is the function it compiles.
+    return cast("F", numba.njit(fastmath=_ARITHMETIC, error_model="numpy", cache=True, nogil=True)(function))
+
+
+def solve(types: TypeTables, profiles: IntegerArray, answer: Answer) -> None:
+    """Fill in the answers, one thread per core.
+
+    Args:
+        types: what the kernel needs to know of the economy.
+        profiles: type numbers, ``(P, N)``.
+        answer: arrays with one row for each of the at least ``LANES`` profiles.
+    """
+    threads = max(min(os.cpu_count() or 1, len(profiles) // LANES), 1)
+    edges = np.linspace(0, len(profiles), threads + 1).astype(int)
+    parts = [slice(*ends) for ends in pairwise(edges)]
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(_solve, types, profiles[p], Answer(*(a[p] for a in answer))) for p in parts]:
+            done.result()
 
 
 @_compiled
-def solve_all(types: TypeTables, profiles: IntegerArray, answer: Answer) -> None:
+def _solve(types: TypeTables, profiles: IntegerArray, answer: Answer) -> None:
     """Fill in the answers for the profiles ``(P, N)``, of which there are at least ``LANES``."""
-    goods, players = len(types.lowest_prices), len(types.families)
-    rows = np.full((players, LANES), -1)
+    goods, players = len(types.columns) - 1, len(types.families)
+    rows = np.zeros((players, LANES), np.uint32)
+    rows[:] = len(types.columns[0, 0])
     shared = np.zeros(_SHARED)
     own = np.zeros((goods + 1, players, _PLAYER))
     last_price = np.zeros((goods, LANES))
@@ -132,6 +173,7 @@ def solve_all(types: TypeTables, profiles: IntegerArray, answer: Answer) -> None
                 last_price[good, lane] = shared[_PRICE + lane]
             for lane in range(LANES):
                 answer.price[start + lane, good] = shared[_PRICE + lane]
+                answer.lowest_price[start + lane, good] = shared[_PRICE + lane]
                 for i in range(players):
                     answer.bundles[start + lane, i, good] = own[good, i, _DEMAND + lane]
         _add_supply(shared, own[goods])
@@ -139,29 +181,28 @@ def solve_all(types: TypeTables, profiles: IntegerArray, answer: Answer) -> None
 
 
 @_compiled
-def _look_up(types: TypeTables, profiles: IntegerArray, start: int, rows: IntegerArray, own: FloatArray) -> None:
+def _look_up(types: TypeTables, profiles: IntegerArray, start: int, rows: RowArray, own: FloatArray) -> None:
     """Gather what the types bring and want of the players whose types differ from the last block's."""
-    goods = len(types.lowest_prices)
+    chosen = profiles[start : start + LANES]
     for i in range(len(rows)):
-        changed = 0
+        mine, first = rows[i], types.first_rows[i]
+        differences = 0
         for lane in range(LANES):
-            row = profiles[start + lane, i] + types.first_rows[i]
-            changed += row != rows[i, lane]
-            rows[i, lane] = row
-        if changed == 0:
-            continue
-        for good in range(goods + 1):
-            _gather(types.endowments[good], rows[i], own[good, i], _ENDOWED)
-        for good in range(goods):
-            _gather(types.lowest_prices[good], rows[i], own[good, i], _LOWEST_OWN)
-            for number in range(_MOST_COEFFICIENTS):
-                _gather(types.coefficients[good, number], rows[i], own[good, i], _FIRST + number * LANES)
+            row = chosen[lane, i] + first
+            differences |= row ^ mine[lane]
+            mine[lane] = row
+        if differences != 0:
+            _gather(types.columns[-1], 1, mine, own[-1, i])
+            for good in range(len(types.columns) - 1):
+                _gather(types.columns[good], 2 + _COEFFICIENTS[types.families[i]], mine, own[good, i])
 
 
 @_compiled
-def _gather(table: FloatArray, rows: IntegerArray, mine: FloatArray, place: int) -> None:
-    for lane in range(LANES):
-        mine[place + lane] = table[rows[lane]]
+def _gather(columns: FloatArray, count: int, rows: RowArray, mine: FloatArray) -> None:
+    for number in range(count):
+        column, place = columns[number], mine[number * LANES :]
+        for lane in range(LANES):
+            place[lane] = column[rows[lane]]
 
 
 @_compiled
@@ -185,38 +226,66 @@ def _open_market(last_price: FloatArray, shared: FloatArray, own: FloatArray) ->
         mine = own[i]
         for lane in range(LANES):
             lowest, lowest_own = shared[_LOWEST + lane], mine[_LOWEST_OWN + lane]
-            shared[_LOWEST + lane] = lowest_own if lowest_own > lowest else lowest
+            shared[_LOWEST + lane] = max(lowest, lowest_own)
     for lane in range(LANES):
-        shared[_PRICE + lane] = max(last_price[lane], shared[_LOWEST + lane])
+        shared[_PRICE + lane] = max(shared[_LOWEST + lane], last_price[lane])
 
 
 @_compiled
 def _clear(families: IntegerArray, shared: FloatArray, own: FloatArray) -> None:
     """Find the clearing prices, and what everybody demands there."""
-    for _ in range(MOST_STEPS):
+    for step in range(MOST_STEPS):
         _take_logarithms(families, shared)
         for lane in range(LANES):
             shared[_EXCESS + lane] = -shared[_SUPPLY + lane]
             shared[_SLOPE + lane] = 0
         for i in range(len(families)):
             _respond(families[i], shared, own[i])
-        unsettled = 0
-        for lane in range(LANES):
-            price, lowest = shared[_PRICE + lane], shared[_LOWEST + lane]
-            newton = price + shared[_EXCESS + lane] / shared[_SLOPE + lane]
-            newton = newton if newton > lowest else lowest
-            move = newton - price
-            shared[_EXCESS + lane] = move
-            shared[_PRICE + lane] = newton
-            settled = (abs(move) <= PRICE_TOLERANCE * price) | ((move > 0) & (move <= LAST_STEP * price))
-            unsettled += 0 if settled else 1
-        if unsettled == 0:
+        if step < ELASTIC_STEPS and _curved(families):
+            _step_by_elasticity(shared)
+        elif _step_by_slope(shared):
             break
     for i in range(len(own)):
         mine = own[i]
         for lane in range(LANES):
             demand = mine[_DEMAND + lane] - mine[_OWN_SLOPE + lane] * shared[_EXCESS + lane]
             mine[_DEMAND + lane] = demand if demand > 0 else 0.0
+
+
+@_compiled
+def _step_by_slope(shared: FloatArray) -> bool:
+    """Take one of Newton's steps; say whether all prices are settled. The steps replace the excess demands."""
+    unsettled = 0
+    for lane in range(LANES):
+        price, lowest = shared[_PRICE + lane], shared[_LOWEST + lane]
+        # What is not a number, because nobody demands anything, makes way for the lowest price.
+        newton = max(lowest, price + shared[_EXCESS + lane] / shared[_SLOPE + lane])
+        move = newton - price
+        shared[_EXCESS + lane] = move
+        shared[_PRICE + lane] = newton
+        settled = (abs(move) <= PRICE_TOLERANCE * price) | ((move > 0) & (move <= LAST_STEP * price))
+        unsettled += 0 if settled else 1
+    return unsettled == 0
+
+
+@_compiled
+def _step_by_elasticity(shared: FloatArray) -> None:
+    """Go where supply would be demanded if demand were a power of the price."""
+    for lane in range(LANES):
+        price, supply = shared[_PRICE + lane], shared[_SUPPLY + lane]
+        demand = supply + shared[_EXCESS + lane]
+        inverse_elasticity = demand / (shared[_SLOPE + lane] * price)
+        elastic = price * exp(log(demand / supply) * inverse_elasticity)
+        shared[_PRICE + lane] = max(shared[_LOWEST + lane], elastic)
+
+
+@_compiled
+def _curved(families: IntegerArray) -> bool:
+    """Say whether some demand is far from linear in the price."""
+    curved = False
+    for family in families:
+        curved |= family in (_LOGARITHMIC, _POWER, _EXPONENTIAL)
+    return curved
 
 
 @_compiled
@@ -284,7 +353,7 @@ def _prove_all(families: IntegerArray, shared: FloatArray, own: FloatArray) -> N
             demand, largest = mine[_DEMAND + lane], shared[_LARGEST + lane]
             share = demand / shared[_SUPPLY + lane]
             shared[_EXCESS + lane] += demand
-            shared[_LARGEST + lane] = share if share > largest else largest
+            shared[_LARGEST + lane] = max(largest, share)
         _prove(families[i], shared, mine)
     for lane in range(LANES):
         supply = shared[_SUPPLY + lane]
@@ -342,5 +411,7 @@ def _write(start: int, shared: FloatArray, answer: Answer) -> None:
         scale = abs(value) + abs(indirect) + spent
         answer.value[start + lane] = value
         answer.optimality_gap[start + lane] = (spent + indirect - value) / (scale if scale != 0 else 1.0)
-        answer.numeraire[start + lane] = shared[_SUPPLY + lane]
+        answer.price[start + lane, -1] = 1
+        answer.lowest_price[start + lane, -1] = 1
+        answer.welfare[start + lane] = value + shared[_SUPPLY + lane]
         answer.largest_share[start + lane] = shared[_LARGEST + lane]

@@ -1,13 +1,14 @@
 """Compiled settlement of large batches; importing this module needs the optional package Numba.
 
 It computes what `mechanisms.market_game.settle` specifies for the rules that leave every trade standing, and reads
-each order once. Three ideas carry the speed:
+each order once. Four ideas carry the speed:
 
 - The numbers of players and goods are compile-time constants, so every inner loop has a known length.
 - Small games visit each pair of players once; large ones visit rows, whose entries lie side by side in memory.
-- The rounding error allowed to a cost needs the gross value of the player's orders, but only when the cost lies within
-  a hair of the purchasing power. One number per play, the volume of all orders, bounds that hair from above; the gross
-  value itself is computed for the few players inside it.
+- The price of the numeraire is one, so its net trade is its cost.
+- The rounding error forgiven to a player depends on the gross value of its orders, but matters only within a hair of
+  equality. The volume of all orders bounds that hair from above; the few plays inside it, and those that are not
+  sound, are left to the specification.
 
 Arrays are flat below the play: entry ``i * goods + h`` is good ``h`` of player ``i``.
 """
@@ -15,10 +16,12 @@ Arrays are flat below the play: entry ``i * goods + h`` is good ``h`` of player 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numba
 import numpy as np
+from numba import types
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,39 +29,39 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mechanisms.arrays import BooleanArray, FloatArray
+    from mechanisms.market_game import Settlement
+    from mechanisms.plays import Plays
 
 # Sums may be reordered and products fused. Infinite and undefined values keep their meaning: they are how the kernel
-# notices unsound input.
+# notices plays that are not sound.
 _ARITHMETIC = {"reassoc", "contract", "nsz"}
 
 # From this many players on, visiting rows is faster than visiting pairs (measured with two to four goods).
 _ROWS_FROM = 12
 
+_BUDGET, _SHORT_SALE = 1, 2
 
-class Tolerances(NamedTuple):
-    """What `market_game` forgives, as shares of gross orders and of announced endowments."""
 
+class Limits(NamedTuple):
+    """The rules and tolerances of `market_game` as the kernel needs them."""
+
+    own_share: float
+    """Share of the own quote in the price of a trade: 0 for counterparty pricing, 1/2 for the midpoint."""
     budget_rounding: float
     holding_rounding: float
     negligible: float
+    no_short_sales: bool
+    covered: bool
 
 
-class Batch(NamedTuple):
-    """Plays as C-contiguous arrays; a leading dimension of one means the same for every play."""
+class _Batch(NamedTuple):
+    """Plays and their settlement, the play first and the rest flat; see `Plays` and `Settlement`."""
 
     quotes: FloatArray
-    """``(B or 1, N * L)``."""
     orders: FloatArray
-    """``(B or 1, N, N * L)``."""
-    announced_endowments: FloatArray
-    """``(B or 1, N * L)``."""
+    """``(B, N, N * L)``."""
+    announced: FloatArray
     transfers: FloatArray
-    """``(B or 1, N)``."""
-
-
-class Outcome(NamedTuple):
-    """Arrays the kernel fills in, one row per play, flat below the play."""
-
     cost: FloatArray
     bankrupt: BooleanArray
     reason: NDArray[np.int8]
@@ -68,219 +71,244 @@ class Outcome(NamedTuple):
     wasted: FloatArray
 
 
+# One kernel serves arrays that are closed to writing and such that are not. Its arguments are plain tuples, because
+# Numba stores their types on disk, and a stored class would fail to load after this module has changed.
+_tuple_of: Callable[[list[Any]], Any] = types.Tuple
+_READ = types.Array(types.float64, 2, "C", readonly=True)
+_ROWS = types.float64[:, ::1]
+_SIGNATURE = types.void(
+    _tuple_of([_READ, types.Array(types.float64, 3, "C", readonly=True), _READ, _READ]),
+    _tuple_of([_ROWS, types.boolean[:, ::1], types.int8[:, ::1], _ROWS, _ROWS, _ROWS, _ROWS]),
+    types.boolean[::1],
+    _tuple_of([types.float64, types.float64, types.float64, types.float64, types.boolean, types.boolean]),
+)
+
+
+def settle_batch(plays: Plays, limits: Limits, settlement: Settlement) -> BooleanArray:
+    """Fill in the settlement of the plays that are sound and not within rounding of a bankruptcy.
+
+    Args:
+        plays: what was quoted, ordered and announced.
+        limits: rules and tolerances.
+        settlement: arrays to fill in, B first.
+
+    Returns:
+        For which plays that was done, ``(B,)``; the rows of the others are undefined.
+    """
+    count, players, goods = plays.announced_endowments.shape
+    orders = np.ascontiguousarray(plays.orders).reshape(count, players, players * goods)
+    read = (_flat(plays.quotes), orders, _flat(plays.announced_endowments), _flat(plays.transfers))
+    written = tuple(_flat(getattr(settlement, name)) for name in _Batch._fields[len(read) :])
+    decided = np.zeros(count, np.bool_)
+    _compiled(players, goods)(read, written, decided, tuple(limits))
+    return decided
+
+
+def _flat[T: np.generic](values: NDArray[T]) -> NDArray[T]:
+    """Return one contiguous row per play."""
+    return np.ascontiguousarray(values).reshape(len(values), prod(values.shape[1:]))
+
+
 def _inlined[F: Callable[..., object]](function: F) -> F:
     """Compile a function into its caller, where the numbers of players and goods are constants."""
-    compiled: F = numba.njit(inline="always", fastmath=_ARITHMETIC)(function)
-    return compiled
+    return cast("F", numba.njit(inline="always", fastmath=_ARITHMETIC)(function))
 
 
 @_inlined
-def _total_by_pairs(
-    quotes: FloatArray, orders: FloatArray, net_trade: FloatArray, cost: FloatArray, players: int, goods: int
-) -> float:
+def _total_by_pairs(batch: _Batch, b: int, players: int, goods: int) -> float:
     """Fill in net trades and costs at the counterparties' quotes; return the volume of all orders."""
-    net_trade[:] = 0.0
-    cost[:] = 0.0
+    for i in range(players):
+        batch.cost[b, i] = 0.0
+        for h in range(goods):
+            batch.net_trade[b, i * goods + h] = 0.0
     volume = 0.0
     for i in range(players):
         for j in range(i + 1, players):
             charged_to_i = 0.0
             credited_to_j = 0.0
             for h in range(goods):
-                ordered = orders[i, j * goods + h]
-                returned = orders[j, i * goods + h]
-                flow = ordered - returned
-                volume += abs(ordered) + abs(returned)
-                net_trade[i * goods + h] += flow
-                net_trade[j * goods + h] -= flow
-                charged_to_i += quotes[j * goods + h] * flow
-                credited_to_j += quotes[i * goods + h] * flow
-            cost[i] += charged_to_i
-            cost[j] -= credited_to_j
+                sent = batch.orders[b, i, j * goods + h]
+                received = batch.orders[b, j, i * goods + h]
+                flow = sent - received
+                volume += abs(sent) + abs(received)
+                batch.net_trade[b, i * goods + h] += flow
+                batch.net_trade[b, j * goods + h] -= flow
+                charged_to_i += batch.quotes[b, j * goods + h] * flow
+                credited_to_j += batch.quotes[b, i * goods + h] * flow
+            batch.cost[b, i] += charged_to_i
+            batch.cost[b, j] -= credited_to_j
     return volume
 
 
 @_inlined
-def _total_by_rows(
-    quotes: FloatArray, orders: FloatArray, net_trade: FloatArray, cost: FloatArray, players: int, goods: int
-) -> float:
-    """Do what `_total_by_pairs` does, one good of one player's orders at a time."""
+def _total_by_rows(batch: _Batch, b: int, columns: FloatArray, players: int, goods: int) -> float:
+    """Do what `_total_by_pairs` does, one good of one player's orders at a time.
+
+    The work space ``columns`` holds, good by good, the quotes, the sums of columns and their values; in one array the
+    compiler can prove that these do not overlap.
+    """
+    numeraire = goods - 1
     received = players * goods
     credited = 2 * received
-    # One array at constant offsets lets the compiler prove that its parts do not overlap.
-    work = np.zeros(credited + players)
     for i in range(players):
         for h in range(goods):
-            work[h * players + i] = quotes[i * goods + h]
+            columns[h * players + i] = batch.quotes[b, i * goods + h]
+            columns[received + i * goods + h] = 0.0
+            columns[credited + i * goods + h] = 0.0
     volume = 0.0
     for i in range(players):
-        row = orders[i]
+        row = batch.orders[b, i]
         charged = 0.0
         for h in range(goods):
-            quote = quotes[i * goods + h]
+            quote = columns[h * players + i]
             sent = 0.0
+            value = 0.0
             for j in range(players):
-                # Loading before selecting keeps this a contiguous load; under a condition it would be a gather.
-                entry = row[j * goods + h]
-                entry = entry if j != i else 0.0
-                sent += entry
-                volume += abs(entry)
-                charged += work[h * players + j] * entry
-                work[received + h * players + j] += entry
-                work[credited + j] += quote * entry
-            net_trade[i * goods + h] = sent
-        cost[i] = charged
+                # Loading before selecting keeps the load contiguous; under a condition it would become a gather.
+                order = row[j * goods + h]
+                order = order if j != i else 0.0
+                sent += order
+                volume += abs(order)
+                columns[received + h * players + j] += order
+                if h != numeraire:
+                    value += columns[h * players + j] * order
+                    columns[credited + h * players + j] += quote * order
+            batch.net_trade[b, i * goods + h] = sent
+            charged += value if h != numeraire else sent
+        batch.cost[b, i] = charged
     for i in range(players):
-        cost[i] -= work[credited + i]
         for h in range(goods):
-            net_trade[i * goods + h] -= work[received + h * players + i]
+            batch.net_trade[b, i * goods + h] -= columns[received + h * players + i]
+            batch.cost[b, i] -= columns[(credited if h != numeraire else received) + h * players + i]
     return volume
 
 
-@numba.njit(fastmath=_ARITHMETIC)
-def _gross_value(
-    player: int, quotes: FloatArray, orders: FloatArray, own_share: float, players: int, goods: int
-) -> float:
-    """Value all orders from and to the player at the prices that apply to it, disregarding their signs."""
+@_inlined
+def _measure(batch: _Batch, b: int, supply: FloatArray, players: int, goods: int) -> tuple[float, float]:
+    """Fill in the supply; return the highest quote, and the supply's value at the lowest quote of each good.
+
+    The value is not finite if an entry is not, is negative, or a numeraire is not quoted at one.
+    """
+    highest = 0.0
     value = 0.0
-    for j in range(players):
-        if j != player:
-            for h in range(goods):
-                price = (1.0 - own_share) * quotes[j * goods + h] + own_share * quotes[player * goods + h]
-                value += price * (abs(orders[player, j * goods + h]) + abs(orders[j, player * goods + h]))
-    return value
-
-
-@numba.njit(fastmath=_ARITHMETIC)
-def _gross_quantity(player: int, good: int, orders: FloatArray, players: int, goods: int) -> float:
-    """Add up all orders of one good from and to the player, disregarding their signs."""
-    quantity = 0.0
-    for j in range(players):
-        if j != player:
-            quantity += abs(orders[player, j * goods + good]) + abs(orders[j, player * goods + good])
-    return quantity
+    sound = True
+    for h in range(goods):
+        lowest = batch.quotes[b, h]
+        total = 0.0
+        for i in range(players):
+            quote = batch.quotes[b, i * goods + h]
+            announced = batch.announced[b, i * goods + h]
+            lowest = min(lowest, quote)
+            highest = max(highest, quote)
+            sound &= (quote < np.inf) & (announced >= 0.0)
+            total += announced
+        sound &= lowest >= 0.0
+        supply[h] = total
+        value += lowest * total
+    for i in range(players):
+        sound &= batch.quotes[b, i * goods + goods - 1] == 1.0
+    return highest, value if sound else np.nan
 
 
 @_inlined
-def _ration(
-    claim: FloatArray, good: int, supply: float, allocation: FloatArray, players: int, goods: int
-) -> float:
-    """Hand out one good; return what is left. The threshold is found by dropping who gets nothing (Michelot 1986)."""
-    highest = claim[good]
+def _judge(batch: _Batch, b: int, supply: FloatArray, volume: float, limits: Limits, players: int, goods: int) -> bool:
+    """Fill in who is bankrupt and why; return whether the play is sound and nobody is in doubt."""
+    highest, value = _measure(batch, b, supply, players, goods)
+    decided = True
+    check = value + volume
+    for i in range(players):
+        if limits.own_share > 0.0:
+            own = 0.0
+            for h in range(goods):
+                own += batch.quotes[b, i * goods + h] * batch.net_trade[b, i * goods + h]
+            batch.cost[b, i] += limits.own_share * (own - batch.cost[b, i])
+        cost, transfer = batch.cost[b, i], batch.transfers[b, i]
+        check += cost + transfer
+        decided &= (not limits.covered) | (-transfer <= batch.announced[b, (i + 1) * goods - 1])
+        excess = cost - transfer - limits.negligible * value - limits.budget_rounding * abs(transfer)
+        over_budget = excess > limits.budget_rounding * highest * volume
+        decided &= over_budget | (excess <= 0.0)
+        reason = _BUDGET if over_budget else 0
+        if limits.no_short_sales:
+            for h in range(goods):
+                holding = batch.announced[b, i * goods + h] + batch.net_trade[b, i * goods + h]
+                lacking = -holding - limits.negligible * supply[h]
+                short = lacking > limits.holding_rounding * volume
+                decided &= short | (lacking <= 0.0) | over_budget
+                reason = _SHORT_SALE if short and reason == 0 else reason
+        batch.reason[b, i] = reason
+    return decided and abs(check) < np.inf  # Not `isfinite`, whose subtraction may be reordered away.
+
+
+@_inlined
+def _ration(batch: _Batch, b: int, good: int, supply: float, shifted: FloatArray, players: int, goods: int) -> None:
+    """Ration one good as `feasible_set.ration` does.
+
+    The threshold rises from below by dropping who gets nothing, until nobody is dropped (Michelot 1986).
+    """
+    highest = batch.claim[b, good]
     demanded = 0.0
     for i in range(players):
-        highest = max(highest, claim[i * goods + good])
-        demanded += max(claim[i * goods + good], 0.0)
-    base = 0.0
-    floor = 0.0
-    threshold = 0.0
-    if demanded > supply:
-        # Measured from the highest claim, and never below the whole supply under it: no digit of a huge claim is lost.
-        base = highest
-        floor = -supply
-        threshold = -supply
-        before = players + 1
-        served = players
-        while served < before:
-            before = served
-            served = 0
-            total = 0.0
-            for i in range(players):
-                shifted = max(claim[i * goods + good] - highest, floor)
-                if shifted >= threshold:
-                    total += shifted
-                    served += 1
-            threshold = max(threshold, (total - supply) / served)
-    handed_out = 0.0
+        wanted = batch.claim[b, i * goods + good]
+        highest = max(wanted, highest)
+        demanded += max(wanted, 0.0)
+    # Measured from the highest claim, and never below the whole supply under it: no digit of the supply is lost.
+    fits = demanded <= supply
+    origin = 0.0 if fits else highest
+    floor = -np.inf if fits else -supply
+    threshold = 0.0 if fits else -supply
     for i in range(players):
-        share = max(max(claim[i * goods + good] - base, floor) - threshold, 0.0)
-        allocation[i * goods + good] = share
-        handed_out += share
-    return max(supply - handed_out, 0.0)
+        shifted[i] = max(batch.claim[b, i * goods + good] - origin, floor)
+    before = players + 2.0
+    served = before if fits else before - 1.0
+    while served < before:
+        before = served
+        served = 0.0
+        total = 0.0
+        for i in range(players):
+            keep = 1.0 if shifted[i] >= threshold else 0.0  # Arithmetic, because a branch would be a coin toss.
+            served += keep
+            total += keep * shifted[i]
+        threshold = max((total - supply) / served, threshold)
+    left = supply
+    for i in range(players):
+        share = max(shifted[i] - threshold, 0.0)
+        batch.allocation[b, i * goods + good] = share
+        left -= share
+    batch.wasted[b, good] = max(left, 0.0)
 
 
 @lru_cache(maxsize=64)
-def compiled_settlement(players: int, goods: int) -> Callable[[Batch, Outcome, Tolerances, float, bool], bool]:
-    """Return the kernel for a size of game, compiling it at the first call (about two seconds) or loading it.
-
-    The kernel takes the batch, the outcome to fill in, the tolerances, the share of the own quote in the price of a
-    trade (0: counterparty pricing, 1/2: midpoint) and whether short sales bankrupt. It returns False, with the outcome
-    undefined, when a play holds something that is not allowed or overflows; the caller then finds out what.
-    """
+def _compiled(players: int, goods: int) -> Callable[..., None]:
+    """Return the kernel for a size of game, compiled (in about two seconds) or loaded from disk."""
     by_rows = players >= _ROWS_FROM
+    entries = players * goods
 
-    @numba.njit(cache=True, fastmath=_ARITHMETIC)
-    def kernel(batch, outcome, tolerances, own_share, no_short_sales):
-        lowest = np.empty(goods)
-        supply = np.empty(goods)
-        for play in range(outcome.cost.shape[0]):
-            quotes = batch.quotes[play if batch.quotes.shape[0] > 1 else 0]
-            orders = batch.orders[play if batch.orders.shape[0] > 1 else 0]
-            endowments = batch.announced_endowments[play if batch.announced_endowments.shape[0] > 1 else 0]
-            transfers = batch.transfers[play if batch.transfers.shape[0] > 1 else 0]
-            cost = outcome.cost[play]
-            net_trade = outcome.net_trade[play]
-            claim = outcome.claim[play]
-            if by_rows:
-                volume = _total_by_rows(quotes, orders, net_trade, cost, players, goods)
-            else:
-                volume = _total_by_pairs(quotes, orders, net_trade, cost, players, goods)
-            # validate, prices
-            check = volume
-            highest = 0.0
-            least = 0.0
-            forgiven = 0.0
-            for h in range(goods):
-                low = quotes[h]
-                total = 0.0
-                for i in range(players):
-                    quote = quotes[i * goods + h]
-                    low = min(low, quote)
-                    highest = max(highest, quote)
-                    check += quote
-                    total += endowments[i * goods + h]
-                    least = min(least, endowments[i * goods + h])
-                least = min(least, low)
-                supply[h] = total
-                check += total
-                forgiven += low * total
-            forgiven *= tolerances.negligible
+    def kernel(
+        read: tuple[FloatArray, ...], written: tuple[Any, ...], decided: BooleanArray, limits: tuple[Any, ...]
+    ) -> None:
+        quotes, orders, announced, transfers = read
+        cost, bankrupt, reason, net_trade, claim, allocation, wasted = written
+        batch = _Batch(
+            quotes, orders, announced, transfers, cost, bankrupt, reason, net_trade, claim, allocation, wasted
+        )
+        rules = Limits(limits[0], limits[1], limits[2], limits[3], limits[4], limits[5])
+        columns, supply, shifted = np.empty(3 * entries), np.empty(goods), np.empty(players)
+        for b in range(len(decided)):
+            volume = (
+                _total_by_rows(batch, b, columns, players, goods)
+                if by_rows
+                else _total_by_pairs(batch, b, players, goods)
+            )
+            decided[b] = _judge(batch, b, supply, volume, rules, players, goods)
             for i in range(players):
-                if quotes[i * goods + goods - 1] != 1.0:
-                    return False
+                fails = reason[b, i] != 0
+                bankrupt[b, i] = fails
                 for h in range(goods):
-                    cost[i] += own_share * (quotes[i * goods + h] * net_trade[i * goods + h])
-                check += cost[i] + transfers[i]
-            if not (np.isfinite(check) and least >= 0.0):
-                return False
-            for i in range(players):
-                excess = cost[i] - transfers[i] - forgiven - tolerances.budget_rounding * abs(transfers[i])
-                reason = 0
-                if excess > 0.0 and (
-                    excess > tolerances.budget_rounding * highest * volume
-                    or excess
-                    > tolerances.budget_rounding * _gross_value(i, quotes, orders, own_share, players, goods)
-                ):
-                    reason = 1
-                if reason == 0 and no_short_sales:
-                    for h in range(goods):
-                        short = (
-                            -(endowments[i * goods + h] + net_trade[i * goods + h])
-                            - tolerances.negligible * supply[h]
-                        )
-                        if short > 0.0 and (
-                            short > tolerances.holding_rounding * volume
-                            or short > tolerances.holding_rounding * _gross_quantity(i, h, orders, players, goods)
-                        ):
-                            reason = 2
-                outcome.reason[play, i] = reason
-                outcome.bankrupt[play, i] = reason != 0
-                for h in range(goods):
-                    claim[i * goods + h] = (
-                        endowments[i * goods + h] + net_trade[i * goods + h] if reason == 0 else 0.0
-                    )
+                    wanted = announced[b, i * goods + h] + net_trade[b, i * goods + h]
+                    claim[b, i * goods + h] = 0.0 if fails else wanted
             for h in range(goods):
-                outcome.wasted[play, h] = _ration(claim, h, supply[h], outcome.allocation[play], players, goods)
-        return True
+                _ration(batch, b, h, supply[h], shifted, players, goods)
 
-    return kernel
+    compiled = numba.njit(_SIGNATURE, cache=True, fastmath=_ARITHMETIC, error_model="numpy")(kernel)
+    return cast("Callable[..., None]", compiled)

@@ -95,9 +95,7 @@ class Valuation(ABC):
 
     def take(self, rows: IntegerArray) -> Self:
         """Return the stack of valuations at the given rows of this stack's first dimension."""
-        return self._unchecked(
-            {name: np.take(getattr(self, name), rows, axis=0) for name in self.parameter_names()}
-        )
+        return self._unchecked({name: np.take(getattr(self, name), rows, axis=0) for name in self.parameter_names()})
 
     @classmethod
     def stack(cls, valuations: Sequence[Self]) -> Self:
@@ -132,6 +130,14 @@ class SeparableValuation(Valuation):
         # Up to demand every further unit is worth its price, so the limit is best where demand exceeds it.
         bundles = np.minimum(self.demand(prices), limit)
         return self.value(bundles) - (prices * bundles).sum(axis=-1)
+
+
+def diagonal_matrices(entries: FloatArray) -> FloatArray:
+    """Return diagonal matrices, ``(..., G, G)``, with the given entries ``(..., G)``."""
+    goods = np.arange(entries.shape[-1])
+    matrices = np.zeros((*entries.shape, len(goods)))
+    matrices[..., goods, goods] = entries
+    return matrices
 
 
 def store_checked(valuation: Valuation, positive: tuple[str, ...] = (), nonnegative: tuple[str, ...] = ()) -> None:
@@ -273,8 +279,8 @@ class ValuationBatch:
         wide = [np.broadcast_to(argument, (*self.shape, self.goods)) for argument in arguments]
         flat = [argument.reshape(-1, self.goods) for argument in wide]
         if len(self.parts) == 1:
-            return method(self.parts[0][0], *flat).reshape(*self.shape, *result_shape)
+            return method(self.parts[0][0], *flat).reshape((*self.shape, *result_shape))
         result = np.empty((prod(self.shape), *result_shape))
         for part, places in self.parts:
             result[places] = method(part, *(argument[places] for argument in flat))
-        return result.reshape(*self.shape, *result_shape)
+        return result.reshape((*self.shape, *result_shape))

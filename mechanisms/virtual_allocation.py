@@ -151,9 +151,7 @@ def _proven_concave(combined: CombinedValuations, row: int, most: FloatArray) ->
         return True
     valuations = [combined.table.valuations[member] for member in members]
     family = type(valuations[0])
-    if all(type(valuation) is family for valuation in valuations) and family.stack(valuations).concave_sum(
-        weights
-    ):
+    if all(type(valuation) is family for valuation in valuations) and family.stack(valuations).concave_sum(weights):
         return True
     if not all(valuation.separable for valuation in valuations):
         return False
@@ -268,9 +266,7 @@ def _use_left_over(cells: IntegerArray, values: list[FloatArray]) -> IntegerArra
     return used
 
 
-def _allocate_convexified(
-    combined: CombinedValuations, rows: IntegerArray, supply: FloatArray
-) -> VirtualAllocation:
+def _allocate_convexified(combined: CombinedValuations, rows: IntegerArray, supply: FloatArray) -> VirtualAllocation:
     """Allocate by the positively weighted valuations alone; bound what the others add.
 
     A negatively weighted sum of concave valuations is convex, so it is largest at a corner of the box of bundles.
@@ -280,9 +276,7 @@ def _allocate_convexified(
     bundles, _ = allocate_by_interior_point(positive, rows, supply)
     optimum = positive.value(rows, bundles).sum(axis=-1) + _tangent_gap(positive, rows, supply, bundles)
     corners = np.array(list(product((0.0, 1.0), repeat=supply.shape[-1])))
-    at_corners = [
-        negative.value(rows, corner * supply[:, None, :] + np.zeros(bundles.shape)) for corner in corners
-    ]
+    at_corners = [negative.value(rows, corner * supply[:, None, :] + np.zeros(bundles.shape)) for corner in corners]
     bound = optimum + np.max(at_corners, axis=0).sum(axis=-1)
     surplus = combined.value(rows, bundles).sum(axis=-1)
     return VirtualAllocation(bundles, surplus, np.maximum(bound, surplus), False)

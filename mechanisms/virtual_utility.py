@@ -115,9 +115,7 @@ def hydraulic_violation(virtual: VirtualWeights, probabilities: Sequence[ArrayLi
     )
 
 
-def virtual_utility(
-    game: CoalitionalGame, virtual: VirtualWeights, coalition: Coalition | None = None
-) -> FloatArray:
+def virtual_utility(game: CoalitionalGame, virtual: VirtualWeights, coalition: Coalition | None = None) -> FloatArray:
     r"""Return :math:`v_i(c, t, \lambda, \alpha)` for the members and actions of a coalition.
 
     Args:
@@ -135,8 +133,7 @@ def virtual_utility(
     utilities = game.actions[members].utilities
     coefficients = transform(virtual, game.type_probabilities)
     values = [
-        transformed(game, coefficients[player], player, utilities[:, place])
-        for place, player in enumerate(members)
+        transformed(game, coefficients[player], player, utilities[:, place]) for place, player in enumerate(members)
     ]
     return np.stack(values, axis=1)
 
@@ -175,4 +172,7 @@ def transformed(game: CoalitionalGame, coefficients: FloatArray, player: int, va
     """
     before = math.prod(game.type_counts[:player])
     expanded = values.reshape(*values.shape[:-1], before, game.type_counts[player], -1)
+    if expanded.shape[-1] == 1:
+        # One product of large matrices instead of very many with vectors.
+        return (expanded[..., 0].reshape(-1, len(coefficients)) @ coefficients).reshape(values.shape)
     return (coefficients.T @ expanded).reshape(values.shape)

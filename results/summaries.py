@@ -13,7 +13,7 @@ PLAYED: Final = "played"
 FIRST_BEST: Final = "first-best"
 AUTARKY: Final = "autarky"
 _EXPECTATION: Final = -1
-_ORDER: Final = (PLAYED, FIRST_BEST, "walrasian", AUTARKY)
+_ORDER: Final = (PLAYED, FIRST_BEST, "walrasian", "incentive-efficient", "incentive-efficient-individual", AUTARKY)
 
 
 def summary(run: Run, run_number: int = 0) -> pd.DataFrame:
@@ -28,8 +28,9 @@ def summary(run: Run, run_number: int = 0) -> pd.DataFrame:
 
     Returns:
         One row for ``played`` and for each benchmark, with columns ``welfare`` (mean per round, numeraire),
-        ``gains`` (over autarky, numeraire), ``share_of_first_best_gains`` (missing when there is nothing to gain)
-        and ``over`` (``profiles drawn`` or ``prior``).
+        ``gains`` (over autarky, numeraire), ``gap_to_first_best`` (numeraire), ``share_of_first_best_gains``
+        (missing when there is nothing to gain) and ``over`` (``profiles drawn`` or ``prior``). Numbers are missing
+        for a benchmark that is not known.
 
     Raises:
         ValueError: the folder holds no such run, or the run played no round.
@@ -39,14 +40,15 @@ def summary(run: Run, run_number: int = 0) -> pd.DataFrame:
         raise ValueError(f"run {run_number} in {run.folder} played no round")
     drawn = _welfare_at_profiles_drawn(run, rounds, run_number)
     expected = _expected_welfare(run, run_number)
-    names = [str(name) for name in _ORDER if name in drawn]
+    names = [str(name) for name in _ORDER if name in drawn or name in expected]
     names += [name for name in expected if name not in names]
     rows = {
         name: _row(name, drawn, "profiles drawn") if name in drawn else _row(name, expected, "prior") for name in names
     }
     frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("benchmark")
     unit = run.unit("rounds", "welfare")
-    frame.attrs = {"units": {"welfare": unit, "gains": unit, "share_of_first_best_gains": "1"}}
+    numbers = dict.fromkeys(("welfare", "gains", "gap_to_first_best"), unit)
+    frame.attrs = {"units": numbers | {"share_of_first_best_gains": "1"}}
     return frame
 
 
@@ -94,7 +96,8 @@ def _welfare_at_profiles_drawn(run: Run, rounds: pd.DataFrame, run_number: int) 
     for name, rows in benchmarks.groupby("benchmark", observed=True, sort=False):
         at_profile = rows[rows["profile"] != _EXPECTATION].set_index("profile")["welfare"]
         if str(name) not in welfare and set(rounds["profile"]) <= set(at_profile.index):
-            welfare[str(name)] = float(rounds["profile"].map(at_profile).mean())
+            # Unknown at one profile drawn is unknown: the mean of the others would be over other profiles.
+            welfare[str(name)] = float(rounds["profile"].map(at_profile).mean(skipna=False))
     return welfare
 
 
@@ -108,4 +111,10 @@ def _row(name: str, welfare: dict[str, float], over: str) -> dict[str, object]:
     gains = welfare[name] - welfare[AUTARKY]
     most = welfare[FIRST_BEST] - welfare[AUTARKY]
     share = gains / most if most > NEGLIGIBLE * abs(welfare[FIRST_BEST]) else float("nan")
-    return {"welfare": welfare[name], "gains": gains, "share_of_first_best_gains": share, "over": over}
+    return {
+        "welfare": welfare[name],
+        "gains": gains,
+        "gap_to_first_best": most - gains,
+        "share_of_first_best_gains": share,
+        "over": over,
+    }

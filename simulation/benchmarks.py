@@ -1,66 +1,116 @@
-"""The benchmarks beside every run: what trade could achieve at best, in equilibrium, and not at all."""
+"""The benchmarks beside every run: at best, in equilibrium, without trade, and at best when incentives bind."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from mechanisms.arrays import FloatArray
 from mechanisms.efficiency import autarky_welfare
-from mechanisms.grand_contract import HOLDING_TOLERANCE, GrandContract, walrasian_payments
-from simulation.rows import keys, table_of
-from simulation.tables import BENCHMARKS
+from mechanisms.grand_contract import GrandContract
+from mechanisms.second_best import SecondBest
+from simulation.rows import table_of
+from simulation.tables import BENCHMARKS, CONSTRAINTS, TableSchema
+from simulation.welfare_benchmarks import INCENTIVE_NAMES, NO_EQUILIBRIUM, IncentiveBenchmark, walrasian_welfare
 
-NAMES = ("first-best", "autarky", "walrasian")
 # Economies with more profiles than this list only those that were drawn, and the expectation over all.
 MOST_PROFILES_LISTED = 4096
 # The number that stands for the expectation over the prior.
 EXPECTATION = -1
 
 
-def benchmark_rows(run: int, contract: GrandContract, drawn: AbstractSet[int]) -> pa.Table:
+class BenchmarkEntry(NamedTuple):
+    """One row of the table of benchmarks, as its columns are described there, without the run."""
+
+    benchmark: str
+    profile: int
+    profile_types: str
+    probability: float
+    welfare: float | None
+    upper_bound: float | None
+    obstacle: str
+
+
+class ConstraintEntry(NamedTuple):
+    """One row of the table of constraints, as its columns are described there, without the run."""
+
+    benchmark: str
+    player: str
+    type: str
+    report: str | None
+    multiplier: float
+
+
+def benchmark_rows(
+    run: int, contract: GrandContract, drawn: AbstractSet[int], incentives: Sequence[IncentiveBenchmark] = ()
+) -> pa.Table:
     """Return one row for each benchmark and profile, and one for each benchmark's expectation.
 
     Args:
         run: number of the run.
         contract: the established contract; the benchmarks are those of its economy.
         drawn: numbers of the profiles that were drawn.
+        incentives: the incentive-efficient benchmarks of the economy, known in expectation only.
 
     Returns:
         The rows, benchmark by benchmark, profiles in order, the expectation last.
     """
-    economy, profiles = contract.economy, contract.efficient.profiles
-    listed = np.arange(len(profiles)) if len(profiles) <= MOST_PROFILES_LISTED else np.array(sorted(drawn))
-    welfare = np.stack((contract.efficient.welfare, autarky_welfare(economy, profiles), _walrasian_welfare(contract)))
-    expected = (welfare * economy.prior.probability).sum(axis=-1, keepdims=True)
-    words = [_in_words(economy.type_names(profiles[number])) for number in listed]
-    per_benchmark = len(listed) + 1
-    return table_of(
-        BENCHMARKS,
-        {
-            "run": np.full(len(NAMES) * per_benchmark, run),
-            "benchmark": keys(np.repeat(np.arange(len(NAMES)), per_benchmark), NAMES),
-            "profile": np.tile(np.append(listed, EXPECTATION), len(NAMES)),
-            "profile_types": [*words, ""] * len(NAMES),
-            "probability": np.tile(np.append(economy.prior.probability[listed], 1.0), len(NAMES)),
-            "welfare": pa.array(np.append(welfare[:, listed], expected, axis=-1).ravel(), from_pandas=True),
-        },
+    return entry_table(BENCHMARKS, run, [*_at_every_profile(contract, drawn), *map(_in_expectation, incentives)])
+
+
+def constraint_rows(run: int, incentives: Sequence[IncentiveBenchmark]) -> pa.Table:
+    """Return one row for each constraint that costs welfare, benchmark by benchmark."""
+    return entry_table(
+        CONSTRAINTS,
+        run,
+        [
+            ConstraintEntry(INCENTIVE_NAMES[known.participation], at.player, at.type, at.report or None, at.multiplier)
+            for known in incentives
+            if isinstance(known, SecondBest)
+            for at in known.binding
+        ],
     )
 
 
-def _walrasian_welfare(contract: GrandContract) -> FloatArray:
-    """Return the welfare of the competitive equilibrium from the endowments, ``(P,)``, numeraire.
+def _at_every_profile(contract: GrandContract, drawn: AbstractSet[int]) -> Iterator[BenchmarkEntry]:
+    economy, profiles = contract.economy, contract.efficient.profiles
+    listed = range(len(profiles)) if len(profiles) <= MOST_PROFILES_LISTED else sorted(drawn)
+    words = {number: _in_words(economy.type_names(profiles[number])) for number in listed}
+    odds = economy.prior.probability
+    benchmarks = {
+        "first-best": contract.efficient.welfare,
+        "autarky": autarky_welfare(economy, profiles),
+        "walrasian": walrasian_welfare(economy, contract.efficient),
+    }
+    for name, welfare in benchmarks.items():
+        for number in listed:
+            yield _exact(name, number, words[number], float(odds[number]), float(welfare[number]))
+        yield _exact(name, EXPECTATION, "", 1.0, float((welfare * odds).sum()))
 
-    Where somebody would have to owe numeraire the formula for large endowments does not hold: not a number.
-    """
-    efficient = contract.efficient
-    money = contract.endowments[..., -1] + walrasian_payments(contract.economy, efficient)
-    bundles = np.concatenate((efficient.bundles, money[..., None]), axis=-1)
-    welfare = contract.economy.utility(efficient.profiles, bundles).sum(axis=-1)
-    least = -HOLDING_TOLERANCE * (1 + contract.endowments[..., -1].sum(axis=-1))
-    return np.where(money.min(axis=-1) < least, np.nan, welfare)
+
+def _exact(name: str, profile: int, words: str, probability: float, welfare: float) -> BenchmarkEntry:
+    if np.isnan(welfare):
+        return BenchmarkEntry(name, profile, words, probability, None, None, NO_EQUILIBRIUM)
+    return BenchmarkEntry(name, profile, words, probability, welfare, welfare, "")
+
+
+def _in_expectation(benchmark: IncentiveBenchmark) -> BenchmarkEntry:
+    name = INCENTIVE_NAMES[benchmark.participation]
+    if isinstance(benchmark, SecondBest):
+        return BenchmarkEntry(name, EXPECTATION, "", 1.0, benchmark.welfare, benchmark.bound, "")
+    return BenchmarkEntry(name, EXPECTATION, "", 1.0, None, None, benchmark.reason)
+
+
+def entry_table(
+    schema: TableSchema, run: int, entries: Sequence[BenchmarkEntry] | Sequence[ConstraintEntry]
+) -> pa.Table:
+    """Return entries as the rows of their table."""
+    names = [column.name for column in schema.columns if column.name != "run"]
+    columns = zip(*entries, strict=True) if entries else ((),) * len(names)
+    return table_of(schema, {"run": np.full(len(entries), run), **dict(zip(names, columns, strict=True))})
 
 
 def _in_words(types: dict[str, str]) -> str:

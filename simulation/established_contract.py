@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from agents.behaviours import Behaviour
+from agents.beliefs import Inference
 from agents.knowledge import CommonKnowledge, TypeKnowledge
 from mechanisms.efficiency import efficient_allocation
 from mechanisms.grand_contract import GrandContract, grand_contract
@@ -61,8 +62,9 @@ def refuse_uncovered_transfers(common: CommonKnowledge, behaviours: tuple[tuple[
     profiles = contract.efficient.profiles
     tolerance = COVERAGE_TOLERANCE * (1 + float(economy.endowment_table[:, -1].sum()))
     for player, by_type in enumerate(behaviours):
+        inference = Inference(contract, player)
         for type_number, behaviour in enumerate(by_type):
-            knowledge = TypeKnowledge(common, player, type_number, lambda purpose: random_stream(0, purpose))
+            knowledge = TypeKnowledge(common, inference, type_number, lambda purpose: random_stream(0, purpose))
             reported = profiles[:, player] == behaviour.report(knowledge)
             taken = float(np.max(-contract.transfers[reported, player]))
             owned = float(knowledge.own_type.endowment[-1])

@@ -1,27 +1,30 @@
-"""What went out of the ordinary in rounds already played: bankruptcies, rationing, raised announcements."""
+"""What went out of the ordinary in rounds already played: bankruptcies, rationing, attempts to lead players away."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from agents.blocking.mediator import FATES, Approach
 from mechanisms.arrays import FloatArray, IntegerArray
 from mechanisms.market_game import BankruptcyReason
 from simulation.measures import DUST, Measures
-from simulation.rows import REASONS, Labels, keys, table_of
+from simulation.rows import REASONS, keys, table_of
 from simulation.tables import EVENTS
 
-KINDS = ("bankruptcy", "projection-bound", "announcement-raised")
-BANKRUPTCY, PROJECTION_BOUND, ANNOUNCEMENT_RAISED = range(3)
+KINDS = ("bankruptcy", "projection-bound", "announcement-raised", "blocking-offer", "severance-paid")
+BANKRUPTCY, PROJECTION_BOUND, ANNOUNCEMENT_RAISED, BLOCKING_OFFER, SEVERANCE_PAID = range(5)
+ALL_REASONS = (*REASONS, *FATES)
 # Claims changed by less than this share of what there is were fitted already, up to rounding.
 FITTED = 1e-9
 NOBODY = NOTHING = -1
 
 
 @dataclass(frozen=True, eq=False)
-class _Events:
+class Events:
     """Events side by side, ``(E,)`` each; -1 where no player, good or reason is concerned."""
 
     kind: IntegerArray
@@ -32,9 +35,18 @@ class _Events:
     amount: FloatArray
 
 
-def event_rows(run: int, first_round: int, measures: Measures, labels: Labels) -> pa.Table:
-    """Return one row for each event, in the order of round, kind, player and good."""
-    parts = (_bankruptcies(measures), _binding_projections(measures), _raised_announcements(measures))
+def event_rows(
+    run: int, first_round: int, parts: Sequence[Events], players: Sequence[str], goods: Sequence[str] = ()
+) -> pa.Table:
+    """Return one row for each event, in the order of round, kind, player and good.
+
+    Args:
+        run: number of the run.
+        first_round: number of the round that the events count from.
+        parts: events of different kinds.
+        players: their names.
+        goods: their names.
+    """
     kind, number, player, good, reason, amount = (
         np.concatenate([getattr(part, name) for part in parts])
         for name in ("kind", "number", "player", "good", "reason", "amount")
@@ -46,15 +58,49 @@ def event_rows(run: int, first_round: int, measures: Measures, labels: Labels) -
             "run": np.full(order.shape, run),
             "round": first_round + number[order],
             "kind": keys(kind[order], KINDS),
-            "player": keys(player[order], labels.players, missing=player[order] == NOBODY),
-            "good": keys(good[order], labels.goods, missing=good[order] == NOTHING),
-            "reason": keys(reason[order], REASONS, missing=reason[order] == NOTHING),
+            "player": keys(player[order], players, missing=player[order] == NOBODY),
+            "good": keys(good[order], goods, missing=good[order] == NOTHING),
+            "reason": keys(reason[order], ALL_REASONS, missing=reason[order] == NOTHING),
             "amount": amount[order],
         },
     )
 
 
-def _bankruptcies(measures: Measures) -> _Events:
+def market_events(measures: Measures) -> tuple[Events, ...]:
+    """Return what went out of the ordinary in the market."""
+    return _bankruptcies(measures), _binding_projections(measures), _raised_announcements(measures)
+
+
+def blocking_events(approaches: Sequence[Sequence[Approach]], severance: FloatArray) -> tuple[Events, ...]:
+    """Return the invitations of blocking mediators, and the severance that was paid.
+
+    Args:
+        approaches: of each round, in the order in which they were made.
+        severance: paid to each player in each round, ``(R, N)``, units of money.
+    """
+    made = [(number, approach) for number, each in enumerate(approaches) for approach in each]
+    fates = [len(REASONS) + FATES.index(approach.fate) for _, approach in made]
+    offers = Events(
+        kind=np.full(len(made), BLOCKING_OFFER),
+        number=np.array([number for number, _ in made], np.int64),
+        player=np.full(len(made), NOBODY),
+        good=np.full(len(made), NOTHING),
+        reason=np.array(fates, np.int64),
+        amount=np.array([approach.profit for _, approach in made]),
+    )
+    number, player = np.nonzero(severance > 0)
+    paid = Events(
+        kind=np.full(number.shape, SEVERANCE_PAID),
+        number=number,
+        player=player,
+        good=np.full(number.shape, NOTHING),
+        reason=np.full(number.shape, NOTHING),
+        amount=severance[number, player],
+    )
+    return offers, paid
+
+
+def _bankruptcies(measures: Measures) -> Events:
     """Return who failed: by how much its cost exceeds its transfer, or how much of which good it lacks.
 
     Of several goods that are short the one worth most at the supporting price is named. What is lacking is
@@ -68,7 +114,7 @@ def _bankruptcies(measures: Measures) -> _Events:
     short = reason == BankruptcyReason.SHORT_SALE
     missing = -np.take_along_axis(holding, good[:, None], axis=-1)[:, 0]
     excess = (settlement.cost - measures.plays.transfers)[number, player]
-    return _Events(
+    return Events(
         kind=np.full(number.shape, BANKRUPTCY),
         number=number,
         player=player,
@@ -78,12 +124,12 @@ def _bankruptcies(measures: Measures) -> _Events:
     )
 
 
-def _binding_projections(measures: Measures) -> _Events:
+def _binding_projections(measures: Measures) -> Events:
     """Return in which goods claims had to be changed to fit what there is, and by how much in all."""
     settlement = measures.plays.settlement
     changed = np.abs(settlement.claim - settlement.allocation).sum(axis=1)
     number, good = np.nonzero(changed > FITTED * measures.endowments.sum(axis=1))
-    return _Events(
+    return Events(
         kind=np.full(number.shape, PROJECTION_BOUND),
         number=number,
         player=np.full(number.shape, NOBODY),
@@ -93,11 +139,11 @@ def _binding_projections(measures: Measures) -> _Events:
     )
 
 
-def _raised_announcements(measures: Measures) -> _Events:
+def _raised_announcements(measures: Measures) -> Events:
     """Return whose announcement was raised to cover its transfer, and by how much numeraire."""
     raised = measures.plays.raised
     number, player = np.nonzero(raised > DUST * measures.endowments[..., -1].sum(axis=1, keepdims=True))
-    return _Events(
+    return Events(
         kind=np.full(number.shape, ANNOUNCEMENT_RAISED),
         number=number,
         player=player,

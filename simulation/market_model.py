@@ -8,7 +8,7 @@ import numpy as np
 
 from agents.announcements import accepted_announcements
 from agents.behaviours import Order
-from agents.framework import MarketClock
+from agents.framework import RoundModel
 from agents.knowledge import CommonKnowledge
 from agents.mediator import EstablishedMediator
 from agents.trader import Trader
@@ -22,7 +22,7 @@ from simulation.scenario import Scenario
 from simulation.streams import private_seed, random_stream
 
 
-class MarketModel(MarketClock):
+class MarketModel(RoundModel):
     """Plays a scenario; every ``step`` is one round in the order of the papers.
 
     Args:

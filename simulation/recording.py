@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from agents.behaviours import Behaviour
 from mechanisms.grand_contract import GrandContract
-from simulation.benchmarks import benchmark_rows
-from simulation.events import event_rows
+from simulation.benchmarks import benchmark_rows, constraint_rows
+from simulation.events import event_rows, market_events
 from simulation.measures import measure
 from simulation.play import Play
 from simulation.rows import Labels, holding_rows, keys, player_rows, round_rows, table_of, trade_rows
@@ -65,8 +65,13 @@ class Recorder:
             for name, pieces in self._pieces.items()
         }
         drawn = set(pc.unique(tables["rounds"]["profile"]).to_pylist())
-        tables["runs"] = self._run_row(tables["rounds"])
-        tables["benchmarks"] = benchmark_rows(self._run, self._contract, drawn)
+        economy = self._scenario.economy
+        tables["runs"] = run_row(
+            self._run, self._scenario.name, economy.name, self._scenario.seed, len(economy.players), tables["rounds"]
+        )
+        incentives = self._scenario.incentives
+        tables["benchmarks"] = benchmark_rows(self._run, self._contract, drawn, incentives)
+        tables["constraints"] = constraint_rows(self._run, incentives)
         return {name: tables[name].combine_chunks() for name in TABLES}
 
     def _write_rows(self) -> None:
@@ -79,29 +84,41 @@ class Recorder:
             "players": player_rows(*place, self._labels),
             "holdings": holding_rows(*place, self._labels),
             "trades": trade_rows(*place, self._labels, self._scenario.rules.pricing),
-            "events": event_rows(*place, self._labels),
+            "events": event_rows(
+                *place[:2], market_events(measures), self._labels.players, self._labels.goods
+            ),
         }
         for name, table in rows.items():
             self._pieces[name].append(table)
         self._rounds_written += len(self._plays)
         self._plays = []
 
-    def _run_row(self, rounds: pa.Table) -> pa.Table:
-        scenario = self._scenario
-        first = np.zeros(1, np.int64)
-        return table_of(
-            RUNS,
-            {
-                "run": np.array([self._run]),
-                "scenario": keys(first, [scenario.name]),
-                "economy": keys(first, [scenario.economy.name]),
-                "seed": [scenario.seed],
-                "rounds": [rounds.num_rows],
-                "players": [len(scenario.economy.players)],
-                "mean_welfare": [pc.mean(rounds["welfare"]).as_py()],
-                "mean_first_best_welfare": [pc.mean(rounds["first_best_welfare"]).as_py()],
-                "mean_autarky_welfare": [pc.mean(rounds["autarky_welfare"]).as_py()],
-                "bankruptcies": [pc.sum(rounds["bankruptcies"]).as_py() or 0],
-                "misreports": [pc.sum(rounds["misreports"]).as_py() or 0],
-            },
-        )
+
+def run_row(run: int, scenario: str, economy: str, seed: int, players: int, rounds: pa.Table) -> pa.Table:
+    """Return the one row of the table of runs.
+
+    Args:
+        run: number of the run.
+        scenario: its name.
+        economy: name of the economy, or of the game.
+        seed: of all random streams.
+        players: how many there are.
+        rounds: the table of rounds.
+    """
+    first = np.zeros(1, np.int64)
+    return table_of(
+        RUNS,
+        {
+            "run": np.array([run]),
+            "scenario": keys(first, [scenario]),
+            "economy": keys(first, [economy]),
+            "seed": [seed],
+            "rounds": [rounds.num_rows],
+            "players": [players],
+            "mean_welfare": [pc.mean(rounds["welfare"]).as_py()],
+            "mean_first_best_welfare": [pc.mean(rounds["first_best_welfare"]).as_py()],
+            "mean_autarky_welfare": [pc.mean(rounds["autarky_welfare"]).as_py()],
+            "bankruptcies": [pc.sum(rounds["bankruptcies"]).as_py() or 0],
+            "misreports": [pc.sum(rounds["misreports"]).as_py() or 0],
+        },
+    )

@@ -39,8 +39,8 @@ class Labels:
         self.goods = economy.goods
         types = [kind.name for player in economy.players for kind in player.types]
         names = [behaviour.name for by_type in behaviours for behaviour in by_type]
-        self.types, self._type_codes = _numbered(types)
-        self.behaviours, self._behaviour_codes = _numbered(names)
+        self.types, self._type_codes = numbered(types)
+        self.behaviours, self._behaviour_codes = numbered(names)
         self._rows = economy.rows
 
     def type_names(self, profiles: IntegerArray) -> pa.DictionaryArray:
@@ -99,7 +99,7 @@ def round_rows(run: int, first_round: int, measures: Measures) -> pa.Table:
 def player_rows(run: int, first_round: int, measures: Measures, labels: Labels) -> pa.Table:
     """Return one row for each player of each round."""
     plays, settlement = measures.plays, measures.plays.settlement
-    numbers = _counters(plays.profile.shape)
+    numbers = counters(plays.profile.shape)
     return table_of(
         PLAYERS,
         {
@@ -124,7 +124,7 @@ def holding_rows(run: int, first_round: int, measures: Measures, labels: Labels)
     """Return one row for each good of each player of each round."""
     plays, settlement = measures.plays, measures.plays.settlement
     shape = plays.quotes.shape
-    numbers = _counters(shape)
+    numbers = counters(shape)
     return table_of(
         HOLDINGS,
         {
@@ -167,13 +167,13 @@ def trade_rows(run: int, first_round: int, measures: Measures, labels: Labels, p
     )
 
 
-def _numbered(names: Sequence[str]) -> tuple[tuple[str, ...], IntegerArray]:
+def numbered(names: Sequence[str]) -> tuple[tuple[str, ...], IntegerArray]:
     """Return the different names in order of appearance, and the place of each name among them."""
     different = tuple(dict.fromkeys(names))
     return different, np.array([different.index(name) for name in names], np.int64)
 
 
-def _counters(shape: tuple[int, ...]) -> tuple[IntegerArray, ...]:
+def counters(shape: tuple[int, ...]) -> tuple[IntegerArray, ...]:
     """Return, for each dimension of a table of this shape, the number of every entry along it."""
     return tuple(np.broadcast_to(number, shape) for number in np.ogrid[tuple(slice(size) for size in shape)])
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from simulation.game_model import GameModel
+from simulation.game_scenario import GameScenario
 from simulation.market_model import MarketModel
 from simulation.scenario import Scenario
 
@@ -30,11 +32,13 @@ class SimulationInterrupted(KeyboardInterrupt):
         self.tables = tables
 
 
-def simulate(scenario: Scenario, on_round: Callable[[int], None] | None = None) -> dict[str, pa.Table]:
+def simulate(
+    scenario: Scenario | GameScenario, on_round: Callable[[int], None] | None = None
+) -> dict[str, pa.Table]:
     """Play a scenario.
 
     Args:
-        scenario: what to play.
+        scenario: what to play, on a market or in a coalitional game.
         on_round: called after each round with the number of rounds played.
 
     Returns:
@@ -44,7 +48,7 @@ def simulate(scenario: Scenario, on_round: Callable[[int], None] | None = None) 
         ValueError: the established contract does not exist for this economy, or a rule forbids it.
         SimulationInterrupted: the user interrupted; the rounds completed are in its ``tables``.
     """
-    model = MarketModel(scenario)
+    model = GameModel(scenario) if isinstance(scenario, GameScenario) else MarketModel(scenario)
     try:
         for played in range(1, scenario.rounds + 1):
             model.step()

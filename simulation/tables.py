@@ -79,6 +79,7 @@ _RUN = Column("run", WHOLE, NUMBER, "which run; 0 when there is one")
 _ROUND = Column("round", WHOLE, NUMBER, "which round, counted from 0")
 _PLAYER = Column("player", KEY, NAME, "whose row this is")
 _GOOD = Column("good", KEY, NAME, "which good; the numeraire is the last of the economy")
+_COALITION = Column("coalition", KEY, NAME, "the members' names, joined with +")
 
 RUNS = TableSchema(
     "runs",
@@ -86,7 +87,7 @@ RUNS = TableSchema(
     (
         _RUN,
         Column("scenario", KEY, NAME, "which scenario was run"),
-        Column("economy", KEY, NAME, "which economy was traded in"),
+        Column("economy", KEY, NAME, "which economy was traded in, or which coalitional game was played"),
         Column("seed", WHOLE, NUMBER, "seed of all random streams"),
         Column("rounds", WHOLE, COUNT, "rounds played"),
         Column("players", WHOLE, COUNT, "traders in the economy"),
@@ -153,13 +154,26 @@ PLAYERS = TableSchema(
         Column("type", KEY, NAME, "true type"),
         Column("reported_type", KEY, NAME, "type reported to the mediator"),
         Column("behaviour", KEY, NAME, "how the player behaved"),
-        Column("transfer", REAL, NUMERAIRE, "purchasing power granted by the contract, positive to the player"),
+        Column(
+            "transfer",
+            REAL,
+            NUMERAIRE,
+            "purchasing power granted by the contract, positive to the player; in a coalitional game, money paid",
+        ),
         Column("cost", REAL, NUMERAIRE, "cost of the player's trades; of cancelled trades, the cost it failed with"),
         Column("bankrupt", FLAG, "true or false", "whether the player was bankrupt"),
         Column("reason", KEY, NAME, "why: solvent, budget or short-sale"),
-        Column("utility", REAL, NUMERAIRE, "utility of what the player consumed"),
+        Column("utility", REAL, NUMERAIRE, "utility of what the player consumed, severance and side-payment included"),
         Column("promised_utility", REAL, NUMERAIRE, "utility of what the contract promised at the reports made"),
-        Column("wealth", REAL, NUMERAIRE, "value at the supporting price of what the player consumed"),
+        Column(
+            "wealth",
+            REAL,
+            NUMERAIRE,
+            "value at the supporting price of what the player consumed; in a coalitional game, its utility",
+        ),
+        Column("mediator", KEY, NAME, "with whom the player stayed or left: established, or a blocking mediator"),
+        Column("severance", REAL, NUMERAIRE, "paid by the established mediator to a player who left"),
+        Column("side_payment", REAL, NUMERAIRE, "paid by blocking mediators, negative if the player paid"),
     ),
 )
 
@@ -210,16 +224,26 @@ EVENTS = TableSchema(
     (
         _RUN,
         _ROUND,
-        Column("kind", KEY, NAME, "bankruptcy, projection-bound or announcement-raised"),
+        Column(
+            "kind", KEY, NAME, "bankruptcy, projection-bound, announcement-raised, blocking-offer or severance-paid"
+        ),
         Column("player", KEY, NAME, "whom it befell; missing when it concerns all", nullable=True),
         Column("good", KEY, NAME, "in which good; missing when it concerns none in particular", nullable=True),
-        Column("reason", KEY, NAME, "why; for bankruptcies budget or short-sale", nullable=True),
+        Column(
+            "reason",
+            KEY,
+            NAME,
+            "why: of bankruptcies budget or short-sale; of blocking offers what became of them (left, refused, "
+            "other-types when somebody reported another type than was hoped for, too-late when somebody had left)",
+            nullable=True,
+        ),
         Column(
             "amount",
             REAL,
             "numeraire, or unit of the good",
             "bankruptcy: cost above the transfer, or units short before any trade was cancelled; "
-            "projection-bound: units by which claims were changed in all; announcement-raised: units added",
+            "projection-bound: units by which claims were changed in all; announcement-raised: units added; "
+            "blocking-offer: what the mediator earned by it; severance-paid: how much",
         ),
     ),
 )
@@ -229,20 +253,106 @@ BENCHMARKS = TableSchema(
     "welfare of one benchmark at one type profile, or expected over the prior",
     (
         _RUN,
-        Column("benchmark", KEY, NAME, "first-best, autarky or walrasian"),
-        Column("profile", WHOLE, NUMBER, "type profile; -1 for the expectation over the prior"),
+        Column(
+            "benchmark",
+            KEY,
+            NAME,
+            "first-best, autarky, walrasian, incentive-efficient, or incentive-efficient-individual, in which every "
+            "type is willing to take part",
+        ),
+        Column(
+            "profile",
+            WHOLE,
+            NUMBER,
+            "type profile; -1 for the expectation over the prior, the only one for incentive-efficient benchmarks",
+        ),
         Column("profile_types", TEXT, NAME, "the profile in words; empty for the expectation"),
         Column("probability", REAL, "probability", "of the profile; 1 for the expectation"),
+        Column("welfare", REAL, NUMERAIRE, "sum of utilities; missing when not known", nullable=True),
         Column(
-            "welfare",
+            "upper_bound",
             REAL,
             NUMERAIRE,
-            "sum of utilities; missing where the competitive equilibrium would need debt",
+            "proven bound on welfare, above it when the best mechanism could only be enclosed; missing when not known",
             nullable=True,
+        ),
+        Column("obstacle", TEXT, "phrase", "why welfare is not known; empty when it is"),
+    ),
+)
+
+CONSTRAINTS = TableSchema(
+    "constraints",
+    "one incentive or participation constraint that costs welfare in an incentive-efficient benchmark",
+    (
+        _RUN,
+        Column("benchmark", KEY, NAME, "incentive-efficient or incentive-efficient-individual"),
+        Column("player", KEY, NAME, "whose constraint"),
+        Column("type", KEY, NAME, "the type that is held to it"),
+        Column("report", KEY, NAME, "the type it is tempted to report; missing if to stay out", nullable=True),
+        Column(
+            "multiplier",
+            REAL,
+            "numeraire per unit of the numeraire",
+            "money in the mediator's budget that is worth as much as relaxing the constraint by one unit",
         ),
     ),
 )
 
+MEDIATORS = TableSchema(
+    "mediators",
+    "one mediator in one round",
+    (
+        _RUN,
+        _ROUND,
+        Column("mediator", KEY, NAME, "established, or the name of a blocking mediator"),
+        Column("profit", REAL, NUMERAIRE, "what it earned: what players paid it less what it paid them"),
+        Column("expected_profit", REAL, NUMERAIRE, "what its plan promised it per round, nobody lying or leaving it"),
+        Column("severance", REAL, NUMERAIRE, "what it paid to players who left it"),
+    ),
+)
+
+INVITATIONS = TableSchema(
+    "invitations",
+    "one player asked by a blocking mediator in one round",
+    (
+        _RUN,
+        _ROUND,
+        Column("mediator", KEY, NAME, "which blocking mediator"),
+        _COALITION,
+        Column("action", KEY, NAME, "what the coalition was to do"),
+        _PLAYER,
+        Column("wanted_type", KEY, NAME, "the type with which the coalition was to leave"),
+        Column("type", KEY, NAME, "true type"),
+        Column("reported_type", KEY, NAME, "type reported to the mediator; missing when it refused", nullable=True),
+        Column(
+            "expected_gain",
+            REAL,
+            NUMERAIRE,
+            "what the player expected to gain by its answer, or would have gained by the truth if it refused",
+        ),
+        Column("payment", REAL, NUMERAIRE, "paid by the mediator, negative if the player paid"),
+        Column("fate", KEY, NAME, "what became of the invitation: left, refused, other-types or too-late"),
+    ),
+)
+
+ACTIONS = TableSchema(
+    "actions",
+    "one coalition that did something together in one round, outside the market",
+    (
+        _RUN,
+        _ROUND,
+        Column("mediator", KEY, NAME, "who led it: established for those who stayed, or a blocking mediator"),
+        _COALITION,
+        Column("action", KEY, NAME, "what it did"),
+    ),
+)
+
 TABLES: Mapping[str, TableSchema] = MappingProxyType(
-    {table.name: table for table in (RUNS, ROUNDS, PLAYERS, HOLDINGS, TRADES, EVENTS, BENCHMARKS)}
+    {
+        table.name: table
+        for table in (
+            *(RUNS, ROUNDS, PLAYERS, HOLDINGS, TRADES, EVENTS, BENCHMARKS, CONSTRAINTS),
+            *(MEDIATORS, INVITATIONS, ACTIONS),
+        )
+    }
 )

@@ -3,6 +3,7 @@
 | behaviour | in one sentence |
 |---|---|
 | :class:`Obedient` | reports its type, quotes and orders what it is told to |
+| :class:`Loyal` | obeys and refuses every invitation to leave |
 | :class:`Misreporting` | reports another type |
 | :class:`Withholding` | announces part of its endowment |
 | :class:`Mispricing` | quotes a multiple of the recommended prices |
@@ -20,6 +21,7 @@ from types import MappingProxyType
 from agents.behaviours.arbitraging import Arbitraging
 from agents.behaviours.behaviour import Behaviour, Obedient, Order
 from agents.behaviours.best_responding import BestResponding
+from agents.behaviours.loyal import Loyal
 from agents.behaviours.mispricing import Mispricing
 from agents.behaviours.misreporting import Misreporting
 from agents.behaviours.noisy import Noisy
@@ -31,6 +33,7 @@ BEHAVIOURS: Mapping[str, type[Behaviour]] = MappingProxyType(
         behaviour.name: behaviour
         for behaviour in (
             Obedient,
+            Loyal,
             Misreporting,
             Withholding,
             Mispricing,
@@ -47,6 +50,7 @@ __all__ = [
     "Arbitraging",
     "Behaviour",
     "BestResponding",
+    "Loyal",
     "Mispricing",
     "Misreporting",
     "Noisy",

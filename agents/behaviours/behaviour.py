@@ -1,4 +1,4 @@
-"""What a behaviour is: from what a trader knows to what it says, at each of its three moments."""
+"""What a behaviour is: from what a trader knows to what it says, at each of its moments."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from agents.knowledge import MarketKnowledge, RecommendedKnowledge, TypeKnowledge
+from agents.blocking.invited import Invited
+from agents.knowledge import MarketKnowledge, RecommendedKnowledge
+from agents.private_type import PrivateType, TypedPlayer
 from mechanisms.arrays import FloatArray
-from mechanisms.economy import Player
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Behaviour:
-    """How a trader acts; without overriding anything, it reports its type and obeys.
+    """How a trader acts; without overriding anything, it reports its type, obeys, and leaves if that costs nothing.
 
     Behaviours are frozen: their fields are parameters. Whatever a trader learns is in the knowledge it is
     handed, and chance comes from ``knowledge.stream(purpose)``.
@@ -37,16 +38,20 @@ class Behaviour:
 
     name: ClassVar[str]
 
-    def check(self, players: Sequence[Player]) -> None:
+    def check(self, players: Sequence[TypedPlayer]) -> None:
         """Refuse parameters that make no sense for the players who may behave like this.
 
         Raises:
             ValueError: naming the parameter, its value and what is allowed.
         """
 
-    def report(self, knowledge: TypeKnowledge) -> int:
+    def report(self, knowledge: PrivateType) -> int:
         """Return the number of the type reported to the device."""
         return knowledge.type_number
+
+    def answer(self, invited: Invited) -> int | None:
+        """Return the type reported to a blocking mediator, or none to refuse its invitation."""
+        return invited.type_number if invited.worthwhile(invited.type_number) else None
 
     def quote(self, knowledge: RecommendedKnowledge) -> FloatArray:
         """Return the prices quoted, ``(L,)``, numeraire per unit; the numeraire's own price, 1, is last."""
@@ -59,7 +64,7 @@ class Behaviour:
 
 @dataclass(frozen=True)
 class Obedient(Behaviour):
-    """Reports its type, quotes and orders what it is told to."""
+    """Reports its type, quotes and orders what it is told to; joins a blocking coalition that costs it nothing."""
 
     name: ClassVar[str] = "obedient"
 

@@ -10,6 +10,7 @@ import numpy as np
 from agents.anticipation import expected_utility
 from agents.behaviours.behaviour import Behaviour, Order, recommended_order
 from agents.behaviours.order_candidates import Candidates, neighbours, structured_candidates
+from agents.blocking.invited import Invited
 from agents.knowledge import MarketKnowledge
 from mechanisms.arrays import FloatArray
 
@@ -29,7 +30,7 @@ class BestResponding(Behaviour):
     It evaluates structured orders (obedience, no trade, demand at the quotes, short sales, arbitrage) and
     then searches around the best of them at random, with steps that grow after a success and shrink after a
     failure. Every candidate is settled exactly; obedience is one of them, so the reply is never expected to
-    be worse than obeying.
+    be worse than obeying. To a blocking mediator it reports whatever pays it most.
 
     Attributes:
         effort: how many orders are evaluated; the structured ones always are.
@@ -45,6 +46,13 @@ class BestResponding(Behaviour):
     def __post_init__(self) -> None:
         if self.effort != int(self.effort) or self.effort < 1:
             raise ValueError(f"effort of behaviour {self.name!r} is {self.effort}; it must be at least 1")
+
+    @override
+    def answer(self, invited: Invited) -> int | None:
+        best, truth = int(np.argmax(invited.gains)), invited.type_number
+        if invited.gains[best] <= invited.gains[truth] + invited.rounding:
+            best = truth
+        return best if invited.worthwhile(best) else None
 
     @override
     def order(self, knowledge: MarketKnowledge) -> Order:

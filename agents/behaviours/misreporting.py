@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import ClassVar, override
 
 from agents.behaviours.behaviour import Behaviour
-from agents.knowledge import TypeKnowledge
-from mechanisms.economy import Player
+from agents.blocking.invited import Invited
+from agents.private_type import PrivateType, TypedPlayer, type_names
 
 
 @dataclass(frozen=True)
 class Misreporting(Behaviour):
-    """Reports another type and then obeys.
+    """Reports another type, to whoever asks, and then obeys.
 
     A reported type may own more than the true one; the market then accepts only what is there.
 
@@ -26,24 +26,28 @@ class Misreporting(Behaviour):
     reports: Mapping[str, str] = field(default_factory=dict)
 
     @override
-    def check(self, players: Sequence[Player]) -> None:
+    def check(self, players: Sequence[TypedPlayer]) -> None:
         for true_type, reported in self.reports.items():
-            liars = [player for player in players if true_type in _type_names(player)]
+            liars = [player for player in players if true_type in type_names(player)]
             if not liars:
-                known = sorted({name for player in players for name in _type_names(player)})
+                known = sorted({name for player in players for name in type_names(player)})
                 raise ValueError(f"behaviour 'misreporting' lets type {true_type!r} lie; the types are {known}")
             for liar in liars:
-                if reported not in _type_names(liar):
+                if reported not in type_names(liar):
                     raise ValueError(
                         f"behaviour 'misreporting' lets {liar.name} report {reported!r}; "
-                        f"its types are {_type_names(liar)}"
+                        f"its types are {type_names(liar)}"
                     )
 
     @override
-    def report(self, knowledge: TypeKnowledge) -> int:
-        reported = self.reports.get(knowledge.own_type.name, knowledge.own_type.name)
-        return _type_names(knowledge.own).index(reported)
+    def report(self, knowledge: PrivateType) -> int:
+        return self._told(knowledge.own, knowledge.type_number)
 
+    @override
+    def answer(self, invited: Invited) -> int | None:
+        told = self._told(invited.own, invited.type_number)
+        return told if invited.worthwhile(told) else None
 
-def _type_names(player: Player) -> list[str]:
-    return [kind.name for kind in player.types]
+    def _told(self, own: TypedPlayer, type_number: int) -> int:
+        names = type_names(own)
+        return names.index(self.reports.get(names[type_number], names[type_number]))

@@ -10,9 +10,9 @@ from rich.progress import Progress
 
 import results
 from experiments.command_line import INTERRUPTED
-from experiments.printing import JsonOption, answer_console, print_json, remark_console
+from experiments.printing import JsonOption, answer_console, in_progress, print_json, remark_console
 from experiments.run_summary import print_summary, summary_document
-from experiments.running import Outcome, Status, folder_for, play, prepare
+from experiments.running import BENCHMARK_SECONDS, Outcome, Status, folder_for, play, prepare, with_benchmarks
 from simulation.scenario import Scenario
 
 
@@ -26,11 +26,17 @@ def command(
         Path | None,
         typer.Option(metavar="FOLDER", help="Run folder; results/runs/SCENARIO-seedN without it."),
     ] = None,
+    benchmark_seconds: Annotated[
+        float,
+        typer.Option(min=0, metavar="N", help="Wall time allowed to each incentive-efficient benchmark."),
+    ] = BENCHMARK_SECONDS,
     json: JsonOption = False,
 ) -> None:
     """Play a scenario; write tables and figures to a run folder and compare the play with the benchmarks."""
     ready = prepare(scenario, rounds, seed)
     folder = folder_for(scenario, ready, out)
+    with in_progress("computing the incentive-efficient benchmarks"):
+        ready = with_benchmarks(ready, benchmark_seconds)
     outcome = _play_with_progress(scenario, ready, folder)
     run = results.load(outcome.folder)
     if json:

@@ -1,4 +1,4 @@
-"""``marketgame solve``: what an economy could achieve, and whether truth pays."""
+"""``marketgame solve``: what an economy or a game could achieve, and whether truth pays."""
 
 from __future__ import annotations
 
@@ -8,34 +8,64 @@ from typing import Annotated
 import typer
 
 from experiments.economy_file import load_economy
-from experiments.input_file import InputError, blamed_on, unknown_name
-from experiments.printing import JsonOption, answer_console, print_json
+from experiments.game_file import load_game
+from experiments.game_solution import solve_game
+from experiments.game_solution_document import game_document
+from experiments.game_solution_tables import print_game_solution
+from experiments.input_file import InputError, blamed_on, kind_of, read_table, unknown_name
+from experiments.invocation import SOLVER_FAILED
+from experiments.printing import JsonOption, answer_console, in_progress, print_json
 from experiments.solution import solve_economy
 from experiments.solution_document import solution_document
 from experiments.solution_tables import print_solution
 from mechanisms.incentive_efficiency import Participation
 
+ECONOMY, GAME = "market-economy", "coalitional-game"
+
 
 def command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A market-economy file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A market-economy or coalitional-game file.")],
     participation: Annotated[
         str | None,
         typer.Option(
             metavar="none|individual",
-            help="What the incentive-efficient benchmark must leave every type with; both without it.",
+            help="What the incentive-efficient benchmark must leave every type with; without it, an economy is "
+            "solved for both and a game for none.",
         ),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, metavar="N", help="Wall time allowed to each benchmark; no limit without it.")
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Compute the efficient allocation, supporting prices, transfers and incentives of an economy."""
-    constraints = tuple(Participation) if participation is None else (_participation(participation),)
+    """Compute the benchmarks of an economy, or an incentive-efficient mechanism of a game, with their proofs."""
+    constraint = None if participation is None else _participation(participation)
+    if kind_of(read_table(file), file, (ECONOMY, GAME)) == GAME:
+        _solve_game(file, constraint or Participation.NONE, seconds, json=json)
+    else:
+        _solve_economy(file, tuple(Participation) if constraint is None else (constraint,), seconds, json=json)
+
+
+def _solve_economy(file: Path, participation: tuple[Participation, ...], seconds: float | None, *, json: bool) -> None:
     economy = load_economy(file)
-    with blamed_on(file):
-        solution = solve_economy(economy, constraints)
+    with blamed_on(file), in_progress("solving the economy"):
+        solution = solve_economy(economy, participation, seconds)
     if json:
         print_json(solution_document(solution))
     else:
         print_solution(solution, answer_console())
+    if solution.solver_failed:
+        raise typer.Exit(SOLVER_FAILED)
+
+
+def _solve_game(file: Path, participation: Participation, seconds: float | None, *, json: bool) -> None:
+    established = load_game(file)
+    with blamed_on(file), in_progress("solving the game"):
+        solution = solve_game(established, participation, seconds)
+    if json:
+        print_json(game_document(solution))
+    else:
+        print_game_solution(solution, answer_console())
 
 
 def _participation(name: str) -> Participation:

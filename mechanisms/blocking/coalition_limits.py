@@ -71,9 +71,10 @@ class CoalitionLimits:
         for link in self.network or ():
             if not set(link) <= set(game.grand_coalition):
                 raise ValueError(f"link {link} names a player beyond 0 to {len(game.players) - 1}")
-        return tuple(coalition for coalition in game.coalitions if self._admits(coalition))
+        return tuple(coalition for coalition in game.coalitions if self.admit(coalition))
 
-    def _admits(self, coalition: Coalition) -> bool:
+    def admit(self, coalition: Coalition) -> bool:
+        """Whether a coalition can form."""
         if self.largest is not None and len(coalition) > self.largest:
             return False
         return self.network is None or self._connects(coalition)

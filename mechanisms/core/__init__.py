@@ -1,0 +1,56 @@
+r"""The core of a game with incomplete information: what no blocking mediator can break.
+
+A mechanism that is incentive compatible, on which the mediator expects no loss, achieves stakes
+:math:`\omega_i(t) = x_i(t) + \sum_c \mu(c|t) u_i(c, t) - \varepsilon_i(t)` with severance
+:math:`\varepsilon \ge 0`. It is in the core when no blocking plan is tenable against them.
+
+* ``find_core_allocation`` returns some core allocation or the proof that there is none.
+* ``optimise_core`` returns the one with the smallest or largest value of a linear objective, with a bound.
+* ``core_membership`` judges a given mechanism, ``with_best_severance`` one whose severance may be chosen.
+* ``core_residuals`` and ``refutation_margin`` replay the answers without a solver.
+
+Source:
+    Myerson (2006), sections 7 to 9.
+"""
+
+from mechanisms.core.allocation import CoreAllocation, CoreResiduals, core_residuals, interim_objective
+from mechanisms.core.membership import InfeasibleMechanism, core_membership, with_best_severance
+from mechanisms.core.objective import (
+    CoreObjective,
+    expected_severance,
+    interim_utility,
+    mediator_profit,
+    severance_of,
+    welfare,
+)
+from mechanisms.core.outcome import CoreOptimum, CoreStatus, EmptyCore, UndecidedCore, refutation_margin
+from mechanisms.core.search import find_core_allocation, optimise_core
+from mechanisms.core.severance import NoSeverance
+from mechanisms.core.variant import CoreVariant, SearchEffort, SeverancePay
+
+__all__ = [
+    "CoreAllocation",
+    "CoreObjective",
+    "CoreOptimum",
+    "CoreResiduals",
+    "CoreStatus",
+    "CoreVariant",
+    "EmptyCore",
+    "InfeasibleMechanism",
+    "NoSeverance",
+    "SearchEffort",
+    "SeverancePay",
+    "UndecidedCore",
+    "core_membership",
+    "core_residuals",
+    "expected_severance",
+    "find_core_allocation",
+    "interim_objective",
+    "interim_utility",
+    "mediator_profit",
+    "optimise_core",
+    "refutation_margin",
+    "severance_of",
+    "welfare",
+    "with_best_severance",
+]

@@ -45,6 +45,8 @@ class CoreResiduals:
         virtual_efficiency: largest virtual surplus the mechanism forgoes at a profile, relative to the largest;
             zero as in (7).
         profit: what the mediator expects to keep; zero by the proof of Theorem 3.
+        theorem_3: whether the theorem applies, which needs that the grand coalition could block; otherwise the
+            last four need not vanish.
     """
 
     misreport_gain: float
@@ -55,20 +57,16 @@ class CoreResiduals:
     incentive_complementarity: float
     virtual_efficiency: float
     profit: float
+    theorem_3: bool
 
     @property
     def largest(self) -> float:
-        """The largest of them."""
-        return max(
-            self.misreport_gain,
-            self.loss,
-            self.severance,
-            self.support.largest,
-            self.severance_complementarity,
-            self.incentive_complementarity,
-            self.virtual_efficiency,
-            self.profit,
-        )
+        """The largest of those that must vanish."""
+        needed = max(self.misreport_gain, self.loss, self.severance, self.support.largest)
+        if not self.theorem_3:
+            return needed
+        implied = (self.severance_complementarity, self.incentive_complementarity, self.virtual_efficiency)
+        return max(needed, *implied, self.profit)
 
     @property
     def acceptable(self) -> bool:
@@ -129,13 +127,10 @@ def core_residuals(
         0.0 if allowed else float(mechanism.severance.max()) / scale,
         support_residuals(game, omega, virtual, support=variant.support, limits=variant.limits),
         float(paid.sum()) / scale,
-        max(
-            float(np.abs(alpha * gain).max())
-            for alpha, gain in zip(virtual.multipliers, _gains(game, mechanism), strict=True)
-        )
-        / scale,
+        conditions.complementary / scale,
         conditions.virtually_efficient / max(conditions.virtual_scale, scale),
         max(-cost, 0.0) / scale,
+        variant.limits.admit(game.grand_coalition),
     )
 
 
@@ -147,5 +142,40 @@ def core_allocation(
     return CoreAllocation(mechanism, stakes(game, mechanism), virtual, variant, residuals)
 
 
-def expanded(game: CoalitionalGame, point: CorePoint, virtual: VirtualWeights, kinds: FloatArray) -> Mechanism:
-    raise NotImplementedError
+def interim_objective(game: CoalitionalGame, mechanism: Mechanism, objective: CoreObjective) -> float:
+    """Return an objective at a mechanism, from its interim expectations."""
+    expected = [
+        tuple(game.conditional_expectation(table[:, player], (player,)) for player in game.grand_coalition)
+        for table in (mechanism.payments, mechanism.severance)
+    ]
+    return objective.value(interim_utilities(game, mechanism), expected[0], expected[1])
+
+
+def expanded(
+    game: CoalitionalGame, point: CorePoint, virtual: VirtualWeights, severance: tuple[FloatArray, ...]
+) -> Mechanism:
+    r"""Return the mechanism whose stakes have the virtual stakes of a point of the core program.
+
+    The virtual transform is inverted player by player; its matrix has nonpositive entries off the diagonal and
+    columns that sum to the type's probability, so that its inverse exists and is nonnegative.
+
+    Args:
+        game: with N players.
+        point: solution of the core program.
+        virtual: its weights and multipliers.
+        severance: of each type, one ``(K_i,)`` for each player.
+    """
+    coefficients = transform(virtual, game.type_probabilities)
+    omega = np.stack(
+        [
+            transformed(game, np.linalg.inv(coefficients[player]), player, point.virtual_stakes[:, player])
+            for player in game.grand_coalition
+        ],
+        axis=1,
+    )
+    positive = np.maximum(point.action_probability, 0.0)
+    probability = positive / positive.sum(axis=1, keepdims=True)
+    promised = np.stack([severance[i][game.profiles[:, i]] for i in game.grand_coalition], axis=1)
+    utilities = game.actions[game.grand_coalition].utilities
+    earned: FloatArray = np.einsum("pc,cip->pi", probability, utilities)
+    return Mechanism(probability, omega + promised - earned, promised)

@@ -55,6 +55,15 @@ class CoreObjective:
         parts = zip((self.utility, self.payment, self.severance), (utility, payment, severance), strict=True)
         return sum(float(a @ b) for ours, theirs in parts for a, b in zip(ours, theirs, strict=True))
 
+    def negated(self) -> CoreObjective:
+        """Return the objective whose minimum is this one's maximum."""
+        return CoreObjective(
+            f"minus {self.name}",
+            tuple(-part for part in self.utility),
+            tuple(-part for part in self.payment),
+            tuple(-part for part in self.severance),
+        )
+
 
 def interim_utility(game: CoalitionalGame, player: int, kind: int) -> CoreObjective:
     """Return the interim utility of one type of a player."""

@@ -25,8 +25,8 @@ import numpy as np
 
 from mechanisms.core.type_pairs import TypePairs
 from mechanisms.core.virtual_stakes import VirtualStakes, leaving_opportunities
-from mechanisms.finite_actions import FiniteActions
 from mechanisms.incentive_program import InterimProgram
+from mechanisms.linear_program import Status
 
 if TYPE_CHECKING:
     from mechanisms.arrays import FloatArray
@@ -47,7 +47,7 @@ class CorePoint:
         virtual_stakes: :math:`V_i(t)`, ``(P, N)``.
         multipliers: :math:`\alpha_i(r|t)` of every pair of types, ``(J,)``.
         cost: what the mediator expects to lose.
-        objective: what was minimised besides.
+        merit: the objective, plus the price of that.
     """
 
     action_probability: FloatArray
@@ -56,7 +56,7 @@ class CorePoint:
     virtual_stakes: FloatArray
     multipliers: FloatArray
     cost: float
-    objective: float
+    merit: float
 
 
 class CoreProgram:
@@ -74,13 +74,14 @@ class CoreProgram:
         market = leaving_opportunities(game, support, limits)
         self.unit = max(float(np.abs(part.gains).max()) for part in market) or 1.0
         self._interim = InterimProgram(game.type_probabilities, game.profiles, self.unit)
-        self._price = 0.0
         self._state_mechanism(severance=severance)
-        self._state_multipliers()
-        self._virtual = VirtualStakes(self.program, game, self.pairs, self.unit)
+        self._multiplier = self.program.variables("multiplier", {"pair": self.pairs.size})
+        weight = self.program.variables("weight", {"type": self.pairs.types.size})
+        self.pairs.state_hydraulics(self.program, self._multiplier, weight)
+        virtual = VirtualStakes(self.program, game, self.pairs, self.unit)
+        self._expected = virtual.state_expected()
         for part in market:
-            self._virtual.state_blocking(part, self._multiplier)
-        self.linearise(np.zeros(self.pairs.size), np.zeros(self.pairs.types.size))
+            virtual.state_blocking(part, self._multiplier)
 
     @property
     def program(self) -> LinearProgram:
@@ -89,9 +90,7 @@ class CoreProgram:
 
     def _state_mechanism(self, *, severance: bool) -> None:
         program = self.program
-        utilities = FiniteActions(self.game).all_utilities()
-        action = program.variables("action", {"profile": utilities.shape[0], "action": utilities.shape[1]})
-        self._interim.state_actions(action, np.arange(utilities.shape[0])[:, None], utilities)
+        self._interim.state_every_action(self.game.actions[self.game.grand_coalition].utilities)
         row = {"type": self.pairs.types.size}
         self._stake = program.variables("stake", row, lower=-np.inf)
         self._severance = program.variables("severance", row, upper=np.inf if severance else 0.0)
@@ -104,42 +103,9 @@ class CoreProgram:
         program.add(participation, self._severance, -1.0)
         program.add(budget, self._cost, -1.0)
 
-    def _state_multipliers(self) -> None:
-        """State the hydraulic equations (5)."""
-        program, pairs = self.program, self.pairs
-        row = {"type": pairs.types.size}
-        self._multiplier = program.variables("multiplier", {"pair": pairs.size})
-        weight = program.variables("weight", row)
-        hydraulic = program.constraints("hydraulic", row, equal_to=pairs.probability)
-        program.add(hydraulic, weight, 1.0)
-        program.add(hydraulic[pairs.true], self._multiplier, 1.0)
-        program.add(hydraulic[pairs.told], self._multiplier, -1.0)
-
-    def linearise(self, multipliers: FloatArray, stakes: FloatArray) -> None:
-        r"""State every product :math:`\alpha_i(t|r) (W_i(t) - W_i(r))` by its tangent at a point.
-
-        Args:
-            multipliers: of every pair of types, ``(J,)``.
-            stakes: of every type, in units of money, ``(M,)``.
-        """
-        true, told, size = self.pairs.true, self.pairs.told, self.pairs.types.size
-        difference = (stakes[told] - stakes[true]) / self.unit
-        weight = self.pairs.probability + np.bincount(told, weights=multipliers, minlength=size)
-        expected = self._virtual.expected
-        self.program.set_coefficients(expected, self._stake, -weight)
-        self.program.set_coefficients(expected[told], self._stake[true], multipliers)
-        self.program.set_coefficients(expected[told], self._multiplier, -difference)
-        constant = np.bincount(told, weights=-multipliers * difference, minlength=size)
-        self.program.set_limits(expected, equal_to=constant)
-
-    def confine(self, lower: FloatArray, upper: FloatArray) -> None:
-        """Bound the multipliers of every pair of types, ``(J,)`` each."""
-        self.program.set_bounds(self._multiplier, lower=np.maximum(lower, 0.0), upper=np.maximum(upper, 0.0))
-
     def minimise(self, objective: CoreObjective | None, price: float) -> None:
         """Minimise an objective plus a price for every unit of money the mediator loses."""
         program, own = self.program, self.pairs.types.own
-        self._price = price
         program.set_objective(self._cost, -price)
         if objective is not None:
             utility, payment, severance = (
@@ -149,15 +115,43 @@ class CoreProgram:
             program.set_objective(self._payment, -utility - payment)
             program.set_objective(self._severance, -severance)
 
-    def read(self, solution: Solution) -> CorePoint:
+    def solve_at(self, multipliers: FloatArray) -> CorePoint | None:
+        """Return the best point with these multipliers ``(J,)``, where the linearisation is exact."""
+        return self._solve(multipliers, np.zeros(self.pairs.types.size), multipliers, multipliers)
+
+    def solve_near(self, point: CorePoint, radius: float) -> CorePoint | None:
+        """Return the best point of the linearisation, multipliers no farther than a radius from a point's."""
+        alpha = point.multipliers
+        return self._solve(alpha, point.stakes, alpha - radius, alpha + radius)
+
+    def _solve(
+        self, multipliers: FloatArray, stakes: FloatArray, lower: FloatArray, upper: FloatArray
+    ) -> CorePoint | None:
+        self._linearise(multipliers, stakes)
+        self.program.set_bounds(self._multiplier, lower=np.maximum(lower, 0.0), upper=np.maximum(upper, 0.0))
+        solution = self.program.solve(evidence=False)
+        return self._read(solution) if solution.status is Status.OPTIMAL else None
+
+    def _linearise(self, multipliers: FloatArray, stakes: FloatArray) -> None:
+        r"""State every product :math:`\alpha_i(t|r) (W_i(t) - W_i(r))` by its tangent at a point."""
+        true, told, size = self.pairs.true, self.pairs.told, self.pairs.types.size
+        difference = (stakes[told] - stakes[true]) / self.unit
+        weight = self.pairs.probability + np.bincount(told, weights=multipliers, minlength=size)
+        self.program.set_coefficients(self._expected, self._stake, -weight)
+        self.program.set_coefficients(self._expected[told], self._stake[true], multipliers)
+        self.program.set_coefficients(self._expected[told], self._multiplier, -difference)
+        constant = np.bincount(told, weights=-multipliers * difference, minlength=size)
+        self.program.set_limits(self._expected, equal_to=constant)
+
+    def _read(self, solution: Solution) -> CorePoint:
         """Return an answer in units of money."""
         cost = float(solution["cost"])
         return CorePoint(
-            solution["action"],
+            solution["action"].reshape(len(self.game.profiles), -1),
             solution["stake"] * self.unit,
             np.maximum(solution["severance"], 0.0) * self.unit,
             solution["virtual stake"] * self.unit,
             np.maximum(solution["multiplier"], 0.0),
             cost * self.unit,
-            -(solution.objective + self._price * cost) * self.unit,
+            -solution.objective * self.unit,
         )

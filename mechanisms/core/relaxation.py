@@ -6,13 +6,14 @@ product as a variable of its own: a *copy* of the mechanism whose probabilities 
 one. The products the core is stated in are then linear in the copies. The relaxation keeps
 
 * the hydraulic equations (5), times the mechanism: they tie the copies to the mechanism itself;
-* the equalities that hold at every core allocation, from the proof of Theorem 3: no multiplier without a binding
-  incentive constraint, no weight on a type with severance, no profit for the mediator, and what the grand coalition
-  keeps at a profile is the virtual utility of what it does;
-* intervals for the differences of a player's stakes, which hold in every copy relative to its size.
+* the equalities of the proof of Theorem 3, which hold at every core allocation if the grand coalition can form: no
+  multiplier without a binding incentive constraint, no weight on a type with severance, no profit for the
+  mediator, and what the grand coalition keeps at a profile is the virtual utility of what it does;
+* intervals for the differences of a player's stakes, which hold in every copy relative to its size, and for
+  multipliers, whose distances from the ends are as nonnegative as the multipliers themselves.
 
-Every constraint is homogeneous in the copies, so multipliers need no bounds. When the intervals shrink to points
-the relaxation is exact. Fixing one factor of a product that must vanish, or halving an interval, splits it in two.
+Every constraint is homogeneous in the copies, so multipliers need no bounds to begin with. When intervals shrink to
+points the relaxation is exact. Fixing one factor of a product that must vanish, or cutting an interval, divides it.
 
 Source:
     Myerson (2006), Theorems 1 and 3; lifting as in Sherali and Adams (1990).
@@ -20,12 +21,13 @@ Source:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mechanisms.blocking import Support
+from mechanisms.core.region import Region
 from mechanisms.core.type_pairs import TypePairs
 from mechanisms.core.virtual_stakes import VirtualStakes, leaving_opportunities
 from mechanisms.finite_actions import FiniteActions
@@ -39,31 +41,8 @@ if TYPE_CHECKING:
     from mechanisms.linear_program import Solution
 
 
-@dataclass(frozen=True, eq=False)
-class Region:
-    """A part of the core's candidates.
-
-    Attributes:
-        without_multiplier: pairs whose multiplier is zero.
-        without_slack: pairs whose incentive constraint binds.
-        without_weight: types whose weight is zero.
-        without_severance: types without severance.
-        lowest: least difference of stakes, told type's less true type's, of each pair, ``(J,)``, in money.
-        highest: largest, likewise.
-    """
-
-    without_multiplier: frozenset[int] = field(default_factory=frozenset)
-    without_slack: frozenset[int] = field(default_factory=frozenset)
-    without_weight: frozenset[int] = field(default_factory=frozenset)
-    without_severance: frozenset[int] = field(default_factory=frozenset)
-    lowest: FloatArray = field(default_factory=lambda: np.zeros(0))
-    highest: FloatArray = field(default_factory=lambda: np.zeros(0))
-
-    def narrowed(self, pair: int, lowest: float, highest: float) -> Region:
-        """Return the part in which one difference of stakes lies in a smaller interval."""
-        low, high = self.lowest.copy(), self.highest.copy()
-        low[pair], high[pair] = lowest, highest
-        return replace(self, lowest=low, highest=high)
+CORNER = np.array([[1.0, -1.0], [-1.0, 1.0]])
+"""Signs that make (multiplier - its end) (difference - its end) nonnegative, by lower or upper end of each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +82,9 @@ class CoreRelaxation:
         self._market = leaving_opportunities(game, support, limits)
         self.unit = max(float(np.abs(part.gains).max()) for part in self._market) or 1.0
         self._severance_allowed = severance
-        self._utilities = FiniteActions(game).all_utilities() / self.unit
+        # The proof of Theorem 3 needs the condition of the grand coalition.
+        self._theorem_3 = limits.admit(game.grand_coalition)
+        self._utilities = _utilities_of_types(game) / self.unit
         self._copies = 1 + self.pairs.size + self.pairs.types.size
         self._least = _least_stakes(game, support) / self.unit
         self.whole = self._first_region()
@@ -112,13 +93,12 @@ class CoreRelaxation:
     def _first_region(self) -> Region:
         """Bound differences of stakes by what each type gets at least and all types get together at most."""
         best = self.game.actions[self.game.grand_coalition].utilities.sum(axis=1).max(axis=0)
-        spare = self.game.probability @ best / self.unit - self.pairs.probability @ self._least
+        spare = float(self.game.probability @ best) / self.unit - float(self.pairs.probability @ self._least)
         most = self._least + max(spare, 0.0) / self.pairs.probability
         true, told = self.pairs.true, self.pairs.told
-        return Region(
-            lowest=(self._least[told] - most[true]) * self.unit,
-            highest=(most[told] - self._least[true]) * self.unit,
-        )
+        differences = np.stack([self._least[told] - most[true], most[told] - self._least[true]])
+        unlimited = np.stack([np.zeros(self.pairs.size), np.full(self.pairs.size, np.inf)])
+        return Region(differences=differences * self.unit, multipliers=unlimited)
 
     def _state(self) -> None:
         self.program = LinearProgram(Sense.MINIMIZE)
@@ -130,8 +110,10 @@ class CoreRelaxation:
         for part in self._market:
             self._virtual.state_blocking(part, self._size, first=1)
         self._state_products()
-        self._state_virtual_efficiency()
+        if self._theorem_3:
+            self._state_virtual_efficiency()
         self._state_intervals()
+        self._state_boxes()
 
     def _state_variables(self) -> None:
         program, types = self.program, self.pairs.types
@@ -163,7 +145,8 @@ class CoreRelaxation:
         program.add(
             definition[:, kind, own[:, None, :]], self._action[:, :, :, None], self._utilities * odds[:, None, :]
         )
-        budget = program.constraints("budget", copies, equal_to=0.0)
+        lowest = 0.0 if self._theorem_3 else -np.inf
+        budget = program.constraints("budget", copies, at_least=lowest, at_most=0.0)
         program.add(budget[:, None], self._payment, self.pairs.probability)
         kept = program.constraints("stake and severance", by_type, equal_to=0.0)
         program.add(kept, self._value[:, kind, types.own], 1.0)
@@ -205,7 +188,7 @@ class CoreRelaxation:
         r"""Link virtual stakes to interim ones, with products read off the copies."""
         true, told = self.pairs.true, self.pairs.told
         copy = 1 + np.arange(self.pairs.size)
-        expected = self._virtual.expected
+        expected = self._virtual.state_expected()
         self.program.add(expected, self._stake[0], -self.pairs.probability)
         self.program.add(expected[told], self._stake[copy, told], -1.0)
         self.program.add(expected[told], self._stake[copy, true], 1.0)
@@ -234,6 +217,17 @@ class CoreRelaxation:
             self.program.add(rows, self._stake[:, self.pairs.told], sign)
             self.program.add(rows, self._stake[:, self.pairs.true], -sign)
 
+    def _state_boxes(self) -> None:
+        """State products of the ends of two intervals, multipliers and differences, without the ends themselves."""
+        program, pair = self.program, np.arange(self.pairs.size)
+        ends = {"end of multipliers": 2, "end of differences": 2, "pair": self.pairs.size}
+        self._box = program.constraints("products of intervals", ends, at_least=0.0)
+        program.add(self._box, self._stake[1 + pair, self.pairs.told], CORNER[:, :, None])
+        program.add(self._box, self._stake[1 + pair, self.pairs.true], -CORNER[:, :, None])
+        actions = {"end of multipliers": 2, "pair": self.pairs.size, **dict(self._action.dimensions[1:])}
+        self._action_box = program.constraints("multipliers of actions", actions, at_least=0.0)
+        program.add(self._action_box, self._action[1 : 1 + pair.size], CORNER[:, 0].reshape(2, 1, 1, 1))
+
     def confine(self, region: Region) -> None:
         """Restrict the relaxation to a region."""
         pairs, kinds = self.pairs.size, self.pairs.types.size
@@ -243,16 +237,35 @@ class CoreRelaxation:
         largest[[1 + pairs + kind for kind in region.without_weight]] = 0.0
         # At every core allocation a multiplier goes with a binding constraint and a weight with no severance.
         slack = np.full((self._copies, pairs), np.inf)
-        slack[1 + np.arange(pairs), np.arange(pairs)] = 0.0
+        slack[1 + np.arange(pairs), np.arange(pairs)] = 0.0 if self._theorem_3 else np.inf
         slack[:, sorted(region.without_slack)] = 0.0
         severance = np.full((self._copies, kinds), np.inf if self._severance_allowed else 0.0)
-        severance[1 + pairs + np.arange(kinds), np.arange(kinds)] = 0.0
+        if self._theorem_3:
+            severance[1 + pairs + np.arange(kinds), np.arange(kinds)] = 0.0
         severance[:, sorted(region.without_severance)] = 0.0
         self.program.set_bounds(self._size, upper=largest)
         self.program.set_bounds(self._slack, upper=slack)
         self.program.set_bounds(self._severance, upper=severance)
-        self.program.set_coefficients(self._above, self._size[:, None], -region.lowest / self.unit)
-        self.program.set_coefficients(self._below, self._size[:, None], region.highest / self.unit)
+        self._confine_intervals(region)
+
+    def _confine_intervals(self, region: Region) -> None:
+        """Bound differences of stakes in every copy, and what bounds on a multiplier add to its own."""
+        program, pair = self.program, np.arange(self.pairs.size)
+        differences = region.differences / self.unit
+        program.set_coefficients(self._above, self._size[:, None], -differences[0])
+        program.set_coefficients(self._below, self._size[:, None], differences[1])
+        known = np.isfinite(region.multipliers)
+        bound = np.where(known, region.multipliers, 0.0)
+        active = np.where(known, 0.0, -np.inf)
+        program.set_limits(self._box, at_least=active[:, None])
+        program.set_limits(self._action_box, at_least=active[:, :, None, None])
+        corner, low_high = CORNER[:, :, None], bound[:, None]
+        program.set_coefficients(self._box, self._size[1 + pair], -corner * differences)
+        program.set_coefficients(self._box, self._stake[0, self.pairs.told], -corner * low_high)
+        program.set_coefficients(self._box, self._stake[0, self.pairs.true], corner * low_high)
+        program.set_coefficients(self._box, self._size[0], corner * low_high * differences)
+        scaled = -CORNER[:, :1] * bound
+        program.set_coefficients(self._action_box, self._action[:1], scaled[:, :, None, None])
 
     def minimise(self, objective: CoreObjective | None) -> None:
         """Minimise an objective, or look for any point."""
@@ -272,14 +285,22 @@ class CoreRelaxation:
         alpha, weight = size[1 : 1 + pair.size], size[1 + pair.size :]
         difference = stake[0, self.pairs.told] - stake[0, self.pairs.true]
         product = stake[1 + pair, self.pairs.told] - stake[1 + pair, self.pairs.true]
+        vanishing = self.unit if self._theorem_3 else 0.0
         return Candidate(
             np.maximum(alpha, 0.0),
             stake[0] * self.unit,
             difference * self.unit,
-            np.abs(alpha * solution["slack"][0]) * self.unit,
-            np.abs(weight[kind] * solution["severance"][0]) * self.unit,
+            np.abs(alpha * solution["slack"][0]) * vanishing,
+            np.abs(weight[kind] * solution["severance"][0]) * vanishing,
             np.abs(product - alpha * difference) * self.unit,
         )
+
+
+def _utilities_of_types(game: CoalitionalGame) -> FloatArray:
+    """Return what every type of every player gets from every action at every profile, ``(P, C, M)``."""
+    profiles, actions = len(game.profiles), len(game.actions[game.grand_coalition].names)
+    action, profile = np.tile(np.arange(actions), profiles), np.repeat(np.arange(profiles), actions)
+    return FiniteActions(game).utilities(action, profile).reshape(profiles, actions, -1)
 
 
 def _least_stakes(game: CoalitionalGame, support: Support) -> FloatArray:

@@ -12,6 +12,7 @@ from mechanisms.virtual_utility import VirtualWeights
 if TYPE_CHECKING:
     from mechanisms.arrays import FloatArray, IntegerArray
     from mechanisms.coalitional_game import CoalitionalGame
+    from mechanisms.linear_program import Block, LinearProgram
 
 
 class TypePairs:
@@ -39,6 +40,13 @@ class TypePairs:
     def size(self) -> int:
         """Number of pairs, J."""
         return int(self.true.size)
+
+    def state_hydraulics(self, program: LinearProgram, multiplier: Block, weight: Block) -> None:
+        """State the hydraulic equations (5) for multipliers ``(J,)`` and weights ``(M,)``."""
+        rows = program.constraints("hydraulic", {"type": self.types.size}, equal_to=self.probability)
+        program.add(rows, weight, 1.0)
+        program.add(rows[self.true], multiplier, 1.0)
+        program.add(rows[self.told], multiplier, -1.0)
 
     def weights(self, multipliers: FloatArray) -> FloatArray:
         r"""Return the :math:`\lambda` that the hydraulic equations (5) give to multipliers ``(J,)``, ``(M,)``."""

@@ -42,16 +42,20 @@ class VirtualStakes:
 
     Attributes:
         variables: :math:`V_i(t)`, ``(P, N)``, in the program's unit of money.
-        expected: rows that link them to interim stakes, ``(M,)``, still without stakes and products.
     """
 
     def __init__(self, program: LinearProgram, game: CoalitionalGame, pairs: TypePairs, unit: float) -> None:
         self._program, self._game, self._pairs, self._unit = program, game, pairs, unit
         shape = {"profile": len(game.profiles), "player": len(game.players)}
         self.variables = program.variables("virtual stake", shape, lower=-np.inf)
-        self.expected = program.constraints("expected virtual stake", {"type": pairs.types.size}, equal_to=0.0)
-        own = pairs.types.offset + game.profiles
-        program.add(self.expected[own], self.variables, game.probability[:, None])
+
+    def state_expected(self) -> Block:
+        """State rows that link them to interim stakes, ``(M,)``, still without stakes and products."""
+        types = self._pairs.types
+        rows = self._program.constraints("expected virtual stake", {"type": types.size}, equal_to=0.0)
+        own = types.offset + self._game.profiles
+        self._program.add(rows[own], self.variables, self._game.probability[:, None])
+        return rows
 
     def state_blocking(self, part: Opportunities, multipliers: Block, first: int = 0) -> None:
         """State the condition for one coalition, with what its members keep as variables of their own.

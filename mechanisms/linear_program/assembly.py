@@ -72,13 +72,15 @@ class DenseColumns:
     Attributes:
         first_column: number of the first of these columns.
         shape: of the block.
-        entries: row numbers and values, each broadcast to the block's shape with one more dimension of a width; the
-            widths add up to the entries of a column. Row numbers differ within a column.
+        rows: row numbers, broadcast to the block's shape with one more dimension of a column's entries; different
+            within a column.
+        values: arrays laid side by side along that dimension, each broadcast to the block's shape.
     """
 
     first_column: int
     shape: tuple[int, ...]
-    entries: tuple[tuple[PositionArray, FloatArray], ...]
+    rows: PositionArray
+    values: tuple[FloatArray, ...]
 
     @property
     def count(self) -> int:
@@ -86,44 +88,38 @@ class DenseColumns:
         return math.prod(self.shape)
 
     @property
-    def widths(self) -> list[int]:
-        """How many entries of a column each pair of rows and values states."""
-        return [int(np.broadcast_shapes(rows.shape[-1:], values.shape[-1:])[0]) for rows, values in self.entries]
+    def width(self) -> int:
+        """Number of entries of a column."""
+        return int(self.rows.shape[-1])
 
     def write(self, rows: PositionArray, values: FloatArray) -> None:
-        """Write the entries of all columns, one column after another, ``(count * entries,)`` each."""
-        width, done = sum(self.widths), 0
-        for (row, value), step in zip(self.entries, self.widths, strict=True):
-            _write_part(rows.reshape(-1, width), (done, step), self.shape, row)
-            _write_part(values.reshape(-1, width), (done, step), self.shape, value)
-            done += step
+        """Write the entries of all columns, one column after another, ``(count * width,)`` each."""
+        _write_part(rows.reshape(-1, self.width), 0, self.shape, self.rows)
+        done = 0
+        for value in self.values:
+            _write_part(values.reshape(-1, self.width), done, self.shape, value)
+            done += value.shape[-1]
 
     def triplets(self) -> Triplets:
         """Return the same coefficients one by one."""
-        width = sum(self.widths)
-        rows, values = np.empty(self.count * width, dtype=np.int32), np.empty(self.count * width)
+        size = self.count * self.width
+        rows, values = np.empty(size, dtype=np.int32), np.empty(size)
         self.write(rows, values)
-        last = self.first_column + self.count
-        return Triplets(rows, np.repeat(np.arange(self.first_column, last, dtype=np.int32), width), values)
+        columns = np.arange(self.first_column, self.first_column + self.count, dtype=np.int32)
+        return Triplets(rows, np.repeat(columns, self.width), values)
 
 
-def _write_part[T: np.generic](
-    target: NDArray[T], place: tuple[int, int], shape: tuple[int, ...], source: NDArray[T]
-) -> None:
+def _write_part[T: np.generic](target: NDArray[T], start: int, shape: tuple[int, ...], source: NDArray[T]) -> None:
     """Copy broadcast entries into some of the positions of every column.
 
     Args:
         target: ``(columns, entries)``, contiguous.
-        place: first position and number of positions to write.
+        start: first position to write.
         shape: of the block of columns.
-        source: broadcast to the shape of the block and the number of positions.
+        source: contiguous, broadcast to the shape of the block; its last dimension is the positions to write.
     """
-    start, width = place
-    if width == 1 or source.shape[-1] != width or not source.flags.c_contiguous:
-        target.reshape(*shape, -1)[..., start : start + width] = source
-        return
+    width, size = source.shape[-1], target.itemsize
     # NumPy copies short rows number by number; as one item of so many bytes each row is moved at once.
-    size = target.itemsize
     row = np.dtype((np.void, width * size))
     whole = np.dtype(
         {"names": ["part"], "formats": [row], "offsets": [start * size], "itemsize": target.shape[1] * size}
@@ -148,7 +144,7 @@ def assemble(pieces: list[Piece], rows: int, first_column: int, columns: int) ->
     counts = np.diff(loose.indptr)
     for piece in dense:
         start = piece.first_column - first_column
-        counts[start : start + piece.count] = sum(piece.widths)
+        counts[start : start + piece.count] = piece.width
     starts = np.zeros(columns + 1, dtype=np.int32)
     np.cumsum(counts, out=starts[1:])
     indices, values = np.empty(starts[-1], dtype=np.int32), np.empty(starts[-1])
@@ -203,14 +199,14 @@ def extended(matrix: sparse.csc_array, pieces: list[Piece], rows: int, columns: 
     """Return the matrix grown to the given shape with the pieces added to it."""
     old = matrix.shape[1]
     new_columns, elsewhere = split_at(pieces, old)
+    if old == 0:
+        return assemble(new_columns, rows, 0, columns)
     grown = compressed(matrix.data, matrix.indices, matrix.indptr, (rows, old))
     if elsewhere:
         grown = _narrow(sparse.csc_array(grown + assemble(list(elsewhere), rows, 0, old)))
     if columns == old:
         return grown
     added = assemble(new_columns, rows, old, columns - old)
-    if old == 0:
-        return added
     return compressed(
         np.concatenate([grown.data, added.data]),
         np.concatenate([grown.indices, added.indices]),

@@ -70,12 +70,12 @@ class Block:
     dimensions: tuple[tuple[str, int], ...]
     start: int
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         """Sizes of the dimensions."""
         return tuple(size for _, size in self.dimensions)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of members."""
         return math.prod(self.shape)

@@ -11,7 +11,7 @@ from mechanisms.linear_program.assembly import Arrays, DenseColumns, Sense, Trip
 from mechanisms.linear_program.blocks import Block, Kind, Selection, labelled_dimensions, positions_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import ArrayLike
 
@@ -172,7 +172,7 @@ class Statement:
         """
         self._pieces.append(broadcast_entries(rows, variables, coefficients))
 
-    def set_columns(self, block: Block, *entries: tuple[Members, ArrayLike]) -> None:
+    def set_columns(self, block: Block, *entries: tuple[Members, ArrayLike | tuple[FloatArray, ...]]) -> None:
         """State coefficients of every variable of a block at once, all variables with equally many.
 
         This is the fast way for large blocks: what is stated here is copied to the solver without sorting.
@@ -180,13 +180,21 @@ class Statement:
         Args:
             block: variables.
             entries: constraints and coefficients, each broadcast to the block's shape with one more trailing
-                dimension, which enumerates the constraints a variable enters. No constraint may come twice for
-                a variable.
+                dimension, which enumerates the constraints a variable enters; a tuple of coefficient arrays is laid
+                side by side along it. No constraint may come twice for a variable.
 
         Raises:
             ValueError: shapes do not broadcast, or a coefficient is not finite.
         """
-        self._pieces.append(DenseColumns(block.start, block.shape, tuple(_column_entries(block, entries))))
+        rows: list[PositionArray] = []
+        values: list[FloatArray] = []
+        for members, coefficients in entries:
+            row, parts = _column_entries(block, members, coefficients)
+            rows.append(row)
+            values.extend(parts)
+        common = np.broadcast_shapes(*(row.shape[:-1] for row in rows))
+        together = np.concatenate([np.broadcast_to(row, (*common, row.shape[-1])) for row in rows], axis=-1)
+        self._pieces.append(DenseColumns(block.start, block.shape, np.ascontiguousarray(together), tuple(values)))
 
     @property
     def blocks(self) -> tuple[Parts, Parts]:
@@ -242,8 +250,9 @@ def fitting(what: str, members: Members, values: ArrayLike) -> FloatArray:
         ValueError: they do not broadcast, or are undefined.
     """
     array = np.asarray(values, dtype=np.float64)
+    full = np.empty(members.shape)
     try:
-        full = np.array(np.broadcast_to(array, members.shape))
+        full[...] = array
     except ValueError:
         raise ValueError(
             f"{what} of {members.name!r} has shape {array.shape}; it must broadcast to {members.shape}"
@@ -325,20 +334,26 @@ def _require_ordered(members: Members, low: FloatArray, high: FloatArray) -> Non
 
 
 def _column_entries(
-    block: Block, entries: Sequence[tuple[Members, ArrayLike]]
-) -> Iterator[tuple[PositionArray, FloatArray]]:
-    """Yield rows and coefficients of whole columns, checked to broadcast to the block with a trailing dimension."""
-    for rows, coefficients in entries:
-        row = np.atleast_1d(positions_of(rows, Kind.CONSTRAINTS).astype(np.int32))
-        value = np.ascontiguousarray(coefficients, dtype=np.float64)
-        require_finite("coefficients", block, value)
-        width = np.broadcast_shapes(row.shape[-1:], value.shape[-1:])
+    block: Block, members: Members, coefficients: ArrayLike | tuple[FloatArray, ...]
+) -> tuple[PositionArray, list[FloatArray]]:
+    """Return rows and coefficient arrays of whole columns, known to broadcast to the block with one more dimension."""
+    row = np.atleast_1d(positions_of(members, Kind.CONSTRAINTS)).astype(np.int32)
+    given = coefficients if isinstance(coefficients, tuple) else (coefficients,)
+    parts = [np.atleast_1d(np.asarray(part, dtype=np.float64)) for part in given]
+    if len(parts) == 1:
+        width = np.broadcast_shapes(row.shape[-1:], parts[0].shape[-1:])
+        row = np.broadcast_to(row, row.shape[:-1] + width)
+        parts = [np.broadcast_to(parts[0], parts[0].shape[:-1] + width)]
+    if sum(part.shape[-1] for part in parts) != row.shape[-1]:
+        raise ValueError(f"coefficients of {block.name!r} in {members.name!r} are not as many as the constraints")
+    for array in (row, *parts):
         try:
-            np.broadcast_to(row, block.shape + width)
-            np.broadcast_to(value, block.shape + width)
+            np.broadcast_to(array, (*block.shape, array.shape[-1]))
         except ValueError:
             raise ValueError(
-                f"constraints {rows.name!r} of shape {row.shape} and coefficients of shape {value.shape} do not "
-                f"broadcast to variables {block.name!r} of shape {block.shape} with one more dimension"
+                f"an array of shape {array.shape} does not broadcast to variables {block.name!r} of shape "
+                f"{block.shape} with one more dimension"
             ) from None
-        yield row, np.atleast_1d(value)
+    for part in parts:
+        require_finite("coefficients", block, part)
+    return row, [np.ascontiguousarray(part) for part in parts]

@@ -26,8 +26,14 @@ if TYPE_CHECKING:
 RESIDUAL_LIMIT = 1e-7
 """Largest residual, relative to the data's scale, of an answer that may be reported."""
 
-SMALLEST_SCALE = 1e-6
-"""Blocks whose terms are all smaller are measured against this, so that rounding noise is no violation."""
+SMALLEST_BLOCK = 1e-2
+"""Blocks whose terms are all smaller than this share of the program's largest are measured against that share.
+
+The solver's own tolerance is absolute, 1e-9 for data of order one, so that it cannot be held to 1e-7 of less.
+"""
+
+SMALLEST_SCALE = 1e-9
+"""Scales are at least this, so that rounding noise in a program of zeros is no violation."""
 
 NO_PRICE = 1e-9
 """A combined coefficient below this, relative to its terms, counts as zero in a proof of infeasibility."""
@@ -105,9 +111,8 @@ def verify(program: Statement, solution: Solution) -> Residuals:
     variables, constraints = program.blocks
     magnitude = abs(arrays.matrix)
     primal = _primal_residual(arrays, magnitude, answer.values, (variables, constraints))
-    contributions = arrays.objective * answer.values
-    objective = float(contributions.sum())
-    scale = max(float(np.abs(contributions).max(initial=0.0)), abs(solution.objective), SMALLEST_SCALE)
+    objective = float(arrays.objective @ answer.values)
+    scale = _objective_scale(arrays, answer.values)
     claim = abs(solution.objective - objective) / scale
     if arrays.integer.any():
         return Residuals(primal, None, None, claim)
@@ -117,6 +122,13 @@ def verify(program: Statement, solution: Solution) -> Residuals:
     products = prices.products(arrays, answer.values)
     gap = abs(arrays.sense.value * prices.dual_objective(arrays) - objective) / scale
     return Residuals(primal, dual, products / scale, max(claim, gap))
+
+
+def _objective_scale(arrays: Arrays, values: FloatArray) -> float:
+    """Return the largest term of the objective, or of one of the variables' own size if that is much larger."""
+    largest = float(np.abs(arrays.objective * values).max(initial=0.0))
+    possible = float(np.abs(arrays.objective).max(initial=0.0)) * float(np.abs(values).max(initial=0.0))
+    return max(largest, SMALLEST_BLOCK * possible, SMALLEST_SCALE)
 
 
 def infeasibility_margin(program: Statement, multipliers: FloatArray) -> float:
@@ -176,10 +188,11 @@ def _finite_size(lower: FloatArray, upper: FloatArray) -> FloatArray:
 def _block_scale(terms: FloatArray, parts: Parts) -> FloatArray:
     """Return for every member the largest term in its block: what a residual of the block is relative to."""
     scale = np.empty_like(terms)
+    least = max(SMALLEST_BLOCK * float(terms.max(initial=0.0)), SMALLEST_SCALE)
     for blocks in parts.values():
         largest = max(float(terms[block.members].max(initial=0.0)) for block in blocks)
         for block in blocks:
-            scale[block.members] = max(largest, SMALLEST_SCALE)
+            scale[block.members] = max(largest, least)
     return scale
 
 

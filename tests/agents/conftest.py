@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import pytest
 
-from agents.beliefs import OwnRecommendation
+from agents.beliefs import Inference, OwnRecommendation
 from agents.knowledge import CommonKnowledge, MarketKnowledge
 from mechanisms.arrays import FloatArray
 from mechanisms.beliefs import IndependentPrior
@@ -83,7 +83,7 @@ def at_market() -> AtMarket:
         told = contract.recommend(np.array(profile))
         return MarketKnowledge(
             CommonKnowledge(contract, rules),
-            player,
+            Inference(contract, player),
             profile[player],
             lambda purpose: np.random.default_rng([player, len(purpose)]),
             profile[player],

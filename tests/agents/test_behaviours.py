@@ -20,6 +20,7 @@ from agents.behaviours import (
     ShortSelling,
     Withholding,
 )
+from agents.beliefs import Inference
 from agents.knowledge import CommonKnowledge, MarketKnowledge, TypeKnowledge
 from mechanisms.economy import Economy
 from mechanisms.grand_contract import GrandContract, grand_contract
@@ -61,7 +62,7 @@ def test_misreporting_follows_its_map_and_is_truthful_elsewhere(random_economy: 
     common = CommonKnowledge(contract, MarketRules())
 
     def reported(own_type: int) -> int:
-        knowledge = TypeKnowledge(common, 0, own_type, lambda purpose: np.random.default_rng())
+        knowledge = TypeKnowledge(common, Inference(contract, 0), own_type, lambda purpose: np.random.default_rng())
         return Misreporting({"t0": "t2", "t2": "t1"}).report(knowledge)
 
     assert [reported(own_type) for own_type in range(3)] == [2, 1, 1]

@@ -73,7 +73,7 @@ def test_beliefs_are_bayes_rule_over_the_profiles_that_explain_the_recommendatio
     reports = tuple(data.draw(st.integers(0, 2)) for _ in range(3))
     own_type = data.draw(st.integers(0, 2))
     heard = told(contract, player, reports)
-    belief = Inference(contract).belief(player, own_type, reports[player], heard)
+    belief = Inference(contract, player).belief(own_type, reports[player], heard)
     expected = by_enumeration(contract, player, own_type, reports[player], heard)
     assert as_mapping(belief) == pytest.approx(expected)
     assert reports in expected
@@ -86,7 +86,7 @@ def test_generic_prices_reveal_all_types(random_economy: RandomEconomy, seed: in
     prices = np.sort(contract.efficient.price[:, 0])
     if np.diff(prices).min() < 1e-6:
         return
-    belief = Inference(contract).belief(0, 1, 1, told(contract, 0, (1, 0, 1)))
+    belief = Inference(contract, 0).belief(1, 1, told(contract, 0, (1, 0, 1)))
     assert belief.profiles.tolist() == [[1, 0, 1]]
 
 
@@ -94,7 +94,7 @@ def test_generic_prices_reveal_all_types(random_economy: RandomEconomy, seed: in
 def test_two_players_who_may_have_swapped_types_cannot_be_told_apart(odds: tuple[float, float]) -> None:
     marginals = [np.array([0.5, 0.5]), np.array(odds), np.array([0.2, 0.8])]
     contract = grand_contract(symmetric_economy(IndependentPrior(marginals)))
-    belief = Inference(contract).belief(0, 0, 0, told(contract, 0, (0, 0, 1)))
+    belief = Inference(contract, 0).belief(0, 0, told(contract, 0, (0, 0, 1)))
     one, other = odds[0] * 0.8, odds[1] * 0.2
     expected = {(0, 0, 1): one / (one + other), (0, 1, 0): other / (one + other)}
     # Without transfers of wealth everyone's transfer is zero, so only the price could tell, and it does not.
@@ -108,7 +108,7 @@ def test_public_transfers_reveal_who_is_who_where_prices_do_not() -> None:
     high = economy.profiles.astype(np.float64)
     fees = (high.sum(axis=1, keepdims=True) - high) / 2 - high
     contract = grand_contract(economy, walrasian.numeraire_transfers + fees)
-    belief = Inference(contract).belief(0, 0, 0, told(contract, 0, (0, 0, 1)))
+    belief = Inference(contract, 0).belief(0, 0, told(contract, 0, (0, 0, 1)))
     assert belief.profiles.tolist() == [[0, 0, 1]]
 
 
@@ -117,9 +117,9 @@ def test_a_liar_keeps_the_beliefs_of_its_true_type() -> None:
     joint[0] = [[0.1, 0.3], [0.05, 0.05]]
     joint[1] = [[0.05, 0.05], [0.3, 0.1]]
     contract = grand_contract(symmetric_economy(CorrelatedPrior(joint)))
-    inference, heard = Inference(contract), told(contract, 0, (0, 0, 1))
-    assert as_mapping(inference.belief(0, 0, 0, heard)) == pytest.approx({(0, 0, 1): 6 / 7, (0, 1, 0): 1 / 7})
-    assert as_mapping(inference.belief(0, 1, 0, heard)) == pytest.approx({(0, 0, 1): 1 / 7, (0, 1, 0): 6 / 7})
+    inference, heard = Inference(contract, 0), told(contract, 0, (0, 0, 1))
+    assert as_mapping(inference.belief(0, 0, heard)) == pytest.approx({(0, 0, 1): 6 / 7, (0, 1, 0): 1 / 7})
+    assert as_mapping(inference.belief(1, 0, heard)) == pytest.approx({(0, 0, 1): 1 / 7, (0, 1, 0): 6 / 7})
 
 
 def test_after_an_impossible_message_all_explanations_are_equally_likely() -> None:
@@ -127,7 +127,7 @@ def test_after_an_impossible_message_all_explanations_are_equally_likely() -> No
     joint[0] = [[0.0, 0.4], [0.1, 0.0]]
     joint[1] = [[0.25, 0.0], [0.0, 0.25]]
     contract = grand_contract(symmetric_economy(CorrelatedPrior(joint)))
-    belief = Inference(contract).belief(0, 1, 0, told(contract, 0, (0, 0, 1)))
+    belief = Inference(contract, 0).belief(1, 0, told(contract, 0, (0, 0, 1)))
     assert as_mapping(belief) == pytest.approx({(0, 0, 1): 0.5, (0, 1, 0): 0.5})
 
 
@@ -135,4 +135,4 @@ def test_a_recommendation_the_contract_never_makes_is_refused(three_trader_contr
     heard = told(three_trader_contract, 0, (0, 0, 0))
     strange = OwnRecommendation(2 * heard.quotes, heard.orders, heard.announced_endowment, heard.transfers)
     with pytest.raises(ValueError, match="at no profile where it reports 0"):
-        Inference(three_trader_contract).belief(0, 0, 0, strange)
+        Inference(three_trader_contract, 0).belief(0, 0, strange)

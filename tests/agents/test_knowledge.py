@@ -19,7 +19,7 @@ from agents.behaviours import (
     ShortSelling,
     Withholding,
 )
-from agents.beliefs import OwnRecommendation
+from agents.beliefs import Inference, OwnRecommendation
 from agents.knowledge import CommonKnowledge, MarketKnowledge, RecommendedKnowledge, TypeKnowledge
 from mechanisms.beliefs import IndependentPrior
 from mechanisms.economy import Economy, Player, PlayerType
@@ -45,7 +45,7 @@ EVERY_BEHAVIOUR: tuple[Behaviour, ...] = (
 
 def test_each_stage_of_knowledge_holds_exactly_what_the_paper_lets_a_trader_know() -> None:
     names = {stage: [field.name for field in fields(stage)] for stage in (TypeKnowledge, MarketKnowledge)}
-    assert names[TypeKnowledge] == ["common", "player", "type_number", "stream"]
+    assert names[TypeKnowledge] == ["common", "inference", "type_number", "stream"]
     assert [field.name for field in fields(RecommendedKnowledge)] == [
         *names[TypeKnowledge],
         "report",
@@ -85,16 +85,20 @@ def reachable(thing: object, seen: set[int]) -> Iterator[object]:
 
 def test_no_object_a_behaviour_can_reach_is_the_drawn_profile_or_the_model(random_economy: RandomEconomy) -> None:
     economy = random_economy(3, 4, 2, 3)
-    model = MarketModel(Scenario("walk", economy, seed=5))
+    model = MarketModel(Scenario("walk", economy, assignments=(Assignment(ShortSelling()),), seed=5))
     for _ in range(5):
         model.step()
         assert model.last_play is not None
         profile = model.last_play.profile
+        # What is not opened below holds the contract and the rules, and remembers nothing of what was played.
+        assert set(vars(model.traders[0].common)) == {"contract", "rules"}
         for trader in model.traders:
             for thing in reachable(trader.recommended, set()):
                 assert not any(thing is agent for agent in (model, model.mediator, *model.traders))
                 if isinstance(thing, np.ndarray) and thing.shape == profile.shape:
                     assert not np.array_equal(thing, profile)
+                if isinstance(thing, Inference):
+                    assert thing.player == trader.player
 
 
 def pooled_economy() -> Economy:
@@ -115,11 +119,11 @@ def test_messages_do_not_depend_on_what_the_trader_cannot_know(behaviour: Behavi
     common = CommonKnowledge(contract, MarketRules())
     messages = []
     for profile in ([0, 0, 1], [0, 1, 0]):
-        first = TypeKnowledge(common, 0, 0, lambda purpose: np.random.default_rng(len(purpose)))
+        first = TypeKnowledge(common, Inference(contract, 0), 0, lambda purpose: np.random.default_rng(len(purpose)))
         reports = np.array([behaviour.report(first), *profile[1:]])
         told = contract.recommend(reports)
         heard = OwnRecommendation(told.quotes[0], told.orders[0], told.announced_endowments[0], told.transfers)
-        known = (common, 0, 0, first.stream, int(reports[0]), heard)
+        known = (common, first.inference, 0, first.stream, int(reports[0]), heard)
         quote = behaviour.quote(RecommendedKnowledge(*known))
         seen = told.quotes.copy()
         seen[0] = quote

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,68 +19,22 @@ import pytest
 import results
 from experiments import running
 from experiments.carbon import ECONOMIES
-from experiments.command_line import COMMANDS, front_page, main
+from experiments.command_line import COMMANDS, front_page
 from experiments.explanation import tables_of
 from experiments.input_kinds import KINDS
 from mechanisms.efficiency import UnprovenOptimumError
 from mechanisms.transfers import NoIncentiveTransfers, TransferBound
 from simulation.tables import TABLES
+from tests.experiments.command_calls import (
+    HOME,
+    SCENARIOS,
+    Call,
+    assert_one_line,
+    instead_of_drawing,
+    one_document,
+)
 
-HOME = ECONOMIES.parent
-SCENARIOS = HOME / "scenarios"
 START = "import sys; from experiments.command_line import main; main()"
-
-
-class Answer(NamedTuple):
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
-type Call = Callable[..., Answer]
-
-
-@pytest.fixture
-def marketgame(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
-    """Return a function that runs a command in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["marketgame", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return Answer(int(ended.value.code or 0), captured.out, captured.err)
-
-    return call
-
-
-def instead_of_drawing(run: object, folder: Path, **_: object) -> list[Path]:
-    folder.mkdir(exist_ok=True)
-    (folder / "drawn.png").touch()
-    return [folder / "drawn.png"]
-
-
-@pytest.fixture
-def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare tests of other things the drawing."""
-    monkeypatch.setattr(results, "save_figures", instead_of_drawing)
-
-
-def one_document(answer: Answer) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(answer.out)
-    return document
-
-
-def assert_one_line(answer: Answer, *fragments: object) -> None:
-    """Check that bad input was answered as promised: one line, no traceback, exit code 2."""
-    assert answer.code == 2
-    assert answer.out == ""
-    assert answer.err.startswith("error: ")
-    assert answer.err.count("\n") == 1
-    assert [str(part) for part in fragments if str(part) not in answer.err] == [], answer.err
 
 
 def test_the_front_page_lists_every_command_and_loads_none(marketgame: Call) -> None:

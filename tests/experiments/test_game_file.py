@@ -7,13 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.carbon import ECONOMIES
 from experiments.game_file import EstablishedGame, load_game
 from experiments.input_file import InputError
 from mechanisms.mechanism import expected_cost, interim_utilities, misreport_gains
+from tests.experiments.command_calls import GAMES
 
-GAMES = ECONOMIES.parent / "games"
-EXAMPLE = (GAMES / "myerson-example-1.toml").read_text(encoding="utf-8")
 ALLOCATION = """
 [allocation]
 rules = [
@@ -24,14 +22,20 @@ rules = [
 WEIGHTS = "\n[weights]\nseller = { L = 0.375, H = 0.625 }\n"
 
 
+def without_table(text: str, name: str) -> str:
+    """Return the text of a file without one of its tables."""
+    start = text.index(f"[{name}]")
+    end = text.find("\n[", start)
+    return text[:start] + (text[end + 1 :] if end >= 0 else "")
+
+
+EXAMPLE = without_table((GAMES / "myerson-example-1.toml").read_text(encoding="utf-8"), "weights")
+
+
 def load(folder: Path, text: str) -> EstablishedGame:
     file = folder / "game.toml"
     file.write_text(text, encoding="utf-8")
     return load_game(file)
-
-
-def without_mechanism(text: str) -> str:
-    return text[: text.index("[mechanism]")]
 
 
 def test_the_equal_gains_mechanism_of_example_1_gives_the_published_payoffs() -> None:
@@ -55,19 +59,19 @@ def test_types_and_actions_keep_the_order_of_the_file() -> None:
 
 def test_weights_default_to_probabilities(tmp_path: Path) -> None:
     np.testing.assert_array_equal(load(tmp_path, EXAMPLE).weights[0], [0.5, 0.5])
-    text = without_mechanism(EXAMPLE) + WEIGHTS
+    text = without_table(EXAMPLE, "mechanism") + WEIGHTS
     np.testing.assert_array_equal(load(tmp_path, text).weights[0], [0.625, 0.375])
 
 
 def test_stakes_can_stand_instead_of_a_mechanism(tmp_path: Path) -> None:
-    established = load(tmp_path, without_mechanism(EXAMPLE) + ALLOCATION)
+    established = load(tmp_path, without_table(EXAMPLE, "mechanism") + ALLOCATION)
     assert established.mechanism is None
     assert established.stakes is not None
     np.testing.assert_array_equal(established.stakes, [[0.1, 0.0], [0.5, 0.25]])
 
 
 def test_a_superadditive_game_lets_coalitions_do_what_their_parts_can(tmp_path: Path) -> None:
-    text = without_mechanism(EXAMPLE).replace("[types]", "superadditive = true\n\n[types]")
+    text = without_table(EXAMPLE, "mechanism").replace("[types]", "superadditive = true\n\n[types]")
     game = load(tmp_path, text).game
     assert game.actions[game.grand_coalition].names == ("keep_all", "trade", "keep+keep")
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mechanisms.arrays import FloatArray, IntegerArray
 from mechanisms.coalitional_game import ActionSet, CoalitionalGame, bilateral_trade
 from mechanisms.column_generation import ColumnGenerator, PricedActions
 from mechanisms.finite_actions import FiniteActions
@@ -87,7 +88,13 @@ def test_one_problem_answers_weights_and_participation_in_turn() -> None:
     enumerated = EfficiencyProblem(game, method=Method.ENUMERATION)
     alone = game.individual_values()
     high = OutsideOptions(tuple(values + 5.0 for values in alone))
-    for seed, participation in enumerate((Participation.NONE, Participation.INDIVIDUAL, high, Participation.NONE)):
+    requirements: tuple[Participation | OutsideOptions, ...] = (
+        Participation.NONE,
+        Participation.INDIVIDUAL,
+        high,
+        Participation.NONE,
+    )
+    for seed, participation in enumerate(requirements):
         weights = random_weights(game, seed)
         answers = [problem.solve(weights, participation) for problem in (generated, enumerated)]
         assert answers[0].status is answers[1].status
@@ -111,7 +118,7 @@ class LooseOracle(FiniteActions):
 
     margin = 0.125
 
-    def best_actions(self, coefficients, profiles) -> PricedActions:
+    def best_actions(self, coefficients: tuple[FloatArray, ...], profiles: IntegerArray) -> PricedActions:
         found = super().best_actions(coefficients, profiles)
         return PricedActions(found.actions, found.surplus, found.bound + self.margin)
 

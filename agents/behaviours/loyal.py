@@ -1,0 +1,20 @@
+"""Staying with the established plan, whatever is offered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, override
+
+from agents.behaviours.behaviour import Behaviour
+from agents.blocking.invited import Invited
+
+
+@dataclass(frozen=True)
+class Loyal(Behaviour):
+    """Obeys the established mediator and refuses every invitation to leave."""
+
+    name: ClassVar[str] = "loyal"
+
+    @override
+    def answer(self, invited: Invited) -> int | None:
+        return None

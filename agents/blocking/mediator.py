@@ -1,0 +1,156 @@
+"""The blocking mediator: leads random coalitions out of the established plan, for profit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from agents.blocking.offer import BlockingOffer
+from agents.blocking.stake_beliefs import StakeBeliefs
+from agents.framework import RoundAgent, RoundModel
+from mechanisms.arrays import FloatArray
+from mechanisms.blocking import ALL_COALITIONS, BlockingPlan, CoalitionLimits, Invitation, find_blocking_plan
+from mechanisms.coalitional_game import CoalitionalGame
+
+
+class Fate(StrEnum):
+    """What became of an invitation."""
+
+    LEFT = "left"
+    REFUSED = "refused"
+    OTHER_TYPES = "other-types"
+    TOO_LATE = "too-late"
+
+
+FATES = tuple(fate.value for fate in Fate)
+
+
+@dataclass(frozen=True, eq=False)
+class Approach:
+    """One invitation of one blocking mediator, and what became of it.
+
+    Attributes:
+        mediator: number of the mediator.
+        offer: the plan that was announced.
+        invitation: which coalition was invited, to do what, if its types are which.
+        reports: what its members reported, in their order; none where one refused.
+        gains: what each expected to gain by its answer, or would have by the truth if it refused, ``(S,)``, money.
+        fate: what became of it.
+        payments: what each player of the game is paid by the mediator, ``(N,)``, money.
+    """
+
+    mediator: int
+    offer: BlockingOffer
+    invitation: Invitation
+    reports: tuple[int | None, ...]
+    gains: FloatArray
+    fate: Fate
+    payments: FloatArray
+
+    @property
+    def leavers(self) -> tuple[int, ...]:
+        """Who leaves."""
+        return self.invitation.coalition if self.fate is Fate.LEFT else ()
+
+    @property
+    def profit(self) -> float:
+        """What the mediator earns by it, units of money."""
+        return -float(self.payments.sum())
+
+
+type Ask = Callable[[int, BlockingOffer], tuple[int | None, float]]
+"""Asks a player whether it joins; it answers with a report, or none, and what it expects to gain."""
+
+
+class BlockingMediator(RoundAgent):
+    """Solves for the most profitable blocking plan against the stakes it believes in, and invites by it.
+
+    Each round it draws an invitation from its plan, asks the players it names for their types, and lets the
+    coalition leave if all accept and report the types it names. Otherwise everybody stays where it is.
+
+    Args:
+        model: the model it lives in.
+        number: its number among the blocking mediators.
+        name: its name.
+        game: what coalitions can do.
+        beliefs: what it believes about the stakes.
+        limits: which coalitions it can reach.
+
+    Attributes:
+        offer: the plan it announces; none while it knows of no profitable one.
+    """
+
+    def __init__(
+        self,
+        model: RoundModel,
+        number: int,
+        name: str,
+        game: CoalitionalGame,
+        beliefs: StakeBeliefs,
+        limits: CoalitionLimits = ALL_COALITIONS,
+    ) -> None:
+        super().__init__(model)
+        self.number = number
+        self.name = name
+        self.game = game
+        self.beliefs = beliefs
+        self.limits = limits
+        self.offer: BlockingOffer | None = None
+
+    def draw(self, generator: np.random.Generator) -> Invitation | None:
+        """Revise the plan if beliefs about the stakes have changed, and draw whom to invite by it.
+
+        Args:
+            generator: one number is drawn whether or not there is a plan, so that mediators whose plans differ can
+                be compared under the same luck.
+        """
+        stakes = self.beliefs.revised()
+        if stakes is not None:
+            self.offer = self._solve(stakes)
+        drawn = generator.random()
+        return None if self.offer is None else self.offer.invitation_at(drawn)
+
+    def approach(self, invitation: Invitation, gone: frozenset[int], ask: Ask) -> Approach:
+        """Invite a coalition.
+
+        Args:
+            invitation: drawn from the plan.
+            gone: who has left with another mediator already.
+            ask: puts the question to a player.
+
+        Returns:
+            The answers and what follows from them.
+        """
+        offer = self.offer
+        if offer is None:
+            raise ValueError(f"{self.name} has announced no plan")
+        members = invitation.coalition
+        payments = np.zeros(len(self.game.players))
+        if gone.intersection(members):
+            nobody = (None,) * len(members)
+            return Approach(self.number, offer, invitation, nobody, np.zeros(len(members)), Fate.TOO_LATE, payments)
+        answers = [ask(member, offer) for member in members]
+        reports = tuple(report for report, _ in answers)
+        fate = _fate(invitation, reports)
+        for member, report in zip(members, reports, strict=True):
+            if report is not None:
+                payments[member] = offer.payment(member, report, leaves=fate is Fate.LEFT)
+        gains = np.array([gain for _, gain in answers])
+        return Approach(self.number, offer, invitation, reports, gains, fate, payments)
+
+    def _solve(self, stakes: FloatArray) -> BlockingOffer | None:
+        found = find_blocking_plan(self.game, stakes, limits=self.limits)
+        if not isinstance(found, BlockingPlan):
+            return None
+        scale = max(float(np.abs(stakes).max()), *(float(np.abs(y).max()) for y in found.payments))
+        utilities = max(float(np.abs(actions.utilities).max()) for actions in self.game.actions.values())
+        return BlockingOffer(self.game, found.invitations, found.payments, found.profit, max(scale, utilities))
+
+
+def _fate(invitation: Invitation, reports: tuple[int | None, ...]) -> Fate:
+    if None in reports:
+        return Fate.REFUSED
+    return Fate.LEFT if reports == invitation.types else Fate.OTHER_TYPES

@@ -1,0 +1,99 @@
+r"""What a blocking mediator believes players would lose by leaving: the stakes :math:`\omega_i(t)`.
+
+It may know the established contract, a public function, and work the stakes out. Or it has only seen rounds: which
+types were reported, and what everybody got out of it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from enum import StrEnum
+from typing import override
+
+import numpy as np
+
+from mechanisms.arrays import FloatArray
+from mechanisms.coalitional_game import CoalitionalGame
+
+# How many rounds are watched between two estimates.
+ROUNDS_BETWEEN_ESTIMATES = 10
+
+
+class StakeSource(StrEnum):
+    """Where a blocking mediator knows the stakes from."""
+
+    CONTRACT = "contract"
+    PAST_ROUNDS = "past-rounds"
+
+
+class StakeBeliefs(ABC):
+    """What a mediator believes about the stakes."""
+
+    @abstractmethod
+    def revised(self) -> FloatArray | None:
+        """Return stakes ``(P, N)``, units of money, if they have changed since they were last asked for."""
+
+    def observe(self, profile: int, received: FloatArray) -> None:
+        """See how a round in which everybody stayed ended.
+
+        Args:
+            profile: number of the profile of reports to the established mediator.
+            received: what everybody got, judged at the type it reported, ``(N,)``, units of money.
+        """
+
+
+class KnownStakes(StakeBeliefs):
+    """The stakes as they are.
+
+    Args:
+        stakes: ``(P, N)``, units of money.
+    """
+
+    def __init__(self, stakes: FloatArray) -> None:
+        self._new: FloatArray | None = stakes
+
+    @override
+    def revised(self) -> FloatArray | None:
+        new, self._new = self._new, None
+        return new
+
+
+class EstimatedStakes(StakeBeliefs):
+    """Means over the rounds seen, profile by profile, less the severance that is promised publicly.
+
+    At a profile never seen, players are taken to have as much at stake as the grand coalition could give them or as
+    they were ever seen to get, so that nobody is led out of what is unknown.
+
+    Args:
+        game: what the grand coalition can do.
+        severance: promised to those who leave, ``(P, N)``, units of money.
+        caution: how many standard errors are added to each mean.
+    """
+
+    def __init__(self, game: CoalitionalGame, severance: FloatArray, caution: float) -> None:
+        self._severance = severance
+        self._caution = caution
+        self._possible: FloatArray = game.actions[game.grand_coalition].utilities.max(axis=0).T
+        self._count = np.zeros(len(game.profiles))
+        self._sum = np.zeros(self._possible.shape)
+        self._sum_of_squares = np.zeros(self._possible.shape)
+        self._seen = 0
+
+    @override
+    def observe(self, profile: int, received: FloatArray) -> None:
+        self._count[profile] += 1
+        self._sum[profile] += received
+        self._sum_of_squares[profile] += received**2
+        self._possible = np.maximum(self._possible, received)
+        self._seen += 1
+
+    @override
+    def revised(self) -> FloatArray | None:
+        if self._seen < ROUNDS_BETWEEN_ESTIMATES:
+            return None
+        self._seen = 0
+        count = np.maximum(self._count, 1)[:, None]
+        mean = self._sum / count
+        spread = np.sqrt(np.maximum(self._sum_of_squares / count - mean**2, 0) / count)
+        estimate = np.where(self._count[:, None] > 0, mean + self._caution * spread, self._possible)
+        return np.asarray(estimate - self._severance)

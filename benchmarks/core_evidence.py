@@ -1,0 +1,206 @@
+"""What the core solver finds, with its proofs: ``python -m benchmarks.core_evidence [SUBJECT...]``.
+
+Subjects: ``examples`` (Myerson's two, severance and fine support included), ``random`` (200 random balanced games),
+``sizes`` (the largest games promised), ``trade`` (whether second-best trade is in the core).
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from mechanisms.arrays import FloatArray
+from mechanisms.blocking import BlockingPlan, NoBlockingPlan, Support, find_blocking_plan
+from mechanisms.coalitional_game import ActionSet, CoalitionalGame, bilateral_trade
+from mechanisms.core import (
+    CoreAllocation,
+    CoreOptimum,
+    CoreVariant,
+    EmptyCore,
+    SearchEffort,
+    SeverancePay,
+    core_residuals,
+    expected_severance,
+    find_core_allocation,
+    interim_utility,
+    optimise_core,
+    refutation_margin,
+    severance_of,
+    welfare,
+    with_best_severance,
+)
+from mechanisms.incentive_efficiency import IncentiveEfficient, Participation, incentive_efficient
+from mechanisms.linear_program import Sense
+from mechanisms.mechanism import stakes
+
+GAMES = 200
+ENOUGH = 0.99
+
+
+def example(seller: list[float], buyer: list[float]) -> CoalitionalGame:
+    return bilateral_trade(seller, np.array(buyer)[:, None], [0.5, 0.5], [1.0], names=(["L", "H"], ["only"]))
+
+
+EXAMPLES = {"Example 1": example([1.0, 5.0], [2.0, 6.0]), "Example 2": example([2.0, 3.0], [0.0, 7.0])}
+
+
+def balanced_game(generator: np.random.Generator, counts: tuple[int, ...], actions: int = 2) -> CoalitionalGame:
+    """Random utilities; everybody together can do what any balanced plan of smaller coalitions does.
+
+    Exactly balanced for two and three players; for more only partitions are combined.
+    """
+    players, profiles = len(counts), int(np.prod(counts))
+    sets = {
+        coalition: generator.normal(size=(actions, size, profiles)) + 0.4 * (size - 1)
+        for size in range(1, players)
+        for coalition in itertools.combinations(range(players), size)
+    }
+    together = [generator.normal(size=(players, profiles)) + 0.4 * (players - 1)]
+    for collection in collections(players):
+        for chosen in itertools.product(range(actions), repeat=len(collection)):
+            joint = np.zeros((players, profiles))
+            for (coalition, weight), action in zip(collection.items(), chosen, strict=True):
+                joint[list(coalition)] += weight * sets[coalition][action]
+            together.append(joint)
+    sets[tuple(range(players))] = np.array(together)
+    return CoalitionalGame(
+        tuple(f"player {i}" for i in range(players)),
+        tuple(tuple(f"type {k}" for k in range(count)) for count in counts),
+        tuple(generator.dirichlet(np.full(count, 3.0)) for count in counts),
+        {s: ActionSet(tuple(f"action {c}" for c in range(len(u))), u) for s, u in sets.items()},
+    )
+
+
+def collections(players: int) -> Iterator[dict[tuple[int, ...], float]]:
+    """Minimal balanced collections for up to three players, partitions for more."""
+    for part in partitions(tuple(range(players))):
+        if len(part) > 1:
+            yield dict.fromkeys(part, 1.0)
+    if players == 3:
+        yield dict.fromkeys([(0, 1), (0, 2), (1, 2)], 0.5)
+
+
+def partitions(members: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], ...]]:
+    if not members:
+        yield ()
+        return
+    for size in range(len(members)):
+        for others in itertools.combinations(members[1:], size):
+            first = (members[0], *others)
+            for rest in partitions(tuple(player for player in members if player not in first)):
+                yield (first, *rest)
+
+
+def lemons(generator: np.random.Generator, counts: tuple[int, ...]) -> CoalitionalGame:
+    """Trade whose values depend on everybody's type: where incentives bind hardest."""
+    worth = generator.uniform(0.0, 10.0, size=(2, *counts))
+    odds = [generator.dirichlet(np.full(count, 3.0)) for count in counts]
+    return bilateral_trade(worth[0], worth[1], odds[0], odds[1])
+
+
+def examples() -> None:
+    print(f"{'game':10} {'support':7} {'severance':9} {'objective':38} {'smallest':>22} {'largest':>22}")
+    variants = [CoreVariant(support, pay) for support in Support for pay in SeverancePay]
+    for (name, game), variant in itertools.product(EXAMPLES.items(), variants):
+        label = f"{name:10} {variant.support.value:7} {variant.severance.value:9}"
+        found = find_core_allocation(game, variant)
+        if isinstance(found, EmptyCore):
+            print(f"{label} empty: {found.regions} regions refuted, margin {refutation_margin(game, found):.2g}")
+            continue
+        for objective in (
+            severance_of(game, 0, 0),
+            severance_of(game, 0, 1),
+            interim_utility(game, 0, 0),
+            interim_utility(game, 0, 1),
+            interim_utility(game, 1, 0),
+            welfare(game),
+        ):
+            ends = [optimise_core(game, objective, sense, variant) for sense in Sense]
+            print(f"{label} {objective.name:38} " + " ".join(f"{written(end):>22}" for end in ends))
+
+
+def written(end: object) -> str:
+    assert isinstance(end, CoreOptimum)
+    return f"{end.value:.6f} ({'proved' if end.optimal else f'bound {end.bound:.4f}'})"
+
+
+def random() -> None:
+    kinds: list[tuple[str, Callable[[np.random.Generator, tuple[int, ...]], CoalitionalGame], list[tuple[int, ...]]]]
+    kinds = [
+        ("balanced", balanced_game, [(2, 2), (3, 2), (3, 3), (2, 2, 2), (3, 2, 2), (3, 3, 3)]),
+        ("lemons", lemons, [(2, 1), (3, 1), (2, 2), (3, 2), (3, 3)]),
+    ]
+    for (name, make, shapes), support in itertools.product(kinds, Support):
+        begin, certified, worst = time.perf_counter(), 0, 0.0
+        for seed in range(GAMES):
+            game = make(np.random.default_rng(seed), shapes[seed % len(shapes)])
+            found = find_core_allocation(game, CoreVariant(support), SearchEffort(regions=50, seconds=20))
+            if not isinstance(found, CoreAllocation):
+                print(f"  {name} {support} seed {seed}: {type(found).__name__}")
+                continue
+            residuals = core_residuals(game, found.mechanism, found.virtual, found.variant)
+            verdict = find_blocking_plan(game, found.stakes, support=support)
+            certified += residuals.acceptable and isinstance(verdict, NoBlockingPlan)
+            worst = max(worst, residuals.largest)
+        enough = "enough" if certified >= ENOUGH * GAMES else "NOT ENOUGH"
+        print(
+            f"{name:9} {support.value:6} {certified}/{GAMES} certified ({enough}), largest residual {worst:.1e}, "
+            f"{time.perf_counter() - begin:.0f} s"
+        )
+
+
+def sizes() -> None:
+    for name, make, counts in (
+        ("2 players x 12 types, trade", lemons, (12, 12)),
+        ("2 players x 12 types, random", balanced_game, (12, 12)),
+        ("3 players x 4 types", balanced_game, (4, 4, 4)),
+        ("5 players x 2 types", balanced_game, (2, 2, 2, 2, 2)),
+    ):
+        for seed in range(3):
+            game = make(np.random.default_rng(seed), counts)
+            begin = time.perf_counter()
+            found = find_core_allocation(game)
+            seconds = time.perf_counter() - begin
+            residual = found.residuals.largest if isinstance(found, CoreAllocation) else np.nan
+            print(f"{name:30} seed {seed}: {type(found).__name__}, residual {residual:.1e}, {seconds:.2f} s")
+
+
+def uniform_trade(count: int) -> CoalitionalGame:
+    grid = (np.arange(count) + 0.5) / count
+    odds: FloatArray = np.full(count, 1 / count)
+    return bilateral_trade(grid, grid, odds, odds)
+
+
+def trade() -> None:
+    """Two-sided private information: is the mechanism with the largest expected gains in the core?"""
+    for count in (2, 3, 5, 10):
+        game = uniform_trade(count)
+        best = incentive_efficient(game, participation=Participation.INDIVIDUAL)
+        assert isinstance(best, IncentiveEfficient)
+        verdict = find_blocking_plan(game, stakes(game, best.mechanism))
+        blocked = f"blocked for {verdict.profit:.2g}" if isinstance(verdict, BlockingPlan) else "unblocked"
+        helped = type(with_best_severance(game, best.mechanism)).__name__
+        print(f"{count} types each: gains {best.value:.6f}, {blocked} without severance; with the best: {helped}")
+        effort = SearchEffort(seconds=20)
+        for objective, sense in ((welfare(game), Sense.MAXIMIZE), (expected_severance(game), Sense.MINIMIZE)):
+            if count <= 3:
+                print(f"    {sense.name.lower()} {objective.name}: {bounds(game, objective, sense, effort)}")
+
+
+def bounds(game: CoalitionalGame, objective: object, sense: Sense, effort: SearchEffort) -> str:
+    found = optimise_core(game, objective, sense, effort=effort)  # type: ignore[arg-type]
+    if not isinstance(found, CoreOptimum):
+        return type(found).__name__
+    return f"{found.value:.6f}, bound {found.bound:.6f}, {found.regions} regions"
+
+
+SUBJECTS = {"examples": examples, "random": random, "sizes": sizes, "trade": trade}
+
+if __name__ == "__main__":
+    for subject in sys.argv[1:] or SUBJECTS:
+        print(f"\n{subject}")
+        SUBJECTS[subject]()

@@ -1,0 +1,48 @@
+"""What every benchmark returns, how it takes time, and how it is printed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One ratio: how many times better our work is than the baseline, both timed in the same run."""
+
+    work: str
+    baseline: str
+    ratio: float
+    target: float | None
+    """The least ratio wanted; None where the figure is only for information."""
+    note: str = ""
+
+
+def time_of(function: Callable[[], object], repeats: int) -> float:
+    """Return the seconds of the fastest of several calls."""
+    fastest = float("inf")
+    for _ in range(repeats):
+        start = perf_counter()
+        function()
+        fastest = min(fastest, perf_counter() - start)
+    return fastest
+
+
+def print_table(measurements: Iterable[Measurement]) -> None:
+    """Print ratios beside their targets."""
+    table = Table("work", "baseline", "ratio", "target", "", "note")
+    for row in measurements:
+        target, verdict = ("", "") if row.target is None else (f"≥ {row.target:g}", _verdict(row.ratio >= row.target))
+        table.add_row(row.work, row.baseline, f"{row.ratio:.3g}", target, verdict, row.note)
+    Console(width=None if Console().is_terminal else 160).print(table)
+
+
+def _verdict(reached: bool) -> str:
+    return "[green]reached[/green]" if reached else "[red]missed[/red]"

@@ -1,0 +1,102 @@
+"""What the results of a sweep depend on, as hashes: two sweeps with the same identity have the same tables."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import platform
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from experiments.input_file import InputError
+from experiments.provenance import SOURCES
+from experiments.sweep.statement import Plan
+
+# The sources that results depend on: all of these packages, and what turns files into scenarios.
+COMPUTING_SOURCES = ("mechanisms", "agents", "simulation", "experiments/sweep/playing.py")
+INPUT_SOURCES = ("experiments/*_file.py", "experiments/*_tables.py")
+COMPUTING_PACKAGES = ("highspy", "numpy", "scipy")
+
+type Identity = Mapping[str, Mapping[str, str]]
+
+
+def identity(plan: Plan, simulate: Callable[..., object]) -> Identity:
+    """Return what the results of a sweep depend on.
+
+    Args:
+        plan: the sweep.
+        simulate: the function that plays a scenario.
+
+    Returns:
+        Hashes and versions by what they are of: ``design``, ``code`` and ``software``.
+    """
+    sweep = plan.sweep
+    economies = {name: _text_digest(name) for name in economy_files(plan)}
+    points = [json.dumps(point.content, sort_keys=True) for point in plan.points]
+    return {
+        "design": {
+            "points": _digest(points),
+            "economies": _digest(list(economies.values())),
+            "seeds": _digest([sweep.seeds, plan.first_seed]),
+            "tables": _digest(list(sweep.tables)),
+        },
+        "code": {"sources": code_digest(), "simulate": function_digest(simulate)},
+        "software": {"python": platform.python_version()} | {name: version(name) for name in COMPUTING_PACKAGES},
+    }
+
+
+def changes(before: Identity, now: Identity) -> list[str]:
+    """Return in words what is not the same: ``design: points``."""
+    return [
+        f"{group}: {name}"
+        for group, entries in now.items()
+        for name, digest in entries.items()
+        if before.get(group, {}).get(name) != digest
+    ]
+
+
+@cache
+def code_digest() -> str:
+    """Return a hash of the sources that results depend on."""
+    folders = (SOURCES / name for name in COMPUTING_SOURCES)
+    files = [file for place in folders for file in ([place] if place.is_file() else place.rglob("*.py"))]
+    files += [file for pattern in INPUT_SOURCES for file in SOURCES.glob(pattern)]
+    return _file_digest(sorted(files))
+
+
+def function_digest(function: Callable[..., object]) -> str:
+    """Return a hash of the name and source file of a function.
+
+    Raises:
+        InputError: another process could not import the function by its name.
+    """
+    name = f"{function.__module__}.{function.__qualname__}"
+    file = inspect.getsourcefile(function)
+    if "<" in name or function.__module__ == "__main__" or file is None:
+        raise InputError(f"{name} must be a function at the top level of a module, so that other processes find it")
+    return _digest([name, Path(file).read_text(encoding="utf-8")])
+
+
+def economy_files(plan: Plan) -> tuple[Path, ...]:
+    """Return the economy files of a sweep, in the order of its points."""
+    folder = Path(plan.sweep.scenario).parent
+    return tuple(dict.fromkeys(folder / point.content["economy"] for point in plan.points))
+
+
+def _text_digest(file: Path) -> str:
+    return _digest(file.read_text(encoding="utf-8"))
+
+
+def _file_digest(files: Iterable[Path]) -> str:
+    total = hashlib.sha256()
+    for file in files:
+        total.update(f"{file.relative_to(SOURCES).as_posix()}\0".encode())
+        total.update(hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

@@ -1,0 +1,187 @@
+"""Runs are played in a process of their own, so that none of them can hang or take down whoever waits for it.
+
+Each thread that calls :func:`play_apart` keeps one such process; the threads may belong to this process or to a
+worker of a cluster.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import platform
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from experiments.provenance import SOURCES
+from experiments.sweep.playing import Chunk, Ending, Played, Task
+from experiments.sweep.runner import CURRENT_RUN, NO_RUN, ONE_THREAD, receive, send
+from experiments.sweep.tables import RunStatus
+
+# Beyond what a chunk may take, before a process that should have ended itself is killed.
+SECONDS_OF_GRACE = 10.0
+# Of what a process wrote to standard error before it died, as much as a person would read.
+CHARACTERS_KEPT = 4000
+STARTS_TRIED = 3
+TIMEOUT = re.compile(r"^Timeout \(\d", re.MULTILINE)
+FRAME = re.compile(r"^  File .*$", re.MULTILINE)
+
+
+class RunnerError(RuntimeError):
+    """The processes that play runs cannot be started, or run other sources than the sweep was planned with."""
+
+
+class Runner:
+    """A process that plays chunks of runs, started when it is first needed and again when it has died."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+        self._code = ""
+        self._home = tempfile.TemporaryDirectory(prefix="marketgame-")
+        self._progress = Path(self._home.name) / "progress"
+        self._errors = Path(self._home.name) / "errors"
+
+    def play(self, chunk: Chunk) -> Played:
+        """Play a chunk; a run that hangs or kills the process is among the endings.
+
+        Raises:
+            RunnerError: the process cannot be started, or would not compute what is asked for.
+        """
+        message = pickle.dumps(chunk, protocol=5)
+        for _ in range(STARTS_TRIED):
+            process = self._running(chunk.code)
+            self._errors.write_bytes(b"")
+            answer = self._exchange(process, message, chunk)
+            if answer is not None:
+                return cast("Played", pickle.loads(answer))  # noqa: S301 -- from our own child
+            ended = self._bury(process)
+            if self._closed:
+                return Played((), {}, chunk.tasks)
+            if (run := self._current_run()) != NO_RUN:
+                return _after_death(chunk, run, ended, self._last_words())
+        raise RunnerError(f"processes that play runs die before they begin one:\n{self._last_words()}")
+
+    def close(self) -> None:
+        """Kill the process; whoever waits for it gets its runs back unplayed."""
+        with self._lock:
+            self._closed = True
+            if self._process is not None:
+                self._process.kill()
+
+    def _running(self, code: str) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._process is not None and self._process.poll() is None:
+                if self._code == code:
+                    return self._process
+                # A cluster's workers outlive a change of the sources; what they loaded before it does not count.
+                self._bury(self._process)
+            self._progress.write_bytes(CURRENT_RUN.pack(NO_RUN))
+            process = self._process = _start(self._progress, self._errors)
+        greeting = receive(cast("BinaryIO", process.stdout))
+        if greeting is None and not self._closed:
+            self._bury(process)
+            raise RunnerError(f"a process that plays runs could not be started:\n{self._last_words()}")
+        self._code = "" if greeting is None else pickle.loads(greeting)  # noqa: S301 -- from our own child
+        if greeting is not None and self._code != code:
+            raise RunnerError(f"{platform.node()} has other sources of marketgame than the sweep was planned with")
+        return process
+
+    def _exchange(self, process: subprocess.Popen[bytes], message: bytes, chunk: Chunk) -> bytes | None:
+        """Return the answer to a message; none if the process died or had to be killed."""
+        watchdog = None
+        if chunk.seconds_per_run is not None:
+            watchdog = threading.Timer(chunk.seconds + chunk.seconds_per_run + SECONDS_OF_GRACE, process.kill)
+            watchdog.daemon = True
+            watchdog.start()
+        try:
+            send(cast("BinaryIO", process.stdin), message)
+            return receive(cast("BinaryIO", process.stdout))
+        except OSError:
+            return None
+        finally:
+            if watchdog is not None:
+                watchdog.cancel()
+
+    def _bury(self, process: subprocess.Popen[bytes]) -> int:
+        """Return the exit code of a process that has ended."""
+        process.kill()
+        code = process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                _close_quietly(cast("BinaryIO", stream))
+        return code
+
+    def _current_run(self) -> int:
+        run: int = CURRENT_RUN.unpack(self._progress.read_bytes())[0]
+        return run
+
+    def _last_words(self) -> str:
+        return self._errors.read_text(encoding="utf-8", errors="replace")[-CHARACTERS_KEPT:].strip()
+
+
+def _start(progress: Path, errors: Path) -> subprocess.Popen[bytes]:
+    """Start a process that plays runs; it belongs to no terminal, so that an interruption reaches only its owner."""
+    paths = [str(SOURCES), *filter(None, [os.environ.get("PYTHONPATH")])]
+    with errors.open("ab") as written:
+        return subprocess.Popen(  # noqa: S603 -- our own module
+            [sys.executable, "-m", "experiments.sweep.runner", str(progress)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=written,
+            env=os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(paths)},
+            start_new_session=True,
+        )
+
+
+def _after_death(chunk: Chunk, run: int, code: int, last_words: str) -> Played:
+    """Return what came of a chunk whose process died during a run: the other runs are to be played again."""
+    culprit = next(task for task in chunk.tasks if task.run == run)
+    others = tuple(task for task in chunk.tasks if task is not culprit)
+    return Played((_ending(culprit, code, last_words, chunk.seconds_per_run),), {}, others)
+
+
+def _ending(task: Task, code: int, last_words: str, limit: float | None) -> Ending:
+    if limit is not None and (timeout := TIMEOUT.search(last_words)):
+        # The main thread is the last of those whose stacks are written; it is the one that plays.
+        stack = last_words[timeout.start() :].rpartition("Thread 0x")[2]
+        where = "\n".join(["Stack when time was up (most recent call first):", *FRAME.findall(stack)])
+        return Ending(task, RunStatus.TIMED_OUT, limit, f"took longer than {limit:g} seconds", where)
+    how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    return Ending(task, RunStatus.DIED, 0.0, f"its process ended with {how}", last_words or None)
+
+
+def _close_quietly(stream: BinaryIO) -> None:
+    try:
+        stream.close()
+    except OSError:
+        pass
+
+
+_own = threading.local()
+_all: list[Runner] = []
+
+
+def play_apart(chunk: Chunk) -> Played:
+    """Play a chunk in the process that belongs to this thread.
+
+    Raises:
+        RunnerError: the process cannot be started, or would not compute what is asked for.
+    """
+    if not hasattr(_own, "runner"):
+        _own.runner = Runner()
+        _all.append(_own.runner)
+    runner: Runner = _own.runner
+    return runner.play(chunk)
+
+
+def close_runners() -> None:
+    """Kill every process that threads of this process keep."""
+    while _all:
+        _all.pop().close()

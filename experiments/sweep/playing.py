@@ -1,0 +1,164 @@
+"""Runs played one after another inside one process, their rows put together."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from experiments.sweep.tables import RunStatus
+from mechanisms.grand_contract import GrandContract
+from simulation.benchmarks import EXPECTATION
+from simulation.established_contract import established_contract
+from simulation.scenario import Scenario
+from simulation.tables import BENCHMARKS, RUNS
+
+# Contracts kept for further runs of the same point.
+POINTS_REMEMBERED = 16
+
+type Simulate = Callable[[Scenario], Mapping[str, pa.Table]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run to be played.
+
+    Attributes:
+        run: its number.
+        point: the point it plays.
+        seed: what it is played with.
+    """
+
+    run: int
+    point: int
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Runs handed to a process together.
+
+    Attributes:
+        tasks: the runs.
+        scenarios: the scenario of each point, whatever its seed.
+        simulate: plays a scenario.
+        tables: which tables are kept beside the table of runs.
+        seconds: once they have passed no further run is begun.
+        seconds_per_run: a run may take this long.
+        sweep: whose runs these are; points of different sweeps are not confused.
+        code: hash of the sources that the results are to come from.
+    """
+
+    tasks: tuple[Task, ...]
+    scenarios: Mapping[int, Scenario]
+    simulate: Simulate
+    tables: tuple[str, ...]
+    seconds: float
+    seconds_per_run: float | None
+    sweep: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended.
+
+    Attributes:
+        task: the run.
+        status: how.
+        seconds: wall time it took.
+        error: what went wrong, in one line; none when nothing did.
+        traceback: where.
+    """
+
+    task: Task
+    status: RunStatus
+    seconds: float
+    error: str | None = None
+    traceback: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Played:
+    """What came of a chunk.
+
+    Attributes:
+        endings: of the runs that ended, in order.
+        tables: the rows of those that were done, ``runs`` among them, in the order of the endings.
+        unplayed: the runs that were not begun, or must be played again.
+    """
+
+    endings: tuple[Ending, ...]
+    tables: Mapping[str, pa.Table]
+    unplayed: tuple[Task, ...] = ()
+
+
+def play_chunk(chunk: Chunk, on_run: Callable[[int | None], None]) -> Played:
+    """Play runs until they are done or time is up; a run that raises an error ends nothing but itself.
+
+    Args:
+        chunk: the runs.
+        on_run: called with the number of each run before it begins, and with none after it has ended.
+    """
+    started, endings = time.perf_counter(), []
+    pieces: dict[str, list[pa.Table]] = {name: [] for name in (RUNS.name, *chunk.tables)}
+    done: list[int] = []
+    for place, task in enumerate(chunk.tasks):
+        if place > 0 and time.perf_counter() - started >= chunk.seconds:
+            break
+        on_run(task.run)
+        ending, tables = _play(task, chunk)
+        on_run(None)
+        endings.append(ending)
+        if tables is not None:
+            done.append(task.run)
+            for name, kept in pieces.items():
+                kept.append(tables[name])
+    rows = {name: _numbered(kept, done) for name, kept in pieces.items() if done}
+    return Played(tuple(endings), rows, chunk.tasks[len(endings) :])
+
+
+def _play(task: Task, chunk: Chunk) -> tuple[Ending, Mapping[str, pa.Table] | None]:
+    started = time.perf_counter()
+    try:
+        scenario = _with_contract(chunk.sweep, task.point, chunk.scenarios[task.point])
+        tables = chunk.simulate(replace(scenario, seed=task.seed))
+        kept = {name: _only_expectations(name, tables[name]) for name in (RUNS.name, *chunk.tables)}
+    # Whatever a run raises, an attempt to leave the process included, is the run's own failure.
+    except (Exception, SystemExit) as error:
+        where = "".join(traceback.format_exception(error)).rstrip()
+        what = traceback.format_exception_only(error)[-1].strip()
+        return Ending(task, RunStatus.RAISED, time.perf_counter() - started, what, where), None
+    return Ending(task, RunStatus.DONE, time.perf_counter() - started), kept
+
+
+_contracts: dict[tuple[str, int], GrandContract] = {}
+
+
+def _with_contract(sweep: str, point: int, scenario: Scenario) -> Scenario:
+    """Return the scenario of a point with its contract, which does not depend on the seed."""
+    key = (sweep, point)
+    if key not in _contracts:
+        contract = established_contract(scenario)
+        if len(_contracts) == POINTS_REMEMBERED:
+            del _contracts[next(iter(_contracts))]
+        _contracts[key] = contract
+    return replace(scenario, contract=_contracts[key])
+
+
+def _only_expectations(name: str, table: pa.Table) -> pa.Table:
+    """Return benchmarks without their rows for single profiles, which every run of a point would repeat."""
+    return table.filter(pc.equal(table["profile"], EXPECTATION)) if name == BENCHMARKS.name else table
+
+
+def _numbered(tables: Sequence[pa.Table], runs: Iterable[int]) -> pa.Table:
+    """Return the rows of several runs, each with the number of its run."""
+    rows = pa.concat_tables(tables)
+    numbers = np.repeat(np.fromiter(runs, np.int64), [table.num_rows for table in tables])
+    place = rows.schema.get_field_index("run")
+    return rows.set_column(place, rows.schema.field(place), pa.array(numbers))

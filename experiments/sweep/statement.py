@@ -1,0 +1,205 @@
+"""What a sweep is: a scenario, the paths that vary, the points visited, and the seeds each point is played with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from experiments.economy_file import load_economy
+from experiments.input_file import InputError, read_table, shown, unknown_name, validated
+from experiments.scenario_file import LARGEST_SEED, ScenarioInput, build_scenario
+from experiments.sweep.design import Axis, Design, Interval, Scale, Values, points
+from experiments.sweep.paths import ScenarioPath, scenario_path, with_value
+from experiments.sweep.tables import KEPT_BY_DEFAULT, KEPT_FROM
+from simulation.scenario import Scenario
+
+DEFAULT_SEEDS = 10
+DEFAULT_SAMPLES = 64
+# What a Python user may write for an axis: values, or the two ends of an interval in an `Interval`.
+type AxisInput = Axis | Sequence[object]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep as its author states it; nothing is read or checked before it is prepared.
+
+    All points are played with the same seeds, so that differences between points are not differences in luck.
+
+    Attributes:
+        scenario: file of the scenario that varies.
+        axes: what varies: by dotted path into the scenario, the values it takes.
+        design: how points are chosen.
+        seeds: how many seeds each point is played with.
+        first_seed: they are this one and those after it; the scenario's own seed when left out.
+        samples: how many points a design other than the grid draws.
+        sampling_seed: of the points drawn.
+        seconds_per_run: a run that takes longer, in wall time, is ended and recorded as timed out.
+        tables: which tables of the runs are kept beside the table of runs.
+        name: for titles; the scenario file's name when left out.
+    """
+
+    scenario: Path | str
+    axes: Mapping[str, AxisInput]
+    design: Design = Design.GRID
+    seeds: int = DEFAULT_SEEDS
+    first_seed: int | None = None
+    samples: int = DEFAULT_SAMPLES
+    sampling_seed: int = 0
+    seconds_per_run: float | None = None
+    tables: tuple[str, ...] = KEPT_BY_DEFAULT
+    name: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedPoint:
+    """One point of a sweep, checked.
+
+    Attributes:
+        number: its place in the design.
+        parameters: the value of every axis, by its path.
+        content: the scenario as a file would hold it.
+        scenario: the scenario, with the first seed.
+    """
+
+    number: int
+    parameters: Mapping[str, object]
+    content: Mapping[str, Any]
+    scenario: Scenario
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A sweep that can be run: every point has been checked.
+
+    Runs are numbered point by point, seed by seed: run ``point * seeds + k`` has the k-th seed.
+
+    Attributes:
+        sweep: what was asked for.
+        name: for titles.
+        paths: what varies.
+        axes: the values of each path.
+        points: every point, in order.
+        first_seed: seeds are this one and those after it.
+    """
+
+    sweep: Sweep
+    name: str
+    paths: tuple[ScenarioPath, ...]
+    axes: tuple[Axis, ...]
+    points: tuple[PlannedPoint, ...]
+    first_seed: int
+
+    @property
+    def runs(self) -> int:
+        """How many runs there are."""
+        return len(self.points) * self.sweep.seeds
+
+    def point_of(self, run: int) -> int:
+        """Return the number of the point that a run plays."""
+        return run // self.sweep.seeds
+
+    def seed_of(self, run: int) -> int:
+        """Return the seed that a run is played with."""
+        return self.first_seed + run % self.sweep.seeds
+
+
+def prepare(sweep: Sweep, blamed: Path | None = None) -> Plan:
+    """Check a sweep from end to end without running anything.
+
+    Args:
+        sweep: what to check.
+        blamed: the file to name in front of a mistake; the scenario's when left out.
+
+    Raises:
+        InputError: a path, a value or a combination of values is not one that the scenario can take.
+    """
+    file = Path(sweep.scenario)
+    blamed = blamed or file
+    content = read_table(file)
+    base = validated(ScenarioInput, content, file)
+    _check_numbers(sweep, blamed)
+    first_seed = base.seed if sweep.first_seed is None else sweep.first_seed
+    if not 0 <= first_seed <= LARGEST_SEED - sweep.seeds:
+        raise InputError(f"{blamed}: first_seed is {first_seed}; seeds must be from 0 to {LARGEST_SEED}")
+    paths = _paths(sweep.axes, content, blamed)
+    axes = tuple(_axis(path, given, blamed) for path, given in zip(paths, sweep.axes.values(), strict=True))
+    name = sweep.name or base.name or file.stem
+    planned = _planned_points(sweep, paths, axes, content, blamed, first_seed)
+    return Plan(sweep, name, paths, axes, planned, first_seed)
+
+
+def _check_numbers(sweep: Sweep, blamed: Path) -> None:
+    for name, value in (("seeds", sweep.seeds), ("samples", sweep.samples)):
+        if value < 1:
+            raise InputError(f"{blamed}: {name} is {value}; it must be at least 1")
+    if sweep.seconds_per_run is not None and not sweep.seconds_per_run > 0:
+        raise InputError(f"{blamed}: seconds_per_run is {sweep.seconds_per_run}; it must be greater than 0")
+    for table in sweep.tables:
+        if table not in KEPT_FROM:
+            raise InputError(f"{blamed}: tables {unknown_name(table, list(KEPT_FROM))}")
+
+
+def _paths(axes: Mapping[str, AxisInput], content: Mapping[str, Any], blamed: Path) -> tuple[ScenarioPath, ...]:
+    if not axes:
+        raise InputError(f"{blamed}: axes is empty; a sweep must vary something")
+    try:
+        paths = tuple(scenario_path(text, content) for text in axes)
+    except ValueError as error:
+        raise InputError(f"{blamed}: axes: {error}") from None
+    for place, path in enumerate(paths):
+        for other in paths[:place]:
+            shorter = min(len(path.steps), len(other.steps))
+            if path.steps[:shorter] == other.steps[:shorter]:
+                raise InputError(f"{blamed}: axes: {path.text!r} and {other.text!r} set the same thing")
+    return paths
+
+
+def _axis(path: ScenarioPath, given: AxisInput, blamed: Path) -> Axis:
+    try:
+        match given:
+            case Interval():
+                return replace(given, whole=path.whole)
+            case Values():
+                return given
+            case str():
+                raise ValueError(f"is {shown(given)}; it must be a list of values or an interval")
+            case _:
+                return Values(tuple(given))
+    except ValueError as error:
+        raise InputError(f"{blamed}: axes.{path.text!r} {error}") from None
+
+
+def _planned_points(
+    sweep: Sweep,
+    paths: tuple[ScenarioPath, ...],
+    axes: tuple[Axis, ...],
+    content: Mapping[str, Any],
+    blamed: Path,
+    first_seed: int,
+) -> tuple[PlannedPoint, ...]:
+    file, economy_in = Path(sweep.scenario), cache(load_economy)
+    try:
+        visited = list(points(sweep.design, axes, sweep.samples, sweep.sampling_seed))
+    except ValueError as error:
+        raise InputError(f"{blamed}: axes: {error}" if sweep.design is Design.GRID else f"{blamed}: {error}") from None
+    planned = []
+    for number, point in enumerate(visited):
+        table: Mapping[str, Any] = content
+        for path, value in zip(paths, point, strict=True):
+            table = with_value(table, path, value)
+        parameters = {path.text: value for path, value in zip(paths, point, strict=True)}
+        try:
+            scenario = build_scenario(validated(ScenarioInput, table, file), file, None, first_seed, economy_in)
+        except InputError as error:
+            raise InputError(f"{blamed}: point {number} ({in_words(parameters)}) is refused: {error}") from None
+        planned.append(PlannedPoint(number, MappingProxyType(parameters), table, scenario))
+    return tuple(planned)
+
+
+def in_words(parameters: Mapping[str, object]) -> str:
+    """Return a point as a phrase."""
+    return ", ".join(f"{path} = {shown(value)}" for path, value in parameters.items())

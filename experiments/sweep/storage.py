@@ -1,0 +1,201 @@
+"""What a sweep has written so far: parts, each there whole or not at all.
+
+A part is a folder with one Parquet file for each table, made beside its place and moved there in one step. Parts are
+numbered as they come and merged into one when there are many; a merged part names the first and the last part it
+stands for, so that a process killed between writing it and removing those leaves nothing ambiguous.
+
+What is in the parts is the truth. The sweep's own tables are made from them and replace them when the sweep is done.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mechanisms.arrays import BooleanArray, IntegerArray
+from simulation.run import COMPRESSION
+
+RUNS: Final = "runs"
+PARTS: Final = "parts"
+PARTIAL: Final = ".partial"
+NAME = re.compile(r"(\d{8})-(\d{8})")
+# Large row groups compress and load well; one of them fits in memory many times over.
+ROWS_AT_ONCE = 1 << 19
+MOST_PARTS = 64
+
+
+@dataclass(frozen=True, order=True)
+class Part:
+    """Some of the rows of a sweep.
+
+    Attributes:
+        first: number of the first part it stands for.
+        last: number of the last.
+        folder: where its tables are.
+    """
+
+    first: int
+    last: int
+    folder: Path
+
+    def stands_for(self, other: Part) -> bool:
+        """Return whether everything in another part is in this one."""
+        return self != other and self.first <= other.first and other.last <= self.last
+
+    def file(self, table: str) -> Path:
+        """Return the file of a table."""
+        return self.folder / f"{table}.parquet"
+
+
+class PartStore:
+    """The parts of one sweep.
+
+    Args:
+        folder: the sweep's folder.
+        schemas: the tables that every part has; ``runs`` is among them.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, schemas: Mapping[str, pa.Schema]) -> None:
+        self._home = folder / PARTS
+        self._schemas = schemas
+        self._home.mkdir(parents=True, exist_ok=True)
+        for stale in self._home.glob(f"*{PARTIAL}"):
+            shutil.rmtree(stale)
+        self._parts = self._found()
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts, oldest first; where two speak of one run the later is right."""
+        return tuple(self._parts)
+
+    def append(self, tables: Mapping[str, pa.Table]) -> None:
+        """Add rows as a new part; tables not given have none.
+
+        Raises:
+            OSError: the part cannot be written; what was there before is untouched.
+        """
+        number = self._parts[-1].last + 1 if self._parts else 0
+        part = Part(number, number, self._home / f"{number:08}-{number:08}")
+        with _made_whole(part.folder) as partial:
+            for name, schema in self._schemas.items():
+                rows = tables.get(name, schema.empty_table())
+                write_table(partial / f"{name}.parquet", schema, [rows])
+        self._parts.append(part)
+        if len(self._parts) >= MOST_PARTS:
+            self._merge()
+
+    def clear(self) -> None:
+        """Remove every part."""
+        # Renamed first: a removal that is interrupted must not leave some of the parts as if they were all.
+        condemned = self._home.with_name(f"{PARTS}{PARTIAL}")
+        if condemned.exists():
+            shutil.rmtree(condemned)
+        self._home.rename(condemned)
+        shutil.rmtree(condemned)
+        self._parts = []
+
+    def _merge(self) -> None:
+        first, last = self._parts[0].first, self._parts[-1].last
+        merged = Part(first, last, self._home / f"{first:08}-{last:08}")
+        rows = MergedRows(self._parts)
+        with _made_whole(merged.folder) as partial:
+            for name, schema in self._schemas.items():
+                write_table(partial / f"{name}.parquet", schema, rows.blocks(name, schema))
+        for part in self._parts:
+            shutil.rmtree(part.folder)
+        self._parts = [merged]
+
+    def _found(self) -> list[Part]:
+        """Return the parts on disk, without those that a merged one stands for."""
+        matches = [(NAME.fullmatch(folder.name), folder) for folder in self._home.iterdir()]
+        parts = [Part(int(match[1]), int(match[2]), folder) for match, folder in matches if match]
+        for part in parts:
+            if any(other.stands_for(part) for other in parts):
+                shutil.rmtree(part.folder)
+        return sorted(part for part in parts if part.folder.exists())
+
+
+class MergedRows:
+    """The rows of several parts in the order of the runs, read a block at a time.
+
+    Args:
+        parts: oldest first; of a run that several of them have, the last one's rows count.
+        renumbered: what the number of each run becomes, -1 to leave it out; unchanged when not given.
+    """
+
+    def __init__(self, parts: Sequence[Part], renumbered: IntegerArray | None = None) -> None:
+        self._parts = parts
+        self._runs = [_column(part, RUNS) for part in parts]
+        size = 1 + max((int(runs.max()) for runs in self._runs if runs.size), default=-1)
+        self._renumbered = np.arange(size) if renumbered is None else renumbered
+        self._owner = np.full(size, -1)
+        for number, runs in enumerate(self._runs):
+            self._owner[runs] = number
+
+    @property
+    def runs(self) -> IntegerArray:
+        """The numbers of the runs, in order."""
+        present = self._owner >= 0
+        kept = self._renumbered[: self._owner.size][present]
+        return np.sort(kept[kept >= 0])
+
+    def blocks(self, table: str, schema: pa.Schema) -> Iterator[pa.Table]:
+        """Yield the rows of a table in blocks of about ``ROWS_AT_ONCE`` rows, cut at the same runs every time."""
+        runs = self.runs
+        if not runs.size:
+            return
+        rows = sum(pq.read_metadata(part.file(table)).num_rows for part in self._parts)
+        runs_at_once = max(1, ROWS_AT_ONCE * runs.size // max(rows, 1))
+        for start in range(0, runs.size, runs_at_once):
+            block = runs[start : start + runs_at_once]
+            yield self._block(table, schema, int(block[0]), int(block[-1]))
+
+    def _block(self, table: str, schema: pa.Schema, first: int, last: int) -> pa.Table:
+        pieces = [schema.empty_table()]
+        wanted = (self._renumbered >= first) & (self._renumbered <= last)
+        for number, part in enumerate(self._parts):
+            mine = wanted[: self._owner.size] & (self._owner == number)
+            if mine.any():
+                pieces.append(self._rows(part, table, mine).cast(schema))
+        rows = pa.concat_tables(pieces).unify_dictionaries()
+        order = pc.sort_indices(rows, [("run", "ascending")])
+        return rows if _is_sorted(rows) else rows.take(order)
+
+    def _rows(self, part: Part, table: str, mine: BooleanArray) -> pa.Table:
+        """Return the rows of a part that belong to certain runs, with their new numbers."""
+        old = np.flatnonzero(mine)
+        within = [("run", ">=", int(old[0])), ("run", "<=", int(old[-1]))]
+        rows = pq.read_table(part.file(table), filters=within)
+        numbers = rows["run"].to_numpy()
+        if not mine[numbers].all():
+            rows = rows.filter(pa.array(mine[numbers]))
+            numbers = rows["run"].to_numpy()
+        place = rows.schema.get_field_index("run")
+        return rows.set_column(place, rows.schema.field(place), pa.array(self._renumbered[numbers]))
+
+
+def write_table(path: Path, schema: pa.Schema, blocks: Iterator[pa.Table] | Sequence[pa.Table]) -> None:
+    """Write blocks of rows to a Parquet file and wait until they are on the disk.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    keys = [field.name for field in schema if pa.types.is_dictionary(field.type)]
+    with pq.ParquetWriter(path, schema, compression=COMPRESSION, use_dictionary=keys) as writer:
+        for rows in blocks:
+            writer.write_table(rows, row_group_size=ROWS_AT_ONCE)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,65 @@
+"""The tables of a sweep: columns, types, units and meanings of what the tables of its runs do not have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from types import MappingProxyType
+
+import pyarrow as pa
+
+from simulation.tables import COUNT, KEY, NAME, NUMBER, RUNS, TABLES, TEXT, WHOLE, Column, TableSchema
+
+
+class RunStatus(StrEnum):
+    """What became of a run."""
+
+    DONE = "done"
+    RAISED = "raised"
+    """It raised an error."""
+    TIMED_OUT = "timed-out"
+    """It was ended because it took longer than it may."""
+    DIED = "died"
+    """Its process died with it, every time it was tried."""
+
+
+_POINT = Column("point", WHOLE, NUMBER, "which point of the design")
+_RUN = Column("run", WHOLE, NUMBER, "which run, numbered point by point and seed by seed")
+_SEED = Column("seed", WHOLE, NUMBER, "seed of all random streams; the same seeds for every point")
+_FAILURE = (
+    Column("status", KEY, NAME, "done, raised, timed-out or died"),
+    Column("error", TEXT, "phrase", "what went wrong; missing when nothing did", nullable=True),
+    Column("traceback", TEXT, "text", "where it went wrong; missing when nothing did", nullable=True),
+)
+_MEASURED = tuple(
+    replace(column, nullable=True) for column in RUNS.columns if column.name not in {_RUN.name, _SEED.name}
+)
+
+# The table of runs as it grows while a sweep is run, still without its parameters.
+OUTCOMES = TableSchema("runs", "one run of a sweep", (_RUN, _POINT, _SEED, *_FAILURE, *_MEASURED))
+POINTS = TableSchema("points", "one point of a sweep", (_POINT, Column("runs", WHOLE, COUNT, "seeds it is run with")))
+# The tables of runs that a sweep can keep, and those it does keep when nothing is said.
+KEPT_FROM: Mapping[str, TableSchema] = MappingProxyType(
+    {name: schema for name, schema in TABLES.items() if name != RUNS.name}
+)
+KEPT_BY_DEFAULT = ("rounds", "benchmarks")
+
+
+def parameter_array(values: Sequence[object]) -> pa.Array:
+    """Return the values of a parameter as a column of numbers, flags or names; tables and lists as JSON text."""
+    if all(isinstance(value, bool) for value in values):
+        return pa.array(values, pa.bool_())
+    if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+        return pa.array(values, pa.int64())
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return pa.array([float(str(value)) for value in values], pa.float64())
+    texts = [value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in values]
+    return pa.array(texts, pa.string()).dictionary_encode()
+
+
+def parameter_field(column: str, path: str, kind: pa.DataType) -> pa.Field:
+    """Return the field of a parameter's column."""
+    meaning = f"what the scenario says at {path}"
+    return pa.field(column, kind, nullable=False, metadata={"unit": "as in the scenario", "meaning": meaning})

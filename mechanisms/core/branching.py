@@ -1,0 +1,203 @@
+"""Branch and bound over regions of the core's relaxation."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mechanisms.core.outcome import Divided, Refuted
+from mechanisms.core.region import Cut, Division
+from mechanisms.core.relaxation import CoreRelaxation
+from mechanisms.core.variant import SeverancePay
+from mechanisms.linear_program import Status, infeasibility_margin, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mechanisms.arrays import BooleanArray, FloatArray
+    from mechanisms.coalitional_game import CoalitionalGame
+    from mechanisms.core.objective import CoreObjective
+    from mechanisms.core.outcome import Refutation
+    from mechanisms.core.region import Region
+    from mechanisms.core.relaxation import Candidate
+    from mechanisms.core.variant import CoreVariant, SearchEffort
+
+GAP = 1e-6
+"""Difference between value and bound that counts as none, relative to the largest utility."""
+
+EXACT = 1e-9
+"""Products that vanish in the core count as vanishing below this, relative to the largest utility."""
+
+NARROW = 1e-7
+"""Intervals of stakes are not divided below this width, relative to the largest utility."""
+
+CONVINCING_MARGIN = 1e-9
+"""A proof that a region is empty is accepted only with at least this relative margin."""
+
+NOISE = 1e-11
+"""Multipliers in a proof of infeasibility below this share of the largest count as zero."""
+
+FIRST_MULTIPLIER = 1e-3
+"""Least width of the lower part when an unlimited interval of multipliers is divided."""
+
+SHARE_OF_SMALLER_PART = 0.2
+"""Least share of an interval that either part gets."""
+
+
+@dataclass(eq=False)
+class _Node:
+    """A region in the search tree: open, refuted, or divided."""
+
+    region: Region
+    bound: float
+    depth: int
+    candidate: Candidate | None = None
+    refutation: Refuted | None = None
+    division: Division | None = None
+    parts: tuple[_Node, _Node] | None = None
+
+
+class RegionSearch:
+    """Divides the relaxation of a game's core until the best allocation is found or none is left.
+
+    Attributes:
+        examined: how many regions have been examined.
+        bound: proved lower bound on the objective over the core.
+        tolerance: gap that counts as none, in units of the objective.
+        reason: why the search stopped without an answer, if it did.
+    """
+
+    def __init__(self, game: CoalitionalGame, variant: CoreVariant, objective: CoreObjective | None) -> None:
+        allowed = variant.severance is SeverancePay.ALLOWED
+        self._relaxation = CoreRelaxation(game, variant.support, variant.limits, severance=allowed)
+        self._relaxation.minimise(objective)
+        self._searching = objective is None
+        self._counter = itertools.count()
+        self._open: list[tuple[float, int, _Node]] = []
+        self._stuck: list[_Node] = []
+        self._root: _Node | None = None
+        self.examined = 0
+        self.bound = -np.inf
+        self.tolerance = GAP * self._relaxation.unit
+        self.reason = ""
+
+    def run(self, effort: SearchEffort, attempt: Callable[[FloatArray], float]) -> None:
+        """Search until the bound meets the best value, nothing is left, or the effort is spent.
+
+        Args:
+            effort: limits.
+            attempt: looks for a core allocation from multipliers and returns the best value known so far,
+                infinity if there is none.
+        """
+        deadline = time.monotonic() + effort.seconds
+        self._root = self._examined(self._relaxation.whole, -np.inf, 0)
+        best = np.inf
+        while self._open:
+            if self.examined >= effort.regions or time.monotonic() > deadline:
+                self.reason = f"the effort allowed was spent after {self.examined} regions"
+                break
+            bound, _, node = heapq.heappop(self._open)
+            if node.candidate is not None and bound < best - self.tolerance:
+                best = attempt(node.candidate.multipliers)
+            if bound >= best - self.tolerance or (self._searching and best < np.inf):
+                heapq.heappush(self._open, (bound, next(self._counter), node))
+                break
+            self._divide(node)
+        left = [bound for bound, _, _ in self._open] + [node.bound for node in self._stuck]
+        self.bound = min([*left, best])
+        if self._stuck and not self.reason:
+            self.reason = f"{len(self._stuck)} regions could neither be refuted nor divided further"
+
+    @property
+    def refutation(self) -> Refutation | None:
+        """The proof that there is no core allocation, if every region was refuted."""
+        return _assembled(self._root) if self._root is not None else None
+
+    def _divide(self, node: _Node) -> None:
+        division = self._division(node)
+        if division is None:
+            self._stuck.append(node)
+            return
+        first, second = node.region.divided(division)
+        node.division = division
+        depth = node.depth + 1
+        node.parts = (self._examined(first, node.bound, depth), self._examined(second, node.bound, depth))
+        # Only the refutations of the parts are needed from now on.
+        node.candidate = None
+
+    def _examined(self, region: Region, bound: float, depth: int) -> _Node:
+        """Solve the relaxation on a region; believe the solver only what its own arrays confirm."""
+        self.examined += 1
+        relaxation, program = self._relaxation, self._relaxation.program
+        relaxation.confine(region)
+        solution = program.solve()
+        node = _Node(region, bound, depth)
+        if solution.status is Status.INFEASIBLE and solution.ray is not None:
+            multipliers = without_noise(solution.ray)
+            if infeasibility_margin(program, multipliers) > CONVINCING_MARGIN:
+                node.refutation = Refuted(multipliers)
+                return node
+        elif solution.status is Status.OPTIMAL and verify(program, solution).acceptable:
+            node.bound = max(bound, solution.objective * relaxation.unit)
+            node.candidate = relaxation.read(solution)
+        heapq.heappush(self._open, (node.bound, next(self._counter), node))
+        return node
+
+    def _division(self, node: _Node) -> Division | None:
+        """Return what to distinguish next: vanishing products first, then intervals of stakes."""
+        candidate = node.candidate
+        if candidate is None:
+            return self._halved(node.region)
+        slack, severance = candidate.slack_error, candidate.severance_error
+        exact = EXACT * self._relaxation.unit
+        if max(slack.max(initial=0.0), severance.max()) > exact:
+            if slack.max(initial=0.0) >= severance.max():
+                return Division(Cut.MULTIPLIER_OR_SLACK, int(slack.argmax()))
+            return Division(Cut.WEIGHT_OR_SEVERANCE, int(severance.argmax()))
+        error = np.where(self._narrow(node.region), 0.0, candidate.product_error)
+        if error.max(initial=0.0) <= exact:
+            return self._halved(node.region)
+        pair = int(error.argmax())
+        differences, multipliers = node.region.differences[:, pair], node.region.multipliers[:, pair]
+        # Either factor of a product may be the one whose interval matters, so they take turns.
+        if node.depth % 2:
+            return Division(Cut.STAKES, pair, _inside(differences, float(candidate.differences[pair])))
+        return Division(Cut.MULTIPLIER, pair, _inside(multipliers, float(candidate.multipliers[pair])))
+
+    def _halved(self, region: Region) -> Division | None:
+        """Return the division of the widest interval of stakes in the middle."""
+        width = np.where(self._narrow(region), 0.0, np.diff(region.differences, axis=0)[0])
+        if width.max(initial=0.0) <= 0:
+            return None
+        pair = int(width.argmax())
+        return Division(Cut.STAKES, pair, float(region.differences[:, pair].mean()))
+
+    def _narrow(self, region: Region) -> BooleanArray:
+        return np.asarray(np.diff(region.differences, axis=0)[0] <= NARROW * self._relaxation.unit)
+
+
+def _inside(interval: FloatArray, wanted: float) -> float:
+    """Return the point of an interval nearest to the one wanted that leaves both parts a fair share."""
+    low, high = float(interval[0]), float(interval[1])
+    if not np.isfinite(high):
+        return max(wanted, low + FIRST_MULTIPLIER)
+    margin = SHARE_OF_SMALLER_PART * (high - low)
+    return min(max(wanted, low + margin), high - margin)
+
+
+def without_noise(multipliers: FloatArray) -> FloatArray:
+    """Return multipliers without those that are rounding errors of zero and would spoil an exact cancellation."""
+    noise = NOISE * np.abs(multipliers).max(initial=0.0)
+    return np.where(np.abs(multipliers) > noise, multipliers, 0.0)
+
+
+def _assembled(node: _Node) -> Refutation | None:
+    if node.refutation is not None or node.parts is None or node.division is None:
+        return node.refutation
+    first, second = _assembled(node.parts[0]), _assembled(node.parts[1])
+    return Divided(node.division, first, second) if first is not None and second is not None else None

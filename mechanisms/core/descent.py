@@ -1,0 +1,83 @@
+"""Local search for core allocations: successive linear programs with a trust region in the multipliers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mechanisms.core.allocation import CoreAllocation, core_allocation, expanded
+from mechanisms.core.program import CoreProgram
+from mechanisms.core.trust_region import descend
+from mechanisms.core.variant import SeverancePay
+from mechanisms.incentive_efficiency import Budget, EfficiencyProblem, IncentiveEfficient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mechanisms.arrays import FloatArray
+    from mechanisms.coalitional_game import CoalitionalGame
+    from mechanisms.core.objective import CoreObjective
+    from mechanisms.core.variant import CoreVariant, SearchEffort
+
+NO_COST = 1e-10
+"""Losses of the mediator below this, relative to the largest utility, count as none."""
+
+PENALTY = 10.0
+"""Price of a unit of loss, relative to what an objective could gain from it."""
+
+
+class CoreDescent:
+    """Searches from many starts in one game.
+
+    Minimises an objective plus a penalty on what the mediator loses, as a function of the multipliers: for fixed
+    multipliers that is a linear program. The penalty is exact once it exceeds what a unit of money can add to the
+    objective.
+    """
+
+    def __init__(self, game: CoalitionalGame, variant: CoreVariant, objective: CoreObjective | None = None) -> None:
+        self.game = game
+        self.variant = variant
+        allowed = variant.severance is SeverancePay.ALLOWED
+        self._program = CoreProgram(game, variant.support, variant.limits, severance=allowed)
+        self._pairs = self._program.pairs
+        self._searching = objective is None
+        self._program.minimise(objective, _penalty(game, objective))
+
+    def from_multipliers(self, multipliers: FloatArray) -> CoreAllocation | None:
+        """Return what the search from multipliers ``(J,)`` ends at, if it is a core allocation."""
+        negligible = NO_COST * self._program.unit
+        enough = negligible if self._searching else -np.inf
+        reached = descend(self._program, multipliers, negligible=negligible, enough=enough)
+        if reached is None or reached.cost > negligible:
+            return None
+        virtual = self._pairs.virtual_weights(reached.multipliers)
+        severance = self._pairs.types.split(reached.severance)
+        mechanism = expanded(self.game, reached, virtual, severance)
+        allocation = core_allocation(self.game, mechanism, virtual, self.variant)
+        return allocation if allocation.residuals.acceptable else None
+
+    def starts(self, effort: SearchEffort) -> Iterator[FloatArray]:
+        """Yield no multipliers, then those of incentive-efficient mechanisms with random weights."""
+        yield np.zeros(self._pairs.size)
+        if not self._pairs.size:
+            return
+        generator = np.random.default_rng(effort.seed)
+        problem = EfficiencyProblem(self.game, budget=Budget.EXPECTED)
+        for start in range(effort.starts):
+            random = tuple(generator.dirichlet(np.full(count, 0.5)) for count in self.game.type_counts)
+            efficient = problem.solve(self.game.type_probabilities if start == 0 else random)
+            if isinstance(efficient, IncentiveEfficient):
+                yield self._pairs.multipliers(efficient.virtual)
+
+
+def _penalty(game: CoalitionalGame, objective: CoreObjective | None) -> float:
+    if objective is None:
+        return 1.0
+    parts = (objective.utility, objective.payment, objective.severance)
+    worth = [
+        float((np.abs(coefficient) / probability).max())
+        for part in parts
+        for coefficient, probability in zip(part, game.type_probabilities, strict=True)
+    ]
+    return PENALTY * max(*worth, 1.0)

@@ -1,0 +1,122 @@
+r"""Whether a given mechanism achieves a core allocation, with its own severance or with the best there is.
+
+With given severance the stakes are given, and Theorem 1 decides. With severance to be chosen, stakes are
+:math:`\omega = g - \varepsilon` with :math:`g_i(t)` the utilities of the mechanism at every profile and
+:math:`\varepsilon \ge 0`, and virtual stakes contain products of multipliers and severance. Theorem 3 narrows the
+choice: multipliers only where incentive constraints bind, severance only for types without weight, and the grand
+coalition keeps the virtual utility of what it does.
+
+Source:
+    Myerson (2006), section 7.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mechanisms.blocking import BlockingPlan, find_blocking_plan
+from mechanisms.core.allocation import CoreAllocation, core_allocation
+from mechanisms.core.outcome import UndecidedCore
+from mechanisms.core.search import USUAL_VARIANT
+from mechanisms.core.severance import NoSeverance, SeveranceChoice
+from mechanisms.core.variant import SeverancePay
+from mechanisms.linear_program import RESIDUAL_LIMIT, UnverifiedAnswerError
+from mechanisms.mechanism import Mechanism, expected_cost, misreport_gains, stakes
+
+if TYPE_CHECKING:
+    from mechanisms.coalitional_game import CoalitionalGame
+    from mechanisms.core.variant import CoreVariant
+
+
+@dataclass(frozen=True)
+class InfeasibleMechanism:
+    """Why a mechanism achieves nothing.
+
+    Attributes:
+        misreport_gain: largest gain of a type from a false report, in units of money.
+        loss: what the mediator expects to lose, likewise.
+    """
+
+    misreport_gain: float
+    loss: float
+
+
+def core_membership(
+    game: CoalitionalGame, mechanism: Mechanism, variant: CoreVariant = USUAL_VARIANT
+) -> CoreAllocation | BlockingPlan | InfeasibleMechanism:
+    """Return the proof that a mechanism with its severance is in the core, or what is wrong with it.
+
+    Args:
+        game: with N players.
+        mechanism: with the severance it promises.
+        variant: the version of the core.
+
+    Returns:
+        The core allocation with its proof; a blocking plan against it; or why it is not feasible.
+
+    Raises:
+        ValueError: the mechanism does not fit the game, or promises severance that the variant does not allow.
+        UnverifiedAnswerError: the answer fails its independent check.
+    """
+    infeasible = _infeasibility(game, mechanism)
+    if infeasible is not None:
+        return infeasible
+    if variant.severance is SeverancePay.NONE and mechanism.severance.any():
+        raise ValueError(
+            f"the mechanism promises severance of up to {mechanism.severance.max():g}; the variant allows none"
+        )
+    omega = stakes(game, mechanism)
+    verdict = find_blocking_plan(game, omega, support=variant.support, limits=variant.limits)
+    if isinstance(verdict, BlockingPlan):
+        return verdict
+    allocation = core_allocation(game, mechanism, verdict.virtual, variant)
+    if not allocation.residuals.acceptable:
+        raise UnverifiedAnswerError(f"the core allocation fails its check: {allocation.residuals}")
+    return allocation
+
+
+def with_best_severance(
+    game: CoalitionalGame, mechanism: Mechanism, variant: CoreVariant = USUAL_VARIANT
+) -> CoreAllocation | NoSeverance | UndecidedCore | InfeasibleMechanism:
+    """Return the mechanism with severance that brings it into the core, or the proof that none does.
+
+    Args:
+        game: with N players.
+        mechanism: whose actions and payments, side-bets included, are to stay; its severance is replaced.
+        variant: the version of the core; it must allow severance.
+
+    Returns:
+        The core allocation with the least expected severance the search found; the proof that no severance puts
+        the mechanism in the core; that nothing is known; or why the mechanism is not feasible.
+
+    Raises:
+        ValueError: the mechanism does not fit the game, or the variant allows no severance.
+    """
+    if variant.severance is SeverancePay.NONE:
+        raise ValueError("the variant allows no severance; choose one that does, or ask for core_membership")
+    infeasible = _infeasibility(game, mechanism)
+    if infeasible is not None:
+        return infeasible
+    choice = SeveranceChoice(game, mechanism, variant)
+    start = choice.relaxed()
+    if isinstance(start, NoSeverance):
+        return start
+    for multipliers in (start, np.zeros_like(start)):
+        found = choice.from_multipliers(multipliers)
+        if found is not None:
+            allocation = core_allocation(game, replace(mechanism, severance=found[0]), found[1], variant)
+            if allocation.residuals.acceptable:
+                return allocation
+    return UndecidedCore(variant, "no severance was found, and none was proved impossible", 1)
+
+
+def _infeasibility(game: CoalitionalGame, mechanism: Mechanism) -> InfeasibleMechanism | None:
+    gain = max(float(table.max()) for table in misreport_gains(game, mechanism))
+    loss = max(expected_cost(game, mechanism), 0.0)
+    scale = max(float(np.abs(actions.utilities).max()) for actions in game.actions.values())
+    if max(gain, loss) <= RESIDUAL_LIMIT * max(scale, float(np.abs(mechanism.payments).max())):
+        return None
+    return InfeasibleMechanism(gain, loss)

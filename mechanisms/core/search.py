@@ -1,0 +1,133 @@
+"""Core allocations: any one, the best one, or the proof that there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mechanisms.core.allocation import CoreAllocation, interim_objective
+from mechanisms.core.branching import RegionSearch
+from mechanisms.core.descent import CoreDescent
+from mechanisms.core.outcome import CoreOptimum, EmptyCore, UndecidedCore
+from mechanisms.core.variant import CoreVariant, SearchEffort
+from mechanisms.linear_program import Sense, UnverifiedAnswerError
+
+if TYPE_CHECKING:
+    from mechanisms.arrays import FloatArray
+    from mechanisms.coalitional_game import CoalitionalGame
+    from mechanisms.core.objective import CoreObjective
+
+USUAL_VARIANT = CoreVariant()
+"""The core as the paper defines it."""
+
+USUAL_EFFORT = SearchEffort()
+"""Enough for every game of the paper, with room to spare."""
+
+
+def find_core_allocation(
+    game: CoalitionalGame, variant: CoreVariant = USUAL_VARIANT, effort: SearchEffort = USUAL_EFFORT
+) -> CoreAllocation | EmptyCore | UndecidedCore:
+    """Return some core allocation, or the proof that there is none.
+
+    Local searches start from no multipliers and from those of incentive-efficient mechanisms. Only when all of
+    them fail is the core's relaxation divided, region by region.
+
+    Args:
+        game: with N players.
+        variant: the version of the core.
+        effort: when to give up.
+
+    Returns:
+        An allocation, recomputed from the definition; the proof that there is none; or that nothing is known.
+
+    Raises:
+        ValueError: the coalition limits do not fit the game.
+
+    Source:
+        Myerson (2006), section 7.
+    """
+    descent = CoreDescent(game, variant)
+    for start in descent.starts(effort):
+        found = descent.from_multipliers(start)
+        if found is not None:
+            return found
+    best = _Best(game, descent, None)
+    search = RegionSearch(game, variant, None)
+    search.run(effort, best.attempt)
+    return best.allocation or _without_allocation(search, variant)
+
+
+def optimise_core(
+    game: CoalitionalGame,
+    objective: CoreObjective,
+    sense: Sense = Sense.MINIMIZE,
+    variant: CoreVariant = USUAL_VARIANT,
+    effort: SearchEffort = USUAL_EFFORT,
+) -> CoreOptimum | EmptyCore | UndecidedCore:
+    """Return the core allocation with the smallest or largest value of a linear objective.
+
+    Args:
+        game: with N players.
+        objective: of interim utilities, payments and severance.
+        sense: smallest or largest.
+        variant: the version of the core.
+        effort: when to give up; what was found by then is returned with the bound proved by then.
+
+    Returns:
+        The best allocation found, with a bound on all others; the proof that the core is empty; or that nothing
+        is known.
+
+    Raises:
+        ValueError: the objective or the coalition limits do not fit the game.
+    """
+    if tuple(part.size for part in objective.utility) != game.type_counts:
+        raise ValueError(f"{objective.name!r} is not an objective for a game with {game.type_counts} types")
+    minimised = objective if sense is Sense.MINIMIZE else objective.negated()
+    descent = CoreDescent(game, variant, minimised)
+    best = _Best(game, descent, minimised)
+    for start in descent.starts(effort):
+        if best.attempt(start) < np.inf:
+            break
+    search = RegionSearch(game, variant, minimised)
+    search.run(effort, best.attempt)
+    if best.allocation is None:
+        return _without_allocation(search, variant)
+    if search.refutation is not None:
+        raise UnverifiedAnswerError("a core allocation was found although the core was proved empty")
+    sign = 1.0 if sense is Sense.MINIMIZE else -1.0
+    return CoreOptimum(
+        objective,
+        sense,
+        best.allocation,
+        sign * best.value,
+        sign * search.bound,
+        search.tolerance,
+        search.examined,
+    )
+
+
+class _Best:
+    """The best core allocation that local searches have found."""
+
+    def __init__(self, game: CoalitionalGame, descent: CoreDescent, objective: CoreObjective | None) -> None:
+        self._game = game
+        self._descent = descent
+        self._objective = objective
+        self.allocation: CoreAllocation | None = None
+        self.value = np.inf
+
+    def attempt(self, multipliers: FloatArray) -> float:
+        """Search from multipliers ``(J,)`` and return the best value so far."""
+        found = self._descent.from_multipliers(multipliers)
+        if found is not None:
+            value = 0.0 if self._objective is None else interim_objective(self._game, found.mechanism, self._objective)
+            if value < self.value:
+                self.allocation, self.value = found, value
+        return self.value
+
+
+def _without_allocation(search: RegionSearch, variant: CoreVariant) -> EmptyCore | UndecidedCore:
+    if search.refutation is not None:
+        return EmptyCore(variant, search.refutation, search.examined)
+    return UndecidedCore(variant, search.reason, search.examined)

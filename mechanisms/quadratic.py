@@ -1,0 +1,137 @@
+r"""Quadratic valuations, in which goods may be substitutes or complements.
+
+Methods follow the conventions of :class:`mechanisms.valuation.Valuation`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import override
+
+import numpy as np
+
+from mechanisms.arrays import FloatArray, finite_array, read_only
+from mechanisms.quadratic_demand import quadratic_demand
+from mechanisms.valuation import SeparableValuation, Valuation, diagonal_matrices, store_checked
+
+# A matrix entered by hand is symmetric when it is so to the rounding of its decimals.
+SYMMETRY_TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Quadratic(Valuation):
+    r""":math:`v(q) = b \cdot q - \tfrac12 q^\top S q`; off-diagonal slopes make substitutes or complements.
+
+    Attributes:
+        intercept: marginal values at zero, ``(..., G)``, numeraire per unit.
+        slope: symmetric positive definite, ``(..., G, G)``, numeraire per unit squared.
+
+    Raises:
+        ValueError: shapes disagree, or a slope is not symmetric positive definite.
+    """
+
+    intercept: FloatArray
+    slope: FloatArray
+
+    def __post_init__(self) -> None:
+        intercept = finite_array("intercept", self.intercept, (None,))
+        goods = intercept.shape[-1]
+        slope = finite_array("slope", self.slope, (goods, goods))
+        if slope.shape[:-1] != intercept.shape:
+            raise ValueError(f"slope has shape {slope.shape}, intercept {intercept.shape}; they must go together")
+        scale = np.abs(slope).max()
+        if (np.abs(slope - np.swapaxes(slope, -1, -2)) > SYMMETRY_TOLERANCE * scale).any():
+            raise ValueError(f"slope is {slope.tolist()}; it must be symmetric")
+        if (np.linalg.eigvalsh(slope)[..., 0] <= SYMMETRY_TOLERANCE * scale).any():
+            raise ValueError(f"slope is {slope.tolist()}; it must be positive definite")
+        object.__setattr__(self, "intercept", read_only(intercept))
+        object.__setattr__(self, "slope", read_only(slope))
+
+    @property
+    @override
+    def separable(self) -> bool:
+        return bool((self.slope * (1 - np.eye(self.goods)) == 0).all())
+
+    @override
+    def simplified(self) -> Valuation:
+        own_slope = np.diagonal(self.slope, axis1=-2, axis2=-1)
+        return DiagonalQuadratic(self.intercept, own_slope) if self.separable else self
+
+    @override
+    def value(self, bundles: FloatArray) -> FloatArray:
+        return ((self.intercept - 0.5 * self._slope_times(bundles)) * bundles).sum(axis=-1)
+
+    @override
+    def gradient(self, bundles: FloatArray) -> FloatArray:
+        return self.intercept - self._slope_times(bundles)
+
+    @override
+    def curvature(self, bundles: FloatArray) -> FloatArray:
+        return np.broadcast_to(self.slope, (*bundles.shape, bundles.shape[-1]))
+
+    @override
+    def demand(self, prices: FloatArray) -> FloatArray:
+        return quadratic_demand(self.intercept - prices, self.slope)
+
+    @override
+    def least_gradient(self, limit: FloatArray) -> FloatArray:
+        return self.intercept - np.maximum(self.slope, 0) @ limit
+
+    @override
+    def strictly_concave(self, limit: FloatArray) -> bool:
+        return True
+
+    @override
+    def concave_sum(self, weights: FloatArray) -> bool:
+        slope = np.tensordot(weights, self.slope, axes=1)
+        return bool(np.linalg.eigvalsh(slope)[0] >= -SYMMETRY_TOLERANCE * np.abs(self.slope).max())
+
+    def _slope_times(self, bundles: FloatArray) -> FloatArray:
+        return (self.slope @ bundles[..., None])[..., 0]
+
+
+@dataclass(frozen=True, eq=False)
+class DiagonalQuadratic(SeparableValuation):
+    r""":math:`v(q) = \sum_h (b_h q_h - \tfrac12 s_h q_h^2)`: the quadratic family with neither kind of relation.
+
+    Raises:
+        ValueError: shapes disagree, or a slope is not positive.
+    """
+
+    intercept: FloatArray
+    slope: FloatArray
+
+    def __post_init__(self) -> None:
+        store_checked(self, positive=("slope",))
+
+    @override
+    def value(self, bundles: FloatArray) -> FloatArray:
+        return ((self.intercept - 0.5 * self.slope * bundles) * bundles).sum(axis=-1)
+
+    @override
+    def gradient(self, bundles: FloatArray) -> FloatArray:
+        return self.intercept - self.slope * bundles
+
+    @override
+    def curvature(self, bundles: FloatArray) -> FloatArray:
+        return diagonal_matrices(np.broadcast_to(self.slope, bundles.shape))
+
+    @override
+    def demand(self, prices: FloatArray) -> FloatArray:
+        return np.maximum((self.intercept - prices) / self.slope, 0)
+
+    @override
+    def demand_slope(self, prices: FloatArray, demand: FloatArray) -> FloatArray:
+        return (demand > 0) / self.slope
+
+    @override
+    def least_gradient(self, limit: FloatArray) -> FloatArray:
+        return self.gradient(limit)
+
+    @override
+    def strictly_concave(self, limit: FloatArray) -> bool:
+        return True
+
+    @override
+    def concave_sum(self, weights: FloatArray) -> bool:
+        return bool((weights @ self.slope >= 0).all())

@@ -1,0 +1,62 @@
+"""What a coalitional game could give its players, beside what was played."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from mechanisms.arrays import FloatArray
+from mechanisms.coalitional_game import CoalitionalGame
+from mechanisms.incentive_efficiency import IncentiveEfficient
+from simulation.benchmarks import EXPECTATION, BenchmarkEntry, ConstraintEntry
+
+
+def first_best(game: CoalitionalGame) -> FloatArray:
+    """Return the largest sum of utilities of an action of the grand coalition, ``(P,)``, units of money."""
+    utilities = game.actions[game.grand_coalition].utilities
+    return np.asarray(utilities.sum(axis=1).max(axis=0))
+
+
+def autarky(game: CoalitionalGame) -> FloatArray:
+    """Return the sum of utilities when everybody does alone what it expects to be best, ``(P,)``, units of money."""
+    total = np.zeros(len(game.profiles))
+    for player in game.grand_coalition:
+        utilities = game.actions[(player,)].utilities[:, 0]
+        best = game.conditional_expectation(utilities, (player,)).argmax(axis=0)
+        total += utilities[best[game.profiles[:, player]], np.arange(len(total))]
+    return total
+
+
+def game_benchmarks(game: CoalitionalGame, incentives: Sequence[tuple[str, IncentiveEfficient]]) -> list[BenchmarkEntry]:
+    """Return the entries of the table of benchmarks.
+
+    Args:
+        game: what coalitions can do.
+        incentives: incentive-efficient mechanisms of largest expected welfare, by the benchmark's name.
+    """
+    return [*_at_every_profile(game), *(_in_expectation(name, known) for name, known in incentives)]
+
+
+def game_constraints(incentives: Sequence[tuple[str, IncentiveEfficient]]) -> list[ConstraintEntry]:
+    """Return the entries of the table of constraints."""
+    return [
+        ConstraintEntry(name, each.player, each.tempted, each.imitated, each.multiplier)
+        for name, known in incentives
+        for each in known.jeopardies
+    ]
+
+
+def _at_every_profile(game: CoalitionalGame) -> Iterator[BenchmarkEntry]:
+    for name, welfare in (("first-best", first_best(game)), ("autarky", autarky(game))):
+        for number, profile in enumerate(game.profiles.tolist()):
+            kinds = zip(game.players, game.types, profile, strict=True)
+            words = ", ".join(f"{player}={names[kind]}" for player, names, kind in kinds)
+            value = float(welfare[number])
+            yield BenchmarkEntry(name, number, words, float(game.probability[number]), value, value, "")
+        expected = float(welfare @ game.probability)
+        yield BenchmarkEntry(name, EXPECTATION, "", 1.0, expected, expected, "")
+
+
+def _in_expectation(name: str, known: IncentiveEfficient) -> BenchmarkEntry:
+    return BenchmarkEntry(name, EXPECTATION, "", 1.0, known.value, known.bound, "")

@@ -1,0 +1,69 @@
+"""What is simulated without a market: a coalitional game, an established mechanism, and who tries to break it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agents.behaviours import Behaviour, BestResponding, Loyal, Misreporting, Obedient
+from agents.game_trader import game_players
+from mechanisms.coalitional_game import CoalitionalGame
+from mechanisms.incentive_efficiency import IncentiveEfficient
+from mechanisms.mechanism import Mechanism
+from simulation.assignments import Assignment, behaviour_table, check_assignments
+from simulation.blocking_stage import Blocker, check_blockers
+
+# Without a market there is nothing to quote or order; these behaviours choose only what to report.
+GAME_BEHAVIOURS: tuple[type[Behaviour], ...] = (Obedient, Loyal, Misreporting, BestResponding)
+
+
+@dataclass(frozen=True, eq=False)
+class GameScenario:
+    """Everything that determines a run.
+
+    Attributes:
+        name: for titles and tables.
+        game_name: likewise.
+        game: what coalitions can do.
+        mechanism: what the established mediator has announced, severance and side-bets included.
+        assignments: who behaves how; later ones win, and whoever none applies to obeys.
+        blockers: the blocking mediators.
+        rounds: how many are played.
+        seed: of all random streams.
+        incentives: incentive-efficient mechanisms of largest expected welfare, by the name of the benchmark, to be
+            recorded beside the others.
+
+    Raises:
+        ValueError: the mechanism does not fit the game, a player or type is unknown, shares exceed one, a behaviour
+            needs a market, two mediators have one name, rounds are not positive, or the seed is negative.
+    """
+
+    name: str
+    game_name: str
+    game: CoalitionalGame
+    mechanism: Mechanism
+    assignments: tuple[Assignment, ...] = ()
+    blockers: tuple[Blocker, ...] = ()
+    rounds: int = 100
+    seed: int = 0
+    incentives: tuple[tuple[str, IncentiveEfficient], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.rounds < 1:
+            raise ValueError(f"rounds is {self.rounds}; there must be at least 1")
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}; it must be at least 0")
+        self.mechanism.fitting(self.game)
+        for assignment in self.assignments:
+            if not isinstance(assignment.behaviour, GAME_BEHAVIOURS):
+                names = ", ".join(behaviour.name for behaviour in GAME_BEHAVIOURS)
+                raise ValueError(
+                    f"behaviour {assignment.behaviour.name!r} needs a market; without one the behaviours are {names}"
+                )
+        check_assignments(self.assignments, game_players(self.game), "game")
+        check_blockers(self.blockers)
+        for blocker in self.blockers:
+            blocker.limits.coalitions(self.game)
+
+    def behaviours(self) -> tuple[tuple[Behaviour, ...], ...]:
+        """Return how each player behaves, by its type: entry ``[player][type]``."""
+        return behaviour_table(self.assignments, game_players(self.game), self.seed)

@@ -1,0 +1,78 @@
+"""One play of the market game settled as one would write it first: loops over lists, no arrays, no tolerances.
+
+It shares no code and no shortcut with the package. Given whole numbers or fractions it is exact, which makes it the
+reference for the tests; given floats it is the baseline of the benchmark. It imports nothing, so that both can load it.
+"""
+
+from __future__ import annotations
+
+
+def settle_one_play(quotes, orders, endowments, transfers, rules=("counterparty", "budget", "trades-stand")):
+    """Return cost, reason, net trade, claim, allocation and waste of a play given as nested lists."""
+    pricing, solvency, bankruptcy = rules
+    players, goods = range(len(quotes)), range(len(quotes[0]))
+    reason = [0 for _ in players]
+    cost = [0 for _ in players]
+    standing = [[trades(pricing, quotes, i, j) for j in players] for i in players]
+    while True:
+        newly = {}
+        net_trade = []
+        for i in players:
+            flows = {j: [orders[i][j][h] - orders[j][i][h] for h in goods] for j in players if standing[i][j]}
+            spent = sum(charge(pricing, quotes[i], quotes[j], flow) for j, flow in flows.items())
+            net_trade.append([sum(flow[h] for flow in flows.values()) for h in goods])
+            if reason[i] == 0:
+                cost[i] = spent
+                if spent > transfers[i]:
+                    newly[i] = 1
+                elif solvency == "no-short-sales" and any(endowments[i][h] + net_trade[i][h] < 0 for h in goods):
+                    newly[i] = 2
+        for i, why in newly.items():
+            reason[i] = why
+        if bankruptcy == "trades-stand" or not newly:
+            break
+        standing = [[standing[i][j] and reason[i] == reason[j] == 0 for j in players] for i in players]
+    claim = [[endowments[i][h] + net_trade[i][h] if reason[i] == 0 else 0 for h in goods] for i in players]
+    allocation = [[0 for _ in goods] for _ in players]
+    wasted = []
+    for h in goods:
+        supply = sum(endowments[i][h] for i in players if bankruptcy == "trades-stand" or reason[i] == 0)
+        shares = nearest_shares([claim[i][h] for i in players], supply)
+        for i in players:
+            allocation[i][h] = shares[i]
+        wasted.append(sum(endowments[i][h] for i in players) - sum(shares))
+    return {
+        "cost": cost,
+        "reason": reason,
+        "net_trade": net_trade,
+        "claim": claim,
+        "allocation": allocation,
+        "wasted": wasted,
+    }
+
+
+def trades(pricing, quotes, i, j):
+    """Return whether orders between two players count."""
+    return i != j and (pricing != "void" or quotes[i] == quotes[j])
+
+
+def charge(pricing, own, other, flow):
+    """Return what the net flow from another player costs."""
+    if pricing == "midpoint":
+        return sum((p + q) * n for p, q, n in zip(own, other, flow, strict=True)) / 2
+    if pricing == "spread":
+        return sum((max(p, q) if n > 0 else min(p, q)) * n for p, q, n in zip(own, other, flow, strict=True))
+    return sum(q * n for q, n in zip(other, flow, strict=True))
+
+
+def nearest_shares(claims, supply):
+    """Return the nonnegative shares nearest to the claims to one good that do not exceed its supply."""
+    shares = [max(claim, 0) for claim in claims]
+    if sum(shares) <= supply:
+        return shares
+    ranked = sorted(claims, reverse=True)
+    for served in range(len(claims), 0, -1):
+        ration = (sum(ranked[:served]) - supply) / served
+        if ranked[served - 1] >= ration:
+            return [max(claim - ration, 0) for claim in claims]
+    raise AssertionError("somebody is always served")
