@@ -8,7 +8,9 @@
 | what each kind may hold, and how it is explained | `experiments.input_kinds`, `experiments.explanation` |
 | the command `marketgame` | `experiments.command_line`, `experiments.commands` |
 | `kind = "coalitional-game"` | `experiments.game_file`, `experiments.game_tables` |
-| what `solve` answers | `experiments.solution`, `experiments.solution_document`, `experiments.solution_tables` |
+| what `solve` answers for an economy | `experiments.solution` with its `_benchmarks`, `_document` and `_tables` |
+| what `solve` answers for a game | `experiments.game_solution` with its `_document` and `_tables` |
+| the tables of benchmarks and binding constraints | `experiments.benchmark_tables` |
 | a run from its file to its folder | `experiments.running`, `experiments.provenance`, `experiments.run_summary` |
 | carbon permit markets from published abatement curves | `experiments.carbon`, `experiments/data/` |
 

@@ -12,7 +12,9 @@ from importlib import import_module
 # Every command with its line on the front page, in the order shown.
 COMMANDS = {
     "run": "Play a scenario; write its tables and figures to a run folder.",
-    "solve": "Compute the efficient benchmark, prices and incentives of an economy.",
+    "solve": "Compute what an economy or a game could achieve, and what incentives allow.",
+    "block": "Find the most profitable blocking plan against a game's mechanism, or prove there is none.",
+    "core": "Find a mechanism that no blocking mediator can break, or prove there is none.",
     "show": "Draw the figures of a saved run.",
     "validate": "Check input files.",
     "explain": "Document every field of an input file, or every column of the result tables.",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pyarrow import types
 from rich.console import Console
 from rich.syntax import Syntax
 
 from experiments.explanation import tables_of
-from experiments.input_file import InputError, one_of
+from experiments.input_file import InputError, InputModel, one_of
 from experiments.input_kinds import KINDS
 from experiments.printing import table
 from simulation.tables import TABLES, Column
@@ -32,12 +34,18 @@ def print_explanation(kind: str, console: Console) -> None:
 def _print_input_kind(kind: str, console: Console) -> None:
     console.print(f'Files of [bold]kind = "{kind}"[/bold]. In the names of tables, brackets mark an entry')
     console.print("of a list, and NAME is a name of your choice.\n")
+    described = KINDS[kind]
+    _print_fields(described.model, described.example, console)
+    if described.other is not None:
+        _print_fields(*described.other, console)
+
+
+def _print_fields(model: type[InputModel], example: Path, console: Console) -> None:
     columns = ["field", "type", "default", "allowed", "meaning"]
-    for note in tables_of(KINDS[kind].model):
+    for note in tables_of(model):
         rows = [[field.name, field.type, field.default, field.allowed, field.meaning] for field in note.fields]
         title = f"{note.path}: {note.meaning}" if note.path else note.meaning
         console.print(table(title, columns, rows, texts=len(columns)))
-    example = KINDS[kind].example
     console.print(f"Example: {example.name}", style="bold")
     console.print(Syntax(example.read_text(encoding="utf-8"), "toml", background_color="default"))
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from experiments.game_tables import GameInput, MechanismInput
 from experiments.input_file import blamed_on, one_of, read_input, refuse, unknown_name
-from mechanisms.arrays import FloatArray, IntegerArray
+from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from mechanisms.coalitional_game import PROBABILITY_TOLERANCE, ActionSet, Coalition, CoalitionalGame
 from mechanisms.mechanism import Mechanism
 
@@ -111,7 +111,7 @@ class TypeCases:
         entry_of = np.full(len(profiles), -1)
         rows = np.empty((len(entries), len(columns)))
         for place, (types, values) in enumerate(entries):
-            matching = np.flatnonzero(self._matches(profiles, types, f"{field}[{place}].types"))
+            matching = np.flatnonzero(self.matches(types, f"{field}[{place}].types"))
             taken = matching[entry_of[matching] >= 0]
             if len(taken):
                 names = self._names(profiles[taken[0]])
@@ -124,8 +124,18 @@ class TypeCases:
         table: FloatArray = rows[entry_of]
         return table
 
-    def _matches(self, profiles: IntegerArray, types: Mapping[str, str], field: str) -> np.ndarray:
-        matches = np.ones(len(profiles), dtype=bool)
+    def matches(self, types: Mapping[str, str], field: str) -> BooleanArray:
+        """Say at which profiles some players are of the types named, ``(P,)``.
+
+        Args:
+            types: by player; players that are left out may be of any type.
+            field: where this stands, for messages.
+
+        Raises:
+            InputError: a name is unknown.
+        """
+        profiles = self.profiles
+        matches = np.ones(len(profiles), dtype=np.bool_)
         for player, kind in types.items():
             if player not in self.types:
                 refuse(self.path, f"{field}.{player}", f"names no player; {one_of(player, list(self.types))}")

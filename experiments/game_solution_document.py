@@ -17,6 +17,8 @@ from mechanisms.virtual_utility import VirtualWeights, virtual_utility
 
 # Smaller multipliers are rounding of a price that is zero.
 SMALLEST_MULTIPLIER = 1e-12
+# Virtual utilities of more actions at all profiles are left to whoever needs them: lambda and alpha say them.
+MOST_VIRTUAL_UTILITIES = 20_000
 # What is known of a benchmark only when there is one.
 ANSWER_KEYS = (
     *("value", "upper_bound", "mechanism", "lambda", "alpha", "participation_multipliers", "interim", "conditions"),
@@ -115,10 +117,12 @@ def _conditions_document(conditions: Conditions) -> dict[str, Any]:
     }
 
 
-def _virtual_document(answer: IncentiveEfficient) -> list[dict[str, Any]]:
-    """Return every action's virtual utility to every player, profile by profile."""
+def _virtual_document(answer: IncentiveEfficient) -> list[dict[str, Any]] | None:
+    """Return every action's virtual utility to every player, profile by profile; nothing in a large game."""
     game = answer.game
     actions = game.actions[game.grand_coalition].names
+    if len(actions) * len(game.profiles) > MOST_VIRTUAL_UTILITIES:
+        return None
     values = virtual_utility(game, answer.virtual)
     return [
         {

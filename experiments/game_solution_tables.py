@@ -54,10 +54,7 @@ def _print_answer(solution: GameSolution, answer: IncentiveEfficient, console: C
     _say_what_is_left_out(len(game.profiles), shown, console)
     console.print(_types_table(solution, answer))
     console.print(constraint_table("Constraints that cost weighted utility", _binding(answer)))
-    actions = len(game.actions[game.grand_coalition].names)
-    shown = min(len(game.profiles), max(MOST_ACTION_ROWS // actions, 1))
-    console.print(_virtual_table(answer, shown))
-    _say_what_is_left_out(len(game.profiles), shown, console)
+    console.print(_virtual_table(answer))
     console.print(_conditions_table(answer))
 
 
@@ -129,22 +126,26 @@ def _binding(answer: IncentiveEfficient) -> Iterator[ConstraintRow]:
             yield ConstraintRow("", player, names[kind], None, float(prices[kind]))
 
 
-def _virtual_table(answer: IncentiveEfficient, shown: int) -> Group:
+def _virtual_table(answer: IncentiveEfficient) -> Group:
+    """Return the virtual utilities of all actions, or of those chosen if not all fit."""
     game = answer.game
+    names, chosen = game.actions[game.grand_coalition].names, answer.mechanism.action_probability
     values, scale = virtual_utility(game, answer.virtual), answer.conditions.virtual_scale
+    fits = len(names) * len(game.profiles) <= MOST_ACTION_ROWS
+    places = np.argwhere((chosen >= SMALLEST_SHARE_SHOWN) | fits)[:MOST_ACTION_ROWS]
     rows = (
         [
-            _types(game, profile) if place == 0 else "",
-            action,
-            *(number(float(value), scale) for value in values[place, :, profile]),
-            number(float(values[place, :, profile].sum()), scale),
-            number(float(answer.mechanism.action_probability[profile, place]), 1.0),
+            _types(game, profile),
+            names[action],
+            *(number(float(value), scale) for value in values[action, :, profile]),
+            number(float(values[action, :, profile].sum()), scale),
+            number(float(chosen[profile, action]), 1.0),
         ]
-        for profile in range(shown)
-        for place, action in enumerate(game.actions[game.grand_coalition].names)
+        for profile, action in places.tolist()
     )
     columns = ["types", "action", *game.players, "sum", "chosen with"]
-    return table("Virtual utilities: what is chosen has the largest sum", columns, rows, texts=2)
+    title = "Virtual utilities: what is chosen has the largest sum"
+    return table(title if fits else f"{title} (some of them; --json has all)", columns, rows, texts=2)
 
 
 def _conditions_table(answer: IncentiveEfficient) -> Group:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from experiments.economy_file import EconomyInput, load_economy
 from experiments.game_file import load_game
+from experiments.game_scenario_file import GameScenarioInput, load_game_scenario, names_game
 from experiments.game_tables import GameInput
 from experiments.input_file import InputModel, kind_of, read_table
 from experiments.scenario_file import ScenarioInput, load_scenario
@@ -23,11 +24,13 @@ class InputKind:
         model: what its fields are.
         load: builds what the file describes, refusing what is wrong with it, and returns its name.
         example: a file of the kind.
+        other: what the fields are of files of the kind that describe something else in its place, with an example.
     """
 
     model: type[InputModel]
     load: Callable[[Path], str]
     example: Path
+    other: tuple[type[InputModel], Path] | None = None
 
 
 KINDS = {
@@ -38,7 +41,10 @@ KINDS = {
         GameInput, lambda path: load_game(path).name, HERE / "games" / "myerson-example-1.toml"
     ),
     "scenario": InputKind(
-        ScenarioInput, lambda path: load_scenario(path).name, HERE / "scenarios" / "annex-b-one-short-seller.toml"
+        ScenarioInput,
+        lambda path: load_game_scenario(path).name if names_game(path) else load_scenario(path).name,
+        HERE / "scenarios" / "annex-b-one-short-seller.toml",
+        (GameScenarioInput, HERE / "scenarios" / "myerson-example-1-blocked.toml"),
     ),
 }
 

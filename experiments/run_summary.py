@@ -19,6 +19,7 @@ from experiments.benchmark_tables import (
     constraint_document,
     constraint_table,
 )
+from experiments.mediator_summary import mediators_document, mediators_table
 from experiments.printing import number, table
 from results.loading import Run
 
@@ -44,6 +45,7 @@ def summary_document(run: Run) -> dict[str, Any]:
         "welfare": benchmark_document(_benchmarks(run)),
         "binding_constraints": constraint_document(_constraints(run)),
         "players": _players(run),
+        "mediators": mediators_document(run),
         "bankruptcies": _bankruptcies(run),
         "misreports": int(first["misreports"]),
     }
@@ -131,6 +133,9 @@ def print_summary(run: Run, console: Console) -> None:
     ]
     columns = ["player", "behaviour", "utility", "promised", "wealth", "bankrupt rounds"]
     console.print(table(f"Players, mean per round, in {unit}", columns, players, texts=2))
+    mediators = mediators_table(run, unit, scale)
+    if mediators is not None:
+        console.print(mediators)
     console.print(f"bankruptcies: {_in_words(document['bankruptcies'])}", markup=False)
     console.print(f"misreports:   {document['misreports'] or 'none'}")
     console.print(f"run folder:   {document['folder']}", markup=False, soft_wrap=True)

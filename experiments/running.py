@@ -15,15 +15,20 @@ from pathlib import Path
 import pyarrow as pa
 
 import results
+from experiments.game_scenario_file import game_scenario_files, load_game_scenario, names_game
 from experiments.input_file import InputError, blamed_on
 from experiments.provenance import input_files, software
 from experiments.scenario_file import load_scenario, scenario_files
 from simulation.established_contract import established_contract
+from simulation.game_benchmarks import incentive_efficient_benchmarks
+from simulation.game_scenario import GameScenario
 from simulation.market_model import MarketModel
 from simulation.run import MANIFEST, SimulationInterrupted, simulate, write_run
 from simulation.scenario import Scenario
 from simulation.streams import random_stream
 from simulation.welfare_benchmarks import incentive_benchmarks
+
+type AnyScenario = Scenario | GameScenario
 
 DEFAULT_RUNS = Path("results") / "runs"
 FIGURES = "figures"
@@ -51,8 +56,8 @@ class Outcome:
     status: Status
 
 
-def prepare(path: Path, rounds: int | None = None, seed: int | None = None) -> Scenario:
-    """Return the scenario in a file with the contract that it plays.
+def prepare(path: Path, rounds: int | None = None, seed: int | None = None) -> AnyScenario:
+    """Return the scenario in a file, on a market or in a coalitional game, with the contract that it plays.
 
     Args:
         path: the scenario's file.
@@ -62,6 +67,8 @@ def prepare(path: Path, rounds: int | None = None, seed: int | None = None) -> S
     Raises:
         InputError: the file is wrong, or the contract it asks for does not exist for its economy.
     """
+    if names_game(path):
+        return load_game_scenario(path, rounds, seed)
     scenario = load_scenario(path, rounds, seed)
     with blamed_on(path):
         ready = replace(scenario, contract=established_contract(scenario))
@@ -70,17 +77,19 @@ def prepare(path: Path, rounds: int | None = None, seed: int | None = None) -> S
     return ready
 
 
-def with_benchmarks(scenario: Scenario, seconds: float | None = BENCHMARK_SECONDS) -> Scenario:
-    """Return the scenario with the incentive-efficient benchmarks of its economy, to be recorded beside the play.
+def with_benchmarks(scenario: AnyScenario, seconds: float | None = BENCHMARK_SECONDS) -> AnyScenario:
+    """Return the scenario with the incentive-efficient benchmarks, to be recorded beside the play.
 
     Args:
         scenario: what to play.
         seconds: wall time allowed to each benchmark, or none; one that takes longer is recorded as not known.
     """
+    if isinstance(scenario, GameScenario):
+        return replace(scenario, incentives=incentive_efficient_benchmarks(scenario.game, seconds))
     return replace(scenario, incentives=incentive_benchmarks(scenario.economy, seconds=seconds))
 
 
-def play(path: Path, scenario: Scenario, folder: Path, on_round: Callable[[int], None]) -> Outcome:
+def play(path: Path, scenario: AnyScenario, folder: Path, on_round: Callable[[int], None]) -> Outcome:
     """Play a scenario and write its run folder; an interruption keeps the rounds played until then.
 
     Args:
@@ -120,7 +129,7 @@ def _write(folder: Path, tables: Mapping[str, pa.Table], manifest: Mapping[str, 
         results.save_figures(results.load(folder), folder / FIGURES)
 
 
-def folder_for(path: Path, scenario: Scenario, wanted: Path | None) -> Path:
+def folder_for(path: Path, scenario: AnyScenario, wanted: Path | None) -> Path:
     """Make and return the folder for a run, never one that holds something else.
 
     Args:
@@ -144,7 +153,7 @@ def folder_for(path: Path, scenario: Scenario, wanted: Path | None) -> Path:
     return folder
 
 
-def _default_folder(path: Path, scenario: Scenario) -> Path:
+def _default_folder(path: Path, scenario: AnyScenario) -> Path:
     identity = json.loads(json.dumps(_identity(path, scenario)))
     for number in count(1):
         suffix = "" if number == 1 else f"-{number}"
@@ -155,11 +164,12 @@ def _default_folder(path: Path, scenario: Scenario) -> Path:
     raise AssertionError("numbers do not end")
 
 
-def _identity(path: Path, scenario: Scenario) -> dict[str, object]:
+def _identity(path: Path, scenario: AnyScenario) -> dict[str, object]:
     """Return what two runs must share for their tables to be the same."""
+    files = game_scenario_files(path) if isinstance(scenario, GameScenario) else scenario_files(path)
     return {
         "scenario": scenario.name,
-        "inputs": input_files(scenario_files(path), path.parent),
+        "inputs": input_files(files, path.parent),
         "seed": scenario.seed,
         "rounds": scenario.rounds,
     }

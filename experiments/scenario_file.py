@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from agents.private_type import TypedPlayer
 from experiments.economy_file import load_economy
 from experiments.input_file import InputModel, blamed_on, read_input, refuse, unknown_name
-from experiments.trader_tables import MisreportingTable, Name, TraderInput
+from experiments.trader_tables import MisreportingTable, Name, TraderInput, TraderTable
 from mechanisms.economy import Economy
 from mechanisms.market_game import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Timing, Withholding
 from simulation.scenario import Assignment, Scenario, TransferRule
@@ -124,9 +125,9 @@ def build_scenario(
     """
     economy = economy_in(_economy_path(content, path))
     for place, trader in enumerate(content.traders):
-        _check_names(trader, f"traders[{place}]", economy, path)
+        check_names(trader, f"traders[{place}]", economy.players, path)
     with blamed_on(path):
-        assignments = tuple(_assignment(trader) for trader in content.traders)
+        assignments = tuple(assignment_of(trader) for trader in content.traders)
         return Scenario(
             name=content.name or path.stem,
             economy=economy,
@@ -154,7 +155,8 @@ def _economy_path(content: ScenarioInput, path: Path) -> Path:
     return economy
 
 
-def _assignment(trader: TraderInput) -> Assignment:
+def assignment_of(trader: TraderTable) -> Assignment:
+    """Return who behaves how, as a table says."""
     return Assignment(
         behaviour=trader.build(),
         players=None if trader.players is None else tuple(trader.players),
@@ -163,9 +165,20 @@ def _assignment(trader: TraderInput) -> Assignment:
     )
 
 
-def _check_names(trader: TraderInput, field: str, economy: Economy, path: Path) -> None:
-    _refuse_unknown(trader.players or (), economy.player_names, f"{field}.players", path)
-    named = [player for player in economy.players if trader.players is None or player.name in trader.players]
+def check_names(trader: TraderTable, field: str, players: Sequence[TypedPlayer], path: Path) -> None:
+    """Refuse a table that names players or types that are not there.
+
+    Args:
+        trader: the table.
+        field: where it stands in the file.
+        players: all there are.
+        path: the file.
+
+    Raises:
+        InputError: a name is unknown.
+    """
+    _refuse_unknown(trader.players or (), [player.name for player in players], f"{field}.players", path)
+    named = [player for player in players if trader.players is None or player.name in trader.players]
     kinds = list(dict.fromkeys(kind.name for player in named for kind in player.types))
     _refuse_unknown(trader.types or (), kinds, f"{field}.types", path)
     if isinstance(trader, MisreportingTable):

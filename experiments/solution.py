@@ -85,9 +85,10 @@ class EconomySolution:
         return any(not isinstance(each, UnknownBenchmark) for each in self.incentive_benchmarks)
 
     @property
-    def solver_failed(self) -> bool:
-        """Whether a benchmark is unknown because a solver failed or hit its limit."""
-        return any(isinstance(each, UnknownBenchmark) and each.solver_failed for each in self.incentive_benchmarks)
+    def solver_failures(self) -> tuple[str, ...]:
+        """Why benchmarks are unknown for which a solver failed or hit its limit, each reason once."""
+        unknown = (each for each in self.incentive_benchmarks if isinstance(each, UnknownBenchmark))
+        return tuple(dict.fromkeys(each.reason for each in unknown if each.solver_failed))
 
     def expected(self, values: FloatArray) -> float:
         """Return the expectation over the prior of values by profile, ``(P,)``."""

@@ -11,6 +11,7 @@ from agents.behaviours import (
     Arbitraging,
     Behaviour,
     BestResponding,
+    Loyal,
     Mispricing,
     Misreporting,
     Noisy,
@@ -49,6 +50,16 @@ class ObedientTable(TraderTable):
     @override
     def build(self) -> Behaviour:
         return Obedient()
+
+
+class LoyalTable(TraderTable):
+    """Obeys, and refuses every invitation of a blocking mediator."""
+
+    behaviour: Literal["loyal"] = Field(description="obeys, and refuses every invitation to leave")
+
+    @override
+    def build(self) -> Behaviour:
+        return Loyal()
 
 
 class MisreportingTable(TraderTable):
@@ -145,6 +156,7 @@ class BestRespondingTable(TraderTable):
 
 type TraderInput = Annotated[
     ObedientTable
+    | LoyalTable
     | MisreportingTable
     | WithholdingTable
     | ShortSellingTable
@@ -153,4 +165,8 @@ type TraderInput = Annotated[
     | NoisyTable
     | BestRespondingTable,
     Field(discriminator="behaviour"),
+]
+
+type GameTraderInput = Annotated[
+    ObedientTable | LoyalTable | MisreportingTable | BestRespondingTable, Field(discriminator="behaviour")
 ]

@@ -80,8 +80,15 @@ def check_assumptions(economy: Economy) -> tuple[Assumption, ...]:
 
 
 def _largest_aggregate(economy: Economy) -> FloatArray:
-    """Return the most of each good that any profile brings to the market, ``(L,)``."""
+    """Return the most of each good that any possible profile brings to the market, ``(L,)``."""
+    if not economy.prior.full_support:
+        return _possible_aggregates(economy).max(axis=0)
     return np.sum([np.max([kind.endowment for kind in p.types], axis=0) for p in economy.players], axis=0)
+
+
+def _possible_aggregates(economy: Economy) -> FloatArray:
+    """Return what each profile of positive probability brings to the market, ``(possible profiles, L)``."""
+    return economy.endowments(economy.profiles[economy.prior.probability > 0]).sum(axis=-2)
 
 
 def _for_every_type(economy: Economy, name: str, holds: Callable[[PlayerType], bool]) -> Assumption:
@@ -112,8 +119,8 @@ def _constant_aggregate_endowment(economy: Economy) -> Assumption:
         reason = f"the endowment of {', '.join(differing)} depends on its type" if differing else ""
         return Assumption(name, source, not differing, reason)
     # Where not every profile is possible, one player may own what another does not.
-    possible = economy.profiles[economy.prior.probability > 0]
-    spread = np.ptp(economy.endowments(possible).sum(axis=-2), axis=0)
-    changing = [good for good, size in zip(economy.goods, spread, strict=True) if size > tolerance * len(possible[0])]
+    spread = np.ptp(_possible_aggregates(economy), axis=0)
+    tolerance *= len(economy.players)
+    changing = [good for good, size in zip(economy.goods, spread, strict=True) if size > tolerance]
     reason = f"the aggregate endowment of {', '.join(changing)} depends on the profile" if changing else ""
     return Assumption(name, source, not changing, reason)

@@ -110,10 +110,11 @@ class IndependentPrior(Prior):
     def __post_init__(self) -> None:
         checked = []
         for player, probabilities in enumerate(self.marginals):
-            marginal = finite_array(f"probabilities of player {player}", probabilities, (None,))
-            if (marginal <= 0).any():
-                raise ValueError(f"probabilities are {marginal.tolist()}; each must be greater than 0")
-            checked.append(read_only(_normalised(marginal)))
+            name = f"probabilities of player {player}"
+            marginal = finite_array(name, probabilities, (None,))
+            if marginal.ndim != 1 or (marginal <= 0).any():
+                raise ValueError(f"{name} are {marginal.tolist()}; there must be a list, each greater than 0")
+            checked.append(read_only(_normalised(name, marginal)))
         object.__setattr__(self, "marginals", tuple(checked))
 
     @property
@@ -172,7 +173,7 @@ class CorrelatedPrior(Prior):
         joint = finite_array("joint probabilities", self.joint)
         if (joint < 0).any():
             raise ValueError(f"a joint probability is {joint.min()}; each must be at least 0")
-        object.__setattr__(self, "joint", read_only(_normalised(joint)))
+        object.__setattr__(self, "joint", read_only(_normalised("joint probabilities", joint)))
         for player in range(joint.ndim):
             if (self.marginal(player) <= 0).any():
                 row = int(np.argmin(self.marginal(player)))
@@ -206,9 +207,9 @@ class CorrelatedPrior(Prior):
         return np.array(np.unravel_index(number, self.joint.shape), np.int64)
 
 
-def _normalised(probabilities: FloatArray) -> FloatArray:
+def _normalised(name: str, probabilities: FloatArray) -> FloatArray:
     """Return probabilities that sum to one exactly, refusing those that do not nearly."""
     total = float(probabilities.sum())
     if abs(total - 1) > PROBABILITY_TOLERANCE:
-        raise ValueError(f"probabilities sum to {total:.12g}; they must sum to 1")
+        raise ValueError(f"{name} sum to {total:.12g}; they must sum to 1")
     return probabilities / total

@@ -77,14 +77,14 @@ class Economy:
     source: str = ""
 
     def __post_init__(self) -> None:
-        _refuse_repeats("good", self.goods)
-        _refuse_repeats("player", [player.name for player in self.players])
+        _refuse_repeats("goods", self.goods)
+        _refuse_repeats("players", [player.name for player in self.players])
         if len(self.goods) < 2:
             raise ValueError(f"goods are {list(self.goods)}; there must be one beside the numeraire")
         if len(self.units) != len(self.goods):
             raise ValueError(f"there are {len(self.units)} units for {len(self.goods)} goods")
         for player in self.players:
-            _refuse_repeats(f"type of {player.name}", [kind.name for kind in player.types])
+            _refuse_repeats(f"types of {player.name}", [kind.name for kind in player.types])
             for kind in player.types:
                 self._refuse_other_sizes(player, kind)
         counts = tuple(len(player.types) for player in self.players)
@@ -161,6 +161,6 @@ class Economy:
 def _refuse_repeats(what: str, names: tuple[str, ...] | list[str]) -> None:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise ValueError(f"two {what}s are named {repeated[0]!r}; names must differ")
+        raise ValueError(f"two {what} are named {repeated[0]!r}; names must differ")
     if not names:
-        raise ValueError(f"there is no {what}; there must be at least one")
+        raise ValueError(f"there are no {what}; there must be at least one")

@@ -184,8 +184,8 @@ def _value_and_gap(
     traders: ValuationBatch, held: FloatArray, price: FloatArray, supply: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return the players' summed valuations and the relative distance of their dual bound, ``(P,)`` each."""
-    value = traders.value(held).sum(axis=0)
-    indirect = traders.indirect_utility(price, supply).sum(axis=0)
+    value = traders.value(np.maximum(held, 0)).sum(axis=0)
+    indirect = traders.indirect_utility(np.maximum(price, 0), supply).sum(axis=0)
     spent = (price * supply).sum(axis=-1)
     scale = np.abs(value) + np.abs(indirect) + spent
     gap = (spent + indirect - value) / np.where(scale > 0, scale, 1)

@@ -16,8 +16,10 @@ from mechanisms.arrays import FloatArray
 from mechanisms.economy import Economy
 from mechanisms.grand_contract import GrandContract
 
-# Gains below this share of the utilities at stake are rounding.
+# Efficient allocations are proven to this share of what is at stake; smaller gains prove nothing.
 GAIN_TOLERANCE = 1e-9
+# Sums of utilities, the numeraire included, are rounded by less than this share of them.
+ROUNDING = 64 * np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,10 @@ def check_incentives(contract: GrandContract) -> IncentiveCheck:
     truthful = tuple(np.diagonal(utilities).copy() for utilities in reported)
     gains = tuple(utilities - truth[:, None] for utilities, truth in zip(reported, truthful, strict=True))
     worst = _worst_misreport(contract.economy, gains)
-    scale = 1 + max(float(np.abs(truth).max()) for truth in truthful)
-    compatible = worst is None or worst.gain <= GAIN_TOLERANCE * scale
+    # How much of the numeraire everybody owns anyhow is not at stake.
+    at_stake = contract.utilities - contract.endowments[..., -1]
+    tolerance = GAIN_TOLERANCE * np.abs(at_stake).max() + ROUNDING * np.abs(contract.utilities).max()
+    compatible = worst is None or worst.gain <= float(tolerance)
     return IncentiveCheck(truthful, gains, worst, compatible)
 
 
@@ -89,14 +93,14 @@ def report_utilities(contract: GrandContract, player: int) -> FloatArray:
     types = range(economy.prior.type_counts[player])
     first = economy.first_rows[player]
     table = np.empty((len(types), len(types)))
-    for report in types:
-        announced = profiles.copy()
-        announced[:, player] = report
-        assigned = contract.allocation[economy.prior.profile_numbers(announced), player]
-        for true_type in types:
-            rows = np.full(len(profiles), first + true_type)
-            utility = economy.valuations.value(rows, assigned[:, :-1]) + assigned[:, -1]
-            table[true_type, report] = beliefs[true_type] @ utility
+    for true_type in types:
+        possible = np.flatnonzero(profiles[:, player] == true_type)
+        announced, belief = profiles[possible], beliefs[true_type, possible]
+        valuation = economy.players[player].types[true_type].valuation
+        for report in types:
+            announced[:, player] = report
+            assigned = contract.allocation[economy.prior.profile_numbers(announced), player]
+            table[true_type, report] = belief @ (valuation.value(assigned[:, :-1]) + assigned[:, -1])
             if (economy.endowment_table[first + report] > economy.endowment_table[first + true_type]).any():
                 table[true_type, report] = -np.inf
     return table

@@ -23,7 +23,7 @@ MOST_STEPS = 100
 CENTRING = 0.1
 BOUNDARY_FRACTION = 0.99
 # The complementarity gap, relative to the value of the supply, at which the corners are known.
-GAP_REACHED = 1e-13
+GAP_REACHED = 1e-15
 POLISHING_STEPS = 4
 
 

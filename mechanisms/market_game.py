@@ -43,7 +43,7 @@ from mechanisms.market_rules import (
     Timing,
     Withholding,
 )
-from mechanisms.plays import Block, Plays, arranged, refuse, refuse_uncovered, refuse_unsound
+from mechanisms.plays import Block, Plays, arranged, play_first, refuse, refuse_uncovered, refuse_unsound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,10 +81,10 @@ _NEGLIGIBLE_SHARE = 1e-12
 
 # The share of the own quote in the price of a trade, for the rules the kernel supports.
 _OWN_SHARE = {Pricing.COUNTERPARTY: 0.0, Pricing.MIDPOINT: 0.5}
-# From this many order entries on, the kernel repays importing Numba and loading the compiled code.
-_KERNEL_PAYS_FROM = 10_000_000
+# From this many order entries on, the kernel repays importing Numba and loading the compiled code, over half a second.
+_KERNEL_PAYS_FROM = 30_000_000
 # NumPy settles blocks of about this many order entries, which stay in the processor's cache.
-_BLOCK_ENTRIES = 100_000
+_BLOCK_ENTRIES = 200_000
 
 
 class Engine(Enum):
@@ -157,10 +157,9 @@ def settle(
     plays = arranged(quotes, orders, announced_endowments, transfers)
     settlement = _empty_settlement(*plays.announced_endowments.shape)
     for selected in _left_to_numpy(plays, rules, engine, settlement):
-        block = plays.block(selected)
-        ended = _settle(block, rules)
+        ended = _settle(plays.block(selected), rules)
         for field in fields(Settlement):
-            getattr(settlement, field.name)[selected] = np.moveaxis(getattr(ended, field.name), -1, 0)
+            getattr(settlement, field.name)[selected] = play_first(getattr(ended, field.name))
     return _shaped_like(plays.batch, settlement)
 
 

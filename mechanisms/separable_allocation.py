@@ -69,15 +69,15 @@ class _Market:
         """Return demands at the price, corrected for rounding and for ties, so that they fit the supply."""
         demand = self.traders.demand(price)
         residual = self.supply - demand.sum(axis=0)
-        weights = self.traders.demand_slope(price, demand)
+        # At price zero the residual is more than anybody wants: it stays where it is.
+        weights = np.where(price > 0, self.traders.demand_slope(price, demand), 0)
         left_over = (residual > PRICE_TOLERANCE * self.supply) & (price > 0)
         if left_over.any():
             # Where the marginal value is constant at the price, demand is any share of what others leave.
             indifferent = left_over & (self.traders.supergradient(self.supply) == price)
             weights = np.where(indifferent.any(axis=0), indifferent, weights)
         total = weights.sum(axis=0)
-        # At price zero the residual is more than anybody wants: it stays where it is.
-        correction = np.where((price > 0) & (total > 0), residual / np.where(total > 0, total, 1), 0)
+        correction = np.where(total > 0, residual / np.where(total > 0, total, 1), 0)
         return np.maximum(demand + correction * weights, 0)
 
 
@@ -92,7 +92,7 @@ def _clearing_price(market: _Market, low: FloatArray, high: FloatArray) -> Float
         with np.errstate(divide="ignore", invalid="ignore"):
             newton = price + excess / market.traders.demand_slope(price, demand).sum(axis=0)
         settled = (excess == 0) | (high - low <= PRICE_TOLERANCE * high) | ((excess <= 0) & (price <= low))
-        settled |= np.abs(newton - price) <= PRICE_TOLERANCE * price
+        settled |= (price > 0) & (np.abs(newton - price) <= PRICE_TOLERANCE * price)
         if settled.all():
             break
         between = (newton > low) & (newton < high)

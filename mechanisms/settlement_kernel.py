@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _ARITHMETIC = {"reassoc", "contract", "nsz"}
 
 # From this many players on, visiting rows is faster than visiting pairs (measured with two to four goods).
-_ROWS_FROM = 12
+_ROWS_FROM = 18
 
 _BUDGET, _SHORT_SALE = 1, 2
 

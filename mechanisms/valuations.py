@@ -211,7 +211,8 @@ class Abatement(SeparableValuation):
 
     @override
     def supergradient(self, bundles: FloatArray) -> FloatArray:
-        return self.gradient(self.dispose(bundles))
+        # Permits that lower the value even from zero on are disposed of.
+        return np.maximum(self.gradient(self.dispose(bundles)), 0)
 
     @override
     def dispose(self, bundles: FloatArray) -> FloatArray:
@@ -235,7 +236,7 @@ class Abatement(SeparableValuation):
     def demand_slope(self, prices: FloatArray, demand: FloatArray) -> FloatArray:
         # The marginal cost rises by 2 a m + b, the root of the equation it solves.
         with np.errstate(divide="ignore"):
-            return (demand > 0) / np.sqrt(self.b**2 + 4 * self.a * prices)
+            return np.where(demand > 0, 1 / np.sqrt(self.b**2 + 4 * self.a * prices), 0)
 
     @override
     def least_gradient(self, limit: FloatArray) -> FloatArray:

@@ -21,6 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 MANIFEST: Final = "manifest.json"
+SWEEP: Final = "sweep"  # the kind that the manifest of a sweep names
+SWEEP_TABLES: Final = ("runs", "points")  # what every sweep has; others only if it keeps them
 OBEDIENT: Final = "obedient"  # the behaviour of players who do as the contract recommends
 
 # What summaries and figures read; a table may have further columns.
@@ -45,6 +47,9 @@ REQUIRED_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )
 
+_MAY_BE_MISSING: Final[Mapping[pa.DataType, object]] = MappingProxyType(
+    {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+)
 _KEY_COLUMNS: Final = frozenset(
     {
         *("scenario", "economy", "player", "counterparty", "type", "reported_type", "good"),
@@ -70,37 +75,57 @@ class Run:
     @property
     def runs(self) -> pd.DataFrame:
         """One row for each run in the folder."""
-        return self.tables["runs"]
+        return self._table("runs")
 
     @property
     def rounds(self) -> pd.DataFrame:
         """One row for each round."""
-        return self.tables["rounds"]
+        return self._table("rounds")
 
     @property
     def players(self) -> pd.DataFrame:
         """One row for each round and player."""
-        return self.tables["players"]
+        return self._table("players")
 
     @property
     def holdings(self) -> pd.DataFrame:
         """One row for each round, player and good."""
-        return self.tables["holdings"]
+        return self._table("holdings")
 
     @property
     def trades(self) -> pd.DataFrame:
         """One row for each good that a player received from another in a round."""
-        return self.tables["trades"]
+        return self._table("trades")
 
     @property
     def events(self) -> pd.DataFrame:
         """One row for each bankruptcy, binding projection and raised announcement."""
-        return self.tables["events"]
+        return self._table("events")
 
     @property
     def benchmarks(self) -> pd.DataFrame:
         """Welfare of each benchmark, by type profile and in expectation (profile -1)."""
-        return self.tables["benchmarks"]
+        return self._table("benchmarks")
+
+    @property
+    def points(self) -> pd.DataFrame:
+        """One row for each point of a sweep, with its parameters."""
+        return self._table("points")
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """The columns of a sweep's parameters, in tables of points and of runs; none for a single run."""
+        return tuple(self.points.columns.drop("point")) if "points" in self.tables else ()
+
+    def _table(self, name: str) -> pd.DataFrame:
+        """Return a table.
+
+        Raises:
+            ValueError: the folder keeps no such table.
+        """
+        if name not in self.tables:
+            raise ValueError(f"{self.folder} keeps no table {name!r}; it has {', '.join(self.tables)}")
+        return self.tables[name]
 
     @cached_property
     def player_names(self) -> tuple[str, ...]:
@@ -109,7 +134,7 @@ class Run:
 
     @cached_property
     def goods(self) -> tuple[str, ...]:
-        """The goods, in the economy's order; the last is the numeraire."""
+        """The goods, in the economy's order; the last is the numeraire. None in a coalitional game."""
         return tuple(str(name) for name in self.holdings["good"].unique())
 
     @cached_property
@@ -137,14 +162,16 @@ class Run:
         if good is not None and good in self.good_units:
             for generic in ("units of the good", "unit of the good"):
                 written = written.replace(generic, self.good_units[good])
+        if not self.goods:
+            return written.replace("numeraire", "money")
         return written.replace("numeraire", self.good_units.get(self.goods[-1], "numeraire"))
 
 
 def load(folder: str | Path) -> Run:
-    """Read a run folder.
+    """Read the folder of a run or of a sweep.
 
     Args:
-        folder: what ``marketgame run`` wrote.
+        folder: what ``marketgame run`` or ``marketgame sweep`` wrote.
 
     Returns:
         The manifest and every table in the folder.
@@ -157,16 +184,18 @@ def load(folder: str | Path) -> Run:
     if not home.is_dir():
         raise FileNotFoundError(f"{home} is not a folder; a run folder holds {MANIFEST} and one file per table")
     manifest = _read_manifest(_existing(home, MANIFEST))
-    for name in REQUIRED_COLUMNS:
+    of_sweep = manifest.get("kind") == SWEEP
+    for name in SWEEP_TABLES if of_sweep else REQUIRED_COLUMNS:
         _existing(home, f"{name}.parquet")
-    tables = {path.stem: _read_table(path) for path in sorted(home.glob("*.parquet"))}
+    tables = {path.stem: _read_table(path, of_sweep=of_sweep) for path in sorted(home.glob("*.parquet"))}
     return Run(home, MappingProxyType(manifest), MappingProxyType(tables))
 
 
 def _existing(home: Path, file: str) -> Path:
     path = home / file
     if not path.is_file():
-        raise FileNotFoundError(f"{home} is not a run folder: it holds no {file}")
+        unfinished = "; a sweep was begun in it, run it again to go on" if any(home.glob("parts-*")) else ""
+        raise FileNotFoundError(f"{home} is not a run folder: it holds no {file}{unfinished}")
     return path
 
 
@@ -180,7 +209,7 @@ def _read_manifest(path: Path) -> dict[str, object]:
     return manifest
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def _read_table(path: Path, *, of_sweep: bool) -> pd.DataFrame:
     try:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as fault:
@@ -191,6 +220,10 @@ def _read_table(path: Path) -> pd.DataFrame:
                 f"{path.name} in {path.parent} has no column {column!r}; it has {', '.join(table.column_names)}"
             )
     frame: pd.DataFrame = table.to_pandas()
+    for field in table.schema if of_sweep else ():
+        # A failed run has measured nothing: whole numbers and flags keep their type all the same.
+        if field.nullable and field.type in _MAY_BE_MISSING:
+            frame[field.name] = table[field.name].to_pandas(types_mapper=_MAY_BE_MISSING.get)
     keys = [name for name in frame.columns if name in _KEY_COLUMNS]
     frame = frame.astype(dict.fromkeys(keys, "category"))
     frame.attrs = {"units": _field_notes(table.schema, b"unit"), "meaning": _field_notes(table.schema, b"meaning")}

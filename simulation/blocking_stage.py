@@ -103,10 +103,8 @@ class BlockingStage:
         approaches: list[Approach] = []
         gone: frozenset[int] = frozenset()
         for number in self._order.permutation(len(self.mediators)):
-            mediator = self.mediators[number]
-            invitation = mediator.draw(self._streams[number])
-            if invitation is not None:
-                approach = mediator.approach(invitation, gone, ask)
+            approach = self.mediators[number].invite(self._streams[number], gone, ask)
+            if approach is not None:
                 approaches.append(approach)
                 gone |= set(approach.leavers)
         return tuple(approaches)

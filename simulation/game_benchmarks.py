@@ -8,8 +8,36 @@ import numpy as np
 
 from mechanisms.arrays import FloatArray
 from mechanisms.coalitional_game import CoalitionalGame
-from mechanisms.incentive_efficiency import IncentiveEfficient
+from mechanisms.incentive_efficiency import (
+    Budget,
+    IncentiveEfficient,
+    NoOptimum,
+    Participation,
+    incentive_efficient,
+)
 from simulation.benchmarks import EXPECTATION, BenchmarkEntry, ConstraintEntry
+from simulation.welfare_benchmarks import INCENTIVE_NAMES
+
+type GameBenchmark = tuple[str, IncentiveEfficient | NoOptimum]
+"""An incentive-efficient mechanism of largest expected welfare, or why there is none, by the benchmark's name."""
+
+
+def incentive_efficient_benchmarks(game: CoalitionalGame, seconds: float | None = None) -> tuple[GameBenchmark, ...]:
+    """Return the most expected welfare that incentives allow, for each kind of participation constraint.
+
+    Args:
+        game: what coalitions can do.
+        seconds: wall time allowed to each, or none.
+
+    Raises:
+        UnverifiedAnswerError: a solver's answer fails its independent check.
+    """
+    # A single player's payments cannot balance at every profile unless they are all zero.
+    budget = Budget.EX_POST if len(game.players) > 1 else Budget.EXPECTED
+    return tuple(
+        (INCENTIVE_NAMES[each], incentive_efficient(game, None, each, budget=budget, seconds=seconds))
+        for each in Participation
+    )
 
 
 def first_best(game: CoalitionalGame) -> FloatArray:
@@ -28,7 +56,7 @@ def autarky(game: CoalitionalGame) -> FloatArray:
     return total
 
 
-def game_benchmarks(game: CoalitionalGame, incentives: Sequence[tuple[str, IncentiveEfficient]]) -> list[BenchmarkEntry]:
+def game_benchmarks(game: CoalitionalGame, incentives: Sequence[GameBenchmark]) -> list[BenchmarkEntry]:
     """Return the entries of the table of benchmarks.
 
     Args:
@@ -38,11 +66,12 @@ def game_benchmarks(game: CoalitionalGame, incentives: Sequence[tuple[str, Incen
     return [*_at_every_profile(game), *(_in_expectation(name, known) for name, known in incentives)]
 
 
-def game_constraints(incentives: Sequence[tuple[str, IncentiveEfficient]]) -> list[ConstraintEntry]:
+def game_constraints(incentives: Sequence[GameBenchmark]) -> list[ConstraintEntry]:
     """Return the entries of the table of constraints."""
     return [
         ConstraintEntry(name, each.player, each.tempted, each.imitated, each.multiplier)
         for name, known in incentives
+        if isinstance(known, IncentiveEfficient)
         for each in known.jeopardies
     ]
 
@@ -58,5 +87,7 @@ def _at_every_profile(game: CoalitionalGame) -> Iterator[BenchmarkEntry]:
         yield BenchmarkEntry(name, EXPECTATION, "", 1.0, expected, expected, "")
 
 
-def _in_expectation(name: str, known: IncentiveEfficient) -> BenchmarkEntry:
+def _in_expectation(name: str, known: IncentiveEfficient | NoOptimum) -> BenchmarkEntry:
+    if isinstance(known, NoOptimum):
+        return BenchmarkEntry(name, EXPECTATION, "", 1.0, None, None, known.reason)
     return BenchmarkEntry(name, EXPECTATION, "", 1.0, known.value, known.bound, "")

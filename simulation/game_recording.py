@@ -31,9 +31,7 @@ class GameRecorder:
         run: number of the run in its tables.
     """
 
-    def __init__(
-        self, scenario: GameScenario, behaviours: tuple[tuple[Behaviour, ...], ...], run: int = 0
-    ) -> None:
+    def __init__(self, scenario: GameScenario, behaviours: tuple[tuple[Behaviour, ...], ...], run: int = 0) -> None:
         self._scenario = scenario
         self._game = scenario.game
         self._run = run
@@ -143,9 +141,7 @@ class GameRecorder:
         promised = np.full((len(plays), 1), -expected_cost(self._game, scenario.mechanism))
         expected = np.hstack((promised, np.stack([play.expected_profits for play in plays])))
         profits = np.hstack((established, blocking))
-        return mediator_rows(
-            self._run, self._rounds_written, profits, expected, severance.sum(axis=1), self._labels
-        )
+        return mediator_rows(self._run, self._rounds_written, profits, expected, severance.sum(axis=1), self._labels)
 
     def _action_rows(self) -> pa.Table:
         formed = [(number, each) for number, play in enumerate(self._plays) for each in play.formed]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from agents.behaviours import Behaviour, BestResponding, Loyal, Misreporting, Obedient
 from agents.game_trader import game_players
 from mechanisms.coalitional_game import CoalitionalGame
-from mechanisms.incentive_efficiency import IncentiveEfficient
 from mechanisms.mechanism import Mechanism
 from simulation.assignments import Assignment, behaviour_table, check_assignments
 from simulation.blocking_stage import Blocker, check_blockers
+from simulation.game_benchmarks import GameBenchmark
 
 # Without a market there is nothing to quote or order; these behaviours choose only what to report.
 GAME_BEHAVIOURS: tuple[type[Behaviour], ...] = (Obedient, Loyal, Misreporting, BestResponding)
@@ -29,8 +29,7 @@ class GameScenario:
         blockers: the blocking mediators.
         rounds: how many are played.
         seed: of all random streams.
-        incentives: incentive-efficient mechanisms of largest expected welfare, by the name of the benchmark, to be
-            recorded beside the others.
+        incentives: the incentive-efficient benchmarks of the game, to be recorded beside the others.
 
     Raises:
         ValueError: the mechanism does not fit the game, a player or type is unknown, shares exceed one, a behaviour
@@ -45,7 +44,7 @@ class GameScenario:
     blockers: tuple[Blocker, ...] = ()
     rounds: int = 100
     seed: int = 0
-    incentives: tuple[tuple[str, IncentiveEfficient], ...] = ()
+    incentives: tuple[GameBenchmark, ...] = ()
 
     def __post_init__(self) -> None:
         if self.rounds < 1:
@@ -54,7 +53,7 @@ class GameScenario:
             raise ValueError(f"seed is {self.seed}; it must be at least 0")
         self.mechanism.fitting(self.game)
         for assignment in self.assignments:
-            if not isinstance(assignment.behaviour, GAME_BEHAVIOURS):
+            if type(assignment.behaviour) not in GAME_BEHAVIOURS:
                 names = ", ".join(behaviour.name for behaviour in GAME_BEHAVIOURS)
                 raise ValueError(
                     f"behaviour {assignment.behaviour.name!r} needs a market; without one the behaviours are {names}"

@@ -60,10 +60,8 @@ class Recorder:
     def tables(self) -> dict[str, pa.Table]:
         """Return every table, in the order and with the schemas of :data:`simulation.tables.TABLES`."""
         self._write_rows()
-        tables = {
-            name: pa.concat_tables(pieces) if pieces else TABLES[name].arrow.empty_table()
-            for name, pieces in self._pieces.items()
-        }
+        tables = {name: schema.arrow.empty_table() for name, schema in TABLES.items()}
+        tables |= {name: pa.concat_tables(pieces) for name, pieces in self._pieces.items() if pieces}
         drawn = set(pc.unique(tables["rounds"]["profile"]).to_pylist())
         economy = self._scenario.economy
         tables["runs"] = run_row(
@@ -84,9 +82,7 @@ class Recorder:
             "players": player_rows(*place, self._labels),
             "holdings": holding_rows(*place, self._labels),
             "trades": trade_rows(*place, self._labels, self._scenario.rules.pricing),
-            "events": event_rows(
-                *place[:2], market_events(measures), self._labels.players, self._labels.goods
-            ),
+            "events": event_rows(*place[:2], market_events(measures), self._labels.players, self._labels.goods),
         }
         for name, table in rows.items():
             self._pieces[name].append(table)

@@ -17,6 +17,7 @@ from agents.behaviours import Behaviour
 from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from mechanisms.economy import Economy
 from mechanisms.market_game import BankruptcyReason, Pricing
+from simulation.blocking_stage import ESTABLISHED
 from simulation.charges import charges
 from simulation.measures import Measures
 from simulation.tables import HOLDINGS, PLAYERS, ROUNDS, TRADES, TableSchema
@@ -116,6 +117,9 @@ def player_rows(run: int, first_round: int, measures: Measures, labels: Labels) 
             "utility": measures.utility,
             "promised_utility": measures.promised_utility,
             "wealth": measures.wealth,
+            "mediator": keys(np.zeros(plays.profile.shape, np.int64), (ESTABLISHED,)),
+            "severance": np.zeros(plays.profile.shape),
+            "side_payment": np.zeros(plays.profile.shape),
         },
     )
 

@@ -32,9 +32,7 @@ class SimulationInterrupted(KeyboardInterrupt):
         self.tables = tables
 
 
-def simulate(
-    scenario: Scenario | GameScenario, on_round: Callable[[int], None] | None = None
-) -> dict[str, pa.Table]:
+def simulate(scenario: Scenario | GameScenario, on_round: Callable[[int], None] | None = None) -> dict[str, pa.Table]:
     """Play a scenario.
 
     Args:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from agents.blocking.offer import BlockingOffer
+from agents.blocking.offer import BlockingOffer, offer_of
 from agents.blocking.stake_beliefs import StakeBeliefs
 from agents.framework import RoundAgent, RoundModel
 from mechanisms.arrays import FloatArray
@@ -35,7 +35,7 @@ class Approach:
     Attributes:
         mediator: number of the mediator.
         offer: the plan that was announced.
-        invitation: which coalition was invited, to do what, if its types are which.
+        number: of the invitation in the plan.
         reports: what its members reported, in their order; none where one refused.
         gains: what each expected to gain by its answer, or would have by the truth if it refused, ``(S,)``, money.
         fate: what became of it.
@@ -44,11 +44,16 @@ class Approach:
 
     mediator: int
     offer: BlockingOffer
-    invitation: Invitation
+    number: int
     reports: tuple[int | None, ...]
     gains: FloatArray
     fate: Fate
     payments: FloatArray
+
+    @property
+    def invitation(self) -> Invitation:
+        """Which coalition was invited, to do what, if its types are which."""
+        return self.offer.invitations[self.number]
 
     @property
     def leavers(self) -> tuple[int, ...]:
@@ -100,54 +105,43 @@ class BlockingMediator(RoundAgent):
         self.limits = limits
         self.offer: BlockingOffer | None = None
 
-    def draw(self, generator: np.random.Generator) -> Invitation | None:
-        """Revise the plan if beliefs about the stakes have changed, and draw whom to invite by it.
+    def invite(self, generator: np.random.Generator, gone: frozenset[int], ask: Ask) -> Approach | None:
+        """Revise the plan if beliefs about the stakes have changed, and invite whom it draws.
 
         Args:
             generator: one number is drawn whether or not there is a plan, so that mediators whose plans differ can
                 be compared under the same luck.
+            gone: who has left with another mediator already.
+            ask: puts the question to a player.
+
+        Returns:
+            The invitation with its answers and what follows from them; none if there is no plan, or it draws nobody.
         """
         stakes = self.beliefs.revised()
         if stakes is not None:
             self.offer = self._solve(stakes)
         drawn = generator.random()
-        return None if self.offer is None else self.offer.invitation_at(drawn)
+        number = -1 if self.offer is None else self.offer.invitation_at(drawn)
+        if self.offer is None or number < 0:
+            return None
+        return self._approach(self.offer, number, gone, ask)
 
-    def approach(self, invitation: Invitation, gone: frozenset[int], ask: Ask) -> Approach:
-        """Invite a coalition.
-
-        Args:
-            invitation: drawn from the plan.
-            gone: who has left with another mediator already.
-            ask: puts the question to a player.
-
-        Returns:
-            The answers and what follows from them.
-        """
-        offer = self.offer
-        if offer is None:
-            raise ValueError(f"{self.name} has announced no plan")
+    def _approach(self, offer: BlockingOffer, number: int, gone: frozenset[int], ask: Ask) -> Approach:
+        invitation = offer.invitations[number]
         members = invitation.coalition
-        payments = np.zeros(len(self.game.players))
         if gone.intersection(members):
-            nobody = (None,) * len(members)
-            return Approach(self.number, offer, invitation, nobody, np.zeros(len(members)), Fate.TOO_LATE, payments)
+            nobody, nothing = (None,) * len(members), np.zeros(len(members))
+            payments = np.zeros(len(self.game.players))
+            return Approach(self.number, offer, number, nobody, nothing, Fate.TOO_LATE, payments)
         answers = [ask(member, offer) for member in members]
         reports = tuple(report for report, _ in answers)
         fate = _fate(invitation, reports)
-        for member, report in zip(members, reports, strict=True):
-            if report is not None:
-                payments[member] = offer.payment(member, report, leaves=fate is Fate.LEFT)
-        gains = np.array([gain for _, gain in answers])
-        return Approach(self.number, offer, invitation, reports, gains, fate, payments)
+        payments = offer.payments(number, reports, leaves=fate is Fate.LEFT)
+        return Approach(self.number, offer, number, reports, np.array([gain for _, gain in answers]), fate, payments)
 
     def _solve(self, stakes: FloatArray) -> BlockingOffer | None:
         found = find_blocking_plan(self.game, stakes, limits=self.limits)
-        if not isinstance(found, BlockingPlan):
-            return None
-        scale = max(float(np.abs(stakes).max()), *(float(np.abs(y).max()) for y in found.payments))
-        utilities = max(float(np.abs(actions.utilities).max()) for actions in self.game.actions.values())
-        return BlockingOffer(self.game, found.invitations, found.payments, found.profit, max(scale, utilities))
+        return offer_of(self.game, stakes, found) if isinstance(found, BlockingPlan) else None
 
 
 def _fate(invitation: Invitation, reports: tuple[int | None, ...]) -> Fate:

@@ -33,6 +33,7 @@ class StakeBeliefs(ABC):
     def revised(self) -> FloatArray | None:
         """Return stakes ``(P, N)``, units of money, if they have changed since they were last asked for."""
 
+    @abstractmethod
     def observe(self, profile: int, received: FloatArray) -> None:
         """See how a round in which everybody stayed ended.
 
@@ -56,6 +57,10 @@ class KnownStakes(StakeBeliefs):
     def revised(self) -> FloatArray | None:
         new, self._new = self._new, None
         return new
+
+    @override
+    def observe(self, profile: int, received: FloatArray) -> None:
+        """Learn nothing: what the contract gives is known already."""
 
 
 class EstimatedStakes(StakeBeliefs):

@@ -12,8 +12,16 @@ import results
 from experiments.command_line import INTERRUPTED
 from experiments.printing import JsonOption, answer_console, in_progress, print_json, remark_console
 from experiments.run_summary import print_summary, summary_document
-from experiments.running import BENCHMARK_SECONDS, Outcome, Status, folder_for, play, prepare, with_benchmarks
-from simulation.scenario import Scenario
+from experiments.running import (
+    BENCHMARK_SECONDS,
+    AnyScenario,
+    Outcome,
+    Status,
+    folder_for,
+    play,
+    prepare,
+    with_benchmarks,
+)
 
 
 def command(
@@ -48,7 +56,7 @@ def command(
         raise typer.Exit(INTERRUPTED)
 
 
-def _play_with_progress(path: Path, scenario: Scenario, folder: Path) -> Outcome:
+def _play_with_progress(path: Path, scenario: AnyScenario, folder: Path) -> Outcome:
     with Progress(console=remark_console()) as progress:
         task = progress.add_task(f"playing {path.stem}", total=scenario.rounds)
         return play(path, scenario, folder, lambda played: progress.update(task, completed=played))

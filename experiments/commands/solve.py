@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -54,7 +55,8 @@ def _solve_economy(file: Path, participation: tuple[Participation, ...], seconds
         print_json(solution_document(solution))
     else:
         print_solution(solution, answer_console())
-    if solution.solver_failed:
+    if solution.solver_failures:
+        sys.stderr.writelines(f"error: no answer: {reason}\n" for reason in solution.solver_failures)
         raise typer.Exit(SOLVER_FAILED)
 
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -28,6 +29,10 @@ SECONDS_OF_GRACE = 10.0
 # Of what a process wrote to standard error before it died, as much as a person would read.
 CHARACTERS_KEPT = 4000
 STARTS_TRIED = 3
+# What a process writes when it ends itself because time is up, and what is written in its place if it cannot.
+OVERDUE = "Timeout (0:00:00)!\n"
+ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
+MODULES = re.compile(r"^Extension modules: .*$", re.MULTILINE)
 TIMEOUT = re.compile(r"^Timeout \(\d", re.MULTILINE)
 FRAME = re.compile(r"^  File .*$", re.MULTILINE)
 
@@ -59,35 +64,53 @@ class Runner:
             process = self._running(chunk.code)
             self._errors.write_bytes(b"")
             answer = self._exchange(process, message, chunk)
-            if answer is not None:
-                return cast("Played", pickle.loads(answer))  # noqa: S301 -- from our own child
-            ended = self._bury(process)
+            if answer is None:
+                ended = self._bury(process)
+            elif isinstance(content := pickle.loads(answer), Played):  # noqa: S301 -- from our own child
+                return content
+            else:
+                ended = content
             if self._closed:
                 return Played((), {}, chunk.tasks)
             if (run := self._current_run()) != NO_RUN:
                 return _after_death(chunk, run, ended, self._last_words())
-        raise RunnerError(f"processes that play runs die before they begin one:\n{self._last_words()}")
+        raise RunnerError(
+            f"processes that play runs die before they begin one:\n{self._last_words()[-CHARACTERS_KEPT:]}"
+        )
 
-    def close(self) -> None:
-        """Kill the process; whoever waits for it gets its runs back unplayed."""
+    @property
+    def killed(self) -> bool:
+        """Whether it will play no more."""
+        return self._closed
+
+    def kill(self) -> None:
+        """End the process at once; whoever waits for it gets its runs back unplayed."""
         with self._lock:
             self._closed = True
             if self._process is not None:
-                self._process.kill()
+                _kill_all(self._process)
+
+    def discard(self) -> None:
+        """Let go of what a killed process leaves behind, when nobody waits for it any more."""
+        if self._process is not None:
+            self._bury(self._process)
+        self._home.cleanup()
 
     def _running(self, code: str) -> subprocess.Popen[bytes]:
         with self._lock:
-            if self._process is not None and self._process.poll() is None:
-                if self._code == code:
-                    return self._process
-                # A cluster's workers outlive a change of the sources; what they loaded before it does not count.
+            if self._process is not None and self._process.poll() is None and self._code == code:
+                return self._process
+            # A cluster's workers outlive a change of the sources; what they loaded before it does not count.
+            if self._process is not None:
                 self._bury(self._process)
             self._progress.write_bytes(CURRENT_RUN.pack(NO_RUN))
             process = self._process = _start(self._progress, self._errors)
         greeting = receive(cast("BinaryIO", process.stdout))
         if greeting is None and not self._closed:
             self._bury(process)
-            raise RunnerError(f"a process that plays runs could not be started:\n{self._last_words()}")
+            raise RunnerError(
+                f"a process that plays runs could not be started:\n{self._last_words()[-CHARACTERS_KEPT:]}"
+            )
         self._code = "" if greeting is None else pickle.loads(greeting)  # noqa: S301 -- from our own child
         if greeting is not None and self._code != code:
             raise RunnerError(f"{platform.node()} has other sources of marketgame than the sweep was planned with")
@@ -97,7 +120,8 @@ class Runner:
         """Return the answer to a message; none if the process died or had to be killed."""
         watchdog = None
         if chunk.seconds_per_run is not None:
-            watchdog = threading.Timer(chunk.seconds + chunk.seconds_per_run + SECONDS_OF_GRACE, process.kill)
+            seconds = chunk.seconds + chunk.seconds_per_run + SECONDS_OF_GRACE
+            watchdog = threading.Timer(seconds, self._end_overdue, (process,))
             watchdog.daemon = True
             watchdog.start()
         try:
@@ -109,9 +133,14 @@ class Runner:
             if watchdog is not None:
                 watchdog.cancel()
 
+    def _end_overdue(self, process: subprocess.Popen[bytes]) -> None:
+        """End a process that should have ended itself, and say so as it would have said it."""
+        self._errors.write_text(OVERDUE, encoding="utf-8")
+        _kill_all(process)
+
     def _bury(self, process: subprocess.Popen[bytes]) -> int:
         """Return the exit code of a process that has ended."""
-        process.kill()
+        _kill_all(process)
         code = process.wait()
         for stream in (process.stdin, process.stdout):
             if stream is not None:
@@ -123,7 +152,9 @@ class Runner:
         return run
 
     def _last_words(self) -> str:
-        return self._errors.read_text(encoding="utf-8", errors="replace")[-CHARACTERS_KEPT:].strip()
+        words = self._errors.read_text(encoding="utf-8", errors="replace")
+        # Addresses and the list of loaded modules differ from machine to machine and help nobody.
+        return ADDRESS.sub("0x", MODULES.sub("", words)).strip()
 
 
 def _start(progress: Path, errors: Path) -> subprocess.Popen[bytes]:
@@ -154,14 +185,19 @@ def _ending(task: Task, code: int, last_words: str, limit: float | None) -> Endi
         where = "\n".join(["Stack when time was up (most recent call first):", *FRAME.findall(stack)])
         return Ending(task, RunStatus.TIMED_OUT, limit, f"took longer than {limit:g} seconds", where)
     how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    return Ending(task, RunStatus.DIED, 0.0, f"its process ended with {how}", last_words or None)
+    return Ending(task, RunStatus.DIED, 0.0, f"its process ended with {how}", last_words[-CHARACTERS_KEPT:] or None)
+
+
+def _kill_all(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and those it has started; it leads a group of its own."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _close_quietly(stream: BinaryIO) -> None:
-    try:
+    with suppress(OSError):
         stream.close()
-    except OSError:
-        pass
 
 
 _own = threading.local()
@@ -174,14 +210,17 @@ def play_apart(chunk: Chunk) -> Played:
     Raises:
         RunnerError: the process cannot be started, or would not compute what is asked for.
     """
-    if not hasattr(_own, "runner"):
+    if not hasattr(_own, "runner") or _own.runner.killed:
         _own.runner = Runner()
         _all.append(_own.runner)
     runner: Runner = _own.runner
     return runner.play(chunk)
 
 
-def close_runners() -> None:
-    """Kill every process that threads of this process keep."""
-    while _all:
-        _all.pop().close()
+def kill_runners() -> list[Runner]:
+    """Kill every process that threads of this process keep, and return what is to be discarded when they are done."""
+    killed = list(_all)
+    _all.clear()
+    for runner in killed:
+        runner.kill()
+    return killed

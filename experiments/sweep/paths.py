@@ -13,6 +13,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
+from itertools import pairwise
 from typing import Any, Literal, get_args, get_origin
 
 from experiments.explanation import unwrapped
@@ -141,7 +142,7 @@ def _entry_path(text: str, name: str, place: int, field: str, scenario: Mapping[
 
 
 def _refuse_ambiguous(text: str, steps: tuple[Step, ...], scenario: Mapping[str, Any]) -> None:
-    for outer, tag in zip(steps, steps[1:], strict=False):
+    for outer, tag in pairwise(steps):
         if isinstance(tag, Tagged):
             places = [place for place, entry in enumerate(scenario.get(str(outer), [])) if _is(entry, tag)]
             if len(places) > 1:

@@ -1,8 +1,12 @@
-"""The process in which runs are played: ``python -m experiments.sweep.runner PROGRESS``.
+"""The processes in which runs are played: ``python -m experiments.sweep.runner PROGRESS``.
 
-It reads pickled chunks of runs from standard input and answers with pickled results on what was its standard output.
-It is started anew, never forked, and it can be killed at any time: whoever started it notices and knows which run it
-was at from the file ``PROGRESS``. It ends by itself when whoever started it has gone or left it idle.
+The process started by that command, the nursery, loads what runs need and then does nothing but fork players and pass
+messages on: pickled chunks of runs come in on standard input, pickled answers go out on what was standard output. A
+player plays chunks until it dies, which the nursery reports; the next player is there at once, because nothing has to
+be loaded again. The nursery has one thread, so that forking it is safe; it is itself started anew, never forked.
+
+Which run a player is at stands in the file ``PROGRESS``. Both processes end by themselves when whoever started them
+has gone, or has left them idle for long.
 """
 
 from __future__ import annotations
@@ -12,22 +16,27 @@ import mmap
 import os
 import pickle
 import queue
+import select
 import signal
+import socket
 import struct
 import sys
 import threading
+import traceback
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final, NoReturn, cast
 
 HEADER = struct.Struct("<Q")
 CURRENT_RUN = struct.Struct("<q")
-NO_RUN = -1
+NO_RUN: Final = -1
 # Solvers and BLAS would otherwise start a thread per core in every process.
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
-SECONDS_IDLE = 120.0
+SECONDS_IDLE: Final = 120.0
 
 
 def send(stream: BinaryIO, message: bytes) -> None:
@@ -43,22 +52,92 @@ def send(stream: BinaryIO, message: bytes) -> None:
 
 def receive(stream: BinaryIO) -> bytes | None:
     """Read one message; none if the other side has gone."""
-    header = stream.read(HEADER.size)
-    if len(header) < HEADER.size:
+    try:
+        header = stream.read(HEADER.size)
+        if len(header) < HEADER.size:
+            return None
+        (length,) = HEADER.unpack(header)
+        message = stream.read(length)
+    except ConnectionError:
         return None
-    (length,) = HEADER.unpack(header)
-    message = stream.read(length)
     return message if len(message) == length else None
 
 
-def main(progress_file: str) -> None:
-    """Play chunks until nobody sends any more."""
+class Player:
+    """A process that plays chunks of runs, as the nursery sees it.
+
+    Args:
+        progress: where it writes which run it is at.
+        connections: the nursery's own, which the player does not keep open.
+    """
+
+    def __init__(self, progress: mmap.mmap, connections: Iterable[int]) -> None:
+        ours, theirs = socket.socketpair()
+        self._process = os.fork()
+        if self._process == 0:
+            ours.close()
+            _be_player(theirs, progress, connections)
+        theirs.close()
+        self._stream = cast("BinaryIO", ours.makefile("rwb"))
+        ours.close()
+
+    def answer(self, message: bytes) -> bytes | None:
+        """Return the answer to a message; none if the process has died."""
+        try:
+            send(self._stream, message)
+        except OSError:
+            return None
+        return receive(self._stream)
+
+    def bury(self) -> int:
+        """Return the exit code of a process that has died, negative if a signal ended it."""
+        with suppress(OSError):
+            self._stream.close()
+        _, status = os.waitpid(self._process, 0)
+        return os.waitstatus_to_exitcode(status)
+
+
+def nurse(progress_file: str) -> None:
+    """Have chunks played until nobody sends any more."""
     # An interruption is for whoever started this process to act on.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
     answers = _private_output()
     with Path(progress_file).open("r+b") as file:
         progress = mmap.mmap(file.fileno(), CURRENT_RUN.size)
+    # Loaded here, once, and not by every player.
+    from experiments.sweep import playing  # noqa: F401, PLC0415
+    from experiments.sweep.identity import code_digest  # noqa: PLC0415
+
+    send(answers, pickle.dumps(code_digest()))
+    player = None
+    while select.select([sys.stdin.buffer], [], [], SECONDS_IDLE)[0]:
+        message = receive(sys.stdin.buffer)
+        if message is None:
+            return
+        player = player or Player(progress, (sys.stdin.fileno(), answers.fileno()))
+        answer = player.answer(message)
+        if answer is None:
+            answer, player = pickle.dumps(player.bury()), None
+        send(answers, answer)
+
+
+def _be_player(nursery: socket.socket, progress: mmap.mmap, connections: Iterable[int]) -> NoReturn:
+    """Be a player and nothing else, until the end of the process."""
+    try:
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for connection in connections:
+            os.dup2(nothing, connection)
+        _play(cast("BinaryIO", nursery.makefile("rwb")), progress)
+    except BaseException:  # noqa: BLE001 -- whatever it is must not unwind the stack the nursery left here
+        traceback.print_exc()
+    finally:
+        os._exit(1)
+
+
+def _play(messages: BinaryIO, progress: mmap.mmap) -> None:
+    """Play chunks until nobody sends any more."""
+    from experiments.sweep.playing import Chunk, play_chunk  # noqa: PLC0415
 
     def note(limit: float | None, run: int | None) -> None:
         CURRENT_RUN.pack_into(progress, 0, NO_RUN if run is None else run)
@@ -68,19 +147,11 @@ def main(progress_file: str) -> None:
         elif limit is not None:
             faulthandler.cancel_dump_traceback_later()
 
-    # Imported before anything is timed; here and not above, so that the connection stands at once.
-    from experiments.sweep.identity import code_digest  # noqa: PLC0415
-    from experiments.sweep.playing import Chunk, play_chunk  # noqa: PLC0415
-
-    send(answers, pickle.dumps(code_digest()))
-    messages: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(messages,), daemon=True).start()
+    chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(messages, chunks), daemon=True).start()
     while True:
-        try:
-            chunk: Chunk = pickle.loads(messages.get(timeout=SECONDS_IDLE))  # noqa: S301 -- from our own parent
-        except queue.Empty:
-            return
-        send(answers, pickle.dumps(play_chunk(chunk, partial(note, chunk.seconds_per_run)), protocol=5))
+        chunk: Chunk = pickle.loads(chunks.get())  # noqa: S301 -- from whoever started this process
+        send(messages, pickle.dumps(play_chunk(chunk, partial(note, chunk.seconds_per_run)), protocol=5))
 
 
 def _private_output() -> BinaryIO:
@@ -90,12 +161,12 @@ def _private_output() -> BinaryIO:
     return private
 
 
-def _listen(messages: queue.SimpleQueue[bytes]) -> None:
+def _listen(messages: BinaryIO, chunks: queue.SimpleQueue[bytes]) -> None:
     """Take in chunks; end the process, whatever it is doing, when nobody is left to send any."""
-    while (message := receive(sys.stdin.buffer)) is not None:
-        messages.put(message)
+    while (message := receive(messages)) is not None:
+        chunks.put(message)
     os._exit(0)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    nurse(sys.argv[1])

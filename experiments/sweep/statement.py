@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from typing import Any
 from experiments.economy_file import load_economy
 from experiments.input_file import InputError, read_table, shown, unknown_name, validated
 from experiments.scenario_file import LARGEST_SEED, ScenarioInput, build_scenario
-from experiments.sweep.design import Axis, Design, Interval, Scale, Values, points
+from experiments.sweep.design import Axis, Design, Interval, Values, points
 from experiments.sweep.paths import ScenarioPath, scenario_path, with_value
 from experiments.sweep.tables import KEPT_BY_DEFAULT, KEPT_FROM
 from simulation.scenario import Scenario
@@ -159,14 +159,14 @@ def _paths(axes: Mapping[str, AxisInput], content: Mapping[str, Any], blamed: Pa
 
 
 def _axis(path: ScenarioPath, given: AxisInput, blamed: Path) -> Axis:
+    if isinstance(given, str):
+        raise InputError(f"{blamed}: axes.{path.text!r} is {shown(given)}; it must be a list of values or an interval")
     try:
         match given:
             case Interval():
                 return replace(given, whole=path.whole)
             case Values():
                 return given
-            case str():
-                raise ValueError(f"is {shown(given)}; it must be a list of values or an interval")
             case _:
                 return Values(tuple(given))
     except ValueError as error:

@@ -13,20 +13,19 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mechanisms.arrays import BooleanArray, IntegerArray
 from simulation.run import COMPRESSION
 
 RUNS: Final = "runs"
-PARTS: Final = "parts"
 PARTIAL: Final = ".partial"
 NAME = re.compile(r"(\d{8})-(\d{8})")
 # Large row groups compress and load well; one of them fits in memory many times over.
@@ -61,20 +60,45 @@ class PartStore:
     """The parts of one sweep.
 
     Args:
-        folder: the sweep's folder.
+        home: their folder; made if need be.
         schemas: the tables that every part has; ``runs`` is among them.
 
     Raises:
         OSError: the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, schemas: Mapping[str, pa.Schema]) -> None:
-        self._home = folder / PARTS
+    def __init__(self, home: Path, schemas: Mapping[str, pa.Schema]) -> None:
+        self._home = home
         self._schemas = schemas
         self._home.mkdir(parents=True, exist_ok=True)
         for stale in self._home.glob(f"*{PARTIAL}"):
             shutil.rmtree(stale)
         self._parts = self._found()
+
+    @classmethod
+    def copied(
+        cls, home: Path, schemas: Mapping[str, pa.Schema], parts: Sequence[Part], renumbered: IntegerArray | None = None
+    ) -> PartStore:
+        """Return a store made whole at once from parts of another sweep, or from a sweep's own tables.
+
+        Args:
+            home: its folder; what is there is replaced.
+            schemas: the tables that every part has; those that the given parts lack stay empty.
+            parts: what is copied.
+            renumbered: what the number of each run becomes, -1 to leave it out; unchanged when not given.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        rows = MergedRows(parts, renumbered)
+        if home.exists():
+            shutil.rmtree(home)
+        with made_whole(home) as partial:
+            only = partial / _name(0, 0)
+            only.mkdir()
+            for name, schema in schemas.items():
+                write_table(only / f"{name}.parquet", schema, rows.blocks(name, schema))
+        return cls(home, schemas)
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -88,8 +112,8 @@ class PartStore:
             OSError: the part cannot be written; what was there before is untouched.
         """
         number = self._parts[-1].last + 1 if self._parts else 0
-        part = Part(number, number, self._home / f"{number:08}-{number:08}")
-        with _made_whole(part.folder) as partial:
+        part = Part(number, number, self._home / _name(number, number))
+        with made_whole(part.folder) as partial:
             for name, schema in self._schemas.items():
                 rows = tables.get(name, schema.empty_table())
                 write_table(partial / f"{name}.parquet", schema, [rows])
@@ -100,18 +124,25 @@ class PartStore:
     def clear(self) -> None:
         """Remove every part."""
         # Renamed first: a removal that is interrupted must not leave some of the parts as if they were all.
-        condemned = self._home.with_name(f"{PARTS}{PARTIAL}")
+        condemned = self._home.with_name(f"{self._home.name}{PARTIAL}")
         if condemned.exists():
             shutil.rmtree(condemned)
         self._home.rename(condemned)
         shutil.rmtree(condemned)
         self._parts = []
 
+    def statuses(self) -> dict[int, str]:
+        """Return how each run that has ended did so, in the order of the runs."""
+        found: dict[int, str] = {}
+        for block in MergedRows(self._parts).blocks(RUNS, self._schemas[RUNS]):
+            found |= zip(block["run"].to_pylist(), block["status"].to_pylist(), strict=True)
+        return found
+
     def _merge(self) -> None:
         first, last = self._parts[0].first, self._parts[-1].last
-        merged = Part(first, last, self._home / f"{first:08}-{last:08}")
+        merged = Part(first, last, self._home / _name(first, last))
         rows = MergedRows(self._parts)
-        with _made_whole(merged.folder) as partial:
+        with made_whole(merged.folder) as partial:
             for name, schema in self._schemas.items():
                 write_table(partial / f"{name}.parquet", schema, rows.blocks(name, schema))
         for part in self._parts:
@@ -138,7 +169,7 @@ class MergedRows:
 
     def __init__(self, parts: Sequence[Part], renumbered: IntegerArray | None = None) -> None:
         self._parts = parts
-        self._runs = [_column(part, RUNS) for part in parts]
+        self._runs = [_numbers(part) for part in parts]
         size = 1 + max((int(runs.max()) for runs in self._runs if runs.size), default=-1)
         self._renumbered = np.arange(size) if renumbered is None else renumbered
         self._owner = np.full(size, -1)
@@ -157,6 +188,8 @@ class MergedRows:
         runs = self.runs
         if not runs.size:
             return
+        if not all(part.file(table).exists() for part in self._parts):
+            return
         rows = sum(pq.read_metadata(part.file(table)).num_rows for part in self._parts)
         runs_at_once = max(1, ROWS_AT_ONCE * runs.size // max(rows, 1))
         for start in range(0, runs.size, runs_at_once):
@@ -169,16 +202,19 @@ class MergedRows:
         for number, part in enumerate(self._parts):
             mine = wanted[: self._owner.size] & (self._owner == number)
             if mine.any():
-                pieces.append(self._rows(part, table, mine).cast(schema))
+                pieces.append(self._rows(part, table, schema, mine))
         rows = pa.concat_tables(pieces).unify_dictionaries()
-        order = pc.sort_indices(rows, [("run", "ascending")])
-        return rows if _is_sorted(rows) else rows.take(order)
+        numbers = rows["run"].to_numpy()
+        if (np.diff(numbers) < 0).any():
+            # The sort is stable: the rows of a run stay in the order in which the run wrote them.
+            return rows.take(pa.array(np.argsort(numbers, kind="stable")))
+        return rows
 
-    def _rows(self, part: Part, table: str, mine: BooleanArray) -> pa.Table:
+    def _rows(self, part: Part, table: str, schema: pa.Schema, mine: BooleanArray) -> pa.Table:
         """Return the rows of a part that belong to certain runs, with their new numbers."""
         old = np.flatnonzero(mine)
         within = [("run", ">=", int(old[0])), ("run", "<=", int(old[-1]))]
-        rows = pq.read_table(part.file(table), filters=within)
+        rows = pq.read_table(part.file(table), filters=within, columns=schema.names).cast(schema)
         numbers = rows["run"].to_numpy()
         if not mine[numbers].all():
             rows = rows.filter(pa.array(mine[numbers]))
@@ -199,3 +235,32 @@ def write_table(path: Path, schema: pa.Schema, blocks: Iterator[pa.Table] | Sequ
             writer.write_table(rows, row_group_size=ROWS_AT_ONCE)
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+@contextmanager
+def made_whole(folder: Path) -> Iterator[Path]:
+    """Provide a folder to fill that takes its place, in one step, only if nothing goes wrong.
+
+    Raises:
+        OSError: a file in it cannot be written; then nothing of it stays.
+    """
+    partial = folder.with_name(f"{folder.name}{PARTIAL}")
+    if partial.exists():
+        shutil.rmtree(partial)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        partial.rename(folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _name(first: int, last: int) -> str:
+    return f"{first:08}-{last:08}"
+
+
+def _numbers(part: Part) -> IntegerArray:
+    """Return the numbers of the runs in a part."""
+    numbers: IntegerArray = pq.read_table(part.file(RUNS), columns=["run"])["run"].to_numpy()
+    return numbers

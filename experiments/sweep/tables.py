@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
-from simulation.tables import COUNT, KEY, NAME, NUMBER, RUNS, TABLES, TEXT, WHOLE, Column, TableSchema
+from simulation.tables import KEY, NAME, NUMBER, RUNS, TABLES, TEXT, WHOLE, Column, TableSchema
 
 
 class RunStatus(StrEnum):
@@ -25,10 +25,10 @@ class RunStatus(StrEnum):
     """Its process died with it, every time it was tried."""
 
 
-_POINT = Column("point", WHOLE, NUMBER, "which point of the design")
 _RUN = Column("run", WHOLE, NUMBER, "which run, numbered point by point and seed by seed")
+_POINT = Column("point", WHOLE, NUMBER, "which point of the design")
 _SEED = Column("seed", WHOLE, NUMBER, "seed of all random streams; the same seeds for every point")
-_FAILURE = (
+_ENDING = (
     Column("status", KEY, NAME, "done, raised, timed-out or died"),
     Column("error", TEXT, "phrase", "what went wrong; missing when nothing did", nullable=True),
     Column("traceback", TEXT, "text", "where it went wrong; missing when nothing did", nullable=True),
@@ -37,9 +37,11 @@ _MEASURED = tuple(
     replace(column, nullable=True) for column in RUNS.columns if column.name not in {_RUN.name, _SEED.name}
 )
 
-# The table of runs as it grows while a sweep is run, still without its parameters.
-OUTCOMES = TableSchema("runs", "one run of a sweep", (_RUN, _POINT, _SEED, *_FAILURE, *_MEASURED))
-POINTS = TableSchema("points", "one point of a sweep", (_POINT, Column("runs", WHOLE, COUNT, "seeds it is run with")))
+# The table of runs as it grows while a sweep is run, before its points are joined to it.
+OUTCOMES = TableSchema(RUNS.name, "one run of a sweep", (_RUN, *_ENDING, *_MEASURED))
+POINTS = TableSchema("points", "one point of a sweep", (_POINT,))
+# What the point of a run adds to its row, beside the parameters.
+KEYS = TableSchema("keys", "one run of a sweep", (_RUN, _POINT, _SEED))
 # The tables of runs that a sweep can keep, and those it does keep when nothing is said.
 KEPT_FROM: Mapping[str, TableSchema] = MappingProxyType(
     {name: schema for name, schema in TABLES.items() if name != RUNS.name}
@@ -53,8 +55,9 @@ def parameter_array(values: Sequence[object]) -> pa.Array:
         return pa.array(values, pa.bool_())
     if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
         return pa.array(values, pa.int64())
-    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
-        return pa.array([float(str(value)) for value in values], pa.float64())
+    numbers = [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(numbers) == len(values):
+        return pa.array(numbers, pa.float64())
     texts = [value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in values]
     return pa.array(texts, pa.string()).dictionary_encode()
 

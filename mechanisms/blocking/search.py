@@ -20,7 +20,7 @@ import numpy as np
 from mechanisms.arrays import finite_array
 from mechanisms.blocking.coalition_limits import ALL_COALITIONS, CoalitionLimits, Normalisation, Support
 from mechanisms.blocking.opportunities import Opportunities, opportunities
-from mechanisms.blocking.plan import BlockingPlan, Invitation, replay
+from mechanisms.blocking.plan import BlockingPlan, Invitation, Tenability, replay
 from mechanisms.blocking.proof import SupportResiduals, support_residuals
 from mechanisms.linear_program import LinearProgram, Sense, Simplex, UnverifiedAnswerError, certified
 from mechanisms.virtual_utility import VirtualWeights, equal_weights, transform
@@ -97,8 +97,7 @@ def find_blocking_plan(
         Myerson (2006), program (15) and Theorem 1.
     """
     omega = finite_array("stakes", stakes, (len(game.profiles), len(game.players)))
-    admitted = limits.coalitions(game)
-    market = [opportunities(game, omega, coalition, support) for coalition in admitted]
+    market = [opportunities(game, omega, coalition, support) for coalition in limits.coalitions(game)]
     master = _Master(game, market, normalisation)
     solution, bound = master.solve()
     virtual = master.virtual_weights(solution)
@@ -108,24 +107,21 @@ def find_blocking_plan(
             raise UnverifiedAnswerError(f"the proof that no plan is profitable fails its check: {residuals}")
         return NoBlockingPlan(virtual, residuals, bound, support, normalisation, limits)
     invitations, payments = master.read(solution)
-    played = replay(game, omega, invitations, payments)
+    played = _checked(replay(game, omega, invitations, payments))
+    often = 1 / played.largest_probability
+    gains = played.interim_gains
+    return BlockingPlan(
+        invitations, payments, played.profit, bound, gains, virtual, often, support, normalisation, limits
+    )
+
+
+def _checked(played: Tenability) -> Tenability:
     if not played.tenable():
         raise UnverifiedAnswerError(
             f"the blocking plan fails its check: some type loses {played.largest_loss:g} by accepting or gains "
             f"{played.largest_misreport_gain:g} by a false report, and the profit is {played.profit:g}"
         )
-    return BlockingPlan(
-        invitations,
-        payments,
-        played.profit,
-        bound,
-        played.interim_gains,
-        virtual,
-        1 / played.largest_probability,
-        support,
-        normalisation,
-        limits,
-    )
+    return played
 
 
 def inhibitive(game: CoalitionalGame, stakes: ArrayLike, *, limits: CoalitionLimits = ALL_COALITIONS) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.blocking import SupportResiduals, support_residuals
+from mechanisms.blocking import SupportResiduals, largest_utility, support_residuals
 from mechanisms.core.variant import CoreVariant, SeverancePay
 from mechanisms.linear_program import RESIDUAL_LIMIT
 from mechanisms.mechanism import Mechanism, expected_cost, interim_utilities, stakes
@@ -110,11 +110,7 @@ def core_residuals(
     """
     omega = stakes(game, mechanism)
     conditions = optimality_conditions(game, mechanism, virtual)
-    scale = max(
-        float(np.abs(omega).max()),
-        *(float(np.abs(actions.utilities).max()) for actions in game.actions.values()),
-        np.finfo(float).tiny,
-    )
+    scale = max(float(np.abs(omega).max()), largest_utility(game))
     paid = np.zeros(len(game.profiles))
     for player, weight in enumerate(virtual.weights):
         others = game.conditional_probability(game.others((player,)))

@@ -6,10 +6,12 @@ import heapq
 import itertools
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mechanisms.blocking import largest_utility
 from mechanisms.core.outcome import Divided, Refuted
 from mechanisms.core.region import Cut, Division
 from mechanisms.core.relaxation import CoreRelaxation
@@ -73,18 +75,22 @@ class RegionSearch:
     """
 
     def __init__(self, game: CoalitionalGame, variant: CoreVariant, objective: CoreObjective | None) -> None:
-        allowed = variant.severance is SeverancePay.ALLOWED
-        self._relaxation = CoreRelaxation(game, variant.support, variant.limits, severance=allowed)
-        self._relaxation.minimise(objective)
-        self._searching = objective is None
+        self._game, self._variant, self._objective = game, variant, objective
         self._counter = itertools.count()
         self._open: list[tuple[float, int, _Node]] = []
         self._stuck: list[_Node] = []
         self._root: _Node | None = None
         self.examined = 0
         self.bound = -np.inf
-        self.tolerance = GAP * self._relaxation.unit
-        self.reason = ""
+        self.tolerance = GAP * largest_utility(game)
+        self.reason = "the effort allowed was spent before any region was examined"
+
+    @cached_property
+    def _relaxation(self) -> CoreRelaxation:
+        allowed = self._variant.severance is SeverancePay.ALLOWED
+        relaxation = CoreRelaxation(self._game, self._variant.support, self._variant.limits, severance=allowed)
+        relaxation.minimise(self._objective)
+        return relaxation
 
     def run(self, effort: SearchEffort, attempt: Callable[[FloatArray], float]) -> None:
         """Search until the bound meets the best value, nothing is left, or the effort is spent.
@@ -94,6 +100,9 @@ class RegionSearch:
             attempt: looks for a core allocation from multipliers and returns the best value known so far,
                 infinity if there is none.
         """
+        if not effort.regions:
+            return
+        self.reason = ""
         deadline = time.monotonic() + effort.seconds
         self._root = self._examined(self._relaxation.whole, -np.inf, 0)
         best = np.inf
@@ -104,7 +113,7 @@ class RegionSearch:
             bound, _, node = heapq.heappop(self._open)
             if node.candidate is not None and bound < best - self.tolerance:
                 best = attempt(node.candidate.multipliers)
-            if bound >= best - self.tolerance or (self._searching and best < np.inf):
+            if bound >= best - self.tolerance or (self._objective is None and best < np.inf):
                 heapq.heappush(self._open, (bound, next(self._counter), node))
                 break
             self._divide(node)

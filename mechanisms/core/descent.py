@@ -10,7 +10,12 @@ from mechanisms.core.allocation import CoreAllocation, core_allocation, expanded
 from mechanisms.core.program import CoreProgram
 from mechanisms.core.trust_region import descend
 from mechanisms.core.variant import SeverancePay
-from mechanisms.incentive_efficiency import Budget, EfficiencyProblem, IncentiveEfficient
+from mechanisms.incentive_efficiency import (
+    Budget,
+    EfficiencyProblem,
+    IncentiveEfficient,
+    Participation,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +63,7 @@ class CoreDescent:
         return allocation if allocation.residuals.acceptable else None
 
     def starts(self, effort: SearchEffort) -> Iterator[FloatArray]:
-        """Yield no multipliers, then those of incentive-efficient mechanisms with random weights."""
+        """Yield no multipliers, those of second-best and of efficient mechanisms, and those for random weights."""
         yield np.zeros(self._pairs.size)
         if not self._pairs.size:
             return
@@ -66,7 +71,10 @@ class CoreDescent:
         problem = EfficiencyProblem(self.game, budget=Budget.EXPECTED)
         for start in range(effort.starts):
             random = tuple(generator.dirichlet(np.full(count, 0.5)) for count in self.game.type_counts)
-            efficient = problem.solve(self.game.type_probabilities if start == 0 else random)
+            efficient = problem.solve(
+                random if start >= 2 else self.game.type_probabilities,
+                Participation.INDIVIDUAL if start == 0 else Participation.NONE,
+            )
             if isinstance(efficient, IncentiveEfficient):
                 yield self._pairs.multipliers(efficient.virtual)
 

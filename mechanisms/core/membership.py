@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.blocking import BlockingPlan, find_blocking_plan
+from mechanisms.blocking import BlockingPlan, find_blocking_plan, largest_utility
 from mechanisms.core.allocation import CoreAllocation, core_allocation
 from mechanisms.core.outcome import UndecidedCore
 from mechanisms.core.search import USUAL_VARIANT
@@ -66,7 +66,7 @@ def core_membership(
         return infeasible
     if variant.severance is SeverancePay.NONE and mechanism.severance.any():
         raise ValueError(
-            f"the mechanism promises severance of up to {mechanism.severance.max():g}; the variant allows none"
+            f"the mechanism promises severance of up to {mechanism.severance.max():g}; the variant allows no severance"
         )
     omega = stakes(game, mechanism)
     verdict = find_blocking_plan(game, omega, support=variant.support, limits=variant.limits)
@@ -100,14 +100,18 @@ def with_best_severance(
     infeasible = _infeasibility(game, mechanism)
     if infeasible is not None:
         return infeasible
-    choice = SeveranceChoice(game, mechanism, variant)
+    without = replace(mechanism, severance=np.zeros(()))
+    unblocked = core_membership(game, without, variant)
+    if isinstance(unblocked, CoreAllocation):
+        return unblocked
+    choice = SeveranceChoice(game, without, variant)
     start = choice.relaxed()
     if isinstance(start, NoSeverance):
         return start
     for multipliers in (start, np.zeros_like(start)):
         found = choice.from_multipliers(multipliers)
         if found is not None:
-            allocation = core_allocation(game, replace(mechanism, severance=found[0]), found[1], variant)
+            allocation = core_allocation(game, replace(without, severance=found[0]), found[1], variant)
             if allocation.residuals.acceptable:
                 return allocation
     return UndecidedCore(variant, "no severance was found, and none was proved impossible", 1)
@@ -116,7 +120,7 @@ def with_best_severance(
 def _infeasibility(game: CoalitionalGame, mechanism: Mechanism) -> InfeasibleMechanism | None:
     gain = max(float(table.max()) for table in misreport_gains(game, mechanism))
     loss = max(expected_cost(game, mechanism), 0.0)
-    scale = max(float(np.abs(actions.utilities).max()) for actions in game.actions.values())
-    if max(gain, loss) <= RESIDUAL_LIMIT * max(scale, float(np.abs(mechanism.payments).max())):
+    scale = max(largest_utility(game), float(np.abs(mechanism.payments).max()))
+    if max(gain, loss) <= RESIDUAL_LIMIT * scale:
         return None
     return InfeasibleMechanism(gain, loss)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mechanisms.blocking import largest_utility
 from mechanisms.core.type_pairs import TypePairs
 from mechanisms.core.virtual_stakes import VirtualStakes, leaving_opportunities
 from mechanisms.incentive_program import InterimProgram
@@ -72,7 +73,7 @@ class CoreProgram:
         self.game = game
         self.pairs = TypePairs(game)
         market = leaving_opportunities(game, support, limits)
-        self.unit = max(float(np.abs(part.gains).max()) for part in market) or 1.0
+        self.unit = largest_utility(game)
         self._interim = InterimProgram(game.type_probabilities, game.profiles, self.unit)
         self._state_mechanism(severance=severance)
         self._multiplier = self.program.variables("multiplier", {"pair": self.pairs.size})

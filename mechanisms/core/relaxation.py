@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.blocking import Support
+from mechanisms.blocking import Support, largest_utility
 from mechanisms.core.region import Region
 from mechanisms.core.type_pairs import TypePairs
 from mechanisms.core.virtual_stakes import VirtualStakes, leaving_opportunities
@@ -80,7 +80,7 @@ class CoreRelaxation:
         self.game = game
         self.pairs = TypePairs(game)
         self._market = leaving_opportunities(game, support, limits)
-        self.unit = max(float(np.abs(part.gains).max()) for part in self._market) or 1.0
+        self.unit = largest_utility(game)
         self._severance_allowed = severance
         # The proof of Theorem 3 needs the condition of the grand coalition.
         self._theorem_3 = limits.admit(game.grand_coalition)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 USUAL_VARIANT = CoreVariant()
 """The core as the paper defines it."""
 
+NATURAL_STARTS = 3
+"""Starts that are all tried before the best answer so far is believed good enough to prune with."""
+
 USUAL_EFFORT = SearchEffort()
 """Enough for every game of the paper, with room to spare."""
 
@@ -86,8 +89,8 @@ def optimise_core(
     minimised = objective if sense is Sense.MINIMIZE else objective.negated()
     descent = CoreDescent(game, variant, minimised)
     best = _Best(game, descent, minimised)
-    for start in descent.starts(effort):
-        if best.attempt(start) < np.inf:
+    for number, start in enumerate(descent.starts(effort)):
+        if best.attempt(start) < np.inf and number >= NATURAL_STARTS - 1:
             break
     search = RegionSearch(game, variant, minimised)
     search.run(effort, best.attempt)
@@ -95,16 +98,8 @@ def optimise_core(
         return _without_allocation(search, variant)
     if search.refutation is not None:
         raise UnverifiedAnswerError("a core allocation was found although the core was proved empty")
-    sign = 1.0 if sense is Sense.MINIMIZE else -1.0
-    return CoreOptimum(
-        objective,
-        sense,
-        best.allocation,
-        sign * best.value,
-        sign * search.bound,
-        search.tolerance,
-        search.examined,
-    )
+    value, bound = best.value * sense.value, search.bound * sense.value
+    return CoreOptimum(objective, sense, best.allocation, value, bound, search.tolerance, search.examined)
 
 
 class _Best:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mechanisms.blocking import largest_utility
 from mechanisms.core.branching import CONVINCING_MARGIN, without_noise
 from mechanisms.core.trust_region import descend
 from mechanisms.core.type_pairs import TypePairs
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 NEGLIGIBLE = 1e-10
 """Shortfalls of stakes below this, relative to the largest utility, count as none."""
+
+LARGEST_RELAXATION = 5_000
+"""Copies of severance beyond which the relaxation is not tried."""
 
 PENALTY = 100.0
 """Price of a unit by which stakes fall short, in units of expected severance."""
@@ -70,7 +74,7 @@ class SeveranceChoice:
         self._game, self._variant = game, variant
         self._pairs = TypePairs(game)
         self._market = leaving_opportunities(game, variant.support, variant.limits)
-        self._unit = max(float(np.abs(part.gains).max()) for part in self._market) or 1.0
+        self._unit = largest_utility(game)
         self._earned = ex_post_utilities(game, mechanism) / self._unit
         self._pair, self._profile, self._lie = self._pretences()
         self._player = self._pairs.types.player[self._pairs.true[self._pair]]
@@ -83,7 +87,12 @@ class SeveranceChoice:
         self._state()
 
     def relaxed(self) -> FloatArray | NoSeverance:
-        """Return multipliers ``(J,)`` that the relaxation suggests, or the proof that there are none."""
+        """Return multipliers ``(J,)`` that the relaxation suggests, or the proof that there are none.
+
+        The relaxation of a large game is not worth its time; no multipliers are suggested then.
+        """
+        if self._pairs.size * len(self._earned) > LARGEST_RELAXATION:
+            return np.zeros(self._pairs.size)
         program = LinearProgram(Sense.MINIMIZE)
         multiplier, weight, severance, virtual = self._state_common(program)
         copies = program.variables(

@@ -13,6 +13,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from PIL import Image
 
+from results.figures.blocking import blocking_figures
 from results.figures.holdings import who_ends_with_what
 from results.figures.network import trade_network
 from results.figures.quotes import quotes_against_supporting_price
@@ -42,21 +43,21 @@ def standard_figures(run: Run, round_number: int | None = None, run_number: int 
         run_number: which run of the folder.
 
     Returns:
-        Figures by file name without ending: ``welfare``, ``trade-network``, ``who-ends-with-what``, and
-        ``quotes-...`` for each good but the numeraire.
+        Figures by file name without ending: ``welfare``; on a market ``trade-network``, ``who-ends-with-what``, and
+        ``quotes-...`` for each good but the numeraire; with blocking mediators ``mediator-profits``, and
+        ``invitations`` if they invited anybody.
 
     Raises:
         ValueError: the folder holds no such run, or the run no such round.
     """
     shown = telling_round(run, run_number) if round_number is None else round_number
-    figures = {
-        "welfare": welfare_over_rounds(run, run_number),
-        "trade-network": trade_network(run, shown, run_number),
-        "who-ends-with-what": who_ends_with_what(run, shown, run_number),
-    }
+    figures = {"welfare": welfare_over_rounds(run, run_number)}
+    if run.goods:
+        figures["trade-network"] = trade_network(run, shown, run_number)
+        figures["who-ends-with-what"] = who_ends_with_what(run, shown, run_number)
     for good in run.goods[:-1]:
         figures[f"quotes-{_file_name(good)}"] = quotes_against_supporting_price(run, good, run_number)
-    return figures
+    return figures | blocking_figures(run, run_number)
 
 
 def save_figures(

@@ -120,6 +120,7 @@ def test_a_failed_benchmark_leaves_the_rest_of_the_answer_and_exit_code_3(
     monkeypatch.setattr("simulation.welfare_benchmarks.second_best", failing)
     answer = marketgame("solve", ECONOMIES / "three-farmers.toml", "--json")
     assert answer.code == 3
+    assert answer.err == "error: no answer: the answer fails the check\n"
     document = one_document(answer)
     assert document["benchmarks"][WILLING]["obstacle"] == "the answer fails the check"
     assert document["incentive_compatible"] is True
@@ -180,6 +181,7 @@ def test_benchmarks_are_computed_once_per_run(marketgame: Call, monkeypatch: pyt
     assert asked == list(Participation)
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_folders_written_before_these_tables_existed_can_still_be_shown(marketgame: Call, tmp_path: Path) -> None:
     assert marketgame("run", SCENARIOS / "tutorial-obedient.toml", "--rounds", 1, "--out", "run").code == 0
     (tmp_path / "run" / "constraints.parquet").unlink()

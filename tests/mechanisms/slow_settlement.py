@@ -1,18 +1,24 @@
 """One play of the market game settled as one would write it first: loops over lists, no arrays, no tolerances.
 
-It shares no code and no shortcut with the package. Given whole numbers or fractions it is exact, which makes it the
-reference for the tests; given floats it is the baseline of the benchmark. It imports nothing, so that both can load it.
+It shares no code and no shortcut with the package. Given fractions it is exact, which makes it the reference for the
+tests; given floats it is the baseline of the benchmark.
 """
 
 from __future__ import annotations
 
+from typing import Any
 
-def settle_one_play(quotes, orders, endowments, transfers, rules=("counterparty", "budget", "trades-stand")):
-    """Return cost, reason, net trade, claim, allocation and waste of a play given as nested lists."""
+PAPER = ("counterparty", "budget", "trades-stand")
+
+
+def settle_one_play(
+    quotes: list[Any], orders: list[Any], endowments: list[Any], transfers: list[Any], rules: tuple[str, ...] = PAPER
+) -> dict[str, list[Any]]:
+    """Return cost, reason, net trade, claim, allocation and waste of a play given as nested lists of numbers."""
     pricing, solvency, bankruptcy = rules
     players, goods = range(len(quotes)), range(len(quotes[0]))
     reason = [0 for _ in players]
-    cost = [0 for _ in players]
+    cost: list[Any] = [0 for _ in players]
     standing = [[trades(pricing, quotes, i, j) for j in players] for i in players]
     while True:
         newly = {}
@@ -33,7 +39,7 @@ def settle_one_play(quotes, orders, endowments, transfers, rules=("counterparty"
             break
         standing = [[standing[i][j] and reason[i] == reason[j] == 0 for j in players] for i in players]
     claim = [[endowments[i][h] + net_trade[i][h] if reason[i] == 0 else 0 for h in goods] for i in players]
-    allocation = [[0 for _ in goods] for _ in players]
+    allocation: list[list[Any]] = [[0 for _ in goods] for _ in players]
     wasted = []
     for h in goods:
         supply = sum(endowments[i][h] for i in players if bankruptcy == "trades-stand" or reason[i] == 0)
@@ -51,12 +57,12 @@ def settle_one_play(quotes, orders, endowments, transfers, rules=("counterparty"
     }
 
 
-def trades(pricing, quotes, i, j):
+def trades(pricing: str, quotes: list[Any], i: int, j: int) -> bool:
     """Return whether orders between two players count."""
-    return i != j and (pricing != "void" or quotes[i] == quotes[j])
+    return i != j and (pricing != "void" or bool(quotes[i] == quotes[j]))
 
 
-def charge(pricing, own, other, flow):
+def charge(pricing: str, own: list[Any], other: list[Any], flow: list[Any]) -> Any:
     """Return what the net flow from another player costs."""
     if pricing == "midpoint":
         return sum((p + q) * n for p, q, n in zip(own, other, flow, strict=True)) / 2
@@ -65,7 +71,7 @@ def charge(pricing, own, other, flow):
     return sum(q * n for q, n in zip(other, flow, strict=True))
 
 
-def nearest_shares(claims, supply):
+def nearest_shares(claims: list[Any], supply: Any) -> list[Any]:
     """Return the nonnegative shares nearest to the claims to one good that do not exceed its supply."""
     shares = [max(claim, 0) for claim in claims]
     if sum(shares) <= supply:

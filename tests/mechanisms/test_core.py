@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from mechanisms.blocking import BlockingPlan, CoalitionLimits, NoBlockingPlan, Support, find_blocking_plan
+from mechanisms.blocking import CoalitionLimits, NoBlockingPlan, Support, find_blocking_plan
 from mechanisms.coalitional_game import ActionSet, CoalitionalGame, bilateral_trade
 from mechanisms.core import (
     CoreAllocation,
@@ -20,8 +20,6 @@ from mechanisms.core import (
     CoreStatus,
     CoreVariant,
     EmptyCore,
-    InfeasibleMechanism,
-    NoSeverance,
     SearchEffort,
     SeverancePay,
     UndecidedCore,
@@ -36,7 +34,6 @@ from mechanisms.core import (
     refutation_margin,
     severance_of,
     welfare,
-    with_best_severance,
 )
 from mechanisms.core.outcome import Refuted
 from mechanisms.incentive_efficiency import IncentiveEfficient, incentive_efficient
@@ -223,45 +220,6 @@ def test_fine_support_raises_the_smallest_severance_of_example_2_to_seven_eighth
     assert least.value == pytest.approx(7 / 8, abs=1e-8)
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.floats(1.5, 2.0), st.floats(0.6, 1.4), st.floats(0.0, 1.0))
-def test_pooling_with_severance_is_in_the_core_exactly_when_condition_27_holds(
-    beta: float, severance: float, share: float
-) -> None:
-    lowest = 3 + 2 * beta * abs(1 - severance)
-    price = lowest + share * (3.5 - lowest) if lowest < 3.5 else 3.5
-    verdict = core_membership(EXAMPLE_2, pooling(price, 2 * beta * severance, severance))
-    if lowest <= 3.5:
-        assert isinstance(verdict, CoreAllocation)
-    # The same side-bet may fit another beta, so only what no beta allows must be blocked.
-    others = np.clip(np.linspace(1.5, 2.0, 2001), 1.5, 2.0)
-    reachable = np.abs(2 * others * severance - 2 * beta * severance) < 1e-3
-    if (3 + 2 * others[reachable] * abs(1 - severance)).min() > 3.5 + 1e-2:
-        assert isinstance(verdict, BlockingPlan)
-
-
-@pytest.mark.parametrize("price", [3.0, 3.25, 3.5])
-def test_no_severance_brings_pooling_without_side_bets_into_the_core_of_example_2(price: float) -> None:
-    assert isinstance(core_membership(EXAMPLE_2, pooling(price)), BlockingPlan)
-    verdict = with_best_severance(EXAMPLE_2, pooling(price))
-    assert isinstance(verdict, NoSeverance)
-    assert verdict.margin > 0
-
-
-@pytest.mark.parametrize(("side_bet", "severance"), [(2.5, 5 / 6), (3.0, 6 / 7), (3.5, 7 / 8)])
-def test_the_best_severance_for_a_side_bet_meets_condition_27(side_bet: float, severance: float) -> None:
-    # At the price 3.5: tau = 2 beta epsilon and 2 beta (1 - epsilon) = 1/2.
-    found = with_best_severance(EXAMPLE_2, pooling(3.5, side_bet))
-    assert isinstance(found, CoreAllocation)
-    assert found.mechanism.severance[LOW, SELLER] == pytest.approx(severance)
-
-
-def test_the_mechanisms_of_example_1_are_judged_as_the_paper_judges_them() -> None:
-    assert isinstance(core_membership(EXAMPLE_1, VIRTUALLY_EQUITABLE), CoreAllocation)
-    assert isinstance(core_membership(EXAMPLE_1, EQUAL_GAINS), BlockingPlan)
-    assert isinstance(with_best_severance(EXAMPLE_1, EQUAL_GAINS), NoSeverance)
-
-
 @pytest.mark.parametrize(
     ("worth", "status"), [(1.4, CoreStatus.EMPTY), (1.5, CoreStatus.FOUND), (1.6, CoreStatus.FOUND)]
 )
@@ -408,8 +366,6 @@ def test_an_optimum_that_is_not_proved_says_so() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: core_membership(EXAMPLE_2, pooling(3.5, 2.5, 0.9), WITHOUT_SEVERANCE), "the variant allows none"),
-        (lambda: with_best_severance(EXAMPLE_2, pooling(3.5), WITHOUT_SEVERANCE), "allows no severance"),
         (lambda: optimise_core(EXAMPLE_1, welfare(complete_information({}, 3))), "not an objective"),
         (lambda: CoreObjective("odd", (np.zeros(2),), (np.zeros(3),), (np.zeros(2),)), "payment of player 0"),
         (lambda: CoreObjective("odd", (np.zeros(2),), (), (np.zeros(2),)), "given for 0 players"),
@@ -419,14 +375,3 @@ def test_an_optimum_that_is_not_proved_says_so() -> None:
 def test_what_does_not_fit_is_refused_by_name(call, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
-
-
-def test_a_mechanism_that_tempts_a_type_or_loses_money_is_not_feasible() -> None:
-    generous = replace(VIRTUALLY_EQUITABLE, payments=VIRTUALLY_EQUITABLE.payments + np.array([[0.1, 0.0], [0.0, 0.0]]))
-    verdict = core_membership(EXAMPLE_1, generous)
-    assert isinstance(verdict, InfeasibleMechanism)
-    assert verdict.loss == pytest.approx(0.05)
-    tempting = replace(VIRTUALLY_EQUITABLE, payments=np.array([[1.0, -1.0], [0.6, -0.6]]))
-    verdict = with_best_severance(EXAMPLE_1, tempting)
-    assert isinstance(verdict, InfeasibleMechanism)
-    assert verdict.misreport_gain == pytest.approx(0.5)

@@ -1,0 +1,42 @@
+"""``marketgame block``: can what is established be blocked?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.blocking_document import blocking_document
+from experiments.blocking_tables import print_verdict
+from experiments.blocking_verdict import judge_blocking
+from experiments.coalition_options import LargestOption, LinkOption, coalition_limits
+from experiments.game_file import load_game
+from experiments.input_file import blamed_on
+from experiments.printing import JsonOption, answer_console, in_progress, print_json
+
+BLOCKED = 1
+
+
+def command(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A coalitional-game file with a mechanism or an allocation.")
+    ],
+    largest: LargestOption = None,
+    link: LinkOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Find the most profitable blocking plan against a game's mechanism or allocation, or prove there is none.
+
+    The exit code is 1 if the plan is blocked, 0 if it is inhibitive.
+    """
+    established = load_game(file)
+    limits = coalition_limits(established.game, largest, link)
+    with blamed_on(file), in_progress("looking for a blocking plan"):
+        verdict = judge_blocking(established, limits)
+    if json:
+        print_json(blocking_document(verdict))
+    else:
+        print_verdict(verdict, answer_console())
+    if verdict.blocked:
+        raise typer.Exit(BLOCKED)

@@ -1,0 +1,66 @@
+"""``marketgame core``: a mechanism that nobody can break, or the proof that there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.core_answer import CoreAnswer, search_core
+from experiments.core_document import core_document
+from experiments.core_objectives import OBJECTIVES, core_goal
+from experiments.core_tables import print_core
+from experiments.game_file import load_game
+from experiments.input_file import blamed_on
+from experiments.invocation import SOLVER_FAILED
+from experiments.printing import JsonOption, answer_console, in_progress, print_json, remark_console
+from mechanisms.blocking import Support
+from mechanisms.core import CoreStatus, CoreVariant, SearchEffort, SeverancePay
+
+
+def command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A coalitional-game file; its mechanism is ignored.")],
+    minimize: Annotated[
+        str | None, typer.Option(metavar=OBJECTIVES, help="Find the core allocation with the least of this.")
+    ] = None,
+    maximize: Annotated[
+        str | None, typer.Option(metavar=OBJECTIVES, help="Find the core allocation with the most of this.")
+    ] = None,
+    fine: Annotated[
+        bool, typer.Option("--fine", help="Stand up to mediators that also know the types of those who stay.")
+    ] = False,
+    no_severance: Annotated[bool, typer.Option("--no-severance", help="Promise nothing to those who leave.")] = False,
+    seconds: Annotated[
+        float, typer.Option(min=0, metavar="N", help="Wall time after which the answer is that nothing is known.")
+    ] = SearchEffort().seconds,
+    json: JsonOption = False,
+) -> None:
+    """Find a core allocation of a game with the mechanism that achieves it, or prove that its core is empty.
+
+    The exit code is 3 if nothing is known.
+    """
+    established = load_game(file)
+    goal = core_goal(established.game, minimize, maximize)
+    variant = CoreVariant(
+        Support.FINE if fine else Support.COARSE,
+        SeverancePay.NONE if no_severance else SeverancePay.ALLOWED,
+    )
+    with blamed_on(file), in_progress("searching the core"):
+        answer = search_core(established, variant, goal, SearchEffort(seconds=seconds))
+    if json:
+        print_json(core_document(answer))
+    else:
+        print_core(answer, answer_console())
+    _remark(answer)
+    if answer.status is CoreStatus.UNKNOWN:
+        raise typer.Exit(SOLVER_FAILED)
+
+
+def _remark(answer: CoreAnswer) -> None:
+    optimum = answer.optimum
+    if optimum is not None and not optimum.optimal:
+        gap = abs(optimum.value - optimum.bound)
+        remark_console().print(
+            f"warning: the allocation may not be the best; {gap:.3g} is left between it and the bound"
+        )

@@ -1,0 +1,107 @@
+"""``marketgame sweep``: every point and seed of a sweep is run; running it again goes on from there."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress as ProgressBar
+from rich.progress import TextColumn
+
+import results
+from experiments.command_line import INTERRUPTED
+from experiments.input_file import InputError
+from experiments.printing import JsonOption, answer_console, print_json, remark_console
+from experiments.running import DEFAULT_RUNS
+from experiments.sweep import (
+    OnChange,
+    SweepInterrupted,
+    SweepOutcome,
+    Watcher,
+    Workers,
+    on_cluster,
+    on_this_machine,
+    prepare,
+    run_sweep,
+)
+from experiments.sweep.progress import PointSummary, Progress
+from experiments.sweep.statement import Plan
+from experiments.sweep_file import read_sweep
+from experiments.sweep_summary import print_sweep, sweep_summary
+
+
+def command(  # noqa: PLR0913 -- one parameter for each option of the command line
+    sweep: Annotated[Path, typer.Argument(metavar="SWEEP", help="A sweep file.")],
+    workers: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Processes on this machine; one per core without it.")
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Scheduler of a Dask cluster to run on instead.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, metavar="N", help="Seeds per point instead of the file's.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where to; results/runs/SWEEP without it.")
+    ] = None,
+    mix: Annotated[
+        bool, typer.Option("--mix", help="If design or code have changed, keep the results that are still wanted.")
+    ] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Discard what an earlier sweep left in the folder.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print a line for each finished point.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Run every point and seed of a sweep, or what is left of it; failed runs are rows with their error."""
+    if workers is not None and cluster is not None:
+        raise InputError("--workers and --cluster are both given; name one of them")
+    if mix and restart:
+        raise InputError("--mix and --restart are both given; name one of them")
+    stated = read_sweep(sweep)
+    plan = prepare(stated if seeds is None else replace(stated, seeds=seeds), sweep)
+    folder = out or DEFAULT_RUNS / sweep.stem
+    on_change = OnChange.MIX if mix else OnChange.RESTART if restart else OnChange.REFUSE
+    where = on_this_machine(workers) if cluster is None else on_cluster(cluster)
+    try:
+        outcome = _run(plan, folder, where, on_change, verbose=verbose)
+    except SweepInterrupted as interruption:
+        _report(interruption.outcome, json=json)
+        remark_console().print("interrupted; the same command goes on from here")
+        raise typer.Exit(INTERRUPTED) from None
+    _report(outcome, json=json)
+
+
+def _run(
+    plan: Plan, folder: Path, where: AbstractContextManager[Workers], on_change: OnChange, *, verbose: bool
+) -> SweepOutcome:
+    columns = (*ProgressBar.get_default_columns()[:2], TextColumn("{task.fields[state]}"))
+    with ProgressBar(*columns, console=remark_console()) as bar:
+        task = bar.add_task(f"{plan.name}", total=plan.runs, state="starting")
+
+        def on_progress(progress: Progress) -> None:
+            bar.update(task, completed=progress.done + progress.failed, state=_state(progress))
+
+        def on_point(point: PointSummary) -> None:
+            if verbose:
+                bar.console.print(str(point), markup=False, soft_wrap=True)
+
+        return run_sweep(plan, folder, where, on_change=on_change, watcher=Watcher(on_progress, on_point))
+
+
+def _state(progress: Progress) -> str:
+    left = "" if progress.seconds_left != progress.seconds_left else f", {_duration(progress.seconds_left)} left"
+    return f"{progress.done} of {progress.runs} done, {progress.failed} failed, {progress.rate:.3g} runs/s{left}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _report(outcome: SweepOutcome, *, json: bool) -> None:
+    summary = sweep_summary(outcome, results.load(outcome.folder))
+    if json:
+        print_json(summary)
+    else:
+        print_sweep(summary, answer_console())

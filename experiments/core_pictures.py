@@ -1,0 +1,92 @@
+"""Draws the pictures about blocking and the core: ``python -m experiments.core_pictures FOLDER``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from experiments.game_file import load_game
+from experiments.severance import (
+    HIGHEST_PRICE,
+    LEAST_BETA,
+    blocking_profits,
+    example,
+    predicted_bounds,
+    predicted_region,
+    sweep_severance,
+)
+from mechanisms.core_projection import CoreProjection, PayoffAxis, core_projection
+from mechanisms.mechanism import interim_utilities
+from results.figures.core import core_in_payoff_plane, severance_and_side_bets, severance_sweep
+from results.figures.saving import save_figure
+
+GAMES = Path(__file__).parent / "games"
+UNIT = "$"
+# The promises that the sweep plays and the map shows; the two points where blocking stops and begins again are among
+# the first.
+SWEPT = np.sort(np.append(np.linspace(0.0, 1.4, 29), predicted_bounds(HIGHEST_PRICE)))
+MAPPED = (np.linspace(0.4, 1.4, 61), np.linspace(1.2, 5.0, 61))
+ROUNDS = 4000
+SEED = 1
+PRICES = (3.5, 3.3, 3.1)
+
+
+def draw(folder: Path) -> list[Path]:
+    """Compute what the pictures show and draw them; the sweep is written as a table beside its picture.
+
+    Args:
+        folder: where the files go; made if need be.
+
+    Returns:
+        The files written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    sweep = sweep_severance(example(), HIGHEST_PRICE, SWEPT.tolist(), ROUNDS, SEED)
+    table = folder / "severance-sweep.csv"
+    sweep.to_csv(table, index=False, float_format="%.6g")
+    figures = {
+        "core-of-example-1": core_of_example_1(),
+        "severance-and-side-bets": _map_of_example_2(),
+        "severance-sweep": severance_sweep(sweep, predicted_bounds(HIGHEST_PRICE), UNIT),
+    }
+    return [table, *(save_figure(figure, folder / f"{name}.png") for name, figure in figures.items())]
+
+
+def core_of_example_1() -> Figure:
+    """Return the core of Myerson's first example in the plane of the seller's payoffs, with two mechanisms.
+
+    Raises:
+        ArithmeticError: the core was not found, or not all of it.
+    """
+    blocked = load_game(GAMES / "myerson-example-1-equal-gains.toml")
+    equitable = load_game(GAMES / "myerson-example-1.toml")
+    game = equitable.game
+    good, bad = (game.types[0].index(kind) for kind in ("H", "L"))
+    found = core_projection(game, (PayoffAxis(0, bad), PayoffAxis(0, good)))
+    if not isinstance(found, CoreProjection) or not found.exact:
+        raise ArithmeticError("the core of the first example was not found")
+    marks = {}
+    for name, file in (("equal gains from trade: blocked", blocked), ("virtually equitable: in the core", equitable)):
+        if file.mechanism is not None:
+            payoff = interim_utilities(game, file.mechanism)[0]
+            marks[name] = (float(payoff[bad]), float(payoff[good]))
+    vertices = [(float(first), float(second)) for first, second in found.vertices]
+    return core_in_payoff_plane(
+        vertices, ("seller L", "seller H"), marks, UNIT, "The core of Myerson's Example 1, exact"
+    )
+
+
+def _map_of_example_2() -> Figure:
+    profits: pd.DataFrame = blocking_profits(example(), HIGHEST_PRICE, MAPPED[0].tolist(), MAPPED[1].tolist())
+    regions = {f"condition (27) at the price {price:g}": predicted_region(price) for price in PRICES}
+    smallest = predicted_bounds(HIGHEST_PRICE)[0]
+    title = f"Example 2 at the price {HIGHEST_PRICE:g}: promises that nobody can break"
+    return severance_and_side_bets(profits, regions, (smallest, 2 * LEAST_BETA * smallest), UNIT, title)
+
+
+if __name__ == "__main__":
+    draw(Path(sys.argv[1]))

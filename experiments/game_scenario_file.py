@@ -1,0 +1,176 @@
+"""Files of ``kind = "scenario"`` that name a coalitional game: a mechanism, who behaves how, and who tries to break it.
+
+Such a scenario is played without a market: players report, blocking mediators invite, coalitions act.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os.path import normpath
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from agents.game_trader import game_players
+from experiments.blocker_tables import BlockerInput
+from experiments.core_objectives import OBJECTIVES, core_goal
+from experiments.established_mechanism import MechanismChoice, established_mechanism
+from experiments.game_file import EstablishedGame, TypeCases, load_game
+from experiments.game_tables import TYPES_OF_A_RULE, Nonnegative
+from experiments.input_file import InputModel, blamed_on, one_of, read_input, read_table, refuse, unknown_name
+from experiments.scenario_file import LARGEST_SEED, MOST_ROUNDS, assignment_of, check_names
+from experiments.trader_tables import GameTraderInput, Name
+from mechanisms.arrays import FloatArray
+from mechanisms.mechanism import Mechanism
+from simulation.game_scenario import GameScenario
+
+
+class SideBetInput(InputModel):
+    """Money that changes hands with the established mediator at some type profiles, on top of the mechanism."""
+
+    types: dict[Name, Name] = Field({}, description=TYPES_OF_A_RULE)
+    payment: dict[Name, float] = Field(description="paid to players, by name; negative if they pay; 0 for the others")
+
+
+class GameContractInput(InputModel):
+    """What the established mediator offers the players of a coalitional game."""
+
+    mechanism: Annotated[MechanismChoice, Field(strict=False)] = Field(
+        MechanismChoice.FILE,
+        description="file: the game file's own; incentive-efficient: one of the largest utility, for the file's "
+        "weights; core: one that no blocking mediator can break",
+    )
+    minimize: Name | None = Field(None, description=f"with mechanism = 'core': the one with the least {OBJECTIVES}")
+    maximize: Name | None = Field(None, description=f"with mechanism = 'core': the one with the most {OBJECTIVES}")
+    severance: dict[Name, dict[Name, Nonnegative]] = Field(
+        {}, description="promised to those who leave, by player and reported type; it replaces the mechanism's"
+    )
+    side_bets: list[SideBetInput] = Field([], description="paid on top of the mechanism; they may add up")
+
+
+class GameScenarioInput(InputModel):
+    """A coalitional game to be played without a market: mechanism, behaviours, blocking mediators, rounds and seed."""
+
+    kind: Literal["scenario"] = Field(description="what the file holds")
+    name: Name | None = Field(None, description="for titles and tables; without it the file's name")
+    game: Name = Field(description="path of a coalitional-game file, relative to this file")
+    rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] = Field(
+        100, description="how many times the game is played; each round nature draws types anew"
+    )
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = Field(
+        0, description="of all random draws; the same seed gives the same tables"
+    )
+    contract: GameContractInput = Field(GameContractInput(), description="what the established mediator offers")
+    traders: list[GameTraderInput] = Field(
+        [], description="one table [[traders]] for each behaviour; whoever none names is obedient"
+    )
+    blockers: list[BlockerInput] = Field(
+        [], description="one table [[blockers]] for each mediator that tries to lead players away"
+    )
+
+
+def names_game(path: Path) -> bool:
+    """Whether a scenario file names a coalitional game.
+
+    Raises:
+        InputError: the file cannot be read, or names an economy too.
+    """
+    content = read_table(path)
+    if "game" in content and "economy" in content:
+        refuse(path, "game", "is given beside economy; a scenario has one of them")
+    return "game" in content
+
+
+def load_game_scenario(path: Path, rounds: int | None = None, seed: int | None = None) -> GameScenario:
+    """Return the scenario in a file that names a coalitional game.
+
+    Args:
+        path: the file.
+        rounds: how many rounds to play instead of the file's number.
+        seed: the seed to use instead of the file's.
+
+    Raises:
+        InputError: the file or the game it names cannot be read or is wrong, or there is no such mechanism.
+        UndecidedGameError: the mechanism asked for is not known.
+    """
+    content = read_input(GameScenarioInput, path)
+    established = load_game(_game_path(content, path))
+    game = established.game
+    for place, trader in enumerate(content.traders):
+        check_names(trader, f"traders[{place}]", game_players(game), path)
+    blockers = tuple(
+        blocker.build(game.players, f"blockers[{place}]", path) for place, blocker in enumerate(content.blockers)
+    )
+    mechanism = _mechanism(content.contract, established, path)
+    with blamed_on(path):
+        return GameScenario(
+            name=content.name or path.stem,
+            game_name=established.name,
+            game=game,
+            mechanism=mechanism,
+            assignments=tuple(assignment_of(trader) for trader in content.traders),
+            blockers=blockers,
+            rounds=content.rounds if rounds is None else rounds,
+            seed=content.seed if seed is None else seed,
+        )
+
+
+def game_scenario_files(path: Path) -> tuple[Path, ...]:
+    """Return the files a scenario is made of: its own and its game's.
+
+    Raises:
+        InputError: the scenario's file cannot be read or is wrong.
+    """
+    return path, _game_path(read_input(GameScenarioInput, path), path)
+
+
+def _game_path(content: GameScenarioInput, path: Path) -> Path:
+    game = Path(normpath(path.parent / content.game))
+    if not game.is_file():
+        refuse(path, "game", f"is {content.game!r}; it must be a file, relative to {path.parent}")
+    return game
+
+
+def _mechanism(contract: GameContractInput, established: EstablishedGame, path: Path) -> Mechanism:
+    game, optimised = established.game, contract.minimize is not None or contract.maximize is not None
+    if optimised and contract.mechanism is not MechanismChoice.CORE:
+        refuse(path, "contract.mechanism", f"is {contract.mechanism.value!r}; only 'core' is minimised or maximised")
+    goal = core_goal(game, contract.minimize, contract.maximize, f"{path}: contract.")
+    with blamed_on(path, "contract."):
+        chosen = established_mechanism(established, contract.mechanism, goal)
+    cases = TypeCases(path, dict(zip(game.players, game.types, strict=True)))
+    payments = chosen.payments + _side_bets(contract.side_bets, cases, game.players)
+    severance = chosen.severance
+    if contract.severance:
+        severance = _severance(contract.severance, cases)
+    return Mechanism(chosen.action_probability, payments, severance)
+
+
+def _severance(promised: Mapping[str, Mapping[str, float]], cases: TypeCases) -> FloatArray:
+    """Return the severance of every profile, ``(P, N)``, units of money."""
+    players = list(cases.types)
+    table = np.zeros((len(cases.profiles), len(players)))
+    for name, by_type in promised.items():
+        if name not in players:
+            refuse(cases.path, f"contract.severance.{name}", f"names no player; {one_of(name, players)}")
+        kinds, number = cases.types[name], players.index(name)
+        for kind, amount in by_type.items():
+            if kind not in kinds:
+                refuse(cases.path, f"contract.severance.{name}.{kind}", f"names no type; {one_of(kind, kinds)}")
+            table[cases.profiles[:, number] == list(kinds).index(kind), number] = amount
+    return table
+
+
+def _side_bets(bets: Sequence[SideBetInput], cases: TypeCases, players: Sequence[str]) -> FloatArray:
+    """Return what side-bets pay at every profile, ``(P, N)``, units of money; several may hold at one."""
+    table = np.zeros((len(cases.profiles), len(players)))
+    for place, bet in enumerate(bets):
+        field = f"contract.side_bets[{place}]"
+        holds = cases.matches(bet.types, f"{field}.types")
+        for name, amount in bet.payment.items():
+            if name not in players:
+                refuse(cases.path, f"{field}.payment", unknown_name(name, players))
+            table[holds, list(players).index(name)] += amount
+    return table

@@ -1,0 +1,50 @@
+"""Parameter sweeps that never lose a run.
+
+    >>> from experiments.sweep import Sweep, run_sweep
+    >>> sweep = Sweep("scenario.toml", {"rules.solvency": ["budget", "no-short-sales"]}, seeds=20)
+    >>> outcome = run_sweep(sweep, "results/runs/solvency")  # doctest: +SKIP
+
+| concept | where |
+|---|---|
+| what varies, and with which seeds | `experiments.sweep.statement` |
+| dotted paths into a scenario | `experiments.sweep.paths` |
+| which points are visited | `experiments.sweep.design` |
+| the tables, beyond those of a single run | `experiments.sweep.tables` |
+| runs played one after another in a process | `experiments.sweep.playing`, `experiments.sweep.runner` |
+| a process that may hang or die | `experiments.sweep.isolation` |
+| where processes are: this machine or a cluster | `experiments.sweep.executors` |
+| which runs go where and when, and again | `experiments.sweep.scheduling` |
+| what has been written, whole or not at all | `experiments.sweep.buffering`, `experiments.sweep.storage` |
+| whether results on disk may be gone on with | `experiments.sweep.identity`, `experiments.sweep.folder` |
+| the tables as their readers get them | `experiments.sweep.publishing` |
+| all of it together | `experiments.sweep.execution` |
+
+A run in a process of its own is one of three to which the others are blind: the process that decides what is played
+and writes it down, the executor's worker that waits (a thread here, a Dask worker elsewhere), and the process that
+plays, which may raise errors, hang or die without harming the other two.
+"""
+
+from experiments.sweep.design import Design, Interval, Scale, Values
+from experiments.sweep.execution import SweepInterrupted, SweepOutcome, SweepStatus, Watcher, run_sweep
+from experiments.sweep.executors import Workers, on_cluster, on_executor, on_this_machine
+from experiments.sweep.folder import OnChange
+from experiments.sweep.statement import Sweep, prepare
+
+__all__ = [
+    "Design",
+    "Interval",
+    "OnChange",
+    "Scale",
+    "Sweep",
+    "SweepInterrupted",
+    "SweepOutcome",
+    "SweepStatus",
+    "Values",
+    "Watcher",
+    "Workers",
+    "on_cluster",
+    "on_executor",
+    "on_this_machine",
+    "prepare",
+    "run_sweep",
+]

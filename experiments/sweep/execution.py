@@ -1,0 +1,306 @@
+"""A sweep from its statement to its folder: whatever happens on the way, running it again goes on from there."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+
+from experiments.input_file import InputError
+from experiments.provenance import input_files, software
+from experiments.sweep.buffering import Buffer
+from experiments.sweep.design import Axis, Design, Interval
+from experiments.sweep.executors import Workers, on_this_machine
+from experiments.sweep.folder import (
+    KIND,
+    OnChange,
+    discard_other_parts,
+    identity_digest,
+    locked,
+    open_store,
+    parts_name,
+    point_digests,
+    read_manifest,
+)
+from experiments.sweep.identity import Identity, changes, code_digest, economy_files, identity
+from experiments.sweep.playing import Simulate
+from experiments.sweep.progress import PointSummary, Progress, Tally
+from experiments.sweep.publishing import publish, write_manifest
+from experiments.sweep.scheduling import Schedule, played_chunks, runs_to_play
+from experiments.sweep.statement import Plan, Sweep, prepare
+from experiments.sweep.storage import PartStore
+from simulation.run import simulate as simulate_scenario
+from simulation.streams import BIT_GENERATOR
+
+
+class SweepStatus(StrEnum):
+    """How far a sweep has come."""
+
+    RUNNING = "running"
+    """A process is at it, or was killed."""
+    DONE = "done"
+    """Every run has ended."""
+    INTERRUPTED = "interrupted"
+    """Its user stopped it."""
+
+
+@dataclass(frozen=True)
+class SweepOutcome:
+    """What became of a sweep.
+
+    Attributes:
+        folder: where its tables are.
+        status: how far it came.
+        runs: how many runs it has.
+        done: how many of them are done.
+        failed: how many failed; running the sweep again tries them again.
+    """
+
+    folder: Path
+    status: SweepStatus
+    runs: int
+    done: int
+    failed: int
+
+
+class SweepInterrupted(KeyboardInterrupt):
+    """A sweep was interrupted; what was done until then has been written.
+
+    Attributes:
+        outcome: how far it came.
+    """
+
+    def __init__(self, outcome: SweepOutcome) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Whoever wants to know how a sweep comes along.
+
+    Attributes:
+        on_progress: called a few times a second.
+        on_point: called when the last run of a point has ended.
+    """
+
+    on_progress: Callable[[Progress], None] = lambda _: None
+    on_point: Callable[[PointSummary], None] = lambda _: None
+
+
+def run_sweep(
+    sweep: Sweep | Plan,
+    folder: Path | str,
+    workers: AbstractContextManager[Workers] | int | None = None,
+    *,
+    on_change: OnChange = OnChange.REFUSE,
+    simulate: Simulate = simulate_scenario,
+    watcher: Watcher = Watcher(),
+) -> SweepOutcome:
+    """Run a sweep, or the rest of it: runs that are done are skipped, runs that failed are tried again.
+
+    Args:
+        sweep: what to run.
+        folder: where to; made if need be.
+        workers: where runs are played: a number of processes on this machine, one for each core when left out,
+            or what :func:`experiments.sweep.on_cluster` or :func:`experiments.sweep.on_executor` return.
+        on_change: what to do if the folder holds results of another design or of other code.
+        simulate: plays a scenario; a function at the top level of a module, which other processes import by name.
+        watcher: is told how it goes.
+
+    Returns:
+        How far it came; the folder is read by :func:`results.load`.
+
+    Raises:
+        InputError: the sweep is wrong, the folder holds something else, or the disk is full. What was done until
+            then is kept.
+        SweepInterrupted: the user interrupted; what was done until then is kept.
+        RunnerError: processes that play runs cannot be started.
+        WorkersLostError: the workers fail whatever they are given.
+    """
+    plan = prepare(sweep) if isinstance(sweep, Sweep) else sweep
+    home, now = Path(folder), identity(plan, simulate)
+    with locked(home), _blamed_on_disk(home):
+        if on_change is not OnChange.RESTART and (finished := _finished(plan, home, now)):
+            return finished
+        session = _Session(plan, home, now, open_store(plan, home, now, on_change))
+        session.begin()
+        where = on_this_machine(workers) if workers is None or isinstance(workers, int) else workers
+        try:
+            with where as found:
+                session.play(found, simulate, watcher)
+        except KeyboardInterrupt:
+            raise SweepInterrupted(session.close(SweepStatus.INTERRUPTED)) from None
+        return session.close(SweepStatus.DONE)
+
+
+class _Session:
+    """One process's work at a sweep.
+
+    Args:
+        plan: the sweep.
+        folder: its folder.
+        now: what its results depend on.
+        store: what has been written so far.
+    """
+
+    def __init__(self, plan: Plan, folder: Path, now: Identity, store: PartStore) -> None:
+        self._plan, self._folder, self._now, self._store = plan, folder, now, store
+        self._buffer = Buffer(store)
+        ended = store.statuses()
+        self._waiting = runs_to_play(plan, ended)
+        self._tally = Tally(plan, ended)
+        self._started, self._clock = datetime.now(UTC), time.perf_counter()
+
+    def begin(self) -> None:
+        """Say in the manifest that the sweep is being run."""
+        self._write_manifest(SweepStatus.RUNNING)
+        discard_other_parts(self._folder, self._now)
+
+    def play(self, workers: Workers, simulate: Simulate, watcher: Watcher) -> None:
+        """Play all runs; whatever ends this, runs that have ended are written."""
+        schedule = Schedule(
+            self._plan, simulate, identity_digest(self._now), code_digest(), workers.count, self._waiting
+        )
+        with _interruption() as interruption:
+            coming = played_chunks(schedule, workers.executor, partial(self._tick, watcher, interruption))
+            try:
+                with closing(coming):
+                    for played in coming:
+                        self._buffer.add(played)
+                        for point in self._tally.add(played):
+                            watcher.on_point(point)
+            finally:
+                self._buffer.write()
+            watcher.on_progress(self._tally.progress)
+
+    def close(self, status: SweepStatus) -> SweepOutcome:
+        """Write the sweep's own tables, and its manifest after them."""
+        publish(self._plan, self._store.parts, self._folder)
+        self._write_manifest(status)
+        discard_other_parts(self._folder, self._now)
+        if status is SweepStatus.DONE:
+            self._store.clear()
+        return self._outcome(status)
+
+    def _tick(self, watcher: Watcher, interruption: Interruption) -> None:
+        self._buffer.write_if_due()
+        watcher.on_progress(self._tally.progress)
+        interruption.act()
+
+    def _outcome(self, status: SweepStatus) -> SweepOutcome:
+        progress = self._tally.progress
+        return SweepOutcome(self._folder, status, progress.runs, progress.done, progress.failed)
+
+    def _write_manifest(self, status: SweepStatus) -> None:
+        plan, outcome = self._plan, self._outcome(status)
+        scenario = Path(plan.sweep.scenario)
+        write_manifest(
+            self._folder,
+            {
+                "kind": KIND,
+                "name": plan.name,
+                "identity": self._now,
+                "sweep": sweep_document(plan),
+                "runs": {"runs": outcome.runs, "done": outcome.done, "failed": outcome.failed},
+                "inputs": input_files(dict.fromkeys([scenario, *economy_files(plan)]), scenario.parent),
+                "command": ["marketgame", *sys.argv[1:]],
+                "bit_generator": BIT_GENERATOR,
+                **software(),
+                "started": self._started.isoformat(timespec="seconds"),
+                "wall_seconds": round(time.perf_counter() - self._clock, 3),
+                "status": status.value,
+            },
+        )
+
+
+class Interruption:
+    """Waits with an interruption until it can be acted on, because rows are not written by halves."""
+
+    def __init__(self) -> None:
+        self._wanted = False
+
+    def ask(self, *_: object) -> None:
+        """Take note of an interruption; the second does not wait.
+
+        Raises:
+            KeyboardInterrupt: it was asked for before.
+        """
+        if self._wanted:
+            raise KeyboardInterrupt
+        self._wanted = True
+
+    def act(self) -> None:
+        """Interrupt if it was asked for.
+
+        Raises:
+            KeyboardInterrupt: it was.
+        """
+        if self._wanted:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def _interruption() -> Iterator[Interruption]:
+    interruption = Interruption()
+    if threading.current_thread() is not threading.main_thread():
+        yield interruption
+        return
+    before = signal.signal(signal.SIGINT, interruption.ask)
+    try:
+        yield interruption
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _blamed_on_disk(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be written: {error.strerror or error}; what was written before is kept: make room, "
+            "then run the same sweep again"
+        ) from error
+
+
+def sweep_document(plan: Plan) -> dict[str, object]:
+    """Return what a sweep varies, as plain JSON values."""
+    sweep = plan.sweep
+    return {
+        "scenario": Path(sweep.scenario).name,
+        "design": sweep.design.value,
+        "axes": {path.column: _axis_document(axis) for path, axis in zip(plan.paths, plan.axes, strict=True)},
+        "samples": None if sweep.design is Design.GRID else sweep.samples,
+        "sampling_seed": None if sweep.design is Design.GRID else sweep.sampling_seed,
+        "seeds": sweep.seeds,
+        "first_seed": plan.first_seed,
+        "seconds_per_run": sweep.seconds_per_run,
+        "tables": list(sweep.tables),
+        "points": point_digests(plan),
+    }
+
+
+def _axis_document(axis: Axis) -> object:
+    if isinstance(axis, Interval):
+        return {"low": axis.low, "high": axis.high, "scale": axis.scale.value, "whole": axis.whole}
+    return list(axis.values)
+
+
+def _finished(plan: Plan, folder: Path, now: Identity) -> SweepOutcome | None:
+    """Return what became of a sweep of which nothing is left to do; none if there is."""
+    held = read_manifest(folder)
+    if held is None or changes(held["identity"], now) or (folder / parts_name(now)).exists():
+        return None
+    counts = held["runs"]
+    if held["status"] != SweepStatus.DONE or counts["done"] < plan.runs:
+        return None
+    return SweepOutcome(folder, SweepStatus.DONE, **counts)

@@ -1,0 +1,87 @@
+"""What a sweep amounts to, as a document and as tables."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any
+
+from rich.console import Console
+
+import results
+from experiments.printing import number, table
+from experiments.sweep.execution import SweepOutcome
+from results.loading import Run
+
+# More points than this are in the tables but not on the screen.
+MOST_POINTS_SHOWN = 40
+MOST_ERRORS_SHOWN = 5
+MEASURE = "mean_welfare"
+
+
+def sweep_summary(outcome: SweepOutcome, sweep: Run) -> dict[str, Any]:
+    """Return the summary of a sweep as the JSON document of ``marketgame sweep``."""
+    return {
+        "sweep": sweep.manifest["name"],
+        "folder": str(outcome.folder),
+        "status": outcome.status.value,
+        "runs": outcome.runs,
+        "done": outcome.done,
+        "failed": outcome.failed,
+        "unit": sweep.runs.attrs["units"][MEASURE],
+        "points": _points(sweep),
+        "errors": _errors(sweep),
+    }
+
+
+def _points(sweep: Run) -> list[dict[str, Any]]:
+    welfare = results.over_seeds(sweep.runs, MEASURE, ["point", *sweep.parameters])
+    return [
+        {
+            "point": int(row["point"]),
+            "parameters": {name: _plain(row[name]) for name in sweep.parameters},
+            "welfare": {name: _finite(float(row[name])) for name in ("mean", "low", "high")},
+            "done": int(row["runs"]),
+            "failed": int(row["failed"]),
+        }
+        for row in welfare.to_dict("records")
+    ]
+
+
+def _errors(sweep: Run) -> list[dict[str, Any]]:
+    """Return what went wrong, the most frequent first."""
+    counts = sweep.runs.groupby(["status", "error"], observed=True).size().sort_values(ascending=False)
+    return [{"status": status, "error": error, "runs": int(runs)} for (status, error), runs in counts.items()]
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+def _finite(value: float) -> float | None:
+    return value if isfinite(value) else None
+
+
+def print_sweep(summary: dict[str, Any], console: Console) -> None:
+    """Print what a sweep amounts to."""
+    points = summary["points"][:MOST_POINTS_SHOWN]
+    if points:
+        names = list(points[0]["parameters"])
+        rows = [[*(_shown(point["parameters"][name]) for name in names), *_welfare(point)] for point in points]
+        columns = [*names, "welfare", "95% from", "to", "runs", "failed"]
+        title = f"Welfare per round over the seeds of each point, in {summary['unit']}"
+        console.print(table(title, columns, rows, texts=len(names)))
+    if len(summary["points"]) > len(points):
+        console.print(f"and {len(summary['points']) - len(points)} more points in the table of runs")
+    for error in summary["errors"][:MOST_ERRORS_SHOWN]:
+        console.print(f"{error['runs']} runs {error['status']}: {error['error']}", markup=False, soft_wrap=True)
+    console.print(f"runs:         {summary['done']} of {summary['runs']} done, {summary['failed']} failed")
+    console.print(f"sweep folder: {summary['folder']}", markup=False, soft_wrap=True)
+
+
+def _welfare(point: dict[str, Any]) -> list[str]:
+    values = [point["welfare"][name] for name in ("mean", "low", "high")]
+    return [*("-" if value is None else number(value) for value in values), str(point["done"]), str(point["failed"])]
+
+
+def _shown(value: object) -> str:
+    return number(value) if isinstance(value, float) else str(value)

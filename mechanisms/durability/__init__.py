@@ -1,0 +1,27 @@
+"""Coalitional durability, refuted or not by alternative games of one and two players.
+
+Source:
+    Myerson (2006), section 10, after Holmström and Myerson (1983).
+"""
+
+from mechanisms.durability.examination import (
+    AlternativeGame,
+    Refutation,
+    Rejection,
+    coalition_payoffs,
+    examine_alternative,
+    rejection_violation,
+)
+from mechanisms.durability.search import AlternativeSearch, NotRefuted, search_durability
+
+__all__ = [
+    "AlternativeGame",
+    "AlternativeSearch",
+    "NotRefuted",
+    "Refutation",
+    "Rejection",
+    "coalition_payoffs",
+    "examine_alternative",
+    "rejection_violation",
+    "search_durability",
+]

@@ -1,0 +1,234 @@
+"""Blocking mediators: what they earn over the rounds of a run, and whom they invite."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from results.figures.style import (
+    COLUMN_WIDTH,
+    GREY,
+    INK,
+    PALE,
+    SERIES,
+    SKY,
+    VERMILION,
+    count_of,
+    dress,
+    in_house_style,
+    new_figure,
+    plain,
+    put_title,
+    short_number,
+    some_names,
+    with_unit,
+)
+from results.loading import Run
+from results.mediators import ESTABLISHED, LEFT
+from results.selection import rows_of_run
+
+_BAND: Final = 2.0  # standard errors on either side of a mean
+_POINTS: Final = 400  # along a line; more would be drawn on top of each other
+# What became of invitations: how it is written, its colour and its hatch.
+_FATES: Final = (
+    (LEFT, "all joined and left", VERMILION, ""),
+    ("other-types", "sent back: types other than wanted", PALE, ""),
+    ("refused", "sent back: somebody refused", SKY, "////"),
+    ("too-late", "somebody had left already", "white", "...."),
+)
+_ROW: Final = 0.3  # inches
+_DASHES: Final = (0, (4, 2))
+
+
+@in_house_style
+def mediator_profits(run: Run, run_number: int = 0) -> Figure:
+    """Draw the mean profit per round of every mediator, from the first round up to each.
+
+    Bands are two standard errors wide on either side. A dashed line shows what a mediator's own plan promised it.
+
+    Args:
+        run: a loaded run folder.
+        run_number: which run of the folder.
+
+    Returns:
+        The figure, one column wide.
+
+    Raises:
+        ValueError: the folder holds no such run, or no mediators are recorded in it.
+    """
+    rows = _recorded(run, "mediators", run_number)
+    figure = new_figure(COLUMN_WIDTH, 2.6)
+    axes = figure.add_subplot()
+    for place, name in enumerate(_mediators(rows)):
+        _draw_mean(axes, rows[rows["mediator"] == name], name, place)
+    axes.axhline(0.0, color=GREY, lw=0.8, ls=":", zorder=1)
+    axes.plot([], [], color=GREY, ls=_DASHES, lw=0.9, label="promised by its plan")
+    axes.set_xlabel("rounds played")
+    axes.set_ylabel(with_unit("mean profit per round", run.unit("mediators", "profit"), room=30))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    axes.margins(x=0.01)
+    dress(axes)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    put_title(figure, *_profit_clauses(rows))
+    return figure
+
+
+def blocking_figures(run: Run, run_number: int = 0) -> dict[str, Figure]:
+    """Return the figures about blocking mediators by file name without ending; none in runs without any.
+
+    Raises:
+        ValueError: the folder holds no such run.
+    """
+    figures = {}
+    if "mediators" in run.tables and (rows_of_run(run, "mediators", run_number)["mediator"] != ESTABLISHED).any():
+        figures["mediator-profits"] = mediator_profits(run, run_number)
+        if not rows_of_run(run, "invitations", run_number).empty:
+            figures["invitations"] = invitations(run, run_number)
+    return figures
+
+
+@in_house_style
+def invitations(run: Run, run_number: int = 0) -> Figure:
+    """Draw who was invited by whom to do what, and what became of it.
+
+    Args:
+        run: a loaded run folder.
+        run_number: which run of the folder.
+
+    Returns:
+        The figure, one column wide.
+
+    Raises:
+        ValueError: the folder holds no such run, or nobody was invited in it.
+    """
+    rows = _recorded(run, "invitations", run_number)
+    rounds = len(rows_of_run(run, "rounds", run_number))
+    shares = _invitation_shares(rows, _doubtful(rows, rows_of_run(run, "players", run_number)), rounds)
+    names = [str(name) for name in shares.index.unique("mediator")]
+    headings = len(names)
+    figure = new_figure(COLUMN_WIDTH, 1.25 + _ROW * (len(shares) + headings))
+    axes = figure.add_subplot()
+    ticks: list[tuple[float, str]] = []
+    height = 0.0
+    for name in names:
+        axes.text(0.0, height, plain(f"{name} invites"), ha="left", va="center", fontweight="bold")
+        for what, row in shares.xs(name).iterrows():
+            height += 1
+            _draw_fates(axes, height, row)
+            ticks.append((height, str(what)))
+        height += 1
+    _dress_invitations(axes, ticks, height)
+    present = [fate for fate in _FATES if fate[0] in shares and shares[fate[0]].any()]
+    handles = [Patch(fc=colour, ec=INK, lw=0.4, hatch=hatch, label=label) for _, label, colour, hatch in present]
+    figure.legend(handles=handles, loc="outside lower center", ncols=1)
+    put_title(figure, *_invitation_clauses(rows, rounds))
+    return figure
+
+
+def _recorded(run: Run, table: str, run_number: int) -> pd.DataFrame:
+    rows = rows_of_run(run, table, run_number) if table in run.tables else pd.DataFrame()
+    if rows.empty:
+        raise ValueError(f"run {run_number} in {run.folder} records no {table}")
+    return rows
+
+
+def _mediators(rows: pd.DataFrame) -> list[str]:
+    """Return the mediators in order; the established one only if it ever gained or lost."""
+    names = [str(name) for name in rows["mediator"].unique()]
+    still = not rows.loc[rows["mediator"] == ESTABLISHED, "profit"].any()
+    return [name for name in names if name != ESTABLISHED or not still or len(names) == 1]
+
+
+def _draw_mean(axes: Axes, rows: pd.DataFrame, name: str, place: int) -> None:
+    profit = rows["profit"].to_numpy(dtype=float)
+    played = np.arange(1, len(profit) + 1)
+    mean = np.cumsum(profit) / played
+    spread = np.sqrt(np.maximum(np.cumsum(profit**2) / played - mean**2, 0.0) / played)
+    promised = np.cumsum(rows["expected_profit"].to_numpy(dtype=float)) / played
+    # The first rounds say nothing and would set the scale.
+    first = min(len(profit) // 20, len(profit) - 1)
+    shown = np.unique(np.linspace(first, len(profit) - 1, min(_POINTS, len(profit))).astype(int))
+    colour = INK if name == ESTABLISHED else SERIES[place % len(SERIES)]
+    axes.plot(played[shown], mean[shown], color=colour, label=plain(name), gid=name)
+    low, high = (mean + sign * _BAND * spread for sign in (-1, 1))
+    axes.fill_between(played[shown], low[shown], high[shown], color=colour, alpha=0.15, lw=0)
+    axes.plot(played[shown], promised[shown], color=colour, ls=_DASHES, lw=0.9, gid=f"{name} promised")
+
+
+def _profit_clauses(rows: pd.DataFrame) -> list[str]:
+    clauses = []
+    for name in _mediators(rows):
+        profit = rows.loc[rows["mediator"] == name, "profit"]
+        values = profit.to_numpy(dtype=float)
+        mean, error = float(values.mean()), float(values.std() / np.sqrt(len(values)))
+        margin = f" ± {short_number(_rounded(_BAND * error))}" if error > 0 else ""
+        clauses.append(f"{name} earns {short_number(_rounded(mean))}{margin} per round".replace("-", "−"))
+    return clauses
+
+
+def _rounded(value: float) -> float:
+    """Return a number of which two digits are shown."""
+    return float(f"{value:.2g}")
+
+
+def _doubtful(rows: pd.DataFrame, players: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of those asked whose type is not the same in every round."""
+    types = players.groupby("player", observed=True)["type"].nunique()
+    return rows[rows["player"].astype(str).isin({str(name) for name in types.index[types > 1]})]
+
+
+def _invitation_shares(rows: pd.DataFrame, asked: pd.DataFrame, rounds: int) -> pd.DataFrame:
+    """Return in what share of rounds each coalition was invited, by mediator and by what became of it.
+
+    Args:
+        rows: of everybody asked.
+        asked: of those among them whose type is worth saying.
+        rounds: how many were played.
+    """
+    key = ["round", "mediator"]
+    named = asked["player"].astype(str) + "=" + asked["wanted_type"].astype(str)
+    wanted = named.groupby([asked[name].astype(str) for name in key]).agg(", ".join)
+    made = rows.drop_duplicates(key).astype(dict.fromkeys(("mediator", "coalition", "action", "fate"), str))
+    places = zip(made["round"].astype(str), made["mediator"], strict=True)
+    conditions = [f" if {wanted[place]}" if place in wanted.index else "" for place in places]
+    what = made["coalition"] + "\n" + made["action"] + pd.Series(conditions, made.index, dtype=str)
+    counts = pd.crosstab([made["mediator"], what.rename("what")], made["fate"])
+    frequent = counts.sum(axis=1).sort_values(ascending=False, kind="stable").index
+    return counts.loc[frequent].sort_index(level="mediator", sort_remaining=False) / rounds
+
+
+def _draw_fates(axes: Axes, height: float, shares: pd.Series) -> None:
+    left = 0.0
+    widths = shares.to_dict()
+    for fate, _, colour, hatch in _FATES:
+        width = float(widths.get(fate, 0.0))
+        if width > 0:
+            axes.barh(height, width, 0.7, left, fc=colour, ec=INK, lw=0.4, hatch=hatch, gid=fate)
+            left += width
+
+
+def _dress_invitations(axes: Axes, ticks: list[tuple[float, str]], height: float) -> None:
+    dress(axes)
+    axes.set_yticks([at for at, _ in ticks], [plain(what) for _, what in ticks])
+    axes.set_ylim(height - 0.3, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_xlim(left=0)
+    axes.set_xlabel("share of rounds")
+
+
+def _invitation_clauses(rows: pd.DataFrame, rounds: int) -> list[str]:
+    away = rows[rows["fate"] == LEFT]
+    if away.empty:
+        return [f"Nobody leaves in {count_of(rounds, 'round')}"]
+    share = away["round"].nunique() / rounds
+    names: dict[str, Any] = {str(name): None for name in away["mediator"].unique()}
+    verb = "leads" if len(names) == 1 else "lead"
+    return [f"{some_names(list(names))} {verb} players away in {100 * share:.3g}% of {count_of(rounds, 'round')}"]

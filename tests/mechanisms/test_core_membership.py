@@ -1,0 +1,99 @@
+"""Claims about given mechanisms: whether they are in the core, and which severance brings them there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mechanisms.blocking import BlockingPlan
+from mechanisms.coalitional_game import CoalitionalGame, bilateral_trade
+from mechanisms.core import (
+    CoreAllocation,
+    CoreVariant,
+    InfeasibleMechanism,
+    NoSeverance,
+    SeverancePay,
+    core_membership,
+    with_best_severance,
+)
+from mechanisms.mechanism import Mechanism
+
+SELLER, LOW = 0, 0
+WITHOUT_SEVERANCE = CoreVariant(severance=SeverancePay.NONE)
+
+
+def example(seller: list[float], buyer: list[float]) -> CoalitionalGame:
+    """Myerson's examples: the seller knows whether the good is L or H."""
+    return bilateral_trade(seller, np.array(buyer)[:, None], [0.5, 0.5], [1.0], names=(["L", "H"], ["only"]))
+
+
+EXAMPLE_1 = example([1.0, 5.0], [2.0, 6.0])
+EXAMPLE_2 = example([2.0, 3.0], [0.0, 7.0])
+EQUAL_GAINS = Mechanism(np.array([[0.0, 1.0], [8 / 9, 1 / 9]]), np.array([[1.5, -1.5], [5.5 / 9, -5.5 / 9]]))
+VIRTUALLY_EQUITABLE = Mechanism(np.array([[0.0, 1.0], [0.9, 0.1]]), np.array([[1.5, -1.5], [0.6, -0.6]]))
+
+
+def pooling(price: float, side_bet: float = 0.0, severance: float = 0.0) -> Mechanism:
+    """Example 2: always trade; the buyer also pays the side-bet at H and gets it at L; severance is for L."""
+    payments = np.array([[price, side_bet - price], [price, -side_bet - price]])
+    return Mechanism(np.tile([0.0, 1.0], (2, 1)), payments, np.array([[severance, 0.0], [0.0, 0.0]]))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(1.5, 2.0), st.floats(0.6, 1.4), st.floats(0.0, 1.0))
+def test_pooling_with_severance_is_in_the_core_exactly_when_condition_27_holds(
+    beta: float, severance: float, share: float
+) -> None:
+    lowest = 3 + 2 * beta * abs(1 - severance)
+    price = lowest + share * (3.5 - lowest) if lowest < 3.5 else 3.5
+    verdict = core_membership(EXAMPLE_2, pooling(price, 2 * beta * severance, severance))
+    if lowest <= 3.5:
+        assert isinstance(verdict, CoreAllocation)
+    # The same side-bet may fit another beta, so only what no beta allows must be blocked.
+    others = np.clip(np.linspace(1.5, 2.0, 2001), 1.5, 2.0)
+    reachable = np.abs(2 * others * severance - 2 * beta * severance) < 1e-3
+    if (3 + 2 * others[reachable] * abs(1 - severance)).min() > 3.5 + 1e-2:
+        assert isinstance(verdict, BlockingPlan)
+
+
+@pytest.mark.parametrize("price", [3.0, 3.25, 3.5])
+def test_no_severance_brings_pooling_without_side_bets_into_the_core_of_example_2(price: float) -> None:
+    assert isinstance(core_membership(EXAMPLE_2, pooling(price)), BlockingPlan)
+    verdict = with_best_severance(EXAMPLE_2, pooling(price))
+    assert isinstance(verdict, NoSeverance)
+    assert verdict.margin > 0
+
+
+@pytest.mark.parametrize(("side_bet", "severance"), [(2.5, 5 / 6), (3.0, 6 / 7), (3.5, 7 / 8)])
+def test_the_best_severance_for_a_side_bet_meets_condition_27(side_bet: float, severance: float) -> None:
+    # At the price 3.5: tau = 2 beta epsilon and 2 beta (1 - epsilon) = 1/2.
+    found = with_best_severance(EXAMPLE_2, pooling(3.5, side_bet))
+    assert isinstance(found, CoreAllocation)
+    assert found.mechanism.severance[LOW, SELLER] == pytest.approx(severance)
+
+
+def test_the_mechanisms_of_example_1_are_judged_as_the_paper_judges_them() -> None:
+    assert isinstance(core_membership(EXAMPLE_1, VIRTUALLY_EQUITABLE), CoreAllocation)
+    assert isinstance(core_membership(EXAMPLE_1, EQUAL_GAINS), BlockingPlan)
+    assert isinstance(with_best_severance(EXAMPLE_1, EQUAL_GAINS), NoSeverance)
+
+
+def test_a_mechanism_that_tempts_a_type_or_loses_money_is_not_feasible() -> None:
+    generous = replace(VIRTUALLY_EQUITABLE, payments=VIRTUALLY_EQUITABLE.payments + np.array([[0.1, 0.0], [0.0, 0.0]]))
+    verdict = core_membership(EXAMPLE_1, generous)
+    assert isinstance(verdict, InfeasibleMechanism)
+    assert verdict.loss == pytest.approx(0.05)
+    tempting = replace(VIRTUALLY_EQUITABLE, payments=np.array([[1.0, -1.0], [0.6, -0.6]]))
+    verdict = with_best_severance(EXAMPLE_1, tempting)
+    assert isinstance(verdict, InfeasibleMechanism)
+    assert verdict.misreport_gain == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("judge", [core_membership, with_best_severance])
+def test_severance_where_none_is_allowed_is_refused(judge) -> None:
+    with pytest.raises(ValueError, match="allows no"):
+        judge(EXAMPLE_2, pooling(3.5, 2.5, 0.9), WITHOUT_SEVERANCE)
