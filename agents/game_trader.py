@@ -7,11 +7,11 @@ from functools import cached_property
 
 import numpy as np
 
-from agents.behaviours.behaviour import Behaviour
+from agents.behaviours.behaviour import Behaviour, answered
 from agents.blocking.invited import Invited
 from agents.blocking.offer import BlockingOffer
 from agents.framework import RoundAgent, RoundModel
-from agents.private_type import GamePlayer, GameType, GameTypeKnowledge
+from agents.private_type import GamePlayer, GameTypeKnowledge, game_players
 from mechanisms.arrays import FloatArray
 from mechanisms.coalitional_game import CoalitionalGame
 from mechanisms.mechanism import Mechanism
@@ -116,17 +116,3 @@ class GameTrader(RoundAgent):
             belief = self.common.belief(self.player, self.type_number)
             self._prospects[key] = belief, self.common.stakes_after(self.player, *key)
         return self._prospects[key]
-
-
-def answered(behaviour: Behaviour, invited: Invited) -> tuple[int | None, float]:
-    """Return what a behaviour answers, and the gain expected of it, or of the truth where it refuses."""
-    report = behaviour.answer(invited)
-    return report, float(invited.gains[invited.type_number if report is None else report])
-
-
-def game_players(game: CoalitionalGame) -> tuple[GamePlayer, ...]:
-    """Return the players of a game with their types."""
-    return tuple(
-        GamePlayer(name, tuple(GameType(kind) for kind in kinds))
-        for name, kinds in zip(game.players, game.types, strict=True)
-    )

@@ -29,15 +29,51 @@ class CommonKnowledge:
         contract: the grand contract, a public function from reports to recommendations; with it come the
             economy and the prior.
         rules: how the market settles.
+        severance: what the established mediator promises to those who leave, at every profile of reports,
+            ``(P, N)``, numeraire; nothing by default.
     """
 
     contract: GrandContract
     rules: MarketRules
+    severance: FloatArray | None = None
 
     @property
     def economy(self) -> Economy:
         """The economy: who could be of which type, how likely that is, and what each would own and value."""
         return self.contract.economy
+
+    def belief_by_type(self, player: int, type_number: int) -> FloatArray:
+        """Return what a player believes knowing only its own type, over all profiles, ``(P,)``."""
+        prior = self.economy.prior
+        own = prior.profiles[:, player] == type_number
+        return np.where(own, prior.probability, 0.0) / prior.marginal(player)[type_number]
+
+    def stakes_after(self, player: int, type_number: int, report: int) -> FloatArray:
+        """Return what a player loses by leaving the market once it has made a report.
+
+        Args:
+            player: its number.
+            type_number: its true type.
+            report: the type it reported.
+
+        Returns:
+            Utility of what the contract promises less that of its endowment and less severance, at every profile
+            with its own true type, ``(P,)``, numeraire; zero elsewhere.
+        """
+        prior = self.economy.prior
+        own = self.economy.players[player].types[type_number]
+        possible = np.flatnonzero(prior.profiles[:, player] == type_number)
+        reports = prior.profiles[possible].copy()
+        reports[:, player] = report
+        reported = prior.profile_numbers(reports)
+        promised = self.contract.allocation[reported, player]
+        bundles = np.stack((promised, np.broadcast_to(own.endowment, promised.shape)))
+        utility = own.valuation.value(bundles[..., :-1]) + bundles[..., -1]
+        stakes = np.zeros(len(prior.profiles))
+        stakes[possible] = utility[0] - utility[1]
+        if self.severance is not None:
+            stakes[possible] -= self.severance[reported, player]
+        return stakes
 
 
 @dataclass(frozen=True, eq=False)

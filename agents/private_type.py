@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from mechanisms.coalitional_game import CoalitionalGame
+
 
 class NamedType(Protocol):
     """A type with a name of its own among its player's types."""
@@ -74,3 +76,11 @@ class GameTypeKnowledge:
 def type_names(player: TypedPlayer) -> list[str]:
     """Return the names of a player's types, in order."""
     return [kind.name for kind in player.types]
+
+
+def game_players(game: CoalitionalGame) -> tuple[GamePlayer, ...]:
+    """Return the players of a game with their types."""
+    return tuple(
+        GamePlayer(name, tuple(GameType(kind) for kind in kinds))
+        for name, kinds in zip(game.players, game.types, strict=True)
+    )

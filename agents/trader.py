@@ -6,15 +6,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from agents.behaviours.behaviour import Behaviour, Order
+from agents.behaviours.behaviour import Behaviour, Order, answered
 from agents.beliefs import Inference, OwnRecommendation
+from agents.blocking.invited import Invited
+from agents.blocking.offer import BlockingOffer
 from agents.framework import RoundAgent, RoundModel
 from agents.knowledge import CommonKnowledge, MarketKnowledge, RecommendedKnowledge, TypeKnowledge
 from mechanisms.arrays import FloatArray
 
 
 class Trader(RoundAgent):
-    """Reports a type, quotes prices, then orders. It returns messages; only the market moves goods.
+    """Reports a type, answers blocking mediators, quotes prices, then orders. It returns messages; only the market moves goods.
 
     Args:
         model: the model it lives in.
@@ -36,6 +38,7 @@ class Trader(RoundAgent):
         self.behaviours = behaviours
         self.common = common
         self._inference = Inference(common.contract, player)
+        self._prospects: dict[tuple[int, int], tuple[FloatArray, FloatArray]] = {}
         self.known_type: TypeKnowledge
         self.reported = 0
         self.recommended: RecommendedKnowledge
@@ -58,6 +61,19 @@ class Trader(RoundAgent):
         """Return the type reported to the device."""
         self.reported = self.behaviour.report(self.known_type)
         return self.reported
+
+    def answer(self, offer: BlockingOffer) -> tuple[int | None, float]:
+        """Return the type reported to a blocking mediator, or none, and what the answer is expected to gain.
+
+        It is asked after it reported to the established mediator and before it hears what that recommends.
+        """
+        key = (self.known_type.type_number, self.reported)
+        if key not in self._prospects:
+            belief = self.common.belief_by_type(self.player, key[0])
+            self._prospects[key] = belief, self.common.stakes_after(self.player, *key)
+        gains = offer.expected_gains(self.player, *self._prospects[key])
+        own = self.known_type.own
+        return answered(self.behaviour, Invited(own, key[0], gains, offer.stake_when_asked(self.player)))
 
     def receive(self, recommendation: OwnRecommendation) -> None:
         """Hear what the device recommends."""

@@ -44,7 +44,7 @@ def compare(players: int, types: int, actions: int, level: float) -> Measurement
     game = random_game(generator, players, types, actions)
     stakes = generator.normal(scale=0.3, size=(len(game.profiles), players)) + level
     columns = actions * ((1 + types) ** players - 1)
-    generated = time_of(lambda: find_blocking_plan(game, stakes), 3)
+    generated = time_of(lambda: find_blocking_plan(game, stakes), 10)
     return Measurement(
         work=f"blocking LP, {columns} columns, {'blocked' if level == BLOCKED else 'not blocked'}",
         baseline="whole program in HiGHS",

@@ -11,8 +11,7 @@ from pydantic import Field
 from agents.blocking.stake_beliefs import StakeSource
 from experiments.input_file import InputModel, refuse, unknown_name
 from experiments.trader_tables import Name
-from mechanisms.blocking import CoalitionLimits
-from simulation.blocking_stage import Blocker
+from simulation.blockers import Blocker
 
 
 class BlockerInput(InputModel):
@@ -50,7 +49,7 @@ class BlockerInput(InputModel):
             network = frozenset(
                 self._link(pair, players, f"{field}.links[{place}]", path) for place, pair in enumerate(self.links)
             )
-        return Blocker(self.name, self.stakes, self.caution, CoalitionLimits(self.largest, network))
+        return Blocker(self.name, self.stakes, self.caution, self.largest, network)
 
     @staticmethod
     def _link(pair: Sequence[str], players: Sequence[str], field: str, path: Path) -> tuple[int, int]:

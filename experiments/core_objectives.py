@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from experiments.input_file import InputError, one_of
+from experiments.objective_names import OBJECTIVES, PAYOFF, SEVERANCE, WELFARE
 from mechanisms.coalitional_game import CoalitionalGame
 from mechanisms.core import CoreObjective, expected_severance, interim_utility, welfare
 from mechanisms.linear_program import Sense
-
-SEVERANCE, WELFARE, PAYOFF = "severance", "welfare", "payoff"
-OBJECTIVES = f"{SEVERANCE}|{PAYOFF}:PLAYER/TYPE|{WELFARE}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +24,7 @@ class CoreGoal:
     sense: Sense
 
 
-def core_goal(
-    game: CoalitionalGame, minimize: str | None, maximize: str | None, prefix: str = "--"
-) -> CoreGoal | None:
+def core_goal(game: CoalitionalGame, minimize: str | None, maximize: str | None, prefix: str = "--") -> CoreGoal | None:
     """Return what ``minimize`` and ``maximize`` ask for, if anything.
 
     Args:

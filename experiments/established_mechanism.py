@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
-from experiments.core_objectives import CoreGoal
+from experiments.core_objectives import CoreGoal, core_goal
 from experiments.game_file import EstablishedGame
 from experiments.game_solution import UndecidedGameError, solve_game
+from experiments.mechanism_choice import MechanismChoice
 from mechanisms.core import CoreAllocation, CoreOptimum, EmptyCore, find_core_allocation, optimise_core
 from mechanisms.incentive_efficiency import IncentiveEfficient
 from mechanisms.mechanism import Mechanism
 
 
-class MechanismChoice(StrEnum):
-    """Which mechanism is established."""
-
-    FILE = "file"
-    INCENTIVE_EFFICIENT = "incentive-efficient"
-    CORE = "core"
-
-
 def established_mechanism(
-    established: EstablishedGame, choice: MechanismChoice, goal: CoreGoal | None = None
+    established: EstablishedGame,
+    choice: MechanismChoice,
+    minimize: str | None = None,
+    maximize: str | None = None,
+    prefix: str = "",
 ) -> Mechanism:
     """Return the mechanism in force.
 
     Args:
         established: what the game's file holds.
         choice: which mechanism is wanted.
-        goal: what to optimise over the core.
+        minimize: name of an objective over the core.
+        maximize: likewise.
+        prefix: what stands before these two words where they were written, for messages.
 
     Raises:
+        InputError: no such objective exists.
         ValueError: the file has no mechanism, or the core is empty.
         UndecidedGameError: no mechanism was found, and none was proved not to exist.
     """
@@ -45,7 +43,7 @@ def established_mechanism(
                 raise UndecidedGameError(answer.reason)
             return answer.mechanism
         case MechanismChoice.CORE:
-            return _in_core(established, goal)
+            return _in_core(established, core_goal(established.game, minimize, maximize, prefix))
 
 
 def _in_core(established: EstablishedGame, goal: CoreGoal | None) -> Mechanism:

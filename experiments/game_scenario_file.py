@@ -13,13 +13,13 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from agents.game_trader import game_players
+from agents.private_type import game_players
 from experiments.blocker_tables import BlockerInput
-from experiments.core_objectives import OBJECTIVES, core_goal
-from experiments.established_mechanism import MechanismChoice, established_mechanism
 from experiments.game_file import EstablishedGame, TypeCases, load_game
 from experiments.game_tables import TYPES_OF_A_RULE, Nonnegative
 from experiments.input_file import InputModel, blamed_on, one_of, read_input, read_table, refuse, unknown_name
+from experiments.mechanism_choice import MechanismChoice
+from experiments.objective_names import OBJECTIVES
 from experiments.scenario_file import LARGEST_SEED, MOST_ROUNDS, assignment_of, check_names
 from experiments.trader_tables import GameTraderInput, Name
 from mechanisms.arrays import FloatArray
@@ -95,7 +95,24 @@ def load_game_scenario(path: Path, rounds: int | None = None, seed: int | None =
         InputError: the file or the game it names cannot be read or is wrong, or there is no such mechanism.
         UndecidedGameError: the mechanism asked for is not known.
     """
-    content = read_input(GameScenarioInput, path)
+    return build_game_scenario(read_input(GameScenarioInput, path), path, rounds, seed)
+
+
+def build_game_scenario(
+    content: GameScenarioInput, path: Path, rounds: int | None = None, seed: int | None = None
+) -> GameScenario:
+    """Return the scenario that a file's content describes.
+
+    Args:
+        content: what the file holds, or would hold.
+        path: the file; the game's path is relative to it, and mistakes are blamed on it.
+        rounds: how many rounds to play instead of the file's number.
+        seed: the seed to use instead of the file's.
+
+    Raises:
+        InputError: the game cannot be read, something does not fit it, or there is no such mechanism.
+        UndecidedGameError: the mechanism asked for is not known.
+    """
     established = load_game(_game_path(content, path))
     game = established.game
     for place, trader in enumerate(content.traders):
@@ -137,9 +154,13 @@ def _mechanism(contract: GameContractInput, established: EstablishedGame, path: 
     game, optimised = established.game, contract.minimize is not None or contract.maximize is not None
     if optimised and contract.mechanism is not MechanismChoice.CORE:
         refuse(path, "contract.mechanism", f"is {contract.mechanism.value!r}; only 'core' is minimised or maximised")
-    goal = core_goal(game, contract.minimize, contract.maximize, f"{path}: contract.")
+    # Solvers take long to load, and files that name no game do without them.
+    from experiments.established_mechanism import established_mechanism  # noqa: PLC0415
+
     with blamed_on(path, "contract."):
-        chosen = established_mechanism(established, contract.mechanism, goal)
+        chosen = established_mechanism(
+            established, contract.mechanism, contract.minimize, contract.maximize, f"{path}: contract."
+        )
     cases = TypeCases(path, dict(zip(game.players, game.types, strict=True)))
     payments = chosen.payments + _side_bets(contract.side_bets, cases, game.players)
     severance = chosen.severance

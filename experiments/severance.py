@@ -24,7 +24,7 @@ from mechanisms.arrays import FloatArray
 from mechanisms.blocking import BlockingPlan, find_blocking_plan
 from mechanisms.coalitional_game import CoalitionalGame
 from mechanisms.mechanism import Mechanism, stakes
-from simulation.blocking_stage import Blocker
+from simulation.blockers import Blocker
 from simulation.game_scenario import GameScenario
 from simulation.run import simulate
 

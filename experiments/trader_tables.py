@@ -156,14 +156,14 @@ class BestRespondingTable(TraderTable):
 
 type TraderInput = Annotated[
     ObedientTable
-    | LoyalTable
     | MisreportingTable
     | WithholdingTable
     | ShortSellingTable
     | ArbitragingTable
     | MispricingTable
     | NoisyTable
-    | BestRespondingTable,
+    | BestRespondingTable
+    | LoyalTable,
     Field(discriminator="behaviour"),
 ]
 

@@ -57,13 +57,27 @@ def game_on_grid(economy: Economy, parts: int) -> CoalitionalGame:
     )
 
 
-def _actions(economy: Economy, coalition: Coalition, parts: int) -> ActionSet:
-    """Return every division of what a coalition owns, with the members' gains at every profile."""
-    first = economy.first_rows[list(coalition)]
-    owned = economy.endowment_table[first, :-1]
+def grid_bundles(economy: Economy, coalition: Coalition, parts: int) -> FloatArray:
+    """Return what the members get by each joint action of a coalition, in the order of its actions.
+
+    Args:
+        economy: with endowments that do not depend on types.
+        coalition: who divides what its members own.
+        parts: in how many equal parts each good is cut.
+
+    Returns:
+        Goods without the numeraire, ``(C, S, L - 1)``, units of each good.
+    """
+    owned = economy.endowment_table[economy.first_rows[list(coalition)], :-1]
     shares = _divisions(len(coalition), parts) / parts
     choices = product(range(len(shares)), repeat=owned.shape[-1])
-    bundles = np.array([np.stack([shares[c] for c in choice], axis=-1) for choice in choices]) * owned.sum(axis=0)
+    return np.array([np.stack([shares[c] for c in choice], axis=-1) for choice in choices]) * owned.sum(axis=0)
+
+
+def _actions(economy: Economy, coalition: Coalition, parts: int) -> ActionSet:
+    """Return every division of what a coalition owns, with the members' gains at every profile."""
+    owned = economy.endowment_table[economy.first_rows[list(coalition)], :-1]
+    bundles = grid_bundles(economy, coalition, parts)
     names = [" ".join("/".join(f"{q:g}" for q in bundle) for bundle in division) for division in bundles]
     rows = economy.rows(economy.profiles)[:, list(coalition)].T
     everyone = np.broadcast_to(rows, (len(bundles), *rows.shape))

@@ -25,6 +25,8 @@ BOUNDARY_FRACTION = 0.99
 # The complementarity gap, relative to the value of the supply, at which the corners are known.
 GAP_REACHED = 1e-15
 POLISHING_STEPS = 4
+# A bundle or a price below this share of the supply, or of its value, may stand for nothing.
+NEGLIGIBLE = 1e-12
 
 
 class ConcaveValuations(Protocol):
@@ -66,7 +68,8 @@ def allocate_by_interior_point(
         point.put(unfinished, step)
     units = _units_of_quantity(table, rows, supply)
     polished = _polish(table, rows, supply, point, units)
-    return _better(table, rows, supply, units, polished, (point.bundles, point.price))
+    rounded = _rounded(*polished, supply, units)
+    return _better(table, rows, supply, units, rounded, polished, (point.bundles, point.price))
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,17 @@ def _units_of_quantity(table: ConcaveValuations, rows: IntegerArray, supply: Flo
     share = np.broadcast_to((supply / rows.shape[-1])[:, None, :], (*rows.shape, supply.shape[-1]))
     marginal = np.abs(table.supergradient(rows, share)).max(axis=-2)
     floor = 1e-6 * _scale(marginal.max(axis=-1, keepdims=True))
-    return supply / np.maximum(marginal, floor)
+    units: FloatArray = supply / np.maximum(marginal, floor)
+    return units
+
+
+def _rounded(
+    bundles: FloatArray, price: FloatArray, supply: FloatArray, units: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return nothing in place of next to nothing, which is exact where what is left to share is worthless."""
+    held = bundles > NEGLIGIBLE * supply[:, None, :]
+    charged = price * units > NEGLIGIBLE * supply
+    return np.where(held, bundles, 0), np.where(charged, price, 0)
 
 
 def _better(

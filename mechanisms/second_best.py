@@ -22,7 +22,7 @@ from mechanisms.efficiency import autarky_welfare
 from mechanisms.incentive_efficiency import Participation
 from mechanisms.linear_program import Residuals, Status
 
-# A multiplier above this, in units of probability, says that a constraint costs welfare.
+# A multiplier above this, scaled so that the budget's is 1, says that a constraint costs welfare.
 BINDING_MULTIPLIER = 1e-7
 
 
@@ -34,7 +34,7 @@ class BindingConstraint:
         player: whose.
         type: the type that is held to the constraint.
         report: the type it is tempted to report; empty for a participation constraint.
-        multiplier: how much expected welfare one unit of relaxation is worth.
+        multiplier: how much money in the mediator's budget is worth as much as one unit of relaxation.
     """
 
     player: str

@@ -185,11 +185,11 @@ def _total_by_rows(batch: _Batch, b: int, columns: FloatArray, players: int, goo
 
 @_inlined
 def _measure(batch: _Batch, b: int, supply: FloatArray, players: int, goods: int) -> tuple[float, float]:
-    """Fill in the supply; return the highest quote, and the supply's value at the lowest quote of each good.
+    """Fill in the supply; return the sum of all quotes, and the supply's value at the lowest quote of each good.
 
     The value is not finite if an entry is not, is negative, or a numeraire is not quoted at one.
     """
-    highest = 0.0
+    quoted = 0.0
     value = 0.0
     sound = True
     for h in range(goods):
@@ -199,23 +199,26 @@ def _measure(batch: _Batch, b: int, supply: FloatArray, players: int, goods: int
             quote = batch.quotes[b, i * goods + h]
             announced = batch.announced[b, i * goods + h]
             lowest = min(lowest, quote)
-            highest = max(highest, quote)
-            sound &= (quote < np.inf) & (announced >= 0.0)
+            quoted += quote
             total += announced
+            sound &= announced >= 0.0
         sound &= lowest >= 0.0
         supply[h] = total
         value += lowest * total
     for i in range(players):
         sound &= batch.quotes[b, i * goods + goods - 1] == 1.0
-    return highest, value if sound else np.nan
+    return quoted, value if sound else np.nan
 
 
 @_inlined
 def _judge(batch: _Batch, b: int, supply: FloatArray, volume: float, limits: Limits, players: int, goods: int) -> bool:
-    """Fill in who is bankrupt and why; return whether the play is sound and nobody is in doubt."""
-    highest, value = _measure(batch, b, supply, players, goods)
+    """Fill in who is bankrupt, why, and the claims; return whether the play is sound and nobody is in doubt.
+
+    Who is bankrupt is as good as random, so that a branch on it would be mispredicted: sums and products instead.
+    """
+    quoted, value = _measure(batch, b, supply, players, goods)
     decided = True
-    check = value + volume
+    check = value + quoted + volume
     for i in range(players):
         if limits.own_share > 0.0:
             own = 0.0
@@ -226,17 +229,23 @@ def _judge(batch: _Batch, b: int, supply: FloatArray, volume: float, limits: Lim
         check += cost + transfer
         decided &= (not limits.covered) | (-transfer <= batch.announced[b, (i + 1) * goods - 1])
         excess = cost - transfer - limits.negligible * value - limits.budget_rounding * abs(transfer)
-        over_budget = excess > limits.budget_rounding * highest * volume
+        # No quote exceeds the sum of all, so that this bounds the rounding error forgiven from above.
+        over_budget = excess > limits.budget_rounding * quoted * volume
         decided &= over_budget | (excess <= 0.0)
-        reason = _BUDGET if over_budget else 0
+        any_short = False
         if limits.no_short_sales:
             for h in range(goods):
                 holding = batch.announced[b, i * goods + h] + batch.net_trade[b, i * goods + h]
                 lacking = -holding - limits.negligible * supply[h]
                 short = lacking > limits.holding_rounding * volume
                 decided &= short | (lacking <= 0.0) | over_budget
-                reason = _SHORT_SALE if short and reason == 0 else reason
-        batch.reason[b, i] = reason
+                any_short |= short
+        solvent = (not over_budget) & (not any_short)
+        batch.bankrupt[b, i] = not solvent
+        batch.reason[b, i] = _BUDGET * over_budget + _SHORT_SALE * (any_short & (not over_budget))
+        for h in range(goods):
+            holding = batch.announced[b, i * goods + h] + batch.net_trade[b, i * goods + h]
+            batch.claim[b, i * goods + h] = solvent * holding
     return decided and abs(check) < np.inf  # Not `isfinite`, whose subtraction may be reordered away.
 
 
@@ -301,12 +310,6 @@ def _compiled(players: int, goods: int) -> Callable[..., None]:
                 else _total_by_pairs(batch, b, players, goods)
             )
             decided[b] = _judge(batch, b, supply, volume, rules, players, goods)
-            for i in range(players):
-                fails = reason[b, i] != 0
-                bankrupt[b, i] = fails
-                for h in range(goods):
-                    wanted = announced[b, i * goods + h] + net_trade[b, i * goods + h]
-                    claim[b, i * goods + h] = 0.0 if fails else wanted
             for h in range(goods):
                 _ration(batch, b, h, supply[h], shifted, players, goods)
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from agents.blocking.mediator import FATES, Approach
 from mechanisms.arrays import FloatArray, IntegerArray
 from mechanisms.coalitional_game import Coalition, CoalitionalGame
-from simulation.blocking_stage import ESTABLISHED, STAYS
+from simulation.blockers import ESTABLISHED
+from simulation.blocking_stage import STAYS
 from simulation.rows import counters, keys, table_of
 from simulation.tables import ACTIONS, INVITATIONS, MEDIATORS
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,51 +10,13 @@ from agents.blocking.mediator import Approach, Ask, BlockingMediator
 from agents.blocking.stake_beliefs import EstimatedStakes, KnownStakes, StakeBeliefs, StakeSource
 from agents.framework import RoundModel
 from mechanisms.arrays import FloatArray, IntegerArray
-from mechanisms.blocking import ALL_COALITIONS, CoalitionLimits
+from mechanisms.blocking import CoalitionLimits
 from mechanisms.coalitional_game import CoalitionalGame
+from simulation.blockers import Blocker
 from simulation.streams import random_stream
 
-ESTABLISHED = "established"
 # The number of the mediator with whom a player stays.
 STAYS = -1
-
-
-@dataclass(frozen=True)
-class Blocker:
-    """A blocking mediator in a scenario.
-
-    Attributes:
-        name: different from the other mediators'.
-        stakes: where it knows from what players would lose by leaving.
-        caution: how many standard errors it adds to stakes it estimates.
-        limits: which coalitions it can reach.
-
-    Raises:
-        ValueError: the name is that of the established mediator, or the caution is negative.
-    """
-
-    name: str
-    stakes: StakeSource = StakeSource.CONTRACT
-    caution: float = 1.0
-    limits: CoalitionLimits = ALL_COALITIONS
-
-    def __post_init__(self) -> None:
-        if not self.name or self.name == ESTABLISHED:
-            raise ValueError(f"a blocking mediator is named {self.name!r}; that is not a name for it")
-        if not (np.isfinite(self.caution) and self.caution >= 0):
-            raise ValueError(f"caution of blocking mediator {self.name!r} is {self.caution}; it must be at least 0")
-
-
-def check_blockers(blockers: Sequence[Blocker]) -> None:
-    """Refuse two blocking mediators of one name.
-
-    Raises:
-        ValueError: naming it.
-    """
-    names = [blocker.name for blocker in blockers]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"two blocking mediators are named {name!r}; names must differ")
 
 
 class BlockingStage:
@@ -85,7 +46,9 @@ class BlockingStage:
             return EstimatedStakes(game, severance, blocker.caution)
 
         self.mediators = tuple(
-            BlockingMediator(model, number, blocker.name, game, beliefs(blocker), blocker.limits)
+            BlockingMediator(
+                model, number, blocker.name, game, beliefs(blocker), CoalitionLimits(blocker.largest, blocker.network)
+            )
             for number, blocker in enumerate(blockers)
         )
         self._streams = [random_stream(seed, "blocking mediator", blocker.name) for blocker in blockers]

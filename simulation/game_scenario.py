@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agents.behaviours import Behaviour, BestResponding, Loyal, Misreporting, Obedient
-from agents.game_trader import game_players
+from agents.private_type import game_players
 from mechanisms.coalitional_game import CoalitionalGame
 from mechanisms.mechanism import Mechanism
 from simulation.assignments import Assignment, behaviour_table, check_assignments
-from simulation.blocking_stage import Blocker, check_blockers
-from simulation.game_benchmarks import GameBenchmark
+from simulation.blockers import Blocker, check_blockers
+
+if TYPE_CHECKING:
+    from simulation.game_benchmarks import GameBenchmark
 
 # Without a market there is nothing to quote or order; these behaviours choose only what to report.
 GAME_BEHAVIOURS: tuple[type[Behaviour], ...] = (Obedient, Loyal, Misreporting, BestResponding)
@@ -59,9 +62,7 @@ class GameScenario:
                     f"behaviour {assignment.behaviour.name!r} needs a market; without one the behaviours are {names}"
                 )
         check_assignments(self.assignments, game_players(self.game), "game")
-        check_blockers(self.blockers)
-        for blocker in self.blockers:
-            blocker.limits.coalitions(self.game)
+        check_blockers(self.blockers, len(self.game.players))
 
     def behaviours(self) -> tuple[tuple[Behaviour, ...], ...]:
         """Return how each player behaves, by its type: entry ``[player][type]``."""

@@ -17,7 +17,7 @@ from agents.behaviours import Behaviour
 from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from mechanisms.economy import Economy
 from mechanisms.market_game import BankruptcyReason, Pricing
-from simulation.blocking_stage import ESTABLISHED
+from simulation.blockers import ESTABLISHED
 from simulation.charges import charges
 from simulation.measures import Measures
 from simulation.tables import HOLDINGS, PLAYERS, ROUNDS, TRADES, TableSchema

@@ -69,6 +69,12 @@ class Obedient(Behaviour):
     name: ClassVar[str] = "obedient"
 
 
+def answered(behaviour: Behaviour, invited: Invited) -> tuple[int | None, float]:
+    """Return what a behaviour answers, and the gain expected of it, or of the truth where it refuses."""
+    report = behaviour.answer(invited)
+    return report, float(invited.gains[invited.type_number if report is None else report])
+
+
 def recommended_order(knowledge: RecommendedKnowledge) -> Order:
     """Return the order the device recommends."""
     recommendation = knowledge.recommendation

@@ -9,11 +9,12 @@ import typer
 
 from experiments.core_answer import CoreAnswer, search_core
 from experiments.core_document import core_document
-from experiments.core_objectives import OBJECTIVES, core_goal
+from experiments.core_objectives import core_goal
 from experiments.core_tables import print_core
 from experiments.game_file import load_game
 from experiments.input_file import blamed_on
 from experiments.invocation import SOLVER_FAILED
+from experiments.objective_names import OBJECTIVES
 from experiments.printing import JsonOption, answer_console, in_progress, print_json, remark_console
 from mechanisms.blocking import Support
 from mechanisms.core import CoreStatus, CoreVariant, SearchEffort, SeverancePay

@@ -47,7 +47,7 @@ class Runner:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
-        self._closed = False
+        self._killed = False
         self._code = ""
         self._home = tempfile.TemporaryDirectory(prefix="marketgame-")
         self._progress = Path(self._home.name) / "progress"
@@ -62,31 +62,26 @@ class Runner:
         message = pickle.dumps(chunk, protocol=5)
         for _ in range(STARTS_TRIED):
             process = self._running(chunk.code)
-            self._errors.write_bytes(b"")
-            answer = self._exchange(process, message, chunk)
-            if answer is None:
-                ended = self._bury(process)
-            elif isinstance(content := pickle.loads(answer), Played):  # noqa: S301 -- from our own child
-                return content
-            else:
-                ended = content
-            if self._closed:
+            ended = self._exchange(process, message, chunk)
+            if isinstance(ended, Played):
+                return ended
+            if self._killed:
                 return Played((), {}, chunk.tasks)
             if (run := self._current_run()) != NO_RUN:
                 return _after_death(chunk, run, ended, self._last_words())
         raise RunnerError(
-            f"processes that play runs die before they begin one:\n{self._last_words()[-CHARACTERS_KEPT:]}"
+            f"processes that play runs end before they begin one:\n{self._last_words()[-CHARACTERS_KEPT:]}"
         )
 
     @property
     def killed(self) -> bool:
         """Whether it will play no more."""
-        return self._closed
+        return self._killed
 
     def kill(self) -> None:
         """End the process at once; whoever waits for it gets its runs back unplayed."""
         with self._lock:
-            self._closed = True
+            self._killed = True
             if self._process is not None:
                 _kill_all(self._process)
 
@@ -97,7 +92,9 @@ class Runner:
         self._home.cleanup()
 
     def _running(self, code: str) -> subprocess.Popen[bytes]:
+        """Return the process, started if need be; it may have died since."""
         with self._lock:
+            self._errors.write_bytes(b"")
             if self._process is not None and self._process.poll() is None and self._code == code:
                 return self._process
             # A cluster's workers outlive a change of the sources; what they loaded before it does not count.
@@ -106,18 +103,14 @@ class Runner:
             self._progress.write_bytes(CURRENT_RUN.pack(NO_RUN))
             process = self._process = _start(self._progress, self._errors)
         greeting = receive(cast("BinaryIO", process.stdout))
-        if greeting is None and not self._closed:
-            self._bury(process)
-            raise RunnerError(
-                f"a process that plays runs could not be started:\n{self._last_words()[-CHARACTERS_KEPT:]}"
-            )
-        self._code = "" if greeting is None else pickle.loads(greeting)  # noqa: S301 -- from our own child
-        if greeting is not None and self._code != code:
-            raise RunnerError(f"{platform.node()} has other sources of marketgame than the sweep was planned with")
+        if greeting is not None:
+            self._code = pickle.loads(greeting)  # noqa: S301 -- from our own child
+            if self._code != code:
+                raise RunnerError(f"{platform.node()} has other sources of marketgame than the sweep was planned with")
         return process
 
-    def _exchange(self, process: subprocess.Popen[bytes], message: bytes, chunk: Chunk) -> bytes | None:
-        """Return the answer to a message; none if the process died or had to be killed."""
+    def _exchange(self, process: subprocess.Popen[bytes], message: bytes, chunk: Chunk) -> Played | int:
+        """Return what came of a chunk, or the exit code of the process that died over it."""
         watchdog = None
         if chunk.seconds_per_run is not None:
             seconds = chunk.seconds + chunk.seconds_per_run + SECONDS_OF_GRACE
@@ -126,12 +119,16 @@ class Runner:
             watchdog.start()
         try:
             send(cast("BinaryIO", process.stdin), message)
-            return receive(cast("BinaryIO", process.stdout))
+            answer = receive(cast("BinaryIO", process.stdout))
         except OSError:
-            return None
+            answer = None
         finally:
             if watchdog is not None:
                 watchdog.cancel()
+        if answer is None:
+            return self._bury(process)
+        ended: Played | int = pickle.loads(answer)  # noqa: S301 -- from our own child
+        return ended
 
     def _end_overdue(self, process: subprocess.Popen[bytes]) -> None:
         """End a process that should have ended itself, and say so as it would have said it."""

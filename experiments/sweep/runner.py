@@ -129,7 +129,7 @@ def _be_player(nursery: socket.socket, progress: mmap.mmap, connections: Iterabl
         for connection in connections:
             os.dup2(nothing, connection)
         _play(cast("BinaryIO", nursery.makefile("rwb")), progress)
-    except BaseException:  # noqa: BLE001 -- whatever it is must not unwind the stack the nursery left here
+    except BaseException:
         traceback.print_exc()
     finally:
         os._exit(1)

@@ -10,7 +10,7 @@ import numpy as np
 from mechanisms.arrays import finite_array
 from mechanisms.blocking.coalition_limits import ALL_COALITIONS, CoalitionLimits, Support
 from mechanisms.linear_program import RESIDUAL_LIMIT
-from mechanisms.virtual_utility import hydraulic_violation, virtual_stakes, virtual_utility
+from mechanisms.virtual_utility import hydraulic_violation, transform, transformed, virtual_stakes
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -71,12 +71,16 @@ def support_residuals(
     omega = finite_array("stakes", stakes, (len(game.profiles), len(game.players)))
     kept = virtual_stakes(game, virtual, omega)
     surplus, scale = -np.inf, float(np.abs(kept).max())
+    coefficients = transform(virtual, game.type_probabilities)
     for coalition in limits.coalitions(game):
         known = coalition if support is Support.COARSE else game.grand_coalition
-        values = virtual_utility(game, virtual, coalition)
-        gained = values.sum(axis=1) - kept[:, list(coalition)].sum(axis=1)
+        utilities = game.actions[coalition].utilities
+        gained = np.zeros((len(utilities), len(kept)))
+        for place, player in enumerate(coalition):
+            value = transformed(game, coefficients[player], player, utilities[:, place])
+            scale = max(scale, float(value.max()), -float(value.min()))
+            gained += value - kept[:, player]
         surplus = max(surplus, float(game.conditional_expectation(gained, known).max()))
-        scale = max(scale, float(np.abs(values).max()))
     imbalance = max(
         float(np.abs(violation).max()) for violation in hydraulic_violation(virtual, game.type_probabilities)
     )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from mechanisms.arrays import FloatArray, IntegerArray
     from mechanisms.coalitional_game import CoalitionalGame
-    from mechanisms.linear_program import Block, Solution
+    from mechanisms.linear_program import Block, Selection, Solution
 
 NEGLIGIBLE = 1e-9
 """Profits and reduced costs below this, relative to the largest gain from leaving, count as none."""
@@ -45,6 +45,13 @@ COLUMNS_PER_ROW = 2
 
 SMALLEST_PROBABILITY = 1e-12
 """Invitations of smaller probability are rounding noise and are left out of a plan."""
+
+
+type Columns = tuple[int, IntegerArray, IntegerArray]
+"""Number of a coalition among those that can form, and actions and profiles of known types, ``(columns,)`` each."""
+
+type MemberColumns = tuple[IntegerArray, IntegerArray, FloatArray]
+"""Places of columns, the type of a member they name, and what each of its types gains from them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +155,7 @@ class _Master:
         self._total = normalisation is Normalisation.TOTAL
         self.unit = max(float(np.abs(part.gains).max()) for part in market) or 1.0
         self._present = [np.zeros((part.gains.shape[0], len(part.types)), dtype=np.bool_) for part in market]
-        self._columns: list[tuple[int, IntegerArray, IntegerArray]] = []
+        self._columns: list[Columns] = []
         self._program = LinearProgram(Sense.MAXIMIZE)
         self._state_rows()
         self._most_columns = COLUMNS_PER_ROW * sum(count**2 for count in game.type_counts)
@@ -216,9 +223,8 @@ class _Master:
         return tuple(invitations), payments
 
     def _add_all(self) -> None:
-        for number, part in enumerate(self._market):
-            actions, profiles = np.indices((part.gains.shape[0], len(part.types)))
-            self._add(number, actions.ravel(), profiles.ravel())
+        indices = [np.indices((len(part.gains), len(part.types))) for part in self._market]
+        self._add([(number, actions.ravel(), profiles.ravel()) for number, (actions, profiles) in enumerate(indices)])
 
     def _add_improving(self, virtual: VirtualWeights, prices: FloatArray) -> tuple[float, bool]:
         """Add the best new action of every coalition and profile if it improves.
@@ -232,14 +238,15 @@ class _Master:
         improving = every[every > NEGLIGIBLE]
         most = self._most_columns
         threshold = np.partition(improving, -most)[-most] if improving.size > most else NEGLIGIBLE
-        added = False
+        chosen = []
         for number, (best, reduced) in enumerate(candidates):
             new = ~self._present[number][best, np.arange(best.size)]
             profiles = np.flatnonzero((reduced >= threshold) & (reduced > NEGLIGIBLE) & new)
             if profiles.size:
-                self._add(number, best[profiles], profiles)
-                added = True
-        return float(every.max()), added
+                chosen.append((number, best[profiles], profiles))
+        if chosen:
+            self._add(chosen)
+        return float(every.max()), bool(chosen)
 
     def _best_actions(
         self, part: Opportunities, coefficients: Sequence[FloatArray], prices: FloatArray
@@ -251,35 +258,50 @@ class _Master:
         return best, reduced
 
     def _price(self, part: Opportunities, prices: FloatArray) -> FloatArray:
-        """Return what one invitation costs at each profile of known types, ``(Q,)``."""
+        """Return what one invitation costs at each profile of known types, ``(Q,)``, or ``(1,)`` if all the same."""
         if self._total:
-            return np.full(len(part.types), prices[0])
+            return prices
         return np.bincount(self._game.coalition_profile_of(part.known), weights=prices, minlength=len(part.types))
 
-    def _add(self, number: int, actions: IntegerArray, profiles: IntegerArray) -> None:
-        """State columns of one coalition in the rows of every member."""
-        part = self._market[number]
-        column = self._program.extend("departure", actions.size)
-        for member, player in enumerate(part.coalition):
-            named = part.types_of(member)[profiles]
-            # What each type gains when the member reports the type the column names.
-            gains = part.gains[actions[:, None], member, part.misreports(member)[profiles]] / self.unit
-            gains /= self._game.type_probabilities[player][named, None]
-            truth = gains[np.arange(actions.size), named]
-            self._program.add(self._acceptance[player][named], column, truth)
-            rows, types = np.nonzero(named[:, None] != np.arange(gains.shape[1]))
-            self._program.add(self._honesty[player][named[rows], types], column[rows], truth[rows])
-            self._program.add(self._honesty[player][types, named[rows]], column[rows], -gains[rows, types])
-        self._add_size(part, column, profiles)
-        self._present[number][actions, profiles] = True
-        self._columns.append((number, actions, profiles))
+    def _add(self, chosen: list[Columns]) -> None:
+        """State columns of several coalitions, in the rows of every member and of the plan's size."""
+        block = self._program.extend("departure", sum(actions.size for _, actions, _ in chosen))
+        entries: list[list[MemberColumns]] = [[] for _ in self._game.players]
+        done = 0
+        for number, actions, profiles in chosen:
+            part = self._market[number]
+            columns = np.arange(done, done + actions.size)
+            done += actions.size
+            for member, player in enumerate(part.coalition):
+                named = part.types_of(member)[profiles]
+                # What each type gains when the member reports the type the column names.
+                gains = part.gains[actions[:, None], member, part.misreports(member)[profiles]] / self.unit
+                entries[player].append((columns, named, gains / self._game.type_probabilities[player][named, None]))
+            self._add_size(part, block[columns], profiles)
+            self._present[number][actions, profiles] = True
+        for player, parts in enumerate(entries):
+            if parts:
+                self._add_member(player, block, *(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        self._columns += chosen
 
-    def _add_size(self, part: Opportunities, column: Block, profiles: IntegerArray) -> None:
+    def _add_member(
+        self, player: int, block: Block, columns: IntegerArray, named: IntegerArray, gains: FloatArray
+    ) -> None:
+        """State what a player of each type gains from columns that name one of its types, ``(columns, K_i)``."""
+        truth = gains[np.arange(columns.size), named]
+        self._program.add(self._acceptance[player][named], block[columns], truth)
+        rows, types = np.nonzero(named[:, None] != np.arange(gains.shape[1]))
+        honesty, lying = self._honesty[player], block[columns[rows]]
+        self._program.add(honesty[named[rows], types], lying, truth[rows])
+        self._program.add(honesty[types, named[rows]], lying, -gains[rows, types])
+
+    def _add_size(self, part: Opportunities, columns: Selection, profiles: IntegerArray) -> None:
         share = 1 / part.probability[profiles]
         if self._total:
-            self._program.add(self._size[0], column, share)
+            self._program.add(self._size[0], columns, share)
             return
         # Every profile of known types occurs at equally many profiles of all types.
         order = np.argsort(self._game.coalition_profile_of(part.known), kind="stable")
         occurs = order.reshape(len(part.types), -1)[profiles]
-        self._program.add(self._size[occurs], column[:, None], share[:, None])
+        for rows in occurs.T:
+            self._program.add(self._size[rows], columns, share)

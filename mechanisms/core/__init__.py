@@ -6,6 +6,7 @@ A mechanism that is incentive compatible, on which the mediator expects no loss,
 
 * ``find_core_allocation`` returns some core allocation or the proof that there is none.
 * ``optimise_core`` returns the one with the smallest or largest value of a linear objective, with a bound.
+* ``achieving_mechanism`` achieves given stakes with severance and side-bets, or says why nothing does.
 * ``core_membership`` judges a given mechanism, ``with_best_severance`` one whose severance may be chosen.
 * ``core_residuals`` and ``refutation_margin`` replay the answers without a solver.
 
@@ -13,6 +14,7 @@ Source:
     Myerson (2006), sections 7 to 9.
 """
 
+from mechanisms.core.achievability import achieving_mechanism
 from mechanisms.core.allocation import CoreAllocation, CoreResiduals, core_residuals, interim_objective
 from mechanisms.core.membership import InfeasibleMechanism, core_membership, with_best_severance
 from mechanisms.core.objective import (
@@ -41,6 +43,7 @@ __all__ = [
     "SearchEffort",
     "SeverancePay",
     "UndecidedCore",
+    "achieving_mechanism",
     "core_membership",
     "core_residuals",
     "expected_severance",

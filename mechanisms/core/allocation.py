@@ -170,7 +170,20 @@ def expanded(
         axis=1,
     )
     positive = np.maximum(point.action_probability, 0.0)
-    probability = positive / positive.sum(axis=1, keepdims=True)
+    return with_stakes(game, positive / positive.sum(axis=1, keepdims=True), omega, severance)
+
+
+def with_stakes(
+    game: CoalitionalGame, probability: FloatArray, omega: FloatArray, severance: tuple[FloatArray, ...]
+) -> Mechanism:
+    r"""Return the mechanism with given actions, stakes and severance, payments following from condition (18).
+
+    Args:
+        game: with N players and P type profiles.
+        probability: :math:`\mu(c|t)`, ``(P, C)``.
+        omega: stakes :math:`\omega_i(t)`, ``(P, N)``.
+        severance: of each type, one ``(K_i,)`` for each player.
+    """
     promised = np.stack([severance[i][game.profiles[:, i]] for i in game.grand_coalition], axis=1)
     utilities = game.actions[game.grand_coalition].utilities
     earned: FloatArray = np.einsum("pc,cip->pi", probability, utilities)

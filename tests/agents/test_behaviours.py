@@ -36,6 +36,7 @@ class AtMarket(Protocol):
 def test_behaviours_are_found_by_the_names_of_scenario_files() -> None:
     assert set(BEHAVIOURS) == {
         "obedient",
+        "loyal",
         "misreporting",
         "withholding",
         "short-selling",

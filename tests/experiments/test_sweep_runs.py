@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,16 +21,22 @@ import pytest
 
 import results
 from experiments.input_file import InputError
+from experiments.scenario_file import load_scenario
 from experiments.sweep import (
     OnChange,
     Sweep,
     SweepInterrupted,
     SweepStatus,
     Watcher,
+    Workers,
+    buffering,
+    identity,
     on_executor,
+    on_this_machine,
+    prepare,
     run_sweep,
+    storage,
 )
-from experiments.sweep import buffering, identity, storage
 from experiments.sweep.isolation import RunnerError
 from experiments.sweep.progress import PointSummary, Progress
 from simulation.run import simulate
@@ -37,7 +44,9 @@ from tests.experiments import faulty_runs
 
 SCENARIO = Path(__file__).parents[2] / "experiments" / "scenarios" / "ten-traders-noisy.toml"
 SHARE = "traders.share.noisy"
+type Crew = Callable[[], AbstractContextManager[Workers]]
 SMALL = Sweep(SCENARIO, {SHARE: [0.0, 0.5], "rules.solvency": ["budget", "no-short-sales"]}, seeds=10, first_seed=0)
+LONG = replace(SMALL, seeds=50)
 
 
 def tables(folder: Path) -> dict[str, pa.Table]:
@@ -56,9 +65,29 @@ def assert_same(one: Path, other: Path, but: frozenset[str] = frozenset()) -> No
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file whose existence mends what some runs suffer from."""
+    return tmp_path_factory.mktemp("mended") / "mended"
+
+
+@pytest.fixture(scope="module")
+def crew(mended: Path) -> Iterator[Crew]:
+    """One worker that many sweeps share, so that its process is started only once."""
+    os.environ["MARKETGAME_TEST_MENDED"] = str(mended)
+    with on_this_machine(1) as workers:
+        yield lambda: nullcontext(workers)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, crew: Crew) -> Path:
     """A small sweep run by one worker."""
-    return run_sweep(SMALL, tmp_path_factory.mktemp("undisturbed"), 1, simulate=faulty_runs.quick).folder
+    return run_sweep(SMALL, tmp_path_factory.mktemp("undisturbed"), crew(), simulate=faulty_runs.quick).folder
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory, crew: Crew) -> Path:
+    """A sweep that takes a second or two, not disturbed."""
+    return run_sweep(LONG, tmp_path_factory.mktemp("long"), crew(), simulate=faulty_runs.slow).folder
 
 
 def test_two_workers_write_the_tables_of_one(undisturbed: Path, tmp_path: Path) -> None:
@@ -68,8 +97,9 @@ def test_two_workers_write_the_tables_of_one(undisturbed: Path, tmp_path: Path) 
 
 
 def test_any_executor_will_do(undisturbed: Path, tmp_path: Path) -> None:
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        run_sweep(SMALL, tmp_path, on_executor(pool, 2), simulate=faulty_runs.quick)
+    with ThreadPoolExecutor(1) as pool:
+        run_sweep(SMALL, tmp_path, on_executor(pool, 1), simulate=faulty_runs.quick)
+        assert pool.submit(sum, (1, 2)).result() == 3  # it is left open
     assert_same(undisturbed, tmp_path)
 
 
@@ -84,8 +114,6 @@ def test_runs_stand_in_the_order_of_points_and_seeds_with_their_parameters(undis
 
 def test_what_a_run_wrote_is_what_the_sweep_keeps(undisturbed: Path) -> None:
     loaded = results.load(undisturbed)
-    from experiments.sweep import prepare
-
     plan = prepare(SMALL)
     for run in (0, 17, 39):
         scenario = replace(plan.points[plan.point_of(run)].scenario, seed=plan.seed_of(run))
@@ -94,13 +122,11 @@ def test_what_a_run_wrote_is_what_the_sweep_keeps(undisturbed: Path) -> None:
         assert (found.to_numpy() == expected.to_numpy()).all()
 
 
-def test_the_market_itself_is_swept(tmp_path: Path) -> None:
+def test_the_market_itself_is_swept(tmp_path: Path, crew: Crew) -> None:
     sweep = Sweep(SCENARIO, {SHARE: [0.0, 0.3], "rounds": [3]}, seeds=2, tables=("players", "benchmarks"))
-    outcome = run_sweep(sweep, tmp_path, 1)
+    outcome = run_sweep(sweep, tmp_path, crew())
     assert outcome.failed == 0
     loaded = results.load(tmp_path)
-    from experiments.scenario_file import load_scenario
-
     alone = simulate(load_scenario(SCENARIO, rounds=3, seed=6))
     players = loaded.tables["players"]
     found = players[players["run"] == 3].drop(columns="run").reset_index(drop=True)
@@ -149,14 +175,14 @@ def test_each_failure_says_what_and_where(
         assert rows["traceback"].str.contains("faulty_runs.py").all()
 
 
-def test_failures_do_not_depend_on_the_number_of_workers(troubled: Path, tmp_path: Path) -> None:
+def test_failures_do_not_depend_on_the_number_of_workers(troubled: Path, tmp_path: Path, crew: Crew) -> None:
     sweep = replace(SMALL, axes={SHARE: [0.0, 0.5]}, seconds_per_run=0.5)
-    run_sweep(sweep, tmp_path, 1, simulate=faulty_runs.faulty)
+    run_sweep(sweep, tmp_path, crew(), simulate=faulty_runs.faulty)
     assert_same(troubled, tmp_path)
 
 
-def test_a_crash_in_compiled_code_leaves_its_stack(tmp_path: Path) -> None:
-    run_sweep(replace(SMALL, axes={SHARE: [0.0]}, seeds=1), tmp_path, 1, simulate=faulty_runs.crashing)
+def test_a_crash_in_compiled_code_leaves_its_stack(tmp_path: Path, crew: Crew) -> None:
+    run_sweep(replace(SMALL, axes={SHARE: [0.0]}, seeds=1), tmp_path, crew(), simulate=faulty_runs.crashing)
     (row,) = results.load(tmp_path).runs.to_dict("records")
     assert row["status"] == "died"
     assert row["error"] == "its process ended with signal SIGSEGV"
@@ -168,23 +194,23 @@ def test_a_crash_in_compiled_code_leaves_its_stack(tmp_path: Path) -> None:
     [(faulty_runs.leaving, 0), (faulty_runs.talkative, 2), (faulty_runs.threads_of_libraries, 2)],
 )
 def test_runs_can_neither_leave_nor_speak_out_of_turn(
-    function: Callable[..., dict[str, pa.Table]], done: int, tmp_path: Path
+    function: Callable[..., dict[str, pa.Table]], done: int, tmp_path: Path, crew: Crew
 ) -> None:
-    outcome = run_sweep(replace(SMALL, axes={SHARE: [0.0]}, seeds=2), tmp_path, 1, simulate=function)
+    outcome = run_sweep(replace(SMALL, axes={SHARE: [0.0]}, seeds=2), tmp_path, crew(), simulate=function)
     assert (outcome.done, outcome.done + outcome.failed) == (done, 2)
 
 
-def test_running_again_tries_failures_again_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    mended = tmp_path / "mended"
-    monkeypatch.setenv("MARKETGAME_TEST_MENDED", str(mended))
-    first = run_sweep(SMALL, tmp_path / "sweep", 1, simulate=faulty_runs.fails_until_told)
+def test_running_again_tries_failures_again_and_nothing_else(tmp_path: Path, mended: Path, crew: Crew) -> None:
+    first = run_sweep(SMALL, tmp_path / "sweep", crew(), simulate=faulty_runs.fails_until_told)
     assert (first.done, first.failed) == (20, 20)
     mended.touch()
     seen: list[Progress] = []
     second = run_sweep(
-        SMALL, tmp_path / "sweep", 1, simulate=faulty_runs.fails_until_told, watcher=Watcher(on_progress=seen.append)
+        SMALL,
+        tmp_path / "sweep",
+        crew(),
+        simulate=faulty_runs.fails_until_told,
+        watcher=Watcher(on_progress=seen.append),
     )
     assert (second.done, second.failed) == (40, 0)
     assert seen[0].done >= 20
@@ -193,16 +219,16 @@ def test_running_again_tries_failures_again_and_nothing_else(
     assert runs["error"].isna().all()
 
 
-def test_nothing_is_run_again_that_is_done(undisturbed: Path) -> None:
+def test_nothing_is_run_again_that_is_done(undisturbed: Path, crew: Crew) -> None:
     before = {path: path.stat().st_mtime_ns for path in undisturbed.iterdir()}
-    outcome = run_sweep(SMALL, undisturbed, 1, simulate=faulty_runs.quick)
+    outcome = run_sweep(SMALL, undisturbed, crew(), simulate=faulty_runs.quick)
     assert outcome.done == 40
     assert {path: path.stat().st_mtime_ns for path in undisturbed.glob("*.parquet")}.items() <= before.items()
 
 
-def test_a_point_is_reported_once_when_its_last_run_ends(tmp_path: Path) -> None:
+def test_a_point_is_reported_once_when_its_last_run_ends(tmp_path: Path, crew: Crew) -> None:
     points: list[PointSummary] = []
-    run_sweep(SMALL, tmp_path, 2, simulate=faulty_runs.quick, watcher=Watcher(on_point=points.append))
+    run_sweep(SMALL, tmp_path, crew(), simulate=faulty_runs.quick, watcher=Watcher(on_point=points.append))
     assert sorted(point.number for point in points) == [0, 1, 2, 3]
     runs = results.load(tmp_path).runs
     for point in points:
@@ -214,24 +240,26 @@ def test_a_point_is_reported_once_when_its_last_run_ends(tmp_path: Path) -> None
 class Interrupting:
     """Interrupts a sweep, as Ctrl-C would, once some runs are done."""
 
+    done = False
+
     def __call__(self, progress: Progress) -> None:
-        if progress.done >= 5:
+        if progress.done >= 5 and not self.done:
+            self.done = True
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_an_interrupted_sweep_keeps_what_is_done_and_goes_on(tmp_path: Path) -> None:
-    sweep = replace(SMALL, seeds=60)
+def test_an_interrupted_sweep_keeps_what_is_done_and_goes_on(tmp_path: Path, long: Path, crew: Crew) -> None:
+    watcher = Watcher(on_progress=Interrupting())
     with pytest.raises(SweepInterrupted) as interruption:
-        run_sweep(sweep, tmp_path / "a", 2, simulate=faulty_runs.slow, watcher=Watcher(on_progress=Interrupting()))
+        run_sweep(LONG, tmp_path, crew(), simulate=faulty_runs.slow, watcher=watcher)
     outcome = interruption.value.outcome
     assert outcome.status is SweepStatus.INTERRUPTED
-    assert 5 <= outcome.done < 240
-    early = results.load(tmp_path / "a")
+    assert 5 <= outcome.done < 200
+    early = results.load(tmp_path)
     assert len(early.runs) == outcome.done
     assert early.manifest["status"] == "interrupted"
-    assert run_sweep(sweep, tmp_path / "a", 2, simulate=faulty_runs.slow).done == 240
-    run_sweep(sweep, tmp_path / "b", 2, simulate=faulty_runs.slow)
-    assert_same(tmp_path / "a", tmp_path / "b")
+    assert run_sweep(LONG, tmp_path, crew(), simulate=faulty_runs.slow).done == 200
+    assert_same(tmp_path, long)
 
 
 PROCESS = """
@@ -242,9 +270,8 @@ from tests.experiments import faulty_runs
 from tests.experiments.test_sweep_runs import LONG
 buffering.LEAST_SECONDS_AT_RISK = 0.05
 storage.MOST_PARTS = 5
-run_sweep(LONG, Path(sys.argv[1]), 2, simulate=faulty_runs.slow)
+run_sweep(LONG, Path(sys.argv[1]), 1, simulate=faulty_runs.slow)
 """
-LONG = replace(SMALL, seeds=50)
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
@@ -269,8 +296,10 @@ def wait_for_runs(process: subprocess.Popen[bytes], folder: Path, wanted: int) -
         time.sleep(0.01)
 
 
-def test_a_sweep_killed_at_random_moments_ends_with_the_tables_of_an_undisturbed_one(tmp_path: Path) -> None:
-    chance, folder = random.Random(4), tmp_path / "killed"
+def test_a_sweep_killed_at_random_moments_ends_with_the_tables_of_an_undisturbed_one(
+    tmp_path: Path, long: Path
+) -> None:
+    chance, folder = random.Random(4), tmp_path
     for wanted in (1, 60):
         process = start(folder)
         wait_for_runs(process, folder, wanted)
@@ -280,8 +309,7 @@ def test_a_sweep_killed_at_random_moments_ends_with_the_tables_of_an_undisturbed
     begun = runs_on_disk(folder)
     assert 0 < begun < 200
     assert start(folder).wait() == 0
-    run_sweep(LONG, tmp_path / "undisturbed", 2, simulate=faulty_runs.slow)
-    assert_same(folder, tmp_path / "undisturbed")
+    assert_same(folder, long)
     assert not list(folder.glob("parts-*"))
 
 
@@ -312,44 +340,40 @@ class KillingWorkers:
             self.killed, self.last = self.killed + 1, time.monotonic()
 
 
-def test_killing_workers_changes_nothing(tmp_path: Path) -> None:
+def test_killing_workers_changes_nothing(tmp_path: Path, long: Path, crew: Crew) -> None:
     killing = KillingWorkers(2)
-    outcome = run_sweep(LONG, tmp_path / "a", 2, simulate=faulty_runs.slow, watcher=Watcher(on_progress=killing))
+    outcome = run_sweep(LONG, tmp_path, crew(), simulate=faulty_runs.slow, watcher=Watcher(on_progress=killing))
     assert killing.killed == 2
     assert outcome.failed == 0
-    run_sweep(LONG, tmp_path / "b", 2, simulate=faulty_runs.slow)
-    assert_same(tmp_path / "a", tmp_path / "b")
-    assert not processes_that_play()
+    assert_same(tmp_path, long)
 
 
-FULL_DISK = """
-import resource, sys
-from pathlib import Path
-from experiments.input_file import InputError
-from experiments.sweep import buffering, run_sweep
-from tests.experiments import faulty_runs
-from tests.experiments.test_sweep_runs import SMALL
-buffering.LEAST_SECONDS_AT_RISK = 0.01
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
-try:
-    run_sweep(SMALL, Path(sys.argv[1]), 1, simulate=faulty_runs.quick)
-except InputError as error:
-    sys.exit(str(error))
-"""
+def test_no_process_outlives_the_sweep_it_was_started_for(tmp_path: Path) -> None:
+    before = set(processes_that_play())
+    run_sweep(replace(SMALL, axes={SHARE: [0.0]}), tmp_path, 1, simulate=faulty_runs.quick)
+    assert set(processes_that_play()) <= before
 
 
-@pytest.mark.parametrize("limit", [3_000, 7_000])
+@contextmanager
+def files_no_larger_than(size: int) -> Iterator[None]:
+    """Make writing beyond a size fail, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("limit", [100, 3_000, 7_000])
 def test_a_full_disk_is_named_and_the_sweep_goes_on_when_there_is_room(
-    undisturbed: Path, tmp_path: Path, limit: int
+    undisturbed: Path, tmp_path: Path, crew: Crew, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
-    command = [sys.executable, "-c", FULL_DISK, str(tmp_path / "sweep"), str(limit)]
-    failed = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
-    assert failed.returncode == 1
-    (line,) = failed.stderr.strip().splitlines()
-    assert "File too large" in line
-    assert "run the same sweep again" in line
-    run_sweep(SMALL, tmp_path / "sweep", 1, simulate=faulty_runs.quick)
-    assert_same(undisturbed, tmp_path / "sweep")
+    monkeypatch.setattr(buffering, "LEAST_SECONDS_AT_RISK", 0.0)
+    with files_no_larger_than(limit), pytest.raises(InputError, match="File too large.*run the same sweep again"):
+        run_sweep(SMALL, tmp_path, crew(), simulate=faulty_runs.quick)
+    run_sweep(SMALL, tmp_path, crew(), simulate=faulty_runs.quick)
+    assert_same(undisturbed, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -360,9 +384,7 @@ def test_a_full_disk_is_named_and_the_sweep_goes_on_when_there_is_room(
         ({"tables": ("rounds", "players")}, "design: tables"),
     ],
 )
-def test_another_design_is_not_mixed_in_unasked(
-    undisturbed: Path, change: dict[str, object], named: str
-) -> None:
+def test_another_design_is_not_mixed_in_unasked(undisturbed: Path, change: dict[str, object], named: str) -> None:
     before = tables(undisturbed)
     with pytest.raises(InputError, match=named):
         run_sweep(replace(SMALL, **change), undisturbed, 1, simulate=faulty_runs.quick)  # type: ignore[arg-type]
@@ -377,21 +399,21 @@ def test_other_code_is_not_mixed_in_unasked(undisturbed: Path, monkeypatch: pyte
         run_sweep(SMALL, undisturbed, 1, simulate=faulty_runs.quick)
 
 
-def test_mixing_on_request_keeps_the_runs_that_are_still_wanted(tmp_path: Path) -> None:
-    run_sweep(SMALL, tmp_path / "sweep", 1, simulate=faulty_runs.quick)
+def test_mixing_on_request_keeps_the_runs_that_are_still_wanted(tmp_path: Path, crew: Crew) -> None:
+    run_sweep(SMALL, tmp_path / "sweep", crew(), simulate=faulty_runs.quick)
     other = replace(SMALL, axes={SHARE: [0.5, 0.75], "rules.solvency": ["no-short-sales"]}, seeds=8, first_seed=6)
     seen: list[Progress] = []
     watcher = Watcher(on_progress=seen.append)
-    run_sweep(other, tmp_path / "sweep", 1, simulate=faulty_runs.quick, on_change=OnChange.MIX, watcher=watcher)
+    run_sweep(other, tmp_path / "sweep", crew(), simulate=faulty_runs.quick, on_change=OnChange.MIX, watcher=watcher)
     assert seen[0].done >= 4  # seeds 6 to 9 of the one point in common
-    run_sweep(other, tmp_path / "fresh", 1, simulate=faulty_runs.quick)
+    run_sweep(other, tmp_path / "fresh", crew(), simulate=faulty_runs.quick)
     assert_same(tmp_path / "sweep", tmp_path / "fresh")
 
 
-def test_restarting_on_request_forgets_the_earlier_design(tmp_path: Path) -> None:
-    run_sweep(SMALL, tmp_path / "sweep", 1, simulate=faulty_runs.quick)
+def test_restarting_on_request_forgets_the_earlier_design(tmp_path: Path, crew: Crew) -> None:
+    run_sweep(SMALL, tmp_path / "sweep", crew(), simulate=faulty_runs.quick)
     other = replace(SMALL, seeds=3)
-    run_sweep(other, tmp_path / "sweep", 1, simulate=faulty_runs.quick, on_change=OnChange.RESTART)
+    run_sweep(other, tmp_path / "sweep", crew(), simulate=faulty_runs.quick, on_change=OnChange.RESTART)
     assert results.load(tmp_path / "sweep").runs["run"].tolist() == list(range(12))
 
 
@@ -408,26 +430,26 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "thesis.tex").read_text() == "precious"
 
 
-def test_two_processes_do_not_run_one_sweep(tmp_path: Path) -> None:
+def test_two_processes_do_not_run_one_sweep(tmp_path: Path, crew: Crew) -> None:
     def try_it_too(_: Progress) -> None:
         with pytest.raises(InputError, match="another process is running a sweep"):
-            run_sweep(SMALL, tmp_path, 1, simulate=faulty_runs.quick)
+            run_sweep(SMALL, tmp_path, crew(), simulate=faulty_runs.quick)
         tried.append(True)
 
     tried: list[bool] = []
-    run_sweep(SMALL, tmp_path, 1, simulate=faulty_runs.quick, watcher=Watcher(on_progress=try_it_too))
+    run_sweep(SMALL, tmp_path, crew(), simulate=faulty_runs.quick, watcher=Watcher(on_progress=try_it_too))
     assert tried
 
 
 def test_a_function_that_other_processes_cannot_find_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="top level of a module"):
-        run_sweep(SMALL, tmp_path, 1, simulate=lambda scenario: faulty_runs.quick(scenario))
+        run_sweep(SMALL, tmp_path, 1, simulate=lambda _: {})
 
 
 def test_parts_are_merged_when_there_are_many(
-    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crew: Crew
 ) -> None:
     monkeypatch.setattr(storage, "MOST_PARTS", 2)
     monkeypatch.setattr(buffering, "LEAST_SECONDS_AT_RISK", 0.0)
-    run_sweep(SMALL, tmp_path, 2, simulate=faulty_runs.quick)
+    run_sweep(SMALL, tmp_path, crew(), simulate=faulty_runs.quick)
     assert_same(undisturbed, tmp_path)

@@ -82,7 +82,7 @@ def profit_of(verdict: BlockingPlan | NoBlockingPlan) -> float:
 
 def possible_invitations(
     game: CoalitionalGame, support: Support
-) -> list[tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], int]]:
+) -> list[tuple[Coalition, Coalition, tuple[int, ...], int]]:
     """Every coalition, whose types are known, these types, and action."""
     result = []
     for coalition in game.coalitions:

@@ -17,10 +17,14 @@ from mechanisms.core import (
     InfeasibleMechanism,
     NoSeverance,
     SeverancePay,
+    achieving_mechanism,
     core_membership,
+    find_core_allocation,
     with_best_severance,
 )
-from mechanisms.mechanism import Mechanism
+from mechanisms.incentive_efficiency import NoOptimum
+from mechanisms.linear_program import Status
+from mechanisms.mechanism import Mechanism, expected_cost, misreport_gains, stakes
 
 SELLER, LOW = 0, 0
 WITHOUT_SEVERANCE = CoreVariant(severance=SeverancePay.NONE)
@@ -97,3 +101,34 @@ def test_a_mechanism_that_tempts_a_type_or_loses_money_is_not_feasible() -> None
 def test_severance_where_none_is_allowed_is_refused(judge) -> None:
     with pytest.raises(ValueError, match="allows no"):
         judge(EXAMPLE_2, pooling(3.5, 2.5, 0.9), WITHOUT_SEVERANCE)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_stakes_are_achievable_exactly_up_to_what_the_players_can_earn(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    worth = generator.uniform(0.0, 10.0, size=(2, 2, 2))
+    odds = [generator.dirichlet(np.full(2, 3.0)) for _ in range(2)]
+    game = bilateral_trade(worth[0], worth[1], odds[0], odds[1])
+    core = find_core_allocation(game)
+    assert isinstance(core, CoreAllocation)
+    mechanism = achieving_mechanism(game, core.stakes)
+    assert isinstance(mechanism, Mechanism)
+    assert stakes(game, mechanism) == pytest.approx(core.stakes, abs=1e-7)
+    assert max(float(gain.max()) for gain in misreport_gains(game, mechanism)) <= 1e-6
+    assert expected_cost(game, mechanism) <= 1e-6
+    assert mechanism.severance.min() >= 0
+    # Core mechanisms are incentive-efficient, so nothing gives every type more than with least severance.
+    more = achieving_mechanism(game, core.stakes + core.mechanism.severance + 1e-3)
+    assert isinstance(more, NoOptimum)
+    assert more.status is Status.INFEASIBLE
+    assert more.shortfall is not None
+
+
+def test_the_core_stakes_of_example_2_need_side_bets_and_severance() -> None:
+    mechanism = achieving_mechanism(EXAMPLE_2, stakes(EXAMPLE_2, pooling(3.5, 2.5, 5 / 6)))
+    assert isinstance(mechanism, Mechanism)
+    assert mechanism.severance[LOW, SELLER] == pytest.approx(5 / 6)
+    assert mechanism.payments == pytest.approx(pooling(3.5, 2.5).payments, abs=1e-7)
+    with pytest.raises(ValueError, match="stakes"):
+        achieving_mechanism(EXAMPLE_2, np.zeros(3))

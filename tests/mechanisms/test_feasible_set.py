@@ -131,7 +131,7 @@ def test_nothing_is_handed_out_of_nothing() -> None:
 
 def test_one_claim_meets_many_supplies_and_many_claims_one_supply() -> None:
     claims, supplies = np.array([[4.0], [2.0]]), np.array([[1.0], [3.0], [9.0]])
-    expected = [[[1], [0]], [[2.5], [0.5]], [[4], [2]]]
+    expected = np.array([[[1.0], [0]], [[2.5], [0.5]], [[4], [2]]])
     np.testing.assert_allclose(project_feasible(claims, supplies), expected)
     np.testing.assert_allclose(project_feasible([claims, claims[::-1]], [3.0])[1], [[0.5], [2.5]])
 

@@ -86,8 +86,11 @@ def round_messages(draw: st.DrawFn) -> Messages:
 
 
 def by_hand(play: Messages, rules: MarketRules) -> dict[str, list[Any]]:
-    exact = [np.vectorize(Fraction, otypes=[object])(values).tolist() for values in play]
-    return settle_one_play(*exact, rules=(rules.pricing.value, rules.solvency.value, rules.bankruptcy.value))
+    quotes, orders, endowments, transfers = (
+        np.vectorize(Fraction, otypes=[object])(values).tolist() for values in play
+    )
+    names = (rules.pricing.value, rules.solvency.value, rules.bankruptcy.value)
+    return settle_one_play(quotes, orders, endowments, transfers, names)
 
 
 def assert_same(first: Settlement, second: Settlement, tolerance: float) -> None:
@@ -286,7 +289,8 @@ def test_nobody_who_obeys_the_grand_contract_is_bankrupt(plan: tuple[FloatArray,
     settlement = settle(quotes, orders, endowments, transfers)
     assert not settlement.bankrupt.any()
     supply = endowments.sum(axis=0)
-    np.testing.assert_allclose(settlement.claim, bundles, rtol=0, atol=1e-12 * max(supply @ price, supply.max()))
+    largest = max(float(supply @ price), float(supply.max()))
+    np.testing.assert_allclose(settlement.claim, bundles, rtol=0, atol=1e-12 * largest)
     if (bundles >= 0).all():
         assert not settle(quotes, orders, endowments, transfers, NO_SHORT_SALES).bankrupt.any()
         np.testing.assert_allclose(settlement.allocation.sum(axis=0), supply, rtol=1e-12)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mechanisms.beliefs import CorrelatedPrior, IndependentPrior
+from mechanisms.beliefs import CorrelatedPrior
 from mechanisms.economy import Economy, Player, PlayerType
 from mechanisms.efficiency import efficient_allocation
 from mechanisms.grand_contract import grand_contract
@@ -64,20 +64,21 @@ def test_everybody_is_paid_what_others_expect_from_its_report_less_the_mean_of_w
             assert transfers[number, i] == pytest.approx(paid[i] - others, abs=1e-9 * (1 + abs(paid[i])))
 
 
-def two_buyers(prior: IndependentPrior | CorrelatedPrior) -> Economy:
-    kinds = tuple(PlayerType(name, np.array([0.0, 100.0]), line(v)) for name, v in (("cool", 6.0), ("eager", 8.0)))
-    return economy_of([Player("a", kinds), Player("b", kinds), one_type("c", [4.0, 100.0], line(6.0))], prior)
+def buyer(name: str) -> Player:
+    kinds = (("cool", 6.0), ("eager", 8.0))
+    return Player(name, tuple(PlayerType(kind, np.array([0.0, 100.0]), line(value)) for kind, value in kinds))
 
 
 def test_transfers_mend_what_the_walrasian_contract_leaves_broken() -> None:
-    economy = two_buyers(IndependentPrior([np.full(2, 0.5), np.full(2, 0.5), np.ones(1)]))
+    economy = economy_of([buyer("a"), one_type("seller", [4.0, 100.0], line(6.0))])
     assert not check_incentives(grand_contract(economy)).incentive_compatible
     transfers = expected_externality_transfers(economy, efficient_allocation(economy))
     assert check_incentives(grand_contract(economy, transfers)).incentive_compatible
 
 
 def test_correlated_types_are_refused() -> None:
-    economy = two_buyers(CorrelatedPrior(np.array([[[0.4], [0.1]], [[0.1], [0.4]]])))
+    prior = CorrelatedPrior(np.array([[0.4, 0.1], [0.1, 0.4]]))
+    economy = economy_of([buyer("a"), buyer("b")], prior)
     with pytest.raises(ValueError, match="types are correlated; expected-externality transfers need independent"):
         expected_externality_transfers(economy, efficient_allocation(economy))
 

@@ -1,0 +1,73 @@
+"""The scenario that a sweep varies, on a market or in a coalitional game."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from experiments.economy_file import load_economy
+from experiments.game_scenario_file import GameScenarioInput, build_game_scenario, names_game
+from experiments.input_file import read_table, validated
+from experiments.scenario_file import ScenarioInput, build_scenario
+from mechanisms.economy import Economy
+from simulation.game_scenario import GameScenario
+from simulation.scenario import Scenario
+
+type AnyScenario = Scenario | GameScenario
+
+
+@dataclass(frozen=True, eq=False)
+class BaseScenario:
+    """The scenario that a sweep varies.
+
+    Attributes:
+        file: where it stands.
+        content: what the file holds.
+        model: what it may hold.
+        name: for titles.
+        seed: its own.
+    """
+
+    file: Path
+    content: Mapping[str, Any]
+    model: type[ScenarioInput | GameScenarioInput]
+    name: str
+    seed: int
+    _economy_in: Callable[[Path], Economy]
+
+    @property
+    def setting(self) -> str:
+        """The key under which a scenario names the file of its economy or of its game."""
+        return "game" if self.model is GameScenarioInput else "economy"
+
+    def setting_file(self, content: Mapping[str, Any]) -> Path:
+        """Return the file of the economy or the game that a variant of the scenario names."""
+        return self.file.parent / str(content[self.setting])
+
+    def variant(self, content: Mapping[str, Any], seed: int) -> AnyScenario:
+        """Return the scenario that other content of the file would describe.
+
+        Raises:
+            InputError: there can be no such scenario.
+        """
+        match validated(self.model, content, self.file):
+            case GameScenarioInput() as of_game:
+                return build_game_scenario(of_game, self.file, seed=seed)
+            case on_market:
+                return build_scenario(on_market, self.file, seed=seed, economy_in=self._economy_in)
+
+
+def base_scenario(file: Path) -> BaseScenario:
+    """Return the scenario in a file as something to be varied.
+
+    Raises:
+        InputError: the file cannot be read or is wrong.
+    """
+    model: type[ScenarioInput | GameScenarioInput] = GameScenarioInput if names_game(file) else ScenarioInput
+    content = read_table(file)
+    stated = validated(model, content, file)
+    # Points share their economies, so that each file is read once.
+    return BaseScenario(file, content, model, stated.name or file.stem, stated.seed, cache(load_economy))
