@@ -46,7 +46,8 @@ class CommonKnowledge:
         """Return what a player believes knowing only its own type, over all profiles, ``(P,)``."""
         prior = self.economy.prior
         own = prior.profiles[:, player] == type_number
-        return np.where(own, prior.probability, 0.0) / prior.marginal(player)[type_number]
+        belief: FloatArray = np.where(own, prior.probability, 0.0) / prior.marginal(player)[type_number]
+        return belief
 
     def stakes_after(self, player: int, type_number: int, report: int) -> FloatArray:
         """Return what a player loses by leaving the market once it has made a report.

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from agents.beliefs import OwnRecommendation
 from agents.framework import RoundAgent, RoundModel
-from mechanisms.arrays import IntegerArray, read_only
+from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, read_only
 from mechanisms.grand_contract import GrandContract, Recommendation
 
 
 class EstablishedMediator(RoundAgent):
     """Announces a contract, hears reports, and tells everyone privately what the contract recommends.
 
-    It knows nothing but the reports. A profile of reports is worked out once.
+    It knows nothing but the reports. A profile of reports is worked out once. Whoever leaves with a blocking mediator
+    is paid the severance promised at the reports that were made.
 
     Args:
         model: the model it lives in.
         contract: what it has announced.
+        severance: what it has promised to those who leave, at every profile of reports, ``(P, N)``, numeraire;
+            nothing by default.
     """
 
-    def __init__(self, model: RoundModel, contract: GrandContract) -> None:
+    def __init__(self, model: RoundModel, contract: GrandContract, severance: FloatArray | None = None) -> None:
         super().__init__(model)
         self.contract = contract
+        self.severance = severance
         self._answers: dict[bytes, tuple[Recommendation, tuple[OwnRecommendation, ...]]] = {}
 
     def recommend(self, reports: IntegerArray) -> tuple[Recommendation, tuple[OwnRecommendation, ...]]:
@@ -29,6 +35,12 @@ class EstablishedMediator(RoundAgent):
         if key not in self._answers:
             self._answers[key] = self._work_out(reports)
         return self._answers[key]
+
+    def severance_owed(self, reports: IntegerArray, left: BooleanArray) -> FloatArray:
+        """Return what is paid to those who left, flagged in ``(N,)``, at reports ``(N,)``, as ``(N,)``, numeraire."""
+        if self.severance is None:
+            return np.zeros(len(reports))
+        return np.where(left, self.severance[self.contract.economy.prior.profile_numbers(reports)], 0.0)
 
     def _work_out(self, reports: IntegerArray) -> tuple[Recommendation, tuple[OwnRecommendation, ...]]:
         whole = self.contract.recommend(reports)

@@ -16,7 +16,9 @@ from mechanisms.arrays import FloatArray
 
 
 class Trader(RoundAgent):
-    """Reports a type, answers blocking mediators, quotes prices, then orders. It returns messages; only the market moves goods.
+    """Reports a type, answers blocking mediators, quotes prices, then orders.
+
+    It returns messages; only the market moves goods.
 
     Args:
         model: the model it lives in.

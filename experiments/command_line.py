@@ -12,6 +12,7 @@ from importlib import import_module
 # Every command with its line on the front page, in the order shown.
 COMMANDS = {
     "run": "Play a scenario; write its tables and figures to a run folder.",
+    "sweep": "Run a scenario at many points and seeds; go on where an earlier command stopped.",
     "solve": "Compute what an economy or a game could achieve, and what incentives allow.",
     "block": "Find the most profitable blocking plan against a game's mechanism, or prove there is none.",
     "core": "Find a mechanism that no blocking mediator can break, or prove there is none.",

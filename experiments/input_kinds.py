@@ -12,6 +12,7 @@ from experiments.game_scenario_file import GameScenarioInput, load_game_scenario
 from experiments.game_tables import GameInput
 from experiments.input_file import InputModel, kind_of, read_table
 from experiments.scenario_file import ScenarioInput, load_scenario
+from experiments.sweep_file import SweepInput, load_sweep
 
 HERE = Path(__file__).parent
 
@@ -46,6 +47,7 @@ KINDS = {
         HERE / "scenarios" / "annex-b-one-short-seller.toml",
         (GameScenarioInput, HERE / "scenarios" / "myerson-example-1-blocked.toml"),
     ),
+    "sweep": InputKind(SweepInput, lambda path: load_sweep(path).name, HERE / "sweeps" / "share-of-misreporters.toml"),
 }
 
 

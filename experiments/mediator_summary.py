@@ -20,7 +20,7 @@ def mediators_document(run: Run) -> dict[str, dict[str, float | None]]:
     if not (summary.index != ESTABLISHED).any():
         return {}
     return {
-        str(name): {column: float(value) if isfinite(value) else None for column, value in row.items()}
+        str(name): {str(column): float(value) if isfinite(value) else None for column, value in row.items()}
         for name, row in summary.iterrows()
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os.path import normpath
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from agents.private_type import TypedPlayer
+from experiments.blocker_tables import BlockerInput
 from experiments.economy_file import load_economy
-from experiments.input_file import InputModel, blamed_on, read_input, refuse, unknown_name
+from experiments.input_file import InputModel, blamed_on, one_of, read_input, refuse, unknown_name
 from experiments.trader_tables import MisreportingTable, Name, TraderInput, TraderTable
 from mechanisms.economy import Economy
 from mechanisms.market_game import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Timing, Withholding
@@ -19,6 +20,7 @@ from simulation.scenario import Assignment, Scenario, TransferRule
 
 LARGEST_SEED = 2**63 - 1
 MOST_ROUNDS = 1_000_000_000
+MOST_PARTS = 1000
 THE_PAPERS = MarketRules()
 
 
@@ -68,6 +70,9 @@ class ContractInput(InputModel):
         description="none: everyone pays the supporting price; expected-externality: d'Aspremont and "
         "Gérard-Varet's, for independent types; lp: a linear program's, for any prior",
     )
+    severance: dict[Name, dict[Name, Annotated[float, Field(ge=0)]]] = Field(
+        {}, description="promised to those who leave with a blocking mediator, by player and reported type"
+    )
 
 
 class ScenarioInput(InputModel):
@@ -86,6 +91,12 @@ class ScenarioInput(InputModel):
     contract: ContractInput = Field(ContractInput(), description="what the established mediator offers")
     traders: list[TraderInput] = Field(
         [], description="one table [[traders]] for each behaviour; whoever none names is obedient"
+    )
+    blockers: list[BlockerInput] = Field(
+        [], description="one table [[blockers]] for each mediator that tries to lead players away"
+    )
+    parts: Annotated[int, Field(ge=1, le=MOST_PARTS)] = Field(
+        4, description="in how many equal parts coalitions that leave can divide each good they own"
     )
 
 
@@ -126,6 +137,11 @@ def build_scenario(
     economy = economy_in(_economy_path(content, path))
     for place, trader in enumerate(content.traders):
         check_names(trader, f"traders[{place}]", economy.players, path)
+    blockers = tuple(
+        blocker.build(economy.player_names, f"blockers[{place}]", path)
+        for place, blocker in enumerate(content.blockers)
+    )
+    _check_severance(content.contract.severance, economy, path)
     with blamed_on(path):
         assignments = tuple(assignment_of(trader) for trader in content.traders)
         return Scenario(
@@ -136,6 +152,9 @@ def build_scenario(
             assignments=assignments,
             rounds=content.rounds if rounds is None else rounds,
             seed=content.seed if seed is None else seed,
+            blockers=blockers,
+            parts=content.parts,
+            severance=content.contract.severance,
         )
 
 
@@ -186,6 +205,17 @@ def check_names(trader: TraderTable, field: str, players: Sequence[TypedPlayer],
             for name in (true_type, reported):
                 if name not in kinds:
                     refuse(path, f"{field}.reports.{true_type}", unknown_name(name, kinds))
+
+
+def _check_severance(severance: Mapping[str, Mapping[str, float]], economy: Economy, path: Path) -> None:
+    for name, by_type in severance.items():
+        field = f"contract.severance.{name}"
+        if name not in economy.player_names:
+            refuse(path, field, f"names no player; {one_of(name, economy.player_names)}")
+        kinds = [kind.name for kind in economy.players[economy.player_names.index(name)].types]
+        for kind in by_type:
+            if kind not in kinds:
+                refuse(path, f"{field}.{kind}", f"names no type; {one_of(kind, kinds)}")
 
 
 def _refuse_unknown(names: Sequence[str], allowed: Sequence[str], field: str, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from math import isfinite
 from typing import Any
 
@@ -49,8 +50,9 @@ def _points(sweep: Run) -> list[dict[str, Any]]:
 
 def _errors(sweep: Run) -> list[dict[str, Any]]:
     """Return what went wrong, the most frequent first."""
-    counts = sweep.runs.groupby(["status", "error"], observed=True).size().sort_values(ascending=False)
-    return [{"status": status, "error": error, "runs": int(runs)} for (status, error), runs in counts.items()]
+    failed = sweep.runs.loc[sweep.runs["error"].notna(), ["status", "error"]].astype(str)
+    counts = Counter(failed.itertuples(index=False, name=None))
+    return [{"status": status, "error": error, "runs": runs} for (status, error), runs in counts.most_common()]
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,8 @@ Tests are in ``tests/mechanisms``, in the file named after the module unless the
 | prior and interim beliefs | GR 2.1, Definition 2 | :mod:`~mechanisms.beliefs` |
 | assumptions an economy meets | GR Assumption 1, 6.1 | :mod:`~mechanisms.assumptions` |
 | feasible set and projection | GR 2.2 | :mod:`~mechanisms.feasible_set` |
-| rules, messages and settlement of the market game | GR 2.2-2.3, Definition 2 | :mod:`~mechanisms.market_game` |
+| rules and plays of the market game | GR 2.2-2.3 | :mod:`~mechanisms.market_rules`, :mod:`~mechanisms.plays` |
+| settlement | GR 2.2, Definition 2 | :mod:`~mechanisms.market_game`, :mod:`~mechanisms.settlement_kernel` |
 | efficient allocation, supporting price, proof | GR section 4 | :mod:`~mechanisms.efficiency` |
 | grand contract | GR proof of Theorem 1 | :mod:`~mechanisms.grand_contract` |
 | misreport gains | GR Definitions 1 and 4 | :mod:`~mechanisms.incentives` |
@@ -25,5 +26,9 @@ Tests are in ``tests/mechanisms``, in the file named after the module unless the
 | frontier, dominance | M section 3 | :mod:`~mechanisms.frontier`, :mod:`~mechanisms.dominance` |
 | actions priced by virtual surplus | M (4), (7) | :mod:`~mechanisms.column_generation` |
 | second-best benchmark of an economy | M (1) | :mod:`~mechanisms.second_best`, :mod:`~mechanisms.virtual_allocation` |
+| blocking plans and inhibitive stakes | M sections 4-6 | :mod:`~mechanisms.blocking` |
+| the core, severance, side-bets | M sections 7-9 | :mod:`~mechanisms.core` |
+| balanced games | M section 7 | :mod:`~mechanisms.balancedness` |
+| coalitional durability | M section 10 | :mod:`~mechanisms.durability` |
 | an economy as a coalitional game on a grid | M section 2 | :mod:`~mechanisms.grid_game` |
 """

@@ -67,9 +67,9 @@ def allocate_by_interior_point(
         step = _interior_step(table, rows[unfinished], supply[unfinished], point.take(unfinished))
         point.put(unfinished, step)
     units = _units_of_quantity(table, rows, supply)
-    polished = _polish(table, rows, supply, point, units)
-    rounded = _rounded(*polished, supply, units)
-    return _better(table, rows, supply, units, rounded, polished, (point.bundles, point.price))
+    answers = [_polish(table, rows, supply, point, units), (point.bundles, point.price)]
+    # Of equally good answers the first is chosen.
+    return _best(table, rows, supply, [_rounded(*answer, supply, units) for answer in answers] + answers)
 
 
 @dataclass(frozen=True)
@@ -159,27 +159,22 @@ def _rounded(
     return np.where(held, bundles, 0), np.where(charged, price, 0)
 
 
-def _better(
-    table: ConcaveValuations,
-    rows: IntegerArray,
-    supply: FloatArray,
-    units: FloatArray,
-    *answers: tuple[FloatArray, FloatArray],
+def _best(
+    table: ConcaveValuations, rows: IntegerArray, supply: FloatArray, answers: list[tuple[FloatArray, FloatArray]]
 ) -> tuple[FloatArray, FloatArray]:
-    """Return, profile by profile, the answer that violates the first-order conditions least."""
-    violations = []
-    for bundles, price in answers:
-        surplus = table.supergradient(rows, np.maximum(bundles, 0)) - price[:, None, :]
-        wanted = np.maximum(bundles + surplus * units[:, None, :], 0)
-        spare = supply - bundles.sum(axis=-2)
-        charged = np.maximum(price * units - spare, 0)
-        holding = (np.abs(bundles - wanted) / supply[:, None, :]).max(axis=(-1, -2))
-        clearing = (np.abs(price * units - charged) / supply).max(axis=-1)
-        violations.append(np.nan_to_num(np.maximum(holding, clearing), nan=np.inf))
-    best = np.argmin(violations, axis=0)
-    everyone = np.arange(len(rows))
-    bundles, prices = (np.stack(parts) for parts in zip(*answers, strict=True))
-    return np.maximum(bundles[best, everyone], 0), np.maximum(prices[best, everyone], 0)
+    """Return, profile by profile, the feasible answer whose tangents leave least to be gained."""
+    bundles, prices = (np.maximum(np.stack(parts), 0) for parts in zip(*answers, strict=True))
+    losses = []
+    for held, price in zip(bundles, prices, strict=True):
+        surplus = table.supergradient(rows, held) - price[:, None, :]
+        spare = supply - held.sum(axis=-2)
+        with np.errstate(invalid="ignore"):
+            regret = np.where(surplus > 0, surplus * np.maximum(supply[:, None, :] - held, 0), -surplus * held)
+        loss = regret.sum(axis=(-1, -2)) + (price * np.abs(spare)).sum(axis=-1)
+        feasible = (spare >= -NEGLIGIBLE * supply).all(axis=-1)
+        losses.append(np.where(feasible & np.isfinite(loss), loss, np.inf))
+    best, everyone = np.argmin(losses, axis=0), np.arange(len(rows))
+    return bundles[best, everyone], prices[best, everyone]
 
 
 def _polish(

@@ -14,6 +14,7 @@ from mechanisms.arrays import FloatArray, IntegerArray
 from mechanisms.coalitional_game import Coalition, CoalitionalGame
 from simulation.blockers import ESTABLISHED
 from simulation.blocking_stage import STAYS
+from simulation.measures import Measures
 from simulation.rows import counters, keys, table_of
 from simulation.tables import ACTIONS, INVITATIONS, MEDIATORS
 
@@ -184,3 +185,30 @@ def action_rows(
             "action": keys(np.array([labels.action(*each) for each in done], np.int64), labels.actions),
         },
     )
+
+
+def market_blocking_rows(run: int, first_round: int, measures: Measures, labels: BlockingLabels) -> dict[str, pa.Table]:
+    """Return the tables of mediators, invitations and coalitions that left, of rounds on a market."""
+    plays, approaches = measures.plays, measures.approaches
+    severance = plays.severance.sum(axis=1)
+    blocking = blocking_profits(approaches, len(labels.mediators) - 1)
+    left = [(number, each) for number, made in enumerate(approaches) for each in made if each.leavers]
+    return {
+        "mediators": mediator_rows(
+            run,
+            first_round,
+            np.column_stack((-severance, blocking)),
+            np.column_stack((np.zeros(len(severance)), plays.expected_profits)),
+            severance,
+            labels,
+        ),
+        "invitations": invitation_rows(run, first_round, approaches, plays.profile, labels),
+        "actions": action_rows(
+            run,
+            first_round,
+            np.array([number for number, _ in left], np.int64),
+            [each.mediator for _, each in left],
+            [(each.leavers, each.invitation.action) for _, each in left],
+            labels,
+        ),
+    }

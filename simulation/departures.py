@@ -39,7 +39,6 @@ class Departures:
         approaches: the invitations of blocking mediators, in the order in which they were made.
         followed: the blocking mediator with whom each player left, ``(N,)``; -1 for who stayed.
         outside: what those who left consume of what they own together, ``(N, L)``, units; zero for who stayed.
-        severance: paid by the established mediator to those who left, ``(N,)``, numeraire.
         side_payments: paid by blocking mediators, negative if the player paid, ``(N,)``, numeraire.
         expected_profits: what each blocking mediator's calculation promised it, ``(B,)``, numeraire.
     """
@@ -47,7 +46,6 @@ class Departures:
     approaches: tuple[Approach, ...]
     followed: IntegerArray
     outside: FloatArray
-    severance: FloatArray
     side_payments: FloatArray
     expected_profits: FloatArray
 
@@ -59,8 +57,7 @@ class Departures:
 
 def nobody_left(players: int, goods: int) -> Departures:
     """Return the departures of a round in which nobody invited anybody."""
-    nothing = np.zeros(players)
-    return Departures((), np.full(players, STAYS), np.zeros((players, goods)), nothing, nothing, np.zeros(0))
+    return Departures((), np.full(players, STAYS), np.zeros((players, goods)), np.zeros(players), np.zeros(0))
 
 
 class MarketBlocking:
@@ -84,31 +81,27 @@ class MarketBlocking:
         common: CommonKnowledge,
         seed: int,
     ) -> None:
+        self.game = game
         self._economy: Economy = common.economy
         self._contract = common.contract
-        self._severance = np.zeros(game.profiles.shape) if common.severance is None else common.severance
+        severance = np.zeros(game.profiles.shape) if common.severance is None else common.severance
         self._autarky = common.economy.utility(game.profiles, common.economy.endowments(game.profiles))
         self._bundles = {coalition: grid_bundles(common.economy, coalition, parts) for coalition in game.coalitions}
-        stakes = self._contract.utilities - self._autarky - self._severance
-        self._stage = BlockingStage(model, blockers, game, stakes, self._severance, seed)
+        stakes = self._contract.utilities - self._autarky - severance
+        self._stage = BlockingStage(model, blockers, game, stakes, severance, seed)
 
-    def play(self, traders: Sequence[Trader], profile: IntegerArray, reports: IntegerArray) -> Departures:
+    def play(self, traders: Sequence[Trader], profile: IntegerArray) -> Departures:
         """Let every mediator invite.
 
         Args:
             traders: who have reported to the established mediator.
             profile: their true types, ``(N,)``.
-            reports: what they reported, ``(N,)``.
         """
         approaches = self._stage.play(lambda player, offer: traders[player].answer(offer))
-        followed = mediators_followed(approaches, len(traders))
-        reported = int(self._economy.prior.profile_numbers(reports))
-        severance = np.where(followed == STAYS, 0.0, self._severance[reported])
         return Departures(
             approaches,
-            followed,
+            mediators_followed(approaches, len(traders)),
             self._outside(approaches, profile),
-            severance,
             side_payments(approaches, len(traders)),
             self._stage.expected_profits(),
         )

@@ -7,6 +7,7 @@ import numpy as np
 from agents.behaviours import Behaviour
 from agents.beliefs import Inference
 from agents.knowledge import CommonKnowledge, TypeKnowledge
+from mechanisms.arrays import FloatArray
 from mechanisms.efficiency import efficient_allocation
 from mechanisms.grand_contract import GrandContract, grand_contract
 from mechanisms.market_game import Coverage
@@ -74,3 +75,27 @@ def refuse_uncovered_transfers(common: CommonKnowledge, behaviours: tuple[tuple[
                     f"{knowledge.own_type.name!r}, who owns {owned:.6g}; rule coverage = "
                     f"{common.rules.coverage.value!r} forbids that"
                 )
+
+
+def promised_severance(scenario: Scenario) -> FloatArray | None:
+    """Return what those who leave are promised at every profile of reports, ``(P, N)``, numeraire; none if nothing.
+
+    Raises:
+        ValueError: a player or type is unknown, or an amount is negative.
+    """
+    if not scenario.severance:
+        return None
+    economy = scenario.economy
+    table = np.zeros(economy.profiles.shape)
+    for name, by_type in scenario.severance.items():
+        if name not in economy.player_names:
+            raise ValueError(f"severance is promised to {name!r}; players are {sorted(economy.player_names)}")
+        player = economy.player_names.index(name)
+        kinds = [kind.name for kind in economy.players[player].types]
+        for kind, amount in by_type.items():
+            if kind not in kinds:
+                raise ValueError(f"severance is promised to {name} of type {kind!r}; its types are {kinds}")
+            if not (np.isfinite(amount) and amount >= 0):
+                raise ValueError(f"severance of {name} of type {kind!r} is {amount}; it must be at least 0")
+            table[economy.profiles[:, player] == kinds.index(kind), player] = amount
+    return table

@@ -14,8 +14,11 @@ from agents.mediator import EstablishedMediator
 from agents.trader import Trader
 from mechanisms.arrays import FloatArray, IntegerArray
 from mechanisms.grand_contract import Recommendation
+from mechanisms.grid_game import game_on_grid
 from mechanisms.market_game import Timing, settle
-from simulation.established_contract import established_contract, refuse_uncovered_transfers
+from simulation.departures import Departures, MarketBlocking, nobody_left
+from simulation.established_contract import established_contract, promised_severance, refuse_uncovered_transfers
+from simulation.measures import consumed_in
 from simulation.play import Play
 from simulation.recording import Recorder
 from simulation.scenario import Scenario
@@ -31,25 +34,31 @@ class MarketModel(RoundModel):
     Attributes:
         mediator: the established mediator.
         traders: one per player, in the economy's order.
+        blocking: the blocking mediators, if there are any.
         recorder: keeps every round and turns them into tables.
         last_play: the round played last, if any.
 
     Raises:
-        ValueError: the established contract does not exist for this economy, or a rule forbids it.
+        ValueError: the established contract does not exist for this economy, a rule forbids it, or coalitions cannot
+            divide what they own as blocking mediators would want.
     """
 
     def __init__(self, market_scenario: Scenario) -> None:
         super().__init__(market_scenario.seed)
         self.market_scenario = market_scenario
         self.economy = market_scenario.economy
-        common = CommonKnowledge(established_contract(market_scenario), market_scenario.rules)
+        severance = promised_severance(market_scenario)
+        common = CommonKnowledge(established_contract(market_scenario), market_scenario.rules, severance)
         behaviours = market_scenario.behaviours()
         refuse_uncovered_transfers(common, behaviours)
         self.nature = random_stream(market_scenario.seed, "nature")
-        self.mediator = EstablishedMediator(self, common.contract)
+        self.mediator = EstablishedMediator(self, common.contract, severance)
         self.traders = tuple(Trader(self, player, by_type, common) for player, by_type in enumerate(behaviours))
         self._seeds = tuple(private_seed(market_scenario.seed, "trader", name) for name in self.economy.player_names)
-        self.recorder = Recorder(market_scenario, common.contract, behaviours)
+        self.blocking = self._blocking(common)
+        self._nobody_left = nobody_left(len(self.traders), len(self.economy.goods))
+        game = None if self.blocking is None else self.blocking.game
+        self.recorder = Recorder(market_scenario, common.contract, behaviours, game)
         self.last_play: Play | None = None
 
     def step(self) -> None:
@@ -57,17 +66,30 @@ class MarketModel(RoundModel):
         # Stage 1: nature draws a type profile; each trader learns its own type.
         profile = self.economy.prior.sample(self.nature)
         self._tell_types(profile)
-        # Stages 2 to 4: under the contract announced, traders report; the device recommends to each privately.
+        # Stages 2 and 3: under the contract announced, traders report.
         reports = np.array([trader.report() for trader in self.traders])
+        # Stage 8 comes here: blocking mediators invite before anything is recommended (see simulation.departures).
+        departures = self._nobody_left if self.blocking is None else self.blocking.play(self.traders, profile)
+        # Stages 4 and 5: the device recommends to each privately; the revision of beliefs happens in each trader's
+        # knowledge as soon as it asks for them.
         recommendation = self._recommend(reports)
-        # Stage 5, the revision of beliefs, happens in each trader's knowledge as soon as it asks for them.
-        # Stages 6 to 8 (side-contracts, reports to them, invitations to leave) would stand here.
-        # Stage 9: quotes, then orders.
+        # Stages 6 and 7 (side-contracts, reports to them) would stand here.
+        # Stage 9: quotes, then orders. Whoever left stands at the recommended quote, where nobody can trade with it.
         quotes = np.stack([trader.quote() for trader in self.traders])
+        quotes[departures.left] = recommendation.quotes[departures.left]
         orders = self._order(quotes)
         # Stage 10: settlement and records.
-        self.last_play = self._settle(profile, reports, recommendation, quotes, orders)
+        self.last_play = self._settle(profile, reports, recommendation, departures, quotes, orders)
         self.recorder.add(self.last_play)
+        if self.blocking is not None and not departures.left.any():
+            self.blocking.observe(reports, consumed_in(self.last_play, self.economy, self.market_scenario.rules))
+
+    def _blocking(self, common: CommonKnowledge) -> MarketBlocking | None:
+        scenario = self.market_scenario
+        if not scenario.blockers:
+            return None
+        game = game_on_grid(self.economy, scenario.parts)
+        return MarketBlocking(self, scenario.blockers, game, scenario.parts, common, scenario.seed)
 
     def _tell_types(self, profile: IntegerArray) -> None:
         number = self.round_number
@@ -91,14 +113,18 @@ class MarketModel(RoundModel):
         profile: IntegerArray,
         reports: IntegerArray,
         recommendation: Recommendation,
+        departures: Departures,
         quotes: FloatArray,
         orders: list[Order],
     ) -> Play:
-        rules, transfers = self.market_scenario.rules, recommendation.transfers
-        endowments = self.economy.endowments(profile)
+        rules, left = self.market_scenario.rules, departures.left
+        transfers = np.where(left, 0.0, recommendation.transfers)
+        endowments = np.where(left[:, None], 0.0, self.economy.endowments(profile))
         offered = np.stack([order.announced_endowment for order in orders])
         announced = accepted_announcements(offered, endowments, transfers, rules)
         net_demands = np.stack([order.net_demands for order in orders])
+        net_demands[left] = 0
+        net_demands[:, left] = 0
         return Play(
             profile=profile,
             reports=reports,
@@ -108,4 +134,10 @@ class MarketModel(RoundModel):
             announced_endowments=announced,
             raised=np.maximum(announced[:, -1] - np.maximum(offered[:, -1], 0), 0),
             settlement=settle(quotes, net_demands, announced, transfers, rules),
+            followed=departures.followed,
+            outside=departures.outside,
+            severance=self.mediator.severance_owed(reports, left),
+            side_payments=departures.side_payments,
+            expected_profits=departures.expected_profits,
+            approaches=departures.approaches,
         )

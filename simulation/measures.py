@@ -12,7 +12,9 @@ from functools import cached_property
 
 import numpy as np
 
+from agents.blocking.mediator import Approach
 from mechanisms.arrays import FloatArray, IntegerArray
+from mechanisms.economy import Economy
 from mechanisms.efficiency import autarky_welfare
 from mechanisms.grand_contract import GrandContract
 from mechanisms.market_game import MarketRules, Settlement, consumption
@@ -31,7 +33,7 @@ class Measures:
         plays: the rounds as the market saw them; every array has a first dimension ``R``.
         profile_numbers: place of the true types in the table of all profiles, ``(R,)``.
         endowments: ``(R, N, L)``, units.
-        consumed: ``(R, N, L)``, units.
+        consumed: ``(R, N, L)``, units, what mediators paid in numeraire included.
         utility: of what was consumed, ``(R, N)``, numeraire.
         promised_utility: of what the contract promises at the reports, ``(R, N)``, numeraire.
         price: supporting price, ``(R, L)``, numeraire per unit.
@@ -40,6 +42,7 @@ class Measures:
         autarky: welfare of the endowments, ``(R,)``, numeraire.
         standing: what player i was to receive from player j before anybody failed, ``(R, N, N, L)``, units.
         flows: what it did receive, ``(R, N, N, L)``, units; cancelled trades are zero.
+        approaches: the invitations of blocking mediators in each round.
     """
 
     plays: Play
@@ -54,6 +57,7 @@ class Measures:
     autarky: FloatArray
     standing: FloatArray
     flows: FloatArray
+    approaches: tuple[tuple[Approach, ...], ...]
 
     @property
     def volume(self) -> FloatArray:
@@ -80,9 +84,10 @@ class Measures:
 
     @property
     def wasted(self) -> FloatArray:
-        """Value of the endowments that nobody consumed, ``(R,)``, numeraire."""
+        """Value of the endowments that nobody consumed, ``(R,)``, numeraire; mediators' payments do not count."""
         unconsumed = self.endowments.sum(axis=1) - self.consumed.sum(axis=1)
-        return np.asarray((unconsumed * self.price).sum(axis=-1))
+        received = (self.plays.severance + self.plays.side_payments).sum(axis=1)
+        return np.asarray((unconsumed * self.price).sum(axis=-1) + received)
 
     @property
     def wealth(self) -> FloatArray:
@@ -97,7 +102,7 @@ def measure(plays: Sequence[Play], contract: GrandContract, rules: MarketRules) 
     numbers = economy.prior.profile_numbers(stacked.profile)
     promised = contract.allocation[economy.prior.profile_numbers(stacked.reports)]
     endowments = economy.endowments(stacked.profile)
-    consumed = consumption(stacked.settlement, endowments, stacked.announced_endowments, rules)
+    consumed = consumed_in(stacked, economy, rules)
     standing = standing_flows(stacked.orders, stacked.quotes, rules.pricing)
     return Measures(
         plays=stacked,
@@ -112,7 +117,19 @@ def measure(plays: Sequence[Play], contract: GrandContract, rules: MarketRules) 
         autarky=autarky_welfare(economy, stacked.profile),
         standing=standing,
         flows=final_flows(standing, stacked.settlement.bankrupt, rules.bankruptcy),
+        approaches=tuple(play.approaches for play in plays),
     )
+
+
+def consumed_in(play: Play, economy: Economy, rules: MarketRules) -> FloatArray:
+    """Return what everybody consumes in a round, or in rounds side by side, ``(..., N, L)``, units.
+
+    That is what the market gives those who stayed, what those who left took with them, and what mediators paid.
+    """
+    endowments = np.where(play.left[..., None], 0.0, economy.endowments(play.profile))
+    consumed = consumption(play.settlement, endowments, play.announced_endowments, rules) + play.outside
+    consumed[..., -1] += play.severance + play.side_payments
+    return consumed
 
 
 def _stack(plays: Sequence[Play]) -> Play:
@@ -120,7 +137,7 @@ def _stack(plays: Sequence[Play]) -> Play:
     arrays = {
         field.name: np.stack([getattr(play, field.name) for play in plays])
         for field in fields(Play)
-        if field.name != "settlement"
+        if field.name not in {"settlement", "approaches"}
     }
     settlement = Settlement(
         **{
@@ -128,4 +145,4 @@ def _stack(plays: Sequence[Play]) -> Play:
             for field in fields(Settlement)
         }
     )
-    return Play(settlement=settlement, **arrays)
+    return Play(settlement=settlement, approaches=(), **arrays)

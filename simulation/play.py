@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray, IntegerArray
+from agents.blocking.mediator import Approach
+from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from mechanisms.market_game import Settlement
+from simulation.blocking_stage import STAYS
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +24,13 @@ class Play:
         orders: net demand of player i addressed to player j, ``(N, N, L)``, units.
         announced_endowments: as accepted by the market, ``(N, L)``, units.
         raised: how much numeraire the market added to announcements, ``(N,)``, units.
-        settlement: what the market made of it.
+        settlement: what the market made of it; whoever left took no part.
+        followed: the blocking mediator with whom each player left, ``(N,)``; -1 for who stayed.
+        outside: what those who left consume of what they own together, ``(N, L)``, units; zero for who stayed.
+        severance: paid by the established mediator to those who left, ``(N,)``, numeraire.
+        side_payments: paid by blocking mediators, negative if the player paid, ``(N,)``, numeraire.
+        expected_profits: what each blocking mediator's calculation promised it, ``(B,)``, numeraire.
+        approaches: the invitations of blocking mediators, in the order in which they were made.
     """
 
     profile: IntegerArray
@@ -33,6 +41,17 @@ class Play:
     announced_endowments: FloatArray
     raised: FloatArray
     settlement: Settlement
+    followed: IntegerArray
+    outside: FloatArray
+    severance: FloatArray
+    side_payments: FloatArray
+    expected_profits: FloatArray
+    approaches: tuple[Approach, ...]
+
+    @property
+    def left(self) -> BooleanArray:
+        """Who left with a blocking mediator, ``(N,)``."""
+        return np.asarray(self.followed != STAYS)
 
     @property
     def net_flows(self) -> FloatArray:

@@ -11,9 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agents.behaviours import Behaviour
+from mechanisms.coalitional_game import CoalitionalGame
 from mechanisms.grand_contract import GrandContract
 from simulation.benchmarks import benchmark_rows, constraint_rows
-from simulation.events import event_rows, market_events
+from simulation.blocking_rows import BlockingLabels, market_blocking_rows
+from simulation.events import blocking_events, event_rows, market_events
 from simulation.measures import measure
 from simulation.play import Play
 from simulation.rows import Labels, holding_rows, keys, player_rows, round_rows, table_of, trade_rows
@@ -31,6 +33,7 @@ class Recorder:
         scenario: what is run.
         contract: the established contract.
         behaviours: how each player behaves, by its type.
+        game: what coalitions can do without the others, if there are blocking mediators.
         run: number of the run in its tables.
     """
 
@@ -39,16 +42,17 @@ class Recorder:
         scenario: Scenario,
         contract: GrandContract,
         behaviours: tuple[tuple[Behaviour, ...], ...],
+        game: CoalitionalGame | None = None,
         run: int = 0,
     ) -> None:
         self._scenario = scenario
         self._contract = contract
         self._run = run
-        self._labels = Labels(scenario.economy, behaviours)
+        blockers = [blocker.name for blocker in scenario.blockers]
+        self._labels = Labels(scenario.economy, behaviours, blockers)
+        self._blocking_labels = None if game is None else BlockingLabels(blockers, game)
         self._plays: list[Play] = []
-        self._pieces: dict[str, list[pa.Table]] = {
-            name: [] for name in ("rounds", "players", "holdings", "trades", "events")
-        }
+        self._pieces: dict[str, list[pa.Table]] = {}
         self._rounds_written = 0
 
     def add(self, play: Play) -> None:
@@ -61,7 +65,7 @@ class Recorder:
         """Return every table, in the order and with the schemas of :data:`simulation.tables.TABLES`."""
         self._write_rows()
         tables = {name: schema.arrow.empty_table() for name, schema in TABLES.items()}
-        tables |= {name: pa.concat_tables(pieces) for name, pieces in self._pieces.items() if pieces}
+        tables |= {name: pa.concat_tables(pieces) for name, pieces in self._pieces.items()}
         drawn = set(pc.unique(tables["rounds"]["profile"]).to_pylist())
         economy = self._scenario.economy
         tables["runs"] = run_row(
@@ -82,10 +86,17 @@ class Recorder:
             "players": player_rows(*place, self._labels),
             "holdings": holding_rows(*place, self._labels),
             "trades": trade_rows(*place, self._labels, self._scenario.rules.pricing),
-            "events": event_rows(*place[:2], market_events(measures), self._labels.players, self._labels.goods),
+            "events": event_rows(
+                *place[:2],
+                (*market_events(measures), *blocking_events(measures.approaches, measures.plays.severance)),
+                self._labels.players,
+                self._labels.goods,
+            ),
         }
+        if self._blocking_labels is not None:
+            rows |= market_blocking_rows(*place, self._blocking_labels)
         for name, table in rows.items():
-            self._pieces[name].append(table)
+            self._pieces.setdefault(name, []).append(table)
         self._rounds_written += len(self._plays)
         self._plays = []
 

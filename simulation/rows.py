@@ -33,9 +33,13 @@ class Labels:
     Args:
         economy: names players, goods and types.
         behaviours: how each player behaves, by its type.
+        blockers: names of the blocking mediators.
     """
 
-    def __init__(self, economy: Economy, behaviours: tuple[tuple[Behaviour, ...], ...]) -> None:
+    def __init__(
+        self, economy: Economy, behaviours: tuple[tuple[Behaviour, ...], ...], blockers: Sequence[str] = ()
+    ) -> None:
+        self.mediators = (ESTABLISHED, *blockers)
         self.players = economy.player_names
         self.goods = economy.goods
         types = [kind.name for player in economy.players for kind in player.types]
@@ -117,9 +121,9 @@ def player_rows(run: int, first_round: int, measures: Measures, labels: Labels) 
             "utility": measures.utility,
             "promised_utility": measures.promised_utility,
             "wealth": measures.wealth,
-            "mediator": keys(np.zeros(plays.profile.shape, np.int64), (ESTABLISHED,)),
-            "severance": np.zeros(plays.profile.shape),
-            "side_payment": np.zeros(plays.profile.shape),
+            "mediator": keys(1 + plays.followed, labels.mediators),
+            "severance": plays.severance,
+            "side_payment": plays.side_payments,
         },
     )
 

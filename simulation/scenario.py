@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from mechanisms.economy import Economy
 from mechanisms.grand_contract import GrandContract
 from mechanisms.market_game import MarketRules
 from simulation.assignments import Assignment, behaviour_table, check_assignments
+from simulation.blockers import Blocker, check_blockers
 
 if TYPE_CHECKING:
     from simulation.welfare_benchmarks import IncentiveBenchmark
@@ -39,12 +41,15 @@ class Scenario:
         rounds: how many are played.
         seed: of all random streams.
         contract: an established contract to use instead of the one ``transfers`` describes.
+        blockers: the blocking mediators.
+        parts: in how many equal parts coalitions that leave can divide each good they own.
+        severance: what the established mediator promises to those who leave, by player and reported type, numeraire.
         incentives: the incentive-efficient benchmarks of the economy, to be recorded beside the others; computing
             them may take longer than a run, so they are computed once where runs are prepared.
 
     Raises:
         ValueError: a player or type is unknown, shares exceed one, a behaviour does not suit its players,
-            rounds are not positive, or the seed is negative.
+            blocking mediators do not go together, rounds or parts are not positive, or the seed is negative.
     """
 
     name: str
@@ -56,6 +61,9 @@ class Scenario:
     seed: int = 0
     contract: GrandContract | None = None
     incentives: tuple[IncentiveBenchmark, ...] = ()
+    blockers: tuple[Blocker, ...] = ()
+    parts: int = 4
+    severance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.rounds < 1:
@@ -63,6 +71,9 @@ class Scenario:
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}; it must be at least 0")
         check_assignments(self.assignments, self.economy.players, "economy")
+        check_blockers(self.blockers, len(self.economy.players))
+        if self.parts < 1:
+            raise ValueError(f"parts is {self.parts}; there must be at least 1")
 
     def behaviours(self) -> tuple[tuple[Behaviour, ...], ...]:
         """Return how each player behaves, by its type: entry ``[player][type]``."""

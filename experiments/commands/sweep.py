@@ -35,32 +35,33 @@ from experiments.sweep_summary import print_sweep, sweep_summary
 
 def command(  # noqa: PLR0913 -- one parameter for each option of the command line
     sweep: Annotated[Path, typer.Argument(metavar="SWEEP", help="A sweep file.")],
+    *,
     workers: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Processes on this machine; one per core without it.")
     ] = None,
     cluster: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Scheduler of a Dask cluster to run on instead.")
     ] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, metavar="N", help="Seeds per point instead of the file's.")] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where to; results/runs/SWEEP without it.")
+    seeds: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Seeds per point instead of the file's.")
     ] = None,
-    mix: Annotated[
-        bool, typer.Option("--mix", help="If design or code have changed, keep the results that are still wanted.")
-    ] = False,
-    restart: Annotated[bool, typer.Option("--restart", help="Discard what an earlier sweep left in the folder.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to; results/runs/SWEEP without it.")] = None,
+    on_change: Annotated[
+        OnChange,
+        typer.Option(
+            help="If design or code have changed since the folder was begun: do nothing, keep the results that are "
+            "still wanted, or discard them all."
+        ),
+    ] = OnChange.REFUSE,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print a line for each finished point.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Run every point and seed of a sweep, or what is left of it; failed runs are rows with their error."""
     if workers is not None and cluster is not None:
         raise InputError("--workers and --cluster are both given; name one of them")
-    if mix and restart:
-        raise InputError("--mix and --restart are both given; name one of them")
     stated = read_sweep(sweep)
     plan = prepare(stated if seeds is None else replace(stated, seeds=seeds), sweep)
     folder = out or DEFAULT_RUNS / sweep.stem
-    on_change = OnChange.MIX if mix else OnChange.RESTART if restart else OnChange.REFUSE
     where = on_this_machine(workers) if cluster is None else on_cluster(cluster)
     try:
         outcome = _run(plan, folder, where, on_change, verbose=verbose)

@@ -30,7 +30,7 @@ from experiments.sweep.folder import (
     point_digests,
     read_manifest,
 )
-from experiments.sweep.identity import Identity, changes, code_digest, economy_files, identity
+from experiments.sweep.identity import Identity, changes, code_digest, identity, setting_files
 from experiments.sweep.playing import Simulate
 from experiments.sweep.progress import PointSummary, Progress, Tally
 from experiments.sweep.publishing import publish, write_manifest
@@ -202,7 +202,6 @@ class _Session:
 
     def _write_manifest(self, status: SweepStatus) -> None:
         plan, outcome = self._plan, self._outcome(status)
-        scenario = Path(plan.sweep.scenario)
         write_manifest(
             self._folder,
             {
@@ -211,7 +210,7 @@ class _Session:
                 "identity": self._now,
                 "sweep": sweep_document(plan),
                 "runs": {"runs": outcome.runs, "done": outcome.done, "failed": outcome.failed},
-                "inputs": input_files(dict.fromkeys([scenario, *economy_files(plan)]), scenario.parent),
+                "inputs": input_files([plan.base.file, *setting_files(plan)], plan.base.file.parent),
                 "command": ["marketgame", *sys.argv[1:]],
                 "bit_generator": BIT_GENERATOR,
                 **software(),
@@ -276,7 +275,7 @@ def sweep_document(plan: Plan) -> dict[str, object]:
     """Return what a sweep varies, as plain JSON values."""
     sweep = plan.sweep
     return {
-        "scenario": Path(sweep.scenario).name,
+        "scenario": plan.base.name,
         "design": sweep.design.value,
         "axes": {path.column: _axis_document(axis) for path, axis in zip(plan.paths, plan.axes, strict=True)},
         "samples": None if sweep.design is Design.GRID else sweep.samples,

@@ -85,7 +85,7 @@ def open_store(plan: Plan, folder: Path, now: Identity, on_change: OnChange) -> 
     if changed and on_change is OnChange.REFUSE:
         raise InputError(
             f"{folder}: holds a sweep that has changed since ({', '.join(changed)}); name another folder with --out, "
-            "keep what still fits with --mix, or begin again with --restart"
+            "keep what still fits with --on-change mix, or begin again with --on-change restart"
         )
     source = _source(folder, folder / parts_name(before))
     return PartStore.copied(home, schemas, source, _renumbering(held, plan) if changed else None)

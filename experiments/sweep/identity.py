@@ -17,7 +17,10 @@ from experiments.sweep.statement import Plan
 
 # The sources that results depend on: all of these packages, and what turns files into scenarios.
 COMPUTING_SOURCES = ("mechanisms", "agents", "simulation", "experiments/sweep/playing.py")
-INPUT_SOURCES = ("experiments/*_file.py", "experiments/*_tables.py")
+INPUT_SOURCES = (
+    *("experiments/*_file.py", "experiments/*_tables.py", "experiments/established_mechanism.py"),
+    *("experiments/core_objectives.py", "experiments/game_solution.py"),
+)
 COMPUTING_PACKAGES = ("highspy", "numpy", "scipy")
 
 type Identity = Mapping[str, Mapping[str, str]]
@@ -34,12 +37,12 @@ def identity(plan: Plan, simulate: Callable[..., object]) -> Identity:
         Hashes and versions by what they are of: ``design``, ``code`` and ``software``.
     """
     sweep = plan.sweep
-    economies = {name: _text_digest(name) for name in economy_files(plan)}
+    settings = [_digest(file.read_text(encoding="utf-8")) for file in setting_files(plan)]
     points = [json.dumps(point.content, sort_keys=True) for point in plan.points]
     return {
         "design": {
             "points": _digest(points),
-            "economies": _digest(list(economies.values())),
+            "economies and games": _digest(settings),
             "seeds": _digest([sweep.seeds, plan.first_seed]),
             "tables": _digest(list(sweep.tables)),
         },
@@ -80,14 +83,9 @@ def function_digest(function: Callable[..., object]) -> str:
     return _digest([name, Path(file).read_text(encoding="utf-8")])
 
 
-def economy_files(plan: Plan) -> tuple[Path, ...]:
-    """Return the economy files of a sweep, in the order of its points."""
-    folder = Path(plan.sweep.scenario).parent
-    return tuple(dict.fromkeys(folder / point.content["economy"] for point in plan.points))
-
-
-def _text_digest(file: Path) -> str:
-    return _digest(file.read_text(encoding="utf-8"))
+def setting_files(plan: Plan) -> tuple[Path, ...]:
+    """Return the files of the economies or games of a sweep, in the order of its points."""
+    return tuple(dict.fromkeys(plan.base.setting_file(point.content) for point in plan.points))
 
 
 def _file_digest(files: Iterable[Path]) -> str:

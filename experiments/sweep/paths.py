@@ -18,7 +18,6 @@ from typing import Any, Literal, get_args, get_origin
 
 from experiments.explanation import unwrapped
 from experiments.input_file import InputModel
-from experiments.scenario_file import ScenarioInput
 
 # What identifies the base scenario or is set by the sweep itself.
 RESERVED = {
@@ -26,7 +25,7 @@ RESERVED = {
     "name": "runs are told apart by their parameters",
     "seed": "every point is run with the same seeds; set `seeds` and `first_seed`",
 }
-ENTRY = re.compile(r"(?P<list>[^.\[\]]+)\[(?P<place>\d+)\]\.(?P<field>.+)")
+ENTRY = re.compile(r"(?P<list>[^.\[\]]+)\[(?P<place>\d+)\]\.(?P<field>[^.\[\]]+)")
 
 
 @dataclass(frozen=True)
@@ -48,11 +47,13 @@ class ScenarioPath:
         text: as written.
         steps: keys from the outside in; a number or a tag picks an entry of a list.
         whole: whether what stands there is a whole number.
+        names: how many names of one's own choice may follow.
     """
 
     text: str
     steps: tuple[Step, ...]
     whole: bool
+    names: int = 0
 
     @property
     def column(self) -> str:
@@ -60,12 +61,13 @@ class ScenarioPath:
         return self.text if "." in self.text else f"scenario.{self.text}"
 
 
-def scenario_path(text: str, scenario: Mapping[str, Any]) -> ScenarioPath:
+def scenario_path(text: str, scenario: Mapping[str, Any], model: type[InputModel]) -> ScenarioPath:
     """Return the path that a text names.
 
     Args:
         text: as a user wrote it.
         scenario: the base scenario as its file holds it; positions in lists and tags refer to it.
+        model: what such a file may hold.
 
     Raises:
         ValueError: there is no such path, or it names more than one place; the message says what is meant.
@@ -73,12 +75,17 @@ def scenario_path(text: str, scenario: Mapping[str, Any]) -> ScenarioPath:
     if text in RESERVED:
         raise ValueError(f"{text!r} cannot be an axis: {RESERVED[text]}")
     if entry := ENTRY.fullmatch(text):
-        return _entry_path(text, entry["list"], int(entry["place"]), entry["field"], scenario)
-    known = known_paths()
-    if text not in known:
-        raise ValueError(f"a scenario has no {text!r}; {_suggestion(text)}")
-    _refuse_ambiguous(text, known[text].steps, scenario)
-    return known[text]
+        return _entry_path(text, entry["list"], int(entry["place"]), entry["field"], scenario, model)
+    known = known_paths(model)
+    if text in known:
+        _refuse_ambiguous(text, known[text].steps, scenario)
+        return known[text]
+    for names in range(1, text.count(".") + 1):
+        # Below a table of names of one's own choice anything may stand; whether it fits, the whole scenario says.
+        outer, *inner = text.rsplit(".", names)
+        if outer in known and known[outer].names >= names:
+            return ScenarioPath(text, (*known[outer].steps, *inner), whole=False)
+    raise ValueError(f"a scenario has no {text!r}; {_suggestion(text, model)}")
 
 
 def with_value(scenario: Mapping[str, Any], path: ScenarioPath, value: object) -> dict[str, Any]:
@@ -93,9 +100,9 @@ def with_value(scenario: Mapping[str, Any], path: ScenarioPath, value: object) -
 
 
 @cache
-def known_paths() -> Mapping[str, ScenarioPath]:
+def known_paths(model: type[InputModel]) -> Mapping[str, ScenarioPath]:
     """Return every path that can be written without a position, in the order of the file's fields."""
-    found = (ScenarioPath(text, steps, _is_whole(kind)) for text, steps, kind in _paths(ScenarioInput, "", ()))
+    found = (ScenarioPath(text, steps, kind is int, _names(kind)) for text, steps, kind in _paths(model, "", ()))
     return {path.text: path for path in found if path.text not in RESERVED}
 
 
@@ -128,17 +135,28 @@ def _tagged_models(annotation: Any) -> Iterator[tuple[Tagged, type[InputModel]]]
                     break
 
 
-def _entry_path(text: str, name: str, place: int, field: str, scenario: Mapping[str, Any]) -> ScenarioPath:
+def _entry_path(
+    text: str, name: str, place: int, field: str, scenario: Mapping[str, Any], model: type[InputModel]
+) -> ScenarioPath:
     """Return the path of a field of an entry given by its position."""
     entries: Sequence[Mapping[str, Any]] = scenario.get(name, [])
     if place >= len(entries):
         raise ValueError(f"a path says {text!r}, but the scenario has {len(entries)} tables [[{name}]], counted from 0")
-    tags = {str(value) for value in entries[place].values() if isinstance(value, str)}
-    for path in known_paths().values():
-        match path.steps:
-            case (outer, Tagged(_, tag), inner) if (outer, inner) == (name, field) and tag in tags:
-                return ScenarioPath(text, (name, place, field), path.whole)
-    raise ValueError(f"a path says {text!r}, but that table has no {field!r}; {_suggestion(f'{name}.{field}')}")
+    for option in _entry_models(model, name, entries[place]):
+        if field in option.model_fields:
+            kind, _ = unwrapped(option.model_fields[field].annotation)
+            return ScenarioPath(text, (name, place, field), kind is int, _names(kind))
+    raise ValueError(f"a path says {text!r}, but that table has no {field!r}; {_suggestion(f'{name}.{field}', model)}")
+
+
+def _entry_models(model: type[InputModel], name: str, entry: Mapping[str, Any]) -> Iterator[type[InputModel]]:
+    """Yield what an entry of a list of tables may be, judging by its tag."""
+    listed, _ = unwrapped(model.model_fields[name].annotation) if name in model.model_fields else (None, None)
+    if get_origin(listed) is list:
+        kind, _ = unwrapped(get_args(listed)[0])
+        if _is_model(kind):
+            yield kind
+        yield from (option for tag, option in _tagged_models(kind) if _is(entry, tag))
 
 
 def _refuse_ambiguous(text: str, steps: tuple[Step, ...], scenario: Mapping[str, Any]) -> None:
@@ -170,14 +188,14 @@ def _is(entry: object, tag: Tagged) -> bool:
     return isinstance(entry, Mapping) and entry.get(tag.key) == tag.value
 
 
-def _suggestion(text: str) -> str:
-    known = list(known_paths())
+def _suggestion(text: str, model: type[InputModel]) -> str:
+    known = known_paths(model)
     last = text.rpartition(".")[2]
     close = [path for path in known if path.endswith(f".{text}")] or get_close_matches(text, known, n=1)
     close = close or [path for path in known if path.endswith(f".{last}")]
     if close:
         return f"did you mean {close[0]!r}?"
-    plain = [path for path, found in known_paths().items() if all(isinstance(step, str) for step in found.steps)]
+    plain = [path for path, found in known.items() if all(isinstance(step, str) for step in found.steps)]
     return f"it has {', '.join(plain)}, and the fields of its tables such as 'traders.share.misreporting'"
 
 
@@ -185,5 +203,9 @@ def _is_model(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, InputModel)
 
 
-def _is_whole(annotation: Any) -> bool:
-    return annotation is int
+def _names(annotation: Any) -> int:
+    """Return how many names of one's own choice lead to a value: of players, say, and of their types."""
+    if get_origin(annotation) is not dict:
+        return 0
+    inner, _ = unwrapped(get_args(annotation)[1])
+    return 1 + _names(inner)

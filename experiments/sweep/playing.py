@@ -6,22 +6,24 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from experiments.sweep.base import AnyScenario
 from experiments.sweep.tables import RunStatus
 from mechanisms.grand_contract import GrandContract
 from simulation.benchmarks import EXPECTATION
 from simulation.established_contract import established_contract
-from simulation.scenario import Scenario
+from simulation.game_scenario import GameScenario
 from simulation.tables import BENCHMARKS, RUNS
 
 # Contracts kept for further runs of the same point.
 POINTS_REMEMBERED = 16
 
-type Simulate = Callable[[Scenario], Mapping[str, pa.Table]]
+type Simulate = Callable[[Any], Mapping[str, pa.Table]]
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Chunk:
     """
 
     tasks: tuple[Task, ...]
-    scenarios: Mapping[int, Scenario]
+    scenarios: Mapping[int, AnyScenario]
     simulate: Simulate
     tables: tuple[str, ...]
     seconds: float
@@ -140,8 +142,10 @@ def _play(task: Task, chunk: Chunk) -> tuple[Ending, Mapping[str, pa.Table] | No
 _contracts: dict[tuple[str, int], GrandContract] = {}
 
 
-def _with_contract(sweep: str, point: int, scenario: Scenario) -> Scenario:
+def _with_contract(sweep: str, point: int, scenario: AnyScenario) -> AnyScenario:
     """Return the scenario of a point with its contract, which does not depend on the seed."""
+    if isinstance(scenario, GameScenario):
+        return scenario
     key = (sweep, point)
     if key not in _contracts:
         contract = established_contract(scenario)

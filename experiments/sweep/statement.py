@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from experiments.economy_file import load_economy
-from experiments.input_file import InputError, read_table, shown, unknown_name, validated
-from experiments.scenario_file import LARGEST_SEED, ScenarioInput, build_scenario
-from experiments.sweep.design import Axis, Design, Interval, Values, points
+from experiments.input_file import InputError, shown, unknown_name
+from experiments.scenario_file import LARGEST_SEED
+from experiments.sweep.base import AnyScenario, BaseScenario, base_scenario
+from experiments.sweep.design import Axis, Design, Interval, Point, Values, points
 from experiments.sweep.paths import ScenarioPath, scenario_path, with_value
 from experiments.sweep.tables import KEPT_BY_DEFAULT, KEPT_FROM
-from simulation.scenario import Scenario
 
 DEFAULT_SEEDS = 10
 DEFAULT_SAMPLES = 64
@@ -68,7 +66,7 @@ class PlannedPoint:
     number: int
     parameters: Mapping[str, object]
     content: Mapping[str, Any]
-    scenario: Scenario
+    scenario: AnyScenario
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +77,7 @@ class Plan:
 
     Attributes:
         sweep: what was asked for.
+        base: the scenario that varies.
         name: for titles.
         paths: what varies.
         axes: the values of each path.
@@ -87,6 +86,7 @@ class Plan:
     """
 
     sweep: Sweep
+    base: BaseScenario
     name: str
     paths: tuple[ScenarioPath, ...]
     axes: tuple[Axis, ...]
@@ -117,19 +117,17 @@ def prepare(sweep: Sweep, blamed: Path | None = None) -> Plan:
     Raises:
         InputError: a path, a value or a combination of values is not one that the scenario can take.
     """
-    file = Path(sweep.scenario)
-    blamed = blamed or file
-    content = read_table(file)
-    base = validated(ScenarioInput, content, file)
+    blamed = blamed or Path(sweep.scenario)
+    base = base_scenario(Path(sweep.scenario))
     _check_numbers(sweep, blamed)
     first_seed = base.seed if sweep.first_seed is None else sweep.first_seed
     if not 0 <= first_seed <= LARGEST_SEED - sweep.seeds:
         raise InputError(f"{blamed}: first_seed is {first_seed}; seeds must be from 0 to {LARGEST_SEED}")
-    paths = _paths(sweep.axes, content, blamed)
+    paths = _paths(sweep.axes, base, blamed)
     axes = tuple(_axis(path, given, blamed) for path, given in zip(paths, sweep.axes.values(), strict=True))
-    name = sweep.name or base.name or file.stem
-    planned = _planned_points(sweep, paths, axes, content, blamed, first_seed)
-    return Plan(sweep, name, paths, axes, planned, first_seed)
+    visited = _visited(sweep, axes, blamed)
+    planned = tuple(_planned(number, base, paths, point, first_seed, blamed) for number, point in enumerate(visited))
+    return Plan(sweep, base, sweep.name or base.name, paths, axes, planned, first_seed)
 
 
 def _check_numbers(sweep: Sweep, blamed: Path) -> None:
@@ -143,11 +141,11 @@ def _check_numbers(sweep: Sweep, blamed: Path) -> None:
             raise InputError(f"{blamed}: tables {unknown_name(table, list(KEPT_FROM))}")
 
 
-def _paths(axes: Mapping[str, AxisInput], content: Mapping[str, Any], blamed: Path) -> tuple[ScenarioPath, ...]:
+def _paths(axes: Mapping[str, AxisInput], base: BaseScenario, blamed: Path) -> tuple[ScenarioPath, ...]:
     if not axes:
         raise InputError(f"{blamed}: axes is empty; a sweep must vary something")
     try:
-        paths = tuple(scenario_path(text, content) for text in axes)
+        paths = tuple(scenario_path(text, base.content, base.model) for text in axes)
     except ValueError as error:
         raise InputError(f"{blamed}: axes: {error}") from None
     for place, path in enumerate(paths):
@@ -173,31 +171,26 @@ def _axis(path: ScenarioPath, given: AxisInput, blamed: Path) -> Axis:
         raise InputError(f"{blamed}: axes.{path.text!r} {error}") from None
 
 
-def _planned_points(
-    sweep: Sweep,
-    paths: tuple[ScenarioPath, ...],
-    axes: tuple[Axis, ...],
-    content: Mapping[str, Any],
-    blamed: Path,
-    first_seed: int,
-) -> tuple[PlannedPoint, ...]:
-    file, economy_in = Path(sweep.scenario), cache(load_economy)
+def _visited(sweep: Sweep, axes: Sequence[Axis], blamed: Path) -> list[Point]:
     try:
-        visited = list(points(sweep.design, axes, sweep.samples, sweep.sampling_seed))
+        return list(points(sweep.design, axes, sweep.samples, sweep.sampling_seed))
     except ValueError as error:
-        raise InputError(f"{blamed}: axes: {error}" if sweep.design is Design.GRID else f"{blamed}: {error}") from None
-    planned = []
-    for number, point in enumerate(visited):
-        table: Mapping[str, Any] = content
-        for path, value in zip(paths, point, strict=True):
-            table = with_value(table, path, value)
-        parameters = {path.text: value for path, value in zip(paths, point, strict=True)}
-        try:
-            scenario = build_scenario(validated(ScenarioInput, table, file), file, None, first_seed, economy_in)
-        except InputError as error:
-            raise InputError(f"{blamed}: point {number} ({in_words(parameters)}) is refused: {error}") from None
-        planned.append(PlannedPoint(number, MappingProxyType(parameters), table, scenario))
-    return tuple(planned)
+        field = "axes: one axis " if sweep.design is Design.GRID else ""
+        raise InputError(f"{blamed}: {field}{error}") from None
+
+
+def _planned(
+    number: int, base: BaseScenario, paths: Sequence[ScenarioPath], point: Point, seed: int, blamed: Path
+) -> PlannedPoint:
+    parameters = {path.text: value for path, value in zip(paths, point, strict=True)}
+    content: Mapping[str, Any] = base.content
+    for path in paths:
+        content = with_value(content, path, parameters[path.text])
+    try:
+        scenario = base.variant(content, seed)
+    except InputError as error:
+        raise InputError(f"{blamed}: point {number} ({in_words(parameters)}) is refused: {error}") from None
+    return PlannedPoint(number, MappingProxyType(parameters), content, scenario)
 
 
 def in_words(parameters: Mapping[str, object]) -> str:
