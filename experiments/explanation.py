@@ -106,11 +106,11 @@ def _type_name(annotation: Any) -> str:
             return f"list of {_plural(_type_name(entry))}"
         case origin, (_, entry) if origin is dict:
             return f"table of {_plural(_type_name(entry))}"
-        case origin, _ if origin in (Union, UnionType):
-            return "table"
+        case origin, options if origin in (Union, UnionType):
+            return " or ".join(dict.fromkeys(map(_type_name, options)))
     if isinstance(bare, type) and issubclass(bare, StrEnum):
         return " | ".join(f"'{member.value}'" for member in bare)
-    return SCALARS.get(bare, "table")
+    return "value" if bare is Any else SCALARS.get(bare, "table")
 
 
 def _plural(name: str) -> str:

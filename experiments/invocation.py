@@ -17,6 +17,8 @@ SOLVER_FAILED = 3
 # command has not loaded cannot have failed, and loading it takes longer than many a command.
 NO_ANSWER = {
     "experiments.game_solution": "UndecidedGameError",
+    "experiments.sweep.isolation": "RunnerError",
+    "experiments.sweep.scheduling": "WorkersLostError",
     "mechanisms.compatibility": "UndecidedConditionError",
     "mechanisms.efficiency": "UnprovenOptimumError",
     "mechanisms.linear_program.highs": "SolverRefusedError",

@@ -55,6 +55,9 @@ class SweepInput(InputModel):
         description='what varies: "dotted.path.into.the.scenario" = list of values, or low and high of an interval; '
         '"traders.share.noisy" is the share in the [[traders]] table with that behaviour',
     )
+    settings: dict[Name, Any] = Field(
+        {}, description="what differs from the scenario's file at every point, by the same paths"
+    )
     design: Annotated[Design, Field(strict=False)] = Field(
         Design.GRID, description="which points are visited: every combination, or a sample of the space"
     )
@@ -92,6 +95,7 @@ def read_sweep(path: Path | str) -> Sweep:
     return Sweep(
         scenario=scenario,
         axes={name: _axis(name, table, path) for name, table in content.axes.items()},
+        settings=content.settings,
         design=content.design,
         seeds=content.seeds,
         first_seed=content.first_seed,

@@ -13,8 +13,9 @@ from experiments.printing import number, table
 from experiments.sweep.execution import SweepOutcome
 from results.loading import Run
 
-# More points than this are in the tables but not on the screen.
+# Of more points than this, only those with the least and the most welfare are on the screen.
 MOST_POINTS_SHOWN = 40
+EXTREMES_SHOWN = 5
 MOST_ERRORS_SHOWN = 5
 MEASURE = "mean_welfare"
 
@@ -65,15 +66,15 @@ def _finite(value: float) -> float | None:
 
 def print_sweep(summary: dict[str, Any], console: Console) -> None:
     """Print what a sweep amounts to."""
-    points = summary["points"][:MOST_POINTS_SHOWN]
+    points, title = summary["points"], f"Welfare per round over the seeds of each point, in {summary['unit']}"
+    if len(points) > MOST_POINTS_SHOWN:
+        ranked = sorted(points, key=lambda point: (point["welfare"]["mean"] is None, point["welfare"]["mean"]))
+        title = f"{title}: the {EXTREMES_SHOWN} lowest and the {EXTREMES_SHOWN} highest of {len(points)} points"
+        points = ranked[:EXTREMES_SHOWN] + ranked[-EXTREMES_SHOWN:]
     if points:
         names = list(points[0]["parameters"])
         rows = [[*(_shown(point["parameters"][name]) for name in names), *_welfare(point)] for point in points]
-        columns = [*names, "welfare", "95% from", "to", "runs", "failed"]
-        title = f"Welfare per round over the seeds of each point, in {summary['unit']}"
-        console.print(table(title, columns, rows, texts=len(names)))
-    if len(summary["points"]) > len(points):
-        console.print(f"and {len(summary['points']) - len(points)} more points in the table of runs")
+        console.print(table(title, [*names, "welfare", "95% from", "to", "runs", "failed"], rows, texts=len(names)))
     for error in summary["errors"][:MOST_ERRORS_SHOWN]:
         console.print(f"{error['runs']} runs {error['status']}: {error['error']}", markup=False, soft_wrap=True)
     console.print(f"runs:         {summary['done']} of {summary['runs']} done, {summary['failed']} failed")

@@ -27,6 +27,8 @@ from mechanisms.valuation import ValuationBatch
 
 # The largest relative distance between an allocation's value and its dual bound that is reported as efficient.
 OPTIMALITY_TOLERANCE = 1e-9
+# Optima smaller than this share of what nothing and everything are worth are measured against that share.
+LEAST_SHARE_AT_STAKE = 1e-3
 # By how much, relatively, the rounding of a sum of bundles may exceed the supply.
 FEASIBILITY_TOLERANCE = 1e-12
 # Profiles are solved in pieces so that the work arrays stay in the processor's cache and in memory.
@@ -187,7 +189,10 @@ def _value_and_gap(
     value = traders.value(np.maximum(held, 0)).sum(axis=0)
     indirect = traders.indirect_utility(np.maximum(price, 0), supply).sum(axis=0)
     spent = (price * supply).sum(axis=-1)
-    scale = np.abs(value) + np.abs(indirect) + spent
+    # An optimum worth nothing has no size of its own; what nothing and everything are worth to the players has.
+    extremes = (np.zeros_like(supply), supply)
+    at_stake = np.sum([np.abs(traders.value(bundle)).sum(axis=0) for bundle in extremes], axis=0)
+    scale = np.maximum(np.abs(value) + np.abs(indirect) + spent, LEAST_SHARE_AT_STAKE * at_stake)
     gap = (spent + indirect - value) / np.where(scale > 0, scale, 1)
     fits = (held.sum(axis=0) <= supply * (1 + FEASIBILITY_TOLERANCE)).all(axis=-1)
     sound = fits & (held >= 0).all(axis=(0, -1)) & (price >= 0).all(axis=-1)

@@ -27,6 +27,8 @@ from mechanisms.efficiency import EfficientAllocation, efficient_allocation
 BALANCE_TOLERANCE = 1e-9
 # A holding of the numeraire above minus this share of all there is counts as nonnegative.
 HOLDING_TOLERANCE = 1e-12
+# A good of which all but this share of the supply is allocated is used up.
+USED_TOLERANCE = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +102,7 @@ class GrandContract:
         """What each player is to announce, ``(P, N, L)``, units."""
         supply = self.endowments.sum(axis=-2, keepdims=True)
         used = self.allocation.sum(axis=-2, keepdims=True)
-        unused = (self.efficient.price[:, None, :] == 0) & (used < supply)
+        unused = used < (1 - USED_TOLERANCE) * supply
         share = np.where(unused, used / np.where(supply > 0, supply, 1), 1)
         return read_only(self.endowments * share)
 

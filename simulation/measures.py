@@ -33,8 +33,9 @@ class Measures:
         plays: the rounds as the market saw them; every array has a first dimension ``R``.
         profile_numbers: place of the true types in the table of all profiles, ``(R,)``.
         endowments: ``(R, N, L)``, units.
-        consumed: ``(R, N, L)``, units, what mediators paid in numeraire included.
-        utility: of what was consumed, ``(R, N)``, numeraire.
+        consumed: ``(R, N, L)``, units, without what mediators paid.
+        paid: what mediators paid, ``(R, N)``, numeraire.
+        utility: of both, ``(R, N)``, numeraire.
         promised_utility: of what the contract promises at the reports, ``(R, N)``, numeraire.
         price: supporting price, ``(R, L)``, numeraire per unit.
         lowest_price: lower end of the supporting prices, ``(R, L)``.
@@ -49,6 +50,7 @@ class Measures:
     profile_numbers: IntegerArray
     endowments: FloatArray
     consumed: FloatArray
+    paid: FloatArray
     utility: FloatArray
     promised_utility: FloatArray
     price: FloatArray
@@ -84,15 +86,14 @@ class Measures:
 
     @property
     def wasted(self) -> FloatArray:
-        """Value of the endowments that nobody consumed, ``(R,)``, numeraire; mediators' payments do not count."""
+        """Value of the endowments that nobody consumed, ``(R,)``, numeraire."""
         unconsumed = self.endowments.sum(axis=1) - self.consumed.sum(axis=1)
-        received = (self.plays.severance + self.plays.side_payments).sum(axis=1)
-        return np.asarray((unconsumed * self.price).sum(axis=-1) + received)
+        return np.asarray((unconsumed * self.price).sum(axis=-1))
 
     @property
     def wealth(self) -> FloatArray:
-        """Value of what each player consumed, ``(R, N)``, numeraire."""
-        return np.asarray((self.consumed * self.price[:, None, :]).sum(axis=-1))
+        """Value of what each player consumed and was paid by mediators, ``(R, N)``, numeraire."""
+        return np.asarray((self.consumed * self.price[:, None, :]).sum(axis=-1) + self.paid)
 
 
 def measure(plays: Sequence[Play], contract: GrandContract, rules: MarketRules) -> Measures:
@@ -102,14 +103,15 @@ def measure(plays: Sequence[Play], contract: GrandContract, rules: MarketRules) 
     numbers = economy.prior.profile_numbers(stacked.profile)
     promised = contract.allocation[economy.prior.profile_numbers(stacked.reports)]
     endowments = economy.endowments(stacked.profile)
-    consumed = consumed_in(stacked, economy, rules)
+    consumed, paid = consumed_in(stacked, economy, rules), stacked.severance + stacked.side_payments
     standing = standing_flows(stacked.orders, stacked.quotes, rules.pricing)
     return Measures(
         plays=stacked,
         profile_numbers=numbers,
         endowments=endowments,
         consumed=consumed,
-        utility=economy.utility(stacked.profile, consumed),
+        paid=paid,
+        utility=economy.utility(stacked.profile, consumed) + paid,
         promised_utility=economy.utility(stacked.profile, promised),
         price=efficient.price[numbers],
         lowest_price=efficient.lowest_price[numbers],
@@ -124,12 +126,10 @@ def measure(plays: Sequence[Play], contract: GrandContract, rules: MarketRules) 
 def consumed_in(play: Play, economy: Economy, rules: MarketRules) -> FloatArray:
     """Return what everybody consumes in a round, or in rounds side by side, ``(..., N, L)``, units.
 
-    That is what the market gives those who stayed, what those who left took with them, and what mediators paid.
+    That is what the market gives those who stayed, and what those who left divided among themselves.
     """
     endowments = np.where(play.left[..., None], 0.0, economy.endowments(play.profile))
-    consumed = consumption(play.settlement, endowments, play.announced_endowments, rules) + play.outside
-    consumed[..., -1] += play.severance + play.side_payments
-    return consumed
+    return consumption(play.settlement, endowments, play.announced_endowments, rules) + play.outside
 
 
 def _stack(plays: Sequence[Play]) -> Play:

@@ -169,7 +169,8 @@ PLAYERS = TableSchema(
             "wealth",
             REAL,
             NUMERAIRE,
-            "value at the supporting price of what the player consumed; in a coalitional game, its utility",
+            "value at the supporting price of what the player consumed, severance and side-payment included; in a "
+            "coalitional game, its utility",
         ),
         Column("mediator", KEY, NAME, "with whom the player stayed or left: established, or a blocking mediator"),
         Column("severance", REAL, NUMERAIRE, "paid by the established mediator to a player who left"),
@@ -198,7 +199,7 @@ HOLDINGS = TableSchema(
         ),
         Column("claim", REAL, GOOD, "holding after trade, before claims are fitted to what there is"),
         Column("allocation", REAL, GOOD, "holding after claims are fitted to what there is"),
-        Column("consumption", REAL, GOOD, "what the player consumed"),
+        Column("consumption", REAL, GOOD, "what the player consumed, without what mediators paid"),
     ),
 )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copyreg
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,9 @@ from simulation.tables import BENCHMARKS, RUNS
 
 # Contracts kept for further runs of the same point.
 POINTS_REMEMBERED = 16
+
+# Games keep their tables behind read-only views, which Python does not send to other processes by itself.
+copyreg.pickle(MappingProxyType, lambda view: (_read_only_view, (dict(view),)))
 
 type Simulate = Callable[[Any], Mapping[str, pa.Table]]
 
@@ -98,6 +103,10 @@ class Played:
     endings: tuple[Ending, ...]
     tables: Mapping[str, pa.Table]
     unplayed: tuple[Task, ...] = ()
+
+
+def _read_only_view(content: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(content)
 
 
 def play_chunk(chunk: Chunk, on_run: Callable[[int | None], None]) -> Played:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -30,6 +31,7 @@ class Sweep:
     Attributes:
         scenario: file of the scenario that varies.
         axes: what varies: by dotted path into the scenario, the values it takes.
+        settings: what differs from the scenario's file at every point, by dotted path.
         design: how points are chosen.
         seeds: how many seeds each point is played with.
         first_seed: they are this one and those after it; the scenario's own seed when left out.
@@ -42,6 +44,7 @@ class Sweep:
 
     scenario: Path | str
     axes: Mapping[str, AxisInput]
+    settings: Mapping[str, object] = field(default_factory=dict)
     design: Design = Design.GRID
     seeds: int = DEFAULT_SEEDS
     first_seed: int | None = None
@@ -123,11 +126,22 @@ def prepare(sweep: Sweep, blamed: Path | None = None) -> Plan:
     first_seed = base.seed if sweep.first_seed is None else sweep.first_seed
     if not 0 <= first_seed <= LARGEST_SEED - sweep.seeds:
         raise InputError(f"{blamed}: first_seed is {first_seed}; seeds must be from 0 to {LARGEST_SEED}")
-    paths = _paths(sweep.axes, base, blamed)
-    axes = tuple(_axis(path, given, blamed) for path, given in zip(paths, sweep.axes.values(), strict=True))
+    fixed, paths = _paths(sweep, base, blamed)
+    content: Mapping[str, Any] = base.content
+    for path in fixed:
+        content = with_value(content, path, sweep.settings[path.text])
+    axes = tuple(
+        _axis(path, given, sweep.design, blamed) for path, given in zip(paths, sweep.axes.values(), strict=True)
+    )
     visited = _visited(sweep, axes, blamed)
-    planned = tuple(_planned(number, base, paths, point, first_seed, blamed) for number, point in enumerate(visited))
-    return Plan(sweep, base, sweep.name or base.name, paths, axes, planned, first_seed)
+    planned = []
+    for number, point in enumerate(visited):
+        parameters = {path.text: value for path, value in zip(paths, point, strict=True)}
+        with _point_blamed(number, parameters, blamed):
+            changed = _changed(content, paths, point)
+            scenario = base.variant(changed, first_seed)
+        planned.append(PlannedPoint(number, MappingProxyType(parameters), changed, scenario))
+    return Plan(sweep, base, sweep.name or base.name, paths, axes, tuple(planned), first_seed)
 
 
 def _check_numbers(sweep: Sweep, blamed: Path) -> None:
@@ -141,56 +155,57 @@ def _check_numbers(sweep: Sweep, blamed: Path) -> None:
             raise InputError(f"{blamed}: tables {unknown_name(table, list(KEPT_FROM))}")
 
 
-def _paths(axes: Mapping[str, AxisInput], base: BaseScenario, blamed: Path) -> tuple[ScenarioPath, ...]:
-    if not axes:
+def _paths(sweep: Sweep, base: BaseScenario, blamed: Path) -> tuple[tuple[ScenarioPath, ...], tuple[ScenarioPath, ...]]:
+    """Return where the settings and where the axes of a sweep put their values."""
+    if not sweep.axes:
         raise InputError(f"{blamed}: axes is empty; a sweep must vary something")
-    try:
-        paths = tuple(scenario_path(text, base.content, base.model) for text in axes)
-    except ValueError as error:
-        raise InputError(f"{blamed}: axes: {error}") from None
+    found = {}
+    for field_name, texts in (("settings", sweep.settings), ("axes", sweep.axes)):
+        try:
+            found[field_name] = tuple(scenario_path(text, base.content, base.model) for text in texts)
+        except ValueError as error:
+            raise InputError(f"{blamed}: {field_name}: {error}") from None
+    paths = (*found["settings"], *found["axes"])
     for place, path in enumerate(paths):
         for other in paths[:place]:
             shorter = min(len(path.steps), len(other.steps))
             if path.steps[:shorter] == other.steps[:shorter]:
-                raise InputError(f"{blamed}: axes: {path.text!r} and {other.text!r} set the same thing")
-    return paths
+                raise InputError(f"{blamed}: {other.text!r} and {path.text!r} set the same thing")
+    return found["settings"], found["axes"]
 
 
-def _axis(path: ScenarioPath, given: AxisInput, blamed: Path) -> Axis:
+def _axis(path: ScenarioPath, given: AxisInput, design: Design, blamed: Path) -> Axis:
     if isinstance(given, str):
         raise InputError(f"{blamed}: axes.{path.text!r} is {shown(given)}; it must be a list of values or an interval")
     try:
-        match given:
-            case Interval():
-                return replace(given, whole=path.whole)
-            case Values():
-                return given
-            case _:
-                return Values(tuple(given))
+        axis = given if isinstance(given, Interval | Values) else Values(tuple(given))
+        axis = replace(axis, whole=path.whole) if isinstance(axis, Interval) else axis
+        if design is Design.GRID:
+            axis.listed()
     except ValueError as error:
         raise InputError(f"{blamed}: axes.{path.text!r} {error}") from None
+    return axis
 
 
 def _visited(sweep: Sweep, axes: Sequence[Axis], blamed: Path) -> list[Point]:
     try:
         return list(points(sweep.design, axes, sweep.samples, sweep.sampling_seed))
     except ValueError as error:
-        field = "axes: one axis " if sweep.design is Design.GRID else ""
-        raise InputError(f"{blamed}: {field}{error}") from None
+        raise InputError(f"{blamed}: {error}") from None
 
 
-def _planned(
-    number: int, base: BaseScenario, paths: Sequence[ScenarioPath], point: Point, seed: int, blamed: Path
-) -> PlannedPoint:
-    parameters = {path.text: value for path, value in zip(paths, point, strict=True)}
-    content: Mapping[str, Any] = base.content
-    for path in paths:
-        content = with_value(content, path, parameters[path.text])
+def _changed(content: Mapping[str, Any], paths: Sequence[ScenarioPath], point: Point) -> Mapping[str, Any]:
+    for path, value in zip(paths, point, strict=True):
+        content = with_value(content, path, value)
+    return content
+
+
+@contextmanager
+def _point_blamed(number: int, parameters: Mapping[str, object], blamed: Path) -> Iterator[None]:
     try:
-        scenario = base.variant(content, seed)
+        yield
     except InputError as error:
         raise InputError(f"{blamed}: point {number} ({in_words(parameters)}) is refused: {error}") from None
-    return PlannedPoint(number, MappingProxyType(parameters), content, scenario)
 
 
 def in_words(parameters: Mapping[str, object]) -> str:

@@ -42,7 +42,8 @@ _FATES: Final = (
     ("refused", "sent back: somebody refused", SKY, "////"),
     ("too-late", "somebody had left already", "white", "...."),
 )
-_ROW: Final = 0.3  # inches
+_ROW: Final = 0.15  # inches, for a line of text
+_LINE: Final = 24  # letters
 _DASHES: Final = (0, (4, 2))
 
 
@@ -112,7 +113,8 @@ def invitations(run: Run, run_number: int = 0) -> Figure:
     shares = _invitation_shares(rows, _doubtful(rows, rows_of_run(run, "players", run_number)), rounds)
     names = [str(name) for name in shares.index.unique("mediator")]
     headings = len(names)
-    figure = new_figure(COLUMN_WIDTH, 1.25 + _ROW * (len(shares) + headings))
+    lines = max(str(what).count("\n") + 1 for _, what in shares.index)
+    figure = new_figure(COLUMN_WIDTH, 1.25 + _ROW * lines * (len(shares) + headings))
     axes = figure.add_subplot()
     ticks: list[tuple[float, str]] = []
     height = 0.0
@@ -197,10 +199,17 @@ def _invitation_shares(rows: pd.DataFrame, asked: pd.DataFrame, rounds: int) -> 
     made = rows.drop_duplicates(key).astype(dict.fromkeys(("mediator", "coalition", "action", "fate"), str))
     places = zip(made["round"].astype(str), made["mediator"], strict=True)
     conditions = [f" if {wanted[place]}" if place in wanted.index else "" for place in places]
-    what = made["coalition"] + "\n" + made["action"] + pd.Series(conditions, made.index, dtype=str)
+    lines = zip(made["coalition"], made["action"], conditions, strict=True)
+    what = pd.Series([f"{who}\n{_two_lines(does, condition)}" for who, does, condition in lines], made.index, dtype=str)
     counts = pd.crosstab([made["mediator"], what.rename("what")], made["fate"])
     frequent = counts.sum(axis=1).sort_values(ascending=False, kind="stable").index
     return counts.loc[frequent].sort_index(level="mediator", sort_remaining=False) / rounds
+
+
+def _two_lines(action: str, condition: str) -> str:
+    """Return what is done under which condition, on two lines if one would be long."""
+    short = len(action) + len(condition) <= _LINE
+    return f"{action}{condition}" if short else f"{action}\n{condition.strip()}"
 
 
 def _draw_fates(axes: Axes, height: float, shares: pd.Series) -> None:

@@ -16,7 +16,6 @@ from tests.experiments import faulty_runs
 from tests.experiments.test_sweep_runs import SHARE, SMALL, assert_same
 
 
-
 # Dask leaves sockets and event loops to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 TROUBLED = replace(SMALL, axes={SHARE: [0.0, 0.5]}, seconds_per_run=0.5)

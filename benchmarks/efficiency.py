@@ -1,0 +1,91 @@
+"""Speed of the efficient benchmark, against what a user would otherwise write for each profile.
+
+What is timed on our side is the whole answer: allocations, prices and the proof of optimality of every profile.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, brentq, minimize
+
+from benchmarks.measurement import Measurement, print_table, time_of
+from mechanisms.arrays import IntegerArray
+from mechanisms.beliefs import IndependentPrior
+from mechanisms.economy import Economy, Player, PlayerType
+from mechanisms.efficiency import efficient_allocation
+from mechanisms.valuation import Valuation
+from mechanisms.valuations import Power, Quadratic
+
+PLAYERS, TYPES = 6, 10
+SAMPLE = 300
+SEED = 20260101
+
+
+def economy_of(power: bool) -> Economy:
+    """Six players with ten types each: a million profiles of one good."""
+    generator = np.random.default_rng(SEED)
+
+    def kind() -> Valuation:
+        if power:
+            return Power(generator.uniform(1, 3, 1), np.zeros(1), generator.uniform(0.3, 0.8, 1))
+        return Quadratic(generator.uniform(4, 8, 1), generator.uniform(0.5, 1.5, (1, 1)))
+
+    players = tuple(
+        Player(f"p{i}", tuple(PlayerType(str(k), np.array([1.0, 30.0]), kind()) for k in range(TYPES)))
+        for i in range(PLAYERS)
+    )
+    prior = IndependentPrior([np.full(TYPES, 1 / TYPES)] * PLAYERS)
+    return Economy("speed", ("good", "money"), ("unit", "euro"), players, prior)
+
+
+def price_by_brent(economy: Economy, profile: IntegerArray) -> float:
+    """Clear the market of one profile as a user would: Brent's method on excess demand."""
+    kinds = [player.types[number] for player, number in zip(economy.players, profile, strict=True)]
+    supply = sum(kind.endowment[0] for kind in kinds)
+    if isinstance(kinds[0].valuation, Quadratic):
+        intercept = np.array([kind.valuation.intercept[0] for kind in kinds])
+        slope = np.array([kind.valuation.slope[0, 0] for kind in kinds])
+        return float(brentq(lambda p: np.maximum((intercept - p) / slope, 0).sum() - supply, 0, 10, xtol=1e-14))
+    weight = np.array([kind.valuation.weight[0] for kind in kinds])
+    gamma = np.array([kind.valuation.gamma[0] for kind in kinds])
+    return float(brentq(lambda p: ((weight / p) ** (1 / gamma)).sum() - supply, 1e-3, 1e3, xtol=1e-14))
+
+
+def allocation_by_scipy(economy: Economy, profile: IntegerArray) -> float:
+    """Maximise the value of goods of one profile with SciPy's general solver; return that value."""
+    rows = economy.rows(profile)
+    supply = economy.endowments(profile)[:, 0].sum()
+    answer = minimize(
+        lambda q: -economy.valuations.value(rows, q[:, None]).sum(),
+        np.full(PLAYERS, supply / PLAYERS),
+        jac=lambda q: -economy.valuations.gradient(rows, q[:, None])[:, 0],
+        bounds=Bounds(np.full(PLAYERS, 1e-9), np.full(PLAYERS, supply)),
+        constraints=LinearConstraint(np.ones((1, PLAYERS)), ub=supply),
+        method="SLSQP",
+    )
+    return float(-answer.fun)
+
+
+def measure() -> list[Measurement]:
+    """Measure a million profiles of each family against Brent's method and SciPy's solver on a sample of them."""
+    measurements = []
+    for power, target in ((False, 1000.0), (True, 200.0)):
+        economy = economy_of(power)
+        family = "power" if power else "quadratic"
+        chosen = np.random.default_rng(SEED).choice(len(economy.profiles), SAMPLE, replace=False)
+        sample = economy.profiles[chosen]
+        answer = efficient_allocation(economy)
+        ours = time_of(lambda economy=economy: efficient_allocation(economy), 3) / len(economy.profiles)
+        brent = time_of(lambda e=economy, s=sample: [price_by_brent(e, t) for t in s], 3) / SAMPLE
+        general = time_of(lambda e=economy, s=sample: [allocation_by_scipy(e, t) for t in s[:30]], 1) / 30
+        prices = np.array([price_by_brent(economy, profile) for profile in sample])
+        error = float(np.abs(answer.price[chosen, 0] / prices - 1).max())
+        note = f"{ours * 1e9:.0f} ns a profile; differs from Brent's price by {error:.0e} at most"
+        work = f"{len(economy.profiles):,} profiles, {PLAYERS} players, {family}"
+        measurements.append(Measurement(work, "Brent's method per profile", brent / ours, target, note))
+        measurements.append(Measurement(work, "SciPy's SLSQP per profile", general / ours, None))
+    return measurements
+
+
+if __name__ == "__main__":
+    print_table(measure())
