@@ -36,7 +36,7 @@ class IntervalInput(InputModel):
 
 
 def _form(value: object) -> str:
-    return "values" if isinstance(value, list) else "interval"
+    return "interval" if isinstance(value, dict | IntervalInput) else "values"
 
 
 type AxisTable = Annotated[

@@ -78,7 +78,8 @@ class _Market:
             weights = np.where(indifferent.any(axis=0), indifferent, weights)
         total = weights.sum(axis=0)
         correction = np.where(total > 0, residual / np.where(total > 0, total, 1), 0)
-        return np.maximum(demand + correction * weights, 0)
+        shares: FloatArray = np.maximum(demand + correction * weights, 0)
+        return shares
 
 
 def _clearing_price(market: _Market, low: FloatArray, high: FloatArray) -> FloatArray:

@@ -12,6 +12,7 @@ from agents.behaviours import (
     Arbitraging,
     Behaviour,
     BestResponding,
+    Loyal,
     Mispricing,
     Misreporting,
     Noisy,
@@ -33,6 +34,7 @@ type RandomEconomy = Callable[[int, int, int, int], Economy]
 
 EVERY_BEHAVIOUR: tuple[Behaviour, ...] = (
     Obedient(),
+    Loyal(),
     Misreporting({"t0": "t1"}),
     Withholding(),
     ShortSelling(),
@@ -52,7 +54,7 @@ def test_each_stage_of_knowledge_holds_exactly_what_the_paper_lets_a_trader_know
         "recommendation",
     ]
     assert names[MarketKnowledge] == [field.name for field in fields(RecommendedKnowledge)] + ["quotes"]
-    assert [field.name for field in fields(CommonKnowledge)] == ["contract", "rules"]
+    assert [field.name for field in fields(CommonKnowledge)] == ["contract", "rules", "severance"]
     assert [field.name for field in fields(OwnRecommendation)] == [
         "quotes",
         "orders",
@@ -90,8 +92,8 @@ def test_no_object_a_behaviour_can_reach_is_the_drawn_profile_or_the_model(rando
         model.step()
         assert model.last_play is not None
         profile = model.last_play.profile
-        # What is not opened below holds the contract and the rules, and remembers nothing of what was played.
-        assert set(vars(model.traders[0].common)) == {"contract", "rules"}
+        # What is not opened below holds what was announced, and remembers nothing of what was played.
+        assert set(vars(model.traders[0].common)) == {"contract", "rules", "severance"}
         for trader in model.traders:
             for thing in reachable(trader.recommended, set()):
                 assert not any(thing is agent for agent in (model, model.mediator, *model.traders))

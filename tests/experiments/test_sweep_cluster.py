@@ -44,5 +44,5 @@ def test_an_address_where_nobody_answers_is_refused_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("experiments.sweep.executors.SECONDS_TO_REACH_A_CLUSTER", 0.2)
-    with pytest.raises(InputError, match="--cluster is 'tcp://127.0.0.1:9', where no Dask scheduler answers"):
+    with pytest.raises(InputError, match=r"--cluster is 'tcp://127.0.0.1:9', where no Dask scheduler answers"):
         run_sweep(SMALL, tmp_path, on_cluster("tcp://127.0.0.1:9"), simulate=faulty_runs.quick)

@@ -126,7 +126,7 @@ def test_intervals_of_a_file_are_intervals(file: Path) -> None:
     [
         ("seeds ", "seed ", "seed is not a known key.*did you mean 'seeds'"),
         ("[0.0, 0.3]", "{ low = 0.0, hihg = 1.0 }", "axes.traders.share.noisy.hihg is not a known key.*'high'"),
-        ("[0.0, 0.3]", "0.3", "axes.traders.share.noisy is 0.3; it must be a table"),
+        ("[0.0, 0.3]", "0.3", "axes.traders.share.noisy is 0.3; it must be a list"),
         ("[0.0, 0.3]", "[]", "axes.'traders.share.noisy' has no values"),
         ("share.noisy", "share.nosy", "did you mean 'traders.share.noisy'"),
         ("ten-traders-noisy", "ten-traders-nosy", "scenario is .*; it must be a file"),

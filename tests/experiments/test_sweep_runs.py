@@ -370,7 +370,7 @@ def test_a_full_disk_is_named_and_the_sweep_goes_on_when_there_is_room(
     undisturbed: Path, tmp_path: Path, crew: Crew, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
     monkeypatch.setattr(buffering, "LEAST_SECONDS_AT_RISK", 0.0)
-    with files_no_larger_than(limit), pytest.raises(InputError, match="File too large.*run the same sweep again"):
+    with files_no_larger_than(limit), pytest.raises(InputError, match=r"File too large.*run the same sweep again"):
         run_sweep(SMALL, tmp_path, crew(), simulate=faulty_runs.quick)
     run_sweep(SMALL, tmp_path, crew(), simulate=faulty_runs.quick)
     assert_same(undisturbed, tmp_path)
