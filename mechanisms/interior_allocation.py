@@ -68,8 +68,8 @@ def allocate_by_interior_point(
         point.put(unfinished, step)
     units = _units_of_quantity(table, rows, supply)
     answers = [_polish(table, rows, supply, point, units), (point.bundles, point.price)]
-    # Of equally good answers the first is chosen.
-    return _best(table, rows, supply, [_rounded(*answer, supply, units) for answer in answers] + answers)
+    rounded = [_rounded(*answer, supply, units) for answer in answers]
+    return _best(table, rows, supply, rounded + answers, GAP_REACHED * value_of_supply)
 
 
 @dataclass(frozen=True)
@@ -160,9 +160,13 @@ def _rounded(
 
 
 def _best(
-    table: ConcaveValuations, rows: IntegerArray, supply: FloatArray, answers: list[tuple[FloatArray, FloatArray]]
+    table: ConcaveValuations,
+    rows: IntegerArray,
+    supply: FloatArray,
+    answers: list[tuple[FloatArray, FloatArray]],
+    negligible: FloatArray,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return, profile by profile, the feasible answer whose tangents leave least to be gained."""
+    """Return, profile by profile, the first feasible answer whose tangents leave least, or next to nothing, to gain."""
     bundles, prices = (np.maximum(np.stack(parts), 0) for parts in zip(*answers, strict=True))
     losses = []
     for held, price in zip(bundles, prices, strict=True):
@@ -173,7 +177,8 @@ def _best(
         loss = regret.sum(axis=(-1, -2)) + (price * np.abs(spare)).sum(axis=-1)
         feasible = (spare >= -NEGLIGIBLE * supply).all(axis=-1)
         losses.append(np.where(feasible & np.isfinite(loss), loss, np.inf))
-    best, everyone = np.argmin(losses, axis=0), np.arange(len(rows))
+    best = np.argmax(losses <= np.maximum(np.min(losses, axis=0), negligible), axis=0)
+    everyone = np.arange(len(rows))
     return bundles[best, everyone], prices[best, everyone]
 
 

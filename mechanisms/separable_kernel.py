@@ -171,13 +171,9 @@ def _solve(types: TypeTables, profiles: IntegerArray, answer: Answer) -> None:
             _prove_all(types.families, shared, own[good])
             for lane in range(LANES):
                 last_price[good, lane] = shared[_PRICE + lane]
-            for lane in range(LANES):
-                answer.price[start + lane, good] = shared[_PRICE + lane]
-                answer.lowest_price[start + lane, good] = shared[_PRICE + lane]
-                for i in range(players):
-                    answer.bundles[start + lane, i, good] = own[good, i, _DEMAND + lane]
+            _hand_out(start, good, shared, own[good], answer)
         _add_supply(shared, own[goods])
-        _write(start, shared, answer)
+        _sum_up(start, shared, answer)
 
 
 @_compiled
@@ -404,14 +400,30 @@ def _prove(family: int, shared: FloatArray, mine: FloatArray) -> None:
 
 
 @_compiled
-def _write(start: int, shared: FloatArray, answer: Answer) -> None:
-    """Write what concerns all goods of a profile; what is called supply is now the numeraire."""
+def _hand_out(start: int, good: int, shared: FloatArray, own: FloatArray, answer: Answer) -> None:
+    """Write the bundles and prices of a good."""
+    end = start + LANES
+    bundles, price, lowest_price = answer.bundles[start:end], answer.price[start:end], answer.lowest_price[start:end]
     for lane in range(LANES):
-        value, indirect, spent = shared[_VALUE + lane], shared[_INDIRECT + lane], shared[_SPENT + lane]
-        scale = abs(value) + abs(indirect) + spent
-        answer.value[start + lane] = value
-        answer.optimality_gap[start + lane] = (spent + indirect - value) / (scale if scale != 0 else 1.0)
-        answer.price[start + lane, -1] = 1
-        answer.lowest_price[start + lane, -1] = 1
-        answer.welfare[start + lane] = value + shared[_SUPPLY + lane]
-        answer.largest_share[start + lane] = shared[_LARGEST + lane]
+        price[lane, good] = shared[_PRICE + lane]
+        lowest_price[lane, good] = shared[_PRICE + lane]
+        for i in range(len(own)):
+            bundles[lane, i, good] = own[i, _DEMAND + lane]
+
+
+@_compiled
+def _sum_up(start: int, shared: FloatArray, answer: Answer) -> None:
+    """Write what concerns all goods of a profile; what is called supply is now the numeraire."""
+    end, numeraire = start + LANES, answer.price.shape[1] - 1
+    price, lowest_price = answer.price[start:end], answer.lowest_price[start:end]
+    value, welfare = answer.value[start:end], answer.welfare[start:end]
+    gap, largest_share = answer.optimality_gap[start:end], answer.largest_share[start:end]
+    for lane in range(LANES):
+        worth, indirect, spent = shared[_VALUE + lane], shared[_INDIRECT + lane], shared[_SPENT + lane]
+        scale = abs(worth) + abs(indirect) + spent
+        price[lane, numeraire] = 1
+        lowest_price[lane, numeraire] = 1
+        value[lane] = worth
+        welfare[lane] = worth + shared[_SUPPLY + lane]
+        gap[lane] = (spent + indirect - worth) / (scale if scale != 0 else 1.0)
+        largest_share[lane] = shared[_LARGEST + lane]

@@ -15,7 +15,6 @@ from experiments.sweep import on_cluster, run_sweep
 from tests.experiments import faulty_runs
 from tests.experiments.test_sweep_runs import SHARE, SMALL, assert_same
 
-
 # Dask leaves sockets and event loops to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 TROUBLED = replace(SMALL, axes={SHARE: [0.0, 0.5]}, seconds_per_run=0.5)

@@ -79,7 +79,7 @@ def test_pairing_finds_what_luck_would_hide(sweep: Run) -> None:
 
 
 def test_a_parameter_left_out_of_the_comparison_is_noticed(sweep: Run) -> None:
-    with pytest.raises(ValueError, match="several runs have seed .*; name the parameters they differ in as `by`"):
+    with pytest.raises(ValueError, match=r"several runs have seed .*; name the parameters they differ in as `by`"):
         results.paired_differences(sweep.runs, "mean_welfare", SOLVENCY, baseline="budget")
 
 

@@ -50,7 +50,7 @@ PARTIAL = np.array([0.5 * (1 + 0.1 * np.pi**4 / 5) ** 2, 49 / 8, 0.0])
 TOGETHER = np.pi**8 * 0.01 * (1 / 18 - 1 / 50)
 VARIANCE = PARTIAL.sum() + TOGETHER
 FIRST_ORDER = PARTIAL / VARIANCE
-TOTAL = (PARTIAL + [TOGETHER, 0.0, TOGETHER]) / VARIANCE
+TOTAL = (PARTIAL + np.array([TOGETHER, 0.0, TOGETHER])) / VARIANCE
 
 
 def assert_close(table: object, half_widths: float) -> None:

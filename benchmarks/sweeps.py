@@ -1,0 +1,244 @@
+"""Sweeps against a serial loop and Mesa's ``batch_run``; tables of a million rows against CSV and plain Parquet.
+
+The cost of starting processes is left out on both sides of a comparison by timing a short and a long sweep and
+taking the difference; on a machine that does other work at the same time the ratios of two workers say little.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import mesa
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import results
+from benchmarks.measurement import Measurement, time_of
+from experiments.sweep import Sweep, Workers, on_this_machine, prepare, run_sweep
+from experiments.sweep.publishing import publish, stored_schemas
+from experiments.sweep.storage import PartStore, write_table
+from experiments.sweep.tables import OUTCOMES
+from simulation.scenario import Scenario
+from simulation.tables import TABLES
+
+SCENARIO = Path(__file__).parents[1] / "experiments" / "scenarios" / "ten-traders-noisy.toml"
+SHARE = "traders.share.noisy"
+WORKERS = 2
+SHORT_RUNS, LONG_RUNS = (500, 4500), (20, 140)
+ROWS = 1_000_000
+
+
+class Walkers(mesa.Model):  # type: ignore[misc]  # Mesa ships no type information.
+    """Walkers that take random steps; a step of all takes some fifty microseconds."""
+
+    def __init__(self, rng: int = 0, steps: int = 20, share: float = 0.0) -> None:
+        super().__init__(rng=rng)
+        self.wanted, self.drift, self.total = steps, share, 0.0
+        self.collector = mesa.DataCollector(model_reporters={"total": "total"})
+        self.datacollector = self.collector
+
+    def step(self) -> None:
+        """Take a step; after the last, collect."""
+        for _ in range(40):
+            self.total += self.rng.normal(self.drift)
+        if self.steps == self.wanted:
+            self.running = False
+            self.collector.collect(self)
+
+
+def walk(scenario: Scenario, steps: int = 20) -> Mapping[str, pa.Table]:
+    """Run the model of about a millisecond as a run of a sweep."""
+    model = Walkers(scenario.seed, steps, scenario.assignments[0].share or 0.0)
+    while model.running:
+        model.step()
+    return {"runs": _run_row(scenario, model.total)}
+
+
+def walk_far(scenario: Scenario) -> Mapping[str, pa.Table]:
+    """Run the same model for about fifty milliseconds."""
+    return walk(scenario, 1000)
+
+
+def _run_row(scenario: Scenario, total: float) -> pa.Table:
+    schema = TABLES["runs"].arrow
+    values = {"scenario": scenario.name, "economy": scenario.economy.name, "seed": scenario.seed, "mean_welfare": total}
+    return pa.table([pa.array([values.get(field.name, 0)], field.type) for field in schema], schema=schema)
+
+
+def sweep_of(runs: int) -> Sweep:
+    """A sweep of so many runs over ten points."""
+    return Sweep(SCENARIO, {SHARE: [place / 10 for place in range(10)]}, seeds=runs // 10, first_seed=0, tables=())
+
+
+def serially(simulate: Callable[[Scenario], object], runs: int) -> None:
+    """Play the runs of a sweep one after another; nothing is written."""
+    plan = prepare(sweep_of(runs))
+    for run in range(plan.runs):
+        simulate(replace(plan.points[plan.point_of(run)].scenario, seed=plan.seed_of(run)))
+
+
+def by_sweep(simulate: Callable[[Scenario], Mapping[str, pa.Table]], runs: int, workers: Workers) -> None:
+    """Play them as a sweep, written to a folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        outcome = run_sweep(sweep_of(runs), folder, nullcontext(workers), simulate=simulate)
+        assert outcome.done == runs
+
+
+def by_mesa(runs: int) -> None:
+    """Play them by Mesa's own means; the results stay in memory."""
+    parameters = {"steps": [20], "share": [place / 10 for place in range(10)]}
+    found = mesa.batch_run(
+        Walkers,
+        parameters,
+        number_processes=WORKERS,
+        rng=list(range(runs // 10)),
+        data_collection_period=-1,
+        max_steps=20,
+        display_progress=False,
+    )
+    assert len(found) == runs
+
+
+def by_mesa_elsewhere(runs: int) -> None:
+    """Do so in a process of its own: its workers run the main module of whoever starts them once more."""
+    program = f"from benchmarks.sweeps import by_mesa; by_mesa({runs})"
+    subprocess.run([sys.executable, "-c", program], cwd=SCENARIO.parents[2], check=True)
+
+
+def seconds_per_run(play: Callable[[int], None], sizes: tuple[int, int]) -> float:
+    """Return the seconds that one more run takes."""
+    short, long = (time_of(lambda size=size: play(size), 1) for size in sizes)
+    return (long - short) / (sizes[1] - sizes[0])
+
+
+def measure_runs() -> Iterator[Measurement]:
+    with on_this_machine(WORKERS) as crew:
+        by_sweep(walk, 50, crew)
+        serial = seconds_per_run(lambda runs: serially(walk, runs), SHORT_RUNS)
+        ours = seconds_per_run(lambda runs: by_sweep(walk, runs, crew), SHORT_RUNS)
+        theirs = seconds_per_run(by_mesa_elsewhere, SHORT_RUNS)
+        note = f"{1e3 * ours:.2f} ms a run; serial {1e3 * serial:.2f}, mesa {1e3 * theirs:.2f}"
+        yield Measurement("sweep of 1 ms runs, two workers, written", "serial loop", serial / ours, 1.9, note)
+        yield Measurement("sweep of 1 ms runs, two workers, written", "mesa.batch_run", theirs / ours, 3.0)
+        serial = seconds_per_run(lambda runs: serially(walk_far, runs), LONG_RUNS)
+        ours = seconds_per_run(lambda runs: by_sweep(walk_far, runs, crew), LONG_RUNS)
+        note = f"{1e3 * serial:.0f} ms a run"
+        yield Measurement("sweep of 50 ms runs, two workers, written", "serial loop", serial / ours, 1.8, note)
+
+
+class Columns:
+    """A million rows of results: twelve columns, two of them names, as a sweep of a thousand runs would write them."""
+
+    runs = 1000
+
+    def __init__(self) -> None:
+        generator = np.random.default_rng(0)
+        per_run = ROWS // self.runs
+        self.frame = pd.DataFrame(
+            {
+                "run": np.repeat(np.arange(self.runs), per_run),
+                "round": np.tile(np.arange(per_run), self.runs),
+                "player": pd.Categorical.from_codes(
+                    generator.integers(0, 10, ROWS), [f"player {i}" for i in range(10)]
+                ),
+                "reason": pd.Categorical.from_codes(
+                    generator.integers(0, 3, ROWS), ["solvent", "budget", "short-sale"]
+                ),
+            }
+            | {f"value_{number}": generator.normal(size=ROWS) for number in range(8)}
+        )
+        self.table = pa.Table.from_pandas(self.frame, preserve_index=False)
+
+
+def measure_tables() -> Iterator[Measurement]:
+    columns, repeats = Columns(), 3
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+
+        def as_csv() -> None:
+            columns.frame.to_csv(folder / "rows.csv", index=False)
+            pd.read_csv(folder / "rows.csv")
+
+        def as_parquet() -> None:
+            pq.write_table(columns.table, folder / "plain.parquet", compression="zstd")
+            pq.read_table(folder / "plain.parquet").to_pandas()
+
+        def as_ours() -> None:
+            write_table(folder / "ours.parquet", columns.table.schema, [columns.table])
+            pq.read_table(folder / "ours.parquet").to_pandas()
+
+        ours, parquet, csv = time_of(as_ours, repeats), time_of(as_parquet, repeats), time_of(as_csv, 1)
+        size = f"{(folder / 'ours.parquet').stat().st_size / 1e6:.0f} MB against"
+        work = "a million rows x 12 columns, written and read"
+        note = f"{ours:.2f} s; {size} {(folder / 'rows.csv').stat().st_size / 1e6:.0f} MB"
+        yield Measurement(work, "pandas CSV", csv / ours, 30.0, note)
+        note = f"{size} {(folder / 'plain.parquet').stat().st_size / 1e6:.0f} MB"
+        yield Measurement(work, "PyArrow zstd, not waiting for the disk", parquet / ours, 1 / 1.2, note)
+        yield whole_way(folder)
+
+
+def whole_way(folder: Path) -> Measurement:
+    """Measure rounds on their whole way: parts, published tables, loaded, aggregated by point."""
+    sweep = Sweep(SCENARIO, {SHARE: [place / 10 for place in range(10)]}, seeds=100, tables=("rounds",))
+    plan = prepare(sweep)
+    per_part, rows_per_run = plan.runs // 20, ROWS // plan.runs
+    parts = [made_up_part(first, per_part, rows_per_run) for first in range(0, plan.runs, per_part)]
+
+    def go() -> None:
+        store = PartStore(folder / "parts", stored_schemas(plan))
+        for part in parts:
+            store.append(part)
+        publish(plan, store.parts, folder)
+        store.clear()
+        (folder / "manifest.json").write_text('{"kind": "sweep"}')
+        joined = results.with_parameters(results.load(folder), "rounds")
+        assert len(joined.groupby(SHARE)["welfare"].mean()) == 10
+
+    seconds = time_of(go, 2)
+    return Measurement(
+        "a million rounds: parts, tables, loaded, averaged by point",
+        "writing them once with pandas as CSV",
+        time_of(lambda: parts_as_csv(parts, folder), 1) / seconds,
+        None,
+        f"{seconds:.2f} s",
+    )
+
+
+def made_up_part(first: int, runs: int, rows_per_run: int) -> dict[str, pa.Table]:
+    generator = np.random.default_rng(first)
+    numbers = np.arange(first, first + runs)
+    rounds = TABLES["rounds"].arrow
+    columns = {
+        field.name: generator.integers(0, 9, runs * rows_per_run)
+        if pa.types.is_integer(field.type)
+        else generator.normal(size=runs * rows_per_run)
+        for field in rounds
+    } | {"run": np.repeat(numbers, rows_per_run)}
+    outcomes = [
+        pa.array(numbers)
+        if field.name == "run"
+        else pa.array(["done"] * runs).cast(field.type)
+        if field.name == "status"
+        else pa.nulls(runs, field.type)
+        for field in OUTCOMES.arrow
+    ]
+    return {
+        "rounds": pa.table([pa.array(columns[field.name], field.type) for field in rounds], schema=rounds),
+        "runs": pa.table(outcomes, schema=OUTCOMES.arrow),
+    }
+
+
+def parts_as_csv(parts: list[dict[str, pa.Table]], folder: Path) -> None:
+    pd.concat([part["rounds"].to_pandas() for part in parts]).to_csv(folder / "rounds.csv", index=False)
+
+
+def measure() -> list[Measurement]:
+    return [*measure_tables(), *measure_runs()]
