@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from agents.blocking.stake_beliefs import StakeSource
-from experiments.input_file import InputModel, refuse, unknown_name
+from experiments.input_file import InputModel, blamed_on, refuse, unknown_name
 from experiments.trader_tables import Name
 from simulation.blockers import Blocker
 
@@ -42,14 +42,15 @@ class BlockerInput(InputModel):
             path: the file.
 
         Raises:
-            InputError: a link names nobody.
+            InputError: a link names nobody, or the name is taken.
         """
         network = None
         if self.links is not None:
             network = frozenset(
                 self._link(pair, players, f"{field}.links[{place}]", path) for place, pair in enumerate(self.links)
             )
-        return Blocker(self.name, self.stakes, self.caution, self.largest, network)
+        with blamed_on(path, f"{field}: "):
+            return Blocker(self.name, self.stakes, self.caution, self.largest, network)
 
     @staticmethod
     def _link(pair: Sequence[str], players: Sequence[str], field: str, path: Path) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.game_file import load_game
+from experiments.running import folder_for, play, prepare
 from experiments.severance import (
     HIGHEST_PRICE,
     LEAST_BETA,
@@ -21,10 +23,13 @@ from experiments.severance import (
 )
 from mechanisms.core_projection import CoreProjection, PayoffAxis, core_projection
 from mechanisms.mechanism import interim_utilities
+from results.figures.blocking import blocking_figures
 from results.figures.core import core_in_payoff_plane, severance_and_side_bets, severance_sweep
 from results.figures.saving import save_figure
+from results.loading import load
 
-GAMES = Path(__file__).parent / "games"
+HERE = Path(__file__).parent
+GAMES, SCENARIOS = HERE / "games", HERE / "scenarios"
 UNIT = "$"
 # The promises that the sweep plays and the map shows; the two points where blocking stops and begins again are among
 # the first.
@@ -33,6 +38,12 @@ MAPPED = (np.linspace(0.4, 1.4, 61), np.linspace(1.2, 5.0, 61))
 ROUNDS = 4000
 SEED = 1
 PRICES = (3.5, 3.3, 3.1)
+# Pictures of runs: file name, scenario, which of its figures.
+PLAYED = (
+    ("blocking-profit", "myerson-example-1-blocked", "mediator-profits"),
+    ("adverse-selection", "myerson-example-2-side-bet-only", "mediator-profits"),
+    ("invitations", "myerson-example-2-blocked", "invitations"),
+)
 
 
 def draw(folder: Path) -> list[Path]:
@@ -53,7 +64,18 @@ def draw(folder: Path) -> list[Path]:
         "severance-and-side-bets": _map_of_example_2(),
         "severance-sweep": severance_sweep(sweep, predicted_bounds(HIGHEST_PRICE), UNIT),
     }
-    return [table, *(save_figure(figure, folder / f"{name}.png") for name, figure in figures.items())]
+    computed = [save_figure(figure, folder / f"{name}.png") for name, figure in figures.items()]
+    return [table, *computed, *(_of_a_run(*picture, folder) for picture in PLAYED)]
+
+
+def _of_a_run(name: str, scenario: str, figure: str, folder: Path) -> Path:
+    """Play a scenario and draw one of its figures."""
+    path = SCENARIOS / f"{scenario}.toml"
+    ready = prepare(path)
+    with tempfile.TemporaryDirectory() as scratch:
+        played = play(path, ready, folder_for(path, ready, Path(scratch) / "run"), lambda _: None)
+        drawn = blocking_figures(load(played.folder))[figure]
+    return save_figure(drawn, folder / f"{name}.png")
 
 
 def core_of_example_1() -> Figure:

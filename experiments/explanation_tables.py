@@ -12,6 +12,7 @@ from experiments.explanation import tables_of
 from experiments.input_file import InputError, InputModel, one_of
 from experiments.input_kinds import KINDS
 from experiments.printing import table
+from experiments.sweep.tables import SWEEP_TABLES
 from simulation.tables import TABLES, Column
 
 RESULT_TABLES = "tables"
@@ -51,9 +52,9 @@ def _print_fields(model: type[InputModel], example: Path, console: Console) -> N
 
 
 def _print_result_tables(console: Console) -> None:
-    for name, schema in TABLES.items():
+    for schema in (*TABLES.values(), *SWEEP_TABLES):
         rows = [[column.name, _type_name(column), column.unit, column.meaning] for column in schema.columns]
-        console.print(table(f"{name}: {schema.meaning}", ["column", "type", "unit", "meaning"], rows, texts=4))
+        console.print(table(f"{schema.name}: {schema.meaning}", ["column", "type", "unit", "meaning"], rows, texts=4))
 
 
 def _type_name(column: Column) -> str:

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from experiments import core_pictures
 from experiments.running import FIGURES, folder_for, play, prepare
 
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -31,7 +32,7 @@ def draw(folder: Path) -> list[Path]:
         folder: where the pictures go; made if need be.
 
     Returns:
-        The PNG files written.
+        The files written: pictures, and a table beside the one it is drawn from.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -41,7 +42,7 @@ def draw(folder: Path) -> list[Path]:
             for name, source, figure in PICTURES:
                 if source == scenario:
                     written.append((drawn / f"{figure}.png").replace(folder / f"{name}.png"))
-    return written
+    return written + core_pictures.draw(folder)
 
 
 def _figures_of(scenario: str, folder: Path) -> Path:

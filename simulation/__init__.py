@@ -4,7 +4,9 @@
 |---|---|
 | a scenario: economy, rules, contract, who behaves how, rounds, seed | :mod:`simulation.scenario` |
 | named random streams | :mod:`simulation.streams` |
-| one round after another | :mod:`simulation.market_model` |
+| one round after another | :mod:`simulation.market_model`, :mod:`simulation.game_model` |
+| a scenario without a market: a coalitional game and its mechanism | :mod:`simulation.game_scenario` |
+| who tries to lead players away, and who leaves | :mod:`simulation.blocking_stage`, :mod:`simulation.departures` |
 | every table, column, unit and meaning | :mod:`simulation.tables` |
 | rounds turned into tables | :mod:`simulation.recording` |
 | a whole run, and its folder | :mod:`simulation.run` |

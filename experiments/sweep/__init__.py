@@ -22,13 +22,21 @@
 A run in a process of its own is one of three to which the others are blind: the process that decides what is played
 and writes it down, the executor's worker that waits (a thread here, a Dask worker elsewhere), and the process that
 plays, which may raise errors, hang or die without harming the other two.
+
+Importing the package costs nothing: what its names need is loaded on their first use.
 """
 
-from experiments.sweep.design import Design, Interval, Scale, Values
-from experiments.sweep.execution import SweepInterrupted, SweepOutcome, SweepStatus, Watcher, run_sweep
-from experiments.sweep.executors import Workers, on_cluster, on_executor, on_this_machine
-from experiments.sweep.folder import OnChange
-from experiments.sweep.statement import Sweep, prepare
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from experiments.sweep.design import Design, Interval, Scale, Values
+    from experiments.sweep.execution import SweepInterrupted, SweepOutcome, SweepStatus, Watcher, run_sweep
+    from experiments.sweep.executors import Workers, on_cluster, on_executor, on_this_machine
+    from experiments.sweep.folder import OnChange
+    from experiments.sweep.statement import Sweep, prepare
 
 __all__ = [
     "Design",
@@ -48,3 +56,22 @@ __all__ = [
     "prepare",
     "run_sweep",
 ]
+
+_HOME = {
+    "design": ("Design", "Interval", "Scale", "Values"),
+    "execution": ("SweepInterrupted", "SweepOutcome", "SweepStatus", "Watcher", "run_sweep"),
+    "executors": ("Workers", "on_cluster", "on_executor", "on_this_machine"),
+    "folder": ("OnChange",),
+    "statement": ("Sweep", "prepare"),
+}
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _HOME.items():
+        if name in names:
+            return getattr(import_module(f"experiments.sweep.{module}"), name)
+    raise AttributeError(f"module 'experiments.sweep' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

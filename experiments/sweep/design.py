@@ -20,7 +20,6 @@ from itertools import product
 from math import exp, floor, log
 
 import numpy as np
-from scipy.stats import qmc
 
 from mechanisms.arrays import FloatArray
 
@@ -154,6 +153,9 @@ def points(design: Design, axes: Sequence[Axis], samples: int, seed: int) -> Ite
 
 def _unit_cube(design: Design, dimensions: int, samples: int, seed: int) -> FloatArray:
     """Return points of the unit cube, one a row."""
+    # Takes as long to load as everything else that reads a sweep's file.
+    from scipy.stats import qmc  # noqa: PLC0415
+
     generator = np.random.default_rng(seed)
     if design is Design.LATIN_HYPERCUBE:
         return qmc.LatinHypercube(dimensions, rng=generator).random(samples)

@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -46,6 +47,11 @@ class Part:
     first: int
     last: int
     folder: Path
+
+    @property
+    def span(self) -> int:
+        """How many parts it stands for."""
+        return self.last - self.first + 1
 
     def stands_for(self, other: Part) -> bool:
         """Return whether everything in another part is in this one."""
@@ -118,8 +124,8 @@ class PartStore:
                 rows = tables.get(name, schema.empty_table())
                 write_table(partial / f"{name}.parquet", schema, [rows])
         self._parts.append(part)
-        if len(self._parts) >= MOST_PARTS:
-            self._merge()
+        while len(alike := self._latest_alike()) >= MOST_PARTS:
+            self._merge(alike)
 
     def clear(self) -> None:
         """Remove every part."""
@@ -138,16 +144,21 @@ class PartStore:
             found |= zip(block["run"].to_pylist(), block["status"].to_pylist(), strict=True)
         return found
 
-    def _merge(self) -> None:
-        first, last = self._parts[0].first, self._parts[-1].last
+    def _latest_alike(self) -> list[Part]:
+        """Return the latest parts that stand for equally many; merging only these, no row is written again often."""
+        span = self._parts[-1].span
+        return list(reversed(list(takewhile(lambda part: part.span == span, reversed(self._parts)))))
+
+    def _merge(self, parts: Sequence[Part]) -> None:
+        first, last = parts[0].first, parts[-1].last
         merged = Part(first, last, self._home / _name(first, last))
-        rows = MergedRows(self._parts)
+        rows = MergedRows(parts)
         with made_whole(merged.folder) as partial:
             for name, schema in self._schemas.items():
                 write_table(partial / f"{name}.parquet", schema, rows.blocks(name, schema))
-        for part in self._parts:
+        for part in parts:
             shutil.rmtree(part.folder)
-        self._parts = [merged]
+        self._parts[-len(parts) :] = [merged]
 
     def _found(self) -> list[Part]:
         """Return the parts on disk, without those that a merged one stands for."""

@@ -42,6 +42,15 @@ OUTCOMES = TableSchema(RUNS.name, "one run of a sweep", (_RUN, *_ENDING, *_MEASU
 POINTS = TableSchema("points", "one point of a sweep", (_POINT,))
 # What the point of a run adds to its row, beside the parameters.
 KEYS = TableSchema("keys", "one run of a sweep", (_RUN, _POINT, _SEED))
+# What readers find in the folder of a sweep where that of a single run differs.
+SWEEP_TABLES = (
+    replace(POINTS, meaning=f"{POINTS.meaning}; one more column for each parameter, named by its path"),
+    TableSchema(
+        RUNS.name,
+        "one run of a sweep; one more column for each parameter, named by its path",
+        (*KEYS.columns, *_ENDING, *_MEASURED),
+    ),
+)
 # The tables of runs that a sweep can keep, and those it does keep when nothing is said.
 KEPT_FROM: Mapping[str, TableSchema] = MappingProxyType(
     {name: schema for name, schema in TABLES.items() if name != RUNS.name}

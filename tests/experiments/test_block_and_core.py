@@ -24,7 +24,7 @@ def test_a_blocked_mechanism_is_answered_with_its_plan_and_exit_code_one(marketg
     assert answer.code == 1
     assert document["blocked"] is True
     assert document["finely_inhibitive"] is False
-    # The paper's plan earns 0.4/18; the buyer can be made to pay all of 0.4944, which makes 2/81.
+    # The paper's plan takes 5.90 from the buyer and earns 0.4/18; 6 - 1/18 can be taken, which makes 2/81.
     assert document["profit"] == pytest.approx(2 / 81)
     assert document["profit_bound"] == pytest.approx(2 / 81)
     together = [entry for entry in document["plan"] if entry["coalition"] == ["seller", "buyer"]]

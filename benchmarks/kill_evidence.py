@@ -1,0 +1,141 @@
+"""Twenty kills and not a row lost: ``python -m benchmarks.kill_evidence [SUBJECT...]``.
+
+``sweep`` kills the command ``marketgame sweep`` with SIGKILL at random moments, starting it again each time, whatever
+it was at: starting, playing, writing, merging, publishing. ``workers`` kills the processes that play its runs instead.
+Either way the tables must be those of a sweep that nobody disturbed, value by value. Takes a few minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+KILLS = 20
+# Lives end at a random moment up to this many times what it takes until the first rows are on the disk.
+LONGEST_LIFE = 2.0
+SCENARIO = Path(__file__).parents[1] / "experiments" / "scenarios" / "ten-traders-noisy.toml"
+COMMAND = "from experiments.command_line import main; main()"
+SWEEP = """
+kind     = "sweep"
+scenario = "{scenario}"
+seeds    = 300
+settings = {{ rounds = 10 }}
+[axes]
+"rules.solvency"      = ["budget", "no-short-sales"]
+"traders.share.noisy" = [0.0, 0.2, 0.4, 0.6]
+"""
+
+
+def start(file: Path, folder: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", COMMAND, "sweep", str(file), "--workers", "2", "--out", str(folder)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=SCENARIO.parents[2])
+
+
+def finish(file: Path, folder: Path) -> float:
+    """Run a sweep to its end, and return the seconds until its first rows were on the disk."""
+    started, first = time.monotonic(), None
+    process = start(file, folder)
+    while process.poll() is None:
+        if first is None and any(folder.glob("parts-*/*-*")):
+            first = time.monotonic() - started
+        time.sleep(0.01)
+    if process.returncode != 0:
+        sys.exit(f"the sweep ended with exit code {process.returncode}")
+    return time.monotonic() - started if first is None else first
+
+
+def kill_the_sweep(file: Path, folder: Path, first_rows: float) -> None:
+    chance, killed = random.Random(1), 0
+    while killed < KILLS:
+        process = start(file, folder)
+        moment = chance.uniform(0, LONGEST_LIFE * first_rows)
+        try:
+            process.wait(moment)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            killed += 1
+            print(f"kill {killed:2} after {moment:4.1f} s: {describe(folder)}", flush=True)
+        else:
+            print(f"the sweep was over after {killed} kills, the others find it so")
+    finish(file, folder)
+
+
+def kill_workers(file: Path, folder: Path, first_rows: float) -> None:
+    chance, killed = random.Random(2), 0
+    process = start(file, folder)
+    while process.poll() is None and killed < KILLS:
+        time.sleep(chance.uniform(0, first_rows / 4))
+        workers = descendants(process.pid)
+        if workers:
+            os.kill(chance.choice(workers), signal.SIGKILL)
+            killed += 1
+    print(f"{killed} processes killed while the sweep ran")
+    if process.wait() != 0:
+        sys.exit(f"the sweep ended with exit code {process.returncode}")
+
+
+def descendants(process: int) -> list[int]:
+    """Return the processes that a process has started, and those that they have started."""
+    parents = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+    return descendants_in(parents, process)
+
+
+def descendants_in(parents: dict[int, int], process: int) -> list[int]:
+    children = [child for child, parent in parents.items() if parent == process]
+    return children + [grandchild for child in children for grandchild in descendants_in(parents, child)]
+
+
+def describe(folder: Path) -> str:
+    """Return what a killed sweep has left behind."""
+    parts = sorted(part for part in folder.glob("parts-*/*-*") if not part.name.endswith(".partial"))
+    torn = [path.name for path in folder.rglob("*partial*")]
+    rows = sum(pq.read_metadata(part / "runs.parquet").num_rows for part in parts)
+    return f"{rows} runs in {len(parts)} parts{f', torn: {torn}' if torn else ''}"
+
+
+def same_tables(one: Path, other: Path) -> bool:
+    names = {path.name for path in one.glob("*.parquet")}
+    if names != {path.name for path in other.glob("*.parquet")}:
+        return False
+    pairs = [(pq.read_table(one / name), pq.read_table(other / name)) for name in sorted(names)]
+    return all(
+        first.schema.equals(second.schema) and first.to_pylist() == second.to_pylist() for first, second in pairs
+    )
+
+
+SUBJECTS: dict[str, Callable[[Path, Path, float], None]] = {"sweep": kill_the_sweep, "workers": kill_workers}
+
+
+def main(subjects: list[str]) -> None:
+    """Gather the evidence for the named subjects, or all of them; exit code 1 if any table differs."""
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        file = home / "sweep.toml"
+        file.write_text(SWEEP.format(scenario=SCENARIO))
+        first_rows = finish(file, home / "undisturbed")
+        differ = []
+        for subject in subjects or SUBJECTS:
+            SUBJECTS[subject](file, home / subject, first_rows)
+            same = same_tables(home / "undisturbed", home / subject)
+            print(f"{subject}: the tables are {'the same' if same else 'NOT THE SAME'} as undisturbed")
+            differ += [] if same else [subject]
+    sys.exit(1 if differ else 0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
