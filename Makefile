@@ -1,6 +1,6 @@
 # Every target builds the environment it needs, from a bare clone and again afterwards.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench pictures requirements clean
+.PHONY: help demo test lint bench evidence pictures requirements clean
 
 # The first Python that is new enough; name another with `make PYTHON=...`.
 PYTHON ?= $(firstword $(foreach name,python3.12 python3 python3.13 python3.14 python,$(shell \
@@ -14,6 +14,7 @@ help:
 	@echo "make test   run the tests"
 	@echo "make lint   check style and types"
 	@echo "make bench  measure speed, as ratios against what a user would otherwise write"
+	@echo "make evidence  slow evidence: sweeps under faults"
 
 $(READY): requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "marketgame needs Python 3.12 or newer; none was found" >&2; exit 2; }
@@ -38,6 +39,10 @@ lint: $(READY)
 
 bench: $(READY)
 	$(RUN)/python -m benchmarks
+
+# Slow evidence: sweeps whose workers are killed, hang or run out of disk.
+evidence: $(READY)
+	$(RUN)/pytest benchmarks/evidence
 
 # The pictures that the README and the guide show.
 pictures: $(READY)

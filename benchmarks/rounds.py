@@ -11,11 +11,11 @@ from functools import partial
 
 import mesa
 import numpy as np
-from benchmarks.measurement import Measurement, print_table, time_of
 
 from agents.behaviours import Behaviour, Obedient, Order
 from agents.beliefs import Inference, OwnRecommendation
 from agents.knowledge import CommonKnowledge, MarketKnowledge, RecommendedKnowledge, TypeKnowledge
+from benchmarks.measurement import Measurement, print_table, time_of
 from mechanisms.arrays import FloatArray, IntegerArray
 from mechanisms.beliefs import IndependentPrior
 from mechanisms.economy import Economy, Player, PlayerType

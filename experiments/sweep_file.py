@@ -11,8 +11,7 @@ from pydantic import Discriminator, Field, Tag
 from experiments.input_file import InputModel, read_input, refuse
 from experiments.scenario_file import LARGEST_SEED
 from experiments.sweep.design import Axis, Design, Interval, Scale, Values
-from experiments.sweep.statement import DEFAULT_SAMPLES, DEFAULT_SEEDS, Plan, Sweep, prepare
-from experiments.sweep.tables import KEPT_BY_DEFAULT
+from experiments.sweep.statement import DEFAULT_SAMPLES, DEFAULT_SEEDS, KEPT_BY_DEFAULT, Plan, Sweep, prepare
 from experiments.trader_tables import Name
 
 MOST_SEEDS = 1_000_000

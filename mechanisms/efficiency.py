@@ -22,17 +22,21 @@ import numpy as np
 from mechanisms.arrays import FloatArray, IntegerArray
 from mechanisms.economy import Economy
 from mechanisms.interior_allocation import allocate_by_interior_point
-from mechanisms.separable_allocation import FEASIBILITY_TOLERANCE, WHOLE_SUPPLY, allocate_good_by_good
+from mechanisms.separable_allocation import allocate_good_by_good
 from mechanisms.valuation import ValuationBatch
 
 # The largest relative distance between an allocation's value and its dual bound that is reported as efficient.
 OPTIMALITY_TOLERANCE = 1e-9
 # Optima smaller than this share of what nothing and everything are worth are measured against that share.
 LEAST_SHARE_AT_STAKE = 1e-3
+# By how much, relatively, the rounding of a sum of bundles may exceed the supply.
+FEASIBILITY_TOLERANCE = 1e-12
 # Profiles are solved in pieces so that the work arrays stay in the processor's cache and in memory.
 PROFILES_AT_ONCE = 1 << 13
 # From this many profiles on, the compiled kernel repays importing Numba and loading the compiled code.
 KERNEL_PAYS_FROM = 1 << 18
+# A bundle this close, relatively, to the whole supply is the whole supply.
+WHOLE_SUPPLY = 1 - 1e-12
 
 
 class UnprovenOptimumError(ArithmeticError):
@@ -83,8 +87,9 @@ def efficient_allocation(economy: Economy, profiles: IntegerArray | None = None)
     """
     chosen = _checked(economy, profiles)
     answer = _unanswered(economy, chosen)
-    large = len(chosen) >= KERNEL_PAYS_FROM and find_spec("numba") is not None
-    open_questions = _solve_compiled(economy, answer) if large else np.arange(len(chosen))
+    open_questions = np.arange(len(chosen))
+    if len(chosen) >= KERNEL_PAYS_FROM and economy.valuations.separable and find_spec("numba") is not None:
+        open_questions = _solve_compiled(economy, answer)
     for start in range(0, len(open_questions), PROFILES_AT_ONCE):
         _solve(economy, answer, open_questions[start : start + PROFILES_AT_ONCE])
     _refuse_unproven(economy, answer)
@@ -213,7 +218,20 @@ def _solve_compiled(economy: Economy, answer: EfficientAllocation) -> IntegerArr
     types = kernel.type_tables(economy)
     if types is None:
         return np.arange(len(answer.profiles))
-    columns = (answer.bundles, answer.price, answer.lowest_price, answer.value_of_goods, answer.welfare)
-    profiles = np.ascontiguousarray(answer.profiles, dtype=np.int64)
-    kernel.solve(types, profiles, kernel.Answer(*columns, answer.optimality_gap))
-    return np.flatnonzero(~(answer.optimality_gap <= OPTIMALITY_TOLERANCE))
+    largest_share = np.empty(len(answer.profiles))
+    kernel.solve(
+        types,
+        np.ascontiguousarray(answer.profiles),
+        kernel.Answer(
+            answer.bundles,
+            answer.price,
+            answer.lowest_price,
+            answer.value_of_goods,
+            answer.welfare,
+            answer.optimality_gap,
+            largest_share,
+        ),
+    )
+    # Where one player holds a whole supply, the supporting prices form an interval.
+    proven = (answer.optimality_gap <= OPTIMALITY_TOLERANCE) & (largest_share < WHOLE_SUPPLY)
+    return np.flatnonzero(~proven)

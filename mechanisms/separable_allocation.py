@@ -21,11 +21,6 @@ MOST_STEPS = 200
 # Prices closer than this, relatively, are equal: the rounding of a sum of a few demands.
 PRICE_TOLERANCE = 4 * np.finfo(np.float64).eps
 
-# By how much, relatively, the rounding of a sum of bundles may exceed the supply.
-FEASIBILITY_TOLERANCE = 1e-12
-# A bundle this close, relatively, to the whole supply is the whole supply.
-WHOLE_SUPPLY = 1 - 1e-12
-
 
 def allocate_good_by_good(
     table: ValuationTable, rows: IntegerArray, supply: FloatArray

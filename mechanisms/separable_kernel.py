@@ -27,11 +27,10 @@ from numpy.typing import NDArray
 
 from mechanisms.arrays import FloatArray, IntegerArray
 from mechanisms.economy import Economy
-from mechanisms.separable_allocation import FEASIBILITY_TOLERANCE, WHOLE_SUPPLY
 from mechanisms.valuation import Valuation
 from mechanisms.valuations import Abatement, DiagonalQuadratic, Exponential, Logarithmic, Power
 
-LANES = 128
+LANES = 64
 MOST_STEPS = 64
 # Prices closer than this, relatively, are equal.
 PRICE_TOLERANCE = 1e-15
@@ -39,10 +38,12 @@ PRICE_TOLERANCE = 1e-15
 ELASTIC_STEPS = 2
 # From below, a step this short leaves an error of its square, once demand has moved along its slope.
 LAST_STEP = 1e-9
+# By how much, relatively, the rounding of a sum of demands may exceed the supply.
+FEASIBILITY_TOLERANCE = 1e-12
 
 # Where things stand in the array of what everybody shares, and in each player's part of the array of what is its own.
 # Flat arrays at constant offsets let the compiler prove that what it reads and what it writes do not overlap.
-_SUPPLY, _LOWEST, _PRICE, _LOG_PRICE, _EXCESS, _SLOPE, _LARGEST, _VALUE, _INDIRECT, _SPENT, _SHARED = range(
+_SUPPLY, _LOWEST, _PRICE, _LOG_PRICE, _EXCESS, _SLOPE, _VALUE, _INDIRECT, _SPENT, _LARGEST, _SHARED = range(
     0, 11 * LANES, LANES
 )
 _ENDOWED, _LOWEST_OWN, _FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _DEMAND, _OWN_SLOPE, _PLAYER = range(
@@ -63,8 +64,9 @@ _CODES: dict[type[Valuation], int] = {
     Exponential: _EXPONENTIAL,
     Abatement: _ABATEMENT,
 }
-type _Tables = tuple[IntegerArray, bool, int, IntegerArray, FloatArray]
-# Rows without a sign spare the compiled code from looking for negative ones.
+
+
+# Types' rows are counted without a sign, which spares the compiled code from looking for negative ones.
 type RowArray = NDArray[np.uint32]
 
 
@@ -72,8 +74,6 @@ class TypeTables(NamedTuple):
     """What the kernel needs to know of each type; R rows, one for each type of each player."""
 
     families: IntegerArray  # the code of each player's family, (N,)
-    curved: bool  # whether some demand is far from linear in the price
-    width: int  # the number of profiles in a block, at most LANES
     first_rows: IntegerArray  # where each player's types begin, (N,)
     columns: FloatArray  # per good, endowment, lowest price, coefficients; of the numeraire the endowment, (L, 8, R)
 
@@ -86,26 +86,15 @@ def type_tables(economy: Economy) -> TypeTables | None:
         return None
     table = economy.valuations
     # At these prices somebody wants more than any supply, so that market-clearing prices are at least as high.
-    most = np.maximum.reduceat(economy.endowment_table[:, :-1], economy.first_rows).sum(axis=0)
+    most = np.sum(
+        [np.max([kind.endowment[:-1] for kind in player.types], axis=0) for player in economy.players], axis=0
+    )
     lowest_prices = np.maximum(table.supergradient(np.arange(len(table.valuations)), most), 0)
     columns = np.zeros((len(economy.goods), 2 + max(_COEFFICIENTS), len(table.valuations)))
     columns[:, 0] = economy.endowment_table.T
     columns[:-1, 1] = lowest_prices.T
     columns[:-1, 2:] = np.stack([_coefficients(valuation) for valuation in table.valuations]).transpose(2, 1, 0)
-    curved = not {_LOGARITHMIC, _POWER, _EXPONENTIAL}.isdisjoint(codes)
-    return TypeTables(
-        np.array(codes), curved, _block_width(economy.prior.type_counts), np.array(economy.first_rows), columns
-    )
-
-
-def _block_width(type_counts: tuple[int, ...]) -> int:
-    """Return how many profiles fit a block such that the last players' types are the same in every block."""
-    repeat = 1
-    for count in reversed(type_counts):
-        if repeat * count > LANES:
-            break
-        repeat *= count
-    return LANES // repeat * repeat
+    return TypeTables(np.array(codes), np.array(economy.first_rows), columns)
 
 
 def _coefficients(valuation: Valuation) -> FloatArray:
@@ -135,11 +124,12 @@ class Answer(NamedTuple):
     value: FloatArray  # the players' summed valuations, (P,)
     welfare: FloatArray  # and all the numeraire there is, (P,)
     optimality_gap: FloatArray  # relative; not a number without an answer, (P,)
+    largest_share: FloatArray  # the largest part of any good's supply that one player holds, (P,)
 
 
 def _compiled[F: Callable[..., object]](function: F) -> F:
     # To its callers a compiled function is the function it compiles.
-    return cast("F", numba.njit(fastmath=_ARITHMETIC, error_model="numpy")(function))
+    return cast("F", numba.njit(fastmath=_ARITHMETIC, error_model="numpy", cache=True, nogil=True)(function))
 
 
 def solve(types: TypeTables, profiles: IntegerArray, answer: Answer) -> None:
@@ -150,107 +140,119 @@ def solve(types: TypeTables, profiles: IntegerArray, answer: Answer) -> None:
         profiles: type numbers, ``(P, N)``.
         answer: arrays with one row for each of the at least ``LANES`` profiles.
     """
-    tables = (types.families, types.curved, types.width, types.first_rows, types.columns)
     threads = max(min(os.cpu_count() or 1, len(profiles) // LANES), 1)
-    parts = [slice(*ends) for ends in pairwise(np.linspace(0, len(profiles), threads + 1).astype(int))]
+    edges = np.linspace(0, len(profiles), threads + 1).astype(int)
+    parts = [slice(*ends) for ends in pairwise(edges)]
     with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(_solve, tables, profiles[p], tuple(a[p] for a in answer)) for p in parts]:
+        for done in [pool.submit(_solve, types, profiles[p], Answer(*(a[p] for a in answer))) for p in parts]:
             done.result()
 
 
-# What is compiled is kept on disk. Plain tuples outlive the classes of this module there.
-@numba.njit(fastmath=_ARITHMETIC, error_model="numpy", cache=True, nogil=True)
-def _solve(tables: _Tables, profiles: IntegerArray, arrays: tuple[FloatArray, ...]) -> None:
+@_compiled
+def _solve(types: TypeTables, profiles: IntegerArray, answer: Answer) -> None:
     """Fill in the answers for the profiles ``(P, N)``, of which there are at least ``LANES``."""
-    types, answer = TypeTables(*tables), Answer(*arrays)
-    width = types.width
     goods, players = len(types.columns) - 1, len(types.families)
     rows = np.zeros((players, LANES), np.uint32)
     rows[:] = len(types.columns[0, 0])
     shared = np.zeros(_SHARED)
     own = np.zeros((goods + 1, players, _PLAYER))
     last_price = np.zeros((goods, LANES))
-    for block in range(0, len(profiles), width):
-        start = min(block, len(profiles) - width)
-        _look_up(width, types, profiles, start, rows, own)
-        for lane in range(width):
+    for block in range(0, len(profiles), LANES):
+        start = min(block, len(profiles) - LANES)
+        _look_up(types, profiles, start, rows, own)
+        for lane in range(LANES):
             shared[_VALUE + lane] = 0
             shared[_INDIRECT + lane] = 0
             shared[_SPENT + lane] = 0
+            shared[_LARGEST + lane] = 0
         for good in range(goods):
-            _open_market(width, last_price[good], shared, own[good])
-            _clear(width, types, shared, own[good])
-            _prove_all(width, types, shared, own[good])
-            last_price[good, :width] = shared[_PRICE : _PRICE + width]
-            _hand_out(width, start, good, shared, own[good], answer)
-        _open_market(width, last_price[0], shared, own[goods])
-        _sum_up(width, start, shared, answer)
+            _open_market(last_price[good], shared, own[good])
+            _clear(types.families, shared, own[good])
+            _prove_all(types.families, shared, own[good])
+            for lane in range(LANES):
+                last_price[good, lane] = shared[_PRICE + lane]
+            _hand_out(start, good, shared, own[good], answer)
+        _add_supply(shared, own[goods])
+        _sum_up(start, shared, answer)
 
 
 @_compiled
-def _look_up(
-    width: int, types: TypeTables, profiles: IntegerArray, start: int, rows: RowArray, own: FloatArray
-) -> None:
+def _look_up(types: TypeTables, profiles: IntegerArray, start: int, rows: RowArray, own: FloatArray) -> None:
     """Gather what the types bring and want of the players whose types differ from the last block's."""
-    chosen = profiles[start : start + width]
+    chosen = profiles[start : start + LANES]
     for i in range(len(rows)):
         mine, first = rows[i], types.first_rows[i]
         differences = 0
-        for lane in range(width):
+        for lane in range(LANES):
             row = chosen[lane, i] + first
             differences |= row ^ mine[lane]
             mine[lane] = row
-        for good in range(len(types.columns) if differences != 0 else 0):
-            numeraire = good == len(types.columns) - 1
-            for number in range(1 if numeraire else 2 + _COEFFICIENTS[types.families[i]]):
-                column, place = types.columns[good, number], own[good, i, number * LANES :]
-                for lane in range(width):
-                    place[lane] = column[mine[lane]]
+        if differences != 0:
+            _gather(types.columns[-1], 1, mine, own[-1, i])
+            for good in range(len(types.columns) - 1):
+                _gather(types.columns[good], 2 + _COEFFICIENTS[types.families[i]], mine, own[good, i])
 
 
 @_compiled
-def _open_market(width: int, last_price: FloatArray, shared: FloatArray, own: FloatArray) -> None:
-    """Add up what everybody brings, and start from the last block's price unless the answer must be higher."""
-    for lane in range(width):
+def _gather(columns: FloatArray, count: int, rows: RowArray, mine: FloatArray) -> None:
+    for number in range(count):
+        column, place = columns[number], mine[number * LANES :]
+        for lane in range(LANES):
+            place[lane] = column[rows[lane]]
+
+
+@_compiled
+def _add_supply(shared: FloatArray, own: FloatArray) -> None:
+    """Add up what everybody brings."""
+    for lane in range(LANES):
         shared[_SUPPLY + lane] = 0
-        shared[_PRICE + lane] = last_price[lane]
+    for i in range(len(own)):
+        mine = own[i]
+        for lane in range(LANES):
+            shared[_SUPPLY + lane] += mine[_ENDOWED + lane]
+
+
+@_compiled
+def _open_market(last_price: FloatArray, shared: FloatArray, own: FloatArray) -> None:
+    """Add up the supply, and start from the last block's price unless the answer must be higher."""
+    _add_supply(shared, own)
+    for lane in range(LANES):
         shared[_LOWEST + lane] = 0
     for i in range(len(own)):
         mine = own[i]
-        for lane in range(width):
-            shared[_SUPPLY + lane] += mine[_ENDOWED + lane]
-            shared[_LOWEST + lane] = max(shared[_LOWEST + lane], mine[_LOWEST_OWN + lane])
-    for lane in range(width):
-        shared[_PRICE + lane] = max(shared[_LOWEST + lane], shared[_PRICE + lane])
+        for lane in range(LANES):
+            lowest, lowest_own = shared[_LOWEST + lane], mine[_LOWEST_OWN + lane]
+            shared[_LOWEST + lane] = max(lowest, lowest_own)
+    for lane in range(LANES):
+        shared[_PRICE + lane] = max(shared[_LOWEST + lane], last_price[lane])
 
 
 @_compiled
-def _clear(width: int, types: TypeTables, shared: FloatArray, own: FloatArray) -> None:
+def _clear(families: IntegerArray, shared: FloatArray, own: FloatArray) -> None:
     """Find the clearing prices, and what everybody demands there."""
     for step in range(MOST_STEPS):
-        if types.curved:
-            _take_logarithms(width, shared)
-        for lane in range(width):
+        _take_logarithms(families, shared)
+        for lane in range(LANES):
             shared[_EXCESS + lane] = -shared[_SUPPLY + lane]
             shared[_SLOPE + lane] = 0
-        for i in range(len(own)):
-            _respond(width, types.families[i], shared, own[i])
-        if types.curved and step < ELASTIC_STEPS:
-            _step_by_elasticity(width, shared)
-        elif _step_by_slope(width, shared):
+        for i in range(len(families)):
+            _respond(families[i], shared, own[i])
+        if step < ELASTIC_STEPS and _curved(families):
+            _step_by_elasticity(shared)
+        elif _step_by_slope(shared):
             break
     for i in range(len(own)):
         mine = own[i]
-        for lane in range(width):
+        for lane in range(LANES):
             demand = mine[_DEMAND + lane] - mine[_OWN_SLOPE + lane] * shared[_EXCESS + lane]
             mine[_DEMAND + lane] = demand if demand > 0 else 0.0
 
 
 @_compiled
-def _step_by_slope(width: int, shared: FloatArray) -> bool:
+def _step_by_slope(shared: FloatArray) -> bool:
     """Take one of Newton's steps; say whether all prices are settled. The steps replace the excess demands."""
     unsettled = 0
-    for lane in range(width):
+    for lane in range(LANES):
         price, lowest = shared[_PRICE + lane], shared[_LOWEST + lane]
         # What is not a number, because nobody demands anything, makes way for the lowest price.
         newton = max(lowest, price + shared[_EXCESS + lane] / shared[_SLOPE + lane])
@@ -263,9 +265,9 @@ def _step_by_slope(width: int, shared: FloatArray) -> bool:
 
 
 @_compiled
-def _step_by_elasticity(width: int, shared: FloatArray) -> None:
+def _step_by_elasticity(shared: FloatArray) -> None:
     """Go where supply would be demanded if demand were a power of the price."""
-    for lane in range(width):
+    for lane in range(LANES):
         price, supply = shared[_PRICE + lane], shared[_SUPPLY + lane]
         demand = supply + shared[_EXCESS + lane]
         inverse_elasticity = demand / (shared[_SLOPE + lane] * price)
@@ -274,9 +276,22 @@ def _step_by_elasticity(width: int, shared: FloatArray) -> None:
 
 
 @_compiled
-def _take_logarithms(width: int, shared: FloatArray) -> None:
-    for lane in range(width):
-        shared[_LOG_PRICE + lane] = log(shared[_PRICE + lane])
+def _curved(families: IntegerArray) -> bool:
+    """Say whether some demand is far from linear in the price."""
+    curved = False
+    for family in families:
+        curved |= family in (_LOGARITHMIC, _POWER, _EXPONENTIAL)
+    return curved
+
+
+@_compiled
+def _take_logarithms(families: IntegerArray, shared: FloatArray) -> None:
+    """Take the logarithm of the prices if a family's demand needs it."""
+    for family in families:
+        if family in (_POWER, _EXPONENTIAL):
+            for lane in range(LANES):
+                shared[_LOG_PRICE + lane] = log(shared[_PRICE + lane])
+            break
 
 
 @_compiled
@@ -291,31 +306,31 @@ def _record(lane: int, demand: float, slope: float, shared: FloatArray, mine: Fl
 
 
 @_compiled
-def _respond(width: int, family: int, shared: FloatArray, mine: FloatArray) -> None:
+def _respond(family: int, shared: FloatArray, mine: FloatArray) -> None:
     """Compute a player's demand at the prices, and by how much it falls per unit of price."""
     if family == _QUADRATIC:
-        for lane in range(width):
+        for lane in range(LANES):
             inverse = mine[_SECOND + lane]
             demand = (mine[_FIRST + lane] - shared[_PRICE + lane]) * inverse
             _record(lane, demand, inverse, shared, mine)
     elif family == _LOGARITHMIC:
-        for lane in range(width):
+        for lane in range(LANES):
             price = shared[_PRICE + lane]
             shifted = mine[_FIRST + lane] / price
             _record(lane, shifted - mine[_SECOND + lane], shifted / price, shared, mine)
     elif family == _POWER:
-        for lane in range(width):
+        for lane in range(LANES):
             inverse = mine[_SECOND + lane]
             shifted = exp((mine[_FIRST + lane] - shared[_LOG_PRICE + lane]) * inverse)
             slope = shifted * inverse / shared[_PRICE + lane]
             _record(lane, shifted - mine[_THIRD + lane], slope, shared, mine)
     elif family == _EXPONENTIAL:
-        for lane in range(width):
+        for lane in range(LANES):
             inverse = mine[_SECOND + lane]
             demand = (mine[_FIRST + lane] - shared[_LOG_PRICE + lane]) * inverse
             _record(lane, demand, inverse / shared[_PRICE + lane], shared, mine)
     else:
-        for lane in range(width):
+        for lane in range(LANES):
             a, b, price = mine[_FIRST + lane], mine[_SECOND + lane], shared[_PRICE + lane]
             root = sqrt(b * b + 4 * a * price)
             abated = 2 * price / (b + root) if b > 0 else (root - b) / (2 * a)
@@ -323,47 +338,43 @@ def _respond(width: int, family: int, shared: FloatArray, mine: FloatArray) -> N
 
 
 @_compiled
-def _prove_all(width: int, types: TypeTables, shared: FloatArray, own: FloatArray) -> None:
-    """Add the good to both sides of the duality proof, after seeing that the bundles can be handed out.
-
-    Where somebody holds the whole supply, supporting prices form an interval, which is left to others to find.
-    """
-    if types.curved:
-        _take_logarithms(width, shared)
-    for lane in range(width):
+def _prove_all(families: IntegerArray, shared: FloatArray, own: FloatArray) -> None:
+    """Add the good to both sides of the duality proof, after seeing that the bundles can be handed out."""
+    _take_logarithms(families, shared)
+    for lane in range(LANES):
         shared[_EXCESS + lane] = -shared[_SUPPLY + lane]
-        shared[_LARGEST + lane] = 0
-    for i in range(len(own)):
+    for i in range(len(families)):
         mine = own[i]
-        for lane in range(width):
-            shared[_EXCESS + lane] += mine[_DEMAND + lane]
-            shared[_LARGEST + lane] = max(shared[_LARGEST + lane], mine[_DEMAND + lane])
-        _prove(width, types.families[i], shared, mine)
-    for lane in range(width):
+        for lane in range(LANES):
+            demand, largest = mine[_DEMAND + lane], shared[_LARGEST + lane]
+            share = demand / shared[_SUPPLY + lane]
+            shared[_EXCESS + lane] += demand
+            shared[_LARGEST + lane] = max(largest, share)
+        _prove(families[i], shared, mine)
+    for lane in range(LANES):
         supply = shared[_SUPPLY + lane]
-        fits = shared[_EXCESS + lane] <= supply * FEASIBILITY_TOLERANCE
-        shared_out = shared[_LARGEST + lane] < supply * WHOLE_SUPPLY
-        shared[_SPENT + lane] += shared[_PRICE + lane] * supply if fits & shared_out else np.nan
+        feasible = (supply > 0) & (shared[_EXCESS + lane] <= supply * FEASIBILITY_TOLERANCE)
+        shared[_SPENT + lane] += shared[_PRICE + lane] * supply if feasible else np.nan
 
 
 @_compiled
-def _prove(width: int, family: int, shared: FloatArray, mine: FloatArray) -> None:
+def _prove(family: int, shared: FloatArray, mine: FloatArray) -> None:
     """Add a player's value of its bundle, and the most by which any bundle's value exceeds its cost."""
     if family == _QUADRATIC:
-        for lane in range(width):
+        for lane in range(LANES):
             intercept, bundle = mine[_FIRST + lane], mine[_DEMAND + lane]
             gain = intercept - shared[_PRICE + lane]
             gain = gain if gain > 0 else 0.0
             shared[_VALUE + lane] += (intercept - mine[_THIRD + lane] * bundle) * bundle
             shared[_INDIRECT + lane] += 0.5 * gain * gain * mine[_SECOND + lane]
     elif family == _LOGARITHMIC:
-        for lane in range(width):
+        for lane in range(LANES):
             weight, shift, price = mine[_FIRST + lane], mine[_SECOND + lane], shared[_PRICE + lane]
             shifted = max(weight / price, shift)
             shared[_VALUE + lane] += weight * log(shift + mine[_DEMAND + lane])
             shared[_INDIRECT + lane] += weight * log(shifted) - price * (shifted - shift)
     elif family == _POWER:
-        for lane in range(width):
+        for lane in range(LANES):
             shift, power, price = mine[_THIRD + lane], mine[_FOURTH + lane], shared[_PRICE + lane]
             scale, at_zero = mine[_FIFTH + lane], mine[_SIXTH + lane]
             shifted = exp((mine[_FIRST + lane] - shared[_LOG_PRICE + lane]) * mine[_SECOND + lane])
@@ -371,14 +382,14 @@ def _prove(width: int, family: int, shared: FloatArray, mine: FloatArray) -> Non
             shared[_VALUE + lane] += scale * exp(power * log(shift + mine[_DEMAND + lane])) - at_zero
             shared[_INDIRECT + lane] += surplus if shifted > shift else 0.0
     elif family == _EXPONENTIAL:
-        for lane in range(width):
+        for lane in range(LANES):
             inverse, scale, price = mine[_SECOND + lane], mine[_THIRD + lane], shared[_PRICE + lane]
             demand = (mine[_FIRST + lane] - shared[_LOG_PRICE + lane]) * inverse
             surplus = scale - price * (inverse + demand)
             shared[_VALUE + lane] -= scale * expm1(-mine[_FOURTH + lane] * mine[_DEMAND + lane])
             shared[_INDIRECT + lane] += surplus if demand > 0 else 0.0
     else:
-        for lane in range(width):
+        for lane in range(LANES):
             a, b, reference = mine[_FIRST + lane], mine[_SECOND + lane], mine[_THIRD + lane]
             price = shared[_PRICE + lane]
             root = sqrt(b * b + 4 * a * price)
@@ -389,11 +400,11 @@ def _prove(width: int, family: int, shared: FloatArray, mine: FloatArray) -> Non
 
 
 @_compiled
-def _hand_out(width: int, start: int, good: int, shared: FloatArray, own: FloatArray, answer: Answer) -> None:
+def _hand_out(start: int, good: int, shared: FloatArray, own: FloatArray, answer: Answer) -> None:
     """Write the bundles and prices of a good."""
-    end = start + width
+    end = start + LANES
     bundles, price, lowest_price = answer.bundles[start:end], answer.price[start:end], answer.lowest_price[start:end]
-    for lane in range(width):
+    for lane in range(LANES):
         price[lane, good] = shared[_PRICE + lane]
         lowest_price[lane, good] = shared[_PRICE + lane]
         for i in range(len(own)):
@@ -401,12 +412,13 @@ def _hand_out(width: int, start: int, good: int, shared: FloatArray, own: FloatA
 
 
 @_compiled
-def _sum_up(width: int, start: int, shared: FloatArray, answer: Answer) -> None:
-    """Write what concerns all goods of a profile; what is supplied is now the numeraire."""
-    end, numeraire = start + width, answer.price.shape[1] - 1
+def _sum_up(start: int, shared: FloatArray, answer: Answer) -> None:
+    """Write what concerns all goods of a profile; what is called supply is now the numeraire."""
+    end, numeraire = start + LANES, answer.price.shape[1] - 1
     price, lowest_price = answer.price[start:end], answer.lowest_price[start:end]
-    value, welfare, gap = answer.value[start:end], answer.welfare[start:end], answer.optimality_gap[start:end]
-    for lane in range(width):
+    value, welfare = answer.value[start:end], answer.welfare[start:end]
+    gap, largest_share = answer.optimality_gap[start:end], answer.largest_share[start:end]
+    for lane in range(LANES):
         worth, indirect, spent = shared[_VALUE + lane], shared[_INDIRECT + lane], shared[_SPENT + lane]
         scale = abs(worth) + abs(indirect) + spent
         price[lane, numeraire] = 1
@@ -414,3 +426,4 @@ def _sum_up(width: int, start: int, shared: FloatArray, answer: Answer) -> None:
         value[lane] = worth
         welfare[lane] = worth + shared[_SUPPLY + lane]
         gap[lane] = (spent + indirect - worth) / (scale if scale != 0 else 1.0)
+        largest_share[lane] = shared[_LARGEST + lane]

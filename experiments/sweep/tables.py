@@ -55,7 +55,6 @@ SWEEP_TABLES = (
 KEPT_FROM: Mapping[str, TableSchema] = MappingProxyType(
     {name: schema for name, schema in TABLES.items() if name != RUNS.name}
 )
-KEPT_BY_DEFAULT = ("rounds", "benchmarks")
 
 
 def parameter_array(values: Sequence[object]) -> pa.Array:

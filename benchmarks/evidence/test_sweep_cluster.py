@@ -9,11 +9,11 @@ from pathlib import Path
 
 import distributed
 import pytest
+from tests.experiments.test_sweep_runs import SHARE, SMALL, assert_same
 
 from experiments.input_file import InputError
 from experiments.sweep import on_cluster, run_sweep
 from tests.experiments import faulty_runs
-from tests.experiments.test_sweep_runs import SHARE, SMALL, assert_same
 
 # Dask leaves sockets and event loops to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
