@@ -23,6 +23,7 @@ from mechanisms.arrays import FloatArray, IntegerArray
 from mechanisms.economy import Economy
 from mechanisms.interior_allocation import allocate_by_interior_point
 from mechanisms.separable_allocation import allocate_good_by_good
+from mechanisms.separable_types import type_tables
 from mechanisms.valuation import ValuationBatch
 
 # The largest relative distance between an allocation's value and its dual bound that is reported as efficient.
@@ -213,11 +214,11 @@ def _lowest_price(traders: ValuationBatch, held: FloatArray, price: FloatArray, 
 
 def _solve_compiled(economy: Economy, answer: EfficientAllocation) -> IntegerArray:
     """Fill in what the kernel can prove; return the numbers of the profiles it leaves open."""
-    from mechanisms import separable_kernel as kernel  # noqa: PLC0415  Numba is optional, and slow to import.
-
-    types = kernel.type_tables(economy)
+    types = type_tables(economy)
     if types is None:
         return np.arange(len(answer.profiles))
+    from mechanisms import separable_kernel as kernel  # noqa: PLC0415  Numba is optional, and slow to import.
+
     largest_share = np.empty(len(answer.profiles))
     kernel.solve(
         types,

@@ -26,9 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mechanisms.arrays import FloatArray, IntegerArray
-from mechanisms.economy import Economy
-from mechanisms.valuation import Valuation
-from mechanisms.valuations import Abatement, DiagonalQuadratic, Exponential, Logarithmic, Power
+from mechanisms.separable_types import EXPONENTIAL, LOGARITHMIC, POWER, QUADRATIC, TypeTables
 
 LANES = 64
 MOST_STEPS = 64
@@ -54,65 +52,8 @@ _ENDOWED, _LOWEST_OWN, _FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _DEMAND
 # are how a profile without a solution shows.
 _ARITHMETIC = {"contract", "nsz"}
 
-_QUADRATIC, _LOGARITHMIC, _POWER, _EXPONENTIAL, _ABATEMENT = range(5)
-# How many coefficients the formulas of each family use.
-_COEFFICIENTS = (3, 3, 6, 4, 3)
-_CODES: dict[type[Valuation], int] = {
-    DiagonalQuadratic: _QUADRATIC,
-    Logarithmic: _LOGARITHMIC,
-    Power: _POWER,
-    Exponential: _EXPONENTIAL,
-    Abatement: _ABATEMENT,
-}
-
-
 # Types' rows are counted without a sign, which spares the compiled code from looking for negative ones.
 type RowArray = NDArray[np.uint32]
-
-
-class TypeTables(NamedTuple):
-    """What the kernel needs to know of each type; R rows, one for each type of each player."""
-
-    families: IntegerArray  # the code of each player's family, (N,)
-    first_rows: IntegerArray  # where each player's types begin, (N,)
-    columns: FloatArray  # per good, endowment, lowest price, coefficients; of the numeraire the endowment, (L, 8, R)
-
-
-def type_tables(economy: Economy) -> TypeTables | None:
-    """Return what the kernel needs to know, or none if a player's types are not all of one family it knows."""
-    families = [{_CODES.get(type(kind.valuation.simplified())) for kind in player.types} for player in economy.players]
-    codes = [code for family in families for code in family if code is not None]
-    if any(len(family) > 1 for family in families) or len(codes) < len(families):
-        return None
-    table = economy.valuations
-    # At these prices somebody wants more than any supply, so that market-clearing prices are at least as high.
-    most = np.sum(
-        [np.max([kind.endowment[:-1] for kind in player.types], axis=0) for player in economy.players], axis=0
-    )
-    lowest_prices = np.maximum(table.supergradient(np.arange(len(table.valuations)), most), 0)
-    columns = np.zeros((len(economy.goods), 2 + max(_COEFFICIENTS), len(table.valuations)))
-    columns[:, 0] = economy.endowment_table.T
-    columns[:-1, 1] = lowest_prices.T
-    columns[:-1, 2:] = np.stack([_coefficients(valuation) for valuation in table.valuations]).transpose(2, 1, 0)
-    return TypeTables(np.array(codes), np.array(economy.first_rows), columns)
-
-
-def _coefficients(valuation: Valuation) -> FloatArray:
-    """Return the numbers that the kernel's formulas of the family use, ``(6, G)``."""
-    table = np.zeros((max(_COEFFICIENTS), valuation.goods))
-    match valuation.simplified():
-        case DiagonalQuadratic(intercept, slope):
-            table[:3] = intercept, 1 / slope, slope / 2
-        case Logarithmic(weight, shift):
-            table[:3] = weight, shift, weight * np.log(shift)
-        case Power(weight, shift, gamma):
-            scale = weight / (1 - gamma)
-            table[:] = np.log(weight), 1 / gamma, shift, 1 - gamma, scale, scale * shift ** (1 - gamma)
-        case Exponential(weight, rate):
-            table[:4] = np.log(weight), 1 / rate, weight / rate, rate
-        case Abatement(a, b, reference):
-            table[:3] = a, b, reference
-    return table
 
 
 class Answer(NamedTuple):
@@ -190,7 +131,7 @@ def _look_up(types: TypeTables, profiles: IntegerArray, start: int, rows: RowArr
         if differences != 0:
             _gather(types.columns[-1], 1, mine, own[-1, i])
             for good in range(len(types.columns) - 1):
-                _gather(types.columns[good], 2 + _COEFFICIENTS[types.families[i]], mine, own[good, i])
+                _gather(types.columns[good], 2 + COEFFICIENTS[types.families[i]], mine, own[good, i])
 
 
 @_compiled
@@ -280,7 +221,7 @@ def _curved(families: IntegerArray) -> bool:
     """Say whether some demand is far from linear in the price."""
     curved = False
     for family in families:
-        curved |= family in (_LOGARITHMIC, _POWER, _EXPONENTIAL)
+        curved |= family in (LOGARITHMIC, POWER, EXPONENTIAL)
     return curved
 
 
@@ -288,7 +229,7 @@ def _curved(families: IntegerArray) -> bool:
 def _take_logarithms(families: IntegerArray, shared: FloatArray) -> None:
     """Take the logarithm of the prices if a family's demand needs it."""
     for family in families:
-        if family in (_POWER, _EXPONENTIAL):
+        if family in (POWER, EXPONENTIAL):
             for lane in range(LANES):
                 shared[_LOG_PRICE + lane] = log(shared[_PRICE + lane])
             break
@@ -308,23 +249,23 @@ def _record(lane: int, demand: float, slope: float, shared: FloatArray, mine: Fl
 @_compiled
 def _respond(family: int, shared: FloatArray, mine: FloatArray) -> None:
     """Compute a player's demand at the prices, and by how much it falls per unit of price."""
-    if family == _QUADRATIC:
+    if family == QUADRATIC:
         for lane in range(LANES):
             inverse = mine[_SECOND + lane]
             demand = (mine[_FIRST + lane] - shared[_PRICE + lane]) * inverse
             _record(lane, demand, inverse, shared, mine)
-    elif family == _LOGARITHMIC:
+    elif family == LOGARITHMIC:
         for lane in range(LANES):
             price = shared[_PRICE + lane]
             shifted = mine[_FIRST + lane] / price
             _record(lane, shifted - mine[_SECOND + lane], shifted / price, shared, mine)
-    elif family == _POWER:
+    elif family == POWER:
         for lane in range(LANES):
             inverse = mine[_SECOND + lane]
             shifted = exp((mine[_FIRST + lane] - shared[_LOG_PRICE + lane]) * inverse)
             slope = shifted * inverse / shared[_PRICE + lane]
             _record(lane, shifted - mine[_THIRD + lane], slope, shared, mine)
-    elif family == _EXPONENTIAL:
+    elif family == EXPONENTIAL:
         for lane in range(LANES):
             inverse = mine[_SECOND + lane]
             demand = (mine[_FIRST + lane] - shared[_LOG_PRICE + lane]) * inverse
@@ -360,20 +301,20 @@ def _prove_all(families: IntegerArray, shared: FloatArray, own: FloatArray) -> N
 @_compiled
 def _prove(family: int, shared: FloatArray, mine: FloatArray) -> None:
     """Add a player's value of its bundle, and the most by which any bundle's value exceeds its cost."""
-    if family == _QUADRATIC:
+    if family == QUADRATIC:
         for lane in range(LANES):
             intercept, bundle = mine[_FIRST + lane], mine[_DEMAND + lane]
             gain = intercept - shared[_PRICE + lane]
             gain = gain if gain > 0 else 0.0
             shared[_VALUE + lane] += (intercept - mine[_THIRD + lane] * bundle) * bundle
             shared[_INDIRECT + lane] += 0.5 * gain * gain * mine[_SECOND + lane]
-    elif family == _LOGARITHMIC:
+    elif family == LOGARITHMIC:
         for lane in range(LANES):
             weight, shift, price = mine[_FIRST + lane], mine[_SECOND + lane], shared[_PRICE + lane]
             shifted = max(weight / price, shift)
             shared[_VALUE + lane] += weight * log(shift + mine[_DEMAND + lane])
             shared[_INDIRECT + lane] += weight * log(shifted) - price * (shifted - shift)
-    elif family == _POWER:
+    elif family == POWER:
         for lane in range(LANES):
             shift, power, price = mine[_THIRD + lane], mine[_FOURTH + lane], shared[_PRICE + lane]
             scale, at_zero = mine[_FIFTH + lane], mine[_SIXTH + lane]
@@ -381,7 +322,7 @@ def _prove(family: int, shared: FloatArray, mine: FloatArray) -> None:
             surplus = price * (shifted * (1 / power - 1) + shift) - at_zero
             shared[_VALUE + lane] += scale * exp(power * log(shift + mine[_DEMAND + lane])) - at_zero
             shared[_INDIRECT + lane] += surplus if shifted > shift else 0.0
-    elif family == _EXPONENTIAL:
+    elif family == EXPONENTIAL:
         for lane in range(LANES):
             inverse, scale, price = mine[_SECOND + lane], mine[_THIRD + lane], shared[_PRICE + lane]
             demand = (mine[_FIRST + lane] - shared[_LOG_PRICE + lane]) * inverse
