@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mechanisms.arrays import FloatArray, IntegerArray
-from mechanisms.separable_types import EXPONENTIAL, LOGARITHMIC, POWER, QUADRATIC, TypeTables
+from mechanisms.separable_types import COEFFICIENTS, EXPONENTIAL, LOGARITHMIC, POWER, QUADRATIC, TypeTables
 
 LANES = 64
 MOST_STEPS = 64
