@@ -69,7 +69,9 @@ def allocate_by_interior_point(
     units = _units_of_quantity(table, rows, supply)
     answers = [_polish(table, rows, supply, point, units), (point.bundles, point.price)]
     rounded = [_rounded(*answer, supply, units) for answer in answers]
-    return _best(table, rows, supply, rounded + answers, GAP_REACHED * value_of_supply)
+    # Where a speck of a good is worth keeping, worthless goods are still free.
+    freed = [(bundles, price) for (bundles, _), (_, price) in zip(answers, rounded, strict=True)]
+    return _best(table, rows, supply, rounded + freed + answers, GAP_REACHED * value_of_supply)
 
 
 @dataclass(frozen=True)
