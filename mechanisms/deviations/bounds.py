@@ -1,0 +1,242 @@
+r"""What no deviation of a coalition can exceed, proven without searching.
+
+Every bound is one number for the members' *summed* gain over all quotes, orders, announcements and side-transfers
+at once. Weak duality turns each into a formula: if in every play the members' consumption is worth at most
+:math:`W` at prices :math:`p`, then
+
+.. math:: \sum_{i \in S} u_i(x_i) \le W + \sum_{i \in S} \max_q\, [v_i(q) - p \cdot q].
+
+What differs is why the premise holds.
+
+*Resources.* Nothing is created: under every rule members consume at most the aggregate endowment, so the premise
+holds with :math:`W = p \cdot \Omega` at any prices. For the coalition of everybody and an efficient contract it
+says that nothing can be gained.
+
+*Budget.* One player alone whose counterparties all quote :math:`p` buys at these prices whatever it quotes itself,
+except where its own quote enters its own price (midpoint). Where short sales bankrupt, it ends inside its budget.
+Where they do not, it ends inside its budget or without some good of positive price; that is the paper's printed
+game, in which it sells that good short without bound.
+
+*Wealth.* A coalition of any size ends with at most its wealth :math:`\sum_{i \in S} (p \cdot \omega_i + y_i)` under
+four rules together. Pairs trade at one price or lose by trading at two (void or spread): so no arbitrage against an
+outsider. Short sales bankrupt and bankrupt players' trades are unwound: so claims add up to the survivors'
+endowments, the projection does nothing, and nobody is sacrificed to create claims. Transfers are covered by announced
+numeraire: so a bankrupt member cannot finance the others.
+
+*Wealth or alone.* The paper's own remedy, that prices are seen before anybody orders, works too if the contract uses
+it. Let outsiders announce at most a small share of what they own once they see a quote that is not the contract's.
+Without a misquote everybody trades at one price, and the two rules on short sales and coverage suffice for the bound
+by wealth, whatever the pricing and even if trades stand (the first alone for one player). With one, the members
+share what they own and little more.
+
+``docs/collusion.md`` has the proofs.
+
+Source: Giraud and Rochon (2001), proof of Theorem 1, which claims less under weaker rules; the bounds are ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mechanisms.arrays import FloatArray, read_only
+from mechanisms.deviations.reactions import WithholdingAfterMisquotes
+from mechanisms.interior_allocation import allocate_by_interior_point
+from mechanisms.market_rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Timing, Withholding
+from mechanisms.separable_allocation import allocate_good_by_good
+
+if TYPE_CHECKING:
+    from mechanisms.deviations.situation import Situation
+
+# Quotes of outsiders this close, relatively, are one price.
+SAME_PRICE = 1e-12
+
+
+class BoundReason(StrEnum):
+    """Why the members cannot gain more."""
+
+    RESOURCES = "resources"
+    """Members cannot consume more than there is."""
+    BUDGET = "budget"
+    """A lone member ends inside its budget at the outsiders' prices."""
+    BUDGET_OR_SHORT = "budget-or-short"
+    """A lone member ends inside its budget, or without some good that has a price."""
+    WEALTH = "wealth"
+    """Members end with no more than their wealth at the outsiders' prices."""
+    WEALTH_OR_ALONE = "wealth-or-alone"
+    """The same unless somebody misquotes; then outsiders withhold, and members share little more than they own."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bound:
+    """An upper bound on the members' summed gain that holds for every deviation.
+
+    Attributes:
+        reason: why it holds.
+        total_utility: what the members' expected utilities cannot exceed in sum, numeraire.
+        total_gain: the same less what they expect if nobody deviates, numeraire.
+        prices: the prices of the duality argument, ``(K, L)``, numeraire per unit, one row per draw. Any nonnegative
+            prices prove the bound by resources; the others rest on the outsiders' quotes.
+    """
+
+    reason: BoundReason
+    total_utility: float
+    total_gain: float
+    prices: FloatArray
+
+
+def least_bound(situation: Situation) -> Bound:
+    """Return the tightest of the proven bounds."""
+    return min(proven_bounds(situation), key=lambda bound: bound.total_gain)
+
+
+def proven_bounds(situation: Situation) -> tuple[Bound, ...]:
+    """Return every bound whose premise holds, the bound by resources first.
+
+    Args:
+        situation: what the coalition faces. Outsiders may react to quotes by any orders and announcements: the
+            premises concern their quotes alone.
+
+    Returns:
+        At least the bound by resources.
+    """
+    bounds = [bound_by_resources(situation)]
+    prices = _prices_of_outsiders(situation)
+    if prices is None:
+        return tuple(bounds)
+    if len(situation.coalition) == 1 and buys_at_others_quotes(situation.rules):
+        bounds.append(_bound_of_one(situation, prices))
+    if conserves_wealth(situation.rules):
+        bounds.append(_bound(situation, BoundReason.WEALTH, prices, _within_wealth(situation, prices)))
+    if (share := _share_after_misquotes(situation)) is not None:
+        utility = np.maximum(_within_wealth(situation, prices), _sharing(situation, _left_alone(situation, share)))
+        bounds.append(_bound(situation, BoundReason.WEALTH_OR_ALONE, prices, utility))
+    return tuple(bounds)
+
+
+def bound_by_resources(situation: Situation, prices: FloatArray | None = None) -> Bound:
+    """Return the bound that holds under all rules: members consume at most what there is.
+
+    Args:
+        situation: what the coalition faces.
+        prices: of the duality argument, ``(K, L)``, numeraire last; those that support an efficient division of
+            everything among the members, if left out.
+    """
+    used = _prices_within(situation, situation.supply) if prices is None else prices
+    return _bound(situation, BoundReason.RESOURCES, used, _sharing(situation, situation.supply, used))
+
+
+def buys_at_others_quotes(rules: MarketRules) -> bool:
+    """Say whether no player's own quote can make its own trades cheaper or its own sales dearer."""
+    return rules.pricing is not Pricing.MIDPOINT
+
+
+def conserves_wealth(rules: MarketRules) -> bool:
+    """Say whether a coalition ends every play with at most its wealth at the outsiders' common prices.
+
+    Source:
+        ours; compare Giraud and Rochon, proof of Theorem 1, which needs an outsider to go bankrupt.
+    """
+    return (
+        rules.pricing in (Pricing.VOID, Pricing.SPREAD)
+        and rules.solvency is Solvency.NO_SHORT_SALES
+        and rules.bankruptcy is Bankruptcy.UNWIND
+        and rules.coverage is Coverage.ANNOUNCED_NUMERAIRE
+    )
+
+
+def conserves_wealth_at_one_price(rules: MarketRules) -> bool:
+    """Say whether a coalition ends every play in which all quote the same prices with at most its wealth."""
+    return rules.solvency is Solvency.NO_SHORT_SALES and rules.coverage is Coverage.ANNOUNCED_NUMERAIRE
+
+
+def _share_after_misquotes(situation: Situation) -> float | None:
+    """Return what share outsiders announce at most after a misquote, if the bound that rests on it holds."""
+    reaction, rules = situation.reaction, situation.rules
+    alone = len(situation.coalition) == 1 and rules.solvency is Solvency.NO_SHORT_SALES
+    if rules.timing is not Timing.PRICES_FIRST or not (alone or conserves_wealth_at_one_price(rules)):
+        return None
+    return reaction.share if isinstance(reaction, WithholdingAfterMisquotes) else None
+
+
+def _left_alone(situation: Situation, share: float) -> FloatArray:
+    """Return what the members own and a share of what the others own, ``(K, L)``, units."""
+    own = situation.endowments[:, list(situation.coalition)].sum(axis=1)
+    return np.asarray(own + share * (situation.supply - own))
+
+
+def _sharing(situation: Situation, amounts: FloatArray, prices: FloatArray | None = None) -> FloatArray:
+    """Return a bound on what the members can enjoy together in each draw, ``(K,)``, of amounts ``(K, L)``."""
+    used = _prices_within(situation, amounts) if prices is None else prices
+    return np.asarray((used * amounts).sum(axis=-1) + _surplus(situation, used).sum(axis=-1))
+
+
+def _bound_of_one(situation: Situation, prices: FloatArray) -> Bound:
+    """Return the bound of a lone member who buys at the outsiders' prices."""
+    rules, member = situation.rules, situation.coalition[0]
+    # A player that owes more than its worth goes bankrupt and consumes nothing, which is more than its wealth.
+    nothing = _utility(situation, member, np.zeros_like(situation.supply))
+    utility = np.maximum(_within_wealth(situation, prices), nothing)
+    if rules.withholding is Withholding.CONSUMED and rules.coverage is Coverage.UNLIMITED:
+        # It may hide everything, go bankrupt on a transfer it owes, and consume what it hid.
+        utility = np.maximum(utility, _utility(situation, member, situation.endowments[:, member]))
+    if rules.solvency is Solvency.NO_SHORT_SALES:
+        return _bound(situation, BoundReason.BUDGET, prices, utility)
+    consumes_hidden = rules.withholding is Withholding.CONSUMED
+    for good in range(situation.supply.shape[-1]):
+        all_but_one = situation.supply.copy()
+        all_but_one[:, good] = situation.endowments[:, member, good] if consumes_hidden else 0.0
+        without = _utility(situation, member, all_but_one)
+        utility = np.where(prices[:, good] > 0, np.maximum(utility, without), utility)
+    return _bound(situation, BoundReason.BUDGET_OR_SHORT, prices, utility)
+
+
+def _bound(situation: Situation, reason: BoundReason, prices: FloatArray, utility: FloatArray) -> Bound:
+    total = float(situation.probability @ utility)
+    return Bound(reason, total, total - float(situation.status_quo.sum()), read_only(prices))
+
+
+def _within_wealth(situation: Situation, prices: FloatArray) -> FloatArray:
+    """Return the most that the members can enjoy together in each draw if they may spend their wealth, ``(K,)``."""
+    members = list(situation.coalition)
+    value = (prices[:, None, :] * situation.endowments[:, members]).sum(axis=-1)
+    wealth = (value + situation.transfers[:, members]).sum(axis=-1)
+    return np.asarray(wealth + _surplus(situation, prices).sum(axis=-1))
+
+
+def _surplus(situation: Situation, prices: FloatArray) -> FloatArray:
+    """Return a bound on each member's valuation less expense, ``(K, S)``, numeraire, over bundles there may be."""
+    members = list(situation.coalition)
+    traders = situation.economy.valuations.select(situation.economy.rows(situation.profiles)[:, members])
+    goods = np.broadcast_to(prices[:, None, :-1], (*situation.profiles[:, members].shape, prices.shape[-1] - 1))
+    supply = np.broadcast_to(situation.supply[:, None, :-1], goods.shape)
+    return traders.indirect_utility(goods, supply)
+
+
+def _utility(situation: Situation, player: int, bundles: FloatArray) -> FloatArray:
+    """Return the most a player can enjoy in each draw, ``(K,)``, of bundles ``(K, L)`` or less."""
+    traders = situation.economy.valuations.select(situation.economy.rows(situation.profiles)[:, player])
+    return traders.indirect_utility(np.zeros_like(bundles[:, :-1]), bundles[:, :-1]) + bundles[:, -1]
+
+
+def _prices_within(situation: Situation, amounts: FloatArray) -> FloatArray:
+    """Return prices, ``(K, L)``, that support dividing amounts ``(K, L)`` among the members alone."""
+    table, supply = situation.economy.valuations, amounts[:, :-1]
+    rows = situation.economy.rows(situation.profiles)[:, list(situation.coalition)]
+    allocate = allocate_good_by_good if table.separable else allocate_by_interior_point
+    _, prices = allocate(table, rows, supply)
+    return np.column_stack([np.maximum(prices, 0.0), np.ones(len(prices))])
+
+
+def _prices_of_outsiders(situation: Situation) -> FloatArray | None:
+    """Return the prices that all outsiders quote, ``(K, L)``; None if they disagree or there are none."""
+    players = situation.profiles.shape[1]
+    outsiders = [player for player in range(players) if player not in situation.coalition]
+    if not outsiders:
+        return None
+    quotes = situation.quotes[:, outsiders]
+    agree = np.abs(quotes - quotes[:, :1]) <= SAME_PRICE * np.abs(quotes[:, :1])
+    return quotes[:, 0].copy() if agree.all() else None

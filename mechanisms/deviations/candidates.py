@@ -1,0 +1,89 @@
+"""Deviations constructed by rule of thumb and settled by the batch: warm starts for the search, never a proof.
+
+Four thumbs: sell a good short for numeraire; buy where it is cheap and sell where it is dear; let a member order and
+another deliver what it does not have; order at random. Everything is scaled to the supply, and the member who orders
+balances its own cost with numeraire.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mechanisms.arrays import FloatArray, IntegerArray
+from mechanisms.deviations.situation import JointAction, admissible, stacked, utilities
+
+if TYPE_CHECKING:
+    from mechanisms.deviations.situation import Situation
+
+# How much is ordered, in multiples of the supply.
+_SIZES = (0.05, 0.3, 1.0, 5.0)
+
+
+def constructed_actions(
+    situation: Situation, menu: list[FloatArray], count: int, generator: np.random.Generator
+) -> tuple[JointAction, IntegerArray]:
+    """Return a batch of constructed joint actions, and which quotes of the menu each uses.
+
+    Args:
+        situation: what the coalition faces.
+        menu: quotes, ``(S, L)`` each, used in turn.
+        count: how many.
+        generator: source of randomness.
+    """
+    numbers = np.arange(count) % len(menu)
+    actions = [_constructed(situation, menu[number], generator) for number in numbers]
+    return stacked(actions), numbers
+
+
+def settled_gains(situation: Situation, actions: JointAction) -> FloatArray:
+    """Return the members' gains, ``(B, S)``; minus infinity where a transfer is not covered."""
+    allowed = admissible(situation, actions)
+    gained = np.full((*actions.batch, len(situation.coalition)), -np.inf)
+    for index in np.flatnonzero(allowed) if situation.reaction is not None else ():
+        try:
+            gained[index] = utilities(situation, actions[int(index)]) - situation.status_quo
+        except ValueError:  # What outsiders announce in reaction does not cover their transfers.
+            continue
+    if situation.reaction is None and allowed.any():
+        gained[allowed] = utilities(situation, actions[allowed]) - situation.status_quo
+    return gained
+
+
+def _constructed(situation: Situation, quotes: FloatArray, generator: np.random.Generator) -> JointAction:
+    """Return one constructed action at given quotes."""
+    members = situation.members
+    everybody = situation.quotes[0].copy()
+    everybody[members] = quotes
+    flows = _flows(situation, everybody, generator)
+    orders = flows + situation.orders[0][:, members].swapaxes(0, 1)
+    orders[:, members] = np.triu(np.ones((len(members), len(members))), 1)[..., None] * flows[:, members]
+    owned = situation.endowments[0, members]
+    shown = owned * generator.choice([1.0, 1.0, 1.0, 0.5], size=(len(members), 1))
+    side = generator.normal(size=len(members)) * generator.choice([0.0, 0.0, 0.1]) * situation.supply[0, -1]
+    return JointAction(quotes, orders, shown, side - side.mean())
+
+
+def _flows(situation: Situation, quotes: FloatArray, generator: np.random.Generator) -> FloatArray:
+    """Return flows to the members, ``(S, N, L)``, each paid for in numeraire at the counterparty's quote."""
+    members, players, goods = len(situation.coalition), *quotes.shape
+    size = generator.choice(_SIZES) * situation.supply[0, :-1]
+    actor, good = generator.integers(members), generator.integers(goods - 1)
+    traded = np.zeros((members, players, goods - 1))
+    thumb = generator.integers(4)
+    if thumb == 0:
+        traded[actor, :, good] = -size[good]
+    elif thumb == 1:
+        cheap, dear = np.argmin(quotes[:, good]), np.argmax(quotes[:, good])
+        traded[actor, cheap, good] += size[good]
+        traded[actor, dear, good] -= size[good]
+    elif thumb == 2:
+        traded[actor, situation.members[generator.integers(members)]] = size
+    else:
+        traded = generator.normal(size=traded.shape) * size
+    traded[np.arange(members), situation.members] = 0.0
+    traded[:, situation.members] -= traded[:, situation.members].swapaxes(0, 1)
+    paid = -np.einsum("sjh,jh->sj", traded, quotes[:, :-1])
+    paid[:, situation.members] = (paid[:, situation.members] - paid[:, situation.members].T) / 2
+    return np.concatenate([traded, paid[..., None]], axis=-1)

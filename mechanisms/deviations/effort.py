@@ -1,0 +1,56 @@
+"""What a search is asked for, how hard it tries, and what it may conclude."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Objective(StrEnum):
+    """What makes one deviation better than another."""
+
+    TOTAL = "total"
+    """The sum of the members' gains: what a lottery over deviations can share among them."""
+    LEAST = "least"
+    """The smallest of the members' gains: positive when everybody gains without any lottery."""
+
+
+class Verdict(StrEnum):
+    """What a search for profitable deviations has established."""
+
+    REFUTED = "refuted"
+    """A profitable deviation was found."""
+    PROVEN = "proven"
+    """No deviation is profitable, by a bound over all of them."""
+    NOT_REFUTED = "not-refuted"
+    """None was found, and no bound excludes one."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard to search.
+
+    Attributes:
+        quote_vectors: for how many joint quotes the best orders are sought by program.
+        local_rounds: how many of the rounds at the end vary the best quotes found so far.
+        order_limit: how much may flow between a member and one player, in multiples of the whole supply's worth.
+        tangents: how many tangents each separable valuation starts with.
+        refinements: how often a program is solved again with the tangents at its last answer.
+        gap: relative optimality gap at which a program stops.
+        warm_starts: how many constructed deviations are settled before the first program; 0 for none.
+        seconds: wall time after which no further quotes are tried, or none. A search cut short by time need not give
+            the same answer twice.
+        seconds_per_program: wall time after which a program is cut short; its bound remains valid.
+        search_proven: whether to search although a bound already excludes every profitable deviation.
+    """
+
+    quote_vectors: int = 40
+    local_rounds: int = 2
+    order_limit: float = 10.0
+    tangents: int = 8
+    refinements: int = 5
+    gap: float = 1e-6
+    warm_starts: int = 200
+    seconds: float | None = None
+    seconds_per_program: float = 10.0
+    search_proven: bool = False

@@ -1,0 +1,247 @@
+"""The members' best orders at given quotes: solve, make safe from rounding, settle, tighten, and solve again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mechanisms.arrays import FloatArray
+from mechanisms.deviations.effort import Effort, Objective
+from mechanisms.deviations.order_program import OrderProgram
+from mechanisms.deviations.situation import JointAction, Situation, gains, played, with_replies
+from mechanisms.deviations.stage_two import StageTwo
+from mechanisms.deviations.tangents import add_tangents, starting_points
+from mechanisms.linear_program import NamedArrays, Solution, Status
+from mechanisms.market_game import Bankruptcy
+
+# By how much the solvent keep clear of bankruptcy in what is reported, in shares of what everything is worth or of
+# the supply of a good; settlement forgives a ten-thousandth of that.
+SAFETY = 1e-7
+# Bound and settled gain this close, relative to what everything is worth, are one.
+CLOSED = 1e-5
+# Tangents at fixed binaries are refined until they promise no less by this, relative to what everything is worth.
+PRECISION = 1e-7
+_TANGENTS_AT_FIXED_BINARIES = 15
+
+
+@dataclass(frozen=True, eq=False)
+class OrderSearch:
+    """The best orders found at given quotes, and what no others exceed.
+
+    Attributes:
+        best: what the members play; None if nothing admissible was found.
+        gains: recomputed by settling it, ``(S,)``, numeraire; not a number without a best.
+        value: of the objective.
+        bound: no orders, announcements and side transfers at these quotes give more, for orders within the limit.
+        programs: how many programs were solved.
+        iterations: how many simplex iterations that took.
+    """
+
+    best: JointAction | None
+    gains: FloatArray
+    value: float
+    bound: float
+    programs: int
+    iterations: int
+
+
+def best_orders(
+    situation: Situation,
+    quotes: FloatArray,
+    objective: Objective = Objective.TOTAL,
+    effort: Effort | None = None,
+    weights: FloatArray | None = None,
+) -> OrderSearch:
+    """Return the members' most profitable orders, announcements and side transfers at given quotes.
+
+    Args:
+        situation: what the coalition faces.
+        quotes: the members' quotes, ``(S, L)``, numeraire per unit.
+        objective: what to make large.
+        effort: limits of the search.
+        weights: of the members' gains in the objective, ``(S,)``, nonnegative; one each if left out.
+
+    Returns:
+        The best deviation with these quotes, and the program's bound on all such deviations with orders of at most
+        ``effort.order_limit`` times the worth of everything.
+
+    Raises:
+        ValueError: quotes or weights do not fit the coalition, or a weight is negative.
+    """
+    effort = effort or Effort()
+    members, goods = len(situation.coalition), situation.quotes.shape[-1]
+    weights = np.ones(members) if weights is None else np.asarray(weights, dtype=np.float64)
+    if quotes.shape != (members, goods) or weights.shape != (members,) or (weights < 0).any():
+        raise ValueError(
+            f"quotes of shape {quotes.shape} and weights {weights.tolist()} must fit {members} members and {goods} "
+            "goods, and weights be at least 0"
+        )
+    stage = StageTwo(with_replies(situation, quotes), situation, effort.order_limit)
+    built = OrderProgram(stage, objective, weights)
+    return _Refinement(built, OrderProgram(stage, objective, weights, whole=False), effort).run()
+
+
+def objective_value(objective: Objective, weights: FloatArray, gained: FloatArray) -> FloatArray:
+    """Return the objective's value of gains ``(..., S)``."""
+    weighted: FloatArray = weights * gained
+    return weighted.sum(axis=-1) if objective is Objective.TOTAL else weighted.min(axis=-1)
+
+
+@dataclass(eq=False)
+class _Refinement:
+    """Solve with tangents, settle, and add tangents where the program thought too well of its answer."""
+
+    built: OrderProgram
+    exact: OrderProgram
+    effort: Effort
+    best: JointAction | None = None
+    gained: FloatArray | None = None
+    value: float = -np.inf
+    bound: float = np.inf
+    programs: int = 0
+    iterations: int = 0
+
+    def run(self) -> OrderSearch:
+        """Refine until the bound is reached, or as often as the effort allows."""
+        stage = self.built.stage
+        self._add_tangents(starting_points(self.built, self.effort.tangents))
+        self._consider(_unchanged(stage))
+        for _ in range(self.effort.refinements + 1):
+            solution = self._solve(self.built, self.effort.gap)
+            if solution.status is Status.INFEASIBLE:
+                self.bound = -np.inf
+                break
+            if np.isfinite(solution.bound):
+                self.bound = min(self.bound, self._gain_of(solution.bound))
+            values = _values_of(solution)
+            if values is None or self._closed(self.bound):
+                break
+            before = self.value
+            self._add_tangents([values["consumed"][:, :, :-1]])
+            self._polish(values)
+            if self._closed(self.bound) or (self.value == before and solution.status is not Status.OPTIMAL):
+                break
+        if self.built.unwinds and not self._closed(self.bound):
+            self._try_one_round()
+        members = len(stage.situation.coalition)
+        gained = np.full(members, np.nan) if self.gained is None else self.gained
+        return OrderSearch(self.best, gained, self.value, self.bound, self.programs, self.iterations)
+
+    def _try_one_round(self) -> None:
+        """Look for plays in which all who fail fail the first test, which the program describes exactly."""
+        later = self.built.blocks["later"]
+        self.built.program.set_bounds(later, upper=0.0)
+        values = _values_of(self._solve(self.built, self.effort.gap))
+        if values is not None:
+            self._add_tangents([values["consumed"][:, :, :-1]])
+            self._polish(values)
+        self.built.program.set_bounds(later, upper=1.0)
+
+    def _closed(self, bound: float) -> bool:
+        return bound - self.value <= CLOSED * self.built.stage.money
+
+    def _add_tangents(self, points: list[FloatArray]) -> None:
+        add_tangents(self.built, points)
+        add_tangents(self.exact, points)
+
+    def _solve(self, built: OrderProgram, gap: float) -> Solution:
+        solution = built.program.solve(gap=gap, seconds=self.effort.seconds_per_program, evidence=False)
+        self.programs += 1
+        self.iterations += solution.iterations
+        return solution
+
+    def _gain_of(self, objective: float) -> float:
+        """Return the gain that an objective of the program stands for, numeraire."""
+        utility = objective * self.built.stage.money
+        if self.built.objective is Objective.LEAST:
+            return utility
+        return utility - float(self.built.weights @ self.built.stage.original.status_quo)
+
+    def _polish(self, values: NamedArrays) -> None:
+        """Fix who is bankrupt, keep clear of rounding, make the tangents exact, and settle what comes out."""
+        for block in self.exact.binaries:
+            whole = np.round(values[block.name]).clip(0.0, 1.0)
+            self.exact.program.set_bounds(block, lower=whole, upper=whole)
+        for safety in (SAFETY, 0.0):
+            self._keep_clear(safety)
+            if self._settle_fixed():
+                break
+
+    def _settle_fixed(self) -> bool:
+        """Solve with the binaries fixed, drawing tangents at the answers, and settle; return whether that worked."""
+        promised = np.inf
+        for _ in range(_TANGENTS_AT_FIXED_BINARIES):
+            solution = self._solve(self.exact, 0.0)
+            values = _values_of(solution)
+            if values is None:
+                return False
+            action = self.exact.stage.action(values["order"], values["announced"], values["side"])
+            self._consider(action)
+            self._consider(_without_bankrupt(self.exact.stage, action))
+            improved = promised - self._gain_of(solution.objective)
+            promised = self._gain_of(solution.objective)
+            if promised <= self.value or improved <= PRECISION * self.exact.stage.money:
+                break
+            self._add_tangents([values["consumed"][:, :, :-1]])
+        return True
+
+    def _keep_clear(self, safety: float) -> None:
+        """Demand of the solvent that they pass their tests by a margin, except where nothing can be done about it."""
+        for test in self.exact.tests:
+            pinned = self.exact.stage.pinned
+            fixed = pinned if test.limit.ndim == 2 else pinned[..., None]
+            margin = np.where(fixed, 0.0, safety)
+            if test.at_most:
+                self.exact.program.set_limits(test.rows, at_most=test.limit - margin)
+            else:
+                self.exact.program.set_limits(test.rows, at_least=test.limit + margin)
+
+    def _consider(self, action: JointAction | None) -> None:
+        """Settle an action and keep it if it is the best so far."""
+        if action is None:
+            return
+        stage = self.built.stage
+        try:
+            gained = gains(stage.original, action)
+        except ValueError:  # A transfer is not covered, by rounding or by what outsiders announce.
+            return
+        value = float(objective_value(self.built.objective, self.built.weights, gained))
+        if value > self.value:
+            self.best, self.gained, self.value = action, gained, value
+
+
+def _unchanged(stage: StageTwo) -> JointAction:
+    """Return what was prescribed, at the new quotes."""
+    members, prescribed = stage.situation.members, stage.original
+    return JointAction(
+        stage.situation.quotes[0, members],
+        prescribed.orders[0, members],
+        prescribed.announced_endowments[0, members],
+        np.zeros(len(members)),
+    )
+
+
+def _without_bankrupt(stage: StageTwo, action: JointAction) -> JointAction | None:
+    """Return the action with no flows between members and players who end bankrupt, where these count for nothing."""
+    if stage.situation.rules.bankruptcy is not Bankruptcy.UNWIND:
+        return None
+    try:
+        bankrupt = played(stage.original, action).settlement.bankrupt.any(axis=0)
+    except ValueError:
+        return None
+    if not bankrupt.any():
+        return None
+    members = stage.situation.members
+    offset = stage.situation.orders[0][:, members].swapaxes(0, 1).copy()
+    offset[:, members] = 0.0
+    orders = np.where(bankrupt[:, None], offset, action.orders)
+    orders[bankrupt[members]] = offset[bankrupt[members]]
+    return JointAction(action.quotes, orders, action.announced_endowments, action.side_transfers)
+
+
+def _values_of(solution: Solution) -> NamedArrays | None:
+    """Return the best point known, by variable block."""
+    if solution.answer is not None:
+        return NamedArrays(solution.answer.values, solution.variables)
+    return NamedArrays(solution.best_known, solution.variables) if solution.best_known is not None else None

@@ -1,0 +1,70 @@
+"""Outsiders who answer what they see quoted before they order.
+
+When prices are quoted first and seen by all, a contract may tell the players what to do after quotes that are not its
+own (Giraud and Rochon, section 2.3: behavioural strategies). Which quotes are the contract's is in the situation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mechanisms.arrays import FloatArray
+from mechanisms.deviations.situation import Replies, Situation
+
+
+@dataclass(frozen=True)
+class WithholdingAfterMisquotes:
+    """Outsiders announce a small share of what they own once somebody's quote is not the contract's.
+
+    Attributes:
+        share: of the endowment, above 0: the market game admits no announcement of nothing.
+
+    Raises:
+        ValueError: the share is not between 0 and 1.
+    """
+
+    share: float = 1e-6
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise ValueError(f"share is {self.share}; it must be above 0 and at most 1")
+
+    def __call__(self, situation: Situation, draw: int, quotes: FloatArray) -> Replies:
+        """Return what the contract recommends if nobody misquotes, otherwise no orders and little endowment."""
+        if (quotes == situation.quotes[draw]).all():
+            return obedient_replies(situation, draw)
+        return Replies(np.zeros_like(situation.orders[draw]), self.share * situation.endowments[draw])
+
+
+@dataclass(frozen=True)
+class ArbitrageAfterMisquotes:
+    """Every outsider buys a good where it is quoted low and sells it where it is quoted high.
+
+    Attributes:
+        size: of the order, in multiples of all there is of the good.
+    """
+
+    size: float = 10.0
+
+    def __call__(self, situation: Situation, draw: int, quotes: FloatArray) -> Replies:
+        """Return what the contract recommends, and on top of it the trade between the widest pair of quotes."""
+        replies = obedient_replies(situation, draw)
+        orders = replies.orders.copy()
+        players = range(len(quotes))
+        for outsider in (player for player in players if player not in situation.coalition):
+            others = [player for player in players if player != outsider]
+            for good in range(quotes.shape[1] - 1):
+                low = min(others, key=lambda other: quotes[other, good])
+                high = max(others, key=lambda other: quotes[other, good])
+                if quotes[low, good] < quotes[high, good]:
+                    amount = self.size * situation.supply[draw, good]
+                    orders[outsider, low, good] += amount
+                    orders[outsider, high, good] -= amount
+        return Replies(orders, replies.announced_endowments)
+
+
+def obedient_replies(situation: Situation, draw: int) -> Replies:
+    """Return what the contract recommends."""
+    return Replies(situation.orders[draw], situation.announced_endowments[draw])

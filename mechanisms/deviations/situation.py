@@ -1,0 +1,375 @@
+r"""What a coalition faces when it thinks of playing otherwise, what it may do instead, and what that brings it.
+
+The members of S know what everybody plays if nobody deviates, or a lottery over K such plays (outsiders of different
+types, or a drawn recommendation) that they cannot tell apart. They may jointly choose other quotes, orders and
+announced endowments, the same in all K draws, and hand each other transfers that add up to zero,
+:math:`\sum_S y'_i = \sum_S y_i`. Outsiders play on, or react to the quotes they see.
+
+Source: Giraud and Rochon (2001), Definitions 3 and 5: a revised game for one profile and one vector of
+recommendations. Every gain reported by this package is computed here, by settling the play.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, finite_array, read_only
+from mechanisms.market_game import PAPER_RULES, Coverage, MarketRules, Settlement, Timing, consumption, settle
+
+if TYPE_CHECKING:
+    from mechanisms.economy import Economy
+    from mechanisms.grand_contract import GrandContract
+
+# Side transfers add up to zero, and probabilities to one, up to this share of the largest of them.
+BALANCE_TOLERANCE = 1e-9
+# Nobody announces more than it owns, up to this share of what it owns.
+OWNERSHIP_TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Replies:
+    """How players answer the quotes they see; only the outsiders' rows are read.
+
+    Attributes:
+        orders: ``(N, N, L)``, units; entry ``[i, j]`` is what i orders from j.
+        announced_endowments: ``(N, L)``, units.
+    """
+
+    orders: FloatArray
+    announced_endowments: FloatArray
+
+
+class Reaction(Protocol):
+    """How outsiders answer quotes that are not the prescribed ones."""
+
+    def __call__(self, situation: Situation, draw: int, quotes: FloatArray) -> Replies:
+        """Return the replies in one of the K draws to the quotes seen, ``(N, L)``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Situation:
+    """What everybody plays if nobody deviates, and who thinks of deviating.
+
+    Attributes:
+        economy: whose goods are traded.
+        rules: of the market.
+        coalition: the members' numbers, ascending.
+        probability: of each of the K draws the coalition cannot tell apart, ``(K,)``.
+        profiles: true types in each draw, ``(K, N)``; a member's type is the same in all.
+        quotes: prescribed, ``(K, N, L)``, numeraire per unit.
+        orders: prescribed, ``(K, N, N, L)``, units.
+        announced_endowments: prescribed, ``(K, N, L)``, units.
+        transfers: purchasing power, ``(K, N)``, numeraire.
+        reaction: how outsiders answer quotes that differ from the prescribed ones, when the timing lets them see
+            quotes first; None if they play on.
+
+    Raises:
+        ValueError: shapes disagree, probabilities do not sum to one, the coalition is not a nonempty ascending list
+            of players, a member has different types in different draws, or somebody announces more than it owns.
+    """
+
+    economy: Economy
+    rules: MarketRules
+    coalition: tuple[int, ...]
+    probability: FloatArray
+    profiles: IntegerArray
+    quotes: FloatArray
+    orders: FloatArray
+    announced_endowments: FloatArray
+    transfers: FloatArray
+    reaction: Reaction | None = None
+
+    def __post_init__(self) -> None:
+        players, goods = len(self.economy.players), len(self.economy.goods)
+        draws = len(finite_array("probability", self.probability, (None,)))
+        shapes = {
+            "probability": (draws,),
+            "quotes": (draws, players, goods),
+            "orders": (draws, players, players, goods),
+            "announced_endowments": (draws, players, goods),
+            "transfers": (draws, players),
+        }
+        for name, shape in shapes.items():
+            array = finite_array(name.replace("_", " "), getattr(self, name), shape)
+            if array.ndim != len(shape):
+                raise ValueError(f"{name.replace('_', ' ')} has shape {array.shape}; it must be {shape}")
+            object.__setattr__(self, name, read_only(array))
+        profiles = np.asarray(self.profiles, dtype=np.int64)
+        if profiles.shape != (draws, players):
+            raise ValueError(f"profiles has shape {profiles.shape}; it must be {(draws, players)}")
+        object.__setattr__(self, "profiles", read_only(profiles))
+        self._refuse_nonsense()
+
+    def _refuse_nonsense(self) -> None:
+        players = len(self.economy.players)
+        object.__setattr__(self, "coalition", tuple(int(member) for member in self.coalition))
+        ascending = list(self.coalition) == sorted(set(self.coalition))
+        if not self.coalition or not ascending or not 0 <= self.coalition[0] <= self.coalition[-1] < players:
+            raise ValueError(f"the coalition is {self.coalition}; it must list players 0 to {players - 1}, ascending")
+        total = float(self.probability.sum())
+        if (self.probability < 0).any() or abs(total - 1) > BALANCE_TOLERANCE:
+            raise ValueError(f"probabilities are {self.probability.tolist()}; they must be at least 0 and sum to 1")
+        if (self.profiles[:, self.members] != self.profiles[0, self.members]).any():
+            raise ValueError("a member has different types in different draws; members know their own types")
+        _refuse_overstatement(self.announced_endowments, self.endowments)
+
+    @cached_property
+    def members(self) -> IntegerArray:
+        """The members' numbers, ``(S,)``."""
+        return read_only(np.array(self.coalition, dtype=np.int64))
+
+    @cached_property
+    def outsiders(self) -> IntegerArray:
+        """The other players' numbers, ``(N - S,)``."""
+        return read_only(np.setdiff1d(np.arange(len(self.economy.players)), self.members))
+
+    @cached_property
+    def endowments(self) -> FloatArray:
+        """True endowments, ``(K, N, L)``, units."""
+        return read_only(self.economy.endowments(self.profiles))
+
+    @cached_property
+    def supply(self) -> FloatArray:
+        """The aggregate endowment, ``(K, L)``, units."""
+        return read_only(self.endowments.sum(axis=1))
+
+    @cached_property
+    def status_quo(self) -> FloatArray:
+        """What each member expects if nobody deviates, ``(S,)``, numeraire."""
+        return read_only(utilities(self, obedient(self)))
+
+
+@dataclass(frozen=True, eq=False)
+class JointAction:
+    """What the members do instead; batch dimensions, if any, come first.
+
+    Attributes:
+        quotes: ``(..., S, L)``, numeraire per unit.
+        orders: what each member orders from each player, ``(..., S, N, L)``, units.
+        announced_endowments: ``(..., S, L)``, units.
+        side_transfers: what each member receives from the others, on top of its transfer in each draw,
+            ``(..., S)``, numeraire; they sum to zero.
+
+    Raises:
+        ValueError: shapes disagree, a value is not finite or negative where it must not be, or the side transfers
+            do not sum to zero.
+    """
+
+    quotes: FloatArray
+    orders: FloatArray
+    announced_endowments: FloatArray
+    side_transfers: FloatArray
+
+    def __post_init__(self) -> None:
+        members, players, goods = finite_array("orders", self.orders, (None, None, None)).shape[-3:]
+        shapes = {
+            "quotes": (members, goods),
+            "orders": (members, players, goods),
+            "announced_endowments": (members, goods),
+            "side_transfers": (members,),
+        }
+        for name, shape in shapes.items():
+            array = finite_array(name.replace("_", " "), getattr(self, name), shape)
+            object.__setattr__(self, name, read_only(array))
+        for name in ("quotes", "announced_endowments"):
+            if (getattr(self, name) < 0).any():
+                raise ValueError(f"{name.replace('_', ' ')} must be at least 0")
+        excess = np.abs(self.side_transfers.sum(axis=-1))
+        if (excess > BALANCE_TOLERANCE * (1 + np.abs(self.side_transfers).max(axis=-1))).any():
+            raise ValueError(f"side transfers sum to {excess.max():.6g}; they must sum to zero")
+
+    @property
+    def batch(self) -> tuple[int, ...]:
+        """The batch dimensions."""
+        return self.orders.shape[:-3]
+
+    def __getitem__(self, index: int | slice | IntegerArray | BooleanArray) -> JointAction:
+        return JointAction(*(getattr(self, field.name)[index] for field in fields(self)))
+
+
+def stacked(actions: list[JointAction]) -> JointAction:
+    """Return joint actions as one batch along a new first dimension."""
+    return JointAction(
+        *(np.stack([getattr(action, field.name) for action in actions]) for field in fields(JointAction))
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Play:
+    """A play of the market game in all K draws, settled. Batch dimensions of the joint action come first.
+
+    Attributes:
+        quotes: ``(..., K, N, L)``, numeraire per unit.
+        orders: ``(..., K, N, N, L)``, units.
+        announced_endowments: ``(..., K, N, L)``, units.
+        transfers: ``(..., K, N)``, numeraire.
+        settlement: how it ends, batch dimensions ``(..., K)``.
+    """
+
+    quotes: FloatArray
+    orders: FloatArray
+    announced_endowments: FloatArray
+    transfers: FloatArray
+    settlement: Settlement
+
+
+def obedient(situation: Situation) -> JointAction:
+    """Return what the members play if they do not deviate.
+
+    Raises:
+        ValueError: the draws prescribe them different things, so that no single joint action is obedience.
+    """
+    members = situation.members
+    for prescribed in (situation.quotes, situation.orders, situation.announced_endowments):
+        if (prescribed[:, members] != prescribed[0, members]).any():
+            raise ValueError("the draws prescribe different actions to a member, who would then tell them apart")
+    return JointAction(
+        situation.quotes[0, members],
+        situation.orders[0, members],
+        situation.announced_endowments[0, members],
+        np.zeros(len(members)),
+    )
+
+
+def played(situation: Situation, action: JointAction) -> Play:
+    """Settle what happens in every draw when the members play the joint action.
+
+    Raises:
+        ValueError: the action does not fit the coalition, announces more than members own, or, where the rules ask
+            for coverage, some transfer then takes more than is announced.
+    """
+    _refuse_misfit(situation, action)
+    quotes, orders, announced = _prescribed_with(situation, action)
+    if situation.reaction is not None and situation.rules.timing is Timing.PRICES_FIRST:
+        _let_outsiders_react(situation, situation.reaction, quotes, orders, announced)
+    transfers = np.broadcast_to(situation.transfers, (*action.batch, *situation.transfers.shape)).copy()
+    transfers[..., situation.members] += action.side_transfers[..., None, :]
+    settlement = settle(quotes, orders, announced, transfers, situation.rules)
+    return Play(quotes, orders, announced, transfers, settlement)
+
+
+def utilities(situation: Situation, action: JointAction) -> FloatArray:
+    """Return what each member expects from the joint action, ``(..., S)``, numeraire.
+
+    Raises:
+        ValueError: as for `played`.
+    """
+    play = played(situation, action)
+    bundles = consumption(play.settlement, situation.endowments, play.announced_endowments, situation.rules)
+    everyone = situation.economy.utility(np.broadcast_to(situation.profiles, bundles.shape[:-1]), bundles)
+    expected: FloatArray = np.einsum("k,...ki->...i", situation.probability, everyone)
+    return expected[..., situation.members]
+
+
+def gains(situation: Situation, action: JointAction) -> FloatArray:
+    """Return by how much each member expects to gain from the joint action, ``(..., S)``, numeraire.
+
+    Raises:
+        ValueError: as for `played`.
+    """
+    return utilities(situation, action) - situation.status_quo
+
+
+def admissible(situation: Situation, action: JointAction) -> BooleanArray:
+    """Return whether the members' transfers are covered where the rules ask for it, ``(...)``."""
+    if situation.rules.coverage is not Coverage.ANNOUNCED_NUMERAIRE:
+        return np.ones(action.batch, dtype=np.bool_)
+    least = situation.transfers[:, situation.members].min(axis=0)
+    covered: BooleanArray = (least + action.side_transfers >= -action.announced_endowments[..., -1]).all(axis=-1)
+    return covered
+
+
+def situation_of(
+    contract: GrandContract,
+    profile: int,
+    coalition: tuple[int, ...],
+    rules: MarketRules = PAPER_RULES,
+    reaction: Reaction | None = None,
+) -> Situation:
+    """Return the situation of a coalition when everyone else obeys the grand contract.
+
+    Args:
+        contract: the grand contract.
+        profile: number of the type profile, true and reported.
+        coalition: the members' numbers, ascending.
+        rules: of the market.
+        reaction: how outsiders answer quotes that differ from the contract's.
+
+    Returns:
+        The situation, with one draw.
+    """
+    types = contract.economy.profiles[profile]
+    recommendation = contract.recommend(types)
+    return Situation(
+        economy=contract.economy,
+        rules=rules,
+        coalition=coalition,
+        probability=np.ones(1),
+        profiles=types[None],
+        quotes=recommendation.quotes[None],
+        orders=recommendation.orders[None],
+        announced_endowments=recommendation.announced_endowments[None],
+        transfers=recommendation.transfers[None],
+        reaction=reaction,
+    )
+
+
+def _refuse_misfit(situation: Situation, action: JointAction) -> None:
+    members, players, goods = action.orders.shape[-3:]
+    expected = (len(situation.coalition), *situation.quotes.shape[1:])
+    if (members, players, goods) != expected:
+        raise ValueError(f"a joint action for (members, players, goods) {(members, players, goods)} meets {expected}")
+    _refuse_overstatement(action.announced_endowments, situation.endowments[0, situation.members])
+
+
+def _refuse_overstatement(announced: FloatArray, owned: FloatArray) -> None:
+    excess = announced - owned * (1 + OWNERSHIP_TOLERANCE)
+    if (excess > 0).any():
+        raise ValueError(f"somebody announces {excess.max():.6g} more than it owns")
+
+
+def _prescribed_with(situation: Situation, action: JointAction) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return quotes, orders and announced endowments with the members' replaced, ``(..., K, ...)`` each."""
+    arrays = []
+    for name in ("quotes", "orders", "announced_endowments"):
+        prescribed = getattr(situation, name)
+        everybody = np.broadcast_to(prescribed, (*action.batch, *prescribed.shape)).copy()
+        own = getattr(action, name)
+        chosen = np.expand_dims(own, len(action.batch))
+        if name == "orders":
+            everybody[..., situation.members, :, :] = chosen
+        else:
+            everybody[..., situation.members, :] = chosen
+        arrays.append(everybody)
+    return arrays[0], arrays[1], arrays[2]
+
+
+def _let_outsiders_react(
+    situation: Situation, reaction: Reaction, quotes: FloatArray, orders: FloatArray, announced: FloatArray
+) -> None:
+    """Replace what outsiders order and announce, play by play, wherever the quotes are not the prescribed ones."""
+    outsiders = situation.outsiders
+    for index in np.ndindex(quotes.shape[:-2]):
+        draw = index[-1]
+        if (quotes[index] == situation.quotes[draw]).all():
+            continue
+        replies = reaction(situation, draw, quotes[index])
+        orders[index][outsiders] = replies.orders[outsiders]
+        announced[index][outsiders] = replies.announced_endowments[outsiders]
+
+
+def with_replies(situation: Situation, quotes: FloatArray) -> Situation:
+    """Return the situation the members are in once their quotes ``(S, L)`` are out and outsiders have reacted.
+
+    In it outsiders no longer react, so that it is the right one to choose orders in; its quotes are the new ones.
+    """
+    everybody, orders = situation.quotes.copy(), situation.orders.copy()
+    announced = situation.announced_endowments.copy()
+    everybody[:, situation.members] = quotes
+    if situation.reaction is not None and situation.rules.timing is Timing.PRICES_FIRST:
+        _let_outsiders_react(situation, situation.reaction, everybody, orders, announced)
+    return replace(situation, quotes=everybody, orders=orders, announced_endowments=announced, reaction=None)

@@ -1,0 +1,174 @@
+"""What the members face once all quotes are out, in the units the program of their orders is written in.
+
+Goods are counted in shares of their supply and money in shares of what the whole supply is worth at the prescribed
+quotes, so that every number of the program is near one whatever the economy's units. What flows between a member and
+any one player is confined to a box: a multiple of that worth in any good, either way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from mechanisms.arrays import BooleanArray, FloatArray, read_only
+from mechanisms.deviations.situation import JointAction, Situation
+from mechanisms.market_game import Pricing
+
+# A good is boxed as if at least this share of the worth of everything were spent on it: a good that is nearly free
+# could otherwise be ordered in amounts that the solver cannot tell apart from infinity.
+_LEAST_SHARE_OF_WORTH = 1e-2
+
+
+@dataclass(frozen=True, eq=False)
+class StageTwo:
+    """The members' choice of orders, announcements and side transfers when everybody's quotes are known.
+
+    Attributes:
+        situation: after outsiders have reacted; its quotes are those on the table.
+        original: as it is if nobody deviates; for the status quo and for what is reported.
+        order_limit: how much may flow to or from one player, in multiples of what everything is worth.
+    """
+
+    situation: Situation
+    original: Situation
+    order_limit: float
+
+    @cached_property
+    def unit(self) -> FloatArray:
+        """What one unit of each good of the program is, ``(L,)``: its supply."""
+        supply = self.situation.supply.max(axis=0)
+        return read_only(np.where(supply > 0, supply, 1.0))
+
+    @cached_property
+    def money(self) -> float:
+        """What one unit of money of the program is: the supply's worth at the prescribed quotes, numeraire."""
+        return float(self.original.quotes.mean(axis=(0, 1)) @ self.unit)
+
+    @cached_property
+    def quotes(self) -> FloatArray:
+        """Quotes, ``(K, N, L)``, money of the program per unit of the program."""
+        return read_only(self.situation.quotes * self.unit / self.money)
+
+    @cached_property
+    def transfers(self) -> FloatArray:
+        """Transfers before side transfers, ``(K, N)``, money of the program."""
+        return read_only(self.situation.transfers / self.money)
+
+    @cached_property
+    def announced(self) -> FloatArray:
+        """Announced endowments, ``(K, N, L)``; the members' are what they own, the most they may announce."""
+        announced = self.situation.announced_endowments.copy()
+        announced[:, self.situation.members] = self.situation.endowments[:, self.situation.members]
+        return read_only(announced / self.unit)
+
+    @cached_property
+    def orders(self) -> FloatArray:
+        """What outsiders order, ``(K, N, N, L)``; the members' rows are zero."""
+        orders = self.situation.orders / self.unit
+        orders[:, self.situation.members] = 0.0
+        return read_only(orders)
+
+    @cached_property
+    def open(self) -> BooleanArray:
+        """Which pairs trade, ``(K, N, N)``."""
+        players = self.quotes.shape[1]
+        pairs = np.broadcast_to(~np.eye(players, dtype=np.bool_), (len(self.quotes), players, players))
+        if self.situation.rules.pricing is Pricing.VOID:
+            quotes = self.situation.quotes
+            pairs = pairs & (quotes[:, :, None] == quotes[:, None]).all(axis=-1)
+        return read_only(pairs)
+
+    @cached_property
+    def prices(self) -> tuple[FloatArray, FloatArray]:
+        """What i pays for what it buys from j, and gets for what it sells to j, ``(K, N, N, L)`` each."""
+        own, other = self.quotes[:, :, None], self.quotes[:, None]
+        pricing = self.situation.rules.pricing
+        if pricing is Pricing.SPREAD:
+            return np.maximum(own, other), np.minimum(own, other)
+        mean = (own + other) / 2 if pricing is Pricing.MIDPOINT else np.broadcast_to(other, (own + other).shape)
+        return mean, mean
+
+    @cached_property
+    def box(self) -> FloatArray:
+        """The most that may flow of each good from one player, ``(L,)``, shares of its supply."""
+        share_of_worth = self.original.quotes.mean(axis=(0, 1)) * self.unit / self.money
+        return read_only(self.order_limit / np.maximum(share_of_worth, _LEAST_SHARE_OF_WORTH))
+
+    @cached_property
+    def order_limits(self) -> tuple[FloatArray, FloatArray]:
+        """The least and the most a member may order, ``(S, N, L)`` each: what is ordered from it, and the box."""
+        received = self.orders.swapaxes(1, 2)[:, self.situation.members]
+        return received.min(axis=0) - self.box, received.max(axis=0) + self.box
+
+    @cached_property
+    def flow_limits(self) -> tuple[FloatArray, FloatArray]:
+        """The least and the most that may flow to i from j, ``(K, N, N, L)`` each."""
+        members = self.situation.members
+        received = self.orders.swapaxes(1, 2)
+        least, most = self.orders - received, self.orders - received
+        low, high = (limit - received[:, members] for limit in self.order_limits)
+        for limits, chosen, opposite in ((least, low, high), (most, high, low)):
+            limits[:, :, members] = -opposite.swapaxes(1, 2)
+            limits[:, members] = chosen
+        trades = self.open[..., None]
+        return np.where(trades, least, 0.0), np.where(trades, most, 0.0)
+
+    @cached_property
+    def standing_limits(self) -> tuple[FloatArray, FloatArray]:
+        """The least and the most that may flow to i from j when flows may be cancelled, ``(K, N, N, L)`` each."""
+        least, most = self.flow_limits
+        return np.minimum(least, 0.0), np.maximum(most, 0.0)
+
+    def cost_limits(self, flows: tuple[FloatArray, FloatArray]) -> tuple[FloatArray, FloatArray]:
+        """Return the least and the most that flows within limits cost a player, ``(K, N)``, money of the program."""
+        bought, sold = self.prices
+        least, most = ((np.where(flow > 0, bought, sold) * flow).sum(axis=(2, 3)) for flow in flows)
+        return least, most
+
+    def holding_limits(self, flows: tuple[FloatArray, FloatArray]) -> tuple[FloatArray, FloatArray]:
+        """Return the least and the most a player holds after flows within limits, ``(K, N, L)`` each."""
+        least, most = (flow.sum(axis=2) for flow in flows)
+        return least + self.kept, most + self.announced
+
+    @cached_property
+    def kept(self) -> FloatArray:
+        """Announced endowments, ``(K, N, L)``, with nothing for the members, whose announcements are chosen."""
+        kept = self.announced.copy()
+        kept[:, self.situation.members] = 0.0
+        return read_only(kept)
+
+    @cached_property
+    def pinned(self) -> BooleanArray:
+        """Outsiders whose trades no member can change, ``(K, N)``."""
+        least, most = self.flow_limits
+        pinned: BooleanArray = (least == most).all(axis=(2, 3))
+        pinned[:, self.situation.members] = False
+        return read_only(pinned)
+
+    def action(self, orders: FloatArray, announced: FloatArray, side_transfers: FloatArray) -> JointAction:
+        """Return a joint action in the economy's units, made exactly admissible.
+
+        Args:
+            orders: ``(S, N, L)``, units of the program.
+            announced: ``(S, L)``, units of the program.
+            side_transfers: ``(S,)``, money of the program.
+        """
+        members = self.situation.members
+        owned = self.situation.endowments[0, members]
+        shown = np.clip(announced * self.unit, 0.0, owned)
+        whole = shown > owned - 1e-9 * self.unit
+        shown = np.where(whole, owned, shown)
+        side = side_transfers * self.money
+        least = -self.situation.transfers[:, members].min(axis=0) - shown[:, -1]
+        return JointAction(self.situation.quotes[0, members], orders * self.unit, shown, _balanced(side, least))
+
+
+def _balanced(side: FloatArray, least: FloatArray) -> FloatArray:
+    """Return side transfers that sum to zero, lifted to their least level where rounding left them just below."""
+    near = np.abs(side - least) <= 1e-8 * (1.0 + np.abs(least))
+    lifted = np.where(near, np.maximum(side, least), side)
+    free = ~near if (~near).any() else np.ones_like(near)
+    lifted[free] -= lifted.sum() / np.count_nonzero(free)
+    return np.asarray(lifted)
