@@ -10,6 +10,7 @@
 | those of a coalitional game | :mod:`agents.game_trader`, :mod:`agents.game_mediator` |
 | which type one is, known before all else | :mod:`agents.private_type` |
 | mediators that lead coalitions away | :mod:`agents.blocking` |
+| organisers of side-contracts, and what members make of them | :mod:`agents.coalitions` |
 | everything asked of Mesa | :mod:`agents.framework` |
 
 Private information is structural: a behaviour is handed its own trader's knowledge and nothing else. No

@@ -10,13 +10,16 @@ from agents.behaviours.behaviour import Behaviour, Order, answered
 from agents.beliefs import Inference, OwnRecommendation
 from agents.blocking.invited import Invited
 from agents.blocking.offer import BlockingOffer
+from agents.coalitions.agreement import NO_REPORT, Agreement
+from agents.coalitions.offered import OfferedSideContract
+from agents.coalitions.organiser import Answer, Reply
 from agents.framework import RoundAgent, RoundModel
 from agents.knowledge import CommonKnowledge, MarketKnowledge, RecommendedKnowledge, TypeKnowledge
-from mechanisms.arrays import FloatArray
+from mechanisms.arrays import FloatArray, IntegerArray
 
 
 class Trader(RoundAgent):
-    """Reports a type, answers blocking mediators, quotes prices, then orders.
+    """Reports a type, answers blocking mediators and coalition organisers, quotes prices, then orders.
 
     It returns messages; only the market moves goods.
 
@@ -30,6 +33,7 @@ class Trader(RoundAgent):
         known_type: what it knows since nature's draw in this round.
         reported: the type it reported in this round.
         recommended: what it knows since the mediator's recommendation in this round.
+        agreed: what it has agreed with a coalition to quote and to order in this round, if anything.
     """
 
     def __init__(
@@ -40,10 +44,12 @@ class Trader(RoundAgent):
         self.behaviours = behaviours
         self.common = common
         self._inference = Inference(common.contract, player)
+        self._offered: dict[tuple[Agreement, int, int, OwnRecommendation], tuple[OfferedSideContract, float]] = {}
         self._prospects: dict[tuple[int, int], tuple[FloatArray, FloatArray]] = {}
         self.known_type: TypeKnowledge
         self.reported = 0
         self.recommended: RecommendedKnowledge
+        self.agreed: tuple[FloatArray, Order] | None = None
 
     @property
     def name(self) -> str:
@@ -57,6 +63,7 @@ class Trader(RoundAgent):
 
     def learn_type(self, type_number: int, stream: Callable[[str], np.random.Generator]) -> None:
         """Begin a round: learn one's own type and nothing else."""
+        self.agreed = None
         self.known_type = TypeKnowledge(self.common, self._inference, type_number, stream)
 
     def report(self) -> int:
@@ -84,12 +91,54 @@ class Trader(RoundAgent):
             known.common, known.inference, known.type_number, known.stream, self.reported, recommendation
         )
 
+    def consider(self, agreement: Agreement) -> Reply:
+        """Return what the trader answers the organiser of a coalition, once it knows what it was recommended."""
+        key = (agreement, self.known_type.type_number, self.reported, self.recommended.recommendation)
+        if key not in self._offered:
+            self._offered[key] = self._weigh(agreement)
+        offered, status_quo = self._offered[key]
+        report = None if offered.truth == NO_REPORT else self.behaviour.join(offered)
+        answer = Answer.ACCEPTED
+        if report is None:
+            answer = Answer.UNWILLING if offered.worthwhile(offered.truth) else Answer.WOULD_LOSE
+        gain = float(offered.gains[offered.truth if report is None else report])
+        return Reply(report, answer, gain, status_quo, offered.type_number, offered.truth)
+
+    def _weigh(self, agreement: Agreement) -> tuple[OfferedSideContract, float]:
+        """Return a side-contract as the trader sees it, and what it expects without it, numeraire."""
+        known, place = self.recommended, agreement.coalition.index(self.player)
+        numbers = self.common.economy.prior.profile_numbers(known.belief.profiles)
+        believed = (place, known.type_number, numbers, known.belief.probability)
+        gains, status_quo = agreement.expected_gains(*believed), agreement.status_quo(*believed)
+        truth = self._known_to(agreement, numbers)
+        return OfferedSideContract(known.own, known.type_number, truth, gains, 1 + abs(status_quo)), status_quo
+
+    def _known_to(self, agreement: Agreement, numbers: IntegerArray) -> int:
+        """Return the number of the report that says what the trader was told, to the last digit."""
+        known = self.recommended
+        told, belief = known.recommendation, known.belief
+        exact = [
+            np.array_equal(belief.quotes[draw, self.player], told.quotes)
+            and np.array_equal(belief.orders[draw, self.player], told.orders)
+            and np.array_equal(belief.announced_endowments[draw, self.player], told.announced_endowment)
+            for draw in range(len(numbers))
+        ]
+        return int(agreement.information[numbers[exact.index(True)], agreement.coalition.index(self.player)])
+
+    def agree(self, quotes: FloatArray, order: Order) -> None:
+        """Undertake to quote prices ``(L,)`` and to place an order in this round, whatever is recommended."""
+        self.agreed = quotes, order
+
     def quote(self) -> FloatArray:
         """Return the prices quoted, ``(L,)``, numeraire per unit."""
+        if self.agreed is not None:
+            return self.agreed[0]
         return self.behaviour.quote(self.recommended)
 
     def order(self, quotes: FloatArray) -> Order:
         """See all quotes ``(N, L)`` and return net demands and announced endowment."""
+        if self.agreed is not None:
+            return self.agreed[1]
         return self.behaviour.order(self._at_quotes(quotes))
 
     def order_unseen(self, own_quote: FloatArray) -> Order:
@@ -98,6 +147,8 @@ class Trader(RoundAgent):
         The trader expects the others to quote what the contract recommends at the profile it considers most
         probable.
         """
+        if self.agreed is not None:
+            return self.agreed[1]
         expected = self.recommended.belief.quotes[0].copy()
         expected[self.player] = own_quote
         return self.behaviour.order(self._at_quotes(expected))

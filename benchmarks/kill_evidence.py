@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -27,7 +28,7 @@ COMMAND = "from experiments.command_line import main; main()"
 SWEEP = """
 kind     = "sweep"
 scenario = "{scenario}"
-seeds    = 300
+seeds    = 600
 settings = {{ rounds = 10 }}
 [axes]
 "rules.solvency"      = ["budget", "no-short-sales"]
@@ -74,7 +75,7 @@ def kill_workers(file: Path, folder: Path, first_rows: float) -> None:
     chance, killed = random.Random(2), 0
     process = start(file, folder)
     while process.poll() is None and killed < KILLS:
-        time.sleep(chance.uniform(0, first_rows / 4))
+        time.sleep(chance.uniform(0, first_rows / 2))
         workers = descendants(process.pid)
         if workers:
             os.kill(chance.choice(workers), signal.SIGKILL)
@@ -118,23 +119,46 @@ def same_tables(one: Path, other: Path) -> bool:
     )
 
 
+@dataclass(frozen=True)
+class Undisturbed:
+    """A sweep that nobody disturbed.
+
+    Attributes:
+        file: what it was asked for in.
+        folder: its tables.
+        first_rows: seconds until its first rows were on the disk.
+    """
+
+    file: Path
+    folder: Path
+    first_rows: float
+
+
+def undisturbed(home: Path) -> Undisturbed:
+    """Run the sweep in a folder and leave it alone."""
+    file, folder = home / "sweep.toml", home / "undisturbed"
+    file.write_text(SWEEP.format(scenario=SCENARIO))
+    return Undisturbed(file, folder, finish(file, folder))
+
+
+def tables_stay_the_same(subject: str, reference: Undisturbed) -> bool:
+    """Run the sweep again, killing what the subject says, and compare its tables."""
+    folder = reference.folder.with_name(subject)
+    SUBJECTS[subject](reference.file, folder, reference.first_rows)
+    same = same_tables(reference.folder, folder)
+    print(f"{subject}: the tables are {'the same' if same else 'NOT THE SAME'} as undisturbed")
+    return same
+
+
 SUBJECTS: dict[str, Callable[[Path, Path, float], None]] = {"sweep": kill_the_sweep, "workers": kill_workers}
 
 
 def main(subjects: list[str]) -> None:
     """Gather the evidence for the named subjects, or all of them; exit code 1 if any table differs."""
     with tempfile.TemporaryDirectory() as name:
-        home = Path(name)
-        file = home / "sweep.toml"
-        file.write_text(SWEEP.format(scenario=SCENARIO))
-        first_rows = finish(file, home / "undisturbed")
-        differ = []
-        for subject in subjects or SUBJECTS:
-            SUBJECTS[subject](file, home / subject, first_rows)
-            same = same_tables(home / "undisturbed", home / subject)
-            print(f"{subject}: the tables are {'the same' if same else 'NOT THE SAME'} as undisturbed")
-            differ += [] if same else [subject]
-    sys.exit(1 if differ else 0)
+        reference = undisturbed(Path(name))
+        same = [tables_stay_the_same(subject, reference) for subject in subjects or SUBJECTS]
+    sys.exit(0 if all(same) else 1)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ taking the difference; on a machine that does other work at the same time the ra
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import tempfile
@@ -33,7 +34,9 @@ SCENARIO = Path(__file__).parents[1] / "experiments" / "scenarios" / "ten-trader
 SHARE = "traders.share.noisy"
 WORKERS = 2
 SHORT_RUNS, LONG_RUNS = (500, 4500), (20, 140)
+REPEATS = 2
 ROWS = 1_000_000
+MORE = 4
 
 
 class Walkers(mesa.Model):  # type: ignore[misc]  # Mesa ships no type information.
@@ -114,8 +117,8 @@ def by_mesa_elsewhere(runs: int) -> None:
 
 
 def seconds_per_run(play: Callable[[int], None], sizes: tuple[int, int]) -> float:
-    """Return the seconds that one more run takes."""
-    short, long = (time_of(lambda size=size: play(size), 1) for size in sizes)
+    """Return the seconds that one more run takes, at best."""
+    short, long = (time_of(lambda size=size: play(size), REPEATS) for size in sizes)
     return (long - short) / (sizes[1] - sizes[0])
 
 
@@ -183,6 +186,15 @@ def measure_tables() -> Iterator[Measurement]:
         note = f"{size} {(folder / 'plain.parquet').stat().st_size / 1e6:.0f} MB"
         yield Measurement(work, "PyArrow zstd, not waiting for the disk", parquet / ours, 1 / 1.2, note)
         yield whole_way(folder)
+        few, many = (peak_memory_elsewhere(rows) for rows in (ROWS, MORE * ROWS))
+        note = f"{few:.0f} MB above what Python and PyArrow take; for {MORE} times the rows {many:.0f} MB"
+        yield Measurement(
+            "peak memory of a million rounds, published",
+            f"a quarter of {MORE} millions'",
+            many / MORE / few,
+            None,
+            note,
+        )
 
 
 def whole_way(folder: Path) -> Measurement:
@@ -234,6 +246,27 @@ def made_up_part(first: int, runs: int, rows_per_run: int) -> dict[str, pa.Table
         "rounds": pa.table([pa.array(columns[field.name], field.type) for field in rounds], schema=rounds),
         "runs": pa.table(outcomes, schema=OUTCOMES.arrow),
     }
+
+
+def publish_rows(rows: int) -> float:
+    """Write rows as parts, publish them, and return by how many megabytes the peak memory of this process grew."""
+    sweep = Sweep(SCENARIO, {SHARE: [place / 10 for place in range(10)]}, seeds=rows // 10_000, tables=("rounds",))
+    plan = prepare(sweep)
+    per_part, before = plan.runs // (20 * rows // ROWS), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with tempfile.TemporaryDirectory() as name:
+        store = PartStore(Path(name) / "parts", stored_schemas(plan))
+        for first in range(0, plan.runs, per_part):
+            store.append(made_up_part(first, per_part, rows // plan.runs))
+        publish(plan, store.parts, Path(name))
+        assert pq.read_metadata(Path(name) / "rounds.parquet").num_rows == rows
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+def peak_memory_elsewhere(rows: int) -> float:
+    """Do so in a process of its own, whose memory nothing else has touched."""
+    program = f"from benchmarks.sweeps import publish_rows; print(publish_rows({rows}))"
+    command = [sys.executable, "-c", program]
+    return float(subprocess.run(command, cwd=SCENARIO.parents[2], check=True, capture_output=True, text=True).stdout)
 
 
 def parts_as_csv(parts: list[dict[str, pa.Table]], folder: Path) -> None:

@@ -12,6 +12,8 @@
 | what `solve` answers for a game | `experiments.game_solution` with its `_document` and `_tables` |
 | the tables of benchmarks and binding constraints | `experiments.benchmark_tables` |
 | a run from its file to its folder | `experiments.running`, `experiments.provenance`, `experiments.run_summary` |
+| `kind = "sweep"` | `experiments.sweep_file`, `experiments.sweep_summary` |
+| sweeps from Python | `experiments.sweep` |
 | carbon permit markets from published abatement curves | `experiments.carbon`, `experiments/data/` |
 
 Nothing is imported here, so that asking for one command loads only what that command needs.

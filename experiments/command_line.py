@@ -16,6 +16,8 @@ COMMANDS = {
     "solve": "Compute what an economy or a game could achieve, and what incentives allow.",
     "block": "Find the most profitable blocking plan against a game's mechanism, or prove there is none.",
     "core": "Find a mechanism that no blocking mediator can break, or prove there is none.",
+    "certify": "Find out whether a contract stands up to lies, to single players, and to coalitions.",
+    "replay": "Play a stored deviation or blocking plan again, and recompute every number in it.",
     "show": "Draw the figures of a saved run.",
     "validate": "Check input files.",
     "explain": "Document every field of an input file, or every column of the result tables.",

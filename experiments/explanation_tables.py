@@ -8,28 +8,34 @@ from pyarrow import types
 from rich.console import Console
 from rich.syntax import Syntax
 
+from experiments.certificate_file import KIND as CERTIFICATE
+from experiments.certificate_file import CertificateInput
 from experiments.explanation import tables_of
 from experiments.input_file import InputError, InputModel, one_of
-from experiments.input_kinds import KINDS
+from experiments.input_kinds import HERE, KINDS
 from experiments.printing import table
 from experiments.sweep.tables import SWEEP_TABLES
 from simulation.tables import TABLES, Column
 
 RESULT_TABLES = "tables"
+EXAMPLE_CERTIFICATE = HERE / "certificates" / "three-traders-short-sale.json"
 
 
 def print_explanation(kind: str, console: Console) -> None:
-    """Print every field of a kind of input file with an example, or every column of the result tables.
+    """Print every field of a kind of file with an example, or every column of the result tables.
 
     Raises:
         InputError: there is no such kind.
     """
     if kind == RESULT_TABLES:
         _print_result_tables(console)
+    elif kind == CERTIFICATE:
+        console.print("Files that [bold]marketgame certify[/bold] writes and [bold]marketgame replay[/bold] checks.\n")
+        _print_fields(CertificateInput, EXAMPLE_CERTIFICATE, console)
     elif kind in KINDS:
         _print_input_kind(kind, console)
     else:
-        raise InputError(f"KIND is {kind!r}; {one_of(kind, [*KINDS, RESULT_TABLES])}")
+        raise InputError(f"KIND is {kind!r}; {one_of(kind, [*KINDS, CERTIFICATE, RESULT_TABLES])}")
 
 
 def _print_input_kind(kind: str, console: Console) -> None:
@@ -48,7 +54,7 @@ def _print_fields(model: type[InputModel], example: Path, console: Console) -> N
         title = f"{note.path}: {note.meaning}" if note.path else note.meaning
         console.print(table(title, columns, rows, texts=len(columns)))
     console.print(f"Example: {example.name}", style="bold")
-    console.print(Syntax(example.read_text(encoding="utf-8"), "toml", background_color="default"))
+    console.print(Syntax(example.read_text(encoding="utf-8"), example.suffix[1:], background_color="default"))
 
 
 def _print_result_tables(console: Console) -> None:

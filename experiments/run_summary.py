@@ -20,6 +20,7 @@ from experiments.benchmark_tables import (
     constraint_table,
 )
 from experiments.mediator_summary import mediators_document, mediators_table
+from experiments.organiser_summary import side_contracts_document, side_contracts_table
 from experiments.printing import number, table
 from results.loading import Run
 
@@ -46,6 +47,7 @@ def summary_document(run: Run) -> dict[str, Any]:
         "binding_constraints": constraint_document(_constraints(run)),
         "players": _players(run),
         "mediators": mediators_document(run),
+        "side_contracts": side_contracts_document(run),
         "bankruptcies": _bankruptcies(run),
         "misreports": int(first["misreports"]),
     }
@@ -136,6 +138,9 @@ def print_summary(run: Run, console: Console) -> None:
     mediators = mediators_table(run, unit, scale)
     if mediators is not None:
         console.print(mediators)
+    side_contracts = side_contracts_table(run, unit, scale)
+    if side_contracts is not None:
+        console.print(side_contracts)
     console.print(f"bankruptcies: {_in_words(document['bankruptcies'])}", markup=False)
     console.print(f"misreports:   {document['misreports'] or 'none'}")
     console.print(f"run folder:   {document['folder']}", markup=False, soft_wrap=True)

@@ -13,6 +13,7 @@ from agents.private_type import TypedPlayer
 from experiments.blocker_tables import BlockerInput
 from experiments.economy_file import load_economy
 from experiments.input_file import InputModel, blamed_on, one_of, read_input, refuse, unknown_name
+from experiments.organiser_tables import OrganiserInput
 from experiments.trader_tables import MisreportingTable, Name, TraderInput, TraderTable
 from mechanisms.economy import Economy
 from mechanisms.market_game import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Timing, Withholding
@@ -95,6 +96,9 @@ class ScenarioInput(InputModel):
     blockers: list[BlockerInput] = Field(
         [], description="one table [[blockers]] for each mediator that tries to lead players away"
     )
+    organisers: list[OrganiserInput] = Field(
+        [], description="one table [[organisers]] for each organiser of coalitions, who proposes side-contracts"
+    )
     parts: Annotated[int, Field(ge=1, le=MOST_PARTS)] = Field(
         4, description="in how many equal parts coalitions that leave can divide each good they own"
     )
@@ -141,6 +145,10 @@ def build_scenario(
         blocker.build(economy.player_names, f"blockers[{place}]", path)
         for place, blocker in enumerate(content.blockers)
     )
+    organisers = tuple(
+        organiser.build(economy.player_names, f"organisers[{place}]", path)
+        for place, organiser in enumerate(content.organisers)
+    )
     _check_severance(content.contract.severance, economy, path)
     with blamed_on(path):
         assignments = tuple(assignment_of(trader) for trader in content.traders)
@@ -155,6 +163,7 @@ def build_scenario(
             blockers=blockers,
             parts=content.parts,
             severance=content.contract.severance,
+            organisers=organisers,
         )
 
 

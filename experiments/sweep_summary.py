@@ -16,6 +16,8 @@ from results.loading import Run
 # Of more points than this, only those with the least and the most welfare are on the screen.
 MOST_POINTS_SHOWN = 40
 EXTREMES_SHOWN = 5
+# So many parameters are named on several lines each, to leave room for their values.
+FEWEST_PARAMETERS_BROKEN = 3
 MOST_ERRORS_SHOWN = 5
 MEASURE = "mean_welfare"
 
@@ -73,8 +75,9 @@ def print_sweep(summary: dict[str, Any], console: Console) -> None:
         points = ranked[:EXTREMES_SHOWN] + ranked[-EXTREMES_SHOWN:]
     if points:
         names = list(points[0]["parameters"])
+        headings = names if len(names) < FEWEST_PARAMETERS_BROKEN else [name.replace(".", ".\n") for name in names]
         rows = [[*(_shown(point["parameters"][name]) for name in names), *_welfare(point)] for point in points]
-        console.print(table(title, [*names, "welfare", "95% from", "to", "runs", "failed"], rows, texts=len(names)))
+        console.print(table(title, [*headings, "welfare", "95% from", "to", "runs", "failed"], rows, texts=len(names)))
     for error in summary["errors"][:MOST_ERRORS_SHOWN]:
         console.print(f"{error['runs']} runs {error['status']}: {error['error']}", markup=False, soft_wrap=True)
     console.print(f"runs:         {summary['done']} of {summary['runs']} done, {summary['failed']} failed")

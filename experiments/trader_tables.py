@@ -11,11 +11,14 @@ from agents.behaviours import (
     Arbitraging,
     Behaviour,
     BestResponding,
+    Deceiving,
     Loyal,
     Mispricing,
     Misreporting,
     Noisy,
     Obedient,
+    ReactiveArbitraging,
+    ReactiveWithholding,
     ShortSelling,
     Withholding,
 )
@@ -53,9 +56,9 @@ class ObedientTable(TraderTable):
 
 
 class LoyalTable(TraderTable):
-    """Obeys, and refuses every invitation of a blocking mediator."""
+    """Obeys, and refuses every invitation of blocking mediators and coalition organisers."""
 
-    behaviour: Literal["loyal"] = Field(description="obeys, and refuses every invitation to leave")
+    behaviour: Literal["loyal"] = Field(description="obeys, and refuses every invitation to leave or to collude")
 
     @override
     def build(self) -> Behaviour:
@@ -154,6 +157,46 @@ class BestRespondingTable(TraderTable):
         return BestResponding(self.effort)
 
 
+class DeceivingTable(TraderTable):
+    """Is truthful to the established mediator, and tells the side-device of a coalition whatever pays it most."""
+
+    behaviour: Literal["deceiving"] = Field(description="joins coalitions and lies to its partners where that pays")
+
+    @override
+    def build(self) -> Behaviour:
+        return Deceiving()
+
+
+class ReactiveWithholdingTable(TraderTable):
+    """Announces next to nothing once somebody quotes other prices than the contract's, and otherwise obeys."""
+
+    behaviour: Literal["withholding-after-misquotes"] = Field(
+        description="announces next to nothing after a quote that is not the contract's"
+    )
+    announced: Annotated[float, Field(gt=0, le=1)] = Field(
+        ReactiveWithholding().announced, description="the share of the endowment that it then announces"
+    )
+
+    @override
+    def build(self) -> Behaviour:
+        return ReactiveWithholding(self.announced)
+
+
+class ReactiveArbitragingTable(TraderTable):
+    """Obeys and, once somebody misquotes, buys every good where it is quoted low and sells it where it is high."""
+
+    behaviour: Literal["arbitraging-after-misquotes"] = Field(
+        description="obeys, and adds an arbitrage after a quote that is not the contract's"
+    )
+    size: Nonnegative = Field(
+        ReactiveArbitraging().size, description="how much of each good it passes on, in aggregate endowments"
+    )
+
+    @override
+    def build(self) -> Behaviour:
+        return ReactiveArbitraging(self.size)
+
+
 type TraderInput = Annotated[
     ObedientTable
     | MisreportingTable
@@ -163,7 +206,10 @@ type TraderInput = Annotated[
     | MispricingTable
     | NoisyTable
     | BestRespondingTable
-    | LoyalTable,
+    | LoyalTable
+    | DeceivingTable
+    | ReactiveWithholdingTable
+    | ReactiveArbitragingTable,
     Field(discriminator="behaviour"),
 ]
 

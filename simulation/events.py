@@ -1,23 +1,29 @@
-"""What went out of the ordinary in rounds already played: bankruptcies, rationing, attempts to lead players away."""
+"""What went out of the ordinary in rounds already played: bankruptcies, rationing, departures, collusion."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
 from agents.blocking.mediator import FATES, Approach
+from agents.coalitions.organiser import FATES as SIDE_FATES
+from agents.coalitions.organiser import Negotiation
 from mechanisms.arrays import FloatArray, IntegerArray
 from mechanisms.market_game import BankruptcyReason
 from simulation.measures import DUST, Measures
 from simulation.rows import REASONS, keys, table_of
 from simulation.tables import EVENTS
 
-KINDS = ("bankruptcy", "projection-bound", "announcement-raised", "blocking-offer", "severance-paid")
-BANKRUPTCY, PROJECTION_BOUND, ANNOUNCEMENT_RAISED, BLOCKING_OFFER, SEVERANCE_PAID = range(5)
-ALL_REASONS = (*REASONS, *FATES)
+KINDS = (
+    *("bankruptcy", "projection-bound", "announcement-raised", "blocking-offer", "severance-paid"),
+    *("side-contract-offered", "side-contract"),
+)
+BANKRUPTCY, PROJECTION_BOUND, ANNOUNCEMENT_RAISED, BLOCKING_OFFER, SEVERANCE_PAID, OFFERED, SIDE_CONTRACT = range(7)
+# Some fates of blocking offers and of side-contracts have one name.
+ALL_REASONS = tuple(dict.fromkeys((*REASONS, *FATES, *SIDE_FATES)))
 # Claims changed by less than this share of what there is were fitted already, up to rounding.
 FITTED = 1e-9
 NOBODY = NOTHING = -1
@@ -98,6 +104,38 @@ def blocking_events(approaches: Sequence[Sequence[Approach]], severance: FloatAr
         amount=severance[number, player],
     )
     return offers, paid
+
+
+def side_contract_events(measures: Measures) -> tuple[Events, ...]:
+    """Return the side-contracts that were offered, and what became of every attempt to collude."""
+    tried = [(number, each) for number, several in enumerate(measures.negotiations) for each in several]
+    offered = [(number, each) for number, each in tried if each.replies]
+    gained = measures.utility - measures.promised_utility
+    realised = [
+        0.0 if each.action is None else float(gained[number, list(each.coalition)].sum()) for number, each in tried
+    ]
+    proposals = _side_events(OFFERED, offered, [each.expected_gain for _, each in offered])
+    fates = np.array([ALL_REASONS.index(each.fate) for _, each in tried], np.int64)
+    blamed = np.array([_blamed(each) for _, each in tried], np.int64)
+    return proposals, replace(_side_events(SIDE_CONTRACT, tried, realised), reason=fates, player=blamed)
+
+
+def _side_events(kind: int, tried: Sequence[tuple[int, Negotiation]], amounts: Sequence[float]) -> Events:
+    return Events(
+        kind=np.full(len(tried), kind),
+        number=np.array([number for number, _ in tried], np.int64),
+        player=np.full(len(tried), NOBODY),
+        good=np.full(len(tried), NOTHING),
+        reason=np.full(len(tried), NOTHING),
+        amount=np.array(amounts, np.float64),
+    )
+
+
+def _blamed(negotiation: Negotiation) -> int:
+    """Return who refused, or who of those that broke the agreement comes first; -1 if nobody did."""
+    if negotiation.broken is not None:
+        return negotiation.broken.breakers[0]
+    return NOBODY if negotiation.refuser is None else negotiation.refuser
 
 
 def _bankruptcies(measures: Measures) -> Events:

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from agents.announcements import accepted_announcements
-from agents.behaviours import Order
+from agents.behaviours import Behaviour, Order
 from agents.framework import RoundModel
 from agents.knowledge import CommonKnowledge
 from agents.mediator import EstablishedMediator
@@ -22,6 +22,7 @@ from simulation.measures import consumed_in
 from simulation.play import Play
 from simulation.recording import Recorder
 from simulation.scenario import Scenario
+from simulation.side_contract_stage import Collusion, SideContractStage, nobody_colluded
 from simulation.streams import private_seed, random_stream
 
 
@@ -35,6 +36,7 @@ class MarketModel(RoundModel):
         mediator: the established mediator.
         traders: one per player, in the economy's order.
         blocking: the blocking mediators, if there are any.
+        organising: the coalition organisers, if there are any.
         recorder: keeps every round and turns them into tables.
         last_play: the round played last, if any.
 
@@ -56,6 +58,8 @@ class MarketModel(RoundModel):
         self.traders = tuple(Trader(self, player, by_type, common) for player, by_type in enumerate(behaviours))
         self._seeds = tuple(private_seed(market_scenario.seed, "trader", name) for name in self.economy.player_names)
         self.blocking = self._blocking(common)
+        self.organising = self._organising(common, behaviours)
+        self._nobody_colluded = nobody_colluded(len(self.traders))
         self._nobody_left = nobody_left(len(self.traders), len(self.economy.goods))
         game = None if self.blocking is None else self.blocking.game
         self.recorder = Recorder(market_scenario, common.contract, behaviours, game)
@@ -73,13 +77,16 @@ class MarketModel(RoundModel):
         # Stages 4 and 5: the device recommends to each privately; the revision of beliefs happens in each trader's
         # knowledge as soon as it asks for them.
         recommendation = self._recommend(reports)
-        # Stages 6 and 7 (side-contracts, reports to them) would stand here.
+        # Stages 6 and 7: organisers propose side-contracts; whoever accepts is bound by what its coalition then plays.
+        collusion = self._nobody_colluded
+        if self.organising is not None:
+            collusion = self.organising.play(self.traders, reports, departures.left)
         # Stage 9: quotes, then orders. Whoever left stands at the recommended quote, where nobody can trade with it.
         quotes = np.stack([trader.quote() for trader in self.traders])
         quotes[departures.left] = recommendation.quotes[departures.left]
         orders = self._order(quotes)
         # Stage 10: settlement and records.
-        self.last_play = self._settle(profile, reports, recommendation, departures, quotes, orders)
+        self.last_play = self._settle(profile, reports, recommendation, departures, collusion, quotes, orders)
         self.recorder.add(self.last_play)
         if self.blocking is not None and not departures.left.any():
             self.blocking.observe(reports, consumed_in(self.last_play, self.economy, self.market_scenario.rules))
@@ -90,6 +97,14 @@ class MarketModel(RoundModel):
             return None
         game = game_on_grid(self.economy, scenario.parts)
         return MarketBlocking(self, scenario.blockers, game, scenario.parts, common, scenario.seed)
+
+    def _organising(
+        self, common: CommonKnowledge, behaviours: tuple[tuple[Behaviour, ...], ...]
+    ) -> SideContractStage | None:
+        scenario = self.market_scenario
+        if not scenario.organisers:
+            return None
+        return SideContractStage(self, scenario.organisers, common, behaviours, scenario.seed)
 
     def _tell_types(self, profile: IntegerArray) -> None:
         number = self.round_number
@@ -114,11 +129,14 @@ class MarketModel(RoundModel):
         reports: IntegerArray,
         recommendation: Recommendation,
         departures: Departures,
+        collusion: Collusion,
         quotes: FloatArray,
         orders: list[Order],
     ) -> Play:
         rules, left = self.market_scenario.rules, departures.left
         transfers = np.where(left, 0.0, recommendation.transfers)
+        if collusion.side_transfers.any():
+            transfers = transfers + collusion.side_transfers
         endowments = np.where(left[:, None], 0.0, self.economy.endowments(profile))
         offered = np.stack([order.announced_endowment for order in orders])
         announced = accepted_announcements(offered, endowments, transfers, rules)
@@ -140,4 +158,6 @@ class MarketModel(RoundModel):
             side_payments=departures.side_payments,
             expected_profits=departures.expected_profits,
             approaches=departures.approaches,
+            side_transfers=collusion.side_transfers,
+            negotiations=collusion.negotiations,
         )

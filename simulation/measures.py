@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from agents.blocking.mediator import Approach
+from agents.coalitions.organiser import Negotiation
 from mechanisms.arrays import FloatArray, IntegerArray
 from mechanisms.economy import Economy
 from mechanisms.efficiency import autarky_welfare
@@ -44,6 +45,7 @@ class Measures:
         standing: what player i was to receive from player j before anybody failed, ``(R, N, N, L)``, units.
         flows: what it did receive, ``(R, N, N, L)``, units; cancelled trades are zero.
         approaches: the invitations of blocking mediators in each round.
+        negotiations: what coalition organisers tried in each round.
     """
 
     plays: Play
@@ -60,6 +62,7 @@ class Measures:
     standing: FloatArray
     flows: FloatArray
     approaches: tuple[tuple[Approach, ...], ...]
+    negotiations: tuple[tuple[Negotiation, ...], ...]
 
     @property
     def volume(self) -> FloatArray:
@@ -120,6 +123,7 @@ def measure(plays: Sequence[Play], contract: GrandContract, rules: MarketRules) 
         standing=standing,
         flows=final_flows(standing, stacked.settlement.bankrupt, rules.bankruptcy),
         approaches=tuple(play.approaches for play in plays),
+        negotiations=tuple(play.negotiations for play in plays),
     )
 
 
@@ -137,7 +141,7 @@ def _stack(plays: Sequence[Play]) -> Play:
     arrays = {
         field.name: np.stack([getattr(play, field.name) for play in plays])
         for field in fields(Play)
-        if field.name not in {"settlement", "approaches"}
+        if field.name not in {"settlement", "approaches", "negotiations"}
     }
     settlement = Settlement(
         **{
@@ -145,4 +149,4 @@ def _stack(plays: Sequence[Play]) -> Play:
             for field in fields(Settlement)
         }
     )
-    return Play(settlement=settlement, approaches=(), **arrays)
+    return Play(settlement=settlement, approaches=(), negotiations=(), **arrays)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.blocking.mediator import Approach
+from agents.coalitions.organiser import Negotiation
 from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from mechanisms.market_game import Settlement
 from simulation.blocking_stage import STAYS
@@ -19,7 +20,7 @@ class Play:
     Attributes:
         profile: the true types, ``(N,)``.
         reports: the reported types, ``(N,)``.
-        transfers: purchasing power granted, ``(N,)``, numeraire.
+        transfers: purchasing power granted, with what fellow members of a coalition add, ``(N,)``, numeraire.
         quotes: ``(N, L)``, numeraire per unit.
         orders: net demand of player i addressed to player j, ``(N, N, L)``, units.
         announced_endowments: as accepted by the market, ``(N, L)``, units.
@@ -31,6 +32,8 @@ class Play:
         side_payments: paid by blocking mediators, negative if the player paid, ``(N,)``, numeraire.
         expected_profits: what each blocking mediator's calculation promised it, ``(B,)``, numeraire.
         approaches: the invitations of blocking mediators, in the order in which they were made.
+        side_transfers: received from fellow members of a coalition, ``(N,)``, numeraire; they sum to zero.
+        negotiations: what coalition organisers tried, in the order in which they did.
     """
 
     profile: IntegerArray
@@ -47,6 +50,8 @@ class Play:
     side_payments: FloatArray
     expected_profits: FloatArray
     approaches: tuple[Approach, ...]
+    side_transfers: FloatArray
+    negotiations: tuple[Negotiation, ...]
 
     @property
     def left(self) -> BooleanArray:

@@ -15,11 +15,12 @@ from mechanisms.coalitional_game import CoalitionalGame
 from mechanisms.grand_contract import GrandContract
 from simulation.benchmarks import benchmark_rows, constraint_rows
 from simulation.blocking_rows import BlockingLabels, market_blocking_rows
-from simulation.events import blocking_events, event_rows, market_events
+from simulation.events import blocking_events, event_rows, market_events, side_contract_events
 from simulation.measures import measure
 from simulation.play import Play
 from simulation.rows import Labels, holding_rows, keys, player_rows, round_rows, table_of, trade_rows
 from simulation.scenario import Scenario
+from simulation.side_contract_rows import SideContractLabels, side_contract_rows
 from simulation.tables import RUNS, TABLES
 
 # Rounds are turned into rows in pieces of this size, wherever a run stops.
@@ -51,6 +52,7 @@ class Recorder:
         blockers = [blocker.name for blocker in scenario.blockers]
         self._labels = Labels(scenario.economy, behaviours, blockers)
         self._blocking_labels = None if game is None else BlockingLabels(blockers, game)
+        self._side_labels = SideContractLabels(scenario) if scenario.organisers else None
         self._plays: list[Play] = []
         self._pieces: dict[str, list[pa.Table]] = {}
         self._rounds_written = 0
@@ -88,11 +90,17 @@ class Recorder:
             "trades": trade_rows(*place, self._labels, self._scenario.rules.pricing),
             "events": event_rows(
                 *place[:2],
-                (*market_events(measures), *blocking_events(measures.approaches, measures.plays.severance)),
+                (
+                    *market_events(measures),
+                    *blocking_events(measures.approaches, measures.plays.severance),
+                    *side_contract_events(measures),
+                ),
                 self._labels.players,
                 self._labels.goods,
             ),
         }
+        if self._side_labels is not None:
+            rows["side_contracts"] = side_contract_rows(*place, self._side_labels)
         if self._blocking_labels is not None:
             rows |= market_blocking_rows(*place, self._blocking_labels)
         for name, table in rows.items():

@@ -13,6 +13,7 @@ from mechanisms.grand_contract import GrandContract
 from mechanisms.market_game import MarketRules
 from simulation.assignments import Assignment, behaviour_table, check_assignments
 from simulation.blockers import Blocker, check_blockers
+from simulation.organisers import Organiser, check_organisers
 
 if TYPE_CHECKING:
     from simulation.welfare_benchmarks import IncentiveBenchmark
@@ -42,6 +43,7 @@ class Scenario:
         seed: of all random streams.
         contract: an established contract to use instead of the one ``transfers`` describes.
         blockers: the blocking mediators.
+        organisers: the coalition organisers.
         parts: in how many equal parts coalitions that leave can divide each good they own.
         severance: what the established mediator promises to those who leave, by player and reported type, numeraire.
         incentives: the incentive-efficient benchmarks of the economy, to be recorded beside the others; computing
@@ -49,7 +51,8 @@ class Scenario:
 
     Raises:
         ValueError: a player or type is unknown, shares exceed one, a behaviour does not suit its players,
-            blocking mediators do not go together, rounds or parts are not positive, or the seed is negative.
+            blocking mediators or coalition organisers do not go together, rounds or parts are not positive, or the
+            seed is negative.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Scenario:
     blockers: tuple[Blocker, ...] = ()
     parts: int = 4
     severance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    organisers: tuple[Organiser, ...] = ()
 
     def __post_init__(self) -> None:
         if self.rounds < 1:
@@ -72,6 +76,7 @@ class Scenario:
             raise ValueError(f"seed is {self.seed}; it must be at least 0")
         check_assignments(self.assignments, self.economy.players, "economy")
         check_blockers(self.blockers, len(self.economy.players))
+        check_organisers(self.organisers, len(self.economy.players))
         if self.parts < 1:
             raise ValueError(f"parts is {self.parts}; there must be at least 1")
 

@@ -7,73 +7,46 @@ runs. Nothing in them depends on the clock or the machine, so the same scenario 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from types import MappingProxyType
 
-import pyarrow as pa
+from simulation.table_schema import (
+    COUNT,
+    FLAG,
+    GOOD,
+    KEY,
+    NAME,
+    NUMBER,
+    NUMERAIRE,
+    PRICE,
+    REAL,
+    TEXT,
+    WHOLE,
+    Column,
+    TableSchema,
+)
 
-KEY = pa.dictionary(pa.int32(), pa.string())
-WHOLE = pa.int64()
-REAL = pa.float64()
-TEXT = pa.string()
-FLAG = pa.bool_()
-
-NUMERAIRE = "numeraire"
-GOOD = "unit of the good"
-PRICE = "numeraire per unit of the good"
-COUNT = "count"
-NAME = "name"
-NUMBER = "number"
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a table.
-
-    Attributes:
-        name: as in the file.
-        type: its Arrow type.
-        unit: what its numbers are measured in, or what kind of label it is.
-        meaning: one phrase for the person who reads the table.
-        nullable: whether an entry may be missing.
-    """
-
-    name: str
-    type: pa.DataType
-    unit: str
-    meaning: str
-    nullable: bool = False
-
-
-@dataclass(frozen=True)
-class TableSchema:
-    """One table.
-
-    Attributes:
-        name: of the table and its file.
-        meaning: what one row is.
-        columns: in order.
-    """
-
-    name: str
-    meaning: str
-    columns: tuple[Column, ...]
-
-    @cached_property
-    def arrow(self) -> pa.Schema:
-        """The Arrow schema; each field's metadata holds its ``unit`` and ``meaning``."""
-        fields = [
-            pa.field(
-                column.name,
-                column.type,
-                nullable=column.nullable,
-                metadata={"unit": column.unit, "meaning": column.meaning},
-            )
-            for column in self.columns
-        ]
-        return pa.schema(fields, metadata={"meaning": self.meaning})
-
+__all__ = [
+    "ACTIONS",
+    "BENCHMARKS",
+    "CONSTRAINTS",
+    "EVENTS",
+    "HOLDINGS",
+    "INVITATIONS",
+    "KEY",
+    "MEDIATORS",
+    "NAME",
+    "NUMBER",
+    "PLAYERS",
+    "ROUNDS",
+    "RUNS",
+    "SIDE_CONTRACTS",
+    "TABLES",
+    "TEXT",
+    "TRADES",
+    "WHOLE",
+    "Column",
+    "TableSchema",
+]
 
 _RUN = Column("run", WHOLE, NUMBER, "which run; 0 when there is one")
 _ROUND = Column("round", WHOLE, NUMBER, "which round, counted from 0")
@@ -158,7 +131,8 @@ PLAYERS = TableSchema(
             "transfer",
             REAL,
             NUMERAIRE,
-            "purchasing power granted by the contract, positive to the player; in a coalitional game, money paid",
+            "purchasing power granted by the contract, with what fellow members of a coalition add, positive to the "
+            "player; in a coalitional game, money paid",
         ),
         Column("cost", REAL, NUMERAIRE, "cost of the player's trades; of cancelled trades, the cost it failed with"),
         Column("bankrupt", FLAG, "true or false", "whether the player was bankrupt"),
@@ -226,16 +200,28 @@ EVENTS = TableSchema(
         _RUN,
         _ROUND,
         Column(
-            "kind", KEY, NAME, "bankruptcy, projection-bound, announcement-raised, blocking-offer or severance-paid"
+            "kind",
+            KEY,
+            NAME,
+            "bankruptcy, projection-bound, announcement-raised, blocking-offer, severance-paid, side-contract-offered "
+            "or side-contract",
         ),
-        Column("player", KEY, NAME, "whom it befell; missing when it concerns all", nullable=True),
+        Column(
+            "player",
+            KEY,
+            NAME,
+            "whom it befell, or who refused a side-contract or broke it; missing when it concerns all",
+            nullable=True,
+        ),
         Column("good", KEY, NAME, "in which good; missing when it concerns none in particular", nullable=True),
         Column(
             "reason",
             KEY,
             NAME,
             "why: of bankruptcies budget or short-sale; of blocking offers what became of them (left, refused, "
-            "other-types when somebody reported another type than was hoped for, too-late when somebody had left)",
+            "other-types when somebody reported another type than was hoped for, too-late when somebody had left); "
+            "of side-contracts likewise (none-found, too-late, refused, void when reports cannot all be true or "
+            "somebody owns too little to do what it is told, accepted, broken)",
             nullable=True,
         ),
         Column(
@@ -244,7 +230,9 @@ EVENTS = TableSchema(
             "numeraire, or unit of the good",
             "bankruptcy: cost above the transfer, or units short before any trade was cancelled; "
             "projection-bound: units by which claims were changed in all; announcement-raised: units added; "
-            "blocking-offer: what the mediator earned by it; severance-paid: how much",
+            "blocking-offer: what the mediator earned by it; severance-paid: how much; side-contract-offered: what "
+            "the members asked expected to gain in sum; side-contract: what all members gained over what the grand "
+            "contract promises, 0 if they played it",
         ),
     ),
 )
@@ -348,12 +336,64 @@ ACTIONS = TableSchema(
     ),
 )
 
+SIDE_CONTRACTS = TableSchema(
+    "side_contracts",
+    "one member of one coalition that an organiser tried to bring together in one round",
+    (
+        _RUN,
+        _ROUND,
+        Column("organiser", KEY, NAME, "which coalition organiser"),
+        _COALITION,
+        _PLAYER,
+        Column("type", KEY, NAME, "true type"),
+        Column("answer", KEY, NAME, "accepted, would-lose or unwilling when it refused, or not-asked"),
+        Column(
+            "truthful",
+            FLAG,
+            "true or false",
+            "whether it told the side-device the truth; missing when it told it nothing",
+            nullable=True,
+        ),
+        Column(
+            "status_quo",
+            REAL,
+            NUMERAIRE,
+            "utility it expected if nobody colluded; missing when not asked",
+            nullable=True,
+        ),
+        Column(
+            "expected_gain",
+            REAL,
+            NUMERAIRE,
+            "what it expected to gain upon that by its answer, or would have gained by the truth if it refused; "
+            "missing when not asked",
+            nullable=True,
+        ),
+        Column(
+            "realised_gain",
+            REAL,
+            NUMERAIRE,
+            "utility in this round less what the grand contract promised at the reports made; missing when the "
+            "coalition played the grand contract",
+            nullable=True,
+        ),
+        Column("side_transfer", REAL, NUMERAIRE, "received from fellow members, negative if it paid"),
+        Column("broke", FLAG, "true or false", "whether it was among those who broke the agreement"),
+        Column(
+            "fate",
+            KEY,
+            NAME,
+            "what became of it: none-found, too-late, refused, void, accepted or broken",
+        ),
+    ),
+)
+
 TABLES: Mapping[str, TableSchema] = MappingProxyType(
     {
         table.name: table
         for table in (
             *(RUNS, ROUNDS, PLAYERS, HOLDINGS, TRADES, EVENTS, BENCHMARKS, CONSTRAINTS),
-            *(MEDIATORS, INVITATIONS, ACTIONS),
+            *(MEDIATORS, INVITATIONS, ACTIONS, SIDE_CONTRACTS),
         )
     }
 )

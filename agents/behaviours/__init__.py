@@ -3,13 +3,16 @@
 | behaviour | in one sentence |
 |---|---|
 | :class:`Obedient` | reports its type, quotes and orders what it is told to |
-| :class:`Loyal` | obeys and refuses every invitation to leave |
+| :class:`Loyal` | obeys and refuses every invitation to leave or to collude |
 | :class:`Misreporting` | reports another type |
 | :class:`Withholding` | announces part of its endowment |
+| :class:`Deceiving` | tells fellow members of a coalition whatever pays it most |
 | :class:`Mispricing` | quotes a multiple of the recommended prices |
 | :class:`Noisy` | quotes and orders with errors |
 | :class:`ShortSelling` | sells a good it does not have and takes everything else |
 | :class:`Arbitraging` | buys at a low quote, sells at a high one, takes everything |
+| :class:`ReactiveWithholding` | announces next to nothing once somebody misquotes |
+| :class:`ReactiveArbitraging` | arbitrages once somebody misquotes, and obeys otherwise |
 | :class:`BestResponding` | orders what pays best if the others obey |
 """
 
@@ -21,10 +24,12 @@ from types import MappingProxyType
 from agents.behaviours.arbitraging import Arbitraging
 from agents.behaviours.behaviour import Behaviour, Obedient, Order
 from agents.behaviours.best_responding import BestResponding
+from agents.behaviours.deceiving import Deceiving
 from agents.behaviours.loyal import Loyal
 from agents.behaviours.mispricing import Mispricing
 from agents.behaviours.misreporting import Misreporting
 from agents.behaviours.noisy import Noisy
+from agents.behaviours.reactive import Reactive, ReactiveArbitraging, ReactiveWithholding
 from agents.behaviours.short_selling import ShortSelling
 from agents.behaviours.withholding import Withholding
 
@@ -41,6 +46,9 @@ BEHAVIOURS: Mapping[str, type[Behaviour]] = MappingProxyType(
             ShortSelling,
             Arbitraging,
             BestResponding,
+            Deceiving,
+            ReactiveWithholding,
+            ReactiveArbitraging,
         )
     }
 )
@@ -50,12 +58,16 @@ __all__ = [
     "Arbitraging",
     "Behaviour",
     "BestResponding",
+    "Deceiving",
     "Loyal",
     "Mispricing",
     "Misreporting",
     "Noisy",
     "Obedient",
     "Order",
+    "Reactive",
+    "ReactiveArbitraging",
+    "ReactiveWithholding",
     "ShortSelling",
     "Withholding",
 ]

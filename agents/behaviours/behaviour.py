@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from agents.blocking.invited import Invited
+from agents.coalitions.offered import OfferedSideContract
 from agents.knowledge import MarketKnowledge, RecommendedKnowledge
 from agents.private_type import PrivateType, TypedPlayer
 from mechanisms.arrays import FloatArray
@@ -30,7 +31,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Behaviour:
-    """How a trader acts; without overriding anything, it reports its type, obeys, and leaves if that costs nothing.
+    """How a trader acts; without overriding anything, it reports its type, obeys, and colludes if that costs nothing.
 
     Behaviours are frozen: their fields are parameters. Whatever a trader learns is in the knowledge it is
     handed, and chance comes from ``knowledge.stream(purpose)``.
@@ -52,6 +53,10 @@ class Behaviour:
     def answer(self, invited: Invited) -> int | None:
         """Return the type reported to a blocking mediator, or none to refuse its invitation."""
         return invited.type_number if invited.worthwhile(invited.type_number) else None
+
+    def join(self, offered: OfferedSideContract) -> int | None:
+        """Return what is reported to the side-device of a coalition, or none to refuse its side-contract."""
+        return offered.truth if offered.worthwhile(offered.truth) else None
 
     def quote(self, knowledge: RecommendedKnowledge) -> FloatArray:
         """Return the prices quoted, ``(L,)``, numeraire per unit; the numeraire's own price, 1, is last."""

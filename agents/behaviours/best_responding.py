@@ -11,6 +11,7 @@ from agents.anticipation import expected_utility
 from agents.behaviours.behaviour import Behaviour, Order, recommended_order
 from agents.behaviours.order_candidates import Candidates, neighbours, structured_candidates
 from agents.blocking.invited import Invited
+from agents.coalitions.offered import OfferedSideContract
 from agents.knowledge import MarketKnowledge
 from mechanisms.arrays import FloatArray
 
@@ -30,7 +31,7 @@ class BestResponding(Behaviour):
     It evaluates structured orders (obedience, no trade, demand at the quotes, short sales, arbitrage) and
     then searches around the best of them at random, with steps that grow after a success and shrink after a
     failure. Every candidate is settled exactly; obedience is one of them, so the reply is never expected to
-    be worse than obeying. To a blocking mediator it reports whatever pays it most.
+    be worse than obeying. To blocking mediators and side-devices it reports whatever pays it most.
 
     Attributes:
         effort: how many orders are evaluated; the structured ones always are.
@@ -53,6 +54,10 @@ class BestResponding(Behaviour):
         if invited.gains[best] <= invited.gains[truth] + invited.rounding:
             best = truth
         return best if invited.worthwhile(best) else None
+
+    @override
+    def join(self, offered: OfferedSideContract) -> int | None:
+        return offered.best if offered.worthwhile(offered.best) else None
 
     @override
     def order(self, knowledge: MarketKnowledge) -> Order:

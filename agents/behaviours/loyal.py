@@ -7,14 +7,19 @@ from typing import ClassVar, override
 
 from agents.behaviours.behaviour import Behaviour
 from agents.blocking.invited import Invited
+from agents.coalitions.offered import OfferedSideContract
 
 
 @dataclass(frozen=True)
 class Loyal(Behaviour):
-    """Obeys the established mediator and refuses every invitation to leave."""
+    """Obeys the established mediator and refuses every invitation to leave or to collude."""
 
     name: ClassVar[str] = "loyal"
 
     @override
     def answer(self, invited: Invited) -> int | None:
+        return None
+
+    @override
+    def join(self, offered: OfferedSideContract) -> int | None:
         return None

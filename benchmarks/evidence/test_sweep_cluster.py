@@ -1,41 +1,66 @@
-"""A Dask cluster, with a real scheduler and two workers, gives the tables of one process on this machine."""
+"""Workers of a Dask cluster that are killed while a sweep runs on them change none of its tables."""
 
 from __future__ import annotations
 
+import gc
+import os
+import signal
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import nullcontext
 from pathlib import Path
 
 import distributed
 import pytest
-from tests.experiments.test_sweep_runs import SHARE, SMALL, assert_same
 
 from experiments.input_file import InputError
-from experiments.sweep import on_cluster, run_sweep
+from experiments.sweep import Watcher, on_cluster, run_sweep
+from experiments.sweep.progress import Progress
 from tests.experiments import faulty_runs
+from tests.experiments.sweep_cases import LONG, SMALL, assert_same
 
 # Dask leaves sockets and event loops to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
-TROUBLED = replace(SMALL, axes={SHARE: [0.0, 0.5]}, seconds_per_run=0.5)
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """The scheduler of a cluster whose two workers are processes."""
+def cluster() -> Iterator[distributed.LocalCluster]:
+    """A cluster whose two workers are processes, started again when they die."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        cluster = distributed.LocalCluster(
+        with distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        ) as found:
+            yield found
+        gc.collect()
+
+
+class Killing:
+    """Kills one worker of a cluster when a sweep has come so far."""
+
+    def __init__(self, cluster: distributed.LocalCluster) -> None:
+        self.cluster, self.moments = cluster, [20, 80, 140]
+
+    def __call__(self, progress: Progress) -> None:
+        if self.moments and progress.done >= self.moments[0]:
+            worker = self.cluster.workers[self.moments[0] // 20 % 2]
+            if worker.pid is not None:
+                os.kill(worker.pid, signal.SIGKILL)
+                del self.moments[0]
+
+
+def test_killing_the_workers_of_a_cluster_changes_nothing(cluster: distributed.LocalCluster, tmp_path: Path) -> None:
+    killing = Killing(cluster)
+    with on_cluster(cluster.scheduler_address) as workers:
+        outcome = run_sweep(
+            LONG,
+            tmp_path / "cluster",
+            nullcontext(workers),
+            simulate=faulty_runs.slow,
+            watcher=Watcher(on_progress=killing),
         )
-        with cluster:
-            yield cluster.scheduler_address
-
-
-def test_a_cluster_writes_the_tables_of_one_machine_failures_included(address: str, tmp_path: Path) -> None:
-    clustered = run_sweep(TROUBLED, tmp_path / "cluster", on_cluster(address), simulate=faulty_runs.faulty)
-    assert (clustered.done, clustered.failed) == (14, 6)
-    run_sweep(TROUBLED, tmp_path / "here", 1, simulate=faulty_runs.faulty)
+    assert (killing.moments, outcome.done) == ([], 200)
+    run_sweep(LONG, tmp_path / "here", 1, simulate=faulty_runs.slow)
     assert_same(tmp_path / "cluster", tmp_path / "here")
 
 

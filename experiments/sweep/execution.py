@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -265,8 +266,10 @@ def _blamed_on_disk(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        # Arrow keeps the number of the error, but wraps its meaning in words of its own.
+        reason = error if error.errno is None else os.strerror(error.errno)
         raise InputError(
-            f"{folder}: cannot be written: {error.strerror or error}; what was written before is kept: make room, "
+            f"{folder}: cannot be written: {reason}; what was written before is kept: make room, "
             "then run the same sweep again"
         ) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from experiments.input_file import InputError
-from experiments.sweep.isolation import kill_runners
+from experiments.sweep.isolation import end_runners, threads_with_runners
 
 SECONDS_TO_REACH_A_CLUSTER = 10
 
@@ -41,15 +42,17 @@ def on_this_machine(count: int | None = None) -> Iterator[Workers]:
     wanted = len(os.sched_getaffinity(0)) if count is None else count
     if wanted < 1:
         raise InputError(f"workers is {wanted}; it must be at least 1")
+    threads: list[threading.Thread] = []
     # Each thread waits for the process in which its runs are played.
-    executor = ThreadPoolExecutor(wanted, thread_name_prefix="sweep")
+    executor = ThreadPoolExecutor(
+        wanted, thread_name_prefix="sweep", initializer=lambda: threads.append(threading.current_thread())
+    )
     try:
         yield Workers(executor, wanted)
     finally:
-        killed = kill_runners()
-        executor.shutdown(cancel_futures=True)
-        for runner in killed:
-            runner.discard()
+        executor.shutdown(wait=False, cancel_futures=True)
+        end_runners(threads)
+        executor.shutdown()
 
 
 @contextmanager
@@ -92,7 +95,8 @@ def on_executor(executor: Executor, count: int) -> Iterator[Workers]:
         executor: its workers must be able to import this package.
         count: how many calls it carries out at a time.
     """
+    before = threads_with_runners()
     try:
         yield Workers(executor, count)
     finally:
-        kill_runners()
+        end_runners(threads_with_runners() - before)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import inspect
 import json
 import platform
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.metadata import version
@@ -17,10 +19,8 @@ from experiments.sweep.statement import Plan
 
 # The sources that results depend on: all of these packages, and what turns files into scenarios.
 COMPUTING_SOURCES = ("mechanisms", "agents", "simulation", "experiments/sweep/playing.py")
-INPUT_SOURCES = (
-    *("experiments/*_file.py", "experiments/*_tables.py", "experiments/established_mechanism.py"),
-    *("experiments/core_objectives.py", "experiments/game_solution.py"),
-)
+INPUT_SOURCE = "experiments/sweep/base.py"
+MODULE = re.compile(r"experiments(\.\w+)+")
 COMPUTING_PACKAGES = ("highspy", "numpy", "scipy")
 
 type Identity = Mapping[str, Mapping[str, str]]
@@ -66,8 +66,34 @@ def code_digest() -> str:
     """Return a hash of the sources that results depend on."""
     folders = (SOURCES / name for name in COMPUTING_SOURCES)
     files = [file for place in folders for file in ([place] if place.is_file() else place.rglob("*.py"))]
-    files += [file for pattern in INPUT_SOURCES for file in SOURCES.glob(pattern)]
-    return _file_digest(sorted(files))
+    return _file_digest(sorted({*files, *input_sources()}))
+
+
+def input_sources() -> frozenset[Path]:
+    """Return the sources that turn files into scenarios: one module, what it imports, what that imports, and so on."""
+    found: set[Path] = set()
+    waiting = [SOURCES / INPUT_SOURCE]
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found.add(file)
+            waiting.extend(_imported(file))
+    return frozenset(found)
+
+
+def _imported(file: Path) -> list[Path]:
+    """Return the modules of this package whose names stand in a source file, those imported on first use included."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Import():
+                names.update(alias.name for alias in node.names)
+            case ast.ImportFrom(module=str(module)):
+                names.update((module, *(f"{module}.{alias.name}" for alias in node.names)))
+            case ast.Constant(value=str(text)):
+                names.add(text)
+    modules = (SOURCES / f"{name.replace('.', '/')}.py" for name in names if MODULE.fullmatch(name))
+    return [module for module in modules if module.is_file()]
 
 
 def function_digest(function: Callable[..., object]) -> str:

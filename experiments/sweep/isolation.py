@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -28,7 +29,9 @@ from experiments.sweep.tables import RunStatus
 SECONDS_OF_GRACE = 10.0
 # Of what a process wrote to standard error before it died, as much as a person would read.
 CHARACTERS_KEPT = 4000
-STARTS_TRIED = 3
+# How often a process may end before it begins a run: by itself, which it will do again, or killed by others.
+FAILURES_BEFORE_A_RUN = 3
+KILLS_BEFORE_A_RUN = 20
 # What a process writes when it ends itself because time is up, and what is written in its place if it cannot.
 OVERDUE = "Timeout (0:00:00)!\n"
 ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
@@ -47,6 +50,7 @@ class Runner:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
+        self._playing = threading.Lock()
         self._killed = False
         self._code = ""
         self._home = tempfile.TemporaryDirectory(prefix="marketgame-")
@@ -59,16 +63,22 @@ class Runner:
         Raises:
             RunnerError: the process cannot be started, or would not compute what is asked for.
         """
+        with self._playing:
+            return self._play(chunk)
+
+    def _play(self, chunk: Chunk) -> Played:
         message = pickle.dumps(chunk, protocol=5)
-        for _ in range(STARTS_TRIED):
+        failures, kills = 0, 0
+        while failures < FAILURES_BEFORE_A_RUN and kills < KILLS_BEFORE_A_RUN:
             process = self._running(chunk.code)
-            ended = self._exchange(process, message, chunk)
+            ended = None if process is None else self._exchange(process, message, chunk)
             if isinstance(ended, Played):
                 return ended
-            if self._killed:
+            if ended is None or self._killed:
                 return Played((), {}, chunk.tasks)
             if (run := self._current_run()) != NO_RUN:
                 return _after_death(chunk, run, ended, self._last_words())
+            failures, kills = failures + (ended >= 0), kills + (ended < 0)
         raise RunnerError(
             f"processes that play runs end before they begin one:\n{self._last_words()[-CHARACTERS_KEPT:]}"
         )
@@ -86,22 +96,27 @@ class Runner:
                 _kill_all(self._process)
 
     def discard(self) -> None:
-        """Let go of what a killed process leaves behind, when nobody waits for it any more."""
-        if self._process is not None:
-            self._bury(self._process)
-        self._home.cleanup()
+        """Let go of what a killed process leaves behind, once nobody waits for it any more."""
+        with self._playing:
+            if self._process is not None:
+                self._bury(self._process)
+            self._home.cleanup()
 
-    def _running(self, code: str) -> subprocess.Popen[bytes]:
-        """Return the process, started if need be; it may have died since."""
+    def _running(self, code: str) -> subprocess.Popen[bytes] | None:
+        """Return the process, started if need be; it may have died since. None once it is to play no more."""
         with self._lock:
+            if self._killed:
+                return None
             self._errors.write_bytes(b"")
             if self._process is not None and self._process.poll() is None and self._code == code:
+                self._forget_current_run()
                 return self._process
             # A cluster's workers outlive a change of the sources; what they loaded before it does not count.
             if self._process is not None:
                 self._bury(self._process)
             self._progress.write_bytes(CURRENT_RUN.pack(NO_RUN))
             process = self._process = _start(self._progress, self._errors)
+            self._code = ""
         greeting = receive(cast("BinaryIO", process.stdout))
         if greeting is not None:
             self._code = pickle.loads(greeting)  # noqa: S301 -- from our own child
@@ -132,7 +147,8 @@ class Runner:
 
     def _end_overdue(self, process: subprocess.Popen[bytes]) -> None:
         """End a process that should have ended itself, and say so as it would have said it."""
-        self._errors.write_text(OVERDUE, encoding="utf-8")
+        with suppress(OSError):
+            self._errors.write_text(OVERDUE, encoding="utf-8")
         _kill_all(process)
 
     def _bury(self, process: subprocess.Popen[bytes]) -> int:
@@ -143,6 +159,11 @@ class Runner:
             if stream is not None:
                 _close_quietly(cast("BinaryIO", stream))
         return code
+
+    def _forget_current_run(self) -> None:
+        """Let nobody be blamed for the run at which an earlier player died; the file stays, for others have it open."""
+        with self._progress.open("r+b") as file:
+            file.write(CURRENT_RUN.pack(NO_RUN))
 
     def _current_run(self) -> int:
         run: int = CURRENT_RUN.unpack(self._progress.read_bytes())[0]
@@ -198,7 +219,8 @@ def _close_quietly(stream: BinaryIO) -> None:
 
 
 _own = threading.local()
-_all: list[Runner] = []
+# Every process by the thread that waits for it, so that one sweep does not end what another is at.
+_all: dict[threading.Thread, Runner] = {}
 
 
 def play_apart(chunk: Chunk) -> Played:
@@ -208,16 +230,20 @@ def play_apart(chunk: Chunk) -> Played:
         RunnerError: the process cannot be started, or would not compute what is asked for.
     """
     if not hasattr(_own, "runner") or _own.runner.killed:
-        _own.runner = Runner()
-        _all.append(_own.runner)
+        _own.runner = _all[threading.current_thread()] = Runner()
     runner: Runner = _own.runner
     return runner.play(chunk)
 
 
-def kill_runners() -> list[Runner]:
-    """Kill every process that threads of this process keep, and return what is to be discarded when they are done."""
-    killed = list(_all)
-    _all.clear()
-    for runner in killed:
+def threads_with_runners() -> frozenset[threading.Thread]:
+    """Return the threads of this process that keep a process for runs."""
+    return frozenset(_all)
+
+
+def end_runners(threads: Collection[threading.Thread]) -> None:
+    """Kill the processes that some threads of this process keep; whoever waits for one gets its runs back unplayed."""
+    ended = [_all.pop(thread) for thread in threads if thread in _all]
+    for runner in ended:
         runner.kill()
-    return killed
+    for runner in ended:
+        runner.discard()

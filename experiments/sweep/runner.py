@@ -17,6 +17,7 @@ import os
 import pickle
 import queue
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -36,6 +37,8 @@ NO_RUN: Final = -1
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
+# Nor may a thread of Arrow's allocator, which it would start by itself, stand in the way of forking.
+ONE_THREAD["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
 SECONDS_IDLE: Final = 120.0
 
 
@@ -78,21 +81,34 @@ class Player:
             ours.close()
             _be_player(theirs, progress, connections)
         theirs.close()
-        self._stream = cast("BinaryIO", ours.makefile("rwb"))
-        ours.close()
+        self._socket, self._stream = ours, cast("BinaryIO", ours.makefile("rwb"))
 
-    def answer(self, message: bytes) -> bytes | None:
-        """Return the answer to a message; none if the process has died."""
+    def answer(self, message: bytes, owner: BinaryIO) -> bytes | None:
+        """Return the answer to a message; none if the process has died.
+
+        Args:
+            message: what is asked.
+            owner: where messages come from. There is none before the last is answered, so that whatever happens
+                there meanwhile is its end, after which nobody wants the answer.
+        """
         try:
             send(self._stream, message)
         except OSError:
             return None
+        watched: list[socket.socket | BinaryIO] = [self._socket, owner]
+        if self._socket not in select.select(watched, [], [])[0]:
+            self.kill()
         return receive(self._stream)
+
+    def kill(self) -> None:
+        """End the process, whatever it is at."""
+        os.kill(self._process, signal.SIGKILL)
 
     def bury(self) -> int:
         """Return the exit code of a process that has died, negative if a signal ended it."""
         with suppress(OSError):
             self._stream.close()
+        self._socket.close()
         _, status = os.waitpid(self._process, 0)
         return os.waitstatus_to_exitcode(status)
 
@@ -114,12 +130,15 @@ def nurse(progress_file: str) -> None:
     while select.select([sys.stdin.buffer], [], [], SECONDS_IDLE)[0]:
         message = receive(sys.stdin.buffer)
         if message is None:
+            # Whoever started this process would have removed its folder, had it not been killed.
+            shutil.rmtree(Path(progress_file).parent, ignore_errors=True)
             return
         player = player or Player(progress, (sys.stdin.fileno(), answers.fileno()))
-        answer = player.answer(message)
+        answer = player.answer(message, sys.stdin.buffer)
         if answer is None:
             answer, player = pickle.dumps(player.bury()), None
-        send(answers, answer)
+        with suppress(OSError):
+            send(answers, answer)
 
 
 def _be_player(nursery: socket.socket, progress: mmap.mmap, connections: Iterable[int]) -> NoReturn:

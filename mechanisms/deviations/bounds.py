@@ -217,9 +217,19 @@ def _surplus(situation: Situation, prices: FloatArray) -> FloatArray:
 
 
 def _utility(situation: Situation, player: int, bundles: FloatArray) -> FloatArray:
-    """Return the most a player can enjoy in each draw, ``(K,)``, of bundles ``(K, L)`` or less."""
-    traders = situation.economy.valuations.select(situation.economy.rows(situation.profiles)[:, player])
-    return traders.indirect_utility(np.zeros_like(bundles[:, :-1]), bundles[:, :-1]) + bundles[:, -1]
+    """Return a bound on what a player can enjoy in each draw, ``(K,)``, of bundles ``(K, L)`` or less.
+
+    It may throw goods away. Where goods enter together no closed form says how much that helps, but a tangent does.
+    """
+    table, rows = situation.economy.valuations, situation.economy.rows(situation.profiles)[:, player]
+    traders, goods = table.select(rows), bundles[:, :-1]
+    enjoyed = traders.indirect_utility(np.zeros_like(goods), goods)
+    together = np.array([not table.valuations[row].simplified().separable for row in rows])
+    if together.any():
+        burdens = np.where(together[:, None], np.maximum(-traders.supergradient(goods), 0.0), 0.0)
+        tangent = traders.value(goods) + (burdens * goods).sum(axis=-1)
+        enjoyed = np.where(together, np.minimum(enjoyed, tangent), enjoyed)
+    return np.asarray(enjoyed + bundles[:, -1])
 
 
 def _prices_within(situation: Situation, amounts: FloatArray) -> FloatArray:

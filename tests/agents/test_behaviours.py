@@ -44,6 +44,9 @@ def test_behaviours_are_found_by_the_names_of_scenario_files() -> None:
         "mispricing",
         "noisy",
         "best-responding",
+        "deceiving",
+        "withholding-after-misquotes",
+        "arbitraging-after-misquotes",
     }
     assert all(BEHAVIOURS[name]().name == name for name in BEHAVIOURS)
 

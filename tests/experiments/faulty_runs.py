@@ -20,6 +20,8 @@ from simulation.tables import TABLES
 
 ROWS = 12
 SLOW_SECONDS = 0.01
+# Names of environment variables.
+GATE, MENDED = "MARKETGAME_TEST_GATE", "MARKETGAME_TEST_MENDED"
 
 
 def quick(scenario: Scenario) -> Mapping[str, pa.Table]:
@@ -30,6 +32,15 @@ def quick(scenario: Scenario) -> Mapping[str, pa.Table]:
 def slow(scenario: Scenario) -> Mapping[str, pa.Table]:
     """Take a hundredth of a second."""
     time.sleep(SLOW_SECONDS)
+    return made_up(scenario, ROWS)
+
+
+def stops_at_the_gate(scenario: Scenario) -> Mapping[str, pa.Table]:
+    """Wait for ever, from the twentieth seed on, after touching a file named in the environment, if one is named."""
+    gate = os.environ.get(GATE)
+    while gate is not None and scenario.seed >= 20:
+        Path(gate).touch()
+        time.sleep(0.01)
     return made_up(scenario, ROWS)
 
 
@@ -66,7 +77,7 @@ def talkative(scenario: Scenario) -> Mapping[str, pa.Table]:
 
 def fails_until_told(scenario: Scenario) -> Mapping[str, pa.Table]:
     """Raise until a file named in the environment exists."""
-    if scenario.seed % 2 and not Path(os.environ["MARKETGAME_TEST_MENDED"]).exists():
+    if scenario.seed % 2 and not Path(os.environ[MENDED]).exists():
         raise RuntimeError("not mended yet")
     return made_up(scenario, ROWS)
 

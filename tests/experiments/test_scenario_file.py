@@ -132,7 +132,6 @@ MISTAKES = {
         'share     = 1.0\nplayers = ["cat"]\nbehaviour = "noisy"',
         ["names players and a share"],
     ),
-    "organisers": ("[contract]", "[[organisers]]\n[contract]", ["organisers is not a known key"]),
     "rules in text": (
         '[rules]\nsolvency = "no-short-sales"\ntiming   = "simultaneous"',
         'rules = "paper"',

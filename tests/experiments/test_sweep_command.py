@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from experiments.command_line import main
 from experiments.input_file import InputError
 from experiments.sweep import Interval, Scale, Sweep, prepare, run_sweep
 from experiments.sweep_file import load_sweep, read_sweep
+from tests.experiments.sweep_cases import runs_on_disk, wait_until
 
 HOME = Path(__file__).parents[2] / "experiments"
 SWEEPS = sorted((HOME / "sweeps").glob("*.toml"))
@@ -85,14 +85,15 @@ def test_interrupting_the_command_leaves_tables_and_exit_code_130(file: Path, tm
     out = tmp_path / "out"
     start = "import sys; from experiments.command_line import main; main()"
     command = [sys.executable, "-c", start, "sweep", str(file), "--workers", "1", "--out", str(out)]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command, cwd=HOME.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    deadline = time.monotonic() + 120
-    while not list(out.glob("parts-*/*-*/runs.parquet")) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
-    output, errors = process.communicate(timeout=120)
+    ) as process:
+        try:
+            wait_until(lambda: runs_on_disk(out) > 0, process)
+            os.killpg(process.pid, signal.SIGINT)
+            output, errors = process.communicate()
+        finally:
+            process.kill()
     assert process.returncode == 130, errors
     assert "interrupted; the same command goes on from here" in errors
     assert "Traceback" not in errors

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +15,11 @@ from hypothesis import strategies as st
 
 from experiments.game_scenario_file import GameScenarioInput
 from experiments.input_file import InputError, read_table
+from experiments.provenance import SOURCES
 from experiments.scenario_file import ScenarioInput
 from experiments.sweep import Design, Interval, Scale, Sweep, Values, prepare
 from experiments.sweep.design import points
-from experiments.sweep.identity import changes, identity
+from experiments.sweep.identity import changes, identity, input_sources
 from experiments.sweep.paths import known_paths, scenario_path, with_value
 from simulation.run import simulate
 
@@ -233,6 +236,19 @@ def test_institutions_are_compared_under_the_same_luck() -> None:
         for column in ("type", "behaviour", "reported_type"):
             assert play["players"][column].to_pylist() == plays[0]["players"][column].to_pylist()
         assert play["holdings"]["quote"].equals(plays[0]["holdings"]["quote"])
+
+
+def test_every_source_that_turns_files_into_scenarios_is_part_of_the_identity_of_a_sweep() -> None:
+    program = "import sys, experiments.sweep.base, experiments.sweep.playing; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=SOURCES)
+    modules = [name for name in loaded.stdout.split() if name.startswith("experiments.")]
+    assert "experiments.scenario_file" in modules
+    digested = {file.relative_to(SOURCES).as_posix() for file in input_sources()}
+    # What the sweep itself decides is in its design.
+    decided = [name for name in modules if name.startswith("experiments.sweep") and name != "experiments.sweep.base"]
+    missing = {f"{name.replace('.', '/')}.py" for name in modules if name not in decided} - digested
+    assert missing <= {"experiments/explanation.py", "experiments/provenance.py"}  # they change no scenario
+    assert "experiments/sweep_tables.py" not in digested
 
 
 def test_the_identity_of_a_sweep_does_not_depend_on_how_it_is_limited_but_on_what_it_computes() -> None:

@@ -185,3 +185,12 @@ def test_who_owes_a_transfer_may_hide_what_it_owns_unless_transfers_are_covered(
         solvency=Solvency.NO_SHORT_SALES, withholding=Withholding.CONSUMED, coverage=Coverage.ANNOUNCED_NUMERAIRE
     )
     assert least_bound(situation_of(contract, 0, (0,), covered)).total_gain == pytest.approx(0.0, abs=1e-9)
+
+
+def test_goods_enjoyed_together_do_not_loosen_the_bound_of_a_lone_member() -> None:
+    economy = random_economy(3, random_independent_prior(3, (1, 1, 1)), goods=2)
+    contract = grand_contract(economy)
+    rules = MarketRules(solvency=Solvency.NO_SHORT_SALES)
+    assert not economy.valuations.separable
+    for player in range(3):
+        assert least_bound(situation_of(contract, 0, (player,), rules)).total_gain == pytest.approx(0.0, abs=1e-7)

@@ -137,3 +137,10 @@ def test_the_parameters_of_a_sweep_are_known(sweep: Run) -> None:
     assert sweep.parameters == (SHARE, SOLVENCY)
     assert isinstance(sweep.points, pd.DataFrame)
     assert sweep.points["point"].tolist() == [0, 1, 2, 3]
+
+
+def test_a_sweep_that_was_killed_says_how_to_go_on(sweep: Run) -> None:
+    (sweep.folder / "runs.parquet").unlink()
+    (sweep.folder / "parts-0123").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"holds no runs.parquet; a sweep was begun in it, run it again"):
+        results.load(sweep.folder)

@@ -1,0 +1,122 @@
+"""Answering quotes that are not the contract's."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, override
+
+import numpy as np
+
+from agents.announcements import accepted_announcements
+from agents.behaviours.behaviour import Behaviour, Order, recommended_order, refuse_negative
+from agents.knowledge import MarketKnowledge
+from mechanisms.market_rules import Timing
+
+# What coalitions can do is searched by a solver that takes long to load; behaviours are named in files that are only
+# to be checked, so they load it when they act.
+if TYPE_CHECKING:
+    from mechanisms.deviations.situation import Reaction, Situation
+
+
+@dataclass(frozen=True)
+class Reactive(Behaviour):
+    """Obeys as long as everybody quotes what the contract recommends, and reacts to any other quote.
+
+    How it reacts is written down once, where coalitions that expect it look it up too. Where quotes are not seen
+    before orders are placed, there is nothing to react to.
+    """
+
+    @property
+    @abstractmethod
+    def reaction(self) -> Reaction:
+        """How it answers quotes."""
+
+    @override
+    def order(self, knowledge: MarketKnowledge) -> Order:
+        prices = np.broadcast_to(knowledge.recommendation.quotes, knowledge.quotes.shape)
+        if knowledge.common.rules.timing is not Timing.PRICES_FIRST or (knowledge.quotes == prices).all():
+            return recommended_order(knowledge)
+        replies = self.reaction(_situation(knowledge), 0, knowledge.quotes)
+        return Order(replies.orders[knowledge.player], replies.announced_endowments[knowledge.player])
+
+
+@dataclass(frozen=True)
+class ReactiveWithholding(Reactive):
+    """Announces next to nothing and orders nothing once somebody quotes other prices than the contract's.
+
+    Attributes:
+        announced: the share of its endowment that it then announces.
+
+    Raises:
+        ValueError: the share is not above 0 and at most 1.
+    """
+
+    name: ClassVar[str] = "withholding-after-misquotes"
+
+    announced: float = 1e-6
+
+    def __post_init__(self) -> None:
+        if not 0 < self.announced <= 1:
+            raise ValueError(
+                f"announced of behaviour {self.name!r} is {self.announced}; it must be above 0 and at most 1"
+            )
+
+    @property
+    @override
+    def reaction(self) -> Reaction:
+        from mechanisms.deviations.reactions import WithholdingAfterMisquotes  # noqa: PLC0415
+
+        return WithholdingAfterMisquotes(self.announced)
+
+
+@dataclass(frozen=True)
+class ReactiveArbitraging(Reactive):
+    """Does as it is told and, once somebody misquotes, buys every good where it is quoted low and sells it high.
+
+    Attributes:
+        size: how much of each good it passes on, in multiples of all there is of it.
+
+    Raises:
+        ValueError: the size is negative or not finite.
+    """
+
+    name: ClassVar[str] = "arbitraging-after-misquotes"
+
+    size: float = 10.0
+
+    def __post_init__(self) -> None:
+        refuse_negative(self, "size")
+
+    @property
+    @override
+    def reaction(self) -> Reaction:
+        from mechanisms.deviations.reactions import ArbitrageAfterMisquotes  # noqa: PLC0415
+
+        return ArbitrageAfterMisquotes(self.size)
+
+
+def _situation(knowledge: MarketKnowledge) -> Situation:
+    """Return what the others face, as the trader that is not one of them sees it; its own reply is what is asked.
+
+    The trader takes the others for what it considers most probable. Everybody is recommended the price that it is.
+    """
+    from mechanisms.deviations.situation import Situation  # noqa: PLC0415
+
+    belief, own, rules = knowledge.belief, knowledge.player, knowledge.common.rules
+    economy, transfers = knowledge.common.economy, knowledge.recommendation.transfers
+    profile = belief.profiles[0].copy()
+    profile[own] = knowledge.type_number
+    quotes = np.broadcast_to(knowledge.recommendation.quotes, knowledge.quotes.shape)
+    announced = belief.announced_endowments[0]
+    return Situation(
+        economy=economy,
+        rules=rules,
+        coalition=tuple(player for player in range(len(profile)) if player != own),
+        probability=np.ones(1),
+        profiles=profile[None],
+        quotes=quotes[None],
+        orders=belief.orders[:1],
+        announced_endowments=accepted_announcements(announced, economy.endowments(profile), transfers, rules)[None],
+        transfers=transfers[None],
+    )

@@ -1,0 +1,95 @@
+"""Which coalitions an organiser approaches, and how often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import combinations
+from math import comb
+
+# An organiser that had to list more coalitions than this would never get round to them.
+MOST_COALITIONS = 20_000
+
+type Coalition = tuple[int, ...]
+"""Numbers of players, ascending."""
+
+
+class Selection(StrEnum):
+    """How an organiser selects coalitions in a round."""
+
+    ALL = "all"
+    """One after another, small ones first, until one accepts."""
+    RANDOM = "random"
+    """One, each as likely as the others."""
+    CONNECTED = "connected"
+    """The same, of those whose members are connected among themselves in a given graph."""
+
+
+@dataclass(frozen=True)
+class CoalitionChoice:
+    """Which coalitions an organiser can bring together, and how often it tries.
+
+    Attributes:
+        selection: how it selects among them.
+        smallest: how many members they have at least.
+        largest: how many members they have at most; none for any number.
+        members: whom it can reach, by number; none for everybody.
+        links: pairs of players who can talk to each other, the edges of the graph; given just when coalitions are to
+            be connected.
+        frequency: in which share of the rounds it tries.
+
+    Raises:
+        ValueError: sizes or the frequency make no sense, or there are links and nothing to connect, or none to
+            connect by.
+    """
+
+    selection: Selection = Selection.RANDOM
+    smallest: int = 2
+    largest: int | None = None
+    members: frozenset[int] | None = None
+    links: frozenset[tuple[int, int]] | None = None
+    frequency: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.frequency <= 1:
+            raise ValueError(f"frequency is {self.frequency}; it must be from 0 to 1")
+        if self.smallest < 1:
+            raise ValueError(f"smallest is {self.smallest}; a coalition has at least 1 member")
+        if self.largest is not None and self.largest < self.smallest:
+            raise ValueError(f"largest is {self.largest}; it must be at least {self.smallest}, the smallest")
+        if (self.links is not None) != (self.selection is Selection.CONNECTED):
+            given = "no graph is given" if self.links is None else "a graph is given"
+            raise ValueError(f"coalitions is {self.selection.value!r} and {given}; 'connected' goes with a graph")
+
+    def coalitions(self, players: int) -> tuple[Coalition, ...]:
+        """Return the coalitions that it can bring together, small ones first.
+
+        Args:
+            players: how many there are.
+
+        Raises:
+            ValueError: there are none, or too many to list.
+        """
+        within = sorted(range(players) if self.members is None else self.members)
+        largest = len(within) if self.largest is None else min(self.largest, len(within))
+        sizes = range(self.smallest, largest + 1)
+        count = sum(comb(len(within), size) for size in sizes)
+        if count > MOST_COALITIONS:
+            raise ValueError(f"there are {count} coalitions; at most {MOST_COALITIONS} can be listed: limit their size")
+        listed = [members for size in sizes for members in combinations(within, size)]
+        if self.links is not None:
+            listed = _connected(listed, within, self.links)
+        if not listed:
+            raise ValueError("no coalition fits: there are too few players for its size, or too few links")
+        return tuple(listed)
+
+
+def _connected(coalitions: list[Coalition], players: list[int], links: frozenset[tuple[int, int]]) -> list[Coalition]:
+    """Return the coalitions whose members are connected without the help of others."""
+    # Checking a file does without the library of graphs.
+    import networkx as nx  # noqa: PLC0415
+
+    graph: nx.Graph[int] = nx.Graph()
+    graph.add_nodes_from(players)
+    graph.add_edges_from(links)
+    return [members for members in coalitions if nx.is_connected(graph.subgraph(members))]

@@ -1,0 +1,71 @@
+"""How organisers find side-contracts, and how sub-coalitions find something better still."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agents.coalitions.agreement import Agreement
+from agents.coalitions.breaking import BestDeviation
+from agents.coalitions.choice import Coalition
+from mechanisms.collusion.extended_game import Concept
+from mechanisms.collusion.market import (
+    USUAL_SIDE_EFFORT,
+    SideEffort,
+    find_consistent_side_contract,
+    find_side_contract,
+)
+from mechanisms.deviations import Effort, Objective, Situation, Verdict, most_profitable_deviation
+from mechanisms.deviations.situation import JointAction, Reaction
+from mechanisms.grand_contract import GrandContract
+from mechanisms.market_rules import MarketRules
+
+
+@dataclass(frozen=True, eq=False)
+class AgreementSearch:
+    """Searches for side-contracts that improve upon a grand contract.
+
+    Attributes:
+        contract: the grand contract.
+        rules: of the market.
+        concept: what members may do against a side-contract.
+        consistent: whether no single member may want to break it.
+        effort: how hard to search.
+    """
+
+    contract: GrandContract
+    rules: MarketRules
+    concept: Concept = Concept.BIC
+    consistent: bool = False
+    effort: SideEffort = USUAL_SIDE_EFFORT
+
+    def find(self, coalition: Coalition, reaction: Reaction | None = None) -> Agreement | None:
+        """Return the side-contract found for a coalition, or none.
+
+        Args:
+            coalition: the members' numbers, ascending.
+            reaction: how outsiders answer quotes that are not the contract's; none if they obey.
+        """
+        asked = (self.contract, self.rules, coalition)
+        # A communication equilibrium leaves no single member a reason to break it in any case.
+        if self.consistent and self.concept is Concept.BIC:
+            search = find_consistent_side_contract(*asked, reaction=reaction, effort=self.effort)
+        else:
+            search = find_side_contract(*asked, concept=self.concept, reaction=reaction, effort=self.effort)
+        if search.side_contract is None:
+            return None
+        return Agreement(self.contract, self.rules, search.side_contract, reaction)
+
+
+def deviation_finder(effort: Effort) -> BestDeviation:
+    """Return what finds the joint action that is best for a coalition, or nothing where none pays.
+
+    Args:
+        effort: how hard to search.
+    """
+
+    def best_deviation(situation: Situation) -> JointAction | None:
+        # What counts for several members is that all of them gain; for one it is the same.
+        search = most_profitable_deviation(situation, Objective.LEAST, effort)
+        return search.best if search.verdict is Verdict.REFUTED else None
+
+    return best_deviation

@@ -1,0 +1,221 @@
+"""The organiser of coalitions: finds a side-contract, proposes it, and sees what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from agents.coalitions.agreement import Agreement, drawn
+from agents.coalitions.breaking import Break, Breaking, Recommended, joint
+from agents.coalitions.choice import Coalition, CoalitionChoice, Selection
+from agents.framework import RoundAgent, RoundModel
+from mechanisms.deviations.situation import JointAction
+
+
+class Fate(StrEnum):
+    """What became of an attempt to bring a coalition together."""
+
+    NONE_FOUND = "none-found"
+    """No side-contract was found that improves upon the grand contract."""
+    TOO_LATE = "too-late"
+    """A member had left the market or agreed with somebody else."""
+    REFUSED = "refused"
+    """A member refused, and the grand contract was played."""
+    VOID = "void"
+    """All accepted, but their reports cannot all be true, or a member owns too little to do what it is told."""
+    ACCEPTED = "accepted"
+    """All accepted and played what was agreed."""
+    BROKEN = "broken"
+    """All accepted; then some of them did better than what was agreed."""
+
+
+class Answer(StrEnum):
+    """What a member answered."""
+
+    ACCEPTED = "accepted"
+    WOULD_LOSE = "would-lose"
+    """It refused because it expected to lose."""
+    UNWILLING = "unwilling"
+    """It refused although it expected to lose nothing."""
+    NOT_ASKED = "not-asked"
+
+
+FATES = tuple(fate.value for fate in Fate)
+ANSWERS = tuple(answer.value for answer in Answer)
+PLAYED = (Fate.ACCEPTED, Fate.BROKEN)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a member answers.
+
+    Attributes:
+        report: what it tells the side-device, by number; none if it refuses.
+        answer: whether it accepts, or why not.
+        gain: what it expects to gain by its answer, or would have gained by the truth if it refused, numeraire.
+        status_quo: what it expects if nobody colludes, numeraire.
+        type_number: its true type.
+        truth: the report that would be true.
+    """
+
+    report: int | None
+    answer: Answer
+    gain: float
+    status_quo: float
+    type_number: int
+    truth: int
+
+
+@dataclass(frozen=True, eq=False)
+class Negotiation:
+    """One attempt to bring a coalition together in a round, and what became of it.
+
+    Attributes:
+        organiser: number of the organiser.
+        coalition: whom it approached.
+        fate: what became of it.
+        replies: what members answered, in their order, as far as they were asked.
+        action: what the coalition plays; none if it plays what the established mediator recommends.
+        broken: who broke the agreement, and what they gain by it; none if nobody did.
+    """
+
+    organiser: int
+    coalition: Coalition
+    fate: Fate
+    replies: tuple[Reply, ...] = ()
+    action: JointAction | None = None
+    broken: Break | None = None
+
+    @property
+    def refuser(self) -> int | None:
+        """Who refused; none if nobody did."""
+        return self.coalition[len(self.replies) - 1] if self.fate is Fate.REFUSED else None
+
+    @property
+    def expected_gain(self) -> float:
+        """What the members who were asked expected to gain in sum, numeraire."""
+        return sum(reply.gain for reply in self.replies)
+
+
+@dataclass(frozen=True)
+class Luck:
+    """What an organiser draws in a round, whatever it comes to: the same numbers whoever accepts.
+
+    Attributes:
+        tries: whether it tries at all, drawn from [0, 1).
+        coalition: which coalition it picks, likewise.
+        action: what the side-device recommends, likewise.
+    """
+
+    tries: float
+    coalition: float
+    action: float
+
+
+def drawn_luck(generator: np.random.Generator) -> Luck:
+    """Return the luck of one round."""
+    return Luck(*generator.random(3).tolist())
+
+
+type Ask = Callable[[int, Agreement], Reply]
+"""Asks a player whether it joins a side-contract."""
+type FindAgreement = Callable[[Coalition], Agreement | None]
+"""Finds a side-contract for a coalition, or none."""
+
+
+class CoalitionOrganiser(RoundAgent):
+    """Proposes side-contracts: to one coalition after another until one accepts, or to one drawn at random.
+
+    It knows the grand contract and the rules, so it searches once for every coalition. Members are asked in turn, and
+    one refusal ends it. Who accepted reports to the side-device and plays what it recommends, unless a sub-coalition
+    knows better by then.
+
+    Args:
+        model: the model it lives in.
+        number: its number among the organisers.
+        name: its name.
+        choice: which coalitions it approaches, and how often.
+        find: finds side-contracts.
+        breaking: looks for sub-coalitions that break them.
+        players: how many players there are.
+
+    Raises:
+        ValueError: no coalition fits its choice.
+    """
+
+    def __init__(
+        self,
+        model: RoundModel,
+        number: int,
+        name: str,
+        choice: CoalitionChoice,
+        find: FindAgreement,
+        breaking: Breaking,
+        players: int,
+    ) -> None:
+        super().__init__(model)
+        self.number = number
+        self.name = name
+        self.choice = choice
+        self.coalitions = choice.coalitions(players)
+        self._find = find
+        self._breaking = breaking
+        self._found: dict[Coalition, Agreement | None] = {}
+
+    def negotiate(self, luck: Luck, profile: int, bound: frozenset[int], ask: Ask) -> tuple[Negotiation, ...]:
+        """Try to bring a coalition together.
+
+        Args:
+            luck: what it draws in this round.
+            profile: number of the profile of reports to the established mediator, at which the outcome is worked out;
+                neither the organiser nor anybody who decides sees it.
+            bound: who has left or has agreed with another organiser already.
+            ask: puts the question to a player.
+
+        Returns:
+            What was tried, in order; nothing in a round in which it does not try.
+        """
+        if luck.tries >= self.choice.frequency:
+            return ()
+        if self.choice.selection is not Selection.ALL:
+            picked = self.coalitions[int(luck.coalition * len(self.coalitions))]
+            return (self._propose(picked, luck, profile, bound, ask),)
+        tried: list[Negotiation] = []
+        for coalition in self.coalitions:
+            tried.append(self._propose(coalition, luck, profile, bound, ask))
+            if tried[-1].fate in PLAYED:
+                break
+        return tuple(tried)
+
+    def _propose(self, coalition: Coalition, luck: Luck, profile: int, bound: frozenset[int], ask: Ask) -> Negotiation:
+        if bound.intersection(coalition):
+            return Negotiation(self.number, coalition, Fate.TOO_LATE)
+        if coalition not in self._found:
+            self._found[coalition] = self._find(coalition)
+        agreement = self._found[coalition]
+        if agreement is None:
+            return Negotiation(self.number, coalition, Fate.NONE_FOUND)
+        replies: list[Reply] = []
+        for member in coalition:
+            replies.append(ask(member, agreement))
+            if replies[-1].report is None:
+                return Negotiation(self.number, coalition, Fate.REFUSED, tuple(replies))
+        return self._carry_out(agreement, tuple(replies), luck, profile)
+
+    def _carry_out(self, agreement: Agreement, replies: tuple[Reply, ...], luck: Luck, profile: int) -> Negotiation:
+        accepted = Negotiation(self.number, agreement.coalition, Fate.ACCEPTED, replies)
+        reports = tuple(reply.report for reply in replies if reply.report is not None)
+        types = tuple(reply.type_number for reply in replies)
+        clause = agreement.clause(profile, types, reports)
+        if clause is None:
+            return replace(accepted, fate=Fate.VOID)
+        number = drawn(clause, luck.action)
+        action = agreement.action(clause, number)
+        truths = tuple(reply.truth for reply in replies)
+        broken = self._breaking.broken(Recommended(agreement, profile, types, truths, reports, number, action))
+        if broken is None:
+            return replace(accepted, action=action)
+        return replace(accepted, fate=Fate.BROKEN, action=joint(action, agreement.coalition, broken), broken=broken)

@@ -1,0 +1,172 @@
+"""The economy or the game inside a certificate: stored whole, so that the certificate needs no other file."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from experiments.certificate_file_arrays import array_of
+from experiments.input_file import InputModel
+from experiments.valuation_tables import ValuationInput
+from mechanisms.beliefs import CorrelatedPrior
+from mechanisms.coalitional_game import ActionSet, CoalitionalGame
+from mechanisms.economy import Economy, Player, PlayerType
+from mechanisms.quadratic import DiagonalQuadratic, Quadratic
+from mechanisms.valuation import Valuation, diagonal_matrices
+from mechanisms.valuations import Abatement, Exponential, Linear, Logarithmic, Power
+
+type Name = Annotated[str, Field(min_length=1)]
+type Nonnegative = Annotated[float, Field(ge=0)]
+
+FAMILIES: dict[type[Valuation], str] = {
+    Quadratic: "quadratic",
+    Logarithmic: "logarithmic",
+    Power: "power",
+    Exponential: "exponential",
+    Abatement: "abatement",
+}
+
+
+class StoredType(InputModel):
+    """One thing a player may privately be."""
+
+    name: Name = Field(description="the type's name")
+    endowment: list[Nonnegative] = Field(description="holding before trade, one number per good, the numeraire last")
+    valuation: ValuationInput = Field(description="how the goods other than the numeraire are valued, by family")
+
+
+class StoredPlayer(InputModel):
+    """A trader and its possible types."""
+
+    name: Name = Field(description="the player's name")
+    types: list[StoredType] = Field(min_length=1, description="what it may be")
+
+
+class StoredEconomy(InputModel):
+    """The economy, whole."""
+
+    name: Name = Field(description="of the economy")
+    source: str = Field(description="where its numbers come from")
+    goods: list[Name] = Field(min_length=2, description="names; the last good is the numeraire")
+    units: list[Name] = Field(min_length=2, description="the unit of each good")
+    players: list[StoredPlayer] = Field(min_length=1, description="in the order of every list of players below")
+    probability: list[Nonnegative] = Field(
+        min_length=1, description="of each type profile, the last player's type changing fastest"
+    )
+
+    def build(self) -> Economy:
+        """Return the economy.
+
+        Raises:
+            ValueError: the numbers are not those of an economy; begins with what is wrong.
+        """
+        players = tuple(
+            Player(
+                player.name,
+                tuple(
+                    PlayerType(kind.name, array_of("endowment", kind.endowment), kind.valuation.build())
+                    for kind in player.types
+                ),
+            )
+            for player in self.players
+        )
+        counts = tuple(len(player.types) for player in self.players)
+        profiles = int(np.prod(counts))
+        if len(self.probability) != profiles:
+            raise ValueError(f"probability has {len(self.probability)} entries; it must have {profiles}")
+        prior = CorrelatedPrior(np.array(self.probability).reshape(counts))
+        return Economy(self.name, tuple(self.goods), tuple(self.units), players, prior, self.source)
+
+
+class StoredActions(InputModel):
+    """What one coalition can do."""
+
+    coalition: list[Name] = Field(min_length=1, description="the members' names, in the order of the players")
+    names: list[Name] = Field(min_length=1, description="of the joint actions")
+    utility: list[list[list[float]]] = Field(
+        description="by action, member and type profile, in units of money; the last player's type changes fastest"
+    )
+
+
+class StoredGame(InputModel):
+    """The coalitional game, whole."""
+
+    players: list[Name] = Field(min_length=1, description="their names")
+    types: list[list[Name]] = Field(description="the names of each player's types")
+    probability: list[list[float]] = Field(description="of each type of each player")
+    actions: list[StoredActions] = Field(min_length=1, description="of every coalition")
+
+    def build(self) -> CoalitionalGame:
+        """Return the game.
+
+        Raises:
+            ValueError: the numbers are not those of a game.
+        """
+        for name in chain.from_iterable(one.coalition for one in self.actions):
+            if name not in self.players:
+                raise ValueError(f"{name!r} is in a coalition; it must be one of {', '.join(self.players)}")
+        return CoalitionalGame(
+            players=tuple(self.players),
+            types=tuple(map(tuple, self.types)),
+            type_probabilities=tuple(np.array(one) for one in self.probability),
+            actions={
+                tuple(self.players.index(name) for name in one.coalition): ActionSet(
+                    tuple(one.names), array_of("utility", one.utility)
+                )
+                for one in self.actions
+            },
+        )
+
+
+def economy_document(economy: Economy) -> dict[str, Any]:
+    """Return an economy as a certificate stores it."""
+    return {
+        "name": economy.name,
+        "source": economy.source,
+        "goods": list(economy.goods),
+        "units": list(economy.units),
+        "players": [
+            {
+                "name": player.name,
+                "types": [
+                    {
+                        "name": kind.name,
+                        "endowment": kind.endowment.tolist(),
+                        "valuation": _valuation_document(kind.valuation),
+                    }
+                    for kind in player.types
+                ],
+            }
+            for player in economy.players
+        ],
+        "probability": economy.prior.probability.tolist(),
+    }
+
+
+def game_document(game: CoalitionalGame) -> dict[str, Any]:
+    """Return a game as a certificate stores it."""
+    return {
+        "players": list(game.players),
+        "types": [list(names) for names in game.types],
+        "probability": [probabilities.tolist() for probabilities in game.type_probabilities],
+        "actions": [
+            {
+                "coalition": [game.players[member] for member in coalition],
+                "names": list(actions.names),
+                "utility": actions.utilities.tolist(),
+            }
+            for coalition, actions in game.actions.items()
+        ],
+    }
+
+
+def _valuation_document(valuation: Valuation) -> dict[str, Any]:
+    if isinstance(valuation, DiagonalQuadratic):
+        valuation = Quadratic(valuation.intercept, diagonal_matrices(valuation.slope))
+    if isinstance(valuation, Linear):
+        return {"family": "linear", "value": valuation.marginal_value.tolist()}
+    parameters = {name: getattr(valuation, name).tolist() for name in valuation.parameter_names()}
+    return {"family": FAMILIES[type(valuation)], **parameters}

@@ -1,0 +1,168 @@
+"""What ``marketgame replay`` answers: a certificate played again, its numbers beside the recomputed ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mechanisms.certificates import (
+    BlockingCertificate,
+    BoundCertificate,
+    Certificate,
+    DeviationCertificate,
+    InhibitionCertificate,
+    MisreportCertificate,
+    SideContractCertificate,
+    StabilityCertificate,
+    Verification,
+    recomputed,
+    verify,
+)
+
+type MarketCertificate = (
+    DeviationCertificate | SideContractCertificate | MisreportCertificate | BoundCertificate | StabilityCertificate
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """A certificate, what its verification found, and the same certificate with its numbers recomputed.
+
+    Attributes:
+        certificate: as it is stored.
+        verification: what is wrong with it.
+        recomputed: as it should be; none if what it describes cannot be played.
+    """
+
+    certificate: Certificate
+    verification: Verification
+    recomputed: Certificate | None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the certificate proves what it claims."""
+        return self.verification.confirmed
+
+
+def replayed(certificate: Certificate) -> Replay:
+    """Play a certificate again."""
+    try:
+        again = recomputed(certificate)
+    except (ValueError, ArithmeticError):
+        again = None
+    return Replay(certificate, verify(certificate), again)
+
+
+def replay_document(replay: Replay) -> dict[str, Any]:
+    """Return a replay as the JSON document of ``marketgame replay``."""
+    verification = replay.verification
+    return {
+        "kind": "certificate",
+        **_subject(replay),
+        "confirmed": replay.confirmed,
+        "mismatches": [
+            {"quantity": one.quantity, "stored": one.stored, "recomputed": one.recomputed}
+            for one in verification.mismatches
+        ],
+        "failures": list(verification.failures),
+    }
+
+
+def _subject(replay: Replay) -> dict[str, Any]:
+    """Return what a certificate is about, with its main numbers as stored and as recomputed."""
+    match replay.certificate:
+        case BlockingCertificate():
+            return {"certifies": "blocking-plan", "profit": _pair(replay, lambda one: one.profit)}
+        case InhibitionCertificate():
+            return {"certifies": "no-blocking-plan", "missed_by": _pair(replay, lambda one: one.residuals.largest)}
+        case stored:
+            return _market_subject(stored, replay)
+
+
+def _market_subject(stored: MarketCertificate, replay: Replay) -> dict[str, Any]:
+    economy = stored.economy
+    names = economy.player_names
+    match stored:
+        case DeviationCertificate(situation):
+            about: dict[str, Any] = {
+                "certifies": "deviation",
+                "coalition": _named(names, situation.coalition),
+                "claim": stored.claim.value,
+                "players": {name: _player_document(replay, place) for place, name in enumerate(names)},
+            }
+        case SideContractCertificate():
+            about = {
+                "certifies": "side-contract",
+                "coalition": _named(names, stored.coalition),
+                "misreport_gain": _pair(replay, lambda one: one.misreport_gain),
+                "members": {names[member]: _member(replay, place) for place, member in enumerate(stored.coalition)},
+            }
+        case MisreportCertificate():
+            kinds = economy.players[stored.player].types
+            about = {
+                "certifies": "misreport",
+                "coalition": [names[stored.player]],
+                "true_type": kinds[stored.true_type].name,
+                "reported_type": kinds[stored.reported_type].name,
+                "players": {name: _player_document(replay, place) for place, name in enumerate(names)},
+            }
+        case BoundCertificate(situation, bound):
+            about = {
+                "certifies": "bound",
+                "coalition": _named(names, situation.coalition),
+                "reason": bound.reason.value,
+                "total_gain": _pair(replay, lambda one: one.bound.total_gain),
+            }
+        case StabilityCertificate():
+            about = {
+                "certifies": "stability",
+                "coalitions": [_named(names, one.coalition) for one in stored.bounds],
+                "misreport_gain": _pair(replay, lambda one: one.misreport_gain),
+                "total_gain": _pair(replay, lambda one: max(each.total_gain for each in one.bounds)),
+            }
+    return {"economy": economy.name, **about}
+
+
+def _named(names: Sequence[str], members: Sequence[int]) -> list[str]:
+    return [names[member] for member in members]
+
+
+def _member(replay: Replay, place: int) -> list[dict[str, Any]]:
+    """Return what a member is promised, by what it knows."""
+    stored = replay.certificate
+    assert isinstance(stored, SideContractCertificate)
+    kinds = stored.economy.players[stored.coalition[place]].types
+    found = []
+    for number, known in enumerate(stored.information[place]):
+
+        def expected(quantity: str, number: int = number) -> dict[str, float | None]:
+            return _pair(replay, lambda one: getattr(one, quantity)[place][number])
+
+        found.append(
+            {
+                "type": kinds[known.type].name,
+                "profiles": list(known.profiles),
+                "status_quo": expected("status_quo"),
+                "promised": expected("promised"),
+            }
+        )
+    return found
+
+
+def _player_document(replay: Replay, place: int) -> dict[str, Any]:
+    return {
+        "promised": _pair(replay, lambda one: one.outcome.promised[place]),
+        "obtained": _pair(replay, lambda one: one.outcome.obtained[place]),
+        "gain": _pair(replay, lambda one: one.outcome.gain[place]),
+        "bankrupt": _pair(replay, lambda one: one.outcome.after.bankrupt[:, place].mean()),
+    }
+
+
+def _pair(replay: Replay, quantity: Callable[[Any], float]) -> dict[str, float | None]:
+    """Return a number as it is stored and as it is recomputed."""
+    recomputed = replay.recomputed
+    return {
+        "stored": float(quantity(replay.certificate)),
+        "recomputed": None if recomputed is None else float(quantity(recomputed)),
+    }

@@ -1,0 +1,167 @@
+"""What a certificate of a side-contract stores: who may report what, and what the coalition's device then draws."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from experiments.certificate_file_arrays import array_of
+from experiments.certificate_file_economy import Name, StoredEconomy
+from experiments.certificate_file_market import Matrix, Orders, Vector, coalition_of, market_document, place_of
+from experiments.input_file import InputModel
+from experiments.scenario_file import RulesInput
+from mechanisms.certificates.plays import PlayOutcome
+from mechanisms.certificates.side_contract import SideContractCertificate
+from mechanisms.collusion.information import Information
+from mechanisms.collusion.side_contract import Clause
+from mechanisms.deviations.situation import JointAction
+from mechanisms.economy import Economy
+
+
+class StoredInformation(InputModel):
+    """Something a member may know, and report."""
+
+    type: Name = Field(description="its type")
+    profiles: list[int] = Field(
+        min_length=1,
+        description="the places of the type profiles it then thinks possible, the last player's type changing fastest",
+    )
+
+
+class StoredClause(InputModel):
+    """What happens after some reports: a lottery over joint actions, with one vector of side-transfers."""
+
+    reports: list[int] = Field(min_length=1, description="the place of each member's report among what it may know")
+    profiles: list[int] = Field(min_length=1, description="the places of the type profiles in which they are true")
+    probability: Vector = Field(min_length=1, description="of each joint action")
+    side_transfers: Vector = Field(description="what each member receives from the others; numeraire, sum zero")
+    quotes: list[Matrix] = Field(description="by joint action, member and good; numeraire per unit")
+    orders: list[Orders] = Field(description="by joint action, member, player ordered from, and good; units")
+    announced_endowments: list[Matrix] = Field(description="by joint action, member and good; units")
+
+    def build(self) -> Clause:
+        """Return the clause.
+
+        Raises:
+            ValueError: shapes disagree, or a number is not allowed.
+        """
+        transfers = np.tile(array_of("side_transfers", self.side_transfers), (len(self.probability), 1))
+        actions = JointAction(
+            array_of("quotes", self.quotes),
+            array_of("orders", self.orders),
+            array_of("announced_endowments", self.announced_endowments),
+            transfers,
+        )
+        if actions.batch != (len(self.probability),):
+            raise ValueError(f"probability has {len(self.probability)} entries; there are {actions.batch} actions")
+        return Clause(tuple(self.reports), tuple(self.profiles), actions, array_of("probability", self.probability))
+
+
+class StoredClauseOutcome(InputModel):
+    """How each joint action of a clause ends, in one draw for each profile in which the reports are true."""
+
+    cost: list[Matrix] = Field(description="of what is traded, by joint action, draw and player; numeraire")
+    bankrupt: list[list[list[bool]]] = Field(description="by joint action, draw and player")
+    consumption: list[Orders] = Field(description="by joint action, draw, player and good; units")
+    utility: list[Matrix] = Field(description="by joint action, draw and player; numeraire")
+
+    def build(self) -> PlayOutcome:
+        """Return the outcome.
+
+        Raises:
+            ValueError: lists are ragged.
+        """
+        return PlayOutcome(
+            array_of("cost", self.cost),
+            array_of("bankrupt", self.bankrupt).astype(np.bool_),
+            array_of("consumption", self.consumption),
+            array_of("utility", self.utility),
+        )
+
+
+class SideContractContent(InputModel):
+    """A side-contract by which a coalition improves upon a grand contract."""
+
+    certifies: Literal["side-contract"] = Field(description="what the certificate is about")
+    economy: StoredEconomy = Field(description="who trades what")
+    rules: RulesInput = Field(description="how the market settles")
+    numeraire_transfers: Matrix = Field(description="of the grand contract, by type profile and player; numeraire")
+    coalition: list[Name] = Field(min_length=1, description="the members' names, in the order of the players")
+    information: list[list[StoredInformation]] = Field(description="what each member may know and report")
+    clauses: list[StoredClause] = Field(min_length=1, description="one for all reports that can be true together")
+    status_quo: list[Vector] = Field(
+        description="what each member expects under the grand contract, by what it knows; numeraire"
+    )
+    promised: list[Vector] = Field(
+        description="what each member expects under the side-contract, by what it knows; numeraire"
+    )
+    misreport_gain: float = Field(description="the most that a member gains by a false report; numeraire")
+    outcomes: list[StoredClauseOutcome] = Field(description="of each clause")
+
+    def build(self) -> SideContractCertificate:
+        """Return the certificate.
+
+        Raises:
+            ValueError: the parts do not go together.
+        """
+        economy = self.economy.build()
+        coalition = coalition_of(self.coalition, economy)
+        if len(self.information) != len(coalition):
+            raise ValueError(f"information is for {len(self.information)} members; there are {len(coalition)}")
+        return SideContractCertificate(
+            economy=economy,
+            rules=self.rules.build(),
+            numeraire_transfers=array_of("numeraire_transfers", self.numeraire_transfers),
+            coalition=coalition,
+            information=tuple(
+                tuple(_information(one, economy, member) for one in known)
+                for member, known in zip(coalition, self.information, strict=True)
+            ),
+            clauses=tuple(clause.build() for clause in self.clauses),
+            status_quo=tuple(array_of("status_quo", one) for one in self.status_quo),
+            promised=tuple(array_of("promised", one) for one in self.promised),
+            misreport_gain=self.misreport_gain,
+            outcomes=tuple(one.build() for one in self.outcomes),
+        )
+
+
+def side_contract_document(certificate: SideContractCertificate) -> dict[str, Any]:
+    """Return the content of a side-contract's certificate."""
+    economy = certificate.economy
+    return {
+        "certifies": "side-contract",
+        **market_document(economy, certificate.rules),
+        "numeraire_transfers": certificate.numeraire_transfers.tolist(),
+        "coalition": [economy.player_names[member] for member in certificate.coalition],
+        "information": [
+            [{"type": economy.players[member].types[one.type].name, "profiles": list(one.profiles)} for one in known]
+            for member, known in zip(certificate.coalition, certificate.information, strict=True)
+        ],
+        "clauses": [
+            {
+                "reports": list(clause.reports),
+                "profiles": list(clause.profiles),
+                "probability": clause.probability.tolist(),
+                "side_transfers": clause.side_transfers.tolist(),
+                "quotes": clause.actions.quotes.tolist(),
+                "orders": clause.actions.orders.tolist(),
+                "announced_endowments": clause.actions.announced_endowments.tolist(),
+            }
+            for clause in certificate.clauses
+        ],
+        "status_quo": [values.tolist() for values in certificate.status_quo],
+        "promised": [values.tolist() for values in certificate.promised],
+        "misreport_gain": certificate.misreport_gain,
+        "outcomes": [
+            {name: getattr(one, name).tolist() for name in ("cost", "bankrupt", "consumption", "utility")}
+            for one in certificate.outcomes
+        ],
+    }
+
+
+def _information(stored: StoredInformation, economy: Economy, member: int) -> Information:
+    player = economy.players[member]
+    names = [kind.name for kind in player.types]
+    return Information(place_of(stored.type, names, f"information of {player.name}"), tuple(stored.profiles))

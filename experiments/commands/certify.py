@@ -1,0 +1,135 @@
+"""``marketgame certify``: does a contract stand up to lies, to single players, and to coalitions?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.certification import certify_contract
+from experiments.certification_document import certification_document
+from experiments.certification_files import certificate_folder, write_certificates
+from experiments.certification_tables import print_certification
+from experiments.coalition_options import LargestOption
+from experiments.economy_file import load_economy
+from experiments.input_file import InputError, blamed_on, kind_of, read_table, unknown_name, validated
+from experiments.printing import JsonOption, answer_console, in_progress, print_json
+from experiments.scenario_file import RulesInput, load_scenario
+from mechanisms.economy import Economy
+from mechanisms.market_rules import MarketRules
+from simulation.established_contract import established_contract
+from simulation.scenario import Scenario, TransferRule
+
+REFUTED = 1
+# Wall time that a terminal user waits for.
+USUAL_SECONDS = 60.0
+
+
+def command(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="A scenario on a market, or a market-economy file: its contract under which truth is best.",
+        ),
+    ],
+    rule: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rule",
+            metavar="NAME=VALUE",
+            help="A rule of the market instead of the file's, or of the paper's for an economy; once for each.",
+        ),
+    ] = None,
+    coalition: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--coalition",
+            metavar="PLAYER,PLAYER...",
+            help="A coalition to examine beside single players; once for each. All without it.",
+        ),
+    ] = None,
+    largest: LargestOption = None,
+    seconds: Annotated[
+        float,
+        typer.Option(min=0, metavar="N", help="Wall time for the search; what is not found by then is not known."),
+    ] = USUAL_SECONDS,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where to write certificates, instead of those of an earlier call; beside the runs without it.",
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Find out whether a contract is incentive compatible, unilaterally stable, collusion-proof, and strongly so.
+
+    Every no comes with a certificate of a deviation that `marketgame replay` plays again, a yes to everything with a
+    certificate of its proof. The exit code is 1 if an answer is no.
+    """
+    scenario = _scenario(file, rule or [])
+    coalitions = _coalitions(scenario.economy.player_names, coalition, largest)
+    folder = certificate_folder(file, out)
+    with blamed_on(file), in_progress("looking for profitable deviations"):
+        contract = established_contract(scenario)
+        certification = certify_contract(scenario.name, contract, scenario.rules, coalitions, seconds)
+    files, proof = write_certificates(certification, folder)
+    if json:
+        print_json(certification_document(certification, files, proof))
+    else:
+        print_certification(certification, files, proof, answer_console())
+    if certification.refuted:
+        raise typer.Exit(REFUTED)
+
+
+def _scenario(file: Path, rules: list[str]) -> Scenario:
+    """Return what the file describes, with other rules.
+
+    An economy's contract has no transfers if everybody has one type, since then nobody can lie.
+    """
+    if kind_of(read_table(file), file, ("scenario", "market-economy")) == "scenario":
+        scenario = load_scenario(file)
+    else:
+        economy = load_economy(file)
+        scenario = Scenario(economy.name, economy, transfers=_usual_transfers(economy))
+    return replace(scenario, rules=_rules(scenario.rules, rules))
+
+
+def _usual_transfers(economy: Economy) -> TransferRule:
+    if max(economy.prior.type_counts) == 1:
+        return TransferRule.NONE
+    return TransferRule.EXPECTED_EXTERNALITY if economy.prior.independent else TransferRule.LP
+
+
+def _rules(rules: MarketRules, given: list[str]) -> MarketRules:
+    chosen = {name: str(getattr(rules, name)) for name in RulesInput.model_fields}
+    for entry in given:
+        name, equals, value = entry.partition("=")
+        if not equals:
+            raise InputError(f"--rule is {entry!r}; it must be NAME=VALUE")
+        if name not in chosen:
+            raise InputError(f"--rule {unknown_name(name, list(chosen))}")
+        chosen[name] = value
+    return validated(RulesInput, chosen, Path("--rule")).build()
+
+
+def _coalitions(players: tuple[str, ...], named: list[str] | None, largest: int | None) -> tuple[tuple[int, ...], ...]:
+    """Return single players, then the coalitions named, or all up to the largest size."""
+    alone = tuple((player,) for player in range(len(players)))
+    if named:
+        chosen = dict.fromkeys(_members(players, one) for one in named)
+        return (*alone, *(one for one in chosen if len(one) > 1))
+    sizes = range(2, min(largest or len(players), len(players)) + 1)
+    return (*alone, *(one for size in sizes for one in combinations(range(len(players)), size)))
+
+
+def _members(players: tuple[str, ...], text: str) -> tuple[int, ...]:
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in players:
+            raise InputError(f"--coalition {unknown_name(name, players)}")
+    return tuple(sorted({players.index(name) for name in names}))

@@ -1,0 +1,36 @@
+"""``marketgame replay``: does a certificate prove what it claims?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.certificate_file import load_certificate
+from experiments.certificate_file_replay import replay_document, replayed
+from experiments.certificate_file_tables import print_replay
+from experiments.printing import JsonOption, answer_console, in_progress, print_json
+
+REFUSED = 1
+
+
+def command(
+    certificate: Annotated[
+        Path, typer.Argument(metavar="CERTIFICATE", help="A certificate file, as `marketgame certify` writes it.")
+    ],
+    json: JsonOption = False,
+) -> None:
+    """Play a stored deviation or blocking plan again, or check a stored proof, and recompute every number in it.
+
+    The exit code is 1 if a number or a condition is wrong.
+    """
+    stored = load_certificate(certificate)
+    with in_progress("playing the certificate"):
+        replay = replayed(stored)
+    if json:
+        print_json(replay_document(replay))
+    else:
+        print_replay(replay, answer_console())
+    if not replay.confirmed:
+        raise typer.Exit(REFUSED)

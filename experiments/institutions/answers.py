@@ -1,0 +1,198 @@
+"""Three questions to one institution on one economy: one player, consistent coalitions, any coalition.
+
+A "yes" is a proof: a bound on the coalition's total gain that covers every deviation (`mechanisms.deviations.bounds`),
+or the argument of Proposition 4 in ``docs/collusion.md``. A "no" is a deviation of one player, or a side-contract of
+several (`mechanisms.collusion.market`), settled by the market game. Anything else is "not refuted", with the bound that
+remains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import combinations
+
+import numpy as np
+
+from experiments.institutions.institution import Institution, Outsiders
+from mechanisms.collusion.market import SideEffort, find_consistent_side_contract, find_side_contract
+from mechanisms.collusion.side_contract import SideContract
+from mechanisms.deviations import Effort, Objective, least_bound, profit_tolerance, situation_of
+from mechanisms.deviations import Verdict as Proof
+from mechanisms.efficiency import autarky_welfare
+from mechanisms.grand_contract import GrandContract
+from mechanisms.market_rules import Bankruptcy, Pricing, Solvency, Timing
+
+# Enough to come close to the bounds on the economies of the table; one profile is enough to refute.
+ORACLE = Effort(quote_vectors=8, local_rounds=1, seconds_per_program=3.0)
+EFFORT = SideEffort(oracle=ORACLE, rounds=2, breaches=5, cells=1)
+PAIR = 2
+# Prices this close, relatively, do not tell profiles apart.
+SAME_PRICE = 1e-9
+
+
+class Question(StrEnum):
+    """Against whom the contract is to be stable."""
+
+    ONE = "one player"
+    CONSISTENT = "consistent coalitions"
+    ANY = "any coalition"
+
+
+class Verdict(StrEnum):
+    """What was established."""
+
+    YES = "yes"
+    NO = "no"
+    OPEN = "not refuted"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to one question.
+
+    Attributes:
+        verdict: what was established.
+        because: the proof, or the kind of deviation.
+        coalition: who deviates; empty unless the verdict is no.
+        gain: the least expected gain among the members, as a share of the gains from trade; zero unless it is no.
+        total_gain: the members' gains in sum, likewise.
+        bound: the proven bound on the sum over the coalitions tried, likewise.
+    """
+
+    verdict: Verdict
+    because: str
+    coalition: tuple[str, ...] = ()
+    gain: float = 0.0
+    total_gain: float = 0.0
+    bound: float = 0.0
+
+
+def answers(contract: GrandContract, institution: Institution, effort: SideEffort = EFFORT) -> dict[Question, Answer]:
+    """Return the answers for one grand contract under one institution.
+
+    Args:
+        contract: for the efficient allocations of an economy; prices are assumed to reveal the profile only where
+            they do, which is checked.
+        institution: the rules and what outsiders do.
+        effort: of each search.
+    """
+    players = range(len(contract.economy.players))
+    one = _stability(contract, institution, [(player,) for player in players], effort)
+    if one.verdict is Verdict.NO:
+        return dict.fromkeys(Question, one)
+    pairs = list(combinations(players, 2))
+    several = [c for size in range(2, len(players) + 1) for c in combinations(players, size)]
+    # The last two players, then the first two: whoever is searched, one refutation settles the question.
+    likely = list(dict.fromkeys([pairs[-1], pairs[0]]))
+    anybody = _proof(contract, institution, several) or _stability(contract, institution, likely, effort)
+    return {
+        Question.ONE: one,
+        Question.CONSISTENT: _consistent(contract, institution, one, anybody, effort),
+        Question.ANY: anybody,
+    }
+
+
+def _consistent(
+    contract: GrandContract, institution: Institution, one: Answer, anybody: Answer, effort: SideEffort
+) -> Answer:
+    """Return the answer for consistent coalitions, given the other two."""
+    if anybody.verdict is Verdict.YES:
+        return anybody
+    if one.verdict is Verdict.YES and arbitrage_deters(institution) and reveals(contract):
+        return Answer(Verdict.YES, "arbitrage")
+    unanswered = Answer(Verdict.OPEN, "none found", bound=anybody.bound)
+    if anybody.verdict is not Verdict.NO or len(anybody.coalition) != PAIR:
+        return unanswered
+    members = tuple(contract.economy.player_names.index(name) for name in anybody.coalition)
+    search = find_consistent_side_contract(
+        contract, institution.rules, members, reaction=institution.reaction, objective=Objective.LEAST, effort=effort
+    )
+    if search.side_contract is None or search.obeyed is None:
+        return unanswered
+    found = _refutation(contract, search.side_contract, anybody.bound)
+    if search.obeyed.verdict is Proof.PROVEN:
+        return replace(found, because=f"{found.because}, obeyed by proof")
+    return replace(found, verdict=Verdict.OPEN, because="one that nobody was found to break")
+
+
+def arbitrage_deters(institution: Institution) -> bool:
+    """Say whether a misquote always tempts another member to take everything (``docs/collusion.md``, Proposition 4)."""
+    rules = institution.rules
+    return (
+        rules.pricing is Pricing.COUNTERPARTY
+        and rules.solvency is Solvency.NO_SHORT_SALES
+        and rules.bankruptcy is Bankruptcy.TRADES_STAND
+        and rules.timing is Timing.PRICES_FIRST
+        and institution.outsiders is Outsiders.OBEY
+    )
+
+
+def reveals(contract: GrandContract) -> bool:
+    """Say whether the contract's prices differ between all profiles."""
+    prices = contract.efficient.price[:, :-1]
+    distance = np.abs(prices[:, None] - prices[None]).max(axis=-1)
+    np.fill_diagonal(distance, np.inf)
+    return bool((distance > SAME_PRICE * (1.0 + prices.max())).all())
+
+
+def _proof(contract: GrandContract, institution: Institution, coalitions: Sequence[tuple[int, ...]]) -> Answer | None:
+    """Return a proof that none of the coalitions gains at any profile, if the bounds give one."""
+    reasons: set[str] = set()
+    for profile in range(len(contract.economy.profiles)):
+        for coalition in coalitions:
+            situation = situation_of(contract, profile, coalition, institution.rules, institution.reaction)
+            bound = least_bound(situation)
+            if bound.total_gain > profit_tolerance(situation):
+                return None
+            if len(coalition) < len(contract.economy.players):
+                reasons.add(bound.reason.value)
+    return Answer(Verdict.YES, " or ".join(sorted(reasons)))
+
+
+def _stability(
+    contract: GrandContract, institution: Institution, coalitions: Sequence[tuple[int, ...]], effort: SideEffort
+) -> Answer:
+    """Return a proof that none of the coalitions gains, the first refutation, or neither."""
+    proof = _proof(contract, institution, coalitions)
+    if proof is not None:
+        return proof
+    unrefuted = []
+    for coalition in coalitions:
+        answer = _attack(contract, institution, coalition, effort)
+        if answer.verdict is Verdict.NO:
+            return answer
+        unrefuted.append(answer)
+    return max(unrefuted, key=lambda answer: answer.bound)
+
+
+def _attack(
+    contract: GrandContract, institution: Institution, coalition: tuple[int, ...], effort: SideEffort
+) -> Answer:
+    """Look for a side-contract of the coalition; a lone member's is its best deviation."""
+    search = find_side_contract(
+        contract, institution.rules, coalition, reaction=institution.reaction, objective=Objective.LEAST, effort=effort
+    )
+    bound = search.bound / gains_from_trade(contract)
+    if search.side_contract is None:
+        return Answer(Verdict.OPEN, "none found", bound=bound)
+    return _refutation(contract, search.side_contract, bound)
+
+
+def _refutation(contract: GrandContract, found: SideContract, bound: float) -> Answer:
+    """Return what the members gain when what they know makes them deviate."""
+    scale = gains_from_trade(contract)
+    gains = [
+        float((after - before).max()) / scale for after, before in zip(found.promised, found.status_quo, strict=True)
+    ]
+    drawn = max(len(clause.probability) for clause in found.clauses)
+    names = tuple(contract.economy.player_names[member] for member in found.coalition)
+    how = "by lot" if drawn > 1 else "one joint action"
+    return Answer(Verdict.NO, how, names, min(gains), sum(gains), bound)
+
+
+def gains_from_trade(contract: GrandContract) -> float:
+    """Return what efficient trade adds to autarky at the first profile, numeraire."""
+    efficient = contract.efficient
+    return float(efficient.welfare[0] - autarky_welfare(contract.economy, efficient.profiles[:1])[0])

@@ -1,0 +1,54 @@
+"""Certificates: what is stored of an answer so that anybody can check it without the search that found it.
+
+========================  ===========================================  ==============================================
+certificate               what it proves                               recomputed by
+========================  ===========================================  ==============================================
+`DeviationCertificate`    a coalition gains by a joint action          settling both plays (GR, section 2.2)
+`SideContractCertificate` a device of a coalition is an improvement    settling every clause and lie (GR, Definition 6)
+`MisreportCertificate`    a type gains by reporting another            settling every draw (GR, Definitions 4, 4')
+`BoundCertificate`        a coalition gains nothing in one situation     the bound's formula (GR, proof of Theorem 1)
+`StabilityCertificate`    no coalition gains anything from a contract  the same in everything it may know (GR, 4 to 8)
+`BlockingCertificate`     a blocking plan is tenable                   enumeration (M, conditions 9 to 12)
+`InhibitionCertificate`   no blocking plan is tenable                  virtual surplus, state by state (M, Theorem 1)
+========================  ===========================================  ==============================================
+
+`verify` recomputes every number of any of them and names those that differ.
+"""
+
+from mechanisms.certificates.blocking import (
+    BlockingCertificate,
+    InhibitionCertificate,
+    certify_inhibition,
+    certify_plan,
+)
+from mechanisms.certificates.bound import BoundCertificate, certify_bound
+from mechanisms.certificates.certificate import Certificate, recomputed, verify
+from mechanisms.certificates.deviation import Claim, DeviationCertificate, certify_deviation
+from mechanisms.certificates.misreport import MisreportCertificate, certify_misreport
+from mechanisms.certificates.side_contract import SideContractCertificate, certify_side_contract
+from mechanisms.certificates.stability import CoalitionBound, StabilityCertificate, certify_stability
+from mechanisms.certificates.verification import Mismatch, Verification
+
+__all__ = [
+    "BlockingCertificate",
+    "BoundCertificate",
+    "Certificate",
+    "Claim",
+    "CoalitionBound",
+    "DeviationCertificate",
+    "InhibitionCertificate",
+    "Mismatch",
+    "MisreportCertificate",
+    "SideContractCertificate",
+    "StabilityCertificate",
+    "Verification",
+    "certify_bound",
+    "certify_deviation",
+    "certify_inhibition",
+    "certify_misreport",
+    "certify_plan",
+    "certify_side_contract",
+    "certify_stability",
+    "recomputed",
+    "verify",
+]

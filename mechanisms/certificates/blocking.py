@@ -1,0 +1,166 @@
+"""Certificates about blocking: a tenable plan against stakes, or the weights that prove there is none.
+
+Source: Myerson (2006), conditions (9) to (12), and Theorem 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mechanisms.arrays import FloatArray
+from mechanisms.blocking.coalition_limits import ALL_COALITIONS, CoalitionLimits, Support
+from mechanisms.blocking.plan import Invitation, Tenability, replay
+from mechanisms.blocking.proof import SupportResiduals, support_residuals
+from mechanisms.certificates.verification import Verification, compared, required
+from mechanisms.coalitional_game import CoalitionalGame
+from mechanisms.virtual_utility import VirtualWeights
+
+
+@dataclass(frozen=True, eq=False)
+class BlockingCertificate:
+    """A blocking plan with which a mediator breaks what is established.
+
+    Attributes:
+        game: the game.
+        stakes: what each player loses by leaving, ``(P, N)``, units of money.
+        invitations: of the plan.
+        payments: expected, to each type, one ``(K_i,)`` for each player, units of money.
+        profit: what the mediator expects, units of money.
+        total_probability: of all invitations.
+        interim_gains: what each type gains by accepting, one ``(K_i,)`` for each player, units of money.
+        largest_misreport_gain: what a type gains by the best false report, units of money.
+    """
+
+    game: CoalitionalGame
+    stakes: FloatArray
+    invitations: tuple[Invitation, ...]
+    payments: tuple[FloatArray, ...]
+    profit: float
+    total_probability: float
+    interim_gains: tuple[FloatArray, ...]
+    largest_misreport_gain: float
+
+
+@dataclass(frozen=True, eq=False)
+class InhibitionCertificate:
+    """The weights and multipliers that prove that nobody can profit by blocking.
+
+    Attributes:
+        game: the game.
+        stakes: what each player loses by leaving, ``(P, N)``, units of money.
+        virtual: the weights λ and multipliers α.
+        support: whose types a mediator may know.
+        limits: which coalitions can form.
+        residuals: by how much Theorem 1's conditions are missed.
+    """
+
+    game: CoalitionalGame
+    stakes: FloatArray
+    virtual: VirtualWeights
+    support: Support
+    limits: CoalitionLimits
+    residuals: SupportResiduals
+
+
+def certify_plan(
+    game: CoalitionalGame, stakes: FloatArray, invitations: tuple[Invitation, ...], payments: tuple[FloatArray, ...]
+) -> BlockingCertificate:
+    """Return the certificate of a blocking plan, its numbers recomputed from its definition.
+
+    Args:
+        game: with P type profiles and N players.
+        stakes: what each player loses by leaving, ``(P, N)``, units of money.
+        invitations: of the plan.
+        payments: expected, to each type, one ``(K_i,)`` for each player, units of money.
+
+    Raises:
+        ValueError: stakes, payments or an invitation do not fit the game.
+    """
+    terms = replay(game, stakes, invitations, payments)
+    return BlockingCertificate(
+        game,
+        stakes,
+        invitations,
+        payments,
+        terms.profit,
+        terms.total_probability,
+        terms.interim_gains,
+        terms.largest_misreport_gain,
+    )
+
+
+def certify_inhibition(
+    game: CoalitionalGame,
+    stakes: FloatArray,
+    virtual: VirtualWeights,
+    support: Support = Support.COARSE,
+    limits: CoalitionLimits = ALL_COALITIONS,
+) -> InhibitionCertificate:
+    """Return the certificate that weights and multipliers support stakes."""
+    residuals = support_residuals(game, stakes, virtual, support=support, limits=limits)
+    return InhibitionCertificate(game, stakes, virtual, support, limits, residuals)
+
+
+def verify_plan(certificate: BlockingCertificate) -> Verification:
+    """Recompute a blocking plan's profit, gains and temptations, and check that it is tenable."""
+    try:
+        terms = replay(certificate.game, certificate.stakes, certificate.invitations, certificate.payments)
+    except ValueError as error:
+        return Verification(failures=(f"the plan cannot be played: {error}",))
+    size = max(terms.scale, float(np.abs(certificate.stakes).max()))
+    gains = (
+        compared(f"interim_gains[{player}]", stored, found, size)
+        for player, (stored, found) in enumerate(zip(certificate.interim_gains, terms.interim_gains, strict=True))
+    )
+    return Verification.joined(
+        (
+            compared("profit", certificate.profit, terms.profit, size),
+            compared("total_probability", certificate.total_probability, terms.total_probability),
+            compared("largest_misreport_gain", certificate.largest_misreport_gain, terms.largest_misreport_gain, size),
+            *gains,
+            _tenable(terms),
+        )
+    )
+
+
+def verify_inhibition(certificate: InhibitionCertificate) -> Verification:
+    """Recompute by how much the conditions of Theorem 1 are missed, and check that it is by rounding."""
+    try:
+        found = support_residuals(
+            certificate.game,
+            certificate.stakes,
+            certificate.virtual,
+            support=certificate.support,
+            limits=certificate.limits,
+        )
+    except ValueError as error:
+        return Verification(failures=(f"the proof cannot be checked: {error}",))
+    stored = certificate.residuals
+    return Verification.joined(
+        (
+            compared("residuals.hydraulic", stored.hydraulic, found.hydraulic),
+            compared("residuals.negativity", stored.negativity, found.negativity),
+            compared("residuals.surplus", stored.surplus, found.surplus),
+            required(found.acceptable, f"Theorem 1's conditions are missed by {found.largest:.3g}"),
+        )
+    )
+
+
+def _tenable(terms: Tenability) -> Verification:
+    rounding = 1e-8 * terms.scale
+    return Verification.joined(
+        (
+            required(terms.profit > 0, f"the mediator expects {terms.profit:.6g}; it must expect a profit"),
+            required(terms.largest_loss <= rounding, f"some type loses {terms.largest_loss:.6g} by accepting"),
+            required(
+                terms.largest_misreport_gain <= rounding,
+                f"some type gains {terms.largest_misreport_gain:.6g} by a false report",
+            ),
+            required(
+                terms.total_probability <= 1 + rounding,
+                f"the invitations have total probability {terms.total_probability:.6g}; it must be at most 1",
+            ),
+        )
+    )

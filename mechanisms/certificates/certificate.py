@@ -1,0 +1,78 @@
+"""Any certificate, and its verification."""
+
+from __future__ import annotations
+
+from mechanisms.certificates.blocking import (
+    BlockingCertificate,
+    InhibitionCertificate,
+    certify_inhibition,
+    certify_plan,
+    verify_inhibition,
+    verify_plan,
+)
+from mechanisms.certificates.bound import BoundCertificate, recomputed_bound, verify_bound
+from mechanisms.certificates.deviation import DeviationCertificate, certify_deviation, verify_deviation
+from mechanisms.certificates.misreport import MisreportCertificate, recomputed_misreport, verify_misreport
+from mechanisms.certificates.side_contract import (
+    SideContractCertificate,
+    recomputed_side_contract,
+    verify_side_contract,
+)
+from mechanisms.certificates.stability import StabilityCertificate, recomputed_stability, verify_stability
+from mechanisms.certificates.verification import Verification
+
+type Certificate = (
+    DeviationCertificate
+    | SideContractCertificate
+    | MisreportCertificate
+    | BoundCertificate
+    | StabilityCertificate
+    | BlockingCertificate
+    | InhibitionCertificate
+)
+"""What can be stored and verified."""
+
+
+def verify(certificate: Certificate) -> Verification:
+    """Recompute every number of a certificate, and check every condition of what it claims."""
+    match certificate:
+        case BlockingCertificate():
+            found = verify_plan(certificate)
+        case InhibitionCertificate():
+            found = verify_inhibition(certificate)
+        case DeviationCertificate():
+            found = verify_deviation(certificate)
+        case SideContractCertificate():
+            found = verify_side_contract(certificate)
+        case MisreportCertificate():
+            found = verify_misreport(certificate)
+        case BoundCertificate():
+            found = verify_bound(certificate)
+        case StabilityCertificate():
+            found = verify_stability(certificate)
+    return found
+
+
+def recomputed(certificate: Certificate) -> Certificate:
+    """Return the same claim with its numbers recomputed, for comparison by eye.
+
+    Raises:
+        ValueError: what it describes cannot be played.
+    """
+    found: Certificate
+    match certificate:
+        case BlockingCertificate(game, stakes, invitations, payments):
+            found = certify_plan(game, stakes, invitations, payments)
+        case InhibitionCertificate(game, stakes, virtual, support, limits):
+            found = certify_inhibition(game, stakes, virtual, support, limits)
+        case DeviationCertificate(situation, action, transfers, claim):
+            found = certify_deviation(situation, action, transfers, claim)
+        case SideContractCertificate():
+            found = recomputed_side_contract(certificate)
+        case MisreportCertificate():
+            found = recomputed_misreport(certificate)
+        case BoundCertificate():
+            found = recomputed_bound(certificate)
+        case StabilityCertificate():
+            found = recomputed_stability(certificate)
+    return found

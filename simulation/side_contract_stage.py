@@ -1,0 +1,164 @@
+"""Stages 6 and 7 of a round: organisers propose side-contracts to coalitions, who report to a side-device.
+
+Proposals come after the established mediator's recommendation, when members know their own type and, as a rule, have
+inferred the others'. What members agree upon replaces what they were recommended to quote, to order and to announce,
+and their transfers change hands before settlement; everybody else plays on as it would have. All that organisers draw
+comes from streams of their own, so a round in which nobody colludes is the round it would have been without them.
+
+Source:
+    Giraud and Rochon (2001), the timing in section 1, steps 6 to 9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.behaviours import Behaviour, Order, Reactive
+from agents.coalitions.breaking import BestDeviation, Breaking
+from agents.coalitions.choice import Coalition
+from agents.coalitions.finding import AgreementSearch, deviation_finder
+from agents.coalitions.organiser import PLAYED, CoalitionOrganiser, FindAgreement, Negotiation, drawn_luck
+from agents.framework import RoundModel
+from agents.knowledge import CommonKnowledge
+from agents.trader import Trader
+from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
+from mechanisms.collusion.extended_game import Concept
+from mechanisms.collusion.market import SideEffort
+from mechanisms.deviations.effort import Effort
+from mechanisms.deviations.situation import Reaction
+from simulation.organisers import Organiser, SearchEffort, SideConcept
+from simulation.streams import random_stream
+
+CONCEPTS = {
+    SideConcept.INCENTIVE_COMPATIBLE: Concept.BIC,
+    SideConcept.COMMUNICATION_EQUILIBRIUM: Concept.COMMUNICATION_EQUILIBRIUM,
+}
+# The same scenario must give the same tables on a slow machine: programs take a fraction of a second.
+SECONDS_PER_PROGRAM = 120.0
+
+
+@dataclass(frozen=True, eq=False)
+class Collusion:
+    """What organisers brought about in a round.
+
+    Attributes:
+        negotiations: in the order in which they took place.
+        side_transfers: what each player receives from fellow members, ``(N,)``, numeraire; they sum to zero.
+    """
+
+    negotiations: tuple[Negotiation, ...]
+    side_transfers: FloatArray
+
+
+def nobody_colluded(players: int) -> Collusion:
+    """Return the collusion of a round in which nobody organised anything."""
+    return Collusion((), np.zeros(players))
+
+
+class SideContractStage:
+    """The coalition organisers of a market, who draw from streams of their own.
+
+    Args:
+        model: the model they live in.
+        organisers: what each is like.
+        common: common knowledge.
+        behaviours: how each player behaves, by its type: organisers know how outsiders react to misquotes.
+        seed: of the run.
+    """
+
+    def __init__(
+        self,
+        model: RoundModel,
+        organisers: Sequence[Organiser],
+        common: CommonKnowledge,
+        behaviours: tuple[tuple[Behaviour, ...], ...],
+        seed: int,
+    ) -> None:
+        self._common = common
+        self._behaviours = behaviours
+        players = len(behaviours)
+        self.organisers = tuple(
+            CoalitionOrganiser(
+                model,
+                number,
+                organiser.name,
+                organiser.choice,
+                self._finder(organiser),
+                Breaking(organiser.depth, self._best_deviation(organiser)),
+                players,
+            )
+            for number, organiser in enumerate(organisers)
+        )
+        self._streams = [random_stream(seed, "coalition organiser", organiser.name) for organiser in organisers]
+        self._order = random_stream(seed, "order of coalition organisers")
+
+    def play(self, traders: Sequence[Trader], reports: IntegerArray, left: BooleanArray) -> Collusion:
+        """Let every organiser try, in random order, and tell members what they have agreed upon.
+
+        Args:
+            traders: who have heard the established mediator's recommendation.
+            reports: to the established mediator, ``(N,)``.
+            left: who has left the market, ``(N,)``.
+        """
+        number = int(self._common.economy.prior.profile_numbers(reports))
+        bound = frozenset(np.flatnonzero(left).tolist())
+        transfers, negotiations = np.zeros(len(traders)), []
+        luck = [drawn_luck(stream) for stream in self._streams]
+        for place in self._order.permutation(len(self.organisers)):
+            tried = self.organisers[place].negotiate(
+                luck[place], number, bound, lambda player, agreement: traders[player].consider(agreement)
+            )
+            for negotiation in tried:
+                negotiations.append(negotiation)
+                if negotiation.fate in PLAYED:
+                    bound |= set(negotiation.coalition)
+                    transfers += _undertake(negotiation, traders)
+        return Collusion(tuple(negotiations), transfers)
+
+    def reaction_to(self, coalition: Coalition) -> Reaction | None:
+        """Return how those outside a coalition answer misquotes, if all of them, whatever their types, do it alike."""
+        outside = [kinds for player, kinds in enumerate(self._behaviours) if player not in coalition]
+        behaviours = [behaviour for kinds in outside for behaviour in kinds]
+        if behaviours and isinstance(behaviours[0], Reactive) and all(each == behaviours[0] for each in behaviours):
+            return behaviours[0].reaction
+        return None
+
+    def _finder(self, organiser: Organiser) -> FindAgreement:
+        if organiser.find is not None:
+            return organiser.find
+        search = AgreementSearch(
+            self._common.contract,
+            self._common.rules,
+            CONCEPTS[organiser.concept],
+            organiser.consistent,
+            _side_effort(organiser.effort),
+        )
+        return lambda coalition: search.find(coalition, self.reaction_to(coalition))
+
+    def _best_deviation(self, organiser: Organiser) -> BestDeviation:
+        if organiser.best_deviation is not None:
+            return organiser.best_deviation
+        return deviation_finder(_oracle_effort(organiser.effort))
+
+
+def _oracle_effort(effort: SearchEffort) -> Effort:
+    """Return how hard one question is searched; never so long that the machine's speed decides the answer."""
+    return Effort(quote_vectors=effort.quote_vectors, seconds_per_program=SECONDS_PER_PROGRAM)
+
+
+def _side_effort(effort: SearchEffort) -> SideEffort:
+    return SideEffort(_oracle_effort(effort), effort.rounds, effort.breaches, effort.cells)
+
+
+def _undertake(negotiation: Negotiation, traders: Sequence[Trader]) -> FloatArray:
+    """Let members undertake what they agreed upon; return the side-transfers of all players, ``(N,)``, numeraire."""
+    transfers, action = np.zeros(len(traders)), negotiation.action
+    if action is not None:
+        for place, member in enumerate(negotiation.coalition):
+            order = Order(action.orders[place], action.announced_endowments[place])
+            traders[member].agree(action.quotes[place], order)
+            transfers[member] = action.side_transfers[place]
+    return transfers

@@ -1,0 +1,232 @@
+"""``marketgame certify``: what is proved, what is refuted, what is left open, and certificates that replay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments import certification_coalitions
+from experiments.carbon import ECONOMIES
+from experiments.certification import Certification, DeviationKind, certify_contract
+from experiments.certification_coalitions import Deadline, examine_coalition, examine_consistency
+from experiments.economy_file import load_economy
+from mechanisms.certificates import verify
+from mechanisms.collusion.market import SideContractSearch, find_side_contract
+from mechanisms.collusion.side_obedience import ObedienceCheck
+from mechanisms.deviations.effort import Verdict
+from mechanisms.deviations.oracle import DeviationSearch, most_profitable_deviation
+from mechanisms.deviations.situation import Situation, obedient
+from mechanisms.grand_contract import grand_contract
+from mechanisms.market_game import MarketRules
+from tests.experiments.command_calls import SCENARIOS, Call, assert_one_line, one_document
+
+TRADERS = ECONOMIES / "three-traders.toml"
+FARMERS = ECONOMIES / "three-farmers.toml"
+PROVEN_RULES = ("solvency=no-short-sales", "bankruptcy=unwind", "coverage=announced-numeraire")
+
+
+def with_rules(*rules: str) -> list[str]:
+    return [word for rule in rules for word in ("--rule", rule)]
+
+
+def assert_everything_replays(document: dict[str, Any], marketgame: Call) -> None:
+    files = [found["certificate"] for found in document["deviations"]]
+    files += [document["proof"]] if document["proof"] else []
+    assert files
+    for file in files:
+        answer = marketgame("replay", file, "--json")
+        assert answer.code == 0, answer.out
+        assert one_document(answer)["confirmed"] is True
+
+
+def test_under_the_papers_rules_every_single_player_breaks_the_contract(marketgame: Call, tmp_path: Path) -> None:
+    answer = marketgame("certify", TRADERS, "--out", tmp_path / "out", "--json")
+    assert answer.code == 1
+    document = one_document(answer)
+    assert document["bayesian_incentive_compatible"] is True
+    assert document["unilaterally_stable"] is False
+    assert document["collusion_proof"] is False
+    assert document["strongly_collusion_proof"] is False
+    alone = [found for found in document["deviations"] if found["kind"] == "unilateral"]
+    assert [found["coalition"] for found in alone] == [["ann"], ["bob"], ["cat"]]
+    contract = grand_contract(load_economy(TRADERS))
+    # A short sale brings each of them all the money there is.
+    for place, found in enumerate(alone):
+        (gain,) = found["gain"].values()
+        assert gain == pytest.approx(90 - contract.utilities[0, place], abs=1e-6)
+    assert_everything_replays(document, marketgame)
+
+
+def test_where_short_sales_bankrupt_no_single_player_gains_but_pairs_do(marketgame: Call, tmp_path: Path) -> None:
+    arguments = (TRADERS, *with_rules("solvency=no-short-sales"), "--coalition", "ann,bob", "--out", tmp_path / "out")
+    answer = marketgame("certify", *arguments, "--json")
+    assert answer.code == 1
+    document = one_document(answer)
+    assert document["unilaterally_stable"] is True
+    assert document["strongly_collusion_proof"] is False
+    assert document["proof"] is None
+    (joint,) = document["deviations"]
+    assert joint["kind"] == "joint"
+    assert joint["coalition"] == ["ann", "bob"]
+    assert min(joint["gain"].values()) > 0
+    assert_everything_replays(document, marketgame)
+
+
+@pytest.mark.parametrize("file", [TRADERS, FARMERS])
+@pytest.mark.parametrize("pricing", ["pricing=spread", "pricing=void"])
+def test_under_four_rules_together_no_coalition_gains_and_the_proof_replays(
+    file: Path, pricing: str, marketgame: Call, tmp_path: Path
+) -> None:
+    arguments = (file, *with_rules(pricing, *PROVEN_RULES), "--out", tmp_path / "out")
+    answer = marketgame("certify", *arguments, "--json")
+    assert answer.code == 0
+    document = one_document(answer)
+    keys = ("bayesian_incentive_compatible", "unilaterally_stable", "collusion_proof", "strongly_collusion_proof")
+    assert [document[key] for key in keys] == [True] * 4
+    assert len(document["coalitions"]) == 7
+    assert document["every_coalition_examined"] is True
+    assert_everything_replays(document, marketgame)
+    # Only a lie together with disobedience can pay; that is outside the four questions.
+    assert {found["kind"] for found in document["deviations"]} <= {"lie and reorder"}
+    assert "The proof that nobody gains" in marketgame("certify", *arguments).out
+
+
+def test_a_contract_without_incentive_transfers_is_refuted_by_a_lie(marketgame: Call, tmp_path: Path) -> None:
+    scenario = tmp_path / "walrasian.toml"
+    text = (SCENARIOS / "three-farmers-obedient.toml").read_text(encoding="utf-8")
+    text = text.replace("../economies/three-farmers.toml", str(FARMERS)).replace("expected-externality", "none")
+    scenario.write_text(text, encoding="utf-8")
+    arguments = (*with_rules("pricing=spread", *PROVEN_RULES), "--out", tmp_path / "out", "--json")
+    answer = marketgame("certify", scenario, *arguments)
+    assert answer.code == 1
+    document = one_document(answer)
+    assert document["bayesian_incentive_compatible"] is False
+    assert document["unilaterally_stable"] is True
+    assert document["collusion_proof"] is False
+    assert document["strongly_collusion_proof"] is False
+    (lie,) = [found for found in document["deviations"] if found["kind"] == "lie"]
+    assert list(lie["gain"].values()) == [pytest.approx(document["largest_misreport_gain"])]
+    assert_everything_replays(document, marketgame)
+
+
+def test_what_was_not_examined_is_not_claimed(marketgame: Call, tmp_path: Path) -> None:
+    rules = with_rules("pricing=spread", *PROVEN_RULES)
+    out = ("--out", tmp_path / "out")
+    document = one_document(marketgame("certify", TRADERS, *rules, "--largest", 1, *out, "--json"))
+    assert document["unilaterally_stable"] is True
+    assert document["collusion_proof"] == document["strongly_collusion_proof"] == "not refuted"
+    assert document["every_coalition_examined"] is False
+    named = one_document(marketgame("certify", TRADERS, *rules, "--coalition", "cat, ann", *out, "--json"))
+    assert [entry["coalition"] for entry in named["coalitions"]] == [["ann"], ["bob"], ["cat"], ["ann", "cat"]]
+    answer = marketgame("certify", TRADERS, *rules, "--largest", 1, *out)
+    assert answer.code == 0
+    assert "Not every coalition was examined" in answer.out
+
+
+def test_without_time_to_search_nothing_is_refuted_and_nothing_is_claimed(marketgame: Call, tmp_path: Path) -> None:
+    answer = marketgame("certify", TRADERS, "--seconds", 0, "--out", tmp_path / "out", "--json")
+    assert answer.code == 0
+    document = one_document(answer)
+    assert document["unilaterally_stable"] == "not refuted"
+    assert document["strongly_collusion_proof"] == "not refuted"
+    assert document["deviations"] == []
+
+
+def test_certificates_replace_those_of_an_earlier_call_and_nothing_else(marketgame: Call, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert marketgame("certify", TRADERS, "--largest", 1, "--out", out).code == 1
+    assert len(list(out.iterdir())) == 3
+    assert marketgame("certify", TRADERS, *with_rules("pricing=void", *PROVEN_RULES), "--out", out).code == 0
+    assert [file.name for file in out.iterdir()] == ["no-coalition-gains.json"]
+    (out / "notes.txt").write_text("mine", encoding="utf-8")
+    assert_one_line(marketgame("certify", TRADERS, "--out", out), "--out is", "holds 'notes.txt'")
+    assert (out / "no-coalition-gains.json").exists()
+    marketgame("certify", TRADERS, "--seconds", 0)
+    assert (tmp_path / "results" / "runs" / "three-traders-certificates").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragments"),
+    [
+        ((TRADERS, "--rule", "pricing"), ["--rule is 'pricing'", "NAME=VALUE"]),
+        ((TRADERS, "--rule", "prices=void"), ["--rule is 'prices'", "pricing"]),
+        ((TRADERS, "--rule", "pricing=voided"), ["--rule: pricing is 'voided'", "did you mean 'void'"]),
+        ((TRADERS, "--coalition", "ann,bib"), ["--coalition is 'bib'", "did you mean 'bob'"]),
+        ((ECONOMIES.parent / "games" / "majority-1.4.toml",), ["kind is 'coalitional-game'", "scenario"]),
+        ((SCENARIOS / "myerson-example-1-core.toml",), ["game"]),
+        (("nowhere.toml",), ["nowhere.toml", "no such file"]),
+    ],
+)
+def test_bad_input_is_one_line(arguments: tuple[object, ...], fragments: list[str], marketgame: Call) -> None:
+    assert_one_line(marketgame("certify", *arguments), *fragments)
+
+
+def two_of_three(rules: MarketRules, coalition: tuple[int, ...] = (0, 1)) -> Certification:
+    contract = grand_contract(load_economy(TRADERS))
+    return certify_contract("three traders", contract, rules, [(0,), (1,), (2,), coalition], 60.0)
+
+
+def test_an_agreement_that_nobody_breaks_refutes_that_the_contract_is_collusion_proof(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rules = MarketRules.no_short_sales()
+
+    def obeyed(*arguments: Any, **options: Any) -> SideContractSearch:
+        search = find_side_contract(*arguments, **options)
+        return replace(search, obeyed=ObedienceCheck(Verdict.PROVEN, ()))
+
+    monkeypatch.setattr(certification_coalitions, "find_consistent_side_contract", obeyed)
+    certification = two_of_three(rules)
+    assert certification.collusion_proof is Verdict.REFUTED
+    assert certification.unilaterally_stable is Verdict.PROVEN
+    kinds = [(found.kind, found.internally_consistent) for found in certification.deviations]
+    assert kinds == [
+        (DeviationKind.JOINT, Verdict.NOT_REFUTED),
+        (DeviationKind.SIDE_CONTRACT, Verdict.PROVEN),
+    ]
+    for found in certification.deviations:
+        assert verify(found.certificate).confirmed
+        assert min(found.gains.values()) >= 0
+        assert max(found.gains.values()) > 1
+
+
+def test_an_agreement_that_may_be_broken_leaves_collusion_proofness_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    def perhaps_obeyed(*arguments: Any, **options: Any) -> SideContractSearch:
+        search = find_side_contract(*arguments, **options)
+        return replace(search, obeyed=ObedienceCheck(Verdict.NOT_REFUTED, ()))
+
+    monkeypatch.setattr(certification_coalitions, "find_consistent_side_contract", perhaps_obeyed)
+    certification = two_of_three(MarketRules.no_short_sales())
+    assert certification.collusion_proof is Verdict.NOT_REFUTED
+    assert certification.strongly_collusion_proof is Verdict.REFUTED
+
+
+def test_what_a_search_claims_falsely_is_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = most_profitable_deviation
+
+    def boasting(situation: Situation, *arguments: Any) -> DeviationSearch:
+        search = honest(situation, *arguments)
+        return replace(search, best=obedient(situation), verdict=Verdict.REFUTED)
+
+    monkeypatch.setattr(certification_coalitions, "most_profitable_deviation", boasting)
+    contract = grand_contract(load_economy(TRADERS))
+    finding = examine_coalition(contract, MarketRules(), (1,), Deadline(60.0))
+    assert finding.improvement is Verdict.NOT_REFUTED
+    assert finding.certificate is None
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0])
+def test_after_the_deadline_no_search_begins(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: Any, **__: Any) -> None:
+        raise AssertionError("a search began")
+
+    for name in ("most_profitable_deviation", "find_side_contract", "find_consistent_side_contract"):
+        monkeypatch.setattr(certification_coalitions, name, forbidden)
+    contract, late = grand_contract(load_economy(TRADERS)), Deadline(seconds)
+    finding = examine_coalition(contract, MarketRules(), (0, 1), late)
+    assert examine_consistency(contract, MarketRules(), finding, late) is finding
+    assert finding.improvement is Verdict.NOT_REFUTED
+    assert finding.bound > 0
