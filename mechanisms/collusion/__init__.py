@@ -1,0 +1,141 @@
+r"""Collusion: side-contracts by which coalitions improve upon a contract, found or proved not to exist.
+
+==========================================  ==================  ========================
+concept                                     definition          module
+==========================================  ==================  ========================
+extended Bayesian game with transfers       GR 2                `extended_game`
+communication contract                      GR 3                `extended_game`
+incentive compatibility                     GR 4                `equilibrium`
+communication equilibrium                   GR 4'               `equilibrium`
+revised game                                GR 5                `revised_game`
+improvement                                 GR 6, 6'            `improvement`, `improvement_program`
+proof that there is none                    weak duality        `improvement_bound`
+internally consistent improvement           GR 7, 7'            `internal_consistency`, `commonly_best`
+(strongly) collusion-proof contract         GR 8                `collusion_check`
+collusion-proof communication equilibrium,  GR 8'               `collusion_check`
+strong Bayesian equilibrium
+lie and disobedience together               GR 6.4, figure 1    `appendix_example`
+two players and a third party               GR 1.1 and 3        `third_party`
+what members know on the market             GR 5                `information`
+side-contract on the market game            GR 3, 5, 6          `side_contract`
+its search by column generation             GR 6, 7             `market`, `side_menu`, `side_martyrs`, `side_program`
+single members' obedience to it             GR 7                `side_obedience`, `side_temptation`
+the grand contract under attack             GR 8, Theorem 1     `market_check`
+==========================================  ==================  ========================
+
+GR is Giraud and Rochon (2001).
+"""
+
+from mechanisms.collusion.appendix_example import lie_and_disobey
+from mechanisms.collusion.collusion_check import CollusionCheck, check_contract
+from mechanisms.collusion.equilibrium import (
+    InadmissibleTransferError,
+    incentive_gain,
+    interim_utilities,
+    is_bic,
+    is_communication_equilibrium,
+)
+from mechanisms.collusion.extended_game import (
+    CommunicationContract,
+    Concept,
+    ExtendedGame,
+    contract_for,
+    pure_contract,
+)
+from mechanisms.collusion.improvement import (
+    Flaw,
+    Improvement,
+    NoImprovement,
+    Objective,
+    Proof,
+    UndecidedError,
+    flaws_of,
+    improvement,
+    verify_improvement,
+)
+from mechanisms.collusion.improvement_bound import Multipliers, bound_of
+from mechanisms.collusion.improvement_program import SideProblem
+from mechanisms.collusion.information import Cell, Information, Knowledge, knowledge_of
+from mechanisms.collusion.internal_consistency import (
+    SearchEffort,
+    Unsettled,
+    internally_consistent_improvement,
+    objection,
+)
+from mechanisms.collusion.market import (
+    SideContractSearch,
+    SideEffort,
+    SideSpent,
+    find_consistent_side_contract,
+    find_side_contract,
+    flaws_of_side_contract,
+)
+from mechanisms.collusion.market_check import MarketCollusionCheck, check_grand_contract
+from mechanisms.collusion.revised_game import RevisedGame, coalitions_of, revised_game
+from mechanisms.collusion.side_contract import (
+    Clause,
+    SideContract,
+    misreport_gain,
+    promised_utilities,
+    status_quo_utilities,
+)
+from mechanisms.collusion.side_obedience import Breach, ObedienceCheck, check_obedience
+from mechanisms.collusion.third_party import ThirdPartyOffer, immune_to_third_party, third_party_offer
+
+__all__ = [
+    "Breach",
+    "Cell",
+    "Clause",
+    "CollusionCheck",
+    "CommunicationContract",
+    "Concept",
+    "ExtendedGame",
+    "Flaw",
+    "Improvement",
+    "InadmissibleTransferError",
+    "Information",
+    "Knowledge",
+    "MarketCollusionCheck",
+    "Multipliers",
+    "NoImprovement",
+    "ObedienceCheck",
+    "Objective",
+    "Proof",
+    "RevisedGame",
+    "SearchEffort",
+    "SideContract",
+    "SideContractSearch",
+    "SideEffort",
+    "SideProblem",
+    "SideSpent",
+    "ThirdPartyOffer",
+    "UndecidedError",
+    "Unsettled",
+    "bound_of",
+    "check_contract",
+    "check_grand_contract",
+    "check_obedience",
+    "coalitions_of",
+    "contract_for",
+    "find_consistent_side_contract",
+    "find_side_contract",
+    "flaws_of",
+    "flaws_of_side_contract",
+    "immune_to_third_party",
+    "improvement",
+    "incentive_gain",
+    "interim_utilities",
+    "internally_consistent_improvement",
+    "is_bic",
+    "is_communication_equilibrium",
+    "knowledge_of",
+    "lie_and_disobey",
+    "misreport_gain",
+    "objection",
+    "promised_utilities",
+    "pure_contract",
+    "revised_game",
+    "status_quo_utilities",
+    "third_party_offer",
+    "verify_improvement",
+]

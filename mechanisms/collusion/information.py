@@ -1,0 +1,151 @@
+r"""What the members of a coalition know once the grand contract has spoken, and which reports of theirs agree.
+
+Member i knows its type and what it was told, :math:`(t_i, a_i(m))`. The recommendation is a function of the profile m,
+so that i's *information* is a set of profiles it cannot tell apart. Reports of all members *agree* if they are true
+together in some profile; the profiles in which they are make up a *cell*. Where prices reveal the profile, every cell
+is one profile, whatever anybody reports alone disagrees with the others, and side-contracts separate by profile.
+
+Source:
+    Giraud and Rochon (2001), Definition 5, for the contract of the proof of Theorem 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mechanisms.deviations.situation import Reaction, Situation
+from mechanisms.market_rules import PAPER_RULES, MarketRules
+
+if TYPE_CHECKING:
+    from mechanisms.arrays import FloatArray
+    from mechanisms.collusion.revised_game import Coalition
+    from mechanisms.grand_contract import GrandContract
+
+
+@dataclass(frozen=True)
+class Information:
+    """What a member may know, and report.
+
+    Attributes:
+        type: its type number.
+        profiles: numbers of the type profiles in which it has this type and is told the same.
+    """
+
+    type: int
+    profiles: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """Reports that agree, and what the coalition faces when they are true.
+
+    Attributes:
+        reports: number of each member's information, ``(|S|,)``.
+        profiles: in which all of it is true.
+        probability: of the cell, by the common prior.
+        situation: one draw for each profile, with its probability given the cell.
+    """
+
+    reports: tuple[int, ...]
+    profiles: tuple[int, ...]
+    probability: float
+    situation: Situation
+
+
+@dataclass(frozen=True, eq=False)
+class Knowledge:
+    """What a coalition's members know between them.
+
+    Attributes:
+        coalition: the members.
+        information: what each may know, one list per member.
+        cells: every combination that can be true.
+    """
+
+    coalition: Coalition
+    information: tuple[tuple[Information, ...], ...]
+    cells: tuple[Cell, ...]
+
+    def cells_knowing(self, place: int, number: int) -> list[int]:
+        """Return the numbers of the cells in which the member at a place has some information."""
+        return [cell for cell, known in enumerate(self.cells) if known.reports[place] == number]
+
+    def probability_of(self, place: int) -> FloatArray:
+        """Return the probability of each information of the member at a place, ``(information,)``."""
+        total = np.zeros(len(self.information[place]))
+        for cell in self.cells:
+            total[cell.reports[place]] += cell.probability
+        return total
+
+    def agreeing(self, reports: tuple[int, ...]) -> int | None:
+        """Return the number of the cell with these reports, if they agree."""
+        return next((number for number, cell in enumerate(self.cells) if cell.reports == reports), None)
+
+
+def knowledge_of(
+    contract: GrandContract,
+    coalition: Coalition,
+    rules: MarketRules = PAPER_RULES,
+    reaction: Reaction | None = None,
+) -> Knowledge:
+    """Return what the members of a coalition know after the grand contract has spoken to all.
+
+    Args:
+        contract: obeyed by everyone else.
+        coalition: numbers of the members, ascending.
+        rules: of the market.
+        reaction: how outsiders answer quotes that are not the contract's.
+
+    Raises:
+        ValueError: the coalition is not a nonempty ascending list of players.
+    """
+    possible = np.flatnonzero(contract.economy.prior.probability > 0)
+    told = {int(number): contract.recommend(contract.economy.profiles[number]) for number in possible}
+    information, labels = [], []
+    for member in coalition:
+        groups: dict[tuple[int, bytes, bytes, bytes], list[int]] = {}
+        for number, recommendation in told.items():
+            key = (
+                int(contract.economy.profiles[number, member]),
+                recommendation.quotes[member].tobytes(),
+                recommendation.orders[member].tobytes(),
+                recommendation.announced_endowments[member].tobytes(),
+            )
+            groups.setdefault(key, []).append(number)
+        information.append(tuple(Information(key[0], tuple(numbers)) for key, numbers in groups.items()))
+        labels.append({number: place for place, numbers in enumerate(groups.values()) for number in numbers})
+    together: dict[tuple[int, ...], list[int]] = {}
+    for number in told:
+        together.setdefault(tuple(label[number] for label in labels), []).append(number)
+    cells = tuple(
+        _cell(contract, reports, numbers, (coalition, rules, reaction)) for reports, numbers in together.items()
+    )
+    return Knowledge(coalition, tuple(information), cells)
+
+
+def _cell(
+    contract: GrandContract,
+    reports: tuple[int, ...],
+    numbers: list[int],
+    faced: tuple[Coalition, MarketRules, Reaction | None],
+) -> Cell:
+    coalition, rules, reaction = faced
+    profiles = contract.economy.profiles[numbers]
+    recommendations = [contract.recommend(profile) for profile in profiles]
+    weights = contract.economy.prior.probability[numbers]
+    situation = Situation(
+        economy=contract.economy,
+        rules=rules,
+        coalition=coalition,
+        probability=weights / weights.sum(),
+        profiles=profiles,
+        quotes=np.stack([recommendation.quotes for recommendation in recommendations]),
+        orders=np.stack([recommendation.orders for recommendation in recommendations]),
+        announced_endowments=np.stack([recommendation.announced_endowments for recommendation in recommendations]),
+        transfers=np.stack([recommendation.transfers for recommendation in recommendations]),
+        reaction=reaction,
+    )
+    return Cell(reports, tuple(numbers), float(weights.sum()), situation)

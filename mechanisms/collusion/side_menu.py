@@ -1,0 +1,199 @@
+r"""Menus of joint actions for a coalition's lottery, and the side-transfers they can share.
+
+A lottery's joint actions share one vector of side-transfers, so what the oracle finds one by one may not fit together.
+Side-transfers enter through the bankruptcy test alone: an action ends the same way under all side-transfers between
+what its solvent members need, :math:`d_i \ge cost_i - y_i`, and what would save those it bankrupts,
+:math:`d_i < cost_i - y_i`. Actions fit together if these ranges leave a vector that sums to zero.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mechanisms.collusion.side_contract import can_be_carried_out, with_side_transfers
+from mechanisms.deviations.effort import Effort, Objective
+from mechanisms.deviations.oracle import most_profitable_deviation
+from mechanisms.deviations.order_search import best_orders
+from mechanisms.deviations.situation import JointAction, obedient, played, stacked, utilities
+from mechanisms.market_rules import BankruptcyReason, Coverage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mechanisms.arrays import FloatArray
+    from mechanisms.deviations.situation import Situation
+
+MOST_ROLES = 6
+"""So many ways to exchange the members' roles in an action are tried."""
+
+MOST_TRANSFERS = 8
+"""Among so many vectors of side-transfers a clause may choose."""
+
+OTHERS = 0.02
+"""Weight of the other members' gains when the best action for one of them is looked for."""
+
+MARGIN = 1e-9
+"""Side-transfers stay away from a threshold by this share of the sums involved."""
+
+
+@dataclass(eq=False)
+class Menu:
+    """Joint actions for one cell, growing, and what they bring under each vector of side-transfers.
+
+    Attributes:
+        situation: what the coalition faces.
+        actions: joint actions; the first is obedience.
+        transfers: vectors of side-transfers, ``(|S|,)`` each; the first is none.
+    """
+
+    situation: Situation
+    actions: list[JointAction]
+    transfers: list[FloatArray]
+
+    @classmethod
+    def of(cls, situation: Situation) -> Menu:
+        """Return the menu of obedience only."""
+        return cls(situation, [obedient(situation)], [np.zeros(len(situation.coalition))])
+
+    def add(self, action: JointAction, *, exchanged: bool = True) -> bool:
+        """Add a joint action and what it suggests: its transfers and those it can share, and exchanged roles if asked.
+
+        Returns:
+            Whether anything was new.
+        """
+        variants = _roles_exchanged(self.situation, action) if exchanged else iter((action,))
+        fresh = [other for other in variants if not self._known(other)]
+        self.actions += fresh
+        for vector in self._shared(fresh):
+            if len(self.transfers) < MOST_TRANSFERS and not _among(vector, self.transfers):
+                self.transfers.append(vector)
+        return bool(fresh)
+
+    def table(self) -> FloatArray:
+        """Return what members expect, ``(D, B, |S|)``; minus infinity where it cannot be carried out."""
+        batch = stacked(self.actions)
+        values = np.full((len(self.transfers), len(self.actions), len(self.situation.coalition)), -np.inf)
+        for level, vector in enumerate(self.transfers):
+            values[level] = settled_utilities(self.situation, with_side_transfers(batch, vector))
+        return values
+
+    def batch(self, chosen: Sequence[int], level: int) -> JointAction:
+        """Return some joint actions with one of the vectors of side-transfers."""
+        return with_side_transfers(stacked([self.actions[number] for number in chosen]), self.transfers[level])
+
+    def _known(self, action: JointAction) -> bool:
+        return any(
+            np.array_equal(action.quotes, other.quotes)
+            and np.array_equal(action.orders, other.orders)
+            and np.array_equal(action.announced_endowments, other.announced_endowments)
+            for other in self.actions
+        )
+
+    def _shared(self, fresh: list[JointAction]) -> Iterator[FloatArray]:
+        """Yield side-transfers that the new actions can share with each other and with old ones."""
+        ranges = [transfer_range(self.situation, action) for action in fresh]
+        yield from _meeting(ranges)
+        for pair in itertools.combinations(ranges, 2):
+            yield from _meeting(list(pair))
+        yield from (action.side_transfers for action in fresh)
+
+
+def settled_utilities(situation: Situation, batch: JointAction) -> FloatArray:
+    """Return what members expect from joint actions, ``(B, |S|)``; minus infinity where they cannot be carried out."""
+    allowed = can_be_carried_out(situation, batch)
+    values = np.full((*batch.batch, len(situation.coalition)), -np.inf)
+    if situation.reaction is None:
+        if allowed.any():
+            values[allowed] = utilities(situation, batch[allowed])
+        return values
+    for number in np.flatnonzero(allowed):
+        try:
+            values[number] = utilities(situation, batch[int(number)])
+        except ValueError:  # What outsiders announce in reaction does not cover their transfers.
+            continue
+    return values
+
+
+def transfer_range(situation: Situation, action: JointAction) -> tuple[FloatArray, FloatArray]:
+    """Return the least and the largest side-transfers that leave an action's outcome as it is, ``(|S|,)`` each."""
+    settlement = played(situation, action).settlement
+    members = situation.members
+    need = settlement.cost[:, members] - situation.transfers[:, members]
+    margin = MARGIN * (1 + np.abs(settlement.cost[:, members]))
+    reason = settlement.reason[:, members]
+    least = np.where(reason == BankruptcyReason.SOLVENT, need, -np.inf).max(axis=0)
+    largest = np.where(reason == BankruptcyReason.BUDGET, need - margin, np.inf).min(axis=0)
+    if situation.rules.coverage is Coverage.ANNOUNCED_NUMERAIRE:
+        covered = -action.announced_endowments[:, -1] - situation.transfers[:, members].min(axis=0)
+        least = np.maximum(least, covered)
+    return least, largest
+
+
+def oracle_actions(situation: Situation, effort: Effort) -> Iterator[JointAction]:
+    """Yield what the oracle finds: the largest total gain, the largest least gain, and each member's own best."""
+    quotes = [situation.quotes[0, situation.members]]
+    objectives = (Objective.TOTAL,) if len(situation.coalition) == 1 else (Objective.TOTAL, Objective.LEAST)
+    for objective in objectives:
+        found = most_profitable_deviation(situation, objective, effort)
+        if found.best is not None:
+            quotes.append(found.best.quotes)
+            yield found.best
+    if len(situation.coalition) == 1:
+        return
+    for place in range(len(situation.coalition)):
+        weights = np.full(len(situation.coalition), OTHERS)
+        weights[place] = 1.0
+        best = best_orders(situation, quotes[min(1, len(quotes) - 1)], Objective.TOTAL, effort, weights).best
+        if best is not None:
+            yield best
+
+
+def priced_actions(
+    situation: Situation, weights: FloatArray, quotes: FloatArray, effort: Effort
+) -> Iterator[JointAction]:
+    """Yield the best action for weights of the members' gains, at quotes that have proved useful."""
+    best = best_orders(situation, quotes, Objective.TOTAL, effort, weights).best
+    if best is not None:
+        yield best
+
+
+def _roles_exchanged(situation: Situation, action: JointAction) -> Iterator[JointAction]:
+    """Yield an action, and it with the members' roles exchanged: each member's turn to be sacrificed."""
+    count = len(situation.coalition)
+    owned = situation.endowments[0, situation.members]
+    for order in itertools.islice(itertools.permutations(range(count)), MOST_ROLES):
+        role = list(order)
+        orders = action.orders[role].copy()
+        orders[:, situation.members] = action.orders[np.ix_(role, situation.members[role])]
+        shown = np.minimum(action.announced_endowments[role], owned)
+        # Whoever showed everything shows everything in its new role.
+        whole = action.announced_endowments[role] >= owned[role] * (1 - MARGIN)
+        yield JointAction(action.quotes[role], orders, np.where(whole, owned, shown), action.side_transfers[role])
+
+
+def _meeting(ranges: list[tuple[FloatArray, FloatArray]]) -> Iterator[FloatArray]:
+    """Yield side-transfers within all ranges that sum to zero, if there are any."""
+    if not ranges:
+        return
+    least = np.max([low for low, _ in ranges], axis=0)
+    largest = np.min([high for _, high in ranges], axis=0)
+    if (least > largest).any() or least.sum() > 0 or largest.sum() < 0:
+        return
+    start: FloatArray = np.minimum(np.maximum(0.0, least), largest)
+    excess = float(start.sum())
+    # Everybody moves the same share of the way to its limit until the sum is zero.
+    room = np.abs(start - (least if excess > 0 else largest))
+    room = np.where(np.isfinite(room), room, abs(excess) + 1.0)
+    if excess and room.sum() < abs(excess):
+        return
+    moved = start - excess * room / room.sum() if excess else start
+    moved[int(np.argmax(room))] -= moved.sum()
+    yield moved
+
+
+def _among(vector: FloatArray, known: Sequence[FloatArray]) -> bool:
+    return any(np.allclose(vector, other, rtol=1e-9, atol=1e-9) for other in known)

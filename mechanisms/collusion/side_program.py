@@ -1,0 +1,222 @@
+r"""The master program: lotteries over the menus of all cells, interim participation, and no gain from a lie.
+
+Variables :math:`\eta_c(d, b)` for each cell c, vector of side-transfers d and joint action b. With several vectors a
+binary variable chooses one for each cell. Expectations are those of `mechanisms.collusion.side_contract`: a report that
+disagrees with the others' voids the side-contract, so that it is worth the status quo and tempts nobody.
+
+Source:
+    Giraud and Rochon (2001), Definitions 6 and 7, restricted to finite menus.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mechanisms.collusion.side_contract import Clause, clause_utilities, with_side_transfers
+from mechanisms.collusion.side_menu import settled_utilities
+from mechanisms.deviations.effort import Objective
+from mechanisms.deviations.situation import stacked
+from mechanisms.linear_program import LinearProgram, Sense, Status, certified
+
+if TYPE_CHECKING:
+    from mechanisms.arrays import BooleanArray, FloatArray
+    from mechanisms.collusion.information import Knowledge
+    from mechanisms.collusion.side_menu import Menu
+    from mechanisms.linear_program import Block
+
+SMALLEST_CHANCE = 1e-10
+"""Less probable joint actions are rounding."""
+
+LITTLE = 1e-3
+"""Weight of the total gain where the least gain is maximised, so that no gain is thrown away."""
+
+SIMPLICITY = 1e-8
+"""Side-transfers must bring this much, relative to the largest utility, to be preferred to none."""
+
+SECONDS = 20.0
+"""Wall time allowed to one program that chooses among side-transfers; its best answer by then is used."""
+
+
+@dataclass(frozen=True, eq=False)
+class Temptation:
+    """A way in which one member would break an agreement: what it would gain from each entry of the menus.
+
+    Attributes:
+        place: of the member.
+        gains: for each cell in which it can occur, its gain times the cell's probability, ``(D, B)``; zero where the
+            member is not told what triggers it.
+    """
+
+    place: int
+    gains: dict[int, FloatArray]
+
+
+@dataclass(frozen=True, eq=False)
+class MasterAnswer:
+    """The best side-contract on the menus.
+
+    Attributes:
+        clauses: for every cell.
+        total_gain: sum over members of expected gains, before knowing anything, numeraire.
+    """
+
+    clauses: tuple[Clause, ...]
+    total_gain: float
+
+
+@dataclass(eq=False)
+class Master:
+    """The master program on the menus as they are.
+
+    Attributes:
+        knowledge: of the coalition.
+        menus: one for each cell.
+        floors: what each information of each member must at least be promised, ``(information,)`` each.
+        temptations: ways of breaking agreements that must not pay.
+    """
+
+    knowledge: Knowledge
+    menus: list[Menu]
+    floors: tuple[FloatArray, ...]
+    temptations: list[Temptation] = field(default_factory=list)
+
+    def solve(self, objective: Objective) -> MasterAnswer | None:
+        """Return the best side-contract with one vector of side-transfers for each cell; none if none is allowed."""
+        tables = [menu.table() for menu in self.menus]
+        program, blocks = self._stated(tables, objective, whole=True)
+        solution = program.solve(seconds=SECONDS)
+        if solution.status is Status.OPTIMAL:
+            certified(program, solution)
+        elif solution.best_known is None:
+            return None
+        values = solution if solution.optimal else solution.incumbent
+        clauses = []
+        for number, (cell, menu) in enumerate(zip(self.knowledge.cells, self.menus, strict=True)):
+            lottery = np.maximum(values[blocks[number].name], 0.0)
+            level = int(lottery.sum(axis=1).argmax())
+            chosen = np.flatnonzero(lottery[level] > SMALLEST_CHANCE)
+            chances = lottery[level, chosen] / lottery[level, chosen].sum()
+            clauses.append(Clause(cell.reports, cell.profiles, menu.batch(chosen.tolist(), level), chances))
+        return MasterAnswer(tuple(clauses), self._total_gain(clauses))
+
+    def prices(self) -> list[FloatArray] | None:
+        """Return for each cell how much a unit of each member's gain is worth there, ``(|S|,)``; none if infeasible.
+
+        The multipliers of participation say it, one more than each since the total gain is maximised.
+        """
+        program, _ = self._stated([menu.table() for menu in self.menus], Objective.TOTAL, whole=False)
+        solution = program.solve()
+        if solution.status is not Status.OPTIMAL:
+            return None
+        found = []
+        for cell in self.knowledge.cells:
+            worth = np.ones(len(self.knowledge.coalition))
+            for place, number in enumerate(cell.reports):
+                worth[place] += max(0.0, float(solution.dual[f"participation of member {place}"][number]))
+            found.append(worth)
+        return found
+
+    def _stated(
+        self, tables: list[FloatArray], objective: Objective, *, whole: bool
+    ) -> tuple[LinearProgram, list[Block]]:
+        program = LinearProgram(Sense.MAXIMIZE)
+        total = objective is Objective.TOTAL
+        scale = 1 + max(float(np.abs(floor).max()) for floor in self.floors)
+        least = program.variables("least gain", lower=-np.inf, upper=scale * 1e3, objective=0.0 if total else 1.0)
+        weight = 1.0 if total else LITTLE
+        blocks = []
+        for number, (cell, table) in enumerate(zip(self.knowledge.cells, tables, strict=True)):
+            possible = np.isfinite(table).all(axis=-1)
+            worth = np.where(possible, np.where(possible[..., None], table, 0.0).sum(axis=-1), 0.0)
+            worth -= SIMPLICITY * scale * (np.arange(len(table)) > 0)[:, None]
+            blocks.append(_lottery(program, number, possible, weight * cell.probability * worth, whole=whole))
+        for place in range(len(self.knowledge.coalition)):
+            self._state_participation(program, (blocks, least), tables, place)
+            self._state_honesty(program, blocks, tables, place)
+        for number, temptation in enumerate(self.temptations):
+            kept = program.constraints(f"temptation {number}", at_most=0.0)
+            for place, gained in temptation.gains.items():
+                program.add(kept[...], blocks[place], _padded(gained, blocks[place].shape))
+        return program, blocks
+
+    def _state_participation(
+        self, program: LinearProgram, columns: tuple[list[Block], Block], tables: list[FloatArray], place: int
+    ) -> None:
+        """Definition 6(b): no information of a member loses; the least gain is the least of all."""
+        blocks, least = columns
+        probability = self.knowledge.probability_of(place)
+        floor = self.floors[place] * probability
+        information = {"information": len(floor)}
+        kept = program.constraints(f"participation of member {place}", information, at_least=floor)
+        gain = program.constraints(f"gain of member {place}", information, at_least=floor)
+        program.add(gain, least, -probability)
+        for block, table, cell in zip(blocks, tables, self.knowledge.cells, strict=True):
+            for rows in (kept, gain):
+                program.add(rows[cell.reports[place]], block, cell.probability * _finite(table[..., place]))
+
+    def _state_honesty(self, program: LinearProgram, blocks: list[Block], tables: list[FloatArray], place: int) -> None:
+        """Definition 6(a): no report of other information that agrees with the others' pays."""
+        count = len(self.knowledge.information[place])
+        for truth, report in np.ndindex(count, count):
+            led = {
+                number: self.knowledge.agreeing(_with(self.knowledge.cells[number].reports, place, report))
+                for number in self.knowledge.cells_knowing(place, truth)
+            }
+            if truth == report or all(other is None for other in led.values()):
+                continue
+            void = [self.knowledge.cells[number] for number, other in led.items() if other is None]
+            worth = sum(cell.probability * float(cell.situation.status_quo[place]) for cell in void)
+            honest = program.constraints(f"honesty of member {place} knowing {truth}, not {report}", at_least=worth)
+            for number, other in led.items():
+                known = self.knowledge.cells[number]
+                program.add(honest[...], blocks[number], known.probability * _finite(tables[number][..., place]))
+                if other is not None:
+                    lied = self._after_lie(number, other, place)
+                    program.add(honest[...], blocks[other], -known.probability * lied)
+
+    def _after_lie(self, cell: int, other: int, place: int) -> FloatArray:
+        """Return what a member expects in a cell from the menu of another, ``(D, B)``: the status quo if impossible."""
+        situation, menu = self.knowledge.cells[cell].situation, self.menus[other]
+        batch = stacked(menu.actions)
+        levels = [settled_utilities(situation, with_side_transfers(batch, vector)) for vector in menu.transfers]
+        table = np.stack(levels)[..., place]
+        return np.where(np.isfinite(table), table, situation.status_quo[place])
+
+    def _total_gain(self, clauses: list[Clause]) -> float:
+        total = 0.0
+        for cell, clause in zip(self.knowledge.cells, clauses, strict=True):
+            total += cell.probability * float((clause_utilities(cell, clause) - cell.situation.status_quo).sum())
+        return total
+
+
+def _lottery(program: LinearProgram, number: int, possible: BooleanArray, worth: FloatArray, *, whole: bool) -> Block:
+    """State the lottery of a cell over side-transfers and joint actions, one vector of the former if so wanted."""
+    sizes = {"side-transfers": possible.shape[0], "action": possible.shape[1]}
+    block = program.variables(f"lottery {number}", sizes, upper=possible.astype(float), objective=worth)
+    program.add(program.constraints(f"probability {number}", equal_to=1.0)[...], block, 1.0)
+    if whole and possible.shape[0] > 1:
+        levels = {"side-transfers": possible.shape[0]}
+        chosen = program.variables(f"chosen {number}", levels, upper=1.0, integer=True)
+        linked = program.constraints(f"one vector {number}", levels, equal_to=0.0)
+        program.add(linked[:, None], block, 1.0)
+        program.add(linked, chosen, -1.0)
+    return block
+
+
+def _finite(table: FloatArray) -> FloatArray:
+    """Return a table with zero where the action is impossible, whose probability is zero anyway."""
+    return np.where(np.isfinite(table), table, 0.0)
+
+
+def _padded(gained: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """Return gains for a menu that has grown since; entries that are new are not tempting until shown to be."""
+    table = np.zeros(shape)
+    table[tuple(slice(size) for size in gained.shape)] = gained
+    return table
+
+
+def _with(reports: tuple[int, ...], place: int, report: int) -> tuple[int, ...]:
+    return (*reports[:place], report, *reports[place + 1 :])

@@ -1,0 +1,410 @@
+"""Claims about side-contracts on finite games: known games, theorems, a slow twin, and refusal of what is false."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import optimize
+
+from mechanisms.collusion import (
+    CollusionCheck,
+    CommunicationContract,
+    Concept,
+    ExtendedGame,
+    Flaw,
+    Improvement,
+    InadmissibleTransferError,
+    NoImprovement,
+    Objective,
+    Proof,
+    SearchEffort,
+    SideProblem,
+    Unsettled,
+    bound_of,
+    check_contract,
+    contract_for,
+    flaws_of,
+    immune_to_third_party,
+    improvement,
+    incentive_gain,
+    internally_consistent_improvement,
+    is_bic,
+    is_communication_equilibrium,
+    lie_and_disobey,
+    objection,
+    pure_contract,
+    revised_game,
+    third_party_offer,
+    verify_improvement,
+)
+from mechanisms.collusion.improvement_bound import contradiction
+from mechanisms.deviations.effort import Verdict
+from tests.mechanisms.random_side_games import (
+    SlowPlay,
+    communication_equilibrium,
+    complete_information,
+    known_to,
+    lotteries_of,
+    random_contract,
+    random_game,
+    slow_best,
+    slow_plays,
+    slow_promises,
+    slow_revised,
+    slow_status_quo,
+    slow_temptation,
+)
+
+SEEDS = st.integers(0, 2**32 - 1)
+CONCEPTS = st.sampled_from(Concept)
+CLOSE = 1e-6
+
+
+def slow_view(game: ExtendedGame, contract: CommunicationContract, coalition: tuple[int, ...]) -> list[SlowPlay]:
+    """The revised game in dictionaries."""
+    plays = slow_plays(game)
+    return slow_revised(plays, *lotteries_of(plays, contract), [game.players.index(player) for player in coalition])
+
+
+def slow_total(claimed: Improvement, plays: list[SlowPlay]) -> float:
+    """The total gain of an improvement, weighted by the probability of each type, recomputed slowly."""
+    device, moved = lotteries_of(plays, claimed.contract)
+    total = 0.0
+    promised, kept = slow_promises(plays, device, moved), slow_status_quo(plays)
+    for place in range(len(claimed.coalition)):
+        for knows, worth in promised[place].items():
+            weight = sum(play.weight[place] for play in plays if play.knows[place] == knows)
+            total += weight * (worth - kept[place][knows])
+    return total
+
+
+def assert_improves(claimed: Improvement, plays: list[SlowPlay]) -> None:
+    """Definition 6, condition by condition, in dictionaries."""
+    device, moved = lotteries_of(plays, claimed.contract)
+    disobey = claimed.concept is Concept.COMMUNICATION_EQUILIBRIUM
+    assert slow_temptation(plays, device, moved, disobey=disobey) <= CLOSE
+    gains = []
+    for place, (promised, kept) in enumerate(
+        zip(slow_promises(plays, device, moved), slow_status_quo(plays), strict=True)
+    ):
+        for number, knows in enumerate(known_to(plays)[place]):
+            assert promised[knows] == pytest.approx(claimed.promised[place][number], abs=CLOSE)
+            assert kept[knows] == pytest.approx(claimed.status_quo[place][number], abs=CLOSE)
+            gains.append(promised[knows] - kept[knows])
+    assert min(gains) >= -CLOSE
+    assert max(gains) > 0
+
+
+def three_by_matrices(tables: list[list[list[tuple[float, float, float]]]]) -> ExtendedGame:
+    """A game whose first player chooses rows, the second columns, the third matrices."""
+    return complete_information(np.moveaxis(np.array(tables, dtype=float), 0, 2))
+
+
+PRISONERS = complete_information(np.array([[[3.0, 3.0], [0.0, 4.0]], [[4.0, 0.0], [1.0, 1.0]]]))
+SEXES = complete_information(np.array([[[2.0, 1.0], [0.0, 0.0]], [[0.0, 0.0], [1.0, 2.0]]]))
+# Bernheim, Peleg and Whinston (1987), the example with two equilibria of which the dominated one is coalition-proof.
+THREE = three_by_matrices(
+    [[[(1, 1, -5), (-5, -5, 0)], [(-5, -5, 0), (0, 0, 10)]], [[(-1, -1, 5), (-5, -5, 0)], [(-5, -5, 0), (-2, -2, 0)]]]
+)
+
+
+@pytest.mark.parametrize("concept", Concept)
+def test_prisoners_who_betray_have_only_an_agreement_that_each_would_break(concept: Concept) -> None:
+    check = check_contract(PRISONERS, pure_contract(PRISONERS, np.array([1, 1])), concept)
+    assert check.equilibrium
+    assert check.collusion_proof is Verdict.PROVEN
+    # Under communication equilibrium an agreement that each would break is no improvement to begin with.
+    betrayal_is_strong = Verdict.REFUTED if concept is Concept.BIC else Verdict.PROVEN
+    assert check.strongly_collusion_proof is betrayal_is_strong
+
+
+def test_prisoners_who_agree_on_silence_are_betrayed_by_one() -> None:
+    silence = pure_contract(PRISONERS, np.array([0, 0]))
+    assert is_bic(PRISONERS, silence)
+    assert not is_communication_equilibrium(PRISONERS, silence)
+    assert isinstance(check_contract(PRISONERS, silence).consistent[0,], Improvement)
+
+
+def test_the_dominated_equilibrium_of_three_players_is_collusion_proof_but_not_strongly() -> None:
+    dominated = check_contract(THREE, pure_contract(THREE, np.array([0, 0, 1])))
+    assert dominated.collusion_proof is Verdict.PROVEN
+    assert dominated.strongly_collusion_proof is Verdict.REFUTED
+    assert set(dominated.witnesses) == {(0, 1, 2)}
+    agreed = dominated.witnesses[0, 1, 2]
+    revised = revised_game(THREE, pure_contract(THREE, np.array([0, 0, 1])), (0, 1, 2))
+    broken = objection(revised.game, agreed.contract)
+    assert isinstance(broken, Improvement)
+    assert len(broken.coalition) < 3
+
+
+def test_the_dominating_equilibrium_of_three_players_is_broken_by_two() -> None:
+    dominating = check_contract(THREE, pure_contract(THREE, np.array([1, 1, 0])))
+    assert dominating.collusion_proof is Verdict.REFUTED
+    assert isinstance(dominating.consistent[0, 1], Improvement)
+    assert dominating.consistent[0, 1].contract.probability[0, 0, 0, 0] == pytest.approx(1.0)
+
+
+def test_a_fair_coin_between_the_sexes_is_strongly_collusion_proof_and_mixing_alone_is_not() -> None:
+    coin = contract_for(SEXES, np.array([[[[0.5, 0.0], [0.0, 0.5]]]]))
+    alone = contract_for(SEXES, np.outer([2 / 3, 1 / 3], [1 / 3, 2 / 3]).reshape(1, 1, 2, 2))
+    assert check_contract(SEXES, coin).strongly_collusion_proof is Verdict.PROVEN
+    mixed = check_contract(SEXES, alone)
+    assert mixed.equilibrium
+    assert mixed.collusion_proof is Verdict.REFUTED
+
+
+def test_a_lie_that_pays_only_with_disobedience_separates_the_two_concepts() -> None:
+    game, truth = lie_and_disobey()
+    obedient = check_contract(game, truth, Concept.BIC)
+    assert obedient.strongly_collusion_proof is Verdict.PROVEN
+    bold = check_contract(game, truth, Concept.COMMUNICATION_EQUILIBRIUM)
+    assert not bold.equilibrium
+    assert bold.incentive_gain == pytest.approx(3 - 2)
+    assert bold.collusion_proof is Verdict.REFUTED
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEEDS, CONCEPTS)
+def test_every_pair_gains_as_much_as_the_slow_program_says_and_no_more(seed: int, concept: Concept) -> None:
+    game = random_game(seed, outside=2)
+    contract = random_contract(game, seed)
+    disobey = concept is Concept.COMMUNICATION_EQUILIBRIUM
+    for coalition in ((0,), (1,), (0, 1)):
+        plays = slow_view(game, contract, coalition)
+        found = improvement(game, contract, coalition, concept)
+        slow = slow_best(plays, disobey=disobey)
+        consistent = internally_consistent_improvement(game, contract, coalition, concept)
+        slow_consistent = slow_best(plays, disobey=disobey, obeyed=len(coalition) > 1)
+        for fast, best in ((found, slow), (consistent, slow_consistent)):
+            total = slow_total(fast, plays) if isinstance(fast, Improvement) else 0.0
+            assert total == pytest.approx(max(0.0, best.total) if best else 0.0, abs=CLOSE * 10)
+            if isinstance(fast, Improvement):
+                assert_improves(fast, plays)
+
+
+@settings(max_examples=15, deadline=None)
+@given(SEEDS, CONCEPTS)
+def test_reallocations_are_chosen_as_well_as_by_trying_all_of_them(seed: int, concept: Concept) -> None:
+    game = random_game(seed, types=1, levels=2)
+    contract = random_contract(game, seed)
+    plays = slow_view(game, contract, (0, 1))
+    found = improvement(game, contract, (0, 1), concept)
+    slow = slow_best(plays, disobey=concept is Concept.COMMUNICATION_EQUILIBRIUM)
+    total = slow_total(found, plays) if isinstance(found, Improvement) else 0.0
+    assert total == pytest.approx(max(0.0, slow.total) if slow else 0.0, abs=CLOSE * 10)
+    if isinstance(found, Improvement):
+        assert_improves(found, plays)
+        assert verify_improvement(game, contract, found)
+
+
+@settings(max_examples=30, deadline=None)
+@given(SEEDS)
+def test_with_complete_information_all_together_improve_exactly_when_a_lottery_dominates(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    game = complete_information(generator.integers(-3, 4, size=(3, 2, 2, 3)).astype(float))
+    told = np.array([int(generator.integers(menu)) for menu in game.action_counts])
+    payoffs = game.payoffs.reshape(-1, 3)
+    kept = game.payoffs[(0, 0, *told)]
+    answer = optimize.linprog(
+        -payoffs.sum(axis=1), -payoffs.T, -kept, np.ones((1, len(payoffs))), [1.0], method="highs"
+    )
+    found = improvement(game, pure_contract(game, told), (0, 1, 2))
+    gained = sum(float(gain.sum()) for gain in found.gains) if isinstance(found, Improvement) else 0.0
+    assert gained == pytest.approx(float(payoffs.sum(axis=1) @ np.asarray(answer.x) - kept.sum()), abs=CLOSE)
+
+
+@settings(max_examples=20, deadline=None)
+@given(SEEDS, st.floats(0, 1), CONCEPTS)
+def test_strongly_collusion_proof_contracts_are_collusion_proof(seed: int, weight: float, concept: Concept) -> None:
+    game = random_game(seed)
+    check = check_contract(game, communication_equilibrium(game, (weight, 1 - weight)), concept)
+    assert check.equilibrium
+    if check.strongly_collusion_proof is Verdict.PROVEN:
+        assert check.collusion_proof is Verdict.PROVEN
+    if check.collusion_proof is Verdict.REFUTED:
+        assert check.strongly_collusion_proof is Verdict.REFUTED
+
+
+@settings(max_examples=6, deadline=None)
+@given(SEEDS)
+def test_a_consistent_improvement_of_three_is_broken_by_no_part_in_the_slow_theory(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    game = complete_information(generator.integers(-3, 4, size=(2, 2, 2, 3)).astype(float))
+    told = generator.integers(2, size=3)
+    contract = pure_contract(game, told)
+    found = internally_consistent_improvement(game, contract, (0, 1, 2), effort=SearchEffort(candidates=6))
+    if not isinstance(found, Improvement):
+        assert isinstance(found, Unsettled) or found.bound <= CLOSE * game.scale
+        return
+    plays = slow_view(game, contract, (0, 1, 2))
+    assert_improves(found, plays)
+    device, moved = lotteries_of(plays, found.contract)
+    for part in ((0,), (1,), (2,), (0, 1), (0, 2), (1, 2)):
+        after = slow_revised(plays, device, moved, part)
+        best = slow_best(after, obeyed=len(part) > 1)
+        assert best is None or best.total <= 10 * CLOSE * game.scale
+
+
+@settings(max_examples=10, deadline=None)
+@given(SEEDS)
+def test_nothing_breaks_what_is_collusion_proof(seed: int) -> None:
+    """The recursion over parts, started from the contract itself, finds what the check found."""
+    game = random_game(seed, players=3, types=1)
+    contract = communication_equilibrium(game, (1.0, 1.0, 1.0))
+    check = check_contract(game, contract, effort=SearchEffort(candidates=4))
+    found = objection(game, contract, effort=SearchEffort(candidates=4))
+    if check.collusion_proof is Verdict.PROVEN:
+        assert found is None
+    if isinstance(found, Improvement):
+        assert check.collusion_proof is Verdict.REFUTED
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEEDS)
+def test_every_communication_equilibrium_is_incentive_compatible(seed: int) -> None:
+    game = random_game(seed)
+    for contract in (random_contract(game, seed), communication_equilibrium(game, (1.0, 0.5))):
+        lies = incentive_gain(game, contract, Concept.BIC)
+        assert lies <= incentive_gain(game, contract, Concept.COMMUNICATION_EQUILIBRIUM) + CLOSE
+        if is_communication_equilibrium(game, contract):
+            assert is_bic(game, contract)
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEEDS, CONCEPTS)
+def test_a_third_party_finds_what_the_pair_finds(seed: int, concept: Concept) -> None:
+    game = random_game(seed)
+    for contract in (random_contract(game, seed), communication_equilibrium(game, (0.5, 0.5))):
+        offer = third_party_offer(game, contract, concept)
+        assert (offer is not None) == isinstance(improvement(game, contract, (0, 1), concept), Improvement)
+        immune = immune_to_third_party(game, contract, concept)
+        assert immune == (check_contract(game, contract, concept).strongly_collusion_proof is Verdict.PROVEN)
+
+
+@settings(max_examples=20, deadline=None)
+@given(SEEDS, CONCEPTS)
+def test_any_multipliers_bound_what_any_side_contract_brings(seed: int, concept: Concept) -> None:
+    game = random_game(seed, types=1, levels=2) if seed % 2 else random_game(seed)
+    contract = random_contract(game, seed)
+    found = improvement(game, contract, (0, 1), concept)
+    if not isinstance(found, NoImprovement) or found.multipliers is None:
+        return
+    generator = np.random.default_rng(seed)
+    problem = SideProblem(revised_game(game, contract, (0, 1)), concept)
+    slow = slow_best(slow_view(game, contract, (0, 1)), disobey=concept is Concept.COMMUNICATION_EQUILIBRIUM)
+    if found.proof is Proof.NOTHING_ALLOWED:
+        assert contradiction(problem, found.multipliers) > 0
+        assert slow is None
+        return
+    other = replace(
+        found.multipliers,
+        participation=tuple(weights + generator.random(weights.shape) for weights in found.multipliers.participation),
+    )
+    assert bound_of(problem, np.ones(2), found.multipliers) == pytest.approx(found.bound)
+    assert slow is None or bound_of(problem, np.ones(2), other) >= slow.total - CLOSE
+
+
+def test_multipliers_that_reward_breaking_a_constraint_are_refused() -> None:
+    contract = contract_for(SEXES, np.array([[[[0.5, 0.0], [0.0, 0.5]]]]))
+    found = improvement(SEXES, contract, (0, 1))
+    assert isinstance(found, NoImprovement)
+    assert found.proof is Proof.MULTIPLIERS
+    assert found.multipliers is not None
+    problem = SideProblem(revised_game(SEXES, contract, (0, 1)), Concept.BIC)
+    turned = replace(found.multipliers, participation=tuple(-1 - w for w in found.multipliers.participation))
+    with pytest.raises(ValueError, match="negative"):
+        bound_of(problem, np.ones(2), turned)
+
+
+def improved_upon() -> tuple[ExtendedGame, CommunicationContract, Improvement]:
+    """A pair with two types each that improves, found among random games."""
+    for seed in itertools.count():
+        game = random_game(seed)
+        contract = random_contract(game, seed)
+        found = improvement(game, contract, (0, 1))
+        if isinstance(found, Improvement) and min(game.type_counts) > 1:
+            return game, contract, found
+    raise AssertionError("unreachable")
+
+
+def test_a_witness_is_accepted_and_its_mutants_are_refused() -> None:
+    game, contract, found = improved_upon()
+    assert verify_improvement(game, contract, found)
+    revised = revised_game(game, contract, (0, 1))
+    idle = replace(found, contract=revised.obedience, promised=found.status_quo)
+    assert Flaw.NO_GAIN in flaws_of(game, contract, idle)
+    boastful = replace(found, promised=tuple(utility + 1 for utility in found.promised))
+    assert flaws_of(game, contract, boastful) == (Flaw.FALSE_PROMISE,)
+    worst = revised.game.payoffs[0].sum(axis=(0, -1)).argmin()
+    harmful = np.zeros_like(found.contract.probability)
+    harmful.reshape(*revised.game.type_counts, -1)[..., worst] = 1.0
+    assert Flaw.LOSS in flaws_of(game, contract, replace(found, contract=contract_for(revised.game, harmful)))
+    other = replace(found, contract=contract)
+    expected = contract.probability.shape != found.contract.probability.shape
+    assert (Flaw.MISFIT in flaws_of(game, contract, other)) == expected
+
+
+def test_a_device_that_tempts_to_lie_is_refused() -> None:
+    payoffs = np.zeros((1, 2, 2, 1, 2))
+    payoffs[0, :, 1, 0, 0] = 1.0
+    game = ExtendedGame(
+        (0, 1),
+        np.array([[0, 0], [1, 0]]),
+        (("low", "high"), ("only",)),
+        np.full((2, 2), 0.5),
+        (("stay", "go"), ("wait",)),
+        np.zeros((1, 2)),
+        np.zeros(2, dtype=np.int64),
+        payoffs,
+    )
+    stay = pure_contract(game, np.array([0, 0]))
+    tempting = CommunicationContract(np.array([[[[0.0], [1.0]]], [[[1.0], [0.0]]]]), np.zeros((2, 1, 2)))
+    claim = Improvement((0, 1), Concept.BIC, tempting, (np.array([1.0, 0.0]), np.zeros(1)), (np.zeros(2), np.zeros(1)))
+    assert flaws_of(game, stay, claim) == (Flaw.INCENTIVE,)
+
+
+def test_a_reallocation_beyond_the_table_is_inadmissible() -> None:
+    game = random_game(0, levels=2)
+    contract = random_contract(game, 0)
+    found = check_contract(game, contract)
+    revised = revised_game(game, contract, (0, 1))
+    far = np.zeros((*revised.game.type_counts, 2))
+    far[...] = (7.0, -7.0)
+    moved = CommunicationContract(revised.obedience.probability, far)
+    claim = Improvement((0, 1), Concept.BIC, moved, revised.status_quo, revised.status_quo)
+    assert flaws_of(game, contract, claim) == (Flaw.INADMISSIBLE,)
+    with pytest.raises(InadmissibleTransferError, match="too far"):
+        is_bic(revised.game, moved)
+    assert isinstance(found, CollusionCheck)
+
+
+def test_the_least_gain_is_maximised_where_total_gain_is_not() -> None:
+    """One may have 10 alone, or both 1: the first is more in total, the second more for the poorer."""
+    game = complete_information(np.array([[[0.0, 0.0], [10.0, 0.0]], [[1.0, 1.0], [0.0, 0.0]]]))
+    idle = pure_contract(game, np.array([0, 0]))
+    total = improvement(game, idle, (0, 1))
+    least = improvement(game, idle, (0, 1), objective=Objective.LEAST_GAIN)
+    assert isinstance(total, Improvement)
+    assert isinstance(least, Improvement)
+    assert [gain.item() for gain in total.gains] == pytest.approx([10.0, 0.0])
+    assert [gain.item() for gain in least.gains] == pytest.approx([1.0, 1.0])
+
+
+@pytest.mark.parametrize("coalition", [(), (1, 0), (0, 2), (0, 0)])
+def test_coalitions_that_are_none_are_refused(coalition: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="must be some of the inside players"):
+        improvement(PRISONERS, pure_contract(PRISONERS, np.array([1, 1])), coalition)
+
+
+def test_unsound_contracts_are_refused() -> None:
+    with pytest.raises(ValueError, match="sum to 1"):
+        contract_for(PRISONERS, np.full((1, 1, 2, 2), 0.5))
+    with pytest.raises(ValueError, match="only reallocated"):
+        contract_for(PRISONERS, np.full((1, 1, 2, 2), 0.25), np.ones((1, 1, 2)))
+    with pytest.raises(ValueError, match="the game needs"):
+        contract_for(PRISONERS, np.full((1, 1, 3, 2), 1 / 6))
