@@ -13,23 +13,19 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import combinations
 
-import numpy as np
-
 from experiments.institutions.institution import Institution, Outsiders
+from mechanisms.collusion.arbitrage import deterred_by_arbitrage
 from mechanisms.collusion.market import SideEffort, find_consistent_side_contract, find_side_contract
 from mechanisms.collusion.side_contract import SideContract
 from mechanisms.deviations import Effort, Objective, least_bound, profit_tolerance, situation_of
 from mechanisms.deviations import Verdict as Proof
 from mechanisms.efficiency import autarky_welfare
 from mechanisms.grand_contract import GrandContract
-from mechanisms.market_rules import Bankruptcy, Pricing, Solvency, Timing
 
 # Enough to come close to the bounds on the economies of the table; one profile is enough to refute.
 ORACLE = Effort(quote_vectors=8, local_rounds=1, seconds_per_program=3.0)
 EFFORT = SideEffort(oracle=ORACLE, rounds=2, breaches=5, cells=1)
 PAIR = 2
-# Prices this close, relatively, do not tell profiles apart.
-SAME_PRICE = 1e-9
 
 
 class Question(StrEnum):
@@ -73,8 +69,7 @@ def answers(contract: GrandContract, institution: Institution, effort: SideEffor
     """Return the answers for one grand contract under one institution.
 
     Args:
-        contract: for the efficient allocations of an economy; prices are assumed to reveal the profile only where
-            they do, which is checked.
+        contract: for the efficient allocations of an economy.
         institution: the rules and what outsiders do.
         effort: of each search.
     """
@@ -89,18 +84,16 @@ def answers(contract: GrandContract, institution: Institution, effort: SideEffor
     anybody = _proof(contract, institution, several) or _stability(contract, institution, likely, effort)
     return {
         Question.ONE: one,
-        Question.CONSISTENT: _consistent(contract, institution, one, anybody, effort),
+        Question.CONSISTENT: _consistent(contract, institution, anybody, effort),
         Question.ANY: anybody,
     }
 
 
-def _consistent(
-    contract: GrandContract, institution: Institution, one: Answer, anybody: Answer, effort: SideEffort
-) -> Answer:
-    """Return the answer for consistent coalitions, given the other two."""
+def _consistent(contract: GrandContract, institution: Institution, anybody: Answer, effort: SideEffort) -> Answer:
+    """Return the answer for consistent coalitions where no single player gains, given that for any coalition."""
     if anybody.verdict is Verdict.YES:
         return anybody
-    if one.verdict is Verdict.YES and arbitrage_deters(institution) and reveals(contract):
+    if institution.outsiders is Outsiders.OBEY and deterred_by_arbitrage(contract, institution.rules):
         return Answer(Verdict.YES, "arbitrage")
     unanswered = Answer(Verdict.OPEN, "none found", bound=anybody.bound)
     if anybody.verdict is not Verdict.NO or len(anybody.coalition) != PAIR:
@@ -115,26 +108,6 @@ def _consistent(
     if search.obeyed.verdict is Proof.PROVEN:
         return replace(found, because=f"{found.because}, obeyed by proof")
     return replace(found, verdict=Verdict.OPEN, because="one that nobody was found to break")
-
-
-def arbitrage_deters(institution: Institution) -> bool:
-    """Say whether a misquote always tempts another member to take everything (``docs/collusion.md``, Proposition 4)."""
-    rules = institution.rules
-    return (
-        rules.pricing is Pricing.COUNTERPARTY
-        and rules.solvency is Solvency.NO_SHORT_SALES
-        and rules.bankruptcy is Bankruptcy.TRADES_STAND
-        and rules.timing is Timing.PRICES_FIRST
-        and institution.outsiders is Outsiders.OBEY
-    )
-
-
-def reveals(contract: GrandContract) -> bool:
-    """Say whether the contract's prices differ between all profiles."""
-    prices = contract.efficient.price[:, :-1]
-    distance = np.abs(prices[:, None] - prices[None]).max(axis=-1)
-    np.fill_diagonal(distance, np.inf)
-    return bool((distance > SAME_PRICE * (1.0 + prices.max())).all())
 
 
 def _proof(contract: GrandContract, institution: Institution, coalitions: Sequence[tuple[int, ...]]) -> Answer | None:

@@ -18,7 +18,7 @@ from mechanisms.valuations import Logarithmic, Quadratic
 ECONOMIES = Path(__file__).parents[1] / "economies"
 PUBLISHED = ("three-traders", "annex-b", "three-farmers")
 # Money enough that no efficient allocation leaves anybody in debt.
-MONEY = 100.0
+MONEY = 200.0
 # (players, goods without the numeraire, types of each player) of the random economies.
 SIZES = ((3, 1, 1), (4, 2, 1), (6, 1, 1), (3, 1, 2), (4, 2, 2))
 
@@ -70,7 +70,8 @@ def random_economy(family: Family, players: int, goods: int, types: int, generat
 
 def _valuation(family: Family, goods: int, generator: np.random.Generator) -> Valuation:
     if family is Family.LOGARITHMIC:
-        return Logarithmic(generator.uniform(2.0, 8.0, goods), generator.uniform(0.5, 1.5, goods))
-    mixing: FloatArray = 0.2 * generator.normal(size=(goods, goods))
-    slope = mixing @ mixing.T + np.diag(generator.uniform(0.3, 1.0, goods))
-    return Quadratic(generator.uniform(8.0, 16.0, goods), slope)
+        return Logarithmic(generator.uniform(3.0, 6.0, goods), generator.uniform(0.5, 1.5, goods))
+    # Every unit there is is worth something to everybody, as Assumption 1 of the paper asks.
+    mixing: FloatArray = 0.1 * generator.normal(size=(goods, goods))
+    slope = mixing @ mixing.T + np.diag(generator.uniform(0.4, 0.7, goods))
+    return Quadratic(generator.uniform(14.0, 17.0, goods), slope)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def contract_of(number: int, seed: int = 0, sizes: tuple[tuple[int, int, int], .
     With private information its transfers are those of expected externality, so that truth is the best report; with
     complete information players pay the supporting price.
     """
-    economy = list(economies(seed, sizes))[number]
+    economy = next(islice(economies(seed, sizes), number, None))
     walrasian = grand_contract(economy)
     if len(economy.profiles) == 1:
         return walrasian

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mechanisms.collusion.arbitrage import deterred_by_arbitrage
 from mechanisms.collusion.market import (
     USUAL_SIDE_EFFORT,
     SideContractSearch,
@@ -42,6 +43,7 @@ class MarketCollusionCheck:
         incentive_compatible: whether no type gains by a lie to the established mediator, obeying afterwards.
         improvements: for each coalition examined, the search for a side-contract.
         consistent: likewise for one that no single member wants to break.
+        deterred: whether arbitrage provably tempts a member of every coalition to break what it agrees upon.
     """
 
     rules: MarketRules
@@ -49,6 +51,7 @@ class MarketCollusionCheck:
     incentive_compatible: bool
     improvements: Mapping[Coalition, SideContractSearch]
     consistent: Mapping[Coalition, SideContractSearch]
+    deterred: bool
 
     @property
     def unilaterally_stable(self) -> Verdict:
@@ -65,6 +68,8 @@ class MarketCollusionCheck:
     @property
     def collusion_proof(self) -> Verdict:
         """Definition 8; refuted only by a side-contract that is proved to be obeyed, or that needs no obedience."""
+        if self.deterred and self.incentive_compatible:
+            return Verdict.PROVEN
         verdicts = (_settled(who, search) for who, search in self.consistent.items())
         return _summary(self.incentive_compatible, verdicts, self._complete)
 
@@ -116,7 +121,8 @@ def check_grand_contract(
                 contract, rules, coalition, reaction=reaction, effort=effort
             )
     honest = check_contract(device_of(contract, rules)).incentive_compatible
-    return MarketCollusionCheck(rules, players, honest, improvements, consistent)
+    deterred = reaction is None and deterred_by_arbitrage(contract, rules)
+    return MarketCollusionCheck(rules, players, honest, improvements, consistent, deterred)
 
 
 def _settled(coalition: Coalition, search: SideContractSearch) -> Verdict:

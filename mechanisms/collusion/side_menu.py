@@ -9,7 +9,7 @@ what its solvent members need, :math:`d_i \ge cost_i - y_i`, and what would save
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,7 @@ from mechanisms.collusion.side_contract import can_be_carried_out, with_side_tra
 from mechanisms.deviations.effort import Effort, Objective
 from mechanisms.deviations.oracle import most_profitable_deviation
 from mechanisms.deviations.order_search import best_orders
+from mechanisms.deviations.quotes import EXTREME, quoted
 from mechanisms.deviations.situation import JointAction, obedient, played, stacked, utilities
 from mechanisms.market_rules import BankruptcyReason, Coverage
 
@@ -134,20 +135,66 @@ def transfer_range(situation: Situation, action: JointAction) -> tuple[FloatArra
 
 
 def oracle_actions(situation: Situation, effort: Effort) -> Iterator[JointAction]:
-    """Yield what the oracle finds: the largest total gain, the largest least gain, and each member's own best."""
-    quotes = [situation.quotes[0, situation.members]]
-    objectives = (Objective.TOTAL,) if len(situation.coalition) == 1 else (Objective.TOTAL, Objective.LEAST)
-    for objective in objectives:
-        found = most_profitable_deviation(situation, objective, effort)
-        if found.best is not None:
-            quotes.append(found.best.quotes)
-            yield found.best
-    if len(situation.coalition) == 1:
+    """Yield what the oracle finds: the largest total gain, the largest least gain, and each member's own best.
+
+    The first and the last also without side transfers: those of actions in one lottery must be the same, and what
+    favours one member with them rarely goes with what favours another. Where transfers need no cover, the members'
+    own best is also asked for given the transfers of the largest total gain, which may finance one of them by
+    another's bankruptcy.
+    """
+    alone = len(situation.coalition) == 1
+    for allowed in (effort,) if alone else (effort, replace(effort, side_transfers=False)):
+        found = most_profitable_deviation(situation, Objective.TOTAL, allowed).best
+        if found is not None:
+            yield found
+        if not alone:
+            quotes = situation.quotes[0, situation.members] if found is None else found.quotes
+            yield from _favouring(situation, quotes, allowed)
+        if found is not None and found.side_transfers.any() and situation.rules.coverage is Coverage.UNLIMITED:
+            yield from _keeping_transfers(situation, found, replace(effort, side_transfers=False))
+    if alone:
         return
+    found = most_profitable_deviation(situation, Objective.LEAST, effort).best
+    if found is not None:
+        yield found
+    covered = _covered(situation)
+    if covered is not None:
+        yield from oracle_actions(covered, effort)
+
+
+def _covered(situation: Situation) -> Situation | None:
+    """Return the situation under the stricter rule of coverage, whose deviations are open here too.
+
+    Where a member may be bankrupted by a transfer, that is what brings most in total, and hides what else there is.
+    """
+    rules = situation.rules
+    owed = (situation.transfers < -situation.announced_endowments[..., -1]).any()
+    if rules.coverage is Coverage.ANNOUNCED_NUMERAIRE or owed:
+        return None
+    return replace(situation, rules=replace(rules, coverage=Coverage.ANNOUNCED_NUMERAIRE))
+
+
+def _keeping_transfers(situation: Situation, found: JointAction, effort: Effort) -> Iterator[JointAction]:
+    """Yield each member's own best with the side transfers of a joint action.
+
+    Members quote what they quote in it, what is prescribed, or so much that a speck sold by one of them to another
+    pays for any transfer.
+    """
+    transfers = situation.transfers.copy()
+    transfers[:, situation.members] += found.side_transfers
+    moved = replace(situation, transfers=transfers)
+    enormous = quoted(situation, np.full((len(situation.coalition), situation.quotes.shape[-1] - 1), EXTREME))
+    for quotes in (found.quotes, situation.quotes[0, situation.members], enormous):
+        for action in _favouring(moved, quotes, effort):
+            yield replace(action, side_transfers=found.side_transfers)
+
+
+def _favouring(situation: Situation, quotes: FloatArray, effort: Effort) -> Iterator[JointAction]:
+    """Yield each member's own best at given quotes."""
     for place in range(len(situation.coalition)):
         weights = np.full(len(situation.coalition), OTHERS)
         weights[place] = 1.0
-        best = best_orders(situation, quotes[min(1, len(quotes) - 1)], Objective.TOTAL, effort, weights).best
+        best = best_orders(situation, quotes, Objective.TOTAL, effort, weights).best
         if best is not None:
             yield best
 

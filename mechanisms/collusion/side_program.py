@@ -19,7 +19,7 @@ from mechanisms.collusion.side_contract import Clause, clause_utilities, with_si
 from mechanisms.collusion.side_menu import settled_utilities
 from mechanisms.deviations.effort import Objective
 from mechanisms.deviations.situation import stacked
-from mechanisms.linear_program import LinearProgram, Sense, Status, certified
+from mechanisms.linear_program import LinearProgram, Sense, Status
 
 if TYPE_CHECKING:
     from mechanisms.arrays import BooleanArray, FloatArray
@@ -88,9 +88,8 @@ class Master:
         tables = [menu.table() for menu in self.menus]
         program, blocks = self._stated(tables, objective, whole=True)
         solution = program.solve(seconds=SECONDS)
-        if solution.status is Status.OPTIMAL:
-            certified(program, solution)
-        elif solution.best_known is None:
+        # No certificate is asked of the solver: whoever uses the answer settles every play of it again.
+        if solution.status is not Status.OPTIMAL and solution.best_known is None:
             return None
         values = solution if solution.optimal else solution.incumbent
         clauses = []

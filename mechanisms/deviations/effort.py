@@ -42,6 +42,8 @@ class Effort:
             the same answer twice.
         seconds_per_program: wall time after which a program is cut short; its bound remains valid.
         search_proven: whether to search although a bound already excludes every profitable deviation.
+        side_transfers: whether members may hand each other transfers. Where a lottery is drawn over joint actions they
+            may not depend on the draw, and a lottery without any is often enough.
     """
 
     quote_vectors: int = 40
@@ -54,3 +56,4 @@ class Effort:
     seconds: float | None = None
     seconds_per_program: float = 10.0
     search_proven: bool = False
+    side_transfers: bool = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -191,6 +191,8 @@ class _Search:
     def _most_promising_first(self, patterns: list[FloatArray], generator: np.random.Generator) -> list[FloatArray]:
         """Settle constructed deviations and put the quotes of the best of them first, after obedience."""
         actions, numbers = constructed_actions(self.situation, patterns, self.effort.warm_starts, generator)
+        if not self.effort.side_transfers:
+            actions = replace(actions, side_transfers=np.zeros_like(actions.side_transfers))
         gained = settled_gains(self.situation, actions)
         self.settled = len(numbers)
         values = objective_value(self.objective, np.ones(gained.shape[-1]), gained)

@@ -10,8 +10,7 @@ That the ration :math:`\theta` is no larger than needed must not be asked for: i
 :math:`x_i \le \max(c_i - \theta, 0)` be asked for outsiders, whose shares only leave less to the members.
 
 Utilities are bounded by tangents. Every relaxation errs upward, so the program's bound is a bound on what members can
-gain at these quotes with orders inside the box, bankruptcies that are not a matter of rounding (`CLEAR_FAILURE`)
-aside. Under `Bankruptcy.UNWIND` the repeated test is relaxed: the survivors must pass the first test and the last,
+gain at these quotes with orders inside the box, bankruptcies by a hair (`StageTwo.margins`) aside. Under `Bankruptcy.UNWIND` the repeated test is relaxed: the survivors must pass the first test and the last,
 somebody must fail the first, and who fails in between is left open.
 """
 
@@ -28,10 +27,6 @@ from mechanisms.deviations.stage_two import StageTwo
 from mechanisms.linear_program import Block, LinearProgram, Sense
 from mechanisms.market_game import Bankruptcy, Coverage, Solvency, Withholding
 
-# A bankrupt player of the program fails its test by at least this much, in shares of what everything is worth, or of
-# the supply of the good it lacks: far more than the rounding that settlement forgives, and more than the solver's
-# tolerance on rows of a mixed-integer program, which is a millionth.
-CLEAR_FAILURE = 1e-5
 # Side transfers are at most this many times what everything is worth.
 SIDE_TRANSFER_LIMIT = 10.0
 
@@ -117,7 +112,7 @@ def _state_choices(built: OrderProgram) -> None:
     owned = stage.announced[0, stage.situation.members]
     own = {"member": members, "good": goods}
     blocks["announced"] = program.variables("announced", own, upper=owned)
-    reach = SIDE_TRANSFER_LIMIT if members > 1 else 0.0
+    reach = SIDE_TRANSFER_LIMIT if members > 1 and stage.side_transfers else 0.0
     blocks["side"] = program.variables("side", {"member": members}, lower=-reach, upper=reach)
     balance = program.constraints("side transfers balance", equal_to=0.0)
     program.add(balance, blocks["side"], 1.0)
@@ -131,11 +126,11 @@ def _state_choices(built: OrderProgram) -> None:
     each = {"draw": draws, "player": players}
     blocks["solvent"] = program.variables("solvent", each, upper=1.0, integer=built.whole)
     # Who cannot fail is not left to a row that the solver may violate by its tolerance.
-    failing = stage.cost_limits(stage.flow_limits)[1] >= stage.transfers + CLEAR_FAILURE
+    failing = stage.cost_limits(stage.flow_limits)[1] >= stage.transfers + stage.margins[0]
     failing[:, stage.situation.members] |= members > 1
     blocks["over budget"] = program.variables("over budget", each, upper=failing, integer=built.whole)
     if built.tests_holdings:
-        lacking = stage.holding_limits(stage.flow_limits)[0] <= -CLEAR_FAILURE
+        lacking = stage.holding_limits(stage.flow_limits)[0] <= -stage.margins[1]
         blocks["short"] = program.variables("short", {**each, "good": goods}, upper=lacking, integer=built.whole)
     if built.unwinds:
         blocks["later"] = program.variables("later", each, upper=1.0, integer=built.whole)
@@ -191,9 +186,10 @@ def _state_reasons(built: OrderProgram, flows: Flows) -> None:
     draws, _, players, goods = built.sizes()
     program, stage, blocks = built.program, built.stage, built.blocks
     each = {"draw": draws, "player": players}
-    spare = np.maximum(stage.transfers + CLEAR_FAILURE - stage.cost_limits(stage.flow_limits)[0], 0.0)
+    failing = stage.transfers + stage.margins[0]
+    spare = np.maximum(failing - stage.cost_limits(stage.flow_limits)[0], 0.0)
     spare[:, stage.situation.members] += SIDE_TRANSFER_LIMIT
-    over = program.constraints("over budget", each, at_least=stage.transfers + CLEAR_FAILURE - spare)
+    over = program.constraints("over budget", each, at_least=failing - spare)
     flows.add_costs(over[:, :])
     program.add(over[:, stage.situation.members], blocks["side"], -1.0)
     program.add(over, blocks["over budget"], -spare)
@@ -201,10 +197,10 @@ def _state_reasons(built: OrderProgram, flows: Flows) -> None:
     for name in ("solvent", "over budget", *(["later"] if built.unwinds else [])):
         program.add(reason, blocks[name], 1.0)
     if built.tests_holdings:
-        kept = stage.kept
-        spare_holding = np.maximum(stage.holding_limits(stage.flow_limits)[1] + CLEAR_FAILURE, 0.0)
+        margin = stage.margins[1]
+        spare_holding = np.maximum(stage.holding_limits(stage.flow_limits)[1] + margin, 0.0)
         shape = {**each, "good": goods}
-        short = program.constraints("short", shape, at_most=spare_holding - CLEAR_FAILURE - kept)
+        short = program.constraints("short", shape, at_most=spare_holding - margin - stage.kept)
         flows.add_holdings(short[:, :, :])
         program.add(short[:, stage.situation.members], blocks["announced"], 1.0)
         program.add(short, blocks["short"], spare_holding)

@@ -77,7 +77,7 @@ def best_orders(
             f"quotes of shape {quotes.shape} and weights {weights.tolist()} must fit {members} members and {goods} "
             "goods, and weights be at least 0"
         )
-    stage = StageTwo(with_replies(situation, quotes), situation, effort.order_limit)
+    stage = StageTwo(with_replies(situation, quotes), situation, effort.order_limit, effort.side_transfers)
     built = OrderProgram(stage, objective, weights)
     return _Refinement(built, OrderProgram(stage, objective, weights, whole=False), effort).run()
 
@@ -106,7 +106,7 @@ class _Refinement:
         """Refine until the bound is reached, or as often as the effort allows."""
         stage = self.built.stage
         self._add_tangents(starting_points(self.built, self.effort.tangents))
-        self._consider(_unchanged(stage))
+        self._consider(stage.unchanged)
         for _ in range(self.effort.refinements + 1):
             solution = self._solve(self.built, self.effort.gap)
             if solution.status is Status.INFEASIBLE:
@@ -209,17 +209,6 @@ class _Refinement:
         value = float(objective_value(self.built.objective, self.built.weights, gained))
         if value > self.value:
             self.best, self.gained, self.value = action, gained, value
-
-
-def _unchanged(stage: StageTwo) -> JointAction:
-    """Return what was prescribed, at the new quotes."""
-    members, prescribed = stage.situation.members, stage.original
-    return JointAction(
-        stage.situation.quotes[0, members],
-        prescribed.orders[0, members],
-        prescribed.announced_endowments[0, members],
-        np.zeros(len(members)),
-    )
 
 
 def _without_bankrupt(stage: StageTwo, action: JointAction) -> JointAction | None:

@@ -2,19 +2,25 @@
 
 Goods are counted in shares of their supply and money in shares of what the whole supply is worth at the prescribed
 quotes, so that every number of the program is near one whatever the economy's units. What flows between a member and
-any one player is confined to a box: a multiple of that worth in any good, either way.
+any one player is confined to a box: a multiple of that worth in any good, either way, beyond nothing and beyond what
+was prescribed, so that obedience and what is near it always lie inside.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from mechanisms.arrays import BooleanArray, FloatArray, read_only
-from mechanisms.deviations.situation import JointAction, Situation
-from mechanisms.market_game import Pricing
+from mechanisms.deviations.situation import JointAction, Situation, played
+from mechanisms.market_game import Bankruptcy, BankruptcyReason, Coverage, Pricing
+
+# A bankrupt player of the program fails its test by at least this much, in shares of what everything is worth, or of
+# the supply of the good it lacks: far more than the rounding that settlement forgives, and more than the solver's
+# tolerance on rows of a mixed-integer program, which is a millionth.
+CLEAR_FAILURE = 1e-5
 
 # A good is boxed as if at least this share of the worth of everything were spent on it: a good that is nearly free
 # could otherwise be ordered in amounts that the solver cannot tell apart from infinity.
@@ -29,11 +35,13 @@ class StageTwo:
         situation: after outsiders have reacted; its quotes are those on the table.
         original: as it is if nobody deviates; for the status quo and for what is reported.
         order_limit: how much may flow to or from one player, in multiples of what everything is worth.
+        side_transfers: whether members may hand each other transfers.
     """
 
     situation: Situation
     original: Situation
     order_limit: float
+    side_transfers: bool = True
 
     @cached_property
     def unit(self) -> FloatArray:
@@ -43,8 +51,11 @@ class StageTwo:
 
     @cached_property
     def money(self) -> float:
-        """What one unit of money of the program is: the supply's worth at the prescribed quotes, numeraire."""
-        return float(self.original.quotes.mean(axis=(0, 1)) @ self.unit)
+        """What one unit of money of the program is: the supply's worth at the lowest prescribed quotes, numeraire.
+
+        The lowest, because one enormous quote must not make all else look like rounding.
+        """
+        return float((self.original.quotes @ self.unit).min())
 
     @cached_property
     def quotes(self) -> FloatArray:
@@ -93,14 +104,21 @@ class StageTwo:
     @cached_property
     def box(self) -> FloatArray:
         """The most that may flow of each good from one player, ``(L,)``, shares of its supply."""
-        share_of_worth = self.original.quotes.mean(axis=(0, 1)) * self.unit / self.money
-        return read_only(self.order_limit / np.maximum(share_of_worth, _LEAST_SHARE_OF_WORTH))
+        worth = self.original.quotes.mean(axis=(0, 1)) * self.unit
+        return read_only(self.order_limit / np.maximum(worth / worth.sum(), _LEAST_SHARE_OF_WORTH))
 
     @cached_property
     def order_limits(self) -> tuple[FloatArray, FloatArray]:
-        """The least and the most a member may order, ``(S, N, L)`` each: what is ordered from it, and the box."""
-        received = self.orders.swapaxes(1, 2)[:, self.situation.members]
-        return received.min(axis=0) - self.box, received.max(axis=0) + self.box
+        """The least and the most a member may order, ``(S, N, L)`` each.
+
+        That is what is ordered from it, or what it is told to order, and the box. Between members orders are net.
+        """
+        members = self.situation.members
+        received = self.orders.swapaxes(1, 2)[:, members]
+        told = self.original.orders[0, members] / self.unit
+        told[:, members] -= told[:, members].swapaxes(0, 1)
+        least, most = np.minimum(received.min(axis=0), told), np.maximum(received.max(axis=0), told)
+        return least - self.box, most + self.box
 
     @cached_property
     def flow_limits(self) -> tuple[FloatArray, FloatArray]:
@@ -146,6 +164,34 @@ class StageTwo:
         pinned: BooleanArray = (least == most).all(axis=(2, 3))
         pinned[:, self.situation.members] = False
         return read_only(pinned)
+
+    @cached_property
+    def unchanged(self) -> JointAction:
+        """What was prescribed, at the new quotes."""
+        members, prescribed = self.situation.members, self.original
+        return JointAction(
+            self.situation.quotes[0, members],
+            prescribed.orders[0, members],
+            prescribed.announced_endowments[0, members],
+            np.zeros(len(members)),
+        )
+
+    @cached_property
+    def margins(self) -> tuple[FloatArray, FloatArray]:
+        """By how much the bankrupt fail their budgets, ``(K, N)``, or lack goods, ``(K, N, L)``, program units.
+
+        Who fails by less than `CLEAR_FAILURE` if orders are unchanged may do so: what was prescribed stays possible.
+        """
+        tested_once = replace(self.situation.rules, bankruptcy=Bankruptcy.TRADES_STAND, coverage=Coverage.UNLIMITED)
+        play = played(replace(self.situation, rules=tested_once), self.unchanged)
+        settled = play.settlement
+        over = np.where(settled.reason == BankruptcyReason.BUDGET, settled.cost - play.transfers, np.inf)
+        lack = -(play.announced_endowments + settled.net_trade) / self.unit
+        most_lacking = lack == lack.max(axis=-1, keepdims=True)
+        short = (settled.reason == BankruptcyReason.SHORT_SALE)[..., None] & most_lacking
+        # Half, lest rounding make the difference where a player's trades are beyond anybody's influence.
+        budget = np.minimum(CLEAR_FAILURE, over / self.money / 2)
+        return budget, np.minimum(CLEAR_FAILURE, np.where(short, lack / 2, np.inf))
 
     def action(self, orders: FloatArray, announced: FloatArray, side_transfers: FloatArray) -> JointAction:
         """Return a joint action in the economy's units, made exactly admissible.
