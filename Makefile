@@ -1,6 +1,6 @@
 # Every target builds the environment it needs, from a bare clone and again afterwards.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench evidence pictures requirements clean
+.PHONY: help demo test lint bench evidence tables pictures requirements clean
 
 # The first Python that is new enough; name another with `make PYTHON=...`.
 PYTHON ?= $(firstword $(foreach name,python3.12 python3 python3.13 python3.14 python,$(shell \
@@ -14,7 +14,8 @@ help:
 	@echo "make test   run the tests"
 	@echo "make lint   check style and types"
 	@echo "make bench  measure speed, as ratios against what a user would otherwise write"
-	@echo "make evidence  slow evidence: sweeps under faults"
+	@echo "make evidence  slow evidence: sweeps killed and on full disks, core allocations with their proofs"
+	@echo "make tables  the tables of docs/: sweeps, institutions, the carbon cartel"
 
 $(READY): requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "marketgame needs Python 3.12 or newer; none was found" >&2; exit 2; }
@@ -40,13 +41,20 @@ lint: $(READY)
 bench: $(READY)
 	$(RUN)/python -m benchmarks
 
-# Slow evidence: sweeps whose workers are killed, hang or run out of disk.
+# Slow evidence: sweeps whose workers are killed, hang or run out of disk; the core, game by game.
 evidence: $(READY)
 	$(RUN)/pytest benchmarks/evidence
+	$(RUN)/python -m benchmarks.core_evidence
+
+# The tables of the documentation, an hour on two cores; stopped, they go on where they were.
+tables: $(READY)
+	$(RUN)/python -m experiments.sweep_tables
+	$(RUN)/python -m experiments.institutions docs
 
 # The pictures that the README and the guide show.
 pictures: $(READY)
 	$(RUN)/python -m experiments.pictures docs/pictures
+	$(RUN)/python -m experiments.sweep_pictures docs/pictures
 
 # Pins what pyproject.toml asks for; the file names no package registry.
 requirements: $(READY)

@@ -14,6 +14,9 @@
 | a run from its file to its folder | `experiments.running`, `experiments.provenance`, `experiments.run_summary` |
 | `kind = "sweep"` | `experiments.sweep_file`, `experiments.sweep_summary` |
 | sweeps from Python | `experiments.sweep` |
+| `[[organisers]]` and their fates | `experiments.organiser_tables`, `experiments.organiser_summary` |
+| `certify`, `replay` and their files | `experiments.certification`, `experiments.certificate_file` |
+| the institution table and the carbon cartel | `experiments.institutions` |
 | carbon permit markets from published abatement curves | `experiments.carbon`, `experiments/data/` |
 
 Nothing is imported here, so that asking for one command loads only what that command needs.

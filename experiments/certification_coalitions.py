@@ -3,8 +3,8 @@
 First the proven bounds are tried, in everything that the members may know together. Where they leave room, the oracle
 looks for a joint action by which every member gains; members without secrets from each other need no device to agree on
 it, since whoever reports something else only voids the agreement. Otherwise a side-contract is sought, with lotteries
-and with reports that must be true. Whether an improvement is internally consistent is examined for pairs: it is if
-neither member alone can gain by breaking it, which must be proven.
+and with reports that must be true. That no improvement is internally consistent may follow from the rules; otherwise
+pairs are examined: an improvement is consistent if neither member alone can gain by breaking it, which must be proven.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from mechanisms.certificates import (
 )
 from mechanisms.certificates.information import commonly_known, situations
 from mechanisms.certificates.stability import negligible_gain
+from mechanisms.collusion.arbitrage import deterred_by_arbitrage
 from mechanisms.collusion.market import SideEffort, find_consistent_side_contract, find_side_contract
 from mechanisms.deviations.bounds import least_bound
 from mechanisms.deviations.effort import Effort, Objective, Verdict
@@ -118,8 +119,9 @@ def examine_coalition(
     if found is None and len(coalition) > 1:
         found = _side_contract(contract, rules, coalition, deadline, consistent=False)
     verdict = Verdict.NOT_REFUTED if found is None else Verdict.REFUTED
-    # Nobody is left who could break what one player does alone.
-    consistent = verdict if len(coalition) == 1 else Verdict.NOT_REFUTED
+    if len(coalition) == 1:  # Nobody is left who could break what one player does alone.
+        return CoalitionFinding(coalition, verdict, verdict, found, None, largest)
+    consistent = Verdict.PROVEN if deterred_by_arbitrage(contract, rules) else Verdict.NOT_REFUTED
     return CoalitionFinding(coalition, verdict, consistent, found, None, largest)
 
 

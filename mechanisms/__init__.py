@@ -19,6 +19,9 @@ Tests are in ``tests/mechanisms``, in the file named after the module unless the
 | communication equilibrium | GR Definition 4' | :mod:`~mechanisms.communication_equilibrium` |
 | incentive-compatible transfers | GR 6.1 | :mod:`~mechanisms.transfers` |
 | compatibility and non-degeneracy | GR section 4 | :mod:`~mechanisms.compatibility` |
+| a coalition's most profitable deviation, bounds | GR Definitions 3, 5 | :mod:`~mechanisms.deviations` |
+| improvements, collusion-proof contracts, side-contracts | GR Definitions 2-8, 4'-8' | :mod:`~mechanisms.collusion` |
+| what is stored of an answer, and how it is checked again | ours | :mod:`~mechanisms.certificates` |
 | linear programs | the only user of HiGHS | :mod:`~mechanisms.linear_program` |
 | coalitional game, mechanisms | M section 2 | :mod:`~mechanisms.coalitional_game`, :mod:`~mechanisms.mechanism` |
 | virtual utility | M (3), (13) | :mod:`~mechanisms.virtual_utility` |

@@ -10,8 +10,9 @@ That the ration :math:`\theta` is no larger than needed must not be asked for: i
 :math:`x_i \le \max(c_i - \theta, 0)` be asked for outsiders, whose shares only leave less to the members.
 
 Utilities are bounded by tangents. Every relaxation errs upward, so the program's bound is a bound on what members can
-gain at these quotes with orders inside the box, bankruptcies by a hair (`StageTwo.margins`) aside. Under `Bankruptcy.UNWIND` the repeated test is relaxed: the survivors must pass the first test and the last,
-somebody must fail the first, and who fails in between is left open.
+gain at these quotes with orders inside the box, bankruptcies by a hair (`StageTwo.margins`) aside. Under
+`Bankruptcy.UNWIND` the repeated test is relaxed: the survivors must pass the first test and the last, somebody must
+fail the first, and who fails in between is left open.
 """
 
 from __future__ import annotations
