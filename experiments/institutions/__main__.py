@@ -1,4 +1,7 @@
-"""Compute the tables: ``python -m experiments.institutions FOLDER`` (``docs`` for the documentation)."""
+"""Compute tables and pictures: ``python -m experiments.institutions FOLDER`` (``docs`` for the documentation).
+
+The tables are also put on the folder's page ``institutions.md`` where it has one.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from rich.progress import Progress
 
 from experiments.institutions import report, table
 from experiments.institutions.cartel import cartel_table
+from experiments.sweep_tables import put_in_page
 
 
 def main(folder: Path) -> None:
@@ -25,11 +29,13 @@ def main(folder: Path) -> None:
         )
     computed.to_csv(tables / "institutions.csv", index=False)
     report.institution_picture(computed, pictures / "institutions.png")
-    (tables / "institutions.md").write_text(report.institution_markdown(computed))
     cartel = cartel_table()
     cartel.to_csv(tables / "carbon-cartel.csv", index=False)
     report.cartel_picture(cartel, pictures / "carbon-cartel.png")
-    (tables / "carbon-cartel.md").write_text(report.cartel_markdown(cartel))
+    page = folder / "institutions.md"
+    if page.exists():
+        text = put_in_page(page.read_text(encoding="utf-8"), "institutions", report.institution_markdown(computed))
+        page.write_text(put_in_page(text, "carbon-cartel", report.cartel_markdown(cartel)), encoding="utf-8")
 
 
 if __name__ == "__main__":

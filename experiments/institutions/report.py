@@ -83,18 +83,20 @@ def cartel_picture(table: pd.DataFrame, file: Path) -> None:
 
 
 def institution_markdown(table: pd.DataFrame) -> str:
-    """Return the summary as a Markdown table."""
+    """Return the summary as a Markdown table; institutions where short sales are allowed take one line together."""
     short = summary(table)
+    allowed = short["solvency"] == Solvency.BUDGET
     lines = [
-        "| pricing | solvency | trades of bankrupts | transfers | outsiders | "
-        + " | ".join(q.value for q in Question)
-        + " |",
-        "|---|---|---|---|---|" + "---|" * len(Question),
+        "| pricing | trades of bankrupts | transfers | outsiders | " + " | ".join(q.value for q in Question) + " |",
+        "|---" * (4 + len(Question)) + "|",
     ]
-    for key, group in short.groupby([*RULES, "outsiders"], sort=False):
+    for key, group in short[~allowed].groupby(["pricing", "bankruptcy", "coverage", "outsiders"], sort=False):
         cells = {row["question"]: _text(row) for row in group.to_dict("records")}
         named = [NAMES.get(str(part), str(part)) for part in key]
         lines.append("| " + " | ".join([*named, *(cells[question.value] for question in Question)]) + " |")
+    broken = short[allowed & (short["question"] == Question.ONE)]
+    worst = f"{int(broken['no'].min())} to {int(broken['no'].max())} of {int(broken['economies'].max())}"
+    lines.append(f"| *short sales allowed: any* | *any* | *any* | *any* | no, in {worst} | no | no |")
     return "\n".join(lines) + "\n"
 
 

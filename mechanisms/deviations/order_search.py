@@ -33,7 +33,8 @@ class OrderSearch:
         best: what the members play; None if nothing admissible was found.
         gains: recomputed by settling it, ``(S,)``, numeraire; not a number without a best.
         value: of the objective.
-        bound: no orders, announcements and side transfers at these quotes give more, for orders within the limit.
+        bound: no orders, announcements and side transfers at these quotes give more, for orders within the limit;
+            infinity if a settled play gives more than the solver held possible.
         programs: how many programs were solved.
         iterations: how many simplex iterations that took.
     """
@@ -63,8 +64,9 @@ def best_orders(
         weights: of the members' gains in the objective, ``(S,)``, nonnegative; one each if left out.
 
     Returns:
-        The best deviation with these quotes, and the program's bound on all such deviations with orders of at most
-        ``effort.order_limit`` times the worth of everything.
+        The best deviation with these quotes, and the program's bound on all such deviations in which no more than
+        ``effort.order_limit`` times the worth of everything flows between a member and one player, beyond what was
+        prescribed.
 
     Raises:
         ValueError: quotes or weights do not fit the coalition, or a weight is negative.
@@ -126,7 +128,9 @@ class _Refinement:
             self._try_one_round()
         members = len(stage.situation.coalition)
         gained = np.full(members, np.nan) if self.gained is None else self.gained
-        return OrderSearch(self.best, gained, self.value, self.bound, self.programs, self.iterations)
+        disproved = self.value - self.bound > CLOSED * stage.money
+        bound = np.inf if disproved else self.bound
+        return OrderSearch(self.best, gained, self.value, bound, self.programs, self.iterations)
 
     def _try_one_round(self) -> None:
         """Look for plays in which all who fail fail the first test, which the program describes exactly."""

@@ -22,6 +22,8 @@ from mechanisms.market_game import Bankruptcy, BankruptcyReason, Coverage, Prici
 # tolerance on rows of a mixed-integer program, which is a millionth.
 CLEAR_FAILURE = 1e-5
 
+# The solver cannot tell a flow of this share of the supply from nothing.
+_SPECK = 1e-9
 # A good is boxed as if at least this share of the worth of everything were spent on it: a good that is nearly free
 # could otherwise be ordered in amounts that the solver cannot tell apart from infinity.
 _LEAST_SHARE_OF_WORTH = 1e-2
@@ -194,7 +196,7 @@ class StageTwo:
         return budget, np.minimum(CLEAR_FAILURE, np.where(short, lack / 2, np.inf))
 
     def action(self, orders: FloatArray, announced: FloatArray, side_transfers: FloatArray) -> JointAction:
-        """Return a joint action in the economy's units, made exactly admissible.
+        """Return a joint action in the economy's units, made exactly admissible, without trades that are rounding.
 
         Args:
             orders: ``(S, N, L)``, units of the program.
@@ -207,6 +209,9 @@ class StageTwo:
         whole = shown > owned - 1e-9 * self.unit
         shown = np.where(whole, owned, shown)
         side = side_transfers * self.money
+        # A speck of a good that is quoted enormously costs more than settlement forgives.
+        received = self.orders.swapaxes(1, 2)[0, members]
+        orders = np.where(np.abs(orders - received) < _SPECK, received, orders)
         least = -self.situation.transfers[:, members].min(axis=0) - shown[:, -1]
         return JointAction(self.situation.quotes[0, members], orders * self.unit, shown, _balanced(side, least))
 

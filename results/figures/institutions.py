@@ -14,7 +14,11 @@ from results.figures.style import GREY, INK, dress, in_house_style, new_figure, 
 
 _PAGE_WIDTH: Final = 7.2
 _COLOURS: Final = {"yes": "#9FD3C0", "not refuted": "#D9D9D9", "no": "#F0B798"}
-_MEANING: Final = {"yes": "proved", "not refuted": "not refuted", "no": "broken; by how much"}
+_MEANING: Final = {
+    "yes": "proved",
+    "not refuted": "not refuted",
+    "no": "broken: members' gain, in multiples of all gains from trade",
+}
 _ROW: Final = 0.27
 
 

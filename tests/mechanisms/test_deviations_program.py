@@ -23,11 +23,13 @@ from mechanisms.deviations import (
     least_bound,
     most_profitable_deviation,
     obedient,
+    played,
     quote_patterns,
     situation_of,
     utilities,
 )
-from mechanisms.deviations.situation import with_replies
+from mechanisms.deviations.situation import admissible, stacked, with_replies
+from mechanisms.deviations.stage_two import StageTwo
 from mechanisms.economy import Economy
 from mechanisms.grand_contract import grand_contract
 from mechanisms.market_game import (
@@ -51,6 +53,12 @@ RULES = st.builds(
     coverage=st.sampled_from(Coverage),
     withholding=st.sampled_from(Withholding),
     timing=st.just(Timing.SIMULTANEOUS),
+)
+
+
+SETTLED_ONCE = MarketRules(bankruptcy=Bankruptcy.TRADES_STAND, coverage=Coverage.UNLIMITED)
+REPAIRED = MarketRules(
+    solvency=Solvency.NO_SHORT_SALES, bankruptcy=Bankruptcy.UNWIND, coverage=Coverage.ANNOUNCED_NUMERAIRE
 )
 
 
@@ -96,6 +104,58 @@ def with_second_draw(situation: Situation, generator: np.random.Generator) -> Si
     )
 
 
+def agreement(situation: Situation, generator: np.random.Generator) -> Situation:
+    """The same players agree on anything: misquotes, orders beyond all means, half-truths, somebody in the red."""
+    quotes, orders = situation.quotes.copy(), situation.orders.copy()
+    announced, transfers = situation.announced_endowments.copy(), situation.transfers.copy()
+    supply = situation.supply[0]
+    for player in range(quotes.shape[1]):
+        if generator.random() < 0.6:
+            quotes[0, player, :-1] *= generator.choice([0.0, 0.5, 1.3, 1e3], size=len(supply) - 1)
+        if generator.random() < 0.6:
+            extra = generator.normal(size=orders.shape[2:]) * supply * generator.choice([0.1, 1.0, 20.0, 1e3])
+            if generator.random() < 0.5:
+                extra[:, -1] = -(extra * quotes[0])[:, :-1].sum(axis=-1)
+            orders[0, player] += extra
+        if generator.random() < 0.3:
+            announced[0, player] *= generator.random()
+    agreed = replace(situation, quotes=quotes, orders=orders, announced_endowments=announced)
+    poor = generator.integers(quotes.shape[1])
+    cost = played(replace(agreed, rules=SETTLED_ONCE), obedient(agreed)).settlement.cost[0, poor]
+    missing = generator.choice([-1e-3, 0.0, 1e-9, 1e-6, 1e-3]) * float(situation.quotes[0, 0] @ supply)
+    if generator.random() < 0.5 and -(cost - missing) <= announced[0, poor, -1]:
+        transfers[0, poor] = cost - missing
+    covered = np.maximum(transfers, -announced[..., -1])
+    return replace(agreed, transfers=covered)
+
+
+def actions_in_the_box(situation: Situation, quotes: FloatArray, generator: np.random.Generator) -> JointAction:
+    """Random joint actions whose transfers are covered: near what is prescribed, near no trade, or anywhere."""
+    stage = StageTwo(with_replies(situation, quotes), situation, QUICK.order_limit)
+    least, most = (limit * stage.unit for limit in stage.order_limits)
+    members, told = situation.members, stage.unchanged
+    # What flows between two members is ordered by the first of them.
+    first = np.ones((*told.orders.shape[:2], 1))
+    first[:, members] = np.triu(np.ones((len(members), len(members))), 1)[..., None]
+    net = told.orders.copy()
+    net[:, members] -= told.orders[:, members].swapaxes(0, 1)
+    untouched = stage.orders[0][:, members].swapaxes(0, 1) * stage.unit
+    actions = [told]
+    for _ in range(150):
+        noise = generator.normal(size=net.shape) * stage.unit * 10.0 ** generator.uniform(-4, 1)
+        sparse = noise * (generator.random(net.shape) < 0.5)
+        paid = sparse.copy()
+        paid[..., -1] = -(sparse * situation.quotes[0])[..., :-1].sum(axis=-1)
+        anywhere = least + (most - least) * generator.random(net.shape)
+        orders = (net + sparse, net + paid, untouched + sparse, untouched + paid, anywhere)[generator.integers(5)]
+        owned = situation.endowments[0, members]
+        shown = (owned, told.announced_endowments, owned * generator.random(owned.shape))[generator.integers(3)]
+        side = generator.normal(size=len(members)) * stage.money * generator.choice([0.0, 0.01, 0.3])
+        actions.append(JointAction(quotes, first * np.clip(orders, least, most), shown, side - side.mean()))
+    batch = stacked(actions)
+    return batch[admissible(situation, batch)]
+
+
 def menu_sizes(situation: Situation) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
     """Grids of flows, announcements and side transfers, coarser for more pairs."""
     pairs = len(situation.coalition) * situation.quotes.shape[1]
@@ -138,6 +198,74 @@ def test_no_joint_action_of_a_finite_menu_beats_the_programs_bound_or_the_proven
     proven = least_bound(situation).total_gain
     assert gained.sum(axis=-1).max() <= proven + 1e-7 * scale
     assert found.best is None or found.gains.sum() <= proven + 1e-7 * scale
+
+
+@settings(max_examples=40, deadline=None)
+@given(situations(), st.integers(0, 10_000), st.sampled_from(Objective), st.booleans())
+def test_whatever_is_agreed_the_programs_bound_excludes_neither_obedience_nor_any_orders_in_the_box(
+    situation: Situation, seed: int, objective: Objective, misquoting: bool
+) -> None:
+    generator = np.random.default_rng(seed)
+    situation = agreement(situation, generator)
+    patterns = quote_patterns(situation)
+    quotes = patterns[generator.integers(len(patterns))] if misquoting else obedient(situation).quotes
+    actions = actions_in_the_box(situation, quotes, generator)
+    assume(len(actions.orders) > 0)
+    gained = gains(situation, actions)
+    values = gained.sum(axis=-1) if objective is Objective.TOTAL else gained.min(axis=-1)
+    found = best_orders(situation, quotes, objective, QUICK)
+    scale = float((situation.quotes[0] @ situation.supply[0]).min())
+    assert np.isfinite(found.bound)
+    assert found.bound >= values.max() - 1e-5 * scale
+    assert found.bound >= found.value - 1e-5 * scale
+    if not misquoting:
+        assert found.bound >= -1e-5 * scale
+
+
+def small_changes(situation: Situation) -> JointAction:
+    """A lone member's told orders, and a little more of the first good from one player at that player's quote."""
+    told, quotes = obedient(situation), situation.quotes[0]
+    actions = [told]
+    for other, share in itertools.product(situation.outsiders, (-0.1, -0.01, 0.01, 0.1)):
+        orders = told.orders.copy()
+        amount = share * situation.supply[0, 0]
+        orders[0, other, 0] += amount
+        orders[0, other, -1] -= amount * quotes[other, 0]
+        actions.append(replace(told, orders=orders))
+    return stacked(actions)
+
+
+@pytest.mark.parametrize("objective", Objective)
+@pytest.mark.parametrize("quoted", [(0.0, 0.0), (0.0, 1.0), (1e3, 1e3)])
+def test_a_lone_party_to_an_agreement_to_rob_does_at_least_as_well_as_by_small_changes(
+    quoted: tuple[float, float], objective: Objective
+) -> None:
+    pair = situation_of(grand_contract(three_traders()), 0, (0, 1), REPAIRED)
+    quotes = obedient(pair).quotes * np.column_stack([quoted, np.ones(2)])
+    robbery = best_orders(pair, quotes, objective, QUICK)
+    assert robbery.best is not None
+    play = played(pair, robbery.best)
+    for member in pair.coalition:
+        alone = replace(pair, coalition=(member,), quotes=play.quotes, orders=play.orders, transfers=play.transfers)
+        alone = replace(alone, announced_endowments=play.announced_endowments)
+        found = best_orders(alone, play.quotes[0, [member]])
+        small = gains(alone, small_changes(alone)).max()
+        assert found.value >= small - 1e-6
+        assert found.bound >= found.value - 1e-3
+        assert most_profitable_deviation(alone, effort=Effort(quote_vectors=1)).value >= small - 1e-6
+
+
+@pytest.mark.parametrize("bankruptcy", Bankruptcy)
+@pytest.mark.parametrize("missing", [1e-9, 1e-6, 1e-3])
+def test_obedience_is_never_excluded_when_somebody_is_told_to_fail_by_a_hair(
+    bankruptcy: Bankruptcy, missing: float
+) -> None:
+    contract = situation_of(grand_contract(three_traders()), 0, (0,), MarketRules(bankruptcy=bankruptcy))
+    transfers = contract.transfers - np.array([0.0, 0.0, missing * 100.0])
+    for coalition in ((0,), (2,), (0, 1), (1, 2)):
+        situation = replace(contract, transfers=transfers, coalition=coalition)
+        assert played(situation, obedient(situation)).settlement.bankrupt[0, 2]
+        assert best_orders(situation, obedient(situation).quotes).bound >= 0.0
 
 
 @settings(max_examples=15, deadline=None)
