@@ -54,7 +54,7 @@ class Answer:
         coalition: who deviates; empty unless the verdict is no.
         gain: the least expected gain among the members, as a share of the gains from trade; zero unless it is no.
         total_gain: the members' gains in sum, likewise.
-        bound: the proven bound on the sum over the coalitions tried, likewise.
+        bound: the proven bound on that sum for the coalition, at the profile where it is largest, likewise.
     """
 
     verdict: Verdict
@@ -100,7 +100,12 @@ def _consistent(contract: GrandContract, institution: Institution, anybody: Answ
         return unanswered
     members = tuple(contract.economy.player_names.index(name) for name in anybody.coalition)
     search = find_consistent_side_contract(
-        contract, institution.rules, members, reaction=institution.reaction, objective=Objective.LEAST, effort=effort
+        contract,
+        institution.rules,
+        members,
+        reaction=institution.reaction,
+        objective=_objective(contract),
+        effort=effort,
     )
     if search.side_contract is None or search.obeyed is None:
         return unanswered
@@ -145,12 +150,29 @@ def _attack(
 ) -> Answer:
     """Look for a side-contract of the coalition; a lone member's is its best deviation."""
     search = find_side_contract(
-        contract, institution.rules, coalition, reaction=institution.reaction, objective=Objective.LEAST, effort=effort
+        contract,
+        institution.rules,
+        coalition,
+        reaction=institution.reaction,
+        objective=_objective(contract),
+        effort=effort,
     )
-    bound = search.bound / gains_from_trade(contract)
+    bound = _largest_bound(contract, institution, coalition)
     if search.side_contract is None:
         return Answer(Verdict.OPEN, "none found", bound=bound)
     return _refutation(contract, search.side_contract, bound)
+
+
+def _largest_bound(contract: GrandContract, institution: Institution, coalition: tuple[int, ...]) -> float:
+    """Return the proven bound on the members' summed gain at the profile where it is largest."""
+    profiles = range(len(contract.economy.profiles))
+    faced = (situation_of(contract, number, coalition, institution.rules, institution.reaction) for number in profiles)
+    return max(least_bound(situation).total_gain for situation in faced) / gains_from_trade(contract)
+
+
+def _objective(contract: GrandContract) -> Objective:
+    """Return what is made large: where members only deviate at some profiles, the least gain over all is zero."""
+    return Objective.LEAST if len(contract.economy.profiles) == 1 else Objective.TOTAL
 
 
 def _refutation(contract: GrandContract, found: SideContract, bound: float) -> Answer:

@@ -111,8 +111,8 @@ def proven_bounds(situation: Situation) -> tuple[Bound, ...]:
         bounds.append(_bound_of_one(situation, prices))
     if conserves_wealth(situation.rules):
         bounds.append(_bound(situation, BoundReason.WEALTH, prices, _within_wealth(situation, prices)))
-    if (share := _share_after_misquotes(situation)) is not None:
-        utility = np.maximum(_within_wealth(situation, prices), _sharing(situation, _left_alone(situation, share)))
+    if (amounts := _left_alone(situation)) is not None:
+        utility = np.maximum(_within_wealth(situation, prices), _sharing(situation, amounts))
         bounds.append(_bound(situation, BoundReason.WEALTH_OR_ALONE, prices, utility))
     return tuple(bounds)
 
@@ -153,19 +153,16 @@ def conserves_wealth_at_one_price(rules: MarketRules) -> bool:
     return rules.solvency is Solvency.NO_SHORT_SALES and rules.coverage is Coverage.ANNOUNCED_NUMERAIRE
 
 
-def _share_after_misquotes(situation: Situation) -> float | None:
-    """Return what share outsiders announce at most after a misquote, if the bound that rests on it holds."""
+def _left_alone(situation: Situation) -> FloatArray | None:
+    """Return what members can share once they misquote, ``(K, L)``, units, if the bound that rests on it holds."""
     reaction, rules = situation.reaction, situation.rules
     alone = len(situation.coalition) == 1 and rules.solvency is Solvency.NO_SHORT_SALES
     if rules.timing is not Timing.PRICES_FIRST or not (alone or conserves_wealth_at_one_price(rules)):
         return None
-    return reaction.share if isinstance(reaction, WithholdingAfterMisquotes) else None
-
-
-def _left_alone(situation: Situation, share: float) -> FloatArray:
-    """Return what the members own and a share of what the others own, ``(K, L)``, units."""
-    own = situation.endowments[:, list(situation.coalition)].sum(axis=1)
-    return np.asarray(own + share * (situation.supply - own))
+    if not isinstance(reaction, WithholdingAfterMisquotes):
+        return None
+    own = situation.endowments[:, situation.members].sum(axis=1)
+    return np.asarray(own + reaction.announced(situation)[:, situation.outsiders].sum(axis=1))
 
 
 def _sharing(situation: Situation, amounts: FloatArray, prices: FloatArray | None = None) -> FloatArray:

@@ -164,8 +164,12 @@ class _Refinement:
 
     def _polish(self, values: NamedArrays) -> None:
         """Fix who is bankrupt, keep clear of rounding, make the tangents exact, and settle what comes out."""
+        bankrupt = 1.0 - np.round(values["solvent"]).clip(0.0, 1.0)
         for block in self.exact.binaries:
             whole = np.round(values[block.name]).clip(0.0, 1.0)
+            if block.name in ("over budget", "short"):
+                # The solver may let the solvent fail by its tolerance, which counts for nothing.
+                whole *= bankrupt if whole.ndim == 2 else bankrupt[..., None]
             self.exact.program.set_bounds(block, lower=whole, upper=whole)
         for safety in (SAFETY, 0.0):
             self._keep_clear(safety)

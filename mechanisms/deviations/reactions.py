@@ -12,11 +12,14 @@ import numpy as np
 
 from mechanisms.arrays import FloatArray
 from mechanisms.deviations.situation import Replies, Situation
+from mechanisms.market_rules import Coverage
 
 
 @dataclass(frozen=True)
 class WithholdingAfterMisquotes:
     """Outsiders announce a small share of what they own once somebody's quote is not the contract's.
+
+    Where transfers must be covered they announce at least the numeraire that theirs take.
 
     Attributes:
         share: of the endowment, above 0: the market game admits no announcement of nothing.
@@ -35,7 +38,14 @@ class WithholdingAfterMisquotes:
         """Return what the contract recommends if nobody misquotes, otherwise no orders and little endowment."""
         if (quotes == situation.quotes[draw]).all():
             return obedient_replies(situation, draw)
-        return Replies(np.zeros_like(situation.orders[draw]), self.share * situation.endowments[draw])
+        return Replies(np.zeros_like(situation.orders[draw]), self.announced(situation)[draw])
+
+    def announced(self, situation: Situation) -> FloatArray:
+        """Return what everybody announces after a misquote, ``(K, N, L)``: little, but enough to cover transfers."""
+        announced = self.share * situation.endowments
+        if situation.rules.coverage is Coverage.ANNOUNCED_NUMERAIRE:
+            announced[..., -1] = np.maximum(announced[..., -1], -situation.transfers)
+        return announced
 
 
 @dataclass(frozen=True)
