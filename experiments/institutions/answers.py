@@ -23,7 +23,7 @@ from mechanisms.efficiency import autarky_welfare
 from mechanisms.grand_contract import GrandContract
 
 # Enough to come close to the bounds on the economies of the table; one profile is enough to refute.
-ORACLE = Effort(quote_vectors=8, local_rounds=1, seconds_per_program=3.0)
+ORACLE = Effort(quote_vectors=8, local_rounds=1, seconds_per_program=2.0)
 EFFORT = SideEffort(oracle=ORACLE, rounds=2, breaches=5, cells=1)
 PAIR = 2
 
@@ -96,6 +96,8 @@ def _consistent(contract: GrandContract, institution: Institution, anybody: Answ
     if institution.outsiders is Outsiders.OBEY and deterred_by_arbitrage(contract, institution.rules):
         return Answer(Verdict.YES, "arbitrage")
     unanswered = Answer(Verdict.OPEN, "none found", bound=anybody.bound)
+    if len(contract.economy.profiles) > 1:
+        return replace(unanswered, because="not searched with private information")
     if anybody.verdict is not Verdict.NO or len(anybody.coalition) != PAIR:
         return unanswered
     members = tuple(contract.economy.player_names.index(name) for name in anybody.coalition)
