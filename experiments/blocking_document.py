@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from experiments.blocking_verdict import BlockingVerdict
@@ -14,11 +15,15 @@ PLAN_KEYS = ("profit_bound", "largest_profit", "plan", "payments", "interim_gain
 PROOF_KEYS = ("lambda", "alpha", "residuals")
 
 
-def blocking_document(verdict: BlockingVerdict) -> dict[str, Any]:
+def blocking_document(verdict: BlockingVerdict, certificate: Path | None = None) -> dict[str, Any]:
     """Return the verdict as the JSON document of ``marketgame block``.
 
     ``profit`` is normalised so that the probabilities of all invitations sum to one; ``largest_profit`` is that of
     the same plan with its invitations as frequent as probabilities allow at every profile of types.
+
+    Args:
+        verdict: on what a file establishes.
+        certificate: where it was written, if it was.
     """
     game, found = verdict.game, verdict.verdict
     plan = isinstance(found, BlockingPlan)
@@ -38,6 +43,7 @@ def blocking_document(verdict: BlockingVerdict) -> dict[str, Any]:
             "largest_misreport_gain": verdict.largest_misreport_gain,
             "expected_cost": verdict.expected_cost,
         },
+        "certificate": None if certificate is None else str(certificate),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from rich.console import Console, Group
@@ -18,8 +19,14 @@ from mechanisms.incentive_efficiency import JEOPARDY_THRESHOLD
 from mechanisms.virtual_utility import VirtualWeights
 
 
-def print_verdict(verdict: BlockingVerdict, console: Console) -> None:
-    """Print whether what a file establishes can be blocked, and the plan or the proof."""
+def print_verdict(verdict: BlockingVerdict, certificate: Path | None, console: Console) -> None:
+    """Print whether what a file establishes can be blocked, and the plan or the proof.
+
+    Args:
+        verdict: on what the file establishes.
+        certificate: where it was written, if it was.
+        console: to print on.
+    """
     game = verdict.game
     console.print(
         f"[bold]{escape(verdict.established.name)}[/bold]: {len(game.players)} players, "
@@ -38,6 +45,8 @@ def print_verdict(verdict: BlockingVerdict, console: Console) -> None:
     else:
         _print_proof(verdict, verdict.verdict, console)
     console.print(_what_was_searched(game, verdict.verdict.limits))
+    if certificate is not None:
+        console.print(f"To see it checked: marketgame replay {escape(str(certificate))}", soft_wrap=True)
 
 
 def _print_plan(game: CoalitionalGame, plan: BlockingPlan, scale: float, console: Console) -> None:

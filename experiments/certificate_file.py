@@ -25,13 +25,12 @@ from experiments.certificate_file_market import (
     BoundContent,
     DeviationContent,
     MisreportContent,
-    StabilityContent,
     bound_document,
     deviation_document,
     misreport_document,
-    stability_document,
 )
 from experiments.certificate_file_side_contract import SideContractContent, side_contract_document
+from experiments.certificate_file_stability import StabilityContent, stability_document
 from experiments.input_file import InputError, InputModel, blamed_on, kind_of, refuse, validated
 from mechanisms.certificates import (
     BlockingCertificate,

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from experiments.certificate_file_arrays import array_of
 from experiments.certificate_file_economy import Name, StoredEconomy, economy_document
+from experiments.certificate_file_reaction import StoredReaction, built_reaction, reaction_document
 from experiments.input_file import InputModel
 from experiments.scenario_file import RulesInput
 from mechanisms.arrays import FloatArray
@@ -21,7 +22,6 @@ from mechanisms.certificates.bound import BoundCertificate
 from mechanisms.certificates.deviation import Claim, DeviationCertificate, DeviationOutcome
 from mechanisms.certificates.misreport import MisreportCertificate
 from mechanisms.certificates.plays import PlayOutcome, RecordedReplies
-from mechanisms.certificates.stability import CoalitionBound, StabilityCertificate
 from mechanisms.deviations.bounds import Bound, BoundReason
 from mechanisms.deviations.situation import JointAction, Situation
 from mechanisms.economy import Economy
@@ -42,13 +42,18 @@ class StoredSituation(InputModel):
     orders: list[Orders] = Field(description="by draw, ordering player, player ordered from, and good; units")
     announced_endowments: list[Matrix] = Field(description="by draw, player and good; units")
     transfers: Matrix = Field(description="purchasing power by draw and player; numeraire")
+    reaction: StoredReaction | None = Field(
+        None, description="by what rule outsiders answer quotes that are not the contract's; none if they play on"
+    )
 
     def build(self, economy: Economy, rules: RulesInput, replies: RecordedReplies | None = None) -> Situation:
         """Return the situation.
 
         Raises:
-            ValueError: it is not one of the economy.
+            ValueError: it is not one of the economy, or both a rule and replies say how outsiders react.
         """
+        if replies is not None and self.reaction is not None:
+            raise ValueError("replies are given beside situation.reaction; outsiders react in one way")
         return Situation(
             economy=economy,
             rules=rules.build(),
@@ -59,7 +64,7 @@ class StoredSituation(InputModel):
             orders=array_of("orders", self.orders),
             announced_endowments=array_of("announced_endowments", self.announced_endowments),
             transfers=array_of("transfers", self.transfers),
-            reaction=replies,
+            reaction=built_reaction(self.reaction) if replies is None else replies,
         )
 
     @staticmethod
@@ -145,7 +150,9 @@ class DeviationContent(InputModel):
         "contract does; numeraire"
     )
     situation: StoredSituation = Field(description="who deviates, and what everybody was to play")
-    replies: StoredReplies | None = Field(description="how outsiders reacted, or null if they played on")
+    replies: StoredReplies | None = Field(
+        description="how outsiders reacted, or null if they played on or reacted by the situation's rule"
+    )
     action: StoredAction = Field(description="what the members do instead")
     claim: Annotated[Claim, Field(strict=False)] = Field(
         description="improvement: no member loses and some member gains; total-gain: the members together gain"
@@ -245,38 +252,6 @@ class BoundContent(InputModel):
         return BoundCertificate(self.situation.build(self.economy.build(), self.rules), bound, self.status_quo)
 
 
-class StoredCoalitionBound(InputModel):
-    """The weakest bound on what a coalition gains, over everything its members may know."""
-
-    coalition: list[Name] = Field(min_length=1, description="the members' names, in the order of the players")
-    reason: Annotated[BoundReason, Field(strict=False)] = Field(description="why it holds")
-    total_gain: float = Field(description="what the members cannot exceed together; numeraire")
-
-
-class StabilityContent(InputModel):
-    """Why no coalition of a list gains against a grand contract, whatever it does."""
-
-    certifies: Literal["stability"] = Field(description="what the certificate is about")
-    economy: StoredEconomy = Field(description="who trades what")
-    rules: RulesInput = Field(description="how the market settles")
-    numeraire_transfers: Matrix = Field(description="of the grand contract, by type profile and player; numeraire")
-    misreport_gain: float = Field(description="the most that a type gains by a lie; numeraire")
-    bounds: list[StoredCoalitionBound] = Field(min_length=1, description="one for each coalition")
-
-    def build(self) -> StabilityCertificate:
-        """Return the certificate.
-
-        Raises:
-            ValueError: the parts do not go together.
-        """
-        economy = self.economy.build()
-        bounds = tuple(
-            CoalitionBound(coalition_of(one.coalition, economy), one.reason, one.total_gain) for one in self.bounds
-        )
-        transfers = array_of("numeraire_transfers", self.numeraire_transfers)
-        return StabilityCertificate(economy, self.rules.build(), transfers, self.misreport_gain, bounds)
-
-
 def deviation_document(certificate: DeviationCertificate) -> dict[str, Any]:
     """Return the content of a deviation's certificate."""
     situation, action, outcome = certificate.situation, certificate.action, certificate.outcome
@@ -325,25 +300,6 @@ def bound_document(certificate: BoundCertificate) -> dict[str, Any]:
     }
 
 
-def stability_document(certificate: StabilityCertificate) -> dict[str, Any]:
-    """Return the content of the certificate that no coalition gains."""
-    names = certificate.economy.player_names
-    return {
-        "certifies": "stability",
-        **market_document(certificate.economy, certificate.rules),
-        "numeraire_transfers": certificate.numeraire_transfers.tolist(),
-        "misreport_gain": certificate.misreport_gain,
-        "bounds": [
-            {
-                "coalition": [names[member] for member in one.coalition],
-                "reason": one.reason.value,
-                "total_gain": one.total_gain,
-            }
-            for one in certificate.bounds
-        ],
-    }
-
-
 def situation_document(situation: Situation) -> dict[str, Any]:
     """Return a situation without its economy and rules."""
     economy = situation.economy
@@ -351,6 +307,7 @@ def situation_document(situation: Situation) -> dict[str, Any]:
         "coalition": [economy.player_names[member] for member in situation.coalition],
         "types": [list(economy.type_names(profile).values()) for profile in situation.profiles],
         **_arrays(situation, ("probability", "quotes", "orders", "announced_endowments", "transfers")),
+        "reaction": None if isinstance(situation.reaction, RecordedReplies) else reaction_document(situation.reaction),
     }
 
 

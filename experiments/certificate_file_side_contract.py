@@ -10,6 +10,7 @@ from pydantic import Field
 from experiments.certificate_file_arrays import array_of
 from experiments.certificate_file_economy import Name, StoredEconomy
 from experiments.certificate_file_market import Matrix, Orders, Vector, coalition_of, market_document, place_of
+from experiments.certificate_file_reaction import StoredReaction, built_reaction, reaction_document
 from experiments.input_file import InputModel
 from experiments.scenario_file import RulesInput
 from mechanisms.certificates.plays import PlayOutcome
@@ -99,6 +100,9 @@ class SideContractContent(InputModel):
     )
     misreport_gain: float = Field(description="the most that a member gains by a false report; numeraire")
     outcomes: list[StoredClauseOutcome] = Field(description="of each clause")
+    reaction: StoredReaction | None = Field(
+        None, description="by what rule outsiders answer quotes that are not the contract's; none if they play on"
+    )
 
     def build(self) -> SideContractCertificate:
         """Return the certificate.
@@ -124,6 +128,7 @@ class SideContractContent(InputModel):
             promised=tuple(array_of("promised", one) for one in self.promised),
             misreport_gain=self.misreport_gain,
             outcomes=tuple(one.build() for one in self.outcomes),
+            reaction=built_reaction(self.reaction),
         )
 
 
@@ -158,6 +163,7 @@ def side_contract_document(certificate: SideContractCertificate) -> dict[str, An
             {name: getattr(one, name).tolist() for name in ("cost", "bankrupt", "consumption", "utility")}
             for one in certificate.outcomes
         ],
+        "reaction": reaction_document(certificate.reaction),
     }
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
+from experiments.certificate_file_reaction import reaction_text
 from experiments.certificate_file_replay import Replay
 from experiments.printing import number, table
 from mechanisms.certificates import (
@@ -104,6 +105,8 @@ def _print_side_contract(stored: SideContractCertificate, replay: Replay, consol
     members = " + ".join(names[member] for member in stored.coalition)
     console.print(f"[bold]{escape(stored.economy.name)}[/bold]: side-contract of {escape(members)}")
     console.print(f"rules: {_rules(stored.rules)}\n", style="dim")
+    if stored.reaction is not None:
+        console.print(f"outsiders after a misquote: {reaction_text(stored.reaction)}\n", style="dim")
     found = replay.recomputed if isinstance(replay.recomputed, SideContractCertificate) else None
     scale = max(float(np.abs(kept).max(initial=0.0)) for kept in stored.status_quo)
     rows = []
@@ -165,6 +168,10 @@ def _print_stability(stored: StabilityCertificate, replay: Replay, console: Cons
         rows.append([members, bound.reason.value, bound.total_gain, again])
     texts = [[str(who), str(why), *(_shown(value, scale) for value in values)] for who, why, *values in rows]
     console.print(table("Gain at most", ["by", "bound", "stored", "recomputed"], texts, texts=2))
+    for text in dict.fromkeys(reaction_text(bound.reaction) for bound in stored.bounds if bound.reaction is not None):
+        against = [bound for bound in stored.bounds if bound.reaction and reaction_text(bound.reaction) == text]
+        members = ", ".join(" + ".join(names[member] for member in bound.coalition) for bound in against)
+        console.print(f"outsiders of {escape(members)} after a misquote: {text}", style="dim")
 
 
 def _print_plan(stored: BlockingCertificate, replay: Replay, console: Console) -> None:

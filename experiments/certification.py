@@ -4,6 +4,7 @@ Four questions, in the order of Giraud and Rochon (2001): is truth best (Definit
 what it does after the truth, can a coalition gain by an agreement that no part of it would break in turn (Definition 8,
 collusion-proof), can a coalition gain at all (strongly collusion-proof)? A no comes with a deviation that can be played
 again, a yes with a bound over everything that coalitions could do; where there is neither, the contract is not refuted.
+All is about outsiders who obey, and who answer misquotes as coalitions expect them to.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from experiments.certification_coalitions import (
     examine_coalition,
     examine_consistency,
 )
+from experiments.certification_reactions import ExpectReaction, outsiders_play_on
 from mechanisms.certificates import (
     MisreportCertificate,
     SideContractCertificate,
@@ -147,6 +149,7 @@ def certify_contract(
     rules: MarketRules,
     coalitions: Sequence[Coalition],
     seconds: float,
+    reaction_to: ExpectReaction = outsiders_play_on,
 ) -> Certification:
     """Examine a grand contract.
 
@@ -156,6 +159,7 @@ def certify_contract(
         rules: of its market.
         coalitions: which to examine; members ascending.
         seconds: wall time for all coalitions together; what it does not suffice for is not refuted.
+        reaction_to: how those outside a coalition answer misquotes, as far as its members know.
 
     Raises:
         ValueError: the rules do not admit the contract.
@@ -163,7 +167,9 @@ def certify_contract(
     device = device_of(contract, rules)
     incentives = check_contract(device)
     deadline = Deadline(seconds)
-    findings = [examine_coalition(contract, rules, coalition, deadline) for coalition in coalitions]
+    findings = [
+        examine_coalition(contract, rules, coalition, deadline, reaction_to(coalition)) for coalition in coalitions
+    ]
     if incentives.incentive_compatible and Verdict.REFUTED not in [one.consistent for one in findings]:
         findings = [examine_consistency(contract, rules, finding, deadline) for finding in findings]
     proven = incentives.incentive_compatible and all(one.improvement is Verdict.PROVEN for one in findings)
@@ -177,9 +183,16 @@ def certify_contract(
             *_lies(contract, device, incentives),
             *chain.from_iterable(map(_found, findings)),
         ),
-        proof=certify_stability(contract, rules, tuple(coalitions)) if proven else None,
+        proof=_stability(contract, rules, findings) if proven else None,
         everybody=len(coalitions) == 2 ** len(contract.economy.players) - 1,
     )
+
+
+def _stability(
+    contract: GrandContract, rules: MarketRules, findings: Sequence[CoalitionFinding]
+) -> StabilityCertificate:
+    coalitions = [finding.coalition for finding in findings]
+    return certify_stability(contract, rules, coalitions, [finding.reaction for finding in findings])
 
 
 def _together(verdicts: Iterable[Verdict]) -> Verdict:

@@ -29,7 +29,7 @@ from mechanisms.collusion.market import SideEffort, find_consistent_side_contrac
 from mechanisms.deviations.bounds import least_bound
 from mechanisms.deviations.effort import Effort, Objective, Verdict
 from mechanisms.deviations.oracle import most_profitable_deviation
-from mechanisms.deviations.situation import Situation
+from mechanisms.deviations.situation import Reaction, Situation
 from mechanisms.grand_contract import GrandContract
 from mechanisms.market_rules import MarketRules
 
@@ -50,6 +50,7 @@ class CoalitionFinding:
         certificate: of an improvement, if one was found.
         consistent_certificate: of an internally consistent one, likewise; none for a player alone.
         bound: what the members cannot gain together beyond, numeraire, at worst over what they may know.
+        reaction: how those outside the coalition answer quotes that are not the contract's; none if they play on.
     """
 
     coalition: tuple[int, ...]
@@ -58,6 +59,7 @@ class CoalitionFinding:
     certificate: ImprovementCertificate | None
     consistent_certificate: SideContractCertificate | None
     bound: float
+    reaction: Reaction | None = None
 
 
 @dataclass(frozen=True)
@@ -97,32 +99,39 @@ def _in_time(effort: Effort, seconds: float) -> Effort:
 
 
 def examine_coalition(
-    contract: GrandContract, rules: MarketRules, coalition: tuple[int, ...], deadline: Deadline
+    contract: GrandContract,
+    rules: MarketRules,
+    coalition: tuple[int, ...],
+    deadline: Deadline,
+    reaction: Reaction | None = None,
 ) -> CoalitionFinding:
     """Return what a coalition can gain, without asking whether what it agrees on is internally consistent.
 
     Args:
-        contract: that everybody else obeys.
+        contract: that everybody else obeys, at least as long as nobody misquotes.
         rules: of the market.
         coalition: the members, ascending.
         deadline: after which no further search begins.
+        reaction: how those outside the coalition answer quotes that are not the contract's; none if they play on.
     """
-    faced = situations(contract, coalition, rules)
+    faced = situations(contract, coalition, rules, reaction)
     bounds = [least_bound(situation).total_gain for situation in faced]
     largest, nothing = max(bounds), negligible_gain(contract)
     if largest <= nothing:
-        return CoalitionFinding(coalition, Verdict.PROVEN, Verdict.PROVEN, None, None, largest)
+        return CoalitionFinding(coalition, Verdict.PROVEN, Verdict.PROVEN, None, None, largest, reaction)
     promising = [faced[place] for place in np.argsort(bounds)[::-1] if bounds[place] > nothing]
     found: ImprovementCertificate | None = None
     if commonly_known(contract, coalition):
         found = _joint_action(contract, promising, deadline)
     if found is None and len(coalition) > 1:
-        found = _side_contract(contract, rules, coalition, deadline, consistent=False)
+        found = _side_contract(contract, rules, (coalition, reaction), deadline, consistent=False)
     verdict = Verdict.NOT_REFUTED if found is None else Verdict.REFUTED
     if len(coalition) == 1:  # Nobody is left who could break what one player does alone.
-        return CoalitionFinding(coalition, verdict, verdict, found, None, largest)
-    consistent = Verdict.PROVEN if deterred_by_arbitrage(contract, rules) else Verdict.NOT_REFUTED
-    return CoalitionFinding(coalition, verdict, consistent, found, None, largest)
+        return CoalitionFinding(coalition, verdict, verdict, found, None, largest, reaction)
+    # Who reacts leaves less to be taken; the proof that arbitrage deters is about outsiders who play on.
+    deterred = reaction is None and deterred_by_arbitrage(contract, rules)
+    consistent = Verdict.PROVEN if deterred else Verdict.NOT_REFUTED
+    return CoalitionFinding(coalition, verdict, consistent, found, None, largest, reaction)
 
 
 def examine_consistency(
@@ -131,14 +140,14 @@ def examine_consistency(
     """Return the finding about a coalition with what is known about internally consistent improvements.
 
     Args:
-        contract: that everybody else obeys.
+        contract: that everybody else obeys, at least as long as nobody misquotes.
         rules: of the market.
         finding: of `examine_coalition`; only about pairs more can be found out.
         deadline: after which no search begins.
     """
     if len(finding.coalition) != 2 or finding.consistent is not Verdict.NOT_REFUTED:
         return finding
-    found = _side_contract(contract, rules, finding.coalition, deadline, consistent=True)
+    found = _side_contract(contract, rules, (finding.coalition, finding.reaction), deadline, consistent=True)
     if found is None:
         return finding
     return replace(finding, improvement=Verdict.REFUTED, consistent=Verdict.REFUTED, consistent_certificate=found)
@@ -160,16 +169,22 @@ def _joint_action(
 
 
 def _side_contract(
-    contract: GrandContract, rules: MarketRules, coalition: tuple[int, ...], deadline: Deadline, *, consistent: bool
+    contract: GrandContract,
+    rules: MarketRules,
+    faced: tuple[tuple[int, ...], Reaction | None],
+    deadline: Deadline,
+    *,
+    consistent: bool,
 ) -> SideContractCertificate | None:
     """Return the certificate of a side-contract; of one that provably no single member breaks, if it must be so."""
+    coalition, reaction = faced
     if deadline.left <= 0:
         return None
     find = find_consistent_side_contract if consistent else find_side_contract
-    search = find(contract, rules, coalition, effort=deadline.side_effort())
+    search = find(contract, rules, coalition, reaction=reaction, effort=deadline.side_effort())
     if search.side_contract is None:
         return None
     if consistent and (search.obeyed is None or search.obeyed.verdict is not Verdict.PROVEN):
         return None
-    certificate = certify_side_contract(contract, rules, search.side_contract)
+    certificate = certify_side_contract(contract, rules, search.side_contract, reaction)
     return certificate if verify(certificate).confirmed else None

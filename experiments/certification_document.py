@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from experiments.certificate_file_reaction import reaction_document
 from experiments.certification import Certification, FoundDeviation
 from mechanisms.deviations.effort import Verdict
 
@@ -39,6 +40,7 @@ def certification_document(
                 "improvement": finding.improvement.value,
                 "internally_consistent_improvement": finding.consistent.value,
                 "bound_on_total_gain": finding.bound,
+                "reaction_of_outsiders": reaction_document(finding.reaction),
             }
             for finding in certification.findings
         ],

@@ -9,11 +9,13 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
+from experiments.certificate_file_reaction import reaction_text
 from experiments.certification import Certification
 from experiments.certification_document import rules_document
 from experiments.printing import number, table
 from mechanisms.deviations.effort import Verdict
 
+COLUMNS = ["coalition", "outsiders"]
 WORDS = {Verdict.PROVEN: "yes", Verdict.REFUTED: "no", Verdict.NOT_REFUTED: "not refuted"}
 FOUND = {Verdict.PROVEN: "none", Verdict.REFUTED: "found", Verdict.NOT_REFUTED: "not known"}
 
@@ -42,6 +44,7 @@ def print_certification(
     ]
     columns = ["coalition", "improvement", "internally consistent", "gain at most"]
     console.print(table("Coalitions, and what their members cannot gain more than together", columns, rows, texts=3))
+    _print_reactions(certification, console)
     _print_deviations(certification, files, scale, console)
     if proof is not None:
         console.print(f"The proof that nobody gains is in {escape(str(proof))}", soft_wrap=True)
@@ -60,7 +63,19 @@ def _print_answers(certification: Certification, console: Console) -> None:
         "strongly collusion-proof": certification.strongly_collusion_proof,
     }
     rows = [[question, WORDS[verdict]] for question, verdict in answers.items()]
-    console.print(table("The contract is", ["", ""], rows, texts=2))
+    console.print(table("The contract is", ["property", "answer"], rows, texts=2))
+
+
+def _print_reactions(certification: Certification, console: Console) -> None:
+    """Print how outsiders react, where some do."""
+    names = certification.contract.economy.player_names
+    rows = [
+        [" + ".join(names[member] for member in finding.coalition), reaction_text(finding.reaction)]
+        for finding in certification.findings
+        if finding.reaction is not None
+    ]
+    if rows:
+        console.print(table("What outsiders do after a misquote", COLUMNS, rows, texts=2))
 
 
 def _print_deviations(certification: Certification, files: Mapping[int, Path], scale: float, console: Console) -> None:

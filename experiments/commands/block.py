@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from experiments.blocking_certificate import write_certificate
 from experiments.blocking_document import blocking_document
 from experiments.blocking_tables import print_verdict
 from experiments.blocking_verdict import judge_blocking
+from experiments.certification_files import certificate_folder
 from experiments.coalition_options import LargestOption, LinkOption, coalition_limits
 from experiments.game_file import load_game
 from experiments.input_file import blamed_on
@@ -24,19 +26,29 @@ def command(
     ],
     largest: LargestOption = None,
     link: LinkOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where to write the plan or the proof as a certificate, instead of those of an earlier call.",
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Find the most profitable blocking plan against a game's mechanism or allocation, or prove there is none.
 
-    The exit code is 1 if the plan is blocked, 0 if it is inhibitive.
+    With --out either is written as a certificate that `marketgame replay` checks. The exit code is 1 if the plan is
+    blocked, 0 if it is inhibitive.
     """
     established = load_game(file)
     limits = coalition_limits(established.game, largest, link)
+    folder = None if out is None else certificate_folder(file, out)
     with blamed_on(file), in_progress("looking for a blocking plan"):
         verdict = judge_blocking(established, limits)
+    certificate = None if folder is None else write_certificate(verdict, folder)
     if json:
-        print_json(blocking_document(verdict))
+        print_json(blocking_document(verdict, certificate))
     else:
-        print_verdict(verdict, answer_console())
+        print_verdict(verdict, certificate, answer_console())
     if verdict.blocked:
         raise typer.Exit(BLOCKED)

@@ -12,6 +12,7 @@ import typer
 from experiments.certification import certify_contract
 from experiments.certification_document import certification_document
 from experiments.certification_files import certificate_folder, write_certificates
+from experiments.certification_reactions import expected_reactions
 from experiments.certification_tables import print_certification
 from experiments.coalition_options import LargestOption
 from experiments.economy_file import load_economy
@@ -68,6 +69,7 @@ def command(
 ) -> None:
     """Find out whether a contract is incentive compatible, unilaterally stable, collusion-proof, and strongly so.
 
+    Members expect outsiders to obey or, where a scenario's traders all answer misquotes alike, to answer them so.
     Every no comes with a certificate of a deviation that `marketgame replay` plays again, a yes to everything with a
     certificate of its proof. The exit code is 1 if an answer is no.
     """
@@ -76,7 +78,8 @@ def command(
     folder = certificate_folder(file, out)
     with blamed_on(file), in_progress("looking for profitable deviations"):
         contract = established_contract(scenario)
-        certification = certify_contract(scenario.name, contract, scenario.rules, coalitions, seconds)
+        reactions = expected_reactions(scenario, contract)
+        certification = certify_contract(scenario.name, contract, scenario.rules, coalitions, seconds, reactions)
     files, proof = write_certificates(certification, folder)
     if json:
         print_json(certification_document(certification, files, proof))

@@ -24,6 +24,7 @@ from mechanisms.certificates.plays import (
     outcome_of,
     prescribed_play,
 )
+from mechanisms.certificates.reactions import REACTION_RULES
 from mechanisms.certificates.verification import NUMBER_TOLERANCE, Verification, compared, required
 from mechanisms.deviations.situation import JointAction, Situation
 from mechanisms.economy import Economy
@@ -76,7 +77,7 @@ class DeviationCertificate:
         outcome: the numbers.
 
     Raises:
-        ValueError: outsiders react by something else than recorded replies, or shapes disagree.
+        ValueError: outsiders react by something else than a known rule or recorded replies, or shapes disagree.
     """
 
     situation: Situation
@@ -87,9 +88,9 @@ class DeviationCertificate:
 
     def __post_init__(self) -> None:
         situation, reaction = self.situation, self.situation.reaction
-        if reaction is not None:
+        if reaction is not None and not isinstance(reaction, REACTION_RULES):
             if not isinstance(reaction, RecordedReplies):
-                raise ValueError("a certificate needs the outsiders' replies as recorded, not a rule")
+                raise ValueError("a certificate needs a known rule or the outsiders' replies as recorded")
             for name in ("orders", "announced_endowments"):
                 found, wanted = getattr(reaction, name).shape, getattr(situation, name).shape
                 if found != wanted:
@@ -116,7 +117,8 @@ def certify_deviation(
     """Return the certificate of a deviation, its numbers computed by playing it.
 
     Args:
-        situation: what the coalition faces; if outsiders react, their replies are recorded.
+        situation: what the coalition faces; if outsiders react otherwise than by a known rule, their replies are
+            recorded.
         action: what it does.
         numeraire_transfers: of the grand contract that prescribes the situation's play, ``(P, N)``, numeraire.
         claim: what the deviation achieves; whether it does is for `verify_deviation` to say.
@@ -125,7 +127,7 @@ def certify_deviation(
         ValueError: the deviation cannot be played, because a transfer is not covered or an announcement not owned.
     """
     action = _without_orders_to_oneself(situation, action)
-    recorded = _with_recorded_replies(situation, action)
+    recorded = _with_replies_that_count(situation, action)
     outcome = _outcome(recorded, action)[0]
     return DeviationCertificate(recorded, action, numeraire_transfers, claim, outcome)
 
@@ -174,10 +176,13 @@ def _without_orders_to_oneself(situation: Situation, action: JointAction) -> Joi
     return replace(action, orders=orders)
 
 
-def _with_recorded_replies(situation: Situation, action: JointAction) -> Situation:
-    if situation.reaction is None or situation.rules.timing is not Timing.PRICES_FIRST:
-        return replace(situation, reaction=None)
+def _with_replies_that_count(situation: Situation, action: JointAction) -> Situation:
+    """Return the situation without a reaction if there is nothing to react to, else with one that can be stored."""
     play = deviating_play(situation, action)
+    if situation.rules.timing is not Timing.PRICES_FIRST or (play.quotes == situation.quotes).all():
+        return replace(situation, reaction=None)
+    if situation.reaction is None or isinstance(situation.reaction, REACTION_RULES):
+        return situation
     return replace(situation, reaction=RecordedReplies(play.orders, play.announced_endowments))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from mechanisms.arrays import FloatArray, IntegerArray
-from mechanisms.deviations.situation import Situation
+from mechanisms.deviations.situation import Reaction, Situation
 from mechanisms.grand_contract import GrandContract
 from mechanisms.market_rules import MarketRules
 
@@ -38,11 +38,20 @@ def information(contract: GrandContract, members: tuple[int, ...]) -> IntegerArr
     return np.where(possible, numbers.reshape(-1), -1).astype(np.int64)
 
 
-def situations(contract: GrandContract, coalition: tuple[int, ...], rules: MarketRules) -> tuple[Situation, ...]:
-    """Return what a coalition may face when all obey the grand contract, one situation for each thing it may know."""
+def situations(
+    contract: GrandContract, coalition: tuple[int, ...], rules: MarketRules, reaction: Reaction | None = None
+) -> tuple[Situation, ...]:
+    """Return what a coalition may face, one situation for each thing it may know.
+
+    Args:
+        contract: which all others obey.
+        coalition: the members, ascending.
+        rules: of the market.
+        reaction: how outsiders answer quotes that are not the contract's; None if they play on.
+    """
     known = information(contract, coalition)
     return tuple(
-        situation_at(contract, coalition, rules, np.flatnonzero(known == number))
+        situation_at(contract, coalition, rules, np.flatnonzero(known == number), reaction)
         for number in np.unique(known[known >= 0])
     )
 
@@ -57,7 +66,11 @@ def commonly_known(contract: GrandContract, coalition: tuple[int, ...]) -> bool:
 
 
 def situation_at(
-    contract: GrandContract, coalition: tuple[int, ...], rules: MarketRules, numbers: IntegerArray
+    contract: GrandContract,
+    coalition: tuple[int, ...],
+    rules: MarketRules,
+    numbers: IntegerArray,
+    reaction: Reaction | None = None,
 ) -> Situation:
     """Return what a coalition faces when it knows no more than that the profile is one of some.
 
@@ -66,6 +79,7 @@ def situation_at(
         coalition: the members, ascending.
         rules: of the market.
         numbers: of the profiles, ``(K,)``, in which the members hear the same.
+        reaction: how outsiders answer quotes that are not the contract's; None if they play on.
     """
     economy, members = contract.economy, list(coalition)
     told = [contract.recommend(profile) for profile in economy.profiles[numbers]]
@@ -86,4 +100,5 @@ def situation_at(
         orders=orders,
         announced_endowments=announced,
         transfers=np.stack([one.transfers for one in told]),
+        reaction=reaction,
     )

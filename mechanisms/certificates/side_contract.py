@@ -2,8 +2,9 @@ r"""Certificates of a side-contract: what a coalition's device draws after its m
 
 A member knows its type and its recommendation, and may report another such pair. After reports that are true together
 in some profile, the device draws one of finitely many joint actions, with one vector of side-transfers; after others
-everybody obeys the grand contract. The certificate is refused unless members cannot be told to know more or less than
-they do, no information of theirs loses, some gains, and none gains by a false report.
+everybody obeys the grand contract. Outsiders may answer misquotes by a rule, which then is stored. The certificate is
+refused unless members cannot be told to know more or less than they do, no information of theirs loses, some gains, and
+none gains by a false report.
 
 Source: Giraud and Rochon (2001), Definitions 3, 5 and 6.
 """
@@ -17,10 +18,11 @@ import numpy as np
 from mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
 from mechanisms.certificates.information import information, situation_at
 from mechanisms.certificates.plays import PlayOutcome, deviating_play, order_rounding, outcome_of, prescribed_play
+from mechanisms.certificates.reactions import ReactionRule, reaction_rule
 from mechanisms.certificates.verification import Verification, compared, required
 from mechanisms.collusion.information import Information
 from mechanisms.collusion.side_contract import Clause, SideContract
-from mechanisms.deviations.situation import Situation
+from mechanisms.deviations.situation import Reaction, Situation
 from mechanisms.economy import Economy
 from mechanisms.efficiency import efficient_allocation
 from mechanisms.grand_contract import GrandContract
@@ -45,6 +47,7 @@ class SideContractCertificate:
         promised: likewise under the side-contract.
         misreport_gain: the most that any information of a member gains by reporting another, numeraire.
         outcomes: how each joint action of each clause ends, ``(B, K, ...)`` with one of K draws for each profile.
+        reaction: how outsiders answer quotes that are not the grand contract's; None if they play on.
 
     Raises:
         ValueError: sizes disagree.
@@ -60,6 +63,7 @@ class SideContractCertificate:
     promised: tuple[FloatArray, ...]
     misreport_gain: float
     outcomes: tuple[PlayOutcome, ...]
+    reaction: ReactionRule | None = None
 
     def __post_init__(self) -> None:
         players, profiles = len(self.economy.players), len(self.economy.profiles)
@@ -80,12 +84,18 @@ class SideContractCertificate:
 
 
 def certify_side_contract(
-    contract: GrandContract, rules: MarketRules, side_contract: SideContract
+    contract: GrandContract, rules: MarketRules, side_contract: SideContract, reaction: Reaction | None = None
 ) -> SideContractCertificate:
     """Return the certificate of a side-contract, its numbers computed by playing it.
 
+    Args:
+        contract: the grand contract.
+        rules: of the market.
+        side_contract: an improvement; whether it is one is for `verify_side_contract` to say.
+        reaction: how outsiders answer quotes that are not the grand contract's.
+
     Raises:
-        ValueError: a clause cannot be carried out where it applies.
+        ValueError: a clause cannot be carried out where it applies, or the reaction cannot be stored.
     """
     members = side_contract.coalition
     cleaned = tuple(_without_orders_to_oneself(clause, members) for clause in side_contract.clauses)
@@ -100,6 +110,7 @@ def certify_side_contract(
         side_contract.promised,
         0.0,
         (),
+        reaction_rule(reaction),
     )
     return recomputed_side_contract(draft, contract)
 
@@ -196,7 +207,7 @@ class _Terms:
         if missing:
             raise ValueError(f"there must be one clause for all reports that can be true together, also {min(missing)}")
         self.situations = {
-            reports: situation_at(contract, certificate.coalition, certificate.rules, numbers)
+            reports: situation_at(contract, certificate.coalition, certificate.rules, numbers, certificate.reaction)
             for reports, numbers in self.cells.items()
         }
         likely = contract.economy.prior.probability

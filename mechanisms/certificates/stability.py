@@ -2,22 +2,26 @@
 
 Truth is best under the contract, and in everything that a coalition may know, a proven bound excludes that its members
 gain in total: neither a joint action nor a lottery over joint actions then improves upon the contract (Definition 6),
-with or without internal consistency. Verification needs nothing but economy, rules and transfers.
+with or without internal consistency. Where outsiders answer misquotes by a rule, the bound may rest on it, and the rule
+is part of what is certified. Verification needs nothing but economy, rules, transfers and how outsiders react.
 
 Source: Giraud and Rochon (2001), Definitions 4 to 8; the bounds are those of :mod:`mechanisms.deviations.bounds`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mechanisms.arrays import FloatArray
 from mechanisms.certificates.information import situations
+from mechanisms.certificates.reactions import ReactionRule, reaction_rule
 from mechanisms.certificates.verification import NUMBER_TOLERANCE, Verification, compared, required
 from mechanisms.contracts import check_contract, device_of
 from mechanisms.deviations.bounds import BoundReason, least_bound, proven_bounds
+from mechanisms.deviations.situation import Reaction
 from mechanisms.economy import Economy
 from mechanisms.efficiency import efficient_allocation
 from mechanisms.grand_contract import GrandContract
@@ -33,11 +37,13 @@ class CoalitionBound:
         coalition: the members' numbers, ascending.
         reason: why they cannot gain more.
         total_gain: what they cannot exceed together, numeraire.
+        reaction: how those outside the coalition answer quotes that are not the contract's; None if they play on.
     """
 
     coalition: tuple[int, ...]
     reason: BoundReason
     total_gain: float
+    reaction: ReactionRule | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,22 +66,38 @@ class StabilityCertificate:
 
 
 def certify_stability(
-    contract: GrandContract, rules: MarketRules, coalitions: tuple[tuple[int, ...], ...]
+    contract: GrandContract,
+    rules: MarketRules,
+    coalitions: Sequence[tuple[int, ...]],
+    reactions: Sequence[Reaction | None] | None = None,
 ) -> StabilityCertificate:
     """Return what is proven about coalitions; whether it excludes gains is for `verify_stability` to say.
 
+    Args:
+        contract: the contract.
+        rules: of its market.
+        coalitions: members ascending.
+        reactions: how those outside each coalition answer misquotes; all play on if left out.
+
     Raises:
-        ValueError: the rules do not admit the contract.
+        ValueError: the rules do not admit the contract, or a reaction cannot be stored.
     """
-    bounds = tuple(coalition_bound(contract, rules, coalition) for coalition in coalitions)
+    expected = [None] * len(coalitions) if reactions is None else reactions
+    bounds = tuple(
+        coalition_bound(contract, rules, coalition, reaction_rule(reaction))
+        for coalition, reaction in zip(coalitions, expected, strict=True)
+    )
     gain = _misreport_gain(contract, rules)[0]
     return StabilityCertificate(contract.economy, rules, contract.numeraire_transfers, gain, bounds)
 
 
-def coalition_bound(contract: GrandContract, rules: MarketRules, coalition: tuple[int, ...]) -> CoalitionBound:
+def coalition_bound(
+    contract: GrandContract, rules: MarketRules, coalition: tuple[int, ...], reaction: ReactionRule | None = None
+) -> CoalitionBound:
     """Return the weakest of the least bounds over everything that a coalition may know."""
-    found = max(map(least_bound, situations(contract, coalition, rules)), key=lambda bound: bound.total_gain)
-    return CoalitionBound(coalition, found.reason, found.total_gain)
+    faced = situations(contract, coalition, rules, reaction)
+    found = max(map(least_bound, faced), key=lambda bound: bound.total_gain)
+    return CoalitionBound(coalition, found.reason, found.total_gain, reaction)
 
 
 def negligible_gain(contract: GrandContract) -> float:
@@ -89,8 +111,9 @@ def recomputed_stability(certificate: StabilityCertificate) -> StabilityCertific
     Raises:
         ValueError: the contract does not exist, or the rules do not admit it.
     """
-    coalitions = tuple(bound.coalition for bound in certificate.bounds)
-    return certify_stability(_contract(certificate), certificate.rules, coalitions)
+    coalitions = [bound.coalition for bound in certificate.bounds]
+    reactions = [bound.reaction for bound in certificate.bounds]
+    return certify_stability(_contract(certificate), certificate.rules, coalitions, reactions)
 
 
 def verify_stability(certificate: StabilityCertificate) -> Verification:
@@ -98,8 +121,11 @@ def verify_stability(certificate: StabilityCertificate) -> Verification:
     try:
         contract = _contract(certificate)
         gain, scale = _misreport_gain(contract, certificate.rules)
-        found = [coalition_bound(contract, certificate.rules, stored.coalition) for stored in certificate.bounds]
-        reasons = [_reasons(contract, certificate.rules, stored.coalition) for stored in certificate.bounds]
+        found = [
+            coalition_bound(contract, certificate.rules, stored.coalition, stored.reaction)
+            for stored in certificate.bounds
+        ]
+        reasons = [_reasons(contract, certificate.rules, stored) for stored in certificate.bounds]
     except (ValueError, ArithmeticError) as error:
         return Verification(failures=(f"the contract cannot be recomputed: {error}",))
     size, nothing = float(np.abs(contract.utilities).max()), negligible_gain(contract)
@@ -127,8 +153,8 @@ def _contract(certificate: StabilityCertificate) -> GrandContract:
     return GrandContract(economy, efficient_allocation(economy), certificate.numeraire_transfers)
 
 
-def _reasons(contract: GrandContract, rules: MarketRules, coalition: tuple[int, ...]) -> set[BoundReason]:
-    faced = situations(contract, coalition, rules)
+def _reasons(contract: GrandContract, rules: MarketRules, stored: CoalitionBound) -> set[BoundReason]:
+    faced = situations(contract, stored.coalition, rules, stored.reaction)
     return {bound.reason for situation in faced for bound in proven_bounds(situation)}
 
 

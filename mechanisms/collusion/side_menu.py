@@ -96,6 +96,9 @@ class Menu:
 
     def _shared(self, fresh: list[JointAction]) -> Iterator[FloatArray]:
         """Yield side-transfers that the new actions can share with each other and with old ones."""
+        # In exchanged roles a member may owe a transfer that it cannot cover; other side-transfers may still do.
+        covered = can_be_carried_out(self.situation, stacked(fresh)) if fresh else ()
+        fresh = [action for action, possible in zip(fresh, covered, strict=True) if possible]
         ranges = [transfer_range(self.situation, action) for action in fresh]
         yield from _meeting(ranges)
         for pair in itertools.combinations(ranges, 2):

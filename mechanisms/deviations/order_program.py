@@ -127,11 +127,9 @@ def _state_choices(built: OrderProgram) -> None:
     each = {"draw": draws, "player": players}
     blocks["solvent"] = program.variables("solvent", each, upper=1.0, integer=built.whole)
     # Who cannot fail is not left to a row that the solver may violate by its tolerance.
-    failing = stage.cost_limits(stage.flow_limits)[1] >= stage.transfers + stage.margins[0]
-    failing[:, stage.situation.members] |= members > 1
-    blocks["over budget"] = program.variables("over budget", each, upper=failing, integer=built.whole)
+    costly, lacking = stage.can_fail
+    blocks["over budget"] = program.variables("over budget", each, upper=costly, integer=built.whole)
     if built.tests_holdings:
-        lacking = stage.holding_limits(stage.flow_limits)[0] <= -stage.margins[1]
         blocks["short"] = program.variables("short", {**each, "good": goods}, upper=lacking, integer=built.whole)
     if built.unwinds:
         blocks["later"] = program.variables("later", each, upper=1.0, integer=built.whole)
@@ -190,10 +188,12 @@ def _state_reasons(built: OrderProgram, flows: Flows) -> None:
     failing = stage.transfers + stage.margins[0]
     spare = np.maximum(failing - stage.cost_limits(stage.flow_limits)[0], 0.0)
     spare[:, stage.situation.members] += SIDE_TRANSFER_LIMIT
-    over = program.constraints("over budget", each, at_least=failing - spare)
+    # The rows of those who cannot fail are true, and their tiny coefficients would only mislead the solver.
+    costly, lacking = stage.can_fail
+    over = program.constraints("over budget", each, at_least=np.where(costly, failing - spare, -np.inf))
     flows.add_costs(over[:, :])
     program.add(over[:, stage.situation.members], blocks["side"], -1.0)
-    program.add(over, blocks["over budget"], -spare)
+    program.add(over, blocks["over budget"], np.where(costly, -spare, 0.0))
     reason = program.constraints("reason", each, at_least=1.0)
     for name in ("solvent", "over budget", *(["later"] if built.unwinds else [])):
         program.add(reason, blocks[name], 1.0)
@@ -201,10 +201,11 @@ def _state_reasons(built: OrderProgram, flows: Flows) -> None:
         margin = stage.margins[1]
         spare_holding = np.maximum(stage.holding_limits(stage.flow_limits)[1] + margin, 0.0)
         shape = {**each, "good": goods}
-        short = program.constraints("short", shape, at_most=spare_holding - margin - stage.kept)
+        limit = np.where(lacking, spare_holding - margin - stage.kept, np.inf)
+        short = program.constraints("short", shape, at_most=limit)
         flows.add_holdings(short[:, :, :])
         program.add(short[:, stage.situation.members], blocks["announced"], 1.0)
-        program.add(short, blocks["short"], spare_holding)
+        program.add(short, blocks["short"], np.where(lacking, spare_holding, 0.0))
         program.add(reason[:, :, None], blocks["short"], 1.0)
     if built.unwinds:
         _state_later_failures(built)

@@ -129,7 +129,7 @@ class _Refinement:
         members = len(stage.situation.coalition)
         gained = np.full(members, np.nan) if self.gained is None else self.gained
         disproved = self.value - self.bound > CLOSED * stage.money
-        bound = np.inf if disproved else self.bound
+        bound = np.inf if disproved else max(self.bound, self.value)
         return OrderSearch(self.best, gained, self.value, bound, self.programs, self.iterations)
 
     def _try_one_round(self) -> None:

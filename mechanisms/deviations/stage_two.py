@@ -153,6 +153,13 @@ class StageTwo:
         return least + self.kept, most + self.announced
 
     @cached_property
+    def can_fail(self) -> tuple[BooleanArray, BooleanArray]:
+        """Who may clearly exceed its budget, ``(K, N)``, and lack which goods, ``(K, N, L)``, within the limits."""
+        costly = self.cost_limits(self.flow_limits)[1] >= self.transfers + self.margins[0]
+        costly[:, self.situation.members] |= len(self.situation.coalition) > 1
+        return costly, self.holding_limits(self.flow_limits)[0] <= -self.margins[1]
+
+    @cached_property
     def kept(self) -> FloatArray:
         """Announced endowments, ``(K, N, L)``, with nothing for the members, whose announcements are chosen."""
         kept = self.announced.copy()

@@ -240,6 +240,10 @@ class Engine:
             ("simplex_iteration_limit", iterations),
             ("mip_rel_gap", limits.gap),
             ("simplex_strategy", limits.simplex.value),
+            # On mixed-integer programs the solver's presolve, and its usual tolerance on whole numbers, have reported
+            # optima that settled plays exceed.
+            ("presolve", "off" if self._mixed_integer else "choose"),
+            ("mip_feasibility_tolerance", 1e-9),
         ):
             self._require(self._highs.setOptionValue(option, value), f"option {option}")
 

@@ -18,6 +18,7 @@ from mechanisms.collusion.market import SideContractSearch, find_side_contract
 from mechanisms.collusion.side_obedience import ObedienceCheck
 from mechanisms.deviations.effort import Verdict
 from mechanisms.deviations.oracle import DeviationSearch, most_profitable_deviation
+from mechanisms.deviations.reactions import ArbitrageAfterMisquotes
 from mechanisms.deviations.situation import Situation, obedient
 from mechanisms.grand_contract import grand_contract
 from mechanisms.market_game import MarketRules
@@ -25,6 +26,9 @@ from tests.experiments.command_calls import SCENARIOS, Call, assert_one_line, on
 
 TRADERS = ECONOMIES / "three-traders.toml"
 FARMERS = ECONOMIES / "three-farmers.toml"
+WARY = SCENARIOS / "three-traders-organised-wary.toml"
+# Where trades with bankrupt players are cancelled, nothing excludes that an agreement between two is kept.
+NOT_DETERRED = MarketRules(solvency="no-short-sales", bankruptcy="unwind")
 PROVEN_RULES = ("solvency=no-short-sales", "bankruptcy=unwind", "coverage=announced-numeraire")
 
 
@@ -148,6 +152,74 @@ def test_certificates_replace_those_of_an_earlier_call_and_nothing_else(marketga
     assert (tmp_path / "results" / "runs" / "three-traders-certificates").is_dir()
 
 
+ANSWERS = ("bayesian_incentive_compatible", "unilaterally_stable", "collusion_proof", "strongly_collusion_proof")
+PAIRS = [["ann", "bob"], ["ann", "cat"], ["bob", "cat"]]
+WARY_TABLE = '[[traders]]\nbehaviour = "withholding-after-misquotes"\n'
+
+
+def against(traders: str, folder: Path) -> Path:
+    """The scenario of wary outsiders, with other traders."""
+    text = WARY.read_text(encoding="utf-8").replace("../economies/three-traders.toml", str(TRADERS))
+    assert WARY_TABLE in text
+    file = folder / "traders.toml"
+    file.write_text(text.replace(WARY_TABLE, traders), encoding="utf-8")
+    return file
+
+
+def test_against_wary_outsiders_no_coalition_gains_and_the_proof_replays(marketgame: Call, tmp_path: Path) -> None:
+    answer = marketgame("certify", WARY, "--out", tmp_path / "out", "--json")
+    assert answer.code == 0
+    document = one_document(answer)
+    assert [document[key] for key in ANSWERS] == [True] * 4
+    assert document["deviations"] == []
+    reactions = [entry["reaction_of_outsiders"] for entry in document["coalitions"]]
+    assert reactions == [{"rule": "withholding-after-misquotes", "share": 1e-6}] * 6 + [None]
+    assert_everything_replays(document, marketgame)
+    printed = marketgame("certify", WARY, "--out", tmp_path / "out").out
+    assert "What outsiders do after a misquote" in printed
+    replayed = marketgame("replay", document["proof"]).out.replace("\n", " ")
+    assert "after a misquote: withholding-after-misquotes, share 1e-06" in replayed
+
+
+def test_against_outsiders_who_play_on_every_pair_gains(marketgame: Call, tmp_path: Path) -> None:
+    document = one_document(marketgame("certify", against("", tmp_path), "--out", tmp_path / "out", "--json"))
+    assert [document[key] for key in ANSWERS] == [True, True, True, False]
+    assert [entry["reaction_of_outsiders"] for entry in document["coalitions"]] == [None] * 7
+    assert [found["coalition"] for found in document["deviations"]] == PAIRS
+    assert_everything_replays(document, marketgame)
+
+
+def test_a_reaction_counts_for_those_coalitions_only_whose_outsiders_all_have_it(
+    marketgame: Call, tmp_path: Path
+) -> None:
+    scenario = against(f'{WARY_TABLE}players = ["cat"]\n', tmp_path)
+    document = one_document(marketgame("certify", scenario, "--out", tmp_path / "out", "--json"))
+    wary = [entry["coalition"] for entry in document["coalitions"] if entry["reaction_of_outsiders"]]
+    assert wary == [["ann", "bob"]]
+    assert [found["coalition"] for found in document["deviations"]] == PAIRS[1:]
+    assert document["proof"] is None
+
+
+def test_reactions_do_not_help_where_orders_are_placed_with_the_quotes(marketgame: Call, tmp_path: Path) -> None:
+    arguments = (WARY, "--rule", "timing=simultaneous", "--coalition", "ann,bob", "--out", tmp_path / "out", "--json")
+    document = one_document(marketgame("certify", *arguments))
+    assert document["strongly_collusion_proof"] is False
+    assert [entry["reaction_of_outsiders"] for entry in document["coalitions"]] == [None] * 4
+    assert_everything_replays(document, marketgame)
+
+
+def test_that_arbitrage_deters_is_claimed_only_of_outsiders_who_play_on() -> None:
+    contract, rules = grand_contract(load_economy(TRADERS)), MarketRules.no_short_sales()
+    playing_on = examine_coalition(contract, rules, (0, 1), Deadline(60.0))
+    reacting = examine_coalition(contract, rules, (0, 1), Deadline(60.0), ArbitrageAfterMisquotes(3.0))
+    assert playing_on.consistent is Verdict.PROVEN
+    assert reacting.consistent is Verdict.NOT_REFUTED
+    # Answering misquotes by orders does not keep a pair from gaining.
+    assert reacting.improvement is playing_on.improvement is Verdict.REFUTED
+    assert reacting.certificate is not None
+    assert verify(reacting.certificate).confirmed
+
+
 @pytest.mark.parametrize(
     ("arguments", "fragments"),
     [
@@ -172,7 +244,7 @@ def two_of_three(rules: MarketRules, coalition: tuple[int, ...] = (0, 1)) -> Cer
 def test_an_agreement_that_nobody_breaks_refutes_that_the_contract_is_collusion_proof(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    rules = MarketRules.no_short_sales()
+    rules = NOT_DETERRED
 
     def obeyed(*arguments: Any, **options: Any) -> SideContractSearch:
         search = find_side_contract(*arguments, **options)
@@ -199,7 +271,7 @@ def test_an_agreement_that_may_be_broken_leaves_collusion_proofness_open(monkeyp
         return replace(search, obeyed=ObedienceCheck(Verdict.NOT_REFUTED, ()))
 
     monkeypatch.setattr(certification_coalitions, "find_consistent_side_contract", perhaps_obeyed)
-    certification = two_of_three(MarketRules.no_short_sales())
+    certification = two_of_three(NOT_DETERRED)
     assert certification.collusion_proof is Verdict.NOT_REFUTED
     assert certification.strongly_collusion_proof is Verdict.REFUTED
 

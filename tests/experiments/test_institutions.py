@@ -43,6 +43,15 @@ def test_three_traders_are_safe_exactly_where_the_theorems_say(
         assert answer.total_gain <= answer.bound * (1 + 1e-6) + 1e-9
 
 
+def test_expected_externality_transfers_cost_the_three_farmers_the_protection_of_withholding() -> None:
+    contract = contract_of(2)
+    assert (contract.transfers < 0).any()
+    obeying, withholding = (answers(contract, Institution(COVERED, outsiders)) for outsiders in Outsiders)
+    assert [obeying[question].verdict for question in Question] == [YES, YES, NO]
+    assert withholding[Question.ANY].verdict is not YES
+    assert answers(contract, Institution(REPAIRED))[Question.ANY].verdict is YES
+
+
 def test_an_interrupted_table_is_completed_to_the_same_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cases = [(0, "three traders", Institution(rules)) for rules in (REPAIRED, MarketRules())]
     monkeypatch.setattr(table, "_cases", lambda *_: iter(cases))

@@ -44,6 +44,13 @@ from mechanisms.valuations import DiagonalQuadratic, Exponential, Linear, Logari
 from tests.experiments.command_calls import GAMES, Call, assert_one_line, one_document
 from tests.mechanisms.test_certificates import short_sale, two_faces
 from tests.mechanisms.test_certificates_contracts import a_lie, a_lie_and_other_orders, an_agreement, stable
+from tests.mechanisms.test_certificates_reactions import (
+    COVERED,
+    WARY,
+    a_short_sale_against_arbitrageurs,
+    an_agreement_against_arbitrageurs,
+    stable_against_wary_outsiders,
+)
 
 TEXT = EXAMPLE_CERTIFICATE.read_text(encoding="utf-8")
 
@@ -78,6 +85,12 @@ def of_every_family() -> Certificate:
 def of_a_bound() -> Certificate:
     contract = grand_contract(load_economy(ECONOMIES / "three-farmers.toml"))
     situation = situation_of(contract, 3, (1,), MarketRules.no_short_sales())
+    return certify_bound(situation, least_bound(situation))
+
+
+def of_a_bound_on_wary_outsiders() -> Certificate:
+    contract = grand_contract(load_economy(ECONOMIES / "three-traders.toml"))
+    situation = situation_of(contract, 0, (0, 1), COVERED, WARY)
     return certify_bound(situation, least_bound(situation))
 
 
@@ -117,6 +130,10 @@ CASES: dict[str, Callable[[], Certificate]] = {
     "complements": of_complements,
     "plan": of_a_plan,
     "no plan": of_no_plan,
+    "bound on wary outsiders": of_a_bound_on_wary_outsiders,
+    "stability against wary outsiders": stable_against_wary_outsiders,
+    "deviation against arbitrageurs": a_short_sale_against_arbitrageurs,
+    "side-contract against arbitrageurs": an_agreement_against_arbitrageurs,
 }
 
 
@@ -184,7 +201,17 @@ def test_the_replay_shows_stored_beside_recomputed_numbers_and_who_goes_bankrupt
     assert line
 
 
-@pytest.mark.parametrize("case", ["deviation", "lie", "side-contract", "plan"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "deviation",
+        "lie",
+        "side-contract",
+        "plan",
+        "deviation against arbitrageurs",
+        "side-contract against arbitrageurs",
+    ],
+)
 def test_every_number_counts_even_if_the_hash_is_made_to_fit(case: str, tmp_path: Path) -> None:
     document = json.loads(TEXT if case == "deviation" else certificate_text(CASES[case]()))
     places = numbers_in(document["content"])

@@ -215,7 +215,7 @@ def test_outsiders_who_react_are_recorded_and_played_again() -> None:
     np.testing.assert_allclose(certificate.outcome.gain[0], gains(situation, action)[0])
     stayed = replace(certificate, situation=replace(certificate.situation, reaction=None))
     assert verify(stayed).mismatches
-    with pytest.raises(ValueError, match="as recorded, not a rule"):
+    with pytest.raises(ValueError, match="a known rule or the outsiders' replies as recorded"):
         replace(certificate, situation=situation)
 
 

@@ -178,7 +178,9 @@ def test_the_same_question_gets_the_same_answer() -> None:
 def test_reported_gains_keep_clear_of_the_rounding_that_settlement_forgives() -> None:
     situation, found = searched(REPAIRED, (0, 1))
     assert found.best is not None
-    stricter = replace(situation, transfers=situation.transfers - 1e-7)
+    # Coverage forgives no rounding, so there is none to keep clear of.
+    uncovered = replace(REPAIRED, coverage=Coverage.UNLIMITED)
+    stricter = replace(situation, transfers=situation.transfers - 1e-7, rules=uncovered)
     assert utilities(stricter, found.best) == pytest.approx(utilities(situation, found.best), abs=1e-5)
 
 
