@@ -20,7 +20,7 @@ PUBLISHED = ("three-traders", "annex-b", "three-farmers")
 # Money enough that no efficient allocation leaves anybody in debt.
 MONEY = 200.0
 # (players, goods without the numeraire, types of each player) of the random economies.
-SIZES = ((3, 1, 1), (4, 2, 1), (6, 1, 1), (3, 1, 2))
+SIZES = ((3, 1, 1), (3, 1, 2), (4, 2, 1), (6, 1, 1))
 
 
 class Family(StrEnum):
