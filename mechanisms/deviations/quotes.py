@@ -17,7 +17,7 @@ EXTREME = 1e3
 """Factor of an enormous quote."""
 
 # Factors on the prescribed quotes, the most telling first: for nothing, enormous, then by halves and doubles.
-_FACTORS = (0.0, 0.5, EXTREME, 2.0, 0.9, 1.1)
+_FACTORS = (0.0, EXTREME, 0.5, 2.0, 0.9, 1.1)
 # A good prescribed to cost nothing is quoted, when it is quoted at all, as if it cost this share of everything.
 _FLOOR_SHARE = 1e-2
 
