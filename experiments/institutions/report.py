@@ -24,6 +24,8 @@ PANELS = {
     "obey": "outsiders play on",
     "withhold": "outsiders withhold after a misquote",
 }
+# Multiples from here on are given in whole numbers.
+WHOLE_FROM = 10
 WORST_FIRST = (Verdict.NO, Verdict.OPEN, Verdict.YES)
 
 
@@ -121,5 +123,5 @@ def _text(row: Mapping[Hashable, Any]) -> str:
         return "yes"
     if row["verdict"] == Verdict.OPEN:
         return "not refuted" if not row["yes"] else f"yes in {row['yes']} of {row['economies']}"
-    gain = f"no: {row['gain']:.2g}×"
+    gain = f"no: {row['gain']:.0f}×" if row["gain"] >= WHOLE_FROM else f"no: {row['gain']:.2g}×"
     return gain if row["no"] == row["economies"] else f"{gain} in {row['no']} of {row['economies']}"
