@@ -6,7 +6,6 @@ taking the difference; on a machine that does other work at the same time the ra
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -252,14 +251,20 @@ def publish_rows(rows: int) -> float:
     """Write rows as parts, publish them, and return by how many megabytes the peak memory of this process grew."""
     sweep = Sweep(SCENARIO, {SHARE: [place / 10 for place in range(10)]}, seeds=rows // 10_000, tables=("rounds",))
     plan = prepare(sweep)
-    per_part, before = plan.runs // (20 * rows // ROWS), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    per_part, before = plan.runs // (20 * rows // ROWS), peak_megabytes()
     with tempfile.TemporaryDirectory() as name:
         store = PartStore(Path(name) / "parts", stored_schemas(plan))
         for first in range(0, plan.runs, per_part):
             store.append(made_up_part(first, per_part, rows // plan.runs))
         publish(plan, store.parts, Path(name))
         assert pq.read_metadata(Path(name) / "rounds.parquet").num_rows == rows
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return peak_megabytes() - before
+
+
+def peak_megabytes() -> float:
+    """Return the most memory this process has had; unlike ``getrusage`` without what its parent had before it."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 def peak_memory_elsewhere(rows: int) -> float:
