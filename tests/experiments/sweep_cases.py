@@ -124,7 +124,7 @@ def _kill_at(step: str, time_of_death: int) -> None:
 
 def main(folder: str, step: str = "", time_of_death: str = "0") -> None:
     """Run the long sweep, writing often, until the end or until it is killed."""
-    buffering.LEAST_SECONDS_AT_RISK = 0.0  # type: ignore[misc]
+    buffering.LEAST_SECONDS_AT_RISK = 0.0  # type: ignore[misc]  # A Final, set lower in a process that is to be killed.
     storage.MOST_PARTS = 3
     if step:
         _kill_at(step, int(time_of_death))

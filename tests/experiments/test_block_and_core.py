@@ -188,7 +188,7 @@ def test_the_majority_game_has_a_core_from_one_and_a_half_on(marketgame: Call, g
 
 def test_what_is_not_known_is_said_and_has_its_own_exit_code(marketgame: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     def gave_up(established: object, variant: CoreVariant, *_: object) -> CoreAnswer:
-        return CoreAnswer(established, variant, UndecidedCore(variant, "time ran out", 7))  # type: ignore[arg-type]
+        return CoreAnswer(established, variant, UndecidedCore(variant, "time ran out", 7))  # type: ignore[arg-type]  # A stand-in.
 
     monkeypatch.setattr(core_command, "search_core", gave_up)
     answer: Answer = marketgame("core", POOLING, "--json")

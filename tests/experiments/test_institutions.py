@@ -11,16 +11,11 @@ from experiments.institutions import report, table
 from experiments.institutions.answers import Question, Verdict, answers
 from experiments.institutions.institution import Institution, Outsiders, institutions
 from experiments.institutions.table import contract_of
-from mechanisms.market_rules import MarketRules
+from mechanisms.market_rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
 from results.figures.institutions import cartel_gains, institution_matrix
 
-REPAIRED = MarketRules(
-    pricing="void",
-    solvency="no-short-sales",
-    bankruptcy="unwind",
-    coverage="announced-numeraire",  # type: ignore[arg-type]
-)
-COVERED = MarketRules(solvency="no-short-sales", coverage="announced-numeraire")  # type: ignore[arg-type]
+REPAIRED = MarketRules(Pricing.VOID, Solvency.NO_SHORT_SALES, Bankruptcy.UNWIND, coverage=Coverage.ANNOUNCED_NUMERAIRE)
+COVERED = MarketRules(solvency=Solvency.NO_SHORT_SALES, coverage=Coverage.ANNOUNCED_NUMERAIRE)
 NO, YES = Verdict.NO, Verdict.YES
 
 
