@@ -14,7 +14,7 @@ help:
 	@echo "make test   run the tests"
 	@echo "make lint   check style and types"
 	@echo "make bench  measure speed, as ratios against what a user would otherwise write"
-	@echo "make evidence  slow evidence: sweeps killed and on full disks, core allocations with their proofs"
+	@echo "make evidence  slow evidence: properties on new examples, sweeps killed and on full disks, the core"
 	@echo "make tables  the tables of docs/: sweeps, institutions, the carbon cartel"
 
 $(READY): requirements.txt pyproject.toml
@@ -41,8 +41,10 @@ lint: $(READY)
 bench: $(READY)
 	$(RUN)/python -m benchmarks
 
-# Slow evidence: sweeps whose workers are killed, hang or run out of disk; the core, game by game.
+# Slow evidence: properties on examples never tried before; sweeps whose workers are killed, hang or run out of disk;
+# the core, game by game.
 evidence: $(READY)
+	$(RUN)/pytest -m hypothesis --hypothesis-profile=search tests
 	$(RUN)/pytest benchmarks/evidence
 	$(RUN)/python -m benchmarks.core_evidence
 
