@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,8 +19,8 @@ from pydantic import Field
 from experiments.certificate_file_blocking import (
     BlockingContent,
     InhibitionContent,
-    blocking_content,
-    inhibition_content,
+    blocking_document,
+    inhibition_document,
 )
 from experiments.certificate_file_market import (
     BoundContent,
@@ -31,7 +32,7 @@ from experiments.certificate_file_market import (
 )
 from experiments.certificate_file_side_contract import SideContractContent, side_contract_document
 from experiments.certificate_file_stability import StabilityContent, stability_document
-from experiments.input_file import InputError, InputModel, blamed_on, kind_of, refuse, validated
+from experiments.input_file import InputError, InputModel, blamed_on, kind_of, parsed, refuse, validated
 from mechanisms.certificates import (
     BlockingCertificate,
     BoundCertificate,
@@ -45,6 +46,15 @@ from mechanisms.certificates import (
 
 KIND = "certificate"
 FORMAT = 1
+DOCUMENTS: dict[type[Certificate], Callable[[Any], dict[str, Any]]] = {
+    BlockingCertificate: blocking_document,
+    InhibitionCertificate: inhibition_document,
+    DeviationCertificate: deviation_document,
+    SideContractCertificate: side_contract_document,
+    MisreportCertificate: misreport_document,
+    BoundCertificate: bound_document,
+    StabilityCertificate: stability_document,
+}
 # Characters of a hash shown in messages.
 SHOWN_OF_HASH = 12
 
@@ -75,7 +85,9 @@ def load_certificate(path: Path | str) -> Certificate:
             not go together.
     """
     path = Path(path)
-    document = _read(path)
+    document = parsed(path, partial(json.loads, object_pairs_hook=_without_repeats), "a whole JSON document")
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: this is not a certificate; it must be a JSON object")
     kind_of(document, path, [KIND])
     content = validated(CertificateInput, document, path)
     found = content_hash(document)
@@ -104,7 +116,7 @@ def save_certificate(certificate: Certificate, path: Path) -> None:
 
 def certificate_text(certificate: Certificate) -> str:
     """Return a certificate as the text of its file."""
-    document = {"kind": KIND, "format": FORMAT, "content": _content(certificate)}
+    document = {"kind": KIND, "format": FORMAT, "content": DOCUMENTS[type(certificate)](certificate)}
     hashed = {"kind": KIND, "format": FORMAT, "sha256": content_hash(document), "content": document["content"]}
     return "".join(_written(hashed)) + "\n"
 
@@ -113,25 +125,6 @@ def content_hash(document: dict[str, Any]) -> str:
     """Return the SHA-256 of a document without the hash it may hold."""
     rest = {key: value for key, value in document.items() if key != "sha256"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def _content(certificate: Certificate) -> dict[str, Any]:
-    match certificate:
-        case BlockingCertificate():
-            content = blocking_content(certificate)
-        case InhibitionCertificate():
-            content = inhibition_content(certificate)
-        case DeviationCertificate():
-            content = deviation_document(certificate)
-        case SideContractCertificate():
-            content = side_contract_document(certificate)
-        case MisreportCertificate():
-            content = misreport_document(certificate)
-        case BoundCertificate():
-            content = bound_document(certificate)
-        case StabilityCertificate():
-            content = stability_document(certificate)
-    return content
 
 
 def _written(node: Any, indent: str = "") -> Iterable[str]:
@@ -151,26 +144,6 @@ def _written(node: Any, indent: str = "") -> Iterable[str]:
         yield f"\n{indent}]"
     else:
         yield json.dumps(node, allow_nan=False)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_repeats)
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file; name an existing certificate") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: this is a folder; name a certificate") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: this is not text; it must be a JSON file in UTF-8") from None
-    except RecursionError:
-        raise InputError(f"{path}: lists are nested too deeply; a certificate needs at most five levels") from None
-    except ValueError as error:
-        raise InputError(f"{path}: this is not a whole JSON document: {error}") from None
-    if not isinstance(document, dict):
-        raise InputError(f"{path}: this is not a certificate; it must be a JSON object")
-    return document
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

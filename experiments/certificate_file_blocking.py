@@ -7,16 +7,14 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from experiments.certificate_file_arrays import array_of
+from experiments.certificate_file_arrays import Matrix, array_of, fields_of
 from experiments.certificate_file_economy import StoredGame, game_document
+from experiments.economy_file import Probability
 from experiments.input_file import InputModel
 from mechanisms.arrays import FloatArray
 from mechanisms.blocking import CoalitionLimits, Invitation, Support, SupportResiduals
 from mechanisms.certificates.blocking import BlockingCertificate, InhibitionCertificate
 from mechanisms.virtual_utility import VirtualWeights
-
-type Matrix = list[list[float]]
-type Probability = Annotated[float, Field(gt=0, le=1)]
 
 
 class StoredInvitation(InputModel):
@@ -95,7 +93,6 @@ class InhibitionContent(InputModel):
         game = self.game.build()
         _by_type(self.weights, game.type_counts, "weights")
         links = None if self.links is None else frozenset(_pair(link) for link in self.links)
-        residuals = self.residuals
         return InhibitionCertificate(
             game=game,
             stakes=array_of("stakes", self.stakes),
@@ -104,50 +101,35 @@ class InhibitionContent(InputModel):
             ),
             support=self.support,
             limits=CoalitionLimits(self.largest_coalition, links),
-            residuals=SupportResiduals(residuals.hydraulic, residuals.negativity, residuals.surplus),
+            residuals=SupportResiduals(**dict(self.residuals)),
         )
 
 
-def blocking_content(certificate: BlockingCertificate) -> dict[str, Any]:
+def blocking_document(certificate: BlockingCertificate) -> dict[str, Any]:
     """Return the content of a blocking plan's certificate."""
     return {
         "certifies": "blocking-plan",
         "game": game_document(certificate.game),
         "stakes": certificate.stakes.tolist(),
-        "invitations": [
-            {
-                "coalition": list(one.coalition),
-                "types": [int(kind) for kind in one.types],
-                "action": int(one.action),
-                "probability": float(one.probability),
-            }
-            for one in certificate.invitations
-        ],
-        "payments": [payments.tolist() for payments in certificate.payments],
-        "profit": certificate.profit,
-        "total_probability": float(certificate.total_probability),
-        "interim_gains": [gains.tolist() for gains in certificate.interim_gains],
-        "largest_misreport_gain": certificate.largest_misreport_gain,
+        "invitations": [fields_of(one, StoredInvitation.model_fields) for one in certificate.invitations],
+        **fields_of(
+            certificate, ("payments", "profit", "total_probability", "interim_gains", "largest_misreport_gain")
+        ),
     }
 
 
-def inhibition_content(certificate: InhibitionCertificate) -> dict[str, Any]:
+def inhibition_document(certificate: InhibitionCertificate) -> dict[str, Any]:
     """Return the content of the certificate that nobody can profit by blocking."""
-    network, residuals = certificate.limits.network, certificate.residuals
+    network = certificate.limits.network
     return {
         "certifies": "no-blocking-plan",
         "game": game_document(certificate.game),
         "stakes": certificate.stakes.tolist(),
-        "weights": [weights.tolist() for weights in certificate.virtual.weights],
-        "multipliers": [multipliers.tolist() for multipliers in certificate.virtual.multipliers],
+        **fields_of(certificate.virtual, ("weights", "multipliers")),
         "support": certificate.support.value,
         "largest_coalition": certificate.limits.largest,
         "links": None if network is None else [list(link) for link in sorted(network)],
-        "residuals": {
-            "hydraulic": residuals.hydraulic,
-            "negativity": residuals.negativity,
-            "surplus": residuals.surplus,
-        },
+        "residuals": fields_of(certificate.residuals, StoredResiduals.model_fields),
     }
 
 

@@ -8,17 +8,16 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from experiments.certificate_file_arrays import array_of
+from experiments.certificate_file_arrays import array_of, fields_of
+from experiments.economy_file import Name, TypeTable, player_of
 from experiments.input_file import InputModel
-from experiments.valuation_tables import ValuationInput
 from mechanisms.beliefs import CorrelatedPrior
 from mechanisms.coalitional_game import ActionSet, CoalitionalGame
-from mechanisms.economy import Economy, Player, PlayerType
+from mechanisms.economy import Economy, PlayerType
 from mechanisms.quadratic import DiagonalQuadratic, Quadratic
 from mechanisms.valuation import Valuation, diagonal_matrices
 from mechanisms.valuations import Abatement, Exponential, Linear, Logarithmic, Power
 
-type Name = Annotated[str, Field(min_length=1)]
 type Nonnegative = Annotated[float, Field(ge=0)]
 
 FAMILIES: dict[type[Valuation], str] = {
@@ -30,12 +29,10 @@ FAMILIES: dict[type[Valuation], str] = {
 }
 
 
-class StoredType(InputModel):
+class StoredType(TypeTable):
     """One thing a player may privately be."""
 
     name: Name = Field(description="the type's name")
-    endowment: list[Nonnegative] = Field(description="holding before trade, one number per good, the numeraire last")
-    valuation: ValuationInput = Field(description="how the goods other than the numeraire are valued, by family")
 
 
 class StoredPlayer(InputModel):
@@ -64,14 +61,7 @@ class StoredEconomy(InputModel):
             ValueError: the numbers are not those of an economy; begins with what is wrong.
         """
         players = tuple(
-            Player(
-                player.name,
-                tuple(
-                    PlayerType(kind.name, array_of("endowment", kind.endowment), kind.valuation.build())
-                    for kind in player.types
-                ),
-            )
-            for player in self.players
+            player_of(player.name, ((kind.name, kind) for kind in player.types), self.goods) for player in self.players
         )
         counts = tuple(len(player.types) for player in self.players)
         profiles = int(np.prod(counts))
@@ -124,22 +114,9 @@ class StoredGame(InputModel):
 def economy_document(economy: Economy) -> dict[str, Any]:
     """Return an economy as a certificate stores it."""
     return {
-        "name": economy.name,
-        "source": economy.source,
-        "goods": list(economy.goods),
-        "units": list(economy.units),
+        **fields_of(economy, ("name", "source", "goods", "units")),
         "players": [
-            {
-                "name": player.name,
-                "types": [
-                    {
-                        "name": kind.name,
-                        "endowment": kind.endowment.tolist(),
-                        "valuation": _valuation_document(kind.valuation),
-                    }
-                    for kind in player.types
-                ],
-            }
+            {"name": player.name, "types": [_type_document(kind) for kind in player.types]}
             for player in economy.players
         ],
         "probability": economy.prior.probability.tolist(),
@@ -149,8 +126,7 @@ def economy_document(economy: Economy) -> dict[str, Any]:
 def game_document(game: CoalitionalGame) -> dict[str, Any]:
     """Return a game as a certificate stores it."""
     return {
-        "players": list(game.players),
-        "types": [list(names) for names in game.types],
+        **fields_of(game, ("players", "types")),
         "probability": [probabilities.tolist() for probabilities in game.type_probabilities],
         "actions": [
             {
@@ -163,10 +139,13 @@ def game_document(game: CoalitionalGame) -> dict[str, Any]:
     }
 
 
+def _type_document(kind: PlayerType) -> dict[str, Any]:
+    return {**fields_of(kind, ("name", "endowment")), "valuation": _valuation_document(kind.valuation)}
+
+
 def _valuation_document(valuation: Valuation) -> dict[str, Any]:
     if isinstance(valuation, DiagonalQuadratic):
         valuation = Quadratic(valuation.intercept, diagonal_matrices(valuation.slope))
     if isinstance(valuation, Linear):
         return {"family": "linear", "value": valuation.marginal_value.tolist()}
-    parameters = {name: getattr(valuation, name).tolist() for name in valuation.parameter_names()}
-    return {"family": FAMILIES[type(valuation)], **parameters}
+    return {"family": FAMILIES[type(valuation)], **fields_of(valuation, valuation.parameter_names())}

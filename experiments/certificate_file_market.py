@@ -6,18 +6,20 @@ apart, the draw comes first.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, override
 
 import numpy as np
 from pydantic import Field
 
-from experiments.certificate_file_arrays import array_of
-from experiments.certificate_file_economy import Name, StoredEconomy, economy_document
+from experiments.certificate_file_arrays import Matrix, Orders, Vector, array_of, arrays_in, fields_of
+from experiments.certificate_file_economy import StoredEconomy, economy_document
 from experiments.certificate_file_reaction import StoredReaction, built_reaction, reaction_document
+from experiments.economy_file import Name
 from experiments.input_file import InputModel
 from experiments.scenario_file import RulesInput
-from mechanisms.arrays import FloatArray
+from mechanisms.certificates import Certificate
 from mechanisms.certificates.bound import BoundCertificate
 from mechanisms.certificates.deviation import Claim, DeviationCertificate, DeviationOutcome
 from mechanisms.certificates.misreport import MisreportCertificate
@@ -27,9 +29,30 @@ from mechanisms.deviations.situation import JointAction, Situation
 from mechanisms.economy import Economy
 from mechanisms.market_rules import MarketRules
 
-type Vector = list[float]
-type Matrix = list[list[float]]
-type Orders = list[list[list[float]]]
+SITUATION_ARRAYS = ("probability", "quotes", "orders", "announced_endowments", "transfers")
+LIE_ARRAYS = ("quotes", "orders", "announced_endowments")
+
+
+class MarketContent(InputModel):
+    """What every certificate about a market says."""
+
+    certifies: str = Field(description="what the certificate is about")
+    economy: StoredEconomy = Field(description="who trades what")
+    rules: RulesInput = Field(description="how the market settles")
+
+    @abstractmethod
+    def build(self) -> Certificate:
+        """Return the certificate.
+
+        Raises:
+            ValueError: the parts do not go together.
+        """
+
+
+class ContractContent(MarketContent):
+    """What every certificate about a grand contract says."""
+
+    numeraire_transfers: Matrix = Field(description="of the grand contract, by type profile and player; numeraire")
 
 
 class StoredSituation(InputModel):
@@ -58,13 +81,9 @@ class StoredSituation(InputModel):
             economy=economy,
             rules=rules.build(),
             coalition=coalition_of(self.coalition, economy),
-            probability=array_of("probability", self.probability),
             profiles=np.array([self._profile(names, economy) for names in self.types]),
-            quotes=array_of("quotes", self.quotes),
-            orders=array_of("orders", self.orders),
-            announced_endowments=array_of("announced_endowments", self.announced_endowments),
-            transfers=array_of("transfers", self.transfers),
-            reaction=built_reaction(self.reaction) if replies is None else replies,
+            **arrays_in(self, SITUATION_ARRAYS),
+            reaction=built_reaction(self.reaction, economy) if replies is None else replies,
         )
 
     @staticmethod
@@ -83,6 +102,14 @@ class StoredReplies(InputModel):
     orders: list[Orders] = Field(description="by draw, ordering player, player ordered from, and good; units")
     announced_endowments: list[Matrix] = Field(description="by draw, player and good; units")
 
+    def build(self) -> RecordedReplies:
+        """Return the replies.
+
+        Raises:
+            ValueError: lists are ragged or of another depth.
+        """
+        return RecordedReplies(**arrays_in(self))
+
 
 class StoredAction(InputModel):
     """What the members do instead, the same in all draws."""
@@ -98,12 +125,7 @@ class StoredAction(InputModel):
         Raises:
             ValueError: shapes disagree or a number is not allowed.
         """
-        return JointAction(
-            array_of("quotes", self.quotes),
-            array_of("orders", self.orders),
-            array_of("announced_endowments", self.announced_endowments),
-            array_of("side_transfers", self.side_transfers),
-        )
+        return JointAction(**arrays_in(self))
 
 
 class StoredPlayOutcome(InputModel):
@@ -114,14 +136,16 @@ class StoredPlayOutcome(InputModel):
     consumption: list[Matrix] = Field(description="by draw, player and good; units")
     utility: Matrix = Field(description="by draw and player; numeraire")
 
-    def build(self) -> PlayOutcome:
-        """Return the outcome."""
-        return PlayOutcome(
-            array_of("cost", self.cost),
-            array_of("bankrupt", self.bankrupt).astype(np.bool_),
-            array_of("consumption", self.consumption),
-            array_of("utility", self.utility),
-        )
+    def build(self, players: int) -> PlayOutcome:
+        """Return the outcome.
+
+        Raises:
+            ValueError: lists are ragged, or bankruptcies are those of another number of players.
+        """
+        outcome = PlayOutcome(**arrays_in(self))
+        if outcome.bankrupt.shape[1:] != (players,):
+            raise ValueError(f"bankrupt has shape {outcome.bankrupt.shape}; a draw must have {players} entries")
+        return outcome
 
 
 class StoredDeviationOutcome(InputModel):
@@ -133,18 +157,23 @@ class StoredDeviationOutcome(InputModel):
     obtained: Vector = Field(description="what each player expects after; numeraire")
     gain: Vector = Field(description="the difference; numeraire")
 
-    def build(self) -> DeviationOutcome:
-        """Return the outcome."""
-        promised, obtained, gain = map(np.array, (self.promised, self.obtained, self.gain))
-        return DeviationOutcome(self.before.build(), self.after.build(), promised, obtained, gain)
+    def build(self, players: int) -> DeviationOutcome:
+        """Return the outcome.
+
+        Raises:
+            ValueError: lists are ragged or for another number of players.
+        """
+        expected = arrays_in(self, ("promised", "obtained", "gain"))
+        for name, array in expected.items():
+            if len(array) != players:
+                raise ValueError(f"outcome.{name} has {len(array)} entries; it must have {players}")
+        return DeviationOutcome(self.before.build(players), self.after.build(players), **expected)
 
 
-class DeviationContent(InputModel):
+class DeviationContent(MarketContent):
     """A coalition, its joint action, and what everybody gets with and without it."""
 
     certifies: Literal["deviation"] = Field(description="what the certificate is about")
-    economy: StoredEconomy = Field(description="who trades what")
-    rules: RulesInput = Field(description="how the market settles")
     numeraire_transfers: Matrix | None = Field(
         description="of the grand contract that prescribes the play, by type profile and player, or null if another "
         "contract does; numeraire"
@@ -159,35 +188,27 @@ class DeviationContent(InputModel):
     )
     outcome: StoredDeviationOutcome = Field(description="the numbers claimed")
 
+    @override
     def build(self) -> DeviationCertificate:
-        """Return the certificate.
-
-        Raises:
-            ValueError: the parts do not go together.
-        """
-        replies = None
-        if self.replies is not None:
-            replies = RecordedReplies(
-                array_of("replies.orders", self.replies.orders),
-                array_of("replies.announced_endowments", self.replies.announced_endowments),
-            )
+        replies = None if self.replies is None else self.replies.build()
+        situation = self.situation.build(self.economy.build(), self.rules, replies)
+        action, wanted = self.action.build(), (len(situation.coalition), *situation.quotes.shape[1:])
+        if action.orders.shape != wanted:
+            raise ValueError(f"action.orders has shape {action.orders.shape}; it must be {wanted}")
         transfers = self.numeraire_transfers
         return DeviationCertificate(
-            situation=self.situation.build(self.economy.build(), self.rules, replies),
-            action=self.action.build(),
+            situation=situation,
+            action=action,
             numeraire_transfers=None if transfers is None else array_of("numeraire_transfers", transfers),
             claim=self.claim,
-            outcome=self.outcome.build(),
+            outcome=self.outcome.build(len(self.economy.players)),
         )
 
 
-class MisreportContent(InputModel):
+class MisreportContent(ContractContent):
     """A type that gains by reporting another to the grand contract."""
 
     certifies: Literal["misreport"] = Field(description="what the certificate is about")
-    economy: StoredEconomy = Field(description="who trades what")
-    rules: RulesInput = Field(description="how the market settles")
-    numeraire_transfers: Matrix = Field(description="of the grand contract, by type profile and player; numeraire")
     player: Name = Field(description="who lies")
     true_type: Name = Field(description="its type")
     reported_type: Name = Field(description="what it reports")
@@ -199,12 +220,8 @@ class MisreportContent(InputModel):
     announced_endowments: Matrix = Field(description="what it then announces, by draw and good; units")
     outcome: StoredDeviationOutcome = Field(description="the numbers claimed")
 
+    @override
     def build(self) -> MisreportCertificate:
-        """Return the certificate.
-
-        Raises:
-            ValueError: the parts do not go together.
-        """
         economy = self.economy.build()
         player = place_of(self.player, economy.player_names, "player")
         kinds = [kind.name for kind in economy.players[player].types]
@@ -215,10 +232,8 @@ class MisreportContent(InputModel):
             player=player,
             true_type=place_of(self.true_type, kinds, "true_type"),
             reported_type=place_of(self.reported_type, kinds, "reported_type"),
-            quotes=array_of("quotes", self.quotes),
-            orders=array_of("orders", self.orders),
-            announced_endowments=array_of("announced_endowments", self.announced_endowments),
-            outcome=self.outcome.build(),
+            outcome=self.outcome.build(len(economy.players)),
+            **arrays_in(self, LIE_ARRAYS),
         )
 
 
@@ -231,22 +246,16 @@ class StoredBound(InputModel):
     prices: Matrix = Field(description="of the duality argument, by draw and good; numeraire per unit")
 
 
-class BoundContent(InputModel):
+class BoundContent(MarketContent):
     """Why a coalition cannot gain."""
 
     certifies: Literal["bound"] = Field(description="what the certificate is about")
-    economy: StoredEconomy = Field(description="who trades what")
-    rules: RulesInput = Field(description="how the market settles")
     situation: StoredSituation = Field(description="who might deviate, and what everybody is to play")
     status_quo: float = Field(description="what the members expect together without deviating; numeraire")
     bound: StoredBound = Field(description="on what they can gain")
 
+    @override
     def build(self) -> BoundCertificate:
-        """Return the certificate.
-
-        Raises:
-            ValueError: the parts do not go together.
-        """
         stored = self.bound
         bound = Bound(stored.reason, stored.total_utility, stored.total_gain, array_of("bound.prices", stored.prices))
         return BoundCertificate(self.situation.build(self.economy.build(), self.rules), bound, self.status_quo)
@@ -254,17 +263,17 @@ class BoundContent(InputModel):
 
 def deviation_document(certificate: DeviationCertificate) -> dict[str, Any]:
     """Return the content of a deviation's certificate."""
-    situation, action, outcome = certificate.situation, certificate.action, certificate.outcome
-    replies = situation.reaction if isinstance(situation.reaction, RecordedReplies) else None
+    situation, replies = certificate.situation, certificate.situation.reaction
+    recorded = isinstance(replies, RecordedReplies)
     return {
         "certifies": "deviation",
         **market_document(situation.economy, situation.rules),
-        "numeraire_transfers": _listed(certificate.numeraire_transfers),
+        **fields_of(certificate, ("numeraire_transfers",)),
         "situation": situation_document(situation),
-        "replies": None if replies is None else _arrays(replies, ("orders", "announced_endowments")),
-        "action": _arrays(action, ("quotes", "orders", "announced_endowments", "side_transfers")),
+        "replies": fields_of(replies, StoredReplies.model_fields) if recorded else None,
+        "action": fields_of(certificate.action, StoredAction.model_fields),
         "claim": certificate.claim.value,
-        "outcome": _outcome_document(outcome),
+        "outcome": outcome_document(certificate.outcome),
     }
 
 
@@ -274,29 +283,23 @@ def misreport_document(certificate: MisreportCertificate) -> dict[str, Any]:
     return {
         "certifies": "misreport",
         **market_document(certificate.economy, certificate.rules),
-        "numeraire_transfers": certificate.numeraire_transfers.tolist(),
+        **fields_of(certificate, ("numeraire_transfers",)),
         "player": liar.name,
         "true_type": liar.types[certificate.true_type].name,
         "reported_type": liar.types[certificate.reported_type].name,
-        **_arrays(certificate, ("quotes", "orders", "announced_endowments")),
-        "outcome": _outcome_document(certificate.outcome),
+        **fields_of(certificate, LIE_ARRAYS),
+        "outcome": outcome_document(certificate.outcome),
     }
 
 
 def bound_document(certificate: BoundCertificate) -> dict[str, Any]:
     """Return the content of a bound's certificate."""
-    bound = certificate.bound
     return {
         "certifies": "bound",
         **market_document(certificate.situation.economy, certificate.situation.rules),
         "situation": situation_document(certificate.situation),
         "status_quo": certificate.status_quo,
-        "bound": {
-            "reason": bound.reason.value,
-            "total_utility": bound.total_utility,
-            "total_gain": bound.total_gain,
-            "prices": bound.prices.tolist(),
-        },
+        "bound": fields_of(certificate.bound, StoredBound.model_fields),
     }
 
 
@@ -304,33 +307,27 @@ def situation_document(situation: Situation) -> dict[str, Any]:
     """Return a situation without its economy and rules."""
     economy = situation.economy
     return {
-        "coalition": [economy.player_names[member] for member in situation.coalition],
+        "coalition": names_of(situation.coalition, economy),
         "types": [list(economy.type_names(profile).values()) for profile in situation.profiles],
-        **_arrays(situation, ("probability", "quotes", "orders", "announced_endowments", "transfers")),
+        **fields_of(situation, SITUATION_ARRAYS),
         "reaction": None if isinstance(situation.reaction, RecordedReplies) else reaction_document(situation.reaction),
     }
 
 
+def outcome_document(outcome: DeviationOutcome) -> dict[str, Any]:
+    """Return the numbers that a certificate claims."""
+    before, after = (fields_of(play, StoredPlayOutcome.model_fields) for play in (outcome.before, outcome.after))
+    return {"before": before, "after": after, **fields_of(outcome, ("promised", "obtained", "gain"))}
+
+
 def market_document(economy: Economy, rules: MarketRules) -> dict[str, Any]:
     """Return economy and rules as a certificate stores them."""
-    names = ("pricing", "solvency", "bankruptcy", "coverage", "withholding", "timing")
-    return {"economy": economy_document(economy), "rules": {name: str(getattr(rules, name)) for name in names}}
+    return {"economy": economy_document(economy), "rules": fields_of(rules, RulesInput.model_fields)}
 
 
-def _outcome_document(outcome: DeviationOutcome) -> dict[str, Any]:
-    return {
-        "before": _arrays(outcome.before, ("cost", "bankrupt", "consumption", "utility")),
-        "after": _arrays(outcome.after, ("cost", "bankrupt", "consumption", "utility")),
-        **_arrays(outcome, ("promised", "obtained", "gain")),
-    }
-
-
-def _arrays(holder: object, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: _listed(getattr(holder, name)) for name in names}
-
-
-def _listed(array: FloatArray | None) -> Any:
-    return None if array is None else array.tolist()
+def names_of(coalition: Sequence[int], economy: Economy) -> list[str]:
+    """Return the names of a coalition's members."""
+    return [economy.player_names[member] for member in coalition]
 
 
 def coalition_of(names: list[str], economy: Economy) -> tuple[int, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from experiments.certificate_file_market import names_of
 from mechanisms.certificates import (
     BlockingCertificate,
     BoundCertificate,
@@ -44,6 +45,23 @@ class Replay:
         """Whether the certificate proves what it claims."""
         return self.verification.confirmed
 
+    def both(self, quantity: Callable[[Any], float]) -> tuple[float, float | None]:
+        """Return a number as it is stored and as it is recomputed; none if nothing can be played."""
+        again = None if self.recomputed is None else float(quantity(self.recomputed))
+        return float(quantity(self.certificate)), again
+
+
+def entry(*steps: str | int) -> Callable[[Any], float]:
+    """Return what reads a number of a certificate: the names of attributes and places in lists that lead to it."""
+
+    def read(certificate: Any) -> float:
+        node = certificate
+        for step in steps:
+            node = getattr(node, step) if isinstance(step, str) else node[step]
+        return float(node)
+
+    return read
+
 
 def replayed(certificate: Certificate) -> Replay:
     """Play a certificate again."""
@@ -73,9 +91,9 @@ def _subject(replay: Replay) -> dict[str, Any]:
     """Return what a certificate is about, with its main numbers as stored and as recomputed."""
     match replay.certificate:
         case BlockingCertificate():
-            return {"certifies": "blocking-plan", "profit": _pair(replay, lambda one: one.profit)}
+            return {"certifies": "blocking-plan", "profit": _pair(replay, entry("profit"))}
         case InhibitionCertificate():
-            return {"certifies": "no-blocking-plan", "missed_by": _pair(replay, lambda one: one.residuals.largest)}
+            return {"certifies": "no-blocking-plan", "missed_by": _pair(replay, entry("residuals", "largest"))}
         case stored:
             return _market_subject(stored, replay)
 
@@ -87,15 +105,15 @@ def _market_subject(stored: MarketCertificate, replay: Replay) -> dict[str, Any]
         case DeviationCertificate(situation):
             about: dict[str, Any] = {
                 "certifies": "deviation",
-                "coalition": _named(names, situation.coalition),
+                "coalition": names_of(situation.coalition, economy),
                 "claim": stored.claim.value,
                 "players": {name: _player_document(replay, place) for place, name in enumerate(names)},
             }
         case SideContractCertificate():
             about = {
                 "certifies": "side-contract",
-                "coalition": _named(names, stored.coalition),
-                "misreport_gain": _pair(replay, lambda one: one.misreport_gain),
+                "coalition": names_of(stored.coalition, economy),
+                "misreport_gain": _pair(replay, entry("misreport_gain")),
                 "members": {names[member]: _member(replay, place) for place, member in enumerate(stored.coalition)},
             }
         case MisreportCertificate():
@@ -110,22 +128,18 @@ def _market_subject(stored: MarketCertificate, replay: Replay) -> dict[str, Any]
         case BoundCertificate(situation, bound):
             about = {
                 "certifies": "bound",
-                "coalition": _named(names, situation.coalition),
+                "coalition": names_of(situation.coalition, economy),
                 "reason": bound.reason.value,
-                "total_gain": _pair(replay, lambda one: one.bound.total_gain),
+                "total_gain": _pair(replay, entry("bound", "total_gain")),
             }
         case StabilityCertificate():
             about = {
                 "certifies": "stability",
-                "coalitions": [_named(names, one.coalition) for one in stored.bounds],
-                "misreport_gain": _pair(replay, lambda one: one.misreport_gain),
+                "coalitions": [names_of(one.coalition, economy) for one in stored.bounds],
+                "misreport_gain": _pair(replay, entry("misreport_gain")),
                 "total_gain": _pair(replay, lambda one: max(each.total_gain for each in one.bounds)),
             }
     return {"economy": economy.name, **about}
-
-
-def _named(names: Sequence[str], members: Sequence[int]) -> list[str]:
-    return [names[member] for member in members]
 
 
 def _member(replay: Replay, place: int) -> list[dict[str, Any]]:
@@ -133,36 +147,24 @@ def _member(replay: Replay, place: int) -> list[dict[str, Any]]:
     stored = replay.certificate
     assert isinstance(stored, SideContractCertificate)
     kinds = stored.economy.players[stored.coalition[place]].types
-    found = []
-    for number, known in enumerate(stored.information[place]):
-
-        def expected(quantity: str, number: int = number) -> dict[str, float | None]:
-            return _pair(replay, lambda one: getattr(one, quantity)[place][number])
-
-        found.append(
-            {
-                "type": kinds[known.type].name,
-                "profiles": list(known.profiles),
-                "status_quo": expected("status_quo"),
-                "promised": expected("promised"),
-            }
-        )
-    return found
+    return [
+        {
+            "type": kinds[known.type].name,
+            "profiles": list(known.profiles),
+            "status_quo": _pair(replay, entry("status_quo", place, number)),
+            "promised": _pair(replay, entry("promised", place, number)),
+        }
+        for number, known in enumerate(stored.information[place])
+    ]
 
 
 def _player_document(replay: Replay, place: int) -> dict[str, Any]:
     return {
-        "promised": _pair(replay, lambda one: one.outcome.promised[place]),
-        "obtained": _pair(replay, lambda one: one.outcome.obtained[place]),
-        "gain": _pair(replay, lambda one: one.outcome.gain[place]),
+        **{name: _pair(replay, entry("outcome", name, place)) for name in ("promised", "obtained", "gain")},
         "bankrupt": _pair(replay, lambda one: one.outcome.after.bankrupt[:, place].mean()),
     }
 
 
 def _pair(replay: Replay, quantity: Callable[[Any], float]) -> dict[str, float | None]:
     """Return a number as it is stored and as it is recomputed."""
-    recomputed = replay.recomputed
-    return {
-        "stored": float(quantity(replay.certificate)),
-        "recomputed": None if recomputed is None else float(quantity(recomputed)),
-    }
+    return dict(zip(("stored", "recomputed"), replay.both(quantity), strict=True))

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, override
 
 import numpy as np
 from pydantic import Field
 
-from experiments.certificate_file_arrays import array_of
-from experiments.certificate_file_economy import Name, StoredEconomy
-from experiments.certificate_file_market import Matrix, Orders, Vector, coalition_of, market_document, place_of
+from experiments.certificate_file_arrays import Matrix, Orders, Vector, array_of, arrays_in, fields_of
+from experiments.certificate_file_market import (
+    ContractContent,
+    coalition_of,
+    market_document,
+    names_of,
+    place_of,
+)
 from experiments.certificate_file_reaction import StoredReaction, built_reaction, reaction_document
+from experiments.economy_file import Name
 from experiments.input_file import InputModel
-from experiments.scenario_file import RulesInput
 from mechanisms.certificates.plays import PlayOutcome
 from mechanisms.certificates.side_contract import SideContractCertificate
 from mechanisms.collusion.information import Information
 from mechanisms.collusion.side_contract import Clause
 from mechanisms.deviations.situation import JointAction
 from mechanisms.economy import Economy
+
+ACTION_ARRAYS = ("quotes", "orders", "announced_endowments")
 
 
 class StoredInformation(InputModel):
@@ -48,16 +55,16 @@ class StoredClause(InputModel):
         Raises:
             ValueError: shapes disagree, or a number is not allowed.
         """
-        transfers = np.tile(array_of("side_transfers", self.side_transfers), (len(self.probability), 1))
-        actions = JointAction(
-            array_of("quotes", self.quotes),
-            array_of("orders", self.orders),
-            array_of("announced_endowments", self.announced_endowments),
-            transfers,
-        )
-        if actions.batch != (len(self.probability),):
-            raise ValueError(f"probability has {len(self.probability)} entries; there are {actions.batch} actions")
-        return Clause(tuple(self.reports), tuple(self.profiles), actions, array_of("probability", self.probability))
+        if len(set(self.profiles)) < len(self.profiles):
+            raise ValueError(f"profiles of a clause are {self.profiles}; it must list each once")
+        actions = len(self.probability)
+        arrays = arrays_in(self, ACTION_ARRAYS)
+        for name, array in arrays.items():
+            if len(array) != actions:
+                raise ValueError(f"{name} has {len(array)} joint actions; probability has {actions}")
+        transfers = np.tile(array_of("side_transfers", self.side_transfers), (actions, 1))
+        joint = JointAction(side_transfers=transfers, **arrays)
+        return Clause(tuple(self.reports), tuple(self.profiles), joint, array_of("probability", self.probability))
 
 
 class StoredClauseOutcome(InputModel):
@@ -74,21 +81,13 @@ class StoredClauseOutcome(InputModel):
         Raises:
             ValueError: lists are ragged.
         """
-        return PlayOutcome(
-            array_of("cost", self.cost),
-            array_of("bankrupt", self.bankrupt).astype(np.bool_),
-            array_of("consumption", self.consumption),
-            array_of("utility", self.utility),
-        )
+        return PlayOutcome(**arrays_in(self))
 
 
-class SideContractContent(InputModel):
+class SideContractContent(ContractContent):
     """A side-contract by which a coalition improves upon a grand contract."""
 
     certifies: Literal["side-contract"] = Field(description="what the certificate is about")
-    economy: StoredEconomy = Field(description="who trades what")
-    rules: RulesInput = Field(description="how the market settles")
-    numeraire_transfers: Matrix = Field(description="of the grand contract, by type profile and player; numeraire")
     coalition: list[Name] = Field(min_length=1, description="the members' names, in the order of the players")
     information: list[list[StoredInformation]] = Field(description="what each member may know and report")
     clauses: list[StoredClause] = Field(min_length=1, description="one for all reports that can be true together")
@@ -104,16 +103,16 @@ class SideContractContent(InputModel):
         None, description="by what rule outsiders answer quotes that are not the contract's; none if they play on"
     )
 
+    @override
     def build(self) -> SideContractCertificate:
-        """Return the certificate.
-
-        Raises:
-            ValueError: the parts do not go together.
-        """
         economy = self.economy.build()
         coalition = coalition_of(self.coalition, economy)
         if len(self.information) != len(coalition):
             raise ValueError(f"information is for {len(self.information)} members; there are {len(coalition)}")
+        known = [len(one) for one in self.information]
+        for name in ("status_quo", "promised"):
+            if (given := [len(one) for one in getattr(self, name)]) != known:
+                raise ValueError(f"{name} has {given} entries by member; it must have {known}")
         return SideContractCertificate(
             economy=economy,
             rules=self.rules.build(),
@@ -128,7 +127,7 @@ class SideContractContent(InputModel):
             promised=tuple(array_of("promised", one) for one in self.promised),
             misreport_gain=self.misreport_gain,
             outcomes=tuple(one.build() for one in self.outcomes),
-            reaction=built_reaction(self.reaction),
+            reaction=built_reaction(self.reaction, economy),
         )
 
 
@@ -138,31 +137,21 @@ def side_contract_document(certificate: SideContractCertificate) -> dict[str, An
     return {
         "certifies": "side-contract",
         **market_document(economy, certificate.rules),
-        "numeraire_transfers": certificate.numeraire_transfers.tolist(),
-        "coalition": [economy.player_names[member] for member in certificate.coalition],
+        **fields_of(certificate, ("numeraire_transfers",)),
+        "coalition": names_of(certificate.coalition, economy),
         "information": [
             [{"type": economy.players[member].types[one.type].name, "profiles": list(one.profiles)} for one in known]
             for member, known in zip(certificate.coalition, certificate.information, strict=True)
         ],
         "clauses": [
             {
-                "reports": list(clause.reports),
-                "profiles": list(clause.profiles),
-                "probability": clause.probability.tolist(),
-                "side_transfers": clause.side_transfers.tolist(),
-                "quotes": clause.actions.quotes.tolist(),
-                "orders": clause.actions.orders.tolist(),
-                "announced_endowments": clause.actions.announced_endowments.tolist(),
+                **fields_of(clause, ("reports", "profiles", "probability", "side_transfers")),
+                **fields_of(clause.actions, ACTION_ARRAYS),
             }
             for clause in certificate.clauses
         ],
-        "status_quo": [values.tolist() for values in certificate.status_quo],
-        "promised": [values.tolist() for values in certificate.promised],
-        "misreport_gain": certificate.misreport_gain,
-        "outcomes": [
-            {name: getattr(one, name).tolist() for name in ("cost", "bankrupt", "consumption", "utility")}
-            for one in certificate.outcomes
-        ],
+        **fields_of(certificate, ("status_quo", "promised", "misreport_gain")),
+        "outcomes": [fields_of(one, StoredClauseOutcome.model_fields) for one in certificate.outcomes],
         "reaction": reaction_document(certificate.reaction),
     }
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
+from experiments.certificate_file_market import names_of
 from experiments.certificate_file_reaction import reaction_text
-from experiments.certificate_file_replay import Replay
+from experiments.certificate_file_replay import Replay, entry
 from experiments.printing import number, table
 from mechanisms.certificates import (
     BlockingCertificate,
@@ -20,8 +22,10 @@ from mechanisms.certificates import (
     SideContractCertificate,
     StabilityCertificate,
 )
+from mechanisms.economy import Economy
 from mechanisms.market_rules import MarketRules
 
+type Pair = tuple[float, float | None]
 type PlayedCertificate = DeviationCertificate | MisreportCertificate
 
 # Wrong numbers listed before the rest is only counted.
@@ -44,45 +48,44 @@ def print_replay(replay: Replay, console: Console) -> None:
             _print_stability(stored, replay, console)
         case BlockingCertificate() as stored:
             _print_plan(stored, replay, console)
-        case InhibitionCertificate() as stored:
-            _print_inhibition(stored, replay, console)
+        case InhibitionCertificate():
+            _print_inhibition(replay, console)
     _print_findings(replay, console)
+
+
+def _print_heading(economy: Economy, text: str, rules: MarketRules, console: Console) -> None:
+    console.print(f"[bold]{escape(economy.name)}[/bold]: {escape(text)}")
+    chosen = ", ".join(f"{rule.name} {getattr(rules, rule.name)}" for rule in fields(rules))
+    console.print(f"rules: {chosen}\n", style="dim")
 
 
 def _print_deviation(stored: DeviationCertificate, replay: Replay, console: Console) -> None:
     situation, economy = stored.situation, stored.economy
-    members = " + ".join(economy.player_names[member] for member in situation.coalition)
-    console.print(f"[bold]{escape(economy.name)}[/bold]: {escape(members)} deviating from what everybody was to play")
-    console.print(f"rules: {_rules(situation.rules)}\n", style="dim")
+    text = f"{_joined(situation.coalition, economy)} deviating from what everybody was to play"
+    _print_heading(economy, text, situation.rules, console)
     _print_outcome(stored, situation.coalition, replay, console)
 
 
 def _print_misreport(stored: MisreportCertificate, replay: Replay, console: Console) -> None:
     liar = stored.economy.players[stored.player]
     true_type, reported = liar.types[stored.true_type].name, liar.types[stored.reported_type].name
-    console.print(
-        f"[bold]{escape(stored.economy.name)}[/bold]: {escape(liar.name)} of type {escape(true_type)} "
-        f"reporting {escape(reported)}"
-    )
-    console.print(f"rules: {_rules(stored.rules)}\n", style="dim")
+    text = f"{liar.name} of type {true_type} reporting {reported}"
+    _print_heading(stored.economy, text, stored.rules, console)
     _print_outcome(stored, (stored.player,), replay, console)
 
 
 def _print_outcome(stored: PlayedCertificate, members: tuple[int, ...], replay: Replay, console: Console) -> None:
     economy = stored.economy
-    found = replay.recomputed if isinstance(replay.recomputed, DeviationCertificate | MisreportCertificate) else None
     columns = ["player", "", "promised", "recomputed", "gets", "recomputed", "gain", "recomputed"]
     scale = float(np.abs(stored.outcome.promised).max())
     rows = []
     for place, name in enumerate(economy.player_names):
         row = [name, "member" if place in members else ""]
         for quantity in ("promised", "obtained", "gain"):
-            kept = getattr(stored.outcome, quantity)
-            again = UNPLAYABLE if found is None else number(float(getattr(found.outcome, quantity)[place]), scale)
-            row += [number(float(kept[place]), scale), again]
+            row += _shown(replay.both(entry("outcome", quantity, place)), scale)
         rows.append(row)
     console.print(table("Expected utilities, stored and recomputed", columns, rows, texts=2))
-    if found is not None:
+    if isinstance(found := replay.recomputed, DeviationCertificate | MisreportCertificate):
         holdings = [f"{good} {when}" for good in economy.goods for when in ("before", "after")]
         columns = ["draw", "player", "bankrupt", *holdings]
         console.print(table("Recomputed: who goes bankrupt, and what each consumes", columns, _fates(found), texts=3))
@@ -101,28 +104,24 @@ def _fates(found: PlayedCertificate) -> Iterator[list[str]]:
 
 
 def _print_side_contract(stored: SideContractCertificate, replay: Replay, console: Console) -> None:
-    names = stored.economy.player_names
-    members = " + ".join(names[member] for member in stored.coalition)
-    console.print(f"[bold]{escape(stored.economy.name)}[/bold]: side-contract of {escape(members)}")
-    console.print(f"rules: {_rules(stored.rules)}\n", style="dim")
+    economy = stored.economy
+    _print_heading(economy, f"side-contract of {_joined(stored.coalition, economy)}", stored.rules, console)
     if stored.reaction is not None:
-        console.print(f"outsiders after a misquote: {reaction_text(stored.reaction)}\n", style="dim")
-    found = replay.recomputed if isinstance(replay.recomputed, SideContractCertificate) else None
+        console.print(f"outsiders after a misquote: {reaction_text(stored.reaction, economy)}\n", style="dim")
     scale = max(float(np.abs(kept).max(initial=0.0)) for kept in stored.status_quo)
     rows = []
     for place, member in enumerate(stored.coalition):
-        kinds = stored.economy.players[member].types
+        kinds = economy.players[member].types
         for number_of, known in enumerate(stored.information[place]):
-            row = [names[member], kinds[known.type].name, ", ".join(map(str, known.profiles))]
+            row = [economy.player_names[member], kinds[known.type].name, ", ".join(map(str, known.profiles))]
             for quantity in ("status_quo", "promised"):
-                kept = float(getattr(stored, quantity)[place][number_of])
-                again = None if found is None else float(getattr(found, quantity)[place][number_of])
-                row += [number(kept, scale), _shown(again, scale)]
+                row += _shown(replay.both(entry(quantity, place, number_of)), scale)
             rows.append(row)
     columns = ["member", "type", "profiles it thinks possible", "without", "recomputed", "promised", "recomputed"]
     console.print(table("What members expect, by what they know", columns, rows, texts=3))
-    if found is not None:
-        columns = ["profiles", "probability", "bankrupt", *(f"{names[member]} gets" for member in stored.coalition)]
+    if isinstance(found := replay.recomputed, SideContractCertificate):
+        gets = (f"{name} gets" for name in names_of(stored.coalition, economy))
+        columns = ["profiles", "probability", "bankrupt", *gets]
         console.print(table("Recomputed: what the device draws, and what comes of it", columns, _draws(found), texts=3))
 
 
@@ -140,71 +139,59 @@ def _draws(found: SideContractCertificate) -> Iterator[list[str]]:
 
 
 def _print_bound(stored: BoundCertificate, replay: Replay, console: Console) -> None:
-    names = stored.situation.economy.player_names
-    members = " + ".join(names[member] for member in stored.situation.coalition)
+    economy = stored.situation.economy
     console.print(
-        f"[bold]{escape(stored.situation.economy.name)}[/bold]: {escape(members)} cannot gain, "
+        f"[bold]{escape(economy.name)}[/bold]: {escape(_joined(stored.situation.coalition, economy))} cannot gain, "
         f"by the bound on {stored.bound.reason.value.replace('-', ' ')}\n"
     )
-    found = replay.recomputed if isinstance(replay.recomputed, BoundCertificate) else None
-    rows = [
-        ["utility at most", stored.bound.total_utility, None if found is None else found.bound.total_utility],
-        ["without deviation", stored.status_quo, None if found is None else found.status_quo],
-        ["gain at most", stored.bound.total_gain, None if found is None else found.bound.total_gain],
-    ]
+    rows = {
+        "utility at most": replay.both(entry("bound", "total_utility")),
+        "without deviation": replay.both(entry("status_quo")),
+        "gain at most": replay.both(entry("bound", "total_gain")),
+    }
     _print_pairs("What the members get together", rows, abs(stored.status_quo), console)
 
 
 def _print_stability(stored: StabilityCertificate, replay: Replay, console: Console) -> None:
-    names = stored.economy.player_names
-    console.print(f"[bold]{escape(stored.economy.name)}[/bold]: no coalition of these gains against the contract")
-    console.print(f"rules: {_rules(stored.rules)}\n", style="dim")
-    found = replay.recomputed if isinstance(replay.recomputed, StabilityCertificate) else None
+    economy = stored.economy
+    _print_heading(economy, "no coalition of these gains against the contract", stored.rules, console)
     scale = float(np.abs(stored.numeraire_transfers).max()) + 1
-    rows: list[list[object]] = [["lie", "", stored.misreport_gain, None if found is None else found.misreport_gain]]
+    rows = [["lie", "", *_shown(replay.both(entry("misreport_gain")), scale)]]
     for place, bound in enumerate(stored.bounds):
-        members = " + ".join(names[member] for member in bound.coalition)
-        again = None if found is None else found.bounds[place].total_gain
-        rows.append([members, bound.reason.value, bound.total_gain, again])
-    texts = [[str(who), str(why), *(_shown(value, scale) for value in values)] for who, why, *values in rows]
-    console.print(table("Gain at most", ["by", "bound", "stored", "recomputed"], texts, texts=2))
-    for text in dict.fromkeys(reaction_text(bound.reaction) for bound in stored.bounds if bound.reaction is not None):
-        against = [bound for bound in stored.bounds if bound.reaction and reaction_text(bound.reaction) == text]
-        members = ", ".join(" + ".join(names[member] for member in bound.coalition) for bound in against)
-        console.print(f"outsiders of {escape(members)} after a misquote: {text}", style="dim")
+        gain = replay.both(entry("bounds", place, "total_gain"))
+        rows.append([_joined(bound.coalition, economy), bound.reason.value, *_shown(gain, scale)])
+    console.print(table("Gain at most", ["by", "bound", "stored", "recomputed"], rows, texts=2))
+    for reaction in dict.fromkeys(bound.reaction for bound in stored.bounds if bound.reaction is not None):
+        against = [bound for bound in stored.bounds if bound.reaction == reaction]
+        members = ", ".join(_joined(bound.coalition, economy) for bound in against)
+        text = reaction_text(reaction, economy)
+        console.print(f"outsiders of {escape(members)} after a misquote: {escape(text)}", style="dim")
 
 
 def _print_plan(stored: BlockingCertificate, replay: Replay, console: Console) -> None:
     console.print(f"Blocking plan with {len(stored.invitations)} invitation(s)\n", style="bold")
-    found = replay.recomputed if isinstance(replay.recomputed, BlockingCertificate) else None
-    scale = float(np.abs(stored.stakes).max())
-    rows: list[list[object]] = [["profit", stored.profit, None if found is None else found.profit]]
+    rows = {"profit": replay.both(entry("profit"))}
     for place, name in enumerate(stored.game.players):
         for kind, kind_name in enumerate(stored.game.types[place]):
-            again = None if found is None else float(found.interim_gains[place][kind])
-            rows.append([f"gain of {name}/{kind_name}", float(stored.interim_gains[place][kind]), again])
-    lie = None if found is None else found.largest_misreport_gain
-    rows.append(["gain from a lie", stored.largest_misreport_gain, lie])
+            rows[f"gain of {name}/{kind_name}"] = replay.both(entry("interim_gains", place, kind))
+    rows["gain from a lie"] = replay.both(entry("largest_misreport_gain"))
+    scale = float(np.abs(stored.stakes).max())
     _print_pairs("What the mediator and the invited expect", rows, scale, console)
 
 
-def _print_inhibition(stored: InhibitionCertificate, replay: Replay, console: Console) -> None:
+def _print_inhibition(replay: Replay, console: Console) -> None:
     console.print("No blocking plan is tenable: conditions of Myerson's Theorem 1\n", style="bold")
-    found = replay.recomputed if isinstance(replay.recomputed, InhibitionCertificate) else None
-    rows = [
-        [name, getattr(stored.residuals, name), None if found is None else getattr(found.residuals, name)]
-        for name in ("hydraulic", "negativity", "surplus")
-    ]
+    rows = {name: replay.both(entry("residuals", name)) for name in ("hydraulic", "negativity", "surplus")}
     _print_pairs("By how much they are missed", rows, 0.0, console)
 
 
-def _print_pairs(title: str, rows: list[list[object]], scale: float, console: Console) -> None:
-    texts = [[str(name), *(_shown(value, scale) for value in values)] for name, *values in rows]
+def _print_pairs(title: str, rows: Mapping[str, Pair], scale: float, console: Console) -> None:
+    texts = [[name, *_shown(pair, scale)] for name, pair in rows.items()]
     console.print(table(title, ["", "stored", "recomputed"], texts))
 
 
-def _shown(value: object, scale: float) -> str:
-    return number(float(value), scale) if isinstance(value, int | float) else UNPLAYABLE
+def _shown(pair: Pair, scale: float) -> list[str]:
+    return [UNPLAYABLE if value is None else number(value, scale) for value in pair]
 
 
 def _print_findings(replay: Replay, console: Console) -> None:
@@ -220,6 +207,5 @@ def _print_findings(replay: Replay, console: Console) -> None:
     console.print(f"[bold]{verdict}[/bold]")
 
 
-def _rules(rules: MarketRules) -> str:
-    named = ("pricing", "solvency", "bankruptcy", "coverage", "withholding", "timing")
-    return ", ".join(f"{name} {getattr(rules, name)}" for name in named)
+def _joined(coalition: Sequence[int], economy: Economy) -> str:
+    return " + ".join(names_of(coalition, economy))

@@ -68,9 +68,10 @@ def _print_answers(certification: Certification, console: Console) -> None:
 
 def _print_reactions(certification: Certification, console: Console) -> None:
     """Print how outsiders react, where some do."""
-    names = certification.contract.economy.player_names
+    economy = certification.contract.economy
+    names = economy.player_names
     rows = [
-        [" + ".join(names[member] for member in finding.coalition), reaction_text(finding.reaction)]
+        [" + ".join(names[member] for member in finding.coalition), reaction_text(finding.reaction, economy)]
         for finding in certification.findings
         if finding.reaction is not None
     ]

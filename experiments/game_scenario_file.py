@@ -6,7 +6,6 @@ Such a scenario is played without a market: players report, blocking mediators i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from os.path import normpath
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,10 +16,18 @@ from agents.private_type import game_players
 from experiments.blocker_tables import BlockerInput
 from experiments.game_file import EstablishedGame, TypeCases, load_game
 from experiments.game_tables import TYPES_OF_A_RULE, Nonnegative
-from experiments.input_file import InputModel, blamed_on, one_of, read_input, read_table, refuse, unknown_name
+from experiments.input_file import (
+    InputModel,
+    blamed_on,
+    file_named,
+    read_input,
+    read_table,
+    refuse,
+    unknown_name,
+)
 from experiments.mechanism_choice import MechanismChoice
 from experiments.objective_names import OBJECTIVES
-from experiments.scenario_file import LARGEST_SEED, MOST_ROUNDS, assignment_of, check_names
+from experiments.scenario_file import LARGEST_SEED, MOST_ROUNDS, assignment_of, check_names, check_severance
 from experiments.trader_tables import GameTraderInput, Name
 from mechanisms.arrays import FloatArray
 from mechanisms.mechanism import Mechanism
@@ -113,7 +120,7 @@ def build_game_scenario(
         InputError: the game cannot be read, something does not fit it, or there is no such mechanism.
         UndecidedGameError: the mechanism asked for is not known.
     """
-    established = load_game(_game_path(content, path))
+    established = load_game(file_named(content.game, path, "game"))
     game = established.game
     for place, trader in enumerate(content.traders):
         check_names(trader, f"traders[{place}]", game_players(game), path)
@@ -140,14 +147,7 @@ def game_scenario_files(path: Path) -> tuple[Path, ...]:
     Raises:
         InputError: the scenario's file cannot be read or is wrong.
     """
-    return path, _game_path(read_input(GameScenarioInput, path), path)
-
-
-def _game_path(content: GameScenarioInput, path: Path) -> Path:
-    game = Path(normpath(path.parent / content.game))
-    if not game.is_file():
-        refuse(path, "game", f"is {content.game!r}; it must be a file, relative to {path.parent}")
-    return game
+    return path, file_named(read_input(GameScenarioInput, path).game, path, "game")
 
 
 def _mechanism(contract: GameContractInput, established: EstablishedGame, path: Path) -> Mechanism:
@@ -171,15 +171,10 @@ def _mechanism(contract: GameContractInput, established: EstablishedGame, path: 
 
 def _severance(promised: Mapping[str, Mapping[str, float]], cases: TypeCases) -> FloatArray:
     """Return the severance of every profile, ``(P, N)``, units of money."""
-    players = list(cases.types)
-    table = np.zeros((len(cases.profiles), len(players)))
-    for name, by_type in promised.items():
-        if name not in players:
-            refuse(cases.path, f"contract.severance.{name}", f"names no player; {one_of(name, players)}")
-        kinds, number = cases.types[name], players.index(name)
-        for kind, amount in by_type.items():
-            if kind not in kinds:
-                refuse(cases.path, f"contract.severance.{name}.{kind}", f"names no type; {one_of(kind, kinds)}")
+    check_severance(promised, cases.types, cases.path)
+    table = np.zeros((len(cases.profiles), len(cases.types)))
+    for number, (name, kinds) in enumerate(cases.types.items()):
+        for kind, amount in promised.get(name, {}).items():
             table[cases.profiles[:, number] == list(kinds).index(kind), number] = amount
     return table
 

@@ -11,10 +11,11 @@ counted from 0.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from enum import StrEnum
+from os.path import normpath
 from pathlib import Path
 from typing import Any, Never, get_args
 
@@ -78,20 +79,46 @@ def read_table(path: Path) -> dict[str, Any]:
     Raises:
         InputError: there is no such file, it cannot be read, or it is not TOML.
     """
+    return parsed(path, tomllib.loads, "TOML")
+
+
+def parsed[Document](path: Path, parse: Callable[[str], Document], language: str) -> Document:
+    """Return the document in a text file.
+
+    Args:
+        path: the file.
+        parse: reads the text; its ValueErrors say what is wrong with it.
+        language: what the text must be, for messages.
+
+    Raises:
+        InputError: there is no such file, it cannot be read, or it is not of the language.
+    """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file; name an existing TOML file") from None
+        raise InputError(f"{path}: there is no such file; name an existing file") from None
     except IsADirectoryError:
-        raise InputError(f"{path}: this is a folder; name a TOML file") from None
+        raise InputError(f"{path}: this is a folder; name a file") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise InputError(f"{path}: this is not text; it must be a TOML file in UTF-8") from None
+        raise InputError(f"{path}: this is not text; it must be {language} in UTF-8") from None
     except RecursionError:
-        raise InputError(f"{path}: lists are nested too deeply; the formats need at most three levels") from None
+        raise InputError(f"{path}: lists are nested too deeply; the formats need at most five levels") from None
     except ValueError as error:
-        raise InputError(f"{path}: this is not TOML: {error}") from None
+        raise InputError(f"{path}: this is not {language}: {error}") from None
+
+
+def file_named(name: str, path: Path, field: str) -> Path:
+    """Return the file that a field of another file names, relative to that file.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    file = Path(normpath(path.parent / name))
+    if not file.is_file():
+        refuse(path, field, f"is {name!r}; it must be a file, relative to {path.parent}")
+    return file
 
 
 def read_input[Model: InputModel](model: type[Model], path: Path) -> Model:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from os.path import normpath
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,7 +11,7 @@ from pydantic import Field
 from agents.private_type import TypedPlayer
 from experiments.blocker_tables import BlockerInput
 from experiments.economy_file import load_economy
-from experiments.input_file import InputModel, blamed_on, one_of, read_input, refuse, unknown_name
+from experiments.input_file import InputModel, blamed_on, file_named, one_of, read_input, refuse, unknown_name
 from experiments.organiser_tables import OrganiserInput
 from experiments.trader_tables import MisreportingTable, Name, TraderInput, TraderTable
 from mechanisms.economy import Economy
@@ -50,14 +49,7 @@ class RulesInput(InputModel):
 
     def build(self) -> MarketRules:
         """Return the rules."""
-        return MarketRules(
-            pricing=self.pricing,
-            solvency=self.solvency,
-            bankruptcy=self.bankruptcy,
-            coverage=self.coverage,
-            withholding=self.withholding,
-            timing=self.timing,
-        )
+        return MarketRules(**dict(self))
 
 
 class ContractInput(InputModel):
@@ -138,7 +130,7 @@ def build_scenario(
     Raises:
         InputError: the economy cannot be read, or something does not fit it.
     """
-    economy = economy_in(_economy_path(content, path))
+    economy = economy_in(file_named(content.economy, path, "economy"))
     for place, trader in enumerate(content.traders):
         check_names(trader, f"traders[{place}]", economy.players, path)
     blockers = tuple(
@@ -149,7 +141,8 @@ def build_scenario(
         organiser.build(economy.player_names, f"organisers[{place}]", path)
         for place, organiser in enumerate(content.organisers)
     )
-    _check_severance(content.contract.severance, economy, path)
+    types = {player.name: [kind.name for kind in player.types] for player in economy.players}
+    check_severance(content.contract.severance, types, path)
     with blamed_on(path):
         assignments = tuple(assignment_of(trader) for trader in content.traders)
         return Scenario(
@@ -173,14 +166,7 @@ def scenario_files(path: Path) -> tuple[Path, ...]:
     Raises:
         InputError: the scenario's file cannot be read or is wrong.
     """
-    return path, _economy_path(read_input(ScenarioInput, path), path)
-
-
-def _economy_path(content: ScenarioInput, path: Path) -> Path:
-    economy = Path(normpath(path.parent / content.economy))
-    if not economy.is_file():
-        refuse(path, "economy", f"is {content.economy!r}; it must be a file, relative to {path.parent}")
-    return economy
+    return path, file_named(read_input(ScenarioInput, path).economy, path, "economy")
 
 
 def assignment_of(trader: TraderTable) -> Assignment:
@@ -216,15 +202,26 @@ def check_names(trader: TraderTable, field: str, players: Sequence[TypedPlayer],
                     refuse(path, f"{field}.reports.{true_type}", unknown_name(name, kinds))
 
 
-def _check_severance(severance: Mapping[str, Mapping[str, float]], economy: Economy, path: Path) -> None:
+def check_severance(
+    severance: Mapping[str, Mapping[str, float]], types: Mapping[str, Sequence[str]], path: Path
+) -> None:
+    """Refuse severance that is promised to players or types that are not there.
+
+    Args:
+        severance: by player and type.
+        types: the names of every player's types.
+        path: the file.
+
+    Raises:
+        InputError: a name is unknown.
+    """
     for name, by_type in severance.items():
         field = f"contract.severance.{name}"
-        if name not in economy.player_names:
-            refuse(path, field, f"names no player; {one_of(name, economy.player_names)}")
-        kinds = [kind.name for kind in economy.players[economy.player_names.index(name)].types]
+        if name not in types:
+            refuse(path, field, f"names no player; {one_of(name, list(types))}")
         for kind in by_type:
-            if kind not in kinds:
-                refuse(path, f"{field}.{kind}", f"names no type; {one_of(kind, kinds)}")
+            if kind not in types[name]:
+                refuse(path, f"{field}.{kind}", f"names no type; {one_of(kind, types[name])}")
 
 
 def _refuse_unknown(names: Sequence[str], allowed: Sequence[str], field: str, path: Path) -> None:

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.behaviours import Behaviour, Order, Reactive
+from agents.behaviours import Behaviour, Order
 from agents.coalitions.breaking import BestDeviation, Breaking
-from agents.coalitions.choice import Coalition
 from agents.coalitions.finding import AgreementSearch, deviation_finder
 from agents.coalitions.organiser import PLAYED, CoalitionOrganiser, FindAgreement, Negotiation, drawn_luck
+from agents.coalitions.outsiders import expected_reaction
 from agents.framework import RoundModel
 from agents.knowledge import CommonKnowledge
 from agents.trader import Trader
@@ -28,7 +28,6 @@ from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from mechanisms.collusion.extended_game import Concept
 from mechanisms.collusion.market import SideEffort
 from mechanisms.deviations.effort import Effort
-from mechanisms.deviations.situation import Reaction
 from simulation.organisers import Organiser, SearchEffort, SideConcept
 from simulation.streams import random_stream
 
@@ -118,14 +117,6 @@ class SideContractStage:
                     transfers += _undertake(negotiation, traders)
         return Collusion(tuple(negotiations), transfers)
 
-    def reaction_to(self, coalition: Coalition) -> Reaction | None:
-        """Return how those outside a coalition answer misquotes, if all of them, whatever their types, do it alike."""
-        outside = [kinds for player, kinds in enumerate(self._behaviours) if player not in coalition]
-        behaviours = [behaviour for kinds in outside for behaviour in kinds]
-        if behaviours and isinstance(behaviours[0], Reactive) and all(each == behaviours[0] for each in behaviours):
-            return behaviours[0].reaction
-        return None
-
     def _finder(self, organiser: Organiser) -> FindAgreement:
         if organiser.find is not None:
             return organiser.find
@@ -136,7 +127,7 @@ class SideContractStage:
             organiser.consistent,
             _side_effort(organiser.effort),
         )
-        return lambda coalition: search.find(coalition, self.reaction_to(coalition))
+        return lambda coalition: search.find(coalition, expected_reaction(self._behaviours, coalition))
 
     def _best_deviation(self, organiser: Organiser) -> BestDeviation:
         if organiser.best_deviation is not None:

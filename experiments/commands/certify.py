@@ -69,7 +69,7 @@ def command(
 ) -> None:
     """Find out whether a contract is incentive compatible, unilaterally stable, collusion-proof, and strongly so.
 
-    Members expect outsiders to obey or, where a scenario's traders all answer misquotes alike, to answer them so.
+    Members expect outsiders to obey or, where a scenario's traders answer misquotes, to answer them so.
     Every no comes with a certificate of a deviation that `marketgame replay` plays again, a yes to everything with a
     certificate of its proof. The exit code is 1 if an answer is no.
     """
@@ -78,7 +78,7 @@ def command(
     folder = certificate_folder(file, out)
     with blamed_on(file), in_progress("looking for profitable deviations"):
         contract = established_contract(scenario)
-        reactions = expected_reactions(scenario, contract)
+        reactions = expected_reactions(scenario)
         certification = certify_contract(scenario.name, contract, scenario.rules, coalitions, seconds, reactions)
     files, proof = write_certificates(certification, folder)
     if json:

@@ -96,9 +96,7 @@ def _consistent(contract: GrandContract, institution: Institution, anybody: Answ
     if institution.outsiders is Outsiders.OBEY and deterred_by_arbitrage(contract, institution.rules):
         return Answer(Verdict.YES, "arbitrage")
     unanswered = Answer(Verdict.OPEN, "none found", bound=anybody.bound)
-    # With private information every type of every member would have to be asked what it would rather do.
-    searched = anybody.verdict is Verdict.NO and len(anybody.coalition) == PAIR and len(contract.economy.profiles) == 1
-    if not searched:
+    if anybody.verdict is not Verdict.NO or len(anybody.coalition) != PAIR:
         return unanswered
     members = tuple(contract.economy.player_names.index(name) for name in anybody.coalition)
     search = find_consistent_side_contract(

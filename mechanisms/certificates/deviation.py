@@ -24,7 +24,7 @@ from mechanisms.certificates.plays import (
     outcome_of,
     prescribed_play,
 )
-from mechanisms.certificates.reactions import REACTION_RULES
+from mechanisms.certificates.reactions import can_be_stored
 from mechanisms.certificates.verification import NUMBER_TOLERANCE, Verification, compared, required
 from mechanisms.deviations.situation import JointAction, Situation
 from mechanisms.economy import Economy
@@ -88,7 +88,7 @@ class DeviationCertificate:
 
     def __post_init__(self) -> None:
         situation, reaction = self.situation, self.situation.reaction
-        if reaction is not None and not isinstance(reaction, REACTION_RULES):
+        if not can_be_stored(reaction):
             if not isinstance(reaction, RecordedReplies):
                 raise ValueError("a certificate needs a known rule or the outsiders' replies as recorded")
             for name in ("orders", "announced_endowments"):
@@ -171,7 +171,9 @@ def _outcome(situation: Situation, action: JointAction) -> tuple[DeviationOutcom
 
 def _without_orders_to_oneself(situation: Situation, action: JointAction) -> JointAction:
     """Return the same joint action in a form in which every number counts: orders to oneself are ignored."""
-    orders = action.orders.copy()
+    orders, wanted = action.orders.copy(), (len(situation.coalition), *situation.orders.shape[2:])
+    if orders.shape != wanted:
+        raise ValueError(f"action.orders has shape {orders.shape}; it must have shape {wanted}")
     orders[range(len(situation.coalition)), situation.coalition] = 0.0
     return replace(action, orders=orders)
 
@@ -181,7 +183,7 @@ def _with_replies_that_count(situation: Situation, action: JointAction) -> Situa
     play = deviating_play(situation, action)
     if situation.rules.timing is not Timing.PRICES_FIRST or (play.quotes == situation.quotes).all():
         return replace(situation, reaction=None)
-    if situation.reaction is None or isinstance(situation.reaction, REACTION_RULES):
+    if can_be_stored(situation.reaction):
         return situation
     return replace(situation, reaction=RecordedReplies(play.orders, play.announced_endowments))
 

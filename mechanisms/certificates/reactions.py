@@ -1,22 +1,42 @@
 """How outsiders answer quotes that are not the contract's, where a certificate can store the rule itself.
 
-A rule with one parameter can be applied again by whoever checks a certificate, to quotes that nobody has thought of. Of
-any other reaction only the replies to the quotes that were made can be kept.
+Rules can be applied again by whoever checks a certificate, to quotes that nobody has thought of. Of any other reaction
+only the replies to the quotes that were made can be kept.
 """
 
 from __future__ import annotations
 
-from mechanisms.deviations.reactions import ArbitrageAfterMisquotes, WithholdingAfterMisquotes
+import itertools
+
+from mechanisms.deviations.reactions import ArbitrageAfterMisquotes, ReactionsByType, WithholdingAfterMisquotes
 from mechanisms.deviations.situation import Reaction
 
 type ReactionRule = WithholdingAfterMisquotes | ArbitrageAfterMisquotes
-"""A reaction that a certificate stores by its name and parameter."""
+"""One and the same answer to misquotes for whoever gives it."""
+
+type StorableReaction = ReactionRule | ReactionsByType
+"""A reaction that a certificate stores by its name and parameters; that of each type, where it differs, is a rule."""
 
 REACTION_RULES = (WithholdingAfterMisquotes, ArbitrageAfterMisquotes)
 
 
-def reaction_rule(reaction: Reaction | None) -> ReactionRule | None:
-    """Return the reaction as a rule that can be stored.
+def can_be_stored(reaction: Reaction | None) -> bool:
+    """Say whether a certificate can store how outsiders react."""
+    rules = itertools.chain.from_iterable(reaction.rules) if isinstance(reaction, ReactionsByType) else (reaction,)
+    return all(rule is None or isinstance(rule, REACTION_RULES) for rule in rules)
+
+
+def storable(reaction: Reaction | None) -> StorableReaction | None:
+    """Return the reaction as rules that can be stored.
+
+    Raises:
+        ValueError: it is a reaction of another kind.
+    """
+    return reaction if isinstance(reaction, ReactionsByType) and can_be_stored(reaction) else rule_of(reaction)
+
+
+def rule_of(reaction: Reaction | None) -> ReactionRule | None:
+    """Return the reaction as one rule for all.
 
     Raises:
         ValueError: it is a reaction of another kind.

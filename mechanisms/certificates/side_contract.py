@@ -18,7 +18,7 @@ import numpy as np
 from mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
 from mechanisms.certificates.information import information, situation_at
 from mechanisms.certificates.plays import PlayOutcome, deviating_play, order_rounding, outcome_of, prescribed_play
-from mechanisms.certificates.reactions import ReactionRule, reaction_rule
+from mechanisms.certificates.reactions import StorableReaction, storable
 from mechanisms.certificates.verification import Verification, compared, required
 from mechanisms.collusion.information import Information
 from mechanisms.collusion.side_contract import Clause, SideContract
@@ -63,7 +63,7 @@ class SideContractCertificate:
     promised: tuple[FloatArray, ...]
     misreport_gain: float
     outcomes: tuple[PlayOutcome, ...]
-    reaction: ReactionRule | None = None
+    reaction: StorableReaction | None = None
 
     def __post_init__(self) -> None:
         players, profiles = len(self.economy.players), len(self.economy.profiles)
@@ -110,7 +110,7 @@ def certify_side_contract(
         side_contract.promised,
         0.0,
         (),
-        reaction_rule(reaction),
+        storable(reaction),
     )
     return recomputed_side_contract(draft, contract)
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from mechanisms.arrays import FloatArray
 from mechanisms.certificates.information import situations
-from mechanisms.certificates.reactions import ReactionRule, reaction_rule
+from mechanisms.certificates.reactions import StorableReaction, storable
 from mechanisms.certificates.verification import NUMBER_TOLERANCE, Verification, compared, required
 from mechanisms.contracts import check_contract, device_of
 from mechanisms.deviations.bounds import BoundReason, least_bound, proven_bounds
@@ -43,7 +43,7 @@ class CoalitionBound:
     coalition: tuple[int, ...]
     reason: BoundReason
     total_gain: float
-    reaction: ReactionRule | None = None
+    reaction: StorableReaction | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ def certify_stability(
     """
     expected = [None] * len(coalitions) if reactions is None else reactions
     bounds = tuple(
-        coalition_bound(contract, rules, coalition, reaction_rule(reaction))
+        coalition_bound(contract, rules, coalition, storable(reaction))
         for coalition, reaction in zip(coalitions, expected, strict=True)
     )
     gain = _misreport_gain(contract, rules)[0]
@@ -92,7 +92,7 @@ def certify_stability(
 
 
 def coalition_bound(
-    contract: GrandContract, rules: MarketRules, coalition: tuple[int, ...], reaction: ReactionRule | None = None
+    contract: GrandContract, rules: MarketRules, coalition: tuple[int, ...], reaction: StorableReaction | None = None
 ) -> CoalitionBound:
     """Return the weakest of the least bounds over everything that a coalition may know."""
     faced = situations(contract, coalition, rules, reaction)

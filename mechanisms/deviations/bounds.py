@@ -43,7 +43,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mechanisms.arrays import FloatArray, read_only
-from mechanisms.deviations.reactions import WithholdingAfterMisquotes
+from mechanisms.deviations.reactions import announced_after_misquotes
 from mechanisms.interior_allocation import allocate_by_interior_point
 from mechanisms.market_rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Timing, Withholding
 from mechanisms.separable_allocation import allocate_good_by_good
@@ -155,14 +155,15 @@ def conserves_wealth_at_one_price(rules: MarketRules) -> bool:
 
 def _left_alone(situation: Situation) -> FloatArray | None:
     """Return what members can share once they misquote, ``(K, L)``, units, if the bound that rests on it holds."""
-    reaction, rules = situation.reaction, situation.rules
+    rules = situation.rules
     alone = len(situation.coalition) == 1 and rules.solvency is Solvency.NO_SHORT_SALES
     if rules.timing is not Timing.PRICES_FIRST or not (alone or conserves_wealth_at_one_price(rules)):
         return None
-    if not isinstance(reaction, WithholdingAfterMisquotes):
+    announced = announced_after_misquotes(situation.reaction, situation)
+    if announced is None:
         return None
     own = situation.endowments[:, situation.members].sum(axis=1)
-    return np.asarray(own + reaction.announced(situation)[:, situation.outsiders].sum(axis=1))
+    return np.asarray(own + announced[:, situation.outsiders].sum(axis=1))
 
 
 def _sharing(situation: Situation, amounts: FloatArray, prices: FloatArray | None = None) -> FloatArray:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mechanisms.arrays import FloatArray
-from mechanisms.deviations.situation import Replies, Situation
+from mechanisms.deviations.situation import Reaction, Replies, Situation
 from mechanisms.market_rules import Coverage
 
 
@@ -73,6 +73,46 @@ class ArbitrageAfterMisquotes:
                     orders[outsider, low, good] += amount
                     orders[outsider, high, good] -= amount
         return Replies(orders, replies.announced_endowments)
+
+
+@dataclass(frozen=True)
+class ReactionsByType:
+    """Outsiders of whom everyone answers misquotes in a way of its own.
+
+    Attributes:
+        rules: of each player, for each of its types; none for a type that plays on as it would have.
+    """
+
+    rules: tuple[tuple[Reaction | None, ...], ...]
+
+    def __call__(self, situation: Situation, draw: int, quotes: FloatArray) -> Replies:
+        """Return what each player's own rule says, and what the contract recommends to those without one."""
+        replies = obedient_replies(situation, draw)
+        orders, announced = replies.orders.copy(), replies.announced_endowments.copy()
+        for player, kind in enumerate(situation.profiles[draw]):
+            rule = self.rules[player][kind]
+            if rule is not None:
+                own = rule(situation, draw, quotes)
+                orders[player], announced[player] = own.orders[player], own.announced_endowments[player]
+        return Replies(orders, announced)
+
+    def announced(self, situation: Situation) -> FloatArray | None:
+        """Return what outsiders announce after a misquote, ``(K, N, L)``; none if not all of them then withhold."""
+        announced = np.zeros_like(situation.endowments)
+        for draw, player in np.ndindex(announced.shape[:2]):
+            rule = self.rules[player][situation.profiles[draw, player]]
+            if isinstance(rule, WithholdingAfterMisquotes):
+                announced[draw, player] = rule.announced(situation)[draw, player]
+            elif player not in situation.coalition:
+                return None
+        return announced
+
+
+def announced_after_misquotes(reaction: Reaction | None, situation: Situation) -> FloatArray | None:
+    """Return what outsiders announce after a misquote, ``(K, N, L)``, if all they then do is to withhold the rest."""
+    if isinstance(reaction, WithholdingAfterMisquotes | ReactionsByType):
+        return reaction.announced(situation)
+    return None
 
 
 def obedient_replies(situation: Situation, draw: int) -> Replies:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
-
 import numpy as np
 import pytest
 
@@ -16,33 +13,14 @@ from mechanisms.economy import Economy, Player, PlayerType
 from mechanisms.grand_contract import GrandContract, grand_contract
 from mechanisms.market_game import MarketRules
 from mechanisms.valuations import Quadratic
-
-type RandomEconomy = Callable[[int, int, int, int], Economy]
-
-
-class AtMarket(Protocol):
-    """Returns what a trader knows when it orders."""
-
-    def __call__(
-        self,
-        contract: GrandContract,
-        player: int,
-        profile: list[int],
-        rules: MarketRules = ...,
-        quotes: FloatArray | None = ...,
-    ) -> MarketKnowledge: ...
+from tests.agents.knowledge_at_market import AtMarket
+from tests.economy_fixtures import RandomEconomy, three_trader_economy
 
 
 @pytest.fixture(scope="session")
 def three_traders() -> Economy:
     """The three-trader example whose one-player supremum is 90 for everyone."""
-    intercepts, slopes, wheat = (5.0, 5.5, 6.2), (1.0, 1.0, 1.2), (2.0, 1.0, 1.5)
-    traits = zip(("ann", "bob", "cy"), intercepts, slopes, wheat, strict=True)
-    players = tuple(
-        Player(name, (PlayerType("only", np.array([owned, 30.0]), _quadratic(intercept, slope)),))
-        for name, intercept, slope, owned in traits
-    )
-    return Economy("three", ("wheat", "money"), ("t", "euro"), players, IndependentPrior([np.ones(1)] * 3))
+    return three_trader_economy()
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +78,3 @@ def at_market() -> AtMarket:
 def three_trader_contract(three_traders: Economy) -> GrandContract:
     """The grand contract of the three-trader example."""
     return grand_contract(three_traders)
-
-
-def _quadratic(intercept: float, slope: float) -> Quadratic:
-    return Quadratic(np.array([intercept]), np.array([[slope]]))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
-
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -31,23 +28,12 @@ from mechanisms.market_game import (
     settle,
 )
 from mechanisms.transfers import expected_externality_transfers
-
-type RandomEconomy = Callable[[int, int, int, int], Economy]
+from tests.agents.knowledge_at_market import AtMarket
+from tests.economy_fixtures import RandomEconomy
 
 PAPER = MarketRules()
 NO_SHORT_SALES = MarketRules(solvency=Solvency.NO_SHORT_SALES)
 seeds = st.integers(0, 10**6)
-
-
-class AtMarket(Protocol):
-    def __call__(
-        self,
-        contract: GrandContract,
-        player: int,
-        profile: list[int],
-        rules: MarketRules = ...,
-        quotes: FloatArray | None = ...,
-    ) -> MarketKnowledge: ...
 
 
 def played(knowledge: MarketKnowledge, order: Order, told: Recommendation, rules: MarketRules = PAPER) -> Settlement:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 import pytest
@@ -21,16 +20,11 @@ from agents.behaviours import (
     Withholding,
 )
 from agents.beliefs import Inference
-from agents.knowledge import CommonKnowledge, MarketKnowledge, TypeKnowledge
-from mechanisms.economy import Economy
+from agents.knowledge import CommonKnowledge, TypeKnowledge
 from mechanisms.grand_contract import GrandContract, grand_contract
 from mechanisms.market_game import MarketRules, settle
-
-type RandomEconomy = Callable[[int, int, int, int], Economy]
-
-
-class AtMarket(Protocol):
-    def __call__(self, contract: GrandContract, player: int, profile: list[int]) -> MarketKnowledge: ...
+from tests.agents.knowledge_at_market import AtMarket
+from tests.economy_fixtures import RandomEconomy
 
 
 def test_behaviours_are_found_by_the_names_of_scenario_files() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
 
 import numpy as np
@@ -15,8 +14,7 @@ from mechanisms.beliefs import CorrelatedPrior, IndependentPrior
 from mechanisms.economy import Economy, Player, PlayerType
 from mechanisms.grand_contract import GrandContract, grand_contract
 from mechanisms.valuations import Quadratic
-
-type RandomEconomy = Callable[[int, int, int, int], Economy]
+from tests.economy_fixtures import RandomEconomy
 
 
 def told(contract: GrandContract, player: int, reports: tuple[int, ...]) -> OwnRecommendation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 
 import numpy as np
@@ -29,8 +29,7 @@ from mechanisms.market_game import MarketRules
 from mechanisms.valuations import Quadratic
 from simulation.market_model import MarketModel
 from simulation.scenario import Assignment, Scenario
-
-type RandomEconomy = Callable[[int, int, int, int], Economy]
+from tests.economy_fixtures import RandomEconomy
 
 EVERY_BEHAVIOUR: tuple[Behaviour, ...] = (
     Obedient(),

@@ -154,6 +154,7 @@ def test_certificates_replace_those_of_an_earlier_call_and_nothing_else(marketga
 
 ANSWERS = ("bayesian_incentive_compatible", "unilaterally_stable", "collusion_proof", "strongly_collusion_proof")
 PAIRS = [["ann", "bob"], ["ann", "cat"], ["bob", "cat"]]
+ALL = ("ann", "bob", "cat")
 WARY_TABLE = '[[traders]]\nbehaviour = "withholding-after-misquotes"\n'
 
 
@@ -189,15 +190,32 @@ def test_against_outsiders_who_play_on_every_pair_gains(marketgame: Call, tmp_pa
     assert_everything_replays(document, marketgame)
 
 
-def test_a_reaction_counts_for_those_coalitions_only_whose_outsiders_all_have_it(
+def test_a_reaction_counts_for_those_coalitions_only_that_leave_out_who_has_it(
     marketgame: Call, tmp_path: Path
 ) -> None:
     scenario = against(f'{WARY_TABLE}players = ["cat"]\n', tmp_path)
     document = one_document(marketgame("certify", scenario, "--out", tmp_path / "out", "--json"))
-    wary = [entry["coalition"] for entry in document["coalitions"] if entry["reaction_of_outsiders"]]
-    assert wary == [["ann", "bob"]]
+    reactions = {tuple(entry["coalition"]): entry["reaction_of_outsiders"] for entry in document["coalitions"]}
+    rule = {"rule": "withholding-after-misquotes", "share": 1e-6}
+    by_type = {"rule": "by-type", "rules": [[None], [None], [rule]]}
+    assert reactions.pop(("ann", "bob")) == rule
+    assert [who for who, reaction in reactions.items() if reaction == by_type] == [("ann",), ("bob",)]
+    assert [who for who, reaction in reactions.items() if reaction is None] == [("cat",), *map(tuple, PAIRS[1:]), ALL]
     assert [found["coalition"] for found in document["deviations"]] == PAIRS[1:]
     assert document["proof"] is None
+
+
+def test_outsiders_who_withhold_more_or_less_are_told_apart_and_the_proof_replays(
+    marketgame: Call, tmp_path: Path
+) -> None:
+    shares = {"ann": 1e-6, "bob": 1e-7, "cat": 1e-6}
+    tables = (f'{WARY_TABLE}announced = {share}\nplayers = ["{who}"]\n' for who, share in shares.items())
+    scenario = against("\n".join(tables), tmp_path)
+    document = one_document(marketgame("certify", scenario, "--out", tmp_path / "out", "--json"))
+    assert [document[key] for key in ANSWERS] == [True] * 4
+    assert_everything_replays(document, marketgame)
+    replayed = " ".join(marketgame("replay", document["proof"]).out.split())
+    assert "ann: withholding-after-misquotes, share 1e-06; bob: withholding-after-misquotes, share 1e-07" in replayed
 
 
 def test_reactions_do_not_help_where_orders_are_placed_with_the_quotes(marketgame: Call, tmp_path: Path) -> None:
@@ -241,17 +259,21 @@ def two_of_three(rules: MarketRules, coalition: tuple[int, ...] = (0, 1)) -> Cer
     return certify_contract("three traders", contract, rules, [(0,), (1,), (2,), coalition], 60.0)
 
 
+def let_every_agreement_be_obeyed_as(verdict: Verdict, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the search for consistent side-contracts say this of the obedience to whatever it finds."""
+
+    def judged(*arguments: Any, **options: Any) -> SideContractSearch:
+        search = find_side_contract(*arguments, **options)
+        return replace(search, obeyed=ObedienceCheck(verdict, ()))
+
+    monkeypatch.setattr(certification_coalitions, "find_consistent_side_contract", judged)
+
+
 def test_an_agreement_that_nobody_breaks_refutes_that_the_contract_is_collusion_proof(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    rules = NOT_DETERRED
-
-    def obeyed(*arguments: Any, **options: Any) -> SideContractSearch:
-        search = find_side_contract(*arguments, **options)
-        return replace(search, obeyed=ObedienceCheck(Verdict.PROVEN, ()))
-
-    monkeypatch.setattr(certification_coalitions, "find_consistent_side_contract", obeyed)
-    certification = two_of_three(rules)
+    let_every_agreement_be_obeyed_as(Verdict.PROVEN, monkeypatch)
+    certification = two_of_three(NOT_DETERRED)
     assert certification.collusion_proof is Verdict.REFUTED
     assert certification.unilaterally_stable is Verdict.PROVEN
     kinds = [(found.kind, found.internally_consistent) for found in certification.deviations]
@@ -266,11 +288,7 @@ def test_an_agreement_that_nobody_breaks_refutes_that_the_contract_is_collusion_
 
 
 def test_an_agreement_that_may_be_broken_leaves_collusion_proofness_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    def perhaps_obeyed(*arguments: Any, **options: Any) -> SideContractSearch:
-        search = find_side_contract(*arguments, **options)
-        return replace(search, obeyed=ObedienceCheck(Verdict.NOT_REFUTED, ()))
-
-    monkeypatch.setattr(certification_coalitions, "find_consistent_side_contract", perhaps_obeyed)
+    let_every_agreement_be_obeyed_as(Verdict.NOT_REFUTED, monkeypatch)
     certification = two_of_three(NOT_DETERRED)
     assert certification.collusion_proof is Verdict.NOT_REFUTED
     assert certification.strongly_collusion_proof is Verdict.REFUTED

@@ -13,6 +13,7 @@ from experiments.economy_file import load_economy
 from experiments.input_file import InputError
 from experiments.solution import solve_economy
 from mechanisms.economy import Economy
+from tests.experiments.refused_files import refusal_of
 
 TWO_FARMERS = """
 kind  = "market-economy"
@@ -72,12 +73,7 @@ def load(folder: Path, text: str) -> Economy:
 
 
 def refusal(folder: Path, text: str) -> str:
-    with pytest.raises(InputError) as caught:
-        load(folder, text)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert message.startswith(str(folder / "farmers.toml"))
-    return message
+    return refusal_of(folder / "farmers.toml", text, load_economy)
 
 
 def test_a_file_becomes_the_economy_it_describes(tmp_path: Path) -> None:

@@ -324,6 +324,10 @@ def test_a_field_that_is_wrong_is_named(
         (setting(("content", "economy", "probability"), [0.5, 0.5]), ["probability has 2 entries"]),
         (setting(("content", "economy", "players", 0, "name"), "trader 1"), ["two players are named 'trader 1'"]),
         (setting(("content", "outcome", "gain", 0), 10**400), ["content"]),
+        (setting(("content", "outcome", "gain"), [0.0]), ["outcome.gain has 1 entries", "must have 3"]),
+        (setting(("content", "outcome", "after", "bankrupt"), [[False]]), ["bankrupt has shape (1, 1)", "3 entries"]),
+        (setting(("content", "action", "orders"), [[[0.0, 0.0]]]), ["action.orders has shape (1, 1, 2)"]),
+        (setting(("content", "economy", "players", 0, "types", 0, "endowment"), [1.0]), ["types.only.endowment has 1"]),
     ],
 )
 def test_parts_that_do_not_go_together_are_refused_even_under_a_fitting_hash(
@@ -331,6 +335,25 @@ def test_parts_that_do_not_go_together_are_refused_even_under_a_fitting_hash(
 ) -> None:
     file = written(tmp_path, json.dumps(sealed(change(json.loads(TEXT)))))
     assert_one_line(marketgame("replay", file), file, *fragments)
+
+
+@pytest.mark.parametrize(
+    ("place", "fragment"),
+    [
+        (("clauses", 0, "quotes"), "quotes has"),
+        (("clauses", 0, "announced_endowments"), "announced_endowments has"),
+        (("clauses", 0, "profiles"), "must list each once"),
+        (("status_quo", 0), "status_quo has"),
+        (("promised", 0), "promised has"),
+    ],
+)
+def test_a_side_contract_with_an_entry_too_many_is_refused(
+    place: tuple[str | int, ...], fragment: str, tmp_path: Path, marketgame: Call
+) -> None:
+    document = json.loads(certificate_text(CASES["side-contract"]()))
+    longer = with_value(document, ("content", *place), lambda entries: [*entries, entries[-1]])
+    file = written(tmp_path, json.dumps(sealed(longer)))
+    assert_one_line(marketgame("replay", file), file, fragment)
 
 
 @pytest.mark.parametrize("kept", [0, 1, 100, len(TEXT) // 2, len(TEXT) - 3])

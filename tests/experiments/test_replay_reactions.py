@@ -24,6 +24,10 @@ def of_wary_outsiders() -> dict[str, Any]:
     return document
 
 
+def by_type(*rules: list[dict[str, Any] | None]) -> dict[str, Any]:
+    return {"rule": "by-type", "rules": list(rules)}
+
+
 PAIR_REACTION = ("content", "bounds", 3, "reaction")
 
 
@@ -36,6 +40,9 @@ PAIR_REACTION = ("content", "bounds", 3, "reaction")
         (setting((*PAIR_REACTION, "size"), 1.0), ["size is not a known key"]),
         (without((*PAIR_REACTION, "share")), ["share is missing"]),
         (setting(PAIR_REACTION, {"rule": "arbitraging-after-misquotes", "size": -1.0}), ["size is -1", "at least 0"]),
+        (setting(PAIR_REACTION, by_type([], [], [])), ["reaction.rules", "[0, 0, 0]", "[1, 1, 1]"]),
+        (setting(PAIR_REACTION, by_type([None], [None])), ["reaction.rules", "[1, 1]", "[1, 1, 1]"]),
+        (setting(PAIR_REACTION, by_type([None], [None], [{"rule": "sulking"}])), ["rule is 'sulking'"]),
     ],
 )
 def test_a_reaction_that_makes_no_sense_is_named(
@@ -51,6 +58,7 @@ def test_a_reaction_that_makes_no_sense_is_named(
         None,
         {"rule": "withholding-after-misquotes", "share": 1.0},
         {"rule": "arbitraging-after-misquotes", "size": 10.0},
+        by_type([None], [None], [{"rule": "arbitraging-after-misquotes", "size": 10.0}]),
     ],
 )
 def test_a_proof_is_refused_against_outsiders_other_than_those_it_is_about(

@@ -14,6 +14,7 @@ from experiments.running import prepare
 from experiments.scenario_file import load_scenario
 from mechanisms.market_game import MarketRules, Solvency, Timing
 from simulation.scenario import Scenario, TransferRule
+from tests.experiments.refused_files import refusal_of
 
 SCENARIOS = ECONOMIES.parent / "scenarios"
 SCENARIO = f"""
@@ -51,12 +52,7 @@ def load(folder: Path, text: str) -> Scenario:
 
 
 def refusal(folder: Path, text: str) -> str:
-    with pytest.raises(InputError) as caught:
-        load(folder, text)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert message.startswith(str(folder / "scenario.toml"))
-    return message
+    return refusal_of(folder / "scenario.toml", text, load_scenario)
 
 
 def test_a_file_becomes_the_scenario_it_describes(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from scipy import optimize
 
 from mechanisms.arrays import FloatArray
 from mechanisms.coalitional_game import ActionSet, CoalitionalGame
+from mechanisms.virtual_utility import VirtualWeights
 
 
 def random_game(
@@ -38,6 +39,14 @@ def random_weights(game: CoalitionalGame, seed: int) -> tuple[FloatArray, ...]:
     """Positive weights that sum to one for every player."""
     generator = np.random.default_rng(seed)
     return tuple(generator.dirichlet(np.ones(count)) for count in game.type_counts)
+
+
+def random_virtual_weights(game: CoalitionalGame, generator: np.random.Generator) -> VirtualWeights:
+    """Weights and multipliers between 0 and 1, drawn independently of each other."""
+    multipliers = tuple(generator.random((count, count)) for count in game.type_counts)
+    for table in multipliers:
+        np.fill_diagonal(table, 0.0)
+    return VirtualWeights(tuple(generator.random(count) for count in game.type_counts), multipliers)
 
 
 def slow_incentive_efficiency(

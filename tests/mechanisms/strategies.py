@@ -158,3 +158,8 @@ def one_type(name: str, endowment: list[float], valuation: Valuation) -> Player:
 def line(intercept: float, slope: float = 1.0) -> Quadratic:
     """One good whose marginal value falls in a straight line."""
     return Quadratic(np.array([intercept]), np.array([[slope]]))
+
+
+def supplies(economy: Economy) -> FloatArray:
+    """How much there is of each good but money, in every profile."""
+    return economy.endowments(economy.profiles)[..., :-1].sum(axis=-2)

@@ -191,6 +191,14 @@ def test_a_deviation_that_the_rules_do_not_admit_is_refused() -> None:
     assert "takes 40" in failure
 
 
+@pytest.mark.parametrize("shape", [(1, 0, 2), (1, 2, 2), (1, 4, 2)])
+def test_orders_that_do_not_fit_the_coalition_are_refused_by_their_shape(shape: tuple[int, ...]) -> None:
+    certificate = short_seller()
+    action = replace(certificate.action, orders=np.zeros(shape))
+    with pytest.raises(ValueError, match="orders has shape"):
+        certify_deviation(certificate.situation, action)
+
+
 def test_a_lottery_over_what_the_member_cannot_tell_apart_is_played_in_every_draw() -> None:
     contract, situation = two_faces()
     certificate = certify_deviation(situation, short_sale(situation), contract.numeraire_transfers)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mechanisms.coalitional_game import ActionSet, CoalitionalGame, bilateral_trade
+from mechanisms.coalitional_game import ActionSet, CoalitionalGame
 from mechanisms.mechanism import (
     Mechanism,
     ex_post_utilities,
@@ -20,15 +20,11 @@ from mechanisms.mechanism import (
     rules,
     stakes,
 )
-from mechanisms.virtual_utility import VirtualWeights, equal_weights, transform, virtual_stakes, virtual_utility
-from tests.mechanisms.random_games import random_game
+from mechanisms.virtual_utility import equal_weights, transform, virtual_stakes, virtual_utility
+from tests.mechanisms.myerson_examples import EQUAL_GAINS, EXAMPLE_1
+from tests.mechanisms.random_games import random_game, random_virtual_weights
 
 SEEDS = st.integers(0, 2**32 - 1)
-
-EXAMPLE_1 = bilateral_trade([1, 5], [[2], [6]], [0.5, 0.5], [1.0], names=(("L", "H"), ("only",)))
-"""Myerson (2006), section 5."""
-
-EQUAL_GAINS = Mechanism(np.array([[0, 1], [8 / 9, 1 / 9]]), np.array([[1.5, -1.5], [5.5 / 9, -5.5 / 9]]))
 
 
 def random_mechanism(game: CoalitionalGame, seed: int) -> Mechanism:
@@ -133,10 +129,7 @@ def test_interim_utilities_are_those_of_a_slow_enumeration(seed: int) -> None:
 def test_virtual_utility_is_equation_3_written_out(seed: int) -> None:
     game = random_game(seed)
     generator = np.random.default_rng(seed)
-    multipliers = tuple(generator.random((count, count)) for count in game.type_counts)
-    for table in multipliers:
-        np.fill_diagonal(table, 0.0)
-    virtual = VirtualWeights(tuple(generator.random(count) for count in game.type_counts), multipliers)
+    virtual = random_virtual_weights(game, generator)
     coalition = game.coalitions[seed % len(game.coalitions)]
     utilities = game.actions[coalition].utilities
     computed = virtual_utility(game, virtual, coalition)

@@ -24,8 +24,8 @@ from mechanisms.incentive_efficiency import (
 )
 from mechanisms.incentive_program import InterimProgram
 from mechanisms.linear_program import RESIDUAL_LIMIT, Status
-from mechanisms.virtual_utility import VirtualWeights, transform, virtual_utility
-from tests.mechanisms.random_games import random_game, random_weights
+from mechanisms.virtual_utility import transform, virtual_utility
+from tests.mechanisms.random_games import random_game, random_virtual_weights, random_weights
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -138,10 +138,7 @@ def test_an_oracle_that_is_not_sure_reports_the_gap_it_leaves() -> None:
 def test_the_oracle_of_a_finite_game_maximises_virtual_surplus(seed: int) -> None:
     game = random_game(seed)
     generator = np.random.default_rng(seed)
-    multipliers = tuple(generator.random((count, count)) for count in game.type_counts)
-    for table in multipliers:
-        np.fill_diagonal(table, 0.0)
-    virtual = VirtualWeights(tuple(generator.random(count) for count in game.type_counts), multipliers)
+    virtual = random_virtual_weights(game, generator)
     oracle = FiniteActions(game)
     profiles = generator.permutation(len(game.profiles))
     coefficients = transform(virtual, game.type_probabilities)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from mechanisms.blocking import CoalitionLimits, NoBlockingPlan, Support, find_blocking_plan
-from mechanisms.coalitional_game import ActionSet, CoalitionalGame, bilateral_trade
+from mechanisms.coalitional_game import ActionSet, CoalitionalGame
 from mechanisms.core import (
     CoreAllocation,
     CoreObjective,
@@ -39,29 +39,14 @@ from mechanisms.core.outcome import Refuted
 from mechanisms.incentive_efficiency import IncentiveEfficient, incentive_efficient
 from mechanisms.linear_program import Sense
 from mechanisms.mechanism import Mechanism, interim_utilities, stakes
+from tests.mechanisms.balanced_games import balanced_game, lemons
+from tests.mechanisms.myerson_examples import EXAMPLE_1, EXAMPLE_2, example
 
 SEEDS = st.integers(0, 2**32 - 1)
 SELLER, BUYER = 0, 1
 LOW, HIGH = 0, 1
 FINE = CoreVariant(support=Support.FINE)
 WITHOUT_SEVERANCE = CoreVariant(severance=SeverancePay.NONE)
-
-
-def example(seller: list[float], buyer: list[float]) -> CoalitionalGame:
-    """Myerson's examples: the seller knows whether the good is L or H."""
-    return bilateral_trade(seller, np.array(buyer)[:, None], [0.5, 0.5], [1.0], names=(["L", "H"], ["only"]))
-
-
-EXAMPLE_1 = example([1.0, 5.0], [2.0, 6.0])
-EXAMPLE_2 = example([2.0, 3.0], [0.0, 7.0])
-EQUAL_GAINS = Mechanism(np.array([[0.0, 1.0], [8 / 9, 1 / 9]]), np.array([[1.5, -1.5], [5.5 / 9, -5.5 / 9]]))
-VIRTUALLY_EQUITABLE = Mechanism(np.array([[0.0, 1.0], [0.9, 0.1]]), np.array([[1.5, -1.5], [0.6, -0.6]]))
-
-
-def pooling(price: float, side_bet: float = 0.0, severance: float = 0.0) -> Mechanism:
-    """Example 2: always trade; the buyer also pays the side-bet at H and gets it at L; severance is for L."""
-    payments = np.array([[price, side_bet - price], [price, -side_bet - price]])
-    return Mechanism(np.tile([0.0, 1.0], (2, 1)), payments, np.array([[severance, 0.0], [0.0, 0.0]]))
 
 
 def of_seller(low: float, high: float) -> CoreObjective:
@@ -93,41 +78,6 @@ def complete_information(values: dict[tuple[int, ...], float], players: int) -> 
     }
     names = tuple(f"player {i}" for i in range(players))
     return CoalitionalGame(names, (("only",),) * players, (np.ones(1),) * players, sets)
-
-
-def balanced_game(generator: np.random.Generator, counts: tuple[int, ...]) -> CoalitionalGame:
-    """Two actions for every coalition; everybody together can do what any balanced plan does."""
-    players, profiles = len(counts), int(np.prod(counts))
-    sets = {
-        coalition: generator.normal(size=(2, size, profiles)) + 0.4 * (size - 1)
-        for size in range(1, players)
-        for coalition in itertools.combinations(range(players), size)
-    }
-    collections = [{(i,): 1.0 for i in range(players)}]
-    if players == 3:
-        collections += [{(i,): 1.0, tuple(j for j in range(3) if j != i): 1.0} for i in range(3)]
-        collections += [{(0, 1): 0.5, (0, 2): 0.5, (1, 2): 0.5}]
-    together = [generator.normal(size=(players, profiles)) + 0.4 * (players - 1)]
-    for collection in collections:
-        for actions in itertools.product(range(2), repeat=len(collection)):
-            joint = np.zeros((players, profiles))
-            for (coalition, weight), action in zip(collection.items(), actions, strict=True):
-                joint[list(coalition)] += weight * sets[coalition][action]
-            together.append(joint)
-    sets[tuple(range(players))] = np.array(together)
-    return CoalitionalGame(
-        tuple(f"player {i}" for i in range(players)),
-        tuple(tuple(f"type {k}" for k in range(count)) for count in counts),
-        tuple(generator.dirichlet(np.full(count, 3.0)) for count in counts),
-        {s: ActionSet(tuple(f"action {c}" for c in range(len(u))), u) for s, u in sets.items()},
-    )
-
-
-def lemons(generator: np.random.Generator, sellers: int, buyers: int) -> CoalitionalGame:
-    """Trade with values that depend on everybody's type."""
-    worth = generator.uniform(0.0, 10.0, size=(2, sellers, buyers))
-    odds = [generator.dirichlet(np.full(count, 3.0)) for count in (sellers, buyers)]
-    return bilateral_trade(worth[0], worth[1], odds[0], odds[1])
 
 
 @pytest.mark.parametrize(
@@ -288,7 +238,7 @@ def test_balanced_games_have_core_allocations_that_no_blocking_mediator_breaks(
 def test_core_mechanisms_are_incentive_efficient_and_pay_severance_only_to_types_without_weight(
     seed: int, counts: tuple[int, int]
 ) -> None:
-    game = lemons(np.random.default_rng(seed), *counts)
+    game = lemons(np.random.default_rng(seed), counts)
     found = optimise_core(game, expected_severance(game), Sense.MAXIMIZE, effort=SearchEffort(regions=1))
     assume(isinstance(found, CoreOptimum))
     assert isinstance(found, CoreOptimum)
@@ -306,7 +256,7 @@ def test_core_mechanisms_are_incentive_efficient_and_pay_severance_only_to_types
 @settings(max_examples=15, deadline=None)
 @given(SEEDS)
 def test_every_core_allocation_lies_between_the_smallest_and_the_largest_value(seed: int) -> None:
-    game = lemons(np.random.default_rng(seed), 2, 1)
+    game = lemons(np.random.default_rng(seed), (2, 1))
     found = find_core_allocation(game)
     assert isinstance(found, CoreAllocation)
     for objective in (welfare(game), interim_utility(game, SELLER, LOW), expected_severance(game)):

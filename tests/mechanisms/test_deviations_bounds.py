@@ -23,8 +23,8 @@ from mechanisms.deviations import (
     situation_of,
 )
 from mechanisms.deviations.bounds import bound_by_resources
-from mechanisms.deviations.reactions import WithholdingAfterMisquotes
-from mechanisms.deviations.situation import admissible
+from mechanisms.deviations.reactions import ReactionsByType, WithholdingAfterMisquotes
+from mechanisms.deviations.situation import Reaction, admissible
 from mechanisms.grand_contract import GrandContract, grand_contract
 from mechanisms.market_rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Withholding
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
@@ -37,6 +37,9 @@ REPAIRED = MarketRules(
     bankruptcy=Bankruptcy.UNWIND,
     coverage=Coverage.ANNOUNCED_NUMERAIRE,
 )
+LITTLE, MORE = WithholdingAfterMisquotes(1e-3), WithholdingAfterMisquotes(0.1)
+WITHHOLDING_MORE_OR_LESS = ReactionsByType(((LITTLE,), (LITTLE, MORE), (MORE,)))
+SOME_PLAYING_ON = ReactionsByType(((LITTLE,), (LITTLE, None), (None,)))
 ALL_RULES = [MarketRules(*chosen) for chosen in product(Pricing, Solvency, Bankruptcy, Coverage, Withholding)]
 
 
@@ -70,14 +73,13 @@ def random_action(situation: Situation, generator: np.random.Generator) -> Joint
     seed=st.integers(0, 10_000),
     rules=st.sampled_from(ALL_RULES),
     coalition=st.sampled_from([c for size in (1, 2, 3) for c in combinations(range(3), size)]),
-    withholding=st.booleans(),
+    reaction=st.sampled_from([None, None, WithholdingAfterMisquotes(1e-3), WITHHOLDING_MORE_OR_LESS, SOME_PLAYING_ON]),
 )
 @settings(max_examples=150, deadline=None)
 def test_no_deviation_exceeds_a_bound(
-    seed: int, rules: MarketRules, coalition: tuple[int, ...], *, withholding: bool
+    seed: int, rules: MarketRules, coalition: tuple[int, ...], reaction: Reaction | None
 ) -> None:
     contract, generator = random_contract(seed), np.random.default_rng(seed + 1)
-    reaction = WithholdingAfterMisquotes(1e-3) if withholding else None
     situation = situation_of(contract, int(generator.integers(2)), coalition, rules, reaction)
     bounds = proven_bounds(situation)
     for _ in range(15):

@@ -25,25 +25,15 @@ from mechanisms.durability import (
     search_durability,
 )
 from mechanisms.mechanism import Mechanism
+from tests.mechanisms.balanced_games import lemons
+from tests.mechanisms.myerson_examples import EXAMPLE_1, EXAMPLE_2
 
 SEEDS = st.integers(0, 2**32 - 1)
 FEW = AlternativeSearch(games=8)
 
 
-def example(seller: list[float], buyer: list[float]) -> CoalitionalGame:
-    return bilateral_trade(seller, np.array(buyer)[:, None], [0.5, 0.5], [1.0], names=(["L", "H"], ["only"]))
-
-
-EXAMPLE_1 = example([1.0, 5.0], [2.0, 6.0])
-EXAMPLE_2 = example([2.0, 3.0], [0.0, 7.0])
 KNOWN_VALUES = bilateral_trade([1.0], [[3.0]], [1.0], [1.0])
 NO_TRADE = Mechanism(np.tile([1.0, 0.0], (2, 1)), np.zeros((2, 2)))
-
-
-def lemons(generator: np.random.Generator, sellers: int, buyers: int) -> CoalitionalGame:
-    worth = generator.uniform(0.0, 10.0, size=(2, sellers, buyers))
-    odds = [generator.dirichlet(np.full(count, 3.0)) for count in (sellers, buyers)]
-    return bilateral_trade(worth[0], worth[1], odds[0], odds[1])
 
 
 def random_alternative(generator: np.random.Generator, choices: tuple[int, int], fee: float = 0.05) -> AlternativeGame:
@@ -87,7 +77,7 @@ def test_a_type_that_does_better_alone_refutes_durability_by_itself() -> None:
 @settings(max_examples=12, deadline=None)
 @given(SEEDS, st.sampled_from([(2, 1), (2, 2), (3, 2)]))
 def test_core_mechanisms_are_durable_against_every_alternative_tried(seed: int, counts: tuple[int, int]) -> None:
-    game = lemons(np.random.default_rng(seed), *counts)
+    game = lemons(np.random.default_rng(seed), counts)
     core = find_core_allocation(game)
     assert isinstance(core, CoreAllocation)
     found = search_durability(game, core.mechanism, replace(FEW, seed=seed))
@@ -136,7 +126,7 @@ def rejected_by(
 @given(SEEDS, st.sampled_from([(1, 1), (2, 1), (2, 2)]))
 def test_what_enumeration_rejects_the_program_rejects(seed: int, choices: tuple[int, int]) -> None:
     generator = np.random.default_rng(seed)
-    game = lemons(generator, 2, 2)
+    game = lemons(generator, (2, 2))
     mechanism = random_mechanism(generator, game)
     alternative = random_alternative(generator, choices)
     outcome = examine_alternative(game, mechanism, alternative)
@@ -159,7 +149,7 @@ def test_what_enumeration_rejects_the_program_rejects(seed: int, choices: tuple[
 @given(SEEDS)
 def test_a_refutation_survives_random_beliefs_and_plays(seed: int) -> None:
     generator = np.random.default_rng(seed)
-    game = lemons(generator, 2, 2)
+    game = lemons(generator, (2, 2))
     nothing = Mechanism(np.tile([1.0, 0.0], (4, 1)), np.zeros((4, 2)))
     found = search_durability(game, nothing, FEW)
     if not isinstance(found, Refutation) or len(found.alternative.coalition) == 1:

@@ -1,9 +1,8 @@
-"""Claims about incentive efficiency: published figures, Theorem 0, strong duality, and what participation costs."""
+"""Claims about incentive efficiency on random games: Theorem 0, strong duality, what participation costs, refusals."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 
 import mechaudit
 import numpy as np
@@ -12,9 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mechanisms.arrays import FloatArray
-from mechanisms.coalitional_game import ActionSet, CoalitionalGame, bilateral_trade
-from mechanisms.dominance import Improvement, Restraint, Stage, dominating_mechanism
-from mechanisms.frontier import efficient_mechanisms, frontier
+from mechanisms.coalitional_game import ActionSet, CoalitionalGame
 from mechanisms.incentive_efficiency import (
     Budget,
     IncentiveEfficient,
@@ -24,154 +21,15 @@ from mechanisms.incentive_efficiency import (
     Participation,
     incentive_efficient,
 )
-from mechanisms.linear_program import RESIDUAL_LIMIT, Status
-from mechanisms.mechanism import Mechanism, ex_post_utilities, expected_cost, interim_utilities, misreport_gains
-from mechanisms.optimality import optimality_conditions, virtual_bound
-from mechanisms.virtual_utility import VirtualWeights, equal_weights, hydraulic_violation
+from mechanisms.linear_program import Status
+from mechanisms.mechanism import expected_cost, interim_utilities, misreport_gains
+from mechanisms.optimality import virtual_bound
+from mechanisms.virtual_utility import hydraulic_violation
+from tests.mechanisms.myerson_examples import EXAMPLE_1
+from tests.mechanisms.proven_solutions import solved
 from tests.mechanisms.random_games import random_game, random_weights, slow_incentive_efficiency
 
 SEEDS = st.integers(0, 2**32 - 1)
-
-EXAMPLE_1 = bilateral_trade([1, 5], [[2], [6]], [0.5, 0.5], [1.0], names=(("L", "H"), ("only",)))
-EXAMPLE_2 = bilateral_trade([2, 3], [[0], [7]], [0.5, 0.5], [1.0], names=(("L", "H"), ("only",)))
-EQUAL_GAINS = Mechanism(np.array([[0, 1], [8 / 9, 1 / 9]]), np.array([[1.5, -1.5], [5.5 / 9, -5.5 / 9]]))
-SUPPORT_1 = VirtualWeights((np.array([3 / 8, 5 / 8]), np.ones(1)), (np.array([[0, 1 / 8], [0, 0]]), np.zeros((1, 1))))
-
-
-def uniform_trade(count: int) -> CoalitionalGame:
-    """Seller and buyer with values at the midpoints of equal parts of [0, 1]."""
-    values, odds = (np.arange(count) + 0.5) / count, np.full(count, 1 / count)
-    return bilateral_trade(values, values, odds, odds)
-
-
-def solved(game: CoalitionalGame, *arguments, **options) -> IncentiveEfficient:
-    answer = incentive_efficient(game, *arguments, **options)
-    assert isinstance(answer, IncentiveEfficient), answer
-    assert answer.conditions.hold
-    assert answer.residuals.largest <= RESIDUAL_LIMIT
-    return answer
-
-
-# Published figures
-
-
-def test_example_1_has_the_multipliers_of_the_paper() -> None:
-    answer = solved(EXAMPLE_1, SUPPORT_1.weights)
-    assert answer.value == pytest.approx(0.5)
-    assert answer.virtual.multipliers[0] == pytest.approx(SUPPORT_1.multipliers[0])
-    assert answer.virtual.weights[0] == pytest.approx([3 / 8, 5 / 8])
-    assert answer.virtual.weights[1] == pytest.approx([1.0])
-    (jeopardy,) = answer.jeopardies
-    assert (jeopardy.player, jeopardy.tempted, jeopardy.imitated) == ("seller", "L", "H")
-    assert jeopardy.multiplier == pytest.approx(1 / 8)
-
-
-def test_the_equal_gains_mechanism_of_example_1_is_incentive_efficient() -> None:
-    assert optimality_conditions(EXAMPLE_1, EQUAL_GAINS, SUPPORT_1).largest <= 1e-12
-    weighted = sum(
-        float(weight @ utility)
-        for weight, utility in zip(SUPPORT_1.weights, interim_utilities(EXAMPLE_1, EQUAL_GAINS), strict=True)
-    )
-    assert weighted == pytest.approx(virtual_bound(EXAMPLE_1, SUPPORT_1)) == pytest.approx(0.5)
-
-
-def test_weights_that_support_the_equal_gains_mechanism_are_found_without_being_given() -> None:
-    found = dominating_mechanism(EXAMPLE_1, EQUAL_GAINS)
-    assert not found.dominated
-    assert found.virtual is not None
-    assert optimality_conditions(EXAMPLE_1, EQUAL_GAINS, found.virtual).hold
-    assert found.virtual.weights[0] == pytest.approx([3 / 8, 5 / 8])
-    assert found.virtual.multipliers[0] == pytest.approx(SUPPORT_1.multipliers[0])
-
-
-def test_the_virtually_equitable_mechanism_of_example_1_is_incentive_efficient_too() -> None:
-    equitable = Mechanism(np.array([[0, 1], [0.9, 0.1]]), np.array([[1.5, -1.5], [0.6, -0.6]]))
-    assert optimality_conditions(EXAMPLE_1, equitable, SUPPORT_1).largest <= 1e-12
-
-
-def test_other_mechanisms_and_multipliers_are_refused_in_example_1() -> None:
-    wasteful = Mechanism(np.array([[0, 1], [0.95, 0.05]]), EQUAL_GAINS.payments)
-    assert optimality_conditions(EXAMPLE_1, wasteful, SUPPORT_1).complementary > 1e-3
-    refusing = Mechanism(np.array([[1, 0], [1, 0]]), np.zeros((2, 2)))
-    assert optimality_conditions(EXAMPLE_1, refusing, SUPPORT_1).virtually_efficient > 0.5
-    tempting = Mechanism(np.array([[0, 1], [0, 1]]), EQUAL_GAINS.payments)
-    assert optimality_conditions(EXAMPLE_1, tempting, SUPPORT_1).misreport_gain == pytest.approx(1.5 - 5.5 / 9)
-    generous = Mechanism(EQUAL_GAINS.action_probability, EQUAL_GAINS.payments + 0.1)
-    assert optimality_conditions(EXAMPLE_1, generous, SUPPORT_1).loss == pytest.approx(0.2)
-    naive = equal_weights(EXAMPLE_1.type_probabilities)
-    assert not optimality_conditions(EXAMPLE_1, EQUAL_GAINS, naive).hold
-    unbalanced = VirtualWeights((np.array([0.5, 0.5]), np.ones(1)), SUPPORT_1.multipliers)
-    assert optimality_conditions(EXAMPLE_1, EQUAL_GAINS, unbalanced).hydraulic == pytest.approx(1 / 8)
-    negative = VirtualWeights((np.array([-0.5, 1.5]), np.ones(1)), SUPPORT_1.multipliers)
-    assert optimality_conditions(EXAMPLE_1, EQUAL_GAINS, negative).negative == pytest.approx(0.5)
-
-
-def pooling_at(price: float) -> Mechanism:
-    return Mechanism(np.array([[0.0, 1.0], [0.0, 1.0]]), np.tile([price, -price], (2, 1)))
-
-
-@pytest.mark.parametrize("price", [3.0, 3.2, 3.5])
-def test_pooling_between_3_and_3_5_is_incentive_efficient_and_accepted_in_example_2(price: float) -> None:
-    found = dominating_mechanism(EXAMPLE_2, pooling_at(price))
-    assert not found.dominated
-    assert found.virtual is not None
-    assert optimality_conditions(EXAMPLE_2, pooling_at(price), found.virtual).hold
-    alone = EXAMPLE_2.individual_values()
-    for utility, least in zip(interim_utilities(EXAMPLE_2, pooling_at(price)), alone, strict=True):
-        assert (utility >= least - 1e-12).all()
-
-
-@pytest.mark.parametrize("beta", [0.5, 1.4, 1.5, 1.7, 2.0, 2.1])
-def test_example_2_is_supported_without_weight_on_the_bad_type_where_virtual_gains_allow(beta: float) -> None:
-    # With α(H|L) = β and α(L|H) = β - 1/2 the virtual gains from trade are 4 - 2β with H and 2β - 3 with L.
-    multipliers = (np.array([[0.0, beta], [beta - 0.5, 0.0]]), np.zeros((1, 1)))
-    virtual = VirtualWeights((np.array([0.0, 1.0]), np.ones(1)), multipliers)
-    conditions = optimality_conditions(EXAMPLE_2, pooling_at(3.25), virtual)
-    assert conditions.hydraulic == pytest.approx(0.0, abs=1e-12)
-    assert conditions.virtually_efficient == pytest.approx(max(0.0, 3 - 2 * beta, 2 * beta - 4), abs=1e-12)
-    assert conditions.hold == (1.5 <= beta <= 2.0)
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_every_incentive_efficient_mechanism_of_example_2_that_all_accept_pools(seed: int) -> None:
-    (bad, good), (buyer,) = (np.random.default_rng(seed).dirichlet(np.ones(3))[part] for part in ([0, 1], [2]))
-    answer = solved(EXAMPLE_2, ([bad, good], [buyer]), Participation.INDIVIDUAL)
-    assert answer.mechanism.action_probability == pytest.approx(np.array([[0, 1], [0, 1]]))
-    assert answer.mechanism.payments[0] == pytest.approx(answer.mechanism.payments[1])
-    assert 3.0 - 1e-9 <= answer.mechanism.payments[0, 0] <= 3.5 + 1e-9
-
-
-def test_myersons_trading_problem_is_worth_8() -> None:
-    game = bilateral_trade([40, 20], [[50], [30]], [0.2, 0.8], [1.0], names=(("1.a", "1.b"), ("2",)))
-    answer = solved(game, ([0.3, 0.7], [1.0]))
-    assert answer.value == pytest.approx(8.0)
-    (jeopardy,) = answer.jeopardies
-    assert (jeopardy.tempted, jeopardy.imitated) == ("1.b", "1.a")
-    assert jeopardy.multiplier == pytest.approx(0.1)
-
-
-@pytest.mark.parametrize(("count", "gains"), [(5, 0.16), (10, 0.1512)])
-def test_two_sided_trade_gains_what_is_known(count: int, gains: float) -> None:
-    assert solved(uniform_trade(count), None, Participation.INDIVIDUAL).value == pytest.approx(gains, abs=1e-12)
-
-
-def test_two_sided_trade_falls_towards_nine_sixty_fourths_and_the_first_best_to_one_sixth() -> None:
-    second, first = [], []
-    for count in (5, 10, 20):
-        second.append(solved(uniform_trade(count), None, Participation.INDIVIDUAL).value)
-        first.append(solved(uniform_trade(count)).value)
-    assert all(later < earlier for earlier, later in pairwise(second))
-    assert all(value > 9 / 64 for value in second)
-    # The grid's error is of first order in the second best, of second order in the first best.
-    assert 2 * second[-1] - second[-2] == pytest.approx(9 / 64, abs=2e-3)
-    assert first[-1] + (first[-1] - first[-2]) / 3 == pytest.approx(1 / 6, abs=1e-9)
-
-
-def test_trade_in_lemons_gains_at_most_three_hundredths() -> None:
-    quality = np.arange(1, 11) / 10
-    game = bilateral_trade(quality, 1.5 * quality[:, None], np.full(10, 0.1), [1.0])
-    assert solved(game, None, Participation.INDIVIDUAL).value == pytest.approx(0.03)
-    assert solved(game).value == pytest.approx(0.5 * quality.mean())
 
 
 # Theorems on random games
@@ -356,101 +214,6 @@ def audited_welfare(game: CoalitionalGame, *, willing: bool) -> float | None:
         return problem.solve().objective_value
     except mechaudit.InfeasibleDesignError:
         return None
-
-
-# Measures of efficiency
-
-
-def test_ex_ante_and_ex_post_efficiency_are_told_apart_from_interim() -> None:
-    judged = {
-        (stage, restraint): dominating_mechanism(EXAMPLE_1, EQUAL_GAINS, stage, restraint).dominated
-        for stage in Stage
-        for restraint in Restraint
-    }
-    assert judged == {
-        (Stage.EX_ANTE, Restraint.CLASSICAL): True,
-        (Stage.INTERIM, Restraint.CLASSICAL): True,
-        (Stage.EX_POST, Restraint.CLASSICAL): True,
-        (Stage.EX_ANTE, Restraint.INCENTIVE): True,
-        (Stage.INTERIM, Restraint.INCENTIVE): False,
-        (Stage.EX_POST, Restraint.INCENTIVE): False,
-    }
-
-
-@settings(max_examples=15, deadline=None)
-@given(SEEDS, st.sampled_from(list(Restraint)))
-def test_an_improvement_at_a_later_stage_is_one_at_every_earlier_stage(seed: int, restraint: Restraint) -> None:
-    game = random_game(seed)
-    generator = np.random.default_rng(seed)
-    actions = len(game.actions[game.grand_coalition].names)
-    constant = Mechanism(
-        np.tile(generator.dirichlet(np.ones(actions)), (len(game.profiles), 1)),
-        np.zeros((len(game.profiles), len(game.players))),
-    )
-    gains = [
-        dominating_mechanism(game, constant, stage, restraint).gain
-        for stage in (Stage.EX_ANTE, Stage.INTERIM, Stage.EX_POST)
-    ]
-    assert gains[0] >= gains[1] - 1e-7
-    assert gains[1] >= gains[2] - 1e-7
-    for stage in Stage:
-        witness = dominating_mechanism(game, constant, stage, restraint)
-        assert expected_cost(game, witness.mechanism) <= 1e-7
-        if restraint is Restraint.INCENTIVE:
-            assert max(gain.max() for gain in misreport_gains(game, witness.mechanism)) <= 1e-7
-        if stage is Stage.EX_POST:
-            better = ex_post_utilities(game, witness.mechanism) - ex_post_utilities(game, constant)
-            assert better.min() == pytest.approx(witness.gain, abs=1e-7)
-
-
-@settings(max_examples=15, deadline=None)
-@given(SEEDS)
-def test_what_maximises_positive_weights_is_dominated_by_nothing_and_some_is_ex_ante(seed: int) -> None:
-    game = random_game(seed)
-    interim = solved(game, random_weights(game, seed)).mechanism
-    assert not dominating_mechanism(game, interim).dominated
-    assert not dominating_mechanism(game, interim, improvement=Improvement.FOR_SOME).dominated
-    ex_ante = solved(game).mechanism
-    assert not dominating_mechanism(game, ex_ante, Stage.EX_ANTE).dominated
-    assert not dominating_mechanism(game, ex_ante, Stage.EX_ANTE, improvement=Improvement.FOR_SOME).dominated
-
-
-# Frontier
-
-
-def test_the_frontier_of_example_1_runs_between_its_two_corners() -> None:
-    corners = frontier(EXAMPLE_1, (0, 0), (0, 1))
-    assert not isinstance(corners, NoOptimum)
-    points = [(corner.interim[0][0], corner.interim[0][1]) for corner in corners]
-    assert points == pytest.approx(np.array([(0.5, 0.5), (4 / 3, 0.0)]))
-    on_the_way = solved(EXAMPLE_1, ([0.375, 0.625], [0.0]), Participation.INDIVIDUAL)
-    assert on_the_way.value == pytest.approx(0.375 * 0.5 + 0.625 * 0.5)
-
-
-@settings(max_examples=10, deadline=None)
-@given(SEEDS)
-def test_no_direction_goes_beyond_the_corners_of_a_frontier(seed: int) -> None:
-    game = random_game(seed, players=2, types=2).superadditive()
-    corners = frontier(game, (0, 0), (1, 1))
-    if isinstance(corners, NoOptimum):
-        return
-    points = np.array([(corner.interim[0][0], corner.interim[1][1]) for corner in corners])
-    assert (np.diff(points[:, 0]) > 0).all()
-    assert (np.diff(points[:, 1]) < 0).all()
-    angle = np.random.default_rng(seed).uniform(0, np.pi / 2)
-    direction = np.array([np.cos(angle), np.sin(angle)])
-    best = solved(game, ([direction[0], 0.0], [0.0, direction[1]]), Participation.INDIVIDUAL)
-    assert best.value == pytest.approx((points @ direction).max(), abs=1e-6)
-
-
-def test_many_weights_solved_in_turn_equal_each_solved_alone() -> None:
-    game = random_game(11, players=3, types=2, actions=4)
-    choices = [random_weights(game, seed) for seed in range(5)]
-    for method in (Method.ENUMERATION, Method.COLUMN_GENERATION):
-        for choice, answer in zip(choices, efficient_mechanisms(game, choices, method=method), strict=True):
-            assert isinstance(answer, IncentiveEfficient)
-            assert answer.conditions.hold
-            assert answer.value == pytest.approx(solved(game, choice).value, abs=1e-9)
 
 
 # Refusals

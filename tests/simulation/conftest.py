@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
 from mechanisms.arrays import FloatArray
 from mechanisms.beliefs import IndependentPrior
 from mechanisms.economy import Economy, Player, PlayerType
-from mechanisms.valuations import Logarithmic, Quadratic
-
-type RandomEconomy = Callable[[int, int, int, int], Economy]
+from mechanisms.valuations import Logarithmic
+from tests.economy_fixtures import RandomEconomy, three_trader_economy
 
 
 @pytest.fixture(scope="session")
 def three_traders() -> Economy:
     """The three-trader example whose one-player supremum is 90 for everyone."""
-    intercepts, slopes, wheat = (5.0, 5.5, 6.2), (1.0, 1.0, 1.2), (2.0, 1.0, 1.5)
-    traits = zip(("ann", "bob", "cy"), intercepts, slopes, wheat, strict=True)
-    players = tuple(
-        Player(name, (PlayerType("only", np.array([owned, 30.0]), _quadratic(intercept, slope)),))
-        for name, intercept, slope, owned in traits
-    )
-    return Economy("three", ("wheat", "money"), ("t", "euro"), players, IndependentPrior([np.ones(1)] * 3))
+    return three_trader_economy()
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +36,3 @@ def random_economy() -> RandomEconomy:
         return Economy("random", names, names, everyone, IndependentPrior(marginals))
 
     return build
-
-
-def _quadratic(intercept: float, slope: float) -> Quadratic:
-    return Quadratic(np.array([intercept]), np.array([[slope]]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import pickle
 import random
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +21,7 @@ from simulation.market_model import MarketModel
 from simulation.run import SimulationInterrupted, simulate, write_run
 from simulation.scenario import Assignment, Scenario
 from simulation.tables import TABLES
-
-type RandomEconomy = Callable[[int, int, int, int], Economy]
+from tests.economy_fixtures import RandomEconomy
 
 LIVELY = (
     Assignment(Noisy(), ("p0",)),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
@@ -16,8 +14,7 @@ from mechanisms.valuations import Quadratic
 from simulation.market_model import MarketModel
 from simulation.run import simulate
 from simulation.scenario import Assignment, Scenario, TransferRule
-
-type RandomEconomy = Callable[[int, int, int, int], Economy]
+from tests.economy_fixtures import RandomEconomy
 
 
 def behaviour_names(scenario: Scenario) -> list[list[str]]:

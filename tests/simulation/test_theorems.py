@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,8 +14,7 @@ from mechanisms.economy import Economy
 from mechanisms.market_game import MarketRules, Solvency, Timing
 from simulation.run import simulate
 from simulation.scenario import Assignment, Scenario, TransferRule
-
-type RandomEconomy = Callable[[int, int, int, int], Economy]
+from tests.economy_fixtures import RandomEconomy
 
 NO_SHORT_SALES = MarketRules(solvency=Solvency.NO_SHORT_SALES)
 MANIPULATED = (Assignment(Arbitraging(), ("ann",)), Assignment(Mispricing(0.9), ("bob",)))

@@ -1,0 +1,31 @@
+"""What coalitions expect of outsiders: that after a misquote they do what their behaviours say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agents.behaviours import Behaviour, Reactive
+from agents.coalitions.choice import Coalition
+from mechanisms.deviations.reactions import ReactionsByType
+from mechanisms.deviations.situation import Reaction
+
+
+def expected_reaction(behaviours: Sequence[Sequence[Behaviour]], coalition: Coalition) -> Reaction | None:
+    """Return how those outside a coalition answer quotes that are not the contract's; none if all play on.
+
+    Args:
+        behaviours: of each player, for each of its types.
+        coalition: its members, whose own behaviours do not count.
+    """
+    reactions = tuple(
+        tuple(None if player in coalition else _reaction_of(behaviour) for behaviour in kinds)
+        for player, kinds in enumerate(behaviours)
+    )
+    outside = [each for player, kinds in enumerate(reactions) if player not in coalition for each in kinds]
+    if all(each == outside[0] for each in outside):
+        return outside[0] if outside else None
+    return ReactionsByType(reactions)
+
+
+def _reaction_of(behaviour: Behaviour) -> Reaction | None:
+    return behaviour.reaction if isinstance(behaviour, Reactive) else None

@@ -1,0 +1,23 @@
+"""What the fixture that puts a trader at the market promises to the tests that use it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from agents.knowledge import MarketKnowledge
+from mechanisms.arrays import FloatArray
+from mechanisms.grand_contract import GrandContract
+from mechanisms.market_game import MarketRules
+
+
+class AtMarket(Protocol):
+    """Returns what a trader knows when it orders."""
+
+    def __call__(
+        self,
+        contract: GrandContract,
+        player: int,
+        profile: list[int],
+        rules: MarketRules = ...,
+        quotes: FloatArray | None = ...,
+    ) -> MarketKnowledge: ...

@@ -1,0 +1,80 @@
+"""The proof that comes with an efficient allocation rejects everything else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mechanisms import interior_allocation
+from mechanisms.economy import Economy
+from mechanisms.efficiency import (
+    OPTIMALITY_TOLERANCE,
+    UnprovenOptimumError,
+    efficient_allocation,
+    optimality_gap,
+    value_of_goods,
+)
+from mechanisms.valuations import Quadratic
+from tests.mechanisms.strategies import economies, economy_of, one_type, supplies
+
+FEW = settings(max_examples=40, deadline=None)
+FEWER = settings(max_examples=12, deadline=None)
+
+
+@given(economy=economies(type_dependent=True), data=st.data())
+@FEW
+def test_the_proof_rejects_what_is_not_efficient(economy: Economy, data: st.DataObject) -> None:
+    """Moving goods between two players lowers the value; the gap is at least that loss."""
+    efficient = efficient_allocation(economy)
+    giver, taker = data.draw(st.permutations(range(len(economy.players))))[:2]
+    moved = 0.3 * efficient.bundles[:, giver]
+    bundles = efficient.bundles.copy()
+    bundles[:, giver] -= moved
+    bundles[:, taker] += moved
+    gap = optimality_gap(economy, economy.profiles, bundles, efficient.price)
+    lost = efficient.value_of_goods - value_of_goods(economy, economy.profiles, bundles)
+    size = 2 * (np.abs(efficient.value_of_goods) + np.abs(lost)) + (efficient.price[:, :-1] * supplies(economy)).sum(-1)
+    assert (gap >= lost / (3 * size + 1) - 1e-9).all()
+
+
+@given(economy=economies())
+@FEWER
+def test_the_proof_rejects_wrong_prices(economy: Economy) -> None:
+    efficient = efficient_allocation(economy)
+    for factor in (0.5, 2.0):
+        wrong = efficient.price.copy()
+        wrong[:, :-1] = wrong[:, :-1] * factor + 0.5
+        gap = optimality_gap(economy, economy.profiles, efficient.bundles, wrong)
+        assert (gap >= -1e-12).all()  # still a bound
+        wasted = efficient.bundles.sum(axis=1) < 0.9 * supplies(economy)
+        assert (gap[wasted.any(axis=-1)] > 1e-6).all()
+
+
+@given(economy=economies())
+@FEWER
+def test_the_proof_rejects_what_cannot_be_handed_out(economy: Economy) -> None:
+    efficient = efficient_allocation(economy)
+    too_much = np.broadcast_to(supplies(economy)[:, None, :], efficient.bundles.shape)
+    negative = efficient.bundles - supplies(economy)[:, None, :]
+    for bundles in (too_much, negative):
+        gap = optimality_gap(economy, economy.profiles, bundles, efficient.price)
+        assert (gap == np.inf).all()
+    below_zero = efficient.price.copy()
+    below_zero[:, 0] = -1.0
+    assert (optimality_gap(economy, economy.profiles, efficient.bundles, below_zero) == np.inf).all()
+
+
+def test_an_answer_without_proof_is_never_returned(monkeypatch: pytest.MonkeyPatch) -> None:
+    slope = np.array([[1.0, 0.4], [0.4, 1.0]])
+    players = [
+        one_type(name, [1.0, 1.0, 9.0], Quadratic(np.array([intercept, 4.0]), slope))
+        for name, intercept in (("ann", 3.0), ("bob", 6.0))
+    ]
+    economy = economy_of(players)
+    assert efficient_allocation(economy).optimality_gap[0] <= OPTIMALITY_TOLERANCE
+    monkeypatch.setattr(interior_allocation, "MOST_STEPS", 1)
+    monkeypatch.setattr(interior_allocation, "POLISHING_STEPS", 0)
+    with pytest.raises(UnprovenOptimumError, match=r"types \{'ann': 'only', 'bob': 'only'\} is only proven"):
+        efficient_allocation(economy)

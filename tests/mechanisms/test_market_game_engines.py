@@ -1,0 +1,75 @@
+"""The compiled engine of the market game says what the other says, and refuses rules it does not know."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from mechanisms.market_game import Bankruptcy, BankruptcyReason, Engine, MarketRules, Pricing, Solvency, settle
+from tests.mechanisms.market_messages import assert_same, needs_numba, random_messages
+
+if TYPE_CHECKING:
+    pass
+
+
+NO_SHORT_SALES = MarketRules.no_short_sales()
+COMPILED_RULES = [
+    MarketRules(pricing, solvency)
+    for pricing, solvency in itertools.product((Pricing.COUNTERPARTY, Pricing.MIDPOINT), Solvency)
+]
+
+
+@needs_numba
+@pytest.mark.parametrize(("players", "goods"), [(1, 1), (3, 2), (18, 2)])
+@pytest.mark.parametrize("rules", COMPILED_RULES, ids=lambda r: f"{r.pricing}-{r.solvency}")
+def test_both_engines_agree(players: int, goods: int, rules: MarketRules) -> None:
+    messages = random_messages(np.random.default_rng(players), (7, 100), players, goods)
+    messages.orders[0] = 0.0
+    messages.orders[1] *= 1e9
+    messages.endowments[2, :, 0] = 0.0
+    messages.quotes[3, :, :, :-1] = 0.0
+    messages.transfers[4] = 0.0
+    compiled = settle(*messages, rules, engine=Engine.COMPILED)
+    reference = settle(*messages, rules, engine=Engine.NUMPY)
+    assert 0 < reference.bankrupt.mean() < 1
+    np.testing.assert_array_equal(compiled.reason, reference.reason)
+    np.testing.assert_array_equal(compiled.bankrupt, reference.bankrupt)
+    gross = 1 + np.abs(messages.orders).sum(axis=(-1, -2, -3))
+    for name, scale in zip(("cost", "net_trade", "claim", "allocation", "wasted"), (1, 2, 2, 2, 1), strict=True):
+        error = np.abs(getattr(compiled, name) - getattr(reference, name))
+        assert (error <= 1e-12 * gross.reshape(gross.shape + (1,) * scale)).all(), name
+
+
+@needs_numba
+def test_both_engines_broadcast_alike() -> None:
+    generator = np.random.default_rng(3)
+    quotes, orders, _, transfers = random_messages(generator, (4, 1), 3, 2)
+    many = random_messages(generator, (5,), 3, 2).endowments
+    for messages in ((quotes, orders[0, 0], many, transfers[0]), (quotes[0, 0], orders, many, transfers)):
+        compiled, reference = (settle(*messages, engine=engine) for engine in (Engine.COMPILED, Engine.NUMPY))
+        assert compiled.allocation.shape == (4, 5, 3, 2)
+        assert_same(compiled, reference, 1e-12)
+
+
+@needs_numba
+@pytest.mark.parametrize("excess", [0.0, 1e-16, 1e-14, 1e-13, 1e-12, 1e-11, 1e-9])
+@pytest.mark.parametrize("rules", [MarketRules.paper(), NO_SHORT_SALES])
+def test_both_engines_draw_the_same_line_between_rounding_and_bankruptcy(excess: float, rules: MarketRules) -> None:
+    generator = np.random.default_rng(5)
+    quotes, orders, endowments, _ = random_messages(generator, (200,), 3, 2)
+    cost = settle(quotes, orders, endowments).cost
+    at_the_line = cost - excess * generator.uniform(0, 10, cost.shape)
+    settled = [settle(quotes, orders, endowments, at_the_line, rules, engine=engine) for engine in Engine]
+    assert_same(settled[0], settled[1], 1e-12)
+    assert_same(settled[0], settled[2], 1e-12)
+    assert (settled[0].reason == BankruptcyReason.BUDGET).any() == (excess >= 1e-11) or 1e-13 <= excess <= 1e-12
+
+
+@pytest.mark.parametrize("rules", [MarketRules(bankruptcy=Bankruptcy.UNWIND), MarketRules(Pricing.SPREAD)])
+def test_the_compiled_engine_refuses_rules_it_does_not_know(rules: MarketRules) -> None:
+    messages = random_messages(np.random.default_rng(0), (), 3, 2)
+    with pytest.raises(ValueError, match="counterparty and midpoint pricing with standing trades only"):
+        settle(*messages, rules, engine=Engine.COMPILED)
