@@ -12,6 +12,8 @@ from experiments.running import FIGURES, folder_for, play, prepare
 SCENARIOS = Path(__file__).parent / "scenarios"
 # Enough rounds for the pictures over rounds to show something, few enough to be drawn in seconds.
 ROUNDS = 40
+# Scenarios played for all their rounds, because the guide prints their tables beside the picture.
+WHOLE = frozenset({"three-traders-organised"})
 # The pictures shown: file name, scenario, which of its standard figures.
 PICTURES = (
     ("short-seller-takes-all-money", "annex-b-one-short-seller", "who-ends-with-what"),
@@ -22,6 +24,7 @@ PICTURES = (
     ("mispricing-trader", "ten-traders-arbitrage-prices-first", "quotes-grain"),
     ("noisy-traders", "ten-traders-noisy", "welfare"),
     ("obedient-network", "annex-b-obedient", "trade-network"),
+    ("side-contracts", "three-traders-organised", "side-contracts"),
 )
 
 
@@ -48,7 +51,7 @@ def draw(folder: Path) -> list[Path]:
 def _figures_of(scenario: str, folder: Path) -> Path:
     """Play a scenario and return the folder of its standard figures."""
     path = SCENARIOS / f"{scenario}.toml"
-    ready = prepare(path, rounds=ROUNDS)
+    ready = prepare(path, rounds=None if scenario in WHOLE else ROUNDS)
     return play(path, ready, folder_for(path, ready, folder), lambda _: None).folder / FIGURES
 
 

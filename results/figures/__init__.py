@@ -6,6 +6,7 @@
 | :func:`welfare_over_rounds` | gains over autarky against first best, and bankruptcies |
 | :func:`quotes_against_supporting_price` | who quotes off the price that supports the efficient allocation |
 | :func:`who_ends_with_what` | how each good is divided before and after a round |
+| :func:`side_contracts_over_rounds` | which coalitions formed, who broke them, what members gained |
 
 No figure needs a screen, and none touches Matplotlib's global state.
 """
@@ -14,6 +15,7 @@ from results.figures.holdings import who_ends_with_what
 from results.figures.network import trade_network
 from results.figures.quotes import quotes_against_supporting_price
 from results.figures.saving import FigureFormat, save_figure, save_figures, standard_figures
+from results.figures.side_contracts import side_contracts_over_rounds
 from results.figures.welfare import welfare_over_rounds
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "quotes_against_supporting_price",
     "save_figure",
     "save_figures",
+    "side_contracts_over_rounds",
     "standard_figures",
     "trade_network",
     "welfare_over_rounds",

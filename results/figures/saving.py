@@ -17,6 +17,7 @@ from results.figures.blocking import blocking_figures
 from results.figures.holdings import who_ends_with_what
 from results.figures.network import trade_network
 from results.figures.quotes import quotes_against_supporting_price
+from results.figures.side_contracts import side_contract_figures
 from results.figures.welfare import welfare_over_rounds
 from results.loading import Run
 from results.selection import telling_round
@@ -45,7 +46,7 @@ def standard_figures(run: Run, round_number: int | None = None, run_number: int 
     Returns:
         Figures by file name without ending: ``welfare``; on a market ``trade-network``, ``who-ends-with-what``, and
         ``quotes-...`` for each good but the numeraire; with blocking mediators ``mediator-profits``, and
-        ``invitations`` if they invited anybody.
+        ``invitations`` if they invited anybody; with coalition organisers who tried anything ``side-contracts``.
 
     Raises:
         ValueError: the folder holds no such run, or the run no such round.
@@ -57,7 +58,7 @@ def standard_figures(run: Run, round_number: int | None = None, run_number: int 
         figures["who-ends-with-what"] = who_ends_with_what(run, shown, run_number)
     for good in run.goods[:-1]:
         figures[f"quotes-{_file_name(good)}"] = quotes_against_supporting_price(run, good, run_number)
-    return figures | blocking_figures(run, run_number)
+    return figures | blocking_figures(run, run_number) | side_contract_figures(run, run_number)
 
 
 def save_figures(

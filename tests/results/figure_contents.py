@@ -23,7 +23,8 @@ def rows(run: Run, table: str) -> list[dict[str, object]]:
 
 
 def axes_of(figure: Figure) -> list[Axes]:
-    return [axes for part in (figure, *figure.subfigs) for axes in part.axes]
+    # A figure names the axes of its parts too.
+    return list(dict.fromkeys(axes for part in (figure, *figure.subfigs) for axes in part.axes))
 
 
 def texts(figure: Figure) -> list[Text]:

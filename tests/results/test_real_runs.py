@@ -9,7 +9,7 @@ import pytest
 
 import results
 from experiments.scenario_file import load_scenario
-from results.figures import quotes_against_supporting_price, trade_network, who_ends_with_what
+from results.figures import quotes_against_supporting_price, standard_figures, trade_network, who_ends_with_what
 from results.loading import REQUIRED_COLUMNS, Run
 from simulation.run import simulate, write_run
 from simulation.tables import TABLES
@@ -77,3 +77,10 @@ def test_an_arbitrageur_is_seen_with_the_whole_supply_and_the_mispricer_is_named
         f"Round 1 leaves {arbitrageur} with all the {goods}"
     )
     assert f"{mispricer} departs" in quotes_against_supporting_price(run, run.goods[0]).get_suptitle()
+
+
+def test_runs_with_organisers_and_no_others_get_a_figure_of_side_contracts(simulated: Callable[[str], Run]) -> None:
+    organised = simulated("three-traders-organised")
+    tried = organised.tables["side_contracts"].groupby(["round", "coalition"], observed=True).ngroups
+    assert f"in {tried} attempts" in standard_figures(organised)["side-contracts"].get_suptitle()
+    assert "side-contracts" not in standard_figures(simulated("tutorial-obedient"))
