@@ -16,10 +16,7 @@ import numpy as np
 
 from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from mechanisms.grand_contract import GrandContract
-
-# Two recommendations this close, relative to prices, supply and wealth, are the same message: the contract's
-# numbers carry rounding errors, and a rounding error must not reveal a type.
-SAME_MESSAGE = 1e-9
+from mechanisms.messages import Message, same_numbers, told_the_same
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,16 +110,10 @@ class Inference:
     def _agree(self, numbers: IntegerArray, received: OwnRecommendation) -> BooleanArray:
         """Say at which profiles the device tells the player what it was told, ``(len(numbers),)``."""
         contract = self.contract
-        price = contract.efficient.price[numbers]
-        supply = contract.endowments[numbers].sum(axis=-2)
-        wealth = (price * supply).sum(axis=-1, keepdims=True)
-        net_trade = received.orders.sum(axis=0)
-        return (
-            _same(price, received.quotes, price)
-            & _same(contract.net_trades[numbers, self.player], net_trade, supply)
-            & _same(contract.announced_endowments[numbers, self.player], received.announced_endowment, supply)
-            & _same(contract.transfers[numbers], received.transfers, wealth)
-        )
+        wealth = (contract.efficient.price[numbers] * contract.endowments[numbers].sum(axis=-2)).sum(-1, keepdims=True)
+        message = Message(received.quotes, received.orders.sum(axis=0), received.announced_endowment)
+        told = told_the_same(contract, self.player, numbers, message)
+        return told & same_numbers(contract.transfers[numbers], received.transfers, wealth)
 
     def _prior_weight(self, profiles: IntegerArray, own_type: int) -> FloatArray:
         """Return q(the others' types | own true type), normalised over the profiles, ``(K,)``."""
@@ -145,8 +136,3 @@ class Inference:
             announced_endowments=np.stack([each.announced_endowments for each in recommendations]),
             allocation=self.contract.allocation[numbers],
         )
-
-
-def _same(table: FloatArray, message: FloatArray, scale: FloatArray) -> BooleanArray:
-    """Say which rows of a table ``(K, M)`` are the message ``(M,)`` up to rounding, relative to the scale."""
-    return np.asarray((np.abs(table - message) <= SAME_MESSAGE * np.abs(scale)).all(axis=-1))

@@ -12,6 +12,7 @@ has gone, or has left them idle for long.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import mmap
 import os
 import pickle
@@ -126,6 +127,9 @@ def nurse(progress_file: str) -> None:
     from experiments.sweep.identity import code_digest  # noqa: PLC0415
 
     send(answers, pickle.dumps(code_digest()))
+    # Players share what is loaded by now; a collection that looked through it would copy it, and take its time.
+    gc.collect()
+    gc.freeze()
     player = None
     while select.select([sys.stdin.buffer], [], [], SECONDS_IDLE)[0]:
         message = receive(sys.stdin.buffer)

@@ -18,9 +18,10 @@ import numpy as np
 
 from mechanisms.deviations.situation import Reaction, Situation
 from mechanisms.market_rules import PAPER_RULES, MarketRules
+from mechanisms.messages import message_to, told_the_same
 
 if TYPE_CHECKING:
-    from mechanisms.arrays import FloatArray
+    from mechanisms.arrays import FloatArray, IntegerArray
     from mechanisms.collusion.revised_game import Coalition
     from mechanisms.grand_contract import GrandContract
 
@@ -103,27 +104,29 @@ def knowledge_of(
         ValueError: the coalition is not a nonempty ascending list of players.
     """
     possible = np.flatnonzero(contract.economy.prior.probability > 0)
-    told = {int(number): contract.recommend(contract.economy.profiles[number]) for number in possible}
-    information, labels = [], []
-    for member in coalition:
-        groups: dict[tuple[int, bytes, bytes, bytes], list[int]] = {}
-        for number, recommendation in told.items():
-            key = (
-                int(contract.economy.profiles[number, member]),
-                recommendation.quotes[member].tobytes(),
-                recommendation.orders[member].tobytes(),
-                recommendation.announced_endowments[member].tobytes(),
-            )
-            groups.setdefault(key, []).append(number)
-        information.append(tuple(Information(key[0], tuple(numbers)) for key, numbers in groups.items()))
-        labels.append({number: place for place, numbers in enumerate(groups.values()) for number in numbers})
+    information = tuple(_information(contract, member, possible) for member in coalition)
+    labels = [
+        {number: place for place, known in enumerate(informed) for number in known.profiles} for informed in information
+    ]
     together: dict[tuple[int, ...], list[int]] = {}
-    for number in told:
+    for number in possible.tolist():
         together.setdefault(tuple(label[number] for label in labels), []).append(number)
     cells = tuple(
         _cell(contract, reports, numbers, (coalition, rules, reaction)) for reports, numbers in together.items()
     )
-    return Knowledge(coalition, tuple(information), cells)
+    return Knowledge(coalition, information, cells)
+
+
+def _information(contract: GrandContract, member: int, possible: IntegerArray) -> tuple[Information, ...]:
+    """Return what a member may know, in the order of the first profile of each."""
+    found, left = [], possible
+    while len(left):
+        own_type = contract.economy.profiles[left, member]
+        message = message_to(contract, member, left[0])
+        same = (own_type == own_type[0]) & told_the_same(contract, member, left, message)
+        found.append(Information(int(own_type[0]), tuple(left[same].tolist())))
+        left = left[~same]
+    return tuple(found)
 
 
 def _cell(

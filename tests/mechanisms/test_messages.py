@@ -1,0 +1,56 @@
+"""What a recommendation tells a player about the others, and that rounding tells nobody anything."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mechanisms.beliefs import IndependentPrior
+from mechanisms.collusion.information import knowledge_of
+from mechanisms.economy import Economy, Player, PlayerType
+from mechanisms.grand_contract import GrandContract, grand_contract
+from mechanisms.messages import message_to, told_the_same
+from mechanisms.valuations import Logarithmic, Quadratic
+
+
+ALIKE = 3
+
+
+def alike_and_an_observer(seed: int, *, logarithmic: bool) -> GrandContract:
+    """Three traders who may each have any of three tastes, and a fourth who sees only what is recommended to it."""
+    generator = np.random.default_rng(seed)
+    endowment = np.append(generator.uniform(1, 3, 2), 400.0)
+
+    def kind(name: str) -> PlayerType:
+        taste = generator.uniform(5, 9, 2)
+        valuation = Logarithmic(taste, np.ones(2)) if logarithmic else Quadratic(taste, np.diag([0.7, 0.3]))
+        return PlayerType(name, endowment, valuation)
+
+    tastes, observer = tuple(kind(f"taste {number}") for number in range(ALIKE)), kind("only")
+    players = tuple(Player(name, tastes) for name in ("ann", "bob", "cat"))
+    prior = IndependentPrior([np.array([0.2, 0.3, 0.5])] * ALIKE + [np.ones(1)])
+    names = ("tea", "rye", "money")
+    return grand_contract(Economy("alike", names, names, (*players, Player("dan", (observer,))), prior))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.booleans())
+def test_an_observer_learns_how_many_have_a_taste_but_not_who(seed: int, logarithmic: bool) -> None:
+    contract = alike_and_an_observer(seed, logarithmic=logarithmic)
+    tastes = contract.economy.profiles[:, :ALIKE]
+    (known,) = knowledge_of(contract, (ALIKE,)).information
+    compositions = {tuple(sorted(profile)) for profile in tastes.tolist()}
+    found = [{tuple(sorted(tastes[number].tolist())) for number in information.profiles} for information in known]
+    assert len(found) == len(compositions)
+    assert all(len(told) == 1 for told in found)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(0, ALIKE))
+def test_being_told_the_same_is_mutual(seed: int, player: int) -> None:
+    contract = alike_and_an_observer(seed, logarithmic=False)
+    numbers = np.arange(len(contract.economy.profiles))
+    same = np.stack([told_the_same(contract, player, numbers, message_to(contract, player, n)) for n in numbers])
+    assert same.diagonal().all()
+    np.testing.assert_array_equal(same, same.T)
