@@ -13,7 +13,6 @@ from mechanisms.grand_contract import GrandContract, grand_contract
 from mechanisms.messages import message_to, told_the_same
 from mechanisms.valuations import Logarithmic, Quadratic
 
-
 ALIKE = 3
 
 
