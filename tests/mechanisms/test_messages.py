@@ -35,14 +35,18 @@ def alike_and_an_observer(seed: int, *, logarithmic: bool) -> GrandContract:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.booleans())
-def test_an_observer_learns_how_many_have_a_taste_but_not_who(seed: int, logarithmic: bool) -> None:
+def test_an_observer_may_learn_how_many_have_a_taste_but_not_who(seed: int, logarithmic: bool) -> None:
     contract = alike_and_an_observer(seed, logarithmic=logarithmic)
     tastes = contract.economy.profiles[:, :ALIKE]
     (known,) = knowledge_of(contract, (ALIKE,)).information
-    compositions = {tuple(sorted(profile)) for profile in tastes.tolist()}
-    found = [{tuple(sorted(tastes[number].tolist())) for number in information.profiles} for information in known]
-    assert len(found) == len(compositions)
-    assert all(len(told) == 1 for told in found)
+    compositions = [tuple(sorted(profile)) for profile in tastes.tolist()]
+    learnt = {number: place for place, information in enumerate(known) for number in information.profiles}
+    places = {composition: set[int]() for composition in compositions}
+    for number, composition in enumerate(compositions):
+        places[composition].add(learnt[number])
+    # Compositions may be confused, where those whom the price excludes differ; who is who never shows.
+    assert all(len(told) == 1 for told in places.values())
+    assert len(known) > 1
 
 
 @settings(max_examples=30, deadline=None)
