@@ -6,6 +6,9 @@ profile, with the compiled code and the table of profiles already in memory, usi
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, brentq, minimize
 
@@ -59,15 +62,28 @@ def value_by_scipy(economy: Economy, profile: IntegerArray) -> float:
     """Maximise the value of goods of one profile with SciPy's general solver; return that value."""
     rows = economy.rows(profile)
     supply = economy.endowments(profile)[:, 0].sum()
+
+    def loss(quantities: FloatArray) -> float:
+        return -float(economy.valuations.value(rows, quantities[:, None]).sum())
+
+    def slope(quantities: FloatArray) -> FloatArray:
+        return -economy.valuations.gradient(rows, quantities[:, None])[:, 0]
+
     answer = minimize(
-        lambda q: -economy.valuations.value(rows, q[:, None]).sum(),
+        loss,
         np.full(PLAYERS, supply / PLAYERS),
-        jac=lambda q: -economy.valuations.gradient(rows, q[:, None])[:, 0],
+        jac=slope,
         bounds=Bounds(np.full(PLAYERS, 1e-9), np.full(PLAYERS, supply)),
         constraints=LinearConstraint(np.ones((1, PLAYERS)), ub=supply),
         method="SLSQP",
     )
     return float(-answer.fun)
+
+
+def of_each(solve: Callable[[Economy, IntegerArray], object], economy: Economy, profiles: IntegerArray) -> None:
+    """Solve every profile by itself."""
+    for profile in profiles:
+        solve(economy, profile)
 
 
 def measure() -> list[Measurement]:
@@ -79,9 +95,9 @@ def measure() -> list[Measurement]:
         chosen = np.random.default_rng(SEED).choice(len(economy.profiles), SAMPLE, replace=False)
         sample = economy.profiles[chosen]
         answer = efficient_allocation(economy)
-        ours = time_of(lambda economy=economy: efficient_allocation(economy), REPEATS) / len(economy.profiles)
-        brent = time_of(lambda e=economy, s=sample: [allocation_by_brent(e, t) for t in s], REPEATS) / SAMPLE
-        general = time_of(lambda e=economy, s=sample: [value_by_scipy(e, t) for t in s[:30]], 1) / 30
+        ours = time_of(partial(efficient_allocation, economy), REPEATS) / len(economy.profiles)
+        brent = time_of(partial(of_each, allocation_by_brent, economy, sample), REPEATS) / SAMPLE
+        general = time_of(partial(of_each, value_by_scipy, economy, sample[:30]), 1) / 30
         by_brent = [allocation_by_brent(economy, profile) for profile in sample]
         price = np.array([price for price, _ in by_brent])
         bundles = np.array([bundles for _, bundles in by_brent])

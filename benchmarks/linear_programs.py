@@ -128,7 +128,7 @@ def passed_finished(program: Arrays) -> float:
     whole_numbers = np.zeros(columns, dtype=np.int32)
 
     def hand_over() -> None:
-        solver = highspy.Highs()
+        solver = highspy.Highs()  # type: ignore[no-untyped-call]  # highspy annotates few of its functions.
         solver.setOptionValue("output_flag", False)
         solver.passModel(
             columns,

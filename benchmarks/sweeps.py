@@ -28,6 +28,7 @@ from experiments.sweep import Sweep, Workers, on_this_machine, prepare, run_swee
 from experiments.sweep.publishing import publish, stored_schemas
 from experiments.sweep.storage import PartStore, write_table
 from experiments.sweep.tables import OUTCOMES
+from mechanisms.arrays import FloatArray
 from simulation.scenario import Scenario
 from simulation.tables import TABLES
 
@@ -86,7 +87,9 @@ def serially(simulate: Callable[[Scenario], object], runs: int, first: int = 0, 
     """Play the runs of a sweep, or some of them, one after another; nothing is written."""
     plan = prepare(sweep_of(runs))
     for run in range(first, plan.runs, every):
-        simulate(replace(plan.points[plan.point_of(run)].scenario, seed=plan.seed_of(run)))
+        scenario = plan.points[plan.point_of(run)].scenario
+        assert isinstance(scenario, Scenario)
+        simulate(replace(scenario, seed=plan.seed_of(run)))
 
 
 def by_bare_processes(simulate: Callable[[Scenario], object], runs: int) -> None:
@@ -135,7 +138,8 @@ def seconds_per_run(plays: Sequence[Callable[[int], None]], sizes: tuple[int, in
         for place, size in np.ndindex(fastest.shape):
             seconds = time_of(partial(plays[place], sizes[size]), 1)
             fastest[place, size] = min(fastest[place, size], seconds)
-    return ((fastest[:, 1] - fastest[:, 0]) / (sizes[1] - sizes[0])).tolist()
+    seconds_more: FloatArray = (fastest[:, 1] - fastest[:, 0]) / (sizes[1] - sizes[0])
+    return [float(each) for each in seconds_more]
 
 
 def measure_runs() -> Iterator[Measurement]:
@@ -175,10 +179,10 @@ class Columns:
                 "run": np.repeat(np.arange(self.runs), per_run),
                 "round": np.tile(np.arange(per_run), self.runs),
                 "player": pd.Categorical.from_codes(
-                    generator.integers(0, 10, ROWS), [f"player {i}" for i in range(10)]
+                    generator.integers(0, 10, ROWS), pd.Index([f"player {i}" for i in range(10)])
                 ),
                 "reason": pd.Categorical.from_codes(
-                    generator.integers(0, 3, ROWS), ["solvent", "budget", "short-sale"]
+                    generator.integers(0, 3, ROWS), pd.Index(["solvent", "budget", "short-sale"])
                 ),
             }
             | {f"value_{number}": generator.normal(size=ROWS) for number in range(8)}

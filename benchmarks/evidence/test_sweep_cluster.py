@@ -28,7 +28,7 @@ def cluster() -> Iterator[distributed.LocalCluster]:
     """A cluster whose two workers are processes, started again when they die."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with distributed.LocalCluster(
+        with distributed.LocalCluster(  # type: ignore[no-untyped-call]  # distributed annotates few of its functions.
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
         ) as found:
             yield found

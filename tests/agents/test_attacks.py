@@ -180,8 +180,12 @@ def test_an_arbitrageur_obeys_where_quotes_agree_or_its_own_is_zero(
 
 def worth_of_the_best_part(knowledge: MarketKnowledge, bundle: FloatArray) -> float:
     """The most that any part of a bundle is worth, all money kept."""
+
+    def loss(goods: FloatArray) -> float:
+        return -float(knowledge.utility(np.append(goods, bundle[-1])))
+
     found = minimize(
-        lambda goods: -float(knowledge.utility(np.append(goods, bundle[-1]))),
+        loss,
         bundle[:-1] / 2,
         bounds=[(0, most) for most in bundle[:-1]],
         tol=1e-14,

@@ -9,7 +9,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +94,7 @@ def made_up(scenario: Scenario, rows: int) -> dict[str, pa.Table]:
     """Return tables with the schemas of a run's, filled with noise."""
     share = sum(each.share or 0.0 for each in scenario.assignments)
     draw = np.random.default_rng([scenario.seed, round(1000 * share)])
-    runs = {
+    runs: dict[str, Sequence[object]] = {
         "run": [0],
         "scenario": [scenario.name],
         "economy": [scenario.economy.name],
@@ -107,18 +107,19 @@ def made_up(scenario: Scenario, rows: int) -> dict[str, pa.Table]:
         "bankruptcies": [int(draw.integers(9))],
         "misreports": [0],
     }
-    rounds = {name: draw.normal(size=rows) for name in TABLES["rounds"].arrow.names}
+    rounds: dict[str, np.ndarray] = {name: draw.normal(size=rows) for name in TABLES["rounds"].arrow.names}
     rounds |= {"run": np.zeros(rows), "round": np.arange(rows)}
     return {"runs": _table("runs", runs), "rounds": _table("rounds", rounds)} | {
         name: schema.arrow.empty_table() for name, schema in TABLES.items() if name not in {"runs", "rounds"}
     }
 
 
-def _table(name: str, columns: Mapping[str, object]) -> pa.Table:
+def _table(name: str, columns: Mapping[str, Sequence[object] | np.ndarray]) -> pa.Table:
     schema = TABLES[name].arrow
     arrays = []
     for field in schema:
         values = columns[field.name]
-        whole = isinstance(values, np.ndarray) and pa.types.is_integer(field.type)
-        arrays.append(pa.array(np.trunc(values).astype(np.int64) if whole else values).cast(field.type))
+        if isinstance(values, np.ndarray) and pa.types.is_integer(field.type):
+            values = np.trunc(values).astype(np.int64)
+        arrays.append(pa.array(values).cast(field.type))
     return pa.table(arrays, schema=schema)

@@ -21,14 +21,14 @@ from mechanisms.deviations.oracle import DeviationSearch, most_profitable_deviat
 from mechanisms.deviations.reactions import ArbitrageAfterMisquotes
 from mechanisms.deviations.situation import Situation, obedient
 from mechanisms.grand_contract import grand_contract
-from mechanisms.market_game import MarketRules
+from mechanisms.market_game import Bankruptcy, MarketRules, Solvency
 from tests.experiments.command_calls import SCENARIOS, Call, assert_one_line, one_document
 
 TRADERS = ECONOMIES / "three-traders.toml"
 FARMERS = ECONOMIES / "three-farmers.toml"
 WARY = SCENARIOS / "three-traders-organised-wary.toml"
 # Where trades with bankrupt players are cancelled, nothing excludes that an agreement between two is kept.
-NOT_DETERRED = MarketRules(solvency="no-short-sales", bankruptcy="unwind")
+NOT_DETERRED = MarketRules(solvency=Solvency.NO_SHORT_SALES, bankruptcy=Bankruptcy.UNWIND)
 PROVEN_RULES = ("solvency=no-short-sales", "bankruptcy=unwind", "coverage=announced-numeraire")
 
 

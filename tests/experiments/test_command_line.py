@@ -25,6 +25,7 @@ from experiments.input_kinds import KINDS
 from experiments.invocation import NO_ANSWER, no_answer_errors
 from mechanisms.efficiency import UnprovenOptimumError
 from mechanisms.transfers import NoIncentiveTransfers, TransferBound
+from simulation.run import simulate
 from simulation.tables import TABLES
 from tests.experiments.command_calls import (
     HOME,
@@ -252,8 +253,10 @@ def test_a_run_writes_everything_and_reaches_the_first_best(
     assert len(run.rounds) == 2
     assert (tmp_path / document["folder"] / "figures" / "drawn.png").exists()
     assert run.manifest["status"] == "done"
-    assert run.manifest["inputs"][scenario.name]["text"] == scenario.read_text(encoding="utf-8")
-    assert "../economies/three-traders.toml" in run.manifest["inputs"]
+    inputs = run.manifest["inputs"]
+    assert isinstance(inputs, dict)
+    assert inputs[scenario.name]["text"] == scenario.read_text(encoding="utf-8")
+    assert "../economies/three-traders.toml" in inputs
     shown = marketgame("show", document["folder"], "--round", 1, "--out", "figures")
     assert shown.code == 0
     assert (tmp_path / "figures" / "welfare.png").exists()
@@ -325,8 +328,6 @@ def test_a_run_never_overwrites_anything_but_the_same_run(marketgame: Call, tmp_
 def test_an_interrupted_run_keeps_the_rounds_played(
     marketgame: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    simulate = running.simulate
-
     def simulate_with_interruption(scenario: Any, on_round: Callable[[int], None]) -> Any:
         def interrupt_after_three(played: int) -> None:
             on_round(played)

@@ -63,7 +63,7 @@ def test_everything_in_the_file_is_in_the_scenario(tmp_path: Path) -> None:
     assert (scenario.rounds, scenario.seed) == (7, 3)
     # The file pools at 3.25; profiles are H, L and columns seller, buyer.
     np.testing.assert_allclose(scenario.mechanism.payments, [[3.5, -5.0], [3.5, -2.0]])
-    np.testing.assert_allclose(scenario.mechanism.severance, [[0, 0], [0.5, 0]])
+    np.testing.assert_allclose(scenario.mechanism.severance, [[0.0, 0.0], [0.5, 0.0]])
     assert [behaviour.name for behaviour in scenario.behaviours()[0]] == ["obedient", "misreporting"]
     [blocker] = scenario.blockers
     assert blocker == Blocker("pair", blocker.stakes, 2.0, 2, frozenset({(0, 1)}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from experiments.sweep.design import points
 from experiments.sweep.identity import changes, identity, input_sources
 from experiments.sweep.paths import known_paths, scenario_path, with_value
 from simulation.run import simulate
+from tests.field_changes import with_fields
 
 SCENARIOS = Path(__file__).parents[2] / "experiments" / "scenarios"
 NOISY = SCENARIOS / "ten-traders-noisy.toml"
@@ -83,12 +84,15 @@ def test_a_design_is_the_same_every_time_and_another_with_another_seed(design: D
 @given(share=st.floats(0, 1, exclude_max=True), low=st.integers(-50, 50), width=st.integers(1, 60))
 def test_values_stay_between_the_ends_of_their_interval(share: float, low: int, width: int) -> None:
     high = low + width
-    assert low <= Interval(low, high).at(share) <= high  # type: ignore[operator]
+    linear = Interval(low, high).at(share)
+    assert isinstance(linear, float)
+    assert low <= linear <= high
     whole = Interval(low, high, whole=True).at(share)
     assert isinstance(whole, int)
     assert low <= whole <= high
     logarithmic = Interval(1.0, 1.0 + width, Scale.LOGARITHMIC).at(share)
-    assert 1.0 <= logarithmic <= 1.0 + width  # type: ignore[operator]
+    assert isinstance(logarithmic, float)
+    assert 1.0 <= logarithmic <= 1.0 + width
 
 
 def test_whole_numbers_are_equally_likely() -> None:
@@ -112,9 +116,9 @@ def test_a_logarithmic_scale_spaces_by_ratios() -> None:
         (lambda: Values((1, 2, 1)), "twice"),
     ],
 )
-def test_axes_that_make_no_sense_are_refused(build: object, message: str) -> None:
+def test_axes_that_make_no_sense_are_refused(build: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        build()  # type: ignore[operator]
+        build()
 
 
 def noisy(text: str, content: Mapping[str, object] | None = None) -> object:
@@ -127,7 +131,8 @@ def noisy(text: str, content: Mapping[str, object] | None = None) -> object:
 def test_a_path_reaches_the_table_of_a_behaviour_by_name_and_by_position() -> None:
     by_name, by_position = noisy("traders.share.noisy"), noisy("traders[0].share")
     assert by_name == by_position
-    assert by_name["traders"][0]["share"] == 0.25  # type: ignore[index]
+    assert isinstance(by_name, dict)
+    assert by_name["traders"][0]["share"] == 0.25
 
 
 def test_a_path_makes_the_tables_that_are_not_there_and_changes_nothing_else() -> None:
@@ -200,7 +205,7 @@ def test_paths_of_a_game_reach_below_names_of_players_and_types() -> None:
     ],
 )
 def test_a_sweep_is_checked_to_its_last_point_before_anything_runs(change: dict[str, object], message: str) -> None:
-    sweep = replace(Sweep(NOISY, {"traders.share.noisy": [0.0]}), **change)  # type: ignore[arg-type]
+    sweep = with_fields(Sweep(NOISY, {"traders.share.noisy": [0.0]}), **change)
     with pytest.raises(InputError, match=message):
         prepare(sweep)
 

@@ -29,6 +29,7 @@ from experiments.sweep import (
 )
 from experiments.sweep.progress import PointSummary, Progress
 from simulation.run import simulate
+from simulation.scenario import Scenario
 from tests.experiments import faulty_runs
 from tests.experiments.sweep_cases import SCENARIO, SHARE, SMALL, assert_same, players
 
@@ -70,6 +71,7 @@ def test_what_a_run_wrote_is_what_the_sweep_keeps(undisturbed: Path) -> None:
     plan = prepare(SMALL)
     for run in (0, 17, 39):
         scenario = replace(plan.points[plan.point_of(run)].scenario, seed=plan.seed_of(run))
+        assert isinstance(scenario, Scenario)
         expected = faulty_runs.quick(scenario)["rounds"].to_pandas().drop(columns="run")
         found = loaded.rounds[loaded.rounds["run"] == run].drop(columns="run").reset_index(drop=True)
         assert (found.to_numpy() == expected.to_numpy()).all()
@@ -145,7 +147,8 @@ def test_a_point_is_reported_once_when_its_last_run_ends(tmp_path: Path, crew: C
     runs = results.load(tmp_path).runs
     for point in points:
         mean = runs.loc[runs["point"] == point.number, "mean_welfare"].mean()
-        assert (point.done, point.mean_welfare) == (10, pytest.approx(mean))
+        assert point.done == 10
+        assert point.mean_welfare == pytest.approx(mean)
         assert "rules.solvency = " in str(point)
 
 

@@ -42,7 +42,8 @@ def rows(runs: list[int], status: str = "done", rounds: int = 3) -> dict[str, pa
 def merged(store: PartStore, table: str = "rounds") -> list[dict[str, object]]:
     """Return all rows of a table in the order of the runs."""
     found = list(MergedRows(store.parts).blocks(table, SCHEMAS[table]))
-    return pa.concat_tables([SCHEMAS[table].empty_table(), *found]).to_pylist()
+    found_rows: list[dict[str, object]] = pa.concat_tables([SCHEMAS[table].empty_table(), *found]).to_pylist()
+    return found_rows
 
 
 def expected(order: list[int], status: str = "done") -> list[dict[str, object]]:

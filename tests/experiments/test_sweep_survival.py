@@ -56,6 +56,7 @@ from tests.experiments.sweep_cases import (
     tables,
     wait_until,
 )
+from tests.field_changes import with_fields
 
 type Crew = Callable[[], AbstractContextManager[Workers]]
 
@@ -118,7 +119,7 @@ def test_a_dask_cluster_with_two_workers_writes_the_tables_of_one_process(troubl
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with (
-            distributed.LocalCluster(
+            distributed.LocalCluster(  # type: ignore[no-untyped-call]  # distributed annotates few of its functions.
                 n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
             ) as cluster,
             on_cluster(cluster.scheduler_address) as workers,
@@ -268,7 +269,7 @@ def test_a_full_disk_is_named_and_the_same_command_goes_on_when_there_is_room(tm
 def test_another_design_is_not_mixed_in_unasked(undisturbed: Path, change: dict[str, object], named: str) -> None:
     before = tables(undisturbed)
     with pytest.raises(InputError, match=named):
-        run_sweep(replace(LONG, **change), undisturbed, 1, simulate=faulty_runs.stops_at_the_gate)  # type: ignore[arg-type]
+        run_sweep(with_fields(LONG, **change), undisturbed, 1, simulate=faulty_runs.stops_at_the_gate)
     assert tables(undisturbed) == before
 
 

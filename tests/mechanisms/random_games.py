@@ -105,4 +105,5 @@ def slow_incentive_efficiency(
     if result.status == 2:
         return None
     assert result.status == 0
+    assert result.fun is not None
     return float(-result.fun)

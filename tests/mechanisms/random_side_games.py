@@ -17,7 +17,8 @@ from scipy import optimize
 from mechanisms.arrays import FloatArray
 from mechanisms.collusion import CommunicationContract, ExtendedGame, contract_for
 
-type Knowledge = tuple[object, ...]
+# Begins with the type.
+type Knowledge = tuple[int, *tuple[object, ...]]
 type Vector = tuple[float, ...]
 type Lottery = Mapping[tuple[int, ...], float]
 
@@ -233,7 +234,7 @@ def _drawn(
 ) -> float:
     """What a member earns in a play after some reports, with a way of disobeying or none."""
     table = play.payoffs[_added(play.granted, moved[told])]
-    return sum(chance * table[(*_played(action, place, way), place)] for action, chance in device[told].items())
+    return float(sum(chance * table[(*_played(action, place, way), place)] for action, chance in device[told].items()))
 
 
 def slow_best(
@@ -322,6 +323,7 @@ def _slow_program(
     answer = optimize.linprog(-objective, np.array(at_most), limits, total, np.ones(len(total)), method="highs")
     if answer.status != 0:
         return None
+    assert answer.x is not None
     chances = np.maximum(answer.x.reshape(len(reports), len(actions)), 0.0)
     chances /= chances.sum(axis=1, keepdims=True)
     lotteries = {

@@ -76,7 +76,7 @@ def test_there_are_as_many_minimal_balanced_collections_as_known(players: int, c
 
 def test_the_collections_of_three_players_are_the_partitions_and_the_pairs() -> None:
     found = {frozenset(collection.items()) for collection in minimal_balanced_collections(3)}
-    pairs = {(0, 1): 0.5, (0, 2): 0.5, (1, 2): 0.5}
+    pairs: dict[tuple[int, ...], float] = {(0, 1): 0.5, (0, 2): 0.5, (1, 2): 0.5}
     partitions: list[dict[tuple[int, ...], float]] = [
         {(0, 1, 2): 1.0},
         {(0,): 1.0, (1,): 1.0, (2,): 1.0},
@@ -137,6 +137,7 @@ def test_a_witness_goes_farther_in_its_direction_than_any_action_of_the_grand_co
             totals = verdict.direction.sum(axis=1)
             assert totals == pytest.approx(np.full(players, totals[0]), abs=1e-7)
             assert totals[0] >= -1e-7
+    assert isinstance(verdict, UnbalancedPlan)
     reversed_direction = -verdict.direction
     assert direction_advantage(game, verdict.utilities, reversed_direction) != pytest.approx(verdict.advantage)
 
@@ -161,6 +162,7 @@ def test_with_one_type_each_balanced_up_to_payments_means_a_nonempty_ordinary_co
     member = np.array([[float(i in s) for i in range(players)] for s in coalitions[:-1]])
     worth = np.array([values[s] for s in coalitions[:-1]])
     needed = optimize.linprog(np.ones(players), -member, -worth, bounds=(None, None)).fun
+    assert needed is not None
     assume(abs(needed - values[coalitions[-1]]) > 1e-4)
     verdict = check_balancedness(complete_information(values, players), Equality.UP_TO_PAYMENTS)
     assert isinstance(verdict, BalancedGame) == (needed < values[coalitions[-1]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -113,6 +114,7 @@ def enumerated_profit(
     bounds = [(None, None)] * len(types) + [(0, None)] * len(columns)
     answer = optimize.linprog(cost, np.array(rows), limits, bounds=bounds)
     assert answer.status == 0
+    assert answer.fun is not None
     return float(-answer.fun)
 
 
@@ -378,6 +380,6 @@ def test_multipliers_that_do_not_support_the_stakes_are_refused() -> None:
         (lambda: replay(EXAMPLE_1, np.zeros((2, 2)), (), (np.zeros(3), np.zeros(1))), "payments of player 0"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(call, message: str) -> None:
+def test_what_does_not_fit_is_refused_by_name(call: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()

@@ -29,14 +29,18 @@ from mechanisms.deviations.bounds import BoundReason, least_bound
 from mechanisms.deviations.situation import JointAction, Replies, Situation, gains, obedient, situation_of
 from mechanisms.economy import Economy, Player, PlayerType
 from mechanisms.grand_contract import GrandContract, grand_contract
-from mechanisms.market_game import MarketRules
+from mechanisms.market_game import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
 from mechanisms.valuations import Quadratic
 from mechanisms.virtual_utility import VirtualWeights
+from tests.field_changes import with_fields
 from tests.mechanisms.private_value_economies import random_economy, three_traders
 from tests.mechanisms.random_games import random_game
 
 WEALTH_RULES = MarketRules(
-    pricing="spread", solvency="no-short-sales", bankruptcy="unwind", coverage="announced-numeraire"
+    pricing=Pricing.SPREAD,
+    solvency=Solvency.NO_SHORT_SALES,
+    bankruptcy=Bankruptcy.UNWIND,
+    coverage=Coverage.ANNOUNCED_NUMERAIRE,
 )
 DRAWN = {
     "before": ("cost", "bankrupt", "consumption", "utility"),
@@ -74,7 +78,7 @@ def two_faces() -> tuple[GrandContract, Situation]:
         name: np.concatenate([getattr(draw, name) for draw in draws])
         for name in ("profiles", "quotes", "orders", "announced_endowments", "transfers")
     }
-    return contract, replace(draws[0], probability=np.array([0.6, 0.4]), **together)
+    return contract, with_fields(draws[0], probability=np.array([0.6, 0.4]), **together)
 
 
 def nudged(array: FloatArray, place: int) -> FloatArray:
@@ -97,7 +101,7 @@ def test_a_lone_short_seller_takes_all_the_money_there_is() -> None:
 def test_a_changed_expectation_is_named(quantity: str, player: int) -> None:
     certificate = short_seller()
     changed = nudged(getattr(certificate.outcome, quantity), player)
-    verification = verify(replace(certificate, outcome=replace(certificate.outcome, **{quantity: changed})))
+    verification = verify(replace(certificate, outcome=with_fields(certificate.outcome, **{quantity: changed})))
     (mismatch,) = verification.mismatches
     assert mismatch.quantity == f"outcome.{quantity}[{player}]"
     assert mismatch.stored == changed[player]
@@ -123,7 +127,7 @@ def test_another_prescribed_play_than_the_contracts_is_refused(part: str) -> Non
     for place in range(true_numbers.size):
         changed = nudged(true_numbers, place) if part != "announced_endowments" else true_numbers * 0.99
         try:
-            situation = replace(certificate.situation, **{part: changed})
+            situation = with_fields(certificate.situation, **{part: changed})
         except ValueError:
             continue
         assert not verify(replace(certificate, situation=situation)).confirmed
@@ -152,7 +156,7 @@ def test_other_terms_of_the_contract_are_refused() -> None:
 
 def test_under_other_rules_the_same_deviation_is_refused() -> None:
     certificate = short_seller()
-    honest = replace(certificate.situation, rules=MarketRules(solvency="no-short-sales"))
+    honest = replace(certificate.situation, rules=MarketRules(solvency=Solvency.NO_SHORT_SALES))
     verification = verify(replace(certificate, situation=honest))
     assert not verification.confirmed
     assert "outcome.after.bankrupt[0][1]" in [one.quantity for one in verification.mismatches]
@@ -183,7 +187,7 @@ def test_a_deviation_that_the_rules_do_not_admit_is_refused() -> None:
     certificate = short_seller()
     covered = replace(
         certificate.situation,
-        rules=MarketRules(coverage="announced-numeraire"),
+        rules=MarketRules(coverage=Coverage.ANNOUNCED_NUMERAIRE),
         transfers=np.array([[-40.0, 20.0, 20.0]]),
     )
     (failure,) = verify(replace(certificate, situation=covered)).failures
@@ -235,7 +239,7 @@ def test_gains_are_those_of_the_search_and_certificates_of_any_play_have_no_wron
     rules = {
         "paper": MarketRules(),
         "no-short-sales": MarketRules.no_short_sales(),
-        "unwind": MarketRules(solvency="no-short-sales", bankruptcy="unwind", pricing="spread"),
+        "unwind": MarketRules(pricing=Pricing.SPREAD, solvency=Solvency.NO_SHORT_SALES, bankruptcy=Bankruptcy.UNWIND),
     }[rules_name]
     generator = np.random.default_rng(seed)
     economy = random_economy(seed, IndependentPrior([np.ones(1)] * 3), goods=2 if wide else 1)
@@ -330,7 +334,7 @@ def assert_every_plan_number_matters(certificate: BlockingCertificate) -> None:
         for name in ("payments", "interim_gains"):
             by_player = list(getattr(certificate, name))
             by_player[player] = nudged(by_player[player], 0)
-            assert not verify(replace(certificate, **{name: tuple(by_player)})).confirmed
+            assert not verify(with_fields(certificate, **{name: tuple(by_player)})).confirmed
     for place, invitation in enumerate(certificate.invitations):
         invitations = list(certificate.invitations)
         invitations[place] = replace(invitation, probability=0.99 * invitation.probability)

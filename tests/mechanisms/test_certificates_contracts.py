@@ -30,8 +30,9 @@ from mechanisms.contracts import check_contract, device_of
 from mechanisms.deviations.situation import JointAction, obedient, stacked
 from mechanisms.efficiency import efficient_allocation
 from mechanisms.grand_contract import GrandContract, grand_contract
-from mechanisms.market_game import MarketRules
+from mechanisms.market_game import Bankruptcy, MarketRules, Pricing, Solvency
 from mechanisms.transfers import expected_externality_transfers
+from tests.field_changes import with_fields
 from tests.mechanisms.private_value_economies import random_economy, three_traders
 from tests.mechanisms.test_certificates import WEALTH_RULES, nudged, two_faces
 
@@ -99,7 +100,7 @@ def test_every_number_of_a_lie_counts(lie: Callable[[], MisreportCertificate], p
     certificate = lie()
     for place in range(getattr(certificate, part).size):
         changed = nudged(getattr(certificate, part), place)
-        assert not verify(replace(certificate, **{part: changed})).confirmed
+        assert not verify(with_fields(certificate, **{part: changed})).confirmed
 
 
 @LIES
@@ -108,7 +109,7 @@ def test_every_number_a_lie_claims_is_recomputed(lie: Callable[[], MisreportCert
     certificate = lie()
     for player in range(3):
         wrong = nudged(getattr(certificate.outcome, quantity), player)
-        verification = verify(replace(certificate, outcome=replace(certificate.outcome, **{quantity: wrong})))
+        verification = verify(replace(certificate, outcome=with_fields(certificate.outcome, **{quantity: wrong})))
         assert [m.quantity for m in verification.mismatches] == [f"outcome.{quantity}[{player}]"]
 
 
@@ -188,7 +189,7 @@ def test_every_number_that_a_side_contract_promises_is_recomputed() -> None:
             for number in range(len(getattr(certificate, name)[place])):
                 values = list(getattr(certificate, name))
                 values[place] = nudged(values[place], number)
-                (mismatch,) = refused(replace(certificate, **{name: tuple(values)})).mismatches
+                (mismatch,) = refused(with_fields(certificate, **{name: tuple(values)})).mismatches
                 assert mismatch.quantity == f"{name}[{place}][{number}]"
     wrong = replace(certificate, misreport_gain=certificate.misreport_gain + 0.1)
     assert [m.quantity for m in refused(wrong).mismatches] == ["misreport_gain"]
@@ -200,7 +201,7 @@ def test_how_every_joint_action_ends_is_recomputed(quantity: str) -> None:
     for clause, outcome in enumerate(certificate.outcomes):
         for place in range(getattr(outcome, quantity).size):
             outcomes = list(certificate.outcomes)
-            outcomes[clause] = replace(outcome, **{quantity: nudged(getattr(outcome, quantity), place)})
+            outcomes[clause] = with_fields(outcome, **{quantity: nudged(getattr(outcome, quantity), place)})
             (mismatch,) = refused(replace(certificate, outcomes=tuple(outcomes))).mismatches
             assert mismatch.quantity.startswith(f"outcomes[{clause}].{quantity}[")
 
@@ -314,7 +315,7 @@ def test_a_proof_of_stability_is_recomputed_from_economy_rules_and_transfers_alo
         (MarketRules(), "player 0 could gain"),
         (MarketRules.no_short_sales(), "player 0 + player 1 could gain"),
         (
-            MarketRules(pricing="spread", solvency="no-short-sales", bankruptcy="unwind"),
+            MarketRules(pricing=Pricing.SPREAD, solvency=Solvency.NO_SHORT_SALES, bankruptcy=Bankruptcy.UNWIND),
             "player 0 + player 1 could gain",
         ),
     ],

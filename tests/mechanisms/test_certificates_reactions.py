@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from mechanisms.arrays import FloatArray
 from mechanisms.certificates import (
     Claim,
     DeviationCertificate,
@@ -28,12 +29,12 @@ from mechanisms.deviations.bounds import BoundReason, least_bound
 from mechanisms.deviations.reactions import ArbitrageAfterMisquotes, WithholdingAfterMisquotes
 from mechanisms.deviations.situation import Replies, Situation, gains, obedient, situation_of, stacked
 from mechanisms.grand_contract import grand_contract
-from mechanisms.market_game import MarketRules
+from mechanisms.market_game import Coverage, MarketRules, Solvency, Timing
 from tests.mechanisms.private_value_economies import three_traders
 from tests.mechanisms.test_certificates import short_sale
 from tests.mechanisms.test_certificates_contracts import all_coalitions, refused, walrasian
 
-COVERED = MarketRules(solvency="no-short-sales", coverage="announced-numeraire")
+COVERED = MarketRules(solvency=Solvency.NO_SHORT_SALES, coverage=Coverage.ANNOUNCED_NUMERAIRE)
 WARY = WithholdingAfterMisquotes()
 ARBITRAGE = ArbitrageAfterMisquotes(0.5)
 
@@ -48,8 +49,10 @@ def stable_against_wary_outsiders() -> StabilityCertificate:
 def test_wary_outsiders_make_the_papers_market_stable_and_the_proof_is_recomputed() -> None:
     certificate = stable_against_wary_outsiders()
     assert verify(certificate).confirmed
-    assert verify(recomputed(certificate)).confirmed
-    assert [one.reaction for one in recomputed(certificate).bounds] == [one.reaction for one in certificate.bounds]
+    again = recomputed(certificate)
+    assert isinstance(again, StabilityCertificate)
+    assert verify(again).confirmed
+    assert [one.reaction for one in again.bounds] == [one.reaction for one in certificate.bounds]
     pairs = [one.reason for one in certificate.bounds if len(one.coalition) == 2]
     assert pairs == [BoundReason.WEALTH_OR_ALONE] * 3
 
@@ -66,7 +69,9 @@ def test_the_proof_for_a_pair_is_refused_if_outsiders_react_otherwise(
     assert any("could gain up to" in failure for failure in failures)
 
 
-@pytest.mark.parametrize("rules", [replace(COVERED, timing="simultaneous"), replace(COVERED, coverage="unlimited")])
+@pytest.mark.parametrize(
+    "rules", [replace(COVERED, timing=Timing.SIMULTANEOUS), replace(COVERED, coverage=Coverage.UNLIMITED)]
+)
 def test_reactions_prove_nothing_where_they_come_too_late_or_transfers_are_not_covered(rules: MarketRules) -> None:
     failures = verify(replace(stable_against_wary_outsiders(), rules=rules)).failures
     assert any("wealth-or-alone, which does not hold" in failure for failure in failures)
@@ -157,7 +162,7 @@ def test_who_does_not_misquote_gives_nothing_to_react_to() -> None:
 
 
 def test_a_reaction_without_a_rule_cannot_be_part_of_a_proof() -> None:
-    def sulk(situation: Situation, draw: int, _: object) -> Replies:
+    def sulk(situation: Situation, draw: int, quotes: FloatArray) -> Replies:
         return Replies(np.zeros_like(situation.orders[draw]), situation.announced_endowments[draw])
 
     with pytest.raises(ValueError, match="not a rule that a certificate can store"):

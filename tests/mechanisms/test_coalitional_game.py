@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mechanisms.arrays import FloatArray
 from mechanisms.coalitional_game import ActionSet, CoalitionalGame
 from mechanisms.mechanism import (
     Mechanism,
@@ -21,6 +22,7 @@ from mechanisms.mechanism import (
     stakes,
 )
 from mechanisms.virtual_utility import equal_weights, transform, virtual_stakes, virtual_utility
+from tests.field_changes import with_fields
 from tests.mechanisms.myerson_examples import EQUAL_GAINS, EXAMPLE_1
 from tests.mechanisms.random_games import random_game, random_virtual_weights
 
@@ -173,13 +175,13 @@ def test_a_type_expects_alone_the_best_of_its_actions() -> None:
 
 def game_with(**changes: object) -> CoalitionalGame:
     stay = ActionSet(("stay",), np.zeros((1, 1, 2)))
-    fields: dict[str, object] = {
-        "players": ("ann", "bob"),
-        "types": (("low", "high"), ("only",)),
-        "type_probabilities": (np.array([0.5, 0.5]), np.array([1.0])),
-        "actions": {(0,): stay, (1,): stay, (0, 1): ActionSet(("trade",), np.zeros((1, 2, 2)))},
-    }
-    return CoalitionalGame(**(fields | changes))
+    game = CoalitionalGame(
+        players=("ann", "bob"),
+        types=(("low", "high"), ("only",)),
+        type_probabilities=(np.array([0.5, 0.5]), np.array([1.0])),
+        actions={(0,): stay, (1,): stay, (0, 1): ActionSet(("trade",), np.zeros((1, 2, 2)))},
+    )
+    return with_fields(game, **changes)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +214,9 @@ def test_a_game_that_is_none_is_refused_by_name(changes: dict[str, object], mess
         ([[1, 0], [1, 0]], np.zeros((2, 2)), np.zeros(3), "severance has shape"),
     ],
 )
-def test_a_mechanism_that_is_none_is_refused(probability, payments, severance, message: str) -> None:
+def test_a_mechanism_that_is_none_is_refused(
+    probability: list[list[float]], payments: FloatArray, severance: float | FloatArray, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         Mechanism(np.array(probability, dtype=float), payments, np.asarray(severance, dtype=float))
 

@@ -15,7 +15,7 @@ from mechanisms.beliefs import CorrelatedPrior
 from mechanisms.communication_equilibrium import Alternatives, check_communication_equilibrium
 from mechanisms.contracts import Action, CommunicationDevice, Contract, check_contract, device_of
 from mechanisms.grand_contract import grand_contract
-from mechanisms.market_game import Coverage, MarketRules, Withholding, consumption, settle
+from mechanisms.market_game import Bankruptcy, Coverage, MarketRules, Withholding, consumption, settle
 from tests.mechanisms.private_value_economies import random_correlated_prior, random_economy, three_traders
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -84,7 +84,12 @@ def slow_utility(contract: Contract, i: int, true_type: int, report: int, plan: 
 
 
 RULES = st.sampled_from(
-    [MarketRules(), NO_SHORT_SALES, MarketRules(withholding=Withholding.CONSUMED), MarketRules(bankruptcy="unwind")]  # type: ignore[arg-type]
+    [
+        MarketRules(),
+        NO_SHORT_SALES,
+        MarketRules(withholding=Withholding.CONSUMED),
+        MarketRules(bankruptcy=Bankruptcy.UNWIND),
+    ]
 )
 
 

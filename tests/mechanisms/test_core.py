@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -215,6 +216,7 @@ def test_with_one_type_each_the_core_is_the_ordinary_core(seed: int, players: in
     ordinary = optimize.linprog(
         -np.eye(players)[0], -member[:-1], -worth[:-1], np.ones((1, players)), worth[-1:], bounds=(None, None)
     )
+    assert ordinary.fun is not None
     assert found.value == pytest.approx(-ordinary.fun, abs=1e-6)
     assert (found.allocation.stakes[0] @ member.T >= worth - 1e-7).all()
     assert found.allocation.mechanism.severance.max() == pytest.approx(0.0, abs=1e-9)
@@ -322,6 +324,6 @@ def test_an_optimum_that_is_not_proved_says_so() -> None:
         (lambda: SearchEffort(starts=-1), "must not be negative"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(call, message: str) -> None:
+def test_what_does_not_fit_is_refused_by_name(call: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mechanisms.blocking import BlockingPlan
-from mechanisms.coalitional_game import bilateral_trade
+from mechanisms.coalitional_game import CoalitionalGame, bilateral_trade
 from mechanisms.core import (
     CoreAllocation,
     CoreVariant,
@@ -76,13 +77,15 @@ def test_a_mechanism_that_tempts_a_type_or_loses_money_is_not_feasible() -> None
     assert isinstance(verdict, InfeasibleMechanism)
     assert verdict.loss == pytest.approx(0.05)
     tempting = replace(VIRTUALLY_EQUITABLE, payments=np.array([[1.0, -1.0], [0.6, -0.6]]))
-    verdict = with_best_severance(EXAMPLE_1, tempting)
-    assert isinstance(verdict, InfeasibleMechanism)
-    assert verdict.misreport_gain == pytest.approx(0.5)
+    best = with_best_severance(EXAMPLE_1, tempting)
+    assert isinstance(best, InfeasibleMechanism)
+    assert best.misreport_gain == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("judge", [core_membership, with_best_severance])
-def test_severance_where_none_is_allowed_is_refused(judge) -> None:
+def test_severance_where_none_is_allowed_is_refused(
+    judge: Callable[[CoalitionalGame, Mechanism, CoreVariant], object],
+) -> None:
     with pytest.raises(ValueError, match="allows no"):
         judge(EXAMPLE_2, pooling(3.5, 2.5, 0.9), WITHOUT_SEVERANCE)
 

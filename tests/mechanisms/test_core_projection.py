@@ -34,18 +34,18 @@ def found(game: CoalitionalGame, axes: tuple[PayoffAxis, PayoffAxis], variant: C
 @pytest.mark.parametrize("variant", [NO_SEVERANCE, CoreVariant()])
 def test_the_core_of_example_1_has_the_three_published_vertices(variant: CoreVariant) -> None:
     hull = found(EXAMPLE_1, (BAD, GOOD), variant)
-    np.testing.assert_allclose(hull.vertices, [[0, 0], [1, 0.2], [0.5, 0.5]], atol=1e-7)
+    np.testing.assert_allclose(hull.vertices, [[0.0, 0.0], [1.0, 0.2], [0.5, 0.5]], atol=1e-7)
 
 
 def test_the_buyer_s_payoff_in_example_1_follows_the_published_vertices() -> None:
     # The buyer expects (omega_L + omega_H) / 2: 0.5, 0 and 0 at the three vertices.
     hull = found(EXAMPLE_1, (BAD, PayoffAxis(1, 0)), NO_SEVERANCE)
-    np.testing.assert_allclose(hull.vertices, [[0, 0.5], [0.5, 0], [1, 0]], atol=1e-7)
+    np.testing.assert_allclose(hull.vertices, [[0.0, 0.5], [0.5, 0.0], [1.0, 0.0]], atol=1e-7)
 
 
 def test_the_core_of_example_2_pools_at_prices_from_3_to_3_and_a_half() -> None:
     hull = found(EXAMPLE_2, (BAD, GOOD), CoreVariant())
-    np.testing.assert_allclose(hull.vertices, [[1, 0], [1.5, 0.5]], atol=1e-7)
+    np.testing.assert_allclose(hull.vertices, [[1.0, 0.0], [1.5, 0.5]], atol=1e-7)
 
 
 def test_an_empty_core_has_no_projection() -> None:

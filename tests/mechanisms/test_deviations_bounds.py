@@ -116,7 +116,8 @@ def test_a_short_seller_can_have_all_ninety_euros_and_no_more() -> None:
     contract = grand_contract(three_traders())
     for player in range(3):
         bound = least_bound(situation_of(contract, 0, (player,)))
-        assert (bound.reason, bound.total_utility) == (BoundReason.BUDGET_OR_SHORT, pytest.approx(90.0))
+        assert bound.reason is BoundReason.BUDGET_OR_SHORT
+        assert bound.total_utility == pytest.approx(90.0)
 
 
 @pytest.mark.parametrize("pricing", [Pricing.COUNTERPARTY, Pricing.VOID, Pricing.SPREAD])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mechanisms.arrays import FloatArray
+from mechanisms.arrays import FloatArray, IntegerArray
 from mechanisms.coalitional_game import ActionSet, CoalitionalGame, bilateral_trade
 from mechanisms.core import CoreAllocation, find_core_allocation
 from mechanisms.durability import (
@@ -92,8 +93,8 @@ def rejected_by(
     game: CoalitionalGame,
     mechanism: Mechanism,
     alternative: AlternativeGame,
-    beliefs: tuple[FloatArray, FloatArray],
-    plays: tuple[FloatArray, FloatArray],
+    beliefs: Sequence[FloatArray],
+    plays: Sequence[Sequence[int] | IntegerArray],
 ) -> bool:
     """Whether given beliefs and pure plays ``(K_i,)`` reject the alternative, by the definition and with loops."""
     utilities, kept = coalition_payoffs(game, mechanism, (0, 1))
@@ -204,6 +205,6 @@ def test_only_coalitions_of_one_and_two_are_examined_and_the_answer_says_so() ->
         ),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(call, message: str) -> None:
+def test_what_does_not_fit_is_refused_by_name(call: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()

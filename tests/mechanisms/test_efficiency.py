@@ -130,7 +130,7 @@ def test_the_price_is_the_root_of_excess_demand_found_by_brent(family: str, data
         kinds = valuations_of(economy, number)
         for good in range(supply.shape[1]):
 
-            def excess(price: float, kinds=kinds, good=good, number=number) -> float:  # type: ignore[no-untyped-def]
+            def excess(price: float, kinds: list[Valuation] = kinds, good: int = good, number: int = number) -> float:
                 prices = np.full(supply.shape[1], price)
                 return float(sum(v.demand(prices)[good] for v in kinds) - supply[number, good])
 

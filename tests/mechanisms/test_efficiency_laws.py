@@ -103,7 +103,7 @@ def test_a_good_that_nobody_wants_is_free_and_changes_nothing(economy: Economy) 
 @given(economy=economies(families={**SMOOTH, "quadratic": quadratics}))
 @FEWER
 def test_who_owns_the_goods_does_not_matter_for_who_should_get_them(economy: Economy) -> None:
-    total = sum(player.types[0].endowment for player in economy.players)
+    total = np.sum([player.types[0].endowment for player in economy.players], axis=0)
     players = [
         replace(
             player,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import mechaudit
@@ -200,7 +201,7 @@ def audited_welfare(game: CoalitionalGame, *, willing: bool) -> float | None:
         agents=types,
         outcomes=game.actions[game.grand_coalition].names,
         prior=mechaudit.JointPrior.from_independent(marginals),
-        values=mechaudit.InterdependentValues(value),
+        values=mechaudit.InterdependentValues(value),  # type: ignore[arg-type]  # To mypy no float is a Real.
     )
     requirements = [mechaudit.BIC(), mechaudit.StrongBudgetBalance(timing="ex_post")]
     if willing:
@@ -245,7 +246,7 @@ def test_running_out_of_time_is_no_answer() -> None:
         (([0.0, 0.0], [0.0]), "all weights are zero"),
     ],
 )
-def test_weights_that_are_none_are_refused(weights, message: str) -> None:
+def test_weights_that_are_none_are_refused(weights: Sequence[Sequence[float]], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         incentive_efficient(EXAMPLE_1, weights)
 

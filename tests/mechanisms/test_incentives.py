@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -9,13 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mechanisms.beliefs import Prior
 from mechanisms.economy import Economy, Player, PlayerType
 from mechanisms.grand_contract import GrandContract, grand_contract
 from mechanisms.incentives import check_incentives, report_utilities
-from tests.mechanisms.strategies import correlated_priors, economies, economy_of, line, one_type
+from tests.mechanisms.strategies import correlated_priors, economies, economy_of, independent_priors, line, one_type
 
 FEW = settings(max_examples=15, deadline=None)
 COUNTS = st.sampled_from([(2, 2), (3, 2), (1, 2, 2)])
+PRIORS: list[Callable[[tuple[int, ...]], st.SearchStrategy[Prior]]] = [correlated_priors, independent_priors]
 
 
 def looped_utility(contract: GrandContract, player: int, true_type: int, report: int) -> float:
@@ -42,9 +45,8 @@ def looped_utility(contract: GrandContract, player: int, true_type: int, report:
 @given(data=st.data())
 @FEW
 def test_utilities_of_reports_are_those_of_a_plain_loop(data: st.DataObject, *, type_dependent: bool) -> None:
-    priors = data.draw(st.sampled_from([correlated_priors, None]))
-    chosen = {"priors": priors} if priors else {}
-    economy = data.draw(economies(counts=COUNTS, type_dependent=type_dependent, numeraire=500.0, **chosen))
+    priors = data.draw(st.sampled_from(PRIORS))
+    economy = data.draw(economies(counts=COUNTS, priors=priors, type_dependent=type_dependent, numeraire=500.0))
     contract = grand_contract(economy)
     check = check_incentives(contract)
     best = -np.inf

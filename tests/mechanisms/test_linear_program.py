@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy import optimize, sparse
 
 from mechanisms.linear_program import (
     RESIDUAL_LIMIT,
+    Basis,
     LinearProgram,
     NoAnswerError,
     Sense,
@@ -42,7 +44,7 @@ def transportation(sense: Sense = Sense.MINIMIZE) -> LinearProgram:
 def random_program(seed: int, *, sense: Sense = Sense.MAXIMIZE) -> LinearProgram:
     """A feasible bounded program with every kind of constraint and bound."""
     generator = np.random.default_rng(seed)
-    rows, columns = generator.integers(1, 8), generator.integers(1, 10)
+    rows, columns = int(generator.integers(1, 8)), int(generator.integers(1, 10))
     present = generator.random((rows, columns)) < 0.7
     present[np.arange(rows), np.arange(rows) % columns] = True
     matrix = present * generator.choice([-1.0, 1.0], size=(rows, columns)) * generator.uniform(0.1, 3, (rows, columns))
@@ -76,9 +78,10 @@ def scipy_optimum(program: LinearProgram) -> float:
         sign * arrays.objective,
         A_ub=np.vstack([matrix[upper], -matrix[lower]]),
         b_ub=np.concatenate([arrays.row_upper[upper], -arrays.row_lower[lower]]),
-        bounds=np.column_stack([arrays.lower, arrays.upper]),
+        bounds=list(zip(arrays.lower.tolist(), arrays.upper.tolist(), strict=True)),
     )
     assert result.status == 0
+    assert result.fun is not None
     return float(sign * result.fun)
 
 
@@ -244,7 +247,7 @@ def test_a_resolve_starts_from_the_last_basis() -> None:
     assert twin.solve(simplex=Simplex.PRIMAL).iterations == 0
 
 
-def transportation_basis():
+def transportation_basis() -> Basis:
     program = transportation()
     program.solve()
     basis = program.basis
@@ -328,7 +331,7 @@ def test_money_in_other_units_changes_nothing_but_the_units() -> None:
         (lambda p: p.extend("nothing", 2), "no block"),
     ],
 )
-def test_a_misstatement_is_refused_by_name(statement, message: str) -> None:
+def test_a_misstatement_is_refused_by_name(statement: Callable[[LinearProgram], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         statement(transportation())
 

@@ -54,6 +54,8 @@ def test_an_observer_may_learn_how_many_have_a_taste_but_not_who(seed: int, loga
 def test_being_told_the_same_is_mutual(seed: int, player: int) -> None:
     contract = alike_and_an_observer(seed, logarithmic=False)
     numbers = np.arange(len(contract.economy.profiles))
-    same = np.stack([told_the_same(contract, player, numbers, message_to(contract, player, n)) for n in numbers])
+    same = np.stack(
+        [told_the_same(contract, player, numbers, message_to(contract, player, n)) for n in numbers.tolist()]
+    )
     assert same.diagonal().all()
     np.testing.assert_array_equal(same, same.T)

@@ -14,10 +14,10 @@ from mechanisms.deviations.bounds import BoundReason, least_bound
 from mechanisms.deviations.reactions import ArbitrageAfterMisquotes, ReactionsByType, WithholdingAfterMisquotes
 from mechanisms.deviations.situation import Reaction, Replies, Situation, obedient, played, situation_of
 from mechanisms.grand_contract import GrandContract, grand_contract
-from mechanisms.market_game import MarketRules
+from mechanisms.market_game import Coverage, MarketRules, Solvency
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
 
-COVERED = MarketRules(solvency="no-short-sales", coverage="announced-numeraire")
+COVERED = MarketRules(solvency=Solvency.NO_SHORT_SALES, coverage=Coverage.ANNOUNCED_NUMERAIRE)
 WARY, WARIER, ARBITRAGE = WithholdingAfterMisquotes(1e-3), WithholdingAfterMisquotes(1e-6), ArbitrageAfterMisquotes(0.5)
 
 
@@ -32,7 +32,7 @@ def facing(reaction: Reaction, number: int = 0) -> Situation:
 
 
 def misquoted(situation: Situation) -> FloatArray:
-    quotes = situation.quotes[0].copy()
+    quotes: FloatArray = situation.quotes[0].copy()
     quotes[0, :-1] *= 1.5
     return quotes
 

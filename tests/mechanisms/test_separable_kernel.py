@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -24,7 +27,7 @@ def valuation(family: str, generator: np.random.Generator, goods: int) -> Valuat
         return generator.uniform(low, high, goods)
 
     gamma = np.where(number(0, 1) < 0.5, number(0.3, 0.9), number(1.2, 4))
-    return {
+    families: dict[str, Callable[[], Valuation]] = {
         "quadratic": lambda: Quadratic(number(3, 9), np.diag(number(0.3, 2))),
         "logarithmic": lambda: Logarithmic(number(0.5, 4), number(0.2, 2)),
         "power": lambda: Power(number(0.5, 4), number(0.2, 2), gamma),
@@ -32,7 +35,8 @@ def valuation(family: str, generator: np.random.Generator, goods: int) -> Valuat
         "exponential": lambda: Exponential(number(1, 5), number(0.2, 2)),
         "abatement": lambda: Abatement(number(0.2, 2), number(-0.5, 1), number(2, 6)),
         "linear": lambda: Linear(number(1, 5)),
-    }[family]()
+    }
+    return families[family]()
 
 
 def random_economy(seed: int, families: list[str], *, types: int = 5, goods: int = 1, moving: bool = False) -> Economy:
@@ -166,8 +170,13 @@ def test_a_player_whose_types_are_of_different_families_is_left_to_others(monkey
 
 def test_large_batches_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
+
+    def solve_nothing(*arguments: Any) -> None:
+        seen.append(arguments)
+        arguments[2][-1].fill(np.nan)
+
     monkeypatch.setattr(efficiency, "KERNEL_PAYS_FROM", 125)
-    monkeypatch.setattr(kernel, "solve", lambda *arguments: seen.append(arguments) or arguments[2][-1].fill(np.nan))
+    monkeypatch.setattr(kernel, "solve", solve_nothing)
     economy = random_economy(1, ["quadratic"] * 3)
     efficient_allocation(economy, economy.profiles[:124])
     assert not seen

@@ -137,10 +137,17 @@ def test_enumeration_and_least_squares_find_the_same_demand(data: st.DataObject,
 @settings(max_examples=15, deadline=None)
 def test_quadratic_demand_agrees_with_a_general_solver(data: st.DataObject, goods: int) -> None:
     valuation, prices = data.draw(quadratics(goods)), data.draw(vectors(goods, 0.0, 8.0))
+
+    def loss(bundle: FloatArray) -> float:
+        return -surplus(valuation, bundle, prices)
+
+    def slope(bundle: FloatArray) -> FloatArray:
+        return prices - valuation.gradient(bundle)
+
     found = optimize.minimize(
-        lambda bundle: -surplus(valuation, bundle, prices),
+        loss,
         np.ones(goods),
-        jac=lambda bundle: prices - valuation.gradient(bundle),
+        jac=slope,
         bounds=[(0, None)] * goods,
         method="L-BFGS-B",
         options={"ftol": 1e-15, "gtol": 1e-10, "maxiter": 1000},

@@ -87,9 +87,19 @@ def _add_round(rows: dict[str, list[dict[str, object]]], play: Play, number: int
         after *= endowments.sum(axis=0) / after.sum(axis=0)
     welfare, first_best, autarky = play.welfare(number)
     rows["rounds"].append(
-        {"run": 0, "round": number, "profile": 0, "welfare": welfare, "first_best_welfare": first_best}
-        | {"autarky_welfare": autarky, "bankruptcies": len(bankrupt), "misreports": 0, "volume": 1.0}
-        | {"price_dispersion": 0.0, "wasted": 0.0}
+        {
+            "run": 0,
+            "round": number,
+            "profile": 0,
+            "welfare": welfare,
+            "first_best_welfare": first_best,
+            "autarky_welfare": autarky,
+            "bankruptcies": len(bankrupt),
+            "misreports": 0,
+            "volume": 1.0,
+            "price_dispersion": 0.0,
+            "wasted": 0.0,
+        }
     )
     for i, name in enumerate(play.names):
         behaviour = play.behaviours.get(name, "obedient")

@@ -44,7 +44,7 @@ def write_sweep(
         frame[name] = frame[name].infer_objects()
     frame["seed"] = np.tile(seeds, count)
     frame["status"] = np.where(failed.ravel(), "raised", "done")
-    frame["error"] = np.where(failed.ravel(), "ValueError: no", None)
+    frame["error"] = np.array(["ValueError: no" if each else None for each in failed.ravel()], dtype=object)
     frame["scenario"], frame["economy"], frame["rounds"], frame["players"] = "s", "e", 5, 3
     frame["mean_welfare"] = np.where(failed.ravel(), np.nan, welfare.ravel())
     frame["mean_first_best_welfare"] = np.where(failed.ravel(), np.nan, 10.0)

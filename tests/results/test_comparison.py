@@ -28,7 +28,10 @@ def sweep(tmp_path: Path, luck: np.ndarray) -> Run:
     """Two institutions and two shares; the second institution is worth 1 more without noise and 3 with it."""
     noise = np.random.default_rng(1).normal(scale=0.1, size=(4, len(SEEDS)))
     effect = np.array([20.0, 21.0, 18.0, 21.0])[:, None]
-    points = {SHARE: [0.0, 0.0, 0.5, 0.5], SOLVENCY: ["budget", "none", "budget", "none"]}
+    points: dict[str, list[float] | list[str]] = {
+        SHARE: [0.0, 0.0, 0.5, 0.5],
+        SOLVENCY: ["budget", "none", "budget", "none"],
+    }
     failed = np.zeros((4, len(SEEDS)), bool)
     failed[1, :5], failed[2, 3] = True, True
     return write_sweep(tmp_path / "sweep", points, SEEDS, effect + luck + noise, failed)
@@ -125,7 +128,7 @@ def test_any_table_gets_the_parameters_of_its_runs(sweep: Run) -> None:
 )
 def test_comparisons_of_what_is_not_there_are_refused(sweep: Run, arguments: tuple[object, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        results.over_seeds(sweep.runs, *arguments)  # type: ignore[arg-type]
+        results.over_seeds(sweep.runs, *arguments)  # type: ignore[arg-type]  # The table mixes arguments.
 
 
 def test_a_baseline_that_never_was_is_refused(sweep: Run) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import qmc
 
@@ -29,7 +30,10 @@ def cube() -> np.ndarray:
 def ishigami(x: np.ndarray) -> np.ndarray:
     """The function of Ishigami and Homma (1990), a = 7, b = 0.1."""
     angle = np.pi * (2 * x - 1)
-    return np.sin(angle[:, 0]) + 7 * np.sin(angle[:, 1]) ** 2 + 0.1 * angle[:, 2] ** 4 * np.sin(angle[:, 0])
+    value: np.ndarray = (
+        np.sin(angle[:, 0]) + 7 * np.sin(angle[:, 1]) ** 2 + 0.1 * angle[:, 2] ** 4 * np.sin(angle[:, 0])
+    )
+    return value
 
 
 @pytest.fixture
@@ -53,11 +57,11 @@ FIRST_ORDER = PARTIAL / VARIANCE
 TOTAL = (PARTIAL + np.array([TOGETHER, 0.0, TOGETHER])) / VARIANCE
 
 
-def assert_close(table: object, half_widths: float) -> None:
+def assert_close(table: pd.DataFrame, half_widths: float) -> None:
     """Check indices against the closed form, to so many half-widths of their intervals."""
     for name, truth in (("first_order", FIRST_ORDER), ("total", TOTAL)):
-        distance = np.abs(table[name].to_numpy() - truth)  # type: ignore[index]
-        assert (distance <= half_widths * table[f"{name}_half_width"].to_numpy() + 1e-3).all()  # type: ignore[index]
+        distance = np.abs(table[name].to_numpy() - truth)
+        assert (distance <= half_widths * table[f"{name}_half_width"].to_numpy() + 1e-3).all()
         assert (distance < 0.1).all()
 
 

@@ -52,8 +52,7 @@ def test_a_benchmark_known_only_in_expectation_is_measured_in_expectation(played
     expected = {"first-best": 116.0, "autarky": 96.0, "incentive-efficient": 111.0}
     rows = [benchmark(name, -1, 1.0, welfare) for name, welfare in expected.items()]
     summary = results.summary(with_benchmarks(run, rows, [0, 1, 1]))
-    row = summary.loc["incentive-efficient"]
-    assert row.tolist() == [111.0, 15.0, 5.0, 0.75, "prior"]
+    assert summary.loc[["incentive-efficient"]].to_numpy().tolist() == [[111.0, 15.0, 5.0, 0.75, "prior"]]
     assert summary.loc["first-best", "over"] == "profiles drawn"
 
 

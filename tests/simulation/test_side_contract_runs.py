@@ -22,12 +22,13 @@ from agents.behaviours import (
 from agents.coalitions.agreement import Agreement
 from agents.coalitions.choice import Coalition, CoalitionChoice, Selection
 from agents.coalitions.finding import AgreementSearch
+from agents.coalitions.offered import OfferedSideContract
 from mechanisms.collusion.extended_game import Concept
 from mechanisms.collusion.information import knowledge_of
 from mechanisms.collusion.market import SideEffort
 from mechanisms.collusion.side_contract import Clause, SideContract, promised_utilities, status_quo_utilities
 from mechanisms.deviations import Effort
-from mechanisms.deviations.situation import JointAction, Situation, gains, obedient, stacked
+from mechanisms.deviations.situation import JointAction, Reaction, Situation, gains, obedient, stacked
 from mechanisms.economy import Economy
 from mechanisms.efficiency import efficient_allocation
 from mechanisms.grand_contract import GrandContract, grand_contract, walrasian_payments
@@ -39,6 +40,7 @@ from simulation.organisers import Organiser, SearchEffort
 from simulation.run import simulate
 from simulation.scenario import Scenario
 from tests.agents.side_contract_cases import drawing_lots, farmers, favouring_the_modest, secretive
+from tests.field_changes import with_fields
 
 PAIRS = CoalitionChoice(smallest=2, largest=2)
 ANN_AND_BOB = CoalitionChoice(members=frozenset({0, 1}))
@@ -49,14 +51,10 @@ def lots_of(contract: GrandContract) -> Callable[[Coalition], Agreement | None]:
     return cache(lambda coalition: drawing_lots(contract, coalition, (0.5,) * 2))
 
 
-def organised(contract: GrandContract = CONTRACT, **settings: object) -> Scenario:
-    usual: dict[str, object] = {
-        "contract": contract,
-        "organisers": (Organiser("broker", ANN_AND_BOB, find=lots_of(contract)),),
-        "rounds": 60,
-        "seed": 5,
-    }
-    return Scenario("organised", contract.economy, **(usual | settings))  # type: ignore[arg-type]  # The table mixes.
+def organised(contract: GrandContract = CONTRACT, /, **settings: object) -> Scenario:
+    broker = Organiser("broker", ANN_AND_BOB, find=lots_of(contract))
+    usual = Scenario("organised", contract.economy, contract=contract, organisers=(broker,), rounds=60, seed=5)
+    return with_fields(usual, **settings)
 
 
 def frames(scenario: Scenario) -> dict[str, pd.DataFrame]:
@@ -100,8 +98,10 @@ def test_rounds_without_collusion_are_the_rounds_there_would_have_been_without_a
     colluded = set(beside["side_contracts"]["round"])
     assert 10 < len(colluded) < 40
     for name in ("rounds", "players", "holdings", "trades"):
-        calm = [table[name][~table[name]["round"].isin(colluded)].reset_index(drop=True) for table in (without, beside)]
-        pd.testing.assert_frame_equal(*calm, check_exact=True)
+        calm, calm_beside = (
+            tables[name][~tables[name]["round"].isin(colluded)].reset_index(drop=True) for tables in (without, beside)
+        )
+        pd.testing.assert_frame_equal(calm, calm_beside, check_exact=True)
     # Nature draws the same types whoever colludes.
     pd.testing.assert_series_equal(without["rounds"]["profile"], beside["rounds"]["profile"])
 
@@ -171,9 +171,9 @@ def test_every_round_ends_as_the_action_drawn_ends_in_the_enumeration() -> None:
         np.testing.assert_allclose(earned[:2], gains(situation, negotiation.action), atol=1e-9)
 
 
-def misquoting(contract: GrandContract, reaction: object = None) -> Agreement:
+def misquoting(contract: GrandContract, reaction: Reaction | None = None) -> Agreement:
     """Ann and bob quote double, with transfers from ann to bob, and otherwise obey."""
-    knowledge = knowledge_of(contract, (0, 1), MarketRules(), reaction)  # type: ignore[arg-type]
+    knowledge = knowledge_of(contract, (0, 1), MarketRules(), reaction)
     clauses = []
     for cell in knowledge.cells:
         told = obedient(cell.situation)
@@ -188,14 +188,14 @@ def misquoting(contract: GrandContract, reaction: object = None) -> Agreement:
         promised_utilities(knowledge, whole),
         status_quo_utilities(knowledge),
     )
-    return Agreement(contract, MarketRules(), terms, reaction)  # type: ignore[arg-type]
+    return Agreement(contract, MarketRules(), terms, reaction)
 
 
 class Eager(Obedient):
     """Joins whatever it costs, so that any side-contract can be played."""
 
-    def join(self, offered: object) -> int | None:
-        return offered.truth  # type: ignore[attr-defined]
+    def join(self, offered: OfferedSideContract) -> int | None:
+        return offered.truth
 
 
 @pytest.mark.parametrize("behaviour", [Obedient(), ReactiveWithholding(), ReactiveArbitraging(3.0)])
@@ -259,8 +259,10 @@ def test_who_deceives_its_partners_lies_where_it_pays_and_only_there() -> None:
     told = ann.groupby("type")["truthful"].unique().map(tuple)
     assert dict(told) == {"hungry": (False,), "modest": (True,)}
     # Against a side-contract that is incentive compatible nobody lies.
-    rows = frames(organised(contract, organisers=(Organiser("broker", ANN_AND_BOB, find=lots_of(contract)),)))
-    assert rows["side_contracts"]["truthful"].all()
+    rows = frames(organised(contract, organisers=(Organiser("broker", ANN_AND_BOB, find=lots_of(contract)),)))[
+        "side_contracts"
+    ]
+    assert rows["truthful"].all()
 
 
 def test_a_broken_agreement_names_its_breaker_and_pays_it() -> None:

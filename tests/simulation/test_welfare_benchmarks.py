@@ -39,14 +39,16 @@ def test_incentive_rows_are_known_in_expectation_and_name_what_binds() -> None:
     found = incentive_benchmarks(economy)
     tables = simulate(Scenario("sale", economy, rounds=3, incentives=found))
     rows = {row["benchmark"]: row for row in tables["benchmarks"].to_pylist() if row["profile"] == -1}
+    multipliers = []
     for benchmark, name in zip(found, ("incentive-efficient", "incentive-efficient-individual"), strict=True):
         assert isinstance(benchmark, SecondBest)
         assert rows[name]["welfare"] == benchmark.welfare
         assert rows[name]["upper_bound"] == benchmark.bound
         assert rows[name]["obstacle"] == ""
+        multipliers += [each.multiplier for each in benchmark.binding]
     assert rows["first-best"]["welfare"] == pytest.approx(rows["incentive-efficient"]["welfare"])
     written = tables["constraints"].to_pylist()
-    assert [row["multiplier"] for row in written] == [each.multiplier for b in found for each in b.binding]
+    assert [row["multiplier"] for row in written] == multipliers
     assert {row["report"] for row in written} <= {"low", "high", None}
     assert tables["constraints"].schema.equals(TABLES["constraints"].arrow)
 
@@ -72,7 +74,8 @@ def test_where_the_benchmark_is_not_defined_the_reason_is_recorded() -> None:
 
 def test_no_time_is_a_reason_too() -> None:
     player = Player(
-        "ann", tuple(PlayerType(str(k), np.array([1.0, 9.0]), Quadratic([2.0 + k], [[1.0]])) for k in (0, 1))
+        "ann",
+        tuple(PlayerType(str(k), np.array([1.0, 9.0]), Quadratic(np.array([2.0 + k]), np.eye(1))) for k in (0, 1)),
     )
     players = tuple(replace(player, name=f"p{number}") for number in range(4))
     prior = IndependentPrior([np.array([0.5, 0.5])] * 4)

@@ -21,7 +21,7 @@ from results.loading import Run
 from simulation.blockers import Blocker
 from simulation.game_scenario import GameScenario
 from simulation.run import simulate, write_run
-from tests.results.figure_contents import axes_of, inside, texts, words
+from tests.results.figure_contents import axes_of, inside, points, texts, words
 
 GAME = bilateral_trade([3.0, 2.0], [[7.0], [0.0]], [0.5, 0.5], [1.0], names=(("H", "L"), ("only",)))
 POOLING = Mechanism(np.array([[0.0, 1.0], [0.0, 1.0]]), np.full((2, 2), 3.25) * (1, -1))
@@ -179,8 +179,8 @@ def test_a_sweep_is_drawn_as_its_table_has_it() -> None:
     )
     figure = severance_sweep(sweep, (5 / 6,), "$")
     above, below = axes_of(figure)
-    np.testing.assert_allclose(above.lines[0].get_ydata(), sweep["program_profit"])
-    np.testing.assert_allclose(below.lines[0].get_ydata(), sweep["blocking_rate"])
+    np.testing.assert_allclose(points(above.lines[0])[:, 1], sweep["program_profit"])
+    np.testing.assert_allclose(points(below.lines[0])[:, 1], sweep["blocking_rate"])
     predicted = [line for line in below.lines if line.get_gid() == "predicted"]
     assert [float(np.asarray(line.get_xdata())[0]) for line in predicted] == [pytest.approx(5 / 6)]
     assert "5/6" in words(figure)

@@ -19,9 +19,10 @@ from tests.results.figure_contents import SIX, THIRTY, axes_of, rows, words
 
 def bars(figure: Figure) -> list[tuple[float, str, float, str]]:
     (axes,) = axes_of(figure)
-    found = [bar for bar in axes.patches if isinstance(bar, Rectangle) and bar.get_gid()]
     return [
-        (bar.get_y() + bar.get_height() / 2, bar.get_gid(), bar.get_width(), bar.get_hatch() or "") for bar in found
+        (bar.get_y() + bar.get_height() / 2, name, bar.get_width(), bar.get_hatch() or "")
+        for bar in axes.patches
+        if isinstance(bar, Rectangle) and (name := bar.get_gid())
     ]
 
 

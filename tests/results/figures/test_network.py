@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from matplotlib.colors import to_rgb
 
 import results
 from results.figures import (
@@ -14,7 +15,7 @@ from results.figures import (
 )
 from results.figures.style import VERMILION
 from results.loading import Run
-from tests.results.figure_contents import SIX, THIRTY, arrows, axes_of, nodes, rows, texts, words
+from tests.results.figure_contents import SIX, THIRTY, arrows, axes_of, nodes, points, rows, texts, words
 
 
 @pytest.mark.parametrize("names", [("ann", "bob", "cem"), SIX, THIRTY])
@@ -35,10 +36,11 @@ def test_the_network_has_a_node_for_each_player_and_an_arrow_for_each_pair_that_
 
 def test_arrows_point_at_who_receives_the_goods(played: Callable[..., Run]) -> None:
     figure = trade_network(played(), 0)
-    places = {name: np.array(line.get_xydata()[0]) for name, line in nodes(figure).items()}
+    places = {name: points(line)[0] for name, line in nodes(figure).items()}
     for name, arrow in arrows(figure).items():
         giver, receiver = name.split(" to ")
-        assert np.allclose(arrow._posA_posB, [places[giver], places[receiver]])
+        # Matplotlib offers no public way to read where an arrow starts and ends.
+        assert np.allclose(arrow._posA_posB, [places[giver], places[receiver]])  # type: ignore[attr-defined]  # private
 
 
 def test_the_area_of_a_node_is_proportional_to_wealth(played: Callable[..., Run]) -> None:
@@ -59,7 +61,7 @@ def test_arrows_of_larger_value_are_wider_and_darker(played: Callable[..., Run])
     drawn = arrows(trade_network(run, 0))
     order = sorted(value, key=lambda pair: value[pair])
     widths = [drawn[pair].get_linewidth() for pair in order]
-    lightness = [sum(drawn[pair].get_edgecolor()[:3]) for pair in order]
+    lightness = [sum(to_rgb(drawn[pair].get_edgecolor())) for pair in order]
     assert widths == sorted(widths)
     assert widths[-1] > widths[0]
     assert lightness == sorted(lightness, reverse=True)
@@ -69,8 +71,8 @@ def test_bankrupt_players_are_marked_by_shape_colour_and_word(played: Callable[.
     run = played(names=SIX, rounds=2, bankrupt={1: ["JPN", "FSU"]}, behaviours={"FSU": "short-selling"})
     figure = trade_network(run, 1)
     crosses = [line for line in axes_of(figure)[0].lines if line.get_marker() == "X"]
-    places = [tuple(nodes(figure)[name].get_xydata()[0]) for name in ("JPN", "FSU")]
-    assert [tuple(line.get_xydata()[0]) for line in crosses] == places
+    places = [tuple(points(nodes(figure)[name])[0]) for name in ("JPN", "FSU")]
+    assert [tuple(points(line)[0]) for line in crosses] == places
     assert {line.get_markerfacecolor() for line in crosses} == {VERMILION}
     labels = {text.get_text() for text in texts(figure)}
     assert {"JPN\nbankrupt", "FSU\nshort-selling\nbankrupt", "USA"} <= labels

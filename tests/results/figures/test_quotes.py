@@ -11,7 +11,7 @@ from results.figures import (
     quotes_against_supporting_price,
 )
 from results.loading import Run
-from tests.results.figure_contents import SIX, THIRTY, axes_of, marks
+from tests.results.figure_contents import SIX, THIRTY, axes_of, marks, points
 
 
 def test_quotes_are_drawn_over_rounds_while_the_supporting_price_stays(played: Callable[..., Run]) -> None:
@@ -24,8 +24,8 @@ def test_quotes_are_drawn_over_rounds_while_the_supporting_price_stays(played: C
     (axes,) = axes_of(quotes_against_supporting_price(run, "wheat"))
     drawn = marks(axes)
     assert set(drawn) == {"supporting price", "5 obedient players", "JPN (mispricing)"}
-    assert drawn["JPN (mispricing)"].get_xydata().tolist() == [[t, 4.0 - t] for t in range(5)]
-    assert drawn["5 obedient players"].get_ydata().tolist() == [4.0] * 5
+    assert points(drawn["JPN (mispricing)"]).tolist() == [[t, 4.0 - t] for t in range(5)]
+    assert points(drawn["5 obedient players"])[:, 1].tolist() == [4.0] * 5
     assert drawn["JPN (mispricing)"].get_marker() != drawn["5 obedient players"].get_marker()
     assert drawn["JPN (mispricing)"].get_color() != drawn["5 obedient players"].get_color()
 
@@ -40,8 +40,8 @@ def test_quotes_are_drawn_against_the_supporting_price_when_it_varies(played: Ca
     )
     figure = quotes_against_supporting_price(run, "wheat")
     (axes,) = axes_of(figure)
-    assert marks(axes)["FSU (mispricing)"].get_xydata().ravel() == pytest.approx([3, 2.7, 4, 3.6, 5, 4.5])
-    assert marks(axes)["quote = supporting price"].get_xydata().tolist() == [[3, 3], [5, 5]]
+    assert points(marks(axes)["FSU (mispricing)"]).ravel() == pytest.approx([3, 2.7, 4, 3.6, 5, 4.5])
+    assert points(marks(axes)["quote = supporting price"]).tolist() == [[3, 3], [5, 5]]
     assert figure.get_suptitle().replace("\n", " ") == "FSU departs from the supporting price, 30 rounds"
 
 
@@ -50,7 +50,7 @@ def test_an_interval_of_supporting_prices_is_shaded(played: Callable[..., Run], 
     figure = quotes_against_supporting_price(played(rounds=4, price=price, width=lambda _: 1.5), "wheat")
     (axes,) = axes_of(figure)
     (shade,) = [shade for shade in axes.collections if shade.get_label() == "supporting interval"]
-    heights = np.concatenate([path.vertices[:, 1] for path in shade.get_paths()])
+    heights = np.concatenate([np.asarray(path.vertices)[:, 1] for path in shade.get_paths()])
     assert heights.min() == 2.5
     assert heights.max() == max(price(0), price(1))
     pointed = quotes_against_supporting_price(played(rounds=4, price=price), "wheat")
@@ -86,7 +86,7 @@ def test_many_deviating_players_share_the_last_mark_and_the_farthest_keep_their_
 
 def test_thousands_of_rounds_are_thinned_and_the_axis_says_so(played: Callable[..., Run]) -> None:
     (axes,) = axes_of(quotes_against_supporting_price(played(rounds=1000), "wheat"))
-    assert 30 <= len(marks(axes)["3 obedient players"].get_xdata()) <= 60
+    assert 30 <= len(points(marks(axes)["3 obedient players"])) <= 60
     assert axes.get_xlabel() == "round (one in 17 shown)"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -24,7 +25,7 @@ from results.figures.style import ORANGE, SKY, VERMILION
 from results.loading import Run
 from tests.results.figure_contents import LONG_UNITS, SIX, THIRTY, axes_of, inside, texts, words
 
-PLAYS = {
+PLAYS: dict[str, dict[str, Any]] = {
     "long units": {"names": SIX, "units": LONG_UNITS, "rounds": 50, "price": lambda number: 100.0 + number % 7},
     "long names": {
         "names": [f"the former republic of number {number}" for number in range(4)],
@@ -43,7 +44,7 @@ PLAYS = {
 
 
 @pytest.mark.parametrize("features", PLAYS.values(), ids=PLAYS.keys())
-def test_no_text_is_cut_off(played: Callable[..., Run], features: dict[str, object]) -> None:
+def test_no_text_is_cut_off(played: Callable[..., Run], features: dict[str, Any]) -> None:
     for figure in standard_figures(played(**features)).values():
         figure.draw_without_rendering()
         page = figure.bbox.padded(1)
@@ -57,7 +58,7 @@ def test_no_text_is_cut_off(played: Callable[..., Run], features: dict[str, obje
 
 
 @pytest.mark.parametrize("features", PLAYS.values(), ids=PLAYS.keys())
-def test_titles_stand_clear_of_what_they_head(played: Callable[..., Run], features: dict[str, object]) -> None:
+def test_titles_stand_clear_of_what_they_head(played: Callable[..., Run], features: dict[str, Any]) -> None:
     for figure in standard_figures(played(**features)).values():
         figure.draw_without_rendering()
         (title,) = [text for text in texts(figure) if text.get_text() == figure.get_suptitle()]
@@ -117,7 +118,9 @@ def test_saving_the_largest_network_keeps_it_small_and_its_colours_apart(
     assert path.stat().st_size < 300_000
     with Image.open(path) as image:
         assert image.info["dpi"] == pytest.approx((300, 300), rel=1e-3)
-        drawn = np.array([colour for _, colour in image.convert("RGB").getcolors(maxcolors=256)])
+        counted = image.convert("RGB").getcolors(maxcolors=256)
+    assert counted is not None
+    drawn = np.array([colour for _, colour in counted])
     for colour in (SKY, ORANGE, VERMILION):
         wanted = np.array(mpl.colors.to_rgb(colour)) * 255
         assert np.abs(drawn - wanted).max(axis=1).min() <= 12

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+from matplotlib.patches import Rectangle
 
 from agents.coalitions.organiser import ANSWERS, FATES
 from results.figures import standard_figures
@@ -34,7 +35,7 @@ def drawn_attempts(
     random = np.random.default_rng(rounds)
     made = []
     for number, organiser in itertools.product(range(rounds), organisers):
-        members = coalitions[random.integers(len(coalitions))]
+        members = coalitions[int(random.integers(len(coalitions)))]
         place = int(random.integers(len(members)))
         fate = FATES[random.integers(len(FATES))]
         expected = dict(zip(members, random.uniform(0, 2, len(members)).tolist(), strict=True))
@@ -50,11 +51,14 @@ def strips(figure: Figure) -> dict[str, Counter[tuple[float, str]]]:
     """Return for each strip the heights of its bars by where they begin and what they stand for."""
     found: dict[str, Counter[tuple[float, str]]] = {}
     for axes in axes_of(figure):
-        bars = [bar for bar in axes.patches if bar.get_gid()]
+        bars = [(name, bar) for bar in axes.patches if (name := bar.get_gid())]
         if bars:
             strip = found.setdefault(axes.get_ylabel().replace("\n", ""), Counter())
-            for bar in bars:
-                strip[bar.get_x() + 0.5, bar.get_gid()] += bar.get_height()
+            for name, bar in bars:
+                assert isinstance(bar, Rectangle)
+                height = float(bar.get_height())
+                assert height.is_integer()
+                strip[bar.get_x() + 0.5, name] += int(height)
     return found
 
 

@@ -13,7 +13,7 @@ from results.figures import (
 )
 from results.figures.welfare import rolling_window
 from results.loading import Run
-from tests.results.figure_contents import axes_of, marks
+from tests.results.figure_contents import axes_of, bars, marks, points
 
 
 def wavy(number: int) -> tuple[float, float, float]:
@@ -26,13 +26,13 @@ def test_gains_of_every_round_are_shown_when_rounds_are_few(played: Callable[...
     figure = welfare_over_rounds(played(rounds=count, welfare=wavy, bankrupt=bankrupt))
     above, below = axes_of(figure)
     wave = np.array([wavy(number) for number in range(count)]) - 1e6
-    assert marks(above)["played"].get_xdata().tolist() == list(range(count))
+    assert points(marks(above)["played"])[:, 0].tolist() == list(range(count))
     assert marks(above)["played"].get_ydata() == pytest.approx(wave[:, 0])
     assert marks(above)["first best"].get_ydata() == pytest.approx(wave[:, 1])
-    assert set(marks(above)["autarky"].get_ydata()) == {0.0}
-    heights = [bar.get_height() for bar in below.patches]
+    assert set(points(marks(above)["autarky"])[:, 1].tolist()) == {0.0}
+    heights = [bar.get_height() for bar in bars(below)]
     assert heights == [len(bankrupt.get(number, ())) for number in range(count)]
-    assert [bar.get_x() + bar.get_width() / 2 for bar in below.patches] == pytest.approx(range(count))
+    assert [bar.get_x() + bar.get_width() / 2 for bar in bars(below)] == pytest.approx(range(count))
 
 
 @pytest.mark.parametrize("count", [41, 500, 2000])
@@ -46,8 +46,8 @@ def test_many_rounds_are_shown_as_rolling_means(played: Callable[..., Run], coun
     assert window % 2 == 1
     assert 1 < window <= count / 30 + 3
     assert marks(above)["played"].get_ydata() == pytest.approx(np.array(means), abs=1e-6)
-    assert any(line.get_marker() == "." and len(line.get_xdata()) == count for line in above.lines)
-    total = sum(bar.get_height() * min(window, count - window * k) for k, bar in enumerate(below.patches))
+    assert any(line.get_marker() == "." and len(points(line)) == count for line in above.lines)
+    total = sum(bar.get_height() * min(window, count - window * k) for k, bar in enumerate(bars(below)))
     assert total == pytest.approx(len(range(0, count, 3)))
     assert len(below.patches) <= 80
 
