@@ -168,8 +168,13 @@ def _solve(economy: Economy, answer: EfficientAllocation, numbers: IntegerArray)
     table, rows = economy.valuations, economy.rows(profiles)
     endowments = economy.endowments(profiles)
     supply = endowments[..., :-1].sum(axis=-2)
-    allocate = allocate_good_by_good if table.separable else allocate_by_interior_point
-    bundles, price = allocate(table, rows, supply)
+    bundles, price = np.empty((*rows.shape, supply.shape[-1])), np.empty(supply.shape)
+    # Good by good is exact even where a speck of a good is worth next to nothing, so one player who values goods
+    # jointly does not take it from the profiles in which it has another type.
+    one_by_one = table.separable_rows(rows).all(axis=-1)
+    for chosen, allocate in ((one_by_one, allocate_good_by_good), (~one_by_one, allocate_by_interior_point)):
+        if chosen.any():
+            bundles[chosen], price[chosen] = allocate(table, rows[chosen], supply[chosen])
     # Players come first, (N, P, G): sums over players then add long rows.
     traders = table.select(rows.T)
     held = traders.dispose(np.moveaxis(bundles, 1, 0))

@@ -113,7 +113,11 @@ class TransferProgram:
         excess = float(np.abs(activity[self._balance.members]).max())
         if excess > BALANCE_TOLERANCE * (1 + np.abs(given).max()):
             raise ValueError(f"transfers sum to {excess * self._unit:.6g} in some profile; they must balance")
-        self._program.set_limits(self._truth, equal_to=activity[self._truth.members])
+        # Where next to nothing is at stake the unit is tiny, and what rounding leaves of large transfers must not be
+        # mistaken for gains that contradict each other.
+        rounding = ROUNDING * (abs(matrix) @ np.abs(given.T).ravel())
+        low, high = (activity + sign * rounding for sign in (-1, 1))
+        self._program.set_limits(self._truth, at_least=low[self._truth.members], at_most=high[self._truth.members])
 
     def solve(self) -> FloatArray | SystemMultipliers:
         """Return transfers, ``(P, N)``, whose largest is smallest, or the multipliers that rule transfers out.

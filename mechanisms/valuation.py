@@ -18,7 +18,7 @@ from typing import Self, override
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
+from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, finite_array, read_only
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,6 +185,11 @@ class ValuationTable:
     def separable(self) -> bool:
         """Whether every valuation values the goods one by one."""
         return all(stack.separable for stack in self._stacks)
+
+    def separable_rows(self, rows: IntegerArray) -> BooleanArray:
+        """Say which of the rows ``(...)`` value the goods one by one."""
+        one_by_one = np.array([stack.separable for stack in self._stacks])
+        return np.asarray(one_by_one[self._family_of_row[rows]])
 
     def select(self, rows: IntegerArray) -> ValuationBatch:
         """Return the valuations at the rows ``(...)``, to be evaluated often."""

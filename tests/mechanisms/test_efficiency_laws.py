@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mechanisms.economy import Economy, PlayerType
+from mechanisms.economy import Economy, Player, PlayerType
 from mechanisms.efficiency import efficient_allocation
 from mechanisms.valuation import Valuation
 from mechanisms.valuations import Abatement, Exponential, Linear, Logarithmic, Power, Quadratic
@@ -28,6 +28,43 @@ def test_the_order_of_the_players_does_not_matter(economy: Economy, data: st.Dat
     before, after = efficient_allocation(economy), efficient_allocation(permuted, economy.profiles[:, order])
     np.testing.assert_allclose(before.value_of_goods, after.value_of_goods, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(before.price, after.price, rtol=1e-6, atol=1e-6)
+
+
+@given(economy=economies(families=SMOOTH, counts=st.just((1, 1))), joint=economies(counts=st.just((1, 1))))
+@FEWER
+def test_tastes_that_nobody_has_do_not_matter(economy: Economy, joint: Economy) -> None:
+    goods = len(economy.goods)
+    if len(joint.goods) != goods:
+        joint = economy
+    players = [
+        replace(
+            player, types=(*player.types, replace(player.types[0], name="other", valuation=other.types[0].valuation))
+        )
+        for player, other in zip(economy.players, joint.players, strict=True)
+    ]
+    alone = efficient_allocation(economy)
+    among = efficient_allocation(economy_of(players), np.zeros((1, 2), dtype=np.int64))
+    np.testing.assert_array_equal(among.bundles, alone.bundles)
+    np.testing.assert_array_equal(among.price, alone.price)
+
+
+def test_a_speck_that_is_worth_a_billionth_goes_to_who_wants_it() -> None:
+    """Between other types of the same players, one of whom values two goods jointly."""
+    small, large = ([0.2, 0.2], [0.0, 0.0], [0.002, 0.0]), ([0.698, 0.2], [-0.601, 0.0], [1.883, 0.0])
+    jointly = Quadratic(np.zeros(2), np.array([[0.2, 1e-6], [1e-6, 0.2]]))
+    owned = (np.array([0.516, 0.2, 500.0]), np.array([2.546, 0.0, 500.0]))
+    players = [
+        Player(
+            name,
+            (
+                PlayerType("alone", endowment, Abatement(*map(np.array, terms))),
+                PlayerType("jointly", endowment, jointly),
+            ),
+        )
+        for name, endowment, terms in zip(("ann", "bob"), owned, (small, large), strict=True)
+    ]
+    found = efficient_allocation(economy_of(players))
+    np.testing.assert_allclose(found.bundles[0, :, 0], [0.002, 1.883 - 0.601 / 0.698], rtol=1e-4)
 
 
 def in_other_money(valuation: Valuation, factor: float) -> Valuation:
