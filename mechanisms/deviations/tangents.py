@@ -68,6 +68,9 @@ def _tangent(built: OrderProgram, point: FloatArray) -> tuple[FloatArray, FloatA
     traders = valuations.select(situation.economy.rows(situation.profiles)[:, situation.members])
     touched = traders.dispose(point * units)
     slopes = traders.supergradient(touched)
+    if not np.isfinite(slopes).all():
+        touched = np.where(np.isfinite(slopes), touched, _NEXT_TO_NOTHING * units)
+        slopes = traders.supergradient(touched)
     if valuations.separable:
         intercepts = _values_alone(traders, touched) - slopes * touched
     else:

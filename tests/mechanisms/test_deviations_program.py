@@ -30,7 +30,7 @@ from mechanisms.deviations import (
 )
 from mechanisms.deviations.situation import admissible, stacked, with_replies
 from mechanisms.deviations.stage_two import StageTwo
-from mechanisms.economy import Economy
+from mechanisms.economy import Economy, Player, PlayerType
 from mechanisms.grand_contract import grand_contract
 from mechanisms.market_game import (
     Bankruptcy,
@@ -41,9 +41,10 @@ from mechanisms.market_game import (
     Timing,
     Withholding,
 )
+from mechanisms.valuations import Power, Quadratic
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
 from tests.mechanisms.slow_deviations import menu, slow_utilities
-from tests.mechanisms.strategies import economies
+from tests.mechanisms.strategies import economies, economy_of
 
 RULES = st.builds(
     MarketRules,
@@ -315,6 +316,19 @@ def test_bounds_hold_for_every_family_of_valuations(economy: Economy, rules: Mar
     scale = float(situation.quotes[0, 0] @ situation.supply[0])
     assert found.value <= found.bound + 1e-5 * scale
     assert found.value <= least_bound(situation).total_gain + 1e-7 * scale
+
+
+def test_bounds_hold_where_the_first_speck_of_a_good_is_worth_infinitely_much() -> None:
+    steep = Power(np.array([0.2, 0.2]), np.zeros(2), np.array([0.2, 0.2]))
+    flat = Quadratic(np.zeros(2), 0.2 * np.eye(2))
+    kinds = (PlayerType("steep", np.array([0.2, 0.2, 50.0]), steep), PlayerType("flat", np.array([0, 0, 50.0]), flat))
+    economy = economy_of([Player(kind.name, (kind,)) for kind in kinds])
+    for rules in (MarketRules(), REPAIRED):
+        situation = situation_of(grand_contract(economy), 0, (0,), rules)
+        for quotes in quote_patterns(situation):
+            found = best_orders(situation, quotes, Objective.TOTAL, QUICK)
+            assert np.isfinite(found.bound)
+            assert found.value <= found.bound + 1e-9
 
 
 def test_program_closes_the_gap_in_the_worked_example_under_all_rules_of_settlement() -> None:

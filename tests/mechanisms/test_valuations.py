@@ -73,7 +73,7 @@ def best_quantity(valuation: SeparableValuation, prices: FloatArray, good: int) 
         bundle = np.where(direction > 0, quantity, fixed)
         return float(prices[good] * quantity - valuation.value(bundle))
 
-    grid = np.concatenate((np.linspace(0, 6, 2001), np.linspace(6, MOST, 1001)))
+    grid = np.unique(np.concatenate((np.linspace(0, 6, 2001), np.linspace(6, MOST, 1001))))
     everywhere = np.where(direction > 0, grid[:, None], fixed)
     losses = prices[good] * grid - valuation.value(everywhere)
     best = int(np.argmin(losses))
