@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,10 @@ FEASIBILITY_TOLERANCE = 1e-9
 """Largest violation of a constraint or of a reduced cost's sign the solver may leave, in the program's units."""
 
 SMALLEST_COEFFICIENT = 1e-12
-"""Smaller coefficients count as zero: the least the solver accepts for this."""
+"""Smaller coefficients of a linear program count as zero: the least the solver accepts for this."""
+
+SMALLEST_COEFFICIENT_BESIDE_INTEGERS = 1e-9
+"""The same of a program with integer variables: with less, the solver's own cuts have excluded its optimum."""
 
 STATUS = {
     highspy.HighsModelStatus.kOptimal: Status.OPTIMAL,
@@ -64,7 +67,8 @@ class Limits:
         iterations: simplex iterations of this solve, or none.
         gap: relative gap at which a program with integer variables counts as optimal.
         simplex: which simplex method to use.
-        evidence: whether to ask for the proof when infeasible or unbounded.
+        evidence: whether to ask for the proof when infeasible or unbounded; a program with integer variables, for
+            which there is none, is then solved a second time in another way.
     """
 
     seconds: float | None = None
@@ -97,13 +101,13 @@ class Engine:
         self._highs = solver()
         self._mixed_integer = False
         self._unit = 1.0
+        self._sense = 1.0
         # HiGHS has one thread pool per process: solving with another number of threads later returns an error.
         for option, value in (
             ("output_flag", False),
             ("threads", 1),
             ("primal_feasibility_tolerance", FEASIBILITY_TOLERANCE),
             ("dual_feasibility_tolerance", FEASIBILITY_TOLERANCE),
-            ("small_matrix_value", SMALLEST_COEFFICIENT),
         ):
             self._require(self._highs.setOptionValue(option, value), f"option {option}")
 
@@ -117,6 +121,10 @@ class Engine:
         self._unit = float(2.0 ** np.round(np.log2(largest))) if largest > 0 else 1.0
         matrix = program.matrix
         rows, columns = matrix.shape
+        self._mixed_integer = bool(program.integer.any())
+        self._sense = float(program.sense.value)
+        smallest = SMALLEST_COEFFICIENT_BESIDE_INTEGERS if self._mixed_integer else SMALLEST_COEFFICIENT
+        self._require(self._highs.setOptionValue("small_matrix_value", smallest), "option small_matrix_value")
         status = self._highs.passModel(
             columns,
             rows,
@@ -135,7 +143,6 @@ class Engine:
             program.integer.astype(np.int32),
         )
         self._require(status, "program")
-        self._mixed_integer = bool(program.integer.any())
 
     def add_rows(self, lower: FloatArray, upper: FloatArray, coefficients: sparse.csr_array) -> None:
         """Append constraints, ``(new rows, present columns)``; the basis stays."""
@@ -220,7 +227,8 @@ class Engine:
         seconds = self._highs.getRunTime() - begin
         iterations = max(information.simplex_iteration_count, 0)
         if status is Status.OPTIMAL:
-            return self._optimum(iterations, seconds)
+            found = self._optimum(iterations, seconds)
+            return self._doubted(found) if self._mixed_integer and limits.evidence else found
         return Outcome(
             status,
             float("nan"),
@@ -270,6 +278,19 @@ class Engine:
         objective = float(self._highs.getObjectiveValue()) * self._unit
         bound = self._bound() if self._mixed_integer else objective
         return Outcome(Status.OPTIMAL, objective, bound, iterations, seconds, answer=answer)
+
+    def _doubted(self, found: Outcome) -> Outcome:
+        """Solve a program with integer variables again, with presolve; keep the better answer and the weaker bound."""
+        self._require(self._highs.clearSolver(), "request to start afresh")
+        self._require(self._highs.setOptionValue("presolve", "on"), "option presolve")
+        ran = self._highs.run()
+        if ran == highspy.HighsStatus.kError or STATUS.get(self._highs.getModelStatus()) is not Status.OPTIMAL:
+            return found
+        again = self._optimum(found.iterations, found.seconds)
+        if again.status is not Status.OPTIMAL:
+            return found
+        better, worse = sorted((found, again), key=lambda outcome: self._sense * outcome.objective)
+        return replace(better, bound=min(better.bound, worse.bound, key=lambda bound: self._sense * bound))
 
     def _bound(self) -> float:
         return float(self._highs.getInfo().mip_dual_bound) * self._unit
