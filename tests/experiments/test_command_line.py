@@ -349,15 +349,20 @@ def test_an_interrupted_run_keeps_the_rounds_played(
 def test_control_c_ends_a_real_process_with_130_and_a_readable_folder(tmp_path: Path) -> None:
     scenario = SCENARIOS / "three-farmers-obedient.toml"
     words = ["run", str(scenario), "--rounds", "100000000", "--out", str(tmp_path / "run"), "--json"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", START, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "run").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(2)
-    os.kill(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=120)
+    # Tests started in the background of a shell ignore interruptions, and so would what they start.
+    listening = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {START}"
+    with subprocess.Popen(
+        [sys.executable, "-c", listening, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            deadline = time.monotonic() + 120
+            while not (tmp_path / "run").exists() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            time.sleep(2)
+            os.kill(process.pid, signal.SIGINT)
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert json.loads(out)["status"] == "interrupted"
