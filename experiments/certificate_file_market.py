@@ -191,14 +191,10 @@ class DeviationContent(MarketContent):
     @override
     def build(self) -> DeviationCertificate:
         replies = None if self.replies is None else self.replies.build()
-        situation = self.situation.build(self.economy.build(), self.rules, replies)
-        action, wanted = self.action.build(), (len(situation.coalition), *situation.quotes.shape[1:])
-        if action.orders.shape != wanted:
-            raise ValueError(f"action.orders has shape {action.orders.shape}; it must be {wanted}")
         transfers = self.numeraire_transfers
         return DeviationCertificate(
-            situation=situation,
-            action=action,
+            situation=self.situation.build(self.economy.build(), self.rules, replies),
+            action=self.action.build(),
             numeraire_transfers=None if transfers is None else array_of("numeraire_transfers", transfers),
             claim=self.claim,
             outcome=self.outcome.build(len(self.economy.players)),

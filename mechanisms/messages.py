@@ -1,4 +1,8 @@
-"""When two recommendations are one message: a rounding error must not tell a player the others' types."""
+"""When two recommendations are one message: a rounding error must not tell a player the others' types.
+
+Source:
+    Giraud and Rochon (2001), section 3: what a player infers from its type and recommendation; the tolerance is ours.
+"""
 
 from __future__ import annotations
 

@@ -16,6 +16,9 @@ def expected_reaction(behaviours: Sequence[Sequence[Behaviour]], coalition: Coal
     Args:
         behaviours: of each player, for each of its types.
         coalition: its members, whose own behaviours do not count.
+
+    Source:
+        ours; that strategies may depend on the quotes seen is Giraud and Rochon (2001), section 2.3.
     """
     reactions = tuple(
         tuple(None if player in coalition else _reaction_of(behaviour) for behaviour in kinds)

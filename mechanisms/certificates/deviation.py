@@ -95,8 +95,7 @@ class DeviationCertificate:
                 found, wanted = getattr(reaction, name).shape, getattr(situation, name).shape
                 if found != wanted:
                     raise ValueError(f"replies.{name} has shape {found}; it must have shape {wanted}")
-        if self.action.batch:
-            raise ValueError("a certificate is of one joint action, not of a batch")
+        _refuse_other_shape(situation, self.action)
         if self.numeraire_transfers is not None:
             shape = situation.economy.profiles.shape
             transfers = finite_array("numeraire transfers", self.numeraire_transfers, shape)
@@ -169,11 +168,19 @@ def _outcome(situation: Situation, action: JointAction) -> tuple[DeviationOutcom
     return DeviationOutcome(before, after, promised, obtained, obtained - promised), play
 
 
+def _refuse_other_shape(situation: Situation, action: JointAction) -> None:
+    """Refuse a batch of joint actions, or one of other members, players or goods than the situation's."""
+    if action.batch:
+        raise ValueError("a certificate is of one joint action, not of a batch")
+    wanted = (len(situation.coalition), *situation.orders.shape[2:])
+    if action.orders.shape != wanted:
+        raise ValueError(f"action.orders has shape {action.orders.shape}; it must have shape {wanted}")
+
+
 def _without_orders_to_oneself(situation: Situation, action: JointAction) -> JointAction:
     """Return the same joint action in a form in which every number counts: orders to oneself are ignored."""
-    orders, wanted = action.orders.copy(), (len(situation.coalition), *situation.orders.shape[2:])
-    if orders.shape != wanted:
-        raise ValueError(f"action.orders has shape {orders.shape}; it must have shape {wanted}")
+    _refuse_other_shape(situation, action)
+    orders = action.orders.copy()
     orders[range(len(situation.coalition)), situation.coalition] = 0.0
     return replace(action, orders=orders)
 

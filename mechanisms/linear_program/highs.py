@@ -123,8 +123,7 @@ class Engine:
         rows, columns = matrix.shape
         self._mixed_integer = bool(program.integer.any())
         self._sense = float(program.sense.value)
-        smallest = SMALLEST_COEFFICIENT_BESIDE_INTEGERS if self._mixed_integer else SMALLEST_COEFFICIENT
-        self._require(self._highs.setOptionValue("small_matrix_value", smallest), "option small_matrix_value")
+        self._choose_smallest_coefficient()
         status = self._highs.passModel(
             columns,
             rows,
@@ -183,6 +182,7 @@ class Engine:
             kinds = np.full(whole.size, int(highspy.HighsVarType.kInteger), dtype=np.uint8)
             self._require(self._highs.changeColsIntegrality(whole.size, whole, kinds), "integer variables")
             self._mixed_integer = True
+            self._choose_smallest_coefficient()
 
     def change_objective(self, columns: IntegerArray, values: FloatArray) -> None:
         """Replace objective coefficients, ``(entries,)``."""
@@ -278,6 +278,10 @@ class Engine:
         objective = float(self._highs.getObjectiveValue()) * self._unit
         bound = self._bound() if self._mixed_integer else objective
         return Outcome(Status.OPTIMAL, objective, bound, iterations, seconds, answer=answer)
+
+    def _choose_smallest_coefficient(self) -> None:
+        smallest = SMALLEST_COEFFICIENT_BESIDE_INTEGERS if self._mixed_integer else SMALLEST_COEFFICIENT
+        self._require(self._highs.setOptionValue("small_matrix_value", smallest), "option small_matrix_value")
 
     def _doubted(self, found: Outcome) -> Outcome:
         """Solve a program with integer variables again, with presolve; keep the better answer and the weaker bound."""
