@@ -32,7 +32,17 @@ from experiments.certificate_file_market import (
 )
 from experiments.certificate_file_side_contract import SideContractContent, side_contract_document
 from experiments.certificate_file_stability import StabilityContent, stability_document
-from experiments.input_file import InputError, InputModel, blamed_on, kind_of, parsed, refuse, validated
+from experiments.input_file import (
+    LARGEST_CERTIFICATE,
+    InputError,
+    InputModel,
+    blamed_on,
+    kind_of,
+    parsed,
+    read_bytes,
+    refuse,
+    validated,
+)
 from mechanisms.certificates import (
     BlockingCertificate,
     BoundCertificate,
@@ -85,21 +95,22 @@ def load_certificate(path: Path | str) -> Certificate:
             not go together.
     """
     path = Path(path)
-    document = parsed(path, partial(json.loads, object_pairs_hook=_without_repeats), "a whole JSON document")
+    content = read_bytes(path, LARGEST_CERTIFICATE)
+    document = parsed(path, content, partial(json.loads, object_pairs_hook=_without_repeats), "a whole JSON document")
     if not isinstance(document, dict):
         raise InputError(f"{path}: this is not a certificate; it must be a JSON object")
     kind_of(document, path, [KIND])
-    content = validated(CertificateInput, document, path)
+    certificate = validated(CertificateInput, document, path)
     found = content_hash(document)
-    if content.sha256 != found:
+    if certificate.sha256 != found:
         refuse(
             path,
             "sha256",
-            f"is '{content.sha256[:SHOWN_OF_HASH]}...'; it must be '{found[:SHOWN_OF_HASH]}...', the hash of the rest: "
-            "the file was changed after it was written",
+            f"is '{certificate.sha256[:SHOWN_OF_HASH]}...'; it must be '{found[:SHOWN_OF_HASH]}...', the hash of the "
+            "rest: the file was changed after it was written",
         )
     with blamed_on(path, "content: "):
-        return content.content.build()
+        return certificate.content.build()
 
 
 def save_certificate(certificate: Certificate, path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from experiments.input_file import InputModel, blamed_on, one_of, read_input, unknown_name
+from experiments.input_file import InputFiles, InputModel, blamed_on, one_of, read_input, unknown_name
 from experiments.valuation_tables import ValuationInput
 from mechanisms.beliefs import PROBABILITY_TOLERANCE, CorrelatedPrior, IndependentPrior
 from mechanisms.economy import Economy, Player, PlayerType
@@ -159,15 +159,19 @@ class EconomyInput(InputModel):
         return CorrelatedPrior(joint)
 
 
-def load_economy(path: Path | str) -> Economy:
+def load_economy(path: Path | str, files: InputFiles | None = None) -> Economy:
     """Return the economy in a file; what is unusual but allowed is logged as a warning.
+
+    Args:
+        path: the file.
+        files: keeps what is read; every file is read anew without it.
 
     Raises:
         InputError: the file cannot be read or does not describe an economy; the message names file, field, value
             and what is allowed.
     """
     path = Path(path)
-    content = read_input(EconomyInput, path)
+    content = read_input(EconomyInput, path, files)
     with blamed_on(path):
         economy = content.build()
     for remark in remarks(economy):

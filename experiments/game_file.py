@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.game_tables import GameInput, MechanismInput
-from experiments.input_file import blamed_on, one_of, read_input, refuse, unknown_name
+from experiments.input_file import InputFiles, blamed_on, one_of, read_input, refuse, unknown_name
 from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from mechanisms.coalitional_game import PROBABILITY_TOLERANCE, ActionSet, Coalition, CoalitionalGame
 from mechanisms.mechanism import Mechanism
@@ -41,15 +41,19 @@ class EstablishedGame:
     weights: tuple[FloatArray, ...]
 
 
-def load_game(path: Path | str) -> EstablishedGame:
+def load_game(path: Path | str, files: InputFiles | None = None) -> EstablishedGame:
     """Return the game in a file.
+
+    Args:
+        path: the file.
+        files: keeps what is read; every file is read anew without it.
 
     Raises:
         InputError: the file cannot be read or does not describe a game; the message names file, field, value and
             what is allowed.
     """
     path = Path(path)
-    content = read_input(GameInput, path)
+    content = read_input(GameInput, path, files)
     _check_players(content, path)
     if content.mechanism is not None and content.allocation is not None:
         refuse(path, "allocation", "is given beside mechanism; it must stand alone")

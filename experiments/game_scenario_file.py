@@ -5,7 +5,8 @@ Such a scenario is played without a market: players report, blocking mediators i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,6 +18,7 @@ from experiments.blocker_tables import BlockerInput
 from experiments.game_file import EstablishedGame, TypeCases, load_game
 from experiments.game_tables import TYPES_OF_A_RULE, Nonnegative
 from experiments.input_file import (
+    InputFiles,
     InputModel,
     blamed_on,
     file_named,
@@ -78,35 +80,48 @@ class GameScenarioInput(InputModel):
     )
 
 
-def names_game(path: Path) -> bool:
+def names_game(path: Path, files: InputFiles | None = None) -> bool:
     """Whether a scenario file names a coalitional game.
+
+    Args:
+        path: the file.
+        files: keeps what is read; every file is read anew without it.
 
     Raises:
         InputError: the file cannot be read, or names an economy too.
     """
-    content = read_table(path)
+    content = read_table(path, files)
     if "game" in content and "economy" in content:
         refuse(path, "game", "is given beside economy; a scenario has one of them")
     return "game" in content
 
 
-def load_game_scenario(path: Path, rounds: int | None = None, seed: int | None = None) -> GameScenario:
+def load_game_scenario(
+    path: Path, rounds: int | None = None, seed: int | None = None, files: InputFiles | None = None
+) -> GameScenario:
     """Return the scenario in a file that names a coalitional game.
 
     Args:
         path: the file.
         rounds: how many rounds to play instead of the file's number.
         seed: the seed to use instead of the file's.
+        files: keeps what is read; every file is read anew without it.
 
     Raises:
         InputError: the file or the game it names cannot be read or is wrong, or there is no such mechanism.
         UndecidedGameError: the mechanism asked for is not known.
     """
-    return build_game_scenario(read_input(GameScenarioInput, path), path, rounds, seed)
+    files = InputFiles() if files is None else files
+    content = read_input(GameScenarioInput, path, files)
+    return build_game_scenario(content, path, rounds, seed, partial(load_game, files=files))
 
 
 def build_game_scenario(
-    content: GameScenarioInput, path: Path, rounds: int | None = None, seed: int | None = None
+    content: GameScenarioInput,
+    path: Path,
+    rounds: int | None = None,
+    seed: int | None = None,
+    game_in: Callable[[Path], EstablishedGame] = load_game,
 ) -> GameScenario:
     """Return the scenario that a file's content describes.
 
@@ -115,12 +130,13 @@ def build_game_scenario(
         path: the file; the game's path is relative to it, and mistakes are blamed on it.
         rounds: how many rounds to play instead of the file's number.
         seed: the seed to use instead of the file's.
+        game_in: reads a game file.
 
     Raises:
         InputError: the game cannot be read, something does not fit it, or there is no such mechanism.
         UndecidedGameError: the mechanism asked for is not known.
     """
-    established = load_game(file_named(content.game, path, "game"))
+    established = game_in(file_named(content.game, path, "game"))
     game = established.game
     for place, trader in enumerate(content.traders):
         check_names(trader, f"traders[{place}]", game_players(game), path)

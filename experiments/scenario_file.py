@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,7 +12,16 @@ from pydantic import Field
 from agents.private_type import TypedPlayer
 from experiments.blocker_tables import BlockerInput
 from experiments.economy_file import load_economy
-from experiments.input_file import InputModel, blamed_on, file_named, one_of, read_input, refuse, unknown_name
+from experiments.input_file import (
+    InputFiles,
+    InputModel,
+    blamed_on,
+    file_named,
+    one_of,
+    read_input,
+    refuse,
+    unknown_name,
+)
 from experiments.organiser_tables import OrganiserInput
 from experiments.trader_tables import MisreportingTable, Name, TraderInput, TraderTable
 from mechanisms.economy import Economy
@@ -96,19 +106,25 @@ class ScenarioInput(InputModel):
     )
 
 
-def load_scenario(path: Path | str, rounds: int | None = None, seed: int | None = None) -> Scenario:
+def load_scenario(
+    path: Path | str, rounds: int | None = None, seed: int | None = None, files: InputFiles | None = None
+) -> Scenario:
     """Return the scenario in a file.
 
     Args:
         path: the file.
         rounds: how many rounds to play instead of the file's number.
         seed: the seed to use instead of the file's.
+        files: keeps what is read; every file is read anew without it.
 
     Raises:
         InputError: the file or the economy it names cannot be read or is wrong.
     """
     path = Path(path)
-    return build_scenario(read_input(ScenarioInput, path), path, rounds, seed)
+    files = InputFiles() if files is None else files
+    return build_scenario(
+        read_input(ScenarioInput, path, files), path, rounds, seed, partial(load_economy, files=files)
+    )
 
 
 def build_scenario(
