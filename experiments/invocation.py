@@ -20,6 +20,7 @@ NO_ANSWER = {
     "experiments.sweep.isolation": "RunnerError",
     "experiments.sweep.scheduling": "WorkersLostError",
     "mechanisms.compatibility": "UndecidedConditionError",
+    "mechanisms.deadline": "DeadlinePassedError",
     "mechanisms.efficiency": "UnprovenOptimumError",
     "mechanisms.linear_program.highs": "SolverRefusedError",
     "mechanisms.linear_program.verification": "UnverifiedAnswerError",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import highspy
 import numpy as np
 
+from mechanisms.deadline import NO_DEADLINE, Deadline
 from mechanisms.linear_program.basis import Basis
 from mechanisms.linear_program.solution import Answer, Status
 
@@ -63,7 +64,7 @@ class Limits:
     """When to stop, and how to start.
 
     Attributes:
-        seconds: wall time of this solve, or none.
+        deadline: when to stop, whatever has to be solved again for the answer.
         iterations: simplex iterations of this solve, or none.
         gap: relative gap at which a program with integer variables counts as optimal.
         simplex: which simplex method to use.
@@ -71,7 +72,7 @@ class Limits:
             which there is none, is then solved a second time in another way.
     """
 
-    seconds: float | None = None
+    deadline: Deadline = NO_DEADLINE
     iterations: int | None = None
     gap: float = 0.0
     simplex: Simplex = Simplex.DUAL
@@ -196,8 +197,8 @@ class Engine:
 
     def change_limits(self, rows: IntegerArray, lower: FloatArray, upper: FloatArray) -> None:
         """Replace limits of constraints, ``(entries,)``."""
-        for row, low, high in zip(rows.tolist(), lower.tolist(), upper.tolist(), strict=True):
-            self._require(self._highs.changeRowBounds(row, low, high), "limits")
+        status = self._highs.changeRowsBounds(rows.size, rows.astype(np.int32), lower, upper)
+        self._require(status, "limits")
 
     @property
     def basis(self) -> Basis | None:
@@ -221,14 +222,14 @@ class Engine:
         for attempt in PLAIN_ATTEMPTS:
             if model in STATUS and ran != highspy.HighsStatus.kError:
                 break
-            model, ran = self._run_afresh(attempt)
+            model, ran = self._run_afresh(attempt, limits.deadline)
         status = STATUS.get(model, Status.FAILED) if ran != highspy.HighsStatus.kError else Status.FAILED
         information = self._highs.getInfo()
         seconds = self._highs.getRunTime() - begin
         iterations = max(information.simplex_iteration_count, 0)
         if status is Status.OPTIMAL:
             found = self._optimum(iterations, seconds)
-            return self._doubted(found) if self._mixed_integer and limits.evidence else found
+            return self._doubted(found, limits.deadline) if self._mixed_integer and limits.evidence else found
         return Outcome(
             status,
             float("nan"),
@@ -240,11 +241,9 @@ class Engine:
         )
 
     def _apply(self, limits: Limits) -> None:
-        # The solver's clock runs on from solve to solve, so a limit is counted from now.
-        seconds = self._highs.getRunTime() + limits.seconds if limits.seconds is not None else float("inf")
+        self._stop_at(limits.deadline)
         iterations = limits.iterations if limits.iterations is not None else highspy.kHighsIInf
         for option, value in (
-            ("time_limit", seconds),
             ("simplex_iteration_limit", iterations),
             ("mip_rel_gap", limits.gap),
             ("simplex_strategy", limits.simplex.value),
@@ -255,11 +254,16 @@ class Engine:
         ):
             self._require(self._highs.setOptionValue(option, value), f"option {option}")
 
-    def _run_afresh(self, simplex: Simplex) -> tuple[highspy.HighsModelStatus, highspy.HighsStatus]:
+    def _stop_at(self, deadline: Deadline) -> None:
+        # The solver's clock runs on from solve to solve, so a limit is counted from now.
+        self._require(self._highs.setOptionValue("time_limit", self._highs.getRunTime() + deadline.left), "time limit")
+
+    def _run_afresh(self, simplex: Simplex, deadline: Deadline) -> tuple[highspy.HighsModelStatus, highspy.HighsStatus]:
         """Solve again from scratch without presolve, by the given method."""
         self._require(self._highs.clearSolver(), "request to start afresh")
         self._require(self._highs.setOptionValue("presolve", "off"), "option presolve")
         self._require(self._highs.setOptionValue("simplex_strategy", simplex.value), "option simplex_strategy")
+        self._stop_at(deadline)
         ran = self._highs.run()
         self._require(self._highs.setOptionValue("presolve", "choose"), "option presolve")
         return self._highs.getModelStatus(), ran
@@ -283,10 +287,11 @@ class Engine:
         smallest = SMALLEST_COEFFICIENT_BESIDE_INTEGERS if self._mixed_integer else SMALLEST_COEFFICIENT
         self._require(self._highs.setOptionValue("small_matrix_value", smallest), "option small_matrix_value")
 
-    def _doubted(self, found: Outcome) -> Outcome:
+    def _doubted(self, found: Outcome, deadline: Deadline) -> Outcome:
         """Solve a program with integer variables again, with presolve; keep the better answer and the weaker bound."""
         self._require(self._highs.clearSolver(), "request to start afresh")
         self._require(self._highs.setOptionValue("presolve", "on"), "option presolve")
+        self._stop_at(deadline)
         ran = self._highs.run()
         if ran == highspy.HighsStatus.kError or STATUS.get(self._highs.getModelStatus()) is not Status.OPTIMAL:
             return found

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mechanisms.deadline import NO_DEADLINE
 from mechanisms.linear_program.assembly import Sense, reaches_into, replaced
 from mechanisms.linear_program.blocks import Kind, positions_of
 from mechanisms.linear_program.highs import Engine, Limits, Simplex
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from mechanisms.arrays import FloatArray
+    from mechanisms.deadline import Deadline
     from mechanisms.linear_program.basis import Basis
     from mechanisms.linear_program.statement import Members
 
@@ -111,15 +113,17 @@ class LinearProgram(Statement):
         gap: float = 0.0,
         simplex: Simplex = Simplex.DUAL,
         evidence: bool = True,
+        deadline: Deadline = NO_DEADLINE,
     ) -> Solution:
         """Solve from the last basis, or from the one set.
 
         Args:
-            seconds: wall time allowed, or none.
+            seconds: wall time allowed to this solve, or none.
             iterations: simplex iterations allowed, or none.
             gap: relative optimality gap to accept when there are integer variables.
             simplex: which simplex method to use; after variables are added the automatic choice is quick.
             evidence: whether to ask for the proof when infeasible or unbounded, which may take another solve.
+            deadline: of everything this solve is part of; whichever limit comes first holds.
 
         Returns:
             The outcome, with its status as data.
@@ -131,7 +135,7 @@ class LinearProgram(Statement):
         if self._start is not None:
             engine.basis = self._start
             self._start = None
-        outcome = engine.run(Limits(seconds, iterations, gap, simplex, evidence))
+        outcome = engine.run(Limits(deadline.within(seconds), iterations, gap, simplex, evidence))
         return Solution(
             outcome.status,
             outcome.objective,
