@@ -24,6 +24,7 @@ NO_ANSWER = {
     "mechanisms.efficiency": "UnprovenOptimumError",
     "mechanisms.linear_program.highs": "SolverRefusedError",
     "mechanisms.linear_program.verification": "UnverifiedAnswerError",
+    "mechanisms.stakes": "UndecidableError",
     "mechanisms.transfer_program": "UndecidedTransfersError",
 }
 

@@ -12,6 +12,7 @@ Tests are in ``tests/mechanisms``, in the file named after the module unless the
 | feasible set and projection | GR 2.2 | :mod:`~mechanisms.feasible_set` |
 | rules and plays of the market game | GR 2.2-2.3 | :mod:`~mechanisms.market_rules`, :mod:`~mechanisms.plays` |
 | settlement | GR 2.2, Definition 2 | :mod:`~mechanisms.market_game`, :mod:`~mechanisms.settlement_kernel` |
+| what is at stake, from when on a gain counts | ours | :mod:`~mechanisms.stakes`, tests in ``test_gains`` |
 | efficient allocation, supporting price, proof | GR section 4 | :mod:`~mechanisms.efficiency` |
 | grand contract | GR proof of Theorem 1 | :mod:`~mechanisms.grand_contract` |
 | misreport gains | GR Definitions 1 and 4 | :mod:`~mechanisms.incentives` |

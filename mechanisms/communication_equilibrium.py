@@ -36,8 +36,8 @@ from mechanisms.contracts import (
     utility_scale,
 )
 from mechanisms.economy import Economy
-from mechanisms.incentives import GAIN_TOLERANCE
 from mechanisms.market_game import Coverage, settle
+from mechanisms.stakes import GAIN_TOLERANCE
 
 type Alternatives = Callable[[int, Action], Action]
 """Given a player's number and a stack of recommendations, one action to play instead of each, in the same order."""

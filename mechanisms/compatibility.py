@@ -31,9 +31,10 @@ from scipy.linalg import null_space
 from mechanisms.arrays import BooleanArray, FloatArray, read_only
 from mechanisms.beliefs import Prior
 from mechanisms.economy import Economy
-from mechanisms.incentives import GAIN_TOLERANCE, IncentiveCheck
+from mechanisms.incentives import IncentiveCheck
 from mechanisms.interim import beliefs_about_others, profiles_by_own_type, transfer_weights
 from mechanisms.linear_program import RESIDUAL_LIMIT, LinearProgram, Sense, Solution, Status
+from mechanisms.stakes import GAIN_TOLERANCE
 
 # Singular values below this share of the largest are rounding of probabilities.
 RANK_TOLERANCE = 1e-9

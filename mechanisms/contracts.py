@@ -26,9 +26,10 @@ from scipy import sparse
 from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, finite_array, read_only
 from mechanisms.economy import Economy
 from mechanisms.grand_contract import BALANCE_TOLERANCE, GrandContract
-from mechanisms.incentives import GAIN_TOLERANCE, IncentiveCheck, Misreport
+from mechanisms.incentives import IncentiveCheck, Misreport
 from mechanisms.interim import beliefs_about_others, profiles_by_own_type
 from mechanisms.market_game import PAPER_RULES, Coverage, MarketRules, Settlement, consumption, settle
+from mechanisms.stakes import GAIN_TOLERANCE
 
 # Probabilities of a device sum to one up to the rounding of decimals.
 PROBABILITY_TOLERANCE = 1e-9

@@ -119,6 +119,18 @@ class Economy:
         return read_only(np.array([kind.endowment for player in self.players for kind in player.types]))
 
     @cached_property
+    def reference_goods(self) -> FloatArray:
+        """The goods from which each type's gains are measured, ``(types of all players, G)``, units.
+
+        They are the type's endowment. Where its value is not finite, because nothing of a good whose first unit
+        is worth infinitely much is owned, they are an equal share of the most there can be of every good.
+        """
+        owned = self.endowment_table[:, :-1]
+        most = np.maximum.reduceat(owned, self.first_rows, axis=0).sum(axis=0)
+        finite = np.isfinite(self.valuations.value(np.arange(len(owned)), owned))
+        return read_only(np.where(finite[:, None], owned, most / len(self.players)))
+
+    @cached_property
     def first_rows(self) -> IntegerArray:
         """Where each player's types begin in tables over types, ``(N,)``."""
         counts = self.prior.type_counts
@@ -151,6 +163,43 @@ class Economy:
             Giraud and Rochon, section 2.1.
         """
         return self.valuations.value(self.rows(profiles), bundles[..., :-1]) + bundles[..., -1]
+
+    def gains(self, profiles: IntegerArray, net_consumption: FloatArray) -> FloatArray:
+        """Return by how much each player is better off than living on its endowment.
+
+        Nothing of the size of what players own anyhow enters, so that no gain is lost in its rounding.
+
+        Args:
+            profiles: type numbers, ``(..., N)``.
+            net_consumption: what each player consumes beyond its endowment, ``(..., N, L)``, units of each good.
+
+        Returns:
+            Gains, ``(..., N)``, in units of the numeraire; measured from :attr:`reference_goods`.
+        """
+        goods = net_consumption[..., :-1]
+        held = np.maximum(self.endowments(profiles)[..., :-1] + goods, 0)
+        return self.gains_from_goods(profiles, held, goods) + net_consumption[..., -1]
+
+    def gains_from_goods(
+        self, profiles: IntegerArray, bundles: FloatArray, net_bundles: FloatArray | None = None
+    ) -> FloatArray:
+        """Return how much more each player values bundles of goods than its endowment of them.
+
+        Args:
+            profiles: type numbers, ``(..., N)``.
+            bundles: of the goods other than the numeraire, ``(..., N, G)``, units.
+            net_bundles: what is consumed beyond the endowment, ``(..., N, G)``, where it is known more exactly
+                than as a difference.
+
+        Returns:
+            Gains, ``(..., N)``, in units of the numeraire; measured from :attr:`reference_goods`.
+        """
+        rows = self.rows(profiles)
+        reference = self.reference_goods[rows]
+        owned = self.endowment_table[rows, :-1]
+        net = bundles - owned if net_bundles is None else net_bundles
+        change = np.where((reference == owned).all(axis=-1, keepdims=True), net, bundles - reference)
+        return self.valuations.gain(rows, reference, bundles, change)
 
     def type_names(self, profile: IntegerArray) -> dict[str, str]:
         """Return a profile ``(N,)`` as names: player to type."""

@@ -15,9 +15,8 @@ import numpy as np
 from mechanisms.arrays import FloatArray
 from mechanisms.economy import Economy
 from mechanisms.grand_contract import GrandContract
+from mechanisms.stakes import GAIN_TOLERANCE
 
-# Efficient allocations are proven to this share of what is at stake; smaller gains prove nothing.
-GAIN_TOLERANCE = 1e-9
 # Sums of utilities, the numeraire included, are rounded by less than this share of them.
 ROUNDING = 64 * np.finfo(np.float64).eps
 

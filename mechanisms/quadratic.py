@@ -62,6 +62,11 @@ class Quadratic(Valuation):
         return ((self.intercept - 0.5 * self._slope_times(bundles)) * bundles).sum(axis=-1)
 
     @override
+    def difference(self, before: FloatArray, after: FloatArray, change: FloatArray) -> FloatArray:
+        # A quadratic changes by its gradient half-way times the change.
+        return (self.gradient(0.5 * before + 0.5 * after) * change).sum(axis=-1)
+
+    @override
     def gradient(self, bundles: FloatArray) -> FloatArray:
         return self.intercept - self._slope_times(bundles)
 
@@ -107,6 +112,11 @@ class DiagonalQuadratic(SeparableValuation):
     @override
     def value(self, bundles: FloatArray) -> FloatArray:
         return ((self.intercept - 0.5 * self.slope * bundles) * bundles).sum(axis=-1)
+
+    @override
+    def difference(self, before: FloatArray, after: FloatArray, change: FloatArray) -> FloatArray:
+        # A quadratic changes by its gradient half-way times the change.
+        return (self.gradient(0.5 * before + 0.5 * after) * change).sum(axis=-1)
 
     @override
     def gradient(self, bundles: FloatArray) -> FloatArray:

@@ -6,6 +6,10 @@ object holds one valuation or a stack of them. ``G`` is the number of goods with
 
 Demand is the least maximiser of :math:`v(q) - p \cdot q` over all :math:`q \ge 0`, found globally also where
 a valuation is not concave, so that the efficient benchmark can rest on it.
+
+Utility matters only in differences. A difference of two values loses whatever is smaller than the rounding of the
+values themselves, which may be large for no reason but a constant; every family therefore also answers
+:math:`v(q') - v(q)` directly.
 """
 
 from __future__ import annotations
@@ -40,6 +44,20 @@ class Valuation(ABC):
     @abstractmethod
     def value(self, bundles: FloatArray) -> FloatArray:
         """Return v(q), ``(...)``, in units of the numeraire, for bundles ``(..., G)``."""
+
+    def gain(self, before: FloatArray, after: FloatArray, change: FloatArray | None = None) -> FloatArray:
+        """Return v(after) - v(before), ``(...)``, numeraire, exact to the rounding of what the change is worth.
+
+        Args:
+            before: bundles, ``(..., G)``, units.
+            after: bundles, ``(..., G)``, units.
+            change: ``after - before`` where it is known more exactly than as the difference of the two.
+        """
+        return self.difference(before, after, after - before if change is None else change)
+
+    @abstractmethod
+    def difference(self, before: FloatArray, after: FloatArray, change: FloatArray) -> FloatArray:
+        """Return v(after) - v(before), ``(...)``, where after - before = change, never as a difference of values."""
 
     @abstractmethod
     def gradient(self, bundles: FloatArray) -> FloatArray:
@@ -140,6 +158,18 @@ def diagonal_matrices(entries: FloatArray) -> FloatArray:
     return matrices
 
 
+def log_ratio(before: FloatArray, after: FloatArray, change: FloatArray) -> FloatArray:
+    """Return log(after / before), ``(...)``, of positive numbers with after - before = change; zero if none changes.
+
+    A small change is not lost in the rounding of the ratio. A number may be zero where the other is not: the
+    logarithm is then infinite.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        near = np.abs(change) <= 0.5 * before
+        logarithm = np.where(near, np.log1p(np.where(near, change / before, 0)), np.log(after / before))
+    return np.where(change == 0, 0.0, logarithm)
+
+
 def store_checked(valuation: Valuation, positive: tuple[str, ...] = (), nonnegative: tuple[str, ...] = ()) -> None:
     """Store every parameter as a read-only float64 array; refuse wrong shapes and signs."""
     names = valuation.parameter_names()
@@ -204,6 +234,12 @@ class ValuationTable:
         """Return the values, ``(...)``, in numeraire, of bundles ``(..., G)`` to the rows ``(...)``."""
         return self.select(rows).value(bundles)
 
+    def gain(
+        self, rows: IntegerArray, before: FloatArray, after: FloatArray, change: FloatArray | None = None
+    ) -> FloatArray:
+        """Return v(after) - v(before), ``(...)``, numeraire, of bundles ``(..., G)`` to the rows ``(...)``."""
+        return self.select(rows).gain(before, after, change)
+
     def gradient(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
         """Return the marginal values, ``(..., G)``, numeraire per unit, at bundles ``(..., G)``."""
         return self.select(rows).gradient(bundles)
@@ -248,6 +284,11 @@ class ValuationBatch:
     def value(self, bundles: FloatArray) -> FloatArray:
         """Return the values, ``(...)``, in numeraire, of bundles ``(..., G)``."""
         return self._evaluate((), lambda part, q: part.value(q), bundles)
+
+    def gain(self, before: FloatArray, after: FloatArray, change: FloatArray | None = None) -> FloatArray:
+        """Return v(after) - v(before), ``(...)``, numeraire, of bundles ``(..., G)``; see :meth:`Valuation.gain`."""
+        moved = after - before if change is None else change
+        return self._evaluate((), lambda part, *bundles: part.difference(*bundles), before, after, moved)
 
     def gradient(self, bundles: FloatArray) -> FloatArray:
         """Return the marginal values, ``(..., G)``, numeraire per unit, at bundles ``(..., G)``."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from mechanisms.arrays import FloatArray
 from mechanisms.quadratic import DiagonalQuadratic, Quadratic
-from mechanisms.valuation import SeparableValuation, diagonal_matrices, store_checked
+from mechanisms.valuation import SeparableValuation, diagonal_matrices, log_ratio, store_checked
 
 __all__ = [
     "Abatement",
@@ -43,6 +43,10 @@ class Logarithmic(SeparableValuation):
     @override
     def value(self, bundles: FloatArray) -> FloatArray:
         return (self.weight * np.log(self.shift + bundles)).sum(axis=-1)
+
+    @override
+    def difference(self, before: FloatArray, after: FloatArray, change: FloatArray) -> FloatArray:
+        return (self.weight * log_ratio(self.shift + before, self.shift + after, change)).sum(axis=-1)
 
     @override
     def gradient(self, bundles: FloatArray) -> FloatArray:
@@ -98,6 +102,17 @@ class Power(SeparableValuation):
         return (self.weight * gain / power).sum(axis=-1)
 
     @override
+    def difference(self, before: FloatArray, after: FloatArray, change: FloatArray) -> FloatArray:
+        power, start, end = 1 - self.gamma, self.shift + before, self.shift + after
+        # The larger of the two powers is taken out, so that the exponential of the rest is at most one.
+        exponent = power * log_ratio(start, end, change)
+        larger = np.where(exponent > 0, end, start)
+        rest = -np.sign(exponent) * np.expm1(-np.abs(exponent))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gain = np.where(change == 0, 0, larger**power * rest)
+        return (self.weight * gain / power).sum(axis=-1)
+
+    @override
     def gradient(self, bundles: FloatArray) -> FloatArray:
         with np.errstate(divide="ignore"):
             return self.weight * (self.shift + bundles) ** -self.gamma
@@ -144,6 +159,11 @@ class Exponential(SeparableValuation):
     @override
     def value(self, bundles: FloatArray) -> FloatArray:
         return (-self.weight * np.expm1(-self.rate * bundles) / self.rate).sum(axis=-1)
+
+    @override
+    def difference(self, before: FloatArray, after: FloatArray, change: FloatArray) -> FloatArray:
+        at_less = self.weight / self.rate * np.exp(-self.rate * np.minimum(before, after))
+        return (-np.sign(change) * at_less * np.expm1(-self.rate * np.abs(change))).sum(axis=-1)
 
     @override
     def gradient(self, bundles: FloatArray) -> FloatArray:
@@ -203,6 +223,18 @@ class Abatement(SeparableValuation):
         abated = np.maximum(self.reference - bundles, 0)
         cost: FloatArray = ((self.a / 3 * abated + self.b / 2) * abated**2).sum(axis=-1)
         return -cost
+
+    @override
+    def difference(self, before: FloatArray, after: FloatArray, change: FloatArray) -> FloatArray:
+        abated_before = np.maximum(self.reference - before, 0)
+        abated_after = np.maximum(self.reference - after, 0)
+        # Of the change only what lies short of the reference emissions saves abatement.
+        short = (before <= self.reference) & (after <= self.reference)
+        saved = np.where(short, change, abated_before - abated_after)
+        squares = abated_before**2 + abated_before * abated_after + abated_after**2
+        per_unit = self.a / 3 * squares + self.b / 2 * (abated_before + abated_after)
+        gain: FloatArray = (saved * per_unit).sum(axis=-1)
+        return gain
 
     @override
     def gradient(self, bundles: FloatArray) -> FloatArray:
@@ -276,6 +308,10 @@ class Linear(SeparableValuation):
     @override
     def value(self, bundles: FloatArray) -> FloatArray:
         return (self.marginal_value * bundles).sum(axis=-1)
+
+    @override
+    def difference(self, before: FloatArray, after: FloatArray, change: FloatArray) -> FloatArray:
+        return (self.marginal_value * change).sum(axis=-1)
 
     @override
     def gradient(self, bundles: FloatArray) -> FloatArray:

@@ -25,8 +25,8 @@ from mechanisms.deviations.situation import Reaction
 from mechanisms.economy import Economy
 from mechanisms.efficiency import efficient_allocation
 from mechanisms.grand_contract import GrandContract
-from mechanisms.incentives import GAIN_TOLERANCE
 from mechanisms.market_rules import MarketRules
+from mechanisms.stakes import GAIN_TOLERANCE
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,94 @@
+r"""What is at stake for a player, and from when on a gain counts as one.
+
+Utility matters in differences only: what a player owns anyhow and any constant of its valuation are levels, and a
+threshold proportional to a level swallows real gains. At stake for player i of type :math:`t_i` is the largest, over
+the profiles with :math:`t_i` that can occur, of
+
+.. math:: p^*(t) \cdot \max(\omega_i, x^*_i(t)) + |v_i(x^*_i(t)) - v_i(\omega_i)| + |\theta_i(t)|,
+
+over the goods without the numeraire: the value at supporting prices of what it owns or is to receive, its gain from
+the efficient allocation of goods, and the money it pays or receives. For a coalition it is the sum of its
+members'. It does not change with constants, owned money and the units of goods, is linear in the unit of money,
+and is zero for a player who owns and wants nothing.
+
+A gain of at most ``GAIN_TOLERANCE`` of what is at stake counts as none. Where even the rounding of the numbers a gain
+is computed from exceeds that, nobody can tell, and ``UndecidableError`` says so.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mechanisms.arrays import BooleanArray, FloatArray
+from mechanisms.economy import Economy
+from mechanisms.efficiency import EfficientAllocation
+
+# Efficient allocations are proven to this share of what is at stake; smaller gains prove nothing.
+GAIN_TOLERANCE = 1e-9
+
+
+class UndecidableError(ArithmeticError):
+    """Floating-point numbers cannot tell the answer: their rounding exceeds the gains that count."""
+
+
+def stakes_by_type(
+    economy: Economy, efficient: EfficientAllocation, numeraire_transfers: FloatArray | None = None
+) -> FloatArray:
+    """Return what is at stake for each type of each player.
+
+    Args:
+        economy: the economy.
+        efficient: its efficient allocation in every profile.
+        numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``; nobody pays when left out.
+
+    Returns:
+        Stakes, ``(types of all players,)``, numeraire, in the order of tables over types; nonnegative.
+
+    Raises:
+        ValueError: the allocation is not over every profile of the economy.
+    """
+    if not np.array_equal(efficient.profiles, economy.profiles):
+        raise ValueError("the efficient allocation must be over every profile of the economy, in order")
+    profiles = economy.profiles
+    owned = economy.endowments(profiles)[..., :-1]
+    worth = (efficient.price[:, None, :-1] * np.maximum(owned, efficient.bundles)).sum(axis=-1)
+    stakes = worth + np.abs(economy.gains_from_goods(profiles, efficient.bundles))
+    if numeraire_transfers is not None:
+        stakes += np.abs(numeraire_transfers)
+    stakes[economy.prior.probability <= 0] = 0
+    largest = np.zeros(len(economy.endowment_table))
+    np.maximum.at(largest, economy.rows(profiles), stakes)
+    return largest
+
+
+def stakes_by_profile(
+    economy: Economy, efficient: EfficientAllocation, numeraire_transfers: FloatArray | None = None
+) -> FloatArray:
+    """Return what is at stake for each player's own type in every profile, ``(P, N)``, numeraire."""
+    return stakes_by_type(economy, efficient, numeraire_transfers)[economy.rows(economy.profiles)]
+
+
+def counts_as_gain(gains: FloatArray, stakes: FloatArray, rounding: FloatArray | float = 0.0) -> BooleanArray:
+    """Say which gains count, given what is at stake; arguments of any one shape, numeraire.
+
+    Args:
+        gains: to be judged.
+        stakes: what is at stake for whoever gains.
+        rounding: by how much rounding may have changed the gains.
+
+    Raises:
+        UndecidableError: a gain may count or not, by rounding, and rounding exceeds the gains that count.
+    """
+    least = GAIN_TOLERANCE * stakes
+    unclear = (rounding > least) & (np.abs(gains - least) <= rounding)
+    if np.any(unclear):
+        where = np.unravel_index(int(np.argmax(unclear)), np.shape(unclear))
+        gain, rounded, least_gain = (
+            float(np.broadcast_to(array, np.shape(unclear))[where]) for array in (gains, rounding, least)
+        )
+        raise UndecidableError(
+            f"a gain of {gain:.6g} cannot be told from none: the rounding of the numbers it is computed from "
+            f"({rounded:.1g}) exceeds the least gain that counts ({least_gain:.1g}); owned quantities or constants "
+            "are too large for what is traded"
+        )
+    return np.asarray(gains > least)
