@@ -66,6 +66,7 @@ __all__ = [
     "Timing",
     "Withholding",
     "consumption",
+    "net_consumption",
     "settle",
 ]
 
@@ -112,8 +113,10 @@ class Settlement:
     trades stand unless they are unwound, so what it ordered remains visible."""
     claim: FloatArray
     """Holding before projection, ``(..., N, L)``: announced endowment plus net trade, or nothing if bankrupt."""
+    change: FloatArray
+    """Allocation less announced endowment, ``(..., N, L)``, rounded relative to what flows and not to what is owned."""
     allocation: FloatArray
-    """The projection of the claims on the feasible set, ``(..., N, L)``."""
+    """The projection of the claims on the feasible set, ``(..., N, L)``: announced endowment plus change."""
     wasted: FloatArray
     """What was announced and goes to nobody, ``(..., L)``; nonnegative."""
 
@@ -186,15 +189,52 @@ def consumption(
     Source:
         Giraud and Rochon (2001), section 2.2, remarks, and note 4 for the variant.
     """
+    withheld = _withheld(settlement, endowments, announced_endowments)
+    if rules.withholding is Withholding.WASTED:
+        return settlement.allocation
+    return settlement.allocation + np.maximum(withheld, 0.0)
+
+
+def net_consumption(
+    settlement: Settlement,
+    endowments: ArrayLike,
+    announced_endowments: ArrayLike,
+    rules: MarketRules = PAPER_RULES,
+) -> FloatArray:
+    """Return what players finally consume less what they were endowed with.
+
+    It is rounded relative to what flows and what is withheld, however much is owned.
+
+    Args:
+        settlement: how the play ended.
+        endowments: true endowments, ``(..., N, L)``, units of each good.
+        announced_endowments: what was announced in that play, ``(..., N, L)``; at most the endowments.
+        rules: `Withholding` decides whether owners, bankrupt or not, consume what they did not announce.
+
+    Returns:
+        Net trades, ``(..., N, L)``, units of each good.
+
+    Raises:
+        ValueError: shapes disagree or somebody announced more than it has.
+
+    Source:
+        Giraud and Rochon (2001), section 2.2, remarks, and note 4 for the variant.
+    """
+    withheld = _withheld(settlement, endowments, announced_endowments)
+    if rules.withholding is Withholding.WASTED:
+        return settlement.change - withheld
+    return settlement.change - np.minimum(withheld, 0.0)
+
+
+def _withheld(settlement: Settlement, endowments: ArrayLike, announced_endowments: ArrayLike) -> FloatArray:
+    """Return what is owned and not announced, refusing announcements of more than is owned."""
     shape = settlement.allocation.shape[-2:]
     owned = finite_array("endowments", endowments, shape)
     announced = finite_array("announced endowments", announced_endowments, shape)
     withheld = owned - announced
     if (withheld < -_NEGLIGIBLE_SHARE * np.abs(owned)).any():
         raise ValueError(f"nobody can announce more than its endowment; somebody announces {-withheld.min()} more")
-    if rules.withholding is Withholding.WASTED:
-        return settlement.allocation
-    return settlement.allocation + np.maximum(withheld, 0.0)
+    return withheld
 
 
 def _empty_settlement(count: int, players: int, goods: int) -> Settlement:
@@ -204,6 +244,7 @@ def _empty_settlement(count: int, players: int, goods: int) -> Settlement:
         reason=np.empty((count, players), np.int8),
         net_trade=np.empty((count, players, goods)),
         claim=np.empty((count, players, goods)),
+        change=np.empty((count, players, goods)),
         allocation=np.empty((count, players, goods)),
         wasted=np.empty((count, goods)),
     )
@@ -278,17 +319,21 @@ def _settle(block: Block, rules: MarketRules) -> Settlement:
     )
     solvent = test.reason == BankruptcyReason.SOLVENT
     announced = block.announced_endowments
-    contributes = solvent if rules.bankruptcy is Bankruptcy.UNWIND else np.ones_like(solvent)
-    claim = np.where(solvent[:, np.newaxis], announced + test.net_trade, 0.0)
-    allocation = ration(claim, np.where(contributes[:, np.newaxis], announced, 0.0).sum(axis=0))
+    stays = solvent[:, np.newaxis]
+    pooled = np.where(stays, announced, 0.0) if rules.bankruptcy is Bankruptcy.UNWIND else announced
+    change = ration(np.where(stays, test.net_trade, -pooled), pooled)
+    if pooled is not announced:
+        change = np.where(stays, change, -announced)
+    allocation = announced + change
     return Settlement(
         cost=test.cost,
         bankrupt=~solvent,
         reason=test.reason,
         net_trade=test.net_trade,
-        claim=claim,
+        claim=np.where(stays, announced + test.net_trade, 0.0),
+        change=change,
         allocation=allocation,
-        wasted=np.maximum(announced.sum(axis=0) - allocation.sum(axis=0), 0.0),
+        wasted=np.maximum(-change.sum(axis=0), 0.0),
     )
 
 

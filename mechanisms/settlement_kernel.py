@@ -67,6 +67,7 @@ class _Batch(NamedTuple):
     reason: NDArray[np.int8]
     net_trade: FloatArray
     claim: FloatArray
+    change: FloatArray
     allocation: FloatArray
     wasted: FloatArray
 
@@ -78,7 +79,7 @@ _READ = types.Array(types.float64, 2, "C", readonly=True)
 _ROWS = types.float64[:, ::1]
 _SIGNATURE = types.void(
     _tuple_of([_READ, types.Array(types.float64, 3, "C", readonly=True), _READ, _READ]),
-    _tuple_of([_ROWS, types.boolean[:, ::1], types.int8[:, ::1], _ROWS, _ROWS, _ROWS, _ROWS]),
+    _tuple_of([_ROWS, types.boolean[:, ::1], types.int8[:, ::1], _ROWS, _ROWS, _ROWS, _ROWS, _ROWS]),
     types.boolean[::1],
     _tuple_of([types.float64, types.float64, types.float64, types.float64, types.boolean, types.boolean]),
 )
@@ -255,19 +256,21 @@ def _ration(batch: _Batch, b: int, good: int, supply: float, shifted: FloatArray
 
     The threshold rises from below by dropping who gets nothing, until nobody is dropped (Michelot 1986).
     """
-    highest = batch.claim[b, good]
+    largest = -np.inf
     demanded = 0.0
     for i in range(players):
-        wanted = batch.claim[b, i * goods + good]
-        highest = max(wanted, highest)
-        demanded += max(wanted, 0.0)
-    # Measured from the highest claim, and never below the whole supply under it: no digit of the supply is lost.
-    fits = demanded <= supply
-    origin = 0.0 if fits else highest
-    floor = -np.inf if fits else -supply
+        owned = batch.announced[b, i * goods + good]
+        change = -owned if batch.bankrupt[b, i] else batch.net_trade[b, i * goods + good]
+        largest = max(change, largest)
+        demanded += max(change, -owned)
+        shifted[i] = change
+    # Measured from the largest change, and never more than twice the supply under it: no digit is lost.
+    fits = demanded <= 0.0
+    origin = 0.0 if fits else largest
+    floor = -np.inf if fits else -2.0 * supply
     threshold = 0.0 if fits else -supply
     for i in range(players):
-        shifted[i] = max(batch.claim[b, i * goods + good] - origin, floor)
+        shifted[i] = max(shifted[i] - origin, floor)
     before = players + 2.0
     served = before if fits else before - 1.0
     while served < before:
@@ -275,15 +278,18 @@ def _ration(batch: _Batch, b: int, good: int, supply: float, shifted: FloatArray
         served = 0.0
         total = 0.0
         for i in range(players):
-            keep = 1.0 if shifted[i] >= threshold else 0.0  # Arithmetic, because a branch would be a coin toss.
+            owned = batch.announced[b, i * goods + good]
+            keep = 1.0 if shifted[i] + owned >= threshold else 0.0  # Arithmetic: a branch would be a coin toss.
             served += keep
-            total += keep * shifted[i]
-        threshold = max((total - supply) / served, threshold)
-    left = supply
+            total += keep * shifted[i] - (1.0 - keep) * owned
+        threshold = max(total / served, threshold)
+    left = 0.0
     for i in range(players):
-        share = max(shifted[i] - threshold, 0.0)
-        batch.allocation[b, i * goods + good] = share
-        left -= share
+        owned = batch.announced[b, i * goods + good]
+        change = max(shifted[i] - threshold, -owned)
+        batch.change[b, i * goods + good] = change
+        batch.allocation[b, i * goods + good] = owned + change
+        left -= change
     batch.wasted[b, good] = max(left, 0.0)
 
 
@@ -297,9 +303,9 @@ def _compiled(players: int, goods: int) -> Callable[..., None]:
         read: tuple[FloatArray, ...], written: tuple[Any, ...], decided: BooleanArray, limits: tuple[Any, ...]
     ) -> None:
         quotes, orders, announced, transfers = read
-        cost, bankrupt, reason, net_trade, claim, allocation, wasted = written
+        cost, bankrupt, reason, net_trade, claim, change, allocation, wasted = written
         batch = _Batch(
-            quotes, orders, announced, transfers, cost, bankrupt, reason, net_trade, claim, allocation, wasted
+            quotes, orders, announced, transfers, cost, bankrupt, reason, net_trade, claim, change, allocation, wasted
         )
         rules = Limits(limits[0], limits[1], limits[2], limits[3], limits[4], limits[5])
         columns, supply, shifted = np.empty(3 * entries), np.empty(goods), np.empty(players)

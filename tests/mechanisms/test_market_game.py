@@ -88,6 +88,8 @@ def test_every_rule_settles_as_one_would_by_hand(rules: MarketRules, messages: M
             np.testing.assert_allclose(
                 getattr(settlement, name)[play], np.array(expected[name], dtype=float), rtol=1e-13, atol=1e-13
             )
+        changed = np.array(expected["allocation"], dtype=float) - alone.endowments
+        np.testing.assert_allclose(settlement.change[play], changed, rtol=1e-13, atol=1e-13)
 
 
 @each_engine
@@ -188,6 +190,7 @@ def test_the_unit_of_money_does_not_matter(rules: MarketRules, unit: float) -> N
         settlement.reason,
         settlement.net_trade * money,
         settlement.claim * money,
+        settlement.change * money,
         settlement.allocation * money,
         settlement.wasted * money,
     )
@@ -209,7 +212,7 @@ def test_a_good_that_nobody_trades_changes_nothing(rules: MarketRules) -> None:
         extended.cost,
         extended.bankrupt,
         extended.reason,
-        *(getattr(extended, name)[..., 1:] for name in ("net_trade", "claim", "allocation", "wasted")),
+        *(getattr(extended, name)[..., 1:] for name in ("net_trade", "claim", "change", "allocation", "wasted")),
     )
     assert_same(kept, settlement, 1e-13)
     np.testing.assert_array_equal(extended.allocation[..., 0], np.where(settlement.bankrupt, 0.0, 5.0))
