@@ -20,12 +20,12 @@ from mechanisms.transfers import (
     expected_externality_transfers,
     incentive_compatible_transfers,
 )
+from mechanisms.walras import WalrasianEquilibrium, walrasian_equilibrium
 from simulation.scenario import TransferRule
 from simulation.welfare_benchmarks import (
     IncentiveBenchmark,
     UnknownBenchmark,
     incentive_benchmarks,
-    walrasian_welfare,
 )
 
 
@@ -60,8 +60,7 @@ class EconomySolution:
         walrasian: the contract with these payments.
         incentive_transfers: the contract whose transfers make truth pay: expected externality under independent
             types, a linear program's otherwise; none for a single player.
-        walrasian_welfare: summed utilities in competitive equilibrium, ``(P,)``, numeraire; not a number where
-            there is none without debt.
+        equilibrium: the competitive equilibrium of every profile in which nobody owes money.
         incentive_benchmarks: the most welfare that incentives allow, by what players must be left with.
         compatibility: whether the compatibility condition holds, with the evidence.
         assumptions: the paper's assumptions, met or not.
@@ -74,7 +73,7 @@ class EconomySolution:
     walrasian_payments: FloatArray
     walrasian: ContractAnswer
     incentive_transfers: ContractAnswer | None
-    walrasian_welfare: FloatArray
+    equilibrium: WalrasianEquilibrium
     incentive_benchmarks: tuple[IncentiveBenchmark, ...]
     compatibility: CompatibilityHolds | CompatibilityFails
     assumptions: tuple[Assumption, ...]
@@ -128,7 +127,7 @@ def solve_economy(
         walrasian_payments=payments,
         walrasian=_contract(economy, efficient, TransferRule.NONE, payments),
         incentive_transfers=_incentive_transfers(economy, efficient),
-        walrasian_welfare=walrasian_welfare(economy, efficient),
+        equilibrium=walrasian_equilibrium(economy, efficient),
         incentive_benchmarks=incentive_benchmarks(economy, participation, seconds),
         compatibility=check_compatibility(economy.prior),
         assumptions=check_assumptions(economy),

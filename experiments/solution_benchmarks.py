@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isfinite
 
 from experiments.benchmark_tables import BenchmarkRow, ConstraintRow
 from experiments.solution import EconomySolution
+from mechanisms.efficiency import value_of_goods
 from mechanisms.second_best import SecondBest
-from simulation.welfare_benchmarks import INCENTIVE_NAMES, NO_EQUILIBRIUM, UnknownBenchmark
+from simulation.welfare_benchmarks import INCENTIVE_NAMES, UnknownBenchmark, walrasian_welfare
 
 # Gains below this share of welfare are rounding: there is nothing to share.
 NEGLIGIBLE = 1e-9
@@ -19,11 +19,13 @@ def benchmark_rows(solution: EconomySolution) -> Iterator[BenchmarkRow]:
     efficient = solution.efficient
     goods = solution.expected(efficient.value_of_goods)
     yield _row(solution, "first-best", solution.expected(efficient.welfare), goods)
-    equilibrium = solution.expected(solution.walrasian_welfare)
-    if isfinite(equilibrium):
-        yield _row(solution, "walrasian", equilibrium, goods)
+    economy, equilibrium = solution.economy, solution.equilibrium
+    if equilibrium.obstacle:
+        yield BenchmarkRow("walrasian", None, obstacle=equilibrium.obstacle)
     else:
-        yield BenchmarkRow("walrasian", None, obstacle=NO_EQUILIBRIUM)
+        welfare = solution.expected(walrasian_welfare(economy, equilibrium))
+        traded = solution.expected(value_of_goods(economy, economy.profiles, equilibrium.bundles))
+        yield _row(solution, "walrasian", welfare, traded)
     for benchmark in solution.incentive_benchmarks:
         name = INCENTIVE_NAMES[benchmark.participation]
         if isinstance(benchmark, UnknownBenchmark):

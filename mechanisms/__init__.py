@@ -15,6 +15,7 @@ Tests are in ``tests/mechanisms``, in the file named after the module unless the
 | what is at stake, from when on a gain counts | ours | :mod:`~mechanisms.stakes`, tests in ``test_gains`` |
 | efficient allocation, supporting price, proof | GR section 4 | :mod:`~mechanisms.efficiency` |
 | grand contract | GR proof of Theorem 1 | :mod:`~mechanisms.grand_contract` |
+| Walrasian equilibrium in which nobody owes money | GR proof of Theorem 1 | :mod:`~mechanisms.walras` |
 | misreport gains | GR Definitions 1 and 4 | :mod:`~mechanisms.incentives` |
 | communication devices with transfers | GR Definitions 2-4 | :mod:`~mechanisms.contracts` |
 | communication equilibrium | GR Definition 4' | :mod:`~mechanisms.communication_equilibrium` |

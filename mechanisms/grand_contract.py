@@ -22,6 +22,7 @@ import numpy as np
 from mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
 from mechanisms.economy import Economy
 from mechanisms.efficiency import EfficientAllocation, efficient_allocation
+from mechanisms.walras import at_payable_prices
 
 # Transfers balance when their sum is zero up to the rounding of the largest of them.
 BALANCE_TOLERANCE = 1e-9
@@ -152,7 +153,8 @@ def grand_contract(economy: Economy, numeraire_transfers: FloatArray | None = No
     Args:
         economy: the economy.
         numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``, summing to zero. Left
-            out, every player pays for its goods at the supporting price: the Walrasian allocation.
+            out, every player pays for its goods at the supporting price: the Walrasian allocation. Of several such
+            prices one is taken that everybody can pay.
 
     Returns:
         The contract.
@@ -165,6 +167,7 @@ def grand_contract(economy: Economy, numeraire_transfers: FloatArray | None = No
     """
     efficient = efficient_allocation(economy)
     if numeraire_transfers is None:
+        efficient = at_payable_prices(economy, efficient)
         numeraire_transfers = walrasian_payments(economy, efficient)
     return GrandContract(economy, efficient, numeraire_transfers)
 
@@ -172,11 +175,13 @@ def grand_contract(economy: Economy, numeraire_transfers: FloatArray | None = No
 def walrasian_payments(economy: Economy, efficient: EfficientAllocation) -> FloatArray:
     """Return what each player receives for its goods less what it pays, ``(P, N)``, numeraire.
 
+    Prices are those of ``at_payable_prices``: of all that support the allocation some that everybody can pay.
+
     Source:
         The competitive equilibrium from the players' own endowments: no transfer of wealth between players.
     """
     goods = economy.endowments(efficient.profiles)[..., :-1]
-    return -_market_value(efficient, efficient.bundles - goods)
+    return -_market_value(at_payable_prices(economy, efficient), efficient.bundles - goods)
 
 
 def _market_value(efficient: EfficientAllocation, goods: FloatArray) -> FloatArray:

@@ -12,9 +12,10 @@ import pyarrow as pa
 from mechanisms.efficiency import autarky_welfare
 from mechanisms.grand_contract import GrandContract
 from mechanisms.second_best import SecondBest
+from mechanisms.walras import walrasian_equilibrium
 from simulation.rows import table_of
 from simulation.tables import BENCHMARKS, CONSTRAINTS, TableSchema
-from simulation.welfare_benchmarks import INCENTIVE_NAMES, NO_EQUILIBRIUM, IncentiveBenchmark, walrasian_welfare
+from simulation.welfare_benchmarks import INCENTIVE_NAMES, IncentiveBenchmark, walrasian_welfare
 
 # Economies with more profiles than this list only those that were drawn, and the expectation over all.
 MOST_PROFILES_LISTED = 4096
@@ -80,20 +81,23 @@ def _at_every_profile(contract: GrandContract, drawn: AbstractSet[int]) -> Itera
     listed = range(len(profiles)) if len(profiles) <= MOST_PROFILES_LISTED else sorted(drawn)
     words = {number: _in_words(economy.type_names(profiles[number])) for number in listed}
     odds = economy.prior.probability
+    equilibrium = walrasian_equilibrium(economy, contract.efficient)
     benchmarks = {
         "first-best": contract.efficient.welfare,
         "autarky": autarky_welfare(economy, profiles),
-        "walrasian": walrasian_welfare(economy, contract.efficient),
+        "walrasian": walrasian_welfare(economy, equilibrium),
     }
     for name, welfare in benchmarks.items():
         for number in listed:
-            yield _exact(name, number, words[number], float(odds[number]), float(welfare[number]))
-        yield _exact(name, EXPECTATION, "", 1.0, float((welfare * odds).sum()))
+            obstacle = equilibrium.kind[number].value
+            yield _exact(name, number, words[number], float(odds[number]), float(welfare[number]), obstacle)
+        yield _exact(name, EXPECTATION, "", 1.0, float((welfare * odds).sum()), equilibrium.obstacle)
 
 
-def _exact(name: str, profile: int, words: str, probability: float, welfare: float) -> BenchmarkEntry:
+def _exact(name: str, profile: int, words: str, probability: float, welfare: float, obstacle: str) -> BenchmarkEntry:
+    """Return the row of a benchmark; the obstacle counts where its welfare is not a number."""
     if np.isnan(welfare):
-        return BenchmarkEntry(name, profile, words, probability, None, None, NO_EQUILIBRIUM)
+        return BenchmarkEntry(name, profile, words, probability, None, None, obstacle)
     return BenchmarkEntry(name, profile, words, probability, welfare, welfare, "")
 
 

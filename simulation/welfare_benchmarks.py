@@ -12,13 +12,11 @@ import numpy as np
 from mechanisms.arrays import FloatArray
 from mechanisms.divisible_actions import DivisibleActions
 from mechanisms.economy import Economy
-from mechanisms.efficiency import EfficientAllocation
-from mechanisms.grand_contract import HOLDING_TOLERANCE, walrasian_payments
+from mechanisms.efficiency import value_of_goods
 from mechanisms.incentive_efficiency import Participation
 from mechanisms.linear_program import SolverRefusedError, Status, UnverifiedAnswerError
 from mechanisms.second_best import SecondBest, second_best
-
-NO_EQUILIBRIUM = "at some types somebody would have to owe numeraire"
+from mechanisms.walras import WalrasianEquilibrium
 
 
 @dataclass(frozen=True)
@@ -73,20 +71,7 @@ def _solved(economy: Economy, participation: Participation, seconds: float | Non
     return UnknownBenchmark(participation, answer.status.value, solver_failed=True)
 
 
-def walrasian_welfare(economy: Economy, efficient: EfficientAllocation) -> FloatArray:
-    """Return the welfare of the competitive equilibrium from the endowments when types are known.
-
-    Args:
-        economy: the economy.
-        efficient: its efficient allocations with their supporting prices.
-
-    Returns:
-        Sum of utilities, ``(P,)``, numeraire; not a number where somebody would have to owe numeraire, because
-        the equilibrium is then not the efficient allocation.
-    """
-    endowments = economy.endowments(efficient.profiles)
-    money = endowments[..., -1] + walrasian_payments(economy, efficient)
-    bundles = np.concatenate((efficient.bundles, money[..., None]), axis=-1)
-    welfare = economy.utility(efficient.profiles, bundles).sum(axis=-1)
-    least = -HOLDING_TOLERANCE * (1 + endowments[..., -1].sum(axis=-1))
-    return np.where(money.min(axis=-1) < least, np.nan, welfare)
+def walrasian_welfare(economy: Economy, equilibrium: WalrasianEquilibrium) -> FloatArray:
+    """Return the players' summed utilities in equilibrium, ``(P,)``, numeraire; not a number where it is not known."""
+    value = value_of_goods(economy, economy.profiles, equilibrium.bundles)
+    return np.asarray(value + economy.endowments(economy.profiles)[..., -1].sum(axis=-1))

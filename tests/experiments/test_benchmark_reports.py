@@ -25,6 +25,20 @@ def solved(marketgame: Call, economy: str | Path) -> dict[str, Any]:
     return one_document(marketgame("solve", file, "--json"))
 
 
+def economy_text(*traders: tuple[str, list[float], float]) -> str:
+    """Return the file of an economy of one good and known types: names, endowments, and where v' = b - q begins."""
+    lines = [
+        'kind = "market-economy"',
+        'name = "known types"',
+        'goods = ["grain", "money"]',
+        'units = ["tonne", "euro"]',
+    ]
+    for name, endowment, intercept in traders:
+        lines += ["[[players]]", f'name = "{name}"', "[players.types.known]", f"endowment = {endowment}"]
+        lines += [f'valuation = {{ family = "quadratic", intercept = [{intercept}], slope = [[1.0]] }}']
+    return "\n".join(lines)
+
+
 def test_two_sided_trade_gains_the_published_second_best(marketgame: Call) -> None:
     # Myerson and Satterthwaite (1983) on ten midpoints: 0.1512 of the 0.165 that could be gained if types were known.
     document = solved(marketgame, "two-sided-trade")
@@ -99,15 +113,45 @@ def test_a_benchmark_that_is_not_defined_is_said_not_to_be_available(marketgame:
         assert "correlated" in benchmark["obstacle"]
 
 
-def test_an_equilibrium_that_needs_debt_is_said_not_to_be_available(marketgame: Call, tmp_path: Path) -> None:
+def test_an_equilibrium_of_those_who_own_little_is_reported_with_what_it_achieves(
+    marketgame: Call, tmp_path: Path
+) -> None:
     text = (ECONOMIES / "two-sided-divisible.toml").read_text(encoding="utf-8")
     file = tmp_path / "poor.toml"
     file.write_text(text.replace("[0.0, 5.0]", "[0.0, 0.1]"), encoding="utf-8")
     benchmarks = solved(marketgame, file)["benchmarks"]
+    assert 0 < benchmarks["walrasian"]["gains_over_autarky"] < benchmarks["first-best"]["gains_over_autarky"]
+
+
+def test_an_equilibrium_that_does_not_exist_is_said_not_to_be_available_and_why(
+    marketgame: Call, tmp_path: Path
+) -> None:
+    # The seller wants one of its two units; the buyer has no money and wants any number of them for nothing.
+    file = tmp_path / "satiated.toml"
+    file.write_text(economy_text(("seller", [2.0, 5.0], 1.0), ("buyer", [0.0, 0.0], 9.0)), encoding="utf-8")
+    benchmarks = solved(marketgame, file)["benchmarks"]
     assert benchmarks["walrasian"]["welfare"] is None
-    assert "owe" in benchmarks["walrasian"]["obstacle"]
+    assert "no prices clear the market" in benchmarks["walrasian"]["obstacle"]
     assert benchmarks["first-best"]["welfare"] is not None
     assert "not available: Walrasian equilibrium" in marketgame("solve", file).out
+
+
+@pytest.mark.usefixtures("quick_figures")
+def test_the_walrasian_contract_is_played_at_a_price_that_the_buyer_can_pay(marketgame: Call, tmp_path: Path) -> None:
+    """Supporting prices are 2 to 8; three dollars for the one unit leave a market that clears at 3."""
+    traders = (("s1", [0.5, 10.0], 2.0), ("s2", [0.5, 10.0], 2.0), ("b", [0.0, 3.0], 9.0))
+    (tmp_path / "economy.toml").write_text(economy_text(*traders), encoding="utf-8")
+    (tmp_path / "scenario.toml").write_text(
+        'kind = "scenario"\neconomy = "economy.toml"\nrounds = 2\nseed = 1\n[contract]\ntransfers = "none"\n',
+        encoding="utf-8",
+    )
+    document = solved(marketgame, tmp_path / "economy.toml")
+    # v_b(1) = 9 - 1/2 and each seller gives up 2/2 - 1/8: gains of 6.75.
+    assert document["benchmarks"]["walrasian"]["gains_over_autarky"] == pytest.approx(6.75)
+    assert document["profiles"][0]["allocation"]["b"]["money"] == pytest.approx(0, abs=1e-12)
+    assert document["walrasian"]["obstacle"] is None
+    played = one_document(marketgame("run", tmp_path / "scenario.toml", "--json"))
+    assert played["welfare"]["played"]["gap_to_first_best"] == pytest.approx(0, abs=1e-9)
 
 
 def failing(*_: object, **__: object) -> None:

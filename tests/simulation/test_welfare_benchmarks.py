@@ -13,6 +13,7 @@ from mechanisms.efficiency import efficient_allocation
 from mechanisms.incentive_efficiency import Participation
 from mechanisms.second_best import SecondBest
 from mechanisms.valuations import Linear, Quadratic
+from mechanisms.walras import walrasian_equilibrium
 from simulation.run import simulate
 from simulation.scenario import Scenario
 from simulation.tables import TABLES
@@ -87,9 +88,18 @@ def test_no_time_is_a_reason_too() -> None:
 
 
 def test_equilibrium_welfare_is_the_first_best_where_everybody_can_pay() -> None:
-    rich, poor = one_unit_for_sale(), one_unit_for_sale(money=0.5)
-    efficient = efficient_allocation(rich)
-    np.testing.assert_allclose(walrasian_welfare(rich, efficient), efficient.welfare)
-    found = walrasian_welfare(poor, efficient_allocation(poor))
-    # Trade takes place at every profile but (high seller, low buyer), at a price no buyer can pay.
-    assert np.isnan(found).tolist() == [True, True, False, True]
+    economy = one_unit_for_sale()
+    efficient = efficient_allocation(economy)
+    found = walrasian_welfare(economy, walrasian_equilibrium(economy, efficient))
+    np.testing.assert_allclose(found, efficient.welfare)
+
+
+def test_equilibrium_welfare_is_what_half_a_euro_buys_where_that_is_all_there_is() -> None:
+    """Sellers value the item at 0 or 2, buyers at 1 or 3; everybody owns half a euro, so that welfare holds one euro.
+
+    A low seller asks nothing: the buyer gets it all for half a euro. A high seller asks 2, which the low buyer would
+    not give; the high buyer gets a quarter: 0.75 * 2 + 0.25 * 3 = 2.25.
+    """
+    economy = one_unit_for_sale(money=0.5)
+    found = walrasian_welfare(economy, walrasian_equilibrium(economy, efficient_allocation(economy)))
+    np.testing.assert_allclose(found - 1, [1.0, 3.0, 2.0, 2.25], rtol=1e-9)
