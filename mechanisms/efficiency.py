@@ -24,6 +24,7 @@ from mechanisms.economy import Economy
 from mechanisms.interior_allocation import allocate_by_interior_point
 from mechanisms.separable_allocation import allocate_good_by_good
 from mechanisms.separable_types import type_tables
+from mechanisms.symmetry import Representatives, representatives
 from mechanisms.valuation import ValuationBatch
 
 # The largest relative distance between an allocation's value and its dual bound that is reported as efficient.
@@ -87,6 +88,14 @@ def efficient_allocation(economy: Economy, profiles: IntegerArray | None = None)
         Giraud and Rochon, section 4 (outcome efficiency) and the proof of Theorem 1 (supporting prices).
     """
     chosen = _checked(economy, profiles)
+    solved_once = representatives(economy, chosen)
+    if solved_once is None:
+        return _solved(economy, chosen)
+    return _spread(economy, _solved(economy, chosen[solved_once.numbers]), chosen, solved_once)
+
+
+def _solved(economy: Economy, chosen: IntegerArray) -> EfficientAllocation:
+    """Return the efficient allocations of profiles, each solved by itself."""
     answer = _unanswered(economy, chosen)
     open_questions = np.arange(len(chosen))
     if len(chosen) >= KERNEL_PAYS_FROM and economy.valuations.separable and find_spec("numba") is not None:
@@ -95,6 +104,23 @@ def efficient_allocation(economy: Economy, profiles: IntegerArray | None = None)
         _solve(economy, answer, open_questions[start : start + PROFILES_AT_ONCE])
     _refuse_unproven(economy, answer)
     return answer
+
+
+def _spread(
+    economy: Economy, solved: EfficientAllocation, profiles: IntegerArray, solved_once: Representatives
+) -> EfficientAllocation:
+    """Return the answers to all profiles, equal bit for bit where only the players' places are exchanged."""
+    which = solved_once.which
+    value = solved.value_of_goods[which]
+    return EfficientAllocation(
+        profiles,
+        bundles=solved_once.spread(solved.bundles),
+        price=solved.price[which],
+        lowest_price=solved.lowest_price[which],
+        value_of_goods=value,
+        welfare=value + economy.endowments(profiles)[..., -1].sum(axis=-1),
+        optimality_gap=solved.optimality_gap[which],
+    )
 
 
 def optimality_gap(economy: Economy, profiles: IntegerArray, bundles: FloatArray, price: FloatArray) -> FloatArray:

@@ -1,0 +1,221 @@
+r"""One number for numbers that computation cannot tell apart.
+
+A contract's prices, bundles and payments are computed profile by profile, each to a few roundings. Where two profiles
+have the same price (intercepts 5 and 7 add up to what 6 and 6 do), the last digits differ, and a player who is told
+both would learn from the last digit what the contract does not say. What members know must not rest on roundings, and
+what they are told must not differ where they know the same. So whoever makes a contract replaces numbers that cannot
+be told apart by one, and afterwards *two recommendations are the same if and only if they are equal*.
+
+**Which numbers.** Sorted, neighbours at a distance of at most ``SAME_NUMBER`` of what the number is measured against
+belong together: prices against the price, bundles against the supply, money against what is at stake between the
+players (the value of the supply at the supporting prices, and the payments), never against what anybody happens to own
+of it. Bundles and payments are compared only where a player has the same type and faces the same price.
+
+**Why a smaller difference is not decided.** An allocation is proven efficient to a relative 1e-9 of its value
+(:mod:`mechanisms.efficiency`). Prices and bundles that close share the proof, so that a real difference below it could
+not be shown to be one. Nothing is lost: the contract *is* what results, every member is told the same number, and its
+inefficiency is of the order of the distance squared.
+
+**Chains.** When a is close to b and b to c, all three become one number although a and c may be further apart (single
+linkage). Any other rule would separate two numbers that cannot be told apart. With computed numbers a chain is as long
+as a few roundings.
+
+**Balance.** Bundles still use up the supply and payments still add up to zero to rounding: replacing numbers by one of
+them leaves a remainder of at most the distance, which a least change of these numbers removes. It can be removed: the
+net trades of nought satisfy every condition there is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import lsmr
+
+from mechanisms.arrays import FloatArray, IntegerArray
+from mechanisms.efficiency import FEASIBILITY_TOLERANCE, EfficientAllocation, optimality_gap, value_of_goods
+
+if TYPE_CHECKING:
+    from mechanisms.economy import Economy
+
+SAME_NUMBER = 1e-9
+"""Numbers this close, relative to what they are measured against, are one."""
+
+# Sums of N numbers err by less than this many roundings of each of them.
+_ROUNDINGS = 4 * float(np.finfo(np.float64).eps)
+# Marginal values err by about this many roundings of the largest of them, which counts where prices are close to zero.
+_ROUNDINGS_OF_PRICE = 64 * float(np.finfo(np.float64).eps)
+# The least change is computed by iteration; a second one removes what the first leaves by rounding.
+_BALANCING_STEPS = 3
+
+
+def one_number(values: FloatArray, distance: FloatArray, groups: IntegerArray | None = None) -> FloatArray:
+    """Return values in which those that cannot be told apart are equal.
+
+    Args:
+        values: ``(K,)``.
+        distance: at which neighbours count as one, ``(K,)``, in the values' unit; of two neighbours the larger counts.
+        groups: values are compared within a group only, ``(K,)``.
+
+    Returns:
+        For each value one of those it is linked to, ``(K,)``: zero if it is among them, else the middle one.
+    """
+    order = np.argsort(values, kind="stable") if groups is None else np.lexsort((values, groups))
+    sorted_values, reach = values[order], distance[order]
+    apart = np.diff(sorted_values) > np.maximum(reach[1:], reach[:-1])
+    if groups is not None:
+        apart |= np.diff(groups[order]) != 0
+    if not len(order) or not (np.diff(sorted_values)[~apart] != 0).any():
+        return values + 0.0
+    starts = np.concatenate(([0], np.flatnonzero(apart) + 1))
+    ends = np.append(starts[1:], len(order))
+    chosen = sorted_values[(starts + ends - 1) // 2]
+    chosen[np.logical_or.reduceat(sorted_values == 0, starts)] = 0.0
+    result = np.empty_like(values)
+    result[order] = np.repeat(chosen, ends - starts)
+    # Adding zero makes minus zero plus zero, so that equal numbers are equal bit for bit.
+    return result + 0.0
+
+
+def canonical_allocation(economy: Economy, efficient: EfficientAllocation) -> EfficientAllocation:
+    """Return efficient allocations in which prices and bundles that cannot be told apart are equal.
+
+    Args:
+        economy: the economy.
+        efficient: allocations of any profiles; numbers are compared between these.
+
+    Returns:
+        The same allocations where nothing had to be changed; doing it again changes nothing.
+    """
+    profiles = efficient.profiles
+    supply = economy.endowments(profiles)[..., :-1].sum(axis=-2)
+    price, lowest = _prices(economy, efficient, supply)
+    bundles = _bundles(efficient.bundles, supply, situations_of_players(profiles, price))
+    changed = (price != efficient.price).any(axis=-1) | (bundles != efficient.bundles).any(axis=(-1, -2))
+    if not changed.any():
+        return efficient
+    value, gap = efficient.value_of_goods.copy(), efficient.optimality_gap.copy()
+    value[changed] = value_of_goods(economy, profiles[changed], bundles[changed])
+    gap[changed] = optimality_gap(economy, profiles[changed], bundles[changed], price[changed])
+    money = efficient.welfare - efficient.value_of_goods
+    return replace(
+        efficient,
+        bundles=bundles,
+        price=price,
+        lowest_price=lowest,
+        value_of_goods=value,
+        welfare=np.where(changed, value + money, efficient.welfare),
+        optimality_gap=gap,
+    )
+
+
+def canonical_payments(economy: Economy, efficient: EfficientAllocation, payments: FloatArray) -> FloatArray:
+    """Return payments, ``(P, N)``, numeraire, in which those that cannot be told apart are equal; they still balance.
+
+    Args:
+        economy: the economy.
+        efficient: a canonical allocation of every profile.
+        payments: by how much each player's numeraire changes, ``(P, N)``; they sum to zero.
+    """
+    supply = economy.endowments(efficient.profiles)[..., :-1].sum(axis=-2)
+    moved = np.abs(payments).sum(axis=-1)
+    distance = SAME_NUMBER * ((efficient.price[:, :-1] * supply).sum(axis=-1) + moved)
+    groups = situations_of_players(efficient.profiles, efficient.price)
+    same = np.stack([one_number(payments[:, i], distance, groups[:, i]) for i in range(payments.shape[1])], axis=1)
+    return _balanced(same, np.zeros(len(same)), moved, groups, same != 0)
+
+
+def situations_of_players(profiles: IntegerArray, price: FloatArray) -> IntegerArray:
+    """Return a number for what each player is and faces, ``(P, N)``: equal where type and price are equal."""
+    prices = rows_numbered(price)
+    return profiles * (int(prices.max(initial=0)) + 1) + prices[:, None]
+
+
+def rows_numbered(rows: FloatArray) -> IntegerArray:
+    """Return a number for each row of ``(K, M)``, the same for rows that are equal number by number, ``(K,)``."""
+    labels = np.zeros(len(rows), dtype=np.int64)
+    for column in rows.T:
+        _, values = np.unique(column, return_inverse=True)
+        _, labels = np.unique(labels * (int(values.max(initial=0)) + 1) + values.reshape(-1), return_inverse=True)
+        labels = labels.reshape(-1).astype(np.int64)
+    return labels
+
+
+def _prices(economy: Economy, efficient: EfficientAllocation, supply: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return prices and the lower ends of their intervals, ``(P, L)`` each, with one number for those that are one."""
+    price, lowest = efficient.price.copy(), efficient.lowest_price.copy()
+    rounding = _ROUNDINGS_OF_PRICE * _marginal_values(economy, efficient.profiles, supply)
+    for good in range(supply.shape[1]):
+        distance = np.maximum(SAME_NUMBER * price[:, good], rounding[:, good])
+        price[:, good] = one_number(price[:, good], distance)
+        distance = np.maximum(SAME_NUMBER * lowest[:, good], rounding[:, good])
+        lowest[:, good] = one_number(lowest[:, good], distance)
+    # Where the interval is a point it stays one.
+    point = (efficient.lowest_price == efficient.price) | (lowest > price)
+    return price, np.where(point, price, lowest)
+
+
+def _marginal_values(economy: Economy, profiles: IntegerArray, supply: FloatArray) -> FloatArray:
+    """Return how large the marginal values are from which prices are computed, ``(P, G)``, numeraire per unit."""
+    traders = economy.valuations.select(economy.rows(profiles))
+    sizes = [
+        np.abs(traders.supergradient(np.broadcast_to(bundle[:, None], (*profiles.shape, supply.shape[1])))).max(axis=1)
+        for bundle in (supply, supply / profiles.shape[1])
+    ]
+    size: FloatArray = np.maximum(*sizes)
+    # Where there is none of a good whose first unit is worth infinitely much, no price is computed.
+    return np.where(np.isfinite(size), size, 0.0)
+
+
+def _bundles(bundles: FloatArray, supply: FloatArray, groups: IntegerArray) -> FloatArray:
+    """Return bundles, ``(P, N, G)``, with one number for those that are one; what was used up still is."""
+    result = bundles.copy()
+    for player in range(bundles.shape[1]):
+        for good in range(bundles.shape[2]):
+            distance = SAME_NUMBER * supply[:, good]
+            result[:, player, good] = one_number(bundles[:, player, good], distance, groups[:, player])
+    players, used = bundles.shape[1], bundles.sum(axis=1)
+    used = np.where(used > (1 - FEASIBILITY_TOLERANCE) * supply, supply, used)
+    for good in range(bundles.shape[2]):
+        # Corners stay corners, and nothing becomes negative.
+        free = result[..., good] > SAME_NUMBER * players * supply[:, [good]]
+        result[..., good] = _balanced(result[..., good], used[:, good], used[:, good], groups, free)
+    return result
+
+
+def _balanced(
+    values: FloatArray, totals: FloatArray, moved: FloatArray, groups: IntegerArray, free: np.ndarray
+) -> FloatArray:
+    """Return values, ``(P, N)``, that add up to the totals ``(P,)`` over players, equal ones being changed alike.
+
+    Args:
+        values: equal where they must stay equal.
+        totals: to be reached.
+        moved: what the sums are rounded in proportion to, ``(P,)``.
+        groups: of each value, ``(P, N)``: a player's values must stay equal if they and their groups are.
+        free: which values may change, ``(P, N)``.
+    """
+    players = values.shape[1]
+    remainder = totals - values.sum(axis=1)
+    rounding = _ROUNDINGS * players * moved
+    if not (np.abs(remainder) > rounding).any() or not free.any():
+        return values
+    number = np.full(values.shape, -1, dtype=np.int64)
+    unknowns = 0
+    for player in range(players):
+        own = free[:, player]
+        labels = rows_numbered(np.column_stack((groups[own, player], values[own, player])))
+        number[own, player] = labels + unknowns
+        unknowns += int(labels.max(initial=-1)) + 1
+    rows, columns = np.nonzero(free)
+    sums = sparse.csr_array((np.ones(len(rows)), (rows, number[rows, columns])), shape=(len(values), unknowns))
+    balanced = values
+    for _ in range(_BALANCING_STEPS):
+        change = lsmr(sums, remainder, atol=1e-12, btol=1e-12, maxiter=1000)[0]
+        balanced = np.where(free, balanced + change[number], balanced)
+        remainder = totals - balanced.sum(axis=1)
+        if not (np.abs(remainder) > rounding).any():
+            break
+    return balanced
