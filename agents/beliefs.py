@@ -3,7 +3,8 @@ r"""Beliefs about the others' reports, revised by Bayes' rule after the mediator
 The contract is common knowledge: everybody knows what the device recommends to whom at every profile of
 reports. A trader that reported :math:`r_i` and was told :math:`a_i` therefore rules out every profile at
 which the device would have told it something else, or would have announced other transfers. The price alone
-usually reveals the whole profile (Giraud and Rochon, Lemma 1); where it does not, several profiles remain.
+usually reveals the whole profile (Giraud and Rochon, Lemma 1); where it does not, several profiles remain. Profiles
+at which the same is said are those at which the numbers are equal (:mod:`mechanisms.canonical`).
 
 The belief assumes that the others report truthfully, which is what the contract makes optimal.
 """
@@ -16,7 +17,6 @@ import numpy as np
 
 from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from mechanisms.grand_contract import GrandContract
-from mechanisms.messages import Message, same_numbers, told_the_same
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,11 +109,15 @@ class Inference:
 
     def _agree(self, numbers: IntegerArray, received: OwnRecommendation) -> BooleanArray:
         """Say at which profiles the device tells the player what it was told, ``(len(numbers),)``."""
-        contract = self.contract
-        wealth = (contract.efficient.price[numbers] * contract.endowments[numbers].sum(axis=-2)).sum(-1, keepdims=True)
-        message = Message(received.quotes, received.orders.sum(axis=0), received.announced_endowment)
-        told = told_the_same(contract, self.player, numbers, message)
-        return told & same_numbers(contract.transfers[numbers], received.transfers, wealth)
+        contract, player = self.contract, self.player
+        pairs = (
+            (contract.efficient.price[numbers], received.quotes),
+            (contract.orders[numbers, player][:, None], received.orders),
+            (contract.announced_endowments[numbers, player], received.announced_endowment),
+            (contract.transfers[numbers], received.transfers),
+        )
+        told = [(known == heard).reshape(len(numbers), -1).all(axis=-1) for known, heard in pairs]
+        return np.asarray(np.all(told, axis=0))
 
     def _prior_weight(self, profiles: IntegerArray, own_type: int) -> FloatArray:
         """Return q(the others' types | own true type), normalised over the profiles, ``(K,)``."""

@@ -10,6 +10,9 @@ and grants the purchasing power :math:`y_i(m) = p^*(m) \cdot (x^*_i(m) - e_i(m))
 is :math:`x^*(m)`. The paper assumes that all goods are worth having up to the aggregate endowment. Where a
 good is worth nothing at the margin, efficiency leaves some of it unused; the contract then tells its owners to
 announce proportionally less, because what is announced must find a holder.
+
+Recommendations that cannot be told apart are equal bit for bit (:mod:`mechanisms.canonical`), so that what a player
+learns from its recommendation is what it says (:mod:`mechanisms.messages`).
 """
 
 from __future__ import annotations
@@ -20,6 +23,13 @@ from functools import cached_property
 import numpy as np
 
 from mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
+from mechanisms.canonical import (
+    SAME_NUMBER,
+    canonical_allocation,
+    canonical_payments,
+    one_number,
+    rows_numbered,
+)
 from mechanisms.economy import Economy
 from mechanisms.efficiency import EfficientAllocation, efficient_allocation
 from mechanisms.walras import at_payable_prices
@@ -57,8 +67,9 @@ class GrandContract:
 
     Attributes:
         economy: whose types are reported.
-        efficient: the efficient allocation of every profile.
-        numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``; they sum to zero.
+        efficient: the efficient allocation of every profile. Of those given, numbers that cannot be told apart are
+            replaced by one.
+        numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``; they sum to zero. Likewise.
 
     Raises:
         ValueError: transfers do not balance, or leave a player with less than no numeraire.
@@ -73,7 +84,10 @@ class GrandContract:
         excess = np.abs(transfers.sum(axis=-1))
         if (excess > BALANCE_TOLERANCE * (1 + np.abs(transfers).max(axis=-1))).any():
             raise ValueError(f"numeraire transfers sum to {excess.max():.6g} in some profile; they must balance")
-        object.__setattr__(self, "numeraire_transfers", read_only(transfers))
+        efficient = canonical_allocation(self.economy, self.efficient)
+        payments = canonical_payments(self.economy, efficient, transfers)
+        object.__setattr__(self, "efficient", efficient)
+        object.__setattr__(self, "numeraire_transfers", read_only(payments))
         self._refuse_debt()
 
     def _refuse_debt(self) -> None:
@@ -101,16 +115,40 @@ class GrandContract:
     @cached_property
     def announced_endowments(self) -> FloatArray:
         """What each player is to announce, ``(P, N, L)``, units."""
-        supply = self.endowments.sum(axis=-2, keepdims=True)
-        used = self.allocation.sum(axis=-2, keepdims=True)
-        unused = used < (1 - USED_TOLERANCE) * supply
-        share = np.where(unused, used / np.where(supply > 0, supply, 1), 1)
+        share = np.ones((len(self.endowments), 1, len(self.economy.goods)))
+        share[:, 0, :-1] = self._shares_used()
         return read_only(self.endowments * share)
+
+    def _shares_used(self) -> FloatArray:
+        """Return which share of each good but the numeraire efficiency uses, ``(P, G)``; 1 up to rounding is 1."""
+        supply = self.endowments[..., :-1].sum(axis=-2)
+        share = self.efficient.bundles.sum(axis=-2) / np.where(supply > 0, supply, 1)
+        share = np.where((supply > 0) & (share < 1 - USED_TOLERANCE), share, 1.0)
+        prices, distance = rows_numbered(self.efficient.price), np.full(len(share), SAME_NUMBER)
+        return np.stack([one_number(column, distance, prices) for column in share.T], axis=1)
 
     @cached_property
     def net_trades(self) -> FloatArray:
         """What each player gains by obedient trade, ``(P, N, L)``, units."""
         return read_only(self.allocation - self.announced_endowments)
+
+    @cached_property
+    def orders(self) -> FloatArray:
+        """What each player is to order from every player, itself included, ``(P, N, L)``, units."""
+        return read_only(self.net_trades / len(self.economy.players))
+
+    @cached_property
+    def messages(self) -> IntegerArray:
+        """The number of what each player is told at every profile of reports, ``(P, N)``: the same if it is the same.
+
+        A player is told what to quote, what net trade its orders are to add up to, and what to announce.
+        """
+        told = (
+            (self.efficient.price, self.net_trades[:, player], self.announced_endowments[:, player])
+            for player in range(len(self.economy.players))
+        )
+        numbers = [rows_numbered(np.concatenate(parts, axis=1)) for parts in told]
+        return read_only(np.stack(numbers, axis=1))
 
     @cached_property
     def transfers(self) -> FloatArray:
@@ -132,7 +170,7 @@ class GrandContract:
         """
         number = int(self.economy.prior.profile_numbers(reports))
         players = len(self.economy.players)
-        share = self.net_trades[number] / players
+        share = self.orders[number]
         return Recommendation(
             quotes=np.repeat(self.efficient.price[number][None, :], players, axis=0),
             orders=np.repeat(share[:, None, :], players, axis=1),
@@ -165,7 +203,7 @@ def grand_contract(economy: Economy, numeraire_transfers: FloatArray | None = No
     Source:
         Giraud and Rochon, proof of Theorem 1.
     """
-    efficient = efficient_allocation(economy)
+    efficient = canonical_allocation(economy, efficient_allocation(economy))
     if numeraire_transfers is None:
         efficient = at_payable_prices(economy, efficient)
         numeraire_transfers = walrasian_payments(economy, efficient)

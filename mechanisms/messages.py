@@ -1,57 +1,42 @@
-"""When two recommendations are one message: a rounding error must not tell a player the others' types.
+r"""What a contract tells each player, and what players know once they have been told: plain equality.
+
+A contract tells player i what to quote, what net trade its orders are to add up to, and what to announce
+(`GrandContract.messages`). It is told the same at two profiles of reports if and only if these numbers are equal:
+whoever makes a contract has replaced numbers that cannot be told apart by one (:mod:`mechanisms.canonical`). What i
+*knows* is its type and what it is told, :math:`(t_i, a_i)`; several members together know these of all of them.
+Everything that asks what players can tell apart, be it a search, a certificate or an agent, asks here.
 
 Source:
-    Giraud and Rochon (2001), section 3: what a player infers from its type and recommendation; the tolerance is ours.
+    Giraud and Rochon (2001), section 3 and Definition 5: what is inferred from type and recommendation.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mechanisms.canonical import rows_numbered
+
 if TYPE_CHECKING:
-    from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
+    from mechanisms.arrays import FloatArray, IntegerArray
     from mechanisms.grand_contract import GrandContract
 
-SAME_MESSAGE = 1e-9
-"""Numbers this close, relative to prices, supply and wealth, are the same: a contract's are computed by iteration."""
 
+def information(contract: GrandContract, members: Sequence[int]) -> IntegerArray:
+    """Return the number of what members know together at every profile, ``(P,)``; -1 where it cannot occur.
 
-@dataclass(frozen=True, eq=False)
-class Message:
-    """What a contract tells one player to do.
-
-    Attributes:
-        quotes: ``(L,)``, numeraire per unit.
-        net_trade: that its orders add up to, ``(L,)``, units.
-        announced_endowment: ``(L,)``, units.
+    Args:
+        contract: which everybody reported the truth to.
+        members: of a coalition; one for what a player knows alone.
     """
-
-    quotes: FloatArray
-    net_trade: FloatArray
-    announced_endowment: FloatArray
-
-
-def message_to(contract: GrandContract, player: int, number: int) -> Message:
-    """Return what a player is told at a profile of reports, by its number."""
-    efficient = contract.efficient
-    return Message(
-        efficient.price[number], contract.net_trades[number, player], contract.announced_endowments[number, player]
-    )
+    economy = contract.economy
+    parts = [part for member in members for part in (economy.profiles[:, member], contract.messages[:, member])]
+    known = same_rows(np.column_stack(parts))
+    return np.where(economy.prior.probability > 0, known, -1).astype(np.int64)
 
 
-def told_the_same(contract: GrandContract, player: int, numbers: IntegerArray, message: Message) -> BooleanArray:
-    """Say at which profiles ``(K,)`` of reports, by number, a contract tells a player the same."""
-    price, supply = contract.efficient.price[numbers], contract.endowments[numbers].sum(axis=-2)
-    return (
-        same_numbers(price, message.quotes, price)
-        & same_numbers(contract.net_trades[numbers, player], message.net_trade, supply)
-        & same_numbers(contract.announced_endowments[numbers, player], message.announced_endowment, supply)
-    )
-
-
-def same_numbers(table: FloatArray, row: FloatArray, scale: FloatArray) -> BooleanArray:
-    """Say which rows of a table ``(K, M)`` are the row ``(M,)`` up to rounding, relative to the scale."""
-    return np.asarray((np.abs(table - row) <= SAME_MESSAGE * np.abs(scale)).all(axis=-1))
+def same_rows(rows: FloatArray | IntegerArray) -> IntegerArray:
+    """Return a number for each row of ``(K, ...)``, the same for rows that are equal number by number, ``(K,)``."""
+    return rows_numbered(np.asarray(rows, dtype=np.float64).reshape(len(rows), -1))

@@ -15,7 +15,6 @@ import numpy as np
 
 from mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
 from mechanisms.certificates.deviation import DeviationOutcome
-from mechanisms.certificates.information import alike
 from mechanisms.certificates.plays import JointPlay, PlayOutcome, compared_outcomes, order_rounding, outcome_of
 from mechanisms.certificates.verification import NUMBER_TOLERANCE, Verification, compared, required
 from mechanisms.communication_equilibrium import Deviation
@@ -24,6 +23,7 @@ from mechanisms.economy import Economy
 from mechanisms.efficiency import efficient_allocation
 from mechanisms.grand_contract import GrandContract
 from mechanisms.market_rules import MarketRules
+from mechanisms.messages import same_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,7 +219,7 @@ def _measurable(certificate: MisreportCertificate, contract: GrandContract) -> V
     heard = _obedient_play(contract, _reports(possible_profiles(certificate), player, certificate.reported_type))
     told = _rows(heard.quotes[:, player], heard.orders[:, player], heard.announced_endowments[:, player])
     done = _rows(certificate.quotes, certificate.orders, certificate.announced_endowments)
-    groups = alike(told)
+    groups = same_rows(told)
     first = np.unique(groups, return_index=True)[1]
     to_oneself = certificate.orders[:, player]
     return Verification.joined(

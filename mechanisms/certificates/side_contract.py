@@ -16,17 +16,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
-from mechanisms.certificates.information import information, situation_at
 from mechanisms.certificates.plays import PlayOutcome, deviating_play, order_rounding, outcome_of, prescribed_play
 from mechanisms.certificates.reactions import StorableReaction, storable
 from mechanisms.certificates.verification import Verification, compared, required
 from mechanisms.collusion.information import Information
 from mechanisms.collusion.side_contract import Clause, SideContract
-from mechanisms.deviations.situation import Reaction, Situation
+from mechanisms.deviations.situation import Reaction, Situation, situation_among
 from mechanisms.economy import Economy
 from mechanisms.efficiency import efficient_allocation
 from mechanisms.grand_contract import GrandContract
 from mechanisms.market_rules import MarketRules
+from mechanisms.messages import information
 
 # Lotteries come from linear programs; what they lose or tempt to by less, relative to utilities, is rounding.
 PROGRAM_TOLERANCE = 1e-6
@@ -207,7 +207,7 @@ class _Terms:
         if missing:
             raise ValueError(f"there must be one clause for all reports that can be true together, also {min(missing)}")
         self.situations = {
-            reports: situation_at(contract, certificate.coalition, certificate.rules, numbers, certificate.reaction)
+            reports: situation_among(contract, numbers, certificate.coalition, certificate.rules, certificate.reaction)
             for reports, numbers in self.cells.items()
         }
         likely = contract.economy.prior.probability

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.deviations.situation import Reaction, Situation
+from mechanisms.deviations.situation import Reaction, Situation, situation_among
 from mechanisms.market_rules import PAPER_RULES, MarketRules
-from mechanisms.messages import message_to, told_the_same
+from mechanisms.messages import information
 
 if TYPE_CHECKING:
-    from mechanisms.arrays import FloatArray, IntegerArray
+    from mechanisms.arrays import FloatArray
     from mechanisms.collusion.revised_game import Coalition
     from mechanisms.grand_contract import GrandContract
 
@@ -104,29 +104,24 @@ def knowledge_of(
         ValueError: the coalition is not a nonempty ascending list of players.
     """
     possible = np.flatnonzero(contract.economy.prior.probability > 0)
-    information = tuple(_information(contract, member, possible) for member in coalition)
-    labels = [
-        {number: place for place, known in enumerate(informed) for number in known.profiles} for informed in information
-    ]
+    informed = tuple(_information(contract, member) for member in coalition)
+    labels = [{number: place for place, known in enumerate(own) for number in known.profiles} for own in informed]
     together: dict[tuple[int, ...], list[int]] = {}
     for number in possible.tolist():
         together.setdefault(tuple(label[number] for label in labels), []).append(number)
     cells = tuple(
         _cell(contract, reports, numbers, (coalition, rules, reaction)) for reports, numbers in together.items()
     )
-    return Knowledge(coalition, information, cells)
+    return Knowledge(coalition, informed, cells)
 
 
-def _information(contract: GrandContract, member: int, possible: IntegerArray) -> tuple[Information, ...]:
+def _information(contract: GrandContract, member: int) -> tuple[Information, ...]:
     """Return what a member may know, in the order of the first profile of each."""
-    found, left = [], possible
-    while len(left):
-        own_type = contract.economy.profiles[left, member]
-        message = message_to(contract, member, left[0])
-        same = (own_type == own_type[0]) & told_the_same(contract, member, left, message)
-        found.append(Information(int(own_type[0]), tuple(left[same].tolist())))
-        left = left[~same]
-    return tuple(found)
+    known, own_types = information(contract, (member,)), contract.economy.profiles[:, member]
+    numbers, first = np.unique(known, return_index=True)
+    ordered = numbers[np.argsort(first)]
+    profiles = [np.flatnonzero(known == number) for number in ordered[ordered >= 0]]
+    return tuple(Information(int(own_types[some[0]]), tuple(some.tolist())) for some in profiles)
 
 
 def _cell(
@@ -136,19 +131,6 @@ def _cell(
     faced: tuple[Coalition, MarketRules, Reaction | None],
 ) -> Cell:
     coalition, rules, reaction = faced
-    profiles = contract.economy.profiles[numbers]
-    recommendations = [contract.recommend(profile) for profile in profiles]
-    weights = contract.economy.prior.probability[numbers]
-    situation = Situation(
-        economy=contract.economy,
-        rules=rules,
-        coalition=coalition,
-        probability=weights / weights.sum(),
-        profiles=profiles,
-        quotes=np.stack([recommendation.quotes for recommendation in recommendations]),
-        orders=np.stack([recommendation.orders for recommendation in recommendations]),
-        announced_endowments=np.stack([recommendation.announced_endowments for recommendation in recommendations]),
-        transfers=np.stack([recommendation.transfers for recommendation in recommendations]),
-        reaction=reaction,
-    )
-    return Cell(reports, tuple(numbers), float(weights.sum()), situation)
+    probability = float(contract.economy.prior.probability[numbers].sum())
+    situation = situation_among(contract, np.array(numbers), coalition, rules, reaction)
+    return Cell(reports, tuple(numbers), probability, situation)

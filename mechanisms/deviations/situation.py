@@ -19,6 +19,7 @@ import numpy as np
 
 from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, finite_array, read_only
 from mechanisms.market_game import PAPER_RULES, Coverage, MarketRules, Settlement, Timing, consumption, settle
+from mechanisms.messages import information
 
 if TYPE_CHECKING:
     from mechanisms.economy import Economy
@@ -302,18 +303,45 @@ def situation_of(
     Returns:
         The situation, with one draw.
     """
-    types = contract.economy.profiles[profile]
-    recommendation = contract.recommend(types)
+    return situation_among(contract, np.array([profile]), coalition, rules, reaction)
+
+
+def situation_among(
+    contract: GrandContract,
+    numbers: IntegerArray,
+    coalition: tuple[int, ...],
+    rules: MarketRules = PAPER_RULES,
+    reaction: Reaction | None = None,
+) -> Situation:
+    """Return what a coalition faces when it knows no more than that the profile is one of some.
+
+    Args:
+        contract: the grand contract, which everyone else obeys.
+        numbers: of the type profiles, true and reported, ``(K,)``, that the members together cannot tell apart.
+        coalition: the members' numbers, ascending.
+        rules: of the market.
+        reaction: how outsiders answer quotes that differ from the contract's.
+
+    Returns:
+        The situation, one draw for each profile with its probability given these.
+
+    Raises:
+        ValueError: the members can tell some of the profiles apart, or none of them can occur.
+    """
+    likely = contract.economy.prior.probability[numbers]
+    if len(numbers) > 1 and len(np.unique(information(contract, coalition)[numbers])) > 1:
+        raise ValueError("members have other types or are told something else at some of the profiles")
+    told = [contract.recommend(profile) for profile in contract.economy.profiles[numbers]]
     return Situation(
         economy=contract.economy,
         rules=rules,
         coalition=coalition,
-        probability=np.ones(1),
-        profiles=types[None],
-        quotes=recommendation.quotes[None],
-        orders=recommendation.orders[None],
-        announced_endowments=recommendation.announced_endowments[None],
-        transfers=recommendation.transfers[None],
+        probability=likely / likely.sum() if len(numbers) > 1 else np.ones(1),
+        profiles=contract.economy.profiles[numbers],
+        quotes=np.stack([one.quotes for one in told]),
+        orders=np.stack([one.orders for one in told]),
+        announced_endowments=np.stack([one.announced_endowments for one in told]),
+        transfers=np.stack([one.transfers for one in told]),
         reaction=reaction,
     )
 

@@ -21,7 +21,7 @@ from mechanisms.certificates import (
     recomputed,
     verify,
 )
-from mechanisms.certificates.information import commonly_known, information, situations
+from mechanisms.certificates.information import commonly_known, situations
 from mechanisms.collusion.extended_game import Concept
 from mechanisms.collusion.information import knowledge_of
 from mechanisms.collusion.side_contract import Clause, SideContract, promised_utilities, status_quo_utilities
@@ -31,6 +31,7 @@ from mechanisms.deviations.situation import JointAction, obedient, stacked
 from mechanisms.efficiency import efficient_allocation
 from mechanisms.grand_contract import GrandContract, grand_contract
 from mechanisms.market_game import Bankruptcy, MarketRules, Pricing, Solvency
+from mechanisms.messages import information
 from mechanisms.transfers import expected_externality_transfers
 from tests.field_changes import with_fields
 from tests.mechanisms.private_value_economies import random_economy, three_traders

@@ -10,7 +10,6 @@ from mechanisms.beliefs import IndependentPrior
 from mechanisms.collusion.information import knowledge_of
 from mechanisms.economy import Economy, Player, PlayerType
 from mechanisms.grand_contract import GrandContract, grand_contract
-from mechanisms.messages import message_to, told_the_same
 from mechanisms.valuations import Logarithmic, Quadratic
 
 ALIKE = 3
@@ -47,15 +46,3 @@ def test_an_observer_may_learn_how_many_have_a_taste_but_not_who(seed: int, loga
     # Compositions may be confused, where those whom the price excludes differ; who is who never shows.
     assert all(len(told) == 1 for told in places.values())
     assert len(known) > 1
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 10_000), st.integers(0, ALIKE))
-def test_being_told_the_same_is_mutual(seed: int, player: int) -> None:
-    contract = alike_and_an_observer(seed, logarithmic=False)
-    numbers = np.arange(len(contract.economy.profiles))
-    same = np.stack(
-        [told_the_same(contract, player, numbers, message_to(contract, player, n)) for n in numbers.tolist()]
-    )
-    assert same.diagonal().all()
-    np.testing.assert_array_equal(same, same.T)
