@@ -6,6 +6,7 @@ from pathlib import Path
 
 from experiments.blocking_verdict import BlockingVerdict
 from experiments.certificate_file import save_certificate
+from experiments.output_folder import Writing
 from mechanisms.blocking import BlockingPlan
 from mechanisms.certificates import BlockingCertificate, InhibitionCertificate, certify_inhibition, certify_plan
 
@@ -21,12 +22,12 @@ def blocking_certificate(verdict: BlockingVerdict) -> BlockingCertificate | Inhi
     return certify_inhibition(verdict.game, verdict.stakes, found.virtual, found.support, found.limits)
 
 
-def write_certificate(verdict: BlockingVerdict, folder: Path) -> Path:
-    """Write the certificate of a verdict into a folder, and return its file.
+def write_certificate(verdict: BlockingVerdict, folder: Writing) -> Path:
+    """Write the certificate of a verdict into a folder, and return where it will be.
 
     Raises:
         InputError: the file cannot be written.
     """
-    file = folder / (PLAN if verdict.blocked else PROOF)
-    save_certificate(blocking_certificate(verdict), file)
-    return file
+    name = PLAN if verdict.blocked else PROOF
+    save_certificate(blocking_certificate(verdict), folder.stage / name)
+    return folder.folder / name

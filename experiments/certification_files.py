@@ -2,51 +2,75 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from experiments.certificate_file import KIND, save_certificate
+from experiments.certificate_file import save_certificate
 from experiments.certification import Certification
 from experiments.input_file import InputError
+from experiments.output_folder import Held, Purpose, Writing, beside, holding, writing
+from experiments.provenance import command_line, input_files, software
 
 DEFAULT_FOLDER = Path("results") / "runs"
+CERTIFICATES = "certificates"
 PROOF = "no-coalition-gains.json"
 
 
-def certificate_folder(file: Path, wanted: Path | None) -> Path:
-    """Make and return the folder for certificates, emptied of earlier ones.
+@contextmanager
+def certificate_folder(file: Path, wanted: Path | None) -> Iterator[Writing]:
+    """Provide the folder for certificates; those of an earlier call stay until the new ones are whole.
 
     Args:
         file: what is certified.
-        wanted: the folder asked for; without it one beside the folders of runs, named after the file.
+        wanted: the folder asked for; without it one beside the folders of runs, named after the file, with a number
+            if it holds something else.
 
     Raises:
-        InputError: the folder holds something else than certificates, or cannot be made.
+        InputError: the folder holds anything but certificates written by an earlier call, or cannot be written.
     """
-    folder = DEFAULT_FOLDER / f"{file.stem}-certificates" if wanted is None else wanted
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        held = sorted(folder.iterdir())
-        for entry in held:
-            if not _is_certificate(entry):
-                raise InputError(f"--out is '{folder}', which holds '{entry.name}'; it may hold only certificates")
-        for entry in held:
-            entry.unlink()
-    except OSError as error:
-        raise InputError(f"--out is '{folder}', which cannot be made: {error.strerror}") from None
-    return folder
+    purpose = Purpose(CERTIFICATES, None if wanted is None else "--out")
+    if wanted is None:
+        wanted = beside(DEFAULT_FOLDER / f"{file.stem}-certificates", purpose, _are_certificates)
+    held = holding(wanted, purpose)
+    if held.manifest is not None and not _are_certificates(held):
+        raise InputError(
+            f"{purpose.blaming(wanted)} holds something else than certificates; name a new or empty folder"
+        )
+    with writing(wanted, purpose) as folder:
+        yield folder
 
 
-def write_certificates(certification: Certification, folder: Path) -> tuple[dict[int, Path], Path | None]:
+def commit_certificates(folder: Writing, contents: Mapping[Path, bytes], home: Path) -> None:
+    """Put certificates in the place of those of an earlier call.
+
+    Args:
+        folder: where they are.
+        contents: the files that they are about, as they were parsed.
+        home: the folder that the names of these files are relative to.
+
+    Raises:
+        OSError: the folder cannot be written; what it held is still there.
+    """
+    folder.commit(
+        {"kind": CERTIFICATES, "inputs": input_files(contents, home), "command": command_line(), **software()}
+    )
+
+
+def _are_certificates(held: Held) -> bool:
+    return held.manifest is not None and held.manifest.get("kind") == CERTIFICATES
+
+
+def write_certificates(certification: Certification, folder: Writing) -> tuple[dict[int, Path], Path | None]:
     """Write the certificates of all deviations, and of the proof that there is none.
 
     Args:
         certification: what is known.
-        folder: what `certificate_folder` returned.
+        folder: what `certificate_folder` provides.
 
     Returns:
-        Where the certificate of each deviation is, by its place, and where the proof is, if there is one.
+        Where the certificate of each deviation will be, by its place, and where the proof will be, if there is one.
 
     Raises:
         InputError: a file cannot be written.
@@ -55,24 +79,15 @@ def write_certificates(certification: Certification, folder: Path) -> tuple[dict
     files = {}
     for place, found in enumerate(certification.deviations):
         members = "-".join(names[member] for member in found.coalition)
-        files[place] = folder / f"{place + 1:02d}-{_plain(found.kind.value)}-{_plain(members)}.json"
-        save_certificate(found.certificate, files[place])
+        name = f"{place + 1:02d}-{_plain(found.kind.value)}-{_plain(members)}.json"
+        save_certificate(found.certificate, folder.stage / name)
+        files[place] = folder.folder / name
     if certification.proof is None:
         return files, None
-    save_certificate(certification.proof, folder / PROOF)
-    return files, folder / PROOF
+    save_certificate(certification.proof, folder.stage / PROOF)
+    return files, folder.folder / PROOF
 
 
 def _plain(words: str) -> str:
     """Return words as they may stand in the name of a file everywhere."""
     return re.sub(r"[^A-Za-z0-9]+", "-", words).strip("-")[:60] or "unnamed"
-
-
-def _is_certificate(entry: Path) -> bool:
-    if entry.suffix != ".json" or not entry.is_file():
-        return False
-    try:
-        document = json.loads(entry.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(document, dict) and document.get("kind") == KIND

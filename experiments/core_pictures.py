@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.game_file import load_game
-from experiments.running import folder_for, play, prepare
+from experiments.running import play, prepare, run_folder
 from experiments.severance import (
     HIGHEST_PRICE,
     LEAST_BETA,
@@ -73,7 +73,8 @@ def _of_a_run(name: str, scenario: str, figure: str, folder: Path) -> Path:
     path = SCENARIOS / f"{scenario}.toml"
     ready = prepare(path)
     with tempfile.TemporaryDirectory() as scratch:
-        played = play(path, ready, folder_for(path, ready, Path(scratch) / "run"), lambda _: None)
+        with run_folder(ready, Path(scratch) / "run") as written:
+            played = play(ready, written, lambda _: None)
         drawn = blocking_figures(load(played.folder))[figure]
     return save_figure(drawn, folder / f"{name}.png")
 

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from experiments import core_pictures
-from experiments.running import FIGURES, folder_for, play, prepare
+from experiments.running import FIGURES, play, prepare, run_folder
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 # Enough rounds for the pictures over rounds to show something, few enough to be drawn in seconds.
@@ -52,7 +52,8 @@ def _figures_of(scenario: str, folder: Path) -> Path:
     """Play a scenario and return the folder of its standard figures."""
     path = SCENARIOS / f"{scenario}.toml"
     ready = prepare(path, rounds=None if scenario in WHOLE else ROUNDS)
-    return play(path, ready, folder_for(path, ready, folder), lambda _: None).folder / FIGURES
+    with run_folder(ready, folder) as written:
+        return play(ready, written, lambda _: None).folder / FIGURES
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterable
+import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,14 +20,28 @@ COMPUTING_PACKAGES = (
 SOURCES = Path(__file__).resolve().parent.parent
 
 
-def input_files(paths: Iterable[Path], folder: Path) -> dict[str, dict[str, str]]:
-    """Return the text and hash of input files, by their paths relative to a folder."""
+def input_files(contents: Mapping[Path, bytes], folder: Path) -> dict[str, dict[str, str]]:
+    """Return the text and hash of input files, by their paths relative to a folder.
+
+    Args:
+        contents: what was parsed, by path.
+        folder: the folder.
+    """
     kept = {}
-    for path in paths:
-        content = path.read_bytes()
+    for path, content in contents.items():
         name = Path(os.path.relpath(path, folder)).as_posix()
-        kept[name] = {"sha256": hashlib.sha256(content).hexdigest(), "text": content.decode("utf-8")}
+        kept[printable(name)] = {"sha256": hashlib.sha256(content).hexdigest(), "text": content.decode("utf-8")}
     return kept
+
+
+def command_line() -> list[str]:
+    """Return how this program was called."""
+    return ["marketgame", *map(printable, sys.argv[1:])]
+
+
+def printable(name: str) -> str:
+    """Return a name from the system as text that every file can hold; bytes that are not UTF-8 are escaped."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def software() -> dict[str, object]:

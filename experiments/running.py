@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 import results
-from experiments.game_scenario_file import game_scenario_files, load_game_scenario, names_game
-from experiments.input_file import InputError, blamed_on
-from experiments.provenance import input_files, software
-from experiments.scenario_file import load_scenario, scenario_files
+from experiments.game_scenario_file import load_game_scenario, names_game
+from experiments.input_file import InputError, InputFiles, blamed_on
+from experiments.output_folder import Held, Purpose, Writing, beside, holding, writing
+from experiments.provenance import command_line, input_files, software
+from experiments.scenario_file import load_scenario
 from simulation.established_contract import established_contract
 from simulation.game_benchmarks import incentive_efficient_benchmarks
 from simulation.game_scenario import GameScenario
 from simulation.market_model import MarketModel
-from simulation.run import MANIFEST, SimulationInterrupted, simulate, write_run
+from simulation.run import SimulationInterrupted, simulate, write_tables
 from simulation.scenario import Scenario
 from simulation.streams import random_stream
 from simulation.welfare_benchmarks import incentive_benchmarks
@@ -56,7 +56,32 @@ class Outcome:
     status: Status
 
 
-def prepare(path: Path, rounds: int | None = None, seed: int | None = None) -> AnyScenario:
+@dataclass(frozen=True)
+class Prepared:
+    """A scenario ready to be played, with the bytes of the files that it was made of.
+
+    Attributes:
+        path: its file.
+        scenario: it, with the contract that it plays.
+        inputs: every file it was made of, by path, as it was when it was parsed.
+    """
+
+    path: Path
+    scenario: AnyScenario
+    inputs: Mapping[Path, bytes]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What two runs must share for their tables to be the same."""
+        return {
+            "scenario": self.scenario.name,
+            "inputs": input_files(self.inputs, self.path.parent),
+            "seed": self.scenario.seed,
+            "rounds": self.scenario.rounds,
+        }
+
+
+def prepare(path: Path, rounds: int | None = None, seed: int | None = None) -> Prepared:
     """Return the scenario in a file, on a market or in a coalitional game, with the contract that it plays.
 
     Args:
@@ -67,122 +92,113 @@ def prepare(path: Path, rounds: int | None = None, seed: int | None = None) -> A
     Raises:
         InputError: the file is wrong, or the contract it asks for does not exist for its economy.
     """
-    if names_game(path):
-        return load_game_scenario(path, rounds, seed)
-    scenario = load_scenario(path, rounds, seed)
+    files = InputFiles()
+    if names_game(path, files):
+        return Prepared(path, load_game_scenario(path, rounds, seed, files), files.contents)
+    scenario = load_scenario(path, rounds, seed, files)
     with blamed_on(path):
         ready = replace(scenario, contract=established_contract(scenario))
         # Building the market once finds what the rules forbid before anything is played.
         MarketModel(ready)
-    return ready
+    return Prepared(path, ready, files.contents)
 
 
-def with_benchmarks(scenario: AnyScenario, seconds: float | None = BENCHMARK_SECONDS) -> AnyScenario:
+def with_benchmarks(prepared: Prepared, seconds: float | None = BENCHMARK_SECONDS) -> Prepared:
     """Return the scenario with the incentive-efficient benchmarks, to be recorded beside the play.
 
     Args:
-        scenario: what to play.
+        prepared: what to play.
         seconds: wall time allowed to each benchmark, or none; one that takes longer is recorded as not known.
     """
+    scenario = prepared.scenario
     if isinstance(scenario, GameScenario):
-        return replace(scenario, incentives=incentive_efficient_benchmarks(scenario.game, seconds))
-    return replace(scenario, incentives=incentive_benchmarks(scenario.economy, seconds=seconds))
+        known = replace(scenario, incentives=incentive_efficient_benchmarks(scenario.game, seconds))
+        return replace(prepared, scenario=known)
+    return replace(
+        prepared, scenario=replace(scenario, incentives=incentive_benchmarks(scenario.economy, seconds=seconds))
+    )
 
 
-def play(path: Path, scenario: AnyScenario, folder: Path, on_round: Callable[[int], None]) -> Outcome:
+@contextmanager
+def run_folder(prepared: Prepared, wanted: Path | None) -> Iterator[Writing]:
+    """Provide the folder for a run, never one that holds something else.
+
+    Args:
+        prepared: what is to be played.
+        wanted: the folder asked for; an earlier run of the scenario in it will be replaced. Without it the
+            folder is named after scenario and seed, with a number if it holds a run of other inputs.
+
+    Raises:
+        InputError: the folder asked for holds anything but a run of this scenario, or cannot be written.
+    """
+    purpose = Purpose("a run", None if wanted is None else "--out")
+    if wanted is None:
+        name = f"{prepared.path.stem}-seed{prepared.scenario.seed}"
+        wanted = beside(DEFAULT_RUNS / name, purpose, lambda held: _is_same(held, prepared))
+    held = holding(wanted, purpose).manifest
+    if held is not None and held.get("scenario") != prepared.scenario.name:
+        what = f"a run of {held['scenario']!r}" if "scenario" in held else "something else than a run"
+        raise InputError(f"{purpose.blaming(wanted)} holds {what}; it must be new, empty or this scenario's")
+    with writing(wanted, purpose) as folder:
+        yield folder
+
+
+def _is_same(held: Held, prepared: Prepared) -> bool:
+    return held.manifest is not None and prepared.identity.items() <= held.manifest.items()
+
+
+def play(prepared: Prepared, folder: Writing, on_round: Callable[[int], None]) -> Outcome:
     """Play a scenario and write its run folder; an interruption keeps the rounds played until then.
 
     Args:
-        path: the scenario's file.
-        scenario: what ``prepare`` returned for it.
-        folder: what ``folder_for`` returned for it.
+        prepared: what to play.
+        folder: what ``run_folder`` provides for it.
         on_round: called after each round with the number of rounds played.
 
     Raises:
-        InputError: the folder cannot be written.
+        OSError: the folder cannot be written; what it held is still there.
     """
+    scenario = prepared.scenario
     started, clock = datetime.now(UTC), time.perf_counter()
     try:
         tables, status = simulate(scenario, on_round), Status.DONE
     except SimulationInterrupted as interruption:
         tables, status = interruption.tables, Status.INTERRUPTED
-    manifest = _identity(path, scenario) | {
-        "command": ["marketgame", *sys.argv[1:]],
+    manifest = prepared.identity | {
+        "command": command_line(),
         "bit_generator": type(random_stream(scenario.seed, "nature").bit_generator).__name__,
         **software(),
         "started": started.isoformat(timespec="seconds"),
         "wall_seconds": round(time.perf_counter() - clock, 3),
         "status": status.value,
     }
-    try:
-        _write(folder, tables, manifest, draw=status is Status.DONE)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written: {error.strerror}; name another folder with --out") from None
-    return Outcome(folder, status)
+    _write(folder, tables, manifest, draw=status is Status.DONE)
+    return Outcome(folder.folder, status)
 
 
-def _write(folder: Path, tables: Mapping[str, pa.Table], manifest: Mapping[str, object], *, draw: bool) -> None:
-    for stale in [*folder.glob("*.parquet"), *(folder / FIGURES).glob("*.*")]:
-        stale.unlink()
-    write_run(folder, tables, manifest)
+def _write(folder: Writing, tables: Mapping[str, pa.Table], manifest: Mapping[str, object], *, draw: bool) -> None:
+    write_tables(folder.stage, tables)
+    folder.commit(manifest)
+    # Whatever happens while pictures are drawn, the tables are there.
     if draw:
-        results.save_figures(results.load(folder), folder / FIGURES)
+        draw_figures(results.load(folder.folder), folder)
 
 
-def folder_for(path: Path, scenario: AnyScenario, wanted: Path | None) -> Path:
-    """Make and return the folder for a run, never one that holds something else.
+def draw_figures(run: results.Run, folder: Writing, round_number: int | None = None) -> list[Path]:
+    """Draw the standard figures of a run into its folder, in the place of those drawn before.
 
     Args:
-        path: the scenario's file.
-        scenario: the scenario.
-        wanted: the folder asked for; an earlier run of the scenario in it will be replaced. Without it the
-            folder is named after scenario and seed, with a number if it holds a run of other inputs.
+        run: the run.
+        folder: its folder.
+        round_number: which round the figures of a single round show; by default the most telling one.
+
+    Returns:
+        The files.
 
     Raises:
-        InputError: the folder asked for holds something else than a run of this scenario, or cannot be made.
+        ValueError: the run has no such round.
+        OSError: the folder cannot be written; what it held is still there.
     """
-    folder = _default_folder(path, scenario) if wanted is None else wanted
-    held = _manifest(folder)
-    if not _is_free(folder) and (held is None or held.get("scenario") != scenario.name):
-        what = "something else than a run" if held is None else f"a run of {held.get('scenario')!r}"
-        raise InputError(f"--out is '{folder}', which holds {what}; it must be new, empty or this scenario's")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out is '{folder}', which cannot be made: {error.strerror}") from None
-    return folder
-
-
-def _default_folder(path: Path, scenario: AnyScenario) -> Path:
-    identity = json.loads(json.dumps(_identity(path, scenario)))
-    for number in count(1):
-        suffix = "" if number == 1 else f"-{number}"
-        folder = DEFAULT_RUNS / f"{path.stem}-seed{scenario.seed}{suffix}"
-        held = _manifest(folder)
-        if _is_free(folder) or (held is not None and identity.items() <= held.items()):
-            return folder
-    raise AssertionError("numbers do not end")
-
-
-def _identity(path: Path, scenario: AnyScenario) -> dict[str, object]:
-    """Return what two runs must share for their tables to be the same."""
-    files = game_scenario_files(path) if isinstance(scenario, GameScenario) else scenario_files(path)
-    return {
-        "scenario": scenario.name,
-        "inputs": input_files(files, path.parent),
-        "seed": scenario.seed,
-        "rounds": scenario.rounds,
-    }
-
-
-def _is_free(folder: Path) -> bool:
-    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
-
-
-def _manifest(folder: Path) -> dict[str, object] | None:
-    """Return the manifest of the run in a folder; none if it holds no run."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return manifest if isinstance(manifest, dict) and "marketgame" in manifest else None
+    drawn = results.save_figures(run, folder.stage / FIGURES, round_number=round_number)
+    folder.commit(run.manifest, added=True)
+    return [folder.place(file) for file in drawn]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from experiments.input_file import InputModel, read_input, refuse
+from experiments.input_file import InputFiles, InputModel, read_input, refuse
 from experiments.scenario_file import LARGEST_SEED
 from experiments.sweep.design import Axis, Design, Interval, Scale, Values
 from experiments.sweep.statement import DEFAULT_SAMPLES, DEFAULT_SEEDS, KEPT_BY_DEFAULT, Plan, Sweep, prepare
@@ -80,14 +80,18 @@ class SweepInput(InputModel):
     )
 
 
-def read_sweep(path: Path | str) -> Sweep:
+def read_sweep(path: Path | str, files: InputFiles | None = None) -> Sweep:
     """Return the sweep that a file states; what it says of the scenario is checked by ``load_sweep``.
+
+    Args:
+        path: the file.
+        files: keeps what is read; the file is read anew without it.
 
     Raises:
         InputError: the file cannot be read or is wrong.
     """
     path = Path(path)
-    content = read_input(SweepInput, path)
+    content = read_input(SweepInput, path, files)
     scenario = Path(normpath(path.parent / content.scenario))
     if not scenario.is_file():
         refuse(path, "scenario", f"is {content.scenario!r}; it must be a file, relative to {path.parent}")
@@ -112,7 +116,8 @@ def load_sweep(path: Path | str) -> Plan:
     Raises:
         InputError: the file or the scenario cannot be read or is wrong.
     """
-    return prepare(read_sweep(path), Path(path))
+    files = InputFiles()
+    return prepare(read_sweep(path, files), Path(path), files)
 
 
 def _axis(name: str, table: list[Any] | IntervalInput, path: Path) -> Axis:

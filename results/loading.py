@@ -7,9 +7,9 @@ by column name.
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-MANIFEST: Final = "manifest.json"
+from results.manifests import FILES, MANIFEST, DamagedFileError, check, place_of, read_manifest
+
 SWEEP: Final = "sweep"  # the kind that the manifest of a sweep names
 SWEEP_TABLES: Final = ("runs", "points")  # what every sweep has; others only if it keeps them
 OBEDIENT: Final = "obedient"  # the behaviour of players who do as the contract recommends
@@ -178,42 +179,49 @@ def load(folder: str | Path) -> Run:
 
     Raises:
         FileNotFoundError: the folder, its manifest or one of its tables is not there.
-        ValueError: a file cannot be read, or a table lacks a column.
+        DamagedFileError: a file is not what was written, or cannot be read.
+        ValueError: a table lacks a column.
     """
     home = Path(folder)
     if not home.is_dir():
         raise FileNotFoundError(f"{home} is not a folder; a run folder holds {MANIFEST} and one file per table")
-    manifest = _read_manifest(_existing(home, MANIFEST))
-    of_sweep = manifest.get("kind") == SWEEP
-    for name in SWEEP_TABLES if of_sweep else REQUIRED_COLUMNS:
-        _existing(home, f"{name}.parquet")
-    tables = {path.stem: _read_table(path, of_sweep=of_sweep) for path in sorted(home.glob("*.parquet"))}
+    try:
+        manifest = read_manifest(_existing(home, MANIFEST))
+        of_sweep = manifest.get("kind") == SWEEP
+        if FILES in manifest:
+            # Whatever else lies there is not of this run.
+            names = sorted(name for name in manifest[FILES] if name.endswith(".parquet") and "/" not in name)
+        else:
+            names = sorted(path.name for path in home.glob("*.parquet"))
+        needed = [f"{name}.parquet" for name in (SWEEP_TABLES if of_sweep else REQUIRED_COLUMNS)]
+        for name in dict.fromkeys((*needed, *names)):
+            _existing(home, name)
+            check(home, manifest, name)
+        tables = {Path(name).stem: _read_table(place_of(home, name), of_sweep=of_sweep) for name in names}
+    except OSError as fault:
+        if isinstance(fault, FileNotFoundError):
+            raise
+        raise DamagedFileError(f"{home} cannot be read: {fault}") from fault
     return Run(home, MappingProxyType(manifest), MappingProxyType(tables))
 
 
 def _existing(home: Path, file: str) -> Path:
-    path = home / file
-    if not path.is_file():
+    path = place_of(home, file)
+    if not path.exists():
         unfinished = "; a sweep was begun in it, run it again to go on" if any(home.glob("parts-*")) else ""
         raise FileNotFoundError(f"{home} is not a run folder: it holds no {file}{unfinished}")
     return path
 
 
-def _read_manifest(path: Path) -> dict[str, object]:
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as fault:
-        raise ValueError(f"{path.name} in {path.parent} is not JSON: {fault}") from fault
-    if type(manifest) is not dict:
-        raise ValueError(f"{path.name} in {path.parent} holds a {type(manifest).__name__}; it must be an object")
-    return manifest
-
-
 def _read_table(path: Path, *, of_sweep: bool) -> pd.DataFrame:
+    if not path.is_file():
+        raise DamagedFileError(f"{path.name} in {path.parent} is damaged: it is not a file")
     try:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as fault:
-        raise ValueError(f"{path.name} in {path.parent} is not a Parquet table: {fault}") from fault
+        # Arrow says more than a line about some files.
+        reason = str(fault).partition("\n")[0]
+        raise DamagedFileError(f"{path.name} in {path.parent} is not a Parquet table: {reason}") from fault
     for column in REQUIRED_COLUMNS.get(path.stem, ()):
         if column not in table.column_names:
             raise ValueError(
@@ -236,9 +244,15 @@ def _field_notes(schema: pa.Schema, key: bytes) -> dict[str, str]:
 
 
 def _input_documents(manifest: Mapping[str, object]) -> list[dict[str, object]]:
-    """Return the TOML files among a manifest's inputs, parsed."""
+    """Return the TOML files among a manifest's inputs, parsed; what is none tells nothing."""
     inputs = manifest.get("inputs")
-    if not isinstance(inputs, dict):
-        return []
-    kept = [(name, entry["text"]) for name, entry in inputs.items() if "text" in entry]
-    return [tomllib.loads(text) for name, text in kept if name.endswith(".toml")]
+    texts = [
+        entry["text"]
+        for name, entry in (inputs.items() if isinstance(inputs, dict) else ())
+        if name.endswith(".toml") and isinstance(entry, dict) and isinstance(entry.get("text"), str)
+    ]
+    documents = []
+    for text in texts:
+        with suppress(ValueError, RecursionError):
+            documents.append(tomllib.loads(text))
+    return documents

@@ -61,7 +61,7 @@ def write_run(folder: Path, tables: Mapping[str, pa.Table], manifest: Mapping[st
     """Write a run folder; a file is there whole or not at all, and the manifest comes last.
 
     Args:
-        folder: made if need be; files of the same names are replaced.
+        folder: made if need be; files of the same names are replaced, links of these names too, not what they lead to.
         tables: by name.
         manifest: what the run was, as plain JSON values.
 
@@ -69,12 +69,25 @@ def write_run(folder: Path, tables: Mapping[str, pa.Table], manifest: Mapping[st
         OSError: the folder cannot be written.
         TypeError: the manifest holds something JSON cannot.
     """
+    write_tables(folder, tables)
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    _write_whole(folder / MANIFEST, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def write_tables(folder: Path, tables: Mapping[str, pa.Table]) -> None:
+    """Write the tables of a run, each there whole or not at all.
+
+    Args:
+        folder: made if need be.
+        tables: by name.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         key_columns = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
         _write_whole(folder / f"{name}.parquet", _parquet_writer(table, key_columns))
-    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    _write_whole(folder / MANIFEST, lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def _parquet_writer(table: pa.Table, key_columns: list[str]) -> Callable[[Path], object]:

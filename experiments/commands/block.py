@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +12,10 @@ from experiments.blocking_certificate import write_certificate
 from experiments.blocking_document import blocking_document
 from experiments.blocking_tables import print_verdict
 from experiments.blocking_verdict import judge_blocking
-from experiments.certification_files import certificate_folder
+from experiments.certification_files import certificate_folder, commit_certificates
 from experiments.coalition_options import LargestOption, LinkOption, coalition_limits
 from experiments.game_file import load_game
-from experiments.input_file import blamed_on
+from experiments.input_file import InputFiles, blamed_on
 from experiments.printing import JsonOption, answer_console, in_progress, print_json
 
 BLOCKED = 1
@@ -40,12 +41,16 @@ def command(
     With --out either is written as a certificate that `marketgame replay` checks. The exit code is 1 if the plan is
     blocked, 0 if it is inhibitive.
     """
-    established = load_game(file)
+    read = InputFiles()
+    established = load_game(file, read)
     limits = coalition_limits(established.game, largest, link)
-    folder = None if out is None else certificate_folder(file, out)
-    with blamed_on(file), in_progress("looking for a blocking plan"):
-        verdict = judge_blocking(established, limits)
-    certificate = None if folder is None else write_certificate(verdict, folder)
+    with nullcontext() if out is None else certificate_folder(file, out) as folder:
+        with blamed_on(file), in_progress("looking for a blocking plan"):
+            verdict = judge_blocking(established, limits)
+        certificate = None
+        if folder is not None:
+            certificate = write_certificate(verdict, folder)
+            commit_certificates(folder, read.contents, file.parent)
     if json:
         print_json(blocking_document(verdict, certificate))
     else:

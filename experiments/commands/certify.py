@@ -11,12 +11,12 @@ import typer
 
 from experiments.certification import certify_contract
 from experiments.certification_document import certification_document
-from experiments.certification_files import certificate_folder, write_certificates
+from experiments.certification_files import certificate_folder, commit_certificates, write_certificates
 from experiments.certification_reactions import expected_reactions
 from experiments.certification_tables import print_certification
 from experiments.coalition_options import LargestOption
 from experiments.economy_file import load_economy
-from experiments.input_file import InputError, blamed_on, kind_of, read_table, unknown_name, validated
+from experiments.input_file import InputError, InputFiles, blamed_on, kind_of, read_table, unknown_name, validated
 from experiments.printing import JsonOption, answer_console, in_progress, print_json
 from experiments.scenario_file import RulesInput, load_scenario
 from mechanisms.economy import Economy
@@ -73,14 +73,16 @@ def command(
     Every no comes with a certificate of a deviation that `marketgame replay` plays again, a yes to everything with a
     certificate of its proof. The exit code is 1 if an answer is no.
     """
-    scenario = _scenario(file, rule or [])
+    read = InputFiles()
+    scenario = _scenario(file, rule or [], read)
     coalitions = _coalitions(scenario.economy.player_names, coalition, largest)
-    folder = certificate_folder(file, out)
-    with blamed_on(file), in_progress("looking for profitable deviations"):
-        contract = established_contract(scenario)
-        reactions = expected_reactions(scenario)
-        certification = certify_contract(scenario.name, contract, scenario.rules, coalitions, seconds, reactions)
-    files, proof = write_certificates(certification, folder)
+    with certificate_folder(file, out) as folder:
+        with blamed_on(file), in_progress("looking for profitable deviations"):
+            contract = established_contract(scenario)
+            reactions = expected_reactions(scenario)
+            certification = certify_contract(scenario.name, contract, scenario.rules, coalitions, seconds, reactions)
+        files, proof = write_certificates(certification, folder)
+        commit_certificates(folder, read.contents, file.parent)
     if json:
         print_json(certification_document(certification, files, proof))
     else:
@@ -89,15 +91,15 @@ def command(
         raise typer.Exit(REFUTED)
 
 
-def _scenario(file: Path, rules: list[str]) -> Scenario:
+def _scenario(file: Path, rules: list[str], read: InputFiles) -> Scenario:
     """Return what the file describes, with other rules.
 
     An economy's contract has no transfers if everybody has one type, since then nobody can lie.
     """
-    if kind_of(read_table(file), file, ("scenario", "market-economy")) == "scenario":
-        scenario = load_scenario(file)
+    if kind_of(read_table(file, read), file, ("scenario", "market-economy")) == "scenario":
+        scenario = load_scenario(file, files=read)
     else:
-        economy = load_economy(file)
+        economy = load_economy(file, read)
         scenario = Scenario(economy.name, economy, transfers=_usual_transfers(economy))
     return replace(scenario, rules=_rules(scenario.rules, rules))
 

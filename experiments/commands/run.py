@@ -10,16 +10,17 @@ from rich.progress import Progress
 
 import results
 from experiments.command_line import INTERRUPTED
+from experiments.output_folder import Writing
 from experiments.printing import JsonOption, answer_console, in_progress, print_json, remark_console
 from experiments.run_summary import print_summary, summary_document
 from experiments.running import (
     BENCHMARK_SECONDS,
-    AnyScenario,
     Outcome,
+    Prepared,
     Status,
-    folder_for,
     play,
     prepare,
+    run_folder,
     with_benchmarks,
 )
 
@@ -42,10 +43,10 @@ def command(
 ) -> None:
     """Play a scenario; write tables and figures to a run folder and compare the play with the benchmarks."""
     ready = prepare(scenario, rounds, seed)
-    folder = folder_for(scenario, ready, out)
-    with in_progress("computing the incentive-efficient benchmarks"):
-        ready = with_benchmarks(ready, benchmark_seconds)
-    outcome = _play_with_progress(scenario, ready, folder)
+    with run_folder(ready, out) as folder:
+        with in_progress("computing the incentive-efficient benchmarks"):
+            ready = with_benchmarks(ready, benchmark_seconds)
+        outcome = _play_with_progress(ready, folder)
     run = results.load(outcome.folder)
     if json:
         print_json(summary_document(run))
@@ -56,7 +57,7 @@ def command(
         raise typer.Exit(INTERRUPTED)
 
 
-def _play_with_progress(path: Path, scenario: AnyScenario, folder: Path) -> Outcome:
+def _play_with_progress(prepared: Prepared, folder: Writing) -> Outcome:
     with Progress(console=remark_console()) as progress:
-        task = progress.add_task(f"playing {path.stem}", total=scenario.rounds)
-        return play(path, scenario, folder, lambda played: progress.update(task, completed=played))
+        task = progress.add_task(f"playing {prepared.path.stem}", total=prepared.scenario.rounds)
+        return play(prepared, folder, lambda played: progress.update(task, completed=played))

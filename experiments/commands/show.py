@@ -10,8 +10,12 @@ import typer
 
 import results
 from experiments.input_file import InputError
+from experiments.output_folder import Purpose, holding, writing
 from experiments.printing import answer_console
+from experiments.provenance import command_line, printable, software
 from experiments.run_summary import print_summary
+from experiments.running import FIGURES, draw_figures
+from experiments.sweep.folder import is_of_sweep
 
 
 def command(
@@ -27,10 +31,23 @@ def command(
     """Draw the figures of a saved run and summarise it."""
     try:
         loaded = results.load(run)
-        files = results.save_figures(loaded, out or run / "figures", round_number=round_number)
+        files = _drawn(loaded, run, out, round_number)
     except (FileNotFoundError, ValueError) as error:
         raise InputError(str(error)) from None
-    except OSError as error:
-        raise InputError(f"{out or run}: cannot be written: {error.strerror}") from None
     print_summary(loaded, answer_console())
     sys.stdout.writelines(f"{file}\n" for file in files)
+
+
+def _drawn(loaded: results.Run, run: Path, out: Path | None, round_number: int | None) -> list[Path]:
+    """Draw figures into the run's own folder or into another, and return their files."""
+    if out is None:
+        with writing(run, Purpose("a run", spared=is_of_sweep)) as folder:
+            return draw_figures(loaded, folder, round_number)
+    purpose = Purpose(FIGURES, "--out")
+    held = holding(out, purpose).manifest
+    if held is not None and held.get("kind") != FIGURES:
+        raise InputError(f"{purpose.blaming(out)} holds something else than figures; name a new or empty folder")
+    with writing(out, purpose) as folder:
+        drawn = results.save_figures(loaded, folder.stage, round_number=round_number)
+        folder.commit({"kind": FIGURES, "run": printable(str(run)), "command": command_line(), **software()})
+        return [folder.place(file) for file in drawn]

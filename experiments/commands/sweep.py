@@ -13,7 +13,7 @@ from rich.progress import TextColumn
 
 import results
 from experiments.command_line import INTERRUPTED
-from experiments.input_file import InputError
+from experiments.input_file import InputError, InputFiles
 from experiments.printing import JsonOption, answer_console, print_json, remark_console
 from experiments.running import DEFAULT_RUNS
 from experiments.sweep import (
@@ -59,8 +59,9 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
     """Run every point and seed of a sweep, or what is left of it; failed runs are rows with their error."""
     if workers is not None and cluster is not None:
         raise InputError("--workers and --cluster are both given; name one of them")
-    stated = read_sweep(sweep)
-    plan = prepare(stated if seeds is None else replace(stated, seeds=seeds), sweep)
+    files = InputFiles()
+    stated = read_sweep(sweep, files)
+    plan = prepare(stated if seeds is None else replace(stated, seeds=seeds), sweep, files)
     folder = out or DEFAULT_RUNS / sweep.stem
     where = on_this_machine(workers) if cluster is None else on_cluster(cluster)
     try:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from experiments.economy_file import load_economy
+from experiments.game_file import EstablishedGame, load_game
 from experiments.game_scenario_file import GameScenarioInput, build_game_scenario, names_game
-from experiments.input_file import read_table, validated
+from experiments.input_file import InputFiles, read_table, validated
 from experiments.scenario_file import ScenarioInput, build_scenario
 from mechanisms.economy import Economy
 from simulation.game_scenario import GameScenario
@@ -37,6 +38,7 @@ class BaseScenario:
     name: str
     seed: int
     _economy_in: Callable[[Path], Economy]
+    _game_in: Callable[[Path], EstablishedGame]
 
     @property
     def setting(self) -> str:
@@ -55,19 +57,24 @@ class BaseScenario:
         """
         match validated(self.model, content, self.file):
             case GameScenarioInput() as of_game:
-                return build_game_scenario(of_game, self.file, seed=seed)
+                return build_game_scenario(of_game, self.file, seed=seed, game_in=self._game_in)
             case on_market:
                 return build_scenario(on_market, self.file, seed=seed, economy_in=self._economy_in)
 
 
-def base_scenario(file: Path) -> BaseScenario:
+def base_scenario(file: Path, files: InputFiles) -> BaseScenario:
     """Return the scenario in a file as something to be varied.
+
+    Args:
+        file: the file.
+        files: keeps what is read, here and for every variant.
 
     Raises:
         InputError: the file cannot be read or is wrong.
     """
-    model: type[ScenarioInput | GameScenarioInput] = GameScenarioInput if names_game(file) else ScenarioInput
-    content = read_table(file)
+    model: type[ScenarioInput | GameScenarioInput] = GameScenarioInput if names_game(file, files) else ScenarioInput
+    content = read_table(file, files)
     stated = validated(model, content, file)
-    # Points share their economies, so that each file is read once.
-    return BaseScenario(file, content, model, stated.name or file.stem, stated.seed, cache(load_economy))
+    # Points share their economies and games, so that each file is parsed once.
+    economy_in, game_in = cache(partial(load_economy, files=files)), cache(partial(load_game, files=files))
+    return BaseScenario(file, content, model, stated.name or file.stem, stated.seed, economy_in, game_in)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from experiments.input_file import InputError
-from experiments.provenance import input_files, software
+from experiments.provenance import command_line, input_files, software
 from experiments.sweep.buffering import Buffer
 from experiments.sweep.design import Axis, Design, Interval
 from experiments.sweep.executors import Workers, on_this_machine
@@ -31,7 +30,7 @@ from experiments.sweep.folder import (
     point_digests,
     read_manifest,
 )
-from experiments.sweep.identity import Identity, changes, code_digest, identity, setting_files
+from experiments.sweep.identity import Identity, changes, code_digest, identity
 from experiments.sweep.playing import Simulate
 from experiments.sweep.progress import PointSummary, Progress, Tally
 from experiments.sweep.publishing import publish, write_manifest
@@ -211,8 +210,8 @@ class _Session:
                 "identity": self._now,
                 "sweep": sweep_document(plan),
                 "runs": {"runs": outcome.runs, "done": outcome.done, "failed": outcome.failed},
-                "inputs": input_files([plan.base.file, *setting_files(plan)], plan.base.file.parent),
-                "command": ["marketgame", *sys.argv[1:]],
+                "inputs": input_files(plan.inputs, plan.base.file.parent),
+                "command": command_line(),
                 "bit_generator": BIT_GENERATOR,
                 **software(),
                 "started": self._started.isoformat(timespec="seconds"),

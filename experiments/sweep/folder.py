@@ -26,6 +26,11 @@ KIND: Final = "sweep"
 LOCK: Final = ".lock"
 
 
+def is_of_sweep(entry: Path) -> bool:
+    """Whether an entry of a sweep's folder is what the sweep itself looks after."""
+    return entry.name == LOCK or entry.name.startswith("parts-")
+
+
 class OnChange(StrEnum):
     """What becomes of results that an earlier design or other code has computed."""
 

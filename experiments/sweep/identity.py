@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.metadata import version
+from os.path import normpath
 from pathlib import Path
 
 from experiments.input_file import InputError
@@ -37,7 +38,7 @@ def identity(plan: Plan, simulate: Callable[..., object]) -> Identity:
         Hashes and versions by what they are of: ``design``, ``code`` and ``software``.
     """
     sweep = plan.sweep
-    settings = [_digest(file.read_text(encoding="utf-8")) for file in setting_files(plan)]
+    settings = [hashlib.sha256(plan.inputs[file]).hexdigest() for file in setting_files(plan)]
     points = [json.dumps(point.content, sort_keys=True) for point in plan.points]
     return {
         "design": {
@@ -110,8 +111,9 @@ def function_digest(function: Callable[..., object]) -> str:
 
 
 def setting_files(plan: Plan) -> tuple[Path, ...]:
-    """Return the files of the economies or games of a sweep, in the order of its points."""
-    return tuple(dict.fromkeys(plan.base.setting_file(point.content) for point in plan.points))
+    """Return the files of the economies or games of a sweep, in the order of its points, as its inputs name them."""
+    files = (plan.base.setting_file(point.content) for point in plan.points)
+    return tuple(dict.fromkeys(Path(normpath(file.absolute())) for file in files))
 
 
 def _file_digest(files: Iterable[Path]) -> str:

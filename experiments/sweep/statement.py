@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from experiments.input_file import InputError, shown, unknown_name
+from experiments.input_file import InputError, InputFiles, shown, unknown_name
 from experiments.scenario_file import LARGEST_SEED
 from experiments.sweep.base import AnyScenario, BaseScenario, base_scenario
 from experiments.sweep.design import Axis, Design, Interval, Point, Values, points
@@ -88,6 +88,7 @@ class Plan:
         axes: the values of each path.
         points: every point, in order.
         first_seed: seeds are this one and those after it.
+        inputs: every file that it was made of, by absolute path, as it was when it was parsed.
     """
 
     sweep: Sweep
@@ -97,6 +98,7 @@ class Plan:
     axes: tuple[Axis, ...]
     points: tuple[PlannedPoint, ...]
     first_seed: int
+    inputs: Mapping[Path, bytes]
 
     @property
     def runs(self) -> int:
@@ -112,18 +114,20 @@ class Plan:
         return self.first_seed + run % self.sweep.seeds
 
 
-def prepare(sweep: Sweep, blamed: Path | None = None) -> Plan:
+def prepare(sweep: Sweep, blamed: Path | None = None, files: InputFiles | None = None) -> Plan:
     """Check a sweep from end to end without running anything.
 
     Args:
         sweep: what to check.
         blamed: the file to name in front of a mistake; the scenario's when left out.
+        files: keeps what is read; what it has kept already is not read again.
 
     Raises:
         InputError: a path, a value or a combination of values is not one that the scenario can take.
     """
     blamed = blamed or Path(sweep.scenario)
-    base = base_scenario(Path(sweep.scenario))
+    files = InputFiles() if files is None else files
+    base = base_scenario(Path(sweep.scenario), files)
     _check_numbers(sweep, blamed)
     first_seed = base.seed if sweep.first_seed is None else sweep.first_seed
     if not 0 <= first_seed <= LARGEST_SEED - sweep.seeds:
@@ -143,7 +147,7 @@ def prepare(sweep: Sweep, blamed: Path | None = None) -> Plan:
             changed = _changed(content, paths, point)
             scenario = base.variant(changed, first_seed)
         planned.append(PlannedPoint(number, MappingProxyType(parameters), changed, scenario))
-    return Plan(sweep, base, sweep.name or base.name, paths, axes, tuple(planned), first_seed)
+    return Plan(sweep, base, sweep.name or base.name, paths, axes, tuple(planned), first_seed, files.contents)
 
 
 def _check_numbers(sweep: Sweep, blamed: Path) -> None:

@@ -32,6 +32,11 @@ def instead_of_drawing(run: object, folder: Path, **_: object) -> list[Path]:
     return [folder / "drawn.png"]
 
 
+def results_in(folder: Path) -> list[str]:
+    """Return the names of what a folder holds beside its manifest."""
+    return sorted(entry.name for entry in folder.iterdir() if entry.name != "manifest.json")
+
+
 def one_document(answer: Answer) -> dict[str, Any]:
     """Return the one JSON document on standard output."""
     document: dict[str, Any] = json.loads(answer.out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -229,4 +230,8 @@ def test_benchmarks_are_computed_once_per_run(marketgame: Call, monkeypatch: pyt
 def test_folders_written_before_these_tables_existed_can_still_be_shown(marketgame: Call, tmp_path: Path) -> None:
     assert marketgame("run", SCENARIOS / "tutorial-obedient.toml", "--rounds", 1, "--out", "run").code == 0
     (tmp_path / "run" / "constraints.parquet").unlink()
+    # Nor did their manifests list what was written.
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text(encoding="utf-8"))
+    earlier = {key: value for key, value in manifest.items() if key not in {"files", "sha256"}}
+    (tmp_path / "run" / "manifest.json").write_text(json.dumps(earlier), encoding="utf-8")
     assert marketgame("show", "run", "--out", "figures").code == 0

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from experiments.certificate_file import content_hash
-from tests.experiments.command_calls import GAMES, Call, assert_one_line, one_document
+from tests.experiments.command_calls import GAMES, Call, assert_one_line, one_document, results_in
 
 EQUAL_GAINS = GAMES / "myerson-example-1-equal-gains.toml"
 EQUITABLE = GAMES / "myerson-example-1.toml"
@@ -27,7 +27,7 @@ def test_what_is_found_is_written_and_confirmed(
     answer = marketgame("block", file, "--out", tmp_path / "out", "--json")
     assert answer.code == code
     document = one_document(answer)
-    assert [str(entry) for entry in (tmp_path / "out").iterdir()] == [document["certificate"]]
+    assert [str(tmp_path / "out" / name) for name in results_in(tmp_path / "out")] == [document["certificate"]]
     replay = marketgame("replay", document["certificate"], "--json")
     assert replay.code == 0
     confirmed = one_document(replay)
@@ -89,9 +89,9 @@ def test_a_certificate_replaces_that_of_an_earlier_call_and_nothing_else(marketg
     out = tmp_path / "out"
     assert marketgame("block", EQUAL_GAINS, "--out", out).code == 1
     assert marketgame("block", EQUITABLE, "--out", out).code == 0
-    assert [entry.name for entry in out.iterdir()] == ["no-blocking-plan.json"]
+    assert results_in(out) == ["no-blocking-plan.json"]
     (out / "notes.txt").write_text("mine", encoding="utf-8")
-    assert_one_line(marketgame("block", EQUITABLE, "--out", out), "--out is", "holds 'notes.txt'")
+    assert_one_line(marketgame("block", EQUITABLE, "--out", out), "--out is", "holds something else", "'notes.txt'")
 
 
 def test_without_a_folder_nothing_is_written(marketgame: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

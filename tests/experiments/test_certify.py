@@ -22,7 +22,7 @@ from mechanisms.deviations.reactions import ArbitrageAfterMisquotes
 from mechanisms.deviations.situation import Situation, obedient
 from mechanisms.grand_contract import grand_contract
 from mechanisms.market_game import Bankruptcy, MarketRules, Solvency
-from tests.experiments.command_calls import SCENARIOS, Call, assert_one_line, one_document
+from tests.experiments.command_calls import SCENARIOS, Call, assert_one_line, one_document, results_in
 
 TRADERS = ECONOMIES / "three-traders.toml"
 FARMERS = ECONOMIES / "three-farmers.toml"
@@ -142,11 +142,11 @@ def test_without_time_to_search_nothing_is_refuted_and_nothing_is_claimed(market
 def test_certificates_replace_those_of_an_earlier_call_and_nothing_else(marketgame: Call, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert marketgame("certify", TRADERS, "--largest", 1, "--out", out).code == 1
-    assert len(list(out.iterdir())) == 3
+    assert len(results_in(out)) == 3
     assert marketgame("certify", TRADERS, *with_rules("pricing=void", *PROVEN_RULES), "--out", out).code == 0
-    assert [file.name for file in out.iterdir()] == ["no-coalition-gains.json"]
+    assert results_in(out) == ["no-coalition-gains.json"]
     (out / "notes.txt").write_text("mine", encoding="utf-8")
-    assert_one_line(marketgame("certify", TRADERS, "--out", out), "--out is", "holds 'notes.txt'")
+    assert_one_line(marketgame("certify", TRADERS, "--out", out), "--out is", "holds something else", "'notes.txt'")
     assert (out / "no-coalition-gains.json").exists()
     marketgame("certify", TRADERS, "--seconds", 0)
     assert (tmp_path / "results" / "runs" / "three-traders-certificates").is_dir()

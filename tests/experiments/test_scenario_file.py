@@ -165,4 +165,4 @@ def test_a_contract_that_cannot_be_paid_is_refused_before_anything_is_played(tmp
 
 @pytest.mark.parametrize("file", sorted(SCENARIOS.glob("*.toml")), ids=lambda file: file.stem)
 def test_every_scenario_that_comes_with_the_program_is_ready_to_play(file: Path) -> None:
-    assert prepare(file).rounds > 0
+    assert prepare(file).scenario.rounds > 0
