@@ -15,8 +15,8 @@ import numpy as np
 from mechanisms.arrays import FloatArray
 from mechanisms.economy import Economy, PlayerType
 
-# Endowments entered as decimals are equal when they are so up to rounding.
-ENDOWMENT_TOLERANCE = 1e-12
+# Sums of endowments are equal when they are so up to a rounding for each of the numbers added.
+ROUNDING = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -99,28 +99,21 @@ def _for_every_type(economy: Economy, name: str, holds: Callable[[PlayerType], b
 
 def endowments_depend_on_types(economy: Economy) -> list[str]:
     """Return the names of the players whose endowment differs between their types."""
-    scale = max(float(economy.endowment_table.max()), 1.0)
     return [
-        player.name
-        for player in economy.players
-        if np.ptp([kind.endowment for kind in player.types], axis=0).max() > ENDOWMENT_TOLERANCE * scale
+        player.name for player in economy.players if np.ptp([kind.endowment for kind in player.types], axis=0).any()
     ]
 
 
 def _constant_aggregate_endowment(economy: Economy) -> Assumption:
     name, source = "the aggregate endowment does not depend on types", "section 2.1"
-    tolerance = ENDOWMENT_TOLERANCE * max(float(economy.endowment_table.max()), 1.0)
-    differing = [
-        player.name
-        for player in economy.players
-        if np.ptp([kind.endowment for kind in player.types], axis=0).max() > tolerance
-    ]
+    differing = endowments_depend_on_types(economy)
     if economy.prior.full_support or not differing:
         reason = f"the endowment of {', '.join(differing)} depends on its type" if differing else ""
         return Assumption(name, source, not differing, reason)
     # Where not every profile is possible, one player may own what another does not.
-    spread = np.ptp(_possible_aggregates(economy), axis=0)
-    tolerance *= len(economy.players)
-    changing = [good for good, size in zip(economy.goods, spread, strict=True) if size > tolerance]
+    aggregates = _possible_aggregates(economy)
+    tolerance = ROUNDING * len(economy.players) * aggregates.max(axis=0)
+    spread = np.ptp(aggregates, axis=0) > tolerance
+    changing = [good for good, changes in zip(economy.goods, spread, strict=True) if changes]
     reason = f"the aggregate endowment of {', '.join(changing)} depends on the profile" if changing else ""
     return Assumption(name, source, not changing, reason)

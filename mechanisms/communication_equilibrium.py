@@ -27,17 +27,17 @@ from mechanisms.contracts import (
     Action,
     Contract,
     can_announce,
+    contract_stakes,
+    gains_by_type,
     interim_weights,
     largest_gain,
-    obedient_utilities,
+    obedient_gains,
     shown_by,
     sums_by_group,
-    utilities_by_type,
-    utility_scale,
 )
 from mechanisms.economy import Economy
 from mechanisms.market_game import Coverage, settle
-from mechanisms.stakes import GAIN_TOLERANCE
+from mechanisms.stakes import counts_as_gain
 
 type Alternatives = Callable[[int, Action], Action]
 """Given a player's number and a stack of recommendations, one action to play instead of each, in the same order."""
@@ -100,20 +100,30 @@ def check_communication_equilibrium(
         Giraud and Rochon, Definition 4', with the transfers of the announced profile.
     """
     players = range(len(contract.economy.players))
-    truthful = tuple(np.diagonal(obedient_utilities(contract, player)).copy() for player in players)
+    economy = contract.economy
+    truthful = [np.diagonal(obedient_gains(contract, player)) for player in players]
     choices = [_Choices(contract, player, alternatives) for player in players]
-    gains = tuple(choice.utilities - truth[:, None] for choice, truth in zip(choices, truthful, strict=True))
-    player, true_type, report, gain = largest_gain(gains)
+    gains = tuple(choice.gains - truth[:, None] for choice, truth in zip(choices, truthful, strict=True))
+    references, stakes = (
+        np.split(table, economy.first_rows[1:]) for table in (economy.reference_utility, contract_stakes(contract))
+    )
+    counted = [
+        np.where(counts_as_gain(gain, np.broadcast_to(at_stake[:, None], gain.shape)), gain, -np.inf)
+        for gain, at_stake in zip(gains, stakes, strict=True)
+    ]
+    stable = not any(np.isfinite(gain).any() for gain in counted)
+    player, true_type, report, gain = largest_gain(gains if stable else counted)
     worst = choices[player].deviation(true_type, report, gain)
-    stable = gain <= GAIN_TOLERANCE * utility_scale(truthful)
-    return CommunicationEquilibriumCheck(truthful, gains, worst, stable)
+    interim = tuple(truth + reference for truth, reference in zip(truthful, references, strict=True))
+    return CommunicationEquilibriumCheck(interim, gains, worst, stable)
 
 
 class _Choices:
     """The best that each type of one player can do after each report.
 
     Attributes:
-        utilities: entry ``[t, m]`` is the most that type t expects after reporting m, ``(types, types)``.
+        gains: entry ``[t, m]`` is by how much type t expects at most to be better off than on its endowment after
+            reporting m, ``(types, types)``, numeraire.
     """
 
     def __init__(self, contract: Contract, player: int, alternatives: Sequence[Alternatives]) -> None:
@@ -133,7 +143,7 @@ class _Choices:
         self.best = np.argmax(values, axis=0)
         self.possible = self._by_information(self.weights) > 0
         best_values = np.where(self.possible, values.max(axis=0), 0.0)
-        self.utilities: FloatArray = best_values.sum(axis=-1)
+        self.gains: FloatArray = best_values.sum(axis=-1)
 
     def _by_information(self, values: FloatArray) -> FloatArray:
         """Return sums of ``(types, R)`` by report and recommendation, ``(types, reports, recommendations)``."""
@@ -141,7 +151,7 @@ class _Choices:
         return sums_by_group(values, self.groups, self.count * told).reshape(len(values), self.count, told)
 
     def _values(self, option: Action) -> FloatArray:
-        """Return what an action in place of each recommendation contributes to interim utility.
+        """Return what an action in place of each recommendation contributes to the interim gain over the endowment.
 
         Returns:
             ``(types, reports, recommendations)``, numeraire; minus infinity where it is not open.
@@ -157,8 +167,8 @@ class _Choices:
         announced[:, self.player] = np.where(kept, played.announced_endowment, obeyed.announced_endowment)
         profiles, _, _ = self.contract.device.support
         settlement = settle(quotes, orders, announced, self.contract.transfers[profiles], self.contract.rules)
-        utilities = utilities_by_type(self.contract, self.player, settlement, announced)
-        values = self._by_information(self.weights * utilities)
+        gains = gains_by_type(self.contract, self.player, settlement, announced)
+        values = self._by_information(self.weights * gains)
         owned = can_announce(self.contract.economy, self.player, option.announced_endowment)
         refused = self._by_information(self.weights * ~covered) > 0
         return np.where(owned[:, None, :] & ~refused, values, -np.inf)

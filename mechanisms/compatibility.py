@@ -319,12 +319,11 @@ def non_degenerate_type(economy: Economy, check: IncentiveCheck) -> TruthfulType
     Source:
         Giraud and Rochon, section 4, non-degeneracy assumption.
     """
-    scale = 1 + max(float(np.abs(utility).max()) for utility in check.interim_utility)
     best: TruthfulType | None = None
-    for player, gains in zip(economy.players, check.gains, strict=True):
+    for player, gains, stakes in zip(economy.players, check.gains, check.stakes, strict=True):
         lies = np.where(np.eye(len(gains), dtype=bool), -np.inf, gains)
-        for kind, loss in zip(player.types, -lies.max(axis=1), strict=True):
-            strict = np.isfinite(loss) and loss > GAIN_TOLERANCE * scale
+        for kind, loss, at_stake in zip(player.types, -lies.max(axis=1), stakes, strict=True):
+            strict = np.isfinite(loss) and loss > GAIN_TOLERANCE * at_stake
             if strict and (best is None or loss > best.loss):
                 best = TruthfulType(player.name, kind.name, float(loss))
     return best

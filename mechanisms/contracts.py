@@ -25,11 +25,12 @@ from scipy import sparse
 
 from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, finite_array, read_only
 from mechanisms.economy import Economy
+from mechanisms.efficiency import efficient_allocation
 from mechanisms.grand_contract import BALANCE_TOLERANCE, GrandContract
-from mechanisms.incentives import IncentiveCheck, Misreport
+from mechanisms.incentives import IncentiveCheck, judged_incentives
 from mechanisms.interim import beliefs_about_others, profiles_by_own_type
-from mechanisms.market_game import PAPER_RULES, Coverage, MarketRules, Settlement, consumption, settle
-from mechanisms.stakes import GAIN_TOLERANCE
+from mechanisms.market_game import PAPER_RULES, Coverage, MarketRules, Settlement, net_consumption, settle
+from mechanisms.stakes import stakes_by_type
 
 # Probabilities of a device sum to one up to the rounding of decimals.
 PROBABILITY_TOLERANCE = 1e-9
@@ -145,12 +146,21 @@ class Contract:
                 f"{profiles}, {players} and {len(self.economy.goods)}"
             )
         excess = np.abs(transfers.sum(axis=-1))
-        if (excess > BALANCE_TOLERANCE * (1 + np.abs(transfers).max(axis=-1))).any():
+        if (excess > BALANCE_TOLERANCE * (self._worth_of_goods() + np.abs(transfers).max(axis=-1))).any():
             raise ValueError(f"transfers sum to {excess.max():.6g} in some profile; they must balance")
         object.__setattr__(self, "transfers", read_only(transfers))
         self._refuse_exaggeration()
         if self.rules.coverage is Coverage.ANNOUNCED_NUMERAIRE:
             self._refuse_uncovered()
+
+    def _worth_of_goods(self) -> FloatArray:
+        """Return what all goods but the numeraire are worth at the lowest quotes recommended, ``(P,)``, numeraire."""
+        profiles, actions, _ = self.device.support
+        lowest = self.device.quotes[actions, :, :-1].min(axis=1)
+        worth = (lowest * self.economy.endowments(self.economy.profiles[profiles])[..., :-1].sum(axis=1)).sum(axis=-1)
+        least = np.full(len(self.economy.profiles), np.inf)
+        np.minimum.at(least, profiles, worth)
+        return least
 
     def _refuse_exaggeration(self) -> None:
         profiles, actions, _ = self.device.support
@@ -213,46 +223,57 @@ def check_contract(contract: Contract) -> IncentiveCheck:
     Source:
         Giraud and Rochon, Definition 4, with the transfers of the announced profile.
     """
-    reported = [obedient_utilities(contract, player) for player in range(len(contract.economy.players))]
-    truthful = tuple(np.diagonal(table).copy() for table in reported)
-    gains = tuple(table - truth[:, None] for table, truth in zip(reported, truthful, strict=True))
-    lies = [np.where(np.eye(len(gain), dtype=bool), -np.inf, gain) for gain in gains]
-    player, true_type, report, gain = largest_gain(lies)
-    worst = None
-    if np.isfinite(gain):
-        liar = contract.economy.players[player]
-        worst = Misreport(liar.name, liar.types[true_type].name, liar.types[report].name, gain)
-    return IncentiveCheck(truthful, gains, worst, gain <= GAIN_TOLERANCE * utility_scale(truthful))
+    reported = [obedient_gains(contract, player) for player in range(len(contract.economy.players))]
+    return judged_incentives(contract.economy, reported, contract_stakes(contract))
 
 
-def obedient_utilities(contract: Contract, player: int) -> FloatArray:
-    """Return the interim utility of each type for each report when all obey and the others are truthful.
+def contract_stakes(contract: Contract) -> FloatArray:
+    """Return what is at stake for each type, ``(types of all players,)``, numeraire: see :mod:`mechanisms.stakes`.
+
+    The money it pays or receives is the largest that any recommendation that can occur makes it pay or receive.
+    """
+    economy = contract.economy
+    profiles, actions, _ = contract.device.support
+    types = economy.profiles[profiles]
+    announced = contract.device.announced_endowments[actions]
+    net = net_consumption(contract.settlement, economy.endowments(types), announced, contract.rules)
+    stakes = stakes_by_type(economy, efficient_allocation(economy))
+    paid = np.zeros_like(stakes)
+    possible = economy.prior.probability[profiles] > 0
+    np.maximum.at(paid, economy.rows(types[possible]), np.abs(net[possible, :, -1]))
+    return stakes + paid
+
+
+def obedient_gains(contract: Contract, player: int) -> FloatArray:
+    """Return by how much each type expects to be better off than on its endowment, for each report, if all obey.
+
+    The others are truthful.
 
     Args:
         contract: the contract.
         player: the player's number.
 
     Returns:
-        Entry ``[t, m]`` is the expected utility of type t reporting m, ``(types, types)``, numeraire; minus
-        infinity where t does not own what it may be told to announce.
+        Entry ``[t, m]`` is the expected gain of type t reporting m, ``(types, types)``, numeraire; minus infinity
+        where t does not own what it may be told to announce.
 
     Source:
         Giraud and Rochon, section 3, expected utility of a contract.
     """
     profiles, actions, _ = contract.device.support
     announced = contract.device.announced_endowments[actions]
-    utilities = utilities_by_type(contract, player, contract.settlement, announced)
+    gains = gains_by_type(contract, player, contract.settlement, announced)
     weights = interim_weights(contract, player)
     reports = contract.economy.profiles[profiles, player]
     obeys = can_announce(contract.economy, player, announced[:, player])
     count = contract.economy.prior.type_counts[player]
-    table = sums_by_group(weights * utilities, reports, count)
+    table = sums_by_group(weights * gains, reports, count)
     impossible = sums_by_group(weights * ~obeys, reports, count) > 0
     return np.where(impossible, -np.inf, table)
 
 
-def utilities_by_type(contract: Contract, player: int, settlement: Settlement, announced: FloatArray) -> FloatArray:
-    """Return what each type of a player enjoys in settled plays.
+def gains_by_type(contract: Contract, player: int, settlement: Settlement, announced: FloatArray) -> FloatArray:
+    """Return by how much each type of a player is better off in settled plays than on its endowment.
 
     Args:
         contract: for its economy and rules.
@@ -261,19 +282,18 @@ def utilities_by_type(contract: Contract, player: int, settlement: Settlement, a
         announced: the endowments announced in them, ``(R, N, L)``.
 
     Returns:
-        Utilities, ``(types, R)``, numeraire. For a type that does not own what it announces they mean nothing.
+        Gains, ``(types, R)``, numeraire. For a type that does not own what it announces they mean nothing.
     """
     economy = contract.economy
     count = economy.prior.type_counts[player]
-    utilities = np.empty((count, len(announced)))
+    gains = np.empty((count, len(announced)))
     for number in range(count):
         row = economy.first_rows[player] + number
         owned = announced.copy()
         owned[:, player] = np.maximum(economy.endowment_table[row], announced[:, player])
-        bundles = consumption(settlement, owned, announced, contract.rules)[:, player]
-        rows = np.full(len(bundles), row)
-        utilities[number] = economy.valuations.value(rows, bundles[:, :-1]) + bundles[:, -1]
-    return utilities
+        net = net_consumption(settlement, owned, announced, contract.rules)[:, player]
+        gains[number] = economy.gains_of_types(np.full(len(net), row), net)
+    return gains
 
 
 def interim_weights(contract: Contract, player: int) -> FloatArray:
@@ -317,8 +337,3 @@ def largest_gain(gains: Sequence[FloatArray]) -> tuple[int, int, int, float]:
         if matrix[true_type, report] > best[3]:
             best = (player, int(true_type), int(report), float(matrix[true_type, report]))
     return best
-
-
-def utility_scale(truthful: Sequence[FloatArray]) -> float:
-    """Return what gains are measured against: one more than the largest interim utility."""
-    return 1 + max(float(np.abs(utility).max()) for utility in truthful)

@@ -131,6 +131,12 @@ class Economy:
         return read_only(np.where(finite[:, None], owned, most / len(self.players)))
 
     @cached_property
+    def reference_utility(self) -> FloatArray:
+        """The utility from which each type's gains are measured, ``(types of all players,)``, numeraire: for display."""
+        goods = self.valuations.value(np.arange(len(self.endowment_table)), self.reference_goods)
+        return read_only(goods + self.endowment_table[:, -1])
+
+    @cached_property
     def first_rows(self) -> IntegerArray:
         """Where each player's types begin in tables over types, ``(N,)``."""
         counts = self.prior.type_counts
@@ -176,9 +182,13 @@ class Economy:
         Returns:
             Gains, ``(..., N)``, in units of the numeraire; measured from :attr:`reference_goods`.
         """
+        return self.gains_of_types(self.rows(profiles), net_consumption)
+
+    def gains_of_types(self, rows: IntegerArray, net_consumption: FloatArray) -> FloatArray:
+        """Return the same for types at the rows ``(...)`` of tables over types, who consume ``(..., L)`` more."""
         goods = net_consumption[..., :-1]
-        held = np.maximum(self.endowments(profiles)[..., :-1] + goods, 0)
-        return self.gains_from_goods(profiles, held, goods) + net_consumption[..., -1]
+        held = np.maximum(self.endowment_table[rows, :-1] + goods, 0)
+        return self._gains_from_goods(rows, held, goods) + net_consumption[..., -1]
 
     def gains_from_goods(
         self, profiles: IntegerArray, bundles: FloatArray, net_bundles: FloatArray | None = None
@@ -195,11 +205,13 @@ class Economy:
             Gains, ``(..., N)``, in units of the numeraire; measured from :attr:`reference_goods`.
         """
         rows = self.rows(profiles)
+        net = bundles - self.endowment_table[rows, :-1] if net_bundles is None else net_bundles
+        return self._gains_from_goods(rows, bundles, net)
+
+    def _gains_from_goods(self, rows: IntegerArray, bundles: FloatArray, net_bundles: FloatArray) -> FloatArray:
         reference = self.reference_goods[rows]
-        owned = self.endowment_table[rows, :-1]
-        net = bundles - owned if net_bundles is None else net_bundles
-        change = np.where((reference == owned).all(axis=-1, keepdims=True), net, bundles - reference)
-        return self.valuations.gain(rows, reference, bundles, change)
+        lives_on = (reference == self.endowment_table[rows, :-1]).all(axis=-1, keepdims=True)
+        return self.valuations.gain(rows, reference, bundles, np.where(lives_on, net_bundles, bundles - reference))
 
     def type_names(self, profile: IntegerArray) -> dict[str, str]:
         """Return a profile ``(N,)`` as names: player to type."""

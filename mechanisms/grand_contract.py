@@ -32,11 +32,12 @@ from mechanisms.canonical import (
 )
 from mechanisms.economy import Economy
 from mechanisms.efficiency import EfficientAllocation, efficient_allocation
+from mechanisms.stakes import stakes_by_type
 from mechanisms.walras import at_payable_prices
 
-# Transfers balance when their sum is zero up to the rounding of the largest of them.
+# Transfers balance when their sum is zero up to this share of the largest of them and of what the supply is worth.
 BALANCE_TOLERANCE = 1e-9
-# A holding of the numeraire above minus this share of all there is counts as nonnegative.
+# A debt is none up to this share of the payment, and of what the supply is worth, whose rounding it may be.
 HOLDING_TOLERANCE = 1e-12
 # A good of which all but this share of the supply is allocated is used up.
 USED_TOLERANCE = 1e-12
@@ -82,7 +83,7 @@ class GrandContract:
     def __post_init__(self) -> None:
         transfers = finite_array("numeraire transfers", self.numeraire_transfers, self.economy.profiles.shape)
         excess = np.abs(transfers.sum(axis=-1))
-        if (excess > BALANCE_TOLERANCE * (1 + np.abs(transfers).max(axis=-1))).any():
+        if (excess > BALANCE_TOLERANCE * (self.worth_of_goods + np.abs(transfers).max(axis=-1))).any():
             raise ValueError(f"numeraire transfers sum to {excess.max():.6g} in some profile; they must balance")
         efficient = canonical_allocation(self.economy, self.efficient)
         payments = canonical_payments(self.economy, efficient, transfers)
@@ -92,7 +93,7 @@ class GrandContract:
 
     def _refuse_debt(self) -> None:
         held = self.allocation[..., -1]
-        owed = held < -HOLDING_TOLERANCE * (1 + self.endowments[..., -1].sum(axis=-1, keepdims=True))
+        owed = -held > HOLDING_TOLERANCE * (self.worth_of_goods[:, None] + np.abs(self.numeraire_transfers))
         if owed.any():
             number, player = np.argwhere(owed)[0]
             profile = self.economy.type_names(self.economy.profiles[number])
@@ -111,6 +112,12 @@ class GrandContract:
         """What each player ends with if all obey, ``(P, N, L)``, units."""
         numeraire = self.endowments[..., -1] + self.numeraire_transfers
         return read_only(np.concatenate((self.efficient.bundles, numeraire[..., None]), axis=-1))
+
+    @cached_property
+    def worth_of_goods(self) -> FloatArray:
+        """What the supply of all goods but the numeraire is worth at the supporting prices, ``(P,)``, numeraire."""
+        supply = self.endowments[..., :-1].sum(axis=-2)
+        return read_only((self.efficient.price[:, :-1] * supply).sum(axis=-1))
 
     @cached_property
     def announced_endowments(self) -> FloatArray:
@@ -183,6 +190,17 @@ class GrandContract:
     def utilities(self) -> FloatArray:
         """Each player's utility if all report truthfully and obey, ``(P, N)``, numeraire."""
         return read_only(self.economy.utility(self.economy.profiles, self.allocation))
+
+    @cached_property
+    def gains(self) -> FloatArray:
+        """By how much that exceeds each player's utility of living on its endowment, ``(P, N)``, numeraire."""
+        goods = self.economy.gains_from_goods(self.economy.profiles, self.efficient.bundles)
+        return read_only(goods + self.numeraire_transfers)
+
+    @cached_property
+    def stakes(self) -> FloatArray:
+        """What is at stake for each type, ``(types of all players,)``, numeraire; see :mod:`mechanisms.stakes`."""
+        return read_only(stakes_by_type(self.economy, self.efficient, self.numeraire_transfers))
 
 
 def grand_contract(economy: Economy, numeraire_transfers: FloatArray | None = None) -> GrandContract:

@@ -8,6 +8,7 @@ Endowments must be shown, so a type cannot be reported whose endowment exceeds t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +16,7 @@ import numpy as np
 from mechanisms.arrays import FloatArray
 from mechanisms.economy import Economy
 from mechanisms.grand_contract import GrandContract
-from mechanisms.stakes import GAIN_TOLERANCE
-
-# Sums of utilities, the numeraire included, are rounded by less than this share of them.
-ROUNDING = 64 * np.finfo(np.float64).eps
+from mechanisms.stakes import counts_as_gain
 
 
 @dataclass(frozen=True)
@@ -46,12 +44,14 @@ class IncentiveCheck:
         interim_utility: per player, the expected utility of each type under truth and obedience, numeraire.
         gains: per player, entry ``[t, m]`` is what type t gains by reporting m, ``(types, types)``, numeraire;
             minus infinity where m cannot be reported because its endowment cannot be shown.
+        stakes: per player, what is at stake for each type, ``(types,)``, numeraire.
         worst: the most profitable misreport, or none when no player has two types.
-        incentive_compatible: whether no misreport gains more than rounding.
+        incentive_compatible: whether no misreport gains more than rounding of what is at stake for its type.
     """
 
     interim_utility: tuple[FloatArray, ...]
     gains: tuple[FloatArray, ...]
+    stakes: tuple[FloatArray, ...]
     worst: Misreport | None
     incentive_compatible: bool
 
@@ -62,27 +62,40 @@ def check_incentives(contract: GrandContract) -> IncentiveCheck:
     Source:
         Giraud and Rochon, Definition 4, with the transfers of the announced profile.
     """
-    players = range(len(contract.economy.players))
-    reported = [report_utilities(contract, player) for player in players]
-    truthful = tuple(np.diagonal(utilities).copy() for utilities in reported)
-    gains = tuple(utilities - truth[:, None] for utilities, truth in zip(reported, truthful, strict=True))
-    worst = _worst_misreport(contract.economy, gains)
-    # How much of the numeraire everybody owns anyhow is not at stake.
-    at_stake = contract.utilities - contract.endowments[..., -1]
-    tolerance = GAIN_TOLERANCE * np.abs(at_stake).max() + ROUNDING * np.abs(contract.utilities).max()
-    compatible = worst is None or worst.gain <= float(tolerance)
-    return IncentiveCheck(truthful, gains, worst, compatible)
+    reported = [reported_gains(contract, player) for player in range(len(contract.economy.players))]
+    return judged_incentives(contract.economy, reported, contract.stakes)
 
 
-def report_utilities(contract: GrandContract, player: int) -> FloatArray:
-    """Return the interim utility of each type for each report.
+def judged_incentives(economy: Economy, reported: Sequence[FloatArray], stakes: FloatArray) -> IncentiveCheck:
+    """Return what reports bring each type, and whether the truth is best.
+
+    Args:
+        economy: whose types are reported.
+        reported: per player, entry ``[t, m]`` is by how much type t that reports m expects to be better off than
+            living on its endowment, ``(types, types)``, numeraire; minus infinity where it cannot report that.
+        stakes: what is at stake for each type, ``(types of all players,)``, numeraire.
+    """
+    ends = economy.first_rows[1:]
+    truthful = [np.diagonal(table) for table in reported]
+    interim = tuple(
+        truth + reference for truth, reference in zip(truthful, np.split(economy.reference_utility, ends), strict=True)
+    )
+    gains = tuple(table - truth[:, None] for table, truth in zip(reported, truthful, strict=True))
+    at_stake = tuple(np.split(stakes, ends))
+    worst, counts = _worst_misreport(economy, gains, at_stake)
+    return IncentiveCheck(interim, gains, at_stake, worst, not counts)
+
+
+def reported_gains(contract: GrandContract, player: int) -> FloatArray:
+    """Return by how much each type expects to be better off than on its endowment, for each report.
 
     Args:
         contract: the contract; the others report truthfully and all obey.
         player: the player's number.
 
     Returns:
-        Entry ``[t, m]`` is the expected utility of type t reporting m, ``(types, types)``, numeraire.
+        Entry ``[t, m]`` is the expected gain of type t reporting m, ``(types, types)``, numeraire; minus infinity
+        where t cannot show the endowment of m.
 
     Source:
         Giraud and Rochon, section 3, expected utility of a contract.
@@ -96,21 +109,35 @@ def report_utilities(contract: GrandContract, player: int) -> FloatArray:
         possible = np.flatnonzero(profiles[:, player] == true_type)
         announced, belief = profiles[possible], beliefs[true_type, possible]
         valuation = economy.players[player].types[true_type].valuation
+        owned, reference = economy.endowment_table[first + true_type], economy.reference_goods[first + true_type]
         for report in types:
             announced[:, player] = report
-            assigned = contract.allocation[economy.prior.profile_numbers(announced), player]
-            table[true_type, report] = belief @ (valuation.value(assigned[:, :-1]) + assigned[:, -1])
-            if (economy.endowment_table[first + report] > economy.endowment_table[first + true_type]).any():
+            numbers = economy.prior.profile_numbers(announced)
+            shown = economy.endowment_table[first + report]
+            money = (shown[-1] - owned[-1]) + contract.numeraire_transfers[numbers, player]
+            table[true_type, report] = belief @ (
+                valuation.gain(reference, contract.efficient.bundles[numbers, player]) + money
+            )
+            if (shown > owned).any():
                 table[true_type, report] = -np.inf
     return table
 
 
-def _worst_misreport(economy: Economy, gains: tuple[FloatArray, ...]) -> Misreport | None:
+def _worst_misreport(
+    economy: Economy, gains: Sequence[FloatArray], stakes: Sequence[FloatArray]
+) -> tuple[Misreport | None, bool]:
+    """Return the most profitable lie of those whose gain counts, or of all if none does, and whether one does."""
     worst: Misreport | None = None
-    for player, matrix in zip(economy.players, gains, strict=True):
+    counted = False
+    for player, matrix, at_stake in zip(economy.players, gains, stakes, strict=True):
         lies = np.where(np.eye(len(matrix), dtype=bool), -np.inf, matrix)
-        true_type, report = np.unravel_index(int(np.argmax(lies)), lies.shape)
+        counts = counts_as_gain(lies, np.broadcast_to(at_stake[:, None], lies.shape))
+        if counted and not counts.any():
+            continue
+        tried = np.where(counts, lies, -np.inf) if counts.any() else lies
+        true_type, report = np.unravel_index(int(np.argmax(tried)), lies.shape)
         gain = float(lies[true_type, report])
-        if np.isfinite(gain) and (worst is None or gain > worst.gain):
+        if np.isfinite(gain) and (worst is None or gain > worst.gain or (counts.any() and not counted)):
             worst = Misreport(player.name, player.types[true_type].name, player.types[report].name, gain)
-    return worst
+            counted = counted or bool(counts.any())
+    return worst, counted

@@ -24,7 +24,7 @@ from mechanisms.compatibility import (
 from mechanisms.economy import Economy, Player
 from mechanisms.efficiency import efficient_allocation
 from mechanisms.grand_contract import grand_contract
-from mechanisms.incentives import check_incentives, report_utilities
+from mechanisms.incentives import check_incentives, reported_gains
 from mechanisms.transfers import expected_externality_transfers
 from tests.mechanisms.private_value_economies import (
     random_correlated_prior,
@@ -241,7 +241,7 @@ def test_the_non_degenerate_type_loses_most_by_its_least_costly_lie(seed: int) -
     strict = non_degenerate_type(economy, check_incentives(contract))
     losses = {}
     for i, player in enumerate(economy.players):
-        utilities = report_utilities(contract, i)
+        utilities = reported_gains(contract, i)
         for k, kind in enumerate(player.types):
             losses[player.name, kind.name] = utilities[k, k] - np.delete(utilities[k], k).max()
     if strict is None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mechanisms.beliefs import Prior
 from mechanisms.economy import Economy, Player, PlayerType
 from mechanisms.grand_contract import GrandContract, grand_contract
-from mechanisms.incentives import check_incentives, report_utilities
+from mechanisms.incentives import check_incentives, reported_gains
 from tests.mechanisms.strategies import correlated_priors, economies, economy_of, independent_priors, line, one_type
 
 FEW = settings(max_examples=15, deadline=None)
@@ -51,13 +51,14 @@ def test_utilities_of_reports_are_those_of_a_plain_loop(data: st.DataObject, *, 
     check = check_incentives(contract)
     best = -np.inf
     for player, count in enumerate(economy.prior.type_counts):
-        table = report_utilities(contract, player)
+        table = reported_gains(contract, player)
         for true_type in range(count):
             truth = looped_utility(contract, player, true_type, true_type)
             assert check.interim_utility[player][true_type] == pytest.approx(truth, rel=1e-12)
             for report in range(count):
                 expected = looped_utility(contract, player, true_type, report)
-                assert table[true_type, report] == pytest.approx(expected, rel=1e-12)
+                alone = float(economy.reference_utility[economy.first_rows[player] + true_type])
+                assert table[true_type, report] == pytest.approx(expected - alone, abs=1e-9)
                 assert check.gains[player][true_type, report] == pytest.approx(expected - truth, abs=1e-9)
                 if report != true_type:
                     best = max(best, expected - truth)
