@@ -132,7 +132,7 @@ class Economy:
 
     @cached_property
     def reference_utility(self) -> FloatArray:
-        """The utility from which each type's gains are measured, ``(types of all players,)``, numeraire: for display."""
+        """The utility from which each type's gains are measured, ``(types of all players,)``, numeraire."""
         goods = self.valuations.value(np.arange(len(self.endowment_table)), self.reference_goods)
         return read_only(goods + self.endowment_table[:, -1])
 

@@ -6,6 +6,10 @@ r"""The linear system of Giraud and Rochon's section 6.1, stated in the transfer
 First the program minimises :math:`\epsilon`, the largest misreport gain that balanced transfers leave. If that is
 zero it minimises :math:`\tau`, the largest transfer. Otherwise the multipliers of the first answer, normalised to
 :math:`\sum \lambda = 1`, prove that no transfers satisfy the system, and :math:`\epsilon` says by how much it fails.
+
+A type's own gain counts in shares of what is at stake for that type, so that nobody's small gain is lost beside the
+large gains of others: each row is divided by what is at stake for its type, and :math:`\epsilon` is weighed so that
+it first means such a share. Only if gains are left over in that sense does it mean an amount.
 """
 
 from __future__ import annotations
@@ -21,10 +25,17 @@ from mechanisms.incentives import IncentiveCheck
 from mechanisms.interim import beliefs_about_others, profiles_by_own_type
 from mechanisms.linear_program import LinearProgram, Solution, Status, certified, infeasibility_margin
 
-# Misreport gains below this share of the largest at stake are within the solver's tolerances, and below this share
-# of the utilities they are differences of, within rounding.
+# Rows are in this share of what is at stake for their type, so that what the solver's tolerances leave of misreport
+# gains stays below the gains that count.
+ROW_SHARE = 1.0 / 32.0
+# Misreport gains below this, in units of their row, are within the solver's tolerances.
 SOLVER_TOLERANCE = 1e-8
-ROUNDING = 1e-13
+# Gains below this share of what is at stake for anybody are within the rounding of the transfers that decide over them.
+ROUNDING = 1e-14
+# Who has less than this share of the largest stake is treated as if it had that much.
+LEAST_STAKE = 1e-12
+# Bounds this many times farther away than everything at stake are left out until a transfer turns out to exceed one.
+FAR = 1e6
 
 
 class UndecidedTransfersError(ArithmeticError):
@@ -47,34 +58,42 @@ class SystemMultipliers:
 
 
 class TransferProgram:
-    """The system for given beliefs and gains, in units of the largest gain at stake.
+    """The system for given beliefs and gains, in units of the largest stake.
 
     Args:
         prior: the beliefs.
-        unpaid: gains and utilities without transfers; a gain of minus infinity sets no condition.
+        unpaid: gains without transfers and what is at stake; a gain of minus infinity sets no condition.
         lowest: the least transfer allowed, ``(P, N)``, numeraire; may be minus infinity.
     """
 
     def __init__(self, prior: Prior, unpaid: IncentiveCheck, lowest: FloatArray) -> None:
         self._gains = unpaid.gains
-        rounding = ROUNDING * max(float(np.abs(utility).max()) for utility in unpaid.interim_utility)
         self._lies = [np.argwhere(np.isfinite(gain) & ~np.eye(len(gain), dtype=bool)) for gain in unpaid.gains]
-        self._at_stake = self._over_lies(unpaid.gains)
-        self._unit = max(float(np.abs(self._at_stake).max(initial=0.0)), rounding) or 1.0
-        self._rounding = SOLVER_TOLERANCE + rounding / self._unit
+        stakes = np.concatenate(
+            [at_stake[lies[:, 0]] for at_stake, lies in zip(unpaid.stakes, self._lies, strict=True)]
+        )
+        self._unit = float(max(at_stake.max() for at_stake in unpaid.stakes)) or 1.0
+        # Whose stake is zero gains and pays in units of what is at stake for others.
+        measured = np.where(stakes > 0, np.maximum(stakes, LEAST_STAKE * self._unit), self._unit)
+        self._row_unit = ROW_SHARE * measured
+        self._lowest = lowest / self._unit
         profiles, players = lowest.shape
         self._program = LinearProgram()
-        self._transfer = self._program.variables(
-            "transfer", {"player": players, "profile": profiles}, lower=lowest.T / self._unit
-        )
+        self._transfer = self._program.variables("transfer", {"player": players, "profile": profiles}, lower=-np.inf)
+        self._keep_bounds(np.where(self._lowest < -FAR, -np.inf, self._lowest))
         self._remaining_gain = self._program.variables("remaining gain", objective=1.0)
         self._largest = self._program.variables("largest transfer")
         self._balance = self._program.constraints("balance", {"profile": profiles}, equal_to=0.0)
+        rounding = ROUNDING * self._unit
         self._truth = self._program.constraints(
-            "truth", {"misreport": len(self._at_stake)}, at_least=self._at_stake / self._unit
+            "truth", {"misreport": len(stakes)}, at_least=(self._over_lies(unpaid.gains) - rounding) / self._row_unit
         )
         self._state_incentives(prior)
         self._state_sizes()
+
+    def _keep_bounds(self, lowest: FloatArray) -> None:
+        self._program.set_bounds(self._transfer, lower=lowest.T)
+        self._bounded = lowest
 
     def _over_lies(self, tables: tuple[FloatArray, ...]) -> FloatArray:
         """Return one number per lie from per-player tables over types and reports."""
@@ -83,11 +102,12 @@ class TransferProgram:
     def _state_incentives(self, prior: Prior) -> None:
         self._program.add(self._balance[None, :], self._transfer, 1.0)
         self._program.add(self._truth, self._remaining_gain, 1.0)
+        per_row = self._unit / self._row_unit
         first = 0
         for player, lies in enumerate(self._lies):
             rows = self._truth[first : first + len(lies), None]
+            beliefs = beliefs_about_others(prior, player)[lies[:, 0]] * per_row[first : first + len(lies), None]
             first += len(lies)
-            beliefs = beliefs_about_others(prior, player)[lies[:, 0]]
             numbers = profiles_by_own_type(prior, player)
             self._program.add(rows, self._transfer[player, numbers[lies[:, 0]]], beliefs)
             self._program.add(rows, self._transfer[player, numbers[lies[:, 1]]], -beliefs)
@@ -127,16 +147,26 @@ class TransferProgram:
             UnverifiedAnswerError: its transfers were not confirmed to be smallest.
         """
         least = self._solve()
-        if least.objective > self._rounding:
+        if least.objective > SOLVER_TOLERANCE:
             return self._contradiction(least)
         self._program.set_bounds(self._remaining_gain, upper=2 * max(least.objective, 0.0))
-        self._program.set_objective(self._remaining_gain, 0.0)
-        self._program.set_objective(self._largest, 1.0)
+        self._state_objective(remaining_gain=0.0, largest=1.0)
         smallest = self._solve()
-        if smallest.objective > self._rounding:
+        transfers = smallest["transfer"].T
+        if (transfers < self._lowest).any() and (self._bounded < self._lowest).any():
+            # A bound that seemed far away is not.
+            self._keep_bounds(self._lowest)
+            self._program.set_bounds(self._remaining_gain, upper=np.inf)
+            self._state_objective(remaining_gain=1.0, largest=0.0)
+            return self.solve()
+        if smallest.objective > SOLVER_TOLERANCE:
             certified(self._program, smallest)
-        transfers: FloatArray = self._unit * smallest["transfer"].T
-        return transfers
+        paid: FloatArray = self._unit * transfers
+        return paid
+
+    def _state_objective(self, *, remaining_gain: float, largest: float) -> None:
+        self._program.set_objective(self._remaining_gain, remaining_gain)
+        self._program.set_objective(self._largest, largest)
 
     def _solve(self) -> Solution:
         solution = self._program.solve()
@@ -145,18 +175,32 @@ class TransferProgram:
         return solution
 
     def _contradiction(self, least: Solution) -> SystemMultipliers:
-        weights = np.maximum(least.dual["truth"], 0)
-        prices = -least.shadow_price["balance"]
+        """Return multipliers that rule transfers out, if they prove it those that leave the largest amount of gain."""
+        self._program.set_coefficients(self._truth, self._remaining_gain, self._unit / self._row_unit)
+        amount = self._program.solve()
         self._program.set_bounds(self._remaining_gain, upper=0.0)
+        margin = -np.inf
+        for found in (amount, least):
+            if found.status is Status.OPTIMAL:
+                weights = np.maximum(found.dual["truth"], 0)
+                prices = -found.shadow_price["balance"]
+                margin = self._margin(weights, prices)
+                if margin > SOLVER_TOLERANCE:
+                    return self._multipliers(weights, prices, found.objective)
+        raise UndecidedTransfersError(f"the proof that there are no transfers leaves a margin of {margin:.1e}")
+
+    def _margin(self, weights: FloatArray, prices: FloatArray) -> float:
         combination = np.zeros(self._program.arrays().row_lower.size)
         combination[self._truth.members] = weights
         combination[self._balance.members] = -prices
-        margin = infeasibility_margin(self._program, combination)
-        if not margin > SOLVER_TOLERANCE:
-            raise UndecidedTransfersError(f"the proof that there are no transfers leaves a margin of {margin:.1e}")
-        multipliers = []
+        return infeasibility_margin(self._program, combination)
+
+    def _multipliers(self, weights: FloatArray, prices: FloatArray, objective: float) -> SystemMultipliers:
+        per_amount = weights * self._unit / self._row_unit
+        total = float(per_amount.sum())
+        multipliers, left = [], per_amount / total
         for gain, lies in zip(self._gains, self._lies, strict=True):
             matrix = np.zeros_like(gain)
-            matrix[tuple(lies.T)], weights = weights[: len(lies)], weights[len(lies) :]
+            matrix[tuple(lies.T)], left = left[: len(lies)], left[len(lies) :]
             multipliers.append(matrix)
-        return SystemMultipliers(tuple(multipliers), prices, self._unit * least.objective)
+        return SystemMultipliers(tuple(multipliers), prices / total, self._unit * objective / total)

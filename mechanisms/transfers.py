@@ -149,7 +149,7 @@ def incentive_compatible_transfers(
     if isinstance(answer, SystemMultipliers):
         multipliers = tuple(read_only(matrix) for matrix in answer.misreport)
         return NoIncentiveTransfers(bound, multipliers, read_only(answer.balance), answer.least_gain)
-    return _balanced(answer, lowest)
+    return _balanced(answer, lowest, unpaid.stakes)
 
 
 def smallest_equivalent_transfers(
@@ -182,7 +182,7 @@ def smallest_equivalent_transfers(
     answer = program.solve()
     if isinstance(answer, SystemMultipliers):
         raise UndecidedTransfersError("no transfers were found with these gains, although some are given")
-    return _balanced(answer, lowest)
+    return _balanced(answer, lowest, unpaid.stakes)
 
 
 def check_without_transfers(economy: Economy, efficient: EfficientAllocation) -> IncentiveCheck:
@@ -253,16 +253,23 @@ def contradiction(economy: Economy, efficient: EfficientAllocation, evidence: No
         if (unweighted < -rounding).any() or (np.isinf(lowest[:, player]) & (unweighted > rounding)).any():
             return -np.inf
         bounded = np.isfinite(lowest[:, player])
-        kept = np.maximum(unweighted, 0)[bounded] * lowest[bounded, player]
+        kept = np.where(unweighted > rounding, unweighted, 0)[bounded] * lowest[bounded, player]
         total += float(terms.sum() + kept.sum())
         scale += float(np.abs(terms).sum() + np.abs(kept).sum())
     return total / scale if scale > 0 else -np.inf
 
 
-def _balanced(transfers: FloatArray, lowest: FloatArray) -> IncentiveTransfers:
-    """Return the transfers with what the solver left of imbalance given to whoever is furthest from its bound."""
+def _balanced(transfers: FloatArray, lowest: FloatArray, stakes: tuple[FloatArray, ...]) -> IncentiveTransfers:
+    """Return transfers with what the solver left of imbalance given to whoever has room and most at stake."""
     profiles = np.arange(len(transfers))
-    furthest = np.argmax(transfers - lowest, axis=-1)
+    excess = transfers.sum(axis=-1)
+    room = transfers - excess[:, None] >= lowest
+    at_stake = np.array([own.max() for own in stakes])
+    chosen = np.where(
+        room.any(axis=-1),
+        np.argmax(np.where(room, at_stake, -1.0), axis=-1),
+        np.argmax(transfers - lowest, axis=-1),
+    )
     balanced = transfers.copy()
-    balanced[profiles, furthest] -= transfers.sum(axis=-1)
+    balanced[profiles, chosen] -= excess
     return IncentiveTransfers(read_only(balanced), float(np.abs(balanced).max()))
