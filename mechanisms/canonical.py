@@ -34,7 +34,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import lsmr
 
-from mechanisms.arrays import FloatArray, IntegerArray
+from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from mechanisms.efficiency import FEASIBILITY_TOLERANCE, EfficientAllocation, optimality_gap, value_of_goods
 
 if TYPE_CHECKING:
@@ -90,9 +90,12 @@ def canonical_allocation(economy: Economy, efficient: EfficientAllocation) -> Ef
         The same allocations where nothing had to be changed; doing it again changes nothing.
     """
     profiles = efficient.profiles
-    supply = economy.endowments(profiles)[..., :-1].sum(axis=-2)
+    owned = economy.endowments(profiles)[..., :-1]
+    supply = owned.sum(axis=-2)
     price, lowest = _prices(economy, efficient, supply)
-    bundles = _bundles(efficient.bundles, supply, situations_of_players(profiles, price))
+    # Who is to get what it owns, up to rounding, is to trade nothing.
+    trades = np.abs(efficient.bundles - owned) > _ROUNDINGS * owned.shape[1] * supply[:, None]
+    bundles = _bundles(np.where(trades, efficient.bundles, owned), supply, situations_of_players(profiles, price))
     changed = (price != efficient.price).any(axis=-1) | (bundles != efficient.bundles).any(axis=(-1, -2))
     if not changed.any():
         return efficient
@@ -120,11 +123,14 @@ def canonical_payments(economy: Economy, efficient: EfficientAllocation, payment
         payments: by how much each player's numeraire changes, ``(P, N)``; they sum to zero.
     """
     supply = economy.endowments(efficient.profiles)[..., :-1].sum(axis=-2)
+    worth = (efficient.price[:, :-1] * supply).sum(axis=-1)
+    # Payments as large as the rounding of what they are computed from are none.
+    paid = np.abs(payments) > _ROUNDINGS * payments.shape[1] * worth[:, None]
+    payments = np.where(paid, payments, 0.0)
     moved = np.abs(payments).sum(axis=-1)
-    distance = SAME_NUMBER * ((efficient.price[:, :-1] * supply).sum(axis=-1) + moved)
+    distance = SAME_NUMBER * (worth + moved)
     groups = situations_of_players(efficient.profiles, efficient.price)
-    same = np.stack([one_number(payments[:, i], distance, groups[:, i]) for i in range(payments.shape[1])], axis=1)
-    return _balanced(same, np.zeros(len(same)), moved, groups, same != 0)
+    return _same_and_balanced(payments, distance, groups, np.zeros(len(moved)), moved, payments != 0)
 
 
 def situations_of_players(profiles: IntegerArray, price: FloatArray) -> IntegerArray:
@@ -171,22 +177,41 @@ def _marginal_values(economy: Economy, profiles: IntegerArray, supply: FloatArra
 
 def _bundles(bundles: FloatArray, supply: FloatArray, groups: IntegerArray) -> FloatArray:
     """Return bundles, ``(P, N, G)``, with one number for those that are one; what was used up still is."""
-    result = bundles.copy()
-    for player in range(bundles.shape[1]):
-        for good in range(bundles.shape[2]):
-            distance = SAME_NUMBER * supply[:, good]
-            result[:, player, good] = one_number(bundles[:, player, good], distance, groups[:, player])
     players, used = bundles.shape[1], bundles.sum(axis=1)
     used = np.where(used > (1 - FEASIBILITY_TOLERANCE) * supply, supply, used)
+    distance = SAME_NUMBER * supply
+    result = np.empty_like(bundles)
     for good in range(bundles.shape[2]):
         # Corners stay corners, and nothing becomes negative.
-        free = result[..., good] > SAME_NUMBER * players * supply[:, [good]]
-        result[..., good] = _balanced(result[..., good], used[:, good], used[:, good], groups, free)
+        free = bundles[..., good] > 2 * players * distance[:, [good]]
+        total = used[:, good]
+        result[..., good] = _same_and_balanced(bundles[..., good], distance[:, good], groups, total, total, free)
     return result
 
 
+def _same_and_balanced(
+    values: FloatArray,
+    distance: FloatArray,
+    groups: IntegerArray,
+    totals: FloatArray,
+    moved: FloatArray,
+    free: BooleanArray,
+) -> FloatArray:
+    """Return values, ``(P, N)``, with one number for those that are one, that add up to totals ``(P,)`` over players.
+
+    Balancing may bring numbers closer to each other, so it is repeated until no more become one.
+    """
+    while True:
+        columns = [one_number(values[:, i], distance, groups[:, i]) for i in range(values.shape[1])]
+        same = np.stack(columns, axis=1)
+        balanced = _balanced(same, totals, moved, groups, free)
+        if (balanced == same).all() or (same == values).all():
+            return balanced
+        values = balanced
+
+
 def _balanced(
-    values: FloatArray, totals: FloatArray, moved: FloatArray, groups: IntegerArray, free: np.ndarray
+    values: FloatArray, totals: FloatArray, moved: FloatArray, groups: IntegerArray, free: BooleanArray
 ) -> FloatArray:
     """Return values, ``(P, N)``, that add up to the totals ``(P,)`` over players, equal ones being changed alike.
 
@@ -202,13 +227,13 @@ def _balanced(
     rounding = _ROUNDINGS * players * moved
     if not (np.abs(remainder) > rounding).any() or not free.any():
         return values
-    number = np.full(values.shape, -1, dtype=np.int64)
-    unknowns = 0
+    number, unknowns = np.empty(values.shape, dtype=np.int64), 0
     for player in range(players):
-        own = free[:, player]
-        labels = rows_numbered(np.column_stack((groups[own, player], values[own, player])))
-        number[own, player] = labels + unknowns
-        unknowns += int(labels.max(initial=-1)) + 1
+        number[:, player] = unknowns + rows_numbered(np.column_stack((groups[:, player], values[:, player])))
+        unknowns = int(number[:, player].max()) + 1
+    # Equal values change alike or not at all.
+    fixed = np.bincount(number[~free], minlength=unknowns) > 0
+    free = ~fixed[number]
     rows, columns = np.nonzero(free)
     sums = sparse.csr_array((np.ones(len(rows)), (rows, number[rows, columns])), shape=(len(values), unknowns))
     balanced = values
