@@ -22,6 +22,7 @@ from mechanisms.market_rules import Bankruptcy, Coverage, MarketRules, Pricing, 
 from mechanisms.messages import information
 from mechanisms.symmetry import representatives
 from mechanisms.transfers import expected_externality_transfers
+from mechanisms.valuation import Valuation
 from mechanisms.valuations import Abatement, Exponential, Logarithmic, Power, Quadratic
 from tests.mechanisms.exact_allocation import exact_information, exact_outcome
 from tests.mechanisms.strategies import economy_of, line, one_type
@@ -86,13 +87,18 @@ def test_exchanging_players_of_the_same_kinds_exchanges_numbers_bit_for_bit(fami
 
     def kind(name: str) -> PlayerType:
         taste = generator.uniform(5, 9, 2)
-        valuation = {
-            "log": lambda: Logarithmic(taste, generator.uniform(0.01, 1, 2)),
-            "power": lambda: Power(taste, generator.uniform(0.01, 1, 2), generator.uniform(0.3, 0.9, 2)),
-            "exponential": lambda: Exponential(taste, generator.uniform(0.1, 2, 2)),
-            "abatement": lambda: Abatement(taste, generator.uniform(0, 1, 2), generator.uniform(3, 5, 2)),
-            "complements": lambda: Quadratic(taste, np.array([[1.0, -0.4], [-0.4, 0.9]])),
-        }[family]()
+        valuation: Valuation
+        match family:
+            case "log":
+                valuation = Logarithmic(taste, generator.uniform(0.01, 1, 2))
+            case "power":
+                valuation = Power(taste, generator.uniform(0.01, 1, 2), generator.uniform(0.3, 0.9, 2))
+            case "exponential":
+                valuation = Exponential(taste, generator.uniform(0.1, 2, 2))
+            case "abatement":
+                valuation = Abatement(taste, generator.uniform(0, 1, 2), generator.uniform(3, 5, 2))
+            case _:
+                valuation = Quadratic(taste, np.array([[1.0, -0.4], [-0.4, 0.9]]))
         return PlayerType(name, np.append(generator.uniform(1, 3, 2), 400.0), valuation)
 
     tastes = (kind("x"), kind("y"), kind("z"))
