@@ -53,6 +53,10 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
             "still wanted, or discard them all."
         ),
     ] = OnChange.REFUSE,
+    replay_damaged: Annotated[
+        bool,
+        typer.Option("--replay-damaged", help="Play the runs of damaged files of the folder again, and keep the rest."),
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print a line for each finished point.")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -65,7 +69,7 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
     folder = out or DEFAULT_RUNS / sweep.stem
     where = on_this_machine(workers) if cluster is None else on_cluster(cluster)
     try:
-        outcome = _run(plan, folder, where, on_change, verbose=verbose)
+        outcome = _run(plan, folder, where, on_change, verbose=verbose, replay_damaged=replay_damaged)
     except SweepInterrupted as interruption:
         _report(interruption.outcome, json=json)
         remark_console().print("interrupted; the same command goes on from here")
@@ -74,7 +78,13 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
 
 
 def _run(
-    plan: Plan, folder: Path, where: AbstractContextManager[Workers], on_change: OnChange, *, verbose: bool
+    plan: Plan,
+    folder: Path,
+    where: AbstractContextManager[Workers],
+    on_change: OnChange,
+    *,
+    verbose: bool,
+    replay_damaged: bool,
 ) -> SweepOutcome:
     columns = (*ProgressBar.get_default_columns()[:2], TextColumn("{task.fields[state]}"))
     with ProgressBar(*columns, console=remark_console()) as bar:
@@ -87,7 +97,8 @@ def _run(
             if verbose:
                 bar.console.print(str(point), markup=False, soft_wrap=True)
 
-        return run_sweep(plan, folder, where, on_change=on_change, watcher=Watcher(on_progress, on_point))
+        watcher = Watcher(on_progress, on_point)
+        return run_sweep(plan, folder, where, on_change=on_change, replay_damaged=replay_damaged, watcher=watcher)
 
 
 def _state(progress: Progress) -> str:
