@@ -45,7 +45,7 @@ class NotFiniteError(Exception):
 class PlainConsole(Console):
     """A console that prints what it is given: no colours for numbers, no pictures for words between colons.
 
-    Lines may hold markup, written out in the program; names in them go through `marked`.
+    Lines may hold markup, written out in the program; names in them go through `named`, other text through `marked`.
     """
 
     def __init__(self, *, stderr: bool = False) -> None:
@@ -100,9 +100,14 @@ def remark_console() -> Console:
     return PlainConsole(stderr=True)
 
 
-def marked(name: str, longest: int = LONGEST_NAME) -> str:
-    """Return a name, or other text from outside, as part of a line that may hold markup: printed as it stands."""
-    return escape(on_a_line(name, longest))
+def marked(text: str) -> str:
+    """Return text that holds names, or a path, as part of a line that may hold markup: printed as it stands."""
+    return escape(on_a_line(text))
+
+
+def named(name: str) -> str:
+    """Return a name as part of a line that may hold markup: printed as it stands, shortened if it is long."""
+    return escape(on_a_line(name, LONGEST_NAME))
 
 
 @contextmanager

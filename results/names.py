@@ -1,20 +1,19 @@
 """Names are data: how that of a player, a type, a good or a file is shown on a terminal, in a figure, in a file name.
 
 A name may hold anything that its file can: escape sequences, line breaks, markup, slashes, a thousand letters. Every
-command prints names through `on_a_line`, every figure through `in_a_figure`, and whatever names a file after them takes
-its name from `file_names`. JSON documents and tables hold names as they are.
+command prints names through `on_a_line`, figures draw their `labels`, and whatever names a file after them takes its
+name from `file_names`. JSON documents and tables hold names as they are.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 
 # Letters of a name, and of a whole line, that a terminal shows.
 LONGEST_NAME = 60
 LONGEST_LINE = 1500
-LONGEST_IN_FIGURE = 40
 # Letters of a file's name; with what stands before and after they must stay below 255 bytes, four to a letter.
 LONGEST_FILE_NAME = 40
 GAP = "..."
@@ -43,14 +42,26 @@ def shortened(text: str, longest: int) -> str:
     return f"{text[: longest - len(GAP) - end]}{GAP}{text[len(text) - end :]}"
 
 
-def in_a_figure(name: str, longest: int = LONGEST_IN_FIGURE) -> str:
-    """Return a name that Matplotlib prints as it stands, dollar signs included."""
-    return literally(on_a_line(name, longest))
+def labels(names: Iterable[str], longest: int, drawable: Container[int]) -> dict[str, str]:
+    """Return what stands for each name where there is little room, no two alike.
 
-
-def literally(text: str) -> str:
-    """Return text in which Matplotlib finds no mathematics."""
-    return text.replace("$", r"\$")
+    Args:
+        names: as they are.
+        longest: how many letters there is room for, but for what tells equal ones apart.
+        drawable: the code points of the letters that can be shown; others are written as ``on_a_line`` writes them.
+    """
+    chosen: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in dict.fromkeys(names):
+        shown = on_a_line(shortened(name, longest), longest)
+        shown = "".join(letter if ord(letter) in drawable else _escaped(letter) for letter in shown)
+        label, number = shown, 1
+        while label in taken:
+            number += 1
+            label = f"{shown} ({number})"
+        taken.add(label)
+        chosen[name] = label
+    return chosen
 
 
 def file_names(names: Sequence[str]) -> list[str]:
@@ -78,6 +89,8 @@ def _file_name(name: str) -> str:
 
 
 def _shown(letter: str) -> str:
-    if letter.isprintable() or unicodedata.category(letter) == "Zs":
-        return letter
+    return letter if letter.isprintable() or unicodedata.category(letter) == "Zs" else _escaped(letter)
+
+
+def _escaped(letter: str) -> str:
     return letter.encode("unicode_escape").decode("ascii")

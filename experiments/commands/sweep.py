@@ -14,7 +14,7 @@ from rich.progress import TextColumn
 import results
 from experiments.command_line import INTERRUPTED
 from experiments.input_file import InputError, InputFiles
-from experiments.printing import JsonOption, answer_console, print_json, remark_console
+from experiments.printing import JsonOption, answer_console, named, print_json, remark_console
 from experiments.running import DEFAULT_RUNS
 from experiments.sweep import (
     OnChange,
@@ -31,6 +31,7 @@ from experiments.sweep.progress import PointSummary, Progress
 from experiments.sweep.statement import Plan
 from experiments.sweep_file import read_sweep
 from experiments.sweep_summary import print_sweep, sweep_summary
+from results.names import on_a_line
 
 
 def command(  # noqa: PLR0913 -- one parameter for each option of the command line
@@ -88,14 +89,14 @@ def _run(
 ) -> SweepOutcome:
     columns = (*ProgressBar.get_default_columns()[:2], TextColumn("{task.fields[state]}"))
     with ProgressBar(*columns, console=remark_console()) as bar:
-        task = bar.add_task(f"{plan.name}", total=plan.runs, state="starting")
+        task = bar.add_task(named(plan.name), total=plan.runs, state="starting")
 
         def on_progress(progress: Progress) -> None:
             bar.update(task, completed=progress.done + progress.failed, state=_state(progress))
 
         def on_point(point: PointSummary) -> None:
             if verbose:
-                bar.console.print(str(point), markup=False, soft_wrap=True)
+                bar.console.print(on_a_line(str(point)), markup=False, soft_wrap=True)
 
         watcher = Watcher(on_progress, on_point)
         return run_sweep(plan, folder, where, on_change=on_change, replay_damaged=replay_damaged, watcher=watcher)
