@@ -10,15 +10,16 @@ import pytest
 from matplotlib.text import Text
 
 import results
-from experiments.running import play, prepare
+from experiments.running import play, prepare, run_folder
 from results.figures.legible import legible
 
 CASES = Path(__file__).parents[2] / "experiments" / "cases"
 
 
 def run_of(scenario: Path, folder: Path) -> results.Run:
-    folder.mkdir()
-    play(scenario, prepare(scenario, rounds=2), folder, lambda _: None)
+    prepared = prepare(scenario, rounds=2)
+    with run_folder(prepared, folder) as writing:
+        play(prepared, writing, lambda _: None)
     return results.load(folder)
 
 
