@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     from mechanisms.linear_program import Basis, Residuals, Solution
 
 PRICING_TOLERANCE = 1e-9
-"""Virtual surplus above what the program pays for a profile that counts as none, relative to the largest."""
+"""Virtual surplus above what the program pays for a profile that counts as none, relative to its own size."""
+
+LEAST_EXPECTED = 1e-12
+"""Expected virtual surplus above what the program pays that counts as none, relative to the largest utility."""
 
 MOST_ROUNDS = 200
 """Rounds after which generation stops and reports the gap it has reached."""
@@ -276,9 +279,12 @@ class ColumnGenerator:
         """Price actions at every profile with the multipliers of a solution."""
         coefficients = transform(self._master.multipliers(solution), self.oracle.type_probabilities)
         priced = self.oracle.best_actions(coefficients, np.arange(len(self._prior)))
-        paid = solution.shadow_price["probability"] * self.oracle.unit / self._prior
-        scale = max(float(np.abs(priced.surplus).max()), self.oracle.unit)
-        better = np.flatnonzero(priced.surplus - paid > PRICING_TOLERANCE * scale)
+        expected = self._prior * priced.surplus
+        missed = expected - solution.shadow_price["probability"] * self.oracle.unit
+        # Multipliers of rare types are small, and divided by their probability they are mostly rounding: at their
+        # profiles surplus is compared with its own size there, and with what counts in expectation.
+        scale = np.maximum(np.abs(expected), self._prior * self.oracle.unit)
+        better = np.flatnonzero((missed > PRICING_TOLERANCE * scale) & (missed > LEAST_EXPECTED * self.oracle.unit))
         known = [key in self._known for key in _keys(better, priced.actions[better])]
         money = self._master.worth_of_holdings(coefficients)
         return _Priced(priced, better[~np.array(known, dtype=np.bool_)], money)

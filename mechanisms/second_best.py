@@ -127,7 +127,7 @@ def second_best(
     deadline = None if seconds is None else time.monotonic() + seconds
     actions = DivisibleActions(economy)
     weights = actions.type_probabilities
-    outside = [np.zeros(len(weight)) for weight in weights] if participation is Participation.INDIVIDUAL else None
+    outside = actions.autarky if participation is Participation.INDIVIDUAL else None
     generated = ColumnGenerator(actions).solve(weights, outside, seconds=seconds)
     payments = _payments(economy, generated)
     bound = generated.bound
@@ -178,7 +178,12 @@ def _covered(payments: FloatArray, holdings: FloatArray) -> bool:
 
 
 def _with_autarky(economy: Economy, pool: ColumnPool) -> ColumnPool:
-    """Return columns among which everybody keeping what it owns is always one: without payments it is feasible."""
+    """Return columns among which everybody keeping what it owns is one: without payments it is feasible.
+
+    Only where nobody then lives on nothing of a good whose first unit is worth infinitely much.
+    """
+    if (economy.reference_goods != economy.endowment_table[:, :-1]).any():
+        return pool
     kept = economy.endowments(economy.profiles)[..., :-1].reshape(len(economy.profiles), -1)
     profiles = np.concatenate([pool.profiles, np.arange(len(kept))])
     return ColumnPool(profiles, np.concatenate([pool.actions, kept]))

@@ -16,7 +16,7 @@ A bundle beyond what a player can use counts as disposed of, as in the efficient
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -47,7 +47,8 @@ class VirtualAllocation:
 
     Attributes:
         bundles: what each player gets, ``(P, N, G)``, units.
-        surplus: the summed virtual valuations there, ``(P,)``, numeraire.
+        surplus: the summed virtual valuations there, each type's valuation measured from the economy's reference,
+            ``(P,)``, numeraire.
         bound: what no allocation can exceed, ``(P,)``, numeraire.
         concave: whether every virtual valuation was proven concave, so that the bound is reached.
     """
@@ -65,17 +66,27 @@ class CombinedValuations:
     Attributes:
         table: the valuation of every type, R rows.
         weights: entry ``[r, k]`` is the weight of row k in the sum of row r, ``(R, R)``; zero between players.
+        reference: the bundle from which each row's values are measured, ``(R, G)``, units, so that constants of
+            valuations never enter; nothing when left out.
     """
 
     table: ValuationTable
     weights: FloatArray
+    reference: FloatArray | None = None
 
     def value(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
         """Return the combined values, ``(...)``, of bundles ``(..., G)`` to the rows ``(...)``."""
         total = np.zeros(rows.shape)
         for weight, member in self._members(rows):
-            total += weight * self.table.value(member, self.table.dispose(member, bundles))
+            total += weight * self.worth(member, bundles)
         return total
+
+    def worth(self, member: IntegerArray, bundles: FloatArray) -> FloatArray:
+        """Return what bundles ``(..., G)`` are worth to the rows ``(...)`` by themselves, beyond their reference."""
+        kept = self.table.dispose(member, bundles)
+        if self.reference is None:
+            return self.table.value(member, kept)
+        return self.table.gain(member, self.reference[member], kept)
 
     def supergradient(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
         """Return the combined gradients, ``(..., G)``."""
@@ -127,7 +138,7 @@ def virtual_allocation(economy: Economy, profiles: IntegerArray, weights: FloatA
     Source:
         Myerson (2006), equations (3), (4) and (7), for exchange of divisible goods.
     """
-    combined = CombinedValuations(economy.valuations, weights)
+    combined = CombinedValuations(economy.valuations, weights, economy.reference_goods)
     rows = economy.rows(profiles)
     supply = economy.endowments(profiles)[..., :-1].sum(axis=-2)
     most = supply.max(axis=0)
@@ -243,8 +254,7 @@ def _largest_rise(combined: CombinedValuations, row: int, bundles: FloatArray) -
     """Return by how much the sum's terms can move within each cell, ``(K,)``; finite where curvature is not."""
     total = np.zeros(len(bundles) - 1)
     for member in np.flatnonzero(combined.weights[row]):
-        members = np.full(len(bundles), member)
-        values = combined.table.value(members, combined.table.dispose(members, bundles))
+        values = combined.worth(np.full(len(bundles), member), bundles)
         total += np.abs(combined.weights[row, member] * np.diff(values))
     return total
 
@@ -265,7 +275,7 @@ def _best_division(
     count, players, *nodes = values.shape
     room = tuple(cells + 1 for cells in most)
     best = np.full((count, *room), -np.inf)
-    best[(slice(None), *(0,) * len(room))] = 0
+    best.reshape(count, -1)[:, 0] = 0
     choices = []
     for player in range(players):
         reached, choice = np.full_like(best, -np.inf), np.zeros(best.shape, dtype=np.int32)
@@ -274,21 +284,23 @@ def _best_division(
                 continue
             after = (slice(None), *(slice(taken, None) for taken in cells))
             before = (slice(None), *(slice(size - taken) for taken, size in zip(cells, room, strict=True)))
-            offer = best[before] + values[:, player][(slice(None), *cells)].reshape(-1, *(1,) * len(room))
+            worth = values[:, player].reshape(count, -1)[:, number]
+            offer = best[before] + worth.reshape(-1, *(1,) * len(room))
             better = offer > reached[after]
             np.copyto(reached[after], offer, where=better)
             np.copyto(choice[after], number, where=better)
         best = reached
-        choices.append(choice)
+        choices.append(choice.reshape(count, -1))
     totals = np.stack(np.unravel_index(np.arange(best[0].size), room), axis=-1)
     flat = best.reshape(count, -1)
     if allowed is not None:
         flat = np.where((totals <= allowed[:, None, :]).all(axis=-1), flat, -np.inf)
-    used = totals[np.argmax(flat, axis=-1)]
+    used: IntegerArray = totals[np.argmax(flat, axis=-1)]
     cells_of = np.zeros((count, players, len(room)), dtype=np.int64)
     for player in reversed(range(players)):
-        number = choices[player][(np.arange(count), *used.T)]
-        cells_of[:, player] = np.stack(np.unravel_index(number, tuple(nodes)), axis=-1)
+        place = np.ravel_multi_index([used[:, good] for good in range(len(room))], room)
+        chosen = choices[player][np.arange(count), place]
+        cells_of[:, player] = np.stack(np.unravel_index(chosen, tuple(nodes)), axis=-1)
         used = used - cells_of[:, player]
     return cells_of, flat.max(axis=-1)
 
@@ -344,8 +356,8 @@ def _allocate_jointly_on_grid(
     valuations is convex, so it is largest at a corner of the box of bundles.
     """
     goods = supply.shape[-1]
-    positive = CombinedValuations(combined.table, np.maximum(combined.weights, 0))
-    negative = CombinedValuations(combined.table, np.minimum(combined.weights, 0))
+    positive = replace(combined, weights=np.maximum(combined.weights, 0))
+    negative = replace(combined, weights=np.minimum(combined.weights, 0))
     relaxed, optimum = _allocate_concave(positive, rows, supply)
     corners = np.array(list(product((0.0, 1.0), repeat=goods)))
     at_corners = [negative.value(rows, corner * supply[:, None, :] + np.zeros(relaxed.shape)) for corner in corners]

@@ -79,10 +79,10 @@ def gains_on_grid(economy: Economy, parts: int, *, willing: bool, money: bool = 
         whole[mu[place, 0] : mu[place, 0] + count] = 1
         upper.append(balance)
         equal.append(whole)
-    limits = [(0.0, None)] * (len(profiles) * count)
-    limits += [(-float(owned[i, -1]) if money else None, None) for _ in profiles for i in range(players)]
-    answer = linprog(
-        -objective, np.array(upper), np.zeros(len(upper)), np.array(equal), np.ones(len(equal)), limits, method="highs"
-    )
+    low = np.zeros(size)
+    low[len(profiles) * count :] = np.tile(-owned[:, -1] if money else np.full(players, -np.inf), len(profiles))
+    limits = [[float(least), None] for least in low]
+    answer = linprog(-objective, np.array(upper), np.zeros(len(upper)), np.array(equal), np.ones(len(equal)), limits)
     assert answer.status == 0, answer.message
-    return float(-answer.fun)
+    assert answer.fun is not None
+    return -float(answer.fun)
