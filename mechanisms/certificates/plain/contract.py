@@ -18,7 +18,9 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 
-from mechanisms.arrays import FloatArray
+import numpy as np
+
+from mechanisms.arrays import FloatArray, finite_array
 from mechanisms.certificates.plain.settlement import (
     NOTHING,
     Forgiveness,
@@ -53,12 +55,14 @@ class PlainEnd:
     Attributes:
         cost: of what is traded, ``[player]``, numeraire.
         bankrupt: ``[player]``.
-        consumption: ``[player][good]``, units.
+        allocation: what the market hands out, ``[player][good]``, units.
+        consumption: with what was not announced, where its owner consumes it, likewise.
         utility: of the true types, ``[player]``, numeraire.
     """
 
     cost: list[Fraction]
     bankrupt: list[bool]
+    allocation: list[list[Fraction]]
     consumption: list[list[Fraction]]
     utility: list[Fraction]
 
@@ -82,13 +86,28 @@ class PlainContract:
         refuse_unknown(self.rules)
 
     @classmethod
-    def of(cls, economy: Economy, numeraire_transfers: FloatArray, rules: MarketRules) -> PlainContract:
-        """Return the grand contract for an efficient allocation that pays these transfers, ``(P, N)``, numeraire.
+    def of(
+        cls, economy: Economy, numeraire_transfers: FloatArray, prices: FloatArray | None, rules: MarketRules
+    ) -> PlainContract:
+        """Return the grand contract for an efficient allocation with these payments and prices.
+
+        Args:
+            economy: whose types are reported.
+            numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``.
+            prices: that support the allocation, ``(P, L)``, numeraire per unit, where there are several; those that the
+                engine chooses if none are given.
+            rules: of the market.
 
         Raises:
             ValueError: there is no such contract, or a rule is not understood here.
         """
-        return cls(GrandContract(economy, efficient_allocation(economy), numeraire_transfers), rules)
+        efficient = efficient_allocation(economy)
+        if prices is not None:
+            prices = finite_array("prices", prices, efficient.price.shape)
+            if (prices < 0).any() or (prices[:, -1] != 1).any():
+                raise ValueError("prices must be at least 0, and that of the numeraire 1")
+            efficient = replace(efficient, price=prices, lowest_price=np.minimum(efficient.lowest_price, prices))
+        return cls(GrandContract(economy, efficient, numeraire_transfers), rules)
 
     @property
     def economy(self) -> Economy:
@@ -163,7 +182,7 @@ class PlainContract:
         firsts: dict[int, list[int]] = {}
         found = []
         for number in range(len(self.profiles)):
-            scale = self._scale(player, number)
+            scale = self.scale(player, number)
             among = firsts.setdefault(self._prices[number], [])
             first = next(
                 (
@@ -181,7 +200,7 @@ class PlainContract:
             found.append(first)
         return found
 
-    def _scale(self, player: int, number: int) -> list[float]:
+    def scale(self, player: int, number: int) -> list[float]:
         """Return what a player's quantities are measured against, ``[good]``, units."""
         owned = self.kind(player, number).endowment[:-1].tolist()
         gets = self.contract.efficient.bundles[number][player].tolist()
@@ -213,7 +232,7 @@ class PlainContract:
             orders = [[Fraction(float(amount) / len(players)) for amount in trade] for trade in trades]
             self._plays[number] = PlainPlay(
                 [price for _ in players],
-                [[order if i != j else [NOTHING for _ in order] for j in players] for i, order in enumerate(orders)],
+                [[order for _ in players] for order in orders],
                 [exact(self.contract.announced_endowments[first][player]) for player, first in enumerate(told)],
                 exact(self.contract.transfers[number]),
             )
@@ -229,7 +248,7 @@ class PlainContract:
             for player, cost in enumerate(ended.cost):
                 stake = ROUNDED * self.stakes[number][player]
                 money.append(max(cost - play.transfers[player], NOTHING) + stake)
-                scale = self._scale(player, number)
+                scale = self.scale(player, number)
                 excused = []
                 for good, held in enumerate(ended.claim[player]):
                     size, price = ROUNDED * Fraction(scale[good]), play.quotes[player][good]
@@ -257,11 +276,27 @@ class PlainContract:
         """
         owned = self.endowments(number)
         announced = [_capped(shown, own) for shown, own in zip(play.announced, owned, strict=True)]
-        play = replace(play, announced=announced)
-        settlement = settled(play, self.rules, self.forgiven(number if contract_at is None else contract_at))
-        bundles = consumed(settlement, owned, announced, self.rules)
-        enjoyed = [utility(self.kind(player, number), bundle) for player, bundle in enumerate(bundles)]
-        return PlainEnd(settlement.cost, settlement.bankrupt, bundles, enjoyed)
+        settlement = settled(
+            replace(play, announced=announced),
+            self.rules,
+            self.forgiven(number if contract_at is None else contract_at),
+        )
+        got = settlement.allocation
+        bundles = [self.keeps(*row) for row in zip(got, announced, owned, strict=True)]
+        enjoyed = [self.enjoys(player, number, bundle) for player, bundle in enumerate(bundles)]
+        return PlainEnd(settlement.cost, settlement.bankrupt, got, bundles, enjoyed)
+
+    def keeps(self, allocated: Bundle, announced: Bundle, owned: Bundle) -> list[Fraction]:
+        """Return what a player consumes, ``[good]``, units, that was allocated so much and announced what it did."""
+        return consumed(allocated, announced, owned, self.rules)
+
+    def enjoys(self, player: int, number: int, bundle: Bundle) -> Fraction:
+        """Return what a player of its type in a profile enjoys of a bundle ``[good]``, numeraire."""
+        return utility(self.kind(player, number), bundle)
+
+    def can_announce(self, announced: Bundle, owned: Bundle) -> bool:
+        """Say whether what is owned suffices, up to rounding, to announce what is to be announced."""
+        return all(shown <= own * (1 + OWNERSHIP) for shown, own in zip(announced, owned, strict=True))
 
     def obeyed(self, number: int) -> PlainEnd:
         """Return how the contract ends at a profile if all report the truth and obey."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Self
 
-from mechanisms.certificates.plain.contract import PlainContract
+from mechanisms.certificates.plain.contract import SAME_NUMBER, PlainContract
 from mechanisms.certificates.plain.settlement import NOTHING, PlainPlay, Table
-from mechanisms.certificates.plain.valuations import exact
+from mechanisms.certificates.plain.valuations import Bundle, exact
 from mechanisms.certificates.reactions import ReactionRule, StorableReaction
 from mechanisms.deviations.reactions import ArbitrageAfterMisquotes, ReactionsByType, WithholdingAfterMisquotes
 from mechanisms.deviations.situation import JointAction
@@ -64,7 +64,8 @@ def deviation(
     quotes, orders = [list(row) for row in usual.quotes], list(usual.orders)
     announced, transfers = [list(row) for row in usual.announced], list(usual.transfers)
     for place, member in enumerate(coalition):
-        quotes[member], announced[member] = list(action.quotes[place]), list(action.announced[place])
+        quotes[member] = as_quoted(action.quotes[place], usual.quotes[member])
+        announced[member] = list(action.announced[place])
         orders[member] = action.orders[place]
         transfers[member] += action.side_transfers[place]
     if contract.rules.timing is Timing.PRICES_FIRST and quotes != usual.quotes:
@@ -76,6 +77,15 @@ def deviation(
             elif isinstance(rule, ArbitrageAfterMisquotes):
                 orders[player] = _with_arbitrage(contract, number, player, rule, quotes)
     return PlainPlay(quotes, orders, announced, transfers)
+
+
+def as_quoted(quoted: Bundle, told: Bundle) -> list[Fraction]:
+    """Return quotes, or the contract's if they differ by rounding.
+
+    Prices are computed by iteration, perhaps on another machine; whoever quotes them but for the last digits obeys.
+    """
+    same = all(abs(one - two) <= Fraction(SAME_NUMBER) * two for one, two in zip(quoted, told, strict=True))
+    return list(told if same else quoted)
 
 
 def withholding_rule(reaction: StorableReaction | None, player: int, kind: int) -> WithholdingAfterMisquotes | None:

@@ -136,16 +136,11 @@ def settled(play: PlainPlay, rules: MarketRules, forgiven: Forgiveness | None = 
     return PlainSettlement(cost, bankrupt, claims, [[share[i] for share in shares] for i in players])
 
 
-def consumed(
-    settlement: PlainSettlement, endowments: Table, announced: Table, rules: MarketRules
-) -> list[list[Fraction]]:
-    """Return what everybody consumes, ``[player][good]``, units, of endowments of which some part was announced."""
+def consumed(allocated: Bundle, announced: Bundle, owned: Bundle, rules: MarketRules) -> list[Fraction]:
+    """Return what a player consumes of what it is allocated and of what it did not announce, ``[good]``, units."""
     if rules.withholding is Withholding.WASTED:
-        return settlement.allocation
-    return [
-        [share + own - shown for share, own, shown in zip(*rows, strict=True)]
-        for rows in zip(settlement.allocation, endowments, announced, strict=True)
-    ]
+        return list(allocated)
+    return [got + max(own - shown, NOTHING) for got, shown, own in zip(allocated, announced, owned, strict=True)]
 
 
 def refuse_unknown(rules: MarketRules) -> None:
