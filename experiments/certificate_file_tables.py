@@ -14,7 +14,6 @@ from experiments.certificate_file_replay import Replay, entry
 from experiments.printing import marked, named, number, table
 from mechanisms.certificates import (
     BlockingCertificate,
-    BoundCertificate,
     DeviationCertificate,
     InhibitionCertificate,
     MisreportCertificate,
@@ -41,8 +40,6 @@ def print_replay(replay: Replay, console: Console) -> None:
             _print_side_contract(stored, replay, console)
         case MisreportCertificate() as stored:
             _print_misreport(stored, replay, console)
-        case BoundCertificate() as stored:
-            _print_bound(stored, replay, console)
         case StabilityCertificate() as stored:
             _print_stability(stored, replay, console)
         case BlockingCertificate() as stored:
@@ -137,23 +134,9 @@ def _draws(found: SideContractCertificate) -> Iterator[list[str]]:
             yield [reports, number(float(chance)), broke, *(number(float(one), 1.0) for one in utility[members])]
 
 
-def _print_bound(stored: BoundCertificate, replay: Replay, console: Console) -> None:
-    economy = stored.situation.economy
-    console.print(
-        f"[bold]{named(economy.name)}[/bold]: {marked(_joined(stored.situation.coalition, economy))} cannot gain, "
-        f"by the bound on {stored.bound.reason.value.replace('-', ' ')}\n"
-    )
-    rows = {
-        "utility at most": replay.both(entry("bound", "total_utility")),
-        "without deviation": replay.both(entry("status_quo")),
-        "gain at most": replay.both(entry("bound", "total_gain")),
-    }
-    _print_pairs("What the members get together", rows, abs(stored.status_quo), console)
-
-
 def _print_stability(stored: StabilityCertificate, replay: Replay, console: Console) -> None:
     economy = stored.economy
-    _print_heading(economy, "no coalition of these gains against the contract", stored.rules, console)
+    _print_heading(economy, f"{_claim(stored)} gains against the contract", stored.rules, console)
     scale = float(np.abs(stored.numeraire_transfers).max()) + 1
     rows = [["lie", "", *_shown(replay.both(entry("misreport_gain")), scale)]]
     for place, bound in enumerate(stored.bounds):
@@ -165,6 +148,15 @@ def _print_stability(stored: StabilityCertificate, replay: Replay, console: Cons
         members = ", ".join(_joined(bound.coalition, economy) for bound in against)
         text = reaction_text(reaction, economy)
         console.print(f"outsiders of {marked(members)} after a misquote: {marked(text)}", style="dim")
+
+
+def _claim(stored: StabilityCertificate) -> str:
+    """Return whom the claim is about, in words."""
+    players = len(stored.economy.players)
+    if stored.largest >= players:
+        return "no coalition"
+    sizes = [f"no coalition of up to {stored.largest}"] if stored.largest else []
+    return ", nor ".join([*sizes, *(_joined(members, stored.economy) for members in stored.named)])
 
 
 def _print_plan(stored: BlockingCertificate, replay: Replay, console: Console) -> None:

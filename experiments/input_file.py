@@ -65,6 +65,7 @@ REQUIREMENTS = {
     "float_type": "be a number",
     "bool_type": "be true or false",
     "finite_number": "be finite",
+    "none_required": "be null",
     "list_type": "be a list",
     "dict_type": "be a table",
     "model_type": "be a table",
