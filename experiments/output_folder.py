@@ -59,15 +59,13 @@ class Purpose:
         what: with its article, for messages: "a run".
         option: the option of the command line that named the folder; none where none did.
         spared: says which entries of the folder are looked after by somebody else.
-        damaged_too: whether what was changed since it was written is replaced all the same.
-        advice: what to do when the folder cannot be written.
+        given_up: files listed as written that may have changed since, and are replaced all the same.
     """
 
     what: str
     option: str | None = None
     spared: Callable[[Path], bool] = _nothing
-    damaged_too: bool = False
-    advice: str = "name another folder"
+    given_up: Collection[str] = ()
 
     def blaming(self, folder: Path) -> str:
         """Return the beginning of a message about a folder."""
@@ -120,7 +118,7 @@ def _holding(folder: Path, purpose: Purpose) -> Held:
         name = entry.relative_to(folder).as_posix()
         if name not in listed:
             watch.refuse(name, "which was not written by marketgame")
-        if not purpose.damaged_too and checksum(entry) not in listed[name]:
+        if name not in purpose.given_up and checksum(entry) not in listed[name]:
             watch.refuse(name, "which was changed since it was written")
         found.add(name)
     return Held(manifests[1] or manifests[0], frozenset(found))
@@ -174,8 +172,6 @@ class _Watch:
         try:
             manifest = read_manifest(path)
         except DamagedFileError as fault:
-            if self.purpose.damaged_too and home == self.folder and path.is_file():
-                return None
             raise ForeignFileError(f"{fault}; nothing was touched: name a new or empty folder") from None
         if PROGRAM not in manifest or SEAL not in manifest:
             self.refuse(name, "which was not written by this version of marketgame")
@@ -285,7 +281,7 @@ def writing(folder: Path, purpose: Purpose) -> Iterator[Writing]:
         yield Writing(folder, purpose)
     except OSError as error:
         raise InputError(
-            f"{purpose.blaming(folder)} cannot be written: {reason_of(error)}; {purpose.advice}"
+            f"{purpose.blaming(folder)} cannot be written: {reason_of(error)}; name another folder"
         ) from error
     finally:
         if lock is not None:

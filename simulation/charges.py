@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 import numpy as np
 
 from mechanisms.arrays import BooleanArray, FloatArray
@@ -31,10 +33,14 @@ def final_flows(flows: FloatArray, bankrupt: BooleanArray, bankruptcy: Bankruptc
         bankrupt: ``(..., N)``.
         bankruptcy: under ``unwind`` a bankrupt player's trades are cancelled.
     """
-    if bankruptcy is not Bankruptcy.UNWIND:
-        return flows
-    cancelled = bankrupt[..., :, None] | bankrupt[..., None, :]
-    return np.where(cancelled[..., None], 0, flows)
+    match bankruptcy:
+        case Bankruptcy.TRADES_STAND:
+            return flows
+        case Bankruptcy.UNWIND:
+            cancelled = bankrupt[..., :, None] | bankrupt[..., None, :]
+            return np.where(cancelled[..., None], 0, flows)
+        case _:
+            assert_never(bankruptcy)
 
 
 def charges(flows: FloatArray, quotes: FloatArray, pricing: Pricing) -> FloatArray:
@@ -51,6 +57,8 @@ def charges(flows: FloatArray, quotes: FloatArray, pricing: Pricing) -> FloatArr
             prices = np.where(flows > 0, np.maximum(own, counterparty), np.minimum(own, counterparty))
         case Pricing.MIDPOINT:
             prices = (own + counterparty) / 2
-        case _:
+        case Pricing.COUNTERPARTY | Pricing.VOID:
             prices = np.broadcast_to(counterparty, flows.shape)
+        case _:
+            assert_never(pricing)
     return np.asarray(prices * flows)

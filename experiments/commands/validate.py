@@ -8,11 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from experiments.command_line import BAD_INPUT, report
+from experiments.command_line import BAD_INPUT
 from experiments.input_file import InputError
 from experiments.input_kinds import load_input
 from experiments.printing import JsonOption, print_json
-from results.names import LONGEST_NAME, on_a_line
 
 
 def command(
@@ -25,10 +24,9 @@ def command(
         print_json({"files": verdicts})
     for verdict in verdicts:
         if not verdict["valid"]:
-            report(verdict["error"])
+            sys.stderr.write(f"error: {verdict['error']}\n")
         elif not json:
-            name = on_a_line(verdict["name"], LONGEST_NAME)
-            sys.stdout.write(f"{on_a_line(verdict['file'])}: valid, {verdict['kind']} '{name}'\n")
+            sys.stdout.write(f"{verdict['file']}: valid, {verdict['kind']} {verdict['name']!r}\n")
     if not all(verdict["valid"] for verdict in verdicts):
         raise typer.Exit(BAD_INPUT)
 

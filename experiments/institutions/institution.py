@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
+from typing import assert_never
 
 from mechanisms.deviations.reactions import WithholdingAfterMisquotes
 from mechanisms.market_rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
@@ -35,7 +36,13 @@ class Institution:
     @property
     def reaction(self) -> WithholdingAfterMisquotes | None:
         """How outsiders answer quotes, for the oracle."""
-        return WithholdingAfterMisquotes() if self.outsiders is Outsiders.WITHHOLD else None
+        match self.outsiders:
+            case Outsiders.OBEY:
+                return None
+            case Outsiders.WITHHOLD:
+                return WithholdingAfterMisquotes()
+            case _:
+                assert_never(self.outsiders)
 
 
 def institutions() -> Iterator[Institution]:

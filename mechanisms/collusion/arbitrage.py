@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import KDTree
 
-from mechanisms.market_rules import Bankruptcy, MarketRules, Pricing, Solvency, Timing, Withholding
+from mechanisms.deviations.premises import ARBITRAGE
 
 if TYPE_CHECKING:
     from mechanisms.grand_contract import GrandContract
+    from mechanisms.market_rules import MarketRules
 
 SAME_PRICE = 1e-9
 """Prices this close, relatively, do not tell profiles apart."""
@@ -36,11 +37,7 @@ def deterred_by_arbitrage(contract: GrandContract, rules: MarketRules) -> bool:
         True if the proof applies; False says nothing.
     """
     return (
-        rules.pricing is Pricing.COUNTERPARTY
-        and rules.solvency is Solvency.NO_SHORT_SALES
-        and rules.bankruptcy is Bankruptcy.TRADES_STAND
-        and rules.timing is Timing.PRICES_FIRST
-        and rules.withholding is Withholding.WASTED
+        ARBITRAGE.holds(rules)
         and prices_reveal(contract)
         and _everything_is_wanted(contract)
         and _everybody_is_worth_something(contract)

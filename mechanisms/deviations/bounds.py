@@ -12,10 +12,10 @@ What differs is why the premise holds.
 holds with :math:`W = p \cdot \Omega` at any prices. For the coalition of everybody and an efficient contract it
 says that nothing can be gained.
 
-*Budget.* One player alone whose counterparties all quote :math:`p` buys at these prices whatever it quotes itself,
-except where its own quote enters its own price (midpoint). Where short sales bankrupt, it ends inside its budget.
-Where they do not, it ends inside its budget or without some good of positive price; that is the paper's printed
-game, in which it sells that good short without bound.
+*Budget.* One player alone whose counterparties all quote :math:`p` buys at these prices or higher ones whatever it
+quotes itself, unless its own quote makes its own price better (midpoint). Where short sales bankrupt, it ends inside
+its budget. Where they do not, it ends inside its budget or without some good of positive price; that is the paper's
+printed game, in which it sells that good short without bound.
 
 *Wealth.* A coalition of any size ends with at most its wealth :math:`\sum_{i \in S} (p \cdot \omega_i + y_i)` under
 four rules together. Pairs trade at one price or lose by trading at two (void or spread): so no arbitrage against an
@@ -29,7 +29,8 @@ Without a misquote everybody trades at one price, and the two rules on short sal
 by wealth, whatever the pricing and even if trades stand (the first alone for one player). With one, the members
 share what they own and little more.
 
-``docs/collusion.md`` has the proofs.
+Which rules each of these was proved for is in :mod:`mechanisms.deviations.premises`: under a rule that no proof names
+only the bound by resources is claimed. ``docs/collusion.md`` has the proofs.
 
 Source: Giraud and Rochon (2001), proof of Theorem 1, which claims less under weaker rules; the bounds are ours.
 """
@@ -43,16 +44,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mechanisms.arrays import FloatArray, read_only
+from mechanisms.deviations import premises
 from mechanisms.deviations.reactions import announced_after_misquotes
 from mechanisms.interior_allocation import allocate_by_interior_point
-from mechanisms.market_rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Timing, Withholding
+from mechanisms.market_rules import Coverage, Withholding
 from mechanisms.separable_allocation import allocate_good_by_good
 
 if TYPE_CHECKING:
     from mechanisms.deviations.situation import Situation
-
-# Quotes of outsiders this close, relatively, are one price.
-SAME_PRICE = 1e-12
 
 
 class BoundReason(StrEnum):
@@ -107,9 +106,14 @@ def proven_bounds(situation: Situation) -> tuple[Bound, ...]:
     prices = _prices_of_outsiders(situation)
     if prices is None:
         return tuple(bounds)
-    if len(situation.coalition) == 1 and buys_at_others_quotes(situation.rules):
-        bounds.append(_bound_of_one(situation, prices))
-    if conserves_wealth(situation.rules):
+    rules, alone = situation.rules, len(situation.coalition) == 1
+    if alone and premises.BUDGET.holds(rules):
+        bounds.append(_bound(situation, BoundReason.BUDGET, prices, _within_budget(situation, prices)))
+    if alone and premises.BUDGET_OR_SHORT.holds(rules):
+        bounds.append(
+            _bound(situation, BoundReason.BUDGET_OR_SHORT, prices, _within_budget_or_short(situation, prices))
+        )
+    if premises.WEALTH.holds(rules):
         bounds.append(_bound(situation, BoundReason.WEALTH, prices, _within_wealth(situation, prices)))
     if (amounts := _left_alone(situation)) is not None:
         utility = np.maximum(_within_wealth(situation, prices), _sharing(situation, amounts))
@@ -129,35 +133,11 @@ def bound_by_resources(situation: Situation, prices: FloatArray | None = None) -
     return _bound(situation, BoundReason.RESOURCES, used, _sharing(situation, situation.supply, used))
 
 
-def buys_at_others_quotes(rules: MarketRules) -> bool:
-    """Say whether no player's own quote can make its own trades cheaper or its own sales dearer."""
-    return rules.pricing is not Pricing.MIDPOINT
-
-
-def conserves_wealth(rules: MarketRules) -> bool:
-    """Say whether a coalition ends every play with at most its wealth at the outsiders' common prices.
-
-    Source:
-        ours; compare Giraud and Rochon, proof of Theorem 1, which needs an outsider to go bankrupt.
-    """
-    return (
-        rules.pricing in (Pricing.VOID, Pricing.SPREAD)
-        and rules.solvency is Solvency.NO_SHORT_SALES
-        and rules.bankruptcy is Bankruptcy.UNWIND
-        and rules.coverage is Coverage.ANNOUNCED_NUMERAIRE
-    )
-
-
-def conserves_wealth_at_one_price(rules: MarketRules) -> bool:
-    """Say whether a coalition ends every play in which all quote the same prices with at most its wealth."""
-    return rules.solvency is Solvency.NO_SHORT_SALES and rules.coverage is Coverage.ANNOUNCED_NUMERAIRE
-
-
 def _left_alone(situation: Situation) -> FloatArray | None:
     """Return what members can share once they misquote, ``(K, L)``, units, if the bound that rests on it holds."""
-    rules = situation.rules
-    alone = len(situation.coalition) == 1 and rules.solvency is Solvency.NO_SHORT_SALES
-    if rules.timing is not Timing.PRICES_FIRST or not (alone or conserves_wealth_at_one_price(rules)):
+    alone = len(situation.coalition) == 1
+    premise = premises.BUDGET_AT_ONE_PRICE if alone else premises.WEALTH_AT_ONE_PRICE
+    if not premise.holds(situation.rules):
         return None
     announced = announced_after_misquotes(situation.reaction, situation)
     if announced is None:
@@ -172,24 +152,30 @@ def _sharing(situation: Situation, amounts: FloatArray, prices: FloatArray | Non
     return np.asarray((used * amounts).sum(axis=-1) + _surplus(situation, used).sum(axis=-1))
 
 
-def _bound_of_one(situation: Situation, prices: FloatArray) -> Bound:
-    """Return the bound of a lone member who buys at the outsiders' prices."""
+def _within_budget(situation: Situation, prices: FloatArray) -> FloatArray:
+    """Return the most that a lone member can enjoy in each draw inside its budget or bankrupt, ``(K,)``."""
     rules, member = situation.rules, situation.coalition[0]
     # A player that owes more than its worth goes bankrupt and consumes nothing, which is more than its wealth.
     nothing = _utility(situation, member, np.zeros_like(situation.supply))
     utility = np.maximum(_within_wealth(situation, prices), nothing)
-    if rules.withholding is Withholding.CONSUMED and rules.coverage is Coverage.UNLIMITED:
+    nothing_left = rules.withholding is Withholding.WASTED
+    within_wealth = rules.coverage is Coverage.ANNOUNCED_NUMERAIRE
+    if not (nothing_left or within_wealth):
         # It may hide everything, go bankrupt on a transfer it owes, and consume what it hid.
         utility = np.maximum(utility, _utility(situation, member, situation.endowments[:, member]))
-    if rules.solvency is Solvency.NO_SHORT_SALES:
-        return _bound(situation, BoundReason.BUDGET, prices, utility)
-    consumes_hidden = rules.withholding is Withholding.CONSUMED
+    return utility
+
+
+def _within_budget_or_short(situation: Situation, prices: FloatArray) -> FloatArray:
+    """Return the same where it may also end without some good of positive price, but for what it hid, ``(K,)``."""
+    utility, member = _within_budget(situation, prices), situation.coalition[0]
+    wasted = situation.rules.withholding is Withholding.WASTED
     for good in range(situation.supply.shape[-1]):
         all_but_one = situation.supply.copy()
-        all_but_one[:, good] = situation.endowments[:, member, good] if consumes_hidden else 0.0
+        all_but_one[:, good] = 0.0 if wasted else situation.endowments[:, member, good]
         without = _utility(situation, member, all_but_one)
         utility = np.where(prices[:, good] > 0, np.maximum(utility, without), utility)
-    return _bound(situation, BoundReason.BUDGET_OR_SHORT, prices, utility)
+    return utility
 
 
 def _bound(situation: Situation, reason: BoundReason, prices: FloatArray, utility: FloatArray) -> Bound:
@@ -246,5 +232,4 @@ def _prices_of_outsiders(situation: Situation) -> FloatArray | None:
     if not outsiders:
         return None
     quotes = situation.quotes[:, outsiders]
-    agree = np.abs(quotes - quotes[:, :1]) <= SAME_PRICE * np.abs(quotes[:, :1])
-    return quotes[:, 0].copy() if agree.all() else None
+    return quotes[:, 0].copy() if (quotes == quotes[:, :1]).all() else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import assert_never
 
 import numpy as np
 
@@ -98,10 +99,16 @@ class StageTwo:
         """What i pays for what it buys from j, and gets for what it sells to j, ``(K, N, N, L)`` each."""
         own, other = self.quotes[:, :, None], self.quotes[:, None]
         pricing = self.situation.rules.pricing
-        if pricing is Pricing.SPREAD:
-            return np.maximum(own, other), np.minimum(own, other)
-        mean = (own + other) / 2 if pricing is Pricing.MIDPOINT else np.broadcast_to(other, (own + other).shape)
-        return mean, mean
+        match pricing:
+            case Pricing.SPREAD:
+                return np.maximum(own, other), np.minimum(own, other)
+            case Pricing.MIDPOINT:
+                return (own + other) / 2, (own + other) / 2
+            case Pricing.COUNTERPARTY | Pricing.VOID:
+                charged = np.broadcast_to(other, (own + other).shape)
+                return charged, charged
+            case _:
+                assert_never(pricing)
 
     @cached_property
     def box(self) -> FloatArray:

@@ -1,0 +1,133 @@
+"""Under which rules of the market a proof holds: the rules it was proved for, by name.
+
+A proof uses the rules it names and no others. A rule that nobody has examined, be it a new member of an enumeration or
+a new kind of rule, is named in no premise, so that nothing is claimed under it until somebody proves it. The proofs
+themselves are in ``docs/collusion.md``; what each needs of a rule is said beside its premise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from mechanisms.market_rules import Bankruptcy, Coverage, Pricing, Solvency, Timing, Withholding
+
+if TYPE_CHECKING:
+    from mechanisms.market_rules import MarketRules
+
+
+@dataclass(frozen=True)
+class Premise:
+    """The rules under which something is proved; one field for each of the market's, with the same name.
+
+    Attributes:
+        pricing: proved for these.
+        solvency: likewise.
+        bankruptcy: likewise.
+        coverage: likewise.
+        withholding: likewise.
+        timing: likewise.
+    """
+
+    pricing: frozenset[Pricing]
+    solvency: frozenset[Solvency]
+    bankruptcy: frozenset[Bankruptcy]
+    coverage: frozenset[Coverage]
+    withholding: frozenset[Withholding]
+    timing: frozenset[Timing]
+
+    def holds(self, rules: MarketRules) -> bool:
+        """Say whether every rule of the market is one for which the proof was made."""
+        return all(getattr(rules, rule.name) in getattr(self, rule.name, frozenset()) for rule in fields(rules))
+
+
+# What proofs that do not depend on a rule were proved for: each of its variants was looked at.
+EXAMINED_PRICING = frozenset({Pricing.COUNTERPARTY, Pricing.VOID, Pricing.SPREAD, Pricing.MIDPOINT})
+EITHER_SOLVENCY = frozenset({Solvency.BUDGET, Solvency.NO_SHORT_SALES})
+EITHER_BANKRUPTCY = frozenset({Bankruptcy.TRADES_STAND, Bankruptcy.UNWIND})
+EITHER_COVERAGE = frozenset({Coverage.UNLIMITED, Coverage.ANNOUNCED_NUMERAIRE})
+EITHER_WITHHOLDING = frozenset({Withholding.WASTED, Withholding.CONSUMED})
+EITHER_TIMING = frozenset({Timing.PRICES_FIRST, Timing.SIMULTANEOUS})
+
+# Prices at which nobody buys for less, or sells for more, than its counterparty quotes, whatever it quotes itself:
+# `counterparty` charges that quote; `void` admits trades at it or none; under `spread` the buyer pays the higher of
+# the two quotes and the seller gets the lower.
+AT_OTHERS_QUOTES = frozenset({Pricing.COUNTERPARTY, Pricing.VOID, Pricing.SPREAD})
+# Of these, prices at which the two sides of a trade together pay nothing or something: both at one price (`void`), or
+# the buyer at the higher (`spread`).
+NOT_SUBSIDISED = frozenset({Pricing.VOID, Pricing.SPREAD})
+# Prices that are p where both sides quote p.
+AT_THE_COMMON_QUOTE = frozenset({Pricing.COUNTERPARTY, Pricing.VOID, Pricing.SPREAD, Pricing.MIDPOINT})
+
+BUDGET = Premise(
+    pricing=AT_OTHERS_QUOTES,
+    # Holdings are nonnegative, so that the projection can only take from a claim.
+    solvency=frozenset({Solvency.NO_SHORT_SALES}),
+    bankruptcy=EITHER_BANKRUPTCY,
+    # Not needed: what a bankrupt player may have hidden is part of the bound.
+    coverage=EITHER_COVERAGE,
+    withholding=EITHER_WITHHOLDING,
+    timing=EITHER_TIMING,
+)
+"""Proposition 1: a lone player whose counterparties all quote p ends inside its budget at p, or bankrupt."""
+
+BUDGET_OR_SHORT = Premise(
+    pricing=AT_OTHERS_QUOTES,
+    # The other case of the proof: it is short of a good and has none of it.
+    solvency=frozenset({Solvency.BUDGET}),
+    bankruptcy=EITHER_BANKRUPTCY,
+    coverage=EITHER_COVERAGE,
+    withholding=EITHER_WITHHOLDING,
+    timing=EITHER_TIMING,
+)
+"""The same without the rule on short sales: inside its budget, bankrupt, or without some good that has a price."""
+
+WEALTH = Premise(
+    # Outsiders trade at p or at a loss to the member, and two members gain nothing from each other.
+    pricing=NOT_SUBSIDISED,
+    # Survivors' claims are nonnegative ...
+    solvency=frozenset({Solvency.NO_SHORT_SALES}),
+    # ... and add up to what survivors announced, so that the projection does nothing.
+    bankruptcy=frozenset({Bankruptcy.UNWIND}),
+    # A bankrupt member lost at least what its transfer took.
+    coverage=frozenset({Coverage.ANNOUNCED_NUMERAIRE}),
+    withholding=EITHER_WITHHOLDING,
+    timing=EITHER_TIMING,
+)
+"""Theorem 2: a coalition ends every play with at most its wealth at the outsiders' common price."""
+
+WEALTH_AT_ONE_PRICE = Premise(
+    pricing=AT_THE_COMMON_QUOTE,
+    solvency=frozenset({Solvency.NO_SHORT_SALES}),
+    bankruptcy=EITHER_BANKRUPTCY,
+    coverage=frozenset({Coverage.ANNOUNCED_NUMERAIRE}),
+    withholding=EITHER_WITHHOLDING,
+    # Outsiders see a misquote before they order and announce.
+    timing=frozenset({Timing.PRICES_FIRST}),
+)
+"""Theorem 3: the same in plays without a misquote; in others, members share what they own and little more."""
+
+BUDGET_AT_ONE_PRICE = Premise(
+    pricing=AT_THE_COMMON_QUOTE,
+    solvency=frozenset({Solvency.NO_SHORT_SALES}),
+    bankruptcy=EITHER_BANKRUPTCY,
+    # Not needed by one player: hiding everything and going bankrupt leaves it what it owns, which the bound contains.
+    coverage=EITHER_COVERAGE,
+    withholding=EITHER_WITHHOLDING,
+    timing=frozenset({Timing.PRICES_FIRST}),
+)
+"""Theorem 3 for one player."""
+
+ARBITRAGE = Premise(
+    # An arbitrageur is charged at the quotes it sees.
+    pricing=frozenset({Pricing.COUNTERPARTY}),
+    solvency=frozenset({Solvency.NO_SHORT_SALES}),
+    # What it claims from those it bankrupts is still delivered.
+    bankruptcy=frozenset({Bankruptcy.TRADES_STAND}),
+    coverage=EITHER_COVERAGE,
+    # Whoever is bankrupt has nothing.
+    withholding=frozenset({Withholding.WASTED}),
+    # It sees the misquote before it orders.
+    timing=frozenset({Timing.PRICES_FIRST}),
+)
+"""Proposition 4: a member that sees another misquote is tempted to take everything."""

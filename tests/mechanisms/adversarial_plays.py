@@ -1,0 +1,116 @@
+"""Plays meant to break bounds: odd quotes, huge orders, short sales, hidden endowments, side transfers.
+
+Random orders bankrupt almost everybody. So members settle up: whatever their other trades leave them, or cost them,
+each spends or raises on one good with one partner, at whatever the rule charges, and so ends exactly inside its budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+
+import numpy as np
+
+from mechanisms.arrays import FloatArray, IntegerArray
+from mechanisms.deviations.situation import JointAction, Situation, admissible, obedient
+
+type Charge = Callable[[FloatArray, FloatArray], FloatArray]
+"""From flows ``(B, N, N, L)`` and quotes ``(B, N, L)`` to what each player is charged for each, ``(B, N, N, L)``."""
+
+
+def adversarial_plays(situation: Situation, charge: Charge, generator: np.random.Generator, count: int) -> JointAction:
+    """Plays of the members; those that the rule of coverage does not admit are left out."""
+    usual, members = obedient(situation), len(situation.coalition)
+    goods = situation.quotes.shape[-1]
+    quotes = _quotes(usual.quotes, generator, count)
+    orders = np.where(generator.random((count, 1, 1, 1)) < 0.5, usual.orders, _no_trade(situation))
+    wild = generator.random(count) < 0.4
+    orders[wild] += _noise(situation, generator, int(wild.sum()))
+    settling = _partners(situation, generator, count)
+    for play in np.flatnonzero(~wild):
+        bought = _buy_from_one(situation, orders[play], generator)
+        if generator.random() < 0.5:
+            settling[play, 0] = bought
+    announced = usual.announced_endowments * generator.choice([1.0, 1.0, 0.4, 1e-3], size=(count, members, goods))
+    side = generator.normal(size=(count, members)) * generator.choice([0.0, 1.0, 20.0, 150.0], size=(count, 1))
+    side = side - side.mean(axis=1, keepdims=True)
+    _settle_up(situation, charge, (quotes, orders, side), settling, generator)
+    plays = JointAction(quotes, orders, announced, side)
+    return plays[np.flatnonzero(admissible(situation, plays))]
+
+
+def _quotes(usual: FloatArray, generator: np.random.Generator, count: int) -> FloatArray:
+    """The contract's quotes, some of them a little or absurdly different, for one member or for all."""
+    factors = generator.choice([1.0, 1.0, 0.0, 0.5, 0.9, 1.1, 2.0, 50.0, 1e-6, 1e6], size=(count, *usual.shape))
+    factors[..., -1] = 1.0
+    together = generator.random(count) < 0.5
+    factors[together] = factors[together][:, :1]
+    factors[generator.random(count) < 0.2] = 1.0
+    return usual * factors
+
+
+def _no_trade(situation: Situation) -> FloatArray:
+    """Orders ``(S, N, L)`` that undo what others order from the members."""
+    return np.asarray(situation.orders[0][:, situation.members].swapaxes(0, 1))
+
+
+def _noise(situation: Situation, generator: np.random.Generator, count: int) -> FloatArray:
+    """Orders between any two: nothing, a share of all there is of some goods, or far more."""
+    members, players, goods = len(situation.coalition), *situation.quotes.shape[1:]
+    sizes = generator.choice([0.0, 0.0, 0.1, 0.3, 1.0, 20.0, 1e4], size=(count, members, players, 1))
+    some = generator.random((count, 1, 1, goods)) < 0.6
+    noise: FloatArray = sizes * generator.normal(size=(count, members, players, goods)) * some * situation.supply[0]
+    return noise
+
+
+def _partners(situation: Situation, generator: np.random.Generator, count: int) -> IntegerArray:
+    """With whom each member settles up, and in which good, ``(B, S, 2)``; money as often as anything else."""
+    players, goods = situation.quotes.shape[1:]
+    chosen = np.empty((count, len(situation.coalition), 2), dtype=np.int64)
+    for place, member in enumerate(situation.coalition):
+        chosen[:, place, 0] = generator.choice([player for player in range(players) if player != member], size=count)
+        chosen[:, place, 1] = generator.integers(goods, size=count)
+    chosen[generator.random(count) < 0.5, :, 1] = goods - 1
+    return chosen
+
+
+def _buy_from_one(situation: Situation, orders: FloatArray, generator: np.random.Generator) -> tuple[int, int]:
+    """Let the first member order much of what somebody has, or more, for some or a speck of one; return both."""
+    buyer = situation.coalition[0]
+    source = int(generator.choice([player for player in range(orders.shape[1]) if player != buyer]))
+    wanted = generator.choice([situation.endowments[0, source], situation.supply[0]])
+    wanted = wanted * generator.choice([0.5, 0.99, 1.0, 30.0])
+    given = int(generator.integers(len(wanted)))
+    wanted[given] = -situation.endowments[0, buyer, given] * generator.choice([1e-4, 0.1, 1.0, 30.0])
+    orders[0, source] += wanted
+    return source, given
+
+
+def _settle_up(
+    situation: Situation,
+    charge: Charge,
+    played: tuple[FloatArray, FloatArray, FloatArray],
+    settling: IntegerArray,
+    generator: np.random.Generator,
+) -> None:
+    """Let each member buy or sell one good, from or to one other player, for what its budget leaves it or lacks."""
+    quotes, orders, side = played
+    count, _, players, goods = orders.shape
+    everybody = np.broadcast_to(situation.quotes[0], (count, players, goods)).copy()
+    everybody[:, situation.members] = quotes
+    ordered = np.broadcast_to(situation.orders[0], (count, *situation.orders.shape[1:])).copy()
+    for place, member in enumerate(situation.coalition):
+        ordered[:, situation.members] = orders
+        flows = ordered - ordered.swapaxes(1, 2)
+        left = situation.transfers[0, member] + side[:, place] - charge(flows, everybody)[:, member].sum(axis=(-1, -2))
+        thrifty, settles = generator.random(count) < 0.5, generator.random(count) < 0.9
+        for other, kind in product([player for player in range(players) if player != member], range(goods)):
+            unit = np.zeros((count, players, players, goods))
+            unit[:, member, other, kind] = np.sign(left)
+            unit[:, other, member, kind] = -np.sign(left)
+            price = np.abs(charge(unit, everybody)[:, member, other, kind])
+            amount = np.divide(left, price, out=np.zeros(count), where=price > 0)
+            # Whoever wants the other to live leaves it something.
+            amount = np.where(thrifty, np.minimum(amount, 0.9 * situation.endowments[0, other, kind]), amount)
+            chosen = settles & (settling[:, place] == (other, kind)).all(axis=-1)
+            orders[chosen, place, other, kind] += amount[chosen]
