@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from experiments.printing import number, share, table
+from results.names import on_a_line
 
 # More rows than fit a screen are left to the JSON document.
 MOST_CONSTRAINTS_SHOWN = 12
@@ -92,7 +93,7 @@ def benchmark_table(title: str, rows: Sequence[BenchmarkRow]) -> Group:
         ]
         for row in rows
     )
-    remarks = [Text(remark) for remark in (*_obstacles(rows), *_loose_bounds(rows))]
+    remarks = [Text(on_a_line(remark)) for remark in (*_obstacles(rows), *_loose_bounds(rows))]
     parts: list[RenderableType] = [table(title, columns, cells), *remarks]
     return Group(*parts, *([""] if remarks else []))
 
@@ -135,7 +136,7 @@ def constraint_table(title: str, constraints: Iterable[ConstraintRow]) -> Group:
     """Return the binding constraints with their multipliers: benchmark by benchmark, the costliest first."""
     found = list(constraints)
     if not found:
-        return Group(Text(f"{title}: none", style="bold"), "")
+        return Group(Text(on_a_line(f"{title}: none"), style="bold"), "")
     order = list(dict.fromkeys(each.benchmark for each in found))
     ranked = sorted(found, key=lambda each: (order.index(each.benchmark), -each.multiplier))
     shown = ranked[:MOST_CONSTRAINTS_SHOWN]

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console, Group
-from rich.markup import escape
 
 from experiments.blocking_document import invitation_document
 from experiments.blocking_verdict import BlockingVerdict
-from experiments.printing import number, table
+from experiments.printing import marked, named, number, table
 from mechanisms.arrays import FloatArray
 from mechanisms.blocking import BlockingPlan, CoalitionLimits, NoBlockingPlan
 from mechanisms.coalitional_game import CoalitionalGame
@@ -29,11 +28,11 @@ def print_verdict(verdict: BlockingVerdict, certificate: Path | None, console: C
     """
     game = verdict.game
     console.print(
-        f"[bold]{escape(verdict.established.name)}[/bold]: {len(game.players)} players, "
+        f"[bold]{named(verdict.established.name)}[/bold]: {len(game.players)} players, "
         f"{len(game.profiles)} type profile(s)"
     )
     if verdict.established.source:
-        console.print(f"source: {escape(verdict.established.source)}", style="dim")
+        console.print(f"source: {marked(verdict.established.source)}", style="dim")
     console.print()
     if not verdict.feasible:
         console.print(
@@ -46,7 +45,7 @@ def print_verdict(verdict: BlockingVerdict, certificate: Path | None, console: C
         _print_proof(verdict, verdict.verdict, console)
     console.print(_what_was_searched(game, verdict.verdict.limits))
     if certificate is not None:
-        console.print(f"To see it checked: marketgame replay {escape(str(certificate))}", soft_wrap=True)
+        console.print(f"To see it checked: marketgame replay {marked(str(certificate))}", soft_wrap=True)
 
 
 def _print_plan(game: CoalitionalGame, plan: BlockingPlan, scale: float, console: Console) -> None:

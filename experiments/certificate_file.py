@@ -23,10 +23,8 @@ from experiments.certificate_file_blocking import (
     inhibition_document,
 )
 from experiments.certificate_file_market import (
-    BoundContent,
     DeviationContent,
     MisreportContent,
-    bound_document,
     deviation_document,
     misreport_document,
 )
@@ -45,7 +43,6 @@ from experiments.input_file import (
 )
 from mechanisms.certificates import (
     BlockingCertificate,
-    BoundCertificate,
     Certificate,
     DeviationCertificate,
     InhibitionCertificate,
@@ -62,7 +59,6 @@ DOCUMENTS: dict[type[Certificate], Callable[[Any], dict[str, Any]]] = {
     DeviationCertificate: deviation_document,
     SideContractCertificate: side_contract_document,
     MisreportCertificate: misreport_document,
-    BoundCertificate: bound_document,
     StabilityCertificate: stability_document,
 }
 # Characters of a hash shown in messages.
@@ -79,7 +75,6 @@ class CertificateInput(InputModel):
         DeviationContent
         | SideContractContent
         | MisreportContent
-        | BoundContent
         | StabilityContent
         | BlockingContent
         | InhibitionContent,

@@ -1,4 +1,4 @@
-"""What a certificate about the market game stores: the situation of a coalition, its deviation, and a bound.
+"""What a certificate about the market game stores: the situation of a coalition, and its deviation.
 
 Lists are in the order of the economy's players and goods; where there are several draws that the coalition cannot tell
 apart, the draw comes first.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, override
+from typing import Annotated, Any, Literal, TypedDict, override
 
 import numpy as np
 from pydantic import Field
@@ -19,18 +19,25 @@ from experiments.certificate_file_reaction import StoredReaction, built_reaction
 from experiments.economy_file import Name
 from experiments.input_file import InputModel
 from experiments.scenario_file import RulesInput
+from mechanisms.arrays import FloatArray
 from mechanisms.certificates import Certificate
-from mechanisms.certificates.bound import BoundCertificate
-from mechanisms.certificates.deviation import Claim, DeviationCertificate, DeviationOutcome
+from mechanisms.certificates.deviation import Claim, DeviationCertificate
 from mechanisms.certificates.misreport import MisreportCertificate
-from mechanisms.certificates.plays import PlayOutcome, RecordedReplies
-from mechanisms.deviations.bounds import Bound, BoundReason
+from mechanisms.certificates.plays import DeviationOutcome, PlayOutcome
 from mechanisms.deviations.situation import JointAction, Situation
 from mechanisms.economy import Economy
 from mechanisms.market_rules import MarketRules
 
 SITUATION_ARRAYS = ("probability", "quotes", "orders", "announced_endowments", "transfers")
+CONTRACT_ARRAYS = ("numeraire_transfers", "prices")
 LIE_ARRAYS = ("quotes", "orders", "announced_endowments")
+
+
+class ContractArrays(TypedDict):
+    """The arrays by which a certificate says which grand contract it is about."""
+
+    numeraire_transfers: FloatArray
+    prices: FloatArray | None
 
 
 class MarketContent(InputModel):
@@ -53,6 +60,22 @@ class ContractContent(MarketContent):
     """What every certificate about a grand contract says."""
 
     numeraire_transfers: Matrix = Field(description="of the grand contract, by type profile and player; numeraire")
+    prices: Matrix | None = Field(
+        None,
+        description="of the grand contract, by type profile and good; those that the efficient allocation comes with "
+        "if left out; numeraire per unit",
+    )
+
+    def contract_arrays(self) -> ContractArrays:
+        """Return payments and prices of the grand contract.
+
+        Raises:
+            ValueError: lists are ragged.
+        """
+        return ContractArrays(
+            numeraire_transfers=array_of("numeraire_transfers", self.numeraire_transfers),
+            prices=None if self.prices is None else array_of("prices", self.prices),
+        )
 
 
 class StoredSituation(InputModel):
@@ -69,21 +92,19 @@ class StoredSituation(InputModel):
         None, description="by what rule outsiders answer quotes that are not the contract's; none if they play on"
     )
 
-    def build(self, economy: Economy, rules: RulesInput, replies: RecordedReplies | None = None) -> Situation:
+    def build(self, economy: Economy, rules: RulesInput) -> Situation:
         """Return the situation.
 
         Raises:
-            ValueError: it is not one of the economy, or both a rule and replies say how outsiders react.
+            ValueError: it is not one of the economy.
         """
-        if replies is not None and self.reaction is not None:
-            raise ValueError("replies are given beside situation.reaction; outsiders react in one way")
         return Situation(
             economy=economy,
             rules=rules.build(),
             coalition=coalition_of(self.coalition, economy),
             profiles=np.array([self._profile(names, economy) for names in self.types]),
             **arrays_in(self, SITUATION_ARRAYS),
-            reaction=built_reaction(self.reaction, economy) if replies is None else replies,
+            reaction=built_reaction(self.reaction, economy),
         )
 
     @staticmethod
@@ -94,21 +115,6 @@ class StoredSituation(InputModel):
             place_of(name, [kind.name for kind in player.types], f"types of {player.name}")
             for name, player in zip(names, economy.players, strict=True)
         ]
-
-
-class StoredReplies(InputModel):
-    """How outsiders answered the quotes they saw, by draw; only their own rows count."""
-
-    orders: list[Orders] = Field(description="by draw, ordering player, player ordered from, and good; units")
-    announced_endowments: list[Matrix] = Field(description="by draw, player and good; units")
-
-    def build(self) -> RecordedReplies:
-        """Return the replies.
-
-        Raises:
-            ValueError: lists are ragged or of another depth.
-        """
-        return RecordedReplies(**arrays_in(self))
 
 
 class StoredAction(InputModel):
@@ -170,18 +176,12 @@ class StoredDeviationOutcome(InputModel):
         return DeviationOutcome(self.before.build(players), self.after.build(players), **expected)
 
 
-class DeviationContent(MarketContent):
+class DeviationContent(ContractContent):
     """A coalition, its joint action, and what everybody gets with and without it."""
 
     certifies: Literal["deviation"] = Field(description="what the certificate is about")
-    numeraire_transfers: Matrix | None = Field(
-        description="of the grand contract that prescribes the play, by type profile and player, or null if another "
-        "contract does; numeraire"
-    )
     situation: StoredSituation = Field(description="who deviates, and what everybody was to play")
-    replies: StoredReplies | None = Field(
-        description="how outsiders reacted, or null if they played on or reacted by the situation's rule"
-    )
+    replies: None = Field(None, description="null: how outsiders react to quotes is the situation's reaction")
     action: StoredAction = Field(description="what the members do instead")
     claim: Annotated[Claim, Field(strict=False)] = Field(
         description="improvement: no member loses and some member gains; total-gain: the members together gain"
@@ -190,12 +190,10 @@ class DeviationContent(MarketContent):
 
     @override
     def build(self) -> DeviationCertificate:
-        replies = None if self.replies is None else self.replies.build()
-        transfers = self.numeraire_transfers
         return DeviationCertificate(
-            situation=self.situation.build(self.economy.build(), self.rules, replies),
+            situation=self.situation.build(self.economy.build(), self.rules),
             action=self.action.build(),
-            numeraire_transfers=None if transfers is None else array_of("numeraire_transfers", transfers),
+            **self.contract_arrays(),
             claim=self.claim,
             outcome=self.outcome.build(len(self.economy.players)),
         )
@@ -224,7 +222,7 @@ class MisreportContent(ContractContent):
         return MisreportCertificate(
             economy=economy,
             rules=self.rules.build(),
-            numeraire_transfers=array_of("numeraire_transfers", self.numeraire_transfers),
+            **self.contract_arrays(),
             player=player,
             true_type=place_of(self.true_type, kinds, "true_type"),
             reported_type=place_of(self.reported_type, kinds, "reported_type"),
@@ -233,40 +231,14 @@ class MisreportContent(ContractContent):
         )
 
 
-class StoredBound(InputModel):
-    """An upper bound on what the members can gain together, and the prices of its proof."""
-
-    reason: Annotated[BoundReason, Field(strict=False)] = Field(description="why it holds")
-    total_utility: float = Field(description="what the members' expected utilities cannot exceed in sum; numeraire")
-    total_gain: float = Field(description="the same less what they expect without deviating; numeraire")
-    prices: Matrix = Field(description="of the duality argument, by draw and good; numeraire per unit")
-
-
-class BoundContent(MarketContent):
-    """Why a coalition cannot gain."""
-
-    certifies: Literal["bound"] = Field(description="what the certificate is about")
-    situation: StoredSituation = Field(description="who might deviate, and what everybody is to play")
-    status_quo: float = Field(description="what the members expect together without deviating; numeraire")
-    bound: StoredBound = Field(description="on what they can gain")
-
-    @override
-    def build(self) -> BoundCertificate:
-        stored = self.bound
-        bound = Bound(stored.reason, stored.total_utility, stored.total_gain, array_of("bound.prices", stored.prices))
-        return BoundCertificate(self.situation.build(self.economy.build(), self.rules), bound, self.status_quo)
-
-
 def deviation_document(certificate: DeviationCertificate) -> dict[str, Any]:
     """Return the content of a deviation's certificate."""
-    situation, replies = certificate.situation, certificate.situation.reaction
-    recorded = isinstance(replies, RecordedReplies)
+    situation = certificate.situation
     return {
         "certifies": "deviation",
         **market_document(situation.economy, situation.rules),
-        **fields_of(certificate, ("numeraire_transfers",)),
+        **fields_of(certificate, CONTRACT_ARRAYS),
         "situation": situation_document(situation),
-        "replies": fields_of(replies, StoredReplies.model_fields) if recorded else None,
         "action": fields_of(certificate.action, StoredAction.model_fields),
         "claim": certificate.claim.value,
         "outcome": outcome_document(certificate.outcome),
@@ -279,23 +251,12 @@ def misreport_document(certificate: MisreportCertificate) -> dict[str, Any]:
     return {
         "certifies": "misreport",
         **market_document(certificate.economy, certificate.rules),
-        **fields_of(certificate, ("numeraire_transfers",)),
+        **fields_of(certificate, CONTRACT_ARRAYS),
         "player": liar.name,
         "true_type": liar.types[certificate.true_type].name,
         "reported_type": liar.types[certificate.reported_type].name,
         **fields_of(certificate, LIE_ARRAYS),
         "outcome": outcome_document(certificate.outcome),
-    }
-
-
-def bound_document(certificate: BoundCertificate) -> dict[str, Any]:
-    """Return the content of a bound's certificate."""
-    return {
-        "certifies": "bound",
-        **market_document(certificate.situation.economy, certificate.situation.rules),
-        "situation": situation_document(certificate.situation),
-        "status_quo": certificate.status_quo,
-        "bound": fields_of(certificate.bound, StoredBound.model_fields),
     }
 
 
@@ -306,7 +267,7 @@ def situation_document(situation: Situation) -> dict[str, Any]:
         "coalition": names_of(situation.coalition, economy),
         "types": [list(economy.type_names(profile).values()) for profile in situation.profiles],
         **fields_of(situation, SITUATION_ARRAYS),
-        "reaction": None if isinstance(situation.reaction, RecordedReplies) else reaction_document(situation.reaction),
+        "reaction": reaction_document(situation.reaction),
     }
 
 

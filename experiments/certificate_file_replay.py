@@ -9,7 +9,6 @@ from typing import Any
 from experiments.certificate_file_market import names_of
 from mechanisms.certificates import (
     BlockingCertificate,
-    BoundCertificate,
     Certificate,
     DeviationCertificate,
     InhibitionCertificate,
@@ -21,9 +20,7 @@ from mechanisms.certificates import (
     verify,
 )
 
-type MarketCertificate = (
-    DeviationCertificate | SideContractCertificate | MisreportCertificate | BoundCertificate | StabilityCertificate
-)
+type MarketCertificate = DeviationCertificate | SideContractCertificate | MisreportCertificate | StabilityCertificate
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,13 +121,6 @@ def _market_subject(stored: MarketCertificate, replay: Replay) -> dict[str, Any]
                 "true_type": kinds[stored.true_type].name,
                 "reported_type": kinds[stored.reported_type].name,
                 "players": {name: _player_document(replay, place) for place, name in enumerate(names)},
-            }
-        case BoundCertificate(situation, bound):
-            about = {
-                "certifies": "bound",
-                "coalition": names_of(situation.coalition, economy),
-                "reason": bound.reason.value,
-                "total_gain": _pair(replay, entry("bound", "total_gain")),
             }
         case StabilityCertificate():
             about = {

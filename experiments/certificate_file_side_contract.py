@@ -9,6 +9,7 @@ from pydantic import Field
 
 from experiments.certificate_file_arrays import Matrix, Orders, Vector, array_of, arrays_in, fields_of
 from experiments.certificate_file_market import (
+    CONTRACT_ARRAYS,
     ContractContent,
     coalition_of,
     market_document,
@@ -116,7 +117,7 @@ class SideContractContent(ContractContent):
         return SideContractCertificate(
             economy=economy,
             rules=self.rules.build(),
-            numeraire_transfers=array_of("numeraire_transfers", self.numeraire_transfers),
+            **self.contract_arrays(),
             coalition=coalition,
             information=tuple(
                 tuple(_information(one, economy, member) for one in known)
@@ -137,7 +138,7 @@ def side_contract_document(certificate: SideContractCertificate) -> dict[str, An
     return {
         "certifies": "side-contract",
         **market_document(economy, certificate.rules),
-        **fields_of(certificate, ("numeraire_transfers",)),
+        **fields_of(certificate, CONTRACT_ARRAYS),
         "coalition": names_of(certificate.coalition, economy),
         "information": [
             [{"type": economy.players[member].types[one.type].name, "profiles": list(one.profiles)} for one in known]

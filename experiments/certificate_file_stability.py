@@ -6,8 +6,14 @@ from typing import Annotated, Any, Literal, override
 
 from pydantic import Field
 
-from experiments.certificate_file_arrays import array_of, fields_of
-from experiments.certificate_file_market import ContractContent, coalition_of, market_document, names_of
+from experiments.certificate_file_arrays import fields_of
+from experiments.certificate_file_market import (
+    CONTRACT_ARRAYS,
+    ContractContent,
+    coalition_of,
+    market_document,
+    names_of,
+)
 from experiments.certificate_file_reaction import StoredReaction, built_reaction, reaction_document
 from experiments.economy_file import Name
 from experiments.input_file import InputModel
@@ -37,18 +43,34 @@ class StoredCoalitionBound(InputModel):
 
 
 class StabilityContent(ContractContent):
-    """Why no coalition of a list gains against a grand contract, whatever it does."""
+    """Why no coalition of a kind gains against a grand contract, whatever it does."""
 
     certifies: Literal["stability"] = Field(description="what the certificate is about")
     misreport_gain: float = Field(description="the most that a type gains by a lie; numeraire")
-    bounds: list[StoredCoalitionBound] = Field(min_length=1, description="one for each coalition")
+    largest_coalition: int | None = Field(
+        None, ge=0, description="the claim is about all coalitions of up to so many players; about all if left out"
+    )
+    named_coalitions: list[Annotated[list[Name], Field(min_length=1)]] = Field(
+        default_factory=list, description="larger coalitions that the claim is about, by their members' names"
+    )
+    bounds: list[StoredCoalitionBound] = Field(
+        min_length=1, description="one for each coalition that the claim is about"
+    )
 
     @override
     def build(self) -> StabilityCertificate:
         economy = self.economy.build()
         bounds = tuple(one.build(economy) for one in self.bounds)
-        transfers = array_of("numeraire_transfers", self.numeraire_transfers)
-        return StabilityCertificate(economy, self.rules.build(), transfers, self.misreport_gain, bounds)
+        players = len(economy.players)
+        return StabilityCertificate(
+            economy=economy,
+            rules=self.rules.build(),
+            **self.contract_arrays(),
+            misreport_gain=self.misreport_gain,
+            largest=players if self.largest_coalition is None else min(self.largest_coalition, players),
+            named=tuple(coalition_of(names, economy) for names in self.named_coalitions),
+            bounds=bounds,
+        )
 
 
 def stability_document(certificate: StabilityCertificate) -> dict[str, Any]:
@@ -56,7 +78,9 @@ def stability_document(certificate: StabilityCertificate) -> dict[str, Any]:
     return {
         "certifies": "stability",
         **market_document(certificate.economy, certificate.rules),
-        **fields_of(certificate, ("numeraire_transfers", "misreport_gain")),
+        **fields_of(certificate, (*CONTRACT_ARRAYS, "misreport_gain")),
+        "largest_coalition": certificate.largest,
+        "named_coalitions": [names_of(members, certificate.economy) for members in certificate.named],
         "bounds": [
             {
                 "coalition": names_of(one.coalition, certificate.economy),

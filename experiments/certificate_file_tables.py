@@ -7,15 +7,13 @@ from dataclasses import fields
 
 import numpy as np
 from rich.console import Console
-from rich.markup import escape
 
 from experiments.certificate_file_market import names_of
 from experiments.certificate_file_reaction import reaction_text
 from experiments.certificate_file_replay import Replay, entry
-from experiments.printing import number, table
+from experiments.printing import marked, named, number, table
 from mechanisms.certificates import (
     BlockingCertificate,
-    BoundCertificate,
     DeviationCertificate,
     InhibitionCertificate,
     MisreportCertificate,
@@ -42,8 +40,6 @@ def print_replay(replay: Replay, console: Console) -> None:
             _print_side_contract(stored, replay, console)
         case MisreportCertificate() as stored:
             _print_misreport(stored, replay, console)
-        case BoundCertificate() as stored:
-            _print_bound(stored, replay, console)
         case StabilityCertificate() as stored:
             _print_stability(stored, replay, console)
         case BlockingCertificate() as stored:
@@ -54,7 +50,7 @@ def print_replay(replay: Replay, console: Console) -> None:
 
 
 def _print_heading(economy: Economy, text: str, rules: MarketRules, console: Console) -> None:
-    console.print(f"[bold]{escape(economy.name)}[/bold]: {escape(text)}")
+    console.print(f"[bold]{named(economy.name)}[/bold]: {marked(text)}")
     chosen = ", ".join(f"{rule.name} {getattr(rules, rule.name)}" for rule in fields(rules))
     console.print(f"rules: {chosen}\n", style="dim")
 
@@ -107,7 +103,7 @@ def _print_side_contract(stored: SideContractCertificate, replay: Replay, consol
     economy = stored.economy
     _print_heading(economy, f"side-contract of {_joined(stored.coalition, economy)}", stored.rules, console)
     if stored.reaction is not None:
-        console.print(f"outsiders after a misquote: {reaction_text(stored.reaction, economy)}\n", style="dim")
+        console.print(f"outsiders after a misquote: {marked(reaction_text(stored.reaction, economy))}\n", style="dim")
     scale = max(float(np.abs(kept).max(initial=0.0)) for kept in stored.status_quo)
     rows = []
     for place, member in enumerate(stored.coalition):
@@ -138,23 +134,9 @@ def _draws(found: SideContractCertificate) -> Iterator[list[str]]:
             yield [reports, number(float(chance)), broke, *(number(float(one), 1.0) for one in utility[members])]
 
 
-def _print_bound(stored: BoundCertificate, replay: Replay, console: Console) -> None:
-    economy = stored.situation.economy
-    console.print(
-        f"[bold]{escape(economy.name)}[/bold]: {escape(_joined(stored.situation.coalition, economy))} cannot gain, "
-        f"by the bound on {stored.bound.reason.value.replace('-', ' ')}\n"
-    )
-    rows = {
-        "utility at most": replay.both(entry("bound", "total_utility")),
-        "without deviation": replay.both(entry("status_quo")),
-        "gain at most": replay.both(entry("bound", "total_gain")),
-    }
-    _print_pairs("What the members get together", rows, abs(stored.status_quo), console)
-
-
 def _print_stability(stored: StabilityCertificate, replay: Replay, console: Console) -> None:
     economy = stored.economy
-    _print_heading(economy, "no coalition of these gains against the contract", stored.rules, console)
+    _print_heading(economy, f"{_claim(stored)} gains against the contract", stored.rules, console)
     scale = float(np.abs(stored.numeraire_transfers).max()) + 1
     rows = [["lie", "", *_shown(replay.both(entry("misreport_gain")), scale)]]
     for place, bound in enumerate(stored.bounds):
@@ -165,7 +147,16 @@ def _print_stability(stored: StabilityCertificate, replay: Replay, console: Cons
         against = [bound for bound in stored.bounds if bound.reaction == reaction]
         members = ", ".join(_joined(bound.coalition, economy) for bound in against)
         text = reaction_text(reaction, economy)
-        console.print(f"outsiders of {escape(members)} after a misquote: {escape(text)}", style="dim")
+        console.print(f"outsiders of {marked(members)} after a misquote: {marked(text)}", style="dim")
+
+
+def _claim(stored: StabilityCertificate) -> str:
+    """Return whom the claim is about, in words."""
+    players = len(stored.economy.players)
+    if stored.largest >= players:
+        return "no coalition"
+    sizes = [f"no coalition of up to {stored.largest}"] if stored.largest else []
+    return ", nor ".join([*sizes, *(_joined(members, stored.economy) for members in stored.named)])
 
 
 def _print_plan(stored: BlockingCertificate, replay: Replay, console: Console) -> None:
@@ -202,7 +193,7 @@ def _print_findings(replay: Replay, console: Console) -> None:
     if len(mismatches) > MOST_MISMATCHES:
         console.print(f"and {len(mismatches) - MOST_MISMATCHES} more")
     for failure in replay.verification.failures:
-        console.print(escape(f"{failure}."))
+        console.print(marked(f"{failure}."))
     verdict = "confirmed" if replay.confirmed else "refused"
     console.print(f"[bold]{verdict}[/bold]")
 

@@ -162,7 +162,7 @@ def _joint_action(
             return None
         search = most_profitable_deviation(situation, Objective.LEAST, deadline.effort())
         if search.verdict is Verdict.REFUTED and search.best is not None:
-            certificate = certify_deviation(situation, search.best, contract.numeraire_transfers)
+            certificate = certify_deviation(situation, search.best, contract)
             if verify(certificate).confirmed:
                 return certificate
     return None

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.markup import escape
 
 from experiments.certificate_file_reaction import reaction_text
 from experiments.certification import Certification
 from experiments.certification_document import rules_document
-from experiments.printing import number, table
+from experiments.printing import marked, named, number, table
 from mechanisms.deviations.effort import Verdict
 
 COLUMNS = ["coalition", "outsiders"]
@@ -26,7 +25,7 @@ def print_certification(
     """Print the four answers, what is known about each coalition, and the deviations found."""
     economy = certification.contract.economy
     console.print(
-        f"[bold]{escape(certification.name)}[/bold]: {len(economy.players)} players, "
+        f"[bold]{named(certification.name)}[/bold]: {len(economy.players)} players, "
         f"{len(economy.profiles)} type profile(s)"
     )
     rules = ", ".join(f"{name} {value}" for name, value in rules_document(certification).items())
@@ -47,7 +46,7 @@ def print_certification(
     _print_reactions(certification, console)
     _print_deviations(certification, files, scale, console)
     if proof is not None:
-        console.print(f"The proof that nobody gains is in {escape(str(proof))}", soft_wrap=True)
+        console.print(f"The proof that nobody gains is in {marked(str(proof))}", soft_wrap=True)
     if not certification.everybody:
         console.print("Not every coalition was examined; whether others gain is not known.")
     if Verdict.NOT_REFUTED in (certification.collusion_proof, certification.strongly_collusion_proof):
@@ -88,4 +87,4 @@ def _print_deviations(certification: Certification, files: Mapping[int, Path], s
     if rows:
         console.print(table("Profitable deviations", ["kind", "player", "gain"], rows, texts=2))
     for file in files.values():
-        console.print(f"To see it played: marketgame replay {escape(str(file))}", soft_wrap=True)
+        console.print(f"To see it played: marketgame replay {marked(str(file))}", soft_wrap=True)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from rich.console import Console, Group
-from rich.markup import escape
 
 from experiments.blocking_tables import multipliers_table
 from experiments.core_answer import CoreAnswer
 from experiments.core_document import expected_severance_of
-from experiments.printing import number, table
+from experiments.printing import marked, named, number, table
 from mechanisms.blocking import Support
 from mechanisms.coalitional_game import CoalitionalGame
 from mechanisms.core import CoreAllocation, CoreOptimum, CoreResiduals, EmptyCore, SeverancePay, UndecidedCore
@@ -26,11 +25,11 @@ def print_core(answer: CoreAnswer, console: Console) -> None:
     """Print a core allocation with its proof, or why there is none."""
     game = answer.game
     console.print(
-        f"[bold]{escape(answer.established.name)}[/bold]: {len(game.players)} players, "
+        f"[bold]{named(answer.established.name)}[/bold]: {len(game.players)} players, "
         f"{len(game.profiles)} type profile(s)"
     )
     if answer.established.source:
-        console.print(f"source: {escape(answer.established.source)}", style="dim")
+        console.print(f"source: {marked(answer.established.source)}", style="dim")
     console.print(f"{_which_core(answer)}\n")
     match answer.answer:
         case EmptyCore():
@@ -41,7 +40,7 @@ def print_core(answer: CoreAnswer, console: Console) -> None:
             )
         case UndecidedCore():
             console.print(
-                f"[bold]Unknown[/bold]: no allocation and no proof that there is none; {answer.answer.reason}."
+                f"[bold]Unknown[/bold]: no allocation and no proof that there is none; {marked(answer.answer.reason)}."
             )
         case _:
             if answer.allocation is not None:
@@ -74,7 +73,7 @@ def _headline(optimum: CoreOptimum | None) -> str:
     if optimum is None:
         return "[bold]Found[/bold]: this mechanism is in the core.\n"
     sense = "smallest" if optimum.sense is Sense.MINIMIZE else "largest"
-    value = f"{escape(optimum.objective.name)} = [bold]{number(optimum.value)}[/bold]"
+    value = f"{marked(optimum.objective.name)} = [bold]{number(optimum.value)}[/bold]"
     if optimum.optimal:
         return f"[bold]Found[/bold]: {value}, the {sense} in the core.\n"
     return f"[bold]Found[/bold]: {value}; the {sense} in the core is proved no further than {number(optimum.bound)}.\n"

@@ -12,7 +12,16 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from experiments.input_file import InputFiles, InputModel, blamed_on, one_of, read_input, unknown_name
+from experiments.input_file import (
+    LARGEST_WORTH,
+    InputFiles,
+    InputModel,
+    blamed_on,
+    one_of,
+    read_input,
+    shown,
+    unknown_name,
+)
 from experiments.valuation_tables import ValuationInput
 from mechanisms.beliefs import PROBABILITY_TOLERANCE, CorrelatedPrior, IndependentPrior
 from mechanisms.economy import Economy, Player, PlayerType
@@ -110,15 +119,17 @@ class EconomyInput(InputModel):
         """
         self._refuse_repeats()
         players = tuple(player_of(player.name, player.types.items(), self.goods) for player in self.players)
+        _refuse_worth_beyond_computation(players)
         prior = self._independent_prior() if self.prior is None else self._joint_prior(self.prior)
         return Economy(self.name, tuple(self.goods), tuple(self.units), players, prior, self.source)
 
     def _refuse_repeats(self) -> None:
         for field, names in (("goods", self.goods), ("players", [player.name for player in self.players])):
+            first: dict[str, int] = {}
             for place, name in enumerate(names):
-                if name in names[:place]:
+                if first.setdefault(name, place) < place:
                     label = f"{field}[{place}].name" if field == "players" else f"{field}[{place}]"
-                    raise ValueError(f"{label} is {name!r}, as is {field}[{names.index(name)}]; names must differ")
+                    raise ValueError(f"{label} is {shown(name)}, as is {field}[{first[name]}]; names must differ")
         if len(self.units) != len(self.goods):
             raise ValueError(f"units has {len(self.units)} entries; it must have {len(self.goods)}, one per good")
 
@@ -197,6 +208,19 @@ def player_of(name: str, types: Iterable[tuple[str, TypeTable]], goods: Sequence
         ValueError: a table is wrong; begins with the field that is.
     """
     return Player(name, tuple(kind.build(each, goods, f"players.{name}.types.{each}") for each, kind in types))
+
+
+def _refuse_worth_beyond_computation(players: Iterable[Player]) -> None:
+    """Refuse a valuation that makes more of all there is than can be computed with."""
+    types = [(player, kind) for player in players for kind in player.types]
+    everything = sum((kind.endowment[:-1] for _, kind in types), np.zeros(len(types[0][1].endowment) - 1))
+    for player, kind in types:
+        with np.errstate(all="ignore"):
+            worth = float(kind.valuation.value(everything))
+        if not abs(worth) <= LARGEST_WORTH:
+            field = f"players.{player.name}.types.{kind.name}.valuation"
+            found = f"is worth {worth:g} where it holds all there is of every good"
+            raise ValueError(f"{field} {found}; it must be at most {LARGEST_WORTH:g} in size, to be computed with")
 
 
 def _profile(entry: ProfileInput, type_names: Mapping[str, list[str]], field: str) -> tuple[int, ...]:

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 from rich.console import Console, Group
-from rich.markup import escape
 
 from experiments.benchmark_tables import ConstraintRow, constraint_table
 from experiments.game_solution import EstablishedMechanism, GameSolution
-from experiments.printing import number, table
+from experiments.printing import marked, named, number, table
 from mechanisms.coalitional_game import CoalitionalGame
 from mechanisms.incentive_efficiency import JEOPARDY_THRESHOLD, IncentiveEfficient, NoOptimum, Participation
 from mechanisms.mechanism import Mechanism, rules
@@ -29,10 +28,10 @@ def print_game_solution(solution: GameSolution, console: Console) -> None:
     game, answer = solution.game, solution.answer
     count = len(game.profiles)
     console.print(
-        f"[bold]{escape(solution.established.name)}[/bold]: {len(game.players)} players, {count} type profile(s)"
+        f"[bold]{named(solution.established.name)}[/bold]: {len(game.players)} players, {count} type profile(s)"
     )
     if solution.established.source:
-        console.print(f"source: {escape(solution.established.source)}", style="dim")
+        console.print(f"source: {marked(solution.established.source)}", style="dim")
     console.print()
     if isinstance(answer, IncentiveEfficient):
         _print_answer(solution, answer, console)
@@ -64,7 +63,7 @@ def _say_what_is_left_out(profiles: int, shown: int, console: Console) -> None:
 
 
 def _print_impossible(answer: NoOptimum, console: Console) -> None:
-    console.print(f"[bold]Impossible[/bold]: {answer.reason}.")
+    console.print(f"[bold]Impossible[/bold]: {marked(answer.reason)}.")
     if answer.shortfall is not None:
         console.print("The weights and multipliers that prove it are in the JSON document (--json).\n")
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from enum import StrEnum
+from math import isfinite
 from os.path import normpath
 from pathlib import Path
 from typing import Any, Never, get_args
@@ -25,7 +26,19 @@ from typing import Any, Never, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from results.names import shortened
+
 LONGEST_VALUE_SHOWN = 60
+# A message that lists what is allowed lists this many names, and counts the others.
+MOST_NAMES_LISTED = 20
+
+# No number of a file may be larger, whatever its unit. The costliest product that is computed is the square of what
+# abatement costs, a m³: eight numbers of a file; the eighth power of larger ones leaves the range of float64, 1.8e308.
+# An economy that counts money in billionths and goods in billions has none above 1e36 times those that it usually has.
+LARGEST_NUMBER = 1e38
+# No more may all there is of every good be worth to anybody, since utilities are squared too; powers and exponents make
+# more of numbers than products do.
+LARGEST_WORTH = 1e150
 
 # Parsing takes up to 2 seconds and 250 megabytes of memory for each megabyte of TOML made to be hard, and a third of a
 # second for one of numbers; an economy of 30,000 type profiles under a joint prior has 8.
@@ -52,6 +65,7 @@ REQUIREMENTS = {
     "float_type": "be a number",
     "bool_type": "be true or false",
     "finite_number": "be finite",
+    "none_required": "be null",
     "list_type": "be a list",
     "dict_type": "be a table",
     "model_type": "be a table",
@@ -265,10 +279,30 @@ def validated[Model: InputModel](model: type[Model], table: Mapping[str, Any], p
     Raises:
         InputError: a key is unknown or missing, or a value is not allowed; the first mistake is reported.
     """
+    for location, value in _numbers(table):
+        if abs(value) > LARGEST_NUMBER:
+            field = _dotted(location, table)
+            allowed = f"a number of at most {LARGEST_NUMBER:g} in size; products of larger ones cannot be computed"
+            raise InputError(f"{path}: {field} is {shown(value)}; it must be {allowed}")
     try:
         return model.model_validate(table)
     except ValidationError as error:
         raise InputError(f"{path}: {_sentence(error.errors(include_url=False)[0], table)}") from None
+
+
+def _numbers(node: object, location: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], float]]:
+    """Yield every finite number in a document with its place."""
+    match node:
+        case dict():
+            for key, value in node.items():
+                yield from _numbers(value, (*location, key))
+        case list():
+            for place, value in enumerate(node):
+                yield from _numbers(value, (*location, place))
+        case int():
+            yield location, node
+        case float() if isfinite(node):
+            yield location, node
 
 
 def refuse(path: Path, field: str, problem: str) -> Never:
@@ -305,16 +339,18 @@ def one_of(name: str, allowed: Sequence[str]) -> str:
 
 
 def _advice(name: str, allowed: Sequence[str]) -> str:
-    listed = ", ".join(allowed)
-    close = get_close_matches(name, allowed, n=1)
-    return f"{listed}; did you mean {close[0]!r}?" if close else listed
+    listed = ", ".join(shortened(each, LONGEST_VALUE_SHOWN) for each in allowed[:MOST_NAMES_LISTED])
+    if len(allowed) > MOST_NAMES_LISTED:
+        listed = f"{listed} and {len(allowed) - MOST_NAMES_LISTED} others"
+    close = get_close_matches(name[:LONGEST_VALUE_SHOWN], allowed, n=1)
+    return f"{listed}; did you mean {shown(close[0])}?" if close else listed
 
 
 def _sentence(error: ErrorDetails, table: Mapping[str, Any]) -> str:
     field, context = _dotted(error["loc"], table), error.get("ctx", {})
     match error["type"]:
         case "unknown_key" | "missing_key":
-            key = str(context["key"])
+            key = shortened(str(context["key"]), LONGEST_VALUE_SHOWN)
             return f"{field}.{key} {context['advice']}" if field else f"{key} {context['advice']}"
         case "union_tag_invalid":
             key = str(context["discriminator"]).strip("'")
@@ -337,11 +373,11 @@ def _dotted(location: Sequence[str | int], table: object) -> str:
     for step in location:
         match node, step:
             case list(), int() if isinstance(node[step], dict) and isinstance(node[step].get("name"), str):
-                path, node = f"{path}.{node[step]['name']}", node[step]
+                path, node = f"{path}.{shortened(node[step]['name'], LONGEST_VALUE_SHOWN)}", node[step]
             case list(), int():
                 path, node = f"{path}[{step}]", node[step]
             case dict(), str() if step in node:
-                path, node = f"{path}.{step}", node[step]
+                path, node = f"{path}.{shortened(step, LONGEST_VALUE_SHOWN)}", node[step]
             case _:
                 pass  # the tag of a union of models, which is no key of the file
     return path.removeprefix(".")
@@ -356,6 +392,10 @@ def shown(value: object) -> str:
             text = "a table"
         case StrEnum():
             text = repr(value.value)
+        case str():
+            text = repr(shortened(value, LONGEST_VALUE_SHOWN))
+        case int() if abs(value) > LARGEST_NUMBER:
+            text = "an even larger number"  # Python refuses to write some, and nobody can read the others
         case _:
             text = repr(value)
     return text if len(text) <= LONGEST_VALUE_SHOWN else f"{text[:LONGEST_VALUE_SHOWN]}..."

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
-from typing import override
+from functools import wraps
+from typing import Any, override
 
+import numpy as np
 import typer
 
-from experiments.command_line import BAD_INPUT
+from experiments.command_line import BAD_INPUT, report
 from experiments.input_file import InputError
+from results.names import on_a_line
 
 SOLVER_FAILED = 3
+# What Typer raises about words it does not understand: a class of its own or of Click's, as its version has it.
+USAGE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 # Errors that mean: a solver gave no answer, or none that its independent check confirms. By module, because what a
 # command has not loaded cannot have failed, and loading it takes longer than many a command.
 NO_ANSWER = {
     "experiments.game_solution": "UndecidedGameError",
+    "experiments.printing": "NotFiniteError",
     "experiments.sweep.isolation": "RunnerError",
     "experiments.sweep.scheduling": "WorkersLostError",
     "mechanisms.compatibility": "UndecidedConditionError",
@@ -35,10 +44,10 @@ class WarningLines(logging.Handler):
     @override
     def emit(self, record: logging.LogRecord) -> None:
         """Print a warning."""
-        sys.stderr.write(f"warning: {record.getMessage()}\n")
+        sys.stderr.write(f"warning: {on_a_line(record.getMessage())}\n")
 
 
-def invoke(command: Callable[..., None], name: str, arguments: Sequence[str]) -> None:
+def invoke(command: Callable[..., None], name: str, arguments: Sequence[str]) -> int:
     """Call a command with arguments as typed.
 
     Args:
@@ -46,20 +55,70 @@ def invoke(command: Callable[..., None], name: str, arguments: Sequence[str]) ->
         name: what the user typed to get here, for the command's help.
         arguments: what the user typed after it.
 
-    Raises:
-        SystemExit: always; its code says how it went.
+    Returns:
+        The exit code, which says how it went.
     """
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command()(command)
+    app.command()(_past_typer(command))
     logging.getLogger("marketgame").handlers = [WarningLines()]
+    warnings.showwarning = _show_warning
     try:
-        app(list(arguments), prog_name=name)
-    except InputError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(BAD_INPUT)
-    except no_answer_errors() as error:
-        sys.stderr.write(f"error: no answer: {error}\n")
-        sys.exit(SOLVER_FAILED)
+        # Numbers that overflow or are undefined would go on as if they were numbers.
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            code = app(list(arguments), prog_name=name, standalone_mode=False)
+    except SystemExit:  # what Typer does about a pipe that is closed while it prints help
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from None
+    except _SystemError as carried:
+        raise carried.error from None
+    except USAGE_ERROR as error:
+        report(f"{error.format_message()} ({name} --help says what is allowed)")
+        return BAD_INPUT
+    except expected_errors() as error:
+        problem, code = _failure(error)
+        report(problem)
+    return code if isinstance(code, int) else 0
+
+
+def _failure(error: Exception) -> tuple[str, int]:
+    """Return what an expected error means in words, and the exit code."""
+    match error:
+        case InputError():
+            return str(error), BAD_INPUT
+        case FloatingPointError():
+            return f"no answer: {error}; some number of the input is beyond what can be computed", SOLVER_FAILED
+        case MemoryError():
+            return "no answer: there is not enough memory", SOLVER_FAILED
+        case _:
+            return f"no answer: {error}", SOLVER_FAILED
+
+
+class _SystemError(Exception):
+    """Carries an error of the operating system past Typer, which would exit with 1 where a pipe is closed."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _past_typer(command: Callable[..., None]) -> Callable[..., None]:
+    @wraps(command)
+    def called(*args: object, **options: object) -> None:
+        try:
+            command(*args, **options)
+        except OSError as error:
+            raise _SystemError(error) from error
+
+    return called
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Show a warning of a library on one line, without the place in its source."""
+    logging.getLogger("marketgame").warning("%s", message)
+
+
+def expected_errors() -> tuple[type[Exception], ...]:
+    """Return the errors that a command may end with: bad input, and those that mean that there is no answer."""
+    return (InputError, FloatingPointError, MemoryError, *no_answer_errors())
 
 
 def no_answer_errors() -> tuple[type[Exception], ...]:

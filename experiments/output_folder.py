@@ -59,13 +59,15 @@ class Purpose:
         what: with its article, for messages: "a run".
         option: the option of the command line that named the folder; none where none did.
         spared: says which entries of the folder are looked after by somebody else.
-        given_up: files listed as written that may have changed since, and are replaced all the same.
+        damaged_too: whether what was changed since it was written is replaced all the same.
+        advice: what to do when the folder cannot be written.
     """
 
     what: str
     option: str | None = None
     spared: Callable[[Path], bool] = _nothing
-    given_up: Collection[str] = ()
+    damaged_too: bool = False
+    advice: str = "name another folder"
 
     def blaming(self, folder: Path) -> str:
         """Return the beginning of a message about a folder."""
@@ -118,7 +120,7 @@ def _holding(folder: Path, purpose: Purpose) -> Held:
         name = entry.relative_to(folder).as_posix()
         if name not in listed:
             watch.refuse(name, "which was not written by marketgame")
-        if name not in purpose.given_up and checksum(entry) not in listed[name]:
+        if not purpose.damaged_too and checksum(entry) not in listed[name]:
             watch.refuse(name, "which was changed since it was written")
         found.add(name)
     return Held(manifests[1] or manifests[0], frozenset(found))
@@ -172,6 +174,8 @@ class _Watch:
         try:
             manifest = read_manifest(path)
         except DamagedFileError as fault:
+            if self.purpose.damaged_too and home == self.folder and path.is_file():
+                return None
             raise ForeignFileError(f"{fault}; nothing was touched: name a new or empty folder") from None
         if PROGRAM not in manifest or SEAL not in manifest:
             self.refuse(name, "which was not written by this version of marketgame")
@@ -281,7 +285,7 @@ def writing(folder: Path, purpose: Purpose) -> Iterator[Writing]:
         yield Writing(folder, purpose)
     except OSError as error:
         raise InputError(
-            f"{purpose.blaming(folder)} cannot be written: {reason_of(error)}; name another folder"
+            f"{purpose.blaming(folder)} cannot be written: {reason_of(error)}; {purpose.advice}"
         ) from error
     finally:
         if lock is not None:

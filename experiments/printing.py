@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import floor, isfinite, log10
-from typing import Annotated, Any
+from typing import Annotated, Any, override
 
 import typer
 from rich import box
@@ -17,25 +19,77 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from results.names import LONGEST_NAME, on_a_line
+
 # Written to a file or a pipe, tables are as wide as they need to be up to this.
 WIDTH_WITHOUT_TERMINAL = 120
 # Computations that took longer are worth a remark on how long.
 SECONDS_WORTH_A_REMARK = 10.0
+# Letters of a cell: some name a coalition, some are sentences.
+LONGEST_CELL = 300
 # Below this share of the numbers beside it, a number is a rounding error.
 ROUNDING = 1e-9
 
 
+# What JSON leaves as it is though a terminal obeys it: a further range of control characters, and those that change
+# the direction of writing.
+OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 
 
+class NotFiniteError(Exception):
+    """A number of an answer is infinite or undefined, so that it is none; the message says which."""
+
+
+class PlainConsole(Console):
+    """A console that prints what it is given: no colours for numbers, no pictures for words between colons.
+
+    Lines may hold markup, written out in the program; names in them go through `named`, other text through `marked`.
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False, emoji=False)
+
+    @override
+    def on_broken_pipe(self) -> None:
+        raise  # noqa: PLE0704 -- called where the error is handled; Rich would exit with 1, which is an answer
+
+
 def print_json(document: Any) -> None:
-    """Print a document on standard output; numbers in it must be finite."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Print a document on standard output.
+
+    Raises:
+        NotFiniteError: a number in it is not finite.
+    """
+    try:
+        text = json.dumps(document, indent=2, ensure_ascii=not _in_unicode(sys.stdout.encoding), allow_nan=False)
+    except ValueError:
+        field, value = next(_not_finite(document))
+        raise NotFiniteError(f"{field} is {value}; some number of the input is beyond what can be computed") from None
+    sys.stdout.write(OBEYED.sub(lambda found: f"\\u{ord(found.group()):04x}", text) + "\n")
+
+
+def _in_unicode(encoding: str | None) -> bool:
+    return encoding is None or codecs.lookup(encoding).name.startswith("utf")
+
+
+def _not_finite(node: Any, field: str = "") -> Iterator[tuple[str, float]]:
+    """Yield every number in a document that is not finite, with the dotted path of its field."""
+    match node:
+        case dict():
+            for key, value in node.items():
+                yield from _not_finite(value, f"{field}.{key}".removeprefix("."))
+        case list() | tuple():
+            for place, value in enumerate(node):
+                yield from _not_finite(value, f"{field}[{place}]")
+        case float() if not isfinite(node):
+            yield field, node
 
 
 def answer_console() -> Console:
     """Return the console for what was asked for: standard output."""
-    console = Console(highlight=False)
+    console = PlainConsole()
     if not console.is_terminal:
         console.width = WIDTH_WITHOUT_TERMINAL
     return console
@@ -43,7 +97,17 @@ def answer_console() -> Console:
 
 def remark_console() -> Console:
     """Return the console for progress and warnings: standard error."""
-    return Console(stderr=True, highlight=False)
+    return PlainConsole(stderr=True)
+
+
+def marked(text: str) -> str:
+    """Return text that holds names, or a path, as part of a line that may hold markup: printed as it stands."""
+    return escape(on_a_line(text))
+
+
+def named(name: str) -> str:
+    """Return a name as part of a line that may hold markup: printed as it stands, shortened if it is long."""
+    return escape(on_a_line(name, LONGEST_NAME))
 
 
 @contextmanager
@@ -96,11 +160,15 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], tex
         texts: how many columns at the left hold words; the others hold numbers and are set to the right.
     """
     result = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for place, heading in enumerate(columns):
+    for place, heading in enumerate(map(_cell, columns)):
         if place < texts:
             result.add_column(heading, justify="left", overflow="fold")
         else:
             result.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
-        result.add_row(*map(escape, row))
-    return Group(Text(title, style="bold"), result)
+        result.add_row(*map(_cell, row))
+    return Group(Text(on_a_line(title), style="bold"), result)
+
+
+def _cell(text: str) -> Text:
+    return Text(on_a_line(text, LONGEST_CELL))

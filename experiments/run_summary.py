@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
-from rich.markup import escape
 
 import results
 from experiments.benchmark_tables import (
@@ -21,8 +20,9 @@ from experiments.benchmark_tables import (
 )
 from experiments.mediator_summary import mediators_document, mediators_table
 from experiments.organiser_summary import side_contracts_document, side_contracts_table
-from experiments.printing import number, table
+from experiments.printing import named, number, table
 from results.loading import Run
+from results.names import on_a_line
 
 # The profile number that stands for the expectation over the prior.
 EXPECTATION = -1
@@ -121,7 +121,7 @@ def print_summary(run: Run, console: Console) -> None:
     document = summary_document(run)
     unit = document["unit"]
     console.print(
-        f"[bold]{escape(document['scenario'])}[/bold]: {escape(document['economy'])}, {document['rounds']} rounds, "
+        f"[bold]{named(document['scenario'])}[/bold]: {named(document['economy'])}, {document['rounds']} rounds, "
         f"seed {document['seed']}\n"
     )
     benchmarks = _benchmarks(run)
@@ -141,9 +141,9 @@ def print_summary(run: Run, console: Console) -> None:
     side_contracts = side_contracts_table(run, unit, scale)
     if side_contracts is not None:
         console.print(side_contracts)
-    console.print(f"bankruptcies: {_in_words(document['bankruptcies'])}", markup=False)
+    console.print(f"bankruptcies: {on_a_line(_in_words(document['bankruptcies']))}", markup=False)
     console.print(f"misreports:   {document['misreports'] or 'none'}")
-    console.print(f"run folder:   {document['folder']}", markup=False, soft_wrap=True)
+    console.print(f"run folder:   {on_a_line(document['folder'])}", markup=False, soft_wrap=True)
 
 
 def _in_words(bankruptcies: list[dict[str, Any]]) -> str:

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 from rich.console import Console, Group
-from rich.markup import escape
 
 from experiments.benchmark_tables import benchmark_table, constraint_table
-from experiments.printing import number, table
+from experiments.printing import marked, named, number, table
 from experiments.solution import ContractAnswer, EconomySolution
 from experiments.solution_benchmarks import benchmark_rows, constraint_rows
 from mechanisms.compatibility import CompatibilityHolds
@@ -30,9 +29,9 @@ def print_solution(solution: EconomySolution, console: Console) -> None:
     """Print the benchmarks of an economy."""
     economy = solution.economy
     profiles = len(economy.profiles)
-    console.print(f"[bold]{escape(economy.name)}[/bold]: {len(economy.players)} players, {profiles} type profile(s)")
+    console.print(f"[bold]{named(economy.name)}[/bold]: {len(economy.players)} players, {profiles} type profile(s)")
     if economy.source:
-        console.print(f"source: {escape(economy.source)}", style="dim")
+        console.print(f"source: {marked(economy.source)}", style="dim")
     shown = min(profiles, MOST_PROFILES_SHOWN)
     console.print(_prices(solution, shown))
     if shown < profiles:

@@ -12,6 +12,7 @@ import results
 from experiments.printing import number, table
 from experiments.sweep.execution import SweepOutcome
 from results.loading import Run
+from results.names import on_a_line
 
 # Of more points than this, only those with the least and the most welfare are on the screen.
 MOST_POINTS_SHOWN = 40
@@ -79,9 +80,11 @@ def print_sweep(summary: dict[str, Any], console: Console) -> None:
         rows = [[*(_shown(point["parameters"][name]) for name in names), *_welfare(point)] for point in points]
         console.print(table(title, [*headings, "welfare", "95% from", "to", "runs", "failed"], rows, texts=len(names)))
     for error in summary["errors"][:MOST_ERRORS_SHOWN]:
-        console.print(f"{error['runs']} runs {error['status']}: {error['error']}", markup=False, soft_wrap=True)
+        console.print(
+            f"{error['runs']} runs {error['status']}: {on_a_line(error['error'])}", markup=False, soft_wrap=True
+        )
     console.print(f"runs:         {summary['done']} of {summary['runs']} done, {summary['failed']} failed")
-    console.print(f"sweep folder: {summary['folder']}", markup=False, soft_wrap=True)
+    console.print(f"sweep folder: {on_a_line(summary['folder'])}", markup=False, soft_wrap=True)
 
 
 def _welfare(point: dict[str, Any]) -> list[str]:

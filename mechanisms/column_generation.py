@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     from mechanisms.linear_program import Basis, Residuals, Solution
 
 PRICING_TOLERANCE = 1e-9
-"""Virtual surplus above what the program pays for a profile that counts as none, relative to the largest."""
+"""Virtual surplus above what the program pays for a profile that counts as none, relative to its own size."""
+
+LEAST_EXPECTED = 1e-12
+"""Expected virtual surplus above what the program pays that counts as none, relative to the largest utility."""
 
 MOST_ROUNDS = 200
 """Rounds after which generation stops and reports the gap it has reached."""
@@ -123,6 +126,8 @@ class Generated:
         bound: proved upper bound on the value.
         answer: payments, utilities and multipliers.
         probability: of each column's action at its profile, ``(n,)``.
+        ex_post_payments: what each player receives at each profile, ``(P, N)``, in the oracle's units, where payments
+            are limited by what players own.
         residuals: independent check of the last program.
         shortfall: what is missing, and the proof, when no mechanism meets participation.
     """
@@ -134,6 +139,7 @@ class Generated:
     bound: float = float("nan")
     answer: InterimAnswer | None = None
     probability: FloatArray | None = None
+    ex_post_payments: FloatArray | None = None
     residuals: Residuals | None = None
     shortfall: Shortfall | None = None
 
@@ -144,12 +150,20 @@ class Generated:
 
 
 class ColumnGenerator:
-    """The program with the columns generated so far; solving again with other weights starts from them."""
+    """The program with the columns generated so far; solving again with other weights starts from them.
 
-    def __init__(self, oracle: ActionOracle, pool: ColumnPool | None = None) -> None:
+    Args:
+        oracle: prices actions.
+        pool: columns to start from; those of largest surplus under truth when left out.
+        holdings: the money each player can pay at most, ``(N,)``, in the oracle's units; no limit when left out.
+    """
+
+    def __init__(
+        self, oracle: ActionOracle, pool: ColumnPool | None = None, holdings: FloatArray | None = None
+    ) -> None:
         self.oracle = oracle
         self._prior = _profile_probability(oracle)
-        self._master = InterimProgram(oracle.type_probabilities, oracle.profiles, oracle.unit)
+        self._master = InterimProgram(oracle.type_probabilities, oracle.profiles, oracle.unit, holdings)
         self._known: set[tuple[int, bytes]] = set()
         self._profiles: list[IntegerArray] = []
         self._actions: list[NDArray[np.generic]] = []
@@ -222,7 +236,7 @@ class ColumnGenerator:
         while solution.optimal:
             rounds += 1
             found = self._priced(solution)
-            bound = float(self._prior @ found.priced.bound) - self._required(solution, outside)
+            bound = float(self._prior @ found.priced.bound) + found.money - self._required(solution, outside)
             if bound < best:
                 best, prices = bound, solution
             gap = best - solution.objective * self.oracle.unit
@@ -253,6 +267,7 @@ class ColumnGenerator:
             bound,
             self._master.read(solution, prices),
             solution["action"],
+            None if self._master.holdings is None else solution["ex post payment"] * self.oracle.unit,
             residuals,
         )
 
@@ -264,11 +279,15 @@ class ColumnGenerator:
         """Price actions at every profile with the multipliers of a solution."""
         coefficients = transform(self._master.multipliers(solution), self.oracle.type_probabilities)
         priced = self.oracle.best_actions(coefficients, np.arange(len(self._prior)))
-        paid = solution.shadow_price["probability"] * self.oracle.unit / self._prior
-        scale = max(float(np.abs(priced.surplus).max()), self.oracle.unit)
-        better = np.flatnonzero(priced.surplus - paid > PRICING_TOLERANCE * scale)
+        expected = self._prior * priced.surplus
+        missed = expected - solution.shadow_price["probability"] * self.oracle.unit
+        # Multipliers of rare types are small, and divided by their probability they are mostly rounding: at their
+        # profiles surplus is compared with its own size there, and with what counts in expectation.
+        scale = np.maximum(np.abs(expected), self._prior * self.oracle.unit)
+        better = np.flatnonzero((missed > PRICING_TOLERANCE * scale) & (missed > LEAST_EXPECTED * self.oracle.unit))
         known = [key in self._known for key in _keys(better, priced.actions[better])]
-        return _Priced(priced, better[~np.array(known, dtype=np.bool_)])
+        money = self._master.worth_of_holdings(coefficients)
+        return _Priced(priced, better[~np.array(known, dtype=np.bool_)], money)
 
     def _start(self) -> None:
         """Begin with the actions of largest surplus when everybody tells the truth."""
@@ -296,10 +315,14 @@ def _keys(profiles: IntegerArray, actions: NDArray[np.generic]) -> list[tuple[in
 
 @dataclass(frozen=True, eq=False)
 class _Priced:
-    """What one round of pricing found, and at which profiles it is new and beats what the program pays."""
+    """What one round of pricing found, and at which profiles it is new and beats what the program pays.
+
+    ``money`` is the most that payments out of what players own can add to expected virtual surplus.
+    """
 
     priced: PricedActions
     better: IntegerArray
+    money: float
 
 
 def _profile_probability(oracle: ActionOracle) -> FloatArray:

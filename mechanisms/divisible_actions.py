@@ -2,7 +2,9 @@ r"""The grand coalition's actions in an exchange economy: all divisions of the g
 
 Utilities are gains over consuming one's own endowment, :math:`v_i(x_i, t_i) - v_i(\omega_i, t_i)`; the numeraire
 enters through payments. Autarky then gives everyone zero, so individual participation asks for gains of at least
-zero. Virtual surplus is maximised over divisible goods without a grid wherever virtual valuations are concave.
+zero. Where nothing of a good of infinite marginal value is owned, the economy's own reference takes the endowment's
+place, and autarky gives minus infinity. Virtual surplus is maximised over divisible goods without a grid wherever
+virtual valuations are concave.
 """
 
 from __future__ import annotations
@@ -41,10 +43,14 @@ class DivisibleActions:
         counts = economy.prior.type_counts
         self.type_probabilities = tuple(economy.prior.marginal(player) for player in range(len(counts)))
         self._owner = np.repeat(np.arange(len(counts)), counts)
-        rows = np.arange(len(self._owner))
-        self._autarky = economy.valuations.value(rows, economy.endowment_table[:, :-1])
-        self._place = rows - economy.first_rows[self._owner]
         self.concave = True
+
+    @property
+    def autarky(self) -> tuple[FloatArray, ...]:
+        """What each type gains by living on its endowment, one ``(K_i,)`` per player: nothing, or minus infinity."""
+        endowments = self.economy.endowment_table
+        gains = self.economy.gains_of_types(np.arange(len(endowments)), np.zeros_like(endowments))
+        return tuple(np.split(gains, self.economy.first_rows[1:]))
 
     @property
     def profiles(self) -> IntegerArray:
@@ -65,7 +71,8 @@ class DivisibleActions:
         bundles = actions.astype(np.float64).reshape(len(actions), -1, self.economy.valuations.goods)
         rows = np.broadcast_to(np.arange(len(self._owner)), (len(actions), len(self._owner)))
         received = self.economy.valuations.dispose(rows, bundles[:, self._owner])
-        return self.economy.valuations.value(rows, received) - self._autarky
+        reference = self.economy.reference_goods
+        return self.economy.valuations.gain(rows, np.broadcast_to(reference, received.shape), received)
 
     def best_actions(self, coefficients: tuple[FloatArray, ...], profiles: IntegerArray) -> PricedActions:
         """Return the division of largest virtual surplus at each profile, with what none can exceed."""
@@ -73,9 +80,6 @@ class DivisibleActions:
         for player, matrix in enumerate(coefficients):
             own = np.flatnonzero(self._owner == player)
             weights[np.ix_(own, own)] = matrix.T
-        chosen = self.profiles[profiles]
-        found = virtual_allocation(self.economy, chosen, weights)
+        found = virtual_allocation(self.economy, self.profiles[profiles], weights)
         self.concave = self.concave and found.concave
-        autarky = (weights @ self._autarky)[self.economy.rows(chosen)].sum(axis=-1)
-        actions = found.bundles.reshape(len(profiles), -1)
-        return PricedActions(actions, found.surplus - autarky, found.bound - autarky)
+        return PricedActions(found.bundles.reshape(len(profiles), -1), found.surplus, found.bound)

@@ -22,7 +22,7 @@ import numpy as np
 from mechanisms.arrays import FloatArray, IntegerArray
 from mechanisms.economy import Economy
 from mechanisms.interior_allocation import allocate_by_interior_point
-from mechanisms.separable_allocation import allocate_good_by_good
+from mechanisms.separable_allocation import WORTH_INFINITELY_MUCH, allocate_good_by_good
 from mechanisms.separable_types import type_tables
 from mechanisms.symmetry import Representatives, representatives
 from mechanisms.valuation import ValuationBatch
@@ -80,8 +80,7 @@ def efficient_allocation(economy: Economy, profiles: IntegerArray | None = None)
         The allocations, each proven optimal to a relative ``OPTIMALITY_TOLERANCE``.
 
     Raises:
-        ValueError: nobody owns any unit of a good whose first unit is worth infinitely much, or of a good
-            that enters valuations jointly with others.
+        ValueError: nobody owns any unit of a good whose first unit is worth infinitely much.
         UnprovenOptimumError: an answer's proof falls short of the tolerance.
 
     Source:
@@ -201,6 +200,8 @@ def _solve(economy: Economy, answer: EfficientAllocation, numbers: IntegerArray)
     for chosen, allocate in ((one_by_one, allocate_good_by_good), (~one_by_one, allocate_by_interior_point)):
         if chosen.any():
             bundles[chosen], price[chosen] = allocate(table, rows[chosen], supply[chosen])
+    if not np.isfinite(price).all():
+        raise ValueError(WORTH_INFINITELY_MUCH)
     # Players come first, (N, P, G): sums over players then add long rows.
     traders = table.select(rows.T)
     held = traders.dispose(np.moveaxis(bundles, 1, 0))

@@ -12,7 +12,13 @@ when it reports :math:`r` and the others tell the truth. So the program is
     G_i(t|t) + X_i(t) &\ge W_i(t) \\
     \textstyle\sum_c \mu(c|t) &= 1, \quad \mu \ge 0,
 
-where the last row but one holds only under participation constraints. Columns for :math:`\mu` are stated
+where the last row but one holds only under participation constraints. Where players cannot pay more than the money
+:math:`m_i` they own, interim payments say too little: they are then expectations of payments at each profile,
+
+.. math:: X_i(t_i) = \sum_{t_{-i}} p(t_{-i}) x_i(t), \qquad \textstyle\sum_i x_i(t) \le 0, \qquad x_i(t) \ge -m_i.
+
+Payments that also depend on the action drawn would add nothing: their expectation given the profile satisfies the
+same conditions. Columns for :math:`\mu` are stated
 elsewhere: all of them in ``incentive_efficiency``, those that pay in ``column_generation``.
 
 A single variable ``shortfall`` relaxes the incentive and participation constraints of every type alike. It is
@@ -100,7 +106,8 @@ class InterimAnswer:
         virtual: effective weights (given ones plus participation multipliers) and incentive multipliers, in units
             in which the budget's multiplier is 1.
         participation: multipliers of participation in those units, one ``(K_i,)`` for each player.
-        budget: multiplier of the budget, in units of the objective.
+        budget: multiplier of the budget, in units of the objective; where it balances at every profile, of one unit of
+            money at each.
     """
 
     payments: tuple[FloatArray, ...]
@@ -137,12 +144,22 @@ class InterimProgram:
         types: how types are numbered.
         profiles: type numbers of each profile, ``(P, N)``.
         unit: what one unit of utility and payment in the program is worth.
+        holdings: the money each player can pay at most, ``(N,)``; none where payments have no limit. If given, the
+            program has variables ``ex post payment[profile, player]`` and constraints ``balance[profile]`` and
+            ``expected payment[type]``, and its ``budget`` has no limit, because it balances at every profile.
     """
 
-    def __init__(self, probabilities: Sequence[FloatArray], profiles: IntegerArray, unit: float) -> None:
+    def __init__(
+        self,
+        probabilities: Sequence[FloatArray],
+        profiles: IntegerArray,
+        unit: float,
+        holdings: FloatArray | None = None,
+    ) -> None:
         self.types = TypeTable([len(p) for p in probabilities])
         self.profiles = profiles
         self.unit = unit
+        self.holdings = holdings
         self._type_probability = self.types.joined(probabilities)
         self._prior = self._type_probability[self.types.offset + profiles].prod(axis=1)
         self._weights = np.zeros(self.types.size)
@@ -158,6 +175,20 @@ class InterimProgram:
         self._payment = program.variables("payment", free, lower=-np.inf)
         self._shortfall = program.variables("shortfall", upper=0.0)
         self._state()
+        if holdings is not None:
+            self._state_holdings(holdings)
+
+    def _state_holdings(self, holdings: FloatArray) -> None:
+        """Derive interim payments from payments at each profile, which nobody makes out of money it does not own."""
+        size = {"profile": len(self.profiles), "player": len(holdings)}
+        paid = self.program.variables("ex post payment", size, lower=-holdings / self.unit)
+        balance = self.program.constraints("balance", {"profile": len(self.profiles)}, at_most=0.0)
+        expected = self.program.constraints("expected payment", {"type": self.types.size}, equal_to=0.0)
+        own = self.types.offset + self.profiles
+        self.program.add(balance[:, None], paid, 1.0)
+        self.program.add(expected[own], paid, self._prior[:, None] / self._type_probability[own])
+        self.program.add(expected, self._payment, -1.0)
+        self.program.set_limits(self._budget, at_most=np.inf)
 
     def _state(self) -> None:
         kind, report = self.types.reports()
@@ -261,12 +292,34 @@ class InterimProgram:
         """Return multipliers of participation in units of the objective, one ``(K_i,)`` for each player."""
         return self.types.split(np.maximum(solution.dual["participation"], 0.0))
 
+    def _budget_multiplier(self, solution: Solution) -> float:
+        """Return what one unit of money at every profile is worth, in units of the objective."""
+        if self.holdings is None:
+            return float(solution.dual["budget"])
+        return float(np.maximum(solution.dual["balance"], 0.0).sum())
+
+    def worth_of_holdings(self, coefficients: Sequence[FloatArray]) -> float:
+        r"""Return the most that payments out of the players' money can add to expected virtual surplus.
+
+        With :math:`w_i(t_i)` the virtual worth of money to a type, it is at each profile best to take everybody's
+        money and to give it to whoever virtually values it most, or to nobody if all values are negative.
+
+        Args:
+            coefficients: of virtual utility, as ``virtual_utility.transform`` returns them.
+        """
+        if self.holdings is None:
+            return 0.0
+        by_type = self.types.joined([matrix.sum(axis=0) for matrix in coefficients])
+        worth = by_type[self.types.offset + self.profiles]
+        most = np.maximum(worth.max(axis=1, keepdims=True), 0.0)
+        return float(self._prior @ ((most - worth) @ self.holdings))
+
     def read(self, solution: Solution, prices: Solution | None = None) -> InterimAnswer:
         """Return an optimal answer in the game's units, with multipliers from another solve if given."""
         prices = prices or solution
         payments = solution["payment"] * self.unit
         values = solution["value"][np.arange(self.types.size), self.types.own] * self.unit
-        budget = float(prices.dual["budget"])
+        budget = self._budget_multiplier(prices)
         return InterimAnswer(
             self.types.split(payments),
             self.types.split(payments + values),
@@ -277,7 +330,7 @@ class InterimProgram:
 
     def read_shortfall(self, solution: Solution) -> Shortfall:
         """Return what is missing, and the proof, after ``minimise_shortfall`` found that something is."""
-        budget = float(solution.dual["budget"])
+        budget = self._budget_multiplier(solution)
         return Shortfall(-solution.objective * self.unit, self.multipliers(solution).scaled(1 / budget))
 
 

@@ -52,11 +52,45 @@ def allocate_by_interior_point(
     Returns:
         Bundles, ``(P, N, G)``, units, and prices, ``(P, G)``, numeraire per unit.
 
-    Raises:
-        ValueError: there is none of some good.
+    Of a good of which there is none everybody gets nothing, at the price of the first unit to whoever values it most:
+    infinite where that unit is worth infinitely much.
     """
-    if (supply <= 0).any():
-        raise ValueError("nobody owns any unit of a good that enters valuations jointly with others")
+    if (supply > 0).all():
+        return _allocate(table, rows, supply)
+    bundles, price = np.zeros((*rows.shape, supply.shape[-1])), np.empty(supply.shape)
+    there = supply > 0
+    for pattern in np.unique(there, axis=0):
+        alike, goods = (there == pattern).all(axis=-1), np.flatnonzero(pattern)
+        if goods.size:
+            part = _allocate(_SomeGoods(table, goods, supply.shape[-1]), rows[alike], supply[np.ix_(alike, goods)])
+            bundles[np.ix_(alike, range(rows.shape[-1]), goods)], price[np.ix_(alike, goods)] = part
+    marginal = table.supergradient(rows, bundles).max(axis=-2)
+    return bundles, np.where(there, price, np.maximum(marginal, 0))
+
+
+@dataclass(frozen=True)
+class _SomeGoods:
+    """Valuations of some of the goods by those who have nothing of the others."""
+
+    table: ConcaveValuations
+    goods: IntegerArray
+    of: int
+
+    def supergradient(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
+        return self.table.supergradient(rows, self._with_nothing_else(bundles))[..., self.goods]
+
+    def curvature(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
+        curved = self.table.curvature(rows, self._with_nothing_else(bundles))
+        return curved[..., self.goods[:, None], self.goods]
+
+    def _with_nothing_else(self, bundles: FloatArray) -> FloatArray:
+        whole = np.zeros((*bundles.shape[:-1], self.of))
+        whole[..., self.goods] = bundles
+        return whole
+
+
+def _allocate(table: ConcaveValuations, rows: IntegerArray, supply: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return efficient bundles and supporting prices where there is some of every good."""
     point = _central_start(table, rows, supply)
     value_of_supply = (point.price * supply).sum(axis=-1) + np.abs(point.reduced * point.bundles).sum(axis=(-1, -2))
     # Going on after the gap is closed would only let rounding grow, so every profile stops by itself.

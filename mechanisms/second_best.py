@@ -6,24 +6,44 @@ expected-externality transfers reach the first best under independent types (Gir
 the program confirms it; with individual participation every type must expect at least what its own endowment is
 worth to it, and the benchmark is a true second best. Divisions of the goods are priced by virtual surplus, without
 a grid.
+
+Nobody pays money that it does not own, whatever the profile. Where payments exist that have the interim expectations of
+the optimum without that condition and that everybody can make, that optimum is the benchmark; otherwise the payments
+at every profile become part of the program.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
 from mechanisms.arrays import FloatArray
-from mechanisms.column_generation import ColumnGenerator, Generated
+from mechanisms.column_generation import ColumnGenerator, ColumnPool, Generated
 from mechanisms.divisible_actions import DivisibleActions
 from mechanisms.economy import Economy
 from mechanisms.efficiency import autarky_welfare
 from mechanisms.incentive_efficiency import Participation
+from mechanisms.incentive_program import balanced_payments, expected_payments
 from mechanisms.linear_program import Residuals, Status
 
 # A multiplier above this, scaled so that the budget's is 1, says that a constraint costs welfare.
 BINDING_MULTIPLIER = 1e-7
+# Money owed that is below this share of the payments is rounding of their sums.
+DEBT_TOLERANCE = 1e-12
+# Money beyond this many times the value of all goods is not counted on: it would only cost the solver its digits.
+MOST_MONEY = 1e4
+
+
+class Money(Enum):
+    """How much money players can be asked to pay."""
+
+    OWNED = "owned"
+    """At no profile more than they own."""
+    UNLIMITED = "unlimited"
+    """Any amount, also money that does not exist."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +69,15 @@ class SecondBest:
 
     Attributes:
         participation: which constraints were imposed.
+        money: what players can be asked to pay.
         status: whether an optimum was found.
+        gains: expected welfare of the best mechanism found above that of autarky, numeraire; not a number unless
+            optimal.
+        bound_on_gains: what no such mechanism can gain more than, numeraire.
         welfare: expected welfare of the best mechanism found, numeraire; not a number unless optimal.
         bound: proven upper bound on expected welfare, numeraire.
+        payments: what each player receives at each profile, ``(P, N)``, numeraire. They balance at every profile, but
+            in expectation only for a single player who can be asked for any amount.
         interim_gains: per player, each type's expected utility above that of its endowment, numeraire.
         binding: the incentive and participation constraints that cost welfare.
         concave: whether every virtual valuation met was concave, so that the bound is reached.
@@ -60,9 +86,13 @@ class SecondBest:
     """
 
     participation: Participation
+    money: Money
     status: Status
+    gains: float
+    bound_on_gains: float
     welfare: float
     bound: float
+    payments: FloatArray
     interim_gains: tuple[FloatArray, ...]
     binding: tuple[BindingConstraint, ...]
     concave: bool
@@ -71,7 +101,10 @@ class SecondBest:
 
 
 def second_best(
-    economy: Economy, participation: Participation = Participation.NONE, seconds: float | None = None
+    economy: Economy,
+    participation: Participation = Participation.NONE,
+    seconds: float | None = None,
+    money: Money = Money.OWNED,
 ) -> SecondBest:
     """Return the incentive-efficient benchmark of an economy.
 
@@ -79,6 +112,7 @@ def second_best(
         economy: with independent types and endowments that do not depend on them.
         participation: what every type must be left with.
         seconds: wall time allowed, or none.
+        money: what players can be asked to pay.
 
     Returns:
         The benchmark, with its proven bound and the constraints that cost welfare.
@@ -90,22 +124,69 @@ def second_best(
     Source:
         Myerson (2006), section 3, program (1) and Theorem 0; participation as in Myerson and Satterthwaite (1983).
     """
+    deadline = None if seconds is None else time.monotonic() + seconds
     actions = DivisibleActions(economy)
     weights = actions.type_probabilities
-    outside = [np.zeros(len(weight)) for weight in weights] if participation is Participation.INDIVIDUAL else None
+    outside = actions.autarky if participation is Participation.INDIVIDUAL else None
     generated = ColumnGenerator(actions).solve(weights, outside, seconds=seconds)
+    payments = _payments(economy, generated)
+    bound = generated.bound
+    holdings = economy.endowments(economy.profiles[0])[:, -1]
+    if money is Money.OWNED and generated.answer is not None and not _covered(payments, holdings):
+        # Whoever may pay more than it owns gains no less, so that the first bound still holds.
+        left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
+        pool = _with_autarky(economy, generated.pool)
+        usable = np.minimum(holdings, MOST_MONEY * actions.unit)
+        generated = ColumnGenerator(actions, pool, usable).solve(weights, outside, seconds=left)
+        payments = _payments(economy, generated)
+        bound = min(bound, generated.bound)
     autarky = float(economy.prior.probability @ autarky_welfare(economy))
     return SecondBest(
         participation,
+        money,
         generated.status,
+        generated.value,
+        bound,
         autarky + generated.value,
-        autarky + generated.bound,
+        autarky + bound,
+        payments,
         generated.answer.utilities if generated.answer is not None else (),
         _binding_constraints(economy, generated),
         actions.concave,
         generated.rounds,
         generated.residuals,
     )
+
+
+def _payments(economy: Economy, generated: Generated) -> FloatArray:
+    """Return what each player receives at each profile, ``(P, N)``; none where there is no answer."""
+    if generated.ex_post_payments is not None:
+        return generated.ex_post_payments
+    if generated.answer is None:
+        return np.full(economy.profiles.shape, np.nan)
+    interim, profiles = generated.answer.payments, economy.profiles
+    if len(interim) == 1:
+        return expected_payments(interim, profiles)
+    chances = [economy.prior.marginal(player) for player in range(len(interim))]
+    return balanced_payments(interim, chances, profiles)
+
+
+def _covered(payments: FloatArray, holdings: FloatArray) -> bool:
+    """Say whether payments ``(P, N)`` create no money at any profile and take no more than players own, ``(N,)``."""
+    rounding = DEBT_TOLERANCE * float(np.abs(payments).max(initial=0.0))
+    return bool((payments >= -holdings - rounding).all() and (payments.sum(axis=1) <= rounding).all())
+
+
+def _with_autarky(economy: Economy, pool: ColumnPool) -> ColumnPool:
+    """Return columns among which everybody keeping what it owns is one: without payments it is feasible.
+
+    Only where nobody then lives on nothing of a good whose first unit is worth infinitely much.
+    """
+    if (economy.reference_goods != economy.endowment_table[:, :-1]).any():
+        return pool
+    kept = economy.endowments(economy.profiles)[..., :-1].reshape(len(economy.profiles), -1)
+    profiles = np.concatenate([pool.profiles, np.arange(len(kept))])
+    return ColumnPool(profiles, np.concatenate([pool.actions, kept]))
 
 
 def _binding_constraints(economy: Economy, generated: Generated) -> tuple[BindingConstraint, ...]:

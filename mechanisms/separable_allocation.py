@@ -20,6 +20,8 @@ from mechanisms.valuation import ValuationBatch, ValuationTable
 MOST_STEPS = 200
 # Prices closer than this, relatively, are equal: the rounding of a sum of a few demands.
 PRICE_TOLERANCE = 4 * np.finfo(np.float64).eps
+# Why there is no efficient allocation, nor a price, of a good of which there is none.
+WORTH_INFINITELY_MUCH = "nobody owns any unit of a good whose first unit is worth infinitely much"
 
 
 def allocate_good_by_good(
@@ -41,7 +43,7 @@ def allocate_good_by_good(
     market = _Market(table.select(np.ascontiguousarray(rows.T)), supply)
     low, high = market.price_bounds()
     if not np.isfinite(high).all():
-        raise ValueError("nobody owns any unit of a good whose first unit is worth infinitely much")
+        raise ValueError(WORTH_INFINITELY_MUCH)
     price = _clearing_price(market, low, high)
     return np.moveaxis(market.share_out(price), 0, 1), price
 

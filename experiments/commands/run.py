@@ -11,7 +11,7 @@ from rich.progress import Progress
 import results
 from experiments.command_line import INTERRUPTED
 from experiments.output_folder import Writing
-from experiments.printing import JsonOption, answer_console, in_progress, print_json, remark_console
+from experiments.printing import JsonOption, answer_console, in_progress, marked, named, print_json, remark_console
 from experiments.run_summary import print_summary, summary_document
 from experiments.running import (
     BENCHMARK_SECONDS,
@@ -53,11 +53,11 @@ def command(
     else:
         print_summary(run, answer_console())
     if outcome.status is Status.INTERRUPTED:
-        remark_console().print(f"interrupted; the rounds played until then are in {outcome.folder}")
+        remark_console().print(f"interrupted; the rounds played until then are in {marked(str(outcome.folder))}")
         raise typer.Exit(INTERRUPTED)
 
 
 def _play_with_progress(prepared: Prepared, folder: Writing) -> Outcome:
     with Progress(console=remark_console()) as progress:
-        task = progress.add_task(f"playing {prepared.path.stem}", total=prepared.scenario.rounds)
+        task = progress.add_task(f"playing {named(prepared.path.stem)}", total=prepared.scenario.rounds)
         return play(prepared, folder, lambda played: progress.update(task, completed=played))

@@ -16,6 +16,7 @@ from experiments.provenance import command_line, printable, software
 from experiments.run_summary import print_summary
 from experiments.running import FIGURES, draw_figures
 from experiments.sweep.folder import is_of_sweep
+from results.names import on_a_line
 
 
 def command(
@@ -35,7 +36,7 @@ def command(
     except (FileNotFoundError, ValueError) as error:
         raise InputError(str(error)) from None
     print_summary(loaded, answer_console())
-    sys.stdout.writelines(f"{file}\n" for file in files)
+    sys.stdout.writelines(f"{on_a_line(str(file))}\n" for file in files)
 
 
 def _drawn(loaded: results.Run, run: Path, out: Path | None, round_number: int | None) -> list[Path]:

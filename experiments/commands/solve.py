@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from experiments.command_line import report
 from experiments.economy_file import load_economy
-from experiments.game_file import load_game
+from experiments.game_file import EstablishedGame, load_game
 from experiments.game_solution import solve_game
 from experiments.game_solution_document import game_document
 from experiments.game_solution_tables import print_game_solution
-from experiments.input_file import InputError, blamed_on, kind_of, read_table, unknown_name
+from experiments.input_file import InputError, InputFiles, blamed_on, kind_of, read_table, unknown_name
 from experiments.invocation import SOLVER_FAILED
 from experiments.printing import JsonOption, answer_console, in_progress, print_json
 from experiments.solution import solve_economy
 from experiments.solution_document import solution_document
 from experiments.solution_tables import print_solution
+from mechanisms.economy import Economy
 from mechanisms.incentive_efficiency import Participation
 
 ECONOMY, GAME = "market-economy", "coalitional-game"
@@ -41,14 +42,17 @@ def command(
 ) -> None:
     """Compute the benchmarks of an economy, or an incentive-efficient mechanism of a game, with their proofs."""
     constraint = None if participation is None else _participation(participation)
-    if kind_of(read_table(file), file, (ECONOMY, GAME)) == GAME:
-        _solve_game(file, constraint or Participation.NONE, seconds, json=json)
+    files = InputFiles()
+    if kind_of(read_table(file, files), file, (ECONOMY, GAME)) == GAME:
+        _solve_game(file, load_game(file, files), constraint or Participation.NONE, seconds, json=json)
     else:
-        _solve_economy(file, tuple(Participation) if constraint is None else (constraint,), seconds, json=json)
+        wanted = tuple(Participation) if constraint is None else (constraint,)
+        _solve_economy(file, load_economy(file, files), wanted, seconds, json=json)
 
 
-def _solve_economy(file: Path, participation: tuple[Participation, ...], seconds: float | None, *, json: bool) -> None:
-    economy = load_economy(file)
+def _solve_economy(
+    file: Path, economy: Economy, participation: tuple[Participation, ...], seconds: float | None, *, json: bool
+) -> None:
     with blamed_on(file), in_progress("solving the economy"):
         solution = solve_economy(economy, participation, seconds)
     if json:
@@ -56,12 +60,14 @@ def _solve_economy(file: Path, participation: tuple[Participation, ...], seconds
     else:
         print_solution(solution, answer_console())
     if solution.solver_failures:
-        sys.stderr.writelines(f"error: no answer: {reason}\n" for reason in solution.solver_failures)
+        for reason in solution.solver_failures:
+            report(f"no answer: {reason}")
         raise typer.Exit(SOLVER_FAILED)
 
 
-def _solve_game(file: Path, participation: Participation, seconds: float | None, *, json: bool) -> None:
-    established = load_game(file)
+def _solve_game(
+    file: Path, established: EstablishedGame, participation: Participation, seconds: float | None, *, json: bool
+) -> None:
     with blamed_on(file), in_progress("solving the game"):
         solution = solve_game(established, participation, seconds)
     if json:

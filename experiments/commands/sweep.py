@@ -14,7 +14,7 @@ from rich.progress import TextColumn
 import results
 from experiments.command_line import INTERRUPTED
 from experiments.input_file import InputError, InputFiles
-from experiments.printing import JsonOption, answer_console, print_json, remark_console
+from experiments.printing import JsonOption, answer_console, named, print_json, remark_console
 from experiments.running import DEFAULT_RUNS
 from experiments.sweep import (
     OnChange,
@@ -31,6 +31,7 @@ from experiments.sweep.progress import PointSummary, Progress
 from experiments.sweep.statement import Plan
 from experiments.sweep_file import read_sweep
 from experiments.sweep_summary import print_sweep, sweep_summary
+from results.names import on_a_line
 
 
 def command(  # noqa: PLR0913 -- one parameter for each option of the command line
@@ -53,6 +54,10 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
             "still wanted, or discard them all."
         ),
     ] = OnChange.REFUSE,
+    replay_damaged: Annotated[
+        bool,
+        typer.Option("--replay-damaged", help="Play the runs of damaged files of the folder again, and keep the rest."),
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print a line for each finished point.")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -65,7 +70,7 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
     folder = out or DEFAULT_RUNS / sweep.stem
     where = on_this_machine(workers) if cluster is None else on_cluster(cluster)
     try:
-        outcome = _run(plan, folder, where, on_change, verbose=verbose)
+        outcome = _run(plan, folder, where, on_change, verbose=verbose, replay_damaged=replay_damaged)
     except SweepInterrupted as interruption:
         _report(interruption.outcome, json=json)
         remark_console().print("interrupted; the same command goes on from here")
@@ -74,20 +79,27 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
 
 
 def _run(
-    plan: Plan, folder: Path, where: AbstractContextManager[Workers], on_change: OnChange, *, verbose: bool
+    plan: Plan,
+    folder: Path,
+    where: AbstractContextManager[Workers],
+    on_change: OnChange,
+    *,
+    verbose: bool,
+    replay_damaged: bool,
 ) -> SweepOutcome:
     columns = (*ProgressBar.get_default_columns()[:2], TextColumn("{task.fields[state]}"))
     with ProgressBar(*columns, console=remark_console()) as bar:
-        task = bar.add_task(f"{plan.name}", total=plan.runs, state="starting")
+        task = bar.add_task(named(plan.name), total=plan.runs, state="starting")
 
         def on_progress(progress: Progress) -> None:
             bar.update(task, completed=progress.done + progress.failed, state=_state(progress))
 
         def on_point(point: PointSummary) -> None:
             if verbose:
-                bar.console.print(str(point), markup=False, soft_wrap=True)
+                bar.console.print(on_a_line(str(point)), markup=False, soft_wrap=True)
 
-        return run_sweep(plan, folder, where, on_change=on_change, watcher=Watcher(on_progress, on_point))
+        watcher = Watcher(on_progress, on_point)
+        return run_sweep(plan, folder, where, on_change=on_change, replay_damaged=replay_damaged, watcher=watcher)
 
 
 def _state(progress: Progress) -> str:

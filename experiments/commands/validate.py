@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from experiments.command_line import BAD_INPUT
+from experiments.command_line import BAD_INPUT, report
 from experiments.input_file import InputError
 from experiments.input_kinds import load_input
 from experiments.printing import JsonOption, print_json
+from results.names import LONGEST_NAME, on_a_line
 
 
 def command(
@@ -24,9 +25,10 @@ def command(
         print_json({"files": verdicts})
     for verdict in verdicts:
         if not verdict["valid"]:
-            sys.stderr.write(f"error: {verdict['error']}\n")
+            report(verdict["error"])
         elif not json:
-            sys.stdout.write(f"{verdict['file']}: valid, {verdict['kind']} {verdict['name']!r}\n")
+            name = on_a_line(verdict["name"], LONGEST_NAME)
+            sys.stdout.write(f"{on_a_line(verdict['file'])}: valid, {verdict['kind']} '{name}'\n")
     if not all(verdict["valid"] for verdict in verdicts):
         raise typer.Exit(BAD_INPUT)
 

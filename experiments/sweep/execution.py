@@ -8,35 +8,38 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
 from experiments.input_file import InputError
+from experiments.output_folder import write_manifest, writing
 from experiments.provenance import command_line, input_files, software
 from experiments.sweep.buffering import Buffer
 from experiments.sweep.design import Axis, Design, Interval
 from experiments.sweep.executors import Workers, on_this_machine
 from experiments.sweep.folder import (
     KIND,
+    PURPOSE,
+    Found,
     OnChange,
     discard_other_parts,
     identity_digest,
     locked,
+    look,
     open_store,
     parts_name,
     point_digests,
-    read_manifest,
 )
 from experiments.sweep.identity import Identity, changes, code_digest, identity
 from experiments.sweep.playing import Simulate
 from experiments.sweep.progress import PointSummary, Progress, Tally
-from experiments.sweep.publishing import publish, write_manifest
+from experiments.sweep.publishing import publish
 from experiments.sweep.scheduling import Schedule, played_chunks, runs_to_play
 from experiments.sweep.statement import Plan, Sweep, prepare
-from experiments.sweep.storage import PartStore
+from results.manifests import FILES
 from simulation.run import simulate as simulate_scenario
 from simulation.streams import BIT_GENERATOR
 
@@ -102,6 +105,7 @@ def run_sweep(
     workers: AbstractContextManager[Workers] | int | None = None,
     *,
     on_change: OnChange = OnChange.REFUSE,
+    replay_damaged: bool = False,
     simulate: Simulate = simulate_scenario,
     watcher: Watcher = Watcher(),
 ) -> SweepOutcome:
@@ -113,6 +117,7 @@ def run_sweep(
         workers: where runs are played: a number of processes on this machine, one for each core when left out,
             or what :func:`experiments.sweep.on_cluster` or :func:`experiments.sweep.on_executor` return.
         on_change: what to do if the folder holds results of another design or of other code.
+        replay_damaged: whether runs are played again whose files in the folder are damaged, instead of refusing it.
         simulate: plays a scenario; a function at the top level of a module, which other processes import by name.
         watcher: is told how it goes.
 
@@ -129,14 +134,15 @@ def run_sweep(
     plan = prepare(sweep) if isinstance(sweep, Sweep) else sweep
     home, now = Path(folder), identity(plan, simulate)
     with locked(home), _blamed_on_disk(home):
-        if on_change is not OnChange.RESTART and (finished := _finished(plan, home, now)):
+        found = look(home, replay_damaged=replay_damaged)
+        if on_change is not OnChange.RESTART and (finished := _finished(plan, home, now, found)):
             return finished
-        session = _Session(plan, home, now, open_store(plan, home, now, on_change))
+        session = _Session(plan, home, now, found, on_change, replay_damaged=replay_damaged)
         session.begin()
         where = on_this_machine(workers) if workers is None or isinstance(workers, int) else workers
         try:
-            with where as found:
-                session.play(found, simulate, watcher)
+            with where as crew:
+                session.play(crew, simulate, watcher)
         except KeyboardInterrupt:
             raise SweepInterrupted(session.close(SweepStatus.INTERRUPTED)) from None
         return session.close(SweepStatus.DONE)
@@ -149,20 +155,36 @@ class _Session:
         plan: the sweep.
         folder: its folder.
         now: what its results depend on.
-        store: what has been written so far.
+        found: what the folder holds.
+        on_change: what to do with results that depend on something else.
+        replay_damaged: whether what is damaged is played again, instead of refused.
     """
 
-    def __init__(self, plan: Plan, folder: Path, now: Identity, store: PartStore) -> None:
-        self._plan, self._folder, self._now, self._store = plan, folder, now, store
-        self._buffer = Buffer(store)
-        ended = store.statuses()
+    def __init__(
+        self, plan: Plan, folder: Path, now: Identity, found: Found, on_change: OnChange, *, replay_damaged: bool
+    ) -> None:
+        self._plan, self._folder, self._now, self._found = plan, folder, now, found
+        self._started, self._clock = datetime.now(UTC), time.perf_counter()
+        self._tally = Tally(plan, {})
+        self._purpose = replace(PURPOSE, damaged_too=replay_damaged)
+        self._store = open_store(
+            plan,
+            folder,
+            now,
+            on_change,
+            found,
+            self._manifest(SweepStatus.RUNNING),
+            replay_damaged=replay_damaged,
+        )
+        self._buffer = Buffer(self._store)
+        ended = self._store.statuses()
         self._waiting = runs_to_play(plan, ended)
         self._tally = Tally(plan, ended)
-        self._started, self._clock = datetime.now(UTC), time.perf_counter()
 
     def begin(self) -> None:
-        """Say in the manifest that the sweep is being run."""
-        self._write_manifest(SweepStatus.RUNNING)
+        """Say in the manifest that the sweep is being run, where that of an earlier one is not still true."""
+        if self._found.manifest is None:
+            write_manifest(self._folder, self._manifest(SweepStatus.RUNNING) | {FILES: {}})
         discard_other_parts(self._folder, self._now)
 
     def play(self, workers: Workers, simulate: Simulate, watcher: Watcher) -> None:
@@ -183,9 +205,10 @@ class _Session:
             watcher.on_progress(self._tally.progress)
 
     def close(self, status: SweepStatus) -> SweepOutcome:
-        """Write the sweep's own tables, and its manifest after them."""
-        publish(self._plan, self._store.parts, self._folder)
-        self._write_manifest(status)
+        """Let the sweep's own tables and manifest take the place of earlier ones."""
+        with writing(self._folder, self._purpose) as written:
+            publish(self._plan, self._store.parts, written.stage)
+            written.commit(self._manifest(status))
         discard_other_parts(self._folder, self._now)
         if status is SweepStatus.DONE:
             self._store.clear()
@@ -200,25 +223,22 @@ class _Session:
         progress = self._tally.progress
         return SweepOutcome(self._folder, status, progress.runs, progress.done, progress.failed)
 
-    def _write_manifest(self, status: SweepStatus) -> None:
+    def _manifest(self, status: SweepStatus) -> dict[str, object]:
         plan, outcome = self._plan, self._outcome(status)
-        write_manifest(
-            self._folder,
-            {
-                "kind": KIND,
-                "name": plan.name,
-                "identity": self._now,
-                "sweep": sweep_document(plan),
-                "runs": {"runs": outcome.runs, "done": outcome.done, "failed": outcome.failed},
-                "inputs": input_files(plan.inputs, plan.base.file.parent),
-                "command": command_line(),
-                "bit_generator": BIT_GENERATOR,
-                **software(),
-                "started": self._started.isoformat(timespec="seconds"),
-                "wall_seconds": round(time.perf_counter() - self._clock, 3),
-                "status": status.value,
-            },
-        )
+        return {
+            "kind": KIND,
+            "name": plan.name,
+            "identity": self._now,
+            "sweep": sweep_document(plan),
+            "runs": {"runs": outcome.runs, "done": outcome.done, "failed": outcome.failed},
+            "inputs": input_files(plan.inputs, plan.base.file.parent),
+            "command": command_line(),
+            "bit_generator": BIT_GENERATOR,
+            **software(),
+            "started": self._started.isoformat(timespec="seconds"),
+            "wall_seconds": round(time.perf_counter() - self._clock, 3),
+            "status": status.value,
+        }
 
 
 class Interruption:
@@ -296,10 +316,10 @@ def _axis_document(axis: Axis) -> object:
     return list(axis.values)
 
 
-def _finished(plan: Plan, folder: Path, now: Identity) -> SweepOutcome | None:
+def _finished(plan: Plan, folder: Path, now: Identity, found: Found) -> SweepOutcome | None:
     """Return what became of a sweep of which nothing is left to do; none if there is."""
-    held = read_manifest(folder)
-    if held is None or changes(held["identity"], now) or (folder / parts_name(now)).exists():
+    held = found.manifest
+    if held is None or found.damaged or changes(held["identity"], now) or (folder / parts_name(now)).exists():
         return None
     counts = held["runs"]
     if held["status"] != SweepStatus.DONE or counts["done"] < plan.runs:

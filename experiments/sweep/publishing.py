@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,6 @@ import pyarrow as pa
 from experiments.sweep.statement import Plan
 from experiments.sweep.storage import MergedRows, Part, write_table
 from experiments.sweep.tables import KEPT_FROM, KEYS, OUTCOMES, POINTS, parameter_array, parameter_field
-from simulation.run import MANIFEST
 
 
 def stored_schemas(plan: Plan) -> dict[str, pa.Schema]:
@@ -37,7 +34,7 @@ def publish(plan: Plan, parts: tuple[Part, ...], folder: Path) -> None:
     Args:
         plan: the sweep.
         parts: what it has written.
-        folder: the sweep's folder; tables there are replaced one by one.
+        folder: where to.
 
     Raises:
         OSError: a table cannot be written.
@@ -48,31 +45,8 @@ def publish(plan: Plan, parts: tuple[Part, ...], folder: Path) -> None:
         if name == OUTCOMES.name:
             schema = _runs_schema(points)  # noqa: PLW2901 -- this table gains columns
             blocks = (_with_points(block, plan, points, schema) for block in blocks)
-        _replace(folder / f"{name}.parquet", schema, blocks)
-    _replace(folder / f"{POINTS.name}.parquet", points.schema, iter([points]))
-
-
-def write_manifest(folder: Path, manifest: Mapping[str, object]) -> None:
-    """Replace the manifest of a sweep in one step.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    partial = folder / f".{MANIFEST}.partial"
-    try:
-        partial.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        partial.replace(folder / MANIFEST)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _replace(path: Path, schema: pa.Schema, blocks: Iterator[pa.Table]) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        write_table(partial, schema, blocks)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+        write_table(folder / f"{name}.parquet", schema, blocks)
+    write_table(folder / f"{POINTS.name}.parquet", points.schema, iter([points]))
 
 
 def _runs_schema(points: pa.Table) -> pa.Schema:

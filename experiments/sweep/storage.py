@@ -5,6 +5,9 @@ numbered as they come and merged into one when there are many; a merged part nam
 stands for, so that a process killed between writing it and removing those leaves nothing ambiguous.
 
 What is in the parts is the truth. The sweep's own tables are made from them and replace them when the sweep is done.
+
+Every part has a manifest with the hashes of its tables, so that a damaged one is known, and only what a manifest lists
+is ever removed.
 """
 
 from __future__ import annotations
@@ -17,21 +20,34 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from experiments.input_file import InputError
+from experiments.output_folder import PROGRAM, ForeignFileError, write_manifest
 from mechanisms.arrays import BooleanArray, IntegerArray
+from results.manifests import FILES, MANIFEST, SEAL, DamagedFileError, check, checksum, read_manifest
 from simulation.run import COMPRESSION
 
 RUNS: Final = "runs"
 PARTIAL: Final = ".partial"
 NAME = re.compile(r"(\d{8})-(\d{8})")
+TABLE: Final = ".parquet"
 # Large row groups compress and load well; one of them fits in memory many times over.
 ROWS_AT_ONCE = 1 << 19
 MOST_PARTS = 64
+
+
+class DamagedResultError(InputError):
+    """A file of a sweep is not what was written; the message names it."""
+
+    def __init__(self, fault: object) -> None:
+        super().__init__(
+            f"{fault}; nothing was touched: --replay-damaged plays the runs of what is damaged again and keeps the rest"
+        )
 
 
 @dataclass(frozen=True, order=True)
@@ -59,7 +75,7 @@ class Part:
 
     def file(self, table: str) -> Path:
         """Return the file of a table."""
-        return self.folder / f"{table}.parquet"
+        return self.folder / f"{table}{TABLE}"
 
 
 class PartStore:
@@ -68,28 +84,35 @@ class PartStore:
     Args:
         home: their folder; made if need be.
         schemas: the tables that every part has; ``runs`` is among them.
+        drop_damaged: whether parts that are damaged are removed instead of refused.
 
     Raises:
+        DamagedResultError: a part is not what was written.
+        ForeignFileError: the folder holds anything but parts.
         OSError: the folder cannot be written.
     """
 
-    def __init__(self, home: Path, schemas: Mapping[str, pa.Schema]) -> None:
+    def __init__(self, home: Path, schemas: Mapping[str, pa.Schema], *, drop_damaged: bool = False) -> None:
         self._home = home
         self._schemas = schemas
         self._home.mkdir(parents=True, exist_ok=True)
-        for stale in self._home.glob(f"*{PARTIAL}"):
-            shutil.rmtree(stale)
-        self._parts = self._found()
+        self._parts = self._found(drop_damaged=drop_damaged)
 
     @classmethod
     def copied(
-        cls, home: Path, schemas: Mapping[str, pa.Schema], parts: Sequence[Part], renumbered: IntegerArray | None = None
+        cls,
+        home: Path,
+        schemas: Mapping[str, pa.Schema],
+        manifest: Mapping[str, Any],
+        parts: Sequence[Part],
+        renumbered: IntegerArray | None = None,
     ) -> PartStore:
         """Return a store made whole at once from parts of another sweep, or from a sweep's own tables.
 
         Args:
-            home: its folder; what is there is replaced.
+            home: its folder, which must not be there.
             schemas: the tables that every part has; those that the given parts lack stay empty.
+            manifest: whose parts they are.
             parts: what is copied.
             renumbered: what the number of each run becomes, -1 to leave it out; unchanged when not given.
 
@@ -97,13 +120,13 @@ class PartStore:
             OSError: the folder cannot be written.
         """
         rows = MergedRows(parts, renumbered)
-        if home.exists():
-            shutil.rmtree(home)
         with made_whole(home) as partial:
             only = partial / _name(0, 0)
             only.mkdir()
             for name, schema in schemas.items():
-                write_table(only / f"{name}.parquet", schema, rows.blocks(name, schema))
+                write_table(only / f"{name}{TABLE}", schema, rows.blocks(name, schema))
+            _list_tables(only)
+            write_manifest(partial, manifest)
         return cls(home, schemas)
 
     @property
@@ -122,19 +145,15 @@ class PartStore:
         with made_whole(part.folder) as partial:
             for name, schema in self._schemas.items():
                 rows = tables.get(name, schema.empty_table())
-                write_table(partial / f"{name}.parquet", schema, [rows])
+                write_table(partial / f"{name}{TABLE}", schema, [rows])
+            _list_tables(partial)
         self._parts.append(part)
         while len(alike := self._latest_alike()) >= MOST_PARTS:
             self._merge(alike)
 
     def clear(self) -> None:
         """Remove every part."""
-        # Renamed first: a removal that is interrupted must not leave some of the parts as if they were all.
-        condemned = self._home.with_name(f"{self._home.name}{PARTIAL}")
-        if condemned.exists():
-            shutil.rmtree(condemned)
-        self._home.rename(condemned)
-        shutil.rmtree(condemned)
+        remove_parts(self._home)
         self._parts = []
 
     def statuses(self) -> dict[int, str]:
@@ -155,18 +174,27 @@ class PartStore:
         rows = MergedRows(parts)
         with made_whole(merged.folder) as partial:
             for name, schema in self._schemas.items():
-                write_table(partial / f"{name}.parquet", schema, rows.blocks(name, schema))
+                write_table(partial / f"{name}{TABLE}", schema, rows.blocks(name, schema))
+            _list_tables(partial)
         for part in parts:
-            shutil.rmtree(part.folder)
+            _remove_part(part.folder)
         self._parts[-len(parts) :] = [merged]
 
-    def _found(self) -> list[Part]:
+    def _found(self, *, drop_damaged: bool) -> list[Part]:
         """Return the parts on disk, without those that a merged one stands for."""
-        matches = [(NAME.fullmatch(folder.name), folder) for folder in self._home.iterdir()]
+        found = _part_folders(self._home)
+        for folder in found:
+            try:
+                _check_part(folder, self._schemas)
+            except (DamagedFileError, FileNotFoundError) as fault:
+                if not drop_damaged:
+                    raise DamagedResultError(fault) from None
+                _remove_part(folder)
+        matches = [(NAME.fullmatch(folder.name), folder) for folder in found if folder.exists()]
         parts = [Part(int(match[1]), int(match[2]), folder) for match, folder in matches if match]
         for part in parts:
             if any(other.stands_for(part) for other in parts):
-                shutil.rmtree(part.folder)
+                _remove_part(part.folder)
         return sorted(part for part in parts if part.folder.exists())
 
 
@@ -257,7 +285,7 @@ def made_whole(folder: Path) -> Iterator[Path]:
     """
     partial = folder.with_name(f"{folder.name}{PARTIAL}")
     if partial.exists():
-        shutil.rmtree(partial)
+        remove_parts(partial)
     partial.mkdir(parents=True)
     try:
         yield partial
@@ -265,6 +293,115 @@ def made_whole(folder: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def remove_parts(home: Path) -> None:
+    """Remove the folder of a sweep's parts, or what a killed process left of one, and nothing that is not ours.
+
+    Raises:
+        ForeignFileError: it holds anything but parts.
+        OSError: it cannot be removed.
+    """
+    condemned = home if home.name.endswith(PARTIAL) else home.with_name(f"{home.name}{PARTIAL}")
+    if condemned != home:
+        if condemned.exists():
+            remove_parts(condemned)
+        _part_folders(home)
+        # Renamed first: a removal that is interrupted must not leave some of the parts as if they were all.
+        home.rename(condemned)
+    if NAME.fullmatch(condemned.name.removesuffix(PARTIAL)):
+        _remove_part(condemned)
+        return
+    for folder in _part_folders(condemned):
+        _remove_part(folder)
+    (condemned / MANIFEST).unlink(missing_ok=True)
+    condemned.rmdir()
+
+
+def _part_folders(home: Path) -> list[Path]:
+    """Return the folders of parts, and remove what killed processes left of others.
+
+    Raises:
+        ForeignFileError: there is anything else.
+    """
+    folders = []
+    for entry in sorted(home.iterdir()):
+        name = entry.name.removesuffix(PARTIAL)
+        if entry.name in {MANIFEST, f".{MANIFEST}{PARTIAL}"} and entry.is_file() and not entry.is_symlink():
+            continue
+        if not NAME.fullmatch(name) or entry.is_symlink() or not entry.is_dir():
+            raise ForeignFileError(
+                f"{home}: holds something else than parts of a sweep: {entry.name!r}; nothing was touched: move it away"
+            )
+        _own_files(entry)
+        folders.append(entry)
+    for folder in folders:
+        if folder.name.endswith(PARTIAL):
+            _remove_part(folder)
+    return [folder for folder in folders if not folder.name.endswith(PARTIAL)]
+
+
+def _own_files(folder: Path) -> list[Path]:
+    """Return the files of a part, its manifest last.
+
+    Raises:
+        ForeignFileError: there is anything but its tables and its manifest.
+    """
+    try:
+        listed = set(read_manifest(folder / MANIFEST)[FILES])
+    except (DamagedFileError, OSError, KeyError):
+        listed = {file.name for file in folder.glob(f"*{TABLE}")}
+    files = []
+    for entry in sorted(folder.iterdir()):
+        ours = entry.name in {MANIFEST, f".{MANIFEST}{PARTIAL}"} or entry.name in listed
+        if not ours or entry.is_symlink() or not entry.is_file():
+            raise ForeignFileError(
+                f"{folder}: holds something else than a part of a sweep: {entry.name!r}; nothing was touched: move it "
+                "away"
+            )
+        files.append(entry)
+    return sorted(files, key=lambda file: file.name == MANIFEST)
+
+
+def _check_part(folder: Path, schemas: Mapping[str, pa.Schema]) -> None:
+    """Check that a part is what was written, to the last byte.
+
+    Raises:
+        DamagedFileError: it is not.
+        FileNotFoundError: a file of it is not there.
+    """
+    files, path = {file.name for file in _own_files(folder)}, folder / MANIFEST
+    if MANIFEST not in files:
+        raise DamagedFileError(f"{MANIFEST} in {folder} is missing")
+    manifest = read_manifest(path)
+    if SEAL not in manifest or PROGRAM not in manifest:
+        raise DamagedFileError(f"{MANIFEST} in {folder} is damaged: it is not that of a part")
+    listed = set(manifest.get(FILES, {}))
+    for name in sorted(listed | {f"{name}{TABLE}" for name in schemas}):
+        if name not in listed:
+            raise DamagedFileError(f"{name} in {folder} is not listed in its manifest")
+        if name not in files:
+            raise DamagedFileError(f"{name} in {folder} is missing")
+        check(folder, manifest, name)
+
+
+def _list_tables(folder: Path) -> None:
+    """Write the manifest of a part whose tables are there."""
+    files = {file.name: checksum(file) for file in sorted(folder.glob(f"*{TABLE}"))}
+    write_manifest(folder, {PROGRAM: "part", FILES: files})
+
+
+def _remove_part(folder: Path) -> None:
+    """Remove a part, first by name, so that nobody takes what is left of it for one."""
+    condemned = folder
+    if not folder.name.endswith(PARTIAL):
+        condemned = folder.with_name(f"{folder.name}{PARTIAL}")
+        if condemned.exists():
+            _remove_part(condemned)
+        folder.rename(condemned)
+    for file in _own_files(condemned):
+        file.unlink()
+    condemned.rmdir()
 
 
 def _name(first: int, last: int) -> str:

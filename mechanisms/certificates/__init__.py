@@ -6,13 +6,13 @@ certificate               what it proves                               recompute
 `DeviationCertificate`    a coalition gains by a joint action          settling both plays (GR, section 2.2)
 `SideContractCertificate` a device of a coalition is an improvement    settling every clause and lie (GR, Definition 6)
 `MisreportCertificate`    a type gains by reporting another            settling every draw (GR, Definitions 4, 4')
-`BoundCertificate`        a coalition gains nothing in one situation     the bound's formula (GR, proof of Theorem 1)
-`StabilityCertificate`    no coalition gains anything from a contract  the same in everything it may know (GR, 4 to 8)
+`StabilityCertificate`    no coalition gains anything from a contract  weak duality, lies by enumeration (GR, 4 to 8)
 `BlockingCertificate`     a blocking plan is tenable                   enumeration (M, conditions 9 to 12)
 `InhibitionCertificate`   no blocking plan is tenable                  virtual surplus, state by state (M, Theorem 1)
 ========================  ===========================================  ==============================================
 
-`verify` recomputes every number of any of them and names those that differ.
+`verify` recomputes every number of any of them and names those that differ. What is about the market is derived by
+:mod:`mechanisms.certificates.plain`, which shares nothing with the searches, in rational numbers.
 """
 
 from mechanisms.certificates.blocking import (
@@ -21,7 +21,6 @@ from mechanisms.certificates.blocking import (
     certify_inhibition,
     certify_plan,
 )
-from mechanisms.certificates.bound import BoundCertificate, certify_bound
 from mechanisms.certificates.certificate import Certificate, recomputed, verify
 from mechanisms.certificates.deviation import Claim, DeviationCertificate, certify_deviation
 from mechanisms.certificates.misreport import MisreportCertificate, certify_misreport
@@ -31,7 +30,6 @@ from mechanisms.certificates.verification import Mismatch, Verification
 
 __all__ = [
     "BlockingCertificate",
-    "BoundCertificate",
     "Certificate",
     "Claim",
     "CoalitionBound",
@@ -42,7 +40,6 @@ __all__ = [
     "SideContractCertificate",
     "StabilityCertificate",
     "Verification",
-    "certify_bound",
     "certify_deviation",
     "certify_inhibition",
     "certify_misreport",

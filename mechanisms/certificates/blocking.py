@@ -117,7 +117,7 @@ def verify_plan(certificate: BlockingCertificate) -> Verification:
     return Verification.joined(
         (
             compared("profit", certificate.profit, terms.profit, size),
-            compared("total_probability", certificate.total_probability, terms.total_probability),
+            compared("total_probability", certificate.total_probability, terms.total_probability, 1.0),
             compared("largest_misreport_gain", certificate.largest_misreport_gain, terms.largest_misreport_gain, size),
             *gains,
             _tenable(terms),
@@ -140,9 +140,9 @@ def verify_inhibition(certificate: InhibitionCertificate) -> Verification:
     stored = certificate.residuals
     return Verification.joined(
         (
-            compared("residuals.hydraulic", stored.hydraulic, found.hydraulic),
-            compared("residuals.negativity", stored.negativity, found.negativity),
-            compared("residuals.surplus", stored.surplus, found.surplus),
+            compared("residuals.hydraulic", stored.hydraulic, found.hydraulic, 1.0),
+            compared("residuals.negativity", stored.negativity, found.negativity, 1.0),
+            compared("residuals.surplus", stored.surplus, found.surplus, 1.0),
             required(found.acceptable, f"Theorem 1's conditions are missed by {found.largest:.3g}"),
         )
     )

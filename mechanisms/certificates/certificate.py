@@ -10,8 +10,7 @@ from mechanisms.certificates.blocking import (
     verify_inhibition,
     verify_plan,
 )
-from mechanisms.certificates.bound import BoundCertificate, recomputed_bound, verify_bound
-from mechanisms.certificates.deviation import DeviationCertificate, certify_deviation, verify_deviation
+from mechanisms.certificates.deviation import DeviationCertificate, recomputed_deviation, verify_deviation
 from mechanisms.certificates.misreport import MisreportCertificate, recomputed_misreport, verify_misreport
 from mechanisms.certificates.side_contract import (
     SideContractCertificate,
@@ -25,7 +24,6 @@ type Certificate = (
     DeviationCertificate
     | SideContractCertificate
     | MisreportCertificate
-    | BoundCertificate
     | StabilityCertificate
     | BlockingCertificate
     | InhibitionCertificate
@@ -46,8 +44,6 @@ def verify(certificate: Certificate) -> Verification:
             found = verify_side_contract(certificate)
         case MisreportCertificate():
             found = verify_misreport(certificate)
-        case BoundCertificate():
-            found = verify_bound(certificate)
         case StabilityCertificate():
             found = verify_stability(certificate)
     return found
@@ -65,14 +61,12 @@ def recomputed(certificate: Certificate) -> Certificate:
             found = certify_plan(game, stakes, invitations, payments)
         case InhibitionCertificate(game, stakes, virtual, support, limits):
             found = certify_inhibition(game, stakes, virtual, support, limits)
-        case DeviationCertificate(situation, action, transfers, claim):
-            found = certify_deviation(situation, action, transfers, claim)
+        case DeviationCertificate():
+            found = recomputed_deviation(certificate)
         case SideContractCertificate():
             found = recomputed_side_contract(certificate)
         case MisreportCertificate():
             found = recomputed_misreport(certificate)
-        case BoundCertificate():
-            found = recomputed_bound(certificate)
         case StabilityCertificate():
             found = recomputed_stability(certificate)
     return found

@@ -10,20 +10,22 @@ Source: Giraud and Rochon (2001), Definitions 4 and 4', and section 6.4, figure 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
-from mechanisms.certificates.deviation import DeviationOutcome
-from mechanisms.certificates.plays import JointPlay, PlayOutcome, compared_outcomes, order_rounding, outcome_of
-from mechanisms.certificates.verification import NUMBER_TOLERANCE, Verification, compared, required
+from mechanisms.arrays import FloatArray, finite_array, read_only
+from mechanisms.certificates.plain.contract import PlainContract
+from mechanisms.certificates.plain.deviating import as_quoted
+from mechanisms.certificates.plain.settlement import PlainPlay
+from mechanisms.certificates.plain.valuations import exact
+from mechanisms.certificates.plays import DeviationOutcome, compared_deviations
+from mechanisms.certificates.verification import Verification, required
 from mechanisms.communication_equilibrium import Deviation
-from mechanisms.deviations.situation import Situation
 from mechanisms.economy import Economy
-from mechanisms.efficiency import efficient_allocation
 from mechanisms.grand_contract import GrandContract
 from mechanisms.market_rules import MarketRules
-from mechanisms.messages import same_rows
+from mechanisms.stakes import GAIN_TOLERANCE
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +38,7 @@ class MisreportCertificate:
         economy: whose types are reported.
         rules: of the market.
         numeraire_transfers: of the grand contract, ``(P, N)``, numeraire.
+        prices: likewise, ``(P, L)``, numeraire per unit; those of `efficient_allocation` if none are given.
         player: who lies.
         true_type: its type.
         reported_type: what it reports.
@@ -51,6 +54,7 @@ class MisreportCertificate:
     economy: Economy
     rules: MarketRules
     numeraire_transfers: FloatArray
+    prices: FloatArray | None
     player: int
     true_type: int
     reported_type: int
@@ -66,7 +70,7 @@ class MisreportCertificate:
         for name in ("true_type", "reported_type"):
             if not 0 <= getattr(self, name) < counts[self.player]:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 0 to {counts[self.player] - 1}")
-        draws, players, goods = len(possible_profiles(self)), len(counts), len(self.economy.goods)
+        draws, players, goods = len(_possible(self)), len(counts), len(self.economy.goods)
         shapes = {
             "numeraire_transfers": self.economy.profiles.shape,
             "quotes": (draws, goods),
@@ -78,11 +82,6 @@ class MisreportCertificate:
             if array.ndim != len(shape):
                 raise ValueError(f"{name} has shape {array.shape}; it must be {shape}")
             object.__setattr__(self, name, read_only(array))
-
-
-def possible_profiles(certificate: MisreportCertificate) -> IntegerArray:
-    """Return the profiles, ``(K, N)``, that the liar's true type thinks possible."""
-    return _possible(certificate.economy, certificate.player, certificate.true_type)
 
 
 def certify_misreport(
@@ -101,7 +100,9 @@ def certify_misreport(
         ValueError: the play is not admitted, or a recommendation is not among those that `instead` answers.
     """
     economy, (true_type, reported_type) = contract.economy, lie
-    reports = _reports(_possible(economy, player, true_type), player, reported_type)
+    profiles = economy.profiles
+    reports = profiles[(profiles[:, player] == true_type) & (economy.prior.probability > 0)]
+    reports[:, player] = reported_type
     told = [contract.recommend(profile) for profile in reports]
     quotes = np.stack([one.quotes[player] for one in told])
     orders = np.stack([one.orders[player] for one in told])
@@ -114,138 +115,115 @@ def certify_misreport(
             instead.played.announced_endowment[chosen],
         )
     orders[:, player] = 0.0
-    # The numbers are filled in by playing what is fixed by now.
-    nothing = PlayOutcome(np.zeros(0), np.zeros(0, np.bool_), np.zeros(0), np.zeros(0))
-    unplayed = DeviationOutcome(nothing, nothing, np.zeros(0), np.zeros(0), np.zeros(0))
     draft = MisreportCertificate(
         economy,
         rules,
         contract.numeraire_transfers,
+        contract.efficient.price,
         player,
         true_type,
         reported_type,
         quotes,
         orders,
         announced,
-        unplayed,
+        DeviationOutcome.unplayed(),
     )
-    return recomputed_misreport(draft, contract)
+    return replace(draft, outcome=_Played(draft, PlainContract(contract, rules)).outcome)
 
 
-def recomputed_misreport(
-    certificate: MisreportCertificate, contract: GrandContract | None = None
-) -> MisreportCertificate:
+def recomputed_misreport(certificate: MisreportCertificate) -> MisreportCertificate:
     """Return the certificate with its numbers recomputed.
 
     Raises:
         ValueError: the contract does not exist, or the play is not admitted.
     """
-    outcome, _, _ = _outcome(certificate, _contract(certificate) if contract is None else contract)
-    return replace(certificate, outcome=outcome)
+    return replace(certificate, outcome=_Played(certificate, _contract(certificate)).outcome)
 
 
 def verify_misreport(certificate: MisreportCertificate) -> Verification:
     """Play a certificate's misreport and compare every number."""
+    player = certificate.player
     try:
         contract = _contract(certificate)
-        found, before, after = _outcome(certificate, contract)
+        played = _Played(certificate, contract)
     except (ValueError, ArithmeticError) as error:
         return Verification(failures=(f"the misreport cannot be played: {error}",))
-    stored, size = certificate.outcome, float(np.abs(found.promised).max())
-    rounding = order_rounding(after) * (1 + float(after.quotes.max()))
-    gain = float(found.gain[certificate.player])
+    gain, stake = played.gains[player], contract.stakes[played.numbers[0]][player]
     return Verification.joined(
         (
-            compared_outcomes("outcome.before", stored.before, found.before, before),
-            compared_outcomes("outcome.after", stored.after, found.after, after),
-            compared("outcome.promised", stored.promised, found.promised),
-            compared("outcome.obtained", stored.obtained, found.obtained, rounding=rounding),
-            compared("outcome.gain", stored.gain, found.gain, size, rounding),
-            _measurable(certificate, contract),
-            required(gain > NUMBER_TOLERANCE * (1 + size), f"the misreport gains {gain:.6g}; it must gain something"),
+            Verification(failures=tuple(contract.doubts())),
+            compared_deviations(certificate.outcome, played.outcome, contract, played.numbers),
+            _measurable(certificate, contract, played.reports),
+            required(
+                gain > Fraction(GAIN_TOLERANCE) * stake,
+                f"the misreport gains {float(gain):.6g}; it must gain something",
+            ),
         )
     )
 
 
-def _contract(certificate: MisreportCertificate) -> GrandContract:
-    economy = certificate.economy
-    return GrandContract(economy, efficient_allocation(economy), certificate.numeraire_transfers)
+class _Played:
+    """A lie, told and played in every draw.
+
+    Attributes:
+        numbers: of the true profile in each draw.
+        reports: of the reported one.
+        outcome: the numbers of the certificate.
+        gains: of every player, numeraire, before they are rounded.
+    """
+
+    def __init__(self, certificate: MisreportCertificate, contract: PlainContract) -> None:
+        self.numbers = _possible(certificate)
+        profiles = [contract.profiles[number] for number in self.numbers]
+        player, lie = certificate.player, certificate.reported_type
+        self.reports = [contract.number[(*true[:player], lie, *true[player + 1 :])] for true in profiles]
+        after = [
+            contract.ended(_lying(certificate, contract, draw, report), number, report)
+            for draw, (number, report) in enumerate(zip(self.numbers, self.reports, strict=True))
+        ]
+        before = [contract.obeyed(number) for number in self.numbers]
+        odds = [contract.probability[number] for number in self.numbers]
+        self.outcome, self.gains = DeviationOutcome.of(before, after, odds)
 
 
-def _outcome(
-    certificate: MisreportCertificate, contract: GrandContract
-) -> tuple[DeviationOutcome, JointPlay, JointPlay]:
-    """Return the numbers, and the plays under the truth and under the lie."""
-    economy, player = certificate.economy, certificate.player
-    profiles = possible_profiles(certificate)
-    prior = economy.prior
-    belief = prior.beliefs(player)[certificate.true_type, prior.profile_numbers(profiles)]
-    before = _obedient_play(contract, profiles)
-    lied = _obedient_play(contract, _reports(profiles, player, certificate.reported_type))
-    quotes, orders, announced = lied.quotes.copy(), lied.orders.copy(), lied.announced_endowments.copy()
-    quotes[:, player] = certificate.quotes
-    orders[:, player] = certificate.orders
-    announced[:, player] = certificate.announced_endowments
-    after = JointPlay(quotes, orders, announced, lied.transfers)
-    truth = Situation(
-        economy=economy,
-        rules=certificate.rules,
-        coalition=(player,),
-        probability=belief,
-        profiles=profiles,
-        quotes=before.quotes,
-        orders=before.orders,
-        announced_endowments=before.announced_endowments,
-        transfers=before.transfers,
-    )
-    honest, lying = outcome_of(truth, before), outcome_of(truth, after)
-    promised, obtained = belief @ honest.utility, belief @ lying.utility
-    return DeviationOutcome(honest, lying, promised, obtained, obtained - promised), before, after
+def _lying(certificate: MisreportCertificate, contract: PlainContract, draw: int, report: int) -> PlainPlay:
+    """Return what is played in a draw after the lie."""
+    told, liar = contract.play(report), certificate.player
+    quotes, orders, announced = list(told.quotes), list(told.orders), list(told.announced)
+    quotes[liar] = as_quoted(exact(certificate.quotes[draw]), told.quotes[liar])
+    orders[liar] = [exact(row) for row in certificate.orders[draw]]
+    announced[liar] = exact(certificate.announced_endowments[draw])
+    return PlainPlay(quotes, orders, announced, told.transfers)
 
 
-def _obedient_play(contract: GrandContract, profiles: IntegerArray) -> JointPlay:
-    told = [contract.recommend(profile) for profile in profiles]
-    return JointPlay(
-        np.stack([one.quotes for one in told]),
-        np.stack([one.orders for one in told]),
-        np.stack([one.announced_endowments for one in told]),
-        np.stack([one.transfers for one in told]),
-    )
+def _contract(certificate: MisreportCertificate) -> PlainContract:
+    transfers, prices = certificate.numeraire_transfers, certificate.prices
+    return PlainContract.of(certificate.economy, transfers, prices, certificate.rules)
 
 
-def _measurable(certificate: MisreportCertificate, contract: GrandContract) -> Verification:
+def _measurable(certificate: MisreportCertificate, contract: PlainContract, reports: list[int]) -> Verification:
     """Check that the liar plays the same whenever it hears the same, and stores no number without meaning."""
     player = certificate.player
-    heard = _obedient_play(contract, _reports(possible_profiles(certificate), player, certificate.reported_type))
-    told = _rows(heard.quotes[:, player], heard.orders[:, player], heard.announced_endowments[:, player])
-    done = _rows(certificate.quotes, certificate.orders, certificate.announced_endowments)
-    groups = same_rows(told)
-    first = np.unique(groups, return_index=True)[1]
-    to_oneself = certificate.orders[:, player]
-    return Verification.joined(
-        (
-            required(
-                bool((done == done[first[groups]]).all()), "the liar plays differently in draws it cannot tell apart"
-            ),
-            required(not to_oneself.any(), "the liar orders from itself, which means nothing; such orders must be 0"),
-        )
+    done: dict[int, list[float]] = {}
+    for draw, report in enumerate(reports):
+        parts = (certificate.quotes[draw], certificate.orders[draw], certificate.announced_endowments[draw])
+        row = [float(value) for part in parts for value in part.reshape(-1)]
+        if done.setdefault(contract.told(player, report), row) != row:
+            return Verification(failures=("the liar plays differently in draws it cannot tell apart",))
+    return required(
+        not certificate.orders[:, player].any(),
+        "the liar orders from itself, which means nothing; such orders must be 0",
     )
 
 
-def _possible(economy: Economy, player: int, kind: int) -> IntegerArray:
-    profiles = economy.profiles
-    possible: IntegerArray = profiles[(profiles[:, player] == kind) & (economy.prior.probability > 0)]
-    return possible
-
-
-def _reports(profiles: IntegerArray, player: int, report: int) -> IntegerArray:
-    reported = profiles.copy()
-    reported[:, player] = report
-    return reported
-
-
-def _rows(*parts: FloatArray) -> FloatArray:
-    return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+def _possible(certificate: MisreportCertificate) -> list[int]:
+    """Return the numbers of the profiles that the liar's true type thinks possible."""
+    prior, player = certificate.economy.prior, certificate.player
+    return [
+        number
+        for number, (profile, chance) in enumerate(zip(prior.profiles, prior.probability, strict=True))
+        if profile[player] == certificate.true_type and chance > 0
+    ]
 
 
 def _answer(instead: Deviation, quote: FloatArray, order: FloatArray, announced: FloatArray) -> int:

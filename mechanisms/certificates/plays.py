@@ -1,46 +1,18 @@
-"""Plays of the market game as a certificate stores them, and their replay.
-
-The replay uses nothing of the search that found a deviation: it puts the coalition's joint action in the place of what
-its members were to play, settles both plays, and evaluates what everybody consumes.
-"""
+"""How plays of the market game end, as certificates store it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import Self
 
 import numpy as np
 
-from mechanisms.arrays import BooleanArray, FloatArray, finite_array, read_only
-from mechanisms.certificates.verification import ORDER_ROUNDING, Verification, compared
-from mechanisms.deviations.situation import JointAction, Replies, Situation
-from mechanisms.market_game import Timing, consumption, settle
-
-
-@dataclass(frozen=True, eq=False)
-class RecordedReplies:
-    """A reaction that answers as the outsiders answered when the deviation was found.
-
-    Attributes:
-        orders: ``(K, N, N, L)``, units; only the outsiders' rows are read.
-        announced_endowments: ``(K, N, L)``, units; likewise.
-
-    Raises:
-        ValueError: something is not finite or of another number of dimensions.
-    """
-
-    orders: FloatArray
-    announced_endowments: FloatArray
-
-    def __post_init__(self) -> None:
-        for name, dimensions in (("orders", 4), ("announced_endowments", 3)):
-            array = finite_array(f"replies.{name}", getattr(self, name), (None,) * dimensions)
-            if array.ndim != dimensions:
-                raise ValueError(f"replies.{name} has {array.ndim} dimensions; it must have {dimensions}")
-            object.__setattr__(self, name, read_only(array))
-
-    def __call__(self, situation: Situation, draw: int, quotes: FloatArray) -> Replies:
-        """Return the recorded replies in one of the K draws."""
-        return Replies(self.orders[draw], self.announced_endowments[draw])
+from mechanisms.arrays import BooleanArray, FloatArray
+from mechanisms.certificates.plain.contract import PlainContract, PlainEnd
+from mechanisms.certificates.plain.settlement import NOTHING
+from mechanisms.certificates.verification import Verification, compared
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,90 +32,123 @@ class PlayOutcome:
     utility: FloatArray
 
 
+def outcome_of(ends: Sequence[PlainEnd]) -> PlayOutcome:
+    """Return how plays end, every number the nearest there is in floating point."""
+    return PlayOutcome(
+        np.array([end.cost for end in ends], dtype=np.float64),
+        np.array([end.bankrupt for end in ends], dtype=np.bool_),
+        np.array([end.consumption for end in ends], dtype=np.float64),
+        np.array([end.utility for end in ends], dtype=np.float64),
+    )
+
+
 @dataclass(frozen=True, eq=False)
-class JointPlay:
-    """What everybody does in each of K draws: quotes, orders, announced endowments and transfers.
+class DeviationOutcome:
+    """The numbers that a certificate of a deviation claims.
 
     Attributes:
-        quotes: ``(K, N, L)``, numeraire per unit.
-        orders: ``(K, N, N, L)``, units, by whom before to whom.
-        announced_endowments: ``(K, N, L)``, units.
-        transfers: ``(K, N)``, numeraire.
+        before: how the play ends that everybody was to follow.
+        after: how it ends with the deviation.
+        promised: what each player expects before, ``(N,)``, numeraire.
+        obtained: what each player expects after, ``(N,)``, numeraire.
+        gain: the difference, ``(N,)``, numeraire.
     """
 
-    quotes: FloatArray
-    orders: FloatArray
-    announced_endowments: FloatArray
-    transfers: FloatArray
+    before: PlayOutcome
+    after: PlayOutcome
+    promised: FloatArray
+    obtained: FloatArray
+    gain: FloatArray
+
+    @classmethod
+    def of(
+        cls, before: Sequence[PlainEnd], after: Sequence[PlainEnd], odds: Sequence[Fraction]
+    ) -> tuple[Self, list[Fraction]]:
+        """Return the numbers, and the gains as they are before they are rounded.
+
+        Args:
+            before: how the play ends in each draw that everybody was to follow.
+            after: how it ends with the deviation.
+            odds: of the draws, up to a factor.
+        """
+        promised, obtained = (_expected(ends, odds) for ends in (before, after))
+        gains = [after_all - at_first for after_all, at_first in zip(obtained, promised, strict=True)]
+        rounded = (np.array(values, dtype=np.float64) for values in (promised, obtained, gains))
+        return cls(outcome_of(before), outcome_of(after), *rounded), gains
+
+    @classmethod
+    def unplayed(cls) -> Self:
+        """Return no numbers, to be filled in once it is known what is played."""
+        nothing = PlayOutcome(np.zeros(0), np.zeros(0, np.bool_), np.zeros(0), np.zeros(0))
+        return cls(nothing, nothing, np.zeros(0), np.zeros(0), np.zeros(0))
 
 
-def prescribed_play(situation: Situation) -> JointPlay:
-    """Return what is played if nobody deviates."""
-    return JointPlay(situation.quotes, situation.orders, situation.announced_endowments, situation.transfers)
+def _expected(ends: Sequence[PlainEnd], odds: Sequence[Fraction]) -> list[Fraction]:
+    by_player = zip(*(end.utility for end in ends), strict=True)
+    total = sum(odds, NOTHING)
+    return [
+        sum((chance * utility for chance, utility in zip(odds, values, strict=True)), NOTHING) / total
+        for values in by_player
+    ]
 
 
-def deviating_play(situation: Situation, action: JointAction) -> JointPlay:
-    """Return what is played if the members play the joint action.
-
-    Outsiders play on; where the rules show them the quotes first and they react, they reply to changed quotes.
-
-    Raises:
-        ValueError: the joint action is not one of this coalition.
-    """
-    members = list(situation.coalition)
-    wanted = (len(members), *situation.quotes.shape[1:])
-    if action.orders.shape != wanted:
-        raise ValueError(f"orders of the joint action have shape {action.orders.shape}; they must have shape {wanted}")
-    quotes, orders = situation.quotes.copy(), situation.orders.copy()
-    announced, transfers = situation.announced_endowments.copy(), situation.transfers.copy()
-    quotes[:, members] = action.quotes
-    if situation.reaction is not None and situation.rules.timing is Timing.PRICES_FIRST:
-        others = [player for player in range(wanted[1]) if player not in situation.coalition]
-        for draw in range(len(quotes)):
-            if (quotes[draw] != situation.quotes[draw]).any():
-                replies = situation.reaction(situation, draw, quotes[draw])
-                orders[draw, others] = replies.orders[others]
-                announced[draw, others] = replies.announced_endowments[others]
-    orders[:, members] = action.orders
-    announced[:, members] = action.announced_endowments
-    transfers[:, members] += action.side_transfers
-    return JointPlay(quotes, orders, announced, transfers)
-
-
-def outcome_of(situation: Situation, play: JointPlay) -> PlayOutcome:
-    """Settle a play in every draw and evaluate it with the players' true types.
-
-    Raises:
-        ValueError: a transfer is not covered although the rules ask for it, or somebody announces more than it owns.
-    """
-    settlement = settle(play.quotes, play.orders, play.announced_endowments, play.transfers, situation.rules)
-    bundles = consumption(settlement, situation.endowments, play.announced_endowments, situation.rules)
-    utility = situation.economy.utility(situation.profiles, bundles)
-    return PlayOutcome(settlement.cost, settlement.bankrupt, bundles, utility)
-
-
-def compared_outcomes(path: str, stored: PlayOutcome, recomputed: PlayOutcome, play: JointPlay) -> Verification:
+def compared_outcomes(
+    path: str, stored: PlayOutcome, recomputed: PlayOutcome, contract: PlainContract, numbers: Sequence[int]
+) -> Verification:
     """Compare a stored outcome with the recomputed one.
 
     Args:
         path: of the outcome in the certificate.
         stored: as the certificate has it.
         recomputed: as it is.
-        play: what was settled; the rounding of its largest order is forgiven.
+        contract: says what is at stake.
+        numbers: of the profile in each draw, ``(K,)``.
     """
-    rounding = order_rounding(play)
-    dearest = 1 + float(play.quotes.max())
+    stakes = stakes_in(contract, numbers)
     return Verification.joined(
         (
-            compared(f"{path}.cost", stored.cost, recomputed.cost, rounding=rounding * dearest),
-            compared(f"{path}.bankrupt", stored.bankrupt, recomputed.bankrupt),
-            compared(f"{path}.consumption", stored.consumption, recomputed.consumption, rounding=rounding),
-            compared(f"{path}.utility", stored.utility, recomputed.utility, rounding=rounding * dearest),
+            compared(f"{path}.cost", stored.cost, recomputed.cost, stakes),
+            compared(f"{path}.bankrupt", stored.bankrupt, recomputed.bankrupt, 0.0),
+            compared(
+                f"{path}.consumption", stored.consumption, recomputed.consumption, quantities_in(contract, numbers)
+            ),
+            compared(f"{path}.utility", stored.utility, recomputed.utility, stakes),
         )
     )
 
 
-def order_rounding(play: JointPlay) -> float:
-    """Return by how much sums of the play's orders may differ between machines, units."""
-    players = play.orders.shape[-2]
-    return ORDER_ROUNDING * float(players * np.abs(play.orders).max())
+def stakes_in(contract: PlainContract, numbers: Sequence[int]) -> FloatArray:
+    """Return what is at stake for every player in every draw, ``(K, N)``, numeraire."""
+    return np.array([contract.stakes[number] for number in numbers], dtype=np.float64)
+
+
+def quantities_in(contract: PlainContract, numbers: Sequence[int]) -> FloatArray:
+    """Return what every player owns or is to get of each good in every draw, ``(K, N, L)``, units.
+
+    Of the numeraire it is what is at stake.
+    """
+    players = range(len(contract.economy.players))
+    return np.array([[contract.scale(player, number) for player in players] for number in numbers])
+
+
+def compared_deviations(
+    stored: DeviationOutcome, recomputed: DeviationOutcome, contract: PlainContract, numbers: Sequence[int]
+) -> Verification:
+    """Compare the stored numbers of a deviation with the recomputed ones.
+
+    Args:
+        stored: as the certificate has them.
+        recomputed: as they are.
+        contract: says what is at stake.
+        numbers: of the profile in each draw, ``(K,)``.
+    """
+    least = stakes_in(contract, numbers).min(axis=0)
+    return Verification.joined(
+        (
+            compared_outcomes("outcome.before", stored.before, recomputed.before, contract, numbers),
+            compared_outcomes("outcome.after", stored.after, recomputed.after, contract, numbers),
+            compared("outcome.promised", stored.promised, recomputed.promised, least),
+            compared("outcome.obtained", stored.obtained, recomputed.obtained, least),
+            compared("outcome.gain", stored.gain, recomputed.gain, least),
+        )
+    )

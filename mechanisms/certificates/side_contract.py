@@ -3,33 +3,35 @@ r"""Certificates of a side-contract: what a coalition's device draws after its m
 A member knows its type and its recommendation, and may report another such pair. After reports that are true together
 in some profile, the device draws one of finitely many joint actions, with one vector of side-transfers; after others
 everybody obeys the grand contract. Outsiders may answer misquotes by a rule, which then is stored. The certificate is
-refused unless members cannot be told to know more or less than they do, no information of theirs loses, some gains, and
-none gains by a false report.
+refused unless members know exactly what they are said to know, no information of theirs loses, together they gain, and
+none gains by a false report. All of this is derived anew, in rational numbers.
 
 Source: Giraud and Rochon (2001), Definitions 3, 5 and 6.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
-from mechanisms.certificates.plays import PlayOutcome, deviating_play, order_rounding, outcome_of, prescribed_play
+from mechanisms.arrays import FloatArray, finite_array, read_only
+from mechanisms.certificates.plain.contract import PlainContract, PlainEnd
+from mechanisms.certificates.plain.deviating import PlainAction, deviation
+from mechanisms.certificates.plain.settlement import NOTHING
+from mechanisms.certificates.plain.valuations import exact
+from mechanisms.certificates.plays import PlayOutcome, compared_outcomes, outcome_of
 from mechanisms.certificates.reactions import StorableReaction, storable
 from mechanisms.certificates.verification import Verification, compared, required
 from mechanisms.collusion.information import Information
 from mechanisms.collusion.side_contract import Clause, SideContract
-from mechanisms.deviations.situation import Reaction, Situation, situation_among
+from mechanisms.deviations.situation import Reaction
 from mechanisms.economy import Economy
-from mechanisms.efficiency import efficient_allocation
 from mechanisms.grand_contract import GrandContract
 from mechanisms.market_rules import MarketRules
-from mechanisms.messages import information
-
-# Lotteries come from linear programs; what they lose or tempt to by less, relative to utilities, is rounding.
-PROGRAM_TOLERANCE = 1e-6
+from mechanisms.stakes import GAIN_TOLERANCE
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,7 @@ class SideContractCertificate:
         economy: the economy.
         rules: of the market.
         numeraire_transfers: of the grand contract, ``(P, N)``, numeraire.
+        prices: likewise, ``(P, L)``, numeraire per unit; those of `efficient_allocation` if none are given.
         coalition: the members' numbers, ascending.
         information: what each member may know and report.
         clauses: what happens after all reports that can be true together.
@@ -56,6 +59,7 @@ class SideContractCertificate:
     economy: Economy
     rules: MarketRules
     numeraire_transfers: FloatArray
+    prices: FloatArray | None
     coalition: tuple[int, ...]
     information: tuple[tuple[Information, ...], ...]
     clauses: tuple[Clause, ...]
@@ -98,21 +102,21 @@ def certify_side_contract(
         ValueError: a clause cannot be carried out where it applies, or the reaction cannot be stored.
     """
     members = side_contract.coalition
-    cleaned = tuple(_without_orders_to_oneself(clause, members) for clause in side_contract.clauses)
     draft = SideContractCertificate(
         contract.economy,
         rules,
         contract.numeraire_transfers,
+        contract.efficient.price,
         members,
         side_contract.information,
-        cleaned,
+        tuple(_without_orders_to_oneself(clause, members) for clause in side_contract.clauses),
         side_contract.status_quo,
         side_contract.promised,
         0.0,
         (),
         storable(reaction),
     )
-    return recomputed_side_contract(draft, contract)
+    return _with_numbers(draft, PlainContract(contract, rules))
 
 
 def expected_gains(certificate: SideContractCertificate) -> list[float]:
@@ -124,22 +128,13 @@ def expected_gains(certificate: SideContractCertificate) -> list[float]:
     return found
 
 
-def recomputed_side_contract(
-    certificate: SideContractCertificate, contract: GrandContract | None = None
-) -> SideContractCertificate:
+def recomputed_side_contract(certificate: SideContractCertificate) -> SideContractCertificate:
     """Return the certificate with its numbers recomputed.
 
     Raises:
         ValueError: the contract does not exist, a clause is missing, or cannot be carried out where it applies.
     """
-    terms = _Terms(certificate, _contract(certificate) if contract is None else contract)
-    return replace(
-        certificate,
-        status_quo=terms.status_quo,
-        promised=terms.promised,
-        misreport_gain=terms.misreport_gain(),
-        outcomes=tuple(terms.outcome(clause) for clause in certificate.clauses),
-    )
+    return _with_numbers(certificate, _contract(certificate))
 
 
 def verify_side_contract(certificate: SideContractCertificate) -> Verification:
@@ -150,25 +145,52 @@ def verify_side_contract(certificate: SideContractCertificate) -> Verification:
         if not knows.confirmed:
             return knows
         terms = _Terms(certificate, contract)
-        temptation = terms.misreport_gain()
+        doubts = tuple(contract.doubts())
     except (ValueError, ArithmeticError) as error:
         return Verification(failures=(f"the side-contract cannot be played: {error}",))
-    size = max(float(np.abs(kept).max()) for kept in terms.status_quo)
-    slack = PROGRAM_TOLERANCE * (1 + size)
-    gains = np.concatenate([after - before for after, before in zip(terms.promised, terms.status_quo, strict=True)])
-    parts = [
-        compared("misreport_gain", certificate.misreport_gain, temptation, size, terms.rounding),
-        required(temptation <= slack, f"a member gains {temptation:.6g} by a false report; none may gain"),
-        required(gains.min() >= -slack, f"a member gains {gains.min():.6g}; none may lose, whatever it knows"),
-        required(gains.max() > slack, f"the most a member gains is {gains.max():.6g}; somebody must gain"),
-        required(not terms.orders_to_oneself, "a member orders from itself, which means nothing; that must be 0"),
-    ]
+    parts = [Verification(failures=doubts), _improves(certificate, terms), _outcomes_agree(certificate, terms)]
     for place in range(len(certificate.coalition)):
-        parts += [
-            compared(f"status_quo[{place}]", certificate.status_quo[place], terms.status_quo[place]),
-            compared(f"promised[{place}]", certificate.promised[place], terms.promised[place], rounding=terms.rounding),
-        ]
-    return Verification.joined([*parts, _outcomes_agree(certificate, terms)])
+        stakes = np.array(terms.stakes[place], dtype=np.float64)
+        for name in ("status_quo", "promised"):
+            found = np.array(getattr(terms, name)[place], dtype=np.float64)
+            parts.append(compared(f"{name}[{place}]", getattr(certificate, name)[place], found, stakes))
+    return Verification.joined(parts)
+
+
+def _improves(certificate: SideContractCertificate, terms: _Terms) -> Verification:
+    """Check that nobody loses whatever it knows, that there is something to gain, and that lies do not pay."""
+    temptation, tempted = terms.misreport_gain()
+    losses = [
+        required(
+            after - before >= -negligible(stake),
+            f"a member gains {float(after - before):.6g}; none may lose, whatever it knows",
+        )
+        for rows in zip(terms.promised, terms.status_quo, terms.stakes, strict=True)
+        for after, before, stake in zip(*rows, strict=True)
+    ]
+    total, counts = terms.total_gain, terms.total_negligible
+    stored = compared("misreport_gain", certificate.misreport_gain, float(temptation), float(tempted))
+    return Verification.joined(
+        (
+            stored,
+            *losses,
+            required(
+                temptation <= negligible(tempted),
+                f"a member gains {float(temptation):.6g} by a false report; none may gain",
+            ),
+            required(
+                total > counts,
+                f"the members together expect to gain {float(total):.6g}, not more than {float(counts):.2g}; "
+                "somebody must gain",
+            ),
+            required(not terms.orders_to_oneself, "a member orders from itself, which means nothing; that must be 0"),
+        )
+    )
+
+
+def negligible(stake: Fraction) -> Fraction:
+    """Return up to where a gain is none, numeraire, given what is at stake."""
+    return Fraction(GAIN_TOLERANCE) * stake
 
 
 def _outcomes_agree(certificate: SideContractCertificate, terms: _Terms) -> Verification:
@@ -178,10 +200,8 @@ def _outcomes_agree(certificate: SideContractCertificate, terms: _Terms) -> Veri
         return Verification(failures=(f"outcomes is for {stored} clauses; there are {wanted}",))
     parts = []
     for place, (kept, clause) in enumerate(zip(certificate.outcomes, certificate.clauses, strict=True)):
-        found = terms.outcome(clause)
-        for name in ("cost", "bankrupt", "consumption", "utility"):
-            path = f"outcomes[{place}].{name}"
-            parts.append(compared(path, getattr(kept, name), getattr(found, name), rounding=terms.rounding))
+        numbers, found = terms.cells[clause.reports], terms.outcome(clause)
+        parts.append(compared_outcomes(f"outcomes[{place}]", kept, found, terms.contract, numbers))
     return Verification.joined(parts)
 
 
@@ -189,33 +209,58 @@ class _Terms:
     """What a side-contract brings, by enumeration.
 
     Attributes:
-        status_quo: what each information of each member expects under the grand contract.
+        contract: that is to be improved upon.
+        cells: the profiles in which reports are true together, by these reports.
+        stakes: what is at stake for each information of each member, numeraire.
+        status_quo: what each expects under the grand contract, numeraire.
         promised: likewise under the side-contract.
-        rounding: by how much utilities may differ between machines.
     """
 
-    def __init__(self, certificate: SideContractCertificate, contract: GrandContract) -> None:
-        self.certificate = certificate
-        self.rounding = 0.0
+    def __init__(self, certificate: SideContractCertificate, contract: PlainContract) -> None:
+        self.certificate, self.contract = certificate, contract
         self.clauses = {clause.reports: clause for clause in certificate.clauses}
-        known = _known_at(certificate)
-        self.cells = {
-            reports: np.flatnonzero((known == reports).all(axis=1))
-            for reports in dict.fromkeys(tuple(map(int, row)) for row in known if row.min() >= 0)
-        }
+        if len(self.clauses) < len(certificate.clauses):
+            raise ValueError("there are two clauses for the same reports")
+        self.cells: dict[tuple[int, ...], list[int]] = {}
+        for number, reports in enumerate(_known_at(certificate)):
+            if min(reports) >= 0:
+                self.cells.setdefault(reports, []).append(number)
         missing = self.cells.keys() ^ self.clauses.keys()
         if missing:
             raise ValueError(f"there must be one clause for all reports that can be true together, also {min(missing)}")
-        self.situations = {
-            reports: situation_among(contract, numbers, certificate.coalition, certificate.rules, certificate.reaction)
+        self.likely = {
+            reports: sum((contract.probability[number] for number in numbers), NOTHING)
             for reports, numbers in self.cells.items()
         }
-        likely = contract.economy.prior.probability
-        self.probability = {reports: float(likely[numbers].sum()) for reports, numbers in self.cells.items()}
-        self.kept = {reports: self._status_quo(one) for reports, one in self.situations.items()}
-        brought = {reports: self._value(one, self.clauses[reports]) for reports, one in self.situations.items()}
-        self.status_quo = self._interim(self.kept)
-        self.promised = self._interim(brought)
+        self.kept = {
+            reports: self._mean(reports, map(contract.obeyed, numbers)) for reports, numbers in self.cells.items()
+        }
+        self.brought = {reports: self._value(reports, self.clauses[reports]) for reports in self.cells}
+        self.status_quo, self.promised = self._interim(self.kept), self._interim(self.brought)
+        self.stakes = [
+            [contract.stakes[known.profiles[0]][member] for known in certificate.information[place]]
+            for place, member in enumerate(certificate.coalition)
+        ]
+
+    @property
+    def total_gain(self) -> Fraction:
+        """What the members together expect to gain before they know anything, numeraire."""
+        return sum(
+            (
+                chance * (sum(self.brought[reports], NOTHING) - sum(self.kept[reports], NOTHING))
+                for reports, chance in self.likely.items()
+            ),
+            NOTHING,
+        )
+
+    @property
+    def total_negligible(self) -> Fraction:
+        """Up to where that is none, numeraire."""
+        at_stake = (
+            chance * self.contract.at_stake(self.certificate.coalition, self.cells[reports][0])
+            for reports, chance in self.likely.items()
+        )
+        return negligible(sum(at_stake, NOTHING))
 
     @property
     def orders_to_oneself(self) -> bool:
@@ -225,11 +270,7 @@ class _Terms:
 
     def outcome(self, clause: Clause) -> PlayOutcome:
         """Return how each joint action of a clause ends where its reports are true, ``(B, K, ...)``."""
-        situation = self.situations[clause.reports]
-        ends = [
-            outcome_of(situation, deviating_play(situation, clause.actions[number]))
-            for number in range(len(clause.probability))
-        ]
+        ends = [outcome_of(self._ended(clause.reports, clause, number)) for number in range(len(clause.probability))]
         return PlayOutcome(
             np.stack([end.cost for end in ends]),
             np.stack([end.bankrupt for end in ends]),
@@ -237,98 +278,120 @@ class _Terms:
             np.stack([end.utility for end in ends]),
         )
 
-    def misreport_gain(self) -> float:
-        """Return the most that any information of a member gains by reporting another."""
-        largest = -np.inf
-        for place, known in enumerate(self.certificate.information):
-            for truth in range(len(known)):
-                for report in range(len(known)):
-                    if report != truth:
-                        gain = self._after_report(place, truth, report) - float(self.promised[place][truth])
-                        largest = max(largest, gain)
-        return largest if np.isfinite(largest) else 0.0
+    def misreport_gain(self) -> tuple[Fraction, Fraction]:
+        """Return the most that any information of a member gains by reporting another, and what is then at stake.
 
-    def _after_report(self, place: int, truth: int, report: int) -> float:
-        total = weight = 0.0
-        for reports, situation in self.situations.items():
+        The most relative to what is at stake comes first, should that be another than the most.
+        """
+        found = [
+            (self._after_report(place, truth, report) - self.promised[place][truth], self.stakes[place][truth])
+            for place, known in enumerate(self.certificate.information)
+            for truth in range(len(known))
+            for report in range(len(known))
+            if report != truth
+        ]
+        tempting = [(gain, stake) for gain, stake in found if gain > negligible(stake)]
+        return max(tempting or found, default=(NOTHING, NOTHING))
+
+    def _after_report(self, place: int, truth: int, report: int) -> Fraction:
+        total = weight = NOTHING
+        for reports, chance in self.likely.items():
             if reports[place] == truth:
                 heard = (*reports[:place], report, *reports[place + 1 :])
                 value = self.kept[reports]
                 if heard in self.clauses:
                     try:
-                        value = self._value(situation, self.clauses[heard])
+                        value = self._value(reports, self.clauses[heard])
                     except ValueError:
                         # Somebody cannot show what it is told to announce, or cover a transfer; that voids the clause.
                         value = self.kept[reports]
-                total += self.probability[reports] * float(value[place])
-                weight += self.probability[reports]
+                total += chance * value[place]
+                weight += chance
         return total / weight
 
-    def _status_quo(self, situation: Situation) -> FloatArray:
-        utility = outcome_of(situation, prescribed_play(situation)).utility
-        return np.asarray((situation.probability @ utility)[list(situation.coalition)])
-
-    def _value(self, situation: Situation, clause: Clause) -> FloatArray:
-        value = np.zeros(len(situation.coalition))
-        for number, chance in enumerate(clause.probability):
-            play = deviating_play(situation, clause.actions[number])
-            self.rounding = max(self.rounding, order_rounding(play) * (1 + float(play.quotes.max())))
-            utility = situation.probability @ outcome_of(situation, play).utility
-            value += chance * utility[list(situation.coalition)]
+    def _value(self, reports: tuple[int, ...], clause: Clause) -> list[Fraction]:
+        """Return what a clause brings each member where these reports are true, numeraire."""
+        chances = exact(clause.probability)
+        total, value = sum(chances, NOTHING), [NOTHING for _ in self.certificate.coalition]
+        for number, chance in enumerate(chances):
+            brings = self._mean(reports, self._ended(reports, clause, number))
+            value = [sum_ + chance * one / total for sum_, one in zip(value, brings, strict=True)]
         return value
 
-    def _interim(self, by_cell: dict[tuple[int, ...], FloatArray]) -> tuple[FloatArray, ...]:
+    def _ended(self, reports: tuple[int, ...], clause: Clause, number: int) -> list[PlainEnd]:
+        """Return how a joint action of a clause ends in every profile in which these reports are true."""
+        certificate, contract = self.certificate, self.contract
+        action = PlainAction.of(clause.actions[number])
+        return [
+            contract.ended(deviation(contract, profile, certificate.coalition, action, certificate.reaction), profile)
+            for profile in self.cells[reports]
+        ]
+
+    def _mean(self, reports: tuple[int, ...], ends: Iterable[PlainEnd]) -> list[Fraction]:
+        """Return what each member expects of plays in all profiles in which these reports are true, numeraire."""
+        weighted = list(zip(self.cells[reports], ends, strict=True))
+        return [
+            sum((self.contract.probability[number] * end.utility[member] for number, end in weighted), NOTHING)
+            / self.likely[reports]
+            for member in self.certificate.coalition
+        ]
+
+    def _interim(self, by_cell: dict[tuple[int, ...], list[Fraction]]) -> list[list[Fraction]]:
         found = []
         for place, known in enumerate(self.certificate.information):
-            total, weight = np.zeros(len(known)), np.zeros(len(known))
+            total, weight = [NOTHING for _ in known], [NOTHING for _ in known]
             for reports, value in by_cell.items():
-                total[reports[place]] += self.probability[reports] * value[place]
-                weight[reports[place]] += self.probability[reports]
-            found.append(total / weight)
-        return tuple(found)
+                total[reports[place]] += self.likely[reports] * value[place]
+                weight[reports[place]] += self.likely[reports]
+            found.append([one / chance for one, chance in zip(total, weight, strict=True)])
+        return found
 
 
-def _contract(certificate: SideContractCertificate) -> GrandContract:
-    economy = certificate.economy
-    return GrandContract(economy, efficient_allocation(economy), certificate.numeraire_transfers)
+def _with_numbers(certificate: SideContractCertificate, contract: PlainContract) -> SideContractCertificate:
+    terms = _Terms(certificate, contract)
+    return replace(
+        certificate,
+        status_quo=tuple(np.array(row, dtype=np.float64) for row in terms.status_quo),
+        promised=tuple(np.array(row, dtype=np.float64) for row in terms.promised),
+        misreport_gain=float(terms.misreport_gain()[0]),
+        outcomes=tuple(terms.outcome(clause) for clause in certificate.clauses),
+    )
 
 
-def _known_at(certificate: SideContractCertificate) -> IntegerArray:
-    """Return the number of what each member knows at every profile, ``(P, |S|)``; -1 where nothing is stored."""
-    table = np.full((len(certificate.economy.profiles), len(certificate.coalition)), -1, dtype=np.int64)
+def _contract(certificate: SideContractCertificate) -> PlainContract:
+    transfers, prices = certificate.numeraire_transfers, certificate.prices
+    return PlainContract.of(certificate.economy, transfers, prices, certificate.rules)
+
+
+def _known_at(certificate: SideContractCertificate) -> list[tuple[int, ...]]:
+    """Return the number of what each member knows, for every profile; -1 where nothing is stored."""
+    table = [[-1 for _ in certificate.coalition] for _ in certificate.economy.profiles]
     for place, by_member in enumerate(certificate.information):
         for number, known in enumerate(by_member):
-            table[list(known.profiles), place] = number
-    return table
+            for profile in known.profiles:
+                table[profile][place] = number
+    return [tuple(row) for row in table]
 
 
-def _knows_what_it_hears(certificate: SideContractCertificate, contract: GrandContract) -> Verification:
+def _knows_what_it_hears(certificate: SideContractCertificate, contract: PlainContract) -> Verification:
     """Check that what members may know is exactly what the contract tells them, and their types."""
-    table, parts = _known_at(certificate), []
+    parts = []
     for place, member in enumerate(certificate.coalition):
-        name = certificate.economy.player_names[member]
-        heard, stored = information(contract, (member,)), table[:, place]
-        pairs = {(int(one), int(other)) for one, other in zip(heard, stored, strict=True)}
-        exactly = len(pairs) == len({one for one, _ in pairs}) == len({other for _, other in pairs})
-        impossible = {other for one, other in pairs if one < 0} <= {-1}
-        every = set(range(len(certificate.information[place]))) <= {other for _, other in pairs}
-        apart = all(
-            list(known.profiles) == np.flatnonzero(stored == number).tolist()
-            for number, known in enumerate(certificate.information[place])
-        )
-        types = [known.type for known in certificate.information[place]]
-        kinds = all(
-            (certificate.economy.profiles[list(known.profiles), member] == known.type).all()
-            for known in certificate.information[place]
-        )
-        parts += [
+        name, stored = certificate.economy.player_names[member], certificate.information[place]
+        parts.append(
             required(
-                exactly and impossible and every and apart, f"what {name} may know is not what the contract tells it"
-            ),
-            required(kinds, f"the types in what {name} may know are {types}, which are not those of the profiles"),
-        ]
+                sorted(list(known.profiles) for known in stored) == sorted(contract.cells((member,))),
+                f"what {name} may know is not what the contract tells it",
+            )
+        )
+        types = [known.type for known in stored]
+        right = all(contract.profiles[number][member] == known.type for known in stored for number in known.profiles)
+        parts.append(
+            required(right, f"the types in what {name} may know are {types}, which are not those of the profiles")
+        )
+    table = _known_at(certificate)
     for place, clause in enumerate(certificate.clauses):
-        true_at = np.flatnonzero((table == clause.reports).all(axis=1)).tolist()
+        true_at = [number for number, reports in enumerate(table) if reports == clause.reports]
         parts.append(
             required(
                 list(clause.profiles) == true_at,

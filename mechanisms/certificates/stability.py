@@ -1,32 +1,36 @@
-"""Certificates that no coalition of a list gains anything against a grand contract, whatever it does.
+"""Certificates that no coalition of a kind gains anything against a grand contract, whatever it does.
 
 Truth is best under the contract, and in everything that a coalition may know, a proven bound excludes that its members
 gain in total: neither a joint action nor a lottery over joint actions then improves upon the contract (Definition 6),
 with or without internal consistency. Where outsiders answer misquotes by a rule, the bound may rest on it, and the rule
-is part of what is certified. Verification needs nothing but economy, rules, transfers and how outsiders react.
+is part of what is certified. The certificate is about all coalitions up to some size, and others that it names; it must
+hold a bound for each. Verification needs nothing but economy, rules, contract and how outsiders react, and derives
+everything anew (:mod:`mechanisms.certificates.plain`).
 
-Source: Giraud and Rochon (2001), Definitions 4 to 8; the bounds are those of :mod:`mechanisms.deviations.bounds`.
+Source: Giraud and Rochon (2001), Definitions 4 to 8.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from fractions import Fraction
+from itertools import combinations
 
 from mechanisms.arrays import FloatArray
-from mechanisms.certificates.information import situations
+from mechanisms.certificates.plain.bounds import PlainBounds
+from mechanisms.certificates.plain.contract import PlainContract
+from mechanisms.certificates.plain.incentives import LargestLie, largest_lie
 from mechanisms.certificates.reactions import StorableReaction, storable
 from mechanisms.certificates.verification import NUMBER_TOLERANCE, Verification, compared, required
-from mechanisms.contracts import check_contract, device_of
-from mechanisms.deviations.bounds import BoundReason, least_bound, proven_bounds
+from mechanisms.deviations.bounds import BoundReason
 from mechanisms.deviations.situation import Reaction
 from mechanisms.economy import Economy
-from mechanisms.efficiency import efficient_allocation
 from mechanisms.grand_contract import GrandContract
 from mechanisms.market_rules import MarketRules
-from mechanisms.stakes import GAIN_TOLERANCE
+from mechanisms.stakes import GAIN_TOLERANCE, stakes_by_type
+
+type Coalition = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class CoalitionBound:
         reaction: how those outside the coalition answer quotes that are not the contract's; None if they play on.
     """
 
-    coalition: tuple[int, ...]
+    coalition: Coalition
     reason: BoundReason
     total_gain: float
     reaction: StorableReaction | None = None
@@ -54,21 +58,32 @@ class StabilityCertificate:
         economy: the economy.
         rules: of the market.
         numeraire_transfers: of the contract, ``(P, N)``, numeraire.
+        prices: likewise, ``(P, L)``, numeraire per unit; those of `efficient_allocation` if none are given.
         misreport_gain: the most that a type gains by a lie, numeraire; 0 if there is none to tell.
-        bounds: one for each coalition.
+        largest: the claim is about all coalitions of up to so many players,
+        named: and about these larger ones, ascending.
+        bounds: one for each coalition that the claim is about.
     """
 
     economy: Economy
     rules: MarketRules
     numeraire_transfers: FloatArray
+    prices: FloatArray | None
     misreport_gain: float
+    largest: int
+    named: tuple[Coalition, ...]
     bounds: tuple[CoalitionBound, ...]
+
+    @property
+    def about(self) -> set[Coalition]:
+        """The coalitions that the claim is about."""
+        return coalitions_up_to(len(self.economy.players), self.largest) | set(self.named)
 
 
 def certify_stability(
     contract: GrandContract,
     rules: MarketRules,
-    coalitions: Sequence[tuple[int, ...]],
+    coalitions: Sequence[Coalition],
     reactions: Sequence[Reaction | None] | None = None,
 ) -> StabilityCertificate:
     """Return what is proven about coalitions; whether it excludes gains is for `verify_stability` to say.
@@ -82,27 +97,30 @@ def certify_stability(
     Raises:
         ValueError: the rules do not admit the contract, or a reaction cannot be stored.
     """
-    expected = [None] * len(coalitions) if reactions is None else reactions
-    bounds = tuple(
-        coalition_bound(contract, rules, coalition, storable(reaction))
-        for coalition, reaction in zip(coalitions, expected, strict=True)
+    given = [None] * len(coalitions) if reactions is None else reactions
+    answered = {coalition: storable(reaction) for coalition, reaction in zip(coalitions, given, strict=True)}
+    plain = PlainContract(contract, rules)
+    bounds = PlainBounds(plain)
+    players = len(contract.economy.players)
+    sizes = [size for size in range(1, players + 1) if coalitions_up_to(players, size) <= answered.keys()]
+    largest = max(sizes, default=0)
+    return StabilityCertificate(
+        economy=contract.economy,
+        rules=rules,
+        numeraire_transfers=contract.numeraire_transfers,
+        prices=contract.efficient.price,
+        misreport_gain=float(largest_lie(plain).gain),
+        largest=largest,
+        named=tuple(sorted(one for one in answered if len(one) > largest)),
+        bounds=tuple(_bound(bounds, coalition, reaction) for coalition, reaction in answered.items()),
     )
-    gain = _misreport_gain(contract, rules)[0]
-    return StabilityCertificate(contract.economy, rules, contract.numeraire_transfers, gain, bounds)
-
-
-def coalition_bound(
-    contract: GrandContract, rules: MarketRules, coalition: tuple[int, ...], reaction: StorableReaction | None = None
-) -> CoalitionBound:
-    """Return the weakest of the least bounds over everything that a coalition may know."""
-    faced = situations(contract, coalition, rules, reaction)
-    found = max(map(least_bound, faced), key=lambda bound: bound.total_gain)
-    return CoalitionBound(coalition, found.reason, found.total_gain, reaction)
 
 
 def negligible_gain(contract: GrandContract) -> float:
-    """Return up to where a gain is rounding, numeraire."""
-    return NUMBER_TOLERANCE * (1 + float(np.abs(contract.utilities).max())) * len(contract.economy.players)
+    """Return up to where a gain of a coalition is rounding, numeraire, whoever is in it."""
+    return GAIN_TOLERANCE * float(
+        stakes_by_type(contract.economy, contract.efficient, contract.numeraire_transfers).sum()
+    )
 
 
 def recomputed_stability(certificate: StabilityCertificate) -> StabilityCertificate:
@@ -113,53 +131,77 @@ def recomputed_stability(certificate: StabilityCertificate) -> StabilityCertific
     """
     coalitions = [bound.coalition for bound in certificate.bounds]
     reactions = [bound.reaction for bound in certificate.bounds]
-    return certify_stability(_contract(certificate), certificate.rules, coalitions, reactions)
+    return certify_stability(_contract(certificate).contract, certificate.rules, coalitions, reactions)
 
 
 def verify_stability(certificate: StabilityCertificate) -> Verification:
-    """Recompute all bounds from the contract, and check that they exclude any gain."""
+    """Derive all bounds from the contract, and check that they exclude any gain of any coalition claimed."""
+    listed = _listed(certificate)
+    if not listed.confirmed:
+        return listed
     try:
         contract = _contract(certificate)
-        gain, scale = _misreport_gain(contract, certificate.rules)
-        found = [
-            coalition_bound(contract, certificate.rules, stored.coalition, stored.reaction)
-            for stored in certificate.bounds
-        ]
-        reasons = [_reasons(contract, certificate.rules, stored) for stored in certificate.bounds]
+        lie, bounds = largest_lie(contract), PlainBounds(contract)
+        found = [_verified(certificate, place, bounds) for place in range(len(certificate.bounds))]
+        doubts = tuple(contract.doubts())
     except (ValueError, ArithmeticError) as error:
         return Verification(failures=(f"the contract cannot be recomputed: {error}",))
-    size, nothing = float(np.abs(contract.utilities).max()), negligible_gain(contract)
-    parts = [
-        compared("misreport_gain", certificate.misreport_gain, gain, size),
-        required(gain <= GAIN_TOLERANCE * scale, f"a type gains {gain:.6g} by a lie; no type may gain by one"),
-    ]
-    for place, (stored, true_bound) in enumerate(zip(certificate.bounds, found, strict=True)):
-        members = " + ".join(certificate.economy.player_names[member] for member in stored.coalition)
-        parts += [
-            compared(f"bounds[{place}].total_gain", stored.total_gain, true_bound.total_gain, size),
-            required(
-                stored.reason in reasons[place],
-                f"bounds[{place}].reason is {stored.reason.value}, which does not hold for {members}",
-            ),
-            required(
-                true_bound.total_gain <= nothing, f"{members} could gain up to {true_bound.total_gain:.6g} together"
-            ),
-        ]
-    return Verification.joined(parts)
+    return Verification.joined((Verification(failures=doubts), _truthful(certificate, lie), *found))
 
 
-def _contract(certificate: StabilityCertificate) -> GrandContract:
-    economy = certificate.economy
-    return GrandContract(economy, efficient_allocation(economy), certificate.numeraire_transfers)
+def coalitions_up_to(players: int, size: int) -> set[Coalition]:
+    """Return all coalitions of up to so many players."""
+    return {members for count in range(1, size + 1) for members in combinations(range(players), count)}
 
 
-def _reasons(contract: GrandContract, rules: MarketRules, stored: CoalitionBound) -> set[BoundReason]:
-    faced = situations(contract, stored.coalition, rules, stored.reaction)
-    return {bound.reason for situation in faced for bound in proven_bounds(situation)}
+def _listed(certificate: StabilityCertificate) -> Verification:
+    """Check that there is one bound for each coalition that the claim is about."""
+    names = certificate.economy.player_names
+    held = [bound.coalition for bound in certificate.bounds]
+    missing, strange = certificate.about - set(held), set(held) - certificate.about
+    if missing:
+        members = " + ".join(names[member] for member in min(missing))
+        return Verification(failures=(f"there is no bound for {members}, whom the claim is about",))
+    return Verification.joined(
+        (
+            required(not strange, "there is a bound for a coalition that the claim is not about"),
+            required(len(held) == len(set(held)), "there are two bounds for one coalition"),
+        )
+    )
 
 
-def _misreport_gain(contract: GrandContract, rules: MarketRules) -> tuple[float, float]:
-    """Return the most that a type gains by a lie, and what gains are measured against."""
-    check = check_contract(device_of(contract, rules))
-    scale = 1 + max(float(np.abs(utility).max()) for utility in check.interim_utility)
-    return 0.0 if check.worst is None else check.worst.gain, scale
+def _truthful(certificate: StabilityCertificate, lie: LargestLie) -> Verification:
+    gain = float(lie.gain)
+    return Verification.joined(
+        (
+            compared("misreport_gain", certificate.misreport_gain, gain, float(lie.stake)),
+            required(not lie.tempting, f"a type gains {gain:.6g} by a lie; no type may gain by one"),
+        )
+    )
+
+
+def _bound(bounds: PlainBounds, coalition: Coalition, reaction: StorableReaction | None) -> CoalitionBound:
+    found = bounds.weakest(coalition, reaction)
+    return CoalitionBound(coalition, found.reason, float(found.gain), reaction)
+
+
+def _verified(certificate: StabilityCertificate, place: int, bounds: PlainBounds) -> Verification:
+    """Compare a stored bound with what can be derived, and check that it excludes any gain."""
+    stored = certificate.bounds[place]
+    found = bounds.weakest(stored.coalition, stored.reaction)
+    stake, gain = bounds.contract.at_stake(stored.coalition, found.number), float(found.gain)
+    members = " + ".join(certificate.economy.player_names[member] for member in stored.coalition)
+    enough = max(found.gain, Fraction(NUMBER_TOLERANCE) * stake)
+    holds = stored.reason is found.reason or bounds.holds(stored.coalition, stored.reaction, stored.reason, enough)
+    return Verification.joined(
+        (
+            compared(f"bounds[{place}].total_gain", stored.total_gain, gain, float(stake)),
+            required(holds, f"bounds[{place}].reason is {stored.reason.value}, which does not hold for {members}"),
+            required(found.gain <= Fraction(GAIN_TOLERANCE) * stake, f"{members} could gain up to {gain:.6g} together"),
+        )
+    )
+
+
+def _contract(certificate: StabilityCertificate) -> PlainContract:
+    transfers, prices = certificate.numeraire_transfers, certificate.prices
+    return PlainContract.of(certificate.economy, transfers, prices, certificate.rules)

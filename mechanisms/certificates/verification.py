@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-# Recomputed numbers agree with stored ones up to this share of the numbers beside them.
-NUMBER_TOLERANCE = 1e-9
-# A sum of orders, recomputed on another machine, errs by less than this share of the largest of them.
-ORDER_ROUNDING = 64 * float(np.finfo(np.float64).eps)
+from mechanisms.stakes import GAIN_TOLERANCE
+
+# Recomputed numbers agree with stored ones up to this share of what is at stake for the one they are about.
+NUMBER_TOLERANCE = GAIN_TOLERANCE
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,15 @@ class Verification:
         )
 
 
-def compared(
-    quantity: str, stored: ArrayLike, recomputed: ArrayLike, scale: float = 0.0, rounding: float = 0.0
-) -> Verification:
+def compared(quantity: str, stored: ArrayLike, recomputed: ArrayLike, at_stake: ArrayLike) -> Verification:
     """Compare stored numbers with recomputed ones, entry by entry.
 
     Args:
         quantity: the path of the array in the certificate.
         stored: any shape.
         recomputed: the same shape, or the shapes are the mismatch.
-        scale: of the numbers they were computed from; the tolerance is a share of the largest of these and those.
-        rounding: an error to be forgiven besides.
+        at_stake: what is at stake for whoever an entry speaks about, in its unit; broadcasts to the shape. An entry may
+            differ by `NUMBER_TOLERANCE` of it, and not at all where nothing is.
 
     Returns:
         One mismatch for each entry that differs.
@@ -74,8 +72,9 @@ def compared(
     kept, found = np.asarray(stored, dtype=np.float64), np.asarray(recomputed, dtype=np.float64)
     if kept.shape != found.shape:
         return Verification(failures=(f"{quantity} has shape {kept.shape}; it must have shape {found.shape}",))
-    size = max(scale, float(np.abs(found).max(initial=0.0)))
-    differs = ~(np.abs(kept - found) <= NUMBER_TOLERANCE * (1 + size) + rounding)
+    with np.errstate(invalid="ignore"):
+        near = np.abs(kept - found) <= NUMBER_TOLERANCE * np.abs(np.asarray(at_stake, dtype=np.float64))
+    differs = ~(near | (kept == found))
     return Verification(
         tuple(
             Mismatch(

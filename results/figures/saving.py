@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -15,11 +14,13 @@ from PIL import Image
 
 from results.figures.blocking import blocking_figures
 from results.figures.holdings import who_ends_with_what
+from results.figures.legible import legible
 from results.figures.network import trade_network
 from results.figures.quotes import quotes_against_supporting_price
 from results.figures.side_contracts import side_contract_figures
 from results.figures.welfare import welfare_over_rounds
 from results.loading import Run
+from results.names import file_names
 from results.selection import telling_round
 
 DOTS_PER_INCH: Final = 300
@@ -52,12 +53,14 @@ def standard_figures(run: Run, round_number: int | None = None, run_number: int 
         ValueError: the folder holds no such run, or the run no such round.
     """
     shown = telling_round(run, run_number) if round_number is None else round_number
+    files = file_names(run.goods[:-1])
+    run = legible(run)
     figures = {"welfare": welfare_over_rounds(run, run_number)}
     if run.goods:
         figures["trade-network"] = trade_network(run, shown, run_number)
         figures["who-ends-with-what"] = who_ends_with_what(run, shown, run_number)
-    for good in run.goods[:-1]:
-        figures[f"quotes-{_file_name(good)}"] = quotes_against_supporting_price(run, good, run_number)
+    for good, name in zip(run.goods[:-1], files, strict=True):
+        figures[f"quotes-{name}"] = quotes_against_supporting_price(run, good, run_number)
     return figures | blocking_figures(run, run_number) | side_contract_figures(run, run_number)
 
 
@@ -115,8 +118,3 @@ def _save_png(figure: Figure, path: Path) -> None:
         fair = Image.Quantize.MAXCOVERAGE
         flat = image.convert("RGB").quantize(_COLOURS, method=fair, dither=Image.Dither.NONE)
         flat.save(path, optimize=True, dpi=(DOTS_PER_INCH, DOTS_PER_INCH))
-
-
-def _file_name(good: str) -> str:
-    """Return a good's name with whatever a file name may not hold replaced by hyphens."""
-    return re.sub(r"[^\w]+", "-", good).strip("-").lower()

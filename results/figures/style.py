@@ -42,12 +42,13 @@ MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
 # Light to dark, so that it survives a black-and-white printer.
 STRENGTH: Final = LinearSegmentedColormap.from_list("strength", ["#B9CFE0", "#5B8DB5", "#123A5E"])
 
+FONT: Final = "DejaVu Sans"  # comes with Matplotlib
 SMALL: Final = 7.0  # points
 NORMAL: Final = 8.0
 
 _STYLE: Final[Mapping[str, object]] = MappingProxyType(
     {
-        "font.family": ["DejaVu Sans"],
+        "font.family": [FONT],
         "font.size": SMALL,
         "axes.titlesize": NORMAL,
         "axes.titlelocation": "left",
@@ -66,7 +67,7 @@ _STYLE: Final[Mapping[str, object]] = MappingProxyType(
     }
 )
 _TICKS: Final[Mapping[str, Any]] = MappingProxyType(
-    {"labelsize": SMALL, "length": 2.5, "width": 0.6, "color": INK, "labelfontfamily": ["DejaVu Sans"]}
+    {"labelsize": SMALL, "length": 2.5, "width": 0.6, "color": INK, "labelfontfamily": [FONT]}
 )
 
 

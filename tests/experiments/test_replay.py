@@ -28,13 +28,12 @@ from mechanisms.beliefs import IndependentPrior
 from mechanisms.blocking import BlockingPlan, NoBlockingPlan, find_blocking_plan
 from mechanisms.certificates import (
     Certificate,
-    certify_bound,
     certify_deviation,
     certify_inhibition,
     certify_plan,
+    certify_stability,
     verify,
 )
-from mechanisms.deviations.bounds import least_bound
 from mechanisms.deviations.situation import situation_of
 from mechanisms.economy import Economy, Player, PlayerType
 from mechanisms.grand_contract import grand_contract
@@ -45,8 +44,6 @@ from tests.experiments.command_calls import GAMES, Call, assert_one_line, one_do
 from tests.mechanisms.test_certificates import short_sale, two_faces
 from tests.mechanisms.test_certificates_contracts import a_lie, a_lie_and_other_orders, an_agreement, stable
 from tests.mechanisms.test_certificates_reactions import (
-    COVERED,
-    WARY,
     a_short_sale_against_arbitrageurs,
     an_agreement_against_arbitrageurs,
     stable_against_wary_outsiders,
@@ -57,13 +54,12 @@ TEXT = EXAMPLE_CERTIFICATE.read_text(encoding="utf-8")
 
 def of_a_lottery() -> Certificate:
     contract, situation = two_faces()
-    return certify_deviation(situation, short_sale(situation), contract.numeraire_transfers)
+    return certify_deviation(situation, short_sale(situation), contract)
 
 
 def of_carbon() -> Certificate:
     contract = grand_contract(load_economy(ECONOMIES / "oecd.toml"))
-    situation = situation_of(contract, 0, (1,), MarketRules.no_short_sales())
-    return certify_bound(situation, least_bound(situation))
+    return certify_stability(contract, MarketRules.no_short_sales(), [(1,)])
 
 
 def of_every_family() -> Certificate:
@@ -78,26 +74,12 @@ def of_every_family() -> Certificate:
     players = tuple(Player(f"trader {place}", (PlayerType("only", owned, one),)) for place, one in enumerate(tastes))
     prior = IndependentPrior([np.ones(1)] * len(players))
     contract = grand_contract(Economy("families", ("good", "money"), ("unit", "euro"), players, prior))
-    situation = situation_of(contract, 0, tuple(range(len(players))))
-    return certify_bound(situation, least_bound(situation))
-
-
-def of_a_bound() -> Certificate:
-    contract = grand_contract(load_economy(ECONOMIES / "three-farmers.toml"))
-    situation = situation_of(contract, 3, (1,), MarketRules.no_short_sales())
-    return certify_bound(situation, least_bound(situation))
-
-
-def of_a_bound_on_wary_outsiders() -> Certificate:
-    contract = grand_contract(load_economy(ECONOMIES / "three-traders.toml"))
-    situation = situation_of(contract, 0, (0, 1), COVERED, WARY)
-    return certify_bound(situation, least_bound(situation))
+    return certify_stability(contract, MarketRules(), [tuple(range(len(players)))])
 
 
 def of_complements() -> Certificate:
     contract = grand_contract(load_economy(ECONOMIES / "two-goods-complements.toml"))
-    situation = situation_of(contract, 0, tuple(range(len(contract.economy.players))))
-    return certify_bound(situation, least_bound(situation))
+    return certify_stability(contract, MarketRules(), [tuple(range(len(contract.economy.players)))])
 
 
 def of_a_plan() -> Certificate:
@@ -126,11 +108,9 @@ CASES: dict[str, Callable[[], Certificate]] = {
     "stability": stable,
     "carbon": of_carbon,
     "families": of_every_family,
-    "bound": of_a_bound,
     "complements": of_complements,
     "plan": of_a_plan,
     "no plan": of_no_plan,
-    "bound on wary outsiders": of_a_bound_on_wary_outsiders,
     "stability against wary outsiders": stable_against_wary_outsiders,
     "deviation against arbitrageurs": a_short_sale_against_arbitrageurs,
     "side-contract against arbitrageurs": an_agreement_against_arbitrageurs,
@@ -186,7 +166,7 @@ def test_the_replay_shows_stored_beside_recomputed_numbers_and_who_goes_bankrupt
     contract = grand_contract(load_economy(ECONOMIES / "three-traders.toml"))
     situation = situation_of(contract, 0, (1,), MarketRules.no_short_sales())
     file = tmp_path / "bankrupt.json"
-    save_certificate(certify_deviation(situation, short_sale(situation), contract.numeraire_transfers), file)
+    save_certificate(certify_deviation(situation, short_sale(situation), contract), file)
     answer = marketgame("replay", file)
     assert answer.code == 1
     assert answer.out.splitlines()[-1] == "refused"
@@ -291,7 +271,7 @@ def setting(place: tuple[str | int, ...], value: Any) -> Callable[[dict[str, Any
         (setting(("format",), 2), ["format is 2"]),
         (without(("content",)), ["content is missing"]),
         (setting(("content", "certifies"), "deviations"), ["content.certifies is 'deviations'", "'deviation'"]),
-        (setting(("content", "certifies"), "bound"), ["content.numeraire_transfers is not a known key"]),
+        (setting(("content", "certifies"), "stability"), ["content.situation is not a known key"]),
         (without(("content", "outcome", "gain")), ["content.outcome.gain is missing"]),
         (without(("content", "action", "orders")), ["content.action.orders is missing"]),
         (setting(("content", "outcome", "gain", 1), float("nan")), ["content.outcome.gain[1] is nan", "finite"]),
@@ -377,10 +357,10 @@ def test_files_that_are_no_certificates_are_refused(tmp_path: Path, marketgame: 
 
 def test_what_no_longer_can_be_played_is_refused_with_the_reason(tmp_path: Path, marketgame: Call) -> None:
     document = setting(("content", "rules", "coverage"), "announced-numeraire")(json.loads(TEXT))
-    document["content"]["situation"]["transfers"] = [[-60.0, 30.0, 30.0]]
+    document["content"]["action"]["announced_endowments"] = [[1.0, 31.0]]
     answer = marketgame("replay", written(tmp_path, json.dumps(sealed(document))))
     assert answer.code == 1
-    assert "cannot be played: the transfer takes 60" in answer.out.replace("\n", " ")
+    assert "cannot be played: somebody announces 1 more than it owns" in answer.out.replace("\n", " ")
     assert answer.out.splitlines()[-1] == "refused"
 
 

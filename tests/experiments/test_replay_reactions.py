@@ -71,9 +71,9 @@ def test_a_proof_is_refused_against_outsiders_other_than_those_it_is_about(
     assert answer.out.splitlines()[-1] == "refused"
 
 
-def test_outsiders_react_in_one_way(tmp_path: Path, marketgame: Call) -> None:
+def test_replies_that_no_rule_gives_are_refused(tmp_path: Path, marketgame: Call) -> None:
     document = json.loads(certificate_text(a_short_sale_against_arbitrageurs()))
     situation = document["content"]["situation"]
     document["content"]["replies"] = {name: situation[name] for name in ("orders", "announced_endowments")}
     file = written(tmp_path, json.dumps(sealed(document)))
-    assert_one_line(marketgame("replay", file), "replies are given beside situation.reaction")
+    assert_one_line(marketgame("replay", file), "content.replies is a table; it must be null")

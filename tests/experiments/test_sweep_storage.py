@@ -126,7 +126,7 @@ def test_runs_get_new_numbers_and_some_are_left_out(tmp_path: Path) -> None:
     store = PartStore(tmp_path / "home", SCHEMAS)
     store.append(rows([3, 0]))
     store.append(rows([1, 2]))
-    copied = PartStore.copied(tmp_path / "new", SCHEMAS, store.parts, np.array([5, -1, 0, 2]))
+    copied = PartStore.copied(tmp_path / "new", SCHEMAS, {}, store.parts, np.array([5, -1, 0, 2]))
     assert copied.statuses() == {0: "done", 2: "done", 5: "done"}
     assert [row["name"] for row in merged(copied)] == ["2 done"] * 3 + ["3 done"] * 3 + ["0 done"] * 3
 

@@ -14,7 +14,6 @@ from mechanisms.certificates import (
     DeviationCertificate,
     SideContractCertificate,
     StabilityCertificate,
-    certify_bound,
     certify_deviation,
     certify_side_contract,
     certify_stability,
@@ -25,7 +24,7 @@ from mechanisms.certificates.reactions import ReactionRule
 from mechanisms.collusion.extended_game import Concept
 from mechanisms.collusion.information import knowledge_of
 from mechanisms.collusion.side_contract import Clause, SideContract, promised_utilities, status_quo_utilities
-from mechanisms.deviations.bounds import BoundReason, least_bound
+from mechanisms.deviations.bounds import BoundReason
 from mechanisms.deviations.reactions import ArbitrageAfterMisquotes, WithholdingAfterMisquotes
 from mechanisms.deviations.situation import Replies, Situation, gains, obedient, situation_of, stacked
 from mechanisms.grand_contract import grand_contract
@@ -92,14 +91,6 @@ def with_share(certificate: StabilityCertificate, share: float) -> StabilityCert
     return replace(certificate, bounds=bounds)
 
 
-def test_a_bound_that_rests_on_a_reaction_is_confirmed_with_it_only() -> None:
-    situation = situation_of(grand_contract(three_traders()), 0, (0, 1), COVERED, WARY)
-    certificate = certify_bound(situation, least_bound(situation))
-    assert certificate.bound.reason is BoundReason.WEALTH_OR_ALONE
-    assert verify(certificate).confirmed
-    assert not verify(replace(certificate, situation=replace(situation, reaction=None))).confirmed
-
-
 @cache
 def an_agreement_against_arbitrageurs() -> SideContractCertificate:
     """One of two members, drawn by lot, sells short and takes the money; the other misquotes, and is arbitraged."""
@@ -140,7 +131,7 @@ def a_short_sale_against_arbitrageurs() -> DeviationCertificate:
     action = short_sale(situation)
     # The second member misquotes, and is arbitraged.
     action = replace(action, quotes=action.quotes * [[1.0, 1.0], [1.01, 1.0]])
-    return certify_deviation(situation, action, contract.numeraire_transfers, Claim.TOTAL_GAIN)
+    return certify_deviation(situation, action, contract, Claim.TOTAL_GAIN)
 
 
 def test_a_deviation_against_outsiders_who_follow_a_rule_is_replayed_with_the_rule() -> None:
@@ -156,7 +147,7 @@ def test_a_deviation_against_outsiders_who_follow_a_rule_is_replayed_with_the_ru
 def test_who_does_not_misquote_gives_nothing_to_react_to() -> None:
     contract = grand_contract(three_traders())
     situation = situation_of(contract, 0, (0,), reaction=WARY)
-    certificate = certify_deviation(situation, short_sale(situation), contract.numeraire_transfers)
+    certificate = certify_deviation(situation, short_sale(situation), contract)
     assert certificate.situation.reaction is None
     assert verify(certificate).confirmed
 

@@ -264,11 +264,26 @@ def test_a_good_that_nobody_owns_and_everybody_needs_has_no_price() -> None:
         efficient_allocation(economy)
 
 
-def test_a_good_that_nobody_owns_cannot_enter_valuations_jointly() -> None:
+def test_a_good_that_nobody_owns_costs_what_its_first_unit_is_worth_beside_the_others() -> None:
+    """v = q1 + q2 - q1 q2 / 2 - (q1^2 + q2^2) / 2 for both, one unit each of good two: its price is 1 - 1 = 0.
+
+    Of good one there is nothing; beside one unit of good two its first unit is worth 1 - 1/2.
+    """
     joint = Quadratic(np.ones(2), np.array([[1.0, 0.5], [0.5, 1.0]]))
     economy = economy_of([one_type("a", [0.0, 1.0, 1.0], joint), one_type("b", [0.0, 1.0, 1.0], joint)])
-    with pytest.raises(ValueError, match="nobody owns any unit of a good that enters valuations jointly"):
-        efficient_allocation(economy)
+    found = efficient_allocation(economy)
+    np.testing.assert_allclose(found.bundles[0], [[0.0, 1.0], [0.0, 1.0]], atol=1e-9)
+    np.testing.assert_allclose(found.price[0], [0.5, 0.0, 1.0], atol=1e-9)
+
+
+@pytest.mark.parametrize("slope", [np.eye(2), np.array([[1.0, 0.3], [0.3, 1.0]])])
+def test_where_nobody_owns_anything_there_is_nothing_to_divide(slope: FloatArray) -> None:
+    """Any price from the marginal values at nothing on supports that; the least of these is reported."""
+    kinds = [Quadratic(np.array(intercept), slope) for intercept in ([3.0, 1.0], [2.0, 4.0])]
+    economy = economy_of([one_type("a", [0.0, 0.0, 1.0], kinds[0]), one_type("b", [0.0, 0.0, 1.0], kinds[1])])
+    found = efficient_allocation(economy)
+    np.testing.assert_array_equal(found.bundles, np.zeros((1, 2, 2)))
+    np.testing.assert_allclose(found.price[0], [3.0, 4.0, 1.0])
 
 
 def test_no_profiles_asked_no_answers_given() -> None:

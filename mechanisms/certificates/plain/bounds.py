@@ -1,0 +1,259 @@
+r"""What no deviation of a coalition can exceed, derived from the definitions a second time.
+
+If in every play of a draw the members' consumption is worth at most :math:`W` at prices :math:`p`, then for concave
+:math:`\hat v_i \ge v_i`, whatever they do,
+
+.. math:: \sum_{i \in S} u_i(x_i) \le W + \sum_{i \in S} \max_q\, [\hat v_i(q) - p \cdot q] .
+
+The maximum is bounded by the tangent at a bundle near the best, which any engine may propose. Each premise is stated by
+the rules for which it is proven, one by one: a rule that nobody has thought of proves nothing.
+
+``docs/collusion.md`` has the proofs. Compare Giraud and Rochon (2001), proof of Theorem 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+
+from mechanisms.certificates.plain.contract import UNLIMITED, PlainContract, surplus
+from mechanisms.certificates.plain.deviating import announced_by_the_wary, withholding_rule
+from mechanisms.certificates.plain.settlement import NOTHING
+from mechanisms.certificates.plain.valuations import Bundle, exact
+from mechanisms.certificates.reactions import StorableReaction
+from mechanisms.deviations.bounds import BoundReason
+from mechanisms.interior_allocation import allocate_by_interior_point
+from mechanisms.market_rules import Bankruptcy, Coverage, Pricing, Solvency, Timing, Withholding
+from mechanisms.separable_allocation import allocate_good_by_good
+
+# Gains up to this share of what is at stake are none.
+NO_GAIN = Fraction(1, 10**9)
+# A player's own quote makes nothing cheaper that it buys and nothing dearer that it sells.
+OTHERS_PRICE = (Pricing.COUNTERPARTY, Pricing.VOID, Pricing.SPREAD)
+# Moreover no two players trade so that both gain by it at any common prices.
+NO_ARBITRAGE = (Pricing.VOID, Pricing.SPREAD)
+# If all quote the same, all trade at that.
+ONE_PRICE = (Pricing.COUNTERPARTY, Pricing.VOID, Pricing.SPREAD, Pricing.MIDPOINT)
+
+
+@dataclass(frozen=True)
+class PlainBound:
+    """A bound on what the members gain together.
+
+    Attributes:
+        reason: why it holds.
+        gain: that they cannot exceed, numeraire.
+        number: the first profile of those in which they know what they know.
+    """
+
+    reason: BoundReason
+    gain: Fraction
+    number: int
+
+
+@dataclass(frozen=True, eq=False)
+class PlainBounds:
+    """Bounds on what coalitions gain against a contract.
+
+    Attributes:
+        contract: that all others obey.
+    """
+
+    contract: PlainContract
+    _headrooms: dict[tuple[int, int], Fraction] = field(default_factory=dict)
+
+    def in_cell(
+        self, coalition: Sequence[int], cell: Sequence[int], reaction: StorableReaction | None
+    ) -> Iterator[PlainBound]:
+        """Yield what is proven where the members know no more than that the profile is one of a cell.
+
+        Those that are quick to derive come first; the bound by resources is last and always there.
+        """
+        derivations: tuple[tuple[BoundReason, Callable[..., Fraction | None]], ...] = (
+            (BoundReason.BUDGET, self._budget),
+            (BoundReason.BUDGET_OR_SHORT, self._budget_or_short),
+            (BoundReason.WEALTH, self._wealth),
+            (BoundReason.WEALTH_OR_ALONE, self._wealth_or_alone),
+            (BoundReason.RESOURCES, self._resources),
+        )
+        likely = sum((self.contract.probability[number] for number in cell), NOTHING)
+        for reason, derive in derivations:
+            total = NOTHING
+            for number in cell:
+                gain = derive(coalition, number, reaction)
+                if gain is None:
+                    break
+                total += gain * self.contract.probability[number]
+            else:
+                yield PlainBound(reason, total / likely, cell[0])
+
+    def weakest(self, coalition: Sequence[int], reaction: StorableReaction | None) -> PlainBound:
+        """Return the weakest, over everything the members may know, of the least of the bounds there."""
+        return max((self._least(coalition, cell, reaction) for cell in self.contract.cells(coalition)), key=_gain)
+
+    def holds(
+        self, coalition: Sequence[int], reaction: StorableReaction | None, reason: BoundReason, least: Fraction
+    ) -> bool:
+        """Say whether a bound by some reason, too, is at most so much in some case."""
+        return any(
+            bound.reason is reason and bound.gain <= least
+            for cell in self.contract.cells(coalition)
+            for bound in self.in_cell(coalition, cell, reaction)
+        )
+
+    def _least(self, coalition: Sequence[int], cell: Sequence[int], reaction: StorableReaction | None) -> PlainBound:
+        """Return the least bound, or the first that excludes any gain."""
+        found = []
+        for bound in self.in_cell(coalition, cell, reaction):
+            if bound.gain <= NO_GAIN * self.contract.at_stake(coalition, cell[0]):
+                return bound
+            found.append(bound)
+        return min(found, key=_gain)
+
+    def _budget(self, coalition: Sequence[int], number: int, _: StorableReaction | None) -> Fraction | None:
+        """A lone member who buys at the outsiders' prices, and may not sell what it does not have."""
+        rules = self.contract.rules
+        if not self._alone(coalition) or rules.pricing not in OTHERS_PRICE:
+            return None
+        if rules.solvency is not Solvency.NO_SHORT_SALES:
+            return None
+        return self._most(coalition, number, [self._spending(coalition, number), self._bankrupt(coalition, number)])
+
+    def _budget_or_short(self, coalition: Sequence[int], number: int, _: StorableReaction | None) -> Fraction | None:
+        """A lone member who buys at the outsiders' prices, or ends without some good that has a price."""
+        rules, (member, *_rest) = self.contract.rules, coalition
+        if not self._alone(coalition) or rules.pricing not in OTHERS_PRICE or rules.solvency is not Solvency.BUDGET:
+            return None
+        ends = [self._spending(coalition, number), self._bankrupt(coalition, number)]
+        owned, supply = self.contract.endowments(number)[member], self._supply(number)
+        for good, price in enumerate(self.contract.price(number)):
+            if price > 0:
+                hidden = owned[good] if rules.withholding is Withholding.CONSUMED else NOTHING
+                ends.append(self._enjoying(member, number, [*supply[:good], hidden, *supply[good + 1 :]]))
+        return self._most(coalition, number, ends)
+
+    def _wealth(self, coalition: Sequence[int], number: int, _: StorableReaction | None) -> Fraction | None:
+        """Any members, under four rules together."""
+        rules = self.contract.rules
+        proven = (
+            self._outside(coalition)
+            and rules.pricing in NO_ARBITRAGE
+            and rules.solvency is Solvency.NO_SHORT_SALES
+            and rules.bankruptcy is Bankruptcy.UNWIND
+            and rules.coverage is Coverage.ANNOUNCED_NUMERAIRE
+        )
+        return sum((self._headroom(member, number) for member in coalition), NOTHING) if proven else None
+
+    def _wealth_or_alone(
+        self, coalition: Sequence[int], number: int, reaction: StorableReaction | None
+    ) -> Fraction | None:
+        """Members who are left alone once they misquote, and until then trade at one price."""
+        rules, outside = self.contract.rules, self._outside(coalition)
+        if not outside or rules.timing is not Timing.PRICES_FIRST or rules.pricing not in ONE_PRICE:
+            return None
+        if rules.solvency is not Solvency.NO_SHORT_SALES:
+            return None
+        if len(coalition) > 1 and rules.coverage is not Coverage.ANNOUNCED_NUMERAIRE:
+            return None
+        owned = self.contract.endowments(number)
+        amounts = [sum((owned[member][good] for member in coalition), NOTHING) for good in range(len(owned[0]))]
+        for player in outside:
+            rule = withholding_rule(reaction, player, self.contract.profiles[number][player])
+            if rule is None:
+                return None
+            left = announced_by_the_wary(self.contract, number, player, rule)
+            amounts = [amount + more for amount, more in zip(amounts, left, strict=True)]
+        ends = [self._spending(coalition, number), self._sharing(coalition, number, amounts)]
+        return self._most(coalition, number, ends)
+
+    def _resources(self, coalition: Sequence[int], number: int, _: StorableReaction | None) -> Fraction:
+        """Any members, under any rules: nobody consumes what is not there."""
+        return self._most(coalition, number, [self._sharing(coalition, number, self._supply(number))])
+
+    def _alone(self, coalition: Sequence[int]) -> bool:
+        return len(coalition) == 1 and bool(self._outside(coalition))
+
+    def _outside(self, coalition: Sequence[int]) -> list[int]:
+        return [player for player in range(len(self.contract.economy.players)) if player not in coalition]
+
+    def _supply(self, number: int) -> list[Fraction]:
+        return [sum(column, NOTHING) for column in zip(*self.contract.endowments(number), strict=True)]
+
+    def _most(self, coalition: Sequence[int], number: int, ends: Iterable[Fraction]) -> Fraction:
+        """Return the most of what members may enjoy together, less what they enjoy if all obey."""
+        obeyed = self.contract.obeyed(number)
+        return max(ends) - sum((obeyed.utility[member] for member in coalition), NOTHING)
+
+    def _spending(self, coalition: Sequence[int], number: int) -> Fraction:
+        """Return what members can enjoy together who spend their wealth at the contract's prices."""
+        obeyed = self.contract.obeyed(number)
+        return sum((self._headroom(member, number) + obeyed.utility[member] for member in coalition), NOTHING)
+
+    def _headroom(self, member: int, number: int) -> Fraction:
+        """Return by how much more than under the contract a member could enjoy its wealth at the contract's prices."""
+        if (member, number) not in self._headrooms:
+            contract, price = self.contract, self.contract.price(number)
+            kind, near = contract.kind(member, number), contract.bundle(member, number)
+            owned = exact(kind.endowment)
+            wealth = sum(
+                (p * own for p, own in zip(price, owned, strict=True)), contract.play(number).transfers[member]
+            )
+            best = surplus(kind.valuation, price, self._supply(number), near)
+            utility = contract.obeyed(number).utility[member]
+            self._headrooms[member, number] = UNLIMITED if best is None else wealth + best - utility
+        return self._headrooms[member, number]
+
+    def _bankrupt(self, coalition: Sequence[int], number: int) -> Fraction:
+        """Return what a lone member enjoys at most that goes bankrupt."""
+        rules, (member, *_rest) = self.contract.rules, coalition
+        owned = exact(self.contract.kind(member, number).endowment)
+        hides = rules.withholding is Withholding.CONSUMED
+        return self._enjoying(member, number, owned if hides else [NOTHING for _ in owned])
+
+    def _enjoying(self, member: int, number: int, amounts: Bundle) -> Fraction:
+        """Return what one player enjoys at most of a bundle ``(L,)`` or less."""
+        valuation, limit = self.contract.kind(member, number).valuation, amounts[:-1]
+        free = np.zeros(len(limit))
+        with np.errstate(all="ignore"):
+            wanted = valuation.demand(free)
+        near = [
+            min(Fraction(float(want)), most) if want < np.inf else most
+            for want, most in zip(wanted, limit, strict=True)
+        ]
+        best = surplus(valuation, [NOTHING for _ in limit], limit, near)
+        return UNLIMITED if best is None else best + amounts[-1]
+
+    def _sharing(self, coalition: Sequence[int], number: int, amounts: Bundle) -> Fraction:
+        """Return what members can enjoy together of amounts ``(L,)`` that they divide as they like."""
+        kinds = [self.contract.kind(member, number) for member in coalition]
+        found = []
+        for price, division in self._proposals(coalition, number, amounts):
+            total = sum((p * amount for p, amount in zip(price, amounts, strict=True)), NOTHING)
+            for kind, near in zip(kinds, division, strict=True):
+                best = surplus(kind.valuation, price, amounts, near)
+                total = UNLIMITED if best is None else total + best
+            found.append(total)
+        return min(found)
+
+    def _proposals(
+        self, coalition: Sequence[int], number: int, amounts: Bundle
+    ) -> Iterator[tuple[list[Fraction], list[list[Fraction]]]]:
+        """Yield prices, and what members would want at them: the contract's, and those of an efficient division."""
+        contract, limit = self.contract, amounts[:-1]
+        bundles = [contract.bundle(member, number) for member in coalition]
+        yield contract.price(number), [[min(pair) for pair in zip(bundle, limit, strict=True)] for bundle in bundles]
+        table, profile = contract.economy.valuations, np.array(contract.profiles[number])
+        rows = contract.economy.rows(profile)[list(coalition)][None]
+        allocate = allocate_good_by_good if table.separable else allocate_by_interior_point
+        division, prices = allocate(table, rows, np.array([[float(most) for most in limit]]))
+        proposed = [
+            [min(max(one, NOTHING), most) for one, most in zip(exact(row), limit, strict=True)] for row in division[0]
+        ]
+        yield [*(max(price, NOTHING) for price in exact(prices[0])), Fraction(1)], proposed
+
+
+def _gain(bound: PlainBound) -> Fraction:
+    return bound.gain

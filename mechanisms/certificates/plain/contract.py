@@ -1,0 +1,363 @@
+r"""What a grand contract tells everybody, what members know from it, and how it ends if it is obeyed.
+
+Recommendations are the contract's; that its allocation is efficient is checked by weak duality: with
+:math:`\hat v_i` concave and at least :math:`v_i`, prices p and any allocation q of the supply,
+
+.. math:: \sum_i v_i(q_i) \le \sum_i \max_q [\hat v_i(q) - p \cdot q] + p \cdot \Omega .
+
+A member knows its type and its recommendation. Recommendations that differ by rounding are one: members cannot tell
+them apart, and all who are told so do the same.
+
+Source: Giraud and Rochon (2001), Definitions 2 to 5 and the proof of Theorem 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+
+from mechanisms.arrays import FloatArray, finite_array
+from mechanisms.certificates.plain.settlement import (
+    NOTHING,
+    Forgiveness,
+    PlainPlay,
+    Table,
+    consumed,
+    refuse_unknown,
+    settled,
+)
+from mechanisms.certificates.plain.valuations import Bundle, exact, tangent, utility
+from mechanisms.economy import Economy, PlayerType
+from mechanisms.efficiency import efficient_allocation
+from mechanisms.grand_contract import GrandContract
+from mechanisms.market_rules import MarketRules
+from mechanisms.stakes import GAIN_TOLERANCE, stakes_by_profile
+from mechanisms.valuation import Valuation
+
+# Numbers of recommendations that differ by less, relative to what they are about, are the same.
+SAME_NUMBER = 1e-9
+# Sums of a contract's numbers are right up to this share of what is at stake.
+ROUNDED = Fraction(1, 10**12)
+# More than any test is failed by.
+UNLIMITED = Fraction(10) ** 1000
+# Nobody announces more than it owns, up to this share; what is announced is then what is owned.
+OWNERSHIP = Fraction(1, 10**12)
+
+
+@dataclass(frozen=True)
+class PlainEnd:
+    """How a play ends for everybody.
+
+    Attributes:
+        cost: of what is traded, ``[player]``, numeraire.
+        bankrupt: ``[player]``.
+        allocation: what the market hands out, ``[player][good]``, units.
+        consumption: with what was not announced, where its owner consumes it, likewise.
+        utility: of the true types, ``[player]``, numeraire.
+    """
+
+    cost: list[Fraction]
+    bankrupt: list[bool]
+    allocation: list[list[Fraction]]
+    consumption: list[list[Fraction]]
+    utility: list[Fraction]
+
+
+@dataclass(frozen=True, eq=False)
+class PlainContract:
+    """A grand contract under the rules of a market, its numbers taken as exact.
+
+    Attributes:
+        contract: what is recommended.
+        rules: of the market.
+    """
+
+    contract: GrandContract
+    rules: MarketRules
+    _plays: dict[int, PlainPlay] = field(default_factory=dict)
+    _forgiven: dict[int, Forgiveness] = field(default_factory=dict)
+    _obeyed: dict[int, PlainEnd] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        refuse_unknown(self.rules)
+
+    @classmethod
+    def of(
+        cls, economy: Economy, numeraire_transfers: FloatArray, prices: FloatArray | None, rules: MarketRules
+    ) -> PlainContract:
+        """Return the grand contract for an efficient allocation with these payments and prices.
+
+        Args:
+            economy: whose types are reported.
+            numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``.
+            prices: that support the allocation, ``(P, L)``, numeraire per unit, where there are several; those that the
+                engine chooses if none are given.
+            rules: of the market.
+
+        Raises:
+            ValueError: there is no such contract, or a rule is not understood here.
+        """
+        efficient = efficient_allocation(economy)
+        if prices is not None:
+            prices = finite_array("prices", prices, efficient.price.shape)
+            if (prices < 0).any() or (prices[:, -1] != 1).any():
+                raise ValueError("prices must be at least 0, and that of the numeraire 1")
+            efficient = replace(efficient, price=prices, lowest_price=np.minimum(efficient.lowest_price, prices))
+        return cls(GrandContract(economy, efficient, numeraire_transfers), rules)
+
+    @property
+    def economy(self) -> Economy:
+        """The economy."""
+        return self.contract.economy
+
+    @cached_property
+    def profiles(self) -> list[tuple[int, ...]]:
+        """Every type profile."""
+        return [tuple(int(kind) for kind in profile) for profile in self.economy.profiles]
+
+    @cached_property
+    def number(self) -> dict[tuple[int, ...], int]:
+        """The place of every type profile."""
+        return {profile: number for number, profile in enumerate(self.profiles)}
+
+    @cached_property
+    def probability(self) -> list[Fraction]:
+        """Of every type profile."""
+        return exact(self.economy.prior.probability)
+
+    @cached_property
+    def stakes(self) -> list[list[Fraction]]:
+        """What is at stake for every player's type, ``[profile][player]``, numeraire."""
+        found = stakes_by_profile(self.economy, self.contract.efficient, self.contract.numeraire_transfers)
+        return [exact(row) for row in found]
+
+    def at_stake(self, coalition: Sequence[int], number: int) -> Fraction:
+        """Return what is at stake for members of the types of a profile, together, numeraire."""
+        return sum((self.stakes[number][member] for member in coalition), NOTHING)
+
+    def kind(self, player: int, number: int) -> PlayerType:
+        """Return a player's type in a profile."""
+        return self.economy.players[player].types[self.profiles[number][player]]
+
+    def endowments(self, number: int) -> Table:
+        """Return what everybody owns, ``[player][good]``, units."""
+        return [exact(self.kind(player, number).endowment) for player in range(len(self.economy.players))]
+
+    def price(self, number: int) -> list[Fraction]:
+        """Return what everybody is told to quote, ``[good]``, numeraire per unit."""
+        return exact(self.contract.efficient.price[self._prices[number]])
+
+    def bundle(self, player: int, number: int) -> list[Fraction]:
+        """Return a player's efficient bundle of the goods other than the numeraire, units."""
+        return exact(self.contract.efficient.bundles[number][player])
+
+    @cached_property
+    def _prices(self) -> list[int]:
+        """The first profile with the same prices, of every profile."""
+        firsts: list[int] = []
+        found = []
+        for number, price in enumerate(self.contract.efficient.price.tolist()):
+            first = next((one for one in firsts if self._same_price(one, price)), number)
+            firsts += [first] if first == number else []
+            found.append(first)
+        return found
+
+    def _same_price(self, number: int, price: list[float]) -> bool:
+        other = self.contract.efficient.price[number].tolist()
+        return all(abs(one - two) <= SAME_NUMBER * max(one, two) for one, two in zip(price, other, strict=True))
+
+    @cached_property
+    def _told(self) -> list[list[int]]:
+        """The first profile in which a player is told the same, ``[player][profile]``."""
+        return [self._told_to(player) for player in range(len(self.economy.players))]
+
+    def _told_to(self, player: int) -> list[int]:
+        trades, shown = (
+            getattr(self.contract, name)[:, player].tolist() for name in ("net_trades", "announced_endowments")
+        )
+        firsts: dict[int, list[int]] = {}
+        found = []
+        for number in range(len(self.profiles)):
+            scale = self.scale(player, number)
+            among = firsts.setdefault(self._prices[number], [])
+            first = next(
+                (
+                    one
+                    for one in among
+                    if all(
+                        abs(row[one][good] - row[number][good]) <= SAME_NUMBER * size
+                        for row in (trades, shown)
+                        for good, size in enumerate(scale)
+                    )
+                ),
+                number,
+            )
+            among += [first] if first == number else []
+            found.append(first)
+        return found
+
+    def scale(self, player: int, number: int) -> list[float]:
+        """Return what a player's quantities are measured against, ``[good]``, units."""
+        owned = self.kind(player, number).endowment[:-1].tolist()
+        gets = self.contract.efficient.bundles[number][player].tolist()
+        return [*map(max, zip(owned, gets, strict=True)), float(self.stakes[number][player])]
+
+    def known(self, player: int, number: int) -> tuple[int, int]:
+        """Return what a player knows at a profile, as something that is the same wherever it knows the same."""
+        return self.profiles[number][player], self._told[player][number]
+
+    def told(self, player: int, number: int) -> int:
+        """Return what a player hears after reports, as something that is the same wherever it hears the same."""
+        return self._told[player][number]
+
+    def cells(self, coalition: Sequence[int]) -> list[list[int]]:
+        """Return the profiles that can occur, grouped by what the members together know."""
+        groups: dict[tuple[tuple[int, int], ...], list[int]] = {}
+        for number, likely in enumerate(self.probability):
+            if likely > 0:
+                groups.setdefault(tuple(self.known(member, number) for member in coalition), []).append(number)
+        return list(groups.values())
+
+    def play(self, number: int) -> PlainPlay:
+        """Return what is played at a profile of reports if all obey."""
+        if number not in self._plays:
+            players = range(len(self.profiles[number]))
+            price = self.price(number)
+            told = [self._told[player][number] for player in players]
+            trades = [exact(self.contract.net_trades[first][player]) for player, first in enumerate(told)]
+            orders = [[Fraction(float(amount) / len(players)) for amount in trade] for trade in trades]
+            self._plays[number] = PlainPlay(
+                [price for _ in players],
+                [[order for _ in players] for order in orders],
+                [exact(self.contract.announced_endowments[first][player]) for player, first in enumerate(told)],
+                exact(self.contract.transfers[number]),
+            )
+        return self._plays[number]
+
+    def forgiven(self, number: int) -> Forgiveness:
+        """Return by how much obedience misses budgets and holdings at a profile, and a trillionth of the stakes."""
+        if number not in self._forgiven:
+            play = self.play(number)
+            free = Forgiveness([UNLIMITED for _ in play.quotes], [[UNLIMITED for _ in row] for row in play.quotes])
+            ended = settled(play, self.rules, free)
+            money, holding = [], []
+            for player, cost in enumerate(ended.cost):
+                stake = ROUNDED * self.stakes[number][player]
+                money.append(max(cost - play.transfers[player], NOTHING) + stake)
+                scale = self.scale(player, number)
+                excused = []
+                for good, held in enumerate(ended.claim[player]):
+                    size, price = ROUNDED * Fraction(scale[good]), play.quotes[player][good]
+                    excused.append(max(-held, NOTHING) + max(size, stake / price if price else NOTHING))
+                holding.append(excused)
+            self._forgiven[number] = Forgiveness(money, holding)
+        return self._forgiven[number]
+
+    def tolerated(self, number: int) -> Fraction:
+        """Return what all that is forgiven at a profile is worth at most, numeraire."""
+        forgiven, price = self.forgiven(number), self.price(number)
+        short = sum((p * held for row in forgiven.holding for p, held in zip(price, row, strict=True)), NOTHING)
+        return sum(forgiven.money, short)
+
+    def ended(self, play: PlainPlay, number: int, contract_at: int | None = None) -> PlainEnd:
+        """Settle a play and evaluate what everybody consumes.
+
+        Args:
+            play: what everybody does.
+            number: of the true profile.
+            contract_at: of the reported profile; the true one without it.
+
+        Raises:
+            ValueError: somebody announces more than it owns, or a transfer is not covered.
+        """
+        owned = self.endowments(number)
+        announced = [_capped(shown, own) for shown, own in zip(play.announced, owned, strict=True)]
+        settlement = settled(
+            replace(play, announced=announced),
+            self.rules,
+            self.forgiven(number if contract_at is None else contract_at),
+        )
+        got = settlement.allocation
+        bundles = [self.keeps(*row) for row in zip(got, announced, owned, strict=True)]
+        enjoyed = [self.enjoys(player, number, bundle) for player, bundle in enumerate(bundles)]
+        return PlainEnd(settlement.cost, settlement.bankrupt, got, bundles, enjoyed)
+
+    def keeps(self, allocated: Bundle, announced: Bundle, owned: Bundle) -> list[Fraction]:
+        """Return what a player consumes, ``[good]``, units, that was allocated so much and announced what it did."""
+        return consumed(allocated, announced, owned, self.rules)
+
+    def enjoys(self, player: int, number: int, bundle: Bundle) -> Fraction:
+        """Return what a player of its type in a profile enjoys of a bundle ``[good]``, numeraire."""
+        return utility(self.kind(player, number), bundle)
+
+    def can_announce(self, announced: Bundle, owned: Bundle) -> bool:
+        """Say whether what is owned suffices, up to rounding, to announce what is to be announced."""
+        return all(shown <= own * (1 + OWNERSHIP) for shown, own in zip(announced, owned, strict=True))
+
+    def obeyed(self, number: int) -> PlainEnd:
+        """Return how the contract ends at a profile if all report the truth and obey."""
+        if number not in self._obeyed:
+            self._obeyed[number] = self.ended(self.play(number), number)
+        return self._obeyed[number]
+
+    def doubts(self) -> Iterator[str]:
+        """Yield why the contract's allocation is not efficient, a sentence for each profile in which it is not."""
+        for number in range(len(self.profiles)):
+            stake, price = sum(self.stakes[number], NOTHING), self.price(number)
+            supply = [sum(column, NOTHING) for column in zip(*self.endowments(number), strict=True)]
+            bundles = [self.bundle(player, number) for player in range(len(self.stakes[number]))]
+            slack = sum(
+                (
+                    p * (there - sum(column))
+                    for p, there, column in zip(price, supply, zip(*bundles, strict=True), strict=False)
+                ),
+                NOTHING,
+            )
+            for player, bundle in enumerate(bundles):
+                best = surplus(self.kind(player, number).valuation, price, supply, bundle)
+                if best is None or min(bundle) < 0:
+                    slack = UNLIMITED
+                    break
+                slack += best - _worth(self.kind(player, number).valuation, price, bundle)
+            if slack > GAIN_TOLERANCE * stake:
+                yield f"the allocation of profile {number} is not efficient"
+
+
+def surplus(valuation: Valuation, price: Bundle, limit: Bundle, near: Bundle) -> Fraction | None:
+    """Return a bound on v(q) - p q over bundles from nothing to a limit, by the tangent at a bundle near the best.
+
+    Args:
+        valuation: v.
+        price: numeraire per unit, ``[good]``; entries beyond the goods that are valued are ignored.
+        limit: units, likewise.
+        near: a bundle between nothing and the limit.
+
+    Returns:
+        The bound, numeraire; none if the tangent is vertical.
+    """
+    found, gradient = tangent(valuation, near)
+    for p, most, quantity, marginal in zip(price, limit, near, gradient, strict=False):
+        if marginal is None:
+            if most > 0:
+                return None
+            continue
+        found += max((marginal - p) * (most - quantity), (p - marginal) * quantity) - p * quantity
+    return found
+
+
+def _worth(valuation: Valuation, price: Bundle, bundle: Bundle) -> Fraction:
+    return tangent(valuation, bundle)[0] - sum(
+        (p * quantity for p, quantity in zip(price, bundle, strict=False)), NOTHING
+    )
+
+
+def _capped(announced: Bundle, owned: Bundle) -> list[Fraction]:
+    """Return what is announced, but no more than is owned, refusing announcements of more than rounding."""
+    for shown, own in zip(announced, owned, strict=True):
+        if shown > own * (1 + OWNERSHIP):
+            raise ValueError(f"somebody announces {float(shown - own):.6g} more than it owns")
+    return [min(pair) for pair in zip(announced, owned, strict=True)]

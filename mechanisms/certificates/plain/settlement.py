@@ -1,0 +1,215 @@
+r"""One play of the market game settled as its rules are written down: loops over lists of rational numbers.
+
+Costs and holdings are exact, however large the orders. Only what `Forgiveness` holds is forgiven: contracts are written
+in floating point, so that whoever obeys one misses its budget by rounding.
+
+Source: Giraud and Rochon (2001), section 2.2, equation (1), and Definition 2; the variants are those of `MarketRules`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from fractions import Fraction
+
+from mechanisms.arrays import FloatArray
+from mechanisms.certificates.plain.valuations import Bundle, exact
+from mechanisms.market_rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Timing, Withholding
+
+type Table = Sequence[Sequence[Fraction]]
+
+NOTHING = Fraction(0)
+# The rules that are understood here; whoever adds one has to say here what it does.
+UNDERSTOOD: dict[str, tuple[str, ...]] = {
+    "pricing": (Pricing.COUNTERPARTY, Pricing.VOID, Pricing.SPREAD, Pricing.MIDPOINT),
+    "solvency": (Solvency.BUDGET, Solvency.NO_SHORT_SALES),
+    "bankruptcy": (Bankruptcy.TRADES_STAND, Bankruptcy.UNWIND),
+    "coverage": (Coverage.UNLIMITED, Coverage.ANNOUNCED_NUMERAIRE),
+    "withholding": (Withholding.WASTED, Withholding.CONSUMED),
+    "timing": (Timing.PRICES_FIRST, Timing.SIMULTANEOUS),
+}
+
+
+@dataclass(frozen=True)
+class PlainPlay:
+    """What everybody does in one play.
+
+    Attributes:
+        quotes: ``[player][good]``, numeraire per unit.
+        orders: ``[player who orders][player ordered from][good]``, units.
+        announced: ``[player][good]``, units.
+        transfers: ``[player]``, numeraire.
+    """
+
+    quotes: Table
+    orders: Sequence[Table]
+    announced: Table
+    transfers: Sequence[Fraction]
+
+    @classmethod
+    def of(cls, quotes: FloatArray, orders: FloatArray, announced: FloatArray, transfers: FloatArray) -> PlainPlay:
+        """Return a play given as arrays ``(N, L)``, ``(N, N, L)``, ``(N, L)`` and ``(N,)``."""
+        return cls(
+            [exact(row) for row in quotes],
+            [[exact(row) for row in rows] for rows in orders],
+            [exact(row) for row in announced],
+            exact(transfers),
+        )
+
+
+@dataclass(frozen=True)
+class Forgiveness:
+    """By how much the numbers of a contract itself may be off, so that whoever obeys it is not bankrupt by rounding.
+
+    Attributes:
+        money: by which a cost may exceed a transfer, or a transfer what covers it, ``[player]``, numeraire.
+        holding: by which a holding may be below 0, ``[player][good]``, units.
+    """
+
+    money: Sequence[Fraction]
+    holding: Table
+
+    @classmethod
+    def none(cls, play: PlainPlay) -> Forgiveness:
+        """Return that nothing is forgiven."""
+        return cls([NOTHING for _ in play.quotes], [[NOTHING for _ in row] for row in play.quotes])
+
+
+@dataclass(frozen=True)
+class PlainSettlement:
+    """How a play ends.
+
+    Attributes:
+        cost: of the trades a player was tested with last, ``[player]``, numeraire.
+        bankrupt: ``[player]``.
+        claim: holding before rationing, ``[player][good]``, units; nothing if bankrupt.
+        allocation: ``[player][good]``, units.
+    """
+
+    cost: list[Fraction]
+    bankrupt: list[bool]
+    claim: list[list[Fraction]]
+    allocation: list[list[Fraction]]
+
+
+def settled(play: PlainPlay, rules: MarketRules, forgiven: Forgiveness | None = None) -> PlainSettlement:
+    """Settle a play.
+
+    Args:
+        play: what everybody does.
+        rules: of the market.
+        forgiven: by how much tests may be failed; not at all without it.
+
+    Raises:
+        ValueError: a number is not allowed, a transfer is not covered although the rules ask for it, or there is a
+            rule that is not understood here.
+    """
+    forgiven = Forgiveness.none(play) if forgiven is None else forgiven
+    refuse_unknown(rules)
+    _refuse_unsound(play, rules, forgiven)
+    players = range(len(play.quotes))
+    cost, bankrupt = [NOTHING for _ in players], [False for _ in players]
+    standing = [[i != j and _may_trade(play, rules, i, j) for j in players] for i in players]
+    while True:
+        flows = [_flows(play, standing, i) for i in players]
+        failing = []
+        for i in players:
+            if bankrupt[i]:
+                continue
+            cost[i] = sum((_charge(rules, play.quotes[i], play.quotes[j], flow) for j, flow in flows[i]), NOTHING)
+            short = rules.solvency is Solvency.NO_SHORT_SALES and any(
+                held < -excused for held, excused in zip(_claim(play, flows[i], i), forgiven.holding[i], strict=True)
+            )
+            if cost[i] > play.transfers[i] + forgiven.money[i] or short:
+                failing.append(i)
+        for i in failing:
+            bankrupt[i] = True
+        if rules.bankruptcy is Bankruptcy.TRADES_STAND or not failing:
+            break
+        standing = [[standing[i][j] and not bankrupt[i] and not bankrupt[j] for j in players] for i in players]
+    claims = [_claim(play, flows[i], i) if not bankrupt[i] else [NOTHING for _ in play.quotes[i]] for i in players]
+    given = [i for i in players if rules.bankruptcy is Bankruptcy.TRADES_STAND or not bankrupt[i]]
+    shares = [
+        rationed([claim[good] for claim in claims], sum((play.announced[i][good] for i in given), NOTHING))
+        for good in range(len(play.quotes[0]))
+    ]
+    return PlainSettlement(cost, bankrupt, claims, [[share[i] for share in shares] for i in players])
+
+
+def consumed(allocated: Bundle, announced: Bundle, owned: Bundle, rules: MarketRules) -> list[Fraction]:
+    """Return what a player consumes of what it is allocated and of what it did not announce, ``[good]``, units."""
+    if rules.withholding is Withholding.WASTED:
+        return list(allocated)
+    return [got + max(own - shown, NOTHING) for got, shown, own in zip(allocated, announced, owned, strict=True)]
+
+
+def refuse_unknown(rules: MarketRules) -> None:
+    """Refuse rules that are not understood here: what they do to a play would be ignored.
+
+    Raises:
+        ValueError: there is such a rule.
+    """
+    for field in fields(rules):
+        if field.name not in UNDERSTOOD or getattr(rules, field.name) not in UNDERSTOOD[field.name]:
+            raise ValueError(f"the rule {field.name} {getattr(rules, field.name)} is not one that can be replayed")
+
+
+def rationed(claims: Sequence[Fraction], supply: Fraction) -> list[Fraction]:
+    r"""Return the nonnegative shares nearest to the claims to one good that do not exceed its supply.
+
+    They are :math:`(d_i - \theta)^+` with the least :math:`\theta \ge 0` that fits.
+    """
+    shares = [max(claim, NOTHING) for claim in claims]
+    if sum(shares) <= supply:
+        return shares
+    ranked = sorted(claims, reverse=True)
+    for served in range(len(claims), 0, -1):
+        ration = (sum(ranked[:served], NOTHING) - supply) / served
+        if ranked[served - 1] >= ration:
+            return [max(claim - ration, NOTHING) for claim in claims]
+    raise AssertionError("somebody is always served")
+
+
+def _may_trade(play: PlainPlay, rules: MarketRules, i: int, j: int) -> bool:
+    return rules.pricing is not Pricing.VOID or list(play.quotes[i]) == list(play.quotes[j])
+
+
+def _flows(play: PlainPlay, standing: list[list[bool]], i: int) -> list[tuple[int, list[Fraction]]]:
+    """Return what flows to a player from everybody it trades with."""
+    return [
+        (j, [bought - sold for bought, sold in zip(play.orders[i][j], play.orders[j][i], strict=True)])
+        for j, stands in enumerate(standing[i])
+        if stands
+    ]
+
+
+def _claim(play: PlainPlay, flows: list[tuple[int, list[Fraction]]], i: int) -> list[Fraction]:
+    return [sum((flow[good] for _, flow in flows), shown) for good, shown in enumerate(play.announced[i])]
+
+
+def _charge(rules: MarketRules, own: Bundle, other: Bundle, flow: Bundle) -> Fraction:
+    match rules.pricing:
+        case Pricing.COUNTERPARTY | Pricing.VOID:  # Under `void` both quote the same.
+            prices = list(other)
+        case Pricing.MIDPOINT:
+            prices = [(one + two) / 2 for one, two in zip(own, other, strict=True)]
+        case Pricing.SPREAD:
+            prices = [
+                max(one, two) if amount > 0 else min(one, two)
+                for one, two, amount in zip(own, other, flow, strict=True)
+            ]
+    return sum((price * amount for price, amount in zip(prices, flow, strict=True)), NOTHING)
+
+
+def _refuse_unsound(play: PlainPlay, rules: MarketRules, forgiven: Forgiveness) -> None:
+    for i, (quotes, announced) in enumerate(zip(play.quotes, play.announced, strict=True)):
+        if min(*quotes, *announced) < 0:
+            raise ValueError(f"player {i} quotes or announces less than nothing")
+        if quotes[-1] != 1:
+            raise ValueError(f"the numeraire must be quoted at 1; player {i} quotes {float(quotes[-1])}")
+        owed, covers = -play.transfers[i], announced[-1]
+        if rules.coverage is Coverage.ANNOUNCED_NUMERAIRE and owed > covers + forgiven.money[i]:
+            raise ValueError(
+                f"the transfer takes {float(owed):.6g} of the numeraire from player {i}, who announces only "
+                f"{float(covers):.6g}; the rule of coverage does not admit that"
+            )
