@@ -289,8 +289,10 @@ def writing(folder: Path, purpose: Purpose) -> Iterator[Writing]:
         ) from error
     finally:
         if lock is not None:
-            _remove_stage(folder)
-            os.close(lock)
+            try:
+                _remove_stage(folder)
+            finally:
+                os.close(lock)
         for home in reversed(made):
             with suppress(OSError):
                 home.rmdir()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -88,10 +88,14 @@ def _run(
     replay_damaged: bool,
 ) -> SweepOutcome:
     columns = (*ProgressBar.get_default_columns()[:2], TextColumn("{task.fields[state]}"))
-    with ProgressBar(*columns, console=remark_console()) as bar:
-        task = bar.add_task(named(plan.name), total=plan.runs, state="starting")
+    bar = ProgressBar(*columns, console=remark_console())
+    task = bar.add_task(named(plan.name), total=plan.runs, state="starting")
+    with ExitStack() as shown:
 
         def on_progress(progress: Progress) -> None:
+            # What is refused before anything is played is said in one line.
+            if not bar.live.is_started:
+                shown.enter_context(bar)
             bar.update(task, completed=progress.done + progress.failed, state=_state(progress))
 
         def on_point(point: PointSummary) -> None:
