@@ -16,6 +16,7 @@ from experiments.provenance import command_line, printable, software
 from experiments.run_summary import print_summary
 from experiments.running import FIGURES, draw_figures
 from experiments.sweep.folder import is_of_sweep
+from results.manifests import MANIFEST
 from results.names import on_a_line
 
 
@@ -32,6 +33,8 @@ def command(
     """Draw the figures of a saved run and summarise it."""
     try:
         loaded = results.load(run)
+        if "status" not in loaded.manifest:
+            raise InputError(f"{MANIFEST} in {run} is damaged: it does not say 'status'")
         files = _drawn(loaded, run, out, round_number)
     except (FileNotFoundError, ValueError) as error:
         raise InputError(str(error)) from None

@@ -133,7 +133,7 @@ def run_sweep(
     """
     plan = prepare(sweep) if isinstance(sweep, Sweep) else sweep
     home, now = Path(folder), identity(plan, simulate)
-    with locked(home), _blamed_on_disk(home):
+    with locked(home, replay_damaged=replay_damaged), _blamed_on_disk(home):
         found = look(home, replay_damaged=replay_damaged)
         if on_change is not OnChange.RESTART and (finished := _finished(plan, home, now, found)):
             return finished

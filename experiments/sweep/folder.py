@@ -81,14 +81,20 @@ PURPOSE: Final = Purpose(
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, *, replay_damaged: bool) -> Iterator[None]:
     """Make a folder if need be, and keep other processes from running a sweep in it.
 
+    Args:
+        folder: the folder.
+        replay_damaged: whether what is damaged is to be played again, instead of refused.
+
     Raises:
+        DamagedResultError: its manifest is not what was written.
         ForeignFileError: it holds something else than a sweep.
         InputError: another process is running a sweep in it, or it cannot be made.
     """
-    # A folder that is not ours gets no lock; what is damaged is looked at once it is locked.
+    # A folder that is not ours gets no lock; the tables and parts are looked at once it is locked.
+    _check_manifest(folder, replay_damaged=replay_damaged)
     holding(folder, replace(PURPOSE, damaged_too=True))
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -136,14 +142,7 @@ def look(folder: Path, *, replay_damaged: bool) -> Found:
         OSError: the folder cannot be written.
     """
     lenient = replace(PURPOSE, damaged_too=True)
-    path = folder / MANIFEST
-    try:
-        manifest = read_manifest(path) if path.exists() else None
-        if manifest is not None and SEAL in manifest and manifest.get("kind") == KIND:
-            _check_shape(path, manifest)
-    except DamagedFileError as fault:
-        if not replay_damaged:
-            raise DamagedResultError(fault) from None
+    _check_manifest(folder, replay_damaged=replay_damaged)
     finish_interrupted(folder, lenient)
     held = holding(folder, lenient).manifest
     if held is None:
@@ -151,7 +150,7 @@ def look(folder: Path, *, replay_damaged: bool) -> Found:
     if held.get("kind") != KIND:
         raise ForeignFileError(f"{folder}: holds something else than a sweep; name a new or empty folder with --out")
     try:
-        _check_shape(path, held)
+        _check_shape(folder / MANIFEST, held)
         for name in held[FILES]:
             check(folder, held, name)
     except (DamagedFileError, FileNotFoundError) as fault:
@@ -159,6 +158,24 @@ def look(folder: Path, *, replay_damaged: bool) -> Found:
             raise DamagedResultError(_named(fault, folder)) from None
         return Found(held if "identity" in held and "sweep" in held else None, damaged=True)
     return Found(held, damaged=False)
+
+
+def _check_manifest(folder: Path, *, replay_damaged: bool) -> None:
+    """Check the manifest of a sweep, if there is one.
+
+    Raises:
+        DamagedResultError: it is not what was written, and not to be replaced.
+        OSError: it cannot be read.
+    """
+    path = folder / MANIFEST
+    if replay_damaged or path.is_symlink() or not path.exists():
+        return
+    try:
+        manifest = read_manifest(path)
+        if manifest.get("kind") == KIND:
+            _check_shape(path, manifest)
+    except DamagedFileError as fault:
+        raise DamagedResultError(fault) from None
 
 
 def _named(fault: Exception, folder: Path) -> object:
@@ -173,7 +190,8 @@ def _check_shape(path: Path, manifest: Mapping[str, Any]) -> None:
     Raises:
         DamagedFileError: it has not.
     """
-    for key, kind in (("identity", dict), ("sweep", dict), (FILES, dict), ("runs", dict), ("status", str)):
+    shape = ((SEAL, str), (PROGRAM, str), ("identity", dict), ("sweep", dict), (FILES, dict), ("runs", dict))
+    for key, kind in (*shape, ("status", str)):
         if not isinstance(manifest.get(key), kind):
             raise DamagedFileError(f"{path.name} in {path.parent} is damaged: it does not say {key!r}")
 
@@ -254,7 +272,7 @@ def _known(folder: Path, found: Found, *, replay_damaged: bool) -> tuple[Mapping
             continue
         try:
             manifest = read_manifest(home / MANIFEST)
-            _check_shape(home / MANIFEST, manifest | {FILES: {}})
+            _check_shape(home / MANIFEST, {FILES: {}} | manifest)
         except (DamagedFileError, OSError) as fault:
             if not replay_damaged:
                 raise DamagedResultError(_named(fault, home)) from None
@@ -275,7 +293,7 @@ def _check_manifest_of_parts(home: Path, manifest: Mapping[str, Any], *, replay_
         DamagedResultError: it is damaged, and not to be replaced.
     """
     try:
-        read_manifest(home / MANIFEST)
+        _check_shape(home / MANIFEST, {FILES: {}} | read_manifest(home / MANIFEST))
     except (DamagedFileError, FileNotFoundError) as fault:
         if not replay_damaged:
             raise DamagedResultError(_named(fault, home)) from None
