@@ -49,16 +49,30 @@ def stakes_by_type(
     """
     if not np.array_equal(efficient.profiles, economy.profiles):
         raise ValueError("the efficient allocation must be over every profile of the economy, in order")
-    profiles = economy.profiles
-    owned = economy.endowments(profiles)[..., :-1]
-    worth = (efficient.price[:, None, :-1] * np.maximum(owned, efficient.bundles)).sum(axis=-1)
-    stakes = worth + np.abs(economy.gains_from_goods(profiles, efficient.bundles))
-    if numeraire_transfers is not None:
-        stakes += np.abs(numeraire_transfers)
+    stakes = stakes_of_play(economy, efficient, numeraire_transfers)
     stakes[economy.prior.probability <= 0] = 0
     largest = np.zeros(len(economy.endowment_table))
-    np.maximum.at(largest, economy.rows(profiles), stakes)
+    np.maximum.at(largest, economy.rows(economy.profiles), stakes)
     return largest
+
+
+def stakes_of_play(
+    economy: Economy, efficient: EfficientAllocation, numeraire_transfers: FloatArray | None = None
+) -> FloatArray:
+    """Return what is at stake for each player in each of the profiles of an efficient allocation alone.
+
+    Args:
+        economy: the economy.
+        efficient: its efficient allocation in P profiles.
+        numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``; nobody pays when left out.
+
+    Returns:
+        Stakes, ``(P, N)``, numeraire; nonnegative.
+    """
+    owned = economy.endowments(efficient.profiles)[..., :-1]
+    worth = (efficient.price[:, None, :-1] * np.maximum(owned, efficient.bundles)).sum(axis=-1)
+    stakes: FloatArray = worth + np.abs(economy.gains_from_goods(efficient.profiles, efficient.bundles))
+    return stakes if numeraire_transfers is None else stakes + np.abs(numeraire_transfers)
 
 
 def stakes_by_profile(

@@ -84,6 +84,14 @@ class Valuation(ABC):
         demand = self.demand(prices)
         return self.value(demand) - (prices * demand).sum(axis=-1)
 
+    def indirect_gain(self, start: FloatArray, prices: FloatArray, limit: FloatArray) -> FloatArray:
+        """Return what ``indirect_utility`` bounds, ``(...)``, less v - p.q at bundles ``(..., G)``, without levels."""
+        return self._gain_less_expense(start, prices, self.demand(prices))
+
+    def _gain_less_expense(self, start: FloatArray, prices: FloatArray, end: FloatArray) -> FloatArray:
+        change = end - start
+        return self.difference(start, end, change) - (prices * change).sum(axis=-1)
+
     def supergradient(self, bundles: FloatArray) -> FloatArray:
         """Return a gradient, ``(..., G)``, of the least concave majorant under free disposal."""
         return self.gradient(bundles)
@@ -148,6 +156,10 @@ class SeparableValuation(Valuation):
         # Up to demand every further unit is worth its price, so the limit is best where demand exceeds it.
         bundles = np.minimum(self.demand(prices), limit)
         return self.value(bundles) - (prices * bundles).sum(axis=-1)
+
+    @override
+    def indirect_gain(self, start: FloatArray, prices: FloatArray, limit: FloatArray) -> FloatArray:
+        return self._gain_less_expense(start, prices, np.minimum(self.demand(prices), limit))
 
 
 def diagonal_matrices(entries: FloatArray) -> FloatArray:
@@ -317,6 +329,10 @@ class ValuationBatch:
     def indirect_utility(self, prices: FloatArray, limit: FloatArray) -> FloatArray:
         """Return bounds, ``(...)``, on v(q) - p.q over 0 <= q <= limit, at prices and limits ``(..., G)``."""
         return self._evaluate((), lambda part, p, most: part.indirect_utility(p, most), prices, limit)
+
+    def indirect_gain(self, start: FloatArray, prices: FloatArray, limit: FloatArray) -> FloatArray:
+        """Return the same bounds, ``(...)``, less v - p.q at bundles ``(..., G)``, without levels."""
+        return self._evaluate((), lambda part, q, p, most: part.indirect_gain(q, p, most), start, prices, limit)
 
     def _evaluate(
         self, result_shape: tuple[int, ...], method: Callable[..., FloatArray], *arguments: FloatArray

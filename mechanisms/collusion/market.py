@@ -26,10 +26,14 @@ import numpy as np
 from mechanisms.collusion.extended_game import Concept
 from mechanisms.collusion.information import Knowledge, knowledge_of
 from mechanisms.collusion.side_contract import (
+    SIDE_TOLERANCE,
     SideContract,
-    misreport_gain,
+    kept_gains,
+    misreport_gains,
     obedience,
+    promised_gains,
     promised_utilities,
+    stakes_of,
     status_quo_utilities,
 )
 from mechanisms.collusion.side_martyrs import martyr_actions
@@ -38,6 +42,7 @@ from mechanisms.collusion.side_obedience import ObedienceCheck, check_obedience,
 from mechanisms.collusion.side_program import Master
 from mechanisms.deviations.bounds import least_bound
 from mechanisms.deviations.effort import Effort, Objective, Verdict
+from mechanisms.deviations.oracle import profit_tolerance
 
 if TYPE_CHECKING:
     from mechanisms.arrays import FloatArray
@@ -48,8 +53,8 @@ if TYPE_CHECKING:
     from mechanisms.grand_contract import GrandContract
     from mechanisms.market_rules import MarketRules
 
-SIDE_TOLERANCE = 1e-6
-"""Losses and temptations below this share of the largest utility are rounding; gains must exceed it."""
+ROUNDING = 64 * float(np.finfo(np.float64).eps)
+"""Two computations of a utility agree up to this share of it."""
 
 
 @dataclass(frozen=True)
@@ -188,22 +193,21 @@ def flaws_of_side_contract(knowledge: Knowledge, claimed: SideContract) -> tuple
     if claimed.coalition != knowledge.coalition or claimed.information != knowledge.information:
         return ("its members or what they know are others",)
     try:
-        promised = promised_utilities(knowledge, claimed.clauses)
-        temptation = misreport_gain(knowledge, claimed.clauses)
+        promised = promised_gains(knowledge, claimed.clauses)
+        temptation = np.concatenate(misreport_gains(knowledge, claimed.clauses))
     except ValueError as error:
         return (f"it cannot be carried out: {error}",)
-    kept = status_quo_utilities(knowledge)
-    slack = SIDE_TOLERANCE * _scale(kept)
-    gains = np.concatenate([after - before for after, before in zip(promised, kept, strict=True)])
-    stated, actual = (np.concatenate(parts) for parts in (claimed.promised, promised))
+    slack = SIDE_TOLERANCE * np.concatenate(stakes_of(knowledge))
+    gains = np.concatenate(promised) - np.concatenate(kept_gains(knowledge))
+    # Stated utilities are levels, which are rounded as such.
     claims = {
-        "some type of a member gains by a lie": temptation > slack,
-        "some type of a member loses": gains.min() < -slack,
-        "no type of any member gains": gains.max() <= slack,
-        "the utilities promised are not those it brings": bool(np.abs(stated - actual).max() > slack),
-        "the status quo is not as stated": bool(
-            np.abs(np.concatenate(claimed.status_quo) - np.concatenate(kept)).max() > slack
+        "some type of a member gains by a lie": bool((temptation > slack).any()),
+        "some type of a member loses": bool((gains < -slack).any()),
+        "no type of any member gains": bool((gains <= slack).all()),
+        "the utilities promised are not those it brings": _differ(
+            claimed.promised, promised_utilities(knowledge, claimed.clauses), slack
         ),
+        "the status quo is not as stated": _differ(claimed.status_quo, status_quo_utilities(knowledge), slack),
     }
     return tuple(flaw for flaw, found in claims.items() if found)
 
@@ -221,11 +225,12 @@ class _Search:
     menus: list[Menu] = field(default_factory=list)
 
     def run(self) -> SideContractSearch:
-        kept = status_quo_utilities(self.knowledge)
-        bound = sum(
-            cell.probability * max(0.0, least_bound(cell.situation).total_gain) for cell in self.knowledge.cells
-        )
-        if bound <= SIDE_TOLERANCE * _scale(kept):
+        kept = kept_gains(self.knowledge)
+        bounds = [least_bound(cell.situation).total_gain for cell in self.knowledge.cells]
+        bound = sum(cell.probability * max(0.0, most) for cell, most in zip(self.knowledge.cells, bounds, strict=True))
+        if all(
+            most <= profit_tolerance(cell.situation) for cell, most in zip(self.knowledge.cells, bounds, strict=True)
+        ):
             return SideContractSearch(None, Verdict.PROVEN, bound, None, SideSpent())
         self._open_menus()
         master = Master(self.knowledge, self.menus, self._floors(kept))
@@ -233,7 +238,7 @@ class _Search:
         obeyed = None
         if self.obey:
             answer, obeyed = self._obeyed(master, answer)
-        found = None if answer is None else self._claimed(answer, kept)
+        found = None if answer is None else self._claimed(answer)
         verdict = Verdict.NOT_REFUTED if found is None else Verdict.REFUTED
         spent = SideSpent(
             sum(len(menu.actions) > 1 for menu in self.menus),
@@ -306,18 +311,19 @@ class _Search:
         return None, None
 
     def _gains(self, clauses: tuple[Clause, ...]) -> bool:
-        kept = status_quo_utilities(self.knowledge)
-        promised = promised_utilities(self.knowledge, clauses)
-        gained = max(float((after - before).max()) for after, before in zip(promised, kept, strict=True))
-        return gained > SIDE_TOLERANCE * _scale(kept)
+        knowledge = self.knowledge
+        changes = zip(promised_gains(knowledge, clauses), kept_gains(knowledge), stakes_of(knowledge), strict=True)
+        return any(bool((after - before > SIDE_TOLERANCE * stakes).any()) for after, before, stakes in changes)
 
-    def _claimed(self, answer: MasterAnswer, kept: tuple[FloatArray, ...]) -> SideContract | None:
+    def _claimed(self, answer: MasterAnswer) -> SideContract | None:
         """Return the side-contract if it stands the independent check."""
         knowledge = self.knowledge
-        promised = promised_utilities(knowledge, answer.clauses)
+        promised, kept = promised_utilities(knowledge, answer.clauses), status_quo_utilities(knowledge)
         claimed = SideContract(knowledge.coalition, self.concept, knowledge.information, answer.clauses, promised, kept)
         return None if flaws_of_side_contract(knowledge, claimed) else claimed
 
 
-def _scale(utilities: tuple[FloatArray, ...]) -> float:
-    return 1 + max(float(np.abs(utility).max()) for utility in utilities)
+def _differ(stated: tuple[FloatArray, ...], actual: tuple[FloatArray, ...], slack: FloatArray) -> bool:
+    """Say whether stated utilities are others, by more than some slack and what levels of their size are rounded by."""
+    one, other = np.concatenate(stated), np.concatenate(actual)
+    return bool((np.abs(one - other) > slack + ROUNDING * np.abs(other)).any())

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mechanisms.arrays import finite_array, read_only
-from mechanisms.deviations.situation import JointAction, admissible, obedient, stacked, utilities
+from mechanisms.deviations.situation import JointAction, admissible, obedient, stacked, trade_gains
 
 if TYPE_CHECKING:
     from mechanisms.arrays import BooleanArray, FloatArray
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 PROBABILITY_TOLERANCE = 1e-9
 """Probabilities of a lottery sum to one up to the rounding of decimals."""
+
+SIDE_TOLERANCE = 1e-7
+"""Losses and temptations below this share of what is at stake are what solvers leave of none; gains must exceed it.
+
+A lottery is the answer of a program, which keeps its conditions less precisely than a play is settled.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,13 +125,13 @@ def obedience(cell: Cell) -> Clause:
     return Clause(cell.reports, cell.profiles, stacked([obedient(cell.situation)]), np.ones(1))
 
 
-def clause_utilities(cell: Cell, clause: Clause) -> FloatArray:
-    """Return what members expect when a clause is played in a cell, ``(|S|,)``, numeraire.
+def clause_gains(cell: Cell, clause: Clause) -> FloatArray:
+    """Return by how much members expect to be better off than on their endowments after a clause, ``(|S|,)``.
 
     Raises:
         ValueError: the clause asks somebody to announce more than it owns, or a transfer is not covered.
     """
-    expected: FloatArray = clause.probability @ utilities(cell.situation, clause.actions)
+    expected: FloatArray = clause.probability @ trade_gains(cell.situation, clause.actions)
     return expected
 
 
@@ -145,12 +151,15 @@ def interim(knowledge: Knowledge, by_cell: list[FloatArray]) -> tuple[FloatArray
     return tuple(found)
 
 
-def promised_utilities(knowledge: Knowledge, clauses: tuple[Clause, ...]) -> tuple[FloatArray, ...]:
-    """Return what truth and obedience bring each information of each member, by settling every play.
+def promised_gains(knowledge: Knowledge, clauses: tuple[Clause, ...]) -> tuple[FloatArray, ...]:
+    """Return by how much truth and obedience make each information of each member better off than its endowment.
 
     Args:
         knowledge: of the coalition.
         clauses: one for each cell, in the same order.
+
+    Returns:
+        By settling every play, ``(information,)`` each, numeraire.
 
     Raises:
         ValueError: a clause is missing, or is not admissible where it applies.
@@ -159,23 +168,60 @@ def promised_utilities(knowledge: Knowledge, clauses: tuple[Clause, ...]) -> tup
     for cell, clause in zip(knowledge.cells, clauses, strict=True):
         if clause.reports != cell.reports:
             raise ValueError(f"the clause after {clause.reports} stands where that after {cell.reports} should")
-        values.append(clause_utilities(cell, clause))
+        values.append(clause_gains(cell, clause))
     return interim(knowledge, values)
 
 
+def kept_gains(knowledge: Knowledge) -> tuple[FloatArray, ...]:
+    """Return the same if everybody obeys the grand contract, ``(information,)`` each, numeraire."""
+    return interim(knowledge, [cell.situation.obedient_gains for cell in knowledge.cells])
+
+
+def stakes_of(knowledge: Knowledge) -> tuple[FloatArray, ...]:
+    """Return what is at stake for each information of each member, at most over its cells, ``(information,)`` each."""
+    found = tuple(np.zeros(len(known)) for known in knowledge.information)
+    for cell in knowledge.cells:
+        for place, number in enumerate(cell.reports):
+            at_stake = cell.situation.stakes[knowledge.coalition[place]]
+            found[place][number] = max(found[place][number], at_stake)
+    return found
+
+
+def promised_utilities(knowledge: Knowledge, clauses: tuple[Clause, ...]) -> tuple[FloatArray, ...]:
+    """Return the utility that truth and obedience bring each information of each member: for display.
+
+    Raises:
+        ValueError: as for `promised_gains`.
+    """
+    return _utilities(knowledge, promised_gains(knowledge, clauses))
+
+
 def status_quo_utilities(knowledge: Knowledge) -> tuple[FloatArray, ...]:
-    """Return what each information of each member expects if everybody obeys the grand contract."""
-    return interim(knowledge, [cell.situation.status_quo for cell in knowledge.cells])
+    """Return what each information of each member expects if everybody obeys the grand contract: for display."""
+    return _utilities(knowledge, kept_gains(knowledge))
+
+
+def _utilities(knowledge: Knowledge, gains: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:
+    economy = knowledge.cells[0].situation.economy
+    return tuple(
+        gain + economy.reference_utility[economy.first_rows[member] + np.array([one.type for one in known])]
+        for gain, member, known in zip(gains, knowledge.coalition, knowledge.information, strict=True)
+    )
 
 
 def misreport_gain(knowledge: Knowledge, clauses: tuple[Clause, ...]) -> float:
-    """Return the largest expected gain of any information of any member from reporting another, then obeying.
+    """Return the largest expected gain of any information of any member from reporting another, then obeying."""
+    return max(float(gains.max()) for gains in misreport_gains(knowledge, clauses))
+
+
+def misreport_gains(knowledge: Knowledge, clauses: tuple[Clause, ...]) -> tuple[FloatArray, ...]:
+    """Return the most that each information of each member expects from a report, ``(information,)`` each, numeraire.
 
     A report that disagrees with the others' voids the side-contract; so does one that leads to a clause that cannot
     be carried out, because somebody cannot show what it is told to announce or a transfer is not covered.
     """
-    truth = promised_utilities(knowledge, clauses)
-    largest = -np.inf
+    truth = promised_gains(knowledge, clauses)
+    found = tuple(np.full(len(known), -np.inf) for known in knowledge.information)
     for place, known in enumerate(knowledge.information):
         probability = knowledge.probability_of(place)
         for number in range(len(known)):
@@ -185,21 +231,25 @@ def misreport_gain(knowledge: Knowledge, clauses: tuple[Clause, ...]) -> float:
                     reports = (*cell.reports[:place], report, *cell.reports[place + 1 :])
                     agreeing = knowledge.agreeing(reports)
                     clause = None if agreeing is None else clauses[agreeing]
-                    total += cell.probability * float(utilities_after(cell, clause)[place])
-                largest = max(largest, total / float(probability[number]) - float(truth[place][number]))
-    return largest
+                    total += cell.probability * float(gains_after(cell, clause)[place])
+                gain = total / float(probability[number]) - float(truth[place][number])
+                found[place][number] = max(found[place][number], gain)
+    return found
 
 
-def utilities_after(cell: Cell, clause: Clause | None) -> FloatArray:
-    """Return what members expect in a cell after a clause, true or not, or after none, ``(|S|,)``, numeraire."""
+def gains_after(cell: Cell, clause: Clause | None) -> FloatArray:
+    """Return by how much members expect to be better off than on their endowments in a cell, ``(|S|,)``, numeraire.
+
+    The clause may apply truly or not; without one the grand contract stands.
+    """
     if clause is None or not can_be_carried_out(cell.situation, clause.actions).all():
-        return cell.situation.status_quo
-    return clause_utilities(cell, clause)
+        return cell.situation.obedient_gains
+    return clause_gains(cell, clause)
 
 
 def can_be_carried_out(situation: Situation, actions: JointAction) -> BooleanArray:
     """Return which joint actions nobody is unable to carry out, as truth values, ``(B,)``."""
     owned = situation.endowments[0, situation.members]
-    shown = (actions.announced_endowments <= owned * (1 + 1e-12)).all(axis=(-1, -2))
+    shown = (actions.announced_endowments <= owned).all(axis=(-1, -2))
     allowed: BooleanArray = shown & admissible(situation, actions)
     return allowed

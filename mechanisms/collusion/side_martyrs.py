@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.collusion.side_menu import settled_utilities
+from mechanisms.collusion.side_menu import settled_gains
 from mechanisms.deviations.situation import JointAction, obedient, played, stacked
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ def martyr_actions(situation: Situation) -> Iterator[JointAction]:
             _balanced(situation, _sacrifice(situation, winner, *choice), winner)
             for choice in itertools.product(QUOTES, CLAIMS, (True, False))
         ]
-        values = settled_utilities(situation, stacked(tried))[:, winner]
+        values = settled_gains(situation, stacked(tried))[:, winner]
         for number in np.argsort(-values, kind="stable")[:KEPT]:
-            if values[number] > situation.status_quo[winner]:
+            if values[number] > situation.obedient_gains[winner]:
                 yield tried[number]
 
 

@@ -19,7 +19,7 @@ from mechanisms.deviations.effort import Effort, Objective
 from mechanisms.deviations.oracle import most_profitable_deviation
 from mechanisms.deviations.order_search import best_orders
 from mechanisms.deviations.quotes import EXTREME, quoted
-from mechanisms.deviations.situation import JointAction, obedient, played, stacked, utilities
+from mechanisms.deviations.situation import JointAction, obedient, played, stacked, trade_gains
 from mechanisms.market_rules import BankruptcyReason, Coverage
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ OTHERS = 0.02
 """Weight of the other members' gains when the best action for one of them is looked for."""
 
 MARGIN = 1e-9
-"""Side-transfers stay away from a threshold by this share of the sums involved."""
+"""Side-transfers stay away from a threshold by this share of the cost and of what is at stake."""
 
 
 @dataclass(eq=False)
@@ -75,11 +75,11 @@ class Menu:
         return bool(fresh)
 
     def table(self) -> FloatArray:
-        """Return what members expect, ``(D, B, |S|)``; minus infinity where it cannot be carried out."""
+        """Return what `settled_gains` says of every action under every vector of side-transfers, ``(D, B, |S|)``."""
         batch = stacked(self.actions)
         values = np.full((len(self.transfers), len(self.actions), len(self.situation.coalition)), -np.inf)
         for level, vector in enumerate(self.transfers):
-            values[level] = settled_utilities(self.situation, with_side_transfers(batch, vector))
+            values[level] = settled_gains(self.situation, with_side_transfers(batch, vector))
         return values
 
     def batch(self, chosen: Sequence[int], level: int) -> JointAction:
@@ -106,17 +106,20 @@ class Menu:
         yield from (action.side_transfers for action in fresh)
 
 
-def settled_utilities(situation: Situation, batch: JointAction) -> FloatArray:
-    """Return what members expect from joint actions, ``(B, |S|)``; minus infinity where they cannot be carried out."""
+def settled_gains(situation: Situation, batch: JointAction) -> FloatArray:
+    """Return by how much joint actions make members better off than their endowments, ``(B, |S|)``, numeraire.
+
+    Minus infinity where they cannot be carried out.
+    """
     allowed = can_be_carried_out(situation, batch)
     values = np.full((*batch.batch, len(situation.coalition)), -np.inf)
     if situation.reaction is None:
         if allowed.any():
-            values[allowed] = utilities(situation, batch[allowed])
+            values[allowed] = trade_gains(situation, batch[allowed])
         return values
     for number in np.flatnonzero(allowed):
         try:
-            values[number] = utilities(situation, batch[int(number)])
+            values[number] = trade_gains(situation, batch[int(number)])
         except ValueError:  # What outsiders announce in reaction does not cover their transfers.
             continue
     return values
@@ -127,7 +130,7 @@ def transfer_range(situation: Situation, action: JointAction) -> tuple[FloatArra
     settlement = played(situation, action).settlement
     members = situation.members
     need = settlement.cost[:, members] - situation.transfers[:, members]
-    margin = MARGIN * (1 + np.abs(settlement.cost[:, members]))
+    margin = MARGIN * (situation.stakes.sum() + np.abs(settlement.cost[:, members]))
     reason = settlement.reason[:, members]
     least = np.where(reason == BankruptcyReason.SOLVENT, need, -np.inf).max(axis=0)
     largest = np.where(reason == BankruptcyReason.BUDGET, need - margin, np.inf).min(axis=0)
@@ -237,7 +240,7 @@ def _meeting(ranges: list[tuple[FloatArray, FloatArray]]) -> Iterator[FloatArray
     excess = float(start.sum())
     # Everybody moves the same share of the way to its limit until the sum is zero.
     room = np.abs(start - (least if excess > 0 else largest))
-    room = np.where(np.isfinite(room), room, abs(excess) + 1.0)
+    room = np.where(np.isfinite(room), room, 2.0 * abs(excess))
     if excess and room.sum() < abs(excess):
         return
     moved = start - excess * room / room.sum() if excess else start
@@ -246,4 +249,7 @@ def _meeting(ranges: list[tuple[FloatArray, FloatArray]]) -> Iterator[FloatArray
 
 
 def _among(vector: FloatArray, known: Sequence[FloatArray]) -> bool:
-    return any(np.allclose(vector, other, rtol=1e-9, atol=1e-9) for other in known)
+    """Say whether side-transfers are known, up to rounding in the size of either."""
+    return any(
+        np.abs(vector - other).max() <= MARGIN * max(np.abs(vector).max(), np.abs(other).max()) for other in known
+    )

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.collusion.side_menu import settled_utilities
+from mechanisms.collusion.side_contract import SIDE_TOLERANCE
+from mechanisms.collusion.side_menu import settled_gains
 from mechanisms.collusion.side_program import Temptation
 from mechanisms.collusion.side_temptation import best_small_change
 from mechanisms.deviations.bounds import least_bound
 from mechanisms.deviations.effort import Effort, Objective, Verdict
-from mechanisms.deviations.oracle import most_profitable_deviation, profit_tolerance
+from mechanisms.deviations.oracle import most_profitable_deviation
 from mechanisms.deviations.order_search import best_orders
 from mechanisms.deviations.situation import JointAction, Reaction, Replies, Situation, played, stacked
 from mechanisms.market_rules import Timing
@@ -100,15 +101,20 @@ def check_obedience(knowledge: Knowledge, clauses: tuple[Clause, ...], effort: E
     for place, known in enumerate(knowledge.information):
         for number in range(len(known)):
             for told, situation in _told(knowledge, clauses, place, number):
-                proved = proved and least_bound(situation).total_gain <= profit_tolerance(situation)
+                proved = proved and least_bound(situation).total_gain <= _resisted(situation)
                 best, gain = _best_reply(situation, effort)
-                if gain > profit_tolerance(situation):
+                if gain > _resisted(situation):
                     breaches.append(Breach(place, number, told, None, best, gain))
                     continue
                 breaches += _after_quotes(situation, (place, number, told), effort)
     if breaches:
         return ObedienceCheck(Verdict.REFUTED, tuple(breaches))
     return ObedienceCheck(Verdict.PROVEN if proved else Verdict.NOT_REFUTED, ())
+
+
+def _resisted(situation: Situation) -> float:
+    """Return up to which gain a lone member keeps its word, numeraire: what a program leaves of no temptation."""
+    return SIDE_TOLERANCE * situation.stake
 
 
 def temptation_of(knowledge: Knowledge, menus: list[Menu], breach: Breach) -> Temptation:
@@ -122,7 +128,7 @@ def temptation_of(knowledge: Knowledge, menus: list[Menu], breach: Breach) -> Te
                 continue
             for level, vector in enumerate(menu.transfers):
                 pair = stacked([_with_part(action, vector), _with_part(action, vector, breach)])
-                obeyed, broken = settled_utilities(cell.situation, pair)[:, breach.place]
+                obeyed, broken = settled_gains(cell.situation, pair)[:, breach.place]
                 if np.isfinite(obeyed) and np.isfinite(broken):
                     table[level, position] = cell.probability * (broken - obeyed)
         gains[number] = table
@@ -147,7 +153,7 @@ def _told(
 def _best_reply(situation: Situation, effort: Effort) -> tuple[JointAction, float]:
     """Return what a lone member does best and its gain: a small change if one pays, else what the oracle finds."""
     best, gain = best_small_change(situation)
-    if gain > profit_tolerance(situation):
+    if gain > _resisted(situation):
         return best, gain
     found = most_profitable_deviation(situation, Objective.TOTAL, effort)
     return (best, gain) if found.best is None else (found.best, found.value)
@@ -197,10 +203,10 @@ def _after_quotes(situation: Situation, who: tuple[int, int, JointAction], effor
     for draws in groups.values():
         seen = _given(situation, draws)
         best, gain = best_small_change(seen)
-        if gain <= profit_tolerance(seen):
+        if gain <= _resisted(seen):
             program = best_orders(seen, seen.quotes[0, seen.members], Objective.TOTAL, effort)
             best, gain = (best, gain) if program.best is None else (program.best, program.value)
-        if gain > profit_tolerance(seen):
+        if gain > _resisted(seen):
             yield Breach(place, number, told, seen.quotes[0], best, gain)
 
 

@@ -11,12 +11,13 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.collusion.side_contract import Clause, clause_utilities, with_side_transfers
-from mechanisms.collusion.side_menu import settled_utilities
+from mechanisms.collusion.side_contract import Clause, clause_gains, stakes_of, with_side_transfers
+from mechanisms.collusion.side_menu import settled_gains
 from mechanisms.deviations.effort import Objective
 from mechanisms.deviations.situation import stacked
 from mechanisms.linear_program import LinearProgram, Sense, Status
@@ -28,13 +29,16 @@ if TYPE_CHECKING:
     from mechanisms.linear_program import Block
 
 SMALLEST_CHANCE = 1e-10
-"""Less probable joint actions are rounding."""
+"""Joint actions that matter less than what is at stake times this probability are what the solver leaves of none."""
 
 LITTLE = 1e-3
 """Weight of the total gain where the least gain is maximised, so that no gain is thrown away."""
 
 SIMPLICITY = 1e-8
-"""Side-transfers must bring this much, relative to the largest utility, to be preferred to none."""
+"""Side-transfers must bring this share of what is at stake for the coalition to be preferred to none."""
+
+ROW_SHARE = 1.0 / 32.0
+"""Rows are in this share of what is at stake for whom they are about, so that solvers keep them more precisely."""
 
 SECONDS = 20.0
 """Wall time allowed to one program that chooses among side-transfers; its best answer by then is used."""
@@ -83,6 +87,25 @@ class Master:
     floors: tuple[FloatArray, ...]
     temptations: list[Temptation] = field(default_factory=list)
 
+    @cached_property
+    def _stakes(self) -> tuple[FloatArray, ...]:
+        """What is at stake for each information of each member, positive, ``(information,)`` each, numeraire."""
+        stakes = stakes_of(self.knowledge)
+        largest = max(float(at_stake.max()) for at_stake in stakes) or 1.0
+        return tuple(np.where(at_stake > 0, at_stake, largest) for at_stake in stakes)
+
+    @cached_property
+    def _unit(self) -> float:
+        """What is at stake for the coalition, numeraire."""
+        return sum(float(at_stake.max()) for at_stake in self._stakes)
+
+    @cached_property
+    def _row_units(self) -> tuple[FloatArray, ...]:
+        """In what rows about each information of each member are measured, ``(information,)`` each, numeraire."""
+        return tuple(
+            ROW_SHARE * self.knowledge.probability_of(place) * at_stake for place, at_stake in enumerate(self._stakes)
+        )
+
     def solve(self, objective: Objective) -> MasterAnswer | None:
         """Return the best side-contract with one vector of side-transfers for each cell; none if none is allowed."""
         tables = [menu.table() for menu in self.menus]
@@ -96,7 +119,8 @@ class Master:
         for number, (cell, menu) in enumerate(zip(self.knowledge.cells, self.menus, strict=True)):
             lottery = np.maximum(values[blocks[number].name], 0.0)
             level = int(lottery.sum(axis=1).argmax())
-            chosen = np.flatnonzero(lottery[level] > SMALLEST_CHANCE)
+            weight = np.maximum(np.abs(_finite(tables[number][level])).max(axis=-1) / self._unit, 1.0)
+            chosen = np.flatnonzero(lottery[level] * weight > SMALLEST_CHANCE)
             chances = lottery[level, chosen] / lottery[level, chosen].sum()
             clauses.append(Clause(cell.reports, cell.profiles, menu.batch(chosen.tolist(), level), chances))
         return MasterAnswer(tuple(clauses), self._total_gain(clauses))
@@ -114,7 +138,8 @@ class Master:
         for cell in self.knowledge.cells:
             worth = np.ones(len(self.knowledge.coalition))
             for place, number in enumerate(cell.reports):
-                worth[place] += max(0.0, float(solution.dual[f"participation of member {place}"][number]))
+                dual = float(solution.dual[f"participation of member {place}"][number])
+                worth[place] += max(0.0, dual * self._unit / self._row_units[place][number])
             found.append(worth)
         return found
 
@@ -123,22 +148,23 @@ class Master:
     ) -> tuple[LinearProgram, list[Block]]:
         program = LinearProgram(Sense.MAXIMIZE)
         total = objective is Objective.TOTAL
-        scale = 1 + max(float(np.abs(floor).max()) for floor in self.floors)
-        least = program.variables("least gain", lower=-np.inf, upper=scale * 1e3, objective=0.0 if total else 1.0)
+        least = program.variables("least gain", lower=-np.inf, objective=0.0 if total else 1.0)
         weight = 1.0 if total else LITTLE
         blocks = []
         for number, (cell, table) in enumerate(zip(self.knowledge.cells, tables, strict=True)):
             possible = np.isfinite(table).all(axis=-1)
-            worth = np.where(possible, np.where(possible[..., None], table, 0.0).sum(axis=-1), 0.0)
-            worth -= SIMPLICITY * scale * (np.arange(len(table)) > 0)[:, None]
+            worth = np.where(possible[..., None], table, 0.0).sum(axis=-1) / self._unit
+            worth -= SIMPLICITY * (np.arange(len(table)) > 0)[:, None]
             blocks.append(_lottery(program, number, possible, weight * cell.probability * worth, whole=whole))
         for place in range(len(self.knowledge.coalition)):
             self._state_participation(program, (blocks, least), tables, place)
             self._state_honesty(program, blocks, tables, place)
         for number, temptation in enumerate(self.temptations):
             kept = program.constraints(f"temptation {number}", at_most=0.0)
+            likely = sum(self.knowledge.cells[cell].probability for cell in temptation.gains)
+            unit = likely * float(self._stakes[temptation.place].max()) * ROW_SHARE
             for place, gained in temptation.gains.items():
-                program.add(kept[...], blocks[place], _padded(gained, blocks[place].shape))
+                program.add(kept[...], blocks[place], _padded(gained, blocks[place].shape) / unit)
         return program, blocks
 
     def _state_participation(
@@ -146,15 +172,16 @@ class Master:
     ) -> None:
         """Definition 6(b): no information of a member loses; the least gain is the least of all."""
         blocks, least = columns
-        probability = self.knowledge.probability_of(place)
-        floor = self.floors[place] * probability
+        probability, units = self.knowledge.probability_of(place), self._row_units[place]
+        floor = self.floors[place] * probability / units
         information = {"information": len(floor)}
         kept = program.constraints(f"participation of member {place}", information, at_least=floor)
         gain = program.constraints(f"gain of member {place}", information, at_least=floor)
-        program.add(gain, least, -probability)
+        program.add(gain, least, -probability * self._unit / units)
         for block, table, cell in zip(blocks, tables, self.knowledge.cells, strict=True):
+            number = cell.reports[place]
             for rows in (kept, gain):
-                program.add(rows[cell.reports[place]], block, cell.probability * _finite(table[..., place]))
+                program.add(rows[number], block, cell.probability / units[number] * _finite(table[..., place]))
 
     def _state_honesty(self, program: LinearProgram, blocks: list[Block], tables: list[FloatArray], place: int) -> None:
         """Definition 6(a): no report of other information that agrees with the others' pays."""
@@ -167,27 +194,28 @@ class Master:
             if truth == report or all(other is None for other in led.values()):
                 continue
             void = [self.knowledge.cells[number] for number, other in led.items() if other is None]
-            worth = sum(cell.probability * float(cell.situation.status_quo[place]) for cell in void)
+            unit = self._row_units[place][truth]
+            worth = sum(cell.probability * float(cell.situation.obedient_gains[place]) for cell in void) / unit
             honest = program.constraints(f"honesty of member {place} knowing {truth}, not {report}", at_least=worth)
             for number, other in led.items():
-                known = self.knowledge.cells[number]
-                program.add(honest[...], blocks[number], known.probability * _finite(tables[number][..., place]))
+                likely = self.knowledge.cells[number].probability / unit
+                program.add(honest[...], blocks[number], likely * _finite(tables[number][..., place]))
                 if other is not None:
                     lied = self._after_lie(number, other, place)
-                    program.add(honest[...], blocks[other], -known.probability * lied)
+                    program.add(honest[...], blocks[other], -likely * lied)
 
     def _after_lie(self, cell: int, other: int, place: int) -> FloatArray:
         """Return what a member expects in a cell from the menu of another, ``(D, B)``: the status quo if impossible."""
         situation, menu = self.knowledge.cells[cell].situation, self.menus[other]
         batch = stacked(menu.actions)
-        levels = [settled_utilities(situation, with_side_transfers(batch, vector)) for vector in menu.transfers]
+        levels = [settled_gains(situation, with_side_transfers(batch, vector)) for vector in menu.transfers]
         table = np.stack(levels)[..., place]
-        return np.where(np.isfinite(table), table, situation.status_quo[place])
+        return np.where(np.isfinite(table), table, situation.obedient_gains[place])
 
     def _total_gain(self, clauses: list[Clause]) -> float:
         total = 0.0
         for cell, clause in zip(self.knowledge.cells, clauses, strict=True):
-            total += cell.probability * float((clause_utilities(cell, clause) - cell.situation.status_quo).sum())
+            total += cell.probability * float((clause_gains(cell, clause) - cell.situation.obedient_gains).sum())
         return total
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.collusion.side_menu import settled_utilities
+from mechanisms.collusion.side_menu import settled_gains
 from mechanisms.deviations.situation import JointAction, obedient, played, stacked
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def best_small_change(situation: Situation) -> tuple[JointAction, float]:
     best, gain = obedient(situation), 0.0
     for _ in range(STEPS):
         tried = list(_changes(situation, best))
-        values = settled_utilities(situation, stacked(tried))[:, 0] - situation.status_quo[0]
+        values = settled_gains(situation, stacked(tried))[:, 0] - situation.obedient_gains[0]
         winner = int(values.argmax())
         if values[winner] <= gain:
             break

@@ -20,7 +20,6 @@ GR is Giraud and Rochon (2001).
 from mechanisms.deviations.bounds import Bound, BoundReason, least_bound, proven_bounds
 from mechanisms.deviations.effort import Effort, Objective, Verdict
 from mechanisms.deviations.oracle import (
-    PROFIT_TOLERANCE,
     DeviationSearch,
     Spent,
     most_profitable_deviation,
@@ -42,7 +41,6 @@ from mechanisms.deviations.situation import (
 )
 
 __all__ = [
-    "PROFIT_TOLERANCE",
     "Bound",
     "BoundReason",
     "DeviationSearch",

@@ -116,8 +116,8 @@ def proven_bounds(situation: Situation) -> tuple[Bound, ...]:
     if premises.WEALTH.holds(rules):
         bounds.append(_bound(situation, BoundReason.WEALTH, prices, _within_wealth(situation, prices)))
     if (amounts := _left_alone(situation)) is not None:
-        utility = np.maximum(_within_wealth(situation, prices), _sharing(situation, amounts))
-        bounds.append(_bound(situation, BoundReason.WEALTH_OR_ALONE, prices, utility))
+        gain = np.maximum(_within_wealth(situation, prices), _sharing(situation, amounts))
+        bounds.append(_bound(situation, BoundReason.WEALTH_OR_ALONE, prices, gain))
     return tuple(bounds)
 
 
@@ -129,12 +129,16 @@ def bound_by_resources(situation: Situation, prices: FloatArray | None = None) -
         prices: of the duality argument, ``(K, L)``, numeraire last; those that support an efficient division of
             everything among the members, if left out.
     """
-    used = _prices_within(situation, situation.supply) if prices is None else prices
-    return _bound(situation, BoundReason.RESOURCES, used, _sharing(situation, situation.supply, used))
+    used = _prices_within(situation, situation.supply[:, :-1]) if prices is None else prices
+    outsiders = situation.endowments[:, situation.outsiders].sum(axis=1)
+    return _bound(situation, BoundReason.RESOURCES, used, _sharing(situation, outsiders, used))
 
 
 def _left_alone(situation: Situation) -> FloatArray | None:
-    """Return what members can share once they misquote, ``(K, L)``, units, if the bound that rests on it holds."""
+    """Return what members can then share once they misquote beyond what they own, ``(K, L)``, units.
+
+    None if the bound that rests on it does not hold.
+    """
     alone = len(situation.coalition) == 1
     premise = premises.BUDGET_AT_ONE_PRICE if alone else premises.WEALTH_AT_ONE_PRICE
     if not premise.holds(situation.rules):
@@ -142,83 +146,94 @@ def _left_alone(situation: Situation) -> FloatArray | None:
     announced = announced_after_misquotes(situation.reaction, situation)
     if announced is None:
         return None
-    own = situation.endowments[:, situation.members].sum(axis=1)
-    return np.asarray(own + announced[:, situation.outsiders].sum(axis=1))
+    return np.asarray(announced[:, situation.outsiders].sum(axis=1))
 
 
-def _sharing(situation: Situation, amounts: FloatArray, prices: FloatArray | None = None) -> FloatArray:
-    """Return a bound on what the members can enjoy together in each draw, ``(K,)``, of amounts ``(K, L)``."""
-    used = _prices_within(situation, amounts) if prices is None else prices
-    return np.asarray((used * amounts).sum(axis=-1) + _surplus(situation, used).sum(axis=-1))
+def _sharing(situation: Situation, beyond: FloatArray, prices: FloatArray | None = None) -> FloatArray:
+    """Return a bound on what the members can gain together in each draw, ``(K,)``, numeraire.
+
+    They share what they own and ``beyond``, ``(K, L)``, units, of what others own.
+    """
+    owned = situation.endowments[:, situation.members, :-1].sum(axis=1)
+    used = _prices_within(situation, owned + beyond[:, :-1]) if prices is None else prices
+    return np.asarray((used * beyond).sum(axis=-1) + _surplus(situation, used).sum(axis=-1))
 
 
 def _within_budget(situation: Situation, prices: FloatArray) -> FloatArray:
-    """Return the most that a lone member can enjoy in each draw inside its budget or bankrupt, ``(K,)``."""
+    """Return the most that a lone member can gain in each draw inside its budget or bankrupt, ``(K,)``, numeraire."""
     rules, member = situation.rules, situation.coalition[0]
+    owned = situation.endowments[:, member]
     # A player that owes more than its worth goes bankrupt and consumes nothing, which is more than its wealth.
-    nothing = _utility(situation, member, np.zeros_like(situation.supply))
-    utility = np.maximum(_within_wealth(situation, prices), nothing)
+    nothing = _gain_from(situation, member, np.zeros_like(owned[:, :-1]), -owned[:, -1])
+    gain = np.maximum(_within_wealth(situation, prices), nothing)
     nothing_left = rules.withholding is Withholding.WASTED
     within_wealth = rules.coverage is Coverage.ANNOUNCED_NUMERAIRE
     if not (nothing_left or within_wealth):
         # It may hide everything, go bankrupt on a transfer it owes, and consume what it hid.
-        utility = np.maximum(utility, _utility(situation, member, situation.endowments[:, member]))
-    return utility
+        gain = np.maximum(gain, _gain_from(situation, member, owned[:, :-1], np.zeros(len(owned))))
+    return gain
 
 
 def _within_budget_or_short(situation: Situation, prices: FloatArray) -> FloatArray:
     """Return the same where it may also end without some good of positive price, but for what it hid, ``(K,)``."""
-    utility, member = _within_budget(situation, prices), situation.coalition[0]
-    wasted = situation.rules.withholding is Withholding.WASTED
-    for good in range(situation.supply.shape[-1]):
-        all_but_one = situation.supply.copy()
-        all_but_one[:, good] = 0.0 if wasted else situation.endowments[:, member, good]
-        without = _utility(situation, member, all_but_one)
-        utility = np.where(prices[:, good] > 0, np.maximum(utility, without), utility)
-    return utility
+    gain, member = _within_budget(situation, prices), situation.coalition[0]
+    owned, others = situation.endowments[:, member], situation.endowments[:, situation.outsiders].sum(axis=1)
+    kept = np.zeros_like(owned) if situation.rules.withholding is Withholding.WASTED else owned
+    numeraire = situation.supply.shape[-1] - 1
+    for good in range(numeraire + 1):
+        goods, money = situation.supply[:, :-1].copy(), others[:, -1]
+        if good == numeraire:
+            money = kept[:, good] - owned[:, good]
+        else:
+            goods[:, good] = kept[:, good]
+        without = _gain_from(situation, member, goods, money)
+        gain = np.where(prices[:, good] > 0, np.maximum(gain, without), gain)
+    return gain
 
 
-def _bound(situation: Situation, reason: BoundReason, prices: FloatArray, utility: FloatArray) -> Bound:
-    total = float(situation.probability @ utility)
-    return Bound(reason, total, total - float(situation.status_quo.sum()), read_only(prices))
+def _bound(situation: Situation, reason: BoundReason, prices: FloatArray, gain: FloatArray) -> Bound:
+    """Return the bound that follows from one on the members' gain over their endowments in each draw, ``(K,)``."""
+    total = float(situation.probability @ gain) - float(situation.obedient_gains.sum())
+    return Bound(reason, total + float(situation.status_quo.sum()), total, read_only(prices))
 
 
 def _within_wealth(situation: Situation, prices: FloatArray) -> FloatArray:
-    """Return the most that the members can enjoy together in each draw if they may spend their wealth, ``(K,)``."""
-    members = list(situation.coalition)
-    value = (prices[:, None, :] * situation.endowments[:, members]).sum(axis=-1)
-    wealth = (value + situation.transfers[:, members]).sum(axis=-1)
-    return np.asarray(wealth + _surplus(situation, prices).sum(axis=-1))
+    """Return the most that the members can gain together in each draw if they may spend their wealth, ``(K,)``."""
+    received = situation.transfers[:, situation.members].sum(axis=-1)
+    return np.asarray(received + _surplus(situation, prices).sum(axis=-1))
 
 
 def _surplus(situation: Situation, prices: FloatArray) -> FloatArray:
-    """Return a bound on each member's valuation less expense, ``(K, S)``, numeraire, over bundles there may be."""
-    members = list(situation.coalition)
-    traders = situation.economy.valuations.select(situation.economy.rows(situation.profiles)[:, members])
-    goods = np.broadcast_to(prices[:, None, :-1], (*situation.profiles[:, members].shape, prices.shape[-1] - 1))
+    """Return a bound on each member's gain over its endowment, less expense, ``(K, S)``, over bundles there may be."""
+    rows = situation.economy.rows(situation.profiles)[:, situation.members]
+    goods = np.broadcast_to(prices[:, None, :-1], (*rows.shape, prices.shape[-1] - 1))
     supply = np.broadcast_to(situation.supply[:, None, :-1], goods.shape)
-    return traders.indirect_utility(goods, supply)
+    reference = situation.economy.reference_goods[rows]
+    owned = situation.endowments[:, situation.members, :-1]
+    surplus = situation.economy.valuations.select(rows).indirect_gain(reference, goods, supply)
+    return np.asarray(surplus + (goods * (owned - reference)).sum(axis=-1))
 
 
-def _utility(situation: Situation, player: int, bundles: FloatArray) -> FloatArray:
-    """Return a bound on what a player can enjoy in each draw, ``(K,)``, of bundles ``(K, L)`` or less.
+def _gain_from(situation: Situation, player: int, goods: FloatArray, money: FloatArray) -> FloatArray:
+    """Return a bound on what a player can gain over its endowment in each draw, ``(K,)``, numeraire.
 
-    It may throw goods away. Where goods enter together no closed form says how much that helps, but a tangent does.
+    It gets goods ``(K, G)`` or less and more money by ``(K,)`` than it owns. It may throw goods away. Where goods enter
+    together no closed form says how much that helps, but a tangent does.
     """
     table, rows = situation.economy.valuations, situation.economy.rows(situation.profiles)[:, player]
-    traders, goods = table.select(rows), bundles[:, :-1]
-    enjoyed = traders.indirect_utility(np.zeros_like(goods), goods)
+    traders, reference = table.select(rows), situation.economy.reference_goods[rows]
+    enjoyed = traders.indirect_gain(reference, np.zeros_like(goods), goods)
     together = np.array([not table.valuations[row].simplified().separable for row in rows])
     if together.any():
         burdens = np.where(together[:, None], np.maximum(-traders.supergradient(goods), 0.0), 0.0)
-        tangent = traders.value(goods) + (burdens * goods).sum(axis=-1)
+        tangent = traders.gain(reference, goods) + (burdens * goods).sum(axis=-1)
         enjoyed = np.where(together, np.minimum(enjoyed, tangent), enjoyed)
-    return np.asarray(enjoyed + bundles[:, -1])
+    return np.asarray(enjoyed + money)
 
 
-def _prices_within(situation: Situation, amounts: FloatArray) -> FloatArray:
-    """Return prices, ``(K, L)``, that support dividing amounts ``(K, L)`` among the members alone."""
-    table, supply = situation.economy.valuations, amounts[:, :-1]
+def _prices_within(situation: Situation, supply: FloatArray) -> FloatArray:
+    """Return prices, ``(K, L)``, that support dividing goods ``(K, G)`` among the members alone."""
+    table = situation.economy.valuations
     rows = situation.economy.rows(situation.profiles)[:, list(situation.coalition)]
     allocate = allocate_good_by_good if table.separable else allocate_by_interior_point
     _, prices = allocate(table, rows, supply)

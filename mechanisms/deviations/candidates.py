@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mechanisms.arrays import FloatArray, IntegerArray
-from mechanisms.deviations.situation import JointAction, admissible, stacked, utilities
+from mechanisms.deviations.situation import JointAction, admissible, gains, stacked
 
 if TYPE_CHECKING:
     from mechanisms.deviations.situation import Situation
@@ -43,11 +43,11 @@ def settled_gains(situation: Situation, actions: JointAction) -> FloatArray:
     gained = np.full((*actions.batch, len(situation.coalition)), -np.inf)
     for index in np.flatnonzero(allowed) if situation.reaction is not None else ():
         try:
-            gained[index] = utilities(situation, actions[int(index)]) - situation.status_quo
+            gained[index] = gains(situation, actions[int(index)])
         except ValueError:  # What outsiders announce in reaction does not cover their transfers.
             continue
     if situation.reaction is None and allowed.any():
-        gained[allowed] = utilities(situation, actions[allowed]) - situation.status_quo
+        gained[allowed] = gains(situation, actions[allowed])
     return gained
 
 

@@ -11,12 +11,11 @@ from mechanisms.arrays import FloatArray, read_only
 from mechanisms.deviations.bounds import Bound, BoundReason, least_bound
 from mechanisms.deviations.candidates import constructed_actions, settled_gains
 from mechanisms.deviations.effort import Effort, Objective, Verdict
+from mechanisms.deviations.lean_money import lean_money, with_all_money
 from mechanisms.deviations.order_search import OrderSearch, best_orders, objective_value
 from mechanisms.deviations.quotes import quote_patterns, varied_quotes
 from mechanisms.deviations.situation import JointAction, Situation
-
-PROFIT_TOLERANCE = 1e-7
-"""A gain counts when it exceeds this share of the members' utilities (and one)."""
+from mechanisms.stakes import GAIN_TOLERANCE
 
 # The search ends when what was found is this close, relatively, to what is possible.
 _CLOSED = 1e-5
@@ -96,8 +95,8 @@ def most_profitable_deviation(
 
 
 def profit_tolerance(situation: Situation) -> float:
-    """Return how much the objective must exceed zero to count as a profit, numeraire."""
-    return PROFIT_TOLERANCE * (1.0 + float(np.abs(situation.status_quo).max()))
+    """Return how much the objective must exceed zero to count as a profit, numeraire: see `mechanisms.stakes`."""
+    return GAIN_TOLERANCE * situation.stake
 
 
 @dataclass(eq=False)
@@ -190,16 +189,23 @@ class _Search:
 
     def _most_promising_first(self, patterns: list[FloatArray], generator: np.random.Generator) -> list[FloatArray]:
         """Settle constructed deviations and put the quotes of the best of them first, after obedience."""
-        actions, numbers = constructed_actions(self.situation, patterns, self.effort.warm_starts, generator)
-        if not self.effort.side_transfers:
-            actions = replace(actions, side_transfers=np.zeros_like(actions.side_transfers))
+        lean = lean_money(self.situation)
+        ranked = np.full(len(patterns), -np.inf)
+        for scale in (self.situation,) if lean is None else (self.situation, lean.of(self.situation)):
+            actions, numbers = constructed_actions(scale, patterns, self.effort.warm_starts, generator)
+            actions = with_all_money(self.situation, scale, actions)
+            if not self.effort.side_transfers:
+                actions = replace(actions, side_transfers=np.zeros_like(actions.side_transfers))
+            np.maximum.at(ranked, numbers, self._settled(actions))
+        ranked[0] = np.inf
+        return [patterns[number] for number in np.argsort(-ranked, kind="stable")]
+
+    def _settled(self, actions: JointAction) -> FloatArray:
+        """Settle constructed deviations, keep the best, and return what those bring that bring something, ``(B,)``."""
         gained = settled_gains(self.situation, actions)
-        self.settled = len(numbers)
+        self.settled += len(gained)
         values = objective_value(self.objective, np.ones(gained.shape[-1]), gained)
         winner = int(np.argmax(values))
         if values[winner] > max(self.value, self.tolerance):
             self.best, self.gained, self.value = actions[winner], gained[winner], float(values[winner])
-        ranked = np.full(len(patterns), -np.inf)
-        np.maximum.at(ranked, numbers, np.where(values > self.tolerance, values, -np.inf))
-        ranked[0] = np.inf
-        return [patterns[number] for number in np.argsort(-ranked, kind="stable")]
+        return np.where(values > self.tolerance, values, -np.inf)

@@ -9,7 +9,8 @@ set is, good by good,
 That the ration :math:`\theta` is no larger than needed must not be asked for: it only costs the members. Neither must
 :math:`x_i \le \max(c_i - \theta, 0)` be asked for outsiders, whose shares only leave less to the members.
 
-Utilities are bounded by tangents. Every relaxation errs upward, so the program's bound is a bound on what members can
+Utilities are gains over living on the endowment, bounded by tangents. Every relaxation errs upward, so the program's
+bound is a bound on what members can
 gain at these quotes with orders inside the box, bankruptcies by a hair (`StageTwo.margins`) aside. Under
 `Bankruptcy.UNWIND` the repeated test is relaxed: the survivors must pass the first test and the last, somebody must
 fail the first, and who fails in between is left open.
@@ -316,10 +317,12 @@ def _state_utility(built: OrderProgram) -> None:
     program, stage, blocks = built.program, built.stage, built.blocks
     numbers = stage.situation.members
     own = {"draw": draws, "member": members, "good": goods}
-    consumed = blocks["consumed"] = program.variables("consumed", own)
-    withheld = stage.situation.rules.withholding is Withholding.CONSUMED
     owned = np.broadcast_to(stage.announced[:, numbers], (draws, members, goods))
-    rows = program.constraints("consumption", own, equal_to=owned if withheld else 0.0)
+    # Of the numeraire only what is consumed beyond the endowment counts.
+    offset = np.where(np.arange(goods) == goods - 1, owned, 0.0)
+    consumed = blocks["consumed"] = program.variables("consumed", own, lower=-offset)
+    withheld = stage.situation.rules.withholding is Withholding.CONSUMED
+    rows = program.constraints("consumption", own, equal_to=(owned if withheld else 0.0) - offset)
     share = blocks["share"]
     program.add(rows, consumed, 1.0)
     program.add(rows, share[:, numbers] if share.shape[1] == players and share.name == "allocation" else share, -1.0)
@@ -335,8 +338,8 @@ def _state_utility(built: OrderProgram) -> None:
         program.set_objective(consumed[:, :, -1], likely * money)
         return
     least = program.variables("least gain", lower=-np.inf, objective=1.0)
-    status_quo = stage.original.status_quo * built.weights / stage.money
-    gain = program.constraints("gain", {"member": members}, at_least=status_quo)
+    kept = stage.original.obedient_gains * built.weights / stage.money
+    gain = program.constraints("gain", {"member": members}, at_least=kept)
     program.add(gain, least, -1.0)
     program.add(gain[None, :, None], worth, likely[..., None])
     program.add(gain[None], consumed[:, :, -1], likely * money)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mechanisms.arrays import FloatArray
 from mechanisms.deviations.effort import Effort, Objective
+from mechanisms.deviations.lean_money import lean_money, with_all_money
 from mechanisms.deviations.order_program import OrderProgram
 from mechanisms.deviations.situation import JointAction, Situation, gains, played, with_replies
 from mechanisms.deviations.stage_two import StageTwo
@@ -79,9 +80,27 @@ def best_orders(
             f"quotes of shape {quotes.shape} and weights {weights.tolist()} must fit {members} members and {goods} "
             "goods, and weights be at least 0"
         )
-    stage = StageTwo(with_replies(situation, quotes), situation, effort.order_limit, effort.side_transfers)
-    built = OrderProgram(stage, objective, weights)
-    return _Refinement(built, OrderProgram(stage, objective, weights, whole=False), effort).run()
+    facing = with_replies(situation, quotes)
+
+    def searched(facing: Situation, original: Situation) -> OrderSearch:
+        stage = StageTwo(facing, original, effort.order_limit, effort.side_transfers)
+        built = OrderProgram(stage, objective, weights)
+        return _Refinement(built, OrderProgram(stage, objective, weights, whole=False), effort, situation).run()
+
+    found = searched(facing, situation)
+    lean = lean_money(situation)
+    if lean is None:
+        return found
+    # What can be had where nobody owns more money than is needed is lost in rounding where all own a thousand times
+    # as much. It is no bound: who owns more can be robbed of more.
+    other = searched(lean.of(facing), lean.of(situation))
+    best = other if other.value > found.value else found
+    return replace(
+        best,
+        bound=max(found.bound, best.value),
+        programs=found.programs + other.programs,
+        iterations=found.iterations + other.iterations,
+    )
 
 
 def objective_value(objective: Objective, weights: FloatArray, gained: FloatArray) -> FloatArray:
@@ -97,6 +116,7 @@ class _Refinement:
     built: OrderProgram
     exact: OrderProgram
     effort: Effort
+    situation: Situation
     best: JointAction | None = None
     gained: FloatArray | None = None
     value: float = -np.inf
@@ -157,10 +177,10 @@ class _Refinement:
 
     def _gain_of(self, objective: float) -> float:
         """Return the gain that an objective of the program stands for, numeraire."""
-        utility = objective * self.built.stage.money
+        gain = objective * self.built.stage.money
         if self.built.objective is Objective.LEAST:
-            return utility
-        return utility - float(self.built.weights @ self.built.stage.original.status_quo)
+            return gain
+        return gain - float(self.built.weights @ self.built.stage.original.obedient_gains)
 
     def _polish(self, values: NamedArrays) -> None:
         """Fix who is bankrupt, keep clear of rounding, make the tangents exact, and settle what comes out."""
@@ -186,7 +206,7 @@ class _Refinement:
                 return False
             action = self.exact.stage.action(values["order"], values["announced"], values["side"])
             self._consider(action)
-            self._consider(_without_bankrupt(self.exact.stage, action))
+            self._consider(_without_bankrupt(self.exact.stage, self.situation, action))
             improved = promised - self._gain_of(solution.objective)
             promised = self._gain_of(solution.objective)
             if promised <= self.value or improved <= PRECISION * self.exact.stage.money:
@@ -209,9 +229,9 @@ class _Refinement:
         """Settle an action and keep it if it is the best so far."""
         if action is None:
             return
-        stage = self.built.stage
+        action = with_all_money(self.situation, self.built.stage.original, action)
         try:
-            gained = gains(stage.original, action)
+            gained = gains(self.situation, action)
         except ValueError:  # A transfer is not covered, by rounding or by what outsiders announce.
             return
         value = float(objective_value(self.built.objective, self.built.weights, gained))
@@ -219,12 +239,13 @@ class _Refinement:
             self.best, self.gained, self.value = action, gained, value
 
 
-def _without_bankrupt(stage: StageTwo, action: JointAction) -> JointAction | None:
+def _without_bankrupt(stage: StageTwo, situation: Situation, action: JointAction) -> JointAction | None:
     """Return the action with no flows between members and players who end bankrupt, where these count for nothing."""
     if stage.situation.rules.bankruptcy is not Bankruptcy.UNWIND:
         return None
     try:
-        bankrupt = played(stage.original, action).settlement.bankrupt.any(axis=0)
+        whole = with_all_money(situation, stage.original, action)
+        bankrupt = played(situation, whole).settlement.bankrupt.any(axis=0)
     except ValueError:
         return None
     if not bankrupt.any():

@@ -18,7 +18,7 @@ EXTREME = 1e3
 
 # Factors on the prescribed quotes, the most telling first: for nothing, enormous, then by halves and doubles.
 _FACTORS = (0.0, EXTREME, 0.5, 2.0, 0.9, 1.1)
-# A good prescribed to cost nothing is quoted, when it is quoted at all, as if it cost this share of everything.
+# A good prescribed to cost nothing is quoted, when it is quoted at all, as if it cost this share of what is at stake.
 _FLOOR_SHARE = 1e-2
 
 
@@ -51,8 +51,7 @@ def quoted(situation: Situation, factors: FloatArray) -> FloatArray:
     """Return the prescribed quotes of the members, ``(S, L)``, times factors ``(S, G)``."""
     prescribed = situation.quotes[0, situation.members]
     supply = situation.supply.max(axis=0)
-    worth = float(prescribed.mean(axis=0) @ supply)
-    floor = _FLOOR_SHARE * worth / np.where(supply > 0, supply, np.inf)[:-1]
+    floor = _FLOOR_SHARE * float(situation.stakes.sum()) / np.where(supply > 0, supply, np.inf)[:-1]
     goods = prescribed[:, :-1]
     lifted = np.where((factors > 1) & (goods == 0), np.maximum(goods, floor), goods)
     return np.column_stack([np.where(factors == 1, goods, lifted * factors), np.ones(len(prescribed))])

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, finite_array, read_only
-from mechanisms.market_game import PAPER_RULES, Coverage, MarketRules, Settlement, Timing, consumption, settle
+from mechanisms.efficiency import efficient_allocation
+from mechanisms.market_game import PAPER_RULES, Coverage, MarketRules, Settlement, Timing, net_consumption, settle
 from mechanisms.messages import information
+from mechanisms.stakes import stakes_of_play
 
 if TYPE_CHECKING:
     from mechanisms.economy import Economy
@@ -139,9 +141,31 @@ class Situation:
         return read_only(self.endowments.sum(axis=1))
 
     @cached_property
+    def obedient_play(self) -> Play:
+        """How the play ends if nobody deviates."""
+        return played(self, obedient(self))
+
+    @cached_property
+    def obedient_gains(self) -> FloatArray:
+        """By how much each member then expects to be better off than on its endowment, ``(S,)``, numeraire."""
+        return read_only(_gains_of_play(self, self.obedient_play))
+
+    @cached_property
     def status_quo(self) -> FloatArray:
         """What each member expects if nobody deviates, ``(S,)``, numeraire."""
-        return read_only(utilities(self, obedient(self)))
+        return read_only(self.obedient_gains + _reference_utility(self))
+
+    @cached_property
+    def stakes(self) -> FloatArray:
+        """What is at stake for every player, at most over the draws, ``(N,)``, numeraire; see `mechanisms.stakes`."""
+        efficient = efficient_allocation(self.economy, self.profiles)
+        money = _net_consumption(self, self.obedient_play)[..., -1]
+        return read_only(stakes_of_play(self.economy, efficient, money)[self.probability > 0].max(axis=0))
+
+    @property
+    def stake(self) -> float:
+        """What is at stake for the coalition: the sum of its members' stakes, numeraire."""
+        return float(self.stakes[self.members].sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +204,7 @@ class JointAction:
             if (getattr(self, name) < 0).any():
                 raise ValueError(f"{name.replace('_', ' ')} must be at least 0")
         excess = np.abs(self.side_transfers.sum(axis=-1))
-        if (excess > BALANCE_TOLERANCE * (1 + np.abs(self.side_transfers).max(axis=-1))).any():
+        if (excess > BALANCE_TOLERANCE * np.abs(self.side_transfers).max(axis=-1)).any():
             raise ValueError(f"side transfers sum to {excess.max():.6g}; they must sum to zero")
 
     @property
@@ -254,16 +278,38 @@ def played(situation: Situation, action: JointAction) -> Play:
 
 
 def utilities(situation: Situation, action: JointAction) -> FloatArray:
-    """Return what each member expects from the joint action, ``(..., S)``, numeraire.
+    """Return what each member expects from the joint action, ``(..., S)``, numeraire: for display.
 
     Raises:
         ValueError: as for `played`.
     """
-    play = played(situation, action)
-    bundles = consumption(play.settlement, situation.endowments, play.announced_endowments, situation.rules)
-    everyone = situation.economy.utility(np.broadcast_to(situation.profiles, bundles.shape[:-1]), bundles)
+    return trade_gains(situation, action) + _reference_utility(situation)
+
+
+def trade_gains(situation: Situation, action: JointAction) -> FloatArray:
+    """Return by how much each member expects to be better off than on its endowment, ``(..., S)``, numeraire.
+
+    Raises:
+        ValueError: as for `played`.
+    """
+    return _gains_of_play(situation, played(situation, action))
+
+
+def _gains_of_play(situation: Situation, play: Play) -> FloatArray:
+    net = _net_consumption(situation, play)
+    everyone = situation.economy.gains(np.broadcast_to(situation.profiles, net.shape[:-1]), net)
     expected: FloatArray = np.einsum("k,...ki->...i", situation.probability, everyone)
     return expected[..., situation.members]
+
+
+def _net_consumption(situation: Situation, play: Play) -> FloatArray:
+    return net_consumption(play.settlement, situation.endowments, play.announced_endowments, situation.rules)
+
+
+def _reference_utility(situation: Situation) -> FloatArray:
+    """Return from which utility members' gains are measured, ``(S,)``, numeraire."""
+    rows = situation.economy.rows(situation.profiles[0])[situation.members]
+    return situation.economy.reference_utility[rows]
 
 
 def gains(situation: Situation, action: JointAction) -> FloatArray:
@@ -272,7 +318,7 @@ def gains(situation: Situation, action: JointAction) -> FloatArray:
     Raises:
         ValueError: as for `played`.
     """
-    return utilities(situation, action) - situation.status_quo
+    return trade_gains(situation, action) - situation.obedient_gains
 
 
 def admissible(situation: Situation, action: JointAction) -> BooleanArray:

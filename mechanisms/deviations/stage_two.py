@@ -25,6 +25,8 @@ CLEAR_FAILURE = 1e-5
 
 # The solver cannot tell a flow of this share of the supply from nothing.
 _SPECK = 1e-9
+# Nor transfers that differ by this share of its unit of money.
+_NEXT_TO = 1e-8
 # A good is boxed as if at least this share of the worth of everything were spent on it: a good that is nearly free
 # could otherwise be ordered in amounts that the solver cannot tell apart from infinity.
 _LEAST_SHARE_OF_WORTH = 1e-2
@@ -227,12 +229,19 @@ class StageTwo:
         received = self.orders.swapaxes(1, 2)[0, members]
         orders = np.where(np.abs(orders - received) < _SPECK, received, orders)
         least = -self.situation.transfers[:, members].min(axis=0) - shown[:, -1]
-        return JointAction(self.situation.quotes[0, members], orders * self.unit, shown, _balanced(side, least))
+        balanced = _balanced(side, least, self.money)
+        return JointAction(self.situation.quotes[0, members], orders * self.unit, shown, balanced)
 
 
-def _balanced(side: FloatArray, least: FloatArray) -> FloatArray:
-    """Return side transfers that sum to zero, lifted to their least level where rounding left them just below."""
-    near = np.abs(side - least) <= 1e-8 * (1.0 + np.abs(least))
+def _balanced(side: FloatArray, least: FloatArray, unit: float) -> FloatArray:
+    """Return side transfers that sum to zero, lifted to their least level where the solver left them just below.
+
+    Args:
+        side: ``(S,)``, numeraire.
+        least: ``(S,)``, numeraire.
+        unit: what the solver counted as one, numeraire.
+    """
+    near = np.abs(side - least) <= _NEXT_TO * unit
     lifted = np.where(near, np.maximum(side, least), side)
     free = ~near if (~near).any() else np.ones_like(near)
     lifted[free] -= lifted.sum() / np.count_nonzero(free)

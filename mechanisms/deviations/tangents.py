@@ -1,5 +1,7 @@
 r"""Concave utilities bounded from above by tangents, :math:`v(q) \le v(\hat q) + \nabla v(\hat q)(q - \hat q)`.
 
+They bound gains over living on the endowment, so that no constant of a valuation reaches the solver.
+
 Where goods are valued one by one, each has its own tangents, which bound much more tightly. Valuations that are not
 concave or that satiate are replaced by their least concave majorants under free disposal, which errs upward.
 """
@@ -65,22 +67,22 @@ def _tangent(built: OrderProgram, point: FloatArray) -> tuple[FloatArray, FloatA
     stage = built.stage
     situation, units = stage.situation, stage.unit[:-1]
     valuations = situation.economy.valuations
-    traders = valuations.select(situation.economy.rows(situation.profiles)[:, situation.members])
+    rows = situation.economy.rows(situation.profiles)[:, situation.members]
+    traders, reference = valuations.select(rows), situation.economy.reference_goods[rows]
     touched = traders.dispose(point * units)
     slopes = traders.supergradient(touched)
     if not np.isfinite(slopes).all():
         touched = np.where(np.isfinite(slopes), touched, _NEXT_TO_NOTHING * units)
         slopes = traders.supergradient(touched)
     if valuations.separable:
-        intercepts = _values_alone(traders, touched) - slopes * touched
+        intercepts = _gains_alone(traders, reference, touched) - slopes * touched
     else:
-        intercepts = (traders.value(touched) - (slopes * touched).sum(axis=-1))[..., None]
+        intercepts = (traders.gain(reference, touched) - (slopes * touched).sum(axis=-1))[..., None]
     return intercepts / stage.money, slopes * units / stage.money
 
 
-def _values_alone(traders: ValuationBatch, bundles: FloatArray) -> FloatArray:
-    """Return the worth of each good on its own, ``(K, S, G)``; summed over goods it is the worth of the bundle."""
-    goods = bundles.shape[-1]
-    nothing = traders.value(np.zeros_like(bundles))[..., None]
-    alone = [traders.value(bundles * (np.arange(goods) == good)) for good in range(goods)]
-    return np.asarray(np.stack(alone, axis=-1) - nothing * (goods - 1) / goods)
+def _gains_alone(traders: ValuationBatch, reference: FloatArray, bundles: FloatArray) -> FloatArray:
+    """Return the gain from each good on its own, ``(K, S, G)``; summed over goods it is the gain from the bundle."""
+    goods = np.arange(bundles.shape[-1])
+    alone = [traders.gain(reference, np.where(goods == good, bundles, reference)) for good in goods]
+    return np.stack(alone, axis=-1)
