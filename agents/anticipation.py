@@ -10,7 +10,7 @@ import numpy as np
 
 from agents.knowledge import MarketKnowledge, RecommendedKnowledge
 from mechanisms.arrays import FloatArray
-from mechanisms.market_game import consumption, settle
+from mechanisms.market_game import net_consumption, settle
 
 # Candidate orders are settled in pieces of about this many numbers, so that they stay in the cache.
 NUMBERS_AT_ONCE = 1 << 18
@@ -54,16 +54,15 @@ def largest_own_cost(knowledge: MarketKnowledge, net_demands: FloatArray) -> flo
     return float((knowledge.quotes * flows).sum(axis=(-1, -2)).max())
 
 
-def promised_utility(knowledge: RecommendedKnowledge) -> float:
-    """Return the expected utility, numeraire, of what the contract promises the trader."""
-    promised = knowledge.belief.allocation[:, knowledge.player]
-    return float(knowledge.belief.probability @ knowledge.utility(promised))
+def promised_gain(knowledge: RecommendedKnowledge) -> float:
+    """Return by how much what the contract promises is expected to beat living on the endowment, numeraire."""
+    received = (knowledge.belief.orders.sum(axis=2) - knowledge.belief.orders.sum(axis=1))[:, knowledge.player]
+    withheld = knowledge.own_type.endowment - knowledge.belief.announced_endowments[:, knowledge.player]
+    return float(knowledge.belief.probability @ knowledge.gain(received - withheld))
 
 
-def expected_utility(
-    knowledge: MarketKnowledge, net_demands: FloatArray, announced_endowments: FloatArray
-) -> FloatArray:
-    """Return the expected utility of candidate orders under the rules of the market.
+def expected_gain(knowledge: MarketKnowledge, net_demands: FloatArray, announced_endowments: FloatArray) -> FloatArray:
+    """Return by how much candidate orders are expected to beat living on the endowment, under the market's rules.
 
     Args:
         knowledge: what the trader knows when it orders.
@@ -71,12 +70,12 @@ def expected_utility(
         announced_endowments: announced with each, ``(C, L)``, units; no more than the trader owns.
 
     Returns:
-        Expected utilities, ``(C,)``, numeraire.
+        Expected gains, ``(C,)``, numeraire.
     """
     pieces = max(1, net_demands.shape[0] * knowledge.belief.orders.size // NUMBERS_AT_ONCE)
     return np.concatenate(
         [
-            _expected_utility(knowledge, orders, announced)
+            _expected_gain(knowledge, orders, announced)
             for orders, announced in zip(
                 np.array_split(net_demands, pieces), np.array_split(announced_endowments, pieces), strict=True
             )
@@ -84,7 +83,7 @@ def expected_utility(
     )
 
 
-def _expected_utility(knowledge: MarketKnowledge, net_demands: FloatArray, announced: FloatArray) -> FloatArray:
+def _expected_gain(knowledge: MarketKnowledge, net_demands: FloatArray, announced: FloatArray) -> FloatArray:
     belief, player, rules = knowledge.belief, knowledge.player, knowledge.common.rules
     batch = (len(net_demands), *belief.probability.shape)
     orders = np.broadcast_to(belief.orders, (*batch, *belief.orders.shape[1:])).copy()
@@ -95,5 +94,5 @@ def _expected_utility(knowledge: MarketKnowledge, net_demands: FloatArray, annou
     transfers = np.broadcast_to(knowledge.recommendation.transfers, shown.shape[:-1])
     settlement = settle(quotes, orders, shown, transfers, rules)
     endowments = np.broadcast_to(expected_endowments(knowledge), shown.shape)
-    consumed = consumption(settlement, endowments, shown, rules)[:, :, player]
-    return np.asarray(knowledge.utility(consumed) @ belief.probability)
+    net = net_consumption(settlement, endowments, shown, rules)[:, :, player]
+    return np.asarray(knowledge.gain(net) @ belief.probability)

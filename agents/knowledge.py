@@ -67,11 +67,11 @@ class CommonKnowledge:
         reports = prior.profiles[possible].copy()
         reports[:, player] = report
         reported = prior.profile_numbers(reports)
-        promised = self.contract.allocation[reported, player]
-        bundles = np.stack((promised, np.broadcast_to(own.endowment, promised.shape)))
-        utility = own.valuation.value(bundles[..., :-1]) + bundles[..., -1]
+        shown = self.economy.players[player].types[report].endowment[-1]
+        money = (shown - own.endowment[-1]) + self.contract.numeraire_transfers[reported, player]
+        goods = own.valuation.gain(own.endowment[:-1], self.contract.efficient.bundles[reported, player])
         stakes = np.zeros(len(prior.profiles))
-        stakes[possible] = utility[0] - utility[1]
+        stakes[possible] = goods + money
         if self.severance is not None:
             stakes[possible] -= self.severance[reported, player]
         return stakes
@@ -109,8 +109,22 @@ class TypeKnowledge:
         return self.own.types[self.type_number]
 
     def utility(self, bundles: FloatArray) -> FloatArray:
-        """Return its own utility, ``(...)``, numeraire, of bundles ``(..., L)``, units."""
+        """Return its own utility, ``(...)``, numeraire, of bundles ``(..., L)``, units: a level, for display."""
         return self.own_type.valuation.value(bundles[..., :-1]) + bundles[..., -1]
+
+    def gain(self, net_consumption: FloatArray) -> FloatArray:
+        """Return by how much it is better off than on its endowment, ``(...)``, numeraire.
+
+        Args:
+            net_consumption: what it consumes beyond its endowment, ``(..., L)``, units.
+        """
+        row = self.common.economy.first_rows[self.player] + self.type_number
+        return self.common.economy.gains_of_types(np.full(net_consumption.shape[:-1], row), net_consumption)
+
+    @property
+    def stake(self) -> float:
+        """What is at stake for it under the contract, numeraire; see :mod:`mechanisms.stakes`."""
+        return float(self.common.contract.stakes[self.common.economy.first_rows[self.player] + self.type_number])
 
 
 @dataclass(frozen=True, eq=False)

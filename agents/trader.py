@@ -111,7 +111,8 @@ class Trader(RoundAgent):
         believed = (place, known.type_number, numbers, known.belief.probability)
         gains, status_quo = agreement.expected_gains(*believed), agreement.status_quo(*believed)
         truth = self._known_to(agreement, numbers)
-        return OfferedSideContract(known.own, known.type_number, truth, gains, 1 + abs(status_quo)), status_quo
+        at_stake = agreement.stake(place, known.type_number, numbers)
+        return OfferedSideContract(known.own, known.type_number, truth, gains, at_stake), status_quo
 
     def _known_to(self, agreement: Agreement, numbers: IntegerArray) -> int:
         """Return the number of the report that says what the trader was told, to the last digit."""

@@ -7,7 +7,7 @@ from typing import ClassVar, override
 
 import numpy as np
 
-from agents.anticipation import expected_utility
+from agents.anticipation import expected_gain
 from agents.behaviours.behaviour import Behaviour, Order, recommended_order
 from agents.behaviours.order_candidates import Candidates, neighbours, structured_candidates
 from agents.blocking.invited import Invited
@@ -15,7 +15,7 @@ from agents.coalitions.offered import OfferedSideContract
 from agents.knowledge import MarketKnowledge
 from mechanisms.arrays import FloatArray
 
-# An order must beat obedience by this much, relatively, to be preferred: less is rounding.
+# An order must beat obedience by this share of what is at stake to be preferred: less is rounding.
 WORTH_WHILE = 1e-8
 # The local search starts from this many of the structured orders, the best ones.
 STARTS = 3
@@ -62,7 +62,7 @@ class BestResponding(Behaviour):
     @override
     def order(self, knowledge: MarketKnowledge) -> Order:
         structured = structured_candidates(knowledge)
-        worth = expected_utility(knowledge, structured.net_demands, structured.announced_endowments)
+        worth = expected_gain(knowledge, structured.net_demands, structured.announced_endowments)
         obedience = worth[0]
         starts = np.argsort(-worth, kind="stable")[:STARTS]
         batches = max(0, int(self.effort) - len(structured)) // BATCH
@@ -70,7 +70,7 @@ class BestResponding(Behaviour):
             _climb(knowledge, structured, int(start), float(worth[start]), batches // len(starts)) for start in starts
         ]
         start, net_demands, best = max(found, key=lambda climbed: climbed[2])
-        if best <= obedience + WORTH_WHILE * (1 + abs(obedience)):
+        if best <= obedience + WORTH_WHILE * knowledge.stake:
             return recommended_order(knowledge)
         return Order(net_demands, structured.announced_endowments[start])
 
@@ -78,13 +78,13 @@ class BestResponding(Behaviour):
 def _climb(
     knowledge: MarketKnowledge, structured: Candidates, start: int, worth: float, batches: int
 ) -> tuple[int, FloatArray, float]:
-    """Return the start, the best orders found from there, ``(N, L)``, and their expected utility."""
+    """Return the start, the best orders found from there, ``(N, L)``, and what they are expected to gain."""
     best, scale = structured.net_demands[start], FIRST_SCALE
     announced = np.repeat(structured.announced_endowments[start][None], BATCH, axis=0)
     stream = knowledge.stream(f"order search {start}")
     for _ in range(batches):
         proposals = neighbours(knowledge, best, scale, BATCH, stream)
-        values = expected_utility(knowledge, proposals, announced)
+        values = expected_gain(knowledge, proposals, announced)
         winner = int(np.argmax(values))
         if values[winner] > worth:
             best, worth, scale = proposals[winner], float(values[winner]), scale * 2

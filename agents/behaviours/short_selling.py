@@ -19,14 +19,14 @@ from agents.anticipation import (
     expected_endowments,
     largest_own_cost,
     largest_supply,
-    promised_utility,
+    promised_gain,
     stripping_orders,
 )
 from agents.behaviours.behaviour import Behaviour, Order, recommended_order, refuse_negative
 from agents.knowledge import MarketKnowledge
 from mechanisms.arrays import FloatArray
 
-# A prize this little above the promise, relatively, is rounding.
+# A prize this little above the promise, as a share of what is at stake, is rounding.
 WORTH_WHILE = 1e-9
 
 
@@ -56,21 +56,20 @@ class ShortSelling(Behaviour):
     def order(self, knowledge: MarketKnowledge) -> Order:
         prizes = short_sale_prizes(knowledge)
         good = int(np.argmax(prizes))
-        promise = promised_utility(knowledge)
-        if prizes[good] <= promise + WORTH_WHILE * (1 + abs(promise)):
+        if prizes[good] <= promised_gain(knowledge) + WORTH_WHILE * knowledge.stake:
             return recommended_order(knowledge)
         return Order(short_sale(knowledge, good, self.size), knowledge.own_type.endowment)
 
 
 def short_sale_prizes(knowledge: MarketKnowledge) -> FloatArray:
-    """Return the utility of everything there is but good h, ``(L,)``, numeraire.
+    """Return by how much everything there is but good h beats living on the own endowment, ``(L,)``, numeraire.
 
     A good that nobody else prices cannot be sold for anything: minus infinity.
     """
-    aggregate = expected_endowments(knowledge).sum(axis=1)
-    goods = aggregate.shape[-1]
-    spoils = aggregate[:, None, :] * (1 - np.eye(goods))
-    expected = knowledge.belief.probability @ knowledge.utility(spoils)
+    others = np.delete(expected_endowments(knowledge), knowledge.player, axis=1).sum(axis=1)
+    goods = others.shape[-1]
+    spoils = np.where(np.eye(goods, dtype=bool), -knowledge.own_type.endowment, others[:, None, :])
+    expected = knowledge.belief.probability @ knowledge.gain(spoils)
     others_quotes = np.delete(knowledge.quotes, knowledge.player, axis=0)
     return np.where((others_quotes > 0).any(axis=0), expected, -np.inf)
 

@@ -22,7 +22,7 @@ from agents.announcements import accepted_announcements
 from agents.coalitions.choice import Coalition
 from mechanisms.arrays import FloatArray, IntegerArray, read_only
 from mechanisms.collusion.side_contract import Clause, SideContract, can_be_carried_out
-from mechanisms.deviations.situation import JointAction, Reaction, Situation, situation_of, utilities
+from mechanisms.deviations.situation import JointAction, Reaction, Situation, gains, situation_of
 from mechanisms.grand_contract import GrandContract
 from mechanisms.market_rules import MarketRules
 
@@ -131,14 +131,14 @@ class Agreement:
         """
         key = (place, type_number, numbers.tobytes() + weights.tobytes())
         if key not in self._expected:
-            gains = [
+            expected = [
                 sum(
                     float(weight) * self._gain_of_report(place, type_number, int(number), report)
                     for number, weight in zip(numbers, weights, strict=True)
                 )
                 for report in range(len(self.terms.information[place]))
             ]
-            self._expected[key] = read_only(np.array(gains, dtype=np.float64))
+            self._expected[key] = read_only(np.array(expected, dtype=np.float64))
         return self._expected[key]
 
     def status_quo(self, place: int, type_number: int, numbers: IntegerArray, weights: FloatArray) -> float:
@@ -146,6 +146,14 @@ class Agreement:
         return sum(
             float(weight * self.situation(int(number), self._types(int(number), place, type_number)).status_quo[place])
             for number, weight in zip(numbers, weights, strict=True)
+        )
+
+    def stake(self, place: int, type_number: int, numbers: IntegerArray) -> float:
+        """Return what is at stake for a member, numeraire: the most at any profile that it considers possible."""
+        member = self.coalition[place]
+        return max(
+            float(self.situation(int(number), self._types(int(number), place, type_number)).stakes[member])
+            for number in numbers
         )
 
     def _gain_of_report(self, place: int, type_number: int, number: int, report: int) -> float:
@@ -186,8 +194,8 @@ class Agreement:
         clause = self.clause(number, types, reports)
         if clause is None:
             return read_only(np.zeros(len(self.coalition)))
-        expected: FloatArray = clause.probability @ utilities(situation, clause.actions)
-        return read_only(expected - situation.status_quo)
+        expected: FloatArray = clause.probability @ gains(situation, clause.actions)
+        return read_only(expected)
 
 
 def drawn(clause: Clause, number: float) -> int:

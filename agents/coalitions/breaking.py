@@ -32,7 +32,7 @@ from mechanisms.deviations.situation import (
     played,
 )
 
-# What a member must gain by breaking its word, as a share of what it has, lest it be rounding.
+# What a member must gain by breaking its word, as a share of what is at stake for it, lest it be rounding.
 WORTH_WHILE = 1e-6
 
 # What a side-device recommends less often than this, it never does.
@@ -125,7 +125,7 @@ class Breaking:
         if action is None:
             return None
         gained = gains(situation, action)
-        if (gained <= WORTH_WHILE * (1 + np.abs(situation.status_quo))).any():
+        if (gained <= WORTH_WHILE * situation.stakes[situation.members]).any():
             return None
         for members in self._subsets(situation.coalition):
             if self._break_by(facing(situation, action, members)) is not None:

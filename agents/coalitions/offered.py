@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from agents.private_type import TypedPlayer
 from mechanisms.arrays import FloatArray
 
-# Side-contracts leave some types with no gain and no loss at all; a loss below this share of what the member has is
-# rounding. Whoever is indifferent joins, as the definition of an improvement has it.
+# Side-contracts leave some types with no gain and no loss at all; a loss below this share of what is at stake for the
+# member is rounding. Whoever is indifferent joins, as the definition of an improvement has it.
 INDIFFERENT = 1e-7
 
 
@@ -26,7 +26,7 @@ class OfferedSideContract:
             that agrees with its lie.
         gains: what it expects to gain by accepting and each report, if the others accept and tell the truth and
             nobody breaks the agreement, ``(R,)``, numeraire.
-        scale: size of what the member has, numeraire.
+        scale: what is at stake for the member, numeraire.
     """
 
     own: TypedPlayer
