@@ -11,7 +11,7 @@ from experiments.economy_file import EconomyInput, load_economy
 from experiments.game_file import load_game
 from experiments.game_scenario_file import GameScenarioInput, load_game_scenario, names_game
 from experiments.game_tables import GameInput
-from experiments.input_file import InputModel, kind_of, read_table
+from experiments.input_file import InputFiles, InputModel, kind_of, read_table
 from experiments.scenario_file import ScenarioInput, load_scenario
 from experiments.sweep_file import SweepInput, load_sweep
 
@@ -30,25 +30,33 @@ class InputKind:
     """
 
     model: type[InputModel]
-    load: Callable[[Path], str]
+    load: Callable[[Path, InputFiles], str]
     example: Path
     other: tuple[type[InputModel], Path] | None = None
 
 
+def _scenario_name(path: Path, files: InputFiles) -> str:
+    if names_game(path, files):
+        return load_game_scenario(path, files=files).name
+    return load_scenario(path, files=files).name
+
+
 KINDS = {
     "market-economy": InputKind(
-        EconomyInput, lambda path: load_economy(path).name, HERE / "economies" / "three-farmers.toml"
+        EconomyInput, lambda path, files: load_economy(path, files).name, HERE / "economies" / "three-farmers.toml"
     ),
     "coalitional-game": InputKind(
-        GameInput, lambda path: load_game(path).name, HERE / "games" / "myerson-example-1.toml"
+        GameInput, lambda path, files: load_game(path, files).name, HERE / "games" / "myerson-example-1.toml"
     ),
     "scenario": InputKind(
         ScenarioInput,
-        lambda path: load_game_scenario(path).name if names_game(path) else load_scenario(path).name,
+        _scenario_name,
         HERE / "scenarios" / "annex-b-one-short-seller.toml",
         (GameScenarioInput, HERE / "scenarios" / "myerson-example-1-blocked.toml"),
     ),
-    "sweep": InputKind(SweepInput, lambda path: load_sweep(path).name, HERE / "sweeps" / "share-of-misreporters.toml"),
+    "sweep": InputKind(
+        SweepInput, lambda path, files: load_sweep(path, files).name, HERE / "sweeps" / "share-of-misreporters.toml"
+    ),
 }
 
 
@@ -64,5 +72,6 @@ def load_input(path: Path) -> tuple[str, str]:
         # What verifies certificates takes long to import, and most files are not certificates.
         import_module("experiments.certificate_file").load_certificate(path)
         return "certificate", path.stem
-    kind = kind_of(read_table(path), path, list(KINDS))
-    return kind, KINDS[kind].load(path)
+    files = InputFiles()
+    kind = kind_of(read_table(path, files), path, list(KINDS))
+    return kind, KINDS[kind].load(path, files)

@@ -110,13 +110,17 @@ def read_sweep(path: Path | str, files: InputFiles | None = None) -> Sweep:
     )
 
 
-def load_sweep(path: Path | str) -> Plan:
+def load_sweep(path: Path | str, files: InputFiles | None = None) -> Plan:
     """Return the sweep in a file, every point of it checked.
+
+    Args:
+        path: the file.
+        files: keeps what is read; every file is read anew without it.
 
     Raises:
         InputError: the file or the scenario cannot be read or is wrong.
     """
-    files = InputFiles()
+    files = InputFiles() if files is None else files
     return prepare(read_sweep(path, files), Path(path), files)
 
 

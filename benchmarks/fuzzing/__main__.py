@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -169,6 +170,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--keep", type=Path, help="where cases with something wrong are kept")
+    parser.add_argument("--without", default="nothing", help="leave out cases in whose command line this is found")
     asked = parser.parse_args(words)
     keep = asked.keep or Path(tempfile.mkdtemp(prefix="fuzzing-"))
     for command in COMMANDS:
@@ -178,9 +180,10 @@ def main(words: Sequence[str] | None = None) -> int:
         samples = gather(home / "inputs")
         make: Callable[[int], Case] = partial(case_of, seed=asked.seed, samples=samples)
         run = partial(_tried_by_number, make=make, home=home, keep=keep)
-        numbers = range(asked.first, asked.first + asked.count)
+        every = range(asked.first, asked.first + asked.count)
+        numbers = [number for number in every if not re.search(asked.without, " ".join(make(number).words))]
         with multiprocessing.get_context("fork").Pool(asked.workers) as pool:
-            return _report(pool.imap_unordered(run, numbers), asked.count, keep)
+            return _report(pool.imap_unordered(run, numbers), len(numbers), keep)
 
 
 def _tried_by_number(

@@ -23,6 +23,8 @@ from experiments.command_line import main
 
 # Address space of a process. More is needed by none of the files that are damaged, though a damaged one may ask for it.
 MOST_MEMORY = 6 * 2**30
+# How much longer everything may take on a machine that does other things too.
+BUSY = 8
 # An exit code that no command has.
 ESCAPED = 99
 
@@ -49,16 +51,20 @@ def call(words: Sequence[str], folder: Path, seconds: float, prepare: Callable[[
     Args:
         words: what stands after ``marketgame``.
         folder: where to run it; what it prints is kept there too.
-        seconds: after which it is ended.
+        seconds: of the processor after which it is ended; it may wait for so much longer as machines are slower when
+            they are busy.
         prepare: called in the new process before the command.
     """
     out, err, started = folder / "stdout", folder / "stderr", time.monotonic()
     child = os.fork()
     if child == 0:
+        resource.setrlimit(resource.RLIMIT_CPU, (round(seconds), round(seconds) + 1))
         _become(words, folder, out, err, prepare)
-    code = _ending(child, started + seconds)
+    code = _ending(child, started + BUSY * seconds)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)  # what it may have left running
+    if code in {-signal.SIGXCPU, -signal.SIGKILL}:
+        code = None
     return Reaction(code, out.read_bytes(), err.read_bytes(), time.monotonic() - started)
 
 
