@@ -31,8 +31,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse.linalg import lsmr
 
 from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from mechanisms.efficiency import FEASIBILITY_TOLERANCE, EfficientAllocation, optimality_gap, value_of_goods
@@ -227,6 +225,10 @@ def _balanced(
     rounding = _ROUNDINGS * players * moved
     if not (np.abs(remainder) > rounding).any() or not free.any():
         return values
+    # SciPy takes long to load, and most contracts do without it.
+    from scipy import sparse  # noqa: PLC0415
+    from scipy.sparse.linalg import lsmr  # noqa: PLC0415
+
     number, unknowns = np.empty(values.shape, dtype=np.int64), 0
     for player in range(players):
         number[:, player] = unknowns + rows_numbered(np.column_stack((groups[:, player], values[:, player])))

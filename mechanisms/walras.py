@@ -26,7 +26,6 @@ import numpy as np
 from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from mechanisms.economy import Economy
 from mechanisms.efficiency import EfficientAllocation
-from mechanisms.linear_program import LinearProgram, Sense
 from mechanisms.valuation import ValuationBatch
 
 # Money owed that is below this share of what is paid is rounding of the sum of payments.
@@ -251,6 +250,9 @@ class _Market:
         if not unit > 0 or not (lowest < self.highest).any():
             return None
         low = lowest / np.where(self.highest > 0, self.highest, 1)
+        # The solver takes long to load, and whoever has no such program to solve does without it.
+        from mechanisms.linear_program import LinearProgram, Sense  # noqa: PLC0415
+
         program = LinearProgram(Sense.MAXIMIZE)
         share = program.variables("share of highest price", {"good": self.goods}, lower=low, upper=1.0)
         program.set_objective(share, worth / unit)
