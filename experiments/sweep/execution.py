@@ -190,7 +190,13 @@ class _Session:
     def play(self, workers: Workers, simulate: Simulate, watcher: Watcher) -> None:
         """Play all runs; whatever ends this, runs that have ended are written."""
         schedule = Schedule(
-            self._plan, simulate, identity_digest(self._now), code_digest(), workers.count, self._waiting
+            self._plan,
+            simulate,
+            identity_digest(self._now),
+            code_digest(),
+            self._now["code"]["simulate"],
+            workers.count,
+            self._waiting,
         )
         with _interruption() as interruption:
             coming = played_chunks(schedule, workers.executor, partial(self._tick, watcher, interruption))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from experiments.input_file import InputError
 from experiments.provenance import SOURCES
+from experiments.sweep.sources import reached_sources
 from experiments.sweep.statement import Plan
 
 # The sources that results depend on: all of these packages, and what turns files into scenarios.
@@ -65,9 +66,15 @@ def changes(before: Identity, now: Identity) -> list[str]:
 @cache
 def code_digest() -> str:
     """Return a hash of the sources that results depend on."""
+    return _file_digest(sorted(computing_sources()))
+
+
+@cache
+def computing_sources() -> frozenset[Path]:
+    """Return the sources of this program that results depend on."""
     folders = (SOURCES / name for name in COMPUTING_SOURCES)
     files = [file for place in folders for file in ([place] if place.is_file() else place.rglob("*.py"))]
-    return _file_digest(sorted({*files, *input_sources()}))
+    return frozenset({*files, *input_sources()})
 
 
 def input_sources() -> frozenset[Path]:
@@ -98,7 +105,7 @@ def _imported(file: Path) -> list[Path]:
 
 
 def function_digest(function: Callable[..., object]) -> str:
-    """Return a hash of the name and source file of a function.
+    """Return a hash of the name of a function and of all that its module imports, directly or not.
 
     Raises:
         InputError: another process could not import the function by its name.
@@ -107,7 +114,7 @@ def function_digest(function: Callable[..., object]) -> str:
     file = inspect.getsourcefile(function)
     if "<" in name or function.__module__ == "__main__" or file is None:
         raise InputError(f"{name} must be a function at the top level of a module, so that other processes find it")
-    return _digest([name, Path(file).read_text(encoding="utf-8")])
+    return _digest([name, reached_sources(function.__module__, computing_sources())])
 
 
 def setting_files(plan: Plan) -> tuple[Path, ...]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from experiments.provenance import SOURCES
-from experiments.sweep.playing import Chunk, Ending, Played, Task
+from experiments.sweep.playing import Chunk, Ending, Played, Refusal, Task
 from experiments.sweep.runner import CURRENT_RUN, NO_RUN, ONE_THREAD, receive, send
 from experiments.sweep.tables import RunStatus
 
@@ -52,7 +52,7 @@ class Runner:
         self._lock = threading.Lock()
         self._playing = threading.Lock()
         self._killed = False
-        self._code = ""
+        self._code = self._function = ""
         self._home = tempfile.TemporaryDirectory(prefix="marketgame-")
         self._progress = Path(self._home.name) / "progress"
         self._errors = Path(self._home.name) / "errors"
@@ -70,10 +70,12 @@ class Runner:
         message = pickle.dumps(chunk, protocol=5)
         failures, kills = 0, 0
         while failures < FAILURES_BEFORE_A_RUN and kills < KILLS_BEFORE_A_RUN:
-            process = self._running(chunk.code)
+            process = self._running(chunk)
             ended = None if process is None else self._exchange(process, message, chunk)
             if isinstance(ended, Played):
                 return ended
+            if isinstance(ended, Refusal):
+                raise RunnerError(f"{platform.node()} {ended.reason}")
             if ended is None or self._killed:
                 return Played((), {}, chunk.tasks)
             if (run := self._current_run()) != NO_RUN:
@@ -102,13 +104,14 @@ class Runner:
                 self._bury(self._process)
             self._home.cleanup()
 
-    def _running(self, code: str) -> subprocess.Popen[bytes] | None:
+    def _running(self, chunk: Chunk) -> subprocess.Popen[bytes] | None:
         """Return the process, started if need be; it may have died since. None once it is to play no more."""
         with self._lock:
             if self._killed:
                 return None
             self._errors.write_bytes(b"")
-            if self._process is not None and self._process.poll() is None and self._code == code:
+            current = (self._code, self._function) == (chunk.code, chunk.function)
+            if self._process is not None and self._process.poll() is None and current:
                 self._forget_current_run()
                 return self._process
             # A cluster's workers outlive a change of the sources; what they loaded before it does not count.
@@ -116,15 +119,15 @@ class Runner:
                 self._bury(self._process)
             self._progress.write_bytes(CURRENT_RUN.pack(NO_RUN))
             process = self._process = _start(self._progress, self._errors)
-            self._code = ""
+            self._code, self._function = "", chunk.function
         greeting = receive(cast("BinaryIO", process.stdout))
         if greeting is not None:
             self._code = pickle.loads(greeting)  # noqa: S301 -- from our own child
-            if self._code != code:
+            if self._code != chunk.code:
                 raise RunnerError(f"{platform.node()} has other sources of marketgame than the sweep was planned with")
         return process
 
-    def _exchange(self, process: subprocess.Popen[bytes], message: bytes, chunk: Chunk) -> Played | int:
+    def _exchange(self, process: subprocess.Popen[bytes], message: bytes, chunk: Chunk) -> Played | Refusal | int:
         """Return what came of a chunk, or the exit code of the process that died over it."""
         watchdog = None
         if chunk.seconds_per_run is not None:
@@ -142,7 +145,7 @@ class Runner:
                 watchdog.cancel()
         if answer is None:
             return self._bury(process)
-        ended: Played | int = pickle.loads(answer)  # noqa: S301 -- from our own child
+        ended: Played | Refusal | int = pickle.loads(answer)  # noqa: S301 -- from our own child
         return ended
 
     def _end_overdue(self, process: subprocess.Popen[bytes]) -> None:

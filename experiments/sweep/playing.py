@@ -59,6 +59,7 @@ class Chunk:
         seconds_per_run: a run may take this long.
         sweep: whose runs these are; points of different sweeps are not confused.
         code: hash of the sources that the results are to come from.
+        function: hash of what ``simulate`` depends on beside them.
     """
 
     tasks: tuple[Task, ...]
@@ -69,6 +70,7 @@ class Chunk:
     seconds_per_run: float | None
     sweep: str
     code: str
+    function: str
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,17 @@ class Played:
     endings: tuple[Ending, ...]
     tables: Mapping[str, pa.Table]
     unplayed: tuple[Task, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A process will not play a chunk.
+
+    Attributes:
+        reason: why.
+    """
+
+    reason: str
 
 
 def _read_only_view(content: dict[Any, Any]) -> MappingProxyType[Any, Any]:

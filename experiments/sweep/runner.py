@@ -25,9 +25,9 @@ import struct
 import sys
 import threading
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import BinaryIO, Final, NoReturn, cast
 
@@ -160,7 +160,8 @@ def _be_player(nursery: socket.socket, progress: mmap.mmap, connections: Iterabl
 
 def _play(messages: BinaryIO, progress: mmap.mmap) -> None:
     """Play chunks until nobody sends any more."""
-    from experiments.sweep.playing import Chunk, play_chunk  # noqa: PLC0415
+    from experiments.sweep.identity import function_digest  # noqa: PLC0415
+    from experiments.sweep.playing import Chunk, Played, Refusal, play_chunk  # noqa: PLC0415
 
     def note(limit: float | None, run: int | None) -> None:
         CURRENT_RUN.pack_into(progress, 0, NO_RUN if run is None else run)
@@ -170,11 +171,20 @@ def _play(messages: BinaryIO, progress: mmap.mmap) -> None:
         elif limit is not None:
             faulthandler.cancel_dump_traceback_later()
 
+    @cache
+    def refusal(function: str, simulate: Callable[..., object]) -> Refusal | None:
+        if function_digest(simulate) == function:
+            return None
+        return Refusal(f"has other sources of {simulate.__module__} than the sweep was planned with")
+
     chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(messages, chunks), daemon=True).start()
     while True:
         chunk: Chunk = pickle.loads(chunks.get())  # noqa: S301 -- from whoever started this process
-        send(messages, pickle.dumps(play_chunk(chunk, partial(note, chunk.seconds_per_run)), protocol=5))
+        answer: Played | Refusal | None = refusal(chunk.function, chunk.simulate)
+        if answer is None:
+            answer = play_chunk(chunk, partial(note, chunk.seconds_per_run))
+        send(messages, pickle.dumps(answer, protocol=5))
 
 
 def _private_output() -> BinaryIO:

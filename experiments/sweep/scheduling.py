@@ -45,6 +45,7 @@ class Schedule:
         simulate: plays a scenario.
         sweep: identifies the sweep among others that the same workers may see.
         code: hash of the sources to be run.
+        function: hash of what ``simulate`` depends on beside them.
         workers: how many chunks are played at a time.
         waiting: runs to be played, in order.
         alone: runs during which a process has died, to be played in chunks of their own.
@@ -54,6 +55,7 @@ class Schedule:
     simulate: Simulate
     sweep: str
     code: str
+    function: str
     workers: int
     waiting: deque[int]
     alone: deque[int] = field(default_factory=deque)
@@ -79,6 +81,7 @@ class Schedule:
             seconds_per_run=self.plan.sweep.seconds_per_run,
             sweep=self.sweep,
             code=self.code,
+            function=self.function,
         )
 
     def settle(self, played: Played) -> Played:

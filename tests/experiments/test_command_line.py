@@ -346,6 +346,29 @@ def test_an_interrupted_run_keeps_the_rounds_played(
     assert not (tmp_path / "stopped" / "figures").exists()
 
 
+@pytest.mark.usefixtures("quick_figures")
+def test_the_manifest_records_what_was_played_whatever_stands_in_the_files_by_then(
+    marketgame: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    economy, file = tmp_path / "economy.toml", tmp_path / "scenario.toml"
+    text = (ECONOMIES / "three-farmers.toml").read_text(encoding="utf-8")
+    economy.write_text(text, encoding="utf-8")
+    file.write_text('kind = "scenario"\neconomy = "economy.toml"\nrounds = 2\n', encoding="utf-8")
+
+    def edited_meanwhile(scenario: Any, on_round: Callable[[int], None]) -> Any:
+        economy.write_text("rubbish", encoding="utf-8")
+        file.unlink()
+        return simulate(scenario, on_round)
+
+    monkeypatch.setattr(running, "simulate", edited_meanwhile)
+    assert marketgame("run", file, "--out", "run").code == 0
+    inputs: Any = results.load(tmp_path / "run").manifest["inputs"]
+    assert {name: entry["text"] for name, entry in inputs.items()} == {
+        "scenario.toml": 'kind = "scenario"\neconomy = "economy.toml"\nrounds = 2\n',
+        "economy.toml": text,
+    }
+
+
 def test_control_c_ends_a_real_process_with_130_and_a_readable_folder(tmp_path: Path) -> None:
     scenario = SCENARIOS / "three-farmers-obedient.toml"
     words = ["run", str(scenario), "--rounds", "100000000", "--out", str(tmp_path / "run"), "--json"]
