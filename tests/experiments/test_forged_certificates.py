@@ -39,7 +39,7 @@ def test_a_certificate_cannot_say_that_a_member_knows_what_it_is_not_told(market
 
 
 def test_twins_are_quoted_one_price_so_that_its_last_digit_cannot_be_exploited(marketgame: Call) -> None:
-    """From draw to draw b and c swap types; the price is the same but for the last digit, in which two roundings differ.
+    """From draw to draw b and c swap types; the price is the same but for the last digit, as sums are rounded.
 
     Under `void` pricing a member that quotes the first draw's digit refused to trade in the second, without knowing
     in which it was. With one price the play is the contract's in both draws: nobody gains anything.

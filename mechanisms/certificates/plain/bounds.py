@@ -207,10 +207,11 @@ class PlainBounds:
         return self._headrooms[member, number]
 
     def _bankrupt(self, coalition: Sequence[int], number: int) -> Fraction:
-        """Return what a lone member enjoys at most that goes bankrupt."""
+        """Return what a lone member enjoys at most that goes bankrupt, unless that is within its wealth."""
         rules, (member, *_rest) = self.contract.rules, coalition
         owned = exact(self.contract.kind(member, number).endowment)
-        hides = rules.withholding is Withholding.CONSUMED
+        # It may hide everything, go bankrupt on a transfer it owes and does not cover, and consume what it hid.
+        hides = rules.withholding is Withholding.CONSUMED and rules.coverage is Coverage.UNLIMITED
         return self._enjoying(member, number, owned if hides else [NOTHING for _ in owned])
 
     def _enjoying(self, member: int, number: int, amounts: Bundle) -> Fraction:

@@ -1,0 +1,157 @@
+"""Whatever is changed in a certificate: it is refused, unless what it says remains true.
+
+Numbers may differ by a billionth of what is at stake for the one they are about, and no more: a cost or a bound that is 0
+but for rounding may have another rounding. Economy, rules, payments and reactions say what a certificate is about; with
+others it is about something else, and everything in it is derived for that.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from experiments.certificate_file import CertificateInput, certificate_text
+from experiments.input_file import InputError, validated
+from mechanisms.certificates import Certificate, Claim, DeviationCertificate, certify_deviation, verify
+from mechanisms.deviations.situation import situation_of
+from mechanisms.efficiency import efficient_allocation
+from mechanisms.grand_contract import grand_contract
+from mechanisms.stakes import stakes_by_type
+from tests.experiments.test_replay import CASES, TEXT, sealed
+from tests.mechanisms.private_value_economies import three_traders
+from tests.mechanisms.test_certificates import short_sale
+
+type Place = tuple[str | int, ...]
+
+# What a certificate is about. With other numbers it is about something else, which may be as true.
+SUBJECT = {
+    "economy",
+    "game",
+    "stakes",
+    "rules",
+    "numeraire_transfers",
+    "prices",
+    "largest_coalition",
+    "named_coalitions",
+}
+SAMPLE = 2
+
+
+def of_huge_orders() -> DeviationCertificate:
+    """One member sells short to an outsider; the members also order 1e15 of money from each other, to no effect."""
+    contract = grand_contract(three_traders())
+    situation = situation_of(contract, 0, (0, 1))
+    action = short_sale(situation)
+    orders = action.orders.copy()
+    orders[0, 1] = orders[1, 0] = [0.0, 1e15]
+    return certify_deviation(situation, replace(action, orders=orders), contract, Claim.TOTAL_GAIN)
+
+
+MARKETS: dict[str, Callable[[], Certificate]] = {
+    name: case for name, case in CASES.items() if name not in {"plan", "no plan"}
+} | {"huge orders": of_huge_orders}
+
+
+def document_of(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(TEXT if name == "shipped" else certificate_text(MARKETS[name]()))
+    return document
+
+
+def refused(document: dict[str, Any]) -> bool:
+    """Whether a document is refused, be it unread."""
+    try:
+        certificate = validated(CertificateInput, sealed(document), Path("mutated.json")).content.build()
+    except (InputError, ValueError):
+        return True
+    return not verify(certificate).confirmed
+
+
+def entries(node: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
+    """Every part of a document, with the way to it."""
+    yield place, node
+    inner = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in inner:
+        yield from entries(value, (*place, key))
+
+
+def sampled(document: dict[str, Any], kind: type) -> list[tuple[Place, Any]]:
+    """Some parts of a kind in every list and table, but for what says what the certificate is about."""
+    found, seen = [], Counter[Place]()
+    parts = [part for part in entries(document["content"]) if isinstance(part[1], kind)]
+    for number in np.random.default_rng(0).permutation(len(parts)):
+        place, value = parts[number]
+        table: Place = tuple("*" if isinstance(step, int) else step for step in place)
+        seen[table] += 1
+        if place and place[0] not in SUBJECT and "reaction" not in place and seen[table] <= SAMPLE:
+            found.append((place, value))
+    return found
+
+
+def with_part(document: dict[str, Any], place: Place, value: Any) -> dict[str, Any]:
+    changed = copy.deepcopy(document)
+    node: Any = changed["content"]
+    for step in place[:-1]:
+        node = node[step]
+    node[place[-1]] = value
+    return changed
+
+
+def all_at_stake(document: dict[str, Any]) -> float:
+    """What is at stake for all types together: no single number's own stake is more."""
+    certificate = validated(CertificateInput, document, Path("whole.json")).content.build()
+    economy = certificate.economy
+    transfers = np.array(document["content"]["numeraire_transfers"])
+    return float(stakes_by_type(economy, efficient_allocation(economy), transfers).sum())
+
+
+@pytest.mark.parametrize("name", ["shipped", *MARKETS])
+def test_a_changed_number_is_refused_unless_the_change_is_a_billionth_of_what_is_at_stake(name: str) -> None:
+    document = document_of(name)
+    assert not refused(document)
+    stake = all_at_stake(document)
+    for place, value in sampled(document, float):
+        for changed in (value * (1 + 1e-6), -value, value + 1e-3 * stake, value - 1e-3 * stake):
+            if abs(changed - value) > 1e-9 * stake:
+                assert refused(with_part(document, place, changed)), (place, value, changed)
+
+
+@pytest.mark.parametrize("name", ["shipped", *MARKETS])
+def test_a_list_with_an_entry_less_or_twice_is_refused(name: str) -> None:
+    """Draws, coalitions, players, clauses, joint actions, what a member may know: none can be left out."""
+    document = document_of(name)
+    for place, value in sampled(document, list):
+        if not value:
+            continue
+        for changed in (value[1:], value[:-1], [*value, value[-1]]):
+            assert refused(with_part(document, place, changed)), (place, changed)
+
+
+@pytest.mark.parametrize("name", ["shipped", *MARKETS])
+def test_swapped_numbers_are_refused_unless_they_are_the_same(name: str) -> None:
+    document = document_of(name)
+    stake = all_at_stake(document)
+    for place, value in sampled(document, list):
+        if len(value) > 1 and all(isinstance(entry, float) for entry in value):
+            swapped = [*value[1:], value[0]]
+            if np.abs(np.subtract(swapped, value)).max() > 1e-9 * stake:
+                assert refused(with_part(document, place, swapped)), (place, value)
+
+
+def test_rounding_of_orders_forgives_nothing() -> None:
+    """With an irrelevant order of 1e15 every amount below a unit was once within the rounding of its orders."""
+    certificate = of_huge_orders()
+    assert verify(certificate).confirmed
+    for name in ("promised", "obtained", "gain"):
+        for player in range(3):
+            numbers = getattr(certificate.outcome, name).copy()
+            numbers[player] += 1e-6
+            forged = replace(certificate, outcome=replace(certificate.outcome, **{name: numbers}))
+            assert [one.quantity for one in verify(forged).mismatches] == [f"outcome.{name}[{player}]"]
