@@ -1,8 +1,8 @@
 """Whatever is changed in a certificate: it is refused, unless what it says remains true.
 
-Numbers may differ by a billionth of what is at stake for the one they are about, and no more: a cost or a bound that is 0
-but for rounding may have another rounding. Economy, rules, payments and reactions say what a certificate is about; with
-others it is about something else, and everything in it is derived for that.
+Numbers may differ by a billionth of what is at stake for the one they are about, and no more: a cost or a bound that is
+0 but for rounding may have another rounding. Economy, rules, payments and reactions say what a certificate is about;
+with others it is about something else, and everything in it is derived for that.
 """
 
 from __future__ import annotations
@@ -20,7 +20,15 @@ import pytest
 
 from experiments.certificate_file import CertificateInput, certificate_text
 from experiments.input_file import InputError, validated
-from mechanisms.certificates import Certificate, Claim, DeviationCertificate, certify_deviation, verify
+from mechanisms.certificates import (
+    BlockingCertificate,
+    Certificate,
+    Claim,
+    DeviationCertificate,
+    InhibitionCertificate,
+    certify_deviation,
+    verify,
+)
 from mechanisms.deviations.situation import situation_of
 from mechanisms.efficiency import efficient_allocation
 from mechanisms.grand_contract import grand_contract
@@ -107,6 +115,7 @@ def with_part(document: dict[str, Any], place: Place, value: Any) -> dict[str, A
 def all_at_stake(document: dict[str, Any]) -> float:
     """What is at stake for all types together: no single number's own stake is more."""
     certificate = validated(CertificateInput, document, Path("whole.json")).content.build()
+    assert not isinstance(certificate, BlockingCertificate | InhibitionCertificate)
     economy = certificate.economy
     transfers = np.array(document["content"]["numeraire_transfers"])
     return float(stakes_by_type(economy, efficient_allocation(economy), transfers).sum())
