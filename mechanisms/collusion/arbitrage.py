@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial import KDTree
 
 from mechanisms.deviations.premises import ARBITRAGE
 
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
     from mechanisms.grand_contract import GrandContract
     from mechanisms.market_rules import MarketRules
 
-SAME_PRICE = 1e-9
-"""Prices this close, relatively, do not tell profiles apart."""
+LEAST_WEALTH = 1e-12
+"""A wealth of less than this share of what is owned and of what is transferred may be none."""
 
 
 def deterred_by_arbitrage(contract: GrandContract, rules: MarketRules) -> bool:
@@ -45,21 +44,30 @@ def deterred_by_arbitrage(contract: GrandContract, rules: MarketRules) -> bool:
 
 
 def prices_reveal(contract: GrandContract) -> bool:
-    """Say whether the contract's prices differ between all profiles, so that whoever knows one knows the other."""
-    prices = contract.efficient.price[:, :-1]
-    nearest, _ = KDTree(prices).query(prices, k=[2], p=np.inf)
-    return bool((nearest > SAME_PRICE * (1.0 + float(prices.max()))).all())
+    """Say whether prices differ between all profiles that can occur, so that whoever knows one knows the other.
+
+    Prices that computation cannot tell apart are equal in a contract (:mod:`mechanisms.canonical`).
+    """
+    prices = contract.efficient.price[contract.economy.prior.probability > 0]
+    return len(np.unique(prices, axis=0)) == len(prices)
 
 
 def _everything_is_wanted(contract: GrandContract) -> bool:
-    """Say whether every type's valuation still increases where it holds all there is."""
+    """Say whether every type's valuation increases in every good wherever it holds no more than there is.
+
+    The proof needs it everywhere below the aggregate, not only there: where goods go together, a good may be a burden
+    to whoever lacks the other and a boon to whoever has everything.
+    """
     economy = contract.economy
-    supply = economy.endowments(economy.profiles).sum(axis=1)[:, None, :-1]
-    bundles = np.broadcast_to(supply, (*economy.profiles.shape, supply.shape[-1]))
-    return bool((economy.valuations.supergradient(economy.rows(economy.profiles), bundles) > 0).all())
+    rows, supply = economy.rows(economy.profiles), economy.endowments(economy.profiles)[..., :-1].sum(axis=1)
+    return all(
+        bool((valuation.least_gradient(supply[(rows == row).any(axis=1)].max(axis=0)) > 0).all())
+        for row, valuation in enumerate(economy.valuations.valuations)
+    )
 
 
 def _everybody_is_worth_something(contract: GrandContract) -> bool:
-    """Say whether everybody's wealth is positive at every profile."""
+    """Say whether everybody's wealth is positive at every profile, by more than rounding."""
     value = (contract.efficient.price[:, None, :] * contract.endowments).sum(axis=-1)
-    return bool((value + contract.transfers > 0).all())
+    rounding = LEAST_WEALTH * (value + np.abs(contract.transfers))
+    return bool((value + contract.transfers > rounding).all())

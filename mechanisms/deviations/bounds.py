@@ -26,8 +26,8 @@ numeraire: so a bankrupt member cannot finance the others.
 *Wealth or alone.* The paper's own remedy, that prices are seen before anybody orders, works too if the contract uses
 it. Let outsiders announce at most a small share of what they own once they see a quote that is not the contract's.
 Without a misquote everybody trades at one price, and the two rules on short sales and coverage suffice for the bound
-by wealth, whatever the pricing and even if trades stand (the first alone for one player). With one, the members
-share what they own and little more.
+by wealth, by each of the four rules of pricing and even if trades stand (the first alone for one player). With one,
+the members share what they own and little more.
 
 Which rules each of these was proved for is in :mod:`mechanisms.deviations.premises`: under a rule that no proof names
 only the bound by resources is claimed. ``docs/collusion.md`` has the proofs.

@@ -16,6 +16,7 @@ from mechanisms.deviations import BoundReason, Situation, gains, proven_bounds, 
 from mechanisms.deviations import premises as stated
 from mechanisms.deviations.premises import Premise
 from mechanisms.deviations.reactions import WithholdingAfterMisquotes
+from mechanisms.economy import Player
 from mechanisms.grand_contract import GrandContract, grand_contract
 from mechanisms.market_rules import (
     Bankruptcy,
@@ -26,9 +27,11 @@ from mechanisms.market_rules import (
     Timing,
     Withholding,
 )
+from mechanisms.valuations import Quadratic
 from simulation.charges import charges
 from tests.mechanisms.adversarial_plays import Charge, adversarial_plays
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
+from tests.mechanisms.strategies import economy_of, one_type
 
 EVERY_RULE = [MarketRules(*chosen) for chosen in product(Pricing, Solvency, Bankruptcy, Coverage, Withholding, Timing)]
 PREMISES = {name: premise for name, premise in vars(stated).items() if isinstance(premise, Premise)}
@@ -48,13 +51,29 @@ def charge_of(pricing: Pricing) -> Charge:
     return charge
 
 
+def plenty(name: str, intercepts: tuple[float, float], owned: list[float]) -> Player:
+    return one_type(name, owned, Quadratic(np.array(intercepts), np.eye(2)))
+
+
 def contracts() -> list[GrandContract]:
-    """Three traders of one good without transfers, and a random economy of two goods with some."""
+    """Three traders of one good without transfers; a random economy of two goods with some; one with too much of a good.
+
+    In the last nobody wants all there is of the first good, somebody wants none of the second, and one owns only money.
+    """
     walrasian = grand_contract(random_economy(5, random_independent_prior(5, (1, 1, 1)), goods=2, money=40.0))
     shift = np.array([[-12.0, 4.0, 8.0]])
     return [
         grand_contract(three_traders()),
         grand_contract(walrasian.economy, walrasian.numeraire_transfers + shift),
+        grand_contract(
+            economy_of(
+                [
+                    plenty("a", (1.0, 6.0), [4.0, 1.0, 30.0]),
+                    plenty("b", (1.2, 5.0), [1.0, 2.0, 30.0]),
+                    plenty("c", (1.5, -0.5), [0.0, 0.0, 30.0]),
+                ]
+            )
+        ),
     ]
 
 
