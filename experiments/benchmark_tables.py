@@ -14,13 +14,15 @@ from results.names import on_a_line
 
 # More rows than fit a screen are left to the JSON document.
 MOST_CONSTRAINTS_SHOWN = 12
-# A proven bound is mentioned when it leaves more than this share of welfare open.
+# A proven bound is mentioned when it leaves more than this share of the gains open.
 LOOSE_BOUND = 1e-6
 LABELS = {
     "first-best": "first best",
     "walrasian": "Walrasian equilibrium",
     "incentive-efficient": "incentive-efficient",
     "incentive-efficient-individual": "incentive-efficient, everyone willing",
+    "incentive-efficient-unlimited-money": "incentive-efficient, unlimited money",
+    "incentive-efficient-individual-unlimited-money": "incentive-efficient, everyone willing, unlimited money",
 }
 
 
@@ -37,6 +39,7 @@ class BenchmarkRow:
         over: what the welfare is the mean over; empty where that is said elsewhere.
         value_of_goods: welfare without the numeraire; none when not known.
         upper_bound: proven bound on welfare, numeraire; none when welfare is exact or not known.
+        bound_on_gains: proven bound on the gains, numeraire; none when they are exact or not known.
         obstacle: why welfare is not known; empty when it is.
     """
 
@@ -48,6 +51,7 @@ class BenchmarkRow:
     over: str = ""
     value_of_goods: float | None = None
     upper_bound: float | None = None
+    bound_on_gains: float | None = None
     obstacle: str = ""
 
     @property
@@ -83,10 +87,13 @@ def benchmark_table(title: str, rows: Sequence[BenchmarkRow]) -> Group:
     columns = ["", "welfare", "over autarky", "short of first best", "share of gains"]
     columns += (["value of goods"] if goods else []) + (["mean over"] if over else [])
     scale = max((abs(row.welfare) for row in rows if row.welfare is not None), default=0.0)
+    # What can be gained may be far less than what everybody owns.
+    gained = max((abs(value) for row in rows for value in (row.gains, row.gap) if value is not None), default=0.0)
     cells = (
         [
             row.label,
-            *(_known(value, scale) for value in (row.welfare, row.gains, row.gap)),
+            _known(row.welfare, scale),
+            *(_known(value, gained) for value in (row.gains, row.gap)),
             "" if row.welfare is None else share(row.share),
             *(["" if row.value_of_goods is None else number(row.value_of_goods)] if goods else []),
             *([row.over] if over else []),
@@ -110,10 +117,10 @@ def _obstacles(rows: Sequence[BenchmarkRow]) -> Iterator[str]:
 
 def _loose_bounds(rows: Sequence[BenchmarkRow]) -> Iterator[str]:
     for row in rows:
-        if row.welfare is None or row.upper_bound is None:
+        if row.gains is None or row.gap is None or row.bound_on_gains is None:
             continue
-        if row.upper_bound - row.welfare > LOOSE_BOUND * abs(row.welfare):
-            yield f"{row.label}: the best mechanism found; none exceeds {number(row.upper_bound)}"
+        if row.bound_on_gains - row.gains > LOOSE_BOUND * (row.gains + row.gap):
+            yield f"{row.label}: the best mechanism found; none gains more than {number(row.bound_on_gains)}"
 
 
 def benchmark_document(rows: Iterable[BenchmarkRow]) -> dict[str, dict[str, Any]]:

@@ -58,7 +58,7 @@ def _benchmarks(run: Run) -> list[BenchmarkRow]:
     if run.rounds.empty:
         return []
     # Folders written before benchmarks could be unknown lack the columns that say why.
-    noted = run.benchmarks.reindex(columns=["benchmark", "profile", "upper_bound", "obstacle"])
+    noted = run.benchmarks.reindex(columns=["benchmark", "profile", "upper_bound", "bound_on_gains", "obstacle"])
     notes = noted[noted["profile"] == EXPECTATION].set_index("benchmark")
     return [_benchmark(str(name), row, notes) for name, row in results.summary(run).iterrows()]
 
@@ -75,6 +75,7 @@ def _benchmark(name: str, row: pd.Series, notes: pd.DataFrame) -> BenchmarkRow:
         finite(row["share_of_first_best_gains"]),
         over if welfare is not None else "",
         upper_bound=finite(note["upper_bound"]) if over == PRIOR and note else None,
+        bound_on_gains=finite(note["bound_on_gains"]) if over == PRIOR and note else None,
         obstacle="" if pd.isna(obstacle) else str(obstacle),
     )
 

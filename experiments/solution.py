@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from mechanisms.efficiency import EfficientAllocation, autarky_welfare, efficien
 from mechanisms.grand_contract import GrandContract, walrasian_payments
 from mechanisms.incentive_efficiency import Participation
 from mechanisms.incentives import IncentiveCheck, check_incentives
+from mechanisms.second_best import Money
 from mechanisms.transfers import (
     IncentiveTransfers,
     NoIncentiveTransfers,
@@ -25,6 +27,7 @@ from simulation.scenario import TransferRule
 from simulation.welfare_benchmarks import (
     IncentiveBenchmark,
     UnknownBenchmark,
+    first_best_gains,
     incentive_benchmarks,
 )
 
@@ -93,6 +96,11 @@ class EconomySolution:
         """Return the expectation over the prior of values by profile, ``(P,)``."""
         return float(self.economy.prior.probability @ values)
 
+    @cached_property
+    def gains_from_trade(self) -> float:
+        """What the first best is expected to gain over autarky, numeraire."""
+        return self.expected(first_best_gains(self.economy, self.efficient))
+
     @property
     def walrasian_allocation(self) -> FloatArray:
         """What each player ends with when all pay the supporting price, ``(P, N, L)``, units."""
@@ -104,6 +112,7 @@ def solve_economy(
     economy: Economy,
     participation: tuple[Participation, ...] = tuple(Participation),
     seconds: float | None = None,
+    money: Money = Money.OWNED,
 ) -> EconomySolution:
     """Return the benchmarks of an economy.
 
@@ -111,6 +120,7 @@ def solve_economy(
         economy: the economy.
         participation: for which participation constraints the incentive-efficient benchmark is computed.
         seconds: wall time allowed to each of these benchmarks, or none.
+        money: what players can be asked to pay in them.
 
     Raises:
         ValueError: no efficient allocation exists.
@@ -128,7 +138,7 @@ def solve_economy(
         walrasian=_contract(economy, efficient, TransferRule.NONE, payments),
         incentive_transfers=_incentive_transfers(economy, efficient),
         equilibrium=walrasian_equilibrium(economy, efficient),
-        incentive_benchmarks=incentive_benchmarks(economy, participation, seconds),
+        incentive_benchmarks=incentive_benchmarks(economy, participation, seconds, money),
         compatibility=check_compatibility(economy.prior),
         assumptions=check_assumptions(economy),
     )

@@ -22,16 +22,15 @@ def solution_document(solution: EconomySolution) -> dict[str, Any]:
     worth as much as relaxing the constraint by one unit.
     """
     economy, efficient = solution.economy, solution.efficient
-    first_best, autarky = solution.expected(efficient.welfare), solution.expected(solution.autarky_welfare)
     return {
         "kind": "market-economy",
         "economy": economy.name,
         "goods": list(economy.goods),
         "units": dict(zip(economy.goods, economy.units, strict=True)),
         "profiles": [_profile_document(solution, number) for number in range(len(economy.profiles))],
-        "first_best_welfare": first_best,
-        "autarky_welfare": autarky,
-        "gains_from_trade": first_best - autarky,
+        "first_best_welfare": solution.expected(efficient.welfare),
+        "autarky_welfare": solution.expected(solution.autarky_welfare),
+        "gains_from_trade": solution.gains_from_trade,
         "value_of_goods": solution.expected(efficient.value_of_goods),
         "autarky_value_of_goods": solution.expected(solution.autarky_value_of_goods),
         "largest_optimality_gap": float(efficient.optimality_gap.max()),

@@ -133,10 +133,15 @@ def with_benchmarks(sweep: Run) -> pd.DataFrame:
     wide = expected.pivot_table(index="run", columns="benchmark", values="welfare", observed=True, dropna=False)
     names = {name: f"expected_{str(name).replace('-', '_')}_welfare" for name in wide.columns}
     runs = sweep.runs.merge(wide.rename(columns=names), left_on="run", right_index=True, how="left")
-    possible = runs["mean_first_best_welfare"] - runs["mean_autarky_welfare"]
-    gained = runs["mean_welfare"] - runs["mean_autarky_welfare"]
-    worth_it = possible > NEGLIGIBLE * runs["mean_first_best_welfare"].abs()
-    runs["share_of_first_best_gains"] = (gained / possible).where(worth_it)
+    if {"mean_gains", "mean_first_best_gains"} <= set(runs.columns):
+        gained, possible = runs["mean_gains"], runs["mean_first_best_gains"]
+        least = 0.0 * possible
+    else:
+        # Folders written before gains were recorded know the levels only.
+        possible = runs["mean_first_best_welfare"] - runs["mean_autarky_welfare"]
+        gained = runs["mean_welfare"] - runs["mean_autarky_welfare"]
+        least = NEGLIGIBLE * runs["mean_first_best_welfare"].abs()
+    runs["share_of_first_best_gains"] = (gained / possible).where(possible > least)
     unit = sweep.runs.attrs["units"]["mean_welfare"]
     added = dict.fromkeys(names.values(), unit) | {"share_of_first_best_gains": "1"}
     runs.attrs = {"units": sweep.runs.attrs["units"] | added, "meaning": sweep.runs.attrs["meaning"]}

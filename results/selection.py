@@ -39,6 +39,19 @@ def rows_of_round(run: Run, table: str, round_number: int, run_number: int) -> p
     return frame[frame["round"] == round_number]
 
 
+def gains_of(rounds: pd.DataFrame) -> pd.DataFrame:
+    """Return what was gained over autarky in each round, and what could be, as columns ``played`` and ``first_best``.
+
+    Folders written before gains were recorded know the levels only; differences of these that are rounding count as
+    nothing.
+    """
+    if {"gains", "first_best_gains"} <= set(rounds.columns):
+        return pd.DataFrame({"played": rounds["gains"], "first_best": rounds["first_best_gains"]})
+    autarky, best = rounds["autarky_welfare"], rounds["first_best_welfare"]
+    possible = (best - autarky).where(best - autarky > NEGLIGIBLE * best.abs(), 0.0)
+    return pd.DataFrame({"played": rounds["welfare"] - autarky, "first_best": possible})
+
+
 def telling_round(run: Run, run_number: int = 0) -> int:
     """Return the round that shows most: the most bankruptcies, then the largest loss against first best.
 
@@ -51,6 +64,7 @@ def telling_round(run: Run, run_number: int = 0) -> int:
     if rounds.empty:
         raise ValueError(f"run {run_number} in {run.folder} played no round")
     worst = rounds[rounds["bankruptcies"] == rounds["bankruptcies"].max()]
-    loss = worst["first_best_welfare"] - worst["welfare"]
-    rounding = NEGLIGIBLE * worst["first_best_welfare"].abs().max()
+    gained = gains_of(worst)
+    loss = gained["first_best"] - gained["played"]
+    rounding = NEGLIGIBLE * float(gained.abs().to_numpy().max())
     return int(worst.loc[loss >= loss.max() - rounding, "round"].iloc[0])

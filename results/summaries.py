@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 
 from results.loading import Run
-from results.selection import NEGLIGIBLE, rows_of_run
+from results.selection import NEGLIGIBLE, gains_of, rows_of_run
 
 PLAYED: Final = "played"
 FIRST_BEST: Final = "first-best"
@@ -38,8 +38,8 @@ def summary(run: Run, run_number: int = 0) -> pd.DataFrame:
     rounds = rows_of_run(run, "rounds", run_number)
     if rounds.empty:
         raise ValueError(f"run {run_number} in {run.folder} played no round")
-    drawn = _welfare_at_profiles_drawn(run, rounds, run_number)
-    expected = _expected_welfare(run, run_number)
+    drawn = _at_profiles_drawn(run, rounds, run_number)
+    expected = _expected(run, run_number)
     names = [str(name) for name in _ORDER if name in drawn or name in expected]
     names += [name for name in expected if name not in names]
     rows = {
@@ -85,36 +85,56 @@ def _each_once(behaviours: pd.Series) -> str:
     return ", ".join(str(behaviour) for behaviour in behaviours.unique())
 
 
-def _welfare_at_profiles_drawn(run: Run, rounds: pd.DataFrame, run_number: int) -> dict[str, float]:
-    """Return mean welfare over the rounds, of the play and of the benchmarks known at every profile drawn."""
-    welfare = {
-        PLAYED: float(rounds["welfare"].mean()),
-        FIRST_BEST: float(rounds["first_best_welfare"].mean()),
-        AUTARKY: float(rounds["autarky_welfare"].mean()),
+type _Achieved = tuple[float, float]
+"""Welfare and gains over autarky, numeraire; not numbers where not known."""
+
+
+def _at_profiles_drawn(run: Run, rounds: pd.DataFrame, run_number: int) -> dict[str, _Achieved]:
+    """Return means over the rounds, of the play and of the benchmarks known at every profile drawn."""
+    gained = gains_of(rounds)
+    achieved = {
+        PLAYED: (float(rounds["welfare"].mean()), float(gained["played"].mean())),
+        FIRST_BEST: (float(rounds["first_best_welfare"].mean()), float(gained["first_best"].mean())),
+        AUTARKY: (float(rounds["autarky_welfare"].mean()), 0.0),
     }
-    benchmarks = rows_of_run(run, "benchmarks", run_number)
-    for name, rows in benchmarks.groupby("benchmark", observed=True, sort=False):
-        at_profile = rows[rows["profile"] != _EXPECTATION].set_index("profile")["welfare"]
-        if str(name) not in welfare and set(rounds["profile"]) <= set(at_profile.index):
+    for name, rows in _benchmarks(run, run_number).groupby("benchmark", observed=True, sort=False):
+        at_profile = rows[rows["profile"] != _EXPECTATION].set_index("profile")
+        if str(name) not in achieved and set(rounds["profile"]) <= set(at_profile.index):
             # Unknown at one profile drawn is unknown: the mean of the others would be over other profiles.
-            welfare[str(name)] = float(rounds["profile"].map(at_profile).mean(skipna=False))
-    return welfare
+            columns = (rounds["profile"].map(at_profile[column]) for column in ("welfare", "gains"))
+            welfare, gains = (float(column.mean(skipna=False)) for column in columns)
+            achieved[str(name)] = (welfare, gains)
+    return achieved
 
 
-def _expected_welfare(run: Run, run_number: int) -> dict[str, float]:
-    rows = rows_of_run(run, "benchmarks", run_number)
+def _expected(run: Run, run_number: int) -> dict[str, _Achieved]:
+    rows = _benchmarks(run, run_number)
     rows = rows[rows["profile"] == _EXPECTATION]
-    return {str(name): float(value) for name, value in zip(rows["benchmark"], rows["welfare"], strict=True)}
+    values = zip(rows["benchmark"], rows["welfare"], rows["gains"], strict=True)
+    return {str(name): (float(welfare), float(gains)) for name, welfare, gains in values}
 
 
-def _row(name: str, welfare: dict[str, float], over: str) -> dict[str, object]:
-    gains = welfare[name] - welfare[AUTARKY]
-    most = welfare[FIRST_BEST] - welfare[AUTARKY]
-    share = gains / most if most > NEGLIGIBLE * abs(welfare[FIRST_BEST]) else float("nan")
+def _benchmarks(run: Run, run_number: int) -> pd.DataFrame:
+    """Return the table of benchmarks; gains are missing in folders written before they were recorded."""
+    rows = rows_of_run(run, "benchmarks", run_number)
+    return rows if "gains" in rows.columns else rows.assign(gains=float("nan"))
+
+
+def _row(name: str, achieved: dict[str, _Achieved], over: str) -> dict[str, object]:
+    gains, most = _gains(name, achieved), _gains(FIRST_BEST, achieved)
     return {
-        "welfare": welfare[name],
+        "welfare": achieved[name][0],
         "gains": gains,
         "gap_to_first_best": most - gains,
-        "share_of_first_best_gains": share,
+        "share_of_first_best_gains": gains / most if most > 0 else float("nan"),
         "over": over,
     }
+
+
+def _gains(name: str, achieved: dict[str, _Achieved]) -> float:
+    """Return gains over autarky, as differences of levels where they are known as nothing else."""
+    welfare, gains = achieved[name]
+    if pd.notna(gains):
+        return gains
+    difference = welfare - achieved[AUTARKY][0]
+    return 0.0 if abs(difference) <= NEGLIGIBLE * abs(welfare) else difference

@@ -15,7 +15,13 @@ from mechanisms.second_best import SecondBest
 from mechanisms.walras import walrasian_equilibrium
 from simulation.rows import table_of
 from simulation.tables import BENCHMARKS, CONSTRAINTS, TableSchema
-from simulation.welfare_benchmarks import INCENTIVE_NAMES, IncentiveBenchmark, walrasian_welfare
+from simulation.welfare_benchmarks import (
+    INCENTIVE_NAMES,
+    IncentiveBenchmark,
+    first_best_gains,
+    gains_from_trade,
+    walrasian_welfare,
+)
 
 # Economies with more profiles than this list only those that were drawn, and the expectation over all.
 MOST_PROFILES_LISTED = 4096
@@ -31,7 +37,9 @@ class BenchmarkEntry(NamedTuple):
     profile_types: str
     probability: float
     welfare: float | None
+    gains: float | None
     upper_bound: float | None
+    bound_on_gains: float | None
     obstacle: str
 
 
@@ -83,29 +91,34 @@ def _at_every_profile(contract: GrandContract, drawn: AbstractSet[int]) -> Itera
     odds = economy.prior.probability
     equilibrium = walrasian_equilibrium(economy, contract.efficient)
     benchmarks = {
-        "first-best": contract.efficient.welfare,
-        "autarky": autarky_welfare(economy, profiles),
-        "walrasian": walrasian_welfare(economy, equilibrium),
+        "first-best": (contract.efficient.welfare, first_best_gains(economy, contract.efficient)),
+        "autarky": (autarky_welfare(economy, profiles), np.zeros(len(profiles))),
+        "walrasian": (walrasian_welfare(economy, equilibrium), gains_from_trade(economy, equilibrium.bundles)),
     }
-    for name, welfare in benchmarks.items():
+    for name, (welfare, gains) in benchmarks.items():
         for number in listed:
-            obstacle = equilibrium.kind[number].value
-            yield _exact(name, number, words[number], float(odds[number]), float(welfare[number]), obstacle)
-        yield _exact(name, EXPECTATION, "", 1.0, float((welfare * odds).sum()), equilibrium.obstacle)
+            values = (float(welfare[number]), float(gains[number]))
+            yield _exact(name, number, words[number], float(odds[number]), values, equilibrium.kind[number].value)
+        expected = (float((welfare * odds).sum()), float((gains * odds).sum()))
+        yield _exact(name, EXPECTATION, "", 1.0, expected, equilibrium.obstacle)
 
 
-def _exact(name: str, profile: int, words: str, probability: float, welfare: float, obstacle: str) -> BenchmarkEntry:
-    """Return the row of a benchmark; the obstacle counts where its welfare is not a number."""
-    if np.isnan(welfare):
-        return BenchmarkEntry(name, profile, words, probability, None, None, obstacle)
-    return BenchmarkEntry(name, profile, words, probability, welfare, welfare, "")
+def _exact(
+    name: str, profile: int, words: str, probability: float, values: tuple[float, float], obstacle: str
+) -> BenchmarkEntry:
+    """Return the row of a benchmark's welfare and gains; the obstacle counts where they are not numbers."""
+    if np.isnan(values[0]):
+        return BenchmarkEntry(name, profile, words, probability, None, None, None, None, obstacle)
+    welfare, gains = values
+    return BenchmarkEntry(name, profile, words, probability, welfare, gains, welfare, gains, "")
 
 
 def _in_expectation(benchmark: IncentiveBenchmark) -> BenchmarkEntry:
     name = INCENTIVE_NAMES[benchmark.participation]
     if isinstance(benchmark, SecondBest):
-        return BenchmarkEntry(name, EXPECTATION, "", 1.0, benchmark.welfare, benchmark.bound, "")
-    return BenchmarkEntry(name, EXPECTATION, "", 1.0, None, None, benchmark.reason)
+        known = (benchmark.welfare, benchmark.gains, benchmark.bound, benchmark.bound_on_gains)
+        return BenchmarkEntry(name, EXPECTATION, "", 1.0, *known, "")
+    return BenchmarkEntry(name, EXPECTATION, "", 1.0, None, None, None, None, benchmark.reason)
 
 
 def entry_table(

@@ -63,7 +63,8 @@ def game_benchmarks(game: CoalitionalGame, incentives: Sequence[GameBenchmark]) 
         game: what coalitions can do.
         incentives: incentive-efficient mechanisms of largest expected welfare, by the benchmark's name.
     """
-    return [*_at_every_profile(game), *(_in_expectation(name, known) for name, known in incentives)]
+    alone = float(autarky(game) @ game.probability)
+    return [*_at_every_profile(game), *(_in_expectation(name, known, alone) for name, known in incentives)]
 
 
 def game_constraints(incentives: Sequence[GameBenchmark]) -> list[ConstraintEntry]:
@@ -77,17 +78,20 @@ def game_constraints(incentives: Sequence[GameBenchmark]) -> list[ConstraintEntr
 
 
 def _at_every_profile(game: CoalitionalGame) -> Iterator[BenchmarkEntry]:
-    for name, welfare in (("first-best", first_best(game)), ("autarky", autarky(game))):
+    alone = autarky(game)
+    for name, welfare in (("first-best", first_best(game)), ("autarky", alone)):
+        gains = welfare - alone
         for number, profile in enumerate(game.profiles.tolist()):
             kinds = zip(game.players, game.types, profile, strict=True)
             words = ", ".join(f"{player}={names[kind]}" for player, names, kind in kinds)
-            value = float(welfare[number])
-            yield BenchmarkEntry(name, number, words, float(game.probability[number]), value, value, "")
-        expected = float(welfare @ game.probability)
-        yield BenchmarkEntry(name, EXPECTATION, "", 1.0, expected, expected, "")
+            value, gain = float(welfare[number]), float(gains[number])
+            yield BenchmarkEntry(name, number, words, float(game.probability[number]), value, gain, value, gain, "")
+        value, gain = float(welfare @ game.probability), float(gains @ game.probability)
+        yield BenchmarkEntry(name, EXPECTATION, "", 1.0, value, gain, value, gain, "")
 
 
-def _in_expectation(name: str, known: IncentiveEfficient | NoOptimum) -> BenchmarkEntry:
+def _in_expectation(name: str, known: IncentiveEfficient | NoOptimum, alone: float) -> BenchmarkEntry:
     if isinstance(known, NoOptimum):
-        return BenchmarkEntry(name, EXPECTATION, "", 1.0, None, None, known.reason)
-    return BenchmarkEntry(name, EXPECTATION, "", 1.0, known.value, known.bound, "")
+        return BenchmarkEntry(name, EXPECTATION, "", 1.0, None, None, None, None, known.reason)
+    values = (known.value, known.value - alone, known.bound, known.bound - alone)
+    return BenchmarkEntry(name, EXPECTATION, "", 1.0, *values, "")

@@ -88,6 +88,7 @@ class GameRecorder:
     def _round_rows(self, profiles: IntegerArray, reports: IntegerArray) -> pa.Table:
         plays, rounds = self._plays, len(self._plays)
         numbers = np.array([play.profile for play in plays])
+        welfare = np.array([play.utility.sum() for play in plays])
         paid = np.stack([play.established.payments + play.established.severance + play.side_payments for play in plays])
         return table_of(
             ROUNDS,
@@ -95,9 +96,11 @@ class GameRecorder:
                 "run": np.full(rounds, self._run),
                 "round": self._rounds_written + np.arange(rounds),
                 "profile": numbers,
-                "welfare": np.array([play.utility.sum() for play in plays]),
+                "welfare": welfare,
                 "first_best_welfare": self._first_best[numbers],
                 "autarky_welfare": self._autarky[numbers],
+                "gains": welfare - self._autarky[numbers],
+                "first_best_gains": (self._first_best - self._autarky)[numbers],
                 "bankruptcies": np.zeros(rounds, np.int64),
                 "misreports": (profiles != reports).sum(axis=1),
                 "volume": np.maximum(paid, 0).sum(axis=1),

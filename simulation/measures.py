@@ -18,9 +18,10 @@ from mechanisms.arrays import FloatArray, IntegerArray
 from mechanisms.economy import Economy
 from mechanisms.efficiency import autarky_welfare
 from mechanisms.grand_contract import GrandContract
-from mechanisms.market_game import MarketRules, Settlement, consumption
+from mechanisms.market_game import MarketRules, Settlement, consumption, net_consumption
 from simulation.charges import final_flows, standing_flows
 from simulation.play import Play
+from simulation.welfare_benchmarks import first_best_gains
 
 # A flow below this share of what there is of a good is a rounding error, not a trade.
 DUST = 1e-12
@@ -42,6 +43,8 @@ class Measures:
         lowest_price: lower end of the supporting prices, ``(R, L)``.
         first_best: largest welfare, ``(R,)``, numeraire.
         autarky: welfare of the endowments, ``(R,)``, numeraire.
+        gains: welfare above that, ``(R,)``, numeraire, to the digits of what is traded.
+        first_best_gains: the same at the efficient allocation, ``(R,)``, numeraire.
         standing: what player i was to receive from player j before anybody failed, ``(R, N, N, L)``, units.
         flows: what it did receive, ``(R, N, N, L)``, units; cancelled trades are zero.
         approaches: the invitations of blocking mediators in each round.
@@ -59,6 +62,8 @@ class Measures:
     lowest_price: FloatArray
     first_best: FloatArray
     autarky: FloatArray
+    gains: FloatArray
+    first_best_gains: FloatArray
     standing: FloatArray
     flows: FloatArray
     approaches: tuple[tuple[Approach, ...], ...]
@@ -120,6 +125,8 @@ def measure(plays: Sequence[Play], contract: GrandContract, rules: MarketRules) 
         lowest_price=efficient.lowest_price[numbers],
         first_best=efficient.welfare[numbers],
         autarky=autarky_welfare(economy, stacked.profile),
+        gains=(economy.gains(stacked.profile, _net_consumed_in(stacked, economy, rules)) + paid).sum(axis=-1),
+        first_best_gains=first_best_gains(economy, efficient, numbers),
         standing=standing,
         flows=final_flows(standing, stacked.settlement.bankrupt, rules.bankruptcy),
         approaches=tuple(play.approaches for play in plays),
@@ -134,6 +141,14 @@ def consumed_in(play: Play, economy: Economy, rules: MarketRules) -> FloatArray:
     """
     endowments = np.where(play.left[..., None], 0.0, economy.endowments(play.profile))
     return consumption(play.settlement, endowments, play.announced_endowments, rules) + play.outside
+
+
+def _net_consumed_in(play: Play, economy: Economy, rules: MarketRules) -> FloatArray:
+    """Return what everybody consumes beyond its endowment, ``(..., N, L)``, units."""
+    owned = economy.endowments(play.profile)
+    there = np.where(play.left[..., None], 0.0, owned)
+    traded = net_consumption(play.settlement, there, play.announced_endowments, rules)
+    return traded + np.where(play.left[..., None], play.outside - owned, play.outside)
 
 
 def _stack(plays: Sequence[Play]) -> Play:

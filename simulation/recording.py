@@ -133,6 +133,8 @@ def run_row(run: int, scenario: str, economy: str, seed: int, players: int, roun
             "mean_welfare": [pc.mean(rounds["welfare"]).as_py()],
             "mean_first_best_welfare": [pc.mean(rounds["first_best_welfare"]).as_py()],
             "mean_autarky_welfare": [pc.mean(rounds["autarky_welfare"]).as_py()],
+            "mean_gains": [pc.mean(rounds["gains"]).as_py()],
+            "mean_first_best_gains": [pc.mean(rounds["first_best_gains"]).as_py()],
             "bankruptcies": [pc.sum(rounds["bankruptcies"]).as_py() or 0],
             "misreports": [pc.sum(rounds["misreports"]).as_py() or 0],
         },

@@ -92,6 +92,8 @@ def round_rows(run: int, first_round: int, measures: Measures) -> pa.Table:
             "welfare": measures.utility.sum(axis=-1),
             "first_best_welfare": measures.first_best,
             "autarky_welfare": measures.autarky,
+            "gains": measures.gains,
+            "first_best_gains": measures.first_best_gains,
             "bankruptcies": plays.settlement.bankrupt.sum(axis=-1),
             "misreports": (plays.reports != plays.profile).sum(axis=-1),
             "volume": measures.volume,

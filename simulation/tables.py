@@ -54,6 +54,11 @@ _PLAYER = Column("player", KEY, NAME, "whose row this is")
 _GOOD = Column("good", KEY, NAME, "which good; the numeraire is the last of the economy")
 _COALITION = Column("coalition", KEY, NAME, "the members' names, joined with +")
 
+_GAINS = (
+    "sum of utilities above that of the endowments, to the digits of what is traded, however much is owned; above an "
+    "equal share of everything for types whose endowment is worth minus infinity"
+)
+
 RUNS = TableSchema(
     "runs",
     "one run",
@@ -79,6 +84,8 @@ RUNS = TableSchema(
             "the same if everyone had consumed its endowment",
             nullable=True,
         ),
+        Column("mean_gains", REAL, NUMERAIRE, f"mean over rounds: {_GAINS}", nullable=True),
+        Column("mean_first_best_gains", REAL, NUMERAIRE, "the same at the efficient allocation", nullable=True),
         Column("bankruptcies", WHOLE, COUNT, "bankruptcies of any player in any round"),
         Column("misreports", WHOLE, COUNT, "reports of another type than the true one"),
     ),
@@ -94,6 +101,8 @@ ROUNDS = TableSchema(
         Column("welfare", REAL, NUMERAIRE, "sum of utilities after settlement"),
         Column("first_best_welfare", REAL, NUMERAIRE, "largest sum of utilities for these types"),
         Column("autarky_welfare", REAL, NUMERAIRE, "sum of utilities of the endowments"),
+        Column("gains", REAL, NUMERAIRE, _GAINS),
+        Column("first_best_gains", REAL, NUMERAIRE, "the same of the largest sum; 0 where nothing is at stake"),
         Column("bankruptcies", WHOLE, COUNT, "bankrupt players"),
         Column("misreports", WHOLE, COUNT, "players who reported another type than theirs"),
         Column(
@@ -258,6 +267,7 @@ BENCHMARKS = TableSchema(
         Column("profile_types", TEXT, NAME, "the profile in words; empty for the expectation"),
         Column("probability", REAL, "probability", "of the profile; 1 for the expectation"),
         Column("welfare", REAL, NUMERAIRE, "sum of utilities; missing when not known", nullable=True),
+        Column("gains", REAL, NUMERAIRE, f"{_GAINS}; missing when not known", nullable=True),
         Column(
             "upper_bound",
             REAL,
@@ -265,6 +275,7 @@ BENCHMARKS = TableSchema(
             "proven bound on welfare, above it when the best mechanism could only be enclosed; missing when not known",
             nullable=True,
         ),
+        Column("bound_on_gains", REAL, NUMERAIRE, "the same of the gains", nullable=True),
         Column("obstacle", TEXT, "phrase", "why welfare is not known; empty when it is"),
     ),
 )

@@ -21,6 +21,7 @@ from experiments.solution_document import solution_document
 from experiments.solution_tables import print_solution
 from mechanisms.economy import Economy
 from mechanisms.incentive_efficiency import Participation
+from mechanisms.second_best import Money
 
 ECONOMY, GAME = "market-economy", "coalitional-game"
 
@@ -35,6 +36,14 @@ def command(
             "solved for both and a game for none.",
         ),
     ] = None,
+    money: Annotated[
+        str | None,
+        typer.Option(
+            metavar="owned|unlimited",
+            help="What players of an economy can be asked to pay in its incentive-efficient benchmarks: no more than "
+            "they own, as without it, or any amount.",
+        ),
+    ] = None,
     seconds: Annotated[
         float | None, typer.Option(min=0, metavar="N", help="Wall time allowed to each benchmark; no limit without it.")
     ] = None,
@@ -42,19 +51,28 @@ def command(
 ) -> None:
     """Compute the benchmarks of an economy, or an incentive-efficient mechanism of a game, with their proofs."""
     constraint = None if participation is None else _participation(participation)
+    payable = None if money is None else _money(money)
     files = InputFiles()
     if kind_of(read_table(file, files), file, (ECONOMY, GAME)) == GAME:
+        if payable is not None:
+            raise InputError(f"--money is for economies; {file} is a game, in which payments have no limit")
         _solve_game(file, load_game(file, files), constraint or Participation.NONE, seconds, json=json)
     else:
         wanted = tuple(Participation) if constraint is None else (constraint,)
-        _solve_economy(file, load_economy(file, files), wanted, seconds, json=json)
+        _solve_economy(file, load_economy(file, files), wanted, payable or Money.OWNED, seconds, json=json)
 
 
 def _solve_economy(
-    file: Path, economy: Economy, participation: tuple[Participation, ...], seconds: float | None, *, json: bool
+    file: Path,
+    economy: Economy,
+    participation: tuple[Participation, ...],
+    money: Money,
+    seconds: float | None,
+    *,
+    json: bool,
 ) -> None:
     with blamed_on(file), in_progress("solving the economy"):
-        solution = solve_economy(economy, participation, seconds)
+        solution = solve_economy(economy, participation, seconds, money)
     if json:
         print_json(solution_document(solution))
     else:
@@ -74,6 +92,13 @@ def _solve_game(
         print_json(game_document(solution))
     else:
         print_game_solution(solution, answer_console())
+
+
+def _money(name: str) -> Money:
+    names = {money.value: money for money in Money}
+    if name not in names:
+        raise InputError(f"--money {unknown_name(name, list(names))}")
+    return names[name]
 
 
 def _participation(name: str) -> Participation:

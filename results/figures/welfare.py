@@ -27,7 +27,7 @@ from results.figures.style import (
     with_unit,
 )
 from results.loading import Run
-from results.selection import NEGLIGIBLE, rows_of_run
+from results.selection import gains_of, rows_of_run
 
 _MOST_MARKED: Final = 40  # rounds, beyond which single rounds fade behind their rolling mean
 _SPANS: Final = 40  # how many bars, and how many lengths of the rolling mean, share the width
@@ -80,9 +80,7 @@ def gains(rounds: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Columns ``round``, ``played`` and ``first_best``; the gains in units of the numeraire.
     """
-    autarky = rounds["autarky_welfare"]
-    played, best = rounds["welfare"] - autarky, rounds["first_best_welfare"] - autarky
-    return pd.DataFrame({"round": rounds["round"], "played": played, "first_best": best})
+    return pd.concat([rounds[["round"]], gains_of(rounds)], axis=1)
 
 
 def _draw_gains(axes: Axes, rounds: pd.DataFrame, unit: str) -> None:
@@ -152,10 +150,9 @@ def _draw_bankruptcies(axes: Axes, rounds: pd.DataFrame) -> None:
 def _clauses(rounds: pd.DataFrame) -> tuple[str, str]:
     gained = gains(rounds)
     most = float(gained["first_best"].mean())
-    scale = NEGLIGIBLE * float(rounds["first_best_welfare"].abs().max())
     bankruptcies = int(rounds["bankruptcies"].sum())
     fate = f"{count_of(bankruptcies, 'bankruptcy', 'bankruptcies')} in {count_of(len(rounds), 'round')}"
-    if most <= scale:
+    if most <= 0:
         return "There is nothing to gain from trade", fate
     share = float(gained["played"].mean()) / most
     if abs(share - 1) <= 1e-9:

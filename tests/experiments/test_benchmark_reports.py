@@ -15,6 +15,7 @@ from experiments.economy_file import load_economy
 from mechanisms.grid_game import game_on_grid
 from mechanisms.incentive_efficiency import IncentiveEfficient, Participation, incentive_efficient
 from mechanisms.linear_program import UnverifiedAnswerError
+from mechanisms.second_best import Money
 from tests.experiments.command_calls import SCENARIOS, Call, one_document
 
 NAMES = ["first-best", "walrasian", "incentive-efficient", "incentive-efficient-individual", "autarky"]
@@ -217,7 +218,8 @@ def test_a_run_with_correlated_types_is_played_without_the_benchmarks_that_need_
 def test_benchmarks_are_computed_once_per_run(marketgame: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Participation] = []
 
-    def counting(economy: Any, participation: Participation, seconds: float | None) -> None:
+    def counting(economy: Any, participation: Participation, seconds: float | None, money: Money) -> None:
+        assert money is Money.OWNED
         asked.append(participation)
         raise UnverifiedAnswerError("not now")
 
