@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from mechanisms.deadline import NO_DEADLINE
 from mechanisms.linear_program.assembly import Sense, reaches_into, replaced
 from mechanisms.linear_program.blocks import Kind, positions_of
 from mechanisms.linear_program.highs import Engine, Limits, Simplex
+from mechanisms.linear_program.refinement import refined
 from mechanisms.linear_program.solution import Solution
 from mechanisms.linear_program.statement import (
     Statement,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from mechanisms.arrays import FloatArray
     from mechanisms.deadline import Deadline
     from mechanisms.linear_program.basis import Basis
+    from mechanisms.linear_program.highs import Outcome
     from mechanisms.linear_program.statement import Members
 
 
@@ -135,7 +138,9 @@ class LinearProgram(Statement):
         if self._start is not None:
             engine.basis = self._start
             self._start = None
-        outcome = engine.run(Limits(deadline.within(seconds), iterations, gap, simplex, evidence))
+        outcome = self._refined(
+            engine, engine.run(Limits(deadline.within(seconds), iterations, gap, simplex, evidence)), deadline
+        )
         return Solution(
             outcome.status,
             outcome.objective,
@@ -149,6 +154,17 @@ class LinearProgram(Statement):
             outcome.ray,
             outcome.best_known,
         )
+
+    def _refined(self, engine: Engine, outcome: Outcome, deadline: Deadline) -> Outcome:
+        """Return an optimum with what the solver's tolerances left out added."""
+        if outcome.answer is None or (self._integer.values > 0).any():
+            return outcome
+        arrays = self.arrays()
+        answer = refined(arrays, outcome.answer, engine.basis, deadline)
+        if answer is outcome.answer:
+            return outcome
+        objective = float(arrays.objective @ answer.values)
+        return replace(outcome, objective=objective, bound=objective, answer=answer)
 
     @property
     def basis(self) -> Basis | None:
