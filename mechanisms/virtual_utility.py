@@ -115,6 +115,30 @@ def hydraulic_violation(virtual: VirtualWeights, probabilities: Sequence[ArrayLi
     )
 
 
+def hydraulic_weights(probability: FloatArray, multipliers: FloatArray) -> tuple[FloatArray, FloatArray]:
+    r"""Return the weights that the hydraulic equations (5) give to one player's multipliers, none negative.
+
+    Where rounding would make a weight negative, what the type is tempted by in all, the outflow
+    :math:`\sum_r \alpha_i(r|t)`, is cut down to its probability and inflow; that takes from the inflow of others, and
+    so on. Cutting what is clipped off a weight from the equations instead would matter to a rare type.
+
+    Args:
+        probability: of the player's types, ``(K_i,)``.
+        multipliers: not negative, ``(K_i, K_i)``.
+
+    Returns:
+        The weights, ``(K_i,)``, and the multipliers they belong to.
+    """
+    alpha = multipliers.copy()
+    for _ in range(len(probability) + 1):
+        available, outflow = probability + alpha.sum(axis=0), alpha.sum(axis=1)
+        excessive = outflow > available
+        if not excessive.any():
+            break
+        alpha[excessive] *= (available[excessive] / outflow[excessive])[:, None]
+    return np.maximum(probability - alpha.sum(axis=1) + alpha.sum(axis=0), 0.0), alpha
+
+
 def virtual_utility(game: CoalitionalGame, virtual: VirtualWeights, coalition: Coalition | None = None) -> FloatArray:
     r"""Return :math:`v_i(c, t, \lambda, \alpha)` for the members and actions of a coalition.
 

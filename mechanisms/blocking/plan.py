@@ -121,14 +121,15 @@ class Tenability:
         profit: of the mediator.
         total_probability: of all invitations, as in equation (9).
         largest_probability: that some coalition leaves, at the profile where it is largest, as in equation (8).
-        scale: largest gain or loss of a player from an action, in units of money.
+        terms: size of what each type's gains by a report are the sum of, payments and actions weighted by how likely
+            they are, one ``(K_i, K_i)`` for each player; rounding is relative to this.
     """
 
     report_gains: tuple[FloatArray, ...]
     profit: float
     total_probability: float
     largest_probability: float
-    scale: float
+    terms: tuple[FloatArray, ...]
 
     @property
     def interim_gains(self) -> tuple[FloatArray, ...]:
@@ -145,10 +146,41 @@ class Tenability:
         """The most a type gains by a false report; 0 when condition (11) holds."""
         return max(float((table - np.diagonal(table)[:, None]).max()) for table in self.report_gains)
 
+    @property
+    def scale(self) -> float:
+        """The largest of all terms, in units of money."""
+        return max(float(table.max()) for table in self.terms)
+
+    @property
+    def sure_profit(self) -> float:
+        """What is left of the profit once the mediator makes up for what types lose by accepting or by the truth.
+
+        Whatever rounding leaves of a type's loss, a payment to all types of its player makes good, and tempts nobody.
+        """
+        return self.profit - sum(
+            max(float((-np.diagonal(table)).max()), 0.0) + max(float((table - np.diagonal(table)[:, None]).max()), 0.0)
+            for table in self.report_gains
+        )
+
     def tenable(self, tolerance: float = 1e-8) -> bool:
-        """Whether conditions (10) to (12) hold, the first two up to a tolerance relative to the scale."""
-        allowed = tolerance * self.scale
-        return self.largest_loss <= allowed and self.largest_misreport_gain <= allowed and self.profit > 0
+        """Whether conditions (10) to (12) hold.
+
+        The first two may be missed by rounding, relative to the terms of each type's own expectation, if a profit is
+        left when the mediator makes up for it.
+        """
+        return self.missed <= tolerance and self.sure_profit > 0
+
+    @property
+    def missed(self) -> float:
+        """By how much some type loses by accepting or by the truth, relative to the terms of its own expectation."""
+        worst = 0.0
+        for table, terms in zip(self.report_gains, self.terms, strict=True):
+            truth, own = np.diagonal(table), np.diagonal(terms)
+            loss = np.maximum(-truth, 0.0)
+            regret = np.maximum(table - truth[:, None], 0.0)
+            scale = np.maximum(terms, own[:, None])
+            worst = max(worst, _largest_ratio(loss, own), _largest_ratio(regret, scale))
+        return worst
 
 
 def replay(
@@ -169,15 +201,14 @@ def replay(
         Myerson (2006), conditions (8) to (12).
     """
     omega = finite_array("stakes", stakes, (len(game.profiles), len(game.players)))
-    tables = []
+    tables, terms = [], []
     for player, count in enumerate(game.type_counts):
         expected = finite_array(f"payments of player {player}", payments[player], (count,))
         tables.append(np.tile(expected, (count, 1)))
+        terms.append(np.tile(np.abs(expected), (count, 1)))
     leaving = np.zeros(len(game.profiles))
-    scale = 0.0
     for invitation in invitations:
         gains = _gains(game, omega, invitation)
-        scale = max(scale, float(np.abs(gains).max()))
         leaving += np.where(_matches(game, invitation), invitation.probability, 0.0)
         for player, own in zip(invitation.coalition, gains, strict=True):
             others = _matches(game, invitation, except_for=player)
@@ -185,9 +216,10 @@ def replay(
             report = _named_types(game, invitation)[player]
             truth = game.profiles[:, player]
             np.add.at(tables[player][:, report], truth, invitation.probability * weight * own)
+            np.add.at(terms[player][:, report], truth, invitation.probability * weight * np.abs(own))
     profit = -sum(float(p @ y) for p, y in zip(game.type_probabilities, payments, strict=True))
     total = sum(invitation.probability for invitation in invitations)
-    return Tenability(tuple(tables), profit, total, float(leaving.max()), scale)
+    return Tenability(tuple(tables), profit, total, float(leaving.max()), tuple(terms))
 
 
 def _gains(game: CoalitionalGame, stakes: FloatArray, invitation: Invitation) -> FloatArray:
@@ -212,6 +244,11 @@ def _matches(game: CoalitionalGame, invitation: Invitation, except_for: int | No
         if player != except_for:
             result &= game.profiles[:, player] == wanted
     return result
+
+
+def _largest_ratio(errors: FloatArray, terms: FloatArray) -> float:
+    """Return the largest error relative to its terms; what has no terms has no error."""
+    return float(np.divide(errors, terms, out=np.zeros_like(errors), where=terms > 0).max())
 
 
 def _distribution(weights: FloatArray) -> FloatArray:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mechanisms.arrays import finite_array
+from mechanisms.at_stake import at_stake, measured_from_alone
 from mechanisms.blocking.coalition_limits import ALL_COALITIONS, CoalitionLimits, Support
 from mechanisms.linear_program import RESIDUAL_LIMIT
 from mechanisms.virtual_utility import hydraulic_violation, transform, transformed, virtual_stakes
@@ -15,8 +16,18 @@ from mechanisms.virtual_utility import hydraulic_violation, transform, transform
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from mechanisms.coalitional_game import CoalitionalGame
+    from mechanisms.arrays import FloatArray
+    from mechanisms.at_stake import AtStake
+    from mechanisms.coalitional_game import Coalition, CoalitionalGame
     from mechanisms.virtual_utility import VirtualWeights
+
+
+ROUNDING = 1e-8
+"""What rounding may add to a residual, relative to ``RESIDUAL_LIMIT`` and to the terms it is left over from.
+
+Multipliers of rare types are large relative to their probability, and virtual utilities with them, by no more than one
+over the probability. Terms that are larger excuse nothing: whoever writes a proof could make them as large as it takes.
+"""
 
 
 @dataclass(frozen=True)
@@ -24,10 +35,10 @@ class SupportResiduals:
     """How far weights and multipliers are from supporting stakes.
 
     Attributes:
-        hydraulic: largest violation of the hydraulic equations (5), in probability.
-        negativity: by how much the smallest weight or multiplier lies below zero, in probability.
-        surplus: largest expected virtual surplus some coalition has from leaving, relative to the largest virtual
-            utility or stake; at most zero when (14), or (17) with fine support, holds.
+        hydraulic: largest violation of the hydraulic equations (5), relative to the probability of the type.
+        negativity: by how much a weight or multiplier lies below zero, relative to the probability of its type.
+        surplus: largest virtual surplus that some coalition of some types expects from leaving, relative to what is
+            at stake for these types; at most zero when (14), or (17) with fine support, holds.
     """
 
     hydraulic: float
@@ -69,19 +80,49 @@ def support_residuals(
         Myerson (2006), Theorem 1 and condition (17).
     """
     omega = finite_array("stakes", stakes, (len(game.profiles), len(game.players)))
-    kept = virtual_stakes(game, virtual, omega)
-    surplus, scale = -np.inf, float(np.abs(kept).max())
+    measured, stake = measured_from_alone(game), at_stake(game)
+    omega = omega - np.stack([stake.alone[i][game.profiles[:, i]] for i in game.grand_coalition], axis=1)
+    kept = virtual_stakes(measured, virtual, omega)
     coefficients = transform(virtual, game.type_probabilities)
+    surplus = -np.inf
     for coalition in limits.coalitions(game):
         known = coalition if support is Support.COARSE else game.grand_coalition
-        utilities = game.actions[coalition].utilities
+        utilities = measured.actions[coalition].utilities
         gained = np.zeros((len(utilities), len(kept)))
         for place, player in enumerate(coalition):
-            value = transformed(game, coefficients[player], player, utilities[:, place])
-            scale = max(scale, float(value.max()), -float(value.min()))
-            gained += value - kept[:, player]
-        surplus = max(surplus, float(game.conditional_expectation(gained, known).max()))
-    imbalance = max(
-        float(np.abs(violation).max()) for violation in hydraulic_violation(virtual, game.type_probabilities)
-    )
-    return SupportResiduals(imbalance, max(-virtual.smallest, 0.0), surplus / scale if scale > 0 else 0.0)
+            gained += transformed(game, coefficients[player], player, utilities[:, place]) - kept[:, player]
+        largest = game.conditional_expectation(gained, known).max(axis=0)
+        surplus = max(surplus, float((largest / _scale(game, coalition, known, stake, coefficients)).max()))
+    return SupportResiduals(*_imbalance(game, virtual), surplus)
+
+
+def _scale(
+    game: CoalitionalGame,
+    coalition: Coalition,
+    known: Coalition,
+    stake: AtStake,
+    coefficients: tuple[FloatArray, ...],
+) -> FloatArray:
+    """Return what virtual surpluses of a coalition are relative to, given the types known, ``(Q,)``."""
+    types = game.coalition_profiles(known)
+    own, virtual, odds = np.zeros(len(types)), np.zeros(len(types)), np.ones(len(types))
+    for place, player in enumerate(known):
+        odds *= game.type_probabilities[player][types[:, place]]
+        if player in coalition:
+            own += stake.by_type[player][types[:, place]]
+            virtual += (np.abs(coefficients[player]).T @ stake.by_type[player])[types[:, place]]
+    return own + ROUNDING * np.minimum(virtual, own / odds)
+
+
+def _imbalance(game: CoalitionalGame, virtual: VirtualWeights) -> tuple[float, float]:
+    """Return the largest violation of the hydraulic equations and of signs, relative to types' probabilities."""
+    violations = hydraulic_violation(virtual, game.type_probabilities)
+    imbalance = negativity = 0.0
+    parts = zip(game.type_probabilities, violations, virtual.weights, virtual.multipliers, strict=True)
+    for probability, violation, weight, alpha in parts:
+        flows = np.abs(alpha).sum(axis=1) + np.abs(alpha).sum(axis=0)
+        scale = probability + ROUNDING * np.minimum(flows, 1.0)
+        imbalance = max(imbalance, float((np.abs(violation) / scale).max()))
+        least = np.minimum(weight, alpha.min(axis=1))
+        negativity = max(negativity, float((-least / scale).max()))
+    return imbalance, negativity

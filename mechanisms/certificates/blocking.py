@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from mechanisms.arrays import FloatArray
 from mechanisms.blocking.coalition_limits import ALL_COALITIONS, CoalitionLimits, Support
 from mechanisms.blocking.plan import Invitation, Tenability, replay
@@ -16,6 +14,10 @@ from mechanisms.blocking.proof import SupportResiduals, support_residuals
 from mechanisms.certificates.verification import Verification, compared, required
 from mechanisms.coalitional_game import CoalitionalGame
 from mechanisms.virtual_utility import VirtualWeights
+
+# What types may lose by a plan, relative to the terms of their own expectations, and by how much probabilities may
+# exceed 1.
+ROUNDING = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +111,7 @@ def verify_plan(certificate: BlockingCertificate) -> Verification:
         terms = replay(certificate.game, certificate.stakes, certificate.invitations, certificate.payments)
     except ValueError as error:
         return Verification(failures=(f"the plan cannot be played: {error}",))
-    size = max(terms.scale, float(np.abs(certificate.stakes).max()))
+    size = terms.scale
     gains = (
         compared(f"interim_gains[{player}]", stored, found, size)
         for player, (stored, found) in enumerate(zip(certificate.interim_gains, terms.interim_gains, strict=True))
@@ -149,17 +151,21 @@ def verify_inhibition(certificate: InhibitionCertificate) -> Verification:
 
 
 def _tenable(terms: Tenability) -> Verification:
-    rounding = 1e-8 * terms.scale
     return Verification.joined(
         (
             required(terms.profit > 0, f"the mediator expects {terms.profit:.6g}; it must expect a profit"),
-            required(terms.largest_loss <= rounding, f"some type loses {terms.largest_loss:.6g} by accepting"),
             required(
-                terms.largest_misreport_gain <= rounding,
-                f"some type gains {terms.largest_misreport_gain:.6g} by a false report",
+                terms.missed <= ROUNDING,
+                f"some type loses {terms.largest_loss:.6g} by accepting or gains {terms.largest_misreport_gain:.6g} "
+                "by a false report",
             ),
             required(
-                terms.total_probability <= 1 + rounding,
+                terms.sure_profit > 0,
+                f"the profit of {terms.profit:.6g} does not make up for what some type loses by accepting, "
+                f"{terms.largest_loss:.6g}, and gains by a false report, {terms.largest_misreport_gain:.6g}",
+            ),
+            required(
+                terms.total_probability <= 1 + ROUNDING,
                 f"the invitations have total probability {terms.total_probability:.6g}; it must be at most 1",
             ),
         )
