@@ -16,6 +16,7 @@ import numpy as np
 from benchmarks.measurement import Measurement, print_table, time_of
 from mechanisms.arrays import FloatArray
 from mechanisms.coalitional_game import ActionSet, CoalitionalGame
+from mechanisms.deadline import Deadline
 from mechanisms.incentive_efficiency import (
     EfficiencyProblem,
     IncentiveEfficient,
@@ -73,7 +74,7 @@ def against_the_whole_program(players: int, types: int, actions: int, target: fl
     game = random_game(players, types, actions)
     weights = random_weights(game)
     begin = time.perf_counter()
-    whole = EfficiencyProblem(game, method=Method.ENUMERATION).solve(weights, seconds=PATIENCE)
+    whole = EfficiencyProblem(game, method=Method.ENUMERATION).solve(weights, deadline=Deadline.after(PATIENCE))
     spent = time.perf_counter() - begin
     generated = certified_answer(incentive_efficient(game, weights, method=Method.COLUMN_GENERATION))
     ours = time_of(lambda: incentive_efficient(game, weights, method=Method.COLUMN_GENERATION), 3)

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from experiments.game_file import EstablishedGame
 from mechanisms.arrays import FloatArray
 from mechanisms.blocking import BlockingPlan, CoalitionLimits, NoBlockingPlan, Support, find_blocking_plan
 from mechanisms.coalitional_game import CoalitionalGame
-from mechanisms.mechanism import expected_cost, misreport_gains, stakes
-
-# A gain from misreporting or an expected loss below this share of what is at stake is rounding.
-FEASIBILITY_TOLERANCE = 1e-7
+from mechanisms.mechanism import Feasibility, feasibility, stakes
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,16 +20,14 @@ class BlockingVerdict:
         stakes: what each player loses by leaving, ``(P, N)``, units of money.
         verdict: the plan or the proof, for mediators that know the types of those they invite.
         fine: the same for mediators that know everybody's; where the first is a plan, that plan.
-        largest_misreport_gain: of a type under the file's mechanism, units of money; none without a mechanism.
-        expected_cost: what the established mediator expects to pay, likewise.
+        feasibility: of the file's mechanism; none without one.
     """
 
     established: EstablishedGame
     stakes: FloatArray
     verdict: BlockingPlan | NoBlockingPlan
     fine: BlockingPlan | NoBlockingPlan
-    largest_misreport_gain: float | None
-    expected_cost: float | None
+    feasibility: Feasibility | None
 
     @property
     def game(self) -> CoalitionalGame:
@@ -54,10 +47,17 @@ class BlockingVerdict:
     @property
     def feasible(self) -> bool:
         """Whether truth is best under the file's mechanism and its mediator expects no loss; stakes alone are not."""
-        if self.largest_misreport_gain is None or self.expected_cost is None:
-            return True
-        rounding = FEASIBILITY_TOLERANCE * max(float(np.abs(self.stakes).max()), 1.0)
-        return max(self.largest_misreport_gain, self.expected_cost) <= rounding
+        return self.feasibility is None or self.feasibility.feasible
+
+    @property
+    def largest_misreport_gain(self) -> float | None:
+        """Of a type under the file's mechanism, units of money; none without a mechanism."""
+        return None if self.feasibility is None else self.feasibility.largest_gain
+
+    @property
+    def expected_cost(self) -> float | None:
+        """What the established mediator expects to pay, likewise."""
+        return None if self.feasibility is None else self.feasibility.expected_cost
 
 
 def judge_blocking(established: EstablishedGame, limits: CoalitionLimits) -> BlockingVerdict:
@@ -73,15 +73,13 @@ def judge_blocking(established: EstablishedGame, limits: CoalitionLimits) -> Blo
     """
     game, mechanism = established.game, established.mechanism
     if mechanism is not None:
-        omega = stakes(game, mechanism)
-        gain = max(float(gains.max()) for gains in misreport_gains(game, mechanism))
-        cost = expected_cost(game, mechanism)
+        omega, feasible = stakes(game, mechanism), feasibility(game, mechanism)
     elif established.stakes is not None:
-        omega, gain, cost = established.stakes, None, None
+        omega, feasible = established.stakes, None
     else:
         raise ValueError("mechanism is missing; what is to be blocked must be given, as [mechanism] or [allocation]")
     verdict = find_blocking_plan(game, omega, limits=limits)
     fine = verdict
     if isinstance(verdict, NoBlockingPlan):
         fine = find_blocking_plan(game, omega, support=Support.FINE, limits=limits)
-    return BlockingVerdict(established, omega, verdict, fine, gain, cost)
+    return BlockingVerdict(established, omega, verdict, fine, feasible)

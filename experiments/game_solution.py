@@ -9,6 +9,7 @@ import numpy as np
 from experiments.game_file import EstablishedGame
 from mechanisms.arrays import FloatArray
 from mechanisms.coalitional_game import CoalitionalGame
+from mechanisms.deadline import Deadline
 from mechanisms.dominance import Dominance, dominating_mechanism
 from mechanisms.incentive_efficiency import (
     Budget,
@@ -18,10 +19,7 @@ from mechanisms.incentive_efficiency import (
     incentive_efficient,
 )
 from mechanisms.linear_program import Status
-from mechanisms.mechanism import Mechanism, expected_cost, interim_utilities, misreport_gains
-
-# A gain from misreporting or an expected loss below this share of the game's largest utility is rounding.
-FEASIBILITY_TOLERANCE = 1e-7
+from mechanisms.mechanism import Mechanism, feasibility, interim_utilities
 
 
 class UndecidedGameError(ArithmeticError):
@@ -101,7 +99,9 @@ def solve_game(
     game = established.game
     # A single player's payments cannot balance at every profile unless they are all zero.
     budget = Budget.EX_POST if len(game.players) > 1 else Budget.EXPECTED
-    answer = incentive_efficient(game, established.weights, participation, budget=budget, seconds=seconds)
+    answer = incentive_efficient(
+        game, established.weights, participation, budget=budget, deadline=Deadline.after(seconds)
+    )
     match answer:
         case NoOptimum(status=Status.UNBOUNDED):
             raise ValueError(_unequal_weights(established))
@@ -124,12 +124,10 @@ def assess(game: CoalitionalGame, mechanism: Mechanism) -> EstablishedMechanism:
         ValueError: the mechanism does not fit the game.
         UnverifiedAnswerError: the solver's answer fails the independent check.
     """
-    gains, cost = misreport_gains(game, mechanism), expected_cost(game, mechanism)
-    utilities = game.actions[game.grand_coalition].utilities
-    rounding = FEASIBILITY_TOLERANCE * max(float(np.abs(utilities).max()), float(np.abs(mechanism.payments).max()))
-    feasible = cost <= rounding and all(float(gain.max()) <= rounding for gain in gains)
-    dominance = dominating_mechanism(game, mechanism) if feasible else None
-    return EstablishedMechanism(mechanism, interim_utilities(game, mechanism), gains, cost, feasible, dominance)
+    found = feasibility(game, mechanism)
+    dominance = dominating_mechanism(game, mechanism) if found.feasible else None
+    utilities = interim_utilities(game, mechanism)
+    return EstablishedMechanism(mechanism, utilities, found.gains, found.expected_cost, found.feasible, dominance)
 
 
 def _unequal_weights(established: EstablishedGame) -> str:

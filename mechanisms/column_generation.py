@@ -16,13 +16,13 @@ Source:
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from mechanisms.incentive_program import SHORTFALL_TOLERANCE, UNDECIDED, InterimProgram
+from mechanisms.deadline import NO_DEADLINE
+from mechanisms.incentive_program import SHORTFALL_TOLERANCE, InterimProgram, undecided
 from mechanisms.linear_program import Simplex, Status, certified
 from mechanisms.virtual_utility import equal_weights, transform
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mechanisms.arrays import FloatArray, IntegerArray
+    from mechanisms.deadline import Deadline
     from mechanisms.incentive_program import InterimAnswer, Shortfall
     from mechanisms.linear_program import Basis, Residuals, Solution
 
@@ -186,6 +187,7 @@ class ColumnGenerator:
         outside: Sequence[FloatArray] | None = None,
         *,
         seconds: float | None = None,
+        deadline: Deadline = NO_DEADLINE,
     ) -> Generated:
         r"""Maximise :math:`\sum_i \sum_t \lambda_i(t) U_i(t)` over feasible mechanisms.
 
@@ -193,16 +195,17 @@ class ColumnGenerator:
             weights: :math:`\lambda_i(t)`, one ``(K_i,)`` for each player.
             outside: least utility each type must get, likewise, minus infinity for none; no constraint by default.
             seconds: wall time allowed, or none.
+            deadline: of everything this is part of; whichever limit comes first holds.
 
         Raises:
             UnverifiedAnswerError: the last program's answer fails the independent check.
         """
-        deadline = None if seconds is None else time.monotonic() + seconds
+        deadline = deadline.within(seconds)
         self._master.set_outside(outside)
         self._master.set_weights(weights)
         solution = self._run(deadline)
         rounds = 0
-        if solution.status in UNDECIDED:
+        if undecided(self._master.program, solution):
             solution, rounds = self._least_shortfall(deadline)
             if not solution.optimal:
                 return Generated(solution.status, self.pool, rounds)
@@ -211,10 +214,11 @@ class ColumnGenerator:
                 shortfall = self._master.read_shortfall(solution)
                 return Generated(Status.INFEASIBLE, self.pool, rounds, shortfall=shortfall)
             self._master.set_weights(weights)
+            self._master.tolerate(-solution.objective)
             solution = self._run(deadline)
         return self._improve(solution, outside, rounds, deadline)
 
-    def _least_shortfall(self, deadline: float | None) -> tuple[Solution, int]:
+    def _least_shortfall(self, deadline: Deadline) -> tuple[Solution, int]:
         """Generate columns until some mechanism is feasible, or none can be."""
         self._master.minimise_shortfall()
         rounds = 0
@@ -229,7 +233,7 @@ class ColumnGenerator:
             self._add(found.better, found.priced.actions[found.better])
 
     def _improve(
-        self, solution: Solution, outside: Sequence[FloatArray] | None, rounds: int, deadline: float | None
+        self, solution: Solution, outside: Sequence[FloatArray] | None, rounds: int, deadline: Deadline
     ) -> Generated:
         """Generate columns until none has more virtual surplus than the program pays for its profile."""
         best, prices = np.inf, solution
@@ -271,9 +275,8 @@ class ColumnGenerator:
             residuals,
         )
 
-    def _run(self, deadline: float | None) -> Solution:
-        seconds = None if deadline is None else max(deadline - time.monotonic(), 0.0)
-        return self._master.program.solve(seconds=seconds, simplex=Simplex.AUTOMATIC, evidence=False)
+    def _run(self, deadline: Deadline) -> Solution:
+        return self._master.program.solve(deadline=deadline, simplex=Simplex.AUTOMATIC, evidence=False)
 
     def _priced(self, solution: Solution) -> _Priced:
         """Price actions at every profile with the multipliers of a solution."""

@@ -25,8 +25,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mechanisms.at_stake import at_stake, measured_from_alone, normal_form
+from mechanisms.incentive_program import TypeTable, expected_payments
 from mechanisms.linear_program import LinearProgram, Sense, certified
-from mechanisms.mechanism import Mechanism, ex_post_utilities, interim_utilities
+from mechanisms.mechanism import Mechanism, ex_post_utilities, feasibility, interim_utilities
 from mechanisms.virtual_utility import VirtualWeights
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from mechanisms.linear_program import Residuals, Selection, Solution
 
 DOMINANCE_TOLERANCE = 1e-7
-"""Smaller improvements, relative to the game's largest utility, count as none."""
+"""Smaller improvements, relative to what is at stake, count as none."""
 
 
 class Stage(Enum):
@@ -67,7 +69,7 @@ class Dominance:
     Attributes:
         gain: with ``FOR_ALL`` the largest amount everybody can gain at once, with ``FOR_SOME`` the largest
             expected sum of gains when nobody loses; in units of utility.
-        scale: largest utility of the game in absolute value.
+        scale: what is at stake in the game, in units of utility.
         mechanism: one that achieves it.
         virtual: at the interim stage, with incentives and ``FOR_ALL``: weights and multipliers. When nothing
             dominates the given mechanism they prove it incentive-efficient by Theorem 0.
@@ -97,7 +99,8 @@ def dominating_mechanism(
 
     Args:
         game: with N players.
-        mechanism: within its budget in expectation; incentive-compatible when alternatives have to be.
+        mechanism: within its budget in expectation; incentive-compatible when alternatives have to be. What it misses
+            of either by rounding its alternatives may miss too.
         stage: when welfare is judged.
         restraint: which mechanisms are alternatives; their budgets balance in expectation.
         improvement: when an alternative dominates.
@@ -106,12 +109,12 @@ def dominating_mechanism(
         ValueError: the mechanism does not fit the game.
         UnverifiedAnswerError: the linear program's answer fails the independent check.
     """
-    mechanism.fitting(game)
-    scale = float(np.abs(game.actions[game.grand_coalition].utilities).max()) or 1.0
-    program = _Alternatives(game, scale)
+    own = feasibility(game, mechanism)
+    scale = at_stake(game).unit
+    program = _Alternatives(normal_form(game), scale, max(own.expected_cost, 0.0), ex_post=stage is Stage.EX_POST)
     if restraint is Restraint.INCENTIVE:
-        program.require_incentives()
-    program.require_improvement(stage, improvement, _judged(game, mechanism, stage) / scale)
+        program.require_incentives(own.gains)
+    program.require_improvement(stage, improvement, _judged(measured_from_alone(game), mechanism, stage) / scale)
     solution = program.program.solve()
     residuals = certified(program.program, solution)
     supports = (stage, restraint, improvement) == (Stage.INTERIM, Restraint.INCENTIVE, Improvement.FOR_ALL)
@@ -135,58 +138,77 @@ def _judged(game: CoalitionalGame, mechanism: Mechanism, stage: Stage) -> FloatA
 
 
 class _Alternatives:
-    """The program over all mechanisms within the budget, with payments at every profile."""
+    r"""The program over all mechanisms within the budget.
 
-    def __init__(self, game: CoalitionalGame, scale: float) -> None:
+    Payments matter through their interim expectations, but where utility is judged ex post. There the variable of a
+    payment is :math:`p(t_{-i}) x_i(t)`, what it adds to the expectation of the type it is paid to: however rare the
+    profile, it stands in conditions of types and in the budget with coefficients of their own size.
+    """
+
+    def __init__(self, game: CoalitionalGame, scale: float, loss: float, *, ex_post: bool) -> None:
         self.game = game
         self.scale = scale
         self.utilities = game.actions[game.grand_coalition].utilities / scale
+        self.types = TypeTable(game.type_counts)
+        self.others = np.stack([game.conditional_probability(game.others((i,))) for i in game.grand_coalition])
+        self.ex_post = ex_post
         actions, players, profiles = self.utilities.shape
         program = self.program = LinearProgram(Sense.MAXIMIZE)
         self.action = program.variables("action", {"action": actions, "profile": profiles})
-        self.payment = program.variables("payment", {"player": players, "profile": profiles}, lower=-np.inf)
         probability = program.constraints("probability", {"profile": profiles}, equal_to=1.0)
-        budget = program.constraints("budget", at_most=0.0)
         program.add(probability[None, :], self.action, 1.0)
-        program.add(budget, self.payment, game.probability)
+        budget = program.constraints("budget", at_most=loss / scale)
+        own = self.types.joined(game.type_probabilities)
+        if ex_post:
+            size = {"player": players, "profile": profiles}
+            self.payment = program.variables("payment", size, lower=-np.inf)
+            program.add(budget, self.payment, own[self.types.offset + game.profiles].T)
+        else:
+            self.payment = program.variables("payment", {"type": self.types.size}, lower=-np.inf)
+            program.add(budget, self.payment, own)
 
-    def require_incentives(self) -> None:
-        """State that no type gains from any report, a type for each player in a row."""
+    def require_incentives(self, gains: tuple[FloatArray, ...]) -> None:
+        """State that no type gains more from any report than it does now, a type for each player in a row."""
         game, most = self.game, max(self.game.type_counts)
         size = {"type": sum(game.type_counts), "report": most}
-        incentive = self.program.constraints("incentive", size, at_least=0.0)
+        tolerated = np.zeros(tuple(size.values()))
+        for player, table in enumerate(gains):
+            first = sum(game.type_counts[:player])
+            tolerated[first : first + len(table), : len(table)] = np.maximum(table, 0.0) / self.scale
+        incentive = self.program.constraints("incentive", size, at_least=-tolerated)
         first = 0
         for player, count in enumerate(game.type_counts):
-            others = game.conditional_probability(game.others((player,)))
             truth = game.profiles[:, player]
             for step in range(1, count):
                 report = (truth + step) % count
                 told = game.misreports(player)[np.arange(len(truth)), report]
                 rows = incentive[first + truth, report]
-                self._add_payoff(rows, player, np.arange(len(truth)), others)
-                self._add_payoff(rows, player, told, -others)
+                self._add_expectation(rows, player, np.arange(len(truth)), 1.0)
+                self._add_expectation(rows, player, told, -1.0)
             first += count
 
     def require_improvement(self, stage: Stage, improvement: Improvement, judged: FloatArray) -> None:
         """State that nobody gets less than now, and maximise what is gained."""
         game, program = self.game, self.program
-        better = program.constraints("improvement", {"judged": judged.size}, at_least=judged)
+        weights = np.ones(judged.size)
+        if stage is Stage.EX_POST:
+            weights = self.others.ravel()
+        better = program.constraints("improvement", {"judged": judged.size}, at_least=judged * weights)
         if improvement is Improvement.FOR_ALL:
-            program.add(better, program.variables("gain", objective=1.0), -1.0)
+            program.add(better, program.variables("gain", lower=-np.inf, objective=1.0), -weights)
         else:
             gains = program.variables("gain", {"judged": judged.size}, objective=self._odds(stage))
-            program.add(better, gains, -1.0)
+            program.add(better, gains, -weights)
         first = 0
+        everywhere = np.arange(len(game.profiles))
         for player, count in enumerate(game.type_counts):
-            everywhere = np.arange(len(game.profiles))
             if stage is Stage.EX_ANTE:
-                rows, weight = better[np.full_like(everywhere, player)], game.probability
+                own = game.type_probabilities[player][game.profiles[:, player]]
+                self._add_expectation(better[np.full_like(everywhere, player)], player, everywhere, own)
             elif stage is Stage.INTERIM:
-                rows = better[first + game.profiles[:, player]]
-                weight = game.conditional_probability(game.others((player,)))
+                self._add_expectation(better[first + game.profiles[:, player]], player, everywhere, 1.0)
             else:
-                rows, weight = better[player * len(everywhere) + everywhere], np.ones(len(everywhere))
-            self._add_payoff(rows, player, everywhere, weight)
+                self._add_expectation(better[player * len(everywhere) + everywhere], player, everywhere, 1.0)
             first += count
 
     def _odds(self, stage: Stage) -> FloatArray:
@@ -200,15 +222,24 @@ class _Alternatives:
             else np.tile(game.probability, len(game.players))
         )
 
-    def _add_payoff(self, rows: Selection, player: int, played: IntegerArray, weight: FloatArray) -> None:
+    def _add_expectation(self, rows: Selection, player: int, played: IntegerArray, weight: FloatArray | float) -> None:
         """Add what a player expects, when the mechanism plays as if the profiles were others, ``(P,)`` each."""
-        self.program.add(rows, self.payment[player, played], weight)
-        self.program.add(rows, self.action[:, played], weight * self.utilities[:, player])
+        if self.ex_post:
+            self.program.add(rows, self.payment[player, played], weight)
+        else:
+            told = self.types.offset[player] + self.game.profiles[played, player]
+            self.program.add(rows, self.payment[told], weight * self.others[player])
+        self.program.add(rows, self.action[:, played], weight * self.others[player] * self.utilities[:, player])
 
     def mechanism(self, solution: Solution) -> Mechanism:
         """Return the mechanism found."""
         positive = np.maximum(solution["action"].T, 0.0)
-        return Mechanism(positive / positive.sum(axis=1, keepdims=True), solution["payment"].T * self.scale)
+        paid = solution["payment"]
+        if self.ex_post:
+            payments = (paid / self.others).T * self.scale
+        else:
+            payments = expected_payments(self.types.split(paid * self.scale), self.game.profiles)
+        return Mechanism(positive / positive.sum(axis=1, keepdims=True), payments)
 
     def virtual(self, solution: Solution) -> VirtualWeights:
         """Return weights and multipliers, in units in which the multiplier of the budget is 1."""

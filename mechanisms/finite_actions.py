@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mechanisms.at_stake import at_stake
 from mechanisms.column_generation import PricedActions
 from mechanisms.virtual_utility import transformed
 
@@ -22,10 +23,12 @@ class FiniteActions:
 
     Attributes:
         game: whose actions they are.
+        unit: size of the utilities involved, a positive number in their unit; what is at stake unless given.
     """
 
-    def __init__(self, game: CoalitionalGame) -> None:
+    def __init__(self, game: CoalitionalGame, unit: float | None = None) -> None:
         self.game = game
+        self.unit = at_stake(game).unit if unit is None else unit
         self._utilities = game.actions[game.grand_coalition].utilities
         self._player = np.repeat(np.arange(len(game.players)), game.type_counts)
 
@@ -38,11 +41,6 @@ class FiniteActions:
     def profiles(self) -> IntegerArray:
         """Type numbers at each profile, ``(P, N)``."""
         return self.game.profiles
-
-    @cached_property
-    def unit(self) -> float:
-        """Largest utility in absolute value, or 1 if all are zero."""
-        return float(np.abs(self._utilities).max()) or 1.0
 
     @cached_property
     def _alternatives(self) -> IntegerArray:

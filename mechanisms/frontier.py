@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mechanisms.at_stake import at_stake
 from mechanisms.incentive_efficiency import (
     Budget,
     EfficiencyProblem,
@@ -116,7 +117,7 @@ class _Tracer:
         self.types = (first, second)
         self.participation = participation
         self.problem = EfficiencyProblem(game)
-        self.scale = float(np.abs(game.actions[game.grand_coalition].utilities).max()) or 1.0
+        self.scale = at_stake(game).unit
 
     def corner(self, direction: FloatArray) -> IncentiveEfficient | NoOptimum:
         """Return the mechanism that goes farthest in a direction, ``(2,)``."""

@@ -24,14 +24,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mechanisms.at_stake import at_stake, normal_form
 from mechanisms.column_generation import ColumnGenerator, ColumnPool, Generated
+from mechanisms.deadline import NO_DEADLINE
 from mechanisms.finite_actions import FiniteActions
 from mechanisms.incentive_program import (
     SHORTFALL_TOLERANCE,
-    UNDECIDED,
     InterimProgram,
     balanced_payments,
     expected_payments,
+    undecided,
 )
 from mechanisms.linear_program import Status, certified
 from mechanisms.mechanism import Mechanism
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
     from mechanisms.arrays import FloatArray
     from mechanisms.coalitional_game import CoalitionalGame
+    from mechanisms.deadline import Deadline
     from mechanisms.incentive_program import InterimAnswer, Shortfall
     from mechanisms.linear_program import Residuals
     from mechanisms.virtual_utility import VirtualWeights
@@ -187,7 +190,10 @@ class EfficiencyProblem:
             raise ValueError("a single player has nobody to pay: balance its budget in expectation")
         self.game = game
         self.budget = budget
-        self._oracle = FiniteActions(game)
+        self._stake = at_stake(game)
+        # Programs see utilities measured from what types have alone; only what is reported has levels.
+        self._normal = normal_form(game)
+        self._oracle = FiniteActions(self._normal, self._stake.unit)
         if method is Method.AUTOMATIC:
             method = _method_for(game)
         self._generator: ColumnGenerator | None = None
@@ -195,39 +201,47 @@ class EfficiencyProblem:
             self._generator = ColumnGenerator(self._oracle, start)
         else:
             self._program = InterimProgram(game.type_probabilities, game.profiles, self._oracle.unit)
-            self._program.state_every_action(game.actions[game.grand_coalition].utilities)
+            self._program.state_every_action(self._normal.actions[game.grand_coalition].utilities)
 
     def solve(
         self,
         weights: Sequence[ArrayLike] | None = None,
         participation: Participation | OutsideOptions = Participation.NONE,
         *,
-        seconds: float | None = None,
+        deadline: Deadline = NO_DEADLINE,
     ) -> IncentiveEfficient | NoOptimum:
         """Solve as ``incentive_efficient`` does, starting from the last solve."""
         given = checked_weights(self.game, weights)
         outside = outside_utilities(self.game, participation)
+        spare = None
+        if outside is not None:
+            spare = tuple(least - own for least, own in zip(outside, self._stake.alone, strict=True))
         if self._generator is not None:
-            return self._generated(self._generator.solve(given, outside, seconds=seconds), given, outside)
-        return self._enumerated(given, outside, seconds)
+            return self._generated(self._generator.solve(given, spare, deadline=deadline), given, outside)
+        return self._enumerated(given, outside, spare, deadline)
 
     def _enumerated(
-        self, weights: tuple[FloatArray, ...], outside: tuple[FloatArray, ...] | None, seconds: float | None
+        self,
+        weights: tuple[FloatArray, ...],
+        outside: tuple[FloatArray, ...] | None,
+        spare: tuple[FloatArray, ...] | None,
+        deadline: Deadline,
     ) -> IncentiveEfficient | NoOptimum:
         program = self._program.program
-        self._program.set_outside(outside)
+        self._program.set_outside(spare)
         self._program.set_weights(weights)
-        solution = program.solve(seconds=seconds, evidence=False)
-        if outside is not None and solution.status in UNDECIDED:
+        solution = program.solve(deadline=deadline, evidence=False)
+        if outside is not None and undecided(program, solution):
             self._program.minimise_shortfall()
-            missing = program.solve(seconds=seconds)
+            missing = program.solve(deadline=deadline)
             if not missing.optimal:
                 return NoOptimum(missing.status, missing.status.value)
             if -missing.objective > SHORTFALL_TOLERANCE:
                 certified(program, missing)
                 return _infeasible(self._program.read_shortfall(missing))
             self._program.set_weights(weights)
-            solution = program.solve(seconds=seconds, evidence=False)
+            self._program.tolerate(-missing.objective)
+            solution = program.solve(deadline=deadline, evidence=False)
         if not solution.optimal:
             return self._without_optimum(solution.status, weights)
         residuals = certified(program, solution)
@@ -260,6 +274,8 @@ class EfficiencyProblem:
         residuals: Residuals,
     ) -> IncentiveEfficient:
         """Return the answer with payments for every profile and its conditions recomputed."""
+        level = sum(float(weight @ own) for weight, own in zip(weights, self._stake.alone, strict=True))
+        utilities = tuple(gained + own for gained, own in zip(answer.utilities, self._stake.alone, strict=True))
         positive = np.maximum(probabilities, 0.0)
         if self.budget is Budget.EX_POST:
             payments = balanced_payments(answer.payments, self.game.type_probabilities, self.game.profiles)
@@ -270,11 +286,12 @@ class EfficiencyProblem:
         return IncentiveEfficient(
             self.game,
             weights,
-            *values,
+            values[0] + level,
+            values[1] + level,
             mechanism,
             answer.virtual,
             answer.participation,
-            answer.utilities,
+            utilities,
             optimality_conditions(self.game, mechanism, answer.virtual, requirement),
             residuals,
         )
@@ -300,7 +317,7 @@ def incentive_efficient(
     budget: Budget = Budget.EX_POST,
     method: Method = Method.AUTOMATIC,
     start: ColumnPool | None = None,
-    seconds: float | None = None,
+    deadline: Deadline = NO_DEADLINE,
 ) -> IncentiveEfficient | NoOptimum:
     r"""Return a mechanism that maximises weighted interim utility over feasible mechanisms.
 
@@ -312,7 +329,7 @@ def incentive_efficient(
         budget: how payments balance; the interim payments are the same.
         method: how to solve; by size unless given.
         start: columns of a similar problem with the same players, types and actions, to start from.
-        seconds: wall time allowed, or none.
+        deadline: when to stop.
 
     Returns:
         The mechanism with its certificate, or why there is none: weights that sum to different amounts for
@@ -327,7 +344,7 @@ def incentive_efficient(
         Myerson (2006), equation (1) and Theorem 0.
     """
     problem = EfficiencyProblem(game, budget=budget, method=method, start=start)
-    return problem.solve(weights, participation, seconds=seconds)
+    return problem.solve(weights, participation, deadline=deadline)
 
 
 def checked_weights(game: CoalitionalGame, weights: Sequence[ArrayLike] | None) -> tuple[FloatArray, ...]:

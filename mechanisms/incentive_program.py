@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.linear_program import LinearProgram, Sense, Status
+from mechanisms.linear_program import LinearProgram, Sense, Status, verify
 from mechanisms.virtual_utility import VirtualWeights
 
 if TYPE_CHECKING:
@@ -50,6 +50,14 @@ SHORTFALL_TOLERANCE = 1e-9
 
 UNDECIDED = (Status.INFEASIBLE, Status.FAILED)
 """Outcomes after which the least shortfall is computed: it proves infeasibility, or gives a feasible start."""
+
+
+def undecided(program: LinearProgram, solution: Solution) -> bool:
+    """Whether the least shortfall has to be computed: the solver found no answer, or none that is one to its program.
+
+    A program that is impossible by less than the solver's tolerance looks possible to it.
+    """
+    return solution.status in UNDECIDED or (solution.optimal and not verify(program, solution).acceptable)
 
 
 class TypeTable:
@@ -262,6 +270,14 @@ class InterimProgram:
         r"""Maximise :math:`\sum_i \sum_t \lambda_i(t) U_i(t)`, with shortfall forbidden."""
         self._maximise(self.types.joined(weights), 0.0)
         self.program.set_bounds(self._shortfall, upper=0.0)
+
+    def tolerate(self, shortfall: float) -> None:
+        """Allow a shortfall that counts as none, so that what is possible only with it does not count as impossible.
+
+        Args:
+            shortfall: the least there is, in the program's unit.
+        """
+        self.program.set_bounds(self._shortfall, upper=2 * max(shortfall, 0.0))
 
     def minimise_shortfall(self) -> None:
         """Look for any feasible mechanism, instead of the best."""

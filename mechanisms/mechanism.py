@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mechanisms.arrays import finite_array, read_only
+from mechanisms.at_stake import at_stake, measured_from_alone
 
 if TYPE_CHECKING:
     from mechanisms.arrays import FloatArray
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
 
 PROBABILITY_TOLERANCE = 1e-9
 """Largest distance of a profile's action probabilities from a distribution."""
+
+FEASIBILITY_LIMIT = 1e-7
+"""Gains by misreports and expected losses below this share of what is at stake count as none."""
+
+SUMMATION_ERROR = 1e-15
+"""What is left over when payments of size one cancel."""
 
 SMALLEST_PROBABILITY = 1e-12
 """Actions chosen with less probability are left out of a rule made for reading."""
@@ -169,12 +176,70 @@ def interim_utilities(game: CoalitionalGame, mechanism: Mechanism) -> tuple[Floa
 def misreport_gains(game: CoalitionalGame, mechanism: Mechanism) -> tuple[FloatArray, ...]:
     r"""Return :math:`\hat U_i(r_i|t_i) - U_i(t_i)` by type and report, one ``(K_i, K_i)`` for each player.
 
-    The mechanism is incentive compatible when none is positive.
+    The mechanism is incentive compatible when none is positive. Levels of utility cancel out before anything is added.
     """
-    return tuple(table - np.diagonal(table)[:, None] for table in reported_utilities(game, mechanism))
+    tables = reported_utilities(measured_from_alone(game), mechanism)
+    return tuple(table - np.diagonal(table)[:, None] for table in tables)
 
 
 def expected_cost(game: CoalitionalGame, mechanism: Mechanism) -> float:
     r"""Return what the mediator expects to pay, :math:`\sum_t p(t) \sum_i x_i(t)`; at most 0 when feasible."""
     mechanism.fitting(game)
     return float(game.probability @ mechanism.payments.sum(axis=1))
+
+
+@dataclass(frozen=True, eq=False)
+class Feasibility:
+    r"""Whether a mechanism is feasible: no type gains by a misreport, and the mediator expects no loss.
+
+    This is the only notion of feasible: whoever asks, asks here.
+
+    Attributes:
+        gains: by misreports, by type and report, one ``(K_i, K_i)`` for each player, in units of utility.
+        expected_cost: what the mediator expects to pay, likewise.
+        relative_gain: the largest gain relative to what is at stake for its type; at most zero without rounding.
+        relative_loss: what the mediator expects to lose relative to what is at stake for players on average.
+    """
+
+    gains: tuple[FloatArray, ...]
+    expected_cost: float
+    relative_gain: float
+    relative_loss: float
+
+    @property
+    def feasible(self) -> bool:
+        """Whether both conditions hold up to ``FEASIBILITY_LIMIT``."""
+        return max(self.relative_gain, self.relative_loss) <= FEASIBILITY_LIMIT
+
+    @property
+    def largest_gain(self) -> float:
+        """What the most tempted type gains, in units of utility; zero when truth is best."""
+        return max(float(table.max()) for table in self.gains)
+
+
+def feasibility(game: CoalitionalGame, mechanism: Mechanism) -> Feasibility:
+    """Return by how much a mechanism misses feasibility.
+
+    Raises:
+        ValueError: the mechanism does not fit the game.
+
+    Source:
+        Myerson (2006), section 2.
+    """
+    gains, cost, stake = misreport_gains(game, mechanism), expected_cost(game, mechanism), at_stake(game)
+    # Payments that cancel in expectation, such as side-bets, leave the rounding of their own size behind.
+    sizes = tuple(
+        game.conditional_expectation(np.abs(mechanism.payments[:, player]), (player,))
+        for player in game.grand_coalition
+    )
+    relative = max(
+        float((table.max(axis=1) / (own + _excused(np.maximum(size, size.max())))).max())
+        for table, own, size in zip(gains, stake.by_type, sizes, strict=True)
+    )
+    paid = sum(float(p @ size) for p, size in zip(game.type_probabilities, sizes, strict=True))
+    return Feasibility(gains, cost, relative, max(cost, 0.0) / (stake.unit + _excused(paid)))
+
+
+def _excused[T: (float, FloatArray)](size: T) -> T:
+    """Return what makes the rounding of numbers of a size no more than ``FEASIBILITY_LIMIT`` of the sum."""
+    return size * (SUMMATION_ERROR / FEASIBILITY_LIMIT)

@@ -19,19 +19,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.mechanism import expected_cost, reported_utilities
-from mechanisms.virtual_utility import hydraulic_violation, virtual_utility
+from mechanisms.at_stake import at_stake, measured_from_alone
+from mechanisms.mechanism import SMALLEST_PROBABILITY, expected_cost, interim_utilities, misreport_gains
+from mechanisms.virtual_utility import hydraulic_violation, relative_imbalance, virtual_utility
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mechanisms.arrays import FloatArray
     from mechanisms.coalitional_game import CoalitionalGame
     from mechanisms.mechanism import Mechanism
     from mechanisms.virtual_utility import VirtualWeights
 
 CONDITION_LIMIT = 1e-7
-"""Largest violation, relative to the size of what is compared, that counts as none."""
+"""Largest violation, relative to what is at stake, that counts as none."""
 
 
 @dataclass(frozen=True)
@@ -42,31 +41,37 @@ class Conditions:
         hydraulic: of equation (5), in units of probability.
         complementary: of (6), multiplier times slack, in units of utility; participation constraints included.
         virtually_efficient: of (7), virtual surplus expected to be lost at a profile, in units of utility.
+        forgone: what is expected to be lost over all profiles, by which the mechanism misses the optimum.
         negative: of the sign of weights and multipliers, in units of probability.
+        imbalance: the larger of these two relative to the probability of the type.
         misreport_gain: of incentive compatibility, in units of utility.
         loss: what the mediator expects to lose, in units of utility.
         participation: what a type gets less than outside, in units of utility.
-        utility_scale: largest utility of the game in absolute value.
-        virtual_scale: largest virtual surplus in absolute value.
+        by_type: the largest violation of incentive compatibility or participation relative to what is at stake for the
+            type that suffers it.
+        unit: what is at stake for players on average, in units of utility.
+        virtual_scale: largest virtual surplus of an action that is chosen, in absolute value, measured from what the
+            types have alone.
     """
 
     hydraulic: float
     complementary: float
     virtually_efficient: float
+    forgone: float
     negative: float
+    imbalance: float
     misreport_gain: float
     loss: float
     participation: float
-    utility_scale: float
+    by_type: float
+    unit: float
     virtual_scale: float
 
     @property
     def largest(self) -> float:
-        """Largest violation, relative to the scale of what it is a violation of."""
-        utility = max(self.utility_scale, np.finfo(float).tiny)
-        feasible = max(self.complementary, self.misreport_gain, self.loss, self.participation)
-        virtual = max(self.virtual_scale, utility)
-        return max(self.hydraulic, self.negative, feasible / utility, self.virtually_efficient / virtual)
+        """Largest violation, relative to what is at stake for whom it is a violation."""
+        money = max(self.complementary, self.loss, self.forgone)
+        return max(self.imbalance, self.by_type, money / self.unit)
 
     @property
     def hold(self) -> bool:
@@ -101,29 +106,38 @@ def optimality_conditions(
         virtual: weights and multipliers claimed to prove it, in units in which the budget's multiplier is 1.
         requirement: participation constraints, if the mechanism is to be optimal under them.
     """
-    reported = reported_utilities(game, mechanism)
-    utilities = [np.diagonal(table) for table in reported]
-    gains = [table - utility[:, None] for table, utility in zip(reported, utilities, strict=True)]
-    surplus = virtual_utility(game, virtual).sum(axis=1)
-    shortfalls = [np.zeros(1)]
+    measured, stake = measured_from_alone(game), at_stake(game)
+    gains = misreport_gains(game, mechanism)
+    utilities = interim_utilities(measured, mechanism)
+    surplus = virtual_utility(measured, virtual).sum(axis=1)
     pairs = zip(virtual.multipliers, gains, strict=True)
     products = [float(np.abs(alpha * gain).max()) for alpha, gain in pairs]
+    relative = [float((gain.max(axis=1) / own).max()) for gain, own in zip(gains, stake.by_type, strict=True)]
+    shortfall = 0.0
     if requirement is not None:
-        for utility, least, price in zip(utilities, requirement.outside, requirement.multipliers, strict=True):
+        for player, (least, price) in enumerate(zip(requirement.outside, requirement.multipliers, strict=True)):
             required = np.isfinite(least)
-            shortfalls.append(least[required] - utility[required])
-            products.append(float(np.abs(price[required] * shortfalls[-1]).max(initial=0.0)))
+            missing = ((least - stake.alone[player]) - utilities[player])[required]
+            shortfall = max(shortfall, float(missing.max(initial=0.0)))
+            relative.append(float((missing / stake.by_type[player][required]).max(initial=0.0)))
+            products.append(float(np.abs(price[required] * missing).max(initial=0.0)))
     cost = expected_cost(game, mechanism)
+    lost = _virtual_loss(mechanism.action_probability, surplus)
+    missed = hydraulic_violation(virtual, game.type_probabilities)
+    chosen = mechanism.action_probability.T > SMALLEST_PROBABILITY
     return Conditions(
-        hydraulic=_largest(hydraulic_violation(virtual, game.type_probabilities)),
+        hydraulic=max(float(np.abs(violation).max()) for violation in missed),
         complementary=max(*products, abs(cost)),
-        virtually_efficient=_virtual_loss(mechanism.action_probability, surplus),
+        virtually_efficient=float(lost.max()),
+        forgone=float(game.probability @ lost),
         negative=max(0.0, -virtual.smallest),
+        imbalance=max(relative_imbalance(virtual, game.type_probabilities)),
         misreport_gain=max(float(gain.max()) for gain in gains),
         loss=max(cost, 0.0),
-        participation=max(0.0, *(float(shortfall.max(initial=0.0)) for shortfall in shortfalls)),
-        utility_scale=float(np.abs(game.actions[game.grand_coalition].utilities).max()),
-        virtual_scale=float(np.abs(surplus).max()),
+        participation=shortfall,
+        by_type=max(relative),
+        unit=stake.unit,
+        virtual_scale=float(np.abs(np.where(chosen, surplus, 0.0)).max()),
     )
 
 
@@ -136,10 +150,7 @@ def virtual_bound(game: CoalitionalGame, virtual: VirtualWeights) -> float:
     return float(game.probability @ virtual_utility(game, virtual).sum(axis=1).max(axis=0))
 
 
-def _virtual_loss(action_probability: FloatArray, surplus: FloatArray) -> float:
-    lost = surplus.max(axis=0) - surplus
-    return float(np.einsum("pc,cp->p", action_probability, lost).max())
-
-
-def _largest(arrays: Sequence[FloatArray]) -> float:
-    return max(float(np.abs(array).max()) for array in arrays)
+def _virtual_loss(action_probability: FloatArray, surplus: FloatArray) -> FloatArray:
+    """Return the virtual surplus expected to be lost at each profile, ``(P,)``."""
+    lost = np.where(action_probability.T > 0, surplus.max(axis=0) - surplus, 0.0)
+    return np.asarray(np.einsum("pc,cp->p", action_probability, lost))

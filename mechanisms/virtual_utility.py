@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     from mechanisms.coalitional_game import Coalition, CoalitionalGame
 
 
+EXCUSED_FLOW = 1e-8
+"""Share of what flows through a type, up to one, that its probability is taken to be larger by: a rounding of 1e-15
+is then 1e-7 of it."""
+
+
 @dataclass(frozen=True, eq=False)
 class VirtualWeights:
     r"""The parameters :math:`(\lambda, \alpha)` of virtual utility.
@@ -113,6 +118,27 @@ def hydraulic_violation(virtual: VirtualWeights, probabilities: Sequence[ArrayLi
         weight + alpha.sum(axis=1) - alpha.sum(axis=0) - np.asarray(p, dtype=np.float64)
         for weight, alpha, p in zip(virtual.weights, virtual.multipliers, probabilities, strict=True)
     )
+
+
+def relative_imbalance(virtual: VirtualWeights, probabilities: Sequence[ArrayLike]) -> tuple[float, float]:
+    r"""Return by how much the hydraulic equations (5) are missed and signs are wrong, relative to probabilities.
+
+    The equation of a rare type holds only if it holds relative to the type's probability. What flows through a type may
+    be much more than that, by up to one; its rounding, and no more, is excused.
+
+    Returns:
+        The largest violation of an equation, and by how much some weight or multiplier lies below zero.
+    """
+    imbalance = negativity = 0.0
+    violations = hydraulic_violation(virtual, probabilities)
+    parts = zip(probabilities, violations, virtual.weights, virtual.multipliers, strict=True)
+    for probability, violation, weight, alpha in parts:
+        flows = np.abs(alpha).sum(axis=1) + np.abs(alpha).sum(axis=0)
+        scale = np.asarray(probability) + EXCUSED_FLOW * np.minimum(flows, 1.0)
+        imbalance = max(imbalance, float((np.abs(violation) / scale).max()))
+        least = np.minimum(weight, alpha.min(axis=1))
+        negativity = max(negativity, float((-least / scale).max()))
+    return imbalance, negativity
 
 
 def hydraulic_weights(probability: FloatArray, multipliers: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from mechanisms.arrays import FloatArray
 from mechanisms.coalitional_game import CoalitionalGame
+from mechanisms.deadline import Deadline
 from mechanisms.incentive_efficiency import (
     Budget,
     IncentiveEfficient,
@@ -35,7 +36,7 @@ def incentive_efficient_benchmarks(game: CoalitionalGame, seconds: float | None 
     # A single player's payments cannot balance at every profile unless they are all zero.
     budget = Budget.EX_POST if len(game.players) > 1 else Budget.EXPECTED
     return tuple(
-        (INCENTIVE_NAMES[each], incentive_efficient(game, None, each, budget=budget, seconds=seconds))
+        (INCENTIVE_NAMES[each], incentive_efficient(game, None, each, budget=budget, deadline=Deadline.after(seconds)))
         for each in Participation
     )
 

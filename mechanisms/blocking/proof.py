@@ -11,7 +11,7 @@ from mechanisms.arrays import finite_array
 from mechanisms.at_stake import at_stake, measured_from_alone
 from mechanisms.blocking.coalition_limits import ALL_COALITIONS, CoalitionLimits, Support
 from mechanisms.linear_program import RESIDUAL_LIMIT
-from mechanisms.virtual_utility import hydraulic_violation, transform, transformed, virtual_stakes
+from mechanisms.virtual_utility import relative_imbalance, transform, transformed, virtual_stakes
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -93,7 +93,7 @@ def support_residuals(
             gained += transformed(game, coefficients[player], player, utilities[:, place]) - kept[:, player]
         largest = game.conditional_expectation(gained, known).max(axis=0)
         surplus = max(surplus, float((largest / _scale(game, coalition, known, stake, coefficients)).max()))
-    return SupportResiduals(*_imbalance(game, virtual), surplus)
+    return SupportResiduals(*relative_imbalance(virtual, game.type_probabilities), surplus)
 
 
 def _scale(
@@ -112,17 +112,3 @@ def _scale(
             own += stake.by_type[player][types[:, place]]
             virtual += (np.abs(coefficients[player]).T @ stake.by_type[player])[types[:, place]]
     return own + ROUNDING * np.minimum(virtual, own / odds)
-
-
-def _imbalance(game: CoalitionalGame, virtual: VirtualWeights) -> tuple[float, float]:
-    """Return the largest violation of the hydraulic equations and of signs, relative to types' probabilities."""
-    violations = hydraulic_violation(virtual, game.type_probabilities)
-    imbalance = negativity = 0.0
-    parts = zip(game.type_probabilities, violations, virtual.weights, virtual.multipliers, strict=True)
-    for probability, violation, weight, alpha in parts:
-        flows = np.abs(alpha).sum(axis=1) + np.abs(alpha).sum(axis=0)
-        scale = probability + ROUNDING * np.minimum(flows, 1.0)
-        imbalance = max(imbalance, float((np.abs(violation) / scale).max()))
-        least = np.minimum(weight, alpha.min(axis=1))
-        negativity = max(negativity, float((-least / scale).max()))
-    return imbalance, negativity

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.blocking import BlockingPlan, find_blocking_plan, largest_utility
+from mechanisms.blocking import BlockingPlan, find_blocking_plan
 from mechanisms.core.allocation import CoreAllocation, core_allocation
 from mechanisms.core.outcome import UndecidedCore
 from mechanisms.core.search import USUAL_VARIANT
 from mechanisms.core.severance import NoSeverance, SeveranceChoice
 from mechanisms.core.variant import SeverancePay
-from mechanisms.linear_program import RESIDUAL_LIMIT, UnverifiedAnswerError
-from mechanisms.mechanism import Mechanism, expected_cost, misreport_gains, stakes
+from mechanisms.linear_program import UnverifiedAnswerError
+from mechanisms.mechanism import Mechanism, feasibility, stakes
 
 if TYPE_CHECKING:
     from mechanisms.coalitional_game import CoalitionalGame
@@ -118,9 +118,7 @@ def with_best_severance(
 
 
 def _infeasibility(game: CoalitionalGame, mechanism: Mechanism) -> InfeasibleMechanism | None:
-    gain = max(float(table.max()) for table in misreport_gains(game, mechanism))
-    loss = max(expected_cost(game, mechanism), 0.0)
-    scale = max(largest_utility(game), float(np.abs(mechanism.payments).max()))
-    if max(gain, loss) <= RESIDUAL_LIMIT * scale:
+    found = feasibility(game, mechanism)
+    if found.feasible:
         return None
-    return InfeasibleMechanism(gain, loss)
+    return InfeasibleMechanism(found.largest_gain, max(found.expected_cost, 0.0))

@@ -11,8 +11,8 @@ from mechanisms.deadline import NO_DEADLINE
 from mechanisms.linear_program.assembly import Sense, reaches_into, replaced
 from mechanisms.linear_program.blocks import Kind, positions_of
 from mechanisms.linear_program.highs import Engine, Limits, Simplex
-from mechanisms.linear_program.refinement import refined
-from mechanisms.linear_program.solution import Solution
+from mechanisms.linear_program.refinement import refined, solved_afresh
+from mechanisms.linear_program.solution import Solution, Status
 from mechanisms.linear_program.statement import (
     Statement,
     broadcast_entries,
@@ -157,14 +157,17 @@ class LinearProgram(Statement):
 
     def _refined(self, engine: Engine, outcome: Outcome, deadline: Deadline) -> Outcome:
         """Return an optimum with what the solver's tolerances left out added."""
-        if outcome.answer is None or (self._integer.values > 0).any():
+        if outcome.status in (Status.TIME_LIMIT, Status.ITERATION_LIMIT) or (self._integer.values > 0).any():
             return outcome
         arrays = self.arrays()
-        answer = refined(arrays, outcome.answer, engine.basis, deadline)
-        if answer is outcome.answer:
+        if outcome.answer is None:
+            answer = solved_afresh(arrays, deadline)
+        else:
+            answer = refined(arrays, outcome.answer, engine.basis, deadline)
+        if answer is None or answer is outcome.answer:
             return outcome
         objective = float(arrays.objective @ answer.values)
-        return replace(outcome, objective=objective, bound=objective, answer=answer)
+        return replace(outcome, status=Status.OPTIMAL, objective=objective, bound=objective, answer=answer, ray=None)
 
     @property
     def basis(self) -> Basis | None:

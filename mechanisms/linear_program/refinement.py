@@ -20,7 +20,7 @@ Source:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import highspy
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from mechanisms.arrays import FloatArray
     from mechanisms.deadline import Deadline
-    from mechanisms.linear_program.assembly import Arrays
+    from mechanisms.linear_program.assembly import Arrays, Sense
     from mechanisms.linear_program.basis import Basis
 
 EXACT_ENOUGH = 1e-11
@@ -43,17 +43,38 @@ EXACT_ENOUGH = 1e-11
 ROUNDING = 1e-14
 """Residuals below this, relative likewise, are rounding: refinement ends."""
 
+HOPELESS = 1e-9
+"""Residuals above this after refinement, relative likewise, are no answer to this program."""
+
+DROPPED = 1e-11
+"""Where coefficients are smaller, the solver may have answered to a program without them."""
+
+WORTH_WHILE = 1e-3
+"""A round that leaves no more than this share of what was missed in absolute terms is followed by another."""
+
 MOST_ROUNDS = 5
 """Solves after which refinement ends; each gains about nine digits, so that two nearly always do."""
 
 SCALING_ROUNDS = 4
 """How often rows and columns are scaled in turn."""
 
+LARGEST_COEFFICIENTS = (13.0, 0.0)
+"""Binary logarithms that scaled coefficients do not exceed, to be tried in turn.
+
+Large ones keep more of the small ones beside them from being dropped, but the solver loses digits to them.
+"""
+
 LARGEST_FACTOR = 2.0**60
 """Residuals are enlarged no further."""
 
+NOISE = 1e-12
+"""Numbers smaller than this share of the largest may be left over from zero; what they miss is not relative to them."""
+
 NEAR_A_LIMIT = 1e-9
 """A variable no farther than this from a bound, relative to its own size, stands at it."""
+
+OTHER_METHODS = (1, 4)
+"""What to try from scratch where the solver gives up: its numbers for the dual and for the primal simplex."""
 
 TOLERANCE = 1e-9
 """What the solver is asked to keep to in the enlarged programs."""
@@ -97,8 +118,8 @@ class _Equalities:
     free: NDArray[np.int64]
 
     @classmethod
-    def of(cls, arrays: Arrays) -> _Equalities:
-        rows, columns = _factors(arrays.matrix)
+    def of(cls, arrays: Arrays, most: float) -> _Equalities:
+        rows, columns = _factors(arrays.matrix, most)
         scaled = arrays.matrix.copy()
         scaled.data = scaled.data * rows[scaled.indices] * np.repeat(columns, np.diff(scaled.indptr))
         low, high = arrays.row_lower * rows, arrays.row_upper * rows
@@ -126,6 +147,20 @@ class _Equalities:
         own = values.astype(np.longdouble) / self.columns
         activity = np.asarray(self.exact[:, : own.size] @ own)
         return _Point.at(self, np.concatenate([own, activity[self.free]]), prices.astype(np.longdouble) / self.rows)
+
+    def nothing(self) -> _Point:
+        """Return the point at which nothing has been solved for yet."""
+        rows, columns = self.matrix.shape
+        return _Point.at(self, np.zeros(columns, dtype=np.longdouble), np.zeros(rows, dtype=np.longdouble))
+
+    def answer(self, point: _Point, sense: Sense) -> Answer:
+        """Return a point as an answer to the program it is the form of."""
+        own = slice(self.columns.size)
+        return Answer(
+            _double(point.values[own] * self.columns),
+            _double(sense.value * point.prices * self.rows),
+            _double(sense.value * point.reduced[own] / self.columns),
+        )
 
     def basis(self, start: Basis) -> highspy.HighsBasis:
         """Return the basis of this form that is another one's of the program."""
@@ -163,14 +198,22 @@ class _Point:
     dual: float
     worst: float
 
+    def improves(self, other: _Point) -> bool:
+        """Whether less is missed than at another point, where it is missed most."""
+        return (
+            self.worst < other.worst
+            or self.primal < WORTH_WHILE * other.primal
+            or (self.primal <= other.primal and self.dual < WORTH_WHILE * other.dual)
+        )
+
     @classmethod
     def at(cls, program: _Equalities, values: LongArray, prices: LongArray) -> _Point:
         values = np.clip(values, program.lower, program.upper)
         missing = program.demanded.astype(np.longdouble) - np.asarray(program.exact @ values)
         reduced = program.cost.astype(np.longdouble) - np.asarray(program.exact.T @ prices)
         size = np.abs(values)
-        terms = np.abs(program.demanded) + np.asarray(program.magnitude @ size.astype(np.float64))
-        weights = np.abs(program.cost) + np.asarray(program.magnitude.T @ np.abs(prices).astype(np.float64))
+        terms = np.abs(program.demanded) + np.asarray(program.magnitude @ _above_noise(size))
+        weights = np.abs(program.cost) + np.asarray(program.magnitude.T @ _above_noise(np.abs(prices)))
         near = NEAR_A_LIMIT * np.maximum(size, 1.0)
         wrong = np.maximum(
             np.where(values - program.lower > near, reduced, 0.0),
@@ -202,24 +245,52 @@ def refined(arrays: Arrays, answer: Answer, basis: Basis | None, deadline: Deadl
     """
     if not arrays.matrix.nnz or not (np.isfinite(answer.values).all() and np.isfinite(answer.shadow_prices).all()):
         return answer
-    program = _Equalities.of(arrays)
-    point = program.point(answer.values, arrays.sense.value * answer.shadow_prices)
-    if point.worst <= EXACT_ENOUGH:
-        return answer
+    best: tuple[_Equalities, _Point] | None = None
+    for most in LARGEST_COEFFICIENTS:
+        program = _Equalities.of(arrays, most)
+        point = program.point(answer.values, arrays.sense.value * answer.shadow_prices)
+        if point.worst <= EXACT_ENOUGH:
+            return answer
+        point = _improved(program, point, basis, deadline)
+        if point.worst > HOPELESS:
+            # What the solver answered was to a program without the coefficients it dropped: begin with all of them.
+            afresh = _improved(program, program.nothing(), None, deadline)
+            point = afresh if afresh.worst <= HOPELESS else point
+        if best is None or point.worst <= HOPELESS:
+            best = program, point
+        if point.worst <= HOPELESS:
+            break
+    return answer if best is None else best[0].answer(best[1], arrays.sense)
+
+
+def solved_afresh(arrays: Arrays, deadline: Deadline) -> Answer | None:
+    """Return the answer to a program whose smallest coefficients the solver would drop, or none if it has none.
+
+    Args:
+        arrays: the program, without integer variables.
+        deadline: after which there is no answer.
+    """
+    if not arrays.matrix.nnz or np.abs(arrays.matrix.data[arrays.matrix.data != 0]).min() > DROPPED:
+        return None
+    for most in LARGEST_COEFFICIENTS:
+        program = _Equalities.of(arrays, most)
+        point = _improved(program, program.nothing(), None, deadline)
+        if point.worst <= HOPELESS:
+            return program.answer(point, arrays.sense)
+    return None
+
+
+def _improved(program: _Equalities, point: _Point, basis: Basis | None, deadline: Deadline) -> _Point:
+    """Return a point corrected until only rounding is left, or as far as the solver gets."""
     engine = _Correction(program, basis)
     for _ in range(MOST_ROUNDS):
         if point.worst <= ROUNDING or deadline.passed:
             break
         better = engine.improved(point, deadline)
-        if better is None or better.worst >= point.worst:
+        if better is None or not better.improves(point):
             break
         point = better
-    return replace(
-        answer,
-        values=_double(point.values[: program.columns.size] * program.columns),
-        shadow_prices=_double(arrays.sense.value * point.prices * program.rows),
-        reduced_costs=_double(arrays.sense.value * point.reduced[: program.columns.size] / program.columns),
-    )
+    return point
 
 
 class _Correction:
@@ -285,6 +356,13 @@ class _Correction:
         if any(change == highspy.HighsStatus.kError for change in changes):
             return None
         ran = highs.run()
+        for method in OTHER_METHODS:
+            if highs.getModelStatus() == highspy.HighsModelStatus.kOptimal or deadline.passed:
+                break
+            highs.clearSolver()
+            highs.setOptionValue("simplex_strategy", method)
+            highs.setOptionValue("time_limit", highs.getRunTime() + deadline.left)
+            ran = highs.run()
         solution = highs.getSolution()
         optimal = highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
         if ran == highspy.HighsStatus.kError or not (optimal and solution.value_valid and solution.dual_valid):
@@ -301,25 +379,32 @@ def _factor(residual: float) -> float:
     return float(min(max(2.0 ** np.floor(-np.log2(residual)), 1.0), LARGEST_FACTOR))
 
 
-def _factors(matrix: sparse.csc_array) -> tuple[FloatArray, FloatArray]:
-    """Return powers of two for rows and columns that bring the coefficients of each near to one."""
+def _factors(matrix: sparse.csc_array, most: float) -> tuple[FloatArray, FloatArray]:
+    """Return powers of two for rows and columns that bring coefficients near to one, and none far above it."""
     size = np.log2(np.abs(matrix.data), out=np.full(matrix.nnz, np.nan), where=matrix.data != 0)
     column = np.repeat(np.arange(matrix.shape[1]), np.diff(matrix.indptr))
     rows, columns = np.zeros(matrix.shape[0]), np.zeros(matrix.shape[1])
     for _ in range(SCALING_ROUNDS):
-        rows = _centres(size + columns[column], matrix.indices, rows.size)
-        columns = _centres(size + rows[matrix.indices], column, columns.size)
+        rows = _centred(size + columns[column], matrix.indices, rows.size, most)
+        columns = _centred(size + rows[matrix.indices], column, columns.size, most)
     return np.exp2(np.round(rows)), np.exp2(np.round(columns))
 
 
-def _centres(size: FloatArray, place: NDArray[np.integer[Any]], count: int) -> FloatArray:
-    """Return by how much the binary logarithms at each place must be moved to lie around zero."""
+def _centred(size: FloatArray, place: NDArray[np.integer[Any]], count: int, most: float) -> FloatArray:
+    """Return by how much binary logarithms at each place must be moved to lie around zero, none above the most."""
     known = np.isfinite(size)
     low, high = np.full(count, np.inf), np.full(count, -np.inf)
     np.minimum.at(low, place[known], size[known])
     np.maximum.at(high, place[known], size[known])
     filled = np.isfinite(low)
-    return np.where(filled, -(np.where(filled, low, 0.0) + np.where(filled, high, 0.0)) / 2, 0.0)
+    low, high = np.where(filled, low, 0.0), np.where(filled, high, 0.0)
+    moved: FloatArray = np.minimum(-(low + high) / 2, most - high)
+    return moved
+
+
+def _above_noise(sizes: LongArray) -> FloatArray:
+    """Return sizes of numbers, those that are no more than noise beside the largest raised to where noise ends."""
+    return _double(np.maximum(sizes, NOISE * float(sizes.max(initial=0.0))))
 
 
 def _double(values: LongArray) -> FloatArray:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mechanisms.arrays import FloatArray
 from mechanisms.coalitional_game import ActionSet, CoalitionalGame
+from mechanisms.deadline import Deadline
 from mechanisms.incentive_efficiency import (
     Budget,
     IncentiveEfficient,
@@ -232,7 +233,7 @@ def test_unequal_sums_of_weights_are_unbounded_and_say_who_would_pay_whom() -> N
 def test_running_out_of_time_is_no_answer() -> None:
     game = random_game(1, players=3, types=3, actions=8)
     for method in (Method.ENUMERATION, Method.COLUMN_GENERATION):
-        answer = incentive_efficient(game, seconds=0.0, method=method)
+        answer = incentive_efficient(game, deadline=Deadline.after(0), method=method)
         assert isinstance(answer, NoOptimum)
         assert answer.status is Status.TIME_LIMIT
 
