@@ -8,8 +8,11 @@ numeraire may then be shared in any way. At the supporting price p every player'
 .. math:: \sum_i v_i(x_i) \le \max \le p \cdot s + \sum_i \max_q [v_i(q) - p \cdot q].
 
 Both sides agree exactly when the first-order conditions hold, and the bound stands even where a valuation is
-not concave. An answer is only returned with its two sides closer than ``OPTIMALITY_TOLERANCE``, and only if the
-bundles can be handed out: the left inequality holds for feasible bundles alone.
+not concave. Their distance is what players would still gain by buying and selling at the price, and the worth of what
+is left over; it is computed so, without the values themselves, whose rounding may exceed it. An answer is only returned
+with its two sides closer than ``OPTIMALITY_TOLERANCE`` of what is at stake: the worth of the supply at the price and
+what players gain or lose against their endowments. And only if the bundles can be handed out: the left inequality holds
+for feasible bundles alone.
 """
 
 from __future__ import annotations
@@ -29,8 +32,8 @@ from mechanisms.valuation import ValuationBatch
 
 # The largest relative distance between an allocation's value and its dual bound that is reported as efficient.
 OPTIMALITY_TOLERANCE = 1e-9
-# Optima smaller than this share of what nothing and everything are worth are measured against that share.
-LEAST_SHARE_AT_STAKE = 1e-3
+# Where goods are all but free and nobody gains, stakes are at least this share of what half of each bundle is worth.
+LEAST_SHARE_AT_STAKE = 1e-6
 # By how much, relatively, the rounding of a sum of bundles may exceed the supply.
 FEASIBILITY_TOLERANCE = 1e-12
 # Profiles are solved in pieces so that the work arrays stay in the processor's cache and in memory.
@@ -57,7 +60,7 @@ class EfficientAllocation:
             that one player holds wholly: any price between leaves that player content with what there is.
         value_of_goods: the players' summed valuations, ``(P,)``, numeraire.
         welfare: the players' summed utilities, ``(P,)``: value of goods and all numeraire there is.
-        optimality_gap: how far the dual bound lies above the value of goods, relatively, ``(P,)``.
+        optimality_gap: how far the dual bound lies above the value of goods, relative to what is at stake, ``(P,)``.
     """
 
     profiles: IntegerArray
@@ -132,11 +135,15 @@ def optimality_gap(economy: Economy, profiles: IntegerArray, bundles: FloatArray
         price: of all goods, the numeraire last, ``(P, L)``, numeraire per unit; any nonnegative prices give a bound.
 
     Returns:
-        The distance relative to the sizes of both sides, ``(P,)``; infinite where the bundles or prices cannot be.
+        The distance relative to what is at stake, ``(P,)``; infinite where the bundles or prices cannot be.
     """
     traders = economy.valuations.select(economy.rows(profiles).T)
-    supply = economy.endowments(profiles)[..., :-1].sum(axis=-2)
-    return _value_and_gap(traders, np.moveaxis(bundles, 1, 0), price[:, :-1], supply)[1]
+    return _gap(traders, np.moveaxis(bundles, 1, 0), price[:, :-1], _owned(economy, profiles))
+
+
+def _owned(economy: Economy, profiles: IntegerArray) -> FloatArray:
+    """Return from which goods players' gains are measured, ``(N, P, G)``, units."""
+    return economy.endowment_table[economy.rows(profiles).T, :-1]
 
 
 def value_of_goods(economy: Economy, profiles: IntegerArray, bundles: FloatArray) -> FloatArray:
@@ -205,31 +212,35 @@ def _solve(economy: Economy, answer: EfficientAllocation, numbers: IntegerArray)
     # Players come first, (N, P, G): sums over players then add long rows.
     traders = table.select(rows.T)
     held = traders.dispose(np.moveaxis(bundles, 1, 0))
-    value, gap = _value_and_gap(traders, held, price, supply)
+    value = traders.value(held).sum(axis=0)
     answer.bundles[numbers] = np.moveaxis(held, 0, 1)
     answer.price[numbers, :-1], answer.price[numbers, -1] = price, 1
     answer.lowest_price[numbers, :-1] = _lowest_price(traders, held, price, supply)
     answer.lowest_price[numbers, -1] = 1
     answer.value_of_goods[numbers] = value
     answer.welfare[numbers] = value + endowments[..., -1].sum(axis=-1)
-    answer.optimality_gap[numbers] = gap
+    answer.optimality_gap[numbers] = _gap(traders, held, price, _owned(economy, profiles))
 
 
-def _value_and_gap(
-    traders: ValuationBatch, held: FloatArray, price: FloatArray, supply: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return the players' summed valuations and the relative distance of their dual bound, ``(P,)`` each."""
-    value = traders.value(np.maximum(held, 0)).sum(axis=0)
-    indirect = traders.indirect_utility(np.maximum(price, 0), supply).sum(axis=0)
-    spent = (price * supply).sum(axis=-1)
-    # An optimum worth nothing has no size of its own; what nothing and everything are worth to the players has.
-    extremes = (np.zeros_like(supply), supply)
-    at_stake = np.sum([np.abs(traders.value(bundle)).sum(axis=0) for bundle in extremes], axis=0)
-    scale = np.maximum(np.abs(value) + np.abs(indirect) + spent, LEAST_SHARE_AT_STAKE * at_stake)
-    gap = (spent + indirect - value) / np.where(scale > 0, scale, 1)
+def _gap(traders: ValuationBatch, held: FloatArray, price: FloatArray, owned: FloatArray) -> FloatArray:
+    """Return the relative distance of the dual bound from the value of bundles ``(N, P, G)``, ``(P,)``.
+
+    The distance is what players still gain at the price, and what the rest of the supply is worth at it. Neither has
+    the size of the values.
+    """
+    supply = owned.sum(axis=0)
+    possible, charged = np.maximum(held, 0), np.maximum(price, 0)
+    distance = traders.indirect_gain(possible, charged, supply).sum(axis=0)
+    distance = distance + (charged * (supply - possible.sum(axis=0))).sum(axis=-1)
+    with np.errstate(invalid="ignore"):
+        gained = np.abs(traders.gain(owned, possible)).sum(axis=0)
+        half = np.abs(traders.gain(0.5 * possible, possible)).sum(axis=0)
+    at_stake = (charged * supply).sum(axis=-1) + np.where(np.isfinite(gained), gained, 0)
+    scale = np.maximum(at_stake, LEAST_SHARE_AT_STAKE * half)
+    gap = distance / np.where(scale > 0, scale, 1)
     fits = (held.sum(axis=0) <= supply * (1 + FEASIBILITY_TOLERANCE)).all(axis=-1)
     sound = fits & (held >= 0).all(axis=(0, -1)) & (price >= 0).all(axis=-1)
-    return value, np.where(sound, gap, np.inf)
+    return np.where(sound, gap, np.inf)
 
 
 def _lowest_price(traders: ValuationBatch, held: FloatArray, price: FloatArray, supply: FloatArray) -> FloatArray:
@@ -251,6 +262,8 @@ def _solve_compiled(economy: Economy, answer: EfficientAllocation) -> IntegerArr
         return np.arange(len(answer.profiles))
     from mechanisms import separable_kernel as kernel  # noqa: PLC0415  Numba is optional, and slow to import.
 
+    if len(answer.profiles) < kernel.LANES:
+        return np.arange(len(answer.profiles))
     largest_share = np.empty(len(answer.profiles))
     kernel.solve(
         types,

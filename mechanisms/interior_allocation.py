@@ -55,6 +55,15 @@ def allocate_by_interior_point(
     Of a good of which there is none everybody gets nothing, at the price of the first unit to whoever values it most:
     infinite where that unit is worth infinitely much.
     """
+    # In shares of the supply every good weighs what it is worth, whatever its unit.
+    unit = np.max(supply, axis=0, initial=0.0)
+    unit = np.where(unit > 0, unit, 1.0)
+    shares, worth = _allocate_shares(_InUnits(table, unit), rows, supply / unit)
+    return shares * unit, worth / unit
+
+
+def _allocate_shares(table: ConcaveValuations, rows: IntegerArray, supply: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return efficient bundles and supporting prices, in units in which supplies are of order one."""
     if (supply > 0).all():
         return _allocate(table, rows, supply)
     bundles, price = np.zeros((*rows.shape, supply.shape[-1])), np.empty(supply.shape)
@@ -66,6 +75,20 @@ def allocate_by_interior_point(
             bundles[np.ix_(alike, range(rows.shape[-1]), goods)], price[np.ix_(alike, goods)] = part
     marginal = table.supergradient(rows, bundles).max(axis=-2)
     return bundles, np.where(there, price, np.maximum(marginal, 0))
+
+
+@dataclass(frozen=True)
+class _InUnits:
+    """The same valuations of goods in other units."""
+
+    table: ConcaveValuations
+    unit: FloatArray  # (G,)
+
+    def supergradient(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
+        return self.table.supergradient(rows, bundles * self.unit) * self.unit
+
+    def curvature(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
+        return self.table.curvature(rows, bundles * self.unit) * self.unit[:, None] * self.unit
 
 
 @dataclass(frozen=True)

@@ -39,10 +39,14 @@ class Quadratic(Valuation):
         slope = finite_array("slope", self.slope, (goods, goods))
         if slope.shape[:-1] != intercept.shape:
             raise ValueError(f"slope has shape {slope.shape}, intercept {intercept.shape}; they must go together")
-        scale = np.abs(slope).max()
-        if (np.abs(slope - np.swapaxes(slope, -1, -2)) > SYMMETRY_TOLERANCE * scale).any():
+        # In units of the goods in which every own slope is one, symmetry and definiteness do not depend on units.
+        own = np.diagonal(slope, axis1=-2, axis2=-1)
+        if not (own > 0).all():
+            raise ValueError(f"slope is {slope.tolist()}; it must be positive definite")
+        alike = slope / np.sqrt(own[..., :, None]) / np.sqrt(own[..., None, :])
+        if (np.abs(alike - np.swapaxes(alike, -1, -2)) > SYMMETRY_TOLERANCE).any():
             raise ValueError(f"slope is {slope.tolist()}; it must be symmetric")
-        if (np.linalg.eigvalsh(slope)[..., 0] <= SYMMETRY_TOLERANCE * scale).any():
+        if (np.linalg.eigvalsh(alike)[..., 0] <= SYMMETRY_TOLERANCE).any():
             raise ValueError(f"slope is {slope.tolist()}; it must be positive definite")
         object.__setattr__(self, "intercept", read_only(intercept))
         object.__setattr__(self, "slope", read_only(slope))
@@ -88,8 +92,10 @@ class Quadratic(Valuation):
 
     @override
     def concave_sum(self, weights: FloatArray) -> bool:
-        slope = np.tensordot(weights, self.slope, axes=1)
-        return bool(np.linalg.eigvalsh(slope)[0] >= -SYMMETRY_TOLERANCE * np.abs(self.slope).max())
+        # Likewise in units of the goods in which the largest own slope is one.
+        unit = np.sqrt(np.diagonal(self.slope, axis1=-2, axis2=-1).max(axis=0))
+        slope = np.tensordot(weights, self.slope, axes=1) / unit[:, None] / unit
+        return bool(np.linalg.eigvalsh(slope)[0] >= -SYMMETRY_TOLERANCE * np.abs(weights).max())
 
     def _slope_times(self, bundles: FloatArray) -> FloatArray:
         return (self.slope @ bundles[..., None])[..., 0]

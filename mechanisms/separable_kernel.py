@@ -361,7 +361,8 @@ def _sum_up(start: int, shared: FloatArray, answer: Answer) -> None:
     gap, largest_share = answer.optimality_gap[start:end], answer.largest_share[start:end]
     for lane in range(LANES):
         worth, indirect, spent = shared[_VALUE + lane], shared[_INDIRECT + lane], shared[_SPENT + lane]
-        scale = abs(worth) + abs(indirect) + spent
+        # Less than is at stake: what is not proven this way is left to be proven without the rounding of values.
+        scale = spent
         price[lane, numeraire] = 1
         lowest_price[lane, numeraire] = 1
         value[lane] = worth
