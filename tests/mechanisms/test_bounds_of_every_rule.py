@@ -56,24 +56,21 @@ def plenty(name: str, intercepts: tuple[float, float], owned: list[float]) -> Pl
 
 
 def contracts() -> list[GrandContract]:
-    """Three traders of one good without transfers; a random economy of two goods with some; one with too much of a good.
+    """Three traders of one good without transfers; a random economy of two goods with some; one with goods left over.
 
     In the last nobody wants all there is of the first good, somebody wants none of the second, and one owns only money.
     """
     walrasian = grand_contract(random_economy(5, random_independent_prior(5, (1, 1, 1)), goods=2, money=40.0))
     shift = np.array([[-12.0, 4.0, 8.0]])
+    left_over = [
+        plenty("a", (1.0, 6.0), [4.0, 1.0, 30.0]),
+        plenty("b", (1.2, 5.0), [1.0, 2.0, 30.0]),
+        plenty("c", (1.5, -0.5), [0.0, 0.0, 30.0]),
+    ]
     return [
         grand_contract(three_traders()),
         grand_contract(walrasian.economy, walrasian.numeraire_transfers + shift),
-        grand_contract(
-            economy_of(
-                [
-                    plenty("a", (1.0, 6.0), [4.0, 1.0, 30.0]),
-                    plenty("b", (1.2, 5.0), [1.0, 2.0, 30.0]),
-                    plenty("c", (1.5, -0.5), [0.0, 0.0, 30.0]),
-                ]
-            )
-        ),
+        grand_contract(economy_of(left_over)),
     ]
 
 
