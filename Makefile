@@ -14,7 +14,7 @@ help:
 	@echo "make test   run the tests"
 	@echo "make lint   check style and types"
 	@echo "make bench  measure speed, as ratios against what a user would otherwise write"
-	@echo "make evidence  slow evidence: properties on new examples, sweeps killed and on full disks, the core"
+	@echo "make evidence  slow evidence: properties on new examples, sweeps killed and on full disks, the core, damaged files"
 	@echo "make tables  the tables of docs/: sweeps, institutions, the carbon cartel"
 
 $(READY): requirements.txt pyproject.toml
@@ -41,12 +41,16 @@ lint: $(READY)
 bench: $(READY)
 	$(RUN)/python -m benchmarks
 
+# How many damaged files are tried, a new selection every day.
+FUZZED ?= 10000 --seed $(shell date +%Y%m%d)
+
 # Slow evidence: properties on examples never tried before; sweeps whose workers are killed, hang or run out of disk;
-# the core, game by game.
+# the core, game by game; damaged files of every kind through every command.
 evidence: $(READY)
 	$(RUN)/pytest -m hypothesis --hypothesis-profile=search tests
 	$(RUN)/pytest benchmarks/evidence
 	$(RUN)/python -m benchmarks.core_evidence
+	$(RUN)/python -m benchmarks.fuzzing $(FUZZED)
 
 # The tables of the documentation, an hour on two cores; stopped, they go on where they were.
 tables: $(READY)
