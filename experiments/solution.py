@@ -9,7 +9,13 @@ import numpy as np
 
 from mechanisms.arrays import FloatArray
 from mechanisms.assumptions import Assumption, check_assumptions
-from mechanisms.compatibility import CompatibilityFails, CompatibilityHolds, check_compatibility
+from mechanisms.beliefs import Prior
+from mechanisms.compatibility import (
+    CompatibilityFails,
+    CompatibilityHolds,
+    UndecidedConditionError,
+    check_compatibility,
+)
 from mechanisms.economy import Economy
 from mechanisms.efficiency import EfficientAllocation, autarky_welfare, efficient_allocation, value_of_goods
 from mechanisms.grand_contract import GrandContract, walrasian_payments
@@ -65,7 +71,7 @@ class EconomySolution:
             types, a linear program's otherwise; none for a single player.
         equilibrium: the competitive equilibrium of every profile in which nobody owes money.
         incentive_benchmarks: the most welfare that incentives allow, by what players must be left with.
-        compatibility: whether the compatibility condition holds, with the evidence.
+        compatibility: whether the compatibility condition holds, with the evidence, or why that is not known.
         assumptions: the paper's assumptions, met or not.
     """
 
@@ -78,7 +84,7 @@ class EconomySolution:
     incentive_transfers: ContractAnswer | None
     equilibrium: WalrasianEquilibrium
     incentive_benchmarks: tuple[IncentiveBenchmark, ...]
-    compatibility: CompatibilityHolds | CompatibilityFails
+    compatibility: CompatibilityHolds | CompatibilityFails | UndecidedConditionError
     assumptions: tuple[Assumption, ...]
 
     @property
@@ -88,9 +94,12 @@ class EconomySolution:
 
     @property
     def solver_failures(self) -> tuple[str, ...]:
-        """Why benchmarks are unknown for which a solver failed or hit its limit, each reason once."""
+        """Why something is unknown for which a solver failed or hit its limit, each reason once."""
         unknown = (each for each in self.incentive_benchmarks if isinstance(each, UnknownBenchmark))
-        return tuple(dict.fromkeys(each.reason for each in unknown if each.solver_failed))
+        reasons = [each.reason for each in unknown if each.solver_failed]
+        if isinstance(self.compatibility, UndecidedConditionError):
+            reasons.append(str(self.compatibility))
+        return tuple(dict.fromkeys(reasons))
 
     def expected(self, values: FloatArray) -> float:
         """Return the expectation over the prior of values by profile, ``(P,)``."""
@@ -139,9 +148,16 @@ def solve_economy(
         incentive_transfers=_incentive_transfers(economy, efficient),
         equilibrium=walrasian_equilibrium(economy, efficient),
         incentive_benchmarks=incentive_benchmarks(economy, participation, seconds, money),
-        compatibility=check_compatibility(economy.prior),
+        compatibility=_compatibility(economy.prior),
         assumptions=check_assumptions(economy),
     )
+
+
+def _compatibility(prior: Prior) -> CompatibilityHolds | CompatibilityFails | UndecidedConditionError:
+    try:
+        return check_compatibility(prior)
+    except UndecidedConditionError as undecided:
+        return undecided
 
 
 def _contract(

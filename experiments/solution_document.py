@@ -8,7 +8,7 @@ from experiments.benchmark_tables import benchmark_document, constraint_document
 from experiments.solution import ContractAnswer, EconomySolution
 from experiments.solution_benchmarks import benchmark_rows, constraint_rows
 from mechanisms.arrays import FloatArray
-from mechanisms.compatibility import CompatibilityHolds
+from mechanisms.compatibility import CompatibilityHolds, UndecidedConditionError
 from mechanisms.economy import Economy
 
 
@@ -40,7 +40,9 @@ def solution_document(solution: EconomySolution) -> dict[str, Any]:
         ],
         **_transfers_document(solution),
         "walrasian": _incentives_document(solution.walrasian),
-        "compatibility_condition": isinstance(solution.compatibility, CompatibilityHolds),
+        "compatibility_condition": None
+        if isinstance(solution.compatibility, UndecidedConditionError)
+        else isinstance(solution.compatibility, CompatibilityHolds),
         "benchmarks": benchmark_document(benchmark_rows(solution)),
         "binding_constraints": constraint_document(constraint_rows(solution)),
     }

@@ -11,7 +11,7 @@ from experiments.benchmark_tables import benchmark_table, constraint_table
 from experiments.printing import marked, named, number, table
 from experiments.solution import ContractAnswer, EconomySolution
 from experiments.solution_benchmarks import benchmark_rows, constraint_rows
-from mechanisms.compatibility import CompatibilityHolds
+from mechanisms.compatibility import CompatibilityFails, CompatibilityHolds
 from simulation.scenario import TransferRule
 
 # More rows than fit a screen are left to the JSON document, which holds every profile.
@@ -125,8 +125,13 @@ def _incentive_cells(answer: ContractAnswer, scale: float) -> list[str]:
 
 def _assumptions(solution: EconomySolution) -> Group:
     rows = [[each.name, each.source, "met" if each.holds else "not met", each.reason] for each in solution.assumptions]
-    holds = isinstance(solution.compatibility, CompatibilityHolds)
-    reason = "" if holds else "some weights on misreports imply a price of numeraire"
-    rows.append(["compatibility condition", "section 4", "met" if holds else "not met", reason])
+    match solution.compatibility:
+        case CompatibilityHolds():
+            verdict, reason = "met", ""
+        case CompatibilityFails():
+            verdict, reason = "not met", "some weights on misreports imply a price of numeraire"
+        case undecided:
+            verdict, reason = "not known", str(undecided)
+    rows.append(["compatibility condition", "section 4", verdict, reason])
     columns = ["assumption", "Giraud and Rochon", "", "why not"]
     return table("Assumptions of the theory", columns, rows, texts=4)

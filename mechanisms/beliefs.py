@@ -199,7 +199,8 @@ class CorrelatedPrior(Prior):
         product: FloatArray = np.ones(())
         for player in range(self.joint.ndim):
             product = np.multiply.outer(product, self.marginal(player))
-        return bool(np.allclose(product, self.joint, rtol=0, atol=PROBABILITY_TOLERANCE))
+        # Relative to each profile's own chance: what a rare type believes is not lost beside the chances of others.
+        return bool(np.allclose(product, self.joint, rtol=PROBABILITY_TOLERANCE, atol=0))
 
     @override
     def sample(self, generator: np.random.Generator) -> IntegerArray:

@@ -112,6 +112,8 @@ def check_compatibility(
         Giraud and Rochon, section 4, compatibility condition; d'Aspremont and Gérard-Varet (1979).
     """
     lies = _lies(prior, reportable)
+    if prior.independent and len(lies) > 1:
+        return _under_independence(prior, lies)
     program = _support_program(prior, lies)
     solution = program.solve()
     if solution.status is not Status.OPTIMAL:
@@ -124,6 +126,27 @@ def check_compatibility(
     if residual > RESIDUAL_LIMIT:
         raise UndecidedConditionError(f"the compatibility condition's evidence leaves a residual of {residual:.1e}")
     return verdict
+
+
+def _under_independence(prior: Prior, lies: Sequence[BooleanArray]) -> CompatibilityHolds:
+    r"""Return the proof for independent types and two or more players, however rare a type.
+
+    With :math:`b_i(k) = \sum_m [\lambda_i(m, k) - \lambda_i(k, m)]` the equations read
+    :math:`b_i(t_i) q_i(t_{-i}) = \kappa(t)`, so :math:`b_i(t_i) / p_i(t_i)` is the same for all players and types, and
+    zero since :math:`b_i` adds up to zero; so is :math:`\kappa`. Weights are then circulations: lies on a cycle can have
+    some. All others lead from a type to one that reaches fewer; a reward for every type that can be reached, which the
+    other players pay in equal parts, punishes these and no lie on a cycle.
+    """
+    rewards, punished = [], []
+    for allowed in lies:
+        reach = allowed | np.eye(len(allowed), dtype=bool)
+        for middle in range(len(reach)):
+            reach |= reach[:, middle, None] & reach[None, middle, :]
+        rewards.append(reach.sum(axis=1).astype(np.float64))
+        punished.append(read_only(allowed & ~reach.T))
+    own = np.stack([reward[prior.profiles[:, player]] for player, reward in enumerate(rewards)], axis=1)
+    others = (own.sum(axis=1, keepdims=True) - own) / (len(rewards) - 1)
+    return CompatibilityHolds(read_only(own - others), tuple(punished))
 
 
 def _lies(prior: Prior, reportable: Sequence[BooleanArray] | None) -> list[BooleanArray]:
@@ -281,8 +304,9 @@ def proof_residual(prior: Prior, proof: CompatibilityHolds, reportable: Sequence
     """Return how far a proof is from establishing the compatibility condition; recomputed without a solver.
 
     Returns:
-        The largest of: imbalance and unpunished losses relative to the transfers, what a punished loss lacks of
-        1, and the largest price of numeraire that weights on unpunished lies imply. Small values confirm it.
+        The largest of: imbalance and unpunished losses relative to the transfers they consist of, what a
+        punished loss lacks of 1, and the largest price of numeraire that weights on unpunished lies imply. Small values
+        confirm it.
 
     Raises:
         ValueError: sizes do not fit the prior.
@@ -291,15 +315,17 @@ def proof_residual(prior: Prior, proof: CompatibilityHolds, reportable: Sequence
     transfers = proof.transfers
     if transfers.shape != prior.profiles.shape or [m.shape for m in proof.punished] != [m.shape for m in lies]:
         raise ValueError("the proof is of another size than the prior")
-    scale = 1 + float(np.abs(transfers).max())
-    worst = float(np.abs(transfers.sum(axis=-1)).max()) / scale
+    # Punishments are of size one; what is measured against transfers is so for each profile and each type's beliefs.
+    worst = float((np.abs(transfers.sum(axis=-1)) / np.maximum(np.abs(transfers).max(axis=-1), 1)).max())
     for player, (allowed, punished) in enumerate(zip(lies, proof.punished, strict=True)):
         received = transfers[profiles_by_own_type(prior, player), player]
-        expected = beliefs_about_others(prior, player) @ received.T
+        beliefs = beliefs_about_others(prior, player)
+        expected, terms = beliefs @ received.T, beliefs @ np.abs(received).T
         losses = np.diagonal(expected)[:, None] - expected
+        sizes = np.maximum(np.diagonal(terms)[:, None] + terms, 1)
         spared = allowed & ~punished
         lacking = (1 - losses[punished]).max(initial=0.0)
-        worst = max(worst, float(lacking), float(np.abs(losses[spared]).max(initial=0.0)) / scale)
+        worst = max(worst, float(lacking), float((np.abs(losses) / sizes)[spared].max(initial=0.0)))
     spared_lies = [allowed & ~punished for allowed, punished in zip(lies, proof.punished, strict=True)]
     _, prices = _free_directions(prior, spared_lies)
     return max(worst, float(np.abs(prices).max(initial=0.0)))

@@ -249,8 +249,6 @@ class _Market:
         unit = float(worth.sum())
         if not unit > 0 or not (lowest < self.highest).any():
             return None
-        from mechanisms.linear_program import LinearProgram, Sense  # noqa: PLC0415  Few economies need a solver here.
-
         low = lowest / np.where(self.highest > 0, self.highest, 1)
         # The solver takes long to load, and whoever has no such program to solve does without it.
         from mechanisms.linear_program import LinearProgram, Sense  # noqa: PLC0415

@@ -260,3 +260,30 @@ def test_identical_types_are_degenerate() -> None:
     twins = Economy("twins", single.goods, single.units, players, random_independent_prior(2, (2, 2)))
     for economy in (single, twins):
         assert non_degenerate_type(economy, check_incentives(grand_contract(economy))) is None
+
+
+@pytest.mark.parametrize("chance", [1e-1, 1e-4, 1e-7, 1e-9, 1e-12])
+def test_the_condition_holds_under_independence_however_rare_a_type(chance: float) -> None:
+    """Then kappa(t) = b_i(t_i) q(t_-i) for all i, so b_i / p_i is constant; b_i sums to zero, so it is 0."""
+    prior = IndependentPrior([np.array([chance, 1 - chance]), np.array([0.6, 0.4]), np.array([0.3, 0.7])])
+    proof = check_compatibility(prior)
+    assert isinstance(proof, CompatibilityHolds)
+    assert proof_residual(prior, proof) <= 1e-12
+
+
+@settings(max_examples=40)
+@given(seed=SEEDS, counts=COUNTS)
+def test_under_independence_lies_that_lead_nowhere_back_are_punished(seed: int, counts: tuple[int, ...]) -> None:
+    generator = np.random.default_rng(seed)
+    prior = random_independent_prior(seed, counts)
+    reportable = [generator.random((count, count)) < 0.6 for count in counts]
+    proof = check_compatibility(prior, reportable)
+    assert isinstance(proof, CompatibilityHolds)
+    assert proof_residual(prior, proof, reportable) <= 1e-9
+
+
+def test_a_rare_type_that_knows_more_makes_types_dependent() -> None:
+    """Its chance is 1e-10; given it, the other's types are 0.9 and 0.1 instead of 0.5 each."""
+    joint = np.array([[0.9e-10, 0.1e-10], [0.5 - 0.9e-10, 0.5 - 0.1e-10]])
+    assert not CorrelatedPrior(joint).independent
+    assert CorrelatedPrior(np.outer([1e-10, 1 - 1e-10], [0.3, 0.7])).independent
