@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.blocking import SupportResiduals, largest_utility, support_residuals
+from mechanisms.at_stake import at_stake
+from mechanisms.blocking import SupportResiduals, support_residuals
 from mechanisms.core.variant import CoreVariant, SeverancePay
 from mechanisms.linear_program import RESIDUAL_LIMIT
 from mechanisms.mechanism import Mechanism, expected_cost, interim_utilities, stakes
@@ -33,17 +34,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CoreResiduals:
-    """How far a mechanism and its multipliers are from a core allocation; money relative to the largest utility.
+    """How far a mechanism and its multipliers are from a core allocation; money relative to what is at stake.
 
     Attributes:
-        misreport_gain: largest gain of a type from a false report.
+        misreport_gain: largest gain of a type from a false report, relative to what is at stake for this type.
         loss: what the mediator expects to lose.
         severance: severance promised although the variant allows none.
         support: of the conditions of Theorem 1.
         severance_complementarity: expected weight times severance; zero by Theorem 3.
         incentive_complementarity: largest multiplier times slack of its incentive constraint; zero as in (6).
-        virtual_efficiency: largest virtual surplus the mechanism forgoes at a profile, relative to the largest;
-            zero as in (7).
+        virtual_efficiency: virtual surplus the mechanism is expected to forgo; zero as in (7).
         profit: what the mediator expects to keep; zero by the proof of Theorem 3.
         theorem_3: whether the theorem applies, which needs that the grand coalition could block; otherwise the
             last four need not vanish.
@@ -110,7 +110,7 @@ def core_residuals(
     """
     omega = stakes(game, mechanism)
     conditions = optimality_conditions(game, mechanism, virtual)
-    scale = max(float(np.abs(omega).max()), largest_utility(game))
+    scale = at_stake(game).unit
     paid = np.zeros(len(game.profiles))
     for player, weight in enumerate(virtual.weights):
         others = game.conditional_probability(game.others((player,)))
@@ -118,13 +118,13 @@ def core_residuals(
     allowed = variant.severance is SeverancePay.ALLOWED
     cost = expected_cost(game, mechanism)
     return CoreResiduals(
-        conditions.misreport_gain / scale,
-        max(cost, 0.0) / scale,
+        conditions.by_type,
+        conditions.loss / scale,
         0.0 if allowed else float(mechanism.severance.max()) / scale,
         support_residuals(game, omega, virtual, support=variant.support, limits=variant.limits),
         float(paid.sum()) / scale,
         conditions.complementary / scale,
-        conditions.virtually_efficient / max(conditions.virtual_scale, scale),
+        conditions.forgone / scale,
         max(-cost, 0.0) / scale,
         variant.limits.admit(game.grand_coalition),
     )

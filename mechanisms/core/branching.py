@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import time
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.blocking import largest_utility
+from mechanisms.at_stake import at_stake, normal_form
 from mechanisms.core.outcome import Divided, Refuted
 from mechanisms.core.region import Cut, Division
 from mechanisms.core.relaxation import CoreRelaxation
 from mechanisms.core.variant import SeverancePay
+from mechanisms.deadline import NO_DEADLINE, DeadlinePassedError
 from mechanisms.linear_program import Status, infeasibility_margin, verify
 
 if TYPE_CHECKING:
@@ -28,15 +28,16 @@ if TYPE_CHECKING:
     from mechanisms.core.region import Region
     from mechanisms.core.relaxation import Candidate
     from mechanisms.core.variant import CoreVariant, SearchEffort
+    from mechanisms.deadline import Deadline
 
 GAP = 1e-6
-"""Difference between value and bound that counts as none, relative to the largest utility."""
+"""Difference between value and bound that counts as none, relative to what is at stake."""
 
 EXACT = 1e-9
-"""Products that vanish in the core count as vanishing below this, relative to the largest utility."""
+"""Products that vanish in the core count as vanishing below this, relative to what is at stake."""
 
 NARROW = 1e-7
-"""Intervals of stakes are not divided below this width, relative to the largest utility."""
+"""Intervals of stakes are not divided below this width, relative to what is at stake."""
 
 CONVINCING_MARGIN = 1e-9
 """A proof that a region is empty is accepted only with at least this relative margin."""
@@ -74,21 +75,30 @@ class RegionSearch:
         reason: why the search stopped without an answer, if it did.
     """
 
-    def __init__(self, game: CoalitionalGame, variant: CoreVariant, objective: CoreObjective | None) -> None:
-        self._game, self._variant, self._objective = game, variant, objective
+    def __init__(
+        self,
+        game: CoalitionalGame,
+        variant: CoreVariant,
+        objective: CoreObjective | None,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> None:
+        self._game, self._variant, self._objective = normal_form(game), variant, objective
+        self._deadline = deadline
         self._counter = itertools.count()
         self._open: list[tuple[float, int, _Node]] = []
         self._stuck: list[_Node] = []
         self._root: _Node | None = None
         self.examined = 0
         self.bound = -np.inf
-        self.tolerance = GAP * largest_utility(game)
+        self.tolerance = GAP * at_stake(game).unit
         self.reason = "the effort allowed was spent before any region was examined"
 
     @cached_property
     def _relaxation(self) -> CoreRelaxation:
         allowed = self._variant.severance is SeverancePay.ALLOWED
-        relaxation = CoreRelaxation(self._game, self._variant.support, self._variant.limits, severance=allowed)
+        relaxation = CoreRelaxation(
+            self._game, self._variant.support, self._variant.limits, severance=allowed, deadline=self._deadline
+        )
         relaxation.minimise(self._objective)
         return relaxation
 
@@ -103,11 +113,23 @@ class RegionSearch:
         if not effort.regions:
             return
         self.reason = ""
-        deadline = time.monotonic() + effort.seconds
+        try:
+            self._search(effort, attempt)
+        except DeadlinePassedError:
+            self._stop()
+
+    def _stop(self) -> None:
+        """Leave the search where it stands because the time allowed was spent."""
+        self.reason = f"the time allowed was spent after {self.examined} regions"
+
+    def _search(self, effort: SearchEffort, attempt: Callable[[FloatArray], float]) -> None:
         self._root = self._examined(self._relaxation.whole, -np.inf, 0)
         best = np.inf
         while self._open:
-            if self.examined >= effort.regions or time.monotonic() > deadline:
+            if self._deadline.passed:
+                self._stop()
+                break
+            if self.examined >= effort.regions:
                 self.reason = f"the effort allowed was spent after {self.examined} regions"
                 break
             bound, _, node = heapq.heappop(self._open)
@@ -144,7 +166,7 @@ class RegionSearch:
         self.examined += 1
         relaxation, program = self._relaxation, self._relaxation.program
         relaxation.confine(region)
-        solution = program.solve()
+        solution = program.solve(deadline=self._deadline)
         node = _Node(region, bound, depth)
         if solution.status is Status.INFEASIBLE and solution.ray is not None:
             multipliers = without_noise(solution.ray)

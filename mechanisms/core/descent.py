@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mechanisms.at_stake import measured_from_alone, normal_form
 from mechanisms.core.allocation import CoreAllocation, core_allocation, expanded
 from mechanisms.core.program import CoreProgram
 from mechanisms.core.trust_region import descend
 from mechanisms.core.variant import SeverancePay
+from mechanisms.deadline import NO_DEADLINE
 from mechanisms.incentive_efficiency import (
     Budget,
     EfficiencyProblem,
@@ -24,9 +26,14 @@ if TYPE_CHECKING:
     from mechanisms.coalitional_game import CoalitionalGame
     from mechanisms.core.objective import CoreObjective
     from mechanisms.core.variant import CoreVariant, SearchEffort
+    from mechanisms.deadline import Deadline
 
 NO_COST = 1e-10
-"""Losses of the mediator below this, relative to the largest utility, count as none."""
+"""Losses of the mediator below this, relative to what is at stake, count as none."""
+
+SPREADS = (100.0, np.inf)
+"""How much a profile may add to a player's expected virtual stake, in units of what is at stake and of its likelihood
+to the player, to be tried in turn."""
 
 PENALTY = 10.0
 """Price of a unit of loss, relative to what an objective could gain from it."""
@@ -40,25 +47,47 @@ class CoreDescent:
     objective.
     """
 
-    def __init__(self, game: CoalitionalGame, variant: CoreVariant, objective: CoreObjective | None = None) -> None:
+    def __init__(
+        self,
+        game: CoalitionalGame,
+        variant: CoreVariant,
+        objective: CoreObjective | None = None,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> None:
         self.game = game
         self.variant = variant
+        self._deadline = deadline
+        self._measured = measured_from_alone(game)
         allowed = variant.severance is SeverancePay.ALLOWED
-        self._program = CoreProgram(game, variant.support, variant.limits, severance=allowed)
+        self._program = CoreProgram(
+            normal_form(game), variant.support, variant.limits, severance=allowed, deadline=deadline
+        )
         self._pairs = self._program.pairs
         self._searching = objective is None
         self._program.minimise(objective, _penalty(game, objective))
 
     def from_multipliers(self, multipliers: FloatArray) -> CoreAllocation | None:
-        """Return what the search from multipliers ``(J,)`` ends at, if it is a core allocation."""
+        """Return what the search from multipliers ``(J,)`` ends at, if it is a core allocation.
+
+        First with stakes that do not go far at rare profiles, so that side-bets there do not drown what is at stake; if
+        that is in vain, wherever they go.
+        """
+        for most in SPREADS:
+            self._program.spread(most)
+            found = self._reached(multipliers)
+            if found is not None or self._deadline.passed:
+                return found
+        return None
+
+    def _reached(self, multipliers: FloatArray) -> CoreAllocation | None:
         negligible = NO_COST * self._program.unit
         enough = negligible if self._searching else -np.inf
-        reached = descend(self._program, multipliers, negligible=negligible, enough=enough)
+        reached = descend(self._program, multipliers, negligible=negligible, enough=enough, deadline=self._deadline)
         if reached is None or reached.cost > negligible:
             return None
         virtual = self._pairs.virtual_weights(reached.multipliers)
         severance = self._pairs.types.split(reached.severance)
-        mechanism = expanded(self.game, reached, virtual, severance)
+        mechanism = expanded(self._measured, reached, virtual, severance)
         allocation = core_allocation(self.game, mechanism, virtual, self.variant)
         return allocation if allocation.residuals.acceptable else None
 
@@ -71,9 +100,12 @@ class CoreDescent:
         problem = EfficiencyProblem(self.game, budget=Budget.EXPECTED)
         for start in range(effort.starts):
             random = tuple(generator.dirichlet(np.full(count, 0.5)) for count in self.game.type_counts)
+            if self._deadline.passed:
+                return
             efficient = problem.solve(
                 random if start >= 2 else self.game.type_probabilities,
                 Participation.INDIVIDUAL if start == 0 else Participation.NONE,
+                deadline=self._deadline,
             )
             if isinstance(efficient, IncentiveEfficient):
                 yield self._pairs.multipliers(efficient.virtual)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from mechanisms.at_stake import normal_form
 from mechanisms.core.relaxation import CoreRelaxation
 from mechanisms.core.variant import SeverancePay
 from mechanisms.linear_program import infeasibility_margin
@@ -144,7 +145,7 @@ def refutation_margin(game: CoalitionalGame, empty: EmptyCore) -> float:
     """
     variant = empty.variant
     allowed = variant.severance is SeverancePay.ALLOWED
-    relaxation = CoreRelaxation(game, variant.support, variant.limits, severance=allowed)
+    relaxation = CoreRelaxation(normal_form(game), variant.support, variant.limits, severance=allowed)
     return _margin(relaxation, relaxation.whole, empty.refutation)
 
 

@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.blocking import largest_utility
+from mechanisms.at_stake import at_stake
 from mechanisms.core.type_pairs import TypePairs
 from mechanisms.core.virtual_stakes import VirtualStakes, leaving_opportunities
+from mechanisms.deadline import NO_DEADLINE
 from mechanisms.incentive_program import InterimProgram
 from mechanisms.linear_program import Status
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from mechanisms.blocking import CoalitionLimits, Support
     from mechanisms.coalitional_game import CoalitionalGame
     from mechanisms.core.objective import CoreObjective
+    from mechanisms.deadline import Deadline
     from mechanisms.linear_program import LinearProgram, Solution
 
 
@@ -67,22 +69,40 @@ class CoreProgram:
         game: whose core it is.
         pairs: types and pairs of types.
         unit: what one unit of utility in the program is worth.
+        deadline: when to stop.
+
+    Raises:
+        DeadlinePassedError: time ran out while the program was built.
     """
 
-    def __init__(self, game: CoalitionalGame, support: Support, limits: CoalitionLimits, *, severance: bool) -> None:
+    def __init__(
+        self,
+        game: CoalitionalGame,
+        support: Support,
+        limits: CoalitionLimits,
+        *,
+        severance: bool,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> None:
         self.game = game
+        self.deadline = deadline
         self.pairs = TypePairs(game)
         market = leaving_opportunities(game, support, limits)
-        self.unit = largest_utility(game)
+        self.unit = at_stake(game).unit
         self._interim = InterimProgram(game.type_probabilities, game.profiles, self.unit)
         self._state_mechanism(severance=severance)
         self._multiplier = self.program.variables("multiplier", {"pair": self.pairs.size})
         weight = self.program.variables("weight", {"type": self.pairs.types.size})
         self.pairs.state_hydraulics(self.program, self._multiplier, weight)
-        virtual = VirtualStakes(self.program, game, self.pairs, self.unit)
-        self._expected = virtual.state_expected()
+        self._virtual = VirtualStakes(self.program, game, self.pairs, self.unit)
+        self._expected = self._virtual.state_expected()
         for part in market:
-            virtual.state_blocking(part, self._multiplier)
+            deadline.check()
+            self._virtual.state_blocking(part, self._multiplier)
+
+    def spread(self, most: float) -> None:
+        """Bound how far virtual stakes may go at single profiles, in multiples of the unit and of likelihoods."""
+        self._virtual.spread(most)
 
     @property
     def program(self) -> LinearProgram:
@@ -130,7 +150,7 @@ class CoreProgram:
     ) -> CorePoint | None:
         self._linearise(multipliers, stakes)
         self.program.set_bounds(self._multiplier, lower=np.maximum(lower, 0.0), upper=np.maximum(upper, 0.0))
-        solution = self.program.solve(evidence=False)
+        solution = self.program.solve(evidence=False, deadline=self.deadline)
         return self._read(solution) if solution.status is Status.OPTIMAL else None
 
     def _linearise(self, multipliers: FloatArray, stakes: FloatArray) -> None:
@@ -151,7 +171,7 @@ class CoreProgram:
             solution["action"].reshape(len(self.game.profiles), -1),
             solution["stake"] * self.unit,
             np.maximum(solution["severance"], 0.0) * self.unit,
-            solution["virtual stake"] * self.unit,
+            self._virtual.read(solution) * self.unit,
             np.maximum(solution["multiplier"], 0.0),
             cost * self.unit,
             -solution.objective * self.unit,

@@ -26,10 +26,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.blocking import Support, largest_utility
+from mechanisms.at_stake import at_stake
+from mechanisms.blocking import Support
 from mechanisms.core.region import Region
 from mechanisms.core.type_pairs import TypePairs
 from mechanisms.core.virtual_stakes import VirtualStakes, leaving_opportunities
+from mechanisms.deadline import NO_DEADLINE
 from mechanisms.finite_actions import FiniteActions
 from mechanisms.linear_program import LinearProgram, Sense
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from mechanisms.blocking import CoalitionLimits
     from mechanisms.coalitional_game import CoalitionalGame
     from mechanisms.core.objective import CoreObjective
+    from mechanisms.deadline import Deadline
     from mechanisms.linear_program import Solution
 
 
@@ -74,13 +77,25 @@ class CoreRelaxation:
         pairs: types and pairs of types.
         unit: what one unit of utility in the program is worth.
         whole: the region that holds the whole core.
+
+    Raises:
+        DeadlinePassedError: time ran out while the relaxation was built.
     """
 
-    def __init__(self, game: CoalitionalGame, support: Support, limits: CoalitionLimits, *, severance: bool) -> None:
+    def __init__(
+        self,
+        game: CoalitionalGame,
+        support: Support,
+        limits: CoalitionLimits,
+        *,
+        severance: bool,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> None:
         self.game = game
+        self._deadline = deadline
         self.pairs = TypePairs(game)
         self._market = leaving_opportunities(game, support, limits)
-        self.unit = largest_utility(game)
+        self.unit = at_stake(game).unit
         self._severance_allowed = severance
         # The proof of Theorem 3 needs the condition of the grand coalition.
         self._theorem_3 = limits.admit(game.grand_coalition)
@@ -102,12 +117,12 @@ class CoreRelaxation:
 
     def _state(self) -> None:
         self.program = LinearProgram(Sense.MINIMIZE)
-        self._state_variables()
-        self._state_mechanisms()
-        self._state_incentives()
-        self._state_ties()
+        for state in (self._state_variables, self._state_mechanisms, self._state_incentives, self._state_ties):
+            self._deadline.check()
+            state()
         self._virtual = VirtualStakes(self.program, self.game, self.pairs, self.unit)
         for part in self._market:
+            self._deadline.check()
             self._virtual.state_blocking(part, self._size, first=1)
         self._state_products()
         if self._theorem_3:
@@ -199,14 +214,15 @@ class CoreRelaxation:
         everybody = next(part for part in self._market if part.coalition == game.grand_coalition)
         rows = program.constraints("virtual efficiency", {"profile": len(game.profiles)}, equal_to=0.0)
         program.add(rows[:, None], self._virtual.variables, 1.0)
-        program.add(rows[:, None], self._action[0], -everybody.gains.sum(axis=1).T / self.unit)
+        odds = game.probability[:, None]
+        program.add(rows[:, None], self._action[0], -odds * everybody.gains.sum(axis=1).T / self.unit)
         for member in game.grand_coalition:
             exaggeration = self._virtual.exaggerations(everybody, member)
             profile, other, pair = self._virtual.pretenders(everybody, member)
             program.add(
                 rows[profile[:, None]],
                 self._action[1 + pair, profile],
-                -exaggeration[:, profile, other].T,
+                -odds[profile] * exaggeration[:, profile, other].T,
             )
 
     def _state_intervals(self) -> None:

@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mechanisms.at_stake import at_stake, measured_from_alone
 from mechanisms.core.allocation import CoreAllocation, interim_objective
 from mechanisms.core.branching import RegionSearch
 from mechanisms.core.descent import CoreDescent
 from mechanisms.core.outcome import CoreOptimum, EmptyCore, UndecidedCore
 from mechanisms.core.variant import CoreVariant, SearchEffort
+from mechanisms.deadline import NO_DEADLINE, DeadlinePassedError
 from mechanisms.linear_program import Sense, UnverifiedAnswerError
 
 if TYPE_CHECKING:
     from mechanisms.arrays import FloatArray
     from mechanisms.coalitional_game import CoalitionalGame
     from mechanisms.core.objective import CoreObjective
+    from mechanisms.deadline import Deadline
 
 USUAL_VARIANT = CoreVariant()
 """The core as the paper defines it."""
@@ -29,7 +32,10 @@ USUAL_EFFORT = SearchEffort()
 
 
 def find_core_allocation(
-    game: CoalitionalGame, variant: CoreVariant = USUAL_VARIANT, effort: SearchEffort = USUAL_EFFORT
+    game: CoalitionalGame,
+    variant: CoreVariant = USUAL_VARIANT,
+    effort: SearchEffort = USUAL_EFFORT,
+    deadline: Deadline = NO_DEADLINE,
 ) -> CoreAllocation | EmptyCore | UndecidedCore:
     """Return some core allocation, or the proof that there is none.
 
@@ -40,6 +46,7 @@ def find_core_allocation(
         game: with N players.
         variant: the version of the core.
         effort: when to give up.
+        deadline: of everything this is part of; whichever limit comes first holds.
 
     Returns:
         An allocation, recomputed from the definition; the proof that there is none; or that nothing is known.
@@ -50,13 +57,17 @@ def find_core_allocation(
     Source:
         Myerson (2006), section 7.
     """
-    descent = CoreDescent(game, variant)
-    for start in descent.starts(effort):
-        found = descent.from_multipliers(start)
-        if found is not None:
-            return found
+    limit = deadline.within(effort.seconds)
+    try:
+        descent = CoreDescent(game, variant, deadline=limit)
+        for start in descent.starts(effort):
+            found = descent.from_multipliers(start)
+            if found is not None:
+                return found
+    except DeadlinePassedError:
+        return UndecidedCore(variant, "the time allowed was spent before any region was examined", 0)
     best = _Best(game, descent, None)
-    search = RegionSearch(game, variant, None)
+    search = RegionSearch(game, variant, None, limit)
     search.run(effort, best.attempt)
     return best.allocation or _without_allocation(search, variant)
 
@@ -67,6 +78,7 @@ def optimise_core(
     sense: Sense = Sense.MINIMIZE,
     variant: CoreVariant = USUAL_VARIANT,
     effort: SearchEffort = USUAL_EFFORT,
+    deadline: Deadline = NO_DEADLINE,
 ) -> CoreOptimum | EmptyCore | UndecidedCore:
     """Return the core allocation with the smallest or largest value of a linear objective.
 
@@ -76,6 +88,7 @@ def optimise_core(
         sense: smallest or largest.
         variant: the version of the core.
         effort: when to give up; what was found by then is returned with the bound proved by then.
+        deadline: of everything this is part of; whichever limit comes first holds.
 
     Returns:
         The best allocation found, with a bound on all others; the proof that the core is empty; or that nothing
@@ -87,18 +100,24 @@ def optimise_core(
     if tuple(part.size for part in objective.utility) != game.type_counts:
         raise ValueError(f"{objective.name!r} is not an objective for a game with {game.type_counts} types")
     minimised = objective if sense is Sense.MINIMIZE else objective.negated()
-    descent = CoreDescent(game, variant, minimised)
+    limit = deadline.within(effort.seconds)
+    try:
+        descent = CoreDescent(game, variant, minimised, limit)
+    except DeadlinePassedError:
+        return UndecidedCore(variant, "the time allowed was spent before any region was examined", 0)
     best = _Best(game, descent, minimised)
     for number, start in enumerate(descent.starts(effort)):
         if best.attempt(start) < np.inf and number >= NATURAL_STARTS - 1:
             break
-    search = RegionSearch(game, variant, minimised)
+    search = RegionSearch(game, variant, minimised, limit)
     search.run(effort, best.attempt)
     if best.allocation is None:
         return _without_allocation(search, variant)
     if search.refutation is not None:
         raise UnverifiedAnswerError("a core allocation was found although the core was proved empty")
-    value, bound = best.value * sense.value, search.bound * sense.value
+    # The search measures utilities from what types have alone.
+    level = sum(float(part @ own) for part, own in zip(objective.utility, at_stake(game).alone, strict=True))
+    value, bound = best.value * sense.value + level, search.bound * sense.value + level
     return CoreOptimum(objective, sense, best.allocation, value, bound, search.tolerance, search.examined)
 
 
@@ -106,7 +125,7 @@ class _Best:
     """The best core allocation that local searches have found."""
 
     def __init__(self, game: CoalitionalGame, descent: CoreDescent, objective: CoreObjective | None) -> None:
-        self._game = game
+        self._game = measured_from_alone(game)
         self._descent = descent
         self._objective = objective
         self.allocation: CoreAllocation | None = None

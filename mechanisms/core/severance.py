@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.blocking import largest_utility
+from mechanisms.at_stake import at_stake
 from mechanisms.core.branching import CONVINCING_MARGIN, without_noise
 from mechanisms.core.trust_region import descend
 from mechanisms.core.type_pairs import TypePairs
@@ -74,7 +74,7 @@ class SeveranceChoice:
         self._game, self._variant = game, variant
         self._pairs = TypePairs(game)
         self._market = leaving_opportunities(game, variant.support, variant.limits)
-        self._unit = largest_utility(game)
+        self._unit = at_stake(game).unit
         self._earned = ex_post_utilities(game, mechanism) / self._unit
         self._pair, self._profile, self._lie = self._pretences()
         self._player = self._pairs.types.player[self._pairs.true[self._pair]]
@@ -100,7 +100,7 @@ class SeveranceChoice:
         )
         self._state_ties(program, multiplier, weight, severance, copies)
         rows = program.constraints("virtual stake", dict(severance.dimensions), equal_to=self._earned)
-        program.add(rows, virtual.variables, 1.0)
+        program.add(rows, virtual.variables, 1 / self._game.probability[:, None])
         program.add(rows, severance, 1.0)
         row = rows[self._profile, self._player]
         program.add(row, multiplier[self._pair], -self._per_type * self._difference(self._earned))
@@ -145,7 +145,7 @@ class SeveranceChoice:
         self._multiplier, _, self._severance, virtual = self._state_common(program)
         self._shortfall = program.variables("shortfall", objective=PENALTY)
         self._definition = program.constraints("virtual stake", dict(self._severance.dimensions), equal_to=0.0)
-        program.add(self._definition, virtual.variables, 1.0)
+        program.add(self._definition, virtual.variables, 1 / self._game.probability[:, None])
         # Virtual utility of a constant is the constant, so raising every stake raises every virtual stake.
         program.add(self._definition, self._shortfall, -1.0)
 

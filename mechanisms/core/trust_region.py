@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from mechanisms.deadline import NO_DEADLINE
+
 if TYPE_CHECKING:
     from mechanisms.arrays import FloatArray
+    from mechanisms.deadline import Deadline
 
 FIRST_RADIUS = 0.25
 """How far a multiplier may move in the first step, in units of probability."""
@@ -47,7 +50,14 @@ class Linearised[P: Point](Protocol):
         """Return the best point of the linearisation, multipliers no farther than a radius from a point's."""
 
 
-def descend[P: Point](program: Linearised[P], multipliers: FloatArray, *, negligible: float, enough: float) -> P | None:
+def descend[P: Point](
+    program: Linearised[P],
+    multipliers: FloatArray,
+    *,
+    negligible: float,
+    enough: float,
+    deadline: Deadline = NO_DEADLINE,
+) -> P | None:
     """Return where the search from multipliers ends.
 
     Args:
@@ -55,11 +65,12 @@ def descend[P: Point](program: Linearised[P], multipliers: FloatArray, *, neglig
         multipliers: where to start, ``(J,)``.
         negligible: a promised decrease that is not worth a step.
         enough: merit at which to stop.
+        deadline: after which the search ends where it stands.
     """
     present = program.solve_at(multipliers)
     radius = FIRST_RADIUS
     for _ in range(MOST_STEPS):
-        if present is None or present.merit <= enough or radius < SMALLEST_RADIUS:
+        if present is None or present.merit <= enough or radius < SMALLEST_RADIUS or deadline.passed:
             break
         proposed = program.solve_near(present, radius)
         if proposed is None or present.merit - proposed.merit <= negligible:

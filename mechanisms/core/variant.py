@@ -38,7 +38,7 @@ class SearchEffort:
     Attributes:
         starts: random weights to start local searches from, besides the natural starts.
         regions: regions of the core's relaxation to examine.
-        seconds: wall time; looked at between steps, so that one long step may exceed it.
+        seconds: wall time.
         seed: of the random starts.
 
     Raises:

@@ -9,6 +9,10 @@ and must leave no coalition a virtual surplus from leaving, condition (14) or (1
 .. math:: E\Big[\sum_{i \in S} V_i \Big| t_S\Big] \ge E\Big[\sum_{i \in S} v_i(c) \Big| t_S\Big]
           \quad \text{for all } S, t_S, c \in C(S).
 
+The variables are :math:`p(t) V_i(t)`, and the condition of a coalition is stated times :math:`p(t_S)`: then virtual
+stakes have coefficients of one everywhere, however rare a profile, and one that a condition hardly depends on is
+hardly in it.
+
 The products of multipliers and stakes are left to whoever states the program.
 
 Source:
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
     from mechanisms.blocking import CoalitionLimits, Support
     from mechanisms.coalitional_game import CoalitionalGame
     from mechanisms.core.type_pairs import TypePairs
-    from mechanisms.linear_program import Block, LinearProgram
+    from mechanisms.linear_program import Block, LinearProgram, Solution
 
 
 def leaving_opportunities(game: CoalitionalGame, support: Support, limits: CoalitionLimits) -> list[Opportunities]:
@@ -41,7 +45,7 @@ class VirtualStakes:
     """The blocks, stated in a program that has multipliers already.
 
     Attributes:
-        variables: :math:`V_i(t)`, ``(P, N)``, in the program's unit of money.
+        variables: :math:`p(t) V_i(t)`, ``(P, N)``, in the program's unit of money.
     """
 
     def __init__(self, program: LinearProgram, game: CoalitionalGame, pairs: TypePairs, unit: float) -> None:
@@ -54,8 +58,24 @@ class VirtualStakes:
         types = self._pairs.types
         rows = self._program.constraints("expected virtual stake", {"type": types.size}, equal_to=0.0)
         own = types.offset + self._game.profiles
-        self._program.add(rows[own], self.variables, self._game.probability[:, None])
+        self._program.add(rows[own], self.variables, 1.0)
         return rows
+
+    def spread(self, most: float) -> None:
+        """Bound what a profile adds to a player's expected virtual stake by its likelihood to the player.
+
+        Args:
+            most: a multiple of the program's unit; infinity for no bound.
+        """
+        game = self._game
+        others = np.stack([game.conditional_probability(game.others((i,))) for i in game.grand_coalition], axis=1)
+        limit = others * most
+        self._program.set_bounds(self.variables, lower=-limit, upper=limit)
+
+    def read(self, solution: Solution) -> FloatArray:
+        """Return virtual stakes :math:`V_i(t)`, ``(P, N)``, in the program's unit."""
+        stakes: FloatArray = solution["virtual stake"] / self._game.probability[:, None]
+        return stakes
 
     def state_blocking(self, part: Opportunities, multipliers: Block, first: int = 0) -> None:
         """State the condition for one coalition, with what its members keep as variables of their own.
@@ -70,16 +90,15 @@ class VirtualStakes:
         known = {"known types": len(part.types)}
         kept = program.variables(f"kept by {name}", known, lower=-np.inf)
         sums = program.constraints(f"what {name} keep", known, equal_to=0.0)
-        others = game.conditional_probability(game.others(part.known))
         rows = game.coalition_profile_of(part.known)
-        program.add(sums[rows[:, None]], self.variables[:, list(part.coalition)], others[:, None])
+        program.add(sums[rows[:, None]], self.variables[:, list(part.coalition)], 1.0)
         program.add(sums, kept, -1.0)
-        gains = part.gains.sum(axis=1) / self._unit
+        gains = part.probability * part.gains.sum(axis=1) / self._unit
         blocking = program.constraints(f"blocking by {name}", {"action": len(gains), **known}, at_least=gains)
         program.add(blocking, kept[None, :], 1.0)
         for member in range(len(part.coalition)):
             profile, report, pair = self.pretenders(part, member)
-            exaggeration = self.exaggerations(part, member)[:, profile, report]
+            exaggeration = part.probability[profile] * self.exaggerations(part, member)[:, profile, report]
             program.add(blocking[:, profile], multipliers[first + pair], -exaggeration)
 
     def exaggerations(self, part: Opportunities, member: int) -> FloatArray:

@@ -64,8 +64,11 @@ LARGEST_COEFFICIENTS = (13.0, 0.0)
 Large ones keep more of the small ones beside them from being dropped, but the solver loses digits to them.
 """
 
-LARGEST_FACTOR = 2.0**60
-"""Residuals are enlarged no further."""
+LARGEST_FACTOR = 60.0
+"""Binary logarithm of the factor that residuals are enlarged by at most."""
+
+LARGEST_COST = 1e8
+"""Enlarged reduced costs are cut off here: the solver gets lost among larger ones."""
 
 NOISE = 1e-12
 """Numbers smaller than this share of the largest may be left over from zero; what they miss is not relative to them."""
@@ -338,7 +341,8 @@ class _Correction:
         primal, dual = _factor(point.primal), _factor(point.dual)
         place, number = np.arange(columns, dtype=np.int32), np.arange(rows, dtype=np.int32)
         changes = (
-            highs.changeColsCost(columns, place, _double(dual * point.reduced)),
+            # A variable that costs very much stays where it is, however much.
+            highs.changeColsCost(columns, place, np.clip(_double(dual * point.reduced), -LARGEST_COST, LARGEST_COST)),
             highs.changeColsBounds(
                 columns,
                 place,
@@ -373,10 +377,10 @@ class _Correction:
 
 
 def _factor(residual: float) -> float:
-    """Return the power of two that brings a residual to about one."""
-    if residual <= 1 / LARGEST_FACTOR:
-        return LARGEST_FACTOR
-    return float(min(max(2.0 ** np.floor(-np.log2(residual)), 1.0), LARGEST_FACTOR))
+    """Return the power of two that brings a residual to about one; one where nothing is missing."""
+    if residual <= 0:
+        return 1.0
+    return float(2.0 ** np.clip(np.floor(-np.log2(residual)), 0.0, LARGEST_FACTOR))
 
 
 def _factors(matrix: sparse.csc_array, most: float) -> tuple[FloatArray, FloatArray]:
