@@ -28,7 +28,10 @@ from mechanisms.certificates import (
     StabilityCertificate,
     certify_misreport,
     certify_stability,
+    verify,
 )
+from mechanisms.certificates.plain.bounds import PlainBounds
+from mechanisms.certificates.plain.contract import PlainContract
 from mechanisms.certificates.side_contract import expected_gains
 from mechanisms.communication_equilibrium import Deviation, best_bundle, check_communication_equilibrium
 from mechanisms.contracts import Contract, check_contract, device_of
@@ -36,6 +39,7 @@ from mechanisms.deviations.effort import Verdict
 from mechanisms.grand_contract import GrandContract
 from mechanisms.incentives import IncentiveCheck
 from mechanisms.market_rules import MarketRules
+from mechanisms.stakes import UndecidableError
 
 type Coalition = tuple[int, ...]
 type GainCertificate = ImprovementCertificate | MisreportCertificate
@@ -166,9 +170,10 @@ def certify_contract(
     """
     device = device_of(contract, rules)
     incentives = check_contract(device)
-    deadline = Deadline(seconds)
+    deadline, derived = Deadline(seconds), PlainBounds(PlainContract(contract, rules))
     findings = [
-        examine_coalition(contract, rules, coalition, deadline, reaction_to(coalition)) for coalition in coalitions
+        examine_coalition(contract, rules, coalition, deadline, reaction_to(coalition), derived)
+        for coalition in coalitions
     ]
     if incentives.incentive_compatible and Verdict.REFUTED not in [one.consistent for one in findings]:
         findings = [examine_consistency(contract, rules, finding, deadline) for finding in findings]
@@ -183,16 +188,25 @@ def certify_contract(
             *_lies(contract, device, incentives),
             *chain.from_iterable(map(_found, findings)),
         ),
-        proof=_stability(contract, rules, findings) if proven else None,
+        proof=_stability(contract, rules, findings, derived) if proven else None,
         everybody=len(coalitions) == 2 ** len(contract.economy.players) - 1,
     )
 
 
 def _stability(
-    contract: GrandContract, rules: MarketRules, findings: Sequence[CoalitionFinding]
+    contract: GrandContract, rules: MarketRules, findings: Sequence[CoalitionFinding], derived: PlainBounds
 ) -> StabilityCertificate:
-    coalitions = [finding.coalition for finding in findings]
-    return certify_stability(contract, rules, coalitions, [finding.reaction for finding in findings])
+    """Return the certificate of what all findings say.
+
+    Raises:
+        UndecidableError: the second derivation does not say the same.
+    """
+    coalitions, reactions = [one.coalition for one in findings], [one.reaction for one in findings]
+    proof = certify_stability(contract, rules, coalitions, reactions, derived)
+    verification = verify(proof)
+    if not verification.confirmed:
+        raise UndecidableError(f"no coalition gains by one derivation, but by another: {verification.failures[0]}")
+    return proof
 
 
 def _together(verdicts: Iterable[Verdict]) -> Verdict:

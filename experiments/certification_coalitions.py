@@ -23,15 +23,18 @@ from mechanisms.certificates import (
     verify,
 )
 from mechanisms.certificates.information import commonly_known, situations
-from mechanisms.certificates.stability import negligible_gain
+from mechanisms.certificates.plain.bounds import PlainBounds
+from mechanisms.certificates.plain.contract import PlainContract
+from mechanisms.certificates.reactions import storable
 from mechanisms.collusion.arbitrage import deterred_by_arbitrage
 from mechanisms.collusion.market import SideEffort, find_consistent_side_contract, find_side_contract
 from mechanisms.deviations.bounds import least_bound
 from mechanisms.deviations.effort import Effort, Objective, Verdict
-from mechanisms.deviations.oracle import most_profitable_deviation
+from mechanisms.deviations.oracle import most_profitable_deviation, profit_tolerance
 from mechanisms.deviations.situation import Reaction, Situation
 from mechanisms.grand_contract import GrandContract
 from mechanisms.market_rules import MarketRules
+from mechanisms.stakes import UndecidableError
 
 # With less time than this, a search for a side-contract looks at fewer cases.
 PATIENT_SECONDS = 60.0
@@ -104,8 +107,11 @@ def examine_coalition(
     coalition: tuple[int, ...],
     deadline: Deadline,
     reaction: Reaction | None = None,
+    derived: PlainBounds | None = None,
 ) -> CoalitionFinding:
     """Return what a coalition can gain, without asking whether what it agrees on is internally consistent.
+
+    That it can gain nothing counts as proven if a second derivation, which shares nothing with the first, says so too.
 
     Args:
         contract: that everybody else obeys, at least as long as nobody misquotes.
@@ -113,13 +119,18 @@ def examine_coalition(
         coalition: the members, ascending.
         deadline: after which no further search begins.
         reaction: how those outside the coalition answer quotes that are not the contract's; none if they play on.
+        derived: the second derivation, to be used for several coalitions.
+
+    Raises:
+        UndecidableError: the two derivations disagree.
     """
     faced = situations(contract, coalition, rules, reaction)
-    bounds = [least_bound(situation).total_gain for situation in faced]
-    largest, nothing = max(bounds), negligible_gain(contract)
-    if largest <= nothing:
+    bounds = np.array([least_bound(situation).total_gain for situation in faced])
+    largest, gainful = float(bounds.max()), bounds > [profit_tolerance(situation) for situation in faced]
+    if not gainful.any():
+        _confirm(PlainBounds(PlainContract(contract, rules)) if derived is None else derived, coalition, reaction)
         return CoalitionFinding(coalition, Verdict.PROVEN, Verdict.PROVEN, None, None, largest, reaction)
-    promising = [faced[place] for place in np.argsort(bounds)[::-1] if bounds[place] > nothing]
+    promising = [faced[place] for place in np.argsort(bounds)[::-1] if gainful[place]]
     found: ImprovementCertificate | None = None
     if commonly_known(contract, coalition):
         found = _joint_action(contract, promising, deadline)
@@ -132,6 +143,17 @@ def examine_coalition(
     deterred = reaction is None and deterred_by_arbitrage(contract, rules)
     consistent = Verdict.PROVEN if deterred else Verdict.NOT_REFUTED
     return CoalitionFinding(coalition, verdict, consistent, found, None, largest, reaction)
+
+
+def _confirm(derived: PlainBounds, coalition: tuple[int, ...], reaction: Reaction | None) -> None:
+    """Check by a second derivation that a coalition gains nothing."""
+    bound = derived.weakest(coalition, storable(reaction))
+    if not bound.excludes:
+        names = derived.contract.economy.player_names
+        members = " and ".join(names[member] for member in coalition)
+        raise UndecidableError(
+            f"whether {members} can gain cannot be told: by one derivation nothing, by another {float(bound.gain):.3g}"
+        )
 
 
 def examine_consistency(

@@ -28,7 +28,6 @@ from mechanisms.deviations.situation import Reaction
 from mechanisms.economy import Economy
 from mechanisms.grand_contract import GrandContract
 from mechanisms.market_rules import MarketRules
-from mechanisms.stakes import GAIN_TOLERANCE, stakes_by_type
 
 type Coalition = tuple[int, ...]
 
@@ -85,6 +84,7 @@ def certify_stability(
     rules: MarketRules,
     coalitions: Sequence[Coalition],
     reactions: Sequence[Reaction | None] | None = None,
+    bounds: PlainBounds | None = None,
 ) -> StabilityCertificate:
     """Return what is proven about coalitions; whether it excludes gains is for `verify_stability` to say.
 
@@ -93,14 +93,14 @@ def certify_stability(
         rules: of its market.
         coalitions: members ascending.
         reactions: how those outside each coalition answer misquotes; all play on if left out.
+        bounds: against the contract under these rules, if some were derived before.
 
     Raises:
         ValueError: the rules do not admit the contract, or a reaction cannot be stored.
     """
     given = [None] * len(coalitions) if reactions is None else reactions
     answered = {coalition: storable(reaction) for coalition, reaction in zip(coalitions, given, strict=True)}
-    plain = PlainContract(contract, rules)
-    bounds = PlainBounds(plain)
+    bounds = PlainBounds(PlainContract(contract, rules)) if bounds is None else bounds
     players = len(contract.economy.players)
     sizes = [size for size in range(1, players + 1) if coalitions_up_to(players, size) <= answered.keys()]
     largest = max(sizes, default=0)
@@ -109,17 +109,10 @@ def certify_stability(
         rules=rules,
         numeraire_transfers=contract.numeraire_transfers,
         prices=contract.efficient.price,
-        misreport_gain=float(largest_lie(plain).gain),
+        misreport_gain=float(largest_lie(bounds.contract).gain),
         largest=largest,
         named=tuple(sorted(one for one in answered if len(one) > largest)),
         bounds=tuple(_bound(bounds, coalition, reaction) for coalition, reaction in answered.items()),
-    )
-
-
-def negligible_gain(contract: GrandContract) -> float:
-    """Return up to where a gain of a coalition is rounding, numeraire, whoever is in it."""
-    return GAIN_TOLERANCE * float(
-        stakes_by_type(contract.economy, contract.efficient, contract.numeraire_transfers).sum()
     )
 
 
@@ -197,7 +190,7 @@ def _verified(certificate: StabilityCertificate, place: int, bounds: PlainBounds
         (
             compared(f"bounds[{place}].total_gain", stored.total_gain, gain, float(stake)),
             required(holds, f"bounds[{place}].reason is {stored.reason.value}, which does not hold for {members}"),
-            required(found.gain <= Fraction(GAIN_TOLERANCE) * stake, f"{members} could gain up to {gain:.6g} together"),
+            required(found.excludes, f"{members} could gain up to {gain:.6g} together"),
         )
     )
 

@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
+from math import fsum, inf, nextafter
 
 import numpy as np
 
@@ -28,9 +30,15 @@ from mechanisms.deviations.bounds import BoundReason
 from mechanisms.interior_allocation import allocate_by_interior_point
 from mechanisms.market_rules import Bankruptcy, Coverage, Pricing, Solvency, Timing, Withholding
 from mechanisms.separable_allocation import allocate_good_by_good
+from mechanisms.stakes import GAIN_TOLERANCE
+
+type Derivation = Callable[[Sequence[int], int, StorableReaction | None], Fraction | None]
+"""From members, a profile and how outsiders react to what the members cannot gain beyond; none if that is not known."""
 
 # Gains up to this share of what is at stake are none.
-NO_GAIN = Fraction(1, 10**9)
+NO_GAIN = Fraction(GAIN_TOLERANCE)
+# Gains up to this share of those are excluded by numbers that are rounded.
+FAR_BELOW = 0.999
 # A player's own quote makes nothing cheaper that it buys and nothing dearer that it sells.
 OTHERS_PRICE = (Pricing.COUNTERPARTY, Pricing.VOID, Pricing.SPREAD)
 # Moreover no two players trade so that both gain by it at any common prices.
@@ -47,11 +55,13 @@ class PlainBound:
         reason: why it holds.
         gain: that they cannot exceed, numeraire.
         number: the first profile of those in which they know what they know.
+        excludes: whether that is nothing, given what is at stake for them.
     """
 
     reason: BoundReason
     gain: Fraction
     number: int
+    excludes: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +74,7 @@ class PlainBounds:
 
     contract: PlainContract
     _headrooms: dict[tuple[int, int], Fraction] = field(default_factory=dict)
+    _weakest: dict[tuple[tuple[int, ...], StorableReaction | None], PlainBound] = field(default_factory=dict)
 
     def in_cell(
         self, coalition: Sequence[int], cell: Sequence[int], reaction: StorableReaction | None
@@ -72,27 +83,76 @@ class PlainBounds:
 
         Those that are quick to derive come first; the bound by resources is last and always there.
         """
-        derivations: tuple[tuple[BoundReason, Callable[..., Fraction | None]], ...] = (
+        for reason, derive in self._derivations:
+            gain = self._expected(derive, coalition, cell, reaction)
+            if gain is not None:
+                excludes = gain <= NO_GAIN * self.contract.at_stake(coalition, cell[0])
+                yield PlainBound(reason, gain, cell[0], excludes)
+
+    @cached_property
+    def _derivations(self) -> tuple[tuple[BoundReason, Derivation], ...]:
+        return (
             (BoundReason.BUDGET, self._budget),
             (BoundReason.BUDGET_OR_SHORT, self._budget_or_short),
             (BoundReason.WEALTH, self._wealth),
             (BoundReason.WEALTH_OR_ALONE, self._wealth_or_alone),
             (BoundReason.RESOURCES, self._resources),
         )
-        likely = sum((self.contract.probability[number] for number in cell), NOTHING)
-        for reason, derive in derivations:
-            total = NOTHING
-            for number in cell:
-                gain = derive(coalition, number, reaction)
-                if gain is None:
-                    break
-                total += gain * self.contract.probability[number]
-            else:
-                yield PlainBound(reason, total / likely, cell[0])
 
-    def weakest(self, coalition: Sequence[int], reaction: StorableReaction | None) -> PlainBound:
-        """Return the weakest, over everything the members may know, of the least of the bounds there."""
-        return max((self._least(coalition, cell, reaction) for cell in self.contract.cells(coalition)), key=_gain)
+    def _expected(
+        self, derive: Derivation, coalition: Sequence[int], cell: Sequence[int], reaction: StorableReaction | None
+    ) -> Fraction | None:
+        """Return the mean of a bound over a cell; none if it does not hold everywhere in it."""
+        if len(cell) == 1:
+            return derive(coalition, cell[0], reaction)
+        total = likely = NOTHING
+        for number in cell:
+            gain = derive(coalition, number, reaction)
+            if gain is None:
+                return None
+            total += gain * self.contract.probability[number]
+            likely += self.contract.probability[number]
+        return total / likely
+
+    def weakest(self, coalition: tuple[int, ...], reaction: StorableReaction | None) -> PlainBound:
+        """Return the weakest, over everything the members may know, of the least of the bounds there.
+
+        That is the largest of those that do not exclude a gain, if there are such.
+        """
+        if (coalition, reaction) not in self._weakest:
+            cells = self.contract.cells(coalition)
+            found = self._all_within_wealth(coalition, cells)
+            if found is None:
+                found = max((self._least(coalition, cell, reaction) for cell in cells), key=_weakness)
+            self._weakest[coalition, reaction] = found
+        return self._weakest[coalition, reaction]
+
+    def _all_within_wealth(self, coalition: tuple[int, ...], cells: list[list[int]]) -> PlainBound | None:
+        """Return the bound by wealth if it excludes gains in all cells by far, derived quickly: sums are rounded up."""
+        if len(coalition) == 1 or self._wealth(coalition, cells[0][0], None) is None:
+            return None
+        rows = [[self._headroom_above[number][member] for member in coalition] for cell in cells for number in cell]
+        numbers = [cell[0] for cell in cells for _ in cell]
+        gains = [nextafter(fsum(row), inf) for row in rows]
+        place = max(range(len(gains)), key=gains.__getitem__)
+        stakes = (fsum(self._stakes_below[number][member] for member in coalition) for number in numbers)
+        if any(gain > FAR_BELOW * float(NO_GAIN) * stake for gain, stake in zip(gains, stakes, strict=True)):
+            return None
+        return PlainBound(BoundReason.WEALTH, Fraction(gains[place]), numbers[place], excludes=True)
+
+    @cached_property
+    def _headroom_above(self) -> list[list[float]]:
+        """By how much more a player could enjoy its wealth, rounded up, ``[profile][player]``; 0 where none can be."""
+        players = range(len(self.contract.economy.players))
+        return [
+            [nextafter(float(self._headroom(player, number)), inf) if likely > 0 else 0.0 for player in players]
+            for number, likely in enumerate(self.contract.probability)
+        ]
+
+    @cached_property
+    def _stakes_below(self) -> list[list[float]]:
+        """What is at stake, rounded down, ``[profile][player]``, numeraire."""
+        return [[nextafter(float(stake), 0.0) for stake in stakes] for stakes in self.contract.stakes]
 
     def holds(
         self, coalition: Sequence[int], reaction: StorableReaction | None, reason: BoundReason, least: Fraction
@@ -108,7 +168,7 @@ class PlainBounds:
         """Return the least bound, or the first that excludes any gain."""
         found = []
         for bound in self.in_cell(coalition, cell, reaction):
-            if bound.gain <= NO_GAIN * self.contract.at_stake(coalition, cell[0]):
+            if bound.excludes:
                 return bound
             found.append(bound)
         return min(found, key=_gain)
@@ -258,3 +318,7 @@ class PlainBounds:
 
 def _gain(bound: PlainBound) -> Fraction:
     return bound.gain
+
+
+def _weakness(bound: PlainBound) -> tuple[bool, Fraction]:
+    return not bound.excludes, bound.gain

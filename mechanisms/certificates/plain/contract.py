@@ -206,20 +206,24 @@ class PlainContract:
         gets = self.contract.efficient.bundles[number][player].tolist()
         return [*map(max, zip(owned, gets, strict=True)), float(self.stakes[number][player])]
 
-    def known(self, player: int, number: int) -> tuple[int, int]:
-        """Return what a player knows at a profile, as something that is the same wherever it knows the same."""
-        return self.profiles[number][player], self._told[player][number]
-
     def told(self, player: int, number: int) -> int:
         """Return what a player hears after reports, as something that is the same wherever it hears the same."""
         return self._told[player][number]
 
+    @cached_property
+    def _known(self) -> list[list[tuple[int, int]]]:
+        """What a player knows, its type and what it is told, ``[player][profile]``."""
+        return [
+            [(profile[player], told) for profile, told in zip(self.profiles, by_profile, strict=True)]
+            for player, by_profile in enumerate(self._told)
+        ]
+
     def cells(self, coalition: Sequence[int]) -> list[list[int]]:
         """Return the profiles that can occur, grouped by what the members together know."""
         groups: dict[tuple[tuple[int, int], ...], list[int]] = {}
-        for number, likely in enumerate(self.probability):
-            if likely > 0:
-                groups.setdefault(tuple(self.known(member, number) for member in coalition), []).append(number)
+        for number, known in enumerate(zip(*(self._known[member] for member in coalition), strict=True)):
+            if self.probability[number] > 0:
+                groups.setdefault(known, []).append(number)
         return list(groups.values())
 
     def play(self, number: int) -> PlainPlay:
@@ -228,8 +232,7 @@ class PlainContract:
             players = range(len(self.profiles[number]))
             price = self.price(number)
             told = [self._told[player][number] for player in players]
-            trades = [exact(self.contract.net_trades[first][player]) for player, first in enumerate(told)]
-            orders = [[Fraction(float(amount) / len(players)) for amount in trade] for trade in trades]
+            orders = [exact(self.contract.orders[first][player]) for player, first in enumerate(told)]
             self._plays[number] = PlainPlay(
                 [price for _ in players],
                 [[order for _ in players] for order in orders],
