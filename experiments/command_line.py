@@ -1,7 +1,7 @@
 """The command ``marketgame``: its front page, and the way to its commands.
 
 Each command is a module of :mod:`experiments.commands`, imported when it is asked for. The front page needs
-nothing but this module, so that ``marketgame --help`` answers as fast as Python starts.
+next to nothing but this module, so that ``marketgame --help`` answers as fast as Python starts.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
+
+from experiments.interruption import EXIT_CODE, REMARK, heard, interrupt, leave
 
 # Every command with its line on the front page, in the order shown.
 COMMANDS = {
@@ -44,7 +46,7 @@ Exit codes: 0 done, 1 a check answers no, 2 bad input, 3 a solver failed, 70 a f
 BAD_INPUT = 2
 # What sysexits.h calls an internal software error. Python itself would exit with 1, which is an answer.
 FAULTY = 70
-INTERRUPTED = 130
+INTERRUPTED = EXIT_CODE
 # Set in the environment, it asks for the traceback of a fault.
 TRACEBACK = "MARKETGAME_TRACEBACK"
 
@@ -56,7 +58,8 @@ def main() -> None:
         SystemExit: always; its code says how it went.
     """
     _make_streams_safe()
-    code = _guarded(sys.argv[1:])
+    with heard(leave):
+        code = _guarded(sys.argv[1:])
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -83,6 +86,7 @@ def _guarded(words: list[str]) -> int:
     try:
         return _called(words)
     except KeyboardInterrupt:
+        sys.stderr.write(REMARK)
         return INTERRUPTED
     except OSError as error:
         where = "standard output: cannot be written" if error.filename is None else f"{error.filename}: cannot be used"
@@ -107,7 +111,9 @@ def _called(words: list[str]) -> int:
             return BAD_INPUT
         case [name, *arguments]:
             command = import_module(f"experiments.commands.{name}").command
-            code: int = import_module("experiments.invocation").invoke(command, f"marketgame {name}", arguments)
+            invoke = import_module("experiments.invocation").invoke
+            with heard(interrupt):
+                code: int = invoke(command, f"marketgame {name}", arguments)
             return code
     return 0
 

@@ -16,6 +16,7 @@ import typer
 
 from experiments.command_line import BAD_INPUT, report
 from experiments.input_file import InputError
+from experiments.interruption import EXIT_CODE, REMARK
 from results.names import on_a_line
 
 SOLVER_FAILED = 3
@@ -107,6 +108,9 @@ def _past_typer(command: Callable[..., None]) -> Callable[..., None]:
             command(*args, **options)
         except OSError as error:
             raise _SystemError(error) from error
+        except KeyboardInterrupt:
+            sys.stderr.write(REMARK)
+            raise typer.Exit(EXIT_CODE) from None
 
     return called
 

@@ -11,11 +11,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 import results
 from experiments.game_scenario_file import load_game_scenario, names_game
 from experiments.input_file import InputError, InputFiles, blamed_on
+from experiments.interruption import Postponement, heard
 from experiments.output_folder import Held, Purpose, Writing, beside, holding, writing
 from experiments.provenance import command_line, input_files, software
 from experiments.scenario_file import load_scenario
@@ -160,28 +159,34 @@ def play(prepared: Prepared, folder: Writing, on_round: Callable[[int], None]) -
     """
     scenario = prepared.scenario
     started, clock = datetime.now(UTC), time.perf_counter()
-    try:
-        tables, status = simulate(scenario, on_round), Status.DONE
-    except SimulationInterrupted as interruption:
-        tables, status = interruption.tables, Status.INTERRUPTED
-    manifest = prepared.identity | {
-        "command": command_line(),
-        "bit_generator": type(random_stream(scenario.seed, "nature").bit_generator).__name__,
-        **software(),
-        "started": started.isoformat(timespec="seconds"),
-        "wall_seconds": round(time.perf_counter() - clock, 3),
-        "status": status.value,
-    }
-    _write(folder, tables, manifest, draw=status is Status.DONE)
-    return Outcome(folder.folder, status)
+    stopping = Postponement()
 
+    def after_round(played: int) -> None:
+        if played == scenario.rounds:
+            # What has been played is written, however impatient its user is.
+            stopping.allowed = False
+        on_round(played)
 
-def _write(folder: Writing, tables: Mapping[str, pa.Table], manifest: Mapping[str, object], *, draw: bool) -> None:
-    write_tables(folder.stage, tables)
-    folder.commit(manifest)
+    with heard(stopping):
+        try:
+            tables, status = simulate(scenario, after_round), Status.DONE
+        except SimulationInterrupted as interruption:
+            tables, status = interruption.tables, Status.INTERRUPTED
+        manifest = prepared.identity | {
+            "command": command_line(),
+            "bit_generator": type(random_stream(scenario.seed, "nature").bit_generator).__name__,
+            **software(),
+            "started": started.isoformat(timespec="seconds"),
+            "wall_seconds": round(time.perf_counter() - clock, 3),
+            "status": status.value,
+        }
+        write_tables(folder.stage, tables)
+        folder.commit(manifest)
+    if stopping.wanted or status is Status.INTERRUPTED:
+        return Outcome(folder.folder, Status.INTERRUPTED)
     # Whatever happens while pictures are drawn, the tables are there.
-    if draw:
-        draw_figures(results.load(folder.folder), folder)
+    draw_figures(results.load(folder.folder), folder)
+    return Outcome(folder.folder, status)
 
 
 def draw_figures(run: results.Run, folder: Writing, round_number: int | None = None) -> list[Path]:

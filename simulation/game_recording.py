@@ -80,10 +80,10 @@ class GameRecorder:
             "invitations": invitation_rows(*place, approaches, profiles, self._labels),
             "actions": self._action_rows(),
         }
-        for name, table in rows.items():
-            self._pieces.setdefault(name, []).append(table)
-        self._rounds_written += len(plays)
-        self._plays = []
+        pieces = {name: [*self._pieces.get(name, []), table] for name, table in rows.items()}
+        written = self._rounds_written + len(plays)
+        # An interruption finds these rounds either as they were played or as rows, never as both.
+        self._pieces, self._rounds_written, self._plays = pieces, written, []
 
     def _round_rows(self, profiles: IntegerArray, reports: IntegerArray) -> pa.Table:
         plays, rounds = self._plays, len(self._plays)

@@ -103,10 +103,10 @@ class Recorder:
             rows["side_contracts"] = side_contract_rows(*place, self._side_labels)
         if self._blocking_labels is not None:
             rows |= market_blocking_rows(*place, self._blocking_labels)
-        for name, table in rows.items():
-            self._pieces.setdefault(name, []).append(table)
-        self._rounds_written += len(self._plays)
-        self._plays = []
+        pieces = {name: [*self._pieces.get(name, []), table] for name, table in rows.items()}
+        written = self._rounds_written + len(self._plays)
+        # An interruption finds these rounds either as they were played or as rows, never as both.
+        self._pieces, self._rounds_written, self._plays = pieces, written, []
 
 
 def run_row(run: int, scenario: str, economy: str, seed: int, players: int, rounds: pa.Table) -> pa.Table:

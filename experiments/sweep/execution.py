@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from experiments.input_file import InputError
+from experiments.interruption import heard
 from experiments.output_folder import write_manifest, writing
 from experiments.provenance import command_line, input_files, software
 from experiments.sweep.buffering import Buffer
@@ -279,11 +279,8 @@ def _interruption() -> Iterator[Interruption]:
     if threading.current_thread() is not threading.main_thread():
         yield interruption
         return
-    before = signal.signal(signal.SIGINT, interruption.ask)
-    try:
+    with heard(interruption.ask):
         yield interruption
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ worker of a cluster.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pickle
 import platform
@@ -17,7 +18,6 @@ import tempfile
 import threading
 from collections.abc import Collection
 from contextlib import suppress
-from pathlib import Path
 from typing import BinaryIO, cast
 
 from experiments.provenance import SOURCES
@@ -53,9 +53,10 @@ class Runner:
         self._playing = threading.Lock()
         self._killed = False
         self._code = self._function = ""
-        self._home = tempfile.TemporaryDirectory(prefix="marketgame-")
-        self._progress = Path(self._home.name) / "progress"
-        self._errors = Path(self._home.name) / "errors"
+        # Files without names, so that nothing is left of them whoever is killed when.
+        self._progress, self._errors = _nameless_file(), _nameless_file()
+        # The process and this one write to the same end.
+        fcntl.fcntl(self._errors, fcntl.F_SETFL, fcntl.fcntl(self._errors, fcntl.F_GETFL) | os.O_APPEND)
 
     def play(self, chunk: Chunk) -> Played:
         """Play a chunk; a run that hangs or kills the process is among the endings.
@@ -102,14 +103,15 @@ class Runner:
         with self._playing:
             if self._process is not None:
                 self._bury(self._process)
-            self._home.cleanup()
+            self._progress.close()
+            self._errors.close()
 
     def _running(self, chunk: Chunk) -> subprocess.Popen[bytes] | None:
         """Return the process, started if need be; it may have died since. None once it is to play no more."""
         with self._lock:
             if self._killed:
                 return None
-            self._errors.write_bytes(b"")
+            os.ftruncate(self._errors.fileno(), 0)
             current = (self._code, self._function) == (chunk.code, chunk.function)
             if self._process is not None and self._process.poll() is None and current:
                 self._forget_current_run()
@@ -117,8 +119,8 @@ class Runner:
             # A cluster's workers outlive a change of the sources; what they loaded before it does not count.
             if self._process is not None:
                 self._bury(self._process)
-            self._progress.write_bytes(CURRENT_RUN.pack(NO_RUN))
-            process = self._process = _start(self._progress, self._errors)
+            self._forget_current_run()
+            process = self._process = _start(self._progress.fileno(), self._errors.fileno())
             self._code, self._function = "", chunk.function
         greeting = receive(cast("BinaryIO", process.stdout))
         if greeting is not None:
@@ -151,7 +153,8 @@ class Runner:
     def _end_overdue(self, process: subprocess.Popen[bytes]) -> None:
         """End a process that should have ended itself, and say so as it would have said it."""
         with suppress(OSError):
-            self._errors.write_text(OVERDUE, encoding="utf-8")
+            os.ftruncate(self._errors.fileno(), 0)
+            os.write(self._errors.fileno(), OVERDUE.encode())
         _kill_all(process)
 
     def _bury(self, process: subprocess.Popen[bytes]) -> int:
@@ -164,32 +167,37 @@ class Runner:
         return code
 
     def _forget_current_run(self) -> None:
-        """Let nobody be blamed for the run at which an earlier player died; the file stays, for others have it open."""
-        with self._progress.open("r+b") as file:
-            file.write(CURRENT_RUN.pack(NO_RUN))
+        """Let nobody be blamed for the run at which an earlier player died."""
+        os.pwrite(self._progress.fileno(), CURRENT_RUN.pack(NO_RUN), 0)
 
     def _current_run(self) -> int:
-        run: int = CURRENT_RUN.unpack(self._progress.read_bytes())[0]
+        run: int = CURRENT_RUN.unpack(os.pread(self._progress.fileno(), CURRENT_RUN.size, 0))[0]
         return run
 
     def _last_words(self) -> str:
-        words = self._errors.read_text(encoding="utf-8", errors="replace")
+        length = os.fstat(self._errors.fileno()).st_size
+        words = os.pread(self._errors.fileno(), length, 0).decode("utf-8", "replace")
         # Addresses and the list of loaded modules differ from machine to machine and help nobody.
         return ADDRESS.sub("0x", MODULES.sub("", words)).strip()
 
 
-def _start(progress: Path, errors: Path) -> subprocess.Popen[bytes]:
+def _nameless_file() -> BinaryIO:
+    """Return an empty file that is gone when nobody has it open."""
+    return cast("BinaryIO", tempfile.TemporaryFile(buffering=0))
+
+
+def _start(progress: int, errors: int) -> subprocess.Popen[bytes]:
     """Start a process that plays runs; it belongs to no terminal, so that an interruption reaches only its owner."""
     paths = [str(SOURCES), *filter(None, [os.environ.get("PYTHONPATH")])]
-    with errors.open("ab") as written:
-        return subprocess.Popen(  # noqa: S603 -- our own module
-            [sys.executable, "-m", "experiments.sweep.runner", str(progress)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=written,
-            env=os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(paths)},
-            start_new_session=True,
-        )
+    return subprocess.Popen(  # noqa: S603 -- our own module
+        [sys.executable, "-m", "experiments.sweep.runner", str(progress)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        pass_fds=(progress,),
+        env=os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(paths)},
+        start_new_session=True,
+    )
 
 
 def _after_death(chunk: Chunk, run: int, code: int, last_words: str) -> Played:

@@ -5,8 +5,8 @@ messages on: pickled chunks of runs come in on standard input, pickled answers g
 player plays chunks until it dies, which the nursery reports; the next player is there at once, because nothing has to
 be loaded again. The nursery has one thread, so that forking it is safe; it is itself started anew, never forked.
 
-Which run a player is at stands in the file ``PROGRESS``. Both processes end by themselves when whoever started them
-has gone, or has left them idle for long.
+Which run a player is at stands in the open file whose number is ``PROGRESS``. Both processes end by themselves when
+whoever started them has gone, or has left them idle for long.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import os
 import pickle
 import queue
 import select
-import shutil
 import signal
 import socket
 import struct
@@ -28,7 +27,6 @@ import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache, partial
-from pathlib import Path
 from typing import BinaryIO, Final, NoReturn, cast
 
 HEADER = struct.Struct("<Q")
@@ -114,14 +112,18 @@ class Player:
         return os.waitstatus_to_exitcode(status)
 
 
-def nurse(progress_file: str) -> None:
-    """Have chunks played until nobody sends any more."""
+def nurse(progress_file: int) -> None:
+    """Have chunks played until nobody sends any more.
+
+    Args:
+        progress_file: number of an open file, in which players write which run they are at.
+    """
     # An interruption is for whoever started this process to act on.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
     answers = _private_output()
-    with Path(progress_file).open("r+b") as file:
-        progress = mmap.mmap(file.fileno(), CURRENT_RUN.size)
+    progress = mmap.mmap(progress_file, CURRENT_RUN.size)
+    os.close(progress_file)
     # Loaded here, once, and not by every player.
     from experiments.sweep import playing  # noqa: F401, PLC0415
     from experiments.sweep.identity import code_digest  # noqa: PLC0415
@@ -134,8 +136,6 @@ def nurse(progress_file: str) -> None:
     while select.select([sys.stdin.buffer], [], [], SECONDS_IDLE)[0]:
         message = receive(sys.stdin.buffer)
         if message is None:
-            # Whoever started this process would have removed its folder, had it not been killed.
-            shutil.rmtree(Path(progress_file).parent, ignore_errors=True)
             return
         player = player or Player(progress, (sys.stdin.fileno(), answers.fileno()))
         answer = player.answer(message, sys.stdin.buffer)
@@ -202,4 +202,4 @@ def _listen(messages: BinaryIO, chunks: queue.SimpleQueue[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    nurse(sys.argv[1])
+    nurse(int(sys.argv[1]))

@@ -369,20 +369,34 @@ def test_the_manifest_records_what_was_played_whatever_stands_in_the_files_by_th
     }
 
 
-def test_control_c_ends_a_real_process_with_130_and_a_readable_folder(tmp_path: Path) -> None:
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Tests started in the background of a shell ignore some signals, and so would what they start.
+LISTENING = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+"""
+
+
+@pytest.mark.parametrize("number", STOPPING)
+def test_whatever_asks_a_real_process_to_end_it_exits_with_130_and_leaves_a_readable_folder(
+    number: signal.Signals, tmp_path: Path
+) -> None:
     scenario = SCENARIOS / "three-farmers-obedient.toml"
     words = ["run", str(scenario), "--rounds", "100000000", "--out", str(tmp_path / "run"), "--json"]
-    # Tests started in the background of a shell ignore interruptions, and so would what they start.
-    listening = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {START}"
     with subprocess.Popen(
-        [sys.executable, "-c", listening, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", LISTENING + START, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             deadline = time.monotonic() + 120
             while not (tmp_path / "run").exists() and time.monotonic() < deadline:
                 time.sleep(0.05)
             time.sleep(2)
-            os.kill(process.pid, signal.SIGINT)
+            os.kill(process.pid, number)
+            # Whoever logs out, or loses patience, sends another.
+            time.sleep(0.05)
+            os.kill(process.pid, signal.SIGTERM)
             out, err = process.communicate(timeout=120)
         finally:
             process.kill()
@@ -390,3 +404,41 @@ def test_control_c_ends_a_real_process_with_130_and_a_readable_folder(tmp_path: 
     assert "Traceback" not in err
     assert json.loads(out)["status"] == "interrupted"
     assert results.load(tmp_path / "run").manifest["status"] == "interrupted"
+
+
+@pytest.mark.parametrize(("number", "seconds"), [(signal.SIGINT, 0.0), (signal.SIGTERM, 0.1), (signal.SIGHUP, 0.4)])
+def test_a_signal_while_a_command_is_loaded_ends_it_with_one_line(
+    number: signal.Signals, seconds: float, tmp_path: Path
+) -> None:
+    # The first word is said when signals are heard.
+    hearing = """
+import os, sys
+from experiments import command_line
+guarded = command_line._guarded
+def telling(words):
+    os.write(1, b"x")
+    return guarded(words)
+command_line._guarded = telling
+command_line.main()
+"""
+    words = [
+        "run",
+        str(SCENARIOS / "three-farmers-obedient.toml"),
+        "--rounds",
+        "100000000",
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    with subprocess.Popen(
+        [sys.executable, "-c", LISTENING + hearing, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.read(1) == b"x"
+            time.sleep(seconds)
+            os.kill(process.pid, number)
+            _, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
+    assert (process.returncode, err) == (130, b"interrupted\n")
+    assert not (tmp_path / "run").exists()

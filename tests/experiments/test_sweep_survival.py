@@ -151,9 +151,12 @@ def test_kills_while_rows_are_written_or_published_change_nothing(
     assert sorted(path.suffix for path in folder.iterdir()) == ["", *[".json"], *[".parquet"] * 4]
 
 
-def test_a_sweep_killed_over_hanging_runs_leaves_no_process_behind_and_goes_on(
-    tmp_path: Path, undisturbed: Path, crew: Crew
+def test_a_sweep_killed_over_hanging_runs_leaves_no_process_and_no_file_behind_and_goes_on(
+    tmp_path: Path, undisturbed: Path, crew: Crew, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
     folder = tmp_path / "killed"
     gate = tmp_path / "gate"
     with in_a_process_of_its_own(folder, gate=gate) as process:
@@ -164,6 +167,7 @@ def test_a_sweep_killed_over_hanging_runs_leaves_no_process_behind_and_goes_on(
     assert len(playing) > 1  # a nursery and its player, twice unless the second is only just starting
     while alive(playing):
         time.sleep(0.01)
+    assert list(temporary.iterdir()) == []
     assert not (folder / "runs.parquet").exists()
     begun = runs_on_disk(folder)
     seen: list[Progress] = []
