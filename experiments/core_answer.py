@@ -19,6 +19,7 @@ from mechanisms.core import (
     optimise_core,
     refutation_margin,
 )
+from mechanisms.deadline import NO_DEADLINE, Deadline
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,11 @@ class CoreAnswer:
 
 
 def search_core(
-    established: EstablishedGame, variant: CoreVariant, goal: CoreGoal | None, effort: SearchEffort
+    established: EstablishedGame,
+    variant: CoreVariant,
+    goal: CoreGoal | None,
+    effort: SearchEffort,
+    deadline: Deadline = NO_DEADLINE,
 ) -> CoreAnswer:
     """Return a core allocation of a game, any one or the best one.
 
@@ -77,6 +82,7 @@ def search_core(
         variant: the version of the core.
         goal: what is optimised; none for any allocation.
         effort: when to give up.
+        deadline: of everything this is part of; whichever limit comes first holds.
 
     Raises:
         ValueError: the coalition limits do not fit the game.
@@ -84,5 +90,6 @@ def search_core(
     """
     game = established.game
     if goal is None:
-        return CoreAnswer(established, variant, find_core_allocation(game, variant, effort))
-    return CoreAnswer(established, variant, optimise_core(game, goal.objective, goal.sense, variant, effort))
+        return CoreAnswer(established, variant, find_core_allocation(game, variant, effort, deadline))
+    found = optimise_core(game, goal.objective, goal.sense, variant, effort, deadline)
+    return CoreAnswer(established, variant, found)

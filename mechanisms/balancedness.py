@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.blocking import largest_utility
+from mechanisms.at_stake import at_stake, measured_from_alone
 from mechanisms.linear_program import LinearProgram, Sense, certified
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ MOST_PLAYERS = 5
 """More players have too many minimal balanced collections to enumerate: 200,214 for six."""
 
 NEGLIGIBLE = 1e-8
-"""Distances from the grand coalition's mixtures below this, relative to the largest utility, count as none."""
+"""Distances from the grand coalition's mixtures below this count as none, relative to what is at stake, or to what the
+plan itself gives if that is more."""
 
 
 class Equality(Enum):
@@ -89,7 +90,7 @@ class BalancedGame:
 
     Attributes:
         plans: how many extreme balanced plans were imitated.
-        largest_distance: of any of them from what the grand coalition can do, relative to the largest utility.
+        largest_distance: of any of them from what the grand coalition can do, relative likewise.
     """
 
     plans: int
@@ -110,16 +111,19 @@ def check_balancedness(game: CoalitionalGame, equality: Equality = Equality.UTIL
     Source:
         Myerson (2006), section 7.
     """
-    imitation = _Imitation(game, equality)
+    # Every player is busy once in a balanced plan, so that what it has alone cancels out of both sides.
+    measured = measured_from_alone(game)
+    imitation = _Imitation(measured, equality, at_stake(game).unit)
     plans, farthest = 0, 0.0
     for activities in _extreme_plans(game):
-        utilities = plan_utilities(game, activities)
+        utilities = plan_utilities(measured, activities)
         direction = imitation.direction(utilities)
-        advantage = direction_advantage(game, utilities, direction)
+        advantage = direction_advantage(measured, utilities, direction)
+        distance = advantage / max(imitation.unit, float(np.abs(utilities).max()))
         plans += 1
-        farthest = max(farthest, advantage / imitation.unit)
-        if advantage > NEGLIGIBLE * imitation.unit:
-            return UnbalancedPlan(activities, utilities, direction, advantage)
+        farthest = max(farthest, distance)
+        if distance > NEGLIGIBLE:
+            return UnbalancedPlan(activities, plan_utilities(game, activities), direction, advantage)
     return BalancedGame(plans, farthest)
 
 
@@ -179,9 +183,9 @@ def _extreme_plans(game: CoalitionalGame) -> Iterator[tuple[Activity, ...]]:
 class _Imitation:
     """The program that looks for the mixture of the grand coalition's actions nearest to a point."""
 
-    def __init__(self, game: CoalitionalGame, equality: Equality) -> None:
+    def __init__(self, game: CoalitionalGame, equality: Equality, unit: float) -> None:
         utilities = game.actions[game.grand_coalition].utilities
-        self.unit = largest_utility(game)
+        self.unit = unit
         self._program = LinearProgram(Sense.MINIMIZE)
         self._point = self._state(utilities / self.unit, equality)
 

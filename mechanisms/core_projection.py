@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mechanisms.arrays import read_only
+from mechanisms.at_stake import at_stake
 from mechanisms.core import (
     CoreObjective,
     CoreOptimum,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from mechanisms.coalitional_game import CoalitionalGame
 
 SAME_POINT = 1e-6
-"""Points nearer than this, relative to the largest utility, are one vertex."""
+"""Points nearer than this, relative to what is at stake, are one vertex."""
 
 FIRST_DIRECTIONS = ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))
 
@@ -117,7 +118,7 @@ class _Hull:
         self._axes = [interim_utility(game, axis.player, axis.kind) for axis in axes]
         self._points: list[FloatArray] = []
         self._looked: list[FloatArray] = []
-        self._unit = max(float(np.abs(actions.utilities).max()) for actions in game.actions.values()) or 1.0
+        self._unit = at_stake(game).unit
         self.exact = True
         self.searches = 0
 

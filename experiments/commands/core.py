@@ -18,6 +18,7 @@ from experiments.objective_names import OBJECTIVES
 from experiments.printing import JsonOption, answer_console, in_progress, print_json, remark_console
 from mechanisms.blocking import Support
 from mechanisms.core import CoreStatus, CoreVariant, SearchEffort, SeverancePay
+from mechanisms.deadline import Deadline
 
 
 def command(
@@ -41,6 +42,8 @@ def command(
 
     The exit code is 3 if nothing is known.
     """
+    # The time allowed is that of the whole call, reading the file included.
+    deadline = Deadline.after(seconds)
     established = load_game(file)
     goal = core_goal(established.game, minimize, maximize)
     variant = CoreVariant(
@@ -48,7 +51,7 @@ def command(
         SeverancePay.NONE if no_severance else SeverancePay.ALLOWED,
     )
     with blamed_on(file), in_progress("searching the core"):
-        answer = search_core(established, variant, goal, SearchEffort(seconds=seconds))
+        answer = search_core(established, variant, goal, SearchEffort(seconds=seconds), deadline)
     if json:
         print_json(core_document(answer))
     else:

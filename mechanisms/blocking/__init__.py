@@ -9,7 +9,6 @@ Source:
 """
 
 from mechanisms.blocking.coalition_limits import ALL_COALITIONS, CoalitionLimits, Normalisation, Support
-from mechanisms.blocking.opportunities import largest_utility
 from mechanisms.blocking.plan import BlockingPlan, Invitation, Tenability, replay
 from mechanisms.blocking.proof import SupportResiduals, support_residuals
 from mechanisms.blocking.search import NoBlockingPlan, find_blocking_plan, finely_inhibitive, inhibitive
@@ -27,7 +26,6 @@ __all__ = [
     "find_blocking_plan",
     "finely_inhibitive",
     "inhibitive",
-    "largest_utility",
     "replay",
     "support_residuals",
 ]

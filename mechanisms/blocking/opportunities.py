@@ -101,11 +101,3 @@ def opportunities(game: CoalitionalGame, stakes: FloatArray, coalition: Coalitio
         np.prod(marginals, axis=0),
         utilities - kept,
     )
-
-
-def largest_utility(game: CoalitionalGame) -> float:
-    """Return the largest utility of any coalition's actions in absolute value, or 1 if all are zero.
-
-    It is the unit in which programs are stated and errors are measured.
-    """
-    return max(float(np.abs(actions.utilities).max()) for actions in game.actions.values()) or 1.0

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mechanisms.arrays import finite_array, read_only
-from mechanisms.blocking import largest_utility
+from mechanisms.at_stake import at_stake, measured_from_alone
 from mechanisms.linear_program import LinearProgram, Sense, Status, UnverifiedAnswerError
 from mechanisms.mechanism import ex_post_utilities
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mechanisms.mechanism import Mechanism
 
 NEGLIGIBLE = 1e-5
-"""Gains below this, relative to the largest payoff, count as none: programs with integers are solved to 1e-6."""
+"""Gains below this, relative to the largest payoff of both games, count as none: integer programs are exact to 1e-6."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,10 +125,11 @@ def examine_alternative(
         Myerson (2006), section 10.
     """
     payoffs = _payoffs(game, mechanism, alternative)
+    unit = at_stake(game).unit
     if len(alternative.coalition) == 1:
-        return _decided_alone(alternative, payoffs, largest_utility(game))
+        return _decided_alone(alternative, payoffs, unit)
     largest = max(float(np.abs(table).max()) for table in (*payoffs.alternative, *payoffs.established))
-    vote = _Vote(game, alternative, payoffs, max(largest, largest_utility(game)))
+    vote = _Vote(game, alternative, payoffs, max(largest, unit))
     solution = vote.program.solve()
     if solution.status is not Status.OPTIMAL:
         raise RuntimeError(f"whether the alternative is rejected could not be decided: {solution.status.value}")
@@ -197,14 +198,15 @@ class _Payoffs:
 def coalition_payoffs(
     game: CoalitionalGame, mechanism: Mechanism, coalition: Coalition
 ) -> tuple[FloatArray, FloatArray]:
-    """Return what members expect given their types from their own actions and from the mechanism.
+    """Return what members expect given their types from their own actions and from the mechanism, beyond being alone.
 
     Returns:
         Utilities of actions, ``(C, S, Q)`` over profiles of the members' types, and of the mechanism, ``(S, Q)``.
     """
-    kept = ex_post_utilities(game, mechanism).T[list(coalition)]
+    measured = measured_from_alone(game)
+    kept = ex_post_utilities(measured, mechanism).T[list(coalition)]
     return (
-        game.conditional_expectation(game.actions[coalition].utilities, coalition),
+        game.conditional_expectation(measured.actions[coalition].utilities, coalition),
         game.conditional_expectation(kept, coalition),
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.blocking import largest_utility
+from mechanisms.at_stake import at_stake
 from mechanisms.durability.examination import (
     AlternativeGame,
     Refutation,
@@ -26,7 +26,13 @@ if TYPE_CHECKING:
     from mechanisms.mechanism import Mechanism
 
 FEE = 1e-3
-"""What the blocking mediator keeps in the alternatives tried, relative to the largest utility."""
+"""What the blocking mediator keeps in the alternatives tried, relative to what the coalition can gain by them."""
+
+LEAST_GAIN = 1e-2
+"""Gains that count for the fee, relative to what is at stake: with less, nothing could be told from rounding."""
+
+HOPELESS = 100.0
+"""Actions by which a coalition loses more than this many times what is at stake, whatever its types, are not tried."""
 
 
 @dataclass(frozen=True)
@@ -110,22 +116,29 @@ def _alternatives(
     generator: np.random.Generator,
 ) -> Iterator[AlternativeGame]:
     utilities, kept = coalition_payoffs(game, mechanism, coalition)
-    unit = max(largest_utility(game), float(np.abs(kept).max()))
-    pleasing = _most_pleasing(game, coalition, utilities, kept, FEE * unit)
+    gained = (utilities - kept).sum(axis=1).max(axis=1)
+    unit = at_stake(game).unit
+    tried = np.flatnonzero(gained > -HOPELESS * unit)
+    if not tried.size:
+        return
+    fee = FEE * max(float(gained.max()), LEAST_GAIN * unit)
+    pleasing = _most_pleasing(game, coalition, utilities[tried], kept, fee)
     if pleasing is not None:
-        yield pleasing
+        probability = np.zeros((*pleasing.action_probability.shape[:-1], len(utilities)))
+        probability[..., tried] = pleasing.action_probability
+        yield AlternativeGame(coalition, probability, pleasing.payments)
     members = len(coalition)
-    for action in np.eye(len(utilities)):
+    for action in np.eye(len(utilities))[tried]:
         for share in (0.0, 0.5, 1.0) if members == 2 else (0.0,):
             gains = (np.tensordot(action, utilities, axes=1) - kept).reshape(members, -1)
-            yield _with_payments(coalition, action, _divided(gains, share, FEE * unit), (1,) * members)
+            yield _with_payments(coalition, action, _divided(gains, share, fee), (1,) * members)
     for _ in range(search.games):
         shape = tuple(generator.integers(1, search.choices + 1, size=members).tolist())
-        chosen = generator.integers(len(utilities), size=shape)
+        chosen = tried[generator.integers(tried.size, size=shape)]
         payments = np.zeros((*shape, members))
         if members == 2:
             payments[..., 0] = generator.uniform(-unit, unit, size=shape)
-        payments[..., -1] = -payments.sum(axis=-1) - FEE * unit
+        payments[..., -1] = -payments.sum(axis=-1) - fee
         yield AlternativeGame(coalition, np.eye(len(utilities))[chosen], payments)
 
 
