@@ -61,6 +61,7 @@ class Purpose:
         spared: says which entries of the folder are looked after by somebody else.
         damaged_too: whether what was changed since it was written is replaced all the same.
         advice: what to do when the folder cannot be written.
+        remedy: what to do about a file that was changed since it was written, if anything can be done.
     """
 
     what: str
@@ -68,6 +69,7 @@ class Purpose:
     spared: Callable[[Path], bool] = _nothing
     damaged_too: bool = False
     advice: str = "name another folder"
+    remedy: str = ""
 
     def blaming(self, folder: Path) -> str:
         """Return the beginning of a message about a folder."""
@@ -99,6 +101,10 @@ def holding(folder: Path, purpose: Purpose) -> Held:
         InputError: it cannot be read.
     """
     try:
+        str(folder).encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(f"{purpose.blaming(folder)} is not a name in UTF-8; name another folder") from None
+    try:
         return _holding(folder, purpose)
     except OSError as error:
         raise InputError(f"{purpose.blaming(folder)} cannot be read: {reason_of(error)}; name another folder") from None
@@ -121,7 +127,7 @@ def _holding(folder: Path, purpose: Purpose) -> Held:
         if name not in listed:
             watch.refuse(name, "which was not written by marketgame")
         if not purpose.damaged_too and checksum(entry) not in listed[name]:
-            watch.refuse(name, "which was changed since it was written")
+            watch.refuse(name, f"which was changed since it was written{purpose.remedy}")
         found.add(name)
     return Held(manifests[1] or manifests[0], frozenset(found))
 

@@ -119,18 +119,24 @@ def with_benchmarks(prepared: Prepared, seconds: float | None = BENCHMARK_SECOND
 
 
 @contextmanager
-def run_folder(prepared: Prepared, wanted: Path | None) -> Iterator[Writing]:
+def run_folder(prepared: Prepared, wanted: Path | None, *, replay_damaged: bool = False) -> Iterator[Writing]:
     """Provide the folder for a run, never one that holds something else.
 
     Args:
         prepared: what is to be played.
         wanted: the folder asked for; an earlier run of the scenario in it will be replaced. Without it the
             folder is named after scenario and seed, with a number if it holds a run of other inputs.
+        replay_damaged: whether an earlier run is replaced even if its files were changed since they were written.
 
     Raises:
         InputError: the folder asked for holds anything but a run of this scenario, or cannot be written.
     """
-    purpose = Purpose("a run", None if wanted is None else "--out")
+    purpose = Purpose(
+        "a run",
+        None if wanted is None else "--out",
+        damaged_too=replay_damaged,
+        remedy=" (--replay-damaged plays it again)",
+    )
     if wanted is None:
         name = f"{prepared.path.stem}-seed{prepared.scenario.seed}"
         wanted = beside(DEFAULT_RUNS / name, purpose, lambda held: _is_same(held, prepared))

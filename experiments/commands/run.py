@@ -39,11 +39,14 @@ def command(
         float,
         typer.Option(min=0, metavar="N", help="Wall time allowed to each incentive-efficient benchmark."),
     ] = BENCHMARK_SECONDS,
+    replay_damaged: Annotated[
+        bool, typer.Option("--replay-damaged", help="Replace an earlier run even if its files were changed since.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Play a scenario; write tables and figures to a run folder and compare the play with the benchmarks."""
     ready = prepare(scenario, rounds, seed)
-    with run_folder(ready, out) as folder:
+    with run_folder(ready, out, replay_damaged=replay_damaged) as folder:
         with in_progress("computing the incentive-efficient benchmarks"):
             ready = with_benchmarks(ready, benchmark_seconds)
         outcome = _play_with_progress(ready, folder)

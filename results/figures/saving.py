@@ -95,21 +95,31 @@ def save_figures(
 def save_figure(figure: Figure, path: Path) -> Path:
     """Write a figure in the format that the file's ending names; equal figures give equal files.
 
+    A file of that name is replaced, in one step; of a link, the link and not what it leads to.
+
     Raises:
         ValueError: the ending is not one of png, pdf and svg.
+        OSError: the file cannot be written.
     """
-    kind = FigureFormat(path.suffix.removeprefix("."))
+    kind, drawn = FigureFormat(path.suffix.removeprefix(".")), io.BytesIO()
     # Text stays text in PDF; names of SVG elements do not change from one writing to the next.
     with mpl.rc_context({"pdf.fonttype": 42, "svg.hashsalt": "marketgame", "svg.fonttype": "path"}):
         if kind is FigureFormat.PNG:
-            _save_png(figure, path)
+            _save_png(figure, drawn)
         else:
             stamp = "CreationDate" if kind is FigureFormat.PDF else "Date"
-            figure.savefig(path, metadata={stamp: None})
+            figure.savefig(drawn, format=kind.value, metadata={stamp: None})
+    partial = path.with_name(f".{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    try:
+        partial.write_bytes(drawn.getvalue())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     return path
 
 
-def _save_png(figure: Figure, path: Path) -> None:
+def _save_png(figure: Figure, file: io.BytesIO) -> None:
     """Write a bitmap with a palette, a third the size of one without and no different to the eye."""
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=DOTS_PER_INCH)
@@ -117,4 +127,4 @@ def _save_png(figure: Figure, path: Path) -> None:
         # Median cut would merge the colours of small marks, and the colours carry meaning.
         fair = Image.Quantize.MAXCOVERAGE
         flat = image.convert("RGB").quantize(_COLOURS, method=fair, dither=Image.Dither.NONE)
-        flat.save(path, optimize=True, dpi=(DOTS_PER_INCH, DOTS_PER_INCH))
+        flat.save(file, format="PNG", optimize=True, dpi=(DOTS_PER_INCH, DOTS_PER_INCH))

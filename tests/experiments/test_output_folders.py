@@ -206,6 +206,30 @@ def test_a_folder_that_cannot_be_written_is_named_in_one_line(
     assert contents(tmp_path) == {"file": b"mine"}
 
 
+@pytest.mark.parametrize("name", WRITING)
+def test_a_folder_whose_name_is_no_text_is_refused_in_one_line(
+    name: str, made: dict[str, Path], marketgame: Call, tmp_path: Path
+) -> None:
+    # Arrow writes only to names in UTF-8; that is said before anything is computed.
+    folder = Path(os.fsdecode(os.fsencode(tmp_path / "out") + b"\xff"))
+    assert_one_line(call(marketgame, made, name, folder), "UTF-8")
+    assert contents(tmp_path) == {}
+
+
+def test_a_run_whose_files_were_changed_is_replaced_on_request_and_nothing_else(
+    made: dict[str, Path], marketgame: Call, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    shutil.copytree(made["run"], folder)
+    (folder / "rounds.parquet").write_bytes(b"damaged")
+    assert_one_line(call(marketgame, made, "run", folder), "rounds.parquet", "--replay-damaged")
+    words = ("run", *WRITING["run"].arguments, "--out", folder, "--replay-damaged")
+    assert marketgame(*words).code == 0
+    assert len(results.load(folder).rounds) == 2
+    (folder / "thesis.txt").write_text("mine")
+    assert_one_line(marketgame(*words), "thesis.txt")
+
+
 @pytest.mark.parametrize("name", ["run", "certify", "block", "show"])
 def test_two_processes_do_not_write_to_one_folder(
     name: str, made: dict[str, Path], marketgame: Call, tmp_path: Path

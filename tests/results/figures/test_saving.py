@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from results.figures import (
@@ -147,3 +148,14 @@ def test_the_style_of_the_caller_neither_shows_nor_changes(played: Callable[...,
 def test_an_unknown_format_is_refused(played: Callable[..., Run], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="'bmp' is not a valid FigureFormat"):
         save_figure(welfare_over_rounds(played()), tmp_path / "a.bmp")
+
+
+@pytest.mark.parametrize("kind", FigureFormat)
+def test_a_figure_replaces_a_link_and_not_what_it_leads_to(kind: FigureFormat, tmp_path: Path) -> None:
+    precious, link = tmp_path / "precious", tmp_path / f"figure.{kind}"
+    precious.write_text("mine")
+    link.symlink_to(precious)
+    save_figure(Figure(), link)
+    assert precious.read_text() == "mine"
+    assert not link.is_symlink()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [link.name, "precious"]
