@@ -43,7 +43,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray, read_only
+from mechanisms.arrays import FloatArray, IntegerArray, read_only
 from mechanisms.deviations import premises
 from mechanisms.deviations.reactions import announced_after_misquotes
 from mechanisms.interior_allocation import allocate_by_interior_point
@@ -218,7 +218,8 @@ def _gain_from(situation: Situation, player: int, goods: FloatArray, money: Floa
     """Return a bound on what a player can gain over its endowment in each draw, ``(K,)``, numeraire.
 
     It gets goods ``(K, G)`` or less and more money by ``(K,)`` than it owns. It may throw goods away. Where goods enter
-    together no closed form says how much that helps, but a tangent does.
+    together no closed form says how much that helps. A tangent does if no good is a burden, and otherwise the prices at
+    which it would keep the best of the bundle.
     """
     table, rows = situation.economy.valuations, situation.economy.rows(situation.profiles)[:, player]
     traders, reference = table.select(rows), situation.economy.reference_goods[rows]
@@ -228,7 +229,20 @@ def _gain_from(situation: Situation, player: int, goods: FloatArray, money: Floa
         burdens = np.where(together[:, None], np.maximum(-traders.supergradient(goods), 0.0), 0.0)
         tangent = traders.gain(reference, goods) + (burdens * goods).sum(axis=-1)
         enjoyed = np.where(together, np.minimum(enjoyed, tangent), enjoyed)
+        burdened = np.flatnonzero((burdens * goods).any(axis=-1))
+        if burdened.size:
+            kept = _kept_from(situation, rows, goods, burdened)
+            enjoyed[burdened] = np.minimum(enjoyed[burdened], kept)
     return np.asarray(enjoyed + money)
+
+
+def _kept_from(situation: Situation, rows: IntegerArray, goods: FloatArray, draws: IntegerArray) -> FloatArray:
+    """Return the bound by such prices on the gain from the goods in some draws; any prices bound."""
+    table, reference = situation.economy.valuations, situation.economy.reference_goods[rows[draws]]
+    _, prices = allocate_by_interior_point(table, rows[draws, None], goods[draws])
+    prices = np.maximum(prices, 0.0)
+    spent = (prices * (goods[draws] - reference)).sum(axis=-1)
+    return np.asarray(spent + table.select(rows[draws]).indirect_gain(reference, prices, goods[draws]))
 
 
 def _prices_within(situation: Situation, supply: FloatArray) -> FloatArray:
