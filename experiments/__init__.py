@@ -12,6 +12,7 @@
 | what `solve` answers for a game | `experiments.game_solution` with its `_document` and `_tables` |
 | the tables of benchmarks and binding constraints | `experiments.benchmark_tables` |
 | a run from its file to its folder | `experiments.running`, `experiments.provenance`, `experiments.run_summary` |
+| writing where a user says, and ending when asked to | `experiments.output_folder`, `experiments.interruption` |
 | `kind = "sweep"` | `experiments.sweep_file`, `experiments.sweep_summary` |
 | sweeps from Python | `experiments.sweep` |
 | `[[organisers]]` and their fates | `experiments.organiser_tables`, `experiments.organiser_summary` |

@@ -15,7 +15,7 @@
 | where processes are: this machine or a cluster | `experiments.sweep.executors` |
 | which runs go where and when, and again | `experiments.sweep.scheduling` |
 | what has been written, whole or not at all | `experiments.sweep.buffering`, `experiments.sweep.storage` |
-| whether results on disk may be gone on with | `experiments.sweep.identity`, `experiments.sweep.folder` |
+| whether results on disk may be gone on with | `experiments.sweep.identity`, `…sweep.sources`, `…sweep.folder` |
 | the tables as their readers get them | `experiments.sweep.publishing` |
 | all of it together | `experiments.sweep.execution` |
 

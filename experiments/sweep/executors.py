@@ -59,6 +59,9 @@ def on_this_machine(count: int | None = None) -> Iterator[Workers]:
 def on_cluster(address: str) -> Iterator[Workers]:
     """Provide the workers of an existing Dask cluster; each of its threads keeps one process for runs.
 
+    Whoever can reach a scheduler's port can run any code on its workers, and what workers send back is unpickled here:
+    name only clusters whose ports none but trusted users can reach (docs/sweeps.md).
+
     Args:
         address: of the cluster's scheduler, such as ``tcp://node1:8786``.
 
