@@ -133,9 +133,9 @@ def _under_independence(prior: Prior, lies: Sequence[BooleanArray]) -> Compatibi
 
     With :math:`b_i(k) = \sum_m [\lambda_i(m, k) - \lambda_i(k, m)]` the equations read
     :math:`b_i(t_i) q_i(t_{-i}) = \kappa(t)`, so :math:`b_i(t_i) / p_i(t_i)` is the same for all players and types, and
-    zero since :math:`b_i` adds up to zero; so is :math:`\kappa`. Weights are then circulations: lies on a cycle can have
-    some. All others lead from a type to one that reaches fewer; a reward for every type that can be reached, which the
-    other players pay in equal parts, punishes these and no lie on a cycle.
+    zero since :math:`b_i` adds up to zero; so is :math:`\kappa`. Weights are then circulations: lies on a cycle can
+    have some. All others lead from a type to one that reaches fewer; a reward for every type that can be reached, paid
+    by the other players in equal parts, punishes these and no lie on a cycle.
     """
     rewards, punished = [], []
     for allowed in lies:

@@ -37,6 +37,7 @@ MOST_JOINT_GOODS = len(JOINT_CELLS)
 # A division found is improved within its cell and the next, cut so many times into so many parts.
 FINER = 4
 REFINEMENTS = 10
+JOINT_REFINEMENTS = 6
 # A combined curvature above minus this share of its terms is zero up to rounding.
 CURVATURE_TOLERANCE = 1e-12
 
@@ -312,7 +313,7 @@ def _refined(
     goods, players = supply.shape[-1], rows.shape[-1]
     separable = combined.table.separable
     offsets = np.arange(-FINER, FINER + 1)
-    for _ in range(REFINEMENTS):
+    for _ in range(REFINEMENTS if separable else JOINT_REFINEMENTS):
         counts, cells = counts * FINER, cells * FINER
         spare = cells - counts.sum(axis=1) + FINER * players
         if separable:

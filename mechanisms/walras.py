@@ -42,10 +42,10 @@ MOST_HALVINGS = 128
 LOWEST_SHARE = 2.0**-200
 # A price this little below another one shows what would be demanded just short of it.
 JUST_BELOW = 1 - 1e-12
-# The shares of the efficient price from which the search for the prices of several goods starts, and at how many
-# profiles it is made at most, since each takes a tenth of a second.
+# The shares of the efficient price from which the search for the prices of several goods starts, and after how many
+# profiles without success it is given up.
 STARTS = (1.0, 0.5, 0.1, 0.01)
-MOST_SEARCHED = 256
+MOST_FAILURES = 8
 
 
 class Equilibrium(Enum):
@@ -101,13 +101,17 @@ def walrasian_equilibrium(economy: Economy, efficient: EfficientAllocation) -> W
     payments = _payments(efficient.price, efficient.bundles, owned)
     bundles, price = efficient.bundles.copy(), efficient.price.copy()
     kinds = [Equilibrium.EFFICIENT] * len(payments)
-    searches = 0
+    failures = 0
+    last: list[FloatArray] = []
     for number in np.flatnonzero(~_payable(payments, owned)):
         market = _Market.of(economy, efficient, int(number))
         found = market.price_at_efficient_allocation()
         if found is None:
-            searches += market.goods > 1
-            kinds[number], bundles[number], found = market.elsewhere(search=searches <= MOST_SEARCHED)
+            # Prices found at one profile are near those of the next.
+            starts = [*last, *(share * market.highest for share in STARTS)] if failures < MOST_FAILURES else last
+            kinds[number], bundles[number], found = market.elsewhere(starts)
+            failures += kinds[number] is Equilibrium.NOT_FOUND
+            last = [found] if kinds[number] is Equilibrium.POOR else last
         price[number, :-1] = found
         payments[number] = _payments(price[number], bundles[number], owned[number])
     return WalrasianEquilibrium(tuple(kinds), bundles, price, payments)
@@ -189,7 +193,7 @@ class _Market:
         """Return prices, ``(G,)``, at which the efficient allocation is an equilibrium, or none."""
         groups, of_good = self._groups()
         # What each group's goods add to each player's money at the highest price, (N, groups).
-        received = np.zeros((len(self.owned), groups.max() + 1))
+        received = np.zeros((len(self.owned), 1 + max(groups.max(), of_good.max())))
         for good, group in enumerate(of_good):
             received[:, group] += self.highest[good] * (self.owned[:, good] - self.bundles[:, good])
         scale = np.ones(received.shape[1])
@@ -266,16 +270,20 @@ class _Market:
         price = solution["share of highest price"] * self.highest
         return price if _payable(self._received(price), self.owned) else None
 
-    def elsewhere(self, *, search: bool) -> tuple[Equilibrium, FloatArray, FloatArray]:
-        """Return what is known of equilibria at other allocations, with bundles, ``(N, G)``, and prices, ``(G,)``."""
+    def elsewhere(self, starts: list[FloatArray]) -> tuple[Equilibrium, FloatArray, FloatArray]:
+        """Return what is known of equilibria at other allocations, with bundles, ``(N, G)``, and prices, ``(G,)``.
+
+        Args:
+            starts: prices from which to look for those of several goods, ``(G,)`` each.
+        """
         unknown = (np.full_like(self.bundles, np.nan), np.full_like(self.highest, np.nan))
         if self.goods == 1:
             price = self._clearing_price_of_one_good()
             if price is None:
                 return Equilibrium.NONE, *unknown
             return Equilibrium.POOR, self._shared_out(price), price
-        for start in STARTS if search else ():
-            found = self._cleared_from(start * self.highest)
+        for start in starts:
+            found = self._cleared_from(start)
             if found is not None:
                 return Equilibrium.POOR, *found
         return Equilibrium.NOT_FOUND, *unknown
@@ -303,12 +311,21 @@ class _Market:
             over = poor & (cost(high)[1] > wealth) & np.isfinite(high)
             if not over.any():
                 break
-            high = np.where(over, high * high, high)
-        for _ in range(MOST_HALVINGS):
-            middle = np.sqrt(low) * np.sqrt(high)
-            over = cost(middle)[1] > wealth
+            low, high = np.where(over, high, low), np.where(over, high * high, high)
+        # The false position, and the middle every other time: money's worth in logarithms, demand nearly a line there.
+        above, below = cost(low)[1] - wealth, wealth - cost(high)[1]
+        for step in range(MOST_HALVINGS):
+            with np.errstate(invalid="ignore", divide="ignore"):
+                share = np.where(np.isfinite(above) & (above + below > 0), above / (above + below), 0.5)
+            share = np.clip(share, 0.01, 0.99) if step % 3 < 2 else np.full(len(wealth), 0.5)
+            middle = np.exp((1 - share) * np.log(low) + share * np.log(high))
+            middle = np.clip(middle, low, high)
+            excess = cost(middle)[1] - wealth
+            over = excess > 0
             low, high = np.where(over, middle, low), np.where(over, high, middle)
-            if (high <= low * (1 + ROUNDING)).all():
+            above, below = np.where(over, excess, above), np.where(over, below, -excess)
+            settled = (high <= low * (1 + ROUNDING)) | (below <= ROUNDING * wealth) | ~poor
+            if settled.all():
                 break
         (least, spent), (most, _) = cost(high), cost(low)
         # Where the marginal value of a good is constant demand jumps, and takes what is left to spend.

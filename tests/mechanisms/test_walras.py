@@ -188,6 +188,17 @@ def test_prices_that_all_can_pay_are_used_where_they_support_no_equilibrium() ->
     assert (contract.allocation[..., -1] >= 0).all()
 
 
+def test_a_good_that_nobody_owns_stands_beside_the_others() -> None:
+    """Of good two there is nothing, at any price from the 4 on that its first unit is worth; good one clears at 3."""
+    seller = Quadratic(np.array([2.0, 4.0]), np.eye(2))
+    buyer = Quadratic(np.array([9.0, 1.0]), np.eye(2))
+    economy = economy_of(([1.0, 0.0, 10.0], seller), ([0.0, 0.0, 3.0], buyer))
+    found = solved(economy)
+    assert found.kind == (Equilibrium.EFFICIENT,)
+    np.testing.assert_allclose(found.price[0], [3.0, 4.0, 1.0], rtol=1e-12)
+    assert_equilibrium(economy, found)
+
+
 FAMILIES = ("quadratic", "logarithmic", "power", "exponential", "abatement")
 
 
