@@ -221,14 +221,30 @@ def _balanced(
         free: which values may change, ``(P, N)``.
     """
     players = values.shape[1]
-    remainder = totals - values.sum(axis=1)
     rounding = _ROUNDINGS * players * moved
-    if not (np.abs(remainder) > rounding).any() or not free.any():
+    open_sums = np.abs(totals - values.sum(axis=1)) > rounding
+    if not open_sums.any() or not free.any():
         return values
-    # SciPy takes long to load, and most contracts do without it.
-    from scipy import sparse  # noqa: PLC0415
-    from scipy.sparse.linalg import lsmr  # noqa: PLC0415
+    linked = _linked(groups, open_sums)
+    balanced = values.copy()
+    balanced[linked] = _with_sums(values[linked], totals[linked], rounding[linked], groups[linked], free[linked])
+    return balanced
 
+
+def _linked(groups: IntegerArray, chosen: BooleanArray) -> BooleanArray:
+    """Return which profiles share a player's group with a chosen one, or with one that does, and so on, ``(P,)``."""
+    while True:
+        linked = np.any([np.isin(column, column[chosen]) for column in groups.T], axis=0)
+        if (linked == chosen).all():
+            return np.asarray(linked)
+        chosen = linked
+
+
+def _with_sums(
+    values: FloatArray, totals: FloatArray, rounding: FloatArray, groups: IntegerArray, free: BooleanArray
+) -> FloatArray:
+    """Return the nearest values, ``(P, N)``, that add up to the totals to the rounding, equal ones changed alike."""
+    players, remainder = values.shape[1], totals - values.sum(axis=1)
     number, unknowns = np.empty(values.shape, dtype=np.int64), 0
     for player in range(players):
         number[:, player] = unknowns + rows_numbered(np.column_stack((groups[:, player], values[:, player])))
@@ -236,6 +252,10 @@ def _balanced(
     # Equal values change alike or not at all.
     fixed = np.bincount(number[~free], minlength=unknowns) > 0
     free = ~fixed[number]
+    # SciPy's solvers take long to load, and most contracts balance without.
+    from scipy import sparse  # noqa: PLC0415
+    from scipy.sparse.linalg import lsmr  # noqa: PLC0415
+
     rows, columns = np.nonzero(free)
     sums = sparse.csr_array((np.ones(len(rows)), (rows, number[rows, columns])), shape=(len(values), unknowns))
     balanced = values

@@ -25,6 +25,7 @@ from mechanisms.market_game import Bankruptcy, MarketRules, Solvency
 from tests.experiments.command_calls import SCENARIOS, Call, assert_one_line, one_document, results_in
 
 TRADERS = ECONOMIES / "three-traders.toml"
+CASES = Path(__file__).parent / "cases"
 FARMERS = ECONOMIES / "three-farmers.toml"
 WARY = SCENARIOS / "three-traders-organised-wary.toml"
 # Where trades with bankrupt players are cancelled, nothing excludes that an agreement between two is kept.
@@ -320,3 +321,19 @@ def test_after_the_deadline_no_search_begins(seconds: float, monkeypatch: pytest
     assert examine_consistency(contract, MarketRules(), finding, late) is finding
     assert finding.improvement is Verdict.NOT_REFUTED
     assert finding.bound > 0
+
+
+@pytest.mark.parametrize("pricing", ["void", "spread"])
+def test_twins_who_change_places_do_not_keep_the_four_rules_from_being_proved(
+    marketgame: Call, tmp_path: Path, pricing: str
+) -> None:
+    """Under Theorem 2 of ``docs/collusion.md`` no coalition gains; a rounding in the price made it 17.73 for some.
+
+    The price is (5 + 9.8/1.1 - 4) / (1 + 2/1.1) whichever twin is of which type, and so one number.
+    """
+    rules = with_rules(f"pricing={pricing}", *PROVEN_RULES)
+    answer = marketgame("certify", CASES / "twins.toml", *rules, "--out", tmp_path / "out", "--json")
+    assert answer.code == 0, answer.err
+    document = one_document(answer)
+    assert [document[key] for key in ANSWERS] == [True] * 4
+    assert_everything_replays(document, marketgame)
