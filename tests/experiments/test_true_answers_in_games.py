@@ -1,0 +1,148 @@
+"""Answers about games that large numbers, rare types and tolerances once made false, each with why it is right."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments.game_file import load_game
+from mechanisms.blocking import BlockingPlan, Invitation, find_blocking_plan
+from mechanisms.certificates.blocking import certify_inhibition, certify_plan, verify_inhibition, verify_plan
+from mechanisms.coalitional_game import CoalitionalGame
+from mechanisms.core import CoreAllocation, SearchEffort, UndecidedCore, find_core_allocation, optimise_core, welfare
+from mechanisms.linear_program import Sense
+from mechanisms.mechanism import Mechanism, feasibility, stakes
+from mechanisms.virtual_utility import VirtualWeights, equal_weights
+from tests.experiments.command_calls import Call, one_document
+
+CASES = Path(__file__).parent / "cases"
+TWO_PLAYERS = CASES / "ruinous-action-two-players.toml"
+MAJORITY = CASES / "ruinous-action-majority.toml"
+RARE = CASES / "rare-type-game.toml"
+FIVE_TRADERS = CASES / "five-traders-rare-type.toml"
+OVER_BUDGET = CASES / "mechanism-over-by-5e-8.toml"
+SEVEN_PLAYERS = CASES / "public-good-seven-players.toml"
+
+
+def test_a_ruinous_action_does_not_hide_what_can_be_had(marketgame: Call) -> None:
+    """Trade gives a 1 and takes 1.1 from it: a alone is 0.1 better off, and all the mediator can take is that."""
+    document = one_document(marketgame("block", TWO_PLAYERS, "--json"))
+    assert document["blocked"] is True
+    assert document["profit"] == pytest.approx(0.1)
+    assert [entry["coalition"] for entry in document["plan"]] == [["a"]]
+    assert marketgame("block", TWO_PLAYERS).code == 1
+
+
+def test_a_false_proof_that_nothing_can_be_had_is_refuted() -> None:
+    """With one type each, virtual utility is utility: a's surplus from leaving is 0.1 whatever the proof says."""
+    established = load_game(TWO_PLAYERS)
+    game, mechanism = established.game, established.mechanism
+    assert mechanism is not None
+    certificate = certify_inhibition(game, stakes(game, mechanism), equal_weights(game.type_probabilities))
+    assert not verify_inhibition(certificate).confirmed
+
+
+def test_multipliers_that_cancel_do_not_hide_a_surplus() -> None:
+    """Two types with huge multipliers towards each other satisfy the hydraulic equations, and prove nothing.
+
+    Both types are the same but in name and each could take 1 more alone than its stake, so that a plan that lets
+    them go earns 1 whenever they do.
+    """
+    game = load_game(TWO_PLAYERS).game
+    twin = CoalitionalGame(
+        game.players,
+        (("first", "second"), ("only",)),
+        (np.array([0.5, 0.5]), np.ones(1)),
+        {s: replace(given, utilities=np.repeat(given.utilities, 2, axis=2)) for s, given in game.actions.items()},
+    )
+    omega = np.tile([-1.0, 0.0], (2, 1))
+    huge = np.array([[0.0, 1e12], [1e12, 0.0]])
+    forged = VirtualWeights((np.array([0.5, 0.5]), np.ones(1)), (huge, np.zeros((1, 1))))
+    assert not verify_inhibition(certify_inhibition(twin, omega, forged)).confirmed
+    found = find_blocking_plan(twin, omega)
+    assert isinstance(found, BlockingPlan)
+
+
+def test_the_core_is_empty_though_somebody_could_start_a_war(marketgame: Call) -> None:
+    """Each two of three can have 1: what they keep must sum to 1.5 at least, and all together have 1.4."""
+    document = one_document(marketgame("core", MAJORITY, "--json"))
+    assert document["status"] == "empty"
+
+
+@pytest.mark.parametrize("file", [RARE, FIVE_TRADERS])
+def test_a_core_allocation_holds_in_the_own_expectation_of_rare_types(file: Path) -> None:
+    """No type gains by a lie, nobody gets less than alone (nothing), and the mediator pays nothing, to 1e-6 of 3."""
+    game = load_game(file).game
+    found = find_core_allocation(game)
+    assert isinstance(found, CoreAllocation)
+    for player, gains in enumerate(slow_gains(game, found.mechanism)):
+        assert gains.max() <= 1e-6, game.players[player]
+    for player in game.grand_coalition:
+        kept = found.stakes[:, player]
+        for kind in range(game.type_counts[player]):
+            own = game.profiles[:, player] == kind
+            others = game.conditional_probability(game.others((player,)))[own]
+            assert float(others @ kept[own]) >= -1e-6
+    assert float(game.probability @ found.mechanism.payments.sum(axis=1)) <= 1e-6
+    assert found.residuals.acceptable
+
+
+def slow_gains(game: CoalitionalGame, mechanism: Mechanism) -> list[np.ndarray]:
+    """What each type gains by each report, profile by profile."""
+    utilities = game.actions[game.grand_coalition].utilities
+    tables = []
+    for player, count in enumerate(game.type_counts):
+        table = np.zeros((count, count))
+        others = game.conditional_probability(game.others((player,)))
+        for truth in range(count):
+            for report in range(count):
+                for profile in np.flatnonzero(game.profiles[:, player] == truth):
+                    told = game.misreports(player)[profile, report]
+                    earned = mechanism.action_probability[told] @ utilities[:, player, profile]
+                    table[truth, report] += others[profile] * (earned + mechanism.payments[told, player])
+        tables.append(table - np.diagonal(table)[:, None])
+    return tables
+
+
+def test_a_mechanism_typed_to_seven_digits_is_feasible_and_judged(marketgame: Call) -> None:
+    """It pays out 5e-8 more than it takes in, of 1 at stake; trade always happens, so nobody can have more."""
+    document = one_document(marketgame("solve", OVER_BUDGET, "--json"))
+    assert document["established"]["feasible"] is True
+    assert document["established"]["incentive_efficient"] is True
+    assert marketgame("block", OVER_BUDGET).code == 0
+
+
+@pytest.mark.parametrize("excess", [5e-9, 5e-8, 2e-7, 1e-3])
+def test_whoever_asks_gets_the_same_answer_whether_a_mechanism_is_feasible(marketgame: Call, excess: float) -> None:
+    """The limit is 1e-7 of the 1 that is at stake."""
+    established = load_game(OVER_BUDGET)
+    assert established.mechanism is not None
+    paid = Mechanism(np.ones((1, 1)), np.array([[-1 / 3, 1 / 3 + excess]]))
+    assert feasibility(established.game, paid).feasible is (excess <= 1e-7)
+
+
+@pytest.mark.parametrize("seconds", [0.5, 2.0])
+def test_a_search_of_the_core_ends_in_time(seconds: float) -> None:
+    game = load_game(SEVEN_PLAYERS).game
+    effort = SearchEffort(seconds=seconds)
+    began = time.monotonic()
+    assert isinstance(find_core_allocation(game, effort=effort), UndecidedCore)
+    found = time.monotonic() - began
+    assert found <= seconds + 1
+    assert isinstance(optimise_core(game, welfare(game), Sense.MAXIMIZE, effort=effort), UndecidedCore)
+    assert time.monotonic() - began - found <= seconds + 1
+
+
+def test_a_plan_by_which_somebody_loses_more_than_it_earns_is_no_plan() -> None:
+    """An invitation by which a type loses 1e-9 of a ruinous action's size, paid for by nobody, proves nothing."""
+    game = load_game(TWO_PLAYERS).game
+    omega = np.array([[0.0, 0.0]])
+    plan = (Invitation((0, 1), (0, 0), 1, 1e-9), Invitation((0, 1), (0, 0), 0, 1 - 1e-9))
+    certificate = certify_plan(game, omega, plan, (np.array([-1.0]), np.zeros(1)))
+    # The mediator takes 1 from a, who gains 1 by trade; 1e-9 of the war costs each 0.1.
+    assert certificate.profit == pytest.approx(1.0)
+    assert not verify_plan(certificate).confirmed
