@@ -192,12 +192,11 @@ def finely_inhibitive(game: CoalitionalGame, stakes: ArrayLike, *, limits: Coali
 class _Master:
     r"""Program (15) with the columns generated so far, in units of what is at stake.
 
-    The variable of a column is the probability :math:`p(t_S) \nu_S(c|t_S)` that its coalition leaves, so that
-    its reduced cost is the expected virtual surplus that condition (14) speaks of. Payments to a type are weighted by
-    its probability, and so are its conditions: then all coefficients are gains, and ratios of probabilities of types
-    of one player, by the smaller of which the conditions about pretending are divided.
-
-    Without a normalisation the probability that anybody leaves is at most one.
+    Without a normalisation the probability that anybody leaves is at most one. The variable of a column is then the
+    probability :math:`p(t_S) \nu_S(c|t_S)` that its coalition leaves, so that its reduced cost is the expected virtual
+    surplus that condition (14) speaks of; with a normalisation it is :math:`\nu_S(c|t_S)`. Payments to a type are
+    weighted by its probability, and so are its conditions: then coefficients are gains, and ratios of probabilities
+    of types of one player, by the smaller of which the conditions about pretending are divided.
     """
 
     def __init__(
@@ -304,7 +303,9 @@ class _Master:
         done = 0
         for number, actions, profiles in self._columns:
             part = self._market[number]
-            shares = departure[done : done + actions.size] / part.probability[profiles]
+            shares = departure[done : done + actions.size]
+            if self._normalisation is None:
+                shares = shares / part.probability[profiles]
             done += actions.size
             for place in np.flatnonzero(shares > SMALLEST_PROBABILITY):
                 types = tuple(part.types[profiles[place]].tolist())
@@ -372,6 +373,8 @@ class _Master:
                 named = part.types_of(member)[profiles]
                 # What each type gains when the member reports the type the column names.
                 gains = part.gains[actions[:, None], member, part.misreports(member)[profiles]] / self.unit
+                if self._normalisation is not None:
+                    gains = gains * part.probability[profiles, None]
                 entries[player].append((columns, named, gains))
             self._add_size(part, block[columns], profiles)
             self._present[number][actions, profiles] = True
@@ -394,15 +397,11 @@ class _Master:
         self._program.add(honesty[types, told], lying, -odds * gains[rows, types])
 
     def _add_size(self, part: Opportunities, columns: Selection, profiles: IntegerArray) -> None:
-        if self._normalisation is None:
+        if self._normalisation is not Normalisation.EVERY_PROFILE:
             self._program.add(self._size[0], columns, 1.0)
-            return
-        share = 1 / part.probability[profiles]
-        if self._normalisation is Normalisation.TOTAL:
-            self._program.add(self._size[0], columns, share)
             return
         # Every profile of known types occurs at equally many profiles of all types.
         order = np.argsort(self._game.coalition_profile_of(part.known), kind="stable")
         occurs = order.reshape(len(part.types), -1)[profiles]
         for rows in occurs.T:
-            self._program.add(self._size[rows], columns, share)
+            self._program.add(self._size[rows], columns, 1.0)

@@ -72,8 +72,8 @@ def random_case(seed: int) -> Case:
 def changed(case: Case, change: Callable[[FloatArray, tuple[int, ...]], FloatArray]) -> CoalitionalGame:
     """Return the game with other utilities."""
     actions = {
-        coalition: ActionSet(given.names, change(given.utilities, coalition))
-        for coalition, given in case.game.actions.items()
+        coalition: ActionSet(own.names, change(own.utilities, coalition))
+        for coalition, own in case.game.actions.items()
     }
     return CoalitionalGame(case.game.players, case.game.types, case.game.type_probabilities, actions)
 
@@ -100,10 +100,10 @@ def ruined(case: Case, loss: float) -> Case:
     """Give every coalition an action by which all its members lose, whatever their types."""
     actions = {
         coalition: ActionSet(
-            (*given.names, "war"),
-            np.concatenate([given.utilities, np.full((1, len(coalition), len(case.game.profiles)), -loss)]),
+            (*own.names, "war"),
+            np.concatenate([own.utilities, np.full((1, len(coalition), len(case.game.profiles)), -loss)]),
         )
-        for coalition, given in case.game.actions.items()
+        for coalition, own in case.game.actions.items()
     }
     probability = np.pad(case.mechanism.action_probability, ((0, 0), (0, 1)))
     game = CoalitionalGame(case.game.players, case.game.types, case.game.type_probabilities, actions)
@@ -125,8 +125,8 @@ def reversed_players(case: Case) -> Case:
         return np.ascontiguousarray(flipped).reshape(values.shape)
 
     actions = {
-        tuple(sorted(last - i for i in coalition)): ActionSet(given.names[::-1], turned(given.utilities[::-1, ::-1]))
-        for coalition, given in game.actions.items()
+        tuple(sorted(last - i for i in coalition)): ActionSet(own.names[::-1], turned(own.utilities[::-1, ::-1]))
+        for coalition, own in game.actions.items()
     }
     turned_game = CoalitionalGame(
         game.players[::-1],
@@ -157,7 +157,7 @@ def with_twin_type(case: Case) -> Case:
             game.players,
             (*game.types[:-1], (*game.types[player], "twin")),
             (*game.type_probabilities[:-1], split),
-            {s: ActionSet(given.names, repeated(given.utilities)) for s, given in game.actions.items()},
+            {s: ActionSet(own.names, repeated(own.utilities)) for s, own in game.actions.items()},
         ),
         repeated(case.stakes.T).T,
         Mechanism(repeated(case.mechanism.action_probability.T).T, repeated(case.mechanism.payments.T).T),
@@ -171,9 +171,9 @@ def with_onlooker(case: Case) -> Case:
     profiles = len(game.profiles)
     nothing = np.zeros((1, 1, profiles))
     actions = dict(game.actions) | {(onlooker,): ActionSet(("watch",), nothing)}
-    for coalition, given in game.actions.items():
-        watched = np.concatenate([given.utilities, np.zeros((len(given.names), 1, profiles))], axis=1)
-        actions[(*coalition, onlooker)] = ActionSet(given.names, watched)
+    for coalition, own in game.actions.items():
+        watched = np.concatenate([own.utilities, np.zeros((len(own.names), 1, profiles))], axis=1)
+        actions[(*coalition, onlooker)] = ActionSet(own.names, watched)
     return Case(
         CoalitionalGame(
             (*game.players, "onlooker"),
