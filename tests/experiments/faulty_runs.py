@@ -104,6 +104,8 @@ def made_up(scenario: Scenario, rows: int) -> dict[str, pa.Table]:
         "mean_welfare": [10 - share + draw.normal()],
         "mean_first_best_welfare": [12.0],
         "mean_autarky_welfare": [5.0],
+        "mean_gains": [5.0 - share],
+        "mean_first_best_gains": [7.0],
         "bankruptcies": [int(draw.integers(9))],
         "misreports": [0],
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments.sweep import Sweep, buffering, run_sweep, storage
+from experiments.sweep import OnChange, Sweep, buffering, run_sweep, storage
+from results.manifests import PENDING
 from tests.experiments import faulty_runs
 
 ROOT = Path(__file__).parents[2]
@@ -23,10 +25,17 @@ SCENARIO = ROOT / "experiments" / "scenarios" / "ten-traders-noisy.toml"
 SHARE = "traders.share.noisy"
 SMALL = Sweep(SCENARIO, {SHARE: [0.0, 0.5], "rules.solvency": ["budget", "no-short-sales"]}, seeds=10, first_seed=0)
 LONG = replace(SMALL, seeds=50)
+# Name of an environment variable that says what a process of its own does with what it finds.
+ON_CHANGE = "MARKETGAME_TEST_ON_CHANGE"
 # Three of its runs in ten fail, each in its own way; the limit is far more than the others take on any machine.
 TROUBLED = replace(SMALL, axes={SHARE: [0.5]}, seconds_per_run=3.0)
-# Where a killed sweep may be struck: when a part or a table, complete now, takes its place.
-STEPS: Mapping[str, tuple[object, str]] = {"part complete": (Path, "rename"), "table complete": (Path, "replace")}
+# Where a killed sweep may be struck, when a part, all tables or one of them, complete now, take their place: the method
+# of paths that does it, and the names of the places.
+STEPS: Mapping[str, tuple[str, str]] = {
+    "part complete": ("rename", r"\d{8}-\d{8}"),
+    "result complete": ("replace", re.escape(PENDING)),
+    "table complete": ("replace", r"[^.].*\.parquet"),
+}
 
 
 def tables(folder: Path) -> dict[str, pa.Table]:
@@ -111,15 +120,15 @@ def alive(processes: Collection[int]) -> set[int]:
 
 def _kill_at(step: str, time_of_death: int) -> None:
     """Let this process be killed just before it takes a step for the n-th time."""
-    owner, name = STEPS[step]
-    function, calls = getattr(owner, name), iter(range(1, time_of_death))
+    name, place = STEPS[step]
+    function, calls = getattr(Path, name), iter(range(1, time_of_death))
 
-    def call(*arguments: object, **options: object) -> object:
-        if next(calls, None) is None:
+    def call(path: Path, target: Path) -> object:
+        if re.fullmatch(place, Path(target).name) and next(calls, None) is None:
             os.kill(os.getpid(), signal.SIGKILL)
-        return function(*arguments, **options)
+        return function(path, target)
 
-    setattr(owner, name, call)
+    setattr(Path, name, call)
 
 
 def main(folder: str, step: str = "", time_of_death: str = "0") -> None:
@@ -128,7 +137,8 @@ def main(folder: str, step: str = "", time_of_death: str = "0") -> None:
     storage.MOST_PARTS = 3
     if step:
         _kill_at(step, int(time_of_death))
-    run_sweep(LONG, folder, 2, simulate=faulty_runs.stops_at_the_gate)
+    on_change = OnChange(os.environ.get(ON_CHANGE, OnChange.REFUSE))
+    run_sweep(LONG, folder, 2, simulate=faulty_runs.stops_at_the_gate, on_change=on_change)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ from experiments.sweep_file import load_sweep
 from tests.experiments import faulty_runs
 from tests.experiments.sweep_cases import (
     LONG,
+    ON_CHANGE,
     ROOT,
     SCENARIO,
     SHARE,
@@ -142,13 +143,32 @@ def test_kills_while_rows_are_written_or_published_change_nothing(
     tmp_path: Path, undisturbed: Path, crew: Crew
 ) -> None:
     folder = tmp_path / "killed"
-    for step, time_of_death in (("part complete", 2), ("table complete", 3)):
+    for step, time_of_death in (("part complete", 2), ("result complete", 1), ("table complete", 3)):
         with in_a_process_of_its_own(folder, step, time_of_death) as process:
             assert process.wait() == -signal.SIGKILL
+    # Two of four tables have moved; who reads the folder finds all of them.
+    assert len(list(folder.glob("*.parquet"))) == 2
+    assert len(results.load(folder).runs) == 200
     seen = run_sweep(LONG, folder, crew(), simulate=faulty_runs.stops_at_the_gate)
     assert (seen.done, seen.failed) == (200, 0)
     assert_same(folder, undisturbed)
     assert sorted(path.suffix for path in folder.iterdir()) == ["", *[".json"], *[".parquet"] * 4]
+
+
+def test_an_earlier_sweep_is_there_until_the_one_that_replaces_it_is_whole(
+    tmp_path: Path, undisturbed: Path, crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, change = tmp_path / "sweep", replace(SMALL, seeds=3)
+    run_sweep(change, folder, crew(), simulate=faulty_runs.stops_at_the_gate)
+    monkeypatch.setenv(ON_CHANGE, OnChange.RESTART)
+    with in_a_process_of_its_own(folder, "part complete", 4) as process:
+        assert process.wait() == -signal.SIGKILL
+    earlier = results.load(folder)
+    assert earlier.manifest["status"] == "done"
+    assert len(earlier.runs) == 12
+    # What was begun is gone on with, without being asked for once more.
+    run_sweep(LONG, folder, crew(), simulate=faulty_runs.stops_at_the_gate)
+    assert_same(folder, undisturbed)
 
 
 def test_a_sweep_killed_over_hanging_runs_leaves_no_process_and_no_file_behind_and_goes_on(
