@@ -14,6 +14,8 @@ from mechanisms.market_game import net_consumption, settle
 
 # Candidate orders are settled in pieces of about this many numbers, so that they stay in the cache.
 NUMBERS_AT_ONCE = 1 << 18
+# No more of the budget is kept back for rounding than this share of the value of the recommended orders.
+MOST_KEPT_BACK = 1e-9
 
 
 def expected_endowments(knowledge: RecommendedKnowledge) -> FloatArray:
@@ -52,6 +54,19 @@ def largest_own_cost(knowledge: MarketKnowledge, net_demands: FloatArray) -> flo
     flows = net_demands - knowledge.belief.orders[:, :, knowledge.player]
     flows[:, knowledge.player] = 0
     return float((knowledge.quotes * flows).sum(axis=(-1, -2)).max())
+
+
+def spendable(knowledge: MarketKnowledge) -> float:
+    """Return what the trader may spend, numeraire, if its orders are not to fail by their own rounding.
+
+    The market forgives nothing; the contract grants a little more than its recommended orders cost, see
+    `mechanisms.recommended_orders`. Half of it is kept for the rounding of the orders, half for that of the others.
+    """
+    recommended = knowledge.recommendation
+    granted = float(recommended.transfers[knowledge.player])
+    room = abs(granted - largest_own_cost(knowledge, recommended.orders))
+    traded = float(np.abs(knowledge.quotes[knowledge.player] * recommended.orders).sum())
+    return granted - min(room / 2, MOST_KEPT_BACK * traded)
 
 
 def promised_gain(knowledge: RecommendedKnowledge) -> float:

@@ -34,8 +34,6 @@ from mechanisms.stakes import stakes_by_type
 
 # Probabilities of a device sum to one up to the rounding of decimals.
 PROBABILITY_TOLERANCE = 1e-9
-# A type owns what it announces up to rounding.
-OWNERSHIP_TOLERANCE = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -319,8 +317,8 @@ def can_announce(economy: Economy, player: int, announced: FloatArray) -> Boolea
 
 
 def shown_by(owned: FloatArray, announced: FloatArray) -> BooleanArray:
-    """Return whether endowments ``(..., L)`` are at least the announced ones, up to rounding, ``(...)``."""
-    enough: BooleanArray = (announced <= owned * (1 + OWNERSHIP_TOLERANCE)).all(axis=-1)
+    """Return whether endowments ``(..., L)`` are at least the announced ones, ``(...)``; any share more is a level."""
+    enough: BooleanArray = (announced <= owned).all(axis=-1)
     return enough
 
 

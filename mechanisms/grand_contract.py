@@ -6,10 +6,11 @@ For reported types m the established mediator recommends to every player i
 * to address the net demand :math:`z^i_j = (x^*_i(m) - e_i(m)) / N` to every player j, and
 * to announce the endowment :math:`e_i(m) = \omega_i(m_i)`,
 
-and grants the purchasing power :math:`y_i(m) = p^*(m) \cdot (x^*_i(m) - e_i(m))`. If all obey, the settlement
-is :math:`x^*(m)`. The paper assumes that all goods are worth having up to the aggregate endowment. Where a
-good is worth nothing at the margin, efficiency leaves some of it unused; the contract then tells its owners to
-announce proportionally less, because what is announced must find a holder.
+and grants the purchasing power :math:`y_i(m) = p^*(m) \cdot (x^*_i(m) - e_i(m))`, both rounded so that nobody fails
+by rounding (:mod:`mechanisms.recommended_orders`). If all obey, the settlement is :math:`x^*(m)`. The paper assumes
+that all goods are worth having up to the aggregate endowment. Where a good is worth nothing at the margin, efficiency
+leaves some of it unused; the contract then tells its owners to announce proportionally less, because what is announced
+must find a holder.
 
 Recommendations that cannot be told apart are equal bit for bit (:mod:`mechanisms.canonical`), so that what a player
 learns from its recommendation is what it says (:mod:`mechanisms.messages`).
@@ -32,6 +33,7 @@ from mechanisms.canonical import (
 )
 from mechanisms.economy import Economy
 from mechanisms.efficiency import EfficientAllocation, efficient_allocation
+from mechanisms.recommended_orders import granted_for_rounding, orders_to_each
 from mechanisms.stakes import stakes_by_type
 from mechanisms.walras import at_payable_prices
 
@@ -136,13 +138,15 @@ class GrandContract:
 
     @cached_property
     def net_trades(self) -> FloatArray:
-        """What each player gains by obedient trade, ``(P, N, L)``, units."""
-        return read_only(self.allocation - self.announced_endowments)
+        """What each player gains by obedient trade, ``(P, N, L)``, units; nobody is to pay more than it has."""
+        goods = self.efficient.bundles - self.announced_endowments[..., :-1]
+        paid = np.maximum(self.numeraire_transfers, -self.announced_endowments[..., -1])
+        return read_only(np.concatenate((goods, paid[..., None]), axis=-1))
 
     @cached_property
     def orders(self) -> FloatArray:
         """What each player is to order from every player, itself included, ``(P, N, L)``, units."""
-        return read_only(self.net_trades / len(self.economy.players))
+        return read_only(orders_to_each(self.net_trades))
 
     @cached_property
     def messages(self) -> IntegerArray:
@@ -159,9 +163,13 @@ class GrandContract:
 
     @cached_property
     def transfers(self) -> FloatArray:
-        """The purchasing power granted to each player, ``(P, N)``, numeraire."""
+        """The purchasing power granted to each player, ``(P, N)``, numeraire: what its net trade is worth.
+
+        Something for the rounding of the contract's own numbers comes on top, see `mechanisms.recommended_orders`.
+        """
         goods_bought = _market_value(self.efficient, self.net_trades[..., :-1])
-        return read_only(goods_bought + self.numeraire_transfers)
+        granted = granted_for_rounding(self.efficient.price, self.orders, self.net_trades)
+        return read_only(goods_bought + self.net_trades[..., -1] + granted)
 
     def recommend(self, reports: IntegerArray) -> Recommendation:
         """Return what the mediator recommends.
@@ -177,10 +185,9 @@ class GrandContract:
         """
         number = int(self.economy.prior.profile_numbers(reports))
         players = len(self.economy.players)
-        share = self.orders[number]
         return Recommendation(
             quotes=np.repeat(self.efficient.price[number][None, :], players, axis=0),
-            orders=np.repeat(share[:, None, :], players, axis=1),
+            orders=np.repeat(self.orders[number][:, None, :], players, axis=1),
             announced_endowments=self.announced_endowments[number],
             transfers=self.transfers[number],
             allocation=self.allocation[number],

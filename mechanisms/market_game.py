@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mechanisms.arrays import finite_array
+from mechanisms.exact_test import exact_test
 from mechanisms.feasible_set import ration
 from mechanisms.market_rules import (
     PAPER_RULES,
@@ -70,15 +71,17 @@ __all__ = [
     "settle",
 ]
 
-# The budget test is an equality in normal play and orders are unbounded, so its tolerance follows the rounding of the
-# numbers compared. In any order of summation the sums of N L products that make up a cost err by less than N L eps / 2
-# times the gross value of their terms; the player's own arithmetic may have erred as much again; twice that is
-# forgiven. Only prices that apply to the player's own trades count, so nobody gains slack from absurd quotes.
+# Sums of N L products of orders and quotes err by less than N L + 4 times half the precision times the gross value of
+# their terms, whatever the order of summation; this factor of (N L + 4) is four times as much. A player whose cost is
+# nearer to its transfer than that, or whose holding is as near to nothing, is tested without rounding errors.
 _ROUNDING = 2.0 * float(np.finfo(np.float64).eps)
-# Recommended bundles add up to the supply only to rounding, which shows in the cost of a player who trades little.
-# This share of all announced endowments, at the lowest quote of each good, covers it. The lowest, because one huge
-# quote must not excuse everybody.
-_NEGLIGIBLE_SHARE = 1e-12
+# So is a play in which orders cancel to the extent that a net trade is not known to this share of the largest net
+# trade of that good: what changes hands must not hang on the rounding of what was ordered.
+_KNOWN_SHARE = 2.0**-40
+# The kernel bounds the rounding of a net trade by the orders of all players, so that the share grows with their number.
+_KNOWN_SHARE_OF_VOLUME = 2.0**-36
+# Below this value products of orders and quotes may have underflowed, and their rounding is not bounded by the above.
+_UNDERFLOW = 1e-280
 
 # The share of the own quote in the price of a trade, for the rules the kernel supports.
 _OWN_SHARE = {Pricing.COUNTERPARTY: 0.0, Pricing.MIDPOINT: 0.5}
@@ -103,7 +106,8 @@ class Settlement:
 
     cost: FloatArray
     """What the trades tested last cost the player, ``(..., N)``, units of the numeraire. For a player whose trades
-    were cancelled, the cost it failed with."""
+    were cancelled, the cost it failed with. A player fails its budget exactly if this exceeds its transfer: where
+    rounding might decide, it is the least number that is not below the exact cost."""
     bankrupt: BooleanArray
     """``(..., N)``."""
     reason: NDArray[np.int8]
@@ -132,8 +136,9 @@ def settle(
 ) -> Settlement:
     r"""Settle one play of the market game, or a batch of plays.
 
-    Leading dimensions broadcast against each other. A player is bankrupt if its cost exceeds its transfer by more than
-    rounding, see the tolerances of this module; the budget is tested before short sales.
+    Leading dimensions broadcast against each other. A player is bankrupt exactly if its cost exceeds its transfer, the
+    messages taken for the numbers they are: nothing is forgiven, so that no order of any size is worth anything that
+    exact arithmetic would not pay. The budget is tested before short sales.
 
     Args:
         quotes: ``(..., N, L)``, units of the numeraire per unit of each good; nonnegative, 1 for the last good.
@@ -192,7 +197,7 @@ def consumption(
     withheld = _withheld(settlement, endowments, announced_endowments)
     if rules.withholding is Withholding.WASTED:
         return settlement.allocation
-    return settlement.allocation + np.maximum(withheld, 0.0)
+    return settlement.allocation + withheld
 
 
 def net_consumption(
@@ -223,7 +228,7 @@ def net_consumption(
     withheld = _withheld(settlement, endowments, announced_endowments)
     if rules.withholding is Withholding.WASTED:
         return settlement.change - withheld
-    return settlement.change - np.minimum(withheld, 0.0)
+    return settlement.change.copy()
 
 
 def _withheld(settlement: Settlement, endowments: ArrayLike, announced_endowments: ArrayLike) -> FloatArray:
@@ -232,7 +237,7 @@ def _withheld(settlement: Settlement, endowments: ArrayLike, announced_endowment
     owned = finite_array("endowments", endowments, shape)
     announced = finite_array("announced endowments", announced_endowments, shape)
     withheld = owned - announced
-    if (withheld < -_NEGLIGIBLE_SHARE * np.abs(owned)).any():
+    if (withheld < 0.0).any():
         raise ValueError(f"nobody can announce more than its endowment; somebody announces {-withheld.min()} more")
     return withheld
 
@@ -273,9 +278,9 @@ def _left_to_numpy(
 
     limits = settlement_kernel.Limits(
         own_share=_OWN_SHARE[rules.pricing],
-        budget_rounding=_ROUNDING * players * goods,
-        holding_rounding=_ROUNDING * players,
-        negligible=_NEGLIGIBLE_SHARE,
+        budget_rounding=_ROUNDING * (players * goods + 4),
+        holding_rounding=_ROUNDING * (players + 4),
+        known_share=_KNOWN_SHARE_OF_VOLUME * players,
         no_short_sales=rules.solvency is Solvency.NO_SHORT_SALES,
         covered=rules.coverage is Coverage.ANNOUNCED_NUMERAIRE,
     )
@@ -356,19 +361,28 @@ def _test_until_stable(block: Block, rules: MarketRules) -> _Test:
 
 
 def _test(block: Block, rules: MarketRules) -> _Test:
-    """Test every player once: its budget (1), then its holdings."""
+    """Test every player once: its budget (1), then its holdings; without rounding errors where they might matter."""
     orders, sizes = block.orders, np.abs(block.orders)
     players, _, goods, _ = orders.shape
-    supply = block.announced_endowments.sum(axis=0)
     net_trade = orders.sum(axis=1) - orders.sum(axis=0)
+    volume = sizes.sum(axis=1) + sizes.sum(axis=0)
     cost, gross_value = _charges(block.quotes, orders, sizes, rules.pricing)
-    rounding = _ROUNDING * players * goods * (gross_value + np.abs(block.transfers))
-    negligible = _NEGLIGIBLE_SHARE * (block.quotes.min(axis=0) * supply).sum(axis=0)
-    over_budget = cost - block.transfers - negligible > rounding
+    lacking = -(block.announced_endowments + net_trade)
+    short = (lacking > 0.0).any(axis=1)
+    rounding = _ROUNDING * (players * goods + 4) * gross_value
+    traded = volume.any(axis=1)
+    in_doubt = traded & ((np.abs(cost - block.transfers) <= rounding) | (gross_value < _UNDERFLOW))
+    rounding = _ROUNDING * (players + 4) * volume
+    if rules.solvency is Solvency.NO_SHORT_SALES:
+        in_doubt |= ((np.abs(lacking) <= rounding) & (volume > 0.0)).any(axis=1)
+    unknown = rounding.max(axis=0) > _KNOWN_SHARE * np.abs(net_trade).max(axis=0)
+    doubtful = np.flatnonzero(in_doubt.any(axis=0) | unknown.any(axis=0))
+    if doubtful.size:
+        exact = exact_test(block.only(doubtful), rules.pricing)
+        cost[:, doubtful], net_trade[..., doubtful], short[:, doubtful] = exact.cost, exact.net_trade, exact.short
+    over_budget = cost > block.transfers
     reason = np.where(over_budget, np.int8(BankruptcyReason.BUDGET), np.int8(BankruptcyReason.SOLVENT))
     if rules.solvency is Solvency.NO_SHORT_SALES:
-        forgiven = _ROUNDING * players * (sizes.sum(axis=1) + sizes.sum(axis=0)) + _NEGLIGIBLE_SHARE * supply
-        short = (block.announced_endowments + net_trade < -forgiven).any(axis=1)
         reason[short & ~over_budget] = BankruptcyReason.SHORT_SALE
     return _Test(cost, net_trade, reason)
 

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 
-# A transfer that takes exactly what is announced may have been computed with rounding.
-_COVERAGE_ROUNDING = 1e-12
-
 
 @dataclass(frozen=True, slots=True)
 class Plays:
@@ -196,7 +193,7 @@ def refuse_uncovered(block: Block) -> None:
     owed, announced = -block.transfers, block.announced_endowments[:, -1]
     refuse(
         block,
-        owed > announced * (1 + _COVERAGE_ROUNDING),
+        owed > announced,
         lambda i, b: (
             f"the transfer takes {owed[i, b]} of the numeraire from player {i}, who announces only "
             f"{announced[i, b]}; such a contract is not admitted"

@@ -6,9 +6,9 @@ each order once. Four ideas carry the speed:
 - The numbers of players and goods are compile-time constants, so every inner loop has a known length.
 - Small games visit each pair of players once; large ones visit rows, whose entries lie side by side in memory.
 - The price of the numeraire is one, so its net trade is its cost.
-- The rounding error forgiven to a player depends on the gross value of its orders, but matters only within a hair of
-  equality. The volume of all orders bounds that hair from above; the few plays inside it, and those that are not
-  sound, are left to the specification.
+- Nothing is forgiven, but rounding errors matter only within a hair of equality, or where orders cancel. The volume of
+  all orders bounds that hair from above; the few plays inside it, and those that are not sound, are left to the
+  specification, which decides them exactly.
 
 Arrays are flat below the play: entry ``i * goods + h`` is good ``h`` of player ``i``.
 """
@@ -40,6 +40,8 @@ _ARITHMETIC = {"reassoc", "contract", "nsz"}
 _ROWS_FROM = 18
 
 _BUDGET, _SHORT_SALE = 1, 2
+# Below this value products of orders and quotes may have underflowed.
+_UNDERFLOW = 1e-280
 
 
 class Limits(NamedTuple):
@@ -48,8 +50,11 @@ class Limits(NamedTuple):
     own_share: float
     """Share of the own quote in the price of a trade: 0 for counterparty pricing, 1/2 for the midpoint."""
     budget_rounding: float
+    """By how much of the gross value of all orders costs may err."""
     holding_rounding: float
-    negligible: float
+    """By how much of all orders of a good net trades may err."""
+    known_share: float
+    """To what share of the largest net trade of a good its net trades must be known."""
     no_short_sales: bool
     covered: bool
 
@@ -116,13 +121,14 @@ def _inlined[F: Callable[..., object]](function: F) -> F:
 
 
 @_inlined
-def _total_by_pairs(batch: _Batch, b: int, players: int, goods: int) -> float:
-    """Fill in net trades and costs at the counterparties' quotes; return the volume of all orders."""
+def _total_by_pairs(batch: _Batch, b: int, volume: FloatArray, players: int, goods: int) -> None:
+    """Fill in net trades and costs at the counterparties' quotes, and the volume of all orders of each good."""
     for i in range(players):
         batch.cost[b, i] = 0.0
         for h in range(goods):
             batch.net_trade[b, i * goods + h] = 0.0
-    volume = 0.0
+    for h in range(goods):
+        volume[h] = 0.0
     for i in range(players):
         for j in range(i + 1, players):
             charged_to_i = 0.0
@@ -131,18 +137,17 @@ def _total_by_pairs(batch: _Batch, b: int, players: int, goods: int) -> float:
                 sent = batch.orders[b, i, j * goods + h]
                 received = batch.orders[b, j, i * goods + h]
                 flow = sent - received
-                volume += abs(sent) + abs(received)
+                volume[h] += abs(sent) + abs(received)
                 batch.net_trade[b, i * goods + h] += flow
                 batch.net_trade[b, j * goods + h] -= flow
                 charged_to_i += batch.quotes[b, j * goods + h] * flow
                 credited_to_j += batch.quotes[b, i * goods + h] * flow
             batch.cost[b, i] += charged_to_i
             batch.cost[b, j] -= credited_to_j
-    return volume
 
 
 @_inlined
-def _total_by_rows(batch: _Batch, b: int, columns: FloatArray, players: int, goods: int) -> float:
+def _total_by_rows(batch: _Batch, b: int, columns: FloatArray, volume: FloatArray, players: int, goods: int) -> None:
     """Do what `_total_by_pairs` does, one good of one player's orders at a time.
 
     The work space ``columns`` holds, good by good, the quotes, the sums of columns and their values; in one array the
@@ -156,7 +161,8 @@ def _total_by_rows(batch: _Batch, b: int, columns: FloatArray, players: int, goo
             columns[h * players + i] = batch.quotes[b, i * goods + h]
             columns[received + i * goods + h] = 0.0
             columns[credited + i * goods + h] = 0.0
-    volume = 0.0
+    for h in range(goods):
+        volume[h] = 0.0
     for i in range(players):
         row = batch.orders[b, i]
         charged = 0.0
@@ -164,62 +170,83 @@ def _total_by_rows(batch: _Batch, b: int, columns: FloatArray, players: int, goo
             quote = columns[h * players + i]
             sent = 0.0
             value = 0.0
+            size = 0.0
             for j in range(players):
                 # Loading before selecting keeps the load contiguous; under a condition it would become a gather.
                 order = row[j * goods + h]
                 order = order if j != i else 0.0
                 sent += order
-                volume += abs(order)
+                size += abs(order)
                 columns[received + h * players + j] += order
                 if h != numeraire:
                     value += columns[h * players + j] * order
                     columns[credited + h * players + j] += quote * order
             batch.net_trade[b, i * goods + h] = sent
+            volume[h] += size
             charged += value if h != numeraire else sent
         batch.cost[b, i] = charged
     for i in range(players):
         for h in range(goods):
             batch.net_trade[b, i * goods + h] -= columns[received + h * players + i]
             batch.cost[b, i] -= columns[(credited if h != numeraire else received) + h * players + i]
-    return volume
 
 
 @_inlined
-def _measure(batch: _Batch, b: int, supply: FloatArray, players: int, goods: int) -> tuple[float, float]:
-    """Fill in the supply; return the sum of all quotes, and the supply's value at the lowest quote of each good.
+def _measure(
+    batch: _Batch, b: int, supply: FloatArray, volume: FloatArray, players: int, goods: int
+) -> tuple[float, float]:
+    """Fill in the supply; return the value of all orders at the highest quote of each good, and a sum of all messages.
 
-    The value is not finite if an entry is not, is negative, or a numeraire is not quoted at one.
+    The sum is not finite if an entry is not, is negative, or a numeraire is not quoted at one.
     """
-    quoted = 0.0
     value = 0.0
+    check = 0.0
     sound = True
     for h in range(goods):
         lowest = batch.quotes[b, h]
+        highest = lowest
         total = 0.0
         for i in range(players):
             quote = batch.quotes[b, i * goods + h]
             announced = batch.announced[b, i * goods + h]
             lowest = min(lowest, quote)
-            quoted += quote
+            highest = max(highest, quote)
+            check += quote
             total += announced
             sound &= announced >= 0.0
         sound &= lowest >= 0.0
         supply[h] = total
-        value += lowest * total
+        check += total + volume[h]
+        value += highest * volume[h]
     for i in range(players):
         sound &= batch.quotes[b, i * goods + goods - 1] == 1.0
-    return quoted, value if sound else np.nan
+    return value, check if sound else np.nan
 
 
 @_inlined
-def _judge(batch: _Batch, b: int, supply: FloatArray, volume: float, limits: Limits, players: int, goods: int) -> bool:
+def _known(batch: _Batch, b: int, volume: FloatArray, limits: Limits, players: int, goods: int) -> bool:
+    """Return whether net trades are known to the digits of the largest of their good."""
+    known = True
+    for h in range(goods):
+        largest = 0.0
+        for i in range(players):
+            largest = max(largest, abs(batch.net_trade[b, i * goods + h]))
+        known &= limits.holding_rounding * volume[h] <= limits.known_share * largest
+    return known
+
+
+@_inlined
+def _judge(
+    batch: _Batch, b: int, supply: FloatArray, volume: FloatArray, limits: Limits, players: int, goods: int
+) -> bool:
     """Fill in who is bankrupt, why, and the claims; return whether the play is sound and nobody is in doubt.
 
     Who is bankrupt is as good as random, so that a branch on it would be mispredicted: sums and products instead.
     """
-    quoted, value = _measure(batch, b, supply, players, goods)
-    decided = True
-    check = value + quoted + volume
+    value, check = _measure(batch, b, supply, volume, players, goods)
+    # No price exceeds the highest quote, so that this bounds the rounding errors of all costs.
+    rounding = limits.budget_rounding * value
+    decided = _known(batch, b, volume, limits, players, goods) & ((value == 0.0) | (value > _UNDERFLOW))
     for i in range(players):
         if limits.own_share > 0.0:
             own = 0.0
@@ -229,17 +256,15 @@ def _judge(batch: _Batch, b: int, supply: FloatArray, volume: float, limits: Lim
         cost, transfer = batch.cost[b, i], batch.transfers[b, i]
         check += cost + transfer
         decided &= (not limits.covered) | (-transfer <= batch.announced[b, (i + 1) * goods - 1])
-        excess = cost - transfer - limits.negligible * value - limits.budget_rounding * abs(transfer)
-        # No quote exceeds the sum of all, so that this bounds the rounding error forgiven from above.
-        over_budget = excess > limits.budget_rounding * quoted * volume
-        decided &= over_budget | (excess <= 0.0)
+        excess = cost - transfer
+        over_budget = excess > rounding
+        decided &= over_budget | (excess <= -rounding)
         any_short = False
         if limits.no_short_sales:
             for h in range(goods):
-                holding = batch.announced[b, i * goods + h] + batch.net_trade[b, i * goods + h]
-                lacking = -holding - limits.negligible * supply[h]
-                short = lacking > limits.holding_rounding * volume
-                decided &= short | (lacking <= 0.0) | over_budget
+                lacking = -(batch.announced[b, i * goods + h] + batch.net_trade[b, i * goods + h])
+                short = lacking > limits.holding_rounding * volume[h]
+                decided &= short | (lacking <= -limits.holding_rounding * volume[h]) | over_budget
                 any_short |= short
         solvent = (not over_budget) & (not any_short)
         batch.bankrupt[b, i] = not solvent
@@ -308,13 +333,12 @@ def _compiled(players: int, goods: int) -> Callable[..., None]:
             quotes, orders, announced, transfers, cost, bankrupt, reason, net_trade, claim, change, allocation, wasted
         )
         rules = Limits(limits[0], limits[1], limits[2], limits[3], limits[4], limits[5])
-        columns, supply, shifted = np.empty(3 * entries), np.empty(goods), np.empty(players)
+        columns, supply, volume, shifted = np.empty(3 * entries), np.empty(goods), np.empty(goods), np.empty(players)
         for b in range(len(decided)):
-            volume = (
-                _total_by_rows(batch, b, columns, players, goods)
-                if by_rows
-                else _total_by_pairs(batch, b, players, goods)
-            )
+            if by_rows:
+                _total_by_rows(batch, b, columns, volume, players, goods)
+            else:
+                _total_by_pairs(batch, b, volume, players, goods)
             decided[b] = _judge(batch, b, supply, volume, rules, players, goods)
             for h in range(goods):
                 _ration(batch, b, h, supply[h], shifted, players, goods)

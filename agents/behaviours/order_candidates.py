@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.anticipation import largest_supply
+from agents.anticipation import largest_supply, spendable
 from agents.behaviours.arbitraging import arbitrage, largest_gap
 from agents.behaviours.short_selling import short_sale
 from agents.knowledge import MarketKnowledge
@@ -114,7 +114,7 @@ def _paid_for(knowledge: MarketKnowledge, others: IntegerArray, goods: FloatArra
     orders = _expected_incoming(knowledge)
     orders[others, :-1] += goods
     orders[others, -1] -= (knowledge.quotes[others, :-1] * goods).sum(axis=-1)
-    orders[others, -1] += knowledge.recommendation.transfers[knowledge.player] / len(others)
+    orders[others, -1] += spendable(knowledge) / len(others)
     return orders
 
 

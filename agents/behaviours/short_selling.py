@@ -20,6 +20,7 @@ from agents.anticipation import (
     largest_own_cost,
     largest_supply,
     promised_gain,
+    spendable,
     stripping_orders,
 )
 from agents.behaviours.behaviour import Behaviour, Order, recommended_order, refuse_negative
@@ -87,7 +88,7 @@ def short_sale(knowledge: MarketKnowledge, good: int, size: float) -> FloatArray
         size: how much more than everything is ordered, in multiples of the aggregate endowment.
 
     Returns:
-        Orders, ``(N, L)``, units; their largest cost equals the trader's transfer.
+        Orders, ``(N, L)``, units; their largest cost equals the trader's transfer, up to rounding and not above it.
     """
     player, quotes = knowledge.player, knowledge.quotes
     others = np.arange(len(quotes)) != player
@@ -97,7 +98,7 @@ def short_sale(knowledge: MarketKnowledge, good: int, size: float) -> FloatArray
 
     recommended = knowledge.recommendation.orders
     proceeds = np.where(others, (quotes * (orders - recommended)).sum(axis=-1), 0)
-    spare = knowledge.recommendation.transfers[player] - largest_own_cost(knowledge, recommended)
+    spare = spendable(knowledge) - largest_own_cost(knowledge, recommended)
     buyers = others & (quotes[:, good] > 0)
     unpaid = proceeds[~buyers].sum() - spare
     value_sold = proceeds[buyers] + unpaid / np.count_nonzero(buyers)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.collusion.side_menu import settled_gains
+from mechanisms.collusion.side_menu import ROUNDING, settled_gains
 from mechanisms.deviations.situation import JointAction, obedient, played, stacked
 
 if TYPE_CHECKING:
@@ -70,7 +70,10 @@ def _balanced(situation: Situation, action: JointAction, winner: int) -> JointAc
     """Return the action with the winner's budget spent on, or paid for with, numeraire from a sacrificed member."""
     member = situation.coalition[winner]
     other = next(player for player in situation.coalition if player != member)
-    cost = played(situation, action).settlement.cost[:, member]
+    play = played(situation, action)
+    cost, transfers = play.settlement.cost[:, member], situation.transfers[:, member]
     orders = action.orders.copy()
-    orders[winner, other, -1] += float((situation.transfers[:, member] - cost).min())
+    # The market forgives nothing: whatever this is rounded by stays unspent.
+    gross = float((play.quotes[0] * (np.abs(action.orders[winner]) + np.abs(play.orders[0, :, member]))).sum())
+    orders[winner, other, -1] += float((transfers - cost).min()) - ROUNDING * (gross + float(np.abs(transfers).max()))
     return JointAction(action.quotes, orders, action.announced_endowments, action.side_transfers)

@@ -37,6 +37,9 @@ MOST_TRANSFERS = 8
 OTHERS = 0.02
 """Weight of the other members' gains when the best action for one of them is looked for."""
 
+ROUNDING = 8 * float(np.finfo(np.float64).eps)
+"""Costs and transfers err by less than this share of them."""
+
 MARGIN = 1e-9
 """Side-transfers stay away from a threshold by this share of the cost and of what is at stake."""
 
@@ -132,7 +135,9 @@ def transfer_range(situation: Situation, action: JointAction) -> tuple[FloatArra
     need = settlement.cost[:, members] - situation.transfers[:, members]
     margin = MARGIN * (situation.stakes.sum() + np.abs(settlement.cost[:, members]))
     reason = settlement.reason[:, members]
-    least = np.where(reason == BankruptcyReason.SOLVENT, need, -np.inf).max(axis=0)
+    # The market forgives nothing: what just pays for the trades is rounded up, and so is the sum with the transfer.
+    rounding = ROUNDING * (np.abs(settlement.cost[:, members]) + np.abs(situation.transfers[:, members]))
+    least = np.where(reason == BankruptcyReason.SOLVENT, need + rounding, -np.inf).max(axis=0)
     largest = np.where(reason == BankruptcyReason.BUDGET, need - margin, np.inf).min(axis=0)
     if situation.rules.coverage is Coverage.ANNOUNCED_NUMERAIRE:
         covered = -action.announced_endowments[:, -1] - situation.transfers[:, members].min(axis=0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mechanisms.arrays import FloatArray
+from mechanisms.deviations.budgets import evened
 from mechanisms.deviations.effort import Effort, Objective
 from mechanisms.deviations.lean_money import lean_money, with_all_money
 from mechanisms.deviations.order_program import OrderProgram
@@ -16,8 +17,8 @@ from mechanisms.deviations.tangents import add_tangents, starting_points
 from mechanisms.linear_program import NamedArrays, Solution, Status
 from mechanisms.market_game import Bankruptcy
 
-# By how much the solvent keep clear of bankruptcy in what is reported, in shares of what everything is worth or of
-# the supply of a good; settlement forgives a ten-thousandth of that.
+# By how much the solvent keep clear of bankruptcy in what is reported where they can, in shares of what everything is
+# worth or of the supply of a good; the solver is less accurate than settlement, which forgives nothing.
 SAFETY = 1e-7
 # Bound and settled gain this close, relative to what everything is worth, are one.
 CLOSED = 1e-5
@@ -205,8 +206,9 @@ class _Refinement:
             if values is None:
                 return False
             action = self.exact.stage.action(values["order"], values["announced"], values["side"])
-            self._consider(action)
-            self._consider(_without_bankrupt(self.exact.stage, self.situation, action))
+            for tried in (action, _without_bankrupt(self.exact.stage, self.situation, action)):
+                self._consider(tried)
+                self._consider(None if tried is None else evened(self.exact.stage.situation, tried))
             improved = promised - self._gain_of(solution.objective)
             promised = self._gain_of(solution.objective)
             if promised <= self.value or improved <= PRECISION * self.exact.stage.money:

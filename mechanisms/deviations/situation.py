@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 # Side transfers add up to zero, and probabilities to one, up to this share of the largest of them.
 BALANCE_TOLERANCE = 1e-9
-# Nobody announces more than it owns, up to this share of what it owns.
-OWNERSHIP_TOLERANCE = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -401,7 +399,7 @@ def _refuse_misfit(situation: Situation, action: JointAction) -> None:
 
 
 def _refuse_overstatement(announced: FloatArray, owned: FloatArray) -> None:
-    excess = announced - owned * (1 + OWNERSHIP_TOLERANCE)
+    excess = announced - owned
     if (excess > 0).any():
         raise ValueError(f"somebody announces {excess.max():.6g} more than it owns")
 

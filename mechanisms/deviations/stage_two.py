@@ -19,8 +19,8 @@ from mechanisms.deviations.situation import JointAction, Situation, played
 from mechanisms.market_game import Bankruptcy, BankruptcyReason, Coverage, Pricing
 
 # A bankrupt player of the program fails its test by at least this much, in shares of what everything is worth, or of
-# the supply of the good it lacks: far more than the rounding that settlement forgives, and more than the solver's
-# tolerance on rows of a mixed-integer program, which is a millionth.
+# the supply of the good it lacks: far more than rounding, and more than the solver's tolerance on rows of a
+# mixed-integer program, which is a millionth.
 CLEAR_FAILURE = 1e-5
 
 # The solver cannot tell a flow of this share of the supply from nothing.
@@ -225,7 +225,7 @@ class StageTwo:
         whole = shown > owned - 1e-9 * self.unit
         shown = np.where(whole, owned, shown)
         side = side_transfers * self.money
-        # A speck of a good that is quoted enormously costs more than settlement forgives.
+        # A speck of a good that is quoted enormously costs more than anybody has.
         received = self.orders.swapaxes(1, 2)[0, members]
         orders = np.where(np.abs(orders - received) < _SPECK, received, orders)
         least = -self.situation.transfers[:, members].min(axis=0) - shown[:, -1]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mechanisms.market_game import Engine, Settlement
+from mechanisms.recommended_orders import granted_for_rounding, orders_to_each
 
 if TYPE_CHECKING:
     from mechanisms.arrays import FloatArray
@@ -45,9 +46,13 @@ def assert_same(first: Settlement, second: Settlement, tolerance: float) -> None
         np.testing.assert_allclose(getattr(first, name), getattr(second, name), rtol=1e-12, atol=tolerance)
 
 
-def grand_contract(price: FloatArray, endowments: FloatArray, bundles: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Quotes and orders recommended by the contract in the proof of Theorem 1, orders to oneself included."""
+def grand_contract(
+    price: FloatArray, endowments: FloatArray, bundles: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Quotes, orders and transfers of the contract in the proof of Theorem 1, orders to oneself included."""
     players = len(endowments)
-    quotes = np.tile(price, (players, 1))
-    orders = np.repeat(((bundles - endowments) / players)[:, np.newaxis], players, axis=1)
-    return quotes, orders
+    net_trades = (bundles - endowments)[np.newaxis]
+    each = orders_to_each(net_trades)
+    granted = granted_for_rounding(price[np.newaxis], each, net_trades)
+    orders = np.repeat(each[0][:, np.newaxis], players, axis=1)
+    return np.tile(price, (players, 1)), orders, net_trades[0] @ price + granted

@@ -68,6 +68,8 @@ def charge(pricing: str, own: list[Any], other: list[Any], flow: list[Any]) -> A
         return sum((p + q) * n for p, q, n in zip(own, other, flow, strict=True)) / 2
     if pricing == "spread":
         return sum((max(p, q) if n > 0 else min(p, q)) * n for p, q, n in zip(own, other, flow, strict=True))
+    if pricing not in ("counterparty", "void"):
+        raise AssertionError(f"by hand one does not know what {pricing} pricing charges")
     return sum(q * n for q, n in zip(other, flow, strict=True))
 
 

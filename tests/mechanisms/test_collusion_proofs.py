@@ -108,7 +108,8 @@ def test_inside_the_core_by_more_than_that_share_nobody_gains() -> None:
     rules = replace(ARBITRAGE_RULES, coverage=Coverage.ANNOUNCED_NUMERAIRE)
     for coalition in ((0, 1), (0, 2), (1, 2)):
         answered = situation_of(grand_contract(three_traders()), 0, coalition, rules, WithholdingAfterMisquotes(1e-3))
-        assert least_bound(answered).total_gain <= 1e-12
+        # But for what the contract grants for rounding, 1e-11 of the value of what members trade.
+        assert least_bound(answered).total_gain <= 1e-9
 
 
 def others_orders(contract: GrandContract, generator: np.random.Generator) -> FloatArray:
@@ -173,8 +174,8 @@ def test_who_returns_to_the_common_price_and_guesses_the_others_orders_keeps_its
     orders[0] = orders[:, 0]
     orders[0, 1, -1] += much * (len(announced) - 2)
     orders[0, 2:, -1] -= much
-    # It gives its goods for money: what it can claim at p with its wealth.
-    orders[0, 1, :-1] -= announced[0, :-1]
+    # It gives its goods for money, but for what rounding might make it short of: what it can claim with its wealth.
+    orders[0, 1, :-1] -= (1 - 1e-9) * announced[0, :-1]
     orders[0, 1, -1] += worth + transfers[0] - announced[0, -1] - 1e-6
     play = settle(told.quotes, orders, announced, transfers, ARBITRAGE_RULES)
     np.testing.assert_array_equal(play.bankrupt, [False, True, True, True])

@@ -31,15 +31,15 @@ def walrasian_bundles() -> FloatArray:
 
 @pytest.mark.parametrize("seller", range(3))
 def test_a_short_seller_ends_with_all_the_money_within_its_budget(seller: int) -> None:
-    quotes, orders = grand_contract(SUPPORTING_PRICE, THREE_TRADERS, walrasian_bundles())
-    obedient = settle(quotes, orders, THREE_TRADERS)
+    quotes, orders, transfers = grand_contract(SUPPORTING_PRICE, THREE_TRADERS, walrasian_bundles())
+    obedient = settle(quotes, orders, THREE_TRADERS, transfers)
     np.testing.assert_allclose(obedient.allocation, walrasian_bundles(), rtol=1e-13)
     orders[seller] += 1000 * np.array([-1.0, SUPPORTING_PRICE[0]])
-    sold_short = settle(quotes, orders, THREE_TRADERS)
+    sold_short = settle(quotes, orders, THREE_TRADERS, transfers)
     assert not sold_short.bankrupt.any()
     np.testing.assert_allclose(sold_short.cost, 0, atol=1e-9)
     np.testing.assert_allclose(sold_short.allocation[seller], [0, 90], rtol=1e-13)
-    repaired = settle(quotes, orders, THREE_TRADERS, rules=NO_SHORT_SALES)
+    repaired = settle(quotes, orders, THREE_TRADERS, transfers, NO_SHORT_SALES)
     assert repaired.reason[seller] == BankruptcyReason.SHORT_SALE
     np.testing.assert_array_equal(repaired.allocation[seller], 0)
 
@@ -48,12 +48,12 @@ def test_a_short_seller_ends_with_all_the_money_within_its_budget(seller: int) -
 @given(SEEDS)
 def test_no_order_of_one_player_reaches_beyond_its_budget_without_short_sales(seed: int) -> None:
     generator = np.random.default_rng(seed)
-    quotes, orders = grand_contract(SUPPORTING_PRICE, THREE_TRADERS, walrasian_bundles())
+    quotes, orders, transfers = grand_contract(SUPPORTING_PRICE, THREE_TRADERS, walrasian_bundles())
     deviations = np.tile(orders, (200, 1, 1, 1))
     deviations[:, 0] += generator.normal(0, 10.0 ** generator.uniform(-1, 3, (200, 1, 1)), (200, 3, 2))
     # Half of the deviations spend exactly the budget.
     deviations[::2, 0, :, 1] -= deviations[::2, 0, :, 0] * SUPPORTING_PRICE[0] + deviations[::2, 0, :, 1]
-    settlement = settle(quotes, deviations, THREE_TRADERS, rules=NO_SHORT_SALES)
+    settlement = settle(quotes, deviations, THREE_TRADERS, transfers, NO_SHORT_SALES)
     wealth = THREE_TRADERS[0] @ SUPPORTING_PRICE
     assert (settlement.allocation[:, 0] @ SUPPORTING_PRICE <= wealth * (1 + 1e-9)).all()
 
@@ -68,8 +68,7 @@ def test_the_arbitrageur_of_theorem_1_takes_the_whole_supply(engine: Engine, see
     price = np.append(generator.uniform(0.5, 3, goods - 1), 1.0)
     endowments = generator.uniform(0.5, 3, (players, goods))
     bundles = generator.dirichlet(np.ones(players), goods).T * endowments.sum(axis=0)
-    quotes, orders = grand_contract(price, endowments, bundles)
-    transfers = (bundles - endowments) @ price
+    quotes, orders, transfers = grand_contract(price, endowments, bundles)
     quotes[mispricing, 0] *= 0.9
     large = np.zeros(goods)
     large[0] = size

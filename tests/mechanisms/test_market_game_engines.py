@@ -55,17 +55,21 @@ def test_both_engines_broadcast_alike() -> None:
 
 
 @needs_numba
-@pytest.mark.parametrize("excess", [0.0, 1e-16, 1e-14, 1e-13, 1e-12, 1e-11, 1e-9])
-@pytest.mark.parametrize("rules", [MarketRules.paper(), NO_SHORT_SALES])
-def test_both_engines_draw_the_same_line_between_rounding_and_bankruptcy(excess: float, rules: MarketRules) -> None:
+@pytest.mark.parametrize("rules", COMPILED_RULES, ids=lambda r: f"{r.pricing}-{r.solvency}")
+@pytest.mark.parametrize("missing", [0.0, 1e-16, 1e-14, 1e-12, 1e-9])
+def test_both_engines_draw_the_same_line_between_solvency_and_bankruptcy(missing: float, rules: MarketRules) -> None:
+    # At its cost, which is rounded up where it matters, a player is solvent; a last digit below it, it is not.
     generator = np.random.default_rng(5)
-    quotes, orders, endowments, _ = random_messages(generator, (200,), 3, 2)
-    cost = settle(quotes, orders, endowments).cost
-    at_the_line = cost - excess * generator.uniform(0, 10, cost.shape)
-    settled = [settle(quotes, orders, endowments, at_the_line, rules, engine=engine) for engine in Engine]
+    quotes, orders, endowments, transfers = random_messages(generator, (200,), 3, 2)
+    for _ in range(2):  # The second time all are in doubt, so that costs are the least numbers not below exact ones.
+        transfers = settle(quotes, orders, endowments, transfers, rules).cost
+    short_of_it = transfers - missing * generator.uniform(1, 10, transfers.shape)
+    settled = [settle(quotes, orders, endowments, short_of_it, rules, engine=engine) for engine in Engine]
     assert_same(settled[0], settled[1], 1e-12)
     assert_same(settled[0], settled[2], 1e-12)
-    assert (settled[0].reason == BankruptcyReason.BUDGET).any() == (excess >= 1e-11) or 1e-13 <= excess <= 1e-12
+    np.testing.assert_array_equal(settled[0].reason == BankruptcyReason.BUDGET, short_of_it < transfers)
+    below = settle(quotes, orders, endowments, np.nextafter(transfers, -np.inf), rules, engine=Engine.COMPILED)
+    assert (below.reason == BankruptcyReason.BUDGET).all()
 
 
 @pytest.mark.parametrize("rules", [MarketRules(bankruptcy=Bankruptcy.UNWIND), MarketRules(Pricing.SPREAD)])

@@ -42,9 +42,8 @@ def efficient_plans(draw: st.DrawFn) -> tuple[FloatArray, FloatArray, FloatArray
 @settings(deadline=None, max_examples=150)
 @given(efficient_plans())
 def test_nobody_who_obeys_the_grand_contract_is_bankrupt(plan: tuple[FloatArray, FloatArray, FloatArray, bool]) -> None:
-    price, endowments, bundles, walrasian = plan
-    quotes, orders = grand_contract(price, endowments, bundles)
-    transfers = np.zeros(len(endowments)) if walrasian else (bundles - endowments) @ price
+    price, endowments, bundles, _ = plan
+    quotes, orders, transfers = grand_contract(price, endowments, bundles)
     settlement = settle(quotes, orders, endowments, transfers)
     assert not settlement.bankrupt.any()
     supply = endowments.sum(axis=0)
@@ -62,8 +61,7 @@ def test_a_millionth_of_the_wealth_beyond_the_budget_is_always_bankrupt(
     plan: tuple[FloatArray, FloatArray, FloatArray, bool], seed: int
 ) -> None:
     price, endowments, bundles, _ = plan
-    quotes, orders = grand_contract(price, endowments, bundles)
-    transfers = (bundles - endowments) @ price
+    quotes, orders, transfers = grand_contract(price, endowments, bundles)
     spender = int(np.random.default_rng(seed).integers(len(endowments)))
     transfers[spender] -= 1e-6 * (endowments.sum(axis=0) @ price) / len(endowments)
     reason = settle(quotes, orders, endowments, transfers).reason
