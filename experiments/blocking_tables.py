@@ -12,6 +12,7 @@ from experiments.blocking_document import invitation_document
 from experiments.blocking_verdict import BlockingVerdict
 from experiments.printing import marked, named, number, table
 from mechanisms.arrays import FloatArray
+from mechanisms.at_stake import at_stake
 from mechanisms.blocking import BlockingPlan, CoalitionLimits, NoBlockingPlan
 from mechanisms.coalitional_game import CoalitionalGame
 from mechanisms.incentive_efficiency import JEOPARDY_THRESHOLD
@@ -142,4 +143,4 @@ def _what_was_searched(game: CoalitionalGame, limits: CoalitionLimits) -> str:
 
 def _scale(verdict: BlockingVerdict) -> float:
     """Return the size of the numbers, next to which smaller ones are rounding."""
-    return float(np.abs(verdict.stakes).max())
+    return at_stake(verdict.game).unit

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 from rich.console import Console, Group
 
 from experiments.blocking_tables import multipliers_table
 from experiments.core_answer import CoreAnswer
 from experiments.core_document import expected_severance_of
 from experiments.printing import marked, named, number, table
+from mechanisms.at_stake import at_stake
 from mechanisms.blocking import Support
 from mechanisms.coalitional_game import CoalitionalGame
 from mechanisms.core import CoreAllocation, CoreOptimum, CoreResiduals, EmptyCore, SeverancePay, UndecidedCore
@@ -152,4 +152,4 @@ def _residuals_table(found: CoreResiduals) -> Group:
 
 
 def _scale(game: CoalitionalGame) -> float:
-    return max(float(np.abs(actions.utilities).max()) for actions in game.actions.values())
+    return at_stake(game).unit

@@ -10,6 +10,7 @@ from rich.console import Console, Group
 from experiments.benchmark_tables import ConstraintRow, constraint_table
 from experiments.game_solution import EstablishedMechanism, GameSolution
 from experiments.printing import marked, named, number, table
+from mechanisms.at_stake import at_stake
 from mechanisms.coalitional_game import CoalitionalGame
 from mechanisms.incentive_efficiency import JEOPARDY_THRESHOLD, IncentiveEfficient, NoOptimum, Participation
 from mechanisms.mechanism import Mechanism, rules
@@ -197,4 +198,4 @@ def _verdict(established: EstablishedMechanism, scale: float) -> str:
 
 
 def _scale(game: CoalitionalGame) -> float:
-    return float(np.abs(game.actions[game.grand_coalition].utilities).max())
+    return at_stake(game).unit

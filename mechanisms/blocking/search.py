@@ -118,7 +118,8 @@ def find_blocking_plan(
     decisive = _Master(game, market, unit, None)
     solution = decisive.solve(deadline)
     virtual = decisive.virtual_weights(solution)
-    if solution.objective <= NEGLIGIBLE:
+    leaving = decisive.read(solution)
+    if solution.objective <= NEGLIGIBLE and not _earns(replay(game, omega, *leaving)):
         residuals = support_residuals(game, omega, virtual, support=support, limits=limits)
         if not residuals.acceptable:
             raise UnverifiedAnswerError(f"the proof that no plan is profitable fails its check: {residuals}")
@@ -131,7 +132,7 @@ def find_blocking_plan(
     virtual = master.virtual_weights(sized)
     if not played.tenable():
         # The plan of this size is too small to tell from rounding; what was decisive is not.
-        invitations, payments = _of_size(game, *decisive.read(solution), normalisation)
+        invitations, payments = _of_size(game, *leaving, normalisation)
         played = _checked(replay(game, omega, invitations, payments))
     bound = max(master.profit_bound(virtual, normalisation, master.prices(sized)), played.profit)
     often = 1 / played.largest_probability
@@ -139,6 +140,14 @@ def find_blocking_plan(
     return BlockingPlan(
         invitations, payments, played.profit, bound, gains, virtual, often, support, normalisation, limits
     )
+
+
+def _earns(played: Tenability) -> bool:
+    """Whether a plan is profitable although others have so much at stake that it looks like nothing.
+
+    What it earns is then compared with what it moves itself, which may be a small player's own.
+    """
+    return played.tenable() and played.sure_profit > NEGLIGIBLE * played.scale
 
 
 def _market(
