@@ -178,7 +178,7 @@ class _Played:
         player, lie = certificate.player, certificate.reported_type
         self.reports = [contract.number[(*true[:player], lie, *true[player + 1 :])] for true in profiles]
         after = [
-            contract.ended(_lying(certificate, contract, draw, report), number, report)
+            contract.ended(_lying(certificate, contract, draw, report), number)
             for draw, (number, report) in enumerate(zip(self.numbers, self.reports, strict=True))
         ]
         before = [contract.obeyed(number) for number in self.numbers]

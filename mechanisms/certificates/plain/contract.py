@@ -23,7 +23,6 @@ import numpy as np
 from mechanisms.arrays import FloatArray, finite_array
 from mechanisms.certificates.plain.settlement import (
     NOTHING,
-    Forgiveness,
     PlainPlay,
     Table,
     consumed,
@@ -40,8 +39,6 @@ from mechanisms.valuation import Valuation
 
 # Numbers of recommendations that differ by less, relative to what they are about, are the same.
 SAME_NUMBER = 1e-9
-# Sums of a contract's numbers are right up to this share of what is at stake.
-ROUNDED = Fraction(1, 10**12)
 # More than any test is failed by.
 UNLIMITED = Fraction(10) ** 1000
 # Nobody announces more than it owns, up to this share; what is announced is then what is owned.
@@ -79,7 +76,6 @@ class PlainContract:
     contract: GrandContract
     rules: MarketRules
     _plays: dict[int, PlainPlay] = field(default_factory=dict)
-    _forgiven: dict[int, Forgiveness] = field(default_factory=dict)
     _obeyed: dict[int, PlainEnd] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -241,49 +237,19 @@ class PlainContract:
             )
         return self._plays[number]
 
-    def forgiven(self, number: int) -> Forgiveness:
-        """Return by how much obedience misses budgets and holdings at a profile, and a trillionth of the stakes."""
-        if number not in self._forgiven:
-            play = self.play(number)
-            free = Forgiveness([UNLIMITED for _ in play.quotes], [[UNLIMITED for _ in row] for row in play.quotes])
-            ended = settled(play, self.rules, free)
-            money, holding = [], []
-            for player, cost in enumerate(ended.cost):
-                stake = ROUNDED * self.stakes[number][player]
-                money.append(max(cost - play.transfers[player], NOTHING) + stake)
-                scale = self.scale(player, number)
-                excused = []
-                for good, held in enumerate(ended.claim[player]):
-                    size, price = ROUNDED * Fraction(scale[good]), play.quotes[player][good]
-                    excused.append(max(-held, NOTHING) + max(size, stake / price if price else NOTHING))
-                holding.append(excused)
-            self._forgiven[number] = Forgiveness(money, holding)
-        return self._forgiven[number]
-
-    def tolerated(self, number: int) -> Fraction:
-        """Return what all that is forgiven at a profile is worth at most, numeraire."""
-        forgiven, price = self.forgiven(number), self.price(number)
-        short = sum((p * held for row in forgiven.holding for p, held in zip(price, row, strict=True)), NOTHING)
-        return sum(forgiven.money, short)
-
-    def ended(self, play: PlainPlay, number: int, contract_at: int | None = None) -> PlainEnd:
+    def ended(self, play: PlainPlay, number: int) -> PlainEnd:
         """Settle a play and evaluate what everybody consumes.
 
         Args:
             play: what everybody does.
             number: of the true profile.
-            contract_at: of the reported profile; the true one without it.
 
         Raises:
             ValueError: somebody announces more than it owns, or a transfer is not covered.
         """
         owned = self.endowments(number)
         announced = [_capped(shown, own) for shown, own in zip(play.announced, owned, strict=True)]
-        settlement = settled(
-            replace(play, announced=announced),
-            self.rules,
-            self.forgiven(number if contract_at is None else contract_at),
-        )
+        settlement = settled(replace(play, announced=announced), self.rules)
         got = settlement.allocation
         bundles = [self.keeps(*row) for row in zip(got, announced, owned, strict=True)]
         enjoyed = [self.enjoys(player, number, bundle) for player, bundle in enumerate(bundles)]

@@ -1,7 +1,7 @@
 r"""One play of the market game settled as its rules are written down: loops over lists of rational numbers.
 
-Costs and holdings are exact, however large the orders. Only what `Forgiveness` holds is forgiven: contracts are written
-in floating point, so that whoever obeys one misses its budget by rounding.
+Costs and holdings are exact, however large the orders, and nothing is forgiven, as in the market itself: contracts are
+rounded so that whoever obeys one passes.
 
 Source: Giraud and Rochon (2001), section 2.2, equation (1), and Definition 2; the variants are those of `MarketRules`.
 """
@@ -58,24 +58,6 @@ class PlainPlay:
 
 
 @dataclass(frozen=True)
-class Forgiveness:
-    """By how much the numbers of a contract itself may be off, so that whoever obeys it is not bankrupt by rounding.
-
-    Attributes:
-        money: by which a cost may exceed a transfer, or a transfer what covers it, ``[player]``, numeraire.
-        holding: by which a holding may be below 0, ``[player][good]``, units.
-    """
-
-    money: Sequence[Fraction]
-    holding: Table
-
-    @classmethod
-    def none(cls, play: PlainPlay) -> Forgiveness:
-        """Return that nothing is forgiven."""
-        return cls([NOTHING for _ in play.quotes], [[NOTHING for _ in row] for row in play.quotes])
-
-
-@dataclass(frozen=True)
 class PlainSettlement:
     """How a play ends.
 
@@ -92,21 +74,19 @@ class PlainSettlement:
     allocation: list[list[Fraction]]
 
 
-def settled(play: PlainPlay, rules: MarketRules, forgiven: Forgiveness | None = None) -> PlainSettlement:
+def settled(play: PlainPlay, rules: MarketRules) -> PlainSettlement:
     """Settle a play.
 
     Args:
         play: what everybody does.
         rules: of the market.
-        forgiven: by how much tests may be failed; not at all without it.
 
     Raises:
         ValueError: a number is not allowed, a transfer is not covered although the rules ask for it, or there is a
             rule that is not understood here.
     """
-    forgiven = Forgiveness.none(play) if forgiven is None else forgiven
     refuse_unknown(rules)
-    _refuse_unsound(play, rules, forgiven)
+    _refuse_unsound(play, rules)
     players = range(len(play.quotes))
     cost, bankrupt = [NOTHING for _ in players], [False for _ in players]
     standing = [[i != j and _may_trade(play, rules, i, j) for j in players] for i in players]
@@ -117,10 +97,8 @@ def settled(play: PlainPlay, rules: MarketRules, forgiven: Forgiveness | None = 
             if bankrupt[i]:
                 continue
             cost[i] = sum((_charge(rules, play.quotes[i], play.quotes[j], flow) for j, flow in flows[i]), NOTHING)
-            short = rules.solvency is Solvency.NO_SHORT_SALES and any(
-                held < -excused for held, excused in zip(_claim(play, flows[i], i), forgiven.holding[i], strict=True)
-            )
-            if cost[i] > play.transfers[i] + forgiven.money[i] or short:
+            short = rules.solvency is Solvency.NO_SHORT_SALES and any(held < 0 for held in _claim(play, flows[i], i))
+            if cost[i] > play.transfers[i] or short:
                 failing.append(i)
         for i in failing:
             bankrupt[i] = True
@@ -201,14 +179,14 @@ def _charge(rules: MarketRules, own: Bundle, other: Bundle, flow: Bundle) -> Fra
     return sum((price * amount for price, amount in zip(prices, flow, strict=True)), NOTHING)
 
 
-def _refuse_unsound(play: PlainPlay, rules: MarketRules, forgiven: Forgiveness) -> None:
+def _refuse_unsound(play: PlainPlay, rules: MarketRules) -> None:
     for i, (quotes, announced) in enumerate(zip(play.quotes, play.announced, strict=True)):
         if min(*quotes, *announced) < 0:
             raise ValueError(f"player {i} quotes or announces less than nothing")
         if quotes[-1] != 1:
             raise ValueError(f"the numeraire must be quoted at 1; player {i} quotes {float(quotes[-1])}")
         owed, covers = -play.transfers[i], announced[-1]
-        if rules.coverage is Coverage.ANNOUNCED_NUMERAIRE and owed > covers + forgiven.money[i]:
+        if rules.coverage is Coverage.ANNOUNCED_NUMERAIRE and owed > covers:
             raise ValueError(
                 f"the transfer takes {float(owed):.6g} of the numeraire from player {i}, who announces only "
                 f"{float(covers):.6g}; the rule of coverage does not admit that"
