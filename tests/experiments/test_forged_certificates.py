@@ -6,9 +6,9 @@ The files in ``cases`` were confirmed once.
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from experiments.certificate_file import content_hash, load_certificate
@@ -46,10 +46,10 @@ def test_twins_are_quoted_one_price_so_that_its_last_digit_cannot_be_exploited(m
     in which it was. With one price the play is the contract's in both draws: nobody gains anything.
     """
     out = refusals("twins-false-improvement.json", marketgame)
-    assert re.search(r"the members together gain (0|\S+e-1\d), not more than", out.replace("\n", " "))
+    assert "they must gain something" in out.replace("\n", " ")
     certificate = recomputed(load_certificate(CASES / "twins-false-improvement.json"))
     assert isinstance(certificate, DeviationCertificate)
-    assert certificate.outcome.gain.tolist() == [0.0, 0.0, 0.0]
+    np.testing.assert_allclose(certificate.outcome.gain, 0.0, atol=1e-12)
 
 
 def test_of_a_deviation_and_the_proof_that_there_is_none_only_the_proof_is_true(marketgame: Call) -> None:

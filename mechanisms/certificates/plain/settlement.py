@@ -1,7 +1,6 @@
 r"""One play of the market game settled as its rules are written down: loops over lists of rational numbers.
 
-Costs and holdings are exact, however large the orders, and nothing is forgiven, as in the market itself: contracts are
-rounded so that whoever obeys one passes.
+Costs and holdings are exact, however large the orders, and nothing is forgiven.
 
 Source: Giraud and Rochon (2001), section 2.2, equation (1), and Definition 2; the variants are those of `MarketRules`.
 """
@@ -77,10 +76,6 @@ class PlainSettlement:
 def settled(play: PlainPlay, rules: MarketRules) -> PlainSettlement:
     """Settle a play.
 
-    Args:
-        play: what everybody does.
-        rules: of the market.
-
     Raises:
         ValueError: a number is not allowed, a transfer is not covered although the rules ask for it, or there is a
             rule that is not understood here.
@@ -97,7 +92,7 @@ def settled(play: PlainPlay, rules: MarketRules) -> PlainSettlement:
             if bankrupt[i]:
                 continue
             cost[i] = sum((_charge(rules, play.quotes[i], play.quotes[j], flow) for j, flow in flows[i]), NOTHING)
-            short = rules.solvency is Solvency.NO_SHORT_SALES and any(held < 0 for held in _claim(play, flows[i], i))
+            short = rules.solvency is Solvency.NO_SHORT_SALES and min(_claim(play, flows[i], i)) < 0
             if cost[i] > play.transfers[i] or short:
                 failing.append(i)
         for i in failing:
