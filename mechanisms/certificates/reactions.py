@@ -1,7 +1,7 @@
 """How outsiders answer quotes that are not the contract's, where a certificate can store the rule itself.
 
-Rules can be applied again by whoever checks a certificate, to quotes that nobody has thought of. Any other reaction could
-only be kept as the replies that were given, and whoever may say what outsiders reply can have them give all away.
+Rules can be applied again by whoever checks a certificate, to quotes that nobody has thought of. Other reactions could
+only be kept as replies that were given, and whoever may say what outsiders reply can have them give all away.
 """
 
 from __future__ import annotations
