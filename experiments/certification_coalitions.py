@@ -31,7 +31,7 @@ from mechanisms.collusion.market import SideEffort, find_consistent_side_contrac
 from mechanisms.deviations.bounds import least_bound
 from mechanisms.deviations.effort import Effort, Objective, Verdict
 from mechanisms.deviations.oracle import most_profitable_deviation, profit_tolerance
-from mechanisms.deviations.situation import Reaction, Situation
+from mechanisms.deviations.situation import JointAction, Reaction, Situation
 from mechanisms.grand_contract import GrandContract
 from mechanisms.market_rules import MarketRules
 from mechanisms.stakes import UndecidableError
@@ -184,10 +184,19 @@ def _joint_action(
             return None
         search = most_profitable_deviation(situation, Objective.LEAST, deadline.effort())
         if search.verdict is Verdict.REFUTED and search.best is not None:
-            certificate = certify_deviation(situation, search.best, contract)
-            if verify(certificate).confirmed:
+            certificate = _certified(situation, search.best, contract)
+            if certificate is not None:
                 return certificate
     return None
+
+
+def _certified(situation: Situation, action: JointAction, contract: GrandContract) -> DeviationCertificate | None:
+    """Return the certificate of a deviation, if it is one in exact arithmetic."""
+    try:
+        certificate = certify_deviation(situation, action, contract)
+    except ValueError:  # Without rounding somebody cannot announce or cover what it is to.
+        return None
+    return certificate if verify(certificate).confirmed else None
 
 
 def _side_contract(
@@ -208,5 +217,8 @@ def _side_contract(
         return None
     if consistent and (search.obeyed is None or search.obeyed.verdict is not Verdict.PROVEN):
         return None
-    certificate = certify_side_contract(contract, rules, search.side_contract, reaction)
+    try:
+        certificate = certify_side_contract(contract, rules, search.side_contract, reaction)
+    except ValueError:  # Without rounding somebody cannot announce or cover what it is to.
+        return None
     return certificate if verify(certificate).confirmed else None

@@ -18,6 +18,9 @@ from mechanisms.deviations.reactions import ArbitrageAfterMisquotes, ReactionsBy
 from mechanisms.deviations.situation import JointAction
 from mechanisms.market_rules import Coverage, Timing
 
+# The sum of two numbers in floating point errs by less than this share of it.
+ROUNDING = Fraction(1, 2**50)
+
 
 @dataclass(frozen=True)
 class PlainAction:
@@ -68,6 +71,8 @@ def deviation(
         announced[member] = list(action.announced[place])
         orders[member] = action.orders[place]
         transfers[member] += action.side_transfers[place]
+    if contract.rules.coverage is Coverage.ANNOUNCED_NUMERAIRE:
+        _cover_rounding(transfers, announced, coalition)
     if contract.rules.timing is Timing.PRICES_FIRST and quotes != usual.quotes:
         for player in set(range(len(quotes))) - set(coalition):
             rule = _rule_of(reaction, player, contract.profiles[number][player])
@@ -77,6 +82,19 @@ def deviation(
             elif isinstance(rule, ArbitrageAfterMisquotes):
                 orders[player] = _with_arbitrage(contract, number, player, rule, quotes)
     return PlainPlay(quotes, orders, announced, transfers)
+
+
+def _cover_rounding(transfers: list[Fraction], announced: Table, coalition: Sequence[int]) -> None:
+    """Let another member pay what one is to pay beyond what it announces, if that is by rounding.
+
+    Side-transfers that take all there is are sums in floating point.
+    """
+    for member in coalition:
+        lacking = -transfers[member] - announced[member][-1]
+        if 0 < lacking <= ROUNDING * abs(transfers[member]):
+            payer = max(coalition, key=lambda other: transfers[other] + announced[other][-1])
+            transfers[member] += lacking
+            transfers[payer] -= lacking
 
 
 def as_quoted(quoted: Bundle, told: Bundle) -> list[Fraction]:
