@@ -9,7 +9,7 @@ import numpy as np
 from experiments.game_file import EstablishedGame
 from mechanisms.arrays import FloatArray
 from mechanisms.coalitional_game import CoalitionalGame
-from mechanisms.deadline import Deadline
+from mechanisms.deadline import NO_DEADLINE, Deadline
 from mechanisms.dominance import Dominance, dominating_mechanism
 from mechanisms.incentive_efficiency import (
     Budget,
@@ -82,26 +82,25 @@ class GameSolution:
 def solve_game(
     established: EstablishedGame,
     participation: Participation = Participation.NONE,
-    seconds: float | None = None,
+    deadline: Deadline = NO_DEADLINE,
 ) -> GameSolution:
     """Return the incentive-efficient benchmark of a game for the weights of its file.
 
     Args:
         established: what the file holds.
         participation: who must be willing to take part.
-        seconds: wall time allowed, or none.
+        deadline: when to give up.
 
     Raises:
         ValueError: all weights are zero, or money moved between players raises the weighted utility without end.
         UndecidedGameError: the solver failed or hit its limit, or its answer does not prove itself.
+        DeadlinePassedError: time ran out before the file's mechanism was judged.
         UnverifiedAnswerError: the solver's answer fails the independent check.
     """
     game = established.game
     # A single player's payments cannot balance at every profile unless they are all zero.
     budget = Budget.EX_POST if len(game.players) > 1 else Budget.EXPECTED
-    answer = incentive_efficient(
-        game, established.weights, participation, budget=budget, deadline=Deadline.after(seconds)
-    )
+    answer = incentive_efficient(game, established.weights, participation, budget=budget, deadline=deadline)
     match answer:
         case NoOptimum(status=Status.UNBOUNDED):
             raise ValueError(_unequal_weights(established))
@@ -114,10 +113,10 @@ def solve_game(
         case _:
             pass
     own = established.mechanism
-    return GameSolution(established, participation, answer, None if own is None else assess(game, own))
+    return GameSolution(established, participation, answer, None if own is None else assess(game, own, deadline))
 
 
-def assess(game: CoalitionalGame, mechanism: Mechanism) -> EstablishedMechanism:
+def assess(game: CoalitionalGame, mechanism: Mechanism, deadline: Deadline = NO_DEADLINE) -> EstablishedMechanism:
     """Return what a mechanism gives, whether it is feasible, and whether it is incentive-efficient.
 
     Raises:
@@ -125,7 +124,7 @@ def assess(game: CoalitionalGame, mechanism: Mechanism) -> EstablishedMechanism:
         UnverifiedAnswerError: the solver's answer fails the independent check.
     """
     found = feasibility(game, mechanism)
-    dominance = dominating_mechanism(game, mechanism) if found.feasible else None
+    dominance = dominating_mechanism(game, mechanism, deadline=deadline) if found.feasible else None
     utilities = interim_utilities(game, mechanism)
     return EstablishedMechanism(mechanism, utilities, found.gains, found.expected_cost, found.feasible, dominance)
 

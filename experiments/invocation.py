@@ -33,6 +33,7 @@ NO_ANSWER = {
     "mechanisms.deadline": "DeadlinePassedError",
     "mechanisms.efficiency": "UnprovenOptimumError",
     "mechanisms.linear_program.highs": "SolverRefusedError",
+    "mechanisms.linear_program.solution": "NoAnswerError",
     "mechanisms.linear_program.verification": "UnverifiedAnswerError",
     "mechanisms.stakes": "UndecidableError",
     "mechanisms.transfer_program": "UndecidedTransfersError",

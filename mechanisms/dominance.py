@@ -26,8 +26,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mechanisms.at_stake import at_stake, measured_from_alone, normal_form
+from mechanisms.deadline import NO_DEADLINE, Deadline, DeadlinePassedError
 from mechanisms.incentive_program import TypeTable, expected_payments
-from mechanisms.linear_program import LinearProgram, Sense, certified
+from mechanisms.linear_program import LinearProgram, Sense, Status, certified
 from mechanisms.mechanism import Mechanism, ex_post_utilities, feasibility, interim_utilities
 from mechanisms.virtual_utility import VirtualWeights
 
@@ -94,6 +95,7 @@ def dominating_mechanism(
     stage: Stage = Stage.INTERIM,
     restraint: Restraint = Restraint.INCENTIVE,
     improvement: Improvement = Improvement.FOR_ALL,
+    deadline: Deadline = NO_DEADLINE,
 ) -> Dominance:
     """Return the best improvement on a mechanism, which proves it efficient when there is none.
 
@@ -104,8 +106,10 @@ def dominating_mechanism(
         stage: when welfare is judged.
         restraint: which mechanisms are alternatives; their budgets balance in expectation.
         improvement: when an alternative dominates.
+        deadline: when to give up.
 
     Raises:
+        DeadlinePassedError: time ran out.
         ValueError: the mechanism does not fit the game.
         UnverifiedAnswerError: the linear program's answer fails the independent check.
     """
@@ -115,7 +119,11 @@ def dominating_mechanism(
     if restraint is Restraint.INCENTIVE:
         program.require_incentives(own.gains)
     program.require_improvement(stage, improvement, _judged(measured_from_alone(game), mechanism, stage) / scale)
-    solution = program.program.solve()
+    solution = program.program.solve(deadline=deadline)
+    if solution.status is Status.TIME_LIMIT:
+        raise DeadlinePassedError(
+            "whether another mechanism is better for everybody was not decided in the time allowed"
+        )
     residuals = certified(program.program, solution)
     supports = (stage, restraint, improvement) == (Stage.INTERIM, Restraint.INCENTIVE, Improvement.FOR_ALL)
     return Dominance(

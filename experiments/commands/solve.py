@@ -19,6 +19,7 @@ from experiments.printing import JsonOption, answer_console, in_progress, print_
 from experiments.solution import solve_economy
 from experiments.solution_document import solution_document
 from experiments.solution_tables import print_solution
+from mechanisms.deadline import Deadline
 from mechanisms.economy import Economy
 from mechanisms.incentive_efficiency import Participation
 from mechanisms.second_best import Money
@@ -52,11 +53,13 @@ def command(
     """Compute the benchmarks of an economy, or an incentive-efficient mechanism of a game, with their proofs."""
     constraint = None if participation is None else _participation(participation)
     payable = None if money is None else _money(money)
+    # In a game it is the time of the whole call, reading the file included.
+    deadline = Deadline.after(seconds)
     files = InputFiles()
     if kind_of(read_table(file, files), file, (ECONOMY, GAME)) == GAME:
         if payable is not None:
             raise InputError(f"--money is for economies; {file} is a game, in which payments have no limit")
-        _solve_game(file, load_game(file, files), constraint or Participation.NONE, seconds, json=json)
+        _solve_game(file, load_game(file, files), constraint or Participation.NONE, deadline, json=json)
     else:
         wanted = tuple(Participation) if constraint is None else (constraint,)
         _solve_economy(file, load_economy(file, files), wanted, payable or Money.OWNED, seconds, json=json)
@@ -84,10 +87,10 @@ def _solve_economy(
 
 
 def _solve_game(
-    file: Path, established: EstablishedGame, participation: Participation, seconds: float | None, *, json: bool
+    file: Path, established: EstablishedGame, participation: Participation, deadline: Deadline, *, json: bool
 ) -> None:
     with blamed_on(file), in_progress("solving the game"):
-        solution = solve_game(established, participation, seconds)
+        solution = solve_game(established, participation, deadline)
     if json:
         print_json(game_document(solution))
     else:
