@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from fractions import Fraction
 from itertools import combinations, product
 
@@ -12,14 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mechanisms.beliefs import IndependentPrior
-from mechanisms.certificates import Claim, certify_deviation, certify_stability, verify
+from mechanisms.certificates import Claim, certify_deviation, certify_side_contract, certify_stability, verify
 from mechanisms.certificates.information import situations
 from mechanisms.certificates.plain.bounds import PlainBounds
 from mechanisms.certificates.plain.contract import PlainContract
 from mechanisms.certificates.plain.deviating import PlainAction, deviation
 from mechanisms.certificates.plain.settlement import PlainPlay, settled
 from mechanisms.certificates.plain.valuations import exact, tangent, value
-from mechanisms.deviations.situation import JointAction, Situation
+from mechanisms.collusion.extended_game import Concept
+from mechanisms.collusion.information import knowledge_of
+from mechanisms.collusion.side_contract import Clause, SideContract, status_quo_utilities
+from mechanisms.deviations.situation import JointAction, Situation, obedient, stacked
 from mechanisms.efficiency import efficient_allocation
 from mechanisms.grand_contract import GrandContract, grand_contract
 from mechanisms.market_game import Engine, settle
@@ -28,8 +31,8 @@ from mechanisms.transfers import expected_externality_transfers
 from mechanisms.valuation import Valuation
 from mechanisms.valuations import Abatement, DiagonalQuadratic, Exponential, Linear, Logarithmic, Power, Quadratic
 from tests.mechanisms.adversarial_plays import adversarial_plays
-from tests.mechanisms.private_value_economies import random_economy
-from tests.mechanisms.test_bounds_of_every_rule import EVERY_RULE, charge_of
+from tests.mechanisms.private_value_economies import random_economy, three_traders
+from tests.mechanisms.test_bounds_of_every_rule import EVERY_RULE, Unheard, charge_of
 
 FAMILIES: tuple[Valuation, ...] = (
     Quadratic(np.array([5.0, 6.0]), np.array([[1.0, -0.3], [-0.3, 0.7]])),
@@ -186,3 +189,46 @@ def test_a_deviation_and_the_proof_that_there_is_none_are_never_both_confirmed(
                 except ValueError:
                     continue
                 assert not verify(certificate).confirmed, (coalition, claim)
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    pricing=st.sampled_from((Pricing.VOID, Pricing.SPREAD)),
+    withholding=st.sampled_from(Withholding),
+)
+@settings(max_examples=6, deadline=None)
+def test_nor_are_a_side_contract_and_that_proof(seed: int, pricing: Pricing, withholding: Withholding) -> None:
+    """Lotteries over attacks, after reports, with side-transfers: an improvement would have to create wealth."""
+    generator = np.random.default_rng(seed)
+    rules = MarketRules(pricing, Solvency.NO_SHORT_SALES, Bankruptcy.UNWIND, Coverage.ANNOUNCED_NUMERAIRE, withholding)
+    contract = random_contract(seed, 100.0, 1)
+    coalition = (0, 1)
+    proof = certify_stability(contract, rules, [coalition])
+    assert not [one for one in verify(proof).failures if "could gain" in one]
+    knowledge = knowledge_of(contract, coalition, rules)
+    clauses = []
+    for cell in knowledge.cells:
+        drawn = [obedient(cell.situation), *attacks(cell.situation, generator, 2)]
+        side = np.zeros(2)
+        actions = stacked([replace(action, side_transfers=side) for action in drawn])
+        clauses.append(Clause(cell.reports, cell.profiles, actions, generator.dirichlet(np.ones(len(drawn)))))
+    kept = status_quo_utilities(knowledge)
+    agreed = SideContract(coalition, Concept.BIC, knowledge.information, tuple(clauses), kept, kept)
+    try:
+        certificate = certify_side_contract(contract, rules, agreed)
+    except ValueError:
+        return
+    verification = verify(certificate)
+    assert not verification.mismatches
+    assert any("somebody must gain" in failure for failure in verification.failures)
+
+
+def test_every_rule_of_the_market_is_understood_and_no_other() -> None:
+    contract = grand_contract(three_traders())
+    for rules in EVERY_RULE:
+        assert PlainContract(contract, rules).obeyed(0).bankrupt == [False, False, False]
+    for field in fields(MarketRules):
+        strange = MarketRules()
+        object.__setattr__(strange, field.name, Unheard.OWN_QUOTE)
+        with pytest.raises(ValueError, match=f"the rule {field.name} own-quote is not one that can be replayed"):
+            PlainContract(contract, strange)
