@@ -11,22 +11,12 @@ from pydantic import Field
 from experiments.certificate_file_arrays import array_of, fields_of
 from experiments.economy_file import Name, TypeTable, player_of
 from experiments.input_file import InputModel
+from experiments.valuation_tables import valuation_document
 from mechanisms.beliefs import CorrelatedPrior
 from mechanisms.coalitional_game import ActionSet, CoalitionalGame
 from mechanisms.economy import Economy, PlayerType
-from mechanisms.quadratic import DiagonalQuadratic, Quadratic
-from mechanisms.valuation import Valuation, diagonal_matrices
-from mechanisms.valuations import Abatement, Exponential, Linear, Logarithmic, Power
 
 type Nonnegative = Annotated[float, Field(ge=0)]
-
-FAMILIES: dict[type[Valuation], str] = {
-    Quadratic: "quadratic",
-    Logarithmic: "logarithmic",
-    Power: "power",
-    Exponential: "exponential",
-    Abatement: "abatement",
-}
 
 
 class StoredType(TypeTable):
@@ -112,7 +102,11 @@ class StoredGame(InputModel):
 
 
 def economy_document(economy: Economy) -> dict[str, Any]:
-    """Return an economy as a certificate stores it."""
+    """Return an economy as a certificate stores it.
+
+    Raises:
+        ValueError: it holds a valuation of a family that economy files do not know.
+    """
     return {
         **fields_of(economy, ("name", "source", "goods", "units")),
         "players": [
@@ -140,12 +134,4 @@ def game_document(game: CoalitionalGame) -> dict[str, Any]:
 
 
 def _type_document(kind: PlayerType) -> dict[str, Any]:
-    return {**fields_of(kind, ("name", "endowment")), "valuation": _valuation_document(kind.valuation)}
-
-
-def _valuation_document(valuation: Valuation) -> dict[str, Any]:
-    if isinstance(valuation, DiagonalQuadratic):
-        valuation = Quadratic(valuation.intercept, diagonal_matrices(valuation.slope))
-    if isinstance(valuation, Linear):
-        return {"family": "linear", "value": valuation.marginal_value.tolist()}
-    return {"family": FAMILIES[type(valuation)], **fields_of(valuation, valuation.parameter_names())}
+    return {**fields_of(kind, ("name", "endowment")), "valuation": valuation_document(kind.valuation)}

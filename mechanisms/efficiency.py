@@ -17,7 +17,7 @@ for feasible bundles alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.util import find_spec
 
 import numpy as np
@@ -70,6 +70,10 @@ class EfficientAllocation:
     value_of_goods: FloatArray
     welfare: FloatArray
     optimality_gap: FloatArray
+
+    def at(self, numbers: IntegerArray) -> EfficientAllocation:
+        """Return the allocations of some of the profiles, by their places ``(K,)``."""
+        return EfficientAllocation(*(getattr(self, field.name)[numbers] for field in fields(self)))
 
 
 def efficient_allocation(economy: Economy, profiles: IntegerArray | None = None) -> EfficientAllocation:

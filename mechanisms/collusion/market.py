@@ -26,7 +26,6 @@ import numpy as np
 from mechanisms.collusion.extended_game import Concept
 from mechanisms.collusion.information import Knowledge, knowledge_of
 from mechanisms.collusion.side_contract import (
-    SIDE_TOLERANCE,
     SideContract,
     kept_gains,
     misreport_gains,
@@ -43,6 +42,7 @@ from mechanisms.collusion.side_program import Master
 from mechanisms.deviations.bounds import least_bound
 from mechanisms.deviations.effort import Effort, Objective, Verdict
 from mechanisms.deviations.oracle import profit_tolerance
+from mechanisms.stakes import GAIN_TOLERANCE
 
 if TYPE_CHECKING:
     from mechanisms.arrays import FloatArray
@@ -197,7 +197,7 @@ def flaws_of_side_contract(knowledge: Knowledge, claimed: SideContract) -> tuple
         temptation = np.concatenate(misreport_gains(knowledge, claimed.clauses))
     except ValueError as error:
         return (f"it cannot be carried out: {error}",)
-    slack = SIDE_TOLERANCE * np.concatenate(stakes_of(knowledge))
+    slack = GAIN_TOLERANCE * np.concatenate(stakes_of(knowledge))
     gains = np.concatenate(promised) - np.concatenate(kept_gains(knowledge))
     # Stated utilities are levels, which are rounded as such.
     claims = {
@@ -233,7 +233,7 @@ class _Search:
         ):
             return SideContractSearch(None, Verdict.PROVEN, bound, None, SideSpent())
         self._open_menus()
-        master = Master(self.knowledge, self.menus, self._floors(kept))
+        master = Master(self.knowledge, self.menus, self._floors(kept), deadline=self.effort.oracle.deadline)
         answer = self._grown(master)
         obeyed = None
         if self.obey:
@@ -254,6 +254,8 @@ class _Search:
         self.menus = [Menu.of(cell.situation) for cell in self.knowledge.cells]
         for number in order[: self.effort.cells]:
             menu = self.menus[number]
+            if self.effort.oracle.deadline.passed:
+                return
             if len(self.knowledge.coalition) > 1:
                 for action in martyr_actions(menu.situation):
                     menu.add(action, exchanged=False)
@@ -263,6 +265,8 @@ class _Search:
     def _grown(self, master: Master) -> MasterAnswer | None:
         """Let the master's multipliers ask the oracle for more, and return the best side-contract."""
         for _ in range(self.effort.rounds if len(self.knowledge.coalition) > 1 else 0):
+            if self.effort.oracle.deadline.passed:
+                break
             self.programs += 1
             prices = master.prices()
             if prices is None:
@@ -300,7 +304,7 @@ class _Search:
         """Exclude what single members would rather do until nobody is tempted or nothing is left."""
         check = None
         for _ in range(self.effort.breaches):
-            if answer is None or not self._gains(answer.clauses):
+            if answer is None or self.effort.oracle.deadline.passed or not self._gains(answer.clauses):
                 return None, None
             check = check_obedience(self.knowledge, answer.clauses, self.effort.oracle)
             if check.verdict is not Verdict.REFUTED:
@@ -313,7 +317,7 @@ class _Search:
     def _gains(self, clauses: tuple[Clause, ...]) -> bool:
         knowledge = self.knowledge
         changes = zip(promised_gains(knowledge, clauses), kept_gains(knowledge), stakes_of(knowledge), strict=True)
-        return any(bool((after - before > SIDE_TOLERANCE * stakes).any()) for after, before, stakes in changes)
+        return any(bool((after - before > GAIN_TOLERANCE * stakes).any()) for after, before, stakes in changes)
 
     def _claimed(self, answer: MasterAnswer) -> SideContract | None:
         """Return the side-contract if it stands the independent check."""

@@ -28,12 +28,6 @@ if TYPE_CHECKING:
 PROBABILITY_TOLERANCE = 1e-9
 """Probabilities of a lottery sum to one up to the rounding of decimals."""
 
-SIDE_TOLERANCE = 1e-7
-"""Losses and temptations below this share of what is at stake are what solvers leave of none; gains must exceed it.
-
-A lottery is the answer of a program, which keeps its conditions less precisely than a play is settled.
-"""
-
 
 @dataclass(frozen=True, eq=False)
 class Clause:

@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.collusion.side_contract import SIDE_TOLERANCE
 from mechanisms.collusion.side_menu import settled_gains
 from mechanisms.collusion.side_program import Temptation
 from mechanisms.collusion.side_temptation import best_small_change
 from mechanisms.deviations.bounds import least_bound
 from mechanisms.deviations.effort import Effort, Objective, Verdict
-from mechanisms.deviations.oracle import most_profitable_deviation
+from mechanisms.deviations.oracle import most_profitable_deviation, profit_tolerance
 from mechanisms.deviations.order_search import best_orders
 from mechanisms.deviations.situation import JointAction, Reaction, Replies, Situation, played, stacked
 from mechanisms.market_rules import Timing
@@ -101,20 +100,18 @@ def check_obedience(knowledge: Knowledge, clauses: tuple[Clause, ...], effort: E
     for place, known in enumerate(knowledge.information):
         for number in range(len(known)):
             for told, situation in _told(knowledge, clauses, place, number):
-                proved = proved and least_bound(situation).total_gain <= _resisted(situation)
+                if effort.deadline.passed:
+                    proved = False
+                    break
+                proved = proved and least_bound(situation).total_gain <= profit_tolerance(situation)
                 best, gain = _best_reply(situation, effort)
-                if gain > _resisted(situation):
+                if gain > profit_tolerance(situation):
                     breaches.append(Breach(place, number, told, None, best, gain))
                     continue
                 breaches += _after_quotes(situation, (place, number, told), effort)
     if breaches:
         return ObedienceCheck(Verdict.REFUTED, tuple(breaches))
     return ObedienceCheck(Verdict.PROVEN if proved else Verdict.NOT_REFUTED, ())
-
-
-def _resisted(situation: Situation) -> float:
-    """Return up to which gain a lone member keeps its word, numeraire: what a program leaves of no temptation."""
-    return SIDE_TOLERANCE * situation.stake
 
 
 def temptation_of(knowledge: Knowledge, menus: list[Menu], breach: Breach) -> Temptation:
@@ -153,7 +150,7 @@ def _told(
 def _best_reply(situation: Situation, effort: Effort) -> tuple[JointAction, float]:
     """Return what a lone member does best and its gain: a small change if one pays, else what the oracle finds."""
     best, gain = best_small_change(situation)
-    if gain > _resisted(situation):
+    if gain > profit_tolerance(situation):
         return best, gain
     found = most_profitable_deviation(situation, Objective.TOTAL, effort)
     return (best, gain) if found.best is None else (found.best, found.value)
@@ -203,10 +200,10 @@ def _after_quotes(situation: Situation, who: tuple[int, int, JointAction], effor
     for draws in groups.values():
         seen = _given(situation, draws)
         best, gain = best_small_change(seen)
-        if gain <= _resisted(seen):
+        if gain <= profit_tolerance(seen):
             program = best_orders(seen, seen.quotes[0, seen.members], Objective.TOTAL, effort)
             best, gain = (best, gain) if program.best is None else (program.best, program.value)
-        if gain > _resisted(seen):
+        if gain > profit_tolerance(seen):
             yield Breach(place, number, told, seen.quotes[0], best, gain)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from mechanisms.collusion.side_contract import Clause, clause_gains, stakes_of, with_side_transfers
 from mechanisms.collusion.side_menu import settled_gains
+from mechanisms.deadline import NO_DEADLINE, Deadline
 from mechanisms.deviations.effort import Objective
 from mechanisms.deviations.situation import stacked
 from mechanisms.linear_program import LinearProgram, Sense, Status
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from mechanisms.collusion.side_menu import Menu
     from mechanisms.linear_program import Block
 
-SMALLEST_CHANCE = 1e-10
+SMALLEST_CHANCE = 1e-11
 """Joint actions that matter less than what is at stake times this probability are what the solver leaves of none."""
 
 LITTLE = 1e-3
@@ -80,12 +81,14 @@ class Master:
         menus: one for each cell.
         floors: what each information of each member must at least be promised, ``(information,)`` each.
         temptations: ways of breaking agreements that must not pay.
+        deadline: after which no program is solved.
     """
 
     knowledge: Knowledge
     menus: list[Menu]
     floors: tuple[FloatArray, ...]
     temptations: list[Temptation] = field(default_factory=list)
+    deadline: Deadline = NO_DEADLINE
 
     @cached_property
     def _stakes(self) -> tuple[FloatArray, ...]:
@@ -110,7 +113,7 @@ class Master:
         """Return the best side-contract with one vector of side-transfers for each cell; none if none is allowed."""
         tables = [menu.table() for menu in self.menus]
         program, blocks = self._stated(tables, objective, whole=True)
-        solution = program.solve(seconds=SECONDS)
+        solution = program.solve(seconds=SECONDS, deadline=self.deadline)
         # No certificate is asked of the solver: whoever uses the answer settles every play of it again.
         if solution.status is not Status.OPTIMAL and solution.best_known is None:
             return None
@@ -131,7 +134,7 @@ class Master:
         The multipliers of participation say it, one more than each since the total gain is maximised.
         """
         program, _ = self._stated([menu.table() for menu in self.menus], Objective.TOTAL, whole=False)
-        solution = program.solve()
+        solution = program.solve(deadline=self.deadline)
         if solution.status is not Status.OPTIMAL:
             return None
         found = []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mechanisms.deadline import NO_DEADLINE, Deadline
+
 
 class Objective(StrEnum):
     """What makes one deviation better than another."""
@@ -42,6 +44,7 @@ class Effort:
             the same answer twice.
         seconds_per_program: wall time after which a program is cut short; its bound remains valid.
         search_proven: whether to search although a bound already excludes every profitable deviation.
+        deadline: of whatever the search is part of; after it no program is solved, and what was found by then counts.
         side_transfers: whether members may hand each other transfers. Where a lottery is drawn over joint actions they
             may not depend on the draw, and a lottery without any is often enough.
     """
@@ -57,3 +60,4 @@ class Effort:
     seconds_per_program: float = 10.0
     search_proven: bool = False
     side_transfers: bool = True
+    deadline: Deadline = NO_DEADLINE

@@ -174,6 +174,8 @@ class _Search:
 
     def _reached(self) -> bool:
         """Whether time is up or nothing better remains to be found, unless the search is to double the proof."""
+        if self.effort.deadline.passed:
+            return True
         if self.effort.seconds is not None and time.perf_counter() - self.began > self.effort.seconds:
             return True
         if self.bound <= self.tolerance:

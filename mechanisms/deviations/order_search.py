@@ -90,7 +90,7 @@ def best_orders(
 
     found = searched(facing, situation)
     lean = lean_money(situation)
-    if lean is None:
+    if lean is None or effort.deadline.passed:
         return found
     # What can be had where nobody owns more money than is needed is lost in rounding where all own a thousand times
     # as much. It is no bound: who owns more can be robbed of more.
@@ -131,6 +131,8 @@ class _Refinement:
         self._add_tangents(starting_points(self.built, self.effort.tangents))
         self._consider(stage.unchanged)
         for _ in range(self.effort.refinements + 1):
+            if self.effort.deadline.passed:
+                break
             solution = self._solve(self.built, self.effort.gap)
             if solution.status is Status.INFEASIBLE:
                 self.bound = -np.inf
@@ -145,7 +147,7 @@ class _Refinement:
             self._polish(values)
             if self._closed(self.bound) or (self.value == before and solution.status is not Status.OPTIMAL):
                 break
-        if self.built.unwinds and not self._closed(self.bound):
+        if self.built.unwinds and not self._closed(self.bound) and not self.effort.deadline.passed:
             self._try_one_round()
         members = len(stage.situation.coalition)
         gained = np.full(members, np.nan) if self.gained is None else self.gained
@@ -171,7 +173,9 @@ class _Refinement:
         add_tangents(self.exact, points)
 
     def _solve(self, built: OrderProgram, gap: float) -> Solution:
-        solution = built.program.solve(gap=gap, seconds=self.effort.seconds_per_program, evidence=False)
+        solution = built.program.solve(
+            gap=gap, seconds=self.effort.seconds_per_program, evidence=False, deadline=self.effort.deadline
+        )
         self.programs += 1
         self.iterations += solution.iterations
         return solution

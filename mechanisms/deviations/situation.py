@@ -25,6 +25,7 @@ from mechanisms.stakes import stakes_of_play
 
 if TYPE_CHECKING:
     from mechanisms.economy import Economy
+    from mechanisms.efficiency import EfficientAllocation
     from mechanisms.grand_contract import GrandContract
 
 # Side transfers add up to zero, and probabilities to one, up to this share of the largest of them.
@@ -67,6 +68,7 @@ class Situation:
         transfers: purchasing power, ``(K, N)``, numeraire.
         reaction: how outsiders answer quotes that differ from the prescribed ones, when the timing lets them see
             quotes first; None if they play on.
+        efficient: the efficient allocations of the draws' profiles, if they are known; for what is at stake.
 
     Raises:
         ValueError: shapes disagree, probabilities do not sum to one, the coalition is not a nonempty ascending list
@@ -83,6 +85,7 @@ class Situation:
     announced_endowments: FloatArray
     transfers: FloatArray
     reaction: Reaction | None = None
+    efficient: EfficientAllocation | None = None
 
     def __post_init__(self) -> None:
         players, goods = len(self.economy.players), len(self.economy.goods)
@@ -156,7 +159,7 @@ class Situation:
     @cached_property
     def stakes(self) -> FloatArray:
         """What is at stake for every player, at most over the draws, ``(N,)``, numeraire; see `mechanisms.stakes`."""
-        efficient = efficient_allocation(self.economy, self.profiles)
+        efficient = self.efficient or efficient_allocation(self.economy, self.profiles)
         money = _net_consumption(self, self.obedient_play)[..., -1]
         return read_only(stakes_of_play(self.economy, efficient, money)[self.probability > 0].max(axis=0))
 
@@ -387,6 +390,7 @@ def situation_among(
         announced_endowments=np.stack([one.announced_endowments for one in told]),
         transfers=np.stack([one.transfers for one in told]),
         reaction=reaction,
+        efficient=contract.efficient.at(numbers),
     )
 
 
