@@ -103,8 +103,9 @@ class StoredSituation(InputModel):
             rules=rules.build(),
             coalition=coalition_of(self.coalition, economy),
             profiles=np.array([self._profile(names, economy) for names in self.types]),
-            **arrays_in(self, SITUATION_ARRAYS),
             reaction=built_reaction(self.reaction, economy),
+            efficient=None,
+            **arrays_in(self, SITUATION_ARRAYS),
         )
 
     @staticmethod

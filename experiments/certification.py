@@ -16,7 +16,6 @@ from itertools import chain
 
 from experiments.certification_coalitions import (
     CoalitionFinding,
-    Deadline,
     ImprovementCertificate,
     examine_coalition,
     examine_consistency,
@@ -35,11 +34,17 @@ from mechanisms.certificates.plain.contract import PlainContract
 from mechanisms.certificates.side_contract import expected_gains
 from mechanisms.communication_equilibrium import Deviation, best_bundle, check_communication_equilibrium
 from mechanisms.contracts import Contract, check_contract, device_of
+from mechanisms.deadline import Deadline
 from mechanisms.deviations.effort import Verdict
 from mechanisms.grand_contract import GrandContract
 from mechanisms.incentives import IncentiveCheck
 from mechanisms.market_rules import MarketRules
 from mechanisms.stakes import UndecidableError
+
+# Which share of the time may go into deriving a proof; the rest is for verifying it.
+SHARE_FOR_PROOF = 0.45
+# Bounds are given this many seconds however little time there is: small economies need no more.
+GRACE = 0.4
 
 type Coalition = tuple[int, ...]
 type GainCertificate = ImprovementCertificate | MisreportCertificate
@@ -162,17 +167,21 @@ def certify_contract(
         contract: the contract.
         rules: of its market.
         coalitions: which to examine; members ascending.
-        seconds: wall time for all coalitions together; what it does not suffice for is not refuted.
+        seconds: wall time for everything; what it does not suffice for is not refuted.
         reaction_to: how those outside a coalition answer misquotes, as far as its members know.
 
     Raises:
         ValueError: the rules do not admit the contract.
     """
+    deadline = Deadline.after(seconds)
     device = device_of(contract, rules)
     incentives = check_contract(device)
-    deadline, derived = Deadline(seconds), PlainBounds(PlainContract(contract, rules))
+    lies = _lies(contract, device, incentives)
+    # A proof is verified from the beginning, which takes as long again as it took to derive.
+    derived = PlainBounds(PlainContract(contract, rules), Deadline.after(max(deadline.left * SHARE_FOR_PROOF, GRACE)))
+    bounds_by = Deadline.after(max(deadline.left, GRACE))
     findings = [
-        examine_coalition(contract, rules, coalition, deadline, reaction_to(coalition), derived)
+        examine_coalition(contract, rules, coalition, deadline, reaction_to(coalition), derived, bounds_by)
         for coalition in coalitions
     ]
     if incentives.incentive_compatible and Verdict.REFUTED not in [one.consistent for one in findings]:
@@ -185,7 +194,7 @@ def certify_contract(
         incentives=incentives,
         findings=tuple(findings),
         deviations=(
-            *_lies(contract, device, incentives),
+            *lies,
             *chain.from_iterable(map(_found, findings)),
         ),
         proof=_stability(contract, rules, findings, derived) if proven else None,

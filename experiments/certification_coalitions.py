@@ -9,8 +9,7 @@ pairs are examined: an improvement is consistent if neither member alone can gai
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
@@ -22,12 +21,13 @@ from mechanisms.certificates import (
     certify_side_contract,
     verify,
 )
-from mechanisms.certificates.information import commonly_known, situations
+from mechanisms.certificates.information import commonly_known, each_situation
 from mechanisms.certificates.plain.bounds import PlainBounds
 from mechanisms.certificates.plain.contract import PlainContract
 from mechanisms.certificates.reactions import storable
 from mechanisms.collusion.arbitrage import deterred_by_arbitrage
 from mechanisms.collusion.market import SideEffort, find_consistent_side_contract, find_side_contract
+from mechanisms.deadline import Deadline, DeadlinePassedError
 from mechanisms.deviations.bounds import least_bound
 from mechanisms.deviations.effort import Effort, Objective, Verdict
 from mechanisms.deviations.oracle import most_profitable_deviation, profit_tolerance
@@ -52,7 +52,8 @@ class CoalitionFinding:
         consistent: likewise for internally consistent improvements.
         certificate: of an improvement, if one was found.
         consistent_certificate: of an internally consistent one, likewise; none for a player alone.
-        bound: what the members cannot gain together beyond, numeraire, at worst over what they may know.
+        bound: what the members cannot gain together beyond, numeraire, at worst over what they may know; none if there
+            was no time to derive it.
         reaction: how those outside the coalition answer quotes that are not the contract's; none if they play on.
     """
 
@@ -61,44 +62,25 @@ class CoalitionFinding:
     consistent: Verdict
     certificate: ImprovementCertificate | None
     consistent_certificate: SideContractCertificate | None
-    bound: float
+    bound: float | None
     reaction: Reaction | None = None
 
 
-@dataclass(frozen=True)
-class Deadline:
-    """The moment after which no further search begins.
-
-    Attributes:
-        seconds: wall time from now.
-    """
-
-    seconds: float
-    began: float = field(default_factory=time.monotonic)
-
-    @property
-    def left(self) -> float:
-        """Wall time that is left."""
-        return self.began + self.seconds - time.monotonic()
-
-    def effort(self) -> Effort:
-        """Return an effort whose single programs end in time."""
-        return _in_time(Effort(), self.left)
-
-    def side_effort(self) -> SideEffort:
-        """Return an effort for a side-contract that the time left suffices for, more or less."""
-        usual, share = SideEffort(), min(1.0, self.left / PATIENT_SECONDS)
-        oracle = replace(usual.oracle, quote_vectors=ceil(share * usual.oracle.quote_vectors))
-        return replace(
-            usual,
-            oracle=_in_time(oracle, self.left),
-            breaches=ceil(share * usual.breaches),
-            cells=ceil(share * usual.cells),
-        )
+def _effort(deadline: Deadline) -> Effort:
+    """Return an effort that ends in time."""
+    return replace(Effort(), deadline=deadline)
 
 
-def _in_time(effort: Effort, seconds: float) -> Effort:
-    return replace(effort, seconds_per_program=min(effort.seconds_per_program, max(seconds, 1.0)))
+def _side_effort(deadline: Deadline) -> SideEffort:
+    """Return an effort for a side-contract that the time left suffices for, more or less, and that ends in time."""
+    usual, share = SideEffort(), min(1.0, deadline.left / PATIENT_SECONDS)
+    vectors = ceil(share * usual.oracle.quote_vectors)
+    return replace(
+        usual,
+        oracle=replace(usual.oracle, quote_vectors=vectors, deadline=deadline),
+        breaches=ceil(share * usual.breaches),
+        cells=ceil(share * usual.cells),
+    )
 
 
 def examine_coalition(
@@ -108,6 +90,7 @@ def examine_coalition(
     deadline: Deadline,
     reaction: Reaction | None = None,
     derived: PlainBounds | None = None,
+    bounds_by: Deadline | None = None,
 ) -> CoalitionFinding:
     """Return what a coalition can gain, without asking whether what it agrees on is internally consistent.
 
@@ -117,20 +100,47 @@ def examine_coalition(
         contract: that everybody else obeys, at least as long as nobody misquotes.
         rules: of the market.
         coalition: the members, ascending.
-        deadline: after which no further search begins.
+        deadline: after which nothing more is looked for; what is not known by then is not refuted.
         reaction: how those outside the coalition answer quotes that are not the contract's; none if they play on.
         derived: the second derivation, to be used for several coalitions.
+        bounds_by: the deadline of bounds, which are quicker than searches; the same without it.
 
     Raises:
         UndecidableError: the two derivations disagree.
     """
-    faced = situations(contract, coalition, rules, reaction)
-    bounds = np.array([least_bound(situation).total_gain for situation in faced])
-    largest, gainful = float(bounds.max()), bounds > [profit_tolerance(situation) for situation in faced]
+    try:
+        return _examined(contract, rules, (coalition, reaction), (deadline, bounds_by or deadline), derived)
+    except DeadlinePassedError:
+        open_question = Verdict.NOT_REFUTED
+        return CoalitionFinding(coalition, open_question, open_question, None, None, None, reaction)
+
+
+def _examined(
+    contract: GrandContract,
+    rules: MarketRules,
+    facing: tuple[tuple[int, ...], Reaction | None],
+    deadlines: tuple[Deadline, Deadline],
+    derived: PlainBounds | None,
+) -> CoalitionFinding:
+    """Return the finding about a coalition, given the deadline of searches and that of bounds.
+
+    Raises:
+        DeadlinePassedError: time ran out before there was a bound.
+        UndecidableError: the two derivations disagree.
+    """
+    (coalition, reaction), (deadline, bounds_by) = facing, deadlines
+    faced = []
+    for situation in each_situation(contract, coalition, rules, reaction):
+        bounds_by.check()
+        faced.append((situation, least_bound(situation).total_gain))
+    bounds = np.array([bound for _, bound in faced])
+    largest, gainful = float(bounds.max()), bounds > [profit_tolerance(situation) for situation, _ in faced]
     if not gainful.any():
-        _confirm(PlainBounds(PlainContract(contract, rules)) if derived is None else derived, coalition, reaction)
+        if derived is None:
+            derived = PlainBounds(PlainContract(contract, rules), bounds_by)
+        _confirm(derived, coalition, reaction)
         return CoalitionFinding(coalition, Verdict.PROVEN, Verdict.PROVEN, None, None, largest, reaction)
-    promising = [faced[place] for place in np.argsort(bounds)[::-1] if gainful[place]]
+    promising = [faced[place][0] for place in np.argsort(bounds)[::-1] if gainful[place]]
     found: ImprovementCertificate | None = None
     if commonly_known(contract, coalition):
         found = _joint_action(contract, promising, deadline)
@@ -180,9 +190,9 @@ def _joint_action(
 ) -> DeviationCertificate | None:
     """Return the certificate of a joint action by which every member gains, in the first situation that has one."""
     for situation in promising:
-        if deadline.left <= 0:
+        if deadline.passed:
             return None
-        search = most_profitable_deviation(situation, Objective.LEAST, deadline.effort())
+        search = most_profitable_deviation(situation, Objective.LEAST, _effort(deadline))
         if search.verdict is Verdict.REFUTED and search.best is not None:
             certificate = _certified(situation, search.best, contract)
             if certificate is not None:
@@ -209,10 +219,10 @@ def _side_contract(
 ) -> SideContractCertificate | None:
     """Return the certificate of a side-contract; of one that provably no single member breaks, if it must be so."""
     coalition, reaction = faced
-    if deadline.left <= 0:
+    if deadline.passed:
         return None
     find = find_consistent_side_contract if consistent else find_side_contract
-    search = find(contract, rules, coalition, reaction=reaction, effort=deadline.side_effort())
+    search = find(contract, rules, coalition, reaction=reaction, effort=_side_effort(deadline))
     if search.side_contract is None:
         return None
     if consistent and (search.obeyed is None or search.obeyed.verdict is not Verdict.PROVEN):

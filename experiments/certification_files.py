@@ -8,14 +8,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from experiments.certificate_file import save_certificate
+from experiments.certificate_file_economy import economy_document
 from experiments.certification import Certification
 from experiments.input_file import InputError
 from experiments.output_folder import Held, Purpose, Writing, beside, holding, writing
 from experiments.provenance import command_line, input_files, software
+from mechanisms.economy import Economy
 
 DEFAULT_FOLDER = Path("results") / "runs"
 CERTIFICATES = "certificates"
 PROOF = "no-coalition-gains.json"
+
+
+def refuse_unstorable(economy: Economy) -> None:
+    """Refuse an economy that no certificate can hold, before anything is looked for.
+
+    Raises:
+        ValueError: naming the valuation's family.
+    """
+    economy_document(economy)
 
 
 @contextmanager

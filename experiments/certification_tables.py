@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 
 from experiments.certificate_file_reaction import reaction_text
@@ -31,13 +30,13 @@ def print_certification(
     rules = ", ".join(f"{name} {value}" for name, value in rules_document(certification).items())
     console.print(f"rules: {rules}\n", style="dim")
     _print_answers(certification, console)
-    scale = float(np.abs(certification.contract.utilities).max())
+    scale = float(certification.contract.stakes.max())
     rows = [
         [
             " + ".join(economy.player_names[member] for member in finding.coalition),
             FOUND[finding.improvement],
             FOUND[finding.consistent],
-            number(finding.bound, scale),
+            "not known" if finding.bound is None else number(finding.bound, scale),
         ]
         for finding in certification.findings
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 from rich.console import Console, Group
 
 from experiments.benchmark_tables import benchmark_table, constraint_table
@@ -106,17 +105,17 @@ def _incentives(solution: EconomySolution) -> Group:
     answers = [solution.walrasian]
     if solution.incentive_transfers is not None:
         answers.append(solution.incentive_transfers)
-    scale = float(np.abs(solution.efficient.welfare).max())
-    rows = [[TRANSFERS[answer.rule], *_incentive_cells(answer, scale)] for answer in answers]
+    rows = [[TRANSFERS[answer.rule], *_incentive_cells(answer)] for answer in answers]
     columns = ["transfers", "truth is best", "most profitable misreport", "gain"]
     title = f"Truthful reports to the grand contract, in {solution.economy.units[-1]}"
     return table(title, columns, rows, texts=3)
 
 
-def _incentive_cells(answer: ContractAnswer, scale: float) -> list[str]:
+def _incentive_cells(answer: ContractAnswer) -> list[str]:
     if answer.incentives is None:
         return ["impossible", answer.obstacle, ""]
     worst = answer.incentives.worst
+    scale = max(float(stakes.max()) for stakes in answer.incentives.stakes)
     verdict = "yes" if answer.incentives.incentive_compatible else "no"
     if worst is None:
         return [verdict, "nobody has two types", ""]

@@ -11,7 +11,12 @@ import typer
 
 from experiments.certification import certify_contract
 from experiments.certification_document import certification_document
-from experiments.certification_files import certificate_folder, commit_certificates, write_certificates
+from experiments.certification_files import (
+    certificate_folder,
+    commit_certificates,
+    refuse_unstorable,
+    write_certificates,
+)
 from experiments.certification_reactions import expected_reactions
 from experiments.certification_tables import print_certification
 from experiments.coalition_options import LargestOption
@@ -76,6 +81,8 @@ def command(
     read = InputFiles()
     scenario = _scenario(file, rule or [], read)
     coalitions = _coalitions(scenario.economy.player_names, coalition, largest)
+    with blamed_on(file):
+        refuse_unstorable(scenario.economy)
     with certificate_folder(file, out) as folder:
         with blamed_on(file), in_progress("looking for profitable deviations"):
             contract = established_contract(scenario)

@@ -8,6 +8,8 @@ Source: Giraud and Rochon (2001), Definition 5.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from mechanisms.deviations.situation import Reaction, Situation, situation_among
@@ -27,11 +29,16 @@ def situations(
         rules: of the market.
         reaction: how outsiders answer quotes that are not the contract's; None if they play on.
     """
+    return tuple(each_situation(contract, coalition, rules, reaction))
+
+
+def each_situation(
+    contract: GrandContract, coalition: tuple[int, ...], rules: MarketRules, reaction: Reaction | None = None
+) -> Iterator[Situation]:
+    """Yield the same one by one; arguments as of `situations`."""
     known = information(contract, coalition)
-    return tuple(
-        situation_among(contract, np.flatnonzero(known == number), coalition, rules, reaction)
-        for number in np.unique(known[known >= 0])
-    )
+    for number in np.unique(known[known >= 0]):
+        yield situation_among(contract, np.flatnonzero(known == number), coalition, rules, reaction)
 
 
 def commonly_known(contract: GrandContract, coalition: tuple[int, ...]) -> bool:

@@ -11,11 +11,12 @@ import pytest
 from experiments import certification_coalitions
 from experiments.carbon import ECONOMIES
 from experiments.certification import Certification, DeviationKind, certify_contract
-from experiments.certification_coalitions import Deadline, examine_coalition, examine_consistency
+from experiments.certification_coalitions import examine_coalition, examine_consistency
 from experiments.economy_file import load_economy
 from mechanisms.certificates import verify
 from mechanisms.collusion.market import SideContractSearch, find_side_contract
 from mechanisms.collusion.side_obedience import ObedienceCheck
+from mechanisms.deadline import Deadline
 from mechanisms.deviations.effort import Verdict
 from mechanisms.deviations.oracle import DeviationSearch, most_profitable_deviation
 from mechanisms.deviations.reactions import ArbitrageAfterMisquotes
@@ -229,8 +230,8 @@ def test_reactions_do_not_help_where_orders_are_placed_with_the_quotes(marketgam
 
 def test_that_arbitrage_deters_is_claimed_only_of_outsiders_who_play_on() -> None:
     contract, rules = grand_contract(load_economy(TRADERS)), MarketRules.no_short_sales()
-    playing_on = examine_coalition(contract, rules, (0, 1), Deadline(60.0))
-    reacting = examine_coalition(contract, rules, (0, 1), Deadline(60.0), ArbitrageAfterMisquotes(3.0))
+    playing_on = examine_coalition(contract, rules, (0, 1), Deadline.after(60.0))
+    reacting = examine_coalition(contract, rules, (0, 1), Deadline.after(60.0), ArbitrageAfterMisquotes(3.0))
     assert playing_on.consistent is Verdict.PROVEN
     assert reacting.consistent is Verdict.NOT_REFUTED
     # Answering misquotes by orders does not keep a pair from gaining.
@@ -304,23 +305,25 @@ def test_what_a_search_claims_falsely_is_not_passed_on(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(certification_coalitions, "most_profitable_deviation", boasting)
     contract = grand_contract(load_economy(TRADERS))
-    finding = examine_coalition(contract, MarketRules(), (1,), Deadline(60.0))
+    finding = examine_coalition(contract, MarketRules(), (1,), Deadline.after(60.0))
     assert finding.improvement is Verdict.NOT_REFUTED
     assert finding.certificate is None
 
 
-@pytest.mark.parametrize("seconds", [0.0, -1.0])
-def test_after_the_deadline_no_search_begins(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_the_deadline_no_search_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     def forbidden(*_: Any, **__: Any) -> None:
         raise AssertionError("a search began")
 
     for name in ("most_profitable_deviation", "find_side_contract", "find_consistent_side_contract"):
         monkeypatch.setattr(certification_coalitions, name, forbidden)
-    contract, late = grand_contract(load_economy(TRADERS)), Deadline(seconds)
-    finding = examine_coalition(contract, MarketRules(), (0, 1), late)
+    contract, late = grand_contract(load_economy(TRADERS)), Deadline.after(0.0)
+    finding = examine_coalition(contract, MarketRules(), (0, 1), late, bounds_by=Deadline.after(60.0))
     assert examine_consistency(contract, MarketRules(), finding, late) is finding
     assert finding.improvement is Verdict.NOT_REFUTED
+    assert finding.bound is not None
     assert finding.bound > 0
+    unknown = examine_coalition(contract, MarketRules(), (0, 1), late)
+    assert (unknown.improvement, unknown.consistent, unknown.bound) == (Verdict.NOT_REFUTED, Verdict.NOT_REFUTED, None)
 
 
 @pytest.mark.parametrize("pricing", ["void", "spread"])

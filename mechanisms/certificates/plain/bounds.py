@@ -26,6 +26,7 @@ from mechanisms.certificates.plain.deviating import announced_by_the_wary, withh
 from mechanisms.certificates.plain.settlement import NOTHING
 from mechanisms.certificates.plain.valuations import Bundle, exact
 from mechanisms.certificates.reactions import StorableReaction
+from mechanisms.deadline import NO_DEADLINE, Deadline
 from mechanisms.deviations.bounds import BoundReason
 from mechanisms.interior_allocation import allocate_by_interior_point
 from mechanisms.market_rules import Bankruptcy, Coverage, Pricing, Solvency, Timing, Withholding
@@ -70,9 +71,11 @@ class PlainBounds:
 
     Attributes:
         contract: that all others obey.
+        deadline: after which nothing more is derived.
     """
 
     contract: PlainContract
+    deadline: Deadline = NO_DEADLINE
     _headrooms: dict[tuple[int, int], Fraction] = field(default_factory=dict)
     _weakest: dict[tuple[tuple[int, ...], StorableReaction | None], PlainBound] = field(default_factory=dict)
 
@@ -118,6 +121,9 @@ class PlainBounds:
         """Return the weakest, over everything the members may know, of the least of the bounds there.
 
         That is the largest of those that do not exclude a gain, if there are such.
+
+        Raises:
+            DeadlinePassedError: time ran out before there was one.
         """
         if (coalition, reaction) not in self._weakest:
             cells = self.contract.cells(coalition)
@@ -166,6 +172,7 @@ class PlainBounds:
 
     def _least(self, coalition: Sequence[int], cell: Sequence[int], reaction: StorableReaction | None) -> PlainBound:
         """Return the least bound, or the first that excludes any gain."""
+        self.deadline.check()
         found = []
         for bound in self.in_cell(coalition, cell, reaction):
             if bound.excludes:
