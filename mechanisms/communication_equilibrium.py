@@ -39,6 +39,9 @@ from mechanisms.economy import Economy
 from mechanisms.market_game import Coverage, settle
 from mechanisms.stakes import counts_as_gain
 
+# Who orders all that another owns orders a hair less, lest the last digit bankrupt the other.
+JUST_BELOW = 1.0 - 1e-12
+
 type Alternatives = Callable[[int, Action], Action]
 """Given a player's number and a stack of recommendations, one action to play instead of each, in the same order."""
 
@@ -282,7 +285,7 @@ def best_bundle(economy: Economy, type_number: int, counterparty: int) -> Altern
         prices = recommended.quote[..., :-1]
         rows = np.full(prices.shape[:-1], economy.first_rows[player] + type_number)
         holding = recommended.announced_endowment + recommended.order.sum(axis=-2)
-        wanted = economy.valuations.demand(rows, prices) - holding[..., :-1]
+        wanted = JUST_BELOW * (economy.valuations.demand(rows, prices) - holding[..., :-1])
         order = recommended.order.copy()
         partner = _other(player, counterparty, order.shape[-2])
         order[..., partner, :-1] += wanted
