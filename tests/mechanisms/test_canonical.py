@@ -249,3 +249,39 @@ def test_a_situation_of_one_profile_is_that_of_the_contract() -> None:
     told = contract.recommend(contract.economy.profiles[2])
     np.testing.assert_array_equal(situation.orders[0], told.orders)
     np.testing.assert_array_equal(situation.transfers[0], told.transfers)
+
+
+@given(
+    economy=coinciding(),
+    money=st.sampled_from([1e-9, 1e-3, 7.0, 1e9]),
+    goods=st.sampled_from([1e-9, 0.3, 1e9]),
+    more=st.sampled_from([0.0, 1e9]),
+)
+@FEW
+def test_what_members_know_does_not_change_with_units_nor_with_money_owned(
+    economy: Economy, money: float, goods: float, more: float
+) -> None:
+    """A unit of money is worth `money` of the old, one of the good `goods`; everybody owns some more money."""
+
+    def measured(kind: PlayerType) -> PlayerType:
+        assert isinstance(kind.valuation, Quadratic)
+        taste = Quadratic(kind.valuation.intercept * money / goods, kind.valuation.slope * money / goods**2)
+        return PlayerType(kind.name, kind.endowment * np.array([goods, money]) + [0.0, more * money], taste)
+
+    other = economy_of([Player(p.name, tuple(map(measured, p.types))) for p in economy.players])
+    before, after = grand_contract(economy), grand_contract(other)
+    np.testing.assert_allclose(after.efficient.price[:, 0] * goods / money, before.efficient.price[:, 0], rtol=1e-12)
+    for size in (1, 2):
+        for members in combinations(range(len(economy.players)), size):
+            assert partition(information(after, members)) == exact_information(economy, members)
+
+
+def test_what_is_paid_keeps_its_digits_however_much_money_is_owned() -> None:
+    """With 1e15 of money each, (owned + paid) - owned has only whole euros left."""
+    players = [
+        one_type(name, [owned, 1e15], line(wanted))
+        for name, owned, wanted in (("a", 2, 5), ("b", 1, 5.5), ("c", 1.5, 6))
+    ]
+    contract = grand_contract(economy_of(players))
+    # The price is (5 + 5.5 + 6 - 4.5) / 3 = 4, and a takes 1 of its 2 units.
+    np.testing.assert_allclose(contract.net_trades[0], [[-1, 4], [0.5, -2], [0.5, -2]], rtol=1e-14)
