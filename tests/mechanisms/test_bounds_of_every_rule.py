@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from enum import StrEnum
+from fractions import Fraction
 from itertools import combinations, product
 
 import numpy as np
 import pytest
 
-from mechanisms import market_game
+from mechanisms import exact_test, market_game
 from mechanisms.arrays import FloatArray
 from mechanisms.collusion.arbitrage import deterred_by_arbitrage
 from mechanisms.deviations import BoundReason, Situation, gains, proven_bounds, situation_of
@@ -31,7 +32,7 @@ from mechanisms.valuations import Quadratic
 from simulation.charges import charges
 from tests.mechanisms.adversarial_plays import Charge, adversarial_plays
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
-from tests.mechanisms.strategies import economy_of, one_type
+from tests.mechanisms.strategies import economy_of, line, one_type
 
 EVERY_RULE = [MarketRules(*chosen) for chosen in product(Pricing, Solvency, Bankruptcy, Coverage, Withholding, Timing)]
 PREMISES = {name: premise for name, premise in vars(stated).items() if isinstance(premise, Premise)}
@@ -161,12 +162,25 @@ def settled_at_own_quotes(
     return cost, (quotes * (sizes.sum(axis=1) + sizes.sum(axis=0))).sum(axis=1)
 
 
+def own_quotes(quotes: FloatArray, flows: FloatArray, pricing: object) -> tuple[FloatArray, ...]:
+    """The same for plays that are decided exactly."""
+    del flows, pricing
+    return (quotes[:, np.newaxis],)
+
+
+def own_quote(own: Fraction, other: Fraction, flow: Fraction, pricing: object) -> Fraction:
+    del other, flow, pricing
+    return own
+
+
 def test_the_attack_breaks_bounds_claimed_for_a_rule_they_were_not_proved_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lone player who is charged at its own quote quotes next to nothing and buys everything there is.
 
     With "any rule but midpoint" as a premise it was proved to gain nothing.
     """
     monkeypatch.setattr(market_game, "_charges", settled_at_own_quotes)
+    monkeypatch.setattr(exact_test, "_prices", own_quotes)
+    monkeypatch.setattr(exact_test, "_price", own_quote)
     contract = grand_contract(three_traders())
     situation = situation_of(contract, 0, (0,), with_unheard("pricing"))
     found = largest_gain(situation, at_own_quotes, np.random.default_rng(3))
@@ -195,7 +209,10 @@ def test_the_attack_exploits_what_a_rule_prevents_once_it_is_given_up(given_up: 
     chosen = {"pricing": Pricing.SPREAD, "solvency": Solvency.NO_SHORT_SALES, "bankruptcy": Bankruptcy.UNWIND}
     rules = MarketRules(**{**chosen, "coverage": Coverage.ANNOUNCED_NUMERAIRE, **given_up})  # type: ignore[arg-type]  # enum by name
     generator = np.random.default_rng(4)
-    tried = product(contracts(), ((0,), (1,), (0, 1), (1, 2)), range(4))
+    # At the midpoint what one pays the other gets, so that budgets balance exactly or not at all: the price is 4.
+    tastes = (("a", 2.0, 5.0), ("b", 1.0, 5.5), ("c", 1.5, 6.0))
+    exact = grand_contract(economy_of([one_type(name, [owned, 32.0], line(most)) for name, owned, most in tastes]))
+    tried = product([*contracts(), exact], ((0,), (1,), (0, 1), (1, 2)), range(4))
     found = [
         largest_gain(situation_of(contract, 0, coalition, rules), charge_of(rules.pricing), generator)
         for contract, coalition, _ in tried

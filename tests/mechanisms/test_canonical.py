@@ -284,4 +284,4 @@ def test_what_is_paid_keeps_its_digits_however_much_money_is_owned() -> None:
     ]
     contract = grand_contract(economy_of(players))
     # The price is (5 + 5.5 + 6 - 4.5) / 3 = 4, and a takes 1 of its 2 units.
-    np.testing.assert_allclose(contract.net_trades[0], [[-1, 4], [0.5, -2], [0.5, -2]], rtol=1e-14)
+    np.testing.assert_allclose(contract.net_trades[0], np.array([[-1.0, 4.0], [0.5, -2.0], [0.5, -2.0]]), rtol=1e-14)
