@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from math import fsum, prod
 from pathlib import Path
 
 import numpy as np
 
 from experiments.game_tables import GameInput, MechanismInput
-from experiments.input_file import InputFiles, blamed_on, one_of, read_input, refuse, unknown_name
+from experiments.input_file import InputFiles, blamed_on, one_of, read_input, refuse, shown, unknown_name
 from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from mechanisms.coalitional_game import PROBABILITY_TOLERANCE, ActionSet, Coalition, CoalitionalGame
 from mechanisms.mechanism import Mechanism
 
 # Beyond this, tables over type profiles no longer fit in memory beside the computations on them.
 MOST_PROFILES = 5_000_000
+# Utilities of all actions at all profiles to all members: half a gigabyte.
+MOST_UTILITIES = 60_000_000
+# Each has a name of its own.
+MOST_ACTIONS = 50_000
+# Ways of splitting more players into coalitions are too many to be counted one subset at a time.
+MOST_PLAYERS_SUPERADDITIVE = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,9 +173,11 @@ class TypeCases:
 
 
 def _check_players(content: GameInput, path: Path) -> None:
+    known: set[str] = set()
     for place, name in enumerate(content.players):
-        if name in content.players[:place]:
-            refuse(path, f"players[{place}]", f"is {name!r}, as is one before; names must differ")
+        if name in known:
+            refuse(path, f"players[{place}]", f"is {shown(name)}, as is one before; names must differ")
+        known.add(name)
         if not content.types.get(name):
             refuse(path, f"types.{name}", "is missing; it must be given: the probability of each type, by name")
         _check_sum(path, f"types.{name}", content.types[name].values())
@@ -201,6 +210,7 @@ def _game(content: GameInput, cases: TypeCases) -> CoalitionalGame:
         entries = [(payoff.types, payoff.utility) for payoff in action.payoffs]
         payoffs = cases.table(f"{field}.payoffs", entries, "utility", members)
         utilities.setdefault(coalition, []).append(payoffs.T)
+    _check_coalitions(content, names, cases)
     types = content.types
     with blamed_on(cases.path, "actions: "):
         game = CoalitionalGame(
@@ -210,6 +220,46 @@ def _game(content: GameInput, cases: TypeCases) -> CoalitionalGame:
             actions={members: ActionSet(tuple(names[members]), np.stack(utilities[members])) for members in names},
         )
         return game.superadditive() if content.superadditive else game
+
+
+def _check_coalitions(content: GameInput, names: Mapping[Coalition, Sequence[str]], cases: TypeCases) -> None:
+    """Refuse a game in which a coalition has no action, or all have too many, before either is looked up one by one."""
+    count = len(content.players)
+    every = (members for size in range(1, count + 1) for members in combinations(range(count), size))
+    # One of the first that is not listed is found after as many steps as there are entries.
+    missing = next((members for members in every if members not in names), None)
+    if missing is not None:
+        named = " + ".join(content.players[member] for member in missing)
+        refuse(cases.path, "actions", f"has none of coalition {named}; every coalition needs at least one")
+    actions = {members: len(given) for members, given in names.items()}
+    if content.superadditive:
+        if count > MOST_PLAYERS_SUPERADDITIVE:
+            problem = f"is true with {count} players; there may be at most {MOST_PLAYERS_SUPERADDITIVE}"
+            refuse(cases.path, "superadditive", problem)
+        actions = _with_splits(actions, count)
+    total = sum(actions.values())
+    if total > MOST_ACTIONS:
+        refuse(cases.path, "actions", f"makes {total} actions of coalitions; there may be at most {MOST_ACTIONS}")
+    profiles = prod(len(kinds) for kinds in cases.types.values())
+    utilities = profiles * sum(len(members) * number for members, number in actions.items())
+    if utilities > MOST_UTILITIES:
+        problem = f"makes {utilities} utilities of members at type profiles; there may be at most {MOST_UTILITIES}"
+        refuse(cases.path, "actions", problem)
+
+
+def _with_splits(actions: Mapping[Coalition, int], count: int) -> dict[Coalition, int]:
+    """Return how many actions every coalition has together with those of the parts that it may split into."""
+    found: dict[Coalition, int] = {(): 1}
+    for size in range(1, count + 1):
+        for members in combinations(range(count), size):
+            first, others = members[0], members[1:]
+            found[members] = sum(
+                actions[first, *partners] * found[tuple(member for member in others if member not in partners)]
+                for number in range(size)
+                for partners in combinations(others, number)
+            )
+    del found[()]
+    return found
 
 
 def _coalition(members: Sequence[str], players: Sequence[str], field: str, path: Path) -> Coalition:

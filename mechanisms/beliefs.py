@@ -22,6 +22,8 @@ from mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
 PROBABILITY_TOLERANCE = 1e-9
 # Beyond this, tables over all profiles no longer fit in memory beside the computations on them.
 MOST_PROFILES = 5_000_000
+# Nor may tables over profiles and players have more entries: computations hold tens of them, of 160 megabytes each.
+MOST_ENTRIES = 20_000_000
 
 
 class Prior(ABC):
@@ -60,6 +62,10 @@ class Prior(ABC):
         total = prod(self.type_counts)
         if total > MOST_PROFILES:
             raise ValueError(f"there are {total} type profiles; at most {MOST_PROFILES} can be enumerated")
+        if total * len(self.type_counts) > MOST_ENTRIES:
+            most = MOST_ENTRIES // len(self.type_counts)
+            players = f"of {len(self.type_counts)} players"
+            raise ValueError(f"there are {total} type profiles {players}; at most {most} can be enumerated")
         return read_only(np.arange(total)[:, None] // self._strides % np.array(self.type_counts, np.int64))
 
     @cached_property

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -246,7 +247,7 @@ class CoalitionalGame:
                 )
                 rows = [action_set.utilities[c] for action_set, c in zip(sets, choice, strict=True)]
                 utilities.append(np.concatenate(rows)[order][None])
-        repeated = {name for name in short if short.count(name) > 1}
+        repeated = {name for name, times in Counter(short).items() if times > 1}
         all_names = tuple(full if name in repeated else name for name, full in zip(short, long, strict=True))
         return ActionSet(all_names, np.concatenate(utilities))
 

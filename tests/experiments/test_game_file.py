@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from experiments.game_file import EstablishedGame, load_game
 from experiments.input_file import InputError
 from mechanisms.mechanism import expected_cost, interim_utilities, misreport_gains
 from tests.experiments.command_calls import GAMES
+from tests.experiments.refused_files import refusal_of
 
 ALLOCATION = """
 [allocation]
@@ -147,3 +150,35 @@ def test_a_mistake_is_named_with_field_value_and_what_is_allowed(mistake: str, t
     message = str(caught.value)
     assert message.startswith(f"{tmp_path / 'game.toml'}: ")
     assert [part for part in fragments if part not in message] == [], message
+
+
+def game_of(players: int, *, listed: int, superadditive: bool = True) -> str:
+    """Return a game whose coalitions up to a size have one action each."""
+    names = [f"p{place}" for place in range(players)]
+    actions = [
+        f"[[actions]]\ncoalition = {json.dumps(members)}\nname = 'do'\n"
+        f"payoffs = [{{ utility = {{ {', '.join(f'{name} = 1.0' for name in members)} }} }}]\n"
+        for size in range(1, listed + 1)
+        for members in combinations(names, size)
+    ]
+    types = "".join(f"{name} = {{ only = 1.0 }}\n" for name in names)
+    kind = f"kind = 'coalitional-game'\nname = 'large'\nplayers = {json.dumps(names)}\n"
+    return f"{kind}superadditive = {str(superadditive).lower()}\n[types]\n{types}" + "".join(actions)
+
+
+def test_a_coalition_without_actions_is_found_however_many_coalitions_there_are(tmp_path: Path) -> None:
+    """Sixty players have 2^60 coalitions; listing them took all memory. The first pair has no action."""
+    message = refusal_of(tmp_path / "game.toml", game_of(60, listed=1), load_game)
+    assert message.endswith("actions has none of coalition p0 + p1; every coalition needs at least one")
+
+
+def test_splits_are_counted_before_they_are_made(tmp_path: Path) -> None:
+    """With one action each, a coalition has one per partition: over all coalitions of ten, B(11) - 1 = 678,569.
+
+    Bell numbers satisfy B(n + 1) = sum over k of (n choose k) B(k), and the empty coalition is left out.
+    """
+    message = refusal_of(tmp_path / "game.toml", game_of(10, listed=10), load_game)
+    assert "actions makes 678569 actions of coalitions; there may be at most" in message
+    (tmp_path / "small.toml").write_text(game_of(5, listed=5), encoding="utf-8")
+    game = load_game(tmp_path / "small.toml").game
+    assert sum(len(actions.names) for actions in game.actions.values()) == 203 - 1  # B(6) - 1

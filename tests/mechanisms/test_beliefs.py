@@ -145,3 +145,10 @@ def test_more_profiles_than_memory_holds_are_refused_before_they_are_built() -> 
     assert prior.marginal(3)[0] == pytest.approx(0.1)
     with pytest.raises(ValueError, match="1000000000000 type profiles; at most 5000000"):
         _ = prior.profiles
+
+
+def test_profiles_of_many_players_are_refused_before_tables_over_them_fill_the_memory() -> None:
+    """Twenty-two players of two types have 4,194,304 profiles; a table over them and the players has 0.7 gigabytes."""
+    prior = IndependentPrior([np.array([0.5, 0.5])] * 22)
+    with pytest.raises(ValueError, match="4194304 type profiles of 22 players; at most 909090 can be enumerated"):
+        _ = prior.profiles
