@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from experiments.output_folder import replace_file
+
 HERE = Path(__file__).parent
 CURVES = HERE / "data" / "kyoto_mac.toml"
 ECONOMIES = HERE / "economies"
@@ -122,7 +124,7 @@ def _type(region: Region, name: str, factor: float, chance: str = "") -> str:
 def write_economies(folder: Path = ECONOMIES) -> None:
     """Write every carbon economy file into a folder."""
     for name, text in carbon_economies().items():
-        (folder / name).write_text(text, encoding="utf-8")
+        replace_file(folder / name, text)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ from experiments.input_file import (
     refuse,
     validated,
 )
+from experiments.output_folder import replace_file
 from mechanisms.certificates import (
     BlockingCertificate,
     Certificate,
@@ -109,13 +110,13 @@ def load_certificate(path: Path | str) -> Certificate:
 
 
 def save_certificate(certificate: Certificate, path: Path) -> None:
-    """Write a certificate to a file, whose folder must exist.
+    """Write a certificate to a file, whose folder must exist; a file of that name is replaced in one step.
 
     Raises:
         InputError: the file cannot be written.
     """
     try:
-        path.write_text(certificate_text(certificate), encoding="utf-8")
+        replace_file(path, certificate_text(certificate))
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
 

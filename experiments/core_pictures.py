@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.game_file import load_game
+from experiments.output_folder import replace_file
 from experiments.running import play, prepare, run_folder
 from experiments.severance import (
     HIGHEST_PRICE,
@@ -58,7 +59,7 @@ def draw(folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     sweep = sweep_severance(example(), HIGHEST_PRICE, SWEPT.tolist(), ROUNDS, SEED)
     table = folder / "severance-sweep.csv"
-    sweep.to_csv(table, index=False, float_format="%.6g")
+    replace_file(table, sweep.to_csv(index=False, float_format="%.6g"))
     figures = {
         "core-of-example-1": core_of_example_1(),
         "severance-and-side-bets": _map_of_example_2(),

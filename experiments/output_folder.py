@@ -327,13 +327,21 @@ def write_manifest(home: Path, manifest: Mapping[str, Any]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    partial = home / f".{MANIFEST}.partial"
-    # A link in its place must not lead elsewhere.
+    replace_file(home / MANIFEST, manifest_text(manifest))
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Replace a text file in one step; of a link, the link and not what it leads to.
+
+    Raises:
+        OSError: it cannot be written; what was there is there still.
+    """
+    partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
     try:
-        partial.write_text(manifest_text(manifest), encoding="utf-8")
+        partial.write_text(text, encoding="utf-8")
         _to_disk(partial)
-        partial.replace(home / MANIFEST)
+        partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 import results
 from experiments.input_file import InputError
+from experiments.output_folder import replace_file
 from experiments.printing import number
 from experiments.running import DEFAULT_RUNS
 from experiments.sweep import run_sweep
@@ -229,7 +230,7 @@ def main(arguments: Sequence[str]) -> None:
         if "--print" in arguments:
             sys.stdout.write(f"{table}\n")
         else:
-            PAGE.write_text(put_in_page(PAGE.read_text(encoding="utf-8"), name, table), encoding="utf-8")
+            replace_file(PAGE, put_in_page(PAGE.read_text(encoding="utf-8"), name, table))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """Compute tables and pictures: ``python -m experiments.institutions FOLDER`` (``docs`` for the documentation).
 
-The tables are also put on the folder's page ``institutions.md`` where it has one.
+Stopped, it goes on where it was, unless its code has changed since. The tables are also put on the folder's page
+``institutions.md`` where it has one.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sys
 from pathlib import Path
 
@@ -13,6 +16,10 @@ from rich.progress import Progress
 
 from experiments.institutions import report, table
 from experiments.institutions.cartel import cartel_table
+from experiments.output_folder import replace_file
+from experiments.running import DEFAULT_RUNS
+from experiments.sweep.identity import code_digest, computing_sources
+from experiments.sweep.sources import reached_sources
 from experiments.sweep_tables import put_in_page
 
 
@@ -24,18 +31,26 @@ def main(folder: Path) -> None:
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("institutions", total=None)
         computed = table.compute(
-            tables / "institutions.csv",
+            _checkpoint(),
             on_cell=lambda done, total: progress.update(task, completed=done, total=total),
         )
-    computed.to_csv(tables / "institutions.csv", index=False)
+    replace_file(tables / "institutions.csv", computed.to_csv(index=False))
     report.institution_picture(computed, pictures / "institutions.png")
     cartel = cartel_table()
-    cartel.to_csv(tables / "carbon-cartel.csv", index=False)
+    replace_file(tables / "carbon-cartel.csv", cartel.to_csv(index=False))
     report.cartel_picture(cartel, pictures / "carbon-cartel.png")
     page = folder / "institutions.md"
     if page.exists():
         text = put_in_page(page.read_text(encoding="utf-8"), "institutions", report.institution_markdown(computed))
-        page.write_text(put_in_page(text, "carbon-cartel", report.cartel_markdown(cartel)), encoding="utf-8")
+        replace_file(page, put_in_page(text, "carbon-cartel", report.cartel_markdown(cartel)))
+
+
+def _checkpoint() -> Path:
+    """Return the file that keeps cells already computed; another one for all other code, whose cells do not count."""
+    sources = reached_sources(table.__name__, computing_sources())
+    digest = hashlib.sha256(json.dumps([code_digest(), sources]).encode()).hexdigest()[:16]
+    DEFAULT_RUNS.mkdir(parents=True, exist_ok=True)
+    return DEFAULT_RUNS / f"institutions-{digest}.csv"
 
 
 if __name__ == "__main__":
