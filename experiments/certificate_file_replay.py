@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,8 +44,12 @@ class Replay:
         return self.verification.confirmed
 
     def both(self, quantity: Callable[[Any], float]) -> tuple[float, float | None]:
-        """Return a number as it is stored and as it is recomputed; none if nothing can be played."""
-        again = None if self.recomputed is None else float(quantity(self.recomputed))
+        """Return a number as it is stored and as it is recomputed; none if it does not come out at all."""
+        again = None
+        if self.recomputed is not None:
+            # A forged list may be longer than the one that comes out.
+            with suppress(IndexError):
+                again = float(quantity(self.recomputed))
         return float(quantity(self.certificate)), again
 
 

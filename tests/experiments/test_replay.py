@@ -376,3 +376,15 @@ def test_certificates_are_validated_and_explained_like_every_other_file(marketga
             assert field.name in explained
     assert EXAMPLE_CERTIFICATE.name in explained
     assert marketgame("replay", EXAMPLE_CERTIFICATE).code == 0
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_a_proof_that_lists_a_coalition_again_is_refused_and_shown(
+    copies: int, tmp_path: Path, marketgame: Call
+) -> None:
+    """What comes out lists it once, so the further bounds have nothing beside them."""
+    document = json.loads(certificate_text(stable()))
+    document["content"]["bounds"] += [document["content"]["bounds"][-1]] * copies
+    answer = marketgame("replay", written(tmp_path, json.dumps(sealed(document))))
+    assert answer.code in {1, 2}, answer.err
+    assert answer.code == 2 or answer.out.rstrip().endswith("refused")
