@@ -12,9 +12,11 @@ Tests are in ``tests/mechanisms``, in the file named after the module unless the
 | feasible set and projection | GR 2.2 | :mod:`~mechanisms.feasible_set` |
 | rules and plays of the market game | GR 2.2-2.3 | :mod:`~mechanisms.market_rules`, :mod:`~mechanisms.plays` |
 | settlement | GR 2.2, Definition 2 | :mod:`~mechanisms.market_game`, :mod:`~mechanisms.settlement_kernel` |
+| exact decisions where rounding is in doubt | Dekker (1971) | :mod:`~mechanisms.exact_test`, :mod:`~mechanisms.exact_sums` |
 | what is at stake, from when on a gain counts | ours | :mod:`~mechanisms.stakes`, tests in ``test_gains`` |
 | efficient allocation, supporting price, proof | GR section 4 | :mod:`~mechanisms.efficiency` |
 | grand contract | GR proof of Theorem 1 | :mod:`~mechanisms.grand_contract` |
+| orders that pass exact tests, what is granted for rounding | ours | :mod:`~mechanisms.recommended_orders` |
 | Walrasian equilibrium in which nobody owes money | GR proof of Theorem 1 | :mod:`~mechanisms.walras` |
 | misreport gains | GR Definitions 1 and 4 | :mod:`~mechanisms.incentives` |
 | communication devices with transfers | GR Definitions 2-4 | :mod:`~mechanisms.contracts` |

@@ -39,7 +39,7 @@ def slow_utilities(situation: Situation, action: JointAction) -> FloatArray:
 def _slow_bundles(
     situation: Situation, quotes: FloatArray, orders: FloatArray, announced: FloatArray, transfers: FloatArray
 ) -> FloatArray:
-    """Settle without tolerances, after forgiving every budget and holding a trillionth of what there is."""
+    """Settle in floating point, whose rounding is made up for by a hundred-billionth of what there is."""
     forgiven = 1e-11
     supply = announced.sum(axis=0)
     rules = situation.rules

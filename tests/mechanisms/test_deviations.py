@@ -175,10 +175,10 @@ def test_the_same_question_gets_the_same_answer() -> None:
     assert first.spent == second.spent
 
 
-def test_reported_gains_keep_clear_of_the_rounding_that_settlement_forgives() -> None:
+def test_reported_gains_keep_clear_of_rounding() -> None:
     situation, found = searched(REPAIRED, (0, 1))
     assert found.best is not None
-    # Coverage forgives no rounding, so there is none to keep clear of.
+    # Transfers are covered exactly or not, so there is nothing to keep clear of.
     uncovered = replace(REPAIRED, coverage=Coverage.UNLIMITED)
     stricter = replace(situation, transfers=situation.transfers - 1e-7, rules=uncovered)
     assert utilities(stricter, found.best) == pytest.approx(utilities(situation, found.best), abs=1e-5)
