@@ -12,7 +12,7 @@ Tests are in ``tests/mechanisms``, in the file named after the module unless the
 | feasible set and projection | GR 2.2 | :mod:`~mechanisms.feasible_set` |
 | rules and plays of the market game | GR 2.2-2.3 | :mod:`~mechanisms.market_rules`, :mod:`~mechanisms.plays` |
 | settlement | GR 2.2, Definition 2 | :mod:`~mechanisms.market_game`, :mod:`~mechanisms.settlement_kernel` |
-| exact decisions where rounding is in doubt | Dekker (1971) | :mod:`~mechanisms.exact_test`, :mod:`~mechanisms.exact_sums` |
+| decisions without rounding errors | Dekker (1971) | :mod:`~mechanisms.exact_test`, :mod:`~mechanisms.exact_sums` |
 | what is at stake, from when on a gain counts | ours | :mod:`~mechanisms.stakes`, tests in ``test_gains`` |
 | efficient allocation, supporting price, proof | GR section 4 | :mod:`~mechanisms.efficiency` |
 | grand contract | GR proof of Theorem 1 | :mod:`~mechanisms.grand_contract` |
