@@ -26,6 +26,7 @@ from experiments.input_file import InputError
 from experiments.output_folder import STAGE, ForeignFileError, Purpose, holding, write_manifest, writing
 from results.manifests import MANIFEST, PENDING, checksum, place_of, read_manifest
 from tests.experiments.command_calls import GAMES, HOME, SCENARIOS, Answer, Call, assert_one_line
+from tests.experiments.kills import KilledError, kill_at
 
 ECONOMY = HOME / "economies" / "three-traders.toml"
 TINY_SWEEP = """
@@ -260,34 +261,6 @@ def test_without_a_folder_named_a_command_writes_beside_what_is_not_its_own(mark
     assert marketgame("certify", ECONOMY, "--largest", 1, "--seconds", 1).code == 1
     assert contents(taken) == {"thesis.txt": b"mine"}
     assert (taken.with_name(f"{taken.name}-2") / MANIFEST).exists()
-
-
-class KilledError(BaseException):
-    """Stands for a kill: nothing is done any more."""
-
-
-STEPS = {
-    Path: ("replace", "rename", "mkdir", "rmdir", "unlink", "write_text"),
-    os: ("replace", "rename", "mkdir", "rmdir", "unlink"),
-    shutil: ("rmtree",),
-}
-
-
-def kill_at(patch: pytest.MonkeyPatch, step: int) -> None:
-    """Let nothing change on the disk from some step on."""
-    left = iter(range(step))
-
-    def killing(function: Callable[..., object]) -> Callable[..., object]:
-        def call(*arguments: object, **options: object) -> object:
-            if next(left, None) is None:
-                raise KilledError
-            return function(*arguments, **options)
-
-        return call
-
-    for owner, names in STEPS.items():
-        for name in names:
-            patch.setattr(owner, name, killing(getattr(owner, name)))
 
 
 def write(folder: Path, files: dict[str, str]) -> None:

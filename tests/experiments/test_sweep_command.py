@@ -80,7 +80,10 @@ def test_the_command_runs_a_sweep_and_prints_one_document(
     assert "runs:         4 of 4 done, 0 failed" in capsys.readouterr().out
 
 
-def test_interrupting_the_command_leaves_tables_and_exit_code_130(file: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupting_the_command_leaves_tables_and_exit_code_130(
+    number: signal.Signals, file: Path, tmp_path: Path
+) -> None:
     file.write_text(file.read_text().replace("seeds    = 2", "seeds    = 100000"))
     out = tmp_path / "out"
     start = "import sys; from experiments.command_line import main; main()"
@@ -90,7 +93,7 @@ def test_interrupting_the_command_leaves_tables_and_exit_code_130(file: Path, tm
     ) as process:
         try:
             wait_until(lambda: runs_on_disk(out) > 0, process)
-            os.killpg(process.pid, signal.SIGINT)
+            os.killpg(process.pid, number)
             output, errors = process.communicate()
         finally:
             process.kill()

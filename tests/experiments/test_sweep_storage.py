@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from experiments.sweep import storage
 from experiments.sweep.storage import MergedRows, Part, PartStore, made_whole, write_table
 from experiments.sweep.tables import parameter_array
+from tests.experiments.kills import KilledError, kill_at
 
 SCHEMAS = {
     "runs": pa.schema([("run", pa.int64()), ("status", pa.dictionary(pa.int32(), pa.string()))]),
@@ -98,6 +99,43 @@ def test_a_kill_between_merging_and_removing_leaves_nothing_ambiguous(
     assert again.parts == (only,)
     assert merged(again) == expected([0, 1, 2])
     assert [entry.name for entry in (tmp_path / "home").iterdir()] == [only.folder.name]
+
+
+@pytest.mark.parametrize("clearing", [False, True])
+def test_killed_at_any_step_a_store_keeps_what_was_added_and_finds_nothing_damaged(
+    clearing: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "MOST_PARTS", 3)
+    killed, step = True, 0
+    while killed:
+        home, added = tmp_path / str(step) / "home", []
+        store = PartStore(home, SCHEMAS)
+        if clearing:
+            store.append(rows([0, 1]))
+            store.append(rows([2]))
+        with pytest.MonkeyPatch.context() as patch:
+            kill_at(patch, step)
+            try:
+                if clearing:
+                    store.clear()
+                for run in () if clearing else range(5):
+                    store.append(rows([run]))
+                    added.append(run)
+                killed = False
+            except KilledError:
+                killed = True
+        found = PartStore(home, SCHEMAS)
+        if clearing:
+            # All or nothing, so that no part is taken for all there is.
+            assert found.statuses().keys() in ({0, 1, 2}, set())
+        else:
+            # What was being added when it happened may have come to be.
+            assert found.statuses().keys() in (set(added), {*added, len(added)})
+            assert merged(found) == expected(sorted(found.statuses()))
+        found.append(rows([7]))
+        assert 7 in PartStore(home, SCHEMAS).statuses()
+        step += 1
+    assert step > (4 if clearing else 40)
 
 
 def test_a_part_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,38 @@
+"""Kills at any step of writing, in a process that lives on to see what is left."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+class KilledError(BaseException):
+    """Stands for a kill: nothing is done any more."""
+
+
+STEPS = {
+    Path: ("replace", "rename", "mkdir", "rmdir", "unlink", "write_text"),
+    os: ("replace", "rename", "mkdir", "rmdir", "unlink"),
+    shutil: ("rmtree",),
+}
+
+
+def kill_at(patch: pytest.MonkeyPatch, step: int) -> None:
+    """Let nothing change on the disk from some step on."""
+    left = iter(range(step))
+
+    def killing(function: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object, **options: object) -> object:
+            if next(left, None) is None:
+                raise KilledError
+            return function(*arguments, **options)
+
+        return call
+
+    for owner, names in STEPS.items():
+        for name in names:
+            patch.setattr(owner, name, killing(getattr(owner, name)))
