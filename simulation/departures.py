@@ -85,9 +85,8 @@ class MarketBlocking:
         self._economy: Economy = common.economy
         self._contract = common.contract
         severance = np.zeros(game.profiles.shape) if common.severance is None else common.severance
-        self._autarky = common.economy.utility(game.profiles, common.economy.endowments(game.profiles))
         self._bundles = {coalition: grid_bundles(common.economy, coalition, parts) for coalition in game.coalitions}
-        stakes = self._contract.utilities - self._autarky - severance
+        stakes = self._contract.gains - severance
         self._stage = BlockingStage(model, blockers, game, stakes, severance, seed)
 
     def play(self, traders: Sequence[Trader], profile: IntegerArray) -> Departures:
@@ -106,15 +105,15 @@ class MarketBlocking:
             self._stage.expected_profits(),
         )
 
-    def observe(self, reports: IntegerArray, consumed: FloatArray) -> None:
+    def observe(self, reports: IntegerArray, net_consumed: FloatArray) -> None:
         """Let every mediator see how a round in which everybody stayed ended.
 
         Args:
             reports: to the established mediator, ``(N,)``.
-            consumed: what everybody consumed, ``(N, L)``, units.
+            net_consumed: what everybody consumed beyond the endowment it reported, ``(N, L)``, units.
         """
         number = int(self._economy.prior.profile_numbers(reports))
-        self._stage.observe(number, self._economy.utility(reports, consumed) - self._autarky[number])
+        self._stage.observe(number, self._economy.gains(reports, net_consumed))
 
     def _outside(self, approaches: Sequence[Approach], profile: IntegerArray) -> FloatArray:
         """Return what those who leave consume, ``(N, L)``, units; of a good that does harm they leave some."""

@@ -20,7 +20,7 @@ from mechanisms.transfers import (
 from simulation.scenario import Scenario, TransferRule
 from simulation.streams import random_stream
 
-# A transfer that exceeds the numeraire by no more than this share of all there is, is covered.
+# A transfer that exceeds the numeraire by no more than this share of itself and of what is at stake is covered.
 COVERAGE_TOLERANCE = 1e-12
 
 
@@ -59,9 +59,9 @@ def refuse_uncovered_transfers(common: CommonKnowledge, behaviours: tuple[tuple[
     """
     if common.rules.coverage is not Coverage.ANNOUNCED_NUMERAIRE:
         return
-    contract, economy = common.contract, common.economy
+    contract = common.contract
     profiles = contract.efficient.profiles
-    tolerance = COVERAGE_TOLERANCE * (1 + float(economy.endowment_table[:, -1].sum()))
+    rounding = COVERAGE_TOLERANCE * float(contract.stakes.max())
     for player, by_type in enumerate(behaviours):
         inference = Inference(contract, player)
         for type_number, behaviour in enumerate(by_type):
@@ -69,7 +69,7 @@ def refuse_uncovered_transfers(common: CommonKnowledge, behaviours: tuple[tuple[
             reported = profiles[:, player] == behaviour.report(knowledge)
             taken = float(np.max(-contract.transfers[reported, player]))
             owned = float(knowledge.own_type.endowment[-1])
-            if taken > owned + tolerance:
+            if taken > owned + rounding + COVERAGE_TOLERANCE * abs(taken):
                 raise ValueError(
                     f"the contract takes {taken:.6g} of the numeraire from {knowledge.own.name} of type "
                     f"{knowledge.own_type.name!r}, who owns {owned:.6g}; rule coverage = "

@@ -110,9 +110,9 @@ def side_contract_events(measures: Measures) -> tuple[Events, ...]:
     """Return the side-contracts that were offered, and what became of every attempt to collude."""
     tried = [(number, each) for number, several in enumerate(measures.negotiations) for each in several]
     offered = [(number, each) for number, each in tried if each.replies]
-    gained = measures.utility - measures.promised_utility
     realised = [
-        0.0 if each.action is None else float(gained[number, list(each.coalition)].sum()) for number, each in tried
+        0.0 if each.action is None else float(measures.over_promise[number, list(each.coalition)].sum())
+        for number, each in tried
     ]
     proposals = _side_events(OFFERED, offered, [each.expected_gain for _, each in offered])
     fates = np.array([ALL_REASONS.index(each.fate) for _, each in tried], np.int64)

@@ -18,7 +18,7 @@ from mechanisms.grid_game import game_on_grid
 from mechanisms.market_game import Timing, settle
 from simulation.departures import Departures, MarketBlocking, nobody_left
 from simulation.established_contract import established_contract, promised_severance, refuse_uncovered_transfers
-from simulation.measures import consumed_in
+from simulation.measures import net_consumed_in
 from simulation.play import Play
 from simulation.recording import Recorder
 from simulation.scenario import Scenario
@@ -89,7 +89,9 @@ class MarketModel(RoundModel):
         self.last_play = self._settle(profile, reports, recommendation, departures, collusion, quotes, orders)
         self.recorder.add(self.last_play)
         if self.blocking is not None and not departures.left.any():
-            self.blocking.observe(reports, consumed_in(self.last_play, self.economy, self.market_scenario.rules))
+            net = net_consumed_in(self.last_play, self.economy, self.market_scenario.rules)
+            misreported = self.economy.endowments(profile) - self.economy.endowments(reports)
+            self.blocking.observe(reports, net + misreported)
 
     def _blocking(self, common: CommonKnowledge) -> MarketBlocking | None:
         scenario = self.market_scenario

@@ -36,6 +36,7 @@ class Measures:
         profile_numbers: place of the true types in the table of all profiles, ``(R,)``.
         endowments: ``(R, N, L)``, units.
         consumed: ``(R, N, L)``, units, without what mediators paid.
+        net_consumed: what of it goes beyond the endowment, ``(R, N, L)``, units, to the digits of what is traded.
         paid: what mediators paid, ``(R, N)``, numeraire.
         utility: of both, ``(R, N)``, numeraire.
         promised_utility: of what the contract promises at the reports, ``(R, N)``, numeraire.
@@ -43,6 +44,7 @@ class Measures:
         lowest_price: lower end of the supporting prices, ``(R, L)``.
         first_best: largest welfare, ``(R,)``, numeraire.
         autarky: welfare of the endowments, ``(R,)``, numeraire.
+        over_promise: utility above what the contract promises, ``(R, N)``, numeraire, to the digits of what is traded.
         gains: welfare above that, ``(R,)``, numeraire, to the digits of what is traded.
         first_best_gains: the same at the efficient allocation, ``(R,)``, numeraire.
         standing: what player i was to receive from player j before anybody failed, ``(R, N, N, L)``, units.
@@ -55,6 +57,7 @@ class Measures:
     profile_numbers: IntegerArray
     endowments: FloatArray
     consumed: FloatArray
+    net_consumed: FloatArray
     paid: FloatArray
     utility: FloatArray
     promised_utility: FloatArray
@@ -62,6 +65,7 @@ class Measures:
     lowest_price: FloatArray
     first_best: FloatArray
     autarky: FloatArray
+    over_promise: FloatArray
     gains: FloatArray
     first_best_gains: FloatArray
     standing: FloatArray
@@ -77,8 +81,10 @@ class Measures:
     @cached_property
     def received(self) -> FloatArray:
         """What player i received from player j on balance, ``(R, N, N, L)``, units; zero if nothing."""
-        supply = self.endowments.sum(axis=1)[:, None, None, :]
-        return np.asarray(np.where(self.flows > DUST * supply, self.flows, 0))
+        most = self.endowments.sum(axis=1)
+        # Of the numeraire there may be any amount beside what changes hands.
+        most[:, -1] = np.minimum(most[:, -1], np.abs(self.flows[..., -1]).max(axis=(1, 2)))
+        return np.asarray(np.where(self.flows > DUST * most[:, None, None, :], self.flows, 0))
 
     @cached_property
     def trade_values(self) -> FloatArray:
@@ -95,8 +101,7 @@ class Measures:
     @property
     def wasted(self) -> FloatArray:
         """Value of the endowments that nobody consumed, ``(R,)``, numeraire."""
-        unconsumed = self.endowments.sum(axis=1) - self.consumed.sum(axis=1)
-        return np.asarray((unconsumed * self.price).sum(axis=-1))
+        return np.asarray(-(self.net_consumed.sum(axis=1) * self.price).sum(axis=-1))
 
     @property
     def wealth(self) -> FloatArray:
@@ -109,15 +114,22 @@ def measure(plays: Sequence[Play], contract: GrandContract, rules: MarketRules) 
     stacked = _stack(plays)
     economy, efficient = contract.economy, contract.efficient
     numbers = economy.prior.profile_numbers(stacked.profile)
-    promised = contract.allocation[economy.prior.profile_numbers(stacked.reports)]
+    reported = economy.prior.profile_numbers(stacked.reports)
+    promised = contract.allocation[reported]
     endowments = economy.endowments(stacked.profile)
     consumed, paid = consumed_in(stacked, economy, rules), stacked.severance + stacked.side_payments
+    net_consumed = net_consumed_in(stacked, economy, rules)
+    gained = economy.gains(stacked.profile, net_consumed) + paid
+    promised_gains = economy.gains_from_goods(stacked.profile, contract.efficient.bundles[reported])
+    promised_gains += contract.numeraire_transfers[reported]
+    promised_gains += contract.endowments[reported][..., -1] - endowments[..., -1]
     standing = standing_flows(stacked.orders, stacked.quotes, rules.pricing)
     return Measures(
         plays=stacked,
         profile_numbers=numbers,
         endowments=endowments,
         consumed=consumed,
+        net_consumed=net_consumed,
         paid=paid,
         utility=economy.utility(stacked.profile, consumed) + paid,
         promised_utility=economy.utility(stacked.profile, promised),
@@ -125,7 +137,8 @@ def measure(plays: Sequence[Play], contract: GrandContract, rules: MarketRules) 
         lowest_price=efficient.lowest_price[numbers],
         first_best=efficient.welfare[numbers],
         autarky=autarky_welfare(economy, stacked.profile),
-        gains=(economy.gains(stacked.profile, _net_consumed_in(stacked, economy, rules)) + paid).sum(axis=-1),
+        over_promise=gained - promised_gains,
+        gains=gained.sum(axis=-1),
         first_best_gains=first_best_gains(economy, efficient, numbers),
         standing=standing,
         flows=final_flows(standing, stacked.settlement.bankrupt, rules.bankruptcy),
@@ -143,7 +156,7 @@ def consumed_in(play: Play, economy: Economy, rules: MarketRules) -> FloatArray:
     return consumption(play.settlement, endowments, play.announced_endowments, rules) + play.outside
 
 
-def _net_consumed_in(play: Play, economy: Economy, rules: MarketRules) -> FloatArray:
+def net_consumed_in(play: Play, economy: Economy, rules: MarketRules) -> FloatArray:
     """Return what everybody consumes beyond its endowment, ``(..., N, L)``, units."""
     owned = economy.endowments(play.profile)
     there = np.where(play.left[..., None], 0.0, owned)

@@ -57,7 +57,7 @@ def side_contract_rows(run: int, first_round: int, measures: Measures, labels: S
             for place, player in enumerate(negotiation.coalition):
                 kind = labels.type(player, int(measures.plays.profile[number, player]))
                 codes.append((number, player, kind, *_codes(negotiation, place, labels)))
-                realised = float(measures.utility[number, player] - measures.promised_utility[number, player])
+                realised = float(measures.over_promise[number, player])
                 amounts.append(_amounts(negotiation, place, realised))
     whole = np.array(codes, np.int64).reshape(-1, 9)
     return _table(run, first_round, whole, np.array(amounts, np.float64).reshape(-1, 4), labels)

@@ -130,8 +130,13 @@ class ExtendedGame:
 
     @cached_property
     def scale(self) -> float:
-        """Largest absolute payoff, and at least 1: what gains are measured against."""
-        return max(1.0, float(np.abs(self.payoffs).max(initial=0.0)))
+        """What is at stake: the most that what is played, and who is paid, moves any insider's payoff in any state.
+
+        A constant in the payoffs of a type is not at stake. Where nothing is, any unit serves: payoffs' own size, or 1.
+        """
+        by_state = np.moveaxis(self.payoffs, 1, 0).reshape(len(self.types), -1, len(self.players))
+        moved = float(np.ptp(by_state, axis=1).max(initial=0.0)) if by_state.size else 0.0
+        return moved or float(np.abs(self.payoffs).max(initial=0.0)) or 1.0
 
     def rows_after(self, reallocation: FloatArray) -> IntegerArray:
         """Return the row of transfers in each state after a reallocation.
@@ -143,8 +148,8 @@ class ExtendedGame:
             Rows, ``(Z,)``; `UNTABULATED` where payoffs are not known.
         """
         wanted = self.transfers[self.granted] + reallocation
-        unit = max(1.0, float(np.abs(self.transfers).max(initial=0.0)))
-        same = (np.abs(wanted[:, None] - self.transfers) <= TRANSFER_TOLERANCE * unit).all(axis=-1)
+        unit = TRANSFER_TOLERANCE * float(np.abs(self.transfers).max(initial=0.0))
+        same = (np.abs(wanted[:, None] - self.transfers) <= unit).all(axis=-1)
         return np.where(same.any(axis=1), same.argmax(axis=1), UNTABULATED)
 
     def payoffs_at(self, rows: IntegerArray, place: int) -> FloatArray:
@@ -160,7 +165,7 @@ class ExtendedGame:
         """
         differences = (self.transfers[:, None] - self.transfers).reshape(-1, self.transfers.shape[1])
         outside = np.delete(differences, list(self.players), axis=1)
-        unit = TRANSFER_TOLERANCE * max(1.0, float(np.abs(self.transfers).max(initial=0.0)))
+        unit = TRANSFER_TOLERANCE * float(np.abs(self.transfers).max(initial=0.0))
         among = (np.abs(outside) <= unit).all(axis=1) & (np.abs(differences.sum(axis=1)) <= unit)
         found = [np.zeros(self.transfers.shape[1])]
         for candidate in differences[among]:
