@@ -107,14 +107,34 @@ def expected_externality_transfers(economy: Economy, efficient: EfficientAllocat
     players = len(economy.players)
     if players < 2:
         raise ValueError("there is one player; transfers need somebody to pay them")
-    values = economy.valuations.value(economy.rows(efficient.profiles), efficient.bundles)
-    others_value = values.sum(axis=-1, keepdims=True) - values
-    externality = np.empty_like(values)
+    gains = economy.gains_from_goods(efficient.profiles, efficient.bundles)
+    others_gain = gains.sum(axis=-1, keepdims=True) - gains
+    externality = np.empty_like(gains)
     for player in range(players):
-        expected = economy.prior.beliefs(player) @ others_value[:, player]
+        expected = economy.prior.beliefs(player) @ others_gain[:, player]
         externality[:, player] = expected[efficient.profiles[:, player]]
     total = externality.sum(axis=-1, keepdims=True)
-    return externality - (total - externality) / (players - 1)
+    transfers = externality - (total - externality) / (players - 1) + _lump_sums(economy)
+    # Where lump sums undo what was gained, their rounding is all there is left: it must balance too.
+    return transfers - transfers.mean(axis=-1, keepdims=True)
+
+
+def _lump_sums(economy: Economy) -> FloatArray:
+    r"""Return what the formula pays a player whatever is reported, because others start from higher values, ``(N,)``.
+
+    With :math:`v_j = c_j(t_j) + g_j`, c the value of what gains g are measured from, :math:`f_i` holds
+    :math:`\sum_{j \ne i} E[c_j]`, which nobody can influence. These levels are computed apart, and only their
+    differences are used, so that no gain is lost in their rounding.
+    """
+    rows = np.arange(len(economy.reference_goods))
+    levels = economy.valuations.value(rows, economy.reference_goods)
+    counts = economy.prior.type_counts
+    likely = np.concatenate([economy.prior.marginal(player) for player in range(len(counts))])
+    # A type that cannot occur has no say, even where its level is not finite.
+    weighed = np.where(likely > 0, likely * np.where(likely > 0, levels, 0.0), 0.0)
+    expected = np.add.reduceat(weighed, economy.first_rows)
+    above_first = expected - expected[0]
+    return np.asarray((above_first.sum() - len(counts) * above_first) / (len(counts) - 1))
 
 
 def incentive_compatible_transfers(

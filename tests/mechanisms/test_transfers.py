@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from mechanisms.efficiency import efficient_allocation
 from mechanisms.grand_contract import grand_contract
 from mechanisms.incentives import check_incentives
 from mechanisms.transfers import expected_externality_transfers
+from mechanisms.valuations import Power
 from tests.mechanisms.strategies import economies, economy_of, line, one_type
 
 SEVERAL_TYPES = st.sampled_from([(2, 2), (3, 2), (1, 2, 2), (2, 2, 2)])
@@ -87,3 +90,34 @@ def test_a_single_player_has_nobody_to_pay() -> None:
     economy = economy_of([one_type("a", [1.0, 1.0], line(2.0))])
     with pytest.raises(ValueError, match="there is one player; transfers need somebody to pay them"):
         expected_externality_transfers(economy, efficient_allocation(economy))
+
+
+def test_levels_of_value_take_nothing_from_what_transfers_pay() -> None:
+    # With next to no shift, anything at all is worth 5e17: the formula's lump sums differ by less than those numbers
+    # can hold, while its incentives are of the order of one.
+    def nearly_all_or_nothing(weight: float) -> Power:
+        return Power(weight=np.array([weight]), shift=np.array([1e-9]), gamma=np.array([3.0]))
+
+    kinds = tuple(
+        PlayerType(name, np.array([0.8, 1e3]), nearly_all_or_nothing(weight))
+        for name, weight in (("cool", 1.0), ("eager", 1.5))
+    )
+    economy = economy_of([Player("a", kinds), Player("b", kinds), Player("c", kinds)])
+    efficient = efficient_allocation(economy)
+    transfers = expected_externality_transfers(economy, efficient)
+    assert np.abs(transfers.sum(axis=-1)).max() <= 1e-12 * np.abs(transfers).max()
+    assert check_incentives(grand_contract(economy, transfers)).incentive_compatible
+    # What a report changes is the expected externality, here in rational numbers.
+    bundles = [[Fraction(float(amount)) for amount in profile[:, 0]] for profile in efficient.bundles]
+    shift, weights = Fraction(1e-9), (Fraction(1), Fraction(3, 2))
+
+    def value(kind: int, amount: Fraction) -> Fraction:
+        return -weights[kind] / (2 * (shift + amount) ** 2)
+
+    paid = []
+    for report in (0, 1):
+        rows = [number for number, profile in enumerate(economy.profiles) if profile[0] == report]
+        others = [sum(value(economy.profiles[n, j], bundles[n][j]) for j in (1, 2)) / 4 for n in rows]
+        paid.append(sum(others, Fraction(0)))
+    first, second = (int(economy.prior.profile_numbers(np.array(profile))) for profile in ([0, 0, 0], [1, 0, 0]))
+    assert transfers[second, 0] - transfers[first, 0] == pytest.approx(float(paid[1] - paid[0]), rel=1e-9)
