@@ -19,6 +19,7 @@ TOLERANCE = 1e-6
 CHECKS = ("block", "certify", "replay")
 EXPECTED_CODES = (0, 1, 2, 3)
 OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+NO_NUMBER = re.compile(r" -?(nan|inf) +(\S+ +)*\n")
 # What is said beside an answer: errors, warnings, how long something took, and bars of progress.
 SAID = re.compile(r"(error|warning): .|[a-z -]+ took \d+ seconds|\s*$|.*(━|╸|╺| runs/s)")
 # Commands that may print something before they find that they cannot go on.
@@ -35,6 +36,8 @@ def complaints(command: str, as_json: bool, reaction: Reaction) -> list[str]:
         out = reaction.out.decode("utf-8")
     except UnicodeDecodeError:
         return [*found, "it printed something else than text"]
+    if not as_json and reaction.code in {0, 1} and (shown := NO_NUMBER.search(out)):
+        found.append(f"its table holds {shown.group().strip()}")
     if as_json and out:
         try:
             document = json.loads(out, parse_constant=_refuse_constant)

@@ -211,7 +211,7 @@ def _rare_type(document: Any, random: Random) -> None:
             return False
         entries = list(value.values())
         tables = all(isinstance(each, dict) and "probability" in each for each in entries)
-        return tables or (all(_is_number(each) for each in entries) and abs(sum(entries) - 1) < 1e-9)
+        return tables or (all(_is_number(each) and 0 <= each <= 1 for each in entries) and abs(sum(entries) - 1) < 1e-9)
 
     if place := _some_place(document, random, two):
         types = place[0][place[1]]

@@ -93,6 +93,11 @@ def test_nonsense_is_noticed(command: str, seen: Reaction, words: str) -> None:
     assert any(words in each for each in found), found
 
 
+def test_a_table_with_an_infinite_number_is_noticed() -> None:
+    assert complaints("solve", False, reaction(0, "a   1   inf \n")) == ["its table holds inf"]
+    assert complaints("solve", False, reaction(0, "informed in 1 case\n")) == []
+
+
 def solved(marketgame: Call) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(marketgame("solve", FARMERS, "--json").out)
     return document
