@@ -267,6 +267,8 @@ def arbitrage(good: int, seller: int, buyer: int, quantity: float) -> Alternativ
 def best_bundle(economy: Economy, type_number: int, counterparty: int) -> Alternatives:
     """Return the alternative of ordering what a type likes best at the quoted price and recommended wealth.
 
+    It orders no more than there may be: who values a good linearly wants infinitely much of it below its value.
+
     Made for recommendations of the grand contract, which tell a player to address the same share of its net
     trade to everyone, itself included.
 
@@ -278,6 +280,7 @@ def best_bundle(economy: Economy, type_number: int, counterparty: int) -> Altern
     Source:
         Giraud and Rochon, section 6.4, figure 1: a lie that pays only together with disobedience.
     """
+    there_is = economy.endowments(economy.profiles)[..., :-1].sum(axis=-2).max(axis=0)
 
     def instead(player: int, recommended: Action) -> Action:
         if type_number >= economy.prior.type_counts[player]:
@@ -285,7 +288,8 @@ def best_bundle(economy: Economy, type_number: int, counterparty: int) -> Altern
         prices = recommended.quote[..., :-1]
         rows = np.full(prices.shape[:-1], economy.first_rows[player] + type_number)
         holding = recommended.announced_endowment + recommended.order.sum(axis=-2)
-        wanted = JUST_BELOW * (economy.valuations.demand(rows, prices) - holding[..., :-1])
+        likes = np.minimum(economy.valuations.demand(rows, prices), there_is)
+        wanted = JUST_BELOW * (likes - holding[..., :-1])
         order = recommended.order.copy()
         partner = _other(player, counterparty, order.shape[-2])
         order[..., partner, :-1] += wanted

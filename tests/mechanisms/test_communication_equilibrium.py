@@ -25,6 +25,7 @@ from mechanisms.grand_contract import GrandContract, grand_contract
 from mechanisms.incentives import check_incentives
 from mechanisms.market_game import MarketRules
 from mechanisms.transfers import expected_externality_transfers
+from mechanisms.valuations import Linear
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
 from tests.mechanisms.strategies import line
 
@@ -226,3 +227,16 @@ def test_nobody_can_obey_a_recommendation_to_announce_what_it_does_not_own() -> 
         return Action(told.quote, told.order, np.minimum(told.announced_endowment, [1.0, 50.0]))
 
     assert np.isfinite(check_communication_equilibrium(contract, [announce_little]).gains[0]).all()
+
+
+def test_who_values_a_good_linearly_orders_no_more_of_it_than_there_is() -> None:
+    """At the price 0.5 a buyer who values the only unit at 1 wants infinitely much of it; there is one."""
+    seller, buyer = (
+        Player(name, (PlayerType("only", np.array([owned, 5.0]), Linear(np.array([worth]))),))
+        for name, owned, worth in (("seller", 1.0, 0.5), ("buyer", 0.0, 1.0))
+    )
+    prior = IndependentPrior([np.ones(1)] * 2)
+    economy = Economy("one unit", ("house", "money"), ("house", "euro"), (seller, buyer), prior)
+    told = Action(np.array([[0.5, 1.0]]), np.zeros((1, 2, 2)), np.array([[0.0, 5.0]]))
+    (ordered,) = best_bundle(economy, 0, 0)(1, told).order
+    np.testing.assert_allclose(ordered, [[1.0, -0.5], [0.0, 0.0]])
