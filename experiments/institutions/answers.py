@@ -19,7 +19,6 @@ from mechanisms.collusion.market import SideEffort, find_consistent_side_contrac
 from mechanisms.collusion.side_contract import SideContract
 from mechanisms.deviations import Effort, Objective, least_bound, profit_tolerance, situation_of
 from mechanisms.deviations import Verdict as Proof
-from mechanisms.efficiency import autarky_welfare
 from mechanisms.grand_contract import GrandContract
 
 # Enough to come close to the bounds on the economies of the table; one profile is enough to refute.
@@ -190,4 +189,4 @@ def _refutation(contract: GrandContract, found: SideContract, bound: float) -> A
 def gains_from_trade(contract: GrandContract) -> float:
     """Return what efficient trade adds to autarky at the first profile, numeraire."""
     efficient = contract.efficient
-    return float(efficient.welfare[0] - autarky_welfare(contract.economy, efficient.profiles[:1])[0])
+    return float(contract.economy.gains_from_goods(efficient.profiles[0], efficient.bundles[0]).sum())
