@@ -19,9 +19,9 @@ LOOSE_BOUND = 1e-6
 LABELS = {
     "first-best": "first best",
     "walrasian": "Walrasian equilibrium",
-    "incentive-efficient": "incentive-efficient",
+    "incentive-efficient": "incentive-efficient, willing or not",
     "incentive-efficient-individual": "incentive-efficient, everyone willing",
-    "incentive-efficient-unlimited-money": "incentive-efficient, unlimited money",
+    "incentive-efficient-unlimited-money": "incentive-efficient, willing or not, unlimited money",
     "incentive-efficient-individual-unlimited-money": "incentive-efficient, everyone willing, unlimited money",
 }
 

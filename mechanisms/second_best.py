@@ -15,7 +15,7 @@ at every profile become part of the program.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -128,15 +128,15 @@ def second_best(
     actions = DivisibleActions(economy)
     weights = actions.type_probabilities
     outside = actions.autarky if participation is Participation.INDIVIDUAL else None
-    generated = ColumnGenerator(actions).solve(weights, outside, seconds=seconds)
+    generated = ColumnGenerator(actions, _first_columns(actions)).solve(weights, outside, seconds=seconds)
     payments = _payments(economy, generated)
     bound = generated.bound
     holdings = economy.endowments(economy.profiles[0])[:, -1]
     if money is Money.OWNED and generated.answer is not None and not _covered(payments, holdings):
         # Whoever may pay more than it owns gains no less, so that the first bound still holds.
         left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
-        pool = _with_autarky(economy, generated.pool)
         usable = np.minimum(holdings, MOST_MONEY * actions.unit)
+        pool = replace(generated.pool, basis=None)  # The program now has payments at every profile.
         generated = ColumnGenerator(actions, pool, usable).solve(weights, outside, seconds=left)
         payments = _payments(economy, generated)
         bound = min(bound, generated.bound)
@@ -177,16 +177,19 @@ def _covered(payments: FloatArray, holdings: FloatArray) -> bool:
     return bool((payments >= -holdings - rounding).all() and (payments.sum(axis=1) <= rounding).all())
 
 
-def _with_autarky(economy: Economy, pool: ColumnPool) -> ColumnPool:
-    """Return columns among which everybody keeping what it owns is one: without payments it is feasible.
+def _first_columns(actions: DivisibleActions) -> ColumnPool:
+    """Return the columns to start from: the efficient division, and everybody keeping what it owns.
 
-    Only where nobody then lives on nothing of a good whose first unit is worth infinitely much.
+    The latter without payments is feasible, whatever must be left to whom, unless somebody owns nothing of a good whose
+    first unit is worth infinitely much.
     """
+    economy, everywhere = actions.economy, np.arange(len(actions.profiles))
+    coefficients = tuple(np.eye(count) for count in economy.prior.type_counts)
+    efficient = actions.best_actions(coefficients, everywhere).actions
     if (economy.reference_goods != economy.endowment_table[:, :-1]).any():
-        return pool
-    kept = economy.endowments(economy.profiles)[..., :-1].reshape(len(economy.profiles), -1)
-    profiles = np.concatenate([pool.profiles, np.arange(len(kept))])
-    return ColumnPool(profiles, np.concatenate([pool.actions, kept]))
+        return ColumnPool(everywhere, efficient)
+    kept = economy.endowments(economy.profiles)[..., :-1].reshape(len(everywhere), -1)
+    return ColumnPool(np.tile(everywhere, 2), np.concatenate([efficient, kept]))
 
 
 def _binding_constraints(economy: Economy, generated: Generated) -> tuple[BindingConstraint, ...]:

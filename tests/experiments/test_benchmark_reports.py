@@ -105,9 +105,8 @@ def test_a_benchmark_that_is_not_defined_is_said_not_to_be_available(marketgame:
     file = ECONOMIES / "three-farmers-correlated.toml"
     answer = marketgame("solve", file)
     assert answer.code == 0
-    assert (
-        "not available: incentive-efficient; incentive-efficient, everyone willing (types are correlated" in answer.out
-    )
+    both = "incentive-efficient, willing or not; incentive-efficient, everyone willing"
+    assert f"not available: {both} (types are correlated" in answer.out
     assert "Constraints that cost welfare" not in answer.out
     for name in ("incentive-efficient", WILLING):
         benchmark = solved(marketgame, file)["benchmarks"][name]

@@ -204,7 +204,7 @@ def test_a_program_with_payments_at_every_profile_on_a_grid_approaches_the_bench
     assert found.bound_on_gains - found.gains <= 1e-6
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(seed=st.integers(0, 100_000), willing=st.booleans())
 def test_no_mechanism_on_a_grid_gains_more_than_the_bound_and_none_much_more_than_the_benchmark(
     seed: int, willing: bool
@@ -235,7 +235,7 @@ def test_no_mechanism_on_a_grid_gains_more_than_the_bound_and_none_much_more_tha
         assert min(gains.min() for gains in found.interim_gains) >= -1e-7 * scale
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(money=st.floats(2.0, 1e12), willing=st.booleans(), cash=st.sampled_from(["both", "buyer"]))
 def test_money_beyond_what_is_needed_changes_nothing(money: float, willing: bool, cash: str) -> None:
     """Two units of money cover every payment of the mechanism without limits, whose gains these are."""
@@ -267,7 +267,7 @@ def test_without_money_goods_are_bartered() -> None:
     assert found.gains == pytest.approx(4.0)  # 2 * (2.5 - 0.5)
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(
     value=st.sampled_from([1e-9, 1e-4, 1e4, 1e9]),
     size=st.sampled_from([1e-9, 1e-4, 1e4, 1e9]),
@@ -289,7 +289,7 @@ def test_units_of_money_and_of_the_good_rescale_gains_and_nothing_else(
     participation = Participation.INDIVIDUAL if willing else Participation.NONE
     plain, scaled = (second_best(economy(*units), participation) for units in ((1.0, 1.0), (value, size)))
     assert scaled.gains / value == pytest.approx(plain.gains, rel=1e-6, abs=1e-8)
-    assert scaled.payments / value == pytest.approx(plain.payments, abs=10)  # of a size; optima may differ
+    assert scaled.bound_on_gains / value == pytest.approx(plain.bound_on_gains, rel=1e-5, abs=1e-6)
 
 
 @pytest.mark.parametrize("money", [0.0, 0.3, 5.0])
