@@ -15,8 +15,7 @@ from mechanisms.arrays import FloatArray
 from mechanisms.at_stake import at_stake
 from mechanisms.blocking import BlockingPlan, CoalitionLimits, NoBlockingPlan
 from mechanisms.coalitional_game import CoalitionalGame
-from mechanisms.incentive_efficiency import JEOPARDY_THRESHOLD
-from mechanisms.virtual_utility import VirtualWeights
+from mechanisms.virtual_utility import VirtualWeights, notable_multipliers
 
 
 def print_verdict(verdict: BlockingVerdict, certificate: Path | None, console: Console) -> None:
@@ -122,8 +121,10 @@ def multipliers_table(game: CoalitionalGame, virtual: VirtualWeights) -> Group:
     """Return a table of the multipliers α that are not zero."""
     rows = [
         [player, names[kind], names[report], number(float(alpha[kind, report]))]
-        for player, names, alpha in zip(game.players, game.types, virtual.multipliers, strict=True)
-        for kind, report in np.argwhere(alpha > JEOPARDY_THRESHOLD)
+        for player, names, alpha, probability in zip(
+            game.players, game.types, virtual.multipliers, game.type_probabilities, strict=True
+        )
+        for kind, report in np.argwhere(notable_multipliers(alpha, probability))
     ]
     columns = ["player", "type", "tempted to report", "α"]
     return table("Multipliers α of lies", columns, rows or [["none", "", "", ""]], texts=3)

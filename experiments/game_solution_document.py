@@ -15,7 +15,7 @@ from mechanisms.mechanism import Mechanism, rules
 from mechanisms.optimality import Conditions
 from mechanisms.virtual_utility import VirtualWeights, virtual_utility
 
-# Smaller multipliers are rounding of a price that is zero.
+# Smaller multipliers, relative to the probabilities of their types, are rounding of a price that is zero.
 SMALLEST_MULTIPLIER = 1e-12
 # Virtual utilities of more actions at all profiles are left to whoever needs them: lambda and alpha say them.
 MOST_VIRTUAL_UTILITIES = 20_000
@@ -83,9 +83,11 @@ def virtual_weights_document(game: CoalitionalGame, virtual: VirtualWeights) -> 
     alpha = {
         player: [
             {"type": names[kind], "pretends": names[report], "multiplier": float(table[kind, report])}
-            for kind, report in np.argwhere(table > SMALLEST_MULTIPLIER)
+            for kind, report in np.argwhere(table > SMALLEST_MULTIPLIER * np.minimum.outer(probability, probability))
         ]
-        for player, names, table in zip(game.players, game.types, virtual.multipliers, strict=True)
+        for player, names, table, probability in zip(
+            game.players, game.types, virtual.multipliers, game.type_probabilities, strict=True
+        )
     }
     return {"lambda": by_player_and_type(game, virtual.weights), "alpha": alpha}
 

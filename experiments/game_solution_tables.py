@@ -12,10 +12,10 @@ from experiments.game_solution import EstablishedMechanism, GameSolution
 from experiments.printing import marked, named, number, table
 from mechanisms.at_stake import at_stake
 from mechanisms.coalitional_game import CoalitionalGame
-from mechanisms.incentive_efficiency import JEOPARDY_THRESHOLD, IncentiveEfficient, NoOptimum, Participation
+from mechanisms.incentive_efficiency import IncentiveEfficient, NoOptimum, Participation
 from mechanisms.mechanism import Mechanism, rules
 from mechanisms.optimality import CONDITION_LIMIT
-from mechanisms.virtual_utility import virtual_utility
+from mechanisms.virtual_utility import NOTABLE, virtual_utility
 
 # More rows than fit a screen are left to the JSON document, which holds every profile.
 MOST_PROFILES_SHOWN = 12
@@ -121,8 +121,9 @@ def _binding(answer: IncentiveEfficient) -> Iterator[ConstraintRow]:
     for each in answer.jeopardies:
         yield ConstraintRow("", each.player, each.tempted, each.imitated, each.multiplier)
     game = answer.game
-    for player, names, prices in zip(game.players, game.types, answer.participation, strict=True):
-        for kind in np.flatnonzero(prices > JEOPARDY_THRESHOLD):
+    priced = zip(game.players, game.types, answer.participation, game.type_probabilities, strict=True)
+    for player, names, prices, probability in priced:
+        for kind in np.flatnonzero(prices > NOTABLE * probability):
             yield ConstraintRow("", player, names[kind], None, float(prices[kind]))
 
 

@@ -38,6 +38,7 @@ from mechanisms.incentive_program import (
 from mechanisms.linear_program import Status, certified
 from mechanisms.mechanism import Mechanism
 from mechanisms.optimality import Conditions, Requirement, optimality_conditions
+from mechanisms.virtual_utility import notable_multipliers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,9 +51,6 @@ if TYPE_CHECKING:
     from mechanisms.incentive_program import InterimAnswer, Shortfall
     from mechanisms.linear_program import Residuals
     from mechanisms.virtual_utility import VirtualWeights
-
-JEOPARDY_THRESHOLD = 1e-7
-"""Larger multipliers, in units of probability, name a type that jeopardises another."""
 
 SMALL_PROGRAM = 2_000
 """Programs with fewer coefficients are enumerated: generating columns would cost more than it saves."""
@@ -155,7 +153,7 @@ class IncentiveEfficient:
         found = [
             Jeopardy(self.game.players[i], self.game.types[i][t], self.game.types[i][r], float(alpha[t, r]))
             for i, alpha in enumerate(self.virtual.multipliers)
-            for t, r in zip(*np.nonzero(alpha > JEOPARDY_THRESHOLD), strict=True)
+            for t, r in zip(*np.nonzero(notable_multipliers(alpha, self.game.type_probabilities[i])), strict=True)
         ]
         return tuple(sorted(found, key=lambda jeopardy: -jeopardy.multiplier))
 

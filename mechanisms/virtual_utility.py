@@ -29,9 +29,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from mechanisms.arrays import FloatArray
+    from mechanisms.arrays import BooleanArray, FloatArray
     from mechanisms.coalitional_game import Coalition, CoalitionalGame
 
+
+NOTABLE = 1e-7
+"""Multipliers and prices above this share of the probability of their types are more than rounding."""
 
 EXCUSED_FLOW = 1e-8
 """Share of what flows through a type, up to one, that its probability is taken to be larger by: a rounding of 1e-15
@@ -81,6 +84,12 @@ class VirtualWeights:
             tuple(weight * factor for weight in self.weights),
             tuple(multiplier * factor for multiplier in self.multipliers),
         )
+
+
+def notable_multipliers(multipliers: FloatArray, probability: FloatArray) -> BooleanArray:
+    """Return which multipliers of a player are more than rounding beside the rarer of the two types, ``(K_i, K_i)``."""
+    least: FloatArray = np.minimum.outer(probability, probability)
+    return np.asarray(multipliers > NOTABLE * least)
 
 
 def equal_weights(probabilities: Sequence[ArrayLike]) -> VirtualWeights:

@@ -151,6 +151,11 @@ class _Equalities:
         activity = np.asarray(self.exact[:, : own.size] @ own)
         return _Point.at(self, np.concatenate([own, activity[self.free]]), prices.astype(np.longdouble) / self.rows)
 
+    @property
+    def worth(self) -> FloatArray:
+        """What one unit of each variable is worth in the program as it was stated, activities last."""
+        return np.concatenate([self.columns, 1 / self.rows[self.free]])
+
     def nothing(self) -> _Point:
         """Return the point at which nothing has been solved for yet."""
         rows, columns = self.matrix.shape
@@ -215,8 +220,8 @@ class _Point:
         missing = program.demanded.astype(np.longdouble) - np.asarray(program.exact @ values)
         reduced = program.cost.astype(np.longdouble) - np.asarray(program.exact.T @ prices)
         size = np.abs(values)
-        terms = np.abs(program.demanded) + np.asarray(program.magnitude @ _above_noise(size))
-        weights = np.abs(program.cost) + np.asarray(program.magnitude.T @ _above_noise(np.abs(prices)))
+        terms = np.abs(program.demanded) + np.asarray(program.magnitude @ _above_noise(size, program.worth))
+        weights = np.abs(program.cost) + np.asarray(program.magnitude.T @ _above_noise(np.abs(prices), program.rows))
         near = NEAR_A_LIMIT * np.maximum(size, 1.0)
         wrong = np.maximum(
             np.where(values - program.lower > near, reduced, 0.0),
@@ -259,7 +264,7 @@ def refined(arrays: Arrays, answer: Answer, basis: Basis | None, deadline: Deadl
             # What the solver answered was to a program without the coefficients it dropped: begin with all of them.
             afresh = _improved(program, program.nothing(), None, deadline)
             point = afresh if afresh.worst <= HOPELESS else point
-        if best is None or point.worst <= HOPELESS:
+        if best is None or point.worst <= HOPELESS or max(point.primal, point.dual) <= TOLERANCE:
             best = program, point
         if point.worst <= HOPELESS:
             break
@@ -406,9 +411,15 @@ def _centred(size: FloatArray, place: NDArray[np.integer[Any]], count: int, most
     return moved
 
 
-def _above_noise(sizes: LongArray) -> FloatArray:
-    """Return sizes of numbers, those that are no more than noise beside the largest raised to where noise ends."""
-    return _double(np.maximum(sizes, NOISE * float(sizes.max(initial=0.0))))
+def _above_noise(sizes: LongArray, worth: FloatArray) -> FloatArray:
+    """Return sizes of scaled numbers, those that are noise beside the largest raised to where noise ends.
+
+    Args:
+        sizes: of the scaled numbers.
+        worth: of one unit of each in the program as it was stated, in which they are compared.
+    """
+    least = NOISE * float((sizes * worth).max(initial=0.0))
+    return _double(np.maximum(sizes, least / worth))
 
 
 def _double(values: LongArray) -> FloatArray:
