@@ -79,6 +79,17 @@ NEAR_A_LIMIT = 1e-9
 OTHER_METHODS = (1, 4)
 """What to try from scratch where the solver gives up: its numbers for the dual and for the primal simplex."""
 
+DECIDED = frozenset(
+    {
+        highspy.HighsModelStatus.kOptimal,
+        highspy.HighsModelStatus.kInfeasible,
+        highspy.HighsModelStatus.kUnbounded,
+        highspy.HighsModelStatus.kUnboundedOrInfeasible,
+        highspy.HighsModelStatus.kTimeLimit,
+    }
+)
+"""After these there is nothing to try in another way: that what is missing cannot be added is an answer too."""
+
 TOLERANCE = 1e-9
 """What the solver is asked to keep to in the enlarged programs."""
 
@@ -254,19 +265,20 @@ def refined(arrays: Arrays, answer: Answer, basis: Basis | None, deadline: Deadl
     if not arrays.matrix.nnz or not (np.isfinite(answer.values).all() and np.isfinite(answer.shadow_prices).all()):
         return answer
     best: tuple[_Equalities, _Point] | None = None
+    dropped = _drops_coefficients(arrays)
     for most in LARGEST_COEFFICIENTS:
         program = _Equalities.of(arrays, most)
         point = program.point(answer.values, arrays.sense.value * answer.shadow_prices)
         if point.worst <= EXACT_ENOUGH:
             return answer
         point = _improved(program, point, basis, deadline)
-        if point.worst > HOPELESS:
+        if point.worst > HOPELESS and dropped:
             # What the solver answered was to a program without the coefficients it dropped: begin with all of them.
             afresh = _improved(program, program.nothing(), None, deadline)
             point = afresh if afresh.worst <= HOPELESS else point
         if best is None or point.worst <= HOPELESS or max(point.primal, point.dual) <= TOLERANCE:
             best = program, point
-        if point.worst <= HOPELESS:
+        if point.worst <= HOPELESS or not dropped:
             break
     return answer if best is None else best[0].answer(best[1], arrays.sense)
 
@@ -278,7 +290,7 @@ def solved_afresh(arrays: Arrays, deadline: Deadline) -> Answer | None:
         arrays: the program, without integer variables.
         deadline: after which there is no answer.
     """
-    if not arrays.matrix.nnz or np.abs(arrays.matrix.data[arrays.matrix.data != 0]).min() > DROPPED:
+    if not _drops_coefficients(arrays):
         return None
     for most in LARGEST_COEFFICIENTS:
         program = _Equalities.of(arrays, most)
@@ -286,6 +298,12 @@ def solved_afresh(arrays: Arrays, deadline: Deadline) -> Answer | None:
         if point.worst <= HOPELESS:
             return program.answer(point, arrays.sense)
     return None
+
+
+def _drops_coefficients(arrays: Arrays) -> bool:
+    """Whether the solver may have left out coefficients of the program."""
+    sizes = np.abs(arrays.matrix.data)
+    return bool(((sizes > 0) & (sizes <= DROPPED)).any())
 
 
 def _improved(program: _Equalities, point: _Point, basis: Basis | None, deadline: Deadline) -> _Point:
@@ -366,7 +384,7 @@ class _Correction:
             return None
         ran = highs.run()
         for method in OTHER_METHODS:
-            if highs.getModelStatus() == highspy.HighsModelStatus.kOptimal or deadline.passed:
+            if highs.getModelStatus() in DECIDED or deadline.passed:
                 break
             highs.clearSolver()
             highs.setOptionValue("simplex_strategy", method)
