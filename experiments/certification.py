@@ -225,12 +225,23 @@ def _together(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def _lies(contract: GrandContract, device: Contract, incentives: IncentiveCheck) -> list[FoundDeviation]:
-    """Return the most profitable lie, obeyed, and the most profitable lie that is not."""
+    """Return the most profitable lie, obeyed, and the most profitable lie that is not.
+
+    Raises:
+        UndecidableError: a lie pays by one derivation and by the other does not.
+    """
     economy, found = contract.economy, []
     if incentives.worst is not None and not incentives.incentive_compatible:
         worst = incentives.worst
         player, lie = _numbers(contract, worst.player, worst.true_type, worst.reported_type)
-        found.append(_lie(DeviationKind.LIE, certify_misreport(contract, device.rules, player, lie)))
+        told = certify_misreport(contract, device.rules, player, lie)
+        verification = verify(told)
+        if not verification.confirmed:
+            raise UndecidableError(
+                f"whether {worst.player} gains by a lie cannot be told: by one derivation {worst.gain:.3g}, by another "
+                f"{float(told.outcome.gain[player]):.3g}"
+            )
+        found.append(_lie(DeviationKind.LIE, told))
     counterparties = range(min(2, len(economy.players)))
     most_types = max(economy.prior.type_counts)
     alternatives = [best_bundle(economy, kind, other) for kind in range(most_types) for other in counterparties]
@@ -240,7 +251,8 @@ def _lies(contract: GrandContract, device: Contract, incentives: IncentiveCheck)
         player, lie = _numbers(contract, worst_play.player, worst_play.true_type, worst_play.reported_type)
         if lie[0] != lie[1]:
             certificate = certify_misreport(contract, device.rules, player, lie, worst_play)
-            found.append(_lie(DeviationKind.LIE_AND_REORDER, certificate))
+            if verify(certificate).confirmed:
+                found.append(_lie(DeviationKind.LIE_AND_REORDER, certificate))
     return found
 
 
