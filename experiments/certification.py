@@ -157,7 +157,7 @@ def certify_contract(
     contract: GrandContract,
     rules: MarketRules,
     coalitions: Sequence[Coalition],
-    seconds: float,
+    deadline: Deadline,
     reaction_to: ExpectReaction = outsiders_play_on,
 ) -> Certification:
     """Examine a grand contract.
@@ -167,13 +167,12 @@ def certify_contract(
         contract: the contract.
         rules: of its market.
         coalitions: which to examine; members ascending.
-        seconds: wall time for everything; what it does not suffice for is not refuted.
+        deadline: of everything; what time does not suffice for is not refuted.
         reaction_to: how those outside a coalition answer misquotes, as far as its members know.
 
     Raises:
         ValueError: the rules do not admit the contract.
     """
-    deadline = Deadline.after(seconds)
     device = device_of(contract, rules)
     incentives = check_contract(device)
     lies = _lies(contract, device, incentives)

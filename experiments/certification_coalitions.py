@@ -129,6 +129,7 @@ def _examined(
         UndecidableError: the two derivations disagree.
     """
     (coalition, reaction), (deadline, bounds_by) = facing, deadlines
+    bounds_by.check()
     faced = []
     for situation in each_situation(contract, coalition, rules, reaction):
         bounds_by.check()

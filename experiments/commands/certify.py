@@ -24,6 +24,7 @@ from experiments.economy_file import load_economy
 from experiments.input_file import InputError, InputFiles, blamed_on, kind_of, read_table, unknown_name, validated
 from experiments.printing import JsonOption, answer_console, in_progress, print_json
 from experiments.scenario_file import RulesInput, load_scenario
+from mechanisms.deadline import Deadline
 from mechanisms.economy import Economy
 from mechanisms.market_rules import MarketRules
 from simulation.established_contract import established_contract
@@ -61,7 +62,7 @@ def command(
     largest: LargestOption = None,
     seconds: Annotated[
         float,
-        typer.Option(min=0, metavar="N", help="Wall time for the search; what is not found by then is not known."),
+        typer.Option(min=0, metavar="N", help="Wall time for everything; what is not found by then is not known."),
     ] = USUAL_SECONDS,
     out: Annotated[
         Path | None,
@@ -78,7 +79,7 @@ def command(
     Every no comes with a certificate of a deviation that `marketgame replay` plays again, a yes to everything with a
     certificate of its proof. The exit code is 1 if an answer is no.
     """
-    read = InputFiles()
+    read, deadline = InputFiles(), Deadline.after(seconds)
     scenario = _scenario(file, rule or [], read)
     coalitions = _coalitions(scenario.economy.player_names, coalition, largest)
     with blamed_on(file):
@@ -87,7 +88,7 @@ def command(
         with blamed_on(file), in_progress("looking for profitable deviations"):
             contract = established_contract(scenario)
             reactions = expected_reactions(scenario)
-            certification = certify_contract(scenario.name, contract, scenario.rules, coalitions, seconds, reactions)
+            certification = certify_contract(scenario.name, contract, scenario.rules, coalitions, deadline, reactions)
         files, proof = write_certificates(certification, folder)
         commit_certificates(folder, read.contents, file.parent)
     if json:

@@ -258,7 +258,7 @@ def test_bad_input_is_one_line(arguments: tuple[object, ...], fragments: list[st
 
 def two_of_three(rules: MarketRules, coalition: tuple[int, ...] = (0, 1)) -> Certification:
     contract = grand_contract(load_economy(TRADERS))
-    return certify_contract("three traders", contract, rules, [(0,), (1,), (2,), coalition], 60.0)
+    return certify_contract("three traders", contract, rules, [(0,), (1,), (2,), coalition], Deadline.after(60.0))
 
 
 def let_every_agreement_be_obeyed_as(verdict: Verdict, monkeypatch: pytest.MonkeyPatch) -> None:
