@@ -72,8 +72,9 @@ def _of_the_process(command: str, reaction: Reaction) -> Iterator[str]:
 
 def _of_a_document(command: str, code: int, document: Any) -> Iterator[str]:
     yield from (f"{name} is {value}" for name, value in _numbers(document) if not math.isfinite(value))
+    given = _money_given(document)
     for name, value in _under(document, "share_of_first_best_gains"):
-        if value is not None and value > 1 + TOLERANCE:
+        if value is not None and value > 1 + TOLERANCE and not (given and ".played." in name):
             yield f"{name} is {value}"
     for name, value in _under(document, "probability"):
         if isinstance(value, int | float) and not -TOLERANCE <= value <= 1 + TOLERANCE:
@@ -156,7 +157,16 @@ def _of_certify(code: int, document: Any) -> Iterator[str]:
 
 
 def _of_run(_code: int, document: Any) -> Iterator[str]:
-    yield from _of_benchmarks(document["welfare"])
+    rows = document["welfare"]
+    if _money_given(document):
+        rows = {name: row for name, row in rows.items() if name != "played"}
+    yield from _of_benchmarks(rows)
+
+
+def _money_given(document: Any) -> bool:
+    """Whether the established mediator of a game loses: players then share more than there is among themselves."""
+    established = (document.get("mediators") or {}).get("established") or {}
+    return bool((established.get("profit") or 0.0) < 0)
 
 
 OF_COMMANDS = {"solve": _of_solve, "block": _of_block, "core": _of_core, "certify": _of_certify, "run": _of_run}
