@@ -8,8 +8,12 @@ the profiles with :math:`t_i` that can occur, of
 
 over the goods without the numeraire: the value at supporting prices of what it owns or is to receive, its gain from
 the efficient allocation of goods, and the money it pays or receives. For a coalition it is the sum of its
-members'. It does not change with constants, owned money and the units of goods, is linear in the unit of money,
-and is zero for a player who owns and wants nothing.
+members'. It does not change with constants, owned money and the units of goods, and is linear in the unit of money.
+
+A contract's numbers are rounded. What reaches a player, and what it is granted to pay for it, is known to some
+roundings of what everybody has at stake (`mechanisms.recommended_orders`), and nobody has less at stake than makes
+these count as nothing: a player who owns and wants nothing is delivered crumbs of the others' trades, and is not
+tempted by them.
 
 A gain of at most ``GAIN_TOLERANCE`` of what is at stake counts as none. Where even the rounding of the numbers a gain
 is computed from exceeds that, nobody can tell, and ``UndecidableError`` says so.
@@ -25,6 +29,10 @@ from mechanisms.efficiency import EfficientAllocation
 
 # Efficient allocations are proven to this share of what is at stake; smaller gains prove nothing.
 GAIN_TOLERANCE = 1e-9
+# Orders to N players are rounded by at most N + 8 roundings of what is traded, at each end of a trade, and what they
+# cost is granted; twice that is left for prices that differ between profiles.
+_ROUNDINGS_A_PLAYER = 4
+_SPARE_ROUNDINGS = 32
 
 
 class UndecidableError(ArithmeticError):
@@ -72,7 +80,11 @@ def stakes_of_play(
     owned = economy.endowments(efficient.profiles)[..., :-1]
     worth = (efficient.price[:, None, :-1] * np.maximum(owned, efficient.bundles)).sum(axis=-1)
     stakes: FloatArray = worth + np.abs(economy.gains_from_goods(efficient.profiles, efficient.bundles))
-    return stakes if numeraire_transfers is None else stakes + np.abs(numeraire_transfers)
+    if numeraire_transfers is not None:
+        stakes = stakes + np.abs(numeraire_transfers)
+    roundings = _ROUNDINGS_A_PLAYER * stakes.shape[-1] + _SPARE_ROUNDINGS
+    least = roundings * float(np.finfo(np.float64).eps) / GAIN_TOLERANCE * stakes.sum(axis=-1, keepdims=True)
+    return np.asarray(np.maximum(stakes, least))
 
 
 def stakes_by_profile(
