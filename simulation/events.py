@@ -165,8 +165,13 @@ def _bankruptcies(measures: Measures) -> Events:
 def _binding_projections(measures: Measures) -> Events:
     """Return in which goods claims had to be changed to fit what there is, and by how much in all."""
     settlement = measures.plays.settlement
-    changed = np.abs(settlement.claim - settlement.allocation).sum(axis=1)
-    number, good = np.nonzero(changed > FITTED * measures.endowments.sum(axis=1))
+    # What the solvent claim and get beyond what they announced; the bankrupt claim and get nothing.
+    beyond = np.where(settlement.bankrupt[..., None], 0.0, settlement.net_trade - settlement.change)
+    changed = np.abs(beyond).sum(axis=1)
+    most = measures.endowments.sum(axis=1)
+    # Of the numeraire there may be any amount beside what changes hands.
+    most[:, -1] = np.minimum(most[:, -1], np.abs(settlement.net_trade[..., -1]).sum(axis=1))
+    number, good = np.nonzero(changed > FITTED * most)
     return Events(
         kind=np.full(number.shape, PROJECTION_BOUND),
         number=number,
@@ -180,7 +185,7 @@ def _binding_projections(measures: Measures) -> Events:
 def _raised_announcements(measures: Measures) -> Events:
     """Return whose announcement was raised to cover its transfer, and by how much numeraire."""
     raised = measures.plays.raised
-    number, player = np.nonzero(raised > DUST * measures.endowments[..., -1].sum(axis=1, keepdims=True))
+    number, player = np.nonzero(raised > DUST * np.abs(measures.plays.transfers).max(axis=1, keepdims=True))
     return Events(
         kind=np.full(number.shape, ANNOUNCEMENT_RAISED),
         number=number,
