@@ -73,11 +73,13 @@ def _print_misreport(stored: MisreportCertificate, replay: Replay, console: Cons
 def _print_outcome(stored: PlayedCertificate, members: tuple[int, ...], replay: Replay, console: Console) -> None:
     economy = stored.economy
     columns = ["player", "", "promised", "recomputed", "gets", "recomputed", "gain", "recomputed"]
-    scale = float(np.abs(stored.outcome.promised).max())
+    # Gains may be far smaller than what everybody owns.
+    outcome = stored.outcome
+    scales = {name: float(np.abs(getattr(outcome, name)).max()) for name in ("promised", "obtained", "gain")}
     rows = []
     for place, name in enumerate(economy.player_names):
         row = [name, "member" if place in members else ""]
-        for quantity in ("promised", "obtained", "gain"):
+        for quantity, scale in scales.items():
             row += _shown(replay.both(entry("outcome", quantity, place)), scale)
         rows.append(row)
     console.print(table("Expected utilities, stored and recomputed", columns, rows, texts=2))
@@ -137,7 +139,7 @@ def _draws(found: SideContractCertificate) -> Iterator[list[str]]:
 def _print_stability(stored: StabilityCertificate, replay: Replay, console: Console) -> None:
     economy = stored.economy
     _print_heading(economy, f"{_claim(stored)} gains against the contract", stored.rules, console)
-    scale = float(np.abs(stored.numeraire_transfers).max()) + 1
+    scale = float(np.abs(stored.numeraire_transfers).max())
     rows = [["lie", "", *_shown(replay.both(entry("misreport_gain")), scale)]]
     for place, bound in enumerate(stored.bounds):
         gain = replay.both(entry("bounds", place, "total_gain"))

@@ -147,6 +147,7 @@ def test_tables_show_the_gains_that_levels_hide(marketgame: Call, tmp_path: Path
     shown = marketgame("certify", CASES / "level-two-traders-scenario.toml", "--out", tmp_path / "out").out
     assert "0.34375" in shown
     assert "0.46875" in shown
+    assert "0.34375" in marketgame("replay", tmp_path / "out" / "01-lie-buyer.json").out
 
 
 @dataclass(frozen=True, eq=False)
