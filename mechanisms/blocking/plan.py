@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from mechanisms.coalitional_game import Coalition, CoalitionalGame
     from mechanisms.virtual_utility import VirtualWeights
 
+ROUNDING = 1e-15
+"""Share of what a plan moves that rounding may add to its profit."""
+
 
 @dataclass(frozen=True)
 class Invitation:
@@ -123,6 +126,7 @@ class Tenability:
         largest_probability: that some coalition leaves, at the profile where it is largest, as in equation (8).
         terms: size of what each type's gains by a report are the sum of, payments and actions weighted by how likely
             they are, one ``(K_i, K_i)`` for each player; rounding is relative to this.
+        moved: what all players together expect to be paid, pay, gain and lose, in absolute terms.
     """
 
     report_gains: tuple[FloatArray, ...]
@@ -130,6 +134,7 @@ class Tenability:
     total_probability: float
     largest_probability: float
     terms: tuple[FloatArray, ...]
+    moved: float
 
     @property
     def interim_gains(self) -> tuple[FloatArray, ...]:
@@ -152,14 +157,31 @@ class Tenability:
         return max(float(table.max()) for table in self.terms)
 
     @property
+    def misreport_scale(self) -> float:
+        """Terms of the false report that gains most, and of the truth instead of it, in units of money."""
+        largest, size = -np.inf, 0.0
+        for table, terms in zip(self.report_gains, self.terms, strict=True):
+            gains = table - np.diagonal(table)[:, None]
+            truth, report = np.unravel_index(int(gains.argmax()), gains.shape)
+            if gains[truth, report] > largest:
+                largest, size = gains[truth, report], float(terms[truth, report] + terms[truth, truth])
+        return size
+
+    @property
     def sure_profit(self) -> float:
         """What is left of the profit once the mediator makes up for what types lose by accepting or by the truth.
 
         Whatever rounding leaves of a type's loss, a payment to all types of its player makes good, and tempts nobody.
+        What rounding may have done to all these sums is no profit either.
         """
-        return self.profit - sum(
-            max(float((-np.diagonal(table)).max()), 0.0) + max(float((table - np.diagonal(table)[:, None]).max()), 0.0)
-            for table in self.report_gains
+        return (
+            self.profit
+            - ROUNDING * self.moved
+            - sum(
+                max(float((-np.diagonal(table)).max()), 0.0)
+                + max(float((table - np.diagonal(table)[:, None]).max()), 0.0)
+                for table in self.report_gains
+            )
         )
 
     def tenable(self, tolerance: float = 1e-8) -> bool:
@@ -201,6 +223,7 @@ def replay(
         Myerson (2006), conditions (8) to (12).
     """
     omega = finite_array("stakes", stakes, (len(game.profiles), len(game.players)))
+    _require_fitting(game, invitations)
     tables, terms = [], []
     for player, count in enumerate(game.type_counts):
         expected = finite_array(f"payments of player {player}", payments[player], (count,))
@@ -219,14 +242,39 @@ def replay(
             np.add.at(terms[player][:, report], truth, invitation.probability * weight * np.abs(own))
     profit = -sum(float(p @ y) for p, y in zip(game.type_probabilities, payments, strict=True))
     total = sum(invitation.probability for invitation in invitations)
-    return Tenability(tuple(tables), profit, total, float(leaving.max()), tuple(terms))
+    moved = sum(float(p @ np.diagonal(size)) for p, size in zip(game.type_probabilities, terms, strict=True))
+    return Tenability(tuple(tables), profit, total, float(leaving.max()), tuple(terms), moved)
+
+
+def _require_fitting(game: CoalitionalGame, invitations: tuple[Invitation, ...]) -> None:
+    """Refuse invitations to what the game does not have.
+
+    Raises:
+        ValueError: a coalition, type, action or probability does not exist, or some invitations know the types of the
+            members and others those of all players.
+    """
+    everybody = len(game.players)
+    fine = set()
+    for one in invitations:
+        named = game.grand_coalition if len(one.types) == everybody else one.coalition
+        fits = (
+            one.coalition in game.actions
+            and len(one.types) == len(named)
+            and all(0 <= kind < game.type_counts[player] for kind, player in zip(one.types, named, strict=True))
+            and 0 <= one.action < len(game.actions[one.coalition].names)
+            and one.probability >= 0
+        )
+        if not fits:
+            raise ValueError(f"{one} does not fit the game")
+        if len(one.coalition) < everybody:
+            fine.add(len(one.types) == everybody)
+    if len(fine) > 1:
+        raise ValueError("some invitations name the types of their members and others those of all players")
 
 
 def _gains(game: CoalitionalGame, stakes: FloatArray, invitation: Invitation) -> FloatArray:
     """Return what the members gain by leaving at every profile, ``(S, P)``."""
     actions = game.actions[invitation.coalition]
-    if not 0 <= invitation.action < len(actions.names) or invitation.probability < 0:
-        raise ValueError(f"{invitation} does not fit the game")
     gains: FloatArray = actions.utilities[invitation.action] - stakes.T[list(invitation.coalition)]
     return gains
 

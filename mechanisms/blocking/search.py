@@ -121,7 +121,7 @@ def find_blocking_plan(
     leaving = decisive.read(solution)
     if solution.objective <= NEGLIGIBLE and not _earns(replay(game, omega, *leaving)):
         residuals = support_residuals(game, omega, virtual, support=support, limits=limits)
-        if not residuals.acceptable:
+        if not residuals.proves:
             raise UnverifiedAnswerError(f"the proof that no plan is profitable fails its check: {residuals}")
         bound = decisive.profit_bound(virtual, normalisation)
         return NoBlockingPlan(virtual, residuals, bound, support, normalisation, limits)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from mechanisms.arrays import FloatArray
 from mechanisms.blocking.coalition_limits import ALL_COALITIONS, CoalitionLimits, Support
 from mechanisms.blocking.plan import Invitation, Tenability, replay
@@ -111,16 +113,18 @@ def verify_plan(certificate: BlockingCertificate) -> Verification:
         terms = replay(certificate.game, certificate.stakes, certificate.invitations, certificate.payments)
     except ValueError as error:
         return Verification(failures=(f"the plan cannot be played: {error}",))
-    size = terms.scale
     gains = (
-        compared(f"interim_gains[{player}]", stored, found, size)
-        for player, (stored, found) in enumerate(zip(certificate.interim_gains, terms.interim_gains, strict=True))
+        compared(f"interim_gains[{player}]", stored, found, np.diagonal(size))
+        for player, (stored, found, size) in enumerate(
+            zip(certificate.interim_gains, terms.interim_gains, terms.terms, strict=True)
+        )
     )
+    lie, found_lie = certificate.largest_misreport_gain, terms.largest_misreport_gain
     return Verification.joined(
         (
-            compared("profit", certificate.profit, terms.profit, size),
+            compared("profit", certificate.profit, terms.profit, terms.moved),
             compared("total_probability", certificate.total_probability, terms.total_probability, 1.0),
-            compared("largest_misreport_gain", certificate.largest_misreport_gain, terms.largest_misreport_gain, size),
+            compared("largest_misreport_gain", lie, found_lie, terms.misreport_scale),
             *gains,
             _tenable(terms),
         )
@@ -145,7 +149,7 @@ def verify_inhibition(certificate: InhibitionCertificate) -> Verification:
             compared("residuals.hydraulic", stored.hydraulic, found.hydraulic, 1.0),
             compared("residuals.negativity", stored.negativity, found.negativity, 1.0),
             compared("residuals.surplus", stored.surplus, found.surplus, 1.0),
-            required(found.acceptable, f"Theorem 1's conditions are missed by {found.largest:.3g}"),
+            required(found.proves, f"Theorem 1's conditions are missed by {found.largest:.3g}"),
         )
     )
 

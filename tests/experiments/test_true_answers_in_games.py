@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from experiments.game_file import load_game
-from mechanisms.blocking import BlockingPlan, Invitation, find_blocking_plan
+from mechanisms.blocking import BlockingPlan, Invitation, NoBlockingPlan, find_blocking_plan, replay
 from mechanisms.certificates.blocking import certify_inhibition, certify_plan, verify_inhibition, verify_plan
 from mechanisms.coalitional_game import ActionSet, CoalitionalGame
 from mechanisms.core import CoreAllocation, SearchEffort, UndecidedCore, find_core_allocation, optimise_core, welfare
@@ -174,3 +174,72 @@ def test_a_plan_by_which_somebody_loses_more_than_it_earns_is_no_plan() -> None:
     # The mediator takes 1 from a, who gains 1 by trade; 1e-9 of the war costs each 0.1.
     assert certificate.profit == pytest.approx(1.0)
     assert not verify_plan(certificate).confirmed
+
+
+BESIDE = [1e2, 1e6, 5e9, 1e12]
+
+
+@pytest.mark.parametrize("fortune", BESIDE)
+def test_a_proof_cannot_hide_what_a_small_player_takes_beside_a_fortune(fortune: float) -> None:
+    """b is worth 0.5 alone and has nothing: whatever a has at stake, the mediator can take 0.5 from b."""
+    game = of_two(np.array([[[fortune], [0.0]]]), alone=0.5)
+    omega = np.array([[fortune, 0.0]])
+    assert not verify_inhibition(certify_inhibition(game, omega, equal_weights(game.type_probabilities))).confirmed
+    assert isinstance(find_blocking_plan(game, omega), BlockingPlan)
+
+
+@pytest.mark.parametrize("fortune", BESIDE)
+@pytest.mark.parametrize("missing", [0.0, 1e-12, 1e-9, 1e-7])
+def test_weights_that_miss_the_hydraulic_equations_a_little_do_not_hide_what_two_can_take(
+    fortune: float, missing: float
+) -> None:
+    """Together a and b can do what they do, and 0.5 for b besides: the mediator can take 0.5.
+
+    A weight of a that is smaller by a share of 1e-9 makes a's fortune of 5e9 look smaller by 5 than it is.
+    """
+    game = of_two(np.array([[[fortune], [0.0]], [[fortune], [0.5]]]), alone=0.0)
+    omega = np.array([[fortune, 0.0]])
+    honest = equal_weights(game.type_probabilities)
+    forged = VirtualWeights((honest.weights[0] * (1 - missing), honest.weights[1]), honest.multipliers)
+    assert not verify_inhibition(certify_inhibition(game, omega, forged)).confirmed
+    assert isinstance(find_blocking_plan(game, omega), BlockingPlan)
+
+
+@pytest.mark.parametrize("fortune", BESIDE)
+def test_a_true_proof_beside_a_fortune_is_confirmed(fortune: float) -> None:
+    """b has all that it can have, 0.5 by what all do together, so that nobody can take anything."""
+    game = of_two(np.array([[[fortune], [0.0]], [[fortune], [0.5]]]), alone=0.0)
+    omega = np.array([[fortune, 0.5]])
+    proof = find_blocking_plan(game, omega)
+    assert isinstance(proof, NoBlockingPlan)
+    assert verify_inhibition(certify_inhibition(game, omega, proof.virtual)).confirmed
+
+
+def of_two(together: np.ndarray, alone: float) -> CoalitionalGame:
+    """a can have nothing alone, b what is said."""
+    return CoalitionalGame(
+        ("a", "b"),
+        (("only",), ("only",)),
+        (np.ones(1), np.ones(1)),
+        {
+            (0,): ActionSet(("alone",), np.zeros((1, 1, 1))),
+            (1,): ActionSet(("alone",), np.full((1, 1, 1), alone)),
+            (0, 1): ActionSet(tuple(f"action {number}" for number in range(len(together))), together),
+        },
+    )
+
+
+@pytest.mark.parametrize("types", [(0, 7), (-1, 0), (0, 0, 0), ()])
+def test_invitations_of_types_that_do_not_exist_are_refused(types: tuple[int, ...]) -> None:
+    """A list of types as long as the list of players speaks of all of them, so that each must exist."""
+    game = load_game(TWO_PLAYERS).game
+    with pytest.raises(ValueError, match="does not fit the game"):
+        replay(game, np.zeros((1, 2)), (Invitation((0,), types, 0, 1.0),), (np.zeros(1), np.zeros(1)))
+
+
+def test_what_rounding_leaves_of_large_sums_is_no_profit() -> None:
+    """a is paid 1e9 and b pays 1e9 and 1e-7, the last digit of it; b's gain of 1e9 by what both do is not more."""
+    game = of_two(np.array([[[-1e9], [1e9]]]), alone=0.0)
+    plan = (Invitation((0, 1), (0, 0), 0, 1.0),)
+    payments = (np.array([1e9]), np.array([-np.nextafter(1e9, 2e9)]))
+    assert not verify_plan(certify_plan(game, np.zeros((1, 2)), plan, payments)).confirmed
