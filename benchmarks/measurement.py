@@ -25,13 +25,13 @@ class Measurement:
     note: str = ""
 
 
-def time_of(function: Callable[[], object], repeats: int) -> float:
-    """Return the seconds of the fastest of several calls."""
+def time_of(function: Callable[[], object], repeats: int, clock: Callable[[], float] = perf_counter) -> float:
+    """Return the seconds of the fastest of several calls, on the wall unless another clock is given."""
     fastest = float("inf")
     for _ in range(repeats):
-        start = perf_counter()
+        start = clock()
         function()
-        fastest = min(fastest, perf_counter() - start)
+        fastest = min(fastest, clock() - start)
     return fastest
 
 

@@ -7,8 +7,9 @@ each order once. Four ideas carry the speed:
 - Small games visit each pair of players once; large ones visit rows, whose entries lie side by side in memory.
 - The price of the numeraire is one, so its net trade is its cost.
 - Nothing is forgiven, but rounding errors matter only within a hair of equality, or where orders cancel. The volume of
-  all orders bounds that hair from above; the few plays inside it, and those that are not sound, are left to the
-  specification, which decides them exactly.
+  all orders of all goods, at the highest quote, bounds that hair from above. Where it is too coarse, because goods are
+  counted or priced in very different units, every good is bounded by its own volume; plays still inside the hair, and
+  those that are not sound, are left to the specification, which decides them exactly.
 
 Arrays are flat below the play: entry ``i * goods + h`` is good ``h`` of player ``i``.
 """
@@ -121,14 +122,13 @@ def _inlined[F: Callable[..., object]](function: F) -> F:
 
 
 @_inlined
-def _total_by_pairs(batch: _Batch, b: int, volume: FloatArray, players: int, goods: int) -> None:
-    """Fill in net trades and costs at the counterparties' quotes, and the volume of all orders of each good."""
+def _total_by_pairs(batch: _Batch, b: int, players: int, goods: int) -> float:
+    """Fill in net trades and costs at the counterparties' quotes; return the volume of all orders of all goods."""
+    volume = 0.0  # A number stays in a register; an array by goods would be stored and loaded for every pair.
     for i in range(players):
         batch.cost[b, i] = 0.0
         for h in range(goods):
             batch.net_trade[b, i * goods + h] = 0.0
-    for h in range(goods):
-        volume[h] = 0.0
     for i in range(players):
         for j in range(i + 1, players):
             charged_to_i = 0.0
@@ -137,17 +137,18 @@ def _total_by_pairs(batch: _Batch, b: int, volume: FloatArray, players: int, goo
                 sent = batch.orders[b, i, j * goods + h]
                 received = batch.orders[b, j, i * goods + h]
                 flow = sent - received
-                volume[h] += abs(sent) + abs(received)
+                volume += abs(sent) + abs(received)
                 batch.net_trade[b, i * goods + h] += flow
                 batch.net_trade[b, j * goods + h] -= flow
                 charged_to_i += batch.quotes[b, j * goods + h] * flow
                 credited_to_j += batch.quotes[b, i * goods + h] * flow
             batch.cost[b, i] += charged_to_i
             batch.cost[b, j] -= credited_to_j
+    return volume
 
 
 @_inlined
-def _total_by_rows(batch: _Batch, b: int, columns: FloatArray, volume: FloatArray, players: int, goods: int) -> None:
+def _total_by_rows(batch: _Batch, b: int, columns: FloatArray, players: int, goods: int) -> float:
     """Do what `_total_by_pairs` does, one good of one player's orders at a time.
 
     The work space ``columns`` holds, good by good, the quotes, the sums of columns and their values; in one array the
@@ -161,8 +162,7 @@ def _total_by_rows(batch: _Batch, b: int, columns: FloatArray, volume: FloatArra
             columns[h * players + i] = batch.quotes[b, i * goods + h]
             columns[received + i * goods + h] = 0.0
             columns[credited + i * goods + h] = 0.0
-    for h in range(goods):
-        volume[h] = 0.0
+    volume = 0.0
     for i in range(players):
         row = batch.orders[b, i]
         charged = 0.0
@@ -170,41 +170,50 @@ def _total_by_rows(batch: _Batch, b: int, columns: FloatArray, volume: FloatArra
             quote = columns[h * players + i]
             sent = 0.0
             value = 0.0
-            size = 0.0
             for j in range(players):
                 # Loading before selecting keeps the load contiguous; under a condition it would become a gather.
                 order = row[j * goods + h]
                 order = order if j != i else 0.0
                 sent += order
-                size += abs(order)
+                volume += abs(order)
                 columns[received + h * players + j] += order
                 if h != numeraire:
                     value += columns[h * players + j] * order
                     columns[credited + h * players + j] += quote * order
             batch.net_trade[b, i * goods + h] = sent
-            volume[h] += size
             charged += value if h != numeraire else sent
         batch.cost[b, i] = charged
     for i in range(players):
         for h in range(goods):
             batch.net_trade[b, i * goods + h] -= columns[received + h * players + i]
             batch.cost[b, i] -= columns[(credited if h != numeraire else received) + h * players + i]
+    return volume
+
+
+@_inlined
+def _charge_own_quotes(batch: _Batch, b: int, own_share: float, players: int, goods: int) -> None:
+    """Move costs by a share of the way to the cost at the own quotes."""
+    for i in range(players):
+        own = 0.0
+        for h in range(goods):
+            own += batch.quotes[b, i * goods + h] * batch.net_trade[b, i * goods + h]
+        batch.cost[b, i] += own_share * (own - batch.cost[b, i])
 
 
 @_inlined
 def _measure(
-    batch: _Batch, b: int, supply: FloatArray, volume: FloatArray, players: int, goods: int
-) -> tuple[float, float]:
-    """Fill in the supply; return the value of all orders at the highest quote of each good, and a sum of all messages.
+    batch: _Batch, b: int, volume: float, supply: FloatArray, bounds: FloatArray, players: int, goods: int
+) -> float:
+    """Fill in the supply and bounds on the orders of each good; return a sum of all messages.
 
-    The sum is not finite if an entry is not, is negative, or a numeraire is not quoted at one.
+    The sum is not finite if an entry is not, is negative, or a numeraire is not quoted at one. Bounds on the
+    volume of each good are the volume of all, and after them comes its value at the highest of all quotes.
     """
-    value = 0.0
-    check = 0.0
+    check = volume
     sound = True
+    highest = 0.0
     for h in range(goods):
         lowest = batch.quotes[b, h]
-        highest = lowest
         total = 0.0
         for i in range(players):
             quote = batch.quotes[b, i * goods + h]
@@ -216,45 +225,57 @@ def _measure(
             sound &= announced >= 0.0
         sound &= lowest >= 0.0
         supply[h] = total
-        check += total + volume[h]
-        value += highest * volume[h]
+        bounds[h] = volume
+        check += total
+    bounds[goods] = highest * volume
     for i in range(players):
         sound &= batch.quotes[b, i * goods + goods - 1] == 1.0
-    return value, check if sound else np.nan
+        check += batch.cost[b, i] + batch.transfers[b, i]
+    return check if sound else np.nan
 
 
 @_inlined
-def _known(batch: _Batch, b: int, volume: FloatArray, limits: Limits, players: int, goods: int) -> bool:
+def _measure_each_good(batch: _Batch, b: int, bounds: FloatArray, players: int, goods: int) -> None:
+    """Fill in the volume of the orders of each good, and after them their value at the highest quote of each."""
+    value = 0.0
+    for h in range(goods):
+        volume = 0.0
+        highest = 0.0
+        for i in range(players):
+            highest = max(highest, batch.quotes[b, i * goods + h])
+            for j in range(players):
+                order = batch.orders[b, i, j * goods + h]
+                volume += abs(order) if j != i else 0.0
+        bounds[h] = volume
+        value += highest * volume
+    bounds[goods] = value
+
+
+@_inlined
+def _known(batch: _Batch, b: int, bounds: FloatArray, limits: Limits, players: int, goods: int) -> bool:
     """Return whether net trades are known to the digits of the largest of their good."""
     known = True
     for h in range(goods):
         largest = 0.0
         for i in range(players):
             largest = max(largest, abs(batch.net_trade[b, i * goods + h]))
-        known &= limits.holding_rounding * volume[h] <= limits.known_share * largest
+        known &= limits.holding_rounding * bounds[h] <= limits.known_share * largest
     return known
 
 
 @_inlined
-def _judge(
-    batch: _Batch, b: int, supply: FloatArray, volume: FloatArray, limits: Limits, players: int, goods: int
-) -> bool:
-    """Fill in who is bankrupt, why, and the claims; return whether the play is sound and nobody is in doubt.
+def _judge(batch: _Batch, b: int, bounds: FloatArray, limits: Limits, players: int, goods: int) -> bool:
+    """Fill in who is bankrupt, why, and the claims; return whether nobody is in doubt.
 
     Who is bankrupt is as good as random, so that a branch on it would be mispredicted: sums and products instead.
     """
-    value, check = _measure(batch, b, supply, volume, players, goods)
     # No price exceeds the highest quote, so that this bounds the rounding errors of all costs.
+    value = bounds[goods]
     rounding = limits.budget_rounding * value
-    decided = _known(batch, b, volume, limits, players, goods) & ((value == 0.0) | (value > _UNDERFLOW))
+    decided = _known(batch, b, bounds, limits, players, goods)
+    decided &= (value == 0.0) | (value > _UNDERFLOW)
     for i in range(players):
-        if limits.own_share > 0.0:
-            own = 0.0
-            for h in range(goods):
-                own += batch.quotes[b, i * goods + h] * batch.net_trade[b, i * goods + h]
-            batch.cost[b, i] += limits.own_share * (own - batch.cost[b, i])
         cost, transfer = batch.cost[b, i], batch.transfers[b, i]
-        check += cost + transfer
         decided &= (not limits.covered) | (-transfer <= batch.announced[b, (i + 1) * goods - 1])
         excess = cost - transfer
         over_budget = excess > rounding
@@ -263,8 +284,8 @@ def _judge(
         if limits.no_short_sales:
             for h in range(goods):
                 lacking = -(batch.announced[b, i * goods + h] + batch.net_trade[b, i * goods + h])
-                short = lacking > limits.holding_rounding * volume[h]
-                decided &= short | (lacking <= -limits.holding_rounding * volume[h]) | over_budget
+                short = lacking > limits.holding_rounding * bounds[h]
+                decided &= short | (lacking <= -limits.holding_rounding * bounds[h]) | over_budget
                 any_short |= short
         solvent = (not over_budget) & (not any_short)
         batch.bankrupt[b, i] = not solvent
@@ -272,30 +293,33 @@ def _judge(
         for h in range(goods):
             holding = batch.announced[b, i * goods + h] + batch.net_trade[b, i * goods + h]
             batch.claim[b, i * goods + h] = solvent * holding
-    return decided and abs(check) < np.inf  # Not `isfinite`, whose subtraction may be reordered away.
+    return decided
 
 
 @_inlined
-def _ration(batch: _Batch, b: int, good: int, supply: float, shifted: FloatArray, players: int, goods: int) -> None:
+def _ration(batch: _Batch, b: int, good: int, supply: float, work: FloatArray, players: int, goods: int) -> None:
     """Ration one good as `feasible_set.ration` does.
 
-    The threshold rises from below by dropping who gets nothing, until nobody is dropped (Michelot 1986).
+    The threshold rises from below by dropping who gets nothing, until nobody is dropped (Michelot 1986). The work space
+    holds what players own, then what they claim, measured from the largest: side by side, unlike in the batch.
     """
     largest = -np.inf
     demanded = 0.0
     for i in range(players):
         owned = batch.announced[b, i * goods + good]
-        change = -owned if batch.bankrupt[b, i] else batch.net_trade[b, i * goods + good]
+        lost = 1.0 * batch.bankrupt[b, i]  # Arithmetic: a branch would be a coin toss.
+        change = (1.0 - lost) * batch.net_trade[b, i * goods + good] - lost * owned
         largest = max(change, largest)
         demanded += max(change, -owned)
-        shifted[i] = change
+        work[i] = owned
+        work[players + i] = change
     # Measured from the largest change, and never more than twice the supply under it: no digit is lost.
     fits = demanded <= 0.0
     origin = 0.0 if fits else largest
     floor = -np.inf if fits else -2.0 * supply
     threshold = 0.0 if fits else -supply
     for i in range(players):
-        shifted[i] = max(shifted[i] - origin, floor)
+        work[players + i] = max(work[players + i] - origin, floor)
     before = players + 2.0
     served = before if fits else before - 1.0
     while served < before:
@@ -303,15 +327,16 @@ def _ration(batch: _Batch, b: int, good: int, supply: float, shifted: FloatArray
         served = 0.0
         total = 0.0
         for i in range(players):
-            owned = batch.announced[b, i * goods + good]
-            keep = 1.0 if shifted[i] + owned >= threshold else 0.0  # Arithmetic: a branch would be a coin toss.
+            owned = work[i]
+            shifted = work[players + i]
+            keep = 1.0 if shifted + owned >= threshold else 0.0  # Arithmetic again.
             served += keep
-            total += keep * shifted[i] - (1.0 - keep) * owned
+            total += keep * shifted - (1.0 - keep) * owned
         threshold = max(total / served, threshold)
     left = 0.0
     for i in range(players):
-        owned = batch.announced[b, i * goods + good]
-        change = max(shifted[i] - threshold, -owned)
+        owned = work[i]
+        change = max(work[players + i] - threshold, -owned)
         batch.change[b, i * goods + good] = change
         batch.allocation[b, i * goods + good] = owned + change
         left -= change
@@ -333,15 +358,25 @@ def _compiled(players: int, goods: int) -> Callable[..., None]:
             quotes, orders, announced, transfers, cost, bankrupt, reason, net_trade, claim, change, allocation, wasted
         )
         rules = Limits(limits[0], limits[1], limits[2], limits[3], limits[4], limits[5])
-        columns, supply, volume, shifted = np.empty(3 * entries), np.empty(goods), np.empty(goods), np.empty(players)
+        columns, work = np.empty(3 * entries), np.empty(2 * players)
+        supply, bounds = np.empty(goods), np.empty(goods + 1)
         for b in range(len(decided)):
-            if by_rows:
-                _total_by_rows(batch, b, columns, volume, players, goods)
-            else:
-                _total_by_pairs(batch, b, volume, players, goods)
-            decided[b] = _judge(batch, b, supply, volume, rules, players, goods)
+            volume = (
+                _total_by_rows(batch, b, columns, players, goods)
+                if by_rows
+                else _total_by_pairs(batch, b, players, goods)
+            )
+            if rules.own_share > 0.0:
+                _charge_own_quotes(batch, b, rules.own_share, players, goods)
+            check = _measure(batch, b, volume, supply, bounds, players, goods)
+            sound = abs(check) < np.inf  # Not `isfinite`, whose subtraction may be reordered away.
+            certain = _judge(batch, b, bounds, rules, players, goods)
+            if sound and not certain:
+                _measure_each_good(batch, b, bounds, players, goods)
+                certain = _judge(batch, b, bounds, rules, players, goods)
+            decided[b] = sound and certain
             for h in range(goods):
-                _ration(batch, b, h, supply[h], shifted, players, goods)
+                _ration(batch, b, h, supply[h], work, players, goods)
 
     compiled = numba.njit(_SIGNATURE, cache=True, fastmath=_ARITHMETIC, error_model="numpy")(kernel)
     return cast("Callable[..., None]", compiled)

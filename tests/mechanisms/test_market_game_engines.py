@@ -12,8 +12,10 @@ from mechanisms.market_game import Bankruptcy, BankruptcyReason, Engine, MarketR
 from tests.mechanisms.market_messages import assert_same, needs_numba, random_messages
 
 if TYPE_CHECKING:
-    pass
-
+    from mechanisms.arrays import BooleanArray
+    from mechanisms.market_game import Settlement
+    from mechanisms.plays import Plays
+    from mechanisms.settlement_kernel import Limits
 
 NO_SHORT_SALES = MarketRules.no_short_sales()
 COMPILED_RULES = [
@@ -77,3 +79,34 @@ def test_the_compiled_engine_refuses_rules_it_does_not_know(rules: MarketRules) 
     messages = random_messages(np.random.default_rng(0), (), 3, 2)
     with pytest.raises(ValueError, match="counterparty and midpoint pricing with standing trades only"):
         settle(*messages, rules, engine=Engine.COMPILED)
+
+
+@needs_numba
+@pytest.mark.parametrize("rules", COMPILED_RULES, ids=lambda r: f"{r.pricing}-{r.solvency}")
+@pytest.mark.parametrize("players", [3, 18])
+def test_goods_counted_in_very_different_units_are_settled_by_the_compiled_engine_itself(
+    players: int, rules: MarketRules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The volume of all goods bounds the rounding of a good counted in tons no better than of one counted in grams, nor
+    # does the highest price per ton bound the value of grams. Each good by itself does, so no random play is in doubt.
+    from mechanisms import settlement_kernel  # noqa: PLC0415  Numba is optional.
+
+    decided: list[BooleanArray] = []
+    settle_batch = settlement_kernel.settle_batch
+
+    def watched(plays: Plays, limits: Limits, settlement: Settlement) -> BooleanArray:
+        decided.append(settle_batch(plays, limits, settlement))
+        return decided[-1]
+
+    monkeypatch.setattr(settlement_kernel, "settle_batch", watched)
+    messages = random_messages(np.random.default_rng(players), (300,), players, 3)
+    units = np.array([2.0**-60, 2.0**60, 1.0])
+    scaled = messages._replace(
+        quotes=messages.quotes / units, orders=messages.orders * units, endowments=messages.endowments * units
+    )
+    compiled, reference = settle(*scaled, rules, engine=Engine.COMPILED), settle(*messages, rules)
+    assert decided[0].all()
+    # Powers of two are exact units.
+    np.testing.assert_array_equal(compiled.reason, reference.reason)
+    assert 0 < reference.bankrupt.mean() < 1
+    np.testing.assert_allclose(compiled.change / units, reference.change, rtol=0, atol=1e-12)
