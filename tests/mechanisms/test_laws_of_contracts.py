@@ -214,7 +214,10 @@ def test_a_player_who_owns_and_wants_nothing(original: Economy) -> None:
     assert_same(original, written, externality=False)
     contract = grand_contract(other)
     assert not contract.net_trades[:, -1].any()
-    assert not contract.transfers[:, -1].any()
+    # It is granted what the crumbs are worth that the rounding of the others' orders delivers to everybody.
+    traded = (contract.efficient.price[:, None] * np.abs(contract.net_trades)).sum(axis=(1, 2))
+    roundings = 20 * len(other.players) * float(np.finfo(np.float64).eps)
+    assert (np.abs(contract.transfers[:, -1]) <= roundings * traded.max()).all()
 
 
 @given(original=economies(), data=st.data(), externality=st.booleans())

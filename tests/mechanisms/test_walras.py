@@ -13,6 +13,7 @@ from mechanisms.beliefs import IndependentPrior
 from mechanisms.economy import Economy, Player, PlayerType
 from mechanisms.efficiency import efficient_allocation
 from mechanisms.grand_contract import grand_contract
+from mechanisms.recommended_orders import GRANTED_DIFFERENCE, GRANTED_ROUNDING
 from mechanisms.valuation import Valuation
 from mechanisms.valuations import Abatement, Exponential, Linear, Logarithmic, Power, Quadratic
 from mechanisms.walras import Equilibrium, WalrasianEquilibrium, at_payable_prices, walrasian_equilibrium
@@ -93,8 +94,9 @@ def test_the_walrasian_contract_quotes_a_price_that_everybody_can_pay() -> None:
     contract = grand_contract(corner(money=3.0))
     np.testing.assert_allclose(contract.efficient.price, [[3.0, 1.0]], rtol=1e-12)
     np.testing.assert_allclose(contract.numeraire_transfers, [[1.5, 1.5, -3.0]], rtol=1e-12)
-    # Everybody pays for its goods exactly: no purchasing power is granted.
-    np.testing.assert_allclose(contract.transfers, 0, atol=1e-12)
+    # Everybody pays for its goods: nothing is granted but what rounding may take of the three dollars that are traded.
+    assert (contract.transfers >= 0).all()
+    assert contract.transfers.max() <= 3.0 * (GRANTED_ROUNDING + GRANTED_DIFFERENCE) * (1 + 1e-3)
 
 
 def test_where_all_can_pay_the_price_is_the_highest_as_before() -> None:
