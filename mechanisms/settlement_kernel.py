@@ -293,7 +293,7 @@ def _judge(batch: _Batch, b: int, bounds: FloatArray, limits: Limits, players: i
         for h in range(goods):
             holding = batch.announced[b, i * goods + h] + batch.net_trade[b, i * goods + h]
             batch.claim[b, i * goods + h] = solvent * holding
-    return decided
+    return bool(decided)
 
 
 @_inlined
