@@ -33,7 +33,8 @@ from mechanisms.market_rules import Bankruptcy, Coverage, Pricing, Solvency
 from mechanisms.valuations import Quadratic
 from tests.mechanisms.private_value_economies import three_traders
 
-EFFORT = SideEffort(oracle=Effort(quote_vectors=2, seconds_per_program=1.0, warm_starts=60), rounds=1, cells=2)
+# Programs take a fifth of a second at most; the limit is far beyond, so that no loaded machine changes an answer.
+EFFORT = SideEffort(oracle=Effort(quote_vectors=2, seconds_per_program=60.0, warm_starts=60), rounds=1, cells=2)
 NO_SHORT_SALES = MarketRules.no_short_sales()
 MONEY = 1e-5
 

@@ -11,12 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from experiments.carbon import ECONOMIES
+from experiments.economy_file import load_economy
 from mechanisms.arrays import FloatArray
-from mechanisms.market_game import Bankruptcy, MarketRules, Pricing, Solvency, settle
+from mechanisms.grand_contract import grand_contract
+from mechanisms.market_game import Bankruptcy, MarketRules, Pricing, Settlement, Solvency, settle
 from mechanisms.recommended_orders import granted_for_rounding, orders_to_each
 
 SEEDS = st.integers(0, 2**32 - 1)
 ALL_RULES = [MarketRules(*options) for options in itertools.product(Pricing, Solvency, Bankruptcy)]
+# No power of two, so that converting units rounds every number.
+UNITS = st.sampled_from([1e-9, 1e9, 3.7e5, 1.0, 0.1, 7e-4])
+MOST_PROFILES = 20
+SHIPPED = sorted(path.name for path in ECONOMIES.glob("*.toml"))
 PRECISION = float(np.finfo(np.float64).eps)
 
 
@@ -59,16 +66,30 @@ def plans(draw: st.DrawFn) -> Plan:
     return Plan(price, owned, net_trades)
 
 
+def in_other_units(plan: Plan, money: float, goods: float) -> Plan:
+    """Return a plan with money counted in other units, and goods too: every number is rounded anew."""
+    units = np.append(np.full(plan.price.shape[-1] - 1, goods), money)
+    return Plan(plan.price * (money / units), plan.endowments * units, plan.net_trades * units)
+
+
+def obeyed(plan: Plan, rules: MarketRules, gone: FloatArray | None = None) -> Settlement:
+    """Settle the play of a plan, players whose share of ``gone`` is positive failing their budget, ``(N,)``."""
+    orders = orders_to_each(plan.net_trades)
+    granted = granted_for_rounding(plan.price, orders, plan.net_trades)
+    transfers = (plan.price[:, None] * plan.net_trades).sum(axis=-1) + granted
+    if gone is not None:
+        transfers = transfers - gone * (1.0 + 10.0 * plan.value.sum(axis=1).max())
+    players = orders.shape[1]
+    quotes = np.repeat(plan.price[:, None], players, axis=1)
+    return settle(quotes, np.repeat(orders[:, :, None], players, axis=2), plan.endowments, transfers, rules)
+
+
 @pytest.mark.parametrize("rules", ALL_RULES, ids=lambda r: f"{r.pricing}-{r.solvency}-{r.bankruptcy}")
 @settings(deadline=None, max_examples=40)
 @given(plans())
 def test_nobody_who_obeys_is_bankrupt_whatever_the_rules(rules: MarketRules, plan: Plan) -> None:
-    orders = orders_to_each(plan.net_trades)
-    granted = granted_for_rounding(plan.price, orders, plan.net_trades)
-    transfers = (plan.price[:, None] * plan.net_trades).sum(axis=-1) + granted
-    players = orders.shape[1]
-    quotes = np.repeat(plan.price[:, None], players, axis=1)
-    settlement = settle(quotes, np.repeat(orders[:, :, None], players, axis=2), plan.endowments, transfers, rules)
+    settlement = obeyed(plan, rules)
+    players = plan.net_trades.shape[1]
     assert not settlement.bankrupt.any()
     # Planned trades add up to zero but for the rounding of endowments, which may be far larger than what is traded.
     excess = np.abs(plan.net_trades.sum(axis=1)).max(axis=0)
@@ -116,3 +137,43 @@ def test_orders_tell_no_more_than_the_net_trade_and_no_matter_who_has_which_numb
         _, first = np.unique(planned[:, good], return_inverse=True)
         for group in range(first.max() + 1):
             assert len(np.unique(flat[first == group, good])) == 1
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.data())
+@pytest.mark.parametrize("name", SHIPPED)
+def test_nobody_who_obeys_a_shipped_contract_is_bankrupt_in_any_units(name: str, data: st.DataObject) -> None:
+    contract = grand_contract(load_economy(ECONOMIES / name))
+    some = slice(MOST_PROFILES)
+    plan = Plan(contract.efficient.price[some], contract.endowments[some], contract.net_trades[some])
+    rescaled = in_other_units(plan, data.draw(UNITS), data.draw(UNITS))
+    assert not any(obeyed(rescaled, rules).bankrupt.any() for rules in ALL_RULES)
+
+
+@pytest.mark.parametrize("rules", ALL_RULES, ids=lambda r: f"{r.pricing}-{r.solvency}-{r.bankruptcy}")
+@settings(deadline=None, max_examples=30)
+@given(plans(), UNITS, UNITS)
+def test_nobody_who_obeys_is_bankrupt_in_any_units(rules: MarketRules, plan: Plan, money: float, goods: float) -> None:
+    assert not obeyed(in_other_units(plan, money, goods), rules).bankrupt.any()
+
+
+@pytest.mark.parametrize("pricing", Pricing)
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_who_is_left_with_the_trades_of_some_of_the_others_is_solvent_in_any_units(
+    pricing: Pricing, data: st.DataObject
+) -> None:
+    # Everybody's net trade is worth nothing, so that trades with any of the others cost nothing, but for rounding. Net
+    # trades of similar size: what is granted for the difference is limited by the own trades.
+    generator = np.random.default_rng(data.draw(SEEDS))
+    players, goods = data.draw(st.integers(2, 8)), data.draw(st.integers(2, 4))
+    price = 10.0 ** generator.uniform(-3, 3, (1, goods))
+    price[:, -1] = 1.0
+    net_trades = generator.normal(0, 1, (1, players, goods)) / price[:, None]
+    net_trades -= net_trades.mean(axis=1, keepdims=True)
+    net_trades[..., -1] = -(net_trades[..., :-1] * price[:, None, :-1]).sum(axis=-1)
+    plan = Plan(price, np.maximum(-net_trades, 0.0), net_trades)
+    gone = (generator.random(players) < 0.4).astype(float)
+    rules = MarketRules(pricing, bankruptcy=Bankruptcy.UNWIND)
+    bankrupt = obeyed(in_other_units(plan, data.draw(UNITS), data.draw(UNITS)), rules, gone).bankrupt
+    np.testing.assert_array_equal(bankrupt[0], gone > 0)
