@@ -241,7 +241,8 @@ def _gap(traders: ValuationBatch, held: FloatArray, price: FloatArray, owned: Fl
         half = np.abs(traders.gain(0.5 * possible, possible)).sum(axis=0)
     at_stake = (charged * supply).sum(axis=-1) + np.where(np.isfinite(gained), gained, 0)
     scale = np.maximum(at_stake, LEAST_SHARE_AT_STAKE * half)
-    gap = distance / np.where(scale > 0, scale, 1)
+    # Where nothing is at stake, whatever could be gained exceeds it.
+    gap = np.where(scale > 0, distance / np.where(scale > 0, scale, 1), np.where(distance > 0, np.inf, 0))
     fits = (held.sum(axis=0) <= supply * (1 + FEASIBILITY_TOLERANCE)).all(axis=-1)
     sound = fits & (held >= 0).all(axis=(0, -1)) & (price >= 0).all(axis=-1)
     return np.where(sound, gap, np.inf)
