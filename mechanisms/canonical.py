@@ -7,9 +7,14 @@ what they are told must not differ where they know the same. So whoever makes a 
 be told apart by one, and afterwards *two recommendations are the same if and only if they are equal*.
 
 **Which numbers.** Sorted, neighbours at a distance of at most ``SAME_NUMBER`` of what the number is measured against
-belong together: prices against the price, bundles against the supply, money against what is at stake between the
-players (the value of the supply at the supporting prices, and the payments), never against what anybody happens to own
-of it. Bundles and payments are compared only where a player has the same type and faces the same price.
+belong together: prices against the price; bundles against the smallest share of the good, and payments against the
+least that a player has at stake (what it owns or is to receive at the supporting prices, and its payment), for what
+one player's numbers lose by becoming one the others have to make up, and to the smallest of them it must be next to
+nothing too. Never against what anybody happens to own of money. Bundles and payments are compared only where a player
+has the same type and faces the same price. In any case, numbers are one that differ by no more than the rounding of
+what they are computed from: prices by that of the quantities that clear the market, times how much a unit more would
+lower them (steep marginal values of whoever gets next to nothing do not make that much), quantities by that of the
+supply, payments by that of all payments and the worth of the supply.
 
 **Why a smaller difference is not decided.** An allocation is proven efficient to a relative 1e-9 of its value
 (:mod:`mechanisms.efficiency`). Prices and bundles that close share the proof, so that a real difference below it could
@@ -21,8 +26,8 @@ linkage). Any other rule would separate two numbers that cannot be told apart. W
 as a few roundings.
 
 **Balance.** Bundles still use up the supply and payments still add up to zero to rounding: replacing numbers by one of
-them leaves a remainder of at most the distance, which a least change of these numbers removes. It can be removed: the
-net trades of nought satisfy every condition there is.
+them leaves a remainder of at most the distance, which a least relative change of these numbers removes. It can be
+removed: the net trades of nought satisfy every condition there is.
 """
 
 from __future__ import annotations
@@ -43,7 +48,9 @@ SAME_NUMBER = 1e-9
 
 # Sums of N numbers err by less than this many roundings of each of them.
 _ROUNDINGS = 4 * float(np.finfo(np.float64).eps)
-# Marginal values err by about this many roundings of the largest of them, which counts where prices are close to zero.
+# Quantities computed from them err by this many roundings of all there is, and by _ROUNDINGS more for each player.
+_SPARE_ROUNDINGS = 32 * float(np.finfo(np.float64).eps)
+# Prices err by about this many roundings of what clears the market, which counts where prices are close to zero.
 _ROUNDINGS_OF_PRICE = 64 * float(np.finfo(np.float64).eps)
 # The least change is computed by iteration; a second one removes what the first leaves by rounding.
 _BALANCING_STEPS = 3
@@ -120,13 +127,15 @@ def canonical_payments(economy: Economy, efficient: EfficientAllocation, payment
         efficient: a canonical allocation of every profile.
         payments: by how much each player's numeraire changes, ``(P, N)``; they sum to zero.
     """
-    supply = economy.endowments(efficient.profiles)[..., :-1].sum(axis=-2)
-    worth = (efficient.price[:, :-1] * supply).sum(axis=-1)
+    owned = economy.endowments(efficient.profiles)[..., :-1]
+    prices = efficient.price[:, None, :-1]
+    worth = (prices * owned).sum(axis=(-1, -2))
     # Payments as large as the rounding of what they are computed from are none.
     paid = np.abs(payments) > _ROUNDINGS * payments.shape[1] * worth[:, None]
     payments = np.where(paid, payments, 0.0)
     moved = np.abs(payments).sum(axis=-1)
-    distance = SAME_NUMBER * (worth + moved)
+    at_stake = (prices * np.maximum(owned, efficient.bundles)).sum(axis=-1) + np.abs(payments)
+    distance = _distance(at_stake, payments != 0, worth + moved)
     groups = situations_of_players(efficient.profiles, efficient.price)
     return _same_and_balanced(payments, distance, groups, np.zeros(len(moved)), moved, payments != 0)
 
@@ -150,7 +159,7 @@ def rows_numbered(rows: FloatArray) -> IntegerArray:
 def _prices(economy: Economy, efficient: EfficientAllocation, supply: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return prices and the lower ends of their intervals, ``(P, L)`` each, with one number for those that are one."""
     price, lowest = efficient.price.copy(), efficient.lowest_price.copy()
-    rounding = _ROUNDINGS_OF_PRICE * _marginal_values(economy, efficient.profiles, supply)
+    rounding = _rounding_of_prices(economy, efficient, supply)
     for good in range(supply.shape[1]):
         distance = np.maximum(SAME_NUMBER * price[:, good], rounding[:, good])
         price[:, good] = one_number(price[:, good], distance)
@@ -161,29 +170,50 @@ def _prices(economy: Economy, efficient: EfficientAllocation, supply: FloatArray
     return price, np.where(point, price, lowest)
 
 
-def _marginal_values(economy: Economy, profiles: IntegerArray, supply: FloatArray) -> FloatArray:
-    """Return how large the marginal values are from which prices are computed, ``(P, G)``, numeraire per unit."""
-    traders = economy.valuations.select(economy.rows(profiles))
-    sizes = [
-        np.abs(traders.supergradient(np.broadcast_to(bundle[:, None], (*profiles.shape, supply.shape[1])))).max(axis=1)
-        for bundle in (supply, supply / profiles.shape[1])
-    ]
-    size: FloatArray = np.maximum(*sizes)
-    # Where there is none of a good whose first unit is worth infinitely much, no price is computed.
-    return np.where(np.isfinite(size), size, 0.0)
+def _rounding_of_prices(economy: Economy, efficient: EfficientAllocation, supply: FloatArray) -> FloatArray:
+    r"""Return by how much rounding may have changed prices, ``(P, G)``, numeraire per unit.
+
+    Players' quantities and the supply are rounded in proportion to what there is, and prices are what equates them. By
+    how much a unit more of a good h would lower the price of g is :math:`(\sum_i H_i^{-1})^{-1}_{gh}` with the
+    curvatures :math:`H_i` of those who hold the goods. That matrix is positive semidefinite, and its diagonal at most
+    :math:`a_g = 1 / \sum_i (1 / H_{i,gg})`, so its entries are at most :math:`\sqrt{a_g a_h}`.
+    """
+    traders = economy.valuations.select(economy.rows(efficient.profiles))
+    held = efficient.bundles > 0
+    curvature = np.diagonal(traders.curvature(efficient.bundles), axis1=-2, axis2=-1)
+    with np.errstate(divide="ignore", over="ignore"):
+        # Whoever values a good linearly takes any quantity at the price.
+        elasticity = np.where(held, 1 / np.maximum(np.where(held, curvature, 0.0), 0.0), 0.0).sum(axis=1)
+        root = np.where(elasticity > 0, 1 / np.sqrt(np.where(elasticity > 0, elasticity, 1.0)), 0.0)
+    cleared = root * (root * supply).sum(axis=-1, keepdims=True)
+    return _ROUNDINGS_OF_PRICE * (efficient.price[:, :-1] + cleared)
+
+
+def _distance(sizes: FloatArray, free: BooleanArray, total: FloatArray) -> FloatArray:
+    """Return at which distance numbers of a profile are one, ``(P,)``.
+
+    Args:
+        sizes: what each player's number is measured against, ``(P, N)``.
+        free: whose numbers may have to make up for the others', ``(P, N)``.
+        total: what numbers are rounded in proportion to, ``(P,)``.
+    """
+    smallest = np.where(free, sizes, np.inf).min(axis=1)
+    accuracy = (_SPARE_ROUNDINGS + _ROUNDINGS * sizes.shape[1]) * total
+    return np.maximum(SAME_NUMBER * np.where(np.isfinite(smallest), smallest, 0.0), accuracy)
 
 
 def _bundles(bundles: FloatArray, supply: FloatArray, groups: IntegerArray) -> FloatArray:
     """Return bundles, ``(P, N, G)``, with one number for those that are one; what was used up still is."""
     players, used = bundles.shape[1], bundles.sum(axis=1)
     used = np.where(used > (1 - FEASIBILITY_TOLERANCE) * supply, supply, used)
-    distance = SAME_NUMBER * supply
     result = np.empty_like(bundles)
     for good in range(bundles.shape[2]):
+        shares, total = bundles[..., good], used[:, good]
+        accuracy = _distance(shares, np.zeros_like(shares, dtype=np.bool_), supply[:, good])
         # Corners stay corners, and nothing becomes negative.
-        free = bundles[..., good] > 2 * players * distance[:, [good]]
-        total = used[:, good]
-        result[..., good] = _same_and_balanced(bundles[..., good], distance[:, good], groups, total, total, free)
+        free = shares > 2 * players * accuracy[:, None]
+        distance = _distance(shares, free, supply[:, good])
+        result[..., good] = _same_and_balanced(shares, distance, groups, total, total, free)
     return result
 
 
@@ -243,7 +273,10 @@ def _linked(groups: IntegerArray, chosen: BooleanArray) -> BooleanArray:
 def _with_sums(
     values: FloatArray, totals: FloatArray, rounding: FloatArray, groups: IntegerArray, free: BooleanArray
 ) -> FloatArray:
-    """Return the nearest values, ``(P, N)``, that add up to the totals to the rounding, equal ones changed alike."""
+    """Return the nearest values, ``(P, N)``, that add up to the totals to the rounding, equal ones changed alike.
+
+    Nearest relative to what they are: who gets much makes up for more than who gets little.
+    """
     players, remainder = values.shape[1], totals - values.sum(axis=1)
     number, unknowns = np.empty(values.shape, dtype=np.int64), 0
     for player in range(players):
@@ -257,10 +290,15 @@ def _with_sums(
     from scipy.sparse.linalg import lsmr  # noqa: PLC0415
 
     rows, columns = np.nonzero(free)
-    sums = sparse.csr_array((np.ones(len(rows)), (rows, number[rows, columns])), shape=(len(values), unknowns))
+    size = np.zeros(unknowns)
+    size[number[rows, columns]] = np.abs(values[rows, columns])
+    summed = np.abs(np.where(free, values, 0.0)).sum(axis=1)
+    summed = np.where(summed > 0, summed, 1.0)
+    shares = np.abs(values[rows, columns]) / summed[rows]
+    sums = sparse.csr_array((shares, (rows, number[rows, columns])), shape=(len(values), unknowns))
     balanced = values
     for _ in range(_BALANCING_STEPS):
-        change = lsmr(sums, remainder, atol=1e-12, btol=1e-12, maxiter=1000)[0]
+        change = size * lsmr(sums, remainder / summed, atol=1e-12, btol=1e-12, maxiter=1000)[0]
         balanced = np.where(free, balanced + change[number], balanced)
         remainder = totals - balanced.sum(axis=1)
         if not (np.abs(remainder) > rounding).any():
