@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
@@ -107,6 +107,12 @@ def _test_in_rationals(block: Block, pricing: Pricing, play: int, test: ExactTes
 
 
 def _price(own: Fraction, other: Fraction, flow: Fraction, pricing: Pricing) -> Fraction:
-    if pricing is Pricing.SPREAD:
-        return max(own, other) if flow > 0 else min(own, other)
-    return (own + other) / 2 if pricing is Pricing.MIDPOINT else other
+    match pricing:
+        case Pricing.SPREAD:
+            return max(own, other) if flow > 0 else min(own, other)
+        case Pricing.MIDPOINT:
+            return (own + other) / 2
+        case Pricing.COUNTERPARTY | Pricing.VOID:
+            return other
+        case _:
+            assert_never(pricing)

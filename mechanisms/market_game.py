@@ -31,7 +31,7 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import dataclass, fields, replace
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
@@ -89,6 +89,14 @@ _KNOWN_SHARE_OF_VOLUME = 2.0**-36
 # Below this value products of orders and quotes may have underflowed, and their rounding is not bounded by the above.
 _UNDERFLOW = 1e-280
 
+# The rules that are settled here; whoever adds one has to say here what it does. `Timing` does not bear on settlement.
+_SETTLED: dict[str, tuple[str, ...]] = {
+    "pricing": (Pricing.COUNTERPARTY, Pricing.VOID, Pricing.SPREAD, Pricing.MIDPOINT),
+    "solvency": (Solvency.BUDGET, Solvency.NO_SHORT_SALES),
+    "bankruptcy": (Bankruptcy.TRADES_STAND, Bankruptcy.UNWIND),
+    "coverage": (Coverage.UNLIMITED, Coverage.ANNOUNCED_NUMERAIRE),
+    "withholding": (Withholding.WASTED, Withholding.CONSUMED),
+}
 # The share of the own quote in the price of a trade, for the rules the kernel supports.
 _OWN_SHARE = {Pricing.COUNTERPARTY: 0.0, Pricing.MIDPOINT: 0.5}
 # From this many order entries on, the kernel repays importing Numba and loading the compiled code, over half a second.
@@ -168,6 +176,7 @@ def settle(
     Source:
         Giraud and Rochon (2001), section 2.2, equation (1), and definition 2.
     """
+    _refuse_untaught(rules)
     plays = arranged(quotes, orders, announced_endowments, transfers)
     settlement = _empty_settlement(*plays.announced_endowments.shape)
     for selected in _left_to_numpy(plays, rules, engine, settlement):
@@ -200,6 +209,7 @@ def consumption(
     Source:
         Giraud and Rochon (2001), section 2.2, remarks, and note 4 for the variant.
     """
+    _refuse_untaught(rules)
     withheld = _withheld(settlement, endowments, announced_endowments)
     if rules.withholding is Withholding.WASTED:
         return settlement.allocation
@@ -231,10 +241,19 @@ def net_consumption(
     Source:
         Giraud and Rochon (2001), section 2.2, remarks, and note 4 for the variant.
     """
+    _refuse_untaught(rules)
     withheld = _withheld(settlement, endowments, announced_endowments)
     if rules.withholding is Withholding.WASTED:
         return settlement.change - withheld
     return settlement.change.copy()
+
+
+def _refuse_untaught(rules: MarketRules) -> None:
+    """Refuse rules that nobody has taught the market, rather than settling them as others."""
+    for name, taught in _SETTLED.items():
+        rule = getattr(rules, name)
+        if rule not in taught:
+            raise NotImplementedError(f"the market does not know how to settle {name} {str(rule)!r}")
 
 
 def _withheld(settlement: Settlement, endowments: ArrayLike, announced_endowments: ArrayLike) -> FloatArray:
@@ -401,18 +420,29 @@ def _charges(
     The flows between players are formed only where the price depends on their direction. Otherwise, by (1),
     :math:`\sum_j p_j \cdot n_{ij} = \sum_j p_j \cdot z_{ij} - \sum_j p_j \cdot z_{ji}`.
     """
-    if pricing is Pricing.SPREAD:
-        flows = orders - orders.swapaxes(0, 1)
-        own, other = quotes[:, np.newaxis], quotes
-        prices = np.where(flows > 0, np.maximum(own, other), np.minimum(own, other))
-        return (prices * flows).sum(axis=(1, 2)), (prices * (sizes + sizes.swapaxes(0, 1))).sum(axis=(1, 2))
+    match pricing:
+        case Pricing.SPREAD:
+            flows = orders - orders.swapaxes(0, 1)
+            own, other = quotes[:, np.newaxis], quotes
+            prices = np.where(flows > 0, np.maximum(own, other), np.minimum(own, other))
+            return (prices * flows).sum(axis=(1, 2)), (prices * (sizes + sizes.swapaxes(0, 1))).sum(axis=(1, 2))
+        case Pricing.COUNTERPARTY | Pricing.VOID:
+            return _charges_at_others_quotes(quotes, orders, sizes)
+        case Pricing.MIDPOINT:
+            cost, gross_value = _charges_at_others_quotes(quotes, orders, sizes)
+            own_cost = (quotes * (orders.sum(axis=1) - orders.sum(axis=0))).sum(axis=1)
+            own_gross_value = (quotes * (sizes.sum(axis=1) + sizes.sum(axis=0))).sum(axis=1)
+            return (cost + own_cost) / 2, (gross_value + own_gross_value) / 2
+        case _:
+            assert_never(pricing)
+
+
+def _charges_at_others_quotes(
+    quotes: FloatArray, orders: FloatArray, sizes: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the same where each side is charged at the other's quote."""
     cost = _value_sent(quotes, orders) - _value_received(quotes, orders)
-    gross_value = _value_sent(quotes, sizes) + _value_received(quotes, sizes)
-    if pricing is Pricing.MIDPOINT:
-        own_cost = (quotes * (orders.sum(axis=1) - orders.sum(axis=0))).sum(axis=1)
-        own_gross_value = (quotes * (sizes.sum(axis=1) + sizes.sum(axis=0))).sum(axis=1)
-        return (cost + own_cost) / 2, (gross_value + own_gross_value) / 2
-    return cost, gross_value
+    return cost, _value_sent(quotes, sizes) + _value_received(quotes, sizes)
 
 
 def _value_sent(quotes: FloatArray, orders: FloatArray) -> FloatArray:

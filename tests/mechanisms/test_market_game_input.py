@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from mechanisms.market_game import Engine, Settlement, settle
+from mechanisms.exact_sums import rationals
+from mechanisms.exact_test import _price, _prices
+from mechanisms.market_game import Engine, MarketRules, Settlement, _charges, consumption, net_consumption, settle
 from tests.mechanisms.market_messages import each_engine, random_messages
 
 if TYPE_CHECKING:
@@ -87,3 +90,36 @@ def test_settlements_cannot_be_changed() -> None:
     for field in fields(Settlement):
         with pytest.raises(ValueError, match="read-only"):
             getattr(settlement, field.name)[...] = 0
+
+
+class Untaught(StrEnum):
+    """A rule that somebody adds to the game without saying how it is settled."""
+
+    AUCTION = "auction"
+
+
+@each_engine
+@pytest.mark.parametrize("name", ["pricing", "solvency", "bankruptcy", "coverage", "withholding"])
+def test_a_rule_that_nobody_taught_the_market_is_refused_and_not_settled_as_another(name: str, engine: Engine) -> None:
+    rules = MarketRules()
+    object.__setattr__(rules, name, Untaught.AUCTION)
+    messages = random_messages(np.random.default_rng(1), (2,), 3, 2)
+    with pytest.raises(NotImplementedError, match=f"does not know how to settle {name} 'auction'"):
+        settle(*messages, rules=rules, engine=engine)
+    ended = settle(*messages)
+    for consumed in (consumption, net_consumption):
+        with pytest.raises(NotImplementedError, match=f"{name} 'auction'"):
+            consumed(ended, messages[2], messages[2], rules)
+
+
+def test_no_charge_is_known_for_a_price_that_nobody_taught() -> None:
+    """Neither in floating point, nor without rounding errors, nor in rationals."""
+    new: Any = Untaught.AUCTION
+    quotes, orders = np.ones((2, 2, 1)), np.zeros((2, 2, 2, 1))
+    with pytest.raises(AssertionError):
+        _charges(quotes, orders, orders, new)
+    with pytest.raises(NotImplementedError):
+        _prices(quotes, orders, new)
+    (one,) = rationals([1.0])
+    with pytest.raises(AssertionError):
+        _price(one, one, one, new)
