@@ -7,14 +7,15 @@ what they are told must not differ where they know the same. So whoever makes a 
 be told apart by one, and afterwards *two recommendations are the same if and only if they are equal*.
 
 **Which numbers.** Sorted, neighbours at a distance of at most ``SAME_NUMBER`` of what the number is measured against
-belong together: prices against the price; bundles against the smallest share of the good, and payments against the
-least that a player has at stake (what it owns or is to receive at the supporting prices, and its payment), for what
-one player's numbers lose by becoming one the others have to make up, and to the smallest of them it must be next to
-nothing too. Never against what anybody happens to own of money. Bundles and payments are compared only where a player
-has the same type and faces the same price. In any case, numbers are one that differ by no more than the rounding of
-what they are computed from: prices by that of the quantities that clear the market, times how much a unit more would
-lower them (steep marginal values of whoever gets next to nothing do not make that much), quantities by that of the
-supply, payments by that of all payments and the worth of the supply.
+belong together: bundles against the least of the good that anybody who gets some owns or is to get in any profile,
+prices against the price times the share that this is of the supply, and payments against the least that anybody who
+pays has at stake (what it owns or is to get at the supporting prices, and its payment). For what one player's numbers
+lose by becoming one the others have to make up, and to the smallest of them it must be next to nothing too. Never
+against what anybody happens to own of money. Bundles and payments are compared only where a player has the same type
+and faces the same price. In any case, numbers are one that differ by no more than the rounding of what they are
+computed from: prices by that of the quantities that clear the market, times how much a unit more would lower them
+(steep marginal values of whoever gets next to nothing do not make that much), quantities by that of the supply,
+payments by that of all payments and the worth of the supply.
 
 **Why a smaller difference is not decided.** An allocation is proven efficient to a relative 1e-9 of its value
 (:mod:`mechanisms.efficiency`). Prices and bundles that close share the proof, so that a real difference below it could
@@ -38,7 +39,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
-from mechanisms.efficiency import FEASIBILITY_TOLERANCE, EfficientAllocation, optimality_gap, value_of_goods
+from mechanisms.efficiency import (
+    FEASIBILITY_TOLERANCE,
+    OPTIMALITY_TOLERANCE,
+    EfficientAllocation,
+    optimality_gap,
+    value_of_goods,
+)
 
 if TYPE_CHECKING:
     from mechanisms.economy import Economy
@@ -97,16 +104,19 @@ def canonical_allocation(economy: Economy, efficient: EfficientAllocation) -> Ef
     profiles = efficient.profiles
     owned = economy.endowments(profiles)[..., :-1]
     supply = owned.sum(axis=-2)
-    price, lowest = _prices(economy, efficient, supply)
+    price, lowest = _prices(economy, efficient, owned)
     # Who is to get what it owns, up to rounding, is to trade nothing.
     trades = np.abs(efficient.bundles - owned) > _ROUNDINGS * owned.shape[1] * supply[:, None]
-    bundles = _bundles(np.where(trades, efficient.bundles, owned), supply, situations_of_players(profiles, price))
+    bundles = _bundles(np.where(trades, efficient.bundles, owned), owned, situations_of_players(profiles, price))
     changed = (price != efficient.price).any(axis=-1) | (bundles != efficient.bundles).any(axis=(-1, -2))
     if not changed.any():
         return efficient
     value, gap = efficient.value_of_goods.copy(), efficient.optimality_gap.copy()
     value[changed] = value_of_goods(economy, profiles[changed], bundles[changed])
     gap[changed] = optimality_gap(economy, profiles[changed], bundles[changed], price[changed])
+    if not (gap <= np.maximum(OPTIMALITY_TOLERANCE, efficient.optimality_gap)).all():
+        # Better to tell what cannot be told apart than to promise what is not efficient.
+        return efficient
     money = efficient.welfare - efficient.value_of_goods
     return replace(
         efficient,
@@ -156,14 +166,18 @@ def rows_numbered(rows: FloatArray) -> IntegerArray:
     return labels
 
 
-def _prices(economy: Economy, efficient: EfficientAllocation, supply: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _prices(economy: Economy, efficient: EfficientAllocation, owned: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return prices and the lower ends of their intervals, ``(P, L)`` each, with one number for those that are one."""
     price, lowest = efficient.price.copy(), efficient.lowest_price.copy()
+    supply = owned.sum(axis=1)
     rounding = _rounding_of_prices(economy, efficient, supply)
     for good in range(supply.shape[1]):
-        distance = np.maximum(SAME_NUMBER * price[:, good], rounding[:, good])
+        shares, there = efficient.bundles[..., good], supply[:, good]
+        total = np.where(there > 0, there, 1.0)
+        least = _distance(np.maximum(shares, owned[..., good]), _may_change(shares, there), there) / total
+        distance = np.maximum(least * price[:, good], rounding[:, good])
         price[:, good] = one_number(price[:, good], distance)
-        distance = np.maximum(SAME_NUMBER * lowest[:, good], rounding[:, good])
+        distance = np.maximum(least * lowest[:, good], rounding[:, good])
         lowest[:, good] = one_number(lowest[:, good], distance)
     # Where the interval is a point it stays one.
     point = (efficient.lowest_price == efficient.price) | (lowest > price)
@@ -190,29 +204,37 @@ def _rounding_of_prices(economy: Economy, efficient: EfficientAllocation, supply
 
 
 def _distance(sizes: FloatArray, free: BooleanArray, total: FloatArray) -> FloatArray:
-    """Return at which distance numbers of a profile are one, ``(P,)``.
+    """Return at which distance numbers of a profile and of any other are one, ``(P,)``.
 
     Args:
         sizes: what each player's number is measured against, ``(P, N)``.
         free: whose numbers may have to make up for the others', ``(P, N)``.
         total: what numbers are rounded in proportion to, ``(P,)``.
     """
-    smallest = np.where(free, sizes, np.inf).min(axis=1)
-    accuracy = (_SPARE_ROUNDINGS + _ROUNDINGS * sizes.shape[1]) * total
-    return np.maximum(SAME_NUMBER * np.where(np.isfinite(smallest), smallest, 0.0), accuracy)
+    smallest = float(sizes[free].min()) if free.any() else 0.0
+    return np.maximum(SAME_NUMBER * smallest, _accuracy(sizes.shape[1], total))
 
 
-def _bundles(bundles: FloatArray, supply: FloatArray, groups: IntegerArray) -> FloatArray:
+def _accuracy(players: int, total: FloatArray) -> FloatArray:
+    """Return to what quantities computed from what adds up to a total ``(P,)`` are known, ``(P,)``."""
+    return (_SPARE_ROUNDINGS + _ROUNDINGS * players) * total
+
+
+def _may_change(shares: FloatArray, supply: FloatArray) -> BooleanArray:
+    """Say which shares ``(P, N)`` of a supply ``(P,)`` are not so small that changing them makes corners of them."""
+    players = shares.shape[1]
+    return np.asarray(shares > 2 * players * _accuracy(players, supply)[:, None])
+
+
+def _bundles(bundles: FloatArray, owned: FloatArray, groups: IntegerArray) -> FloatArray:
     """Return bundles, ``(P, N, G)``, with one number for those that are one; what was used up still is."""
-    players, used = bundles.shape[1], bundles.sum(axis=1)
+    used, supply = bundles.sum(axis=1), owned.sum(axis=1)
     used = np.where(used > (1 - FEASIBILITY_TOLERANCE) * supply, supply, used)
     result = np.empty_like(bundles)
     for good in range(bundles.shape[2]):
         shares, total = bundles[..., good], used[:, good]
-        accuracy = _distance(shares, np.zeros_like(shares, dtype=np.bool_), supply[:, good])
-        # Corners stay corners, and nothing becomes negative.
-        free = shares > 2 * players * accuracy[:, None]
-        distance = _distance(shares, free, supply[:, good])
+        free = _may_change(shares, supply[:, good])
+        distance = _distance(np.maximum(shares, owned[..., good]), free, supply[:, good])
         result[..., good] = _same_and_balanced(shares, distance, groups, total, total, free)
     return result
 

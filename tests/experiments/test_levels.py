@@ -218,3 +218,46 @@ def test_every_family_of_an_economy_file_can_be_stored(file: Path) -> None:
     refuse_unstorable(economy)
     for kind in (kind for player in economy.players for kind in player.types):
         assert valuation_document(kind.valuation).keys() >= {"family"}
+
+
+STEEP, SMALL = "a type worth minus 5e14 without trade", "a rich trader beside small ones"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "rich"),
+    [((3.0, 1.0), (5.0, 1e15)), ((3.0, 1e5), (5.0, 1.0)), ((3.0, 1e4), (5.0, 1e12))],
+    ids=[STEEP, SMALL, "both"],
+)
+def test_what_is_told_of_steep_and_of_small_traders_is_efficient_for_everybody(
+    kinds: tuple[float, float], rich: tuple[float, float], marketgame: Call, tmp_path: Path
+) -> None:
+    """Every deviation that is found stands beside an efficient allocation, which replay derives anew in rationals.
+
+    Marginal values of 1e15 at an equal share once made all prices one number, and what the rich trade once made one
+    number of all that the others do; replay then refused the certificate.
+    """
+    (lowest, slope), (wanted, steep) = kinds, rich
+    owned, lines = 1 / slope, ['kind = "market-economy"', 'name = "unequal"', 'goods = ["wheat", "money"]']
+    lines.append('units = ["t", "e"]')
+    players = {
+        "ann": [(lowest, slope, owned), (lowest + 2, slope, owned)],
+        "bob": [(lowest + 1, slope, owned), (lowest + 3, slope, owned)],
+        "cid": [(wanted, steep, 1.0), (wanted - 1, 1.0, 1.0)],
+    }
+    for name, types in players.items():
+        lines += ["[[players]]", f'name = "{name}"']
+        for number, (intercept, curvature, quantity) in enumerate(types):
+            lines += [
+                f"[players.types.t{number}]",
+                "probability = 0.5",
+                f"endowment = [{quantity}, 100.0]",
+                f'valuation = {{family = "quadratic", intercept = [{intercept}], slope = [[{curvature}]]}}',
+            ]
+    file = tmp_path / "economy.toml"
+    file.write_text("\n".join(lines))
+    scenario = tmp_path / "scenario.toml"
+    scenario.write_text((CASES / "level-two-traders-scenario.toml").read_text().replace("level-two-traders", "economy"))
+    certified(marketgame, scenario, tmp_path / "out", "--seconds", "20", "--largest", "1")
+    for path in sorted((tmp_path / "out").glob("*.json")):
+        if path.name != "manifest.json":
+            assert marketgame("replay", path).code == 0, path.name

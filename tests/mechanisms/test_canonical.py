@@ -285,3 +285,51 @@ def test_what_is_paid_keeps_its_digits_however_much_money_is_owned() -> None:
     contract = grand_contract(economy_of(players))
     # The price is (5 + 5.5 + 6 - 4.5) / 3 = 4, and a takes 1 of its 2 units.
     np.testing.assert_allclose(contract.net_trades[0], np.array([[-1.0, 4.0], [0.5, -2.0], [0.5, -2.0]]), rtol=1e-14)
+
+
+def beside_cid(size: float, cid: tuple[tuple[float, float], ...]) -> Economy:
+    """Two traders that own and want quantities of some size, and cid who owns 1, each of two types."""
+
+    def kinds(name: str, tastes: tuple[tuple[float, float], ...], owned: float) -> Player:
+        endowment = np.array([owned, 30.0])
+        return Player(name, tuple(PlayerType(f"{number}", endowment, line(*one)) for number, one in enumerate(tastes)))
+
+    small = 1 / size
+    return economy_of(
+        [
+            kinds("ann", ((3.0, small), (5.0, small)), size),
+            kinds("bob", ((4.0, small), (6.0, small)), size),
+            kinds("cid", cid, 1.0),
+        ]
+    )
+
+
+@pytest.mark.parametrize("slope", [1e6, 1e9, 1e12, 1e15, 1e18])
+def test_steep_marginal_values_of_one_type_do_not_make_one_of_different_prices(slope: float) -> None:
+    """cid of the steep type would lose slope / 2 without trade. Prices are those of the two others, who share 3 units.
+
+    With ann's and bob's intercepts a and b, it is (a + b - 3) / 2: 2, 3, 3 and 4.
+    """
+    economy = beside_cid(1.0, ((5.0, slope), (4.0, 1.0)))
+    contract = grand_contract(economy)
+    np.testing.assert_allclose(contract.efficient.price[::2, 0], [2.0, 3.0, 3.0, 4.0], rtol=10 / slope + 1e-12)
+    # With the plain cid as well, it is (a + b + 4 - 3) / 3 or, where ann takes nothing at 3.5, (b + 4 - 3) / 2.
+    plain = [8 / 3, 3.5, 10 / 3, 4.0]
+    np.testing.assert_allclose(contract.efficient.price[1::2, 0], plain, rtol=1e-12)
+    assert contract.efficient.optimality_gap.max() <= 1e-12
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e-6, 1e-9])
+def test_who_trades_little_is_told_what_is_efficient_for_it_beside_who_trades_much(size: float) -> None:
+    """A thousand-millionth of what the rich trader has is all that a small one has."""
+    economy = beside_cid(size, ((5.0, 1.0), (4.0, 1.0)))
+    efficient, contract = efficient_allocation(economy), grand_contract(economy)
+    owned = economy.endowments(economy.profiles)[..., :-1]
+    own = np.maximum(owned, efficient.bundles)
+    assert (np.abs(contract.efficient.bundles - efficient.bundles) <= 1e-8 * own).all()
+    traders = economy.valuations.select(economy.rows(economy.profiles).T)
+    missed = traders.indirect_gain(
+        np.moveaxis(contract.efficient.bundles, 1, 0), contract.efficient.price[:, :-1], owned.sum(axis=1)
+    ).T
+    assert (missed <= 1e-9 * (contract.efficient.price[:, None, :-1] * own).sum(axis=-1)).all()
+    assert contract.efficient.optimality_gap.max() <= 1e-12
