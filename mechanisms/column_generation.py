@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from mechanisms.deadline import NO_DEADLINE
-from mechanisms.incentive_program import SHORTFALL_TOLERANCE, InterimProgram, undecided
+from mechanisms.incentive_program import SHORTFALL_TOLERANCE, UNDECIDED, InterimProgram, undecided
 from mechanisms.linear_program import Simplex, Status, certified
 from mechanisms.virtual_utility import equal_weights, transform
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mechanisms.arrays import FloatArray, IntegerArray
     from mechanisms.deadline import Deadline
     from mechanisms.incentive_program import InterimAnswer, Shortfall
-    from mechanisms.linear_program import Basis, Residuals, Solution
+    from mechanisms.linear_program import Basis, Block, Residuals, Solution
 
 PRICING_TOLERANCE = 1e-9
 """Virtual surplus above what the program pays for a profile that counts as none, relative to its own size."""
@@ -203,9 +203,13 @@ class ColumnGenerator:
         deadline = deadline.within(seconds)
         self._master.set_outside(outside)
         self._master.set_weights(weights)
-        solution = self._run(deadline)
-        rounds = 0
-        if undecided(self._master.program, solution):
+        solution, rounds = self._run(deadline), 0
+        hopeless = undecided(self._master.program, solution)
+        if hopeless and solution.optimal:
+            # Where the solver finds no answer at all, the least shortfall tells why sooner than another try.
+            solution = self._precise(solution, deadline)
+            hopeless = undecided(self._master.program, solution)
+        if hopeless:
             solution, rounds = self._least_shortfall(deadline)
             if not solution.optimal:
                 return Generated(solution.status, self.pool, rounds)
@@ -215,7 +219,7 @@ class ColumnGenerator:
                 return Generated(Status.INFEASIBLE, self.pool, rounds, shortfall=shortfall)
             self._master.set_weights(weights)
             self._master.tolerate(-solution.objective)
-            solution = self._run(deadline)
+            solution = self._precise(self._run(deadline), deadline)
         return self._improve(solution, outside, rounds, deadline)
 
     def _least_shortfall(self, deadline: Deadline) -> tuple[Solution, int]:
@@ -223,7 +227,7 @@ class ColumnGenerator:
         self._master.minimise_shortfall()
         rounds = 0
         while True:
-            solution = self._run(deadline)
+            solution = self._precise(self._run(deadline), deadline)
             rounds += 1
             if not solution.optimal or -solution.objective <= SHORTFALL_TOLERANCE or rounds >= MOST_ROUNDS:
                 return solution, rounds
@@ -235,7 +239,10 @@ class ColumnGenerator:
     def _improve(
         self, solution: Solution, outside: Sequence[FloatArray] | None, rounds: int, deadline: Deadline
     ) -> Generated:
-        """Generate columns until none has more virtual surplus than the program pays for its profile."""
+        """Generate columns until none has more virtual surplus than the program pays for its profile.
+
+        Only the last answer counts, so that only that is made precise, and priced again if that changes it.
+        """
         best, prices = np.inf, solution
         while solution.optimal:
             rounds += 1
@@ -245,9 +252,12 @@ class ColumnGenerator:
                 best, prices = bound, solution
             gap = best - solution.objective * self.oracle.unit
             if found.better.size == 0 or gap <= PRICING_TOLERANCE * self.oracle.unit or rounds >= MOST_ROUNDS:
-                return self._finished(solution, prices, best, rounds)
-            self._add(found.better, found.priced.actions[found.better])
-            solution = self._run(deadline)
+                precise = self._precise(solution, deadline)
+                if precise is solution or rounds >= MOST_ROUNDS:
+                    return self._finished(precise, prices, best, rounds)
+                solution = precise
+                continue
+            solution = self._with_more(found, deadline)
         return Generated(solution.status, self.pool, rounds, bound=best)
 
     def _required(self, solution: Solution, outside: Sequence[FloatArray] | None) -> float:
@@ -276,7 +286,28 @@ class ColumnGenerator:
         )
 
     def _run(self, deadline: Deadline) -> Solution:
-        return self._master.program.solve(deadline=deadline, simplex=Simplex.AUTOMATIC, evidence=False)
+        """Solve up to the solver's tolerances."""
+        return self._master.program.solve(deadline=deadline, simplex=Simplex.AUTOMATIC, evidence=False, refine=False)
+
+    def _precise(self, solution: Solution, deadline: Deadline) -> Solution:
+        """Return the solution of the last run to the last digits, or itself if it already is."""
+        program = self._master.program
+        return program.refined(solution, deadline) if program.is_last(solution) else solution
+
+    def _with_more(self, found: _Priced, deadline: Deadline) -> Solution:
+        """Add what was found and solve again; what was a mechanism before stays one, whatever the solver says."""
+        program, start = self._master.program, self._master.program.basis
+        part = self._add(found.better, found.priced.actions[found.better])
+        after = self._run(deadline)
+        if after.status in UNDECIDED:
+            after = self._precise(after, deadline)
+        if after.status not in UNDECIDED:
+            return after
+        # The new columns lead the solver astray: without them it is where it was.
+        program.set_bounds(part, upper=0.0)
+        if start is not None:
+            program.basis = start.padded(*program.size)
+        return self._precise(self._run(deadline), deadline)
 
     def _priced(self, solution: Solution) -> _Priced:
         """Price actions at every profile with the multipliers of a solution."""
@@ -298,13 +329,14 @@ class ColumnGenerator:
         everywhere = np.arange(len(self._prior))
         self._add(everywhere, self.oracle.best_actions(coefficients, everywhere).actions)
 
-    def _add(self, profiles: IntegerArray, actions: NDArray[np.generic]) -> None:
+    def _add(self, profiles: IntegerArray, actions: NDArray[np.generic]) -> Block:
         """Add columns that are not in the program yet."""
         self._known.update(_keys(profiles, actions))
         self._profiles.append(profiles)
         self._actions.append(actions)
         part = self._master.program.extend("action", len(profiles))
         self._master.state_actions(part, profiles, self.oracle.utilities(actions, profiles))
+        return part
 
 
 def _keys(profiles: IntegerArray, actions: NDArray[np.generic]) -> list[tuple[int, bytes]]:

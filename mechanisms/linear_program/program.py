@@ -46,6 +46,8 @@ class LinearProgram(Statement):
         self._held = (0, 0)
         self._stale = False
         self._start: Basis | None = None
+        # What the last solve ended with, as the solver said it and as it was returned.
+        self._last: tuple[Outcome, Solution] | None = None
 
     def set_objective(self, variables: Members, values: ArrayLike) -> None:
         """Replace objective coefficients.
@@ -116,6 +118,7 @@ class LinearProgram(Statement):
         gap: float = 0.0,
         simplex: Simplex = Simplex.DUAL,
         evidence: bool = True,
+        refine: bool = True,
         deadline: Deadline = NO_DEADLINE,
     ) -> Solution:
         """Solve from the last basis, or from the one set.
@@ -126,6 +129,7 @@ class LinearProgram(Statement):
             gap: relative optimality gap to accept when there are integer variables.
             simplex: which simplex method to use; after variables are added the automatic choice is quick.
             evidence: whether to ask for the proof when infeasible or unbounded, which may take another solve.
+            refine: whether to add what the solver's tolerances leave out of its answer; ``refined`` does so later.
             deadline: of everything this solve is part of; whichever limit comes first holds.
 
         Returns:
@@ -138,9 +142,36 @@ class LinearProgram(Statement):
         if self._start is not None:
             engine.basis = self._start
             self._start = None
-        outcome = self._refined(
-            engine, engine.run(Limits(deadline.within(seconds), iterations, gap, simplex, evidence)), deadline
-        )
+        found = engine.run(Limits(deadline.within(seconds), iterations, gap, simplex, evidence))
+        self._last = found, self._solution(found)
+        return self.refined(self._last[1], deadline) if refine else self._last[1]
+
+    def refined(self, solution: Solution, deadline: Deadline = NO_DEADLINE) -> Solution:
+        """Return an optimum with what the solver's tolerances left out added.
+
+        Args:
+            solution: of the last solve, since when nothing was changed.
+            deadline: after which the answer stays as it is.
+
+        Raises:
+            ValueError: it is not the last one.
+        """
+        if self._engine is None or self._last is None or not self.is_last(solution):
+            raise ValueError("only the solution of the last solve can be refined")
+        found = self._last[0]
+        better = self._refined(self._engine, found, deadline)
+        return solution if better is found else self._solution(better)
+
+    def is_last(self, solution: Solution) -> bool:
+        """Whether a solution is what the last solve returned, and can be refined."""
+        return self._last is not None and solution is self._last[1]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Number of variables and of constraints."""
+        return self._objective.size, self._row_lower.size
+
+    def _solution(self, outcome: Outcome) -> Solution:
         return Solution(
             outcome.status,
             outcome.objective,
