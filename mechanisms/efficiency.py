@@ -216,6 +216,7 @@ def _solve(economy: Economy, answer: EfficientAllocation, numbers: IntegerArray)
     # Players come first, (N, P, G): sums over players then add long rows.
     traders = table.select(rows.T)
     held = traders.dispose(np.moveaxis(bundles, 1, 0))
+    price = _free_where_left_over(traders, held, price, _owned(economy, profiles))
     value = traders.value(held).sum(axis=0)
     answer.bundles[numbers] = np.moveaxis(held, 0, 1)
     answer.price[numbers, :-1], answer.price[numbers, -1] = price, 1
@@ -224,6 +225,22 @@ def _solve(economy: Economy, answer: EfficientAllocation, numbers: IntegerArray)
     answer.value_of_goods[numbers] = value
     answer.welfare[numbers] = value + endowments[..., -1].sum(axis=-1)
     answer.optimality_gap[numbers] = _gap(traders, held, price, _owned(economy, profiles))
+
+
+def _free_where_left_over(
+    traders: ValuationBatch, held: FloatArray, price: FloatArray, owned: FloatArray
+) -> FloatArray:
+    """Return prices ``(P, G)`` at which a good that is left over costs nothing, where that is as well proven.
+
+    Whoever owns such a good cannot sell all of it: at a price that is only nearly zero, payments would not balance.
+    """
+    supply = owned.sum(axis=0)
+    left_over = (held.sum(axis=0) < (1 - FEASIBILITY_TOLERANCE) * supply) & (price > 0)
+    if not left_over.any():
+        return price
+    free = np.where(left_over, 0, price)
+    proven = _gap(traders, held, free, owned) <= OPTIMALITY_TOLERANCE
+    return np.where(proven[:, None], free, price)
 
 
 def _gap(traders: ValuationBatch, held: FloatArray, price: FloatArray, owned: FloatArray) -> FloatArray:

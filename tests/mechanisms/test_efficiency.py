@@ -20,6 +20,7 @@ from mechanisms.efficiency import (
     optimality_gap,
     value_of_goods,
 )
+from mechanisms.grand_contract import grand_contract
 from mechanisms.valuation import Valuation
 from mechanisms.valuations import Abatement, Power, Quadratic
 from tests.mechanisms.strategies import FAMILIES, SMOOTH, economies, economy_of, line, one_type, supplies
@@ -290,3 +291,17 @@ def test_no_profiles_asked_no_answers_given() -> None:
     empty = efficient_allocation(corner(), np.empty((0, 3), np.int64))
     assert empty.bundles.shape == (0, 3, 1)
     assert empty.welfare.shape == (0,)
+
+
+def test_what_is_left_over_costs_nothing_exactly_so_that_payments_balance() -> None:
+    """The buyer wants 0.015 units of each good at most, the owner of two tenths wants none: the rest is left over."""
+    nothing = Quadratic(np.zeros(3), 0.2 * np.eye(3))
+    wants = Abatement(np.full(3, 0.2), np.array([-0.001, 0.0, 0.0]), np.array([0.015, 0.0, 0.0]))
+    owner = Player("owner", (PlayerType("only", np.array([0.2, 0.2, 0.2, 500.0]), nothing),))
+    buyer = Player("buyer", (PlayerType("only", np.array([0.0, 0.0, 0.0, 500.0]), wants),))
+    economy = economy_of([owner, buyer])
+    efficient = efficient_allocation(economy)
+    left_over = efficient.bundles.sum(axis=1) < 0.1
+    assert left_over.all()
+    assert not efficient.price[:, :-1].any()
+    assert not grand_contract(economy).numeraire_transfers.any()
