@@ -82,7 +82,8 @@ __all__ = [
 # nearer to its transfer than that, or whose holding is as near to nothing, is tested without rounding errors.
 _ROUNDING = 2.0 * float(np.finfo(np.float64).eps)
 # So is a play in which orders cancel to the extent that a net trade is not known to this share of the largest net
-# trade of that good: what changes hands must not hang on the rounding of what was ordered.
+# trade of that good, or of its supply if that is less: what changes hands must not hang on the rounding of what was
+# ordered, and a member who goes bankrupt with an endless order must not lend its size to those who stay.
 _KNOWN_SHARE = 2.0**-40
 # The kernel bounds the rounding of a net trade by the orders of all players, so that the share grows with their number.
 _KNOWN_SHARE_OF_VOLUME = 2.0**-36
@@ -400,7 +401,8 @@ def _test(block: Block, rules: MarketRules) -> _Test:
     rounding = _ROUNDING * (players + 4) * volume
     if rules.solvency is Solvency.NO_SHORT_SALES:
         in_doubt |= ((np.abs(lacking) <= rounding) & (volume > 0.0)).any(axis=1)
-    unknown = rounding.max(axis=0) > _KNOWN_SHARE * np.abs(net_trade).max(axis=0)
+    known_relative_to = np.minimum(np.abs(net_trade).max(axis=0), block.announced_endowments.sum(axis=0))
+    unknown = rounding.max(axis=0) > _KNOWN_SHARE * known_relative_to
     doubtful = np.flatnonzero(in_doubt.any(axis=0) | unknown.any(axis=0))
     if doubtful.size:
         exact = exact_test(block.only(doubtful), rules.pricing)

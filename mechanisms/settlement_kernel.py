@@ -55,7 +55,7 @@ class Limits(NamedTuple):
     holding_rounding: float
     """By how much of all orders of a good net trades may err."""
     known_share: float
-    """To what share of the largest net trade of a good its net trades must be known."""
+    """To what share of the largest net trade of a good, or of its supply, its net trades must be known."""
     no_short_sales: bool
     covered: bool
 
@@ -252,19 +252,23 @@ def _measure_each_good(batch: _Batch, b: int, bounds: FloatArray, players: int, 
 
 
 @_inlined
-def _known(batch: _Batch, b: int, bounds: FloatArray, limits: Limits, players: int, goods: int) -> bool:
-    """Return whether net trades are known to the digits of the largest of their good."""
+def _known(
+    batch: _Batch, b: int, supply: FloatArray, bounds: FloatArray, limits: Limits, players: int, goods: int
+) -> bool:
+    """Return whether net trades are known to the digits of the largest of their good, or of its supply."""
     known = True
     for h in range(goods):
         largest = 0.0
         for i in range(players):
             largest = max(largest, abs(batch.net_trade[b, i * goods + h]))
-        known &= limits.holding_rounding * bounds[h] <= limits.known_share * largest
+        known &= limits.holding_rounding * bounds[h] <= limits.known_share * min(largest, supply[h])
     return known
 
 
 @_inlined
-def _judge(batch: _Batch, b: int, bounds: FloatArray, limits: Limits, players: int, goods: int) -> bool:
+def _judge(
+    batch: _Batch, b: int, supply: FloatArray, bounds: FloatArray, limits: Limits, players: int, goods: int
+) -> bool:
     """Fill in who is bankrupt, why, and the claims; return whether nobody is in doubt.
 
     Who is bankrupt is as good as random, so that a branch on it would be mispredicted: sums and products instead.
@@ -272,7 +276,7 @@ def _judge(batch: _Batch, b: int, bounds: FloatArray, limits: Limits, players: i
     # No price exceeds the highest quote, so that this bounds the rounding errors of all costs.
     value = bounds[goods]
     rounding = limits.budget_rounding * value
-    decided = _known(batch, b, bounds, limits, players, goods)
+    decided = _known(batch, b, supply, bounds, limits, players, goods)
     decided &= (value == 0.0) | (value > _UNDERFLOW)
     for i in range(players):
         cost, transfer = batch.cost[b, i], batch.transfers[b, i]
@@ -370,10 +374,10 @@ def _compiled(players: int, goods: int) -> Callable[..., None]:
                 _charge_own_quotes(batch, b, rules.own_share, players, goods)
             check = _measure(batch, b, volume, supply, bounds, players, goods)
             sound = abs(check) < np.inf  # Not `isfinite`, whose subtraction may be reordered away.
-            certain = _judge(batch, b, bounds, rules, players, goods)
+            certain = _judge(batch, b, supply, bounds, rules, players, goods)
             if sound and not certain:
                 _measure_each_good(batch, b, bounds, players, goods)
-                certain = _judge(batch, b, bounds, rules, players, goods)
+                certain = _judge(batch, b, supply, bounds, rules, players, goods)
             decided[b] = sound and certain
             for h in range(goods):
                 _ration(batch, b, h, supply[h], work, players, goods)
