@@ -80,7 +80,8 @@ class _Market:
             weights = np.where(indifferent.any(axis=0), indifferent, weights)
         total = weights.sum(axis=0)
         correction = np.where(total > 0, residual / np.where(total > 0, total, 1), 0)
-        shares: FloatArray = np.maximum(demand + correction * weights, 0)
+        # Of a good of which there is none, rounding must not hand out a speck: nobody gets more than there is.
+        shares: FloatArray = np.clip(demand + correction * weights, 0, self.supply)
         return shares
 
 

@@ -22,7 +22,7 @@ from mechanisms.efficiency import (
 )
 from mechanisms.grand_contract import grand_contract
 from mechanisms.valuation import Valuation
-from mechanisms.valuations import Abatement, Power, Quadratic
+from mechanisms.valuations import Abatement, Logarithmic, Power, Quadratic
 from tests.mechanisms.strategies import FAMILIES, SMOOTH, economies, economy_of, line, one_type, supplies
 
 FEW = settings(max_examples=40, deadline=None)
@@ -305,3 +305,16 @@ def test_what_is_left_over_costs_nothing_exactly_so_that_payments_balance() -> N
     assert left_over.all()
     assert not efficient.price[:, :-1].any()
     assert not grand_contract(economy).numeraire_transfers.any()
+
+
+def test_nothing_is_handed_out_of_a_good_of_which_there_is_none() -> None:
+    """At the price of its first unit, w / c, the demand w / p - c is nought up to rounding, and that is no unit."""
+    generator = np.random.default_rng(105)
+    for _ in range(50):
+        players = [
+            one_type(name, [owned, 0.0, 9.0], Logarithmic(generator.uniform(1, 2, 2), generator.uniform(0.8, 1.5, 2)))
+            for name, owned in (("ann", 0.0), ("bob", 1.2))
+        ]
+        efficient = efficient_allocation(economy_of(players))
+        assert not efficient.bundles[..., 1].any()
+        assert efficient.optimality_gap[0] <= OPTIMALITY_TOLERANCE
