@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,10 @@ from mechanisms.stakes import GAIN_TOLERANCE
 RANK_TOLERANCE = 1e-9
 # A price of numeraire below this share of the largest weight is rounding.
 PRICE_TOLERANCE = 1e-9
+# What floating-point numbers leave of nought; between this and the tolerances above lie weights of rare types.
+ROUNDING_OF_NOUGHT = 1e-14
+# So many unknowns are eliminated in rational numbers.
+EXACT_UNKNOWNS = 24
 
 
 class UndecidedConditionError(ArithmeticError):
@@ -208,12 +213,80 @@ def _judged(prior: Prior, lies: Sequence[BooleanArray], solution: Solution) -> C
     free, prices = _free_directions(prior, support)
     if np.abs(prices).max(initial=0.0) > PRICE_TOLERANCE:
         return _witness(prior, support, _strongest(inner, free, prices))
+    _refuse_unclear(prior, support, prices)
     transfers = (solution.shadow_price["condition"] * _row_units(prior)).T
     punished = tuple(allowed & ~matrix for allowed, matrix in zip(lies, support, strict=True))
     return CompatibilityHolds(read_only(transfers), punished)
 
 
-def _free_directions(prior: Prior, support: Sequence[BooleanArray]) -> tuple[FloatArray, FloatArray]:
+def _refuse_unclear(prior: Prior, support: Sequence[BooleanArray], prices: FloatArray) -> None:
+    """Refuse to say that all prices of numeraire are nought where they may only be those of rare types.
+
+    Decided in rational numbers where there are few; else by what rounding leaves of nought. Where a type is rarer than
+    the residual allowed to transfers that leave lies unpunished, these do not prove that no more lies can have weight.
+    """
+    rarest = min(
+        float(prior.probability[own].sum())
+        for player in range(len(support))
+        for own in profiles_by_own_type(prior, player)
+    )
+    everything = all((lies | np.eye(len(lies), dtype=bool)).all() for lies in support)
+    if rarest < RESIDUAL_LIMIT and not everything:
+        clear = False
+    elif len(prior.probability) + sum(int(lies.sum()) for lies in support) <= EXACT_UNKNOWNS:
+        clear = _exactly_free(prior, support)
+    else:
+        alike = _free_directions(prior, support, ROUNDING_OF_NOUGHT)[0].shape[1] == prices.shape[1]
+        clear = alike and bool(np.abs(prices).max(initial=0.0) <= ROUNDING_OF_NOUGHT * max(prices.shape))
+    if not clear:
+        raise UndecidedConditionError(
+            "the compatibility condition cannot be told from its failure by less than "
+            f"{PRICE_TOLERANCE:.0e}: some types are too rare"
+        )
+
+
+def _exactly_free(prior: Prior, support: Sequence[BooleanArray]) -> bool:
+    """Say whether every solution on a support, of any sign, has prices of nought, in rational numbers.
+
+    With the prices' columns last, a price may differ from nought exactly if elimination leaves it without a pivot.
+    """
+    likely = [Fraction(float(chance)) for chance in prior.probability]
+    lies = [(player, true, told) for player, m in enumerate(support) for true, told in np.argwhere(m).tolist()]
+    rows: list[list[Fraction]] = []
+    for player in range(len(support)):
+        numbers = profiles_by_own_type(prior, player).tolist()
+        beliefs = []
+        for own in numbers:
+            total = sum((likely[number] for number in own), Fraction(0))
+            beliefs.append([likely[number] / total if total else Fraction(0) for number in own])
+        for own_type, own in enumerate(numbers):
+            for place, number in enumerate(own):
+                row = [Fraction(0)] * (len(lies) + len(likely))
+                for column, (liar, true, told) in enumerate(lies):
+                    if liar == player and own_type in (true, told):
+                        row[column] = beliefs[true][place] * (1 if own_type == true else -1)
+                row[len(lies) + number] = Fraction(-1)
+                rows.append(row)
+    pivots = set()
+    for column in range(len(lies) + len(likely)):
+        chosen = next((row for row in rows if row[column]), None)
+        if chosen is None:
+            continue
+        pivots.add(column)
+        rows = [_eliminated(row, chosen, column) for row in rows if row is not chosen]
+    return all(len(lies) + number in pivots for number in range(len(likely)))
+
+
+def _eliminated(row: list[Fraction], pivot: list[Fraction], column: int) -> list[Fraction]:
+    if not row[column]:
+        return row
+    factor = row[column] / pivot[column]
+    return [one - factor * other for one, other in zip(row, pivot, strict=True)]
+
+
+def _free_directions(
+    prior: Prior, support: Sequence[BooleanArray], tolerance: float = RANK_TOLERANCE
+) -> tuple[FloatArray, FloatArray]:
     """Return a basis of the weights of any sign on a support that solve the equations, and their prices.
 
     Returns:
@@ -232,7 +305,7 @@ def _free_directions(prior: Prior, support: Sequence[BooleanArray]) -> tuple[Flo
         own[:, before : before + counts[player]] = blocks[player]
         stacked = np.vstack([equations, own - first])
         equations = np.linalg.qr(stacked, mode="r") if len(stacked) > total else stacked
-    free = null_space(equations, rcond=RANK_TOLERANCE) if total else np.zeros((0, 0))
+    free = null_space(equations, rcond=tolerance) if total else np.zeros((0, 0))
     return free, first @ free
 
 

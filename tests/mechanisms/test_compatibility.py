@@ -16,6 +16,7 @@ from mechanisms.beliefs import CorrelatedPrior, IndependentPrior, Prior
 from mechanisms.compatibility import (
     CompatibilityFails,
     CompatibilityHolds,
+    UndecidedConditionError,
     check_compatibility,
     non_degenerate_type,
     proof_residual,
@@ -287,3 +288,22 @@ def test_a_rare_type_that_knows_more_makes_types_dependent() -> None:
     joint = np.array([[0.9e-10, 0.1e-10], [0.5 - 0.9e-10, 0.5 - 0.1e-10]])
     assert not CorrelatedPrior(joint).independent
     assert CorrelatedPrior(np.outer([1e-10, 1 - 1e-10], [0.3, 0.7])).independent
+
+
+@pytest.mark.parametrize("chance", [10.0**-power for power in range(1, 15)])
+@pytest.mark.parametrize("seed", range(4))
+def test_two_players_of_two_dependent_types_are_never_said_to_meet_the_condition(chance: float, seed: int) -> None:
+    """With weights a and b of the two players' lies, all alike, kappa is +-a (q(1|1) - q(1|2)), and likewise for b.
+
+    Rows of the one player's kappa are opposite, columns of the other's: both are multiples of ((1, -1), (-1, 1)), of
+    the sign of the determinant of the joint probabilities. So some a, b > 0 refute the condition, however rare a type.
+    """
+    given_type = np.random.default_rng(seed).dirichlet(np.ones(2), size=2)
+    prior = CorrelatedPrior(np.array([chance, 1 - chance])[:, None] * given_type)
+    assert not prior.independent
+    try:
+        answer = check_compatibility(prior)
+    except UndecidedConditionError:
+        assert chance < 1e-6
+    else:
+        assert isinstance(answer, CompatibilityFails)
