@@ -99,7 +99,8 @@ class GameRecorder:
                 "welfare": welfare,
                 "first_best_welfare": self._first_best[numbers],
                 "autarky_welfare": self._autarky[numbers],
-                "gains": welfare - self._autarky[numbers],
+                # What mediators put in is no gain, and what they keep is not lost: their account is part of it.
+                "gains": welfare - paid.sum(axis=1) - self._autarky[numbers],
                 "first_best_gains": (self._first_best - self._autarky)[numbers],
                 "bankruptcies": np.zeros(rounds, np.int64),
                 "misreports": (profiles != reports).sum(axis=1),

@@ -56,7 +56,8 @@ _COALITION = Column("coalition", KEY, NAME, "the members' names, joined with +")
 
 _GAINS = (
     "sum of utilities above that of the endowments, to the digits of what is traded, however much is owned; above an "
-    "equal share of everything for types whose endowment is worth minus infinity"
+    "equal share of everything for types whose endowment is worth minus infinity; in a coalitional game above what "
+    "players get alone, less the money that mediators paid to them and with what mediators took"
 )
 
 RUNS = TableSchema(

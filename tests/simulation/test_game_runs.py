@@ -188,6 +188,9 @@ def test_money_is_neither_made_nor_lost(seed: int) -> None:
     welfare = tables["rounds"].set_index("round")["welfare"]
     np.testing.assert_allclose(welfare + earned, utilities, atol=1e-9)
     np.testing.assert_allclose(welfare, tables["players"].groupby("round")["utility"].sum(), atol=1e-12)
+    # Money that a mediator gives is no gain, and what it takes is not lost: gains are those of the actions taken.
+    rounds = tables["rounds"].set_index("round")
+    np.testing.assert_allclose(rounds["gains"], utilities - rounds["autarky_welfare"], atol=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(3))
