@@ -1,4 +1,4 @@
-r"""What is at stake for a player, and from when on a gain counts as one.
+r"""What is at stake for a player of a market, and from when on a gain counts as one.
 
 Utility matters in differences only: what a player owns anyhow and any constant of its valuation are levels, and a
 threshold proportional to a level swallows real gains. At stake for player i of type :math:`t_i` is the largest, over
@@ -17,6 +17,8 @@ tempted by them.
 
 A gain of at most ``GAIN_TOLERANCE`` of what is at stake counts as none. Where even the rounding of the numbers a gain
 is computed from exceeds that, nobody can tell, and ``UndecidableError`` says so.
+
+In coalitional games, which have no prices, :mod:`mechanisms.at_stake` says what is at stake; the tolerance is the same.
 """
 
 from __future__ import annotations
