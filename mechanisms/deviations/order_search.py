@@ -196,8 +196,9 @@ class _Refinement:
                 # The solver may let the solvent fail by its tolerance, which counts for nothing.
                 whole *= bankrupt if whole.ndim == 2 else bankrupt[..., None]
             self.exact.program.set_bounds(block, lower=whole, upper=whole)
-        for safety in (SAFETY, 0.0):
-            self._keep_clear(safety)
+        # Budgets of a whole market cannot all have room, since what one pays another gets; holdings still may.
+        for budgets, holdings in ((SAFETY, SAFETY), (0.0, SAFETY), (0.0, 0.0)):
+            self._keep_clear(budgets, holdings)
             if self._settle_fixed():
                 break
 
@@ -220,12 +221,12 @@ class _Refinement:
             self._add_tangents([values["consumed"][:, :, :-1]])
         return True
 
-    def _keep_clear(self, safety: float) -> None:
+    def _keep_clear(self, budgets: float, holdings: float) -> None:
         """Demand of the solvent that they pass their tests by a margin, except where nothing can be done about it."""
         for test in self.exact.tests:
             pinned = self.exact.stage.pinned
             fixed = pinned if test.limit.ndim == 2 else pinned[..., None]
-            margin = np.where(fixed, 0.0, safety)
+            margin = np.where(fixed, 0.0, budgets if test.limit.ndim == 2 else holdings)
             if test.at_most:
                 self.exact.program.set_limits(test.rows, at_most=test.limit - margin)
             else:
