@@ -136,7 +136,10 @@ def test_every_premise_speaks_of_every_rule_of_the_market() -> None:
 
 
 @pytest.mark.parametrize("rule", [field.name for field in fields(MarketRules)])
-def test_nothing_but_that_there_is_no_more_is_claimed_under_a_rule_nobody_examined(rule: str) -> None:
+def test_nothing_but_that_there_is_no_more_is_claimed_under_a_rule_nobody_examined(
+    rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teach_the_market(rule, monkeypatch)
     contract, rules = grand_contract(three_traders()), with_unheard(rule)
     for coalition in [c for size in (1, 2) for c in combinations(range(3), size)]:
         for reaction in (None, WithholdingAfterMisquotes()):
@@ -173,14 +176,24 @@ def own_quote(own: Fraction, other: Fraction, flow: Fraction, pricing: object) -
     return own
 
 
+def teach_the_market(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the market settle by the rule that nobody has proved anything about; prices are then everybody's own."""
+    taught = dict(market_game._SETTLED)
+    if rule in taught:
+        taught[rule] = (*taught[rule], Unheard.OWN_QUOTE)
+    monkeypatch.setattr(market_game, "_SETTLED", taught)
+    if rule == "pricing":
+        monkeypatch.setattr(market_game, "_charges", settled_at_own_quotes)
+        monkeypatch.setattr(exact_test, "_prices", own_quotes)
+        monkeypatch.setattr(exact_test, "_price", own_quote)
+
+
 def test_the_attack_breaks_bounds_claimed_for_a_rule_they_were_not_proved_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lone player who is charged at its own quote quotes next to nothing and buys everything there is.
 
     With "any rule but midpoint" as a premise it was proved to gain nothing.
     """
-    monkeypatch.setattr(market_game, "_charges", settled_at_own_quotes)
-    monkeypatch.setattr(exact_test, "_prices", own_quotes)
-    monkeypatch.setattr(exact_test, "_price", own_quote)
+    teach_the_market("pricing", monkeypatch)
     contract = grand_contract(three_traders())
     situation = situation_of(contract, 0, (0,), with_unheard("pricing"))
     found = largest_gain(situation, at_own_quotes, np.random.default_rng(3))
