@@ -196,8 +196,11 @@ class _Refinement:
                 # The solver may let the solvent fail by its tolerance, which counts for nothing.
                 whole *= bankrupt if whole.ndim == 2 else bankrupt[..., None]
             self.exact.program.set_bounds(block, lower=whole, upper=whole)
-        # Budgets of a whole market cannot all have room, since what one pays another gets; holdings still may.
-        for budgets, holdings in ((SAFETY, SAFETY), (0.0, SAFETY), (0.0, 0.0)):
+        # Budgets of a whole market cannot all have room, since what one pays another gets; holdings still may, if no
+        # more is asked of a player than it has: outsiders who withhold announce next to nothing.
+        wide = np.full_like(self.built.stage.announced, SAFETY)
+        owned = np.minimum(wide, self.built.stage.announced / 2)
+        for budgets, holdings in ((SAFETY, wide), (0.0, wide), (0.0, owned), (0.0, 0.0 * wide)):
             self._keep_clear(budgets, holdings)
             if self._settle_fixed():
                 break
@@ -221,8 +224,13 @@ class _Refinement:
             self._add_tangents([values["consumed"][:, :, :-1]])
         return True
 
-    def _keep_clear(self, budgets: float, holdings: float) -> None:
-        """Demand of the solvent that they pass their tests by a margin, except where nothing can be done about it."""
+    def _keep_clear(self, budgets: float, holdings: FloatArray) -> None:
+        """Demand of the solvent that they pass their tests by a margin, except where nothing can be done about it.
+
+        Args:
+            budgets: by how much within the budget, share of what everything is worth.
+            holdings: how much of each good at least, ``(K, N, L)``, shares of its supply.
+        """
         for test in self.exact.tests:
             pinned = self.exact.stage.pinned
             fixed = pinned if test.limit.ndim == 2 else pinned[..., None]
