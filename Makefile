@@ -33,9 +33,15 @@ demo: $(READY)
 test: $(READY)
 	$(RUN)/pytest
 
+# The packages as they are imported, for the type checker, which cannot follow where `marketgame` finds them.
+LAYOUT := .mypy_cache/layout
+
 lint: $(READY)
 	$(RUN)/ruff format --check .
 	$(RUN)/ruff check .
+	@rm -rf $(LAYOUT) && mkdir -p $(LAYOUT)/marketgame
+	@ln -s $(CURDIR)/marketgame/* $(addprefix $(CURDIR)/,mechanisms agents simulation experiments results) $(LAYOUT)/marketgame
+	@ln -s $(addprefix $(CURDIR)/,tests benchmarks) $(LAYOUT)
 	$(RUN)/mypy
 
 bench: $(READY)
@@ -54,13 +60,13 @@ evidence: $(READY)
 
 # The tables of the documentation, an hour on two cores; stopped, they go on where they were.
 tables: $(READY)
-	$(RUN)/python -m experiments.sweep_tables
-	$(RUN)/python -m experiments.institutions docs
+	$(RUN)/python -m marketgame.experiments.studies.sweep_tables
+	$(RUN)/python -m marketgame.experiments.studies.institutions docs
 
 # The pictures that the README and the guide show.
 pictures: $(READY)
-	$(RUN)/python -m experiments.pictures docs/pictures
-	$(RUN)/python -m experiments.sweep_pictures docs/pictures
+	$(RUN)/python -m marketgame.experiments.studies.pictures docs/pictures
+	$(RUN)/python -m marketgame.experiments.studies.sweep_pictures docs/pictures
 
 # Pins what pyproject.toml asks for; the file names no package registry.
 requirements: $(READY)

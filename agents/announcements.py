@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray
-from mechanisms.market_game import Coverage, MarketRules
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.market_game.settlement import (
+    Coverage,
+    MarketRules,
+)
 
 
 def accepted_announcements(

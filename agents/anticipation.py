@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.knowledge import MarketKnowledge, RecommendedKnowledge
-from mechanisms.arrays import FloatArray
-from mechanisms.market_game import net_consumption, settle
+from marketgame.agents.knowledge import (
+    MarketKnowledge,
+    RecommendedKnowledge,
+)
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.market_game.settlement import (
+    net_consumption,
+    settle,
+)
 
 # Candidate orders are settled in pieces of about this many numbers, so that they stay in the cache.
 NUMBERS_AT_ONCE = 1 << 18
@@ -60,7 +66,8 @@ def spendable(knowledge: MarketKnowledge) -> float:
     """Return what the trader may spend, numeraire, if its orders are not to fail by their own rounding.
 
     The market forgives nothing; the contract grants a little more than its recommended orders cost, see
-    `mechanisms.recommended_orders`. Half of it is kept for the rounding of the orders, half for that of the others.
+    `mechanisms.contracts.recommended_orders`. Half of it is kept for the rounding of the orders, half for that of the
+    others.
     """
     recommended = knowledge.recommendation
     granted = float(recommended.transfers[knowledge.player])

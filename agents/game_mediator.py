@@ -13,10 +13,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.framework import RoundAgent, RoundModel
-from mechanisms.arrays import FloatArray, IntegerArray
-from mechanisms.coalitional_game import Coalition, CoalitionalGame
-from mechanisms.mechanism import Mechanism
+from marketgame.agents.framework import (
+    RoundAgent,
+    RoundModel,
+)
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    IntegerArray,
+)
+from marketgame.mechanisms.coalitional_games.game import (
+    Coalition,
+    CoalitionalGame,
+)
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,14 +7,24 @@ from functools import cached_property
 
 import numpy as np
 
-from agents.behaviours.behaviour import Behaviour, answered
-from agents.blocking.invited import Invited
-from agents.blocking.offer import BlockingOffer
-from agents.framework import RoundAgent, RoundModel
-from agents.private_type import GamePlayer, GameTypeKnowledge, game_players
-from mechanisms.arrays import FloatArray
-from mechanisms.coalitional_game import CoalitionalGame
-from mechanisms.mechanism import Mechanism
+from marketgame.agents.behaviours.behaviour import (
+    Behaviour,
+    answered,
+)
+from marketgame.agents.blocking.invited import Invited
+from marketgame.agents.blocking.offer import BlockingOffer
+from marketgame.agents.framework import (
+    RoundAgent,
+    RoundModel,
+)
+from marketgame.agents.private_type import (
+    GamePlayer,
+    GameTypeKnowledge,
+    game_players,
+)
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 
 
 @dataclass(frozen=True, eq=False)

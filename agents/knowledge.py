@@ -14,11 +14,19 @@ from functools import cached_property
 
 import numpy as np
 
-from agents.beliefs import Belief, Inference, OwnRecommendation
-from mechanisms.arrays import FloatArray
-from mechanisms.economy import Economy, Player, PlayerType
-from mechanisms.grand_contract import GrandContract
-from mechanisms.market_game import MarketRules
+from marketgame.agents.beliefs import (
+    Belief,
+    Inference,
+    OwnRecommendation,
+)
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.economies.economy import (
+    Economy,
+    Player,
+    PlayerType,
+)
+from marketgame.mechanisms.market_game.settlement import MarketRules
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +131,7 @@ class TypeKnowledge:
 
     @property
     def stake(self) -> float:
-        """What is at stake for it under the contract, numeraire; see :mod:`mechanisms.stakes`."""
+        """What is at stake for it under the contract, numeraire; see :mod:`mechanisms.economies.stakes`."""
         return float(self.common.contract.stakes[self.common.economy.first_rows[self.player] + self.type_number])
 
 

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.beliefs import OwnRecommendation
-from agents.framework import RoundAgent, RoundModel
-from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, read_only
-from mechanisms.grand_contract import GrandContract, Recommendation
+from marketgame.agents.beliefs import OwnRecommendation
+from marketgame.agents.framework import (
+    RoundAgent,
+    RoundModel,
+)
+from marketgame.mechanisms.arrays import (
+    BooleanArray,
+    FloatArray,
+    IntegerArray,
+    read_only,
+)
+from marketgame.mechanisms.contracts.grand_contract import (
+    GrandContract,
+    Recommendation,
+)
 
 
 class EstablishedMediator(RoundAgent):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mechanisms.coalitional_game import CoalitionalGame
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 
 
 class NamedType(Protocol):

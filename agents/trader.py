@@ -6,16 +6,40 @@ from collections.abc import Callable
 
 import numpy as np
 
-from agents.behaviours.behaviour import Behaviour, Order, answered
-from agents.beliefs import Inference, OwnRecommendation
-from agents.blocking.invited import Invited
-from agents.blocking.offer import BlockingOffer
-from agents.coalitions.agreement import NO_REPORT, Agreement
-from agents.coalitions.offered import OfferedSideContract
-from agents.coalitions.organiser import Answer, Reply
-from agents.framework import RoundAgent, RoundModel
-from agents.knowledge import CommonKnowledge, MarketKnowledge, RecommendedKnowledge, TypeKnowledge
-from mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.agents.behaviours.behaviour import (
+    Behaviour,
+    Order,
+    answered,
+)
+from marketgame.agents.beliefs import (
+    Inference,
+    OwnRecommendation,
+)
+from marketgame.agents.blocking.invited import Invited
+from marketgame.agents.blocking.offer import BlockingOffer
+from marketgame.agents.coalitions.agreement import (
+    NO_REPORT,
+    Agreement,
+)
+from marketgame.agents.coalitions.offered import OfferedSideContract
+from marketgame.agents.coalitions.organiser import (
+    Answer,
+    Reply,
+)
+from marketgame.agents.framework import (
+    RoundAgent,
+    RoundModel,
+)
+from marketgame.agents.knowledge import (
+    CommonKnowledge,
+    MarketKnowledge,
+    RecommendedKnowledge,
+    TypeKnowledge,
+)
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    IntegerArray,
+)
 
 
 class Trader(RoundAgent):

@@ -13,10 +13,19 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray
-from mechanisms.blocking import BlockingPlan, NoBlockingPlan, Support, find_blocking_plan
-from mechanisms.coalitional_game import CoalitionalGame, bilateral_trade
-from mechanisms.core import (
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.blocking import (
+    BlockingPlan,
+    NoBlockingPlan,
+    Support,
+    find_blocking_plan,
+)
+from marketgame.mechanisms.coalitional_games.game import (
+    CoalitionalGame,
+    bilateral_trade,
+)
+from marketgame.mechanisms.coalitional_games.mechanism import stakes
+from marketgame.mechanisms.core import (
     CoreAllocation,
     CoreOptimum,
     CoreVariant,
@@ -32,9 +41,12 @@ from mechanisms.core import (
     welfare,
     with_best_severance,
 )
-from mechanisms.incentive_efficiency import IncentiveEfficient, Participation, incentive_efficient
-from mechanisms.linear_program import Sense
-from mechanisms.mechanism import stakes
+from marketgame.mechanisms.incentive_efficiency.search import (
+    IncentiveEfficient,
+    Participation,
+    incentive_efficient,
+)
+from marketgame.mechanisms.linear_program import Sense
 from tests.mechanisms.balanced_games import balanced_game, lemons
 from tests.mechanisms.myerson_examples import EXAMPLE_1, EXAMPLE_2
 

@@ -13,12 +13,22 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, brentq, minimize
 
 from benchmarks.measurement import Measurement, print_table, time_of
-from mechanisms.arrays import FloatArray, IntegerArray
-from mechanisms.beliefs import IndependentPrior
-from mechanisms.economy import Economy, Player, PlayerType
-from mechanisms.efficiency import efficient_allocation
-from mechanisms.valuation import Valuation
-from mechanisms.valuations import Power, Quadratic
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    IntegerArray,
+)
+from marketgame.mechanisms.economies.beliefs import IndependentPrior
+from marketgame.mechanisms.economies.economy import (
+    Economy,
+    Player,
+    PlayerType,
+)
+from marketgame.mechanisms.economies.efficiency import efficient_allocation
+from marketgame.mechanisms.economies.valuation import Valuation
+from marketgame.mechanisms.economies.valuations import (
+    Power,
+    Quadratic,
+)
 
 PLAYERS, TYPES = 6, 10
 SAMPLE = 300

@@ -24,7 +24,7 @@ KILLS = 20
 # Lives end at a random moment up to this many times what it takes until the first rows are on the disk.
 LONGEST_LIFE = 2.0
 SCENARIO = Path(__file__).parents[1] / "experiments" / "scenarios" / "ten-traders-noisy.toml"
-COMMAND = "from experiments.command_line import main; main()"
+COMMAND = "from marketgame.experiments.commands.command_line import main; main()"
 SWEEP = """
 kind     = "sweep"
 scenario = "{scenario}"

@@ -14,19 +14,22 @@ import highspy
 import numpy as np
 
 from benchmarks.measurement import Measurement, print_table, time_of
-from mechanisms.arrays import FloatArray
-from mechanisms.coalitional_game import ActionSet, CoalitionalGame
-from mechanisms.deadline import Deadline
-from mechanisms.incentive_efficiency import (
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.coalitional_games.game import (
+    ActionSet,
+    CoalitionalGame,
+)
+from marketgame.mechanisms.incentive_efficiency.program import InterimProgram
+from marketgame.mechanisms.incentive_efficiency.search import (
     EfficiencyProblem,
     IncentiveEfficient,
     Method,
     NoOptimum,
     incentive_efficient,
 )
-from mechanisms.incentive_program import InterimProgram
-from mechanisms.linear_program import Arrays
-from mechanisms.linear_program.highs import Engine
+from marketgame.mechanisms.linear_program import Arrays
+from marketgame.mechanisms.linear_program.deadline import Deadline
+from marketgame.mechanisms.linear_program.highs import Engine
 
 PATIENCE = 60.0
 """Seconds after which the whole program is given up."""

@@ -12,19 +12,49 @@ from functools import partial
 import mesa
 import numpy as np
 
-from agents.behaviours import Behaviour, Obedient, Order
-from agents.beliefs import Inference, OwnRecommendation
-from agents.knowledge import CommonKnowledge, MarketKnowledge, RecommendedKnowledge, TypeKnowledge
 from benchmarks.measurement import Measurement, print_table, time_of
-from mechanisms.arrays import FloatArray, IntegerArray
-from mechanisms.beliefs import IndependentPrior
-from mechanisms.economy import Economy, Player, PlayerType
-from mechanisms.grand_contract import GrandContract, Recommendation, grand_contract
-from mechanisms.market_game import MarketRules, consumption, settle
-from mechanisms.valuations import Quadratic
-from simulation.market_model import MarketModel
-from simulation.scenario import Scenario
-from simulation.streams import private_seed, random_stream
+from marketgame.agents.behaviours import (
+    Behaviour,
+    Obedient,
+    Order,
+)
+from marketgame.agents.beliefs import (
+    Inference,
+    OwnRecommendation,
+)
+from marketgame.agents.knowledge import (
+    CommonKnowledge,
+    MarketKnowledge,
+    RecommendedKnowledge,
+    TypeKnowledge,
+)
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    IntegerArray,
+)
+from marketgame.mechanisms.contracts.grand_contract import (
+    GrandContract,
+    Recommendation,
+    grand_contract,
+)
+from marketgame.mechanisms.economies.beliefs import IndependentPrior
+from marketgame.mechanisms.economies.economy import (
+    Economy,
+    Player,
+    PlayerType,
+)
+from marketgame.mechanisms.economies.valuations import Quadratic
+from marketgame.mechanisms.market_game.settlement import (
+    MarketRules,
+    consumption,
+    settle,
+)
+from marketgame.simulation.market.model import MarketModel
+from marketgame.simulation.scenario.market_scenario import Scenario
+from marketgame.simulation.scenario.streams import (
+    private_seed,
+    random_stream,
+)
 
 ROUNDS = 20
 REPEATS = 15

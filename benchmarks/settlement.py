@@ -17,8 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.measurement import Measurement, print_table, time_of
-from mechanisms.arrays import FloatArray
-from mechanisms.market_game import Engine, Settlement, settle
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.market_game.settlement import (
+    Engine,
+    Settlement,
+    settle,
+)
 from tests.mechanisms.slow_settlement import settle_one_play
 
 SIZES = ((3, 2), (10, 2), (10, 4), (50, 2), (60, 3))

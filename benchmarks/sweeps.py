@@ -22,15 +22,27 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import results
 from benchmarks.measurement import Measurement, time_of
-from experiments.sweep import Sweep, Workers, on_this_machine, prepare, run_sweep
-from experiments.sweep.publishing import publish, stored_schemas
-from experiments.sweep.storage import PartStore, write_table
-from experiments.sweep.tables import OUTCOMES
-from mechanisms.arrays import FloatArray
-from simulation.scenario import Scenario
-from simulation.tables import TABLES
+from marketgame import results
+from marketgame.experiments.sweep import (
+    Sweep,
+    Workers,
+    on_this_machine,
+    prepare,
+    run_sweep,
+)
+from marketgame.experiments.sweep.publishing import (
+    publish,
+    stored_schemas,
+)
+from marketgame.experiments.sweep.storage import (
+    PartStore,
+    write_table,
+)
+from marketgame.experiments.sweep.tables import OUTCOMES
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.simulation.recording.tables import TABLES
+from marketgame.simulation.scenario.market_scenario import Scenario
 
 SCENARIO = Path(__file__).parents[1] / "experiments" / "scenarios" / "ten-traders-noisy.toml"
 SHARE = "traders.share.noisy"

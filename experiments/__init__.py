@@ -2,23 +2,21 @@
 
 | what | where |
 |---|---|
-| one line for every mistake in a file | `experiments.input_file` |
-| `kind = "market-economy"` | `experiments.economy_file`, `experiments.valuation_tables` |
-| `kind = "scenario"` | `experiments.scenario_file`, `experiments.trader_tables` |
-| what each kind may hold, and how it is explained | `experiments.input_kinds`, `experiments.explanation` |
-| the command `marketgame` | `experiments.command_line`, `experiments.commands` |
-| `kind = "coalitional-game"` | `experiments.game_file`, `experiments.game_tables` |
-| what `solve` answers for an economy | `experiments.solution` with its `_benchmarks`, `_document` and `_tables` |
-| what `solve` answers for a game | `experiments.game_solution` with its `_document` and `_tables` |
-| the tables of benchmarks and binding constraints | `experiments.benchmark_tables` |
-| a run from its file to its folder | `experiments.running`, `experiments.provenance`, `experiments.run_summary` |
-| writing where a user says, and ending when asked to | `experiments.output_folder`, `experiments.interruption` |
-| `kind = "sweep"` | `experiments.sweep_file`, `experiments.sweep_summary` |
-| sweeps from Python | `experiments.sweep` |
-| `[[organisers]]` and their fates | `experiments.organiser_tables`, `experiments.organiser_summary` |
-| `certify`, `replay` and their files | `experiments.certification`, `experiments.certificate_file` |
-| the institution table and the carbon cartel | `experiments.institutions` |
-| carbon permit markets from published abatement curves | `experiments.carbon`, `experiments/data/` |
+| how answers look, exit codes | `printing` |
+| what may be written down, how it is read and explained | `files` |
+| certificates as JSON, and replay | `certificate_files` |
+| what `solve` answers | `efficiency` |
+| what `certify` answers | `collusion` |
+| what `block` and `core` answer | `blocking` |
+| what `run` and `show` do | `play` |
+| what `sweep` does; sweeps from Python | `sweep` |
+| the published tables and pictures | `studies` |
+| the command `marketgame`, one module a command | `commands` |
 
 Nothing is imported here, so that asking for one command loads only what that command needs.
 """
+
+from pathlib import Path
+
+# Where the economies, games, scenarios, sweeps and data that come with marketgame are.
+HOME = Path(__file__).parent

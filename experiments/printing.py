@@ -19,7 +19,10 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from results.names import LONGEST_NAME, on_a_line
+from marketgame.results.names import (
+    LONGEST_NAME,
+    on_a_line,
+)
 
 # Written to a file or a pipe, tables are as wide as they need to be up to this.
 WIDTH_WITHOUT_TERMINAL = 120

@@ -16,12 +16,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from results.comparison import over_seeds, paired_differences, with_benchmarks, with_parameters
-    from results.figures import save_figures, standard_figures
-    from results.loading import Run, load
-    from results.mediators import mediator_summary
-    from results.sensitivity import failures_by_parameter, sobol_indices
-    from results.summaries import player_summary, summary
+    from marketgame.results.comparison import (
+        over_seeds,
+        paired_differences,
+        with_benchmarks,
+        with_parameters,
+    )
+    from marketgame.results.figures import (
+        save_figures,
+        standard_figures,
+    )
+    from marketgame.results.loading import (
+        Run,
+        load,
+    )
+    from marketgame.results.mediators import mediator_summary
+    from marketgame.results.sensitivity import (
+        failures_by_parameter,
+        sobol_indices,
+    )
+    from marketgame.results.summaries import (
+        player_summary,
+        summary,
+    )
 
 __all__ = [
     "Run",
@@ -40,19 +57,19 @@ __all__ = [
 ]
 
 _HOME = {
-    "Run": "results.loading",
-    "failures_by_parameter": "results.sensitivity",
-    "load": "results.loading",
-    "mediator_summary": "results.mediators",
-    "over_seeds": "results.comparison",
-    "paired_differences": "results.comparison",
-    "player_summary": "results.summaries",
-    "save_figures": "results.figures",
-    "sobol_indices": "results.sensitivity",
-    "standard_figures": "results.figures",
-    "summary": "results.summaries",
-    "with_benchmarks": "results.comparison",
-    "with_parameters": "results.comparison",
+    "Run": "marketgame.results.loading",
+    "failures_by_parameter": "marketgame.results.sensitivity",
+    "load": "marketgame.results.loading",
+    "mediator_summary": "marketgame.results.mediators",
+    "over_seeds": "marketgame.results.comparison",
+    "paired_differences": "marketgame.results.comparison",
+    "player_summary": "marketgame.results.summaries",
+    "save_figures": "marketgame.results.figures",
+    "sobol_indices": "marketgame.results.sensitivity",
+    "standard_figures": "marketgame.results.figures",
+    "summary": "marketgame.results.summaries",
+    "with_benchmarks": "marketgame.results.comparison",
+    "with_parameters": "marketgame.results.comparison",
 }
 
 

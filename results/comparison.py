@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from results.loading import Run
-from results.selection import NEGLIGIBLE
+from marketgame.results.loading import Run
+from marketgame.results.selection import NEGLIGIBLE
 
 CONFIDENCE: Final = 0.95
 RESAMPLES: Final = 4000

@@ -20,7 +20,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from results.manifests import FILES, MANIFEST, DamagedFileError, check, place_of, read_manifest
+from marketgame.results.manifests import (
+    FILES,
+    MANIFEST,
+    DamagedFileError,
+    check,
+    place_of,
+    read_manifest,
+)
 
 SWEEP: Final = "sweep"  # the kind that the manifest of a sweep names
 SWEEP_TABLES: Final = ("runs", "points")  # what every sweep has; others only if it keeps them

@@ -6,8 +6,8 @@ from typing import Final
 
 import pandas as pd
 
-from results.loading import Run
-from results.selection import rows_of_run
+from marketgame.results.loading import Run
+from marketgame.results.selection import rows_of_run
 
 ESTABLISHED: Final = "established"
 LEFT: Final = "left"  # what became of an invitation that all joined

@@ -5,8 +5,11 @@ from __future__ import annotations
 import networkx as nx
 import numpy as np
 
-from results.loading import Run
-from results.selection import NEGLIGIBLE, rows_of_round
+from marketgame.results.loading import Run
+from marketgame.results.selection import (
+    NEGLIGIBLE,
+    rows_of_round,
+)
 
 
 def trade_graph(run: Run, round_number: int, run_number: int = 0) -> nx.DiGraph[str]:

@@ -6,7 +6,7 @@ from typing import Final
 
 import pandas as pd
 
-from results.loading import Run
+from marketgame.results.loading import Run
 
 # Smaller than this share of what it is measured against, an amount is rounding.
 NEGLIGIBLE: Final = 1e-9

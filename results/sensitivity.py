@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from results.loading import Run
+from marketgame.results.loading import Run
 
 CONFIDENCE: Final = 0.95
 SALTELLI: Final = "saltelli"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simulation.game_model import GameModel
-from simulation.game_scenario import GameScenario
-from simulation.market_model import MarketModel
-from simulation.scenario import Scenario
+from marketgame.simulation.game.model import GameModel
+from marketgame.simulation.market.model import MarketModel
+from marketgame.simulation.scenario.game_scenario import GameScenario
+from marketgame.simulation.scenario.market_scenario import Scenario
 
 MANIFEST = "manifest.json"
 COMPRESSION = "zstd"
@@ -40,7 +40,7 @@ def simulate(scenario: Scenario | GameScenario, on_round: Callable[[int], None] 
         on_round: called after each round with the number of rounds played.
 
     Returns:
-        Every table of :data:`simulation.tables.TABLES`; the same for the same scenario, bit for bit.
+        Every table of :data:`simulation.recording.tables.TABLES`; the same for the same scenario, bit for bit.
 
     Raises:
         ValueError: the established contract does not exist for this economy, or a rule forbids it.

@@ -6,9 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mechanisms.beliefs import IndependentPrior
-from mechanisms.economy import Economy, Player, PlayerType
-from mechanisms.valuations import Quadratic
+from marketgame.mechanisms.economies.beliefs import IndependentPrior
+from marketgame.mechanisms.economies.economy import (
+    Economy,
+    Player,
+    PlayerType,
+)
+from marketgame.mechanisms.economies.valuations import Quadratic
 
 type RandomEconomy = Callable[[int, int, int, int], Economy]
 """Builds an economy from a seed and the numbers of players, goods and types."""

@@ -1,10 +1,11 @@
-"""Which package may import which: mechanisms <- agents <- simulation <- experiments, and results imports none."""
+"""Which package may import which, and which room of a package which other: all arrows point one way."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -17,63 +18,98 @@ ALLOWED = {
     "experiments": {"mechanisms", "agents", "simulation", "results"},
     "results": set(),
 }
+MOST_ROOMS = {"mechanisms": 12, "simulation": 6, "experiments": 10}
 FOREIGN = {
     "mechanisms": {"mesa", "pandas", "pyarrow", "matplotlib"},
     "agents": {"pandas", "pyarrow", "matplotlib"},
 }
 
 
-def imported_packages(source: str, package: str) -> set[str]:
-    """Return the top-level packages that a module imports, anywhere in it."""
+def imported_modules(source: str, module: str) -> set[str]:
+    """Return the full names that a module imports, or imports from, anywhere in it."""
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found.add(package if node.level else (node.module or "").partition(".")[0])
+            above = module.split(".")[: -node.level] if node.level else []
+            start = ".".join([*above, *filter(None, [node.module])])
+            found |= {f"{start}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in {
             "import_module",
             "__import__",
         }:
-            found |= {str(name.value).partition(".")[0] for name in node.args if isinstance(name, ast.Constant)}
+            found |= {str(name.value) for name in node.args if isinstance(name, ast.Constant)}
     return found
 
 
-def modules(package: str) -> list[Path]:
-    return sorted((ROOT / package).rglob("*.py"))
+def imported_packages(source: str, module: str) -> set[str]:
+    """Return the packages that a module imports, ours by their own names."""
+    return {name.removeprefix("marketgame.").partition(".")[0] for name in imported_modules(source, module)}
+
+
+def modules(package: str) -> dict[str, Path]:
+    """Return the modules of a package of ours by name."""
+    found = {}
+    for path in sorted((ROOT / package).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(("marketgame", *parts))] = path
+    assert found
+    return found
 
 
 @pytest.mark.parametrize("package", ALLOWED)
 def test_imports_run_one_way(package: str) -> None:
     forbidden = (set(ALLOWED) - ALLOWED[package] - {package}) | FOREIGN.get(package, set())
-    assert modules(package)
     wrong = {
-        str(module.relative_to(ROOT)): sorted(imports & forbidden)
-        for module in modules(package)
-        if (imports := imported_packages(module.read_text(encoding="utf-8"), package)) & forbidden
+        name: sorted(imports & forbidden)
+        for name, path in modules(package).items()
+        if (imports := imported_packages(path.read_text(encoding="utf-8"), name)) & forbidden
     }
     assert wrong == {}
+
+
+def rooms(package: str) -> dict[str, set[str]]:
+    """Return which rooms of a package, files and folders at its top, import which others."""
+    inside = f"marketgame.{package}."
+    arrows: dict[str, set[str]] = {}
+    for name, path in modules(package).items():
+        room = name.removeprefix(inside).partition(".")[0]
+        imports = imported_modules(path.read_text(encoding="utf-8"), name)
+        others = {other.removeprefix(inside).partition(".")[0] for other in imports if other.startswith(inside)}
+        if room != "__init__":
+            arrows.setdefault(room, set()).update(others - {room})
+    return {room: others & set(arrows) for room, others in arrows.items()}
+
+
+@pytest.mark.parametrize("package", MOST_ROOMS)
+def test_a_package_has_few_rooms_and_no_circle_of_imports_among_them(package: str) -> None:
+    arrows = rooms(package)
+    assert len(arrows) <= MOST_ROOMS[package]
+    assert list(TopologicalSorter(arrows).static_order())
 
 
 @pytest.mark.parametrize(
     "source",
     [
-        "import simulation",
-        "import os, simulation.run as run",
-        "from simulation import run",
-        "def f():\n    from simulation.run import simulate",
-        "if TYPE_CHECKING:\n    from simulation.run import simulate",
-        "importlib.import_module('simulation.run')",
-        "import_module('simulation.run')",
-        "__import__('simulation')",
+        "import marketgame.simulation",
+        "import os, marketgame.simulation.run as run",
+        "from marketgame import simulation",
+        "from marketgame.simulation import run",
+        "def f():\n    from marketgame.simulation.run import simulate",
+        "if TYPE_CHECKING:\n    from marketgame.simulation.run import simulate",
+        "importlib.import_module('marketgame.simulation.run')",
+        "import_module('marketgame.simulation.run')",
+        "__import__('marketgame.simulation')",
+        "from ..simulation import run",
     ],
 )
 def test_an_import_is_found_however_it_is_written(source: str) -> None:
-    assert "simulation" in imported_packages(source, "results")
+    assert "simulation" in imported_packages(source, "marketgame.results.loading")
 
 
 def test_an_import_within_the_package_is_not_taken_for_another() -> None:
-    assert imported_packages("from . import simulation", "results") == {"results"}
+    assert imported_packages("from . import simulation", "marketgame.results.loading") == {"results"}
 
 
 def modules_loaded_by(statements: str) -> set[str]:
@@ -85,13 +121,15 @@ def modules_loaded_by(statements: str) -> set[str]:
 
 def test_importing_results_loads_nothing_heavy() -> None:
     heavy = {"pandas", "numpy", "pyarrow", "matplotlib", "networkx"}
-    assert not modules_loaded_by("import results") & heavy
+    assert not modules_loaded_by("from marketgame import results") & heavy
 
 
 def test_every_name_that_results_promises_is_there() -> None:
-    loaded = modules_loaded_by("import results\nfor name in results.__all__: assert getattr(results, name)")
-    assert "results.figures" in loaded
+    loaded = modules_loaded_by(
+        "from marketgame import results\nfor name in results.__all__: assert getattr(results, name)"
+    )
+    assert "marketgame.results.figures" in loaded
 
 
 def test_drawing_leaves_the_global_state_of_matplotlib_alone() -> None:
-    assert "matplotlib.pyplot" not in modules_loaded_by("import results.figures")
+    assert "matplotlib.pyplot" not in modules_loaded_by("import marketgame.results.figures")

@@ -21,17 +21,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from agents.behaviours.arbitraging import Arbitraging
-from agents.behaviours.behaviour import Behaviour, Obedient, Order
-from agents.behaviours.best_responding import BestResponding
-from agents.behaviours.deceiving import Deceiving
-from agents.behaviours.loyal import Loyal
-from agents.behaviours.mispricing import Mispricing
-from agents.behaviours.misreporting import Misreporting
-from agents.behaviours.noisy import Noisy
-from agents.behaviours.reactive import Reactive, ReactiveArbitraging, ReactiveWithholding
-from agents.behaviours.short_selling import ShortSelling
-from agents.behaviours.withholding import Withholding
+from marketgame.agents.behaviours.arbitraging import Arbitraging
+from marketgame.agents.behaviours.behaviour import (
+    Behaviour,
+    Obedient,
+    Order,
+)
+from marketgame.agents.behaviours.best_responding import BestResponding
+from marketgame.agents.behaviours.deceiving import Deceiving
+from marketgame.agents.behaviours.loyal import Loyal
+from marketgame.agents.behaviours.mispricing import Mispricing
+from marketgame.agents.behaviours.misreporting import Misreporting
+from marketgame.agents.behaviours.noisy import Noisy
+from marketgame.agents.behaviours.reactive import (
+    Reactive,
+    ReactiveArbitraging,
+    ReactiveWithholding,
+)
+from marketgame.agents.behaviours.short_selling import ShortSelling
+from marketgame.agents.behaviours.withholding import Withholding
 
 BEHAVIOURS: Mapping[str, type[Behaviour]] = MappingProxyType(
     {

@@ -7,10 +7,19 @@ from typing import ClassVar, override
 
 import numpy as np
 
-from agents.anticipation import largest_own_cost, largest_supply, stripping_orders
-from agents.behaviours.behaviour import Behaviour, Order, recommended_order, refuse_negative
-from agents.knowledge import MarketKnowledge
-from mechanisms.arrays import FloatArray
+from marketgame.agents.anticipation import (
+    largest_own_cost,
+    largest_supply,
+    stripping_orders,
+)
+from marketgame.agents.behaviours.behaviour import (
+    Behaviour,
+    Order,
+    recommended_order,
+    refuse_negative,
+)
+from marketgame.agents.knowledge import MarketKnowledge
+from marketgame.mechanisms.arrays import FloatArray
 
 # Quotes this close, relatively, are the same price.
 SAME_PRICE = 1e-9

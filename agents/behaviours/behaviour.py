@@ -8,11 +8,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from agents.blocking.invited import Invited
-from agents.coalitions.offered import OfferedSideContract
-from agents.knowledge import MarketKnowledge, RecommendedKnowledge
-from agents.private_type import PrivateType, TypedPlayer
-from mechanisms.arrays import FloatArray
+from marketgame.agents.blocking.invited import Invited
+from marketgame.agents.coalitions.offered import OfferedSideContract
+from marketgame.agents.knowledge import (
+    MarketKnowledge,
+    RecommendedKnowledge,
+)
+from marketgame.agents.private_type import (
+    PrivateType,
+    TypedPlayer,
+)
+from marketgame.mechanisms.arrays import FloatArray
 
 
 @dataclass(frozen=True, eq=False)

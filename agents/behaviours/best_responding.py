@@ -7,13 +7,21 @@ from typing import ClassVar, override
 
 import numpy as np
 
-from agents.anticipation import expected_gain
-from agents.behaviours.behaviour import Behaviour, Order, recommended_order
-from agents.behaviours.order_candidates import Candidates, neighbours, structured_candidates
-from agents.blocking.invited import Invited
-from agents.coalitions.offered import OfferedSideContract
-from agents.knowledge import MarketKnowledge
-from mechanisms.arrays import FloatArray
+from marketgame.agents.anticipation import expected_gain
+from marketgame.agents.behaviours.behaviour import (
+    Behaviour,
+    Order,
+    recommended_order,
+)
+from marketgame.agents.behaviours.order_candidates import (
+    Candidates,
+    neighbours,
+    structured_candidates,
+)
+from marketgame.agents.blocking.invited import Invited
+from marketgame.agents.coalitions.offered import OfferedSideContract
+from marketgame.agents.knowledge import MarketKnowledge
+from marketgame.mechanisms.arrays import FloatArray
 
 # An order must beat obedience by this share of what is at stake to be preferred: less is rounding.
 WORTH_WHILE = 1e-8

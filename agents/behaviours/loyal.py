@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, override
 
-from agents.behaviours.behaviour import Behaviour
-from agents.blocking.invited import Invited
-from agents.coalitions.offered import OfferedSideContract
+from marketgame.agents.behaviours.behaviour import Behaviour
+from marketgame.agents.blocking.invited import Invited
+from marketgame.agents.coalitions.offered import OfferedSideContract
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, override
 
-from agents.behaviours.behaviour import Behaviour, refuse_negative
-from agents.knowledge import RecommendedKnowledge
-from mechanisms.arrays import FloatArray
+from marketgame.agents.behaviours.behaviour import (
+    Behaviour,
+    refuse_negative,
+)
+from marketgame.agents.knowledge import RecommendedKnowledge
+from marketgame.mechanisms.arrays import FloatArray
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, override
 
-from agents.behaviours.behaviour import Behaviour
-from agents.blocking.invited import Invited
-from agents.private_type import PrivateType, TypedPlayer, type_names
+from marketgame.agents.behaviours.behaviour import Behaviour
+from marketgame.agents.blocking.invited import Invited
+from marketgame.agents.private_type import (
+    PrivateType,
+    TypedPlayer,
+    type_names,
+)
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,16 @@ from typing import ClassVar, override
 
 import numpy as np
 
-from agents.behaviours.behaviour import Behaviour, Order, refuse_negative
-from agents.knowledge import MarketKnowledge, RecommendedKnowledge
-from mechanisms.arrays import FloatArray
+from marketgame.agents.behaviours.behaviour import (
+    Behaviour,
+    Order,
+    refuse_negative,
+)
+from marketgame.agents.knowledge import (
+    MarketKnowledge,
+    RecommendedKnowledge,
+)
+from marketgame.mechanisms.arrays import FloatArray
 
 
 @dataclass(frozen=True)

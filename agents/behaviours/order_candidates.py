@@ -6,12 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.anticipation import largest_supply, spendable
-from agents.behaviours.arbitraging import arbitrage, largest_gap
-from agents.behaviours.short_selling import short_sale
-from agents.knowledge import MarketKnowledge
-from mechanisms.arrays import FloatArray, IntegerArray
-from mechanisms.market_game import Withholding
+from marketgame.agents.anticipation import (
+    largest_supply,
+    spendable,
+)
+from marketgame.agents.behaviours.arbitraging import (
+    arbitrage,
+    largest_gap,
+)
+from marketgame.agents.behaviours.short_selling import short_sale
+from marketgame.agents.knowledge import MarketKnowledge
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    IntegerArray,
+)
+from marketgame.mechanisms.market_game.settlement import Withholding
 
 # Attacks are tried barely large enough, comfortably, and against rules that ration what is ordered.
 ATTACK_SIZES = (0.0, 1.0, 10.0)

@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING, ClassVar, override
 
 import numpy as np
 
-from agents.announcements import accepted_announcements
-from agents.behaviours.behaviour import Behaviour, Order, recommended_order, refuse_negative
-from agents.knowledge import MarketKnowledge
-from mechanisms.market_rules import Timing
+from marketgame.agents.announcements import accepted_announcements
+from marketgame.agents.behaviours.behaviour import (
+    Behaviour,
+    Order,
+    recommended_order,
+    refuse_negative,
+)
+from marketgame.agents.knowledge import MarketKnowledge
+from marketgame.mechanisms.market_game.rules import Timing
 
 # What coalitions can do is searched by a solver that takes long to load; behaviours are named in files that are only
 # to be checked, so they load it when they act.
 if TYPE_CHECKING:
-    from mechanisms.deviations.situation import Reaction, Situation
+    from marketgame.mechanisms.deviations.situation import (
+        Reaction,
+        Situation,
+    )
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ class ReactiveWithholding(Reactive):
     @property
     @override
     def reaction(self) -> Reaction:
-        from mechanisms.deviations.reactions import WithholdingAfterMisquotes  # noqa: PLC0415
+        from marketgame.mechanisms.deviations.reactions import WithholdingAfterMisquotes  # noqa: PLC0415
 
         return WithholdingAfterMisquotes(self.announced)
 
@@ -91,7 +99,7 @@ class ReactiveArbitraging(Reactive):
     @property
     @override
     def reaction(self) -> Reaction:
-        from mechanisms.deviations.reactions import ArbitrageAfterMisquotes  # noqa: PLC0415
+        from marketgame.mechanisms.deviations.reactions import ArbitrageAfterMisquotes  # noqa: PLC0415
 
         return ArbitrageAfterMisquotes(self.size)
 
@@ -101,7 +109,7 @@ def _situation(knowledge: MarketKnowledge) -> Situation:
 
     The trader takes the others for what it considers most probable. Everybody is recommended the price that it is.
     """
-    from mechanisms.deviations.situation import Situation  # noqa: PLC0415
+    from marketgame.mechanisms.deviations.situation import Situation  # noqa: PLC0415
 
     belief, own, rules = knowledge.belief, knowledge.player, knowledge.common.rules
     economy, transfers = knowledge.common.economy, knowledge.recommendation.transfers

@@ -15,7 +15,7 @@ from typing import ClassVar, override
 
 import numpy as np
 
-from agents.anticipation import (
+from marketgame.agents.anticipation import (
     expected_endowments,
     largest_own_cost,
     largest_supply,
@@ -23,9 +23,14 @@ from agents.anticipation import (
     spendable,
     stripping_orders,
 )
-from agents.behaviours.behaviour import Behaviour, Order, recommended_order, refuse_negative
-from agents.knowledge import MarketKnowledge
-from mechanisms.arrays import FloatArray
+from marketgame.agents.behaviours.behaviour import (
+    Behaviour,
+    Order,
+    recommended_order,
+    refuse_negative,
+)
+from marketgame.agents.knowledge import MarketKnowledge
+from marketgame.mechanisms.arrays import FloatArray
 
 # A prize this little above the promise, as a share of what is at stake, is rounding.
 WORTH_WHILE = 1e-9

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, override
 
-from agents.behaviours.behaviour import Behaviour, Order
-from agents.knowledge import MarketKnowledge
+from marketgame.agents.behaviours.behaviour import (
+    Behaviour,
+    Order,
+)
+from marketgame.agents.knowledge import MarketKnowledge
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agents.private_type import TypedPlayer
-from mechanisms.arrays import FloatArray
+from marketgame.agents.private_type import TypedPlayer
+from marketgame.mechanisms.arrays import FloatArray
 
 # Tenable plans leave many types with no gain and no loss at all; a loss below this share of what is at stake, before
 # it is known who is asked, is rounding. Whoever is indifferent joins, as the definition of tenability has it.

@@ -8,12 +8,24 @@ from enum import StrEnum
 
 import numpy as np
 
-from agents.blocking.offer import BlockingOffer, offer_of
-from agents.blocking.stake_beliefs import StakeBeliefs
-from agents.framework import RoundAgent, RoundModel
-from mechanisms.arrays import FloatArray
-from mechanisms.blocking import ALL_COALITIONS, BlockingPlan, CoalitionLimits, Invitation, find_blocking_plan
-from mechanisms.coalitional_game import CoalitionalGame
+from marketgame.agents.blocking.offer import (
+    BlockingOffer,
+    offer_of,
+)
+from marketgame.agents.blocking.stake_beliefs import StakeBeliefs
+from marketgame.agents.framework import (
+    RoundAgent,
+    RoundModel,
+)
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.blocking import (
+    ALL_COALITIONS,
+    BlockingPlan,
+    CoalitionLimits,
+    Invitation,
+    find_blocking_plan,
+)
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 
 
 class Fate(StrEnum):

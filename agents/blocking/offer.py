@@ -17,9 +17,15 @@ from functools import cached_property
 
 import numpy as np
 
-from mechanisms.arrays import BooleanArray, FloatArray
-from mechanisms.blocking import BlockingPlan, Invitation
-from mechanisms.coalitional_game import CoalitionalGame
+from marketgame.mechanisms.arrays import (
+    BooleanArray,
+    FloatArray,
+)
+from marketgame.mechanisms.blocking import (
+    BlockingPlan,
+    Invitation,
+)
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 
 # A type that leaves less often than this, of the times it is asked, is paid when asked: dividing by so small a
 # probability would make the payment a lottery ticket.

@@ -12,8 +12,8 @@ from typing import override
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray
-from mechanisms.coalitional_game import CoalitionalGame
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 
 # How many rounds are watched between two estimates.
 ROUNDS_BETWEEN_ESTIMATES = 10

@@ -18,13 +18,27 @@ from functools import cached_property
 
 import numpy as np
 
-from agents.announcements import accepted_announcements
-from agents.coalitions.choice import Coalition
-from mechanisms.arrays import FloatArray, IntegerArray, read_only
-from mechanisms.collusion.side_contract import Clause, SideContract, can_be_carried_out
-from mechanisms.deviations.situation import JointAction, Reaction, Situation, gains, situation_of
-from mechanisms.grand_contract import GrandContract
-from mechanisms.market_rules import MarketRules
+from marketgame.agents.announcements import accepted_announcements
+from marketgame.agents.coalitions.choice import Coalition
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    IntegerArray,
+    read_only,
+)
+from marketgame.mechanisms.collusion.side_contracts.side_contract import (
+    Clause,
+    SideContract,
+    can_be_carried_out,
+)
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.deviations.situation import (
+    JointAction,
+    Reaction,
+    Situation,
+    gains,
+    situation_of,
+)
+from marketgame.mechanisms.market_game.rules import MarketRules
 
 # The number of a report that nobody can make truthfully: what a member heard that it cannot hear unless it lied.
 NO_REPORT = -1

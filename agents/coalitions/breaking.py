@@ -20,10 +20,13 @@ from itertools import combinations
 
 import numpy as np
 
-from agents.coalitions.agreement import Agreement
-from agents.coalitions.choice import Coalition
-from mechanisms.arrays import FloatArray, IntegerArray
-from mechanisms.deviations.situation import (
+from marketgame.agents.coalitions.agreement import Agreement
+from marketgame.agents.coalitions.choice import Coalition
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    IntegerArray,
+)
+from marketgame.mechanisms.deviations.situation import (
     JointAction,
     Reaction,
     Replies,

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agents.coalitions.agreement import Agreement
-from agents.coalitions.breaking import BestDeviation
-from agents.coalitions.choice import Coalition
-from mechanisms.collusion.extended_game import Concept
-from mechanisms.collusion.market import (
+from marketgame.agents.coalitions.agreement import Agreement
+from marketgame.agents.coalitions.breaking import BestDeviation
+from marketgame.agents.coalitions.choice import Coalition
+from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
+from marketgame.mechanisms.collusion.side_contracts.search import (
     USUAL_SIDE_EFFORT,
     SideEffort,
     find_consistent_side_contract,
     find_side_contract,
 )
-from mechanisms.deviations import Effort, Objective, Situation, Verdict, most_profitable_deviation
-from mechanisms.deviations.situation import JointAction, Reaction
-from mechanisms.grand_contract import GrandContract
-from mechanisms.market_rules import MarketRules
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.deviations import (
+    Effort,
+    Objective,
+    Situation,
+    Verdict,
+    most_profitable_deviation,
+)
+from marketgame.mechanisms.deviations.situation import (
+    JointAction,
+    Reaction,
+)
+from marketgame.mechanisms.market_game.rules import MarketRules
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,11 +8,26 @@ from enum import StrEnum
 
 import numpy as np
 
-from agents.coalitions.agreement import Agreement, drawn
-from agents.coalitions.breaking import Break, Breaking, Recommended, joint
-from agents.coalitions.choice import Coalition, CoalitionChoice, Selection
-from agents.framework import RoundAgent, RoundModel
-from mechanisms.deviations.situation import JointAction
+from marketgame.agents.coalitions.agreement import (
+    Agreement,
+    drawn,
+)
+from marketgame.agents.coalitions.breaking import (
+    Break,
+    Breaking,
+    Recommended,
+    joint,
+)
+from marketgame.agents.coalitions.choice import (
+    Coalition,
+    CoalitionChoice,
+    Selection,
+)
+from marketgame.agents.framework import (
+    RoundAgent,
+    RoundModel,
+)
+from marketgame.mechanisms.deviations.situation import JointAction
 
 
 class Fate(StrEnum):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agents.behaviours import Behaviour, Reactive
-from agents.coalitions.choice import Coalition
-from mechanisms.deviations.reactions import ReactionsByType
-from mechanisms.deviations.situation import Reaction
+from marketgame.agents.behaviours import (
+    Behaviour,
+    Reactive,
+)
+from marketgame.agents.coalitions.choice import Coalition
+from marketgame.mechanisms.deviations.reactions import ReactionsByType
+from marketgame.mechanisms.deviations.situation import Reaction
 
 
 def expected_reaction(behaviours: Sequence[Sequence[Behaviour]], coalition: Coalition) -> Reaction | None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from mechanisms.market_game import MarketRules
-from mechanisms.stakes import GAIN_TOLERANCE
+from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
+from marketgame.mechanisms.market_game.settlement import MarketRules
 from tests.mechanisms.rounding_attack import REPAIRED_RULES, largest_rounding_gain
 
 

@@ -13,9 +13,13 @@ from pathlib import Path
 import distributed
 import pytest
 
-from experiments.input_file import InputError
-from experiments.sweep import Watcher, on_cluster, run_sweep
-from experiments.sweep.progress import Progress
+from marketgame.experiments.files.input_file import InputError
+from marketgame.experiments.sweep import (
+    Watcher,
+    on_cluster,
+    run_sweep,
+)
+from marketgame.experiments.sweep.progress import Progress
 from tests.experiments import faulty_runs
 from tests.experiments.sweep_cases import LONG, SMALL, assert_same
 
@@ -67,6 +71,6 @@ def test_killing_the_workers_of_a_cluster_changes_nothing(cluster: distributed.L
 def test_an_address_where_nobody_answers_is_refused_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("experiments.sweep.executors.SECONDS_TO_REACH_A_CLUSTER", 0.2)
+    monkeypatch.setattr("marketgame.experiments.sweep.executors.SECONDS_TO_REACH_A_CLUSTER", 0.2)
     with pytest.raises(InputError, match=r"--cluster is 'tcp://127.0.0.1:9', where no Dask scheduler answers"):
         run_sweep(SMALL, tmp_path, on_cluster("tcp://127.0.0.1:9"), simulate=faulty_runs.quick)

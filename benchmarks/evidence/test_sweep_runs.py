@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import kill_evidence
-from experiments.input_file import InputError
-from experiments.sweep import buffering, run_sweep, storage
+from marketgame.experiments.files.input_file import InputError
+from marketgame.experiments.sweep import buffering, run_sweep, storage
 from tests.experiments import faulty_runs
 from tests.experiments.sweep_cases import SMALL, assert_same
 

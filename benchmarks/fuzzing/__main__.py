@@ -22,12 +22,12 @@ from importlib import import_module
 from pathlib import Path
 from random import Random
 
-import results
 from benchmarks.fuzzing.calling import Reaction, call
 from benchmarks.fuzzing.corpus import FOLDERS, Sample, gather
 from benchmarks.fuzzing.invariants import complaints
 from benchmarks.fuzzing.mutations import mutant
-from experiments.command_line import COMMANDS
+from marketgame import results
+from marketgame.experiments.commands.command_line import COMMANDS
 from tests.experiments.command_calls import instead_of_drawing
 
 # Wall time that commands are given, and how far beyond it they may go.
@@ -174,7 +174,7 @@ def main(words: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(words)
     keep = asked.keep or Path(tempfile.mkdtemp(prefix="fuzzing-"))
     for command in COMMANDS:
-        import_module(f"experiments.commands.{command}")
+        import_module(f"marketgame.experiments.commands.{command}")
     with tempfile.TemporaryDirectory(prefix="fuzzing-") as temporary:
         home = Path(temporary).resolve()
         samples = gather(home / "inputs")

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.command_line import main
+from marketgame.experiments.commands.command_line import main
 
 # Address space of a process. More is needed by none of the files that are damaged, though a damaged one may ask for it.
 MOST_MEMORY = 6 * 2**30

@@ -6,9 +6,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.certificate_file import save_certificate
-from experiments.input_kinds import HERE
-from tests.experiments.test_replay import CASES
+from marketgame.experiments import HOME
+from marketgame.experiments.certificate_files.files import save_certificate
+from tests.experiments.certificate_files.test_replay import CASES
 
 FOLDERS = ("economies", "games", "scenarios", "sweeps", "certificates")
 OWN_CASES = Path(__file__).parents[2] / "tests" / "experiments" / "cases"
@@ -32,7 +32,7 @@ class Sample:
 def gather(home: Path) -> list[Sample]:
     """Copy the files that come with the program to a folder, write certificates beside them, and list them all."""
     for kind in FOLDERS:
-        shutil.copytree(HERE / kind, home / kind)
+        shutil.copytree(HOME / kind, home / kind)
     for name, certify in CASES.items():
         save_certificate(certify(), home / "certificates" / f"{name.replace(' ', '-')}.json")
     found = [Sample(kind, file) for kind in FOLDERS for file in sorted((home / kind).iterdir()) if file.is_file()]

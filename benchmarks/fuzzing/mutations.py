@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-from experiments.certificate_file import content_hash
+from marketgame.experiments.certificate_files.files import content_hash
 
 EXTREMES: tuple[Any, ...] = (
     *(0.0, -0.0, 0, 1, -1, -1.0, 0.5, 2, 7.0, 1e-3, 1e3, 1e-9, 1e9, 1e-12, 1e12, 1e15, -1e10, 1e-38, 1e38, -1e38),

@@ -8,15 +8,30 @@ from typing import Annotated
 
 import typer
 
-from experiments.blocking_certificate import write_certificate
-from experiments.blocking_document import blocking_document
-from experiments.blocking_tables import print_verdict
-from experiments.blocking_verdict import judge_blocking
-from experiments.certification_files import certificate_folder, commit_certificates
-from experiments.coalition_options import LargestOption, LinkOption, coalition_limits
-from experiments.game_file import load_game
-from experiments.input_file import InputFiles, blamed_on
-from experiments.printing import JsonOption, answer_console, in_progress, print_json
+from marketgame.experiments.blocking.certificate import write_certificate
+from marketgame.experiments.blocking.coalition_options import (
+    LargestOption,
+    LinkOption,
+    coalition_limits,
+)
+from marketgame.experiments.blocking.document import blocking_document
+from marketgame.experiments.blocking.tables import print_verdict
+from marketgame.experiments.blocking.verdict import judge_blocking
+from marketgame.experiments.collusion.files import (
+    certificate_folder,
+    commit_certificates,
+)
+from marketgame.experiments.files.game_file import load_game
+from marketgame.experiments.files.input_file import (
+    InputFiles,
+    blamed_on,
+)
+from marketgame.experiments.printing import (
+    JsonOption,
+    answer_console,
+    in_progress,
+    print_json,
+)
 
 BLOCKED = 1
 

@@ -9,26 +9,45 @@ from typing import Annotated
 
 import typer
 
-from experiments.certification import certify_contract
-from experiments.certification_document import certification_document
-from experiments.certification_files import (
+from marketgame.experiments.blocking.coalition_options import LargestOption
+from marketgame.experiments.collusion.certification import certify_contract
+from marketgame.experiments.collusion.document import certification_document
+from marketgame.experiments.collusion.files import (
     certificate_folder,
     commit_certificates,
     refuse_unstorable,
     write_certificates,
 )
-from experiments.certification_reactions import expected_reactions
-from experiments.certification_tables import print_certification
-from experiments.coalition_options import LargestOption
-from experiments.economy_file import load_economy
-from experiments.input_file import InputError, InputFiles, blamed_on, kind_of, read_table, unknown_name, validated
-from experiments.printing import JsonOption, answer_console, in_progress, print_json
-from experiments.scenario_file import RulesInput, load_scenario
-from mechanisms.deadline import Deadline
-from mechanisms.economy import Economy
-from mechanisms.market_rules import MarketRules
-from simulation.established_contract import established_contract
-from simulation.scenario import Scenario, TransferRule
+from marketgame.experiments.collusion.reactions import expected_reactions
+from marketgame.experiments.collusion.tables import print_certification
+from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.files.input_file import (
+    InputError,
+    InputFiles,
+    blamed_on,
+    kind_of,
+    read_table,
+    unknown_name,
+    validated,
+)
+from marketgame.experiments.files.scenario_file import (
+    RulesInput,
+    load_scenario,
+)
+from marketgame.experiments.printing import (
+    JsonOption,
+    answer_console,
+    in_progress,
+    print_json,
+)
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.linear_program.deadline import Deadline
+from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.simulation.scenario.established_contract import established_contract
+from marketgame.simulation.scenario.market_scenario import (
+    Scenario,
+    TransferRule,
+)
 
 REFUTED = 1
 # Wall time that a terminal user waits for.

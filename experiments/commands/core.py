@@ -7,18 +7,31 @@ from typing import Annotated
 
 import typer
 
-from experiments.core_answer import CoreAnswer, search_core
-from experiments.core_document import core_document
-from experiments.core_objectives import core_goal
-from experiments.core_tables import print_core
-from experiments.game_file import load_game
-from experiments.input_file import blamed_on
-from experiments.invocation import SOLVER_FAILED
-from experiments.objective_names import OBJECTIVES
-from experiments.printing import JsonOption, answer_console, in_progress, print_json, remark_console
-from mechanisms.blocking import Support
-from mechanisms.core import CoreStatus, CoreVariant, SearchEffort, SeverancePay
-from mechanisms.deadline import Deadline
+from marketgame.experiments.blocking.core_answer import (
+    CoreAnswer,
+    search_core,
+)
+from marketgame.experiments.blocking.core_document import core_document
+from marketgame.experiments.blocking.core_tables import print_core
+from marketgame.experiments.commands.invocation import SOLVER_FAILED
+from marketgame.experiments.files.core_objectives import OBJECTIVES, core_goal
+from marketgame.experiments.files.game_file import load_game
+from marketgame.experiments.files.input_file import blamed_on
+from marketgame.experiments.printing import (
+    JsonOption,
+    answer_console,
+    in_progress,
+    print_json,
+    remark_console,
+)
+from marketgame.mechanisms.blocking import Support
+from marketgame.mechanisms.core import (
+    CoreStatus,
+    CoreVariant,
+    SearchEffort,
+    SeverancePay,
+)
+from marketgame.mechanisms.linear_program.deadline import Deadline
 
 
 def command(

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from experiments.explanation_tables import print_explanation
-from experiments.printing import answer_console
+from marketgame.experiments.commands.explained import print_explanation
+from marketgame.experiments.printing import answer_console
 
 
 def command(

@@ -7,10 +7,18 @@ from typing import Annotated
 
 import typer
 
-from experiments.certificate_file import load_certificate
-from experiments.certificate_file_replay import replay_document, replayed
-from experiments.certificate_file_tables import print_replay
-from experiments.printing import JsonOption, answer_console, in_progress, print_json
+from marketgame.experiments.certificate_files.files import load_certificate
+from marketgame.experiments.certificate_files.replay import (
+    replay_document,
+    replayed,
+)
+from marketgame.experiments.certificate_files.tables import print_replay
+from marketgame.experiments.printing import (
+    JsonOption,
+    answer_console,
+    in_progress,
+    print_json,
+)
 
 REFUSED = 1
 

@@ -8,12 +8,10 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-import results
-from experiments.command_line import INTERRUPTED
-from experiments.output_folder import Writing
-from experiments.printing import JsonOption, answer_console, in_progress, marked, named, print_json, remark_console
-from experiments.run_summary import print_summary, summary_document
-from experiments.running import (
+from marketgame import results
+from marketgame.experiments.commands.command_line import INTERRUPTED
+from marketgame.experiments.files.output_folder import Writing
+from marketgame.experiments.play.running import (
     BENCHMARK_SECONDS,
     Outcome,
     Prepared,
@@ -22,6 +20,19 @@ from experiments.running import (
     prepare,
     run_folder,
     with_benchmarks,
+)
+from marketgame.experiments.play.summary import (
+    print_summary,
+    summary_document,
+)
+from marketgame.experiments.printing import (
+    JsonOption,
+    answer_console,
+    in_progress,
+    marked,
+    named,
+    print_json,
+    remark_console,
 )
 
 

@@ -8,16 +8,27 @@ from typing import Annotated
 
 import typer
 
-import results
-from experiments.input_file import InputError
-from experiments.output_folder import Purpose, holding, writing
-from experiments.printing import answer_console
-from experiments.provenance import command_line, printable, software
-from experiments.run_summary import print_summary
-from experiments.running import FIGURES, draw_figures
-from experiments.sweep.folder import is_of_sweep
-from results.manifests import MANIFEST
-from results.names import on_a_line
+from marketgame import results
+from marketgame.experiments.files.input_file import InputError
+from marketgame.experiments.files.output_folder import (
+    Purpose,
+    holding,
+    writing,
+)
+from marketgame.experiments.files.provenance import (
+    command_line,
+    printable,
+    software,
+)
+from marketgame.experiments.play.running import (
+    FIGURES,
+    draw_figures,
+)
+from marketgame.experiments.play.summary import print_summary
+from marketgame.experiments.printing import answer_console
+from marketgame.experiments.sweep.folder import is_of_sweep
+from marketgame.results.manifests import MANIFEST
+from marketgame.results.names import on_a_line
 
 
 def command(

@@ -7,22 +7,37 @@ from typing import Annotated
 
 import typer
 
-from experiments.command_line import report
-from experiments.economy_file import load_economy
-from experiments.game_file import EstablishedGame, load_game
-from experiments.game_solution import solve_game
-from experiments.game_solution_document import game_document
-from experiments.game_solution_tables import print_game_solution
-from experiments.input_file import InputError, InputFiles, blamed_on, kind_of, read_table, unknown_name
-from experiments.invocation import SOLVER_FAILED
-from experiments.printing import JsonOption, answer_console, in_progress, print_json
-from experiments.solution import solve_economy
-from experiments.solution_document import solution_document
-from experiments.solution_tables import print_solution
-from mechanisms.deadline import Deadline
-from mechanisms.economy import Economy
-from mechanisms.incentive_efficiency import Participation
-from mechanisms.second_best import Money
+from marketgame.experiments.commands.command_line import report
+from marketgame.experiments.commands.invocation import SOLVER_FAILED
+from marketgame.experiments.efficiency.document import solution_document
+from marketgame.experiments.efficiency.game_document import game_document
+from marketgame.experiments.efficiency.game_solution import solve_game
+from marketgame.experiments.efficiency.game_tables import print_game_solution
+from marketgame.experiments.efficiency.solution import solve_economy
+from marketgame.experiments.efficiency.tables import print_solution
+from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.files.game_file import (
+    EstablishedGame,
+    load_game,
+)
+from marketgame.experiments.files.input_file import (
+    InputError,
+    InputFiles,
+    blamed_on,
+    kind_of,
+    read_table,
+    unknown_name,
+)
+from marketgame.experiments.printing import (
+    JsonOption,
+    answer_console,
+    in_progress,
+    print_json,
+)
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.incentive_efficiency.search import Participation
+from marketgame.mechanisms.incentive_efficiency.second_best import Money
+from marketgame.mechanisms.linear_program.deadline import Deadline
 
 ECONOMY, GAME = "market-economy", "coalitional-game"
 

@@ -11,12 +11,21 @@ import typer
 from rich.progress import Progress as ProgressBar
 from rich.progress import TextColumn
 
-import results
-from experiments.command_line import INTERRUPTED
-from experiments.input_file import InputError, InputFiles
-from experiments.printing import JsonOption, answer_console, named, print_json, remark_console
-from experiments.running import DEFAULT_RUNS
-from experiments.sweep import (
+from marketgame import results
+from marketgame.experiments.commands.command_line import INTERRUPTED
+from marketgame.experiments.files.input_file import (
+    InputError,
+    InputFiles,
+)
+from marketgame.experiments.play.running import DEFAULT_RUNS
+from marketgame.experiments.printing import (
+    JsonOption,
+    answer_console,
+    named,
+    print_json,
+    remark_console,
+)
+from marketgame.experiments.sweep import (
     OnChange,
     SweepInterrupted,
     SweepOutcome,
@@ -27,11 +36,17 @@ from experiments.sweep import (
     prepare,
     run_sweep,
 )
-from experiments.sweep.progress import PointSummary, Progress
-from experiments.sweep.statement import Plan
-from experiments.sweep_file import read_sweep
-from experiments.sweep_summary import print_sweep, sweep_summary
-from results.names import on_a_line
+from marketgame.experiments.sweep.file import read_sweep
+from marketgame.experiments.sweep.progress import (
+    PointSummary,
+    Progress,
+)
+from marketgame.experiments.sweep.statement import Plan
+from marketgame.experiments.sweep.summary import (
+    print_sweep,
+    sweep_summary,
+)
+from marketgame.results.names import on_a_line
 
 
 def command(  # noqa: PLR0913 -- one parameter for each option of the command line

@@ -8,11 +8,20 @@ from typing import Annotated, Any
 
 import typer
 
-from experiments.command_line import BAD_INPUT, report
-from experiments.input_file import InputError
-from experiments.input_kinds import load_input
-from experiments.printing import JsonOption, print_json
-from results.names import LONGEST_NAME, on_a_line
+from marketgame.experiments.commands.command_line import (
+    BAD_INPUT,
+    report,
+)
+from marketgame.experiments.commands.kinds import load_input
+from marketgame.experiments.files.input_file import InputError
+from marketgame.experiments.printing import (
+    JsonOption,
+    print_json,
+)
+from marketgame.results.names import (
+    LONGEST_NAME,
+    on_a_line,
+)
 
 
 def command(

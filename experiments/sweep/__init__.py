@@ -1,6 +1,6 @@
 """Parameter sweeps that never lose a run.
 
-    >>> from experiments.sweep import Sweep, run_sweep
+    >>> from marketgame.experiments.sweep import Sweep, run_sweep
     >>> sweep = Sweep("scenario.toml", {"rules.solvency": ["budget", "no-short-sales"]}, seeds=20)
     >>> outcome = run_sweep(sweep, "results/runs/solvency")  # doctest: +SKIP
 
@@ -32,11 +32,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from experiments.sweep.design import Design, Interval, Scale, Values
-    from experiments.sweep.execution import SweepInterrupted, SweepOutcome, SweepStatus, Watcher, run_sweep
-    from experiments.sweep.executors import Workers, on_cluster, on_executor, on_this_machine
-    from experiments.sweep.folder import OnChange
-    from experiments.sweep.statement import Sweep, prepare
+    from marketgame.experiments.sweep.design import (
+        Design,
+        Interval,
+        Scale,
+        Values,
+    )
+    from marketgame.experiments.sweep.execution import (
+        SweepInterrupted,
+        SweepOutcome,
+        SweepStatus,
+        Watcher,
+        run_sweep,
+    )
+    from marketgame.experiments.sweep.executors import (
+        Workers,
+        on_cluster,
+        on_executor,
+        on_this_machine,
+    )
+    from marketgame.experiments.sweep.folder import OnChange
+    from marketgame.experiments.sweep.statement import (
+        Sweep,
+        prepare,
+    )
 
 __all__ = [
     "Design",
@@ -69,8 +88,8 @@ _HOME = {
 def __getattr__(name: str) -> object:
     for module, names in _HOME.items():
         if name in names:
-            return getattr(import_module(f"experiments.sweep.{module}"), name)
-    raise AttributeError(f"module 'experiments.sweep' has no attribute {name!r}")
+            return getattr(import_module(f"marketgame.experiments.sweep.{module}"), name)
+    raise AttributeError(f"module 'marketgame.experiments.sweep' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -8,14 +8,28 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from experiments.economy_file import load_economy
-from experiments.game_file import EstablishedGame, load_game
-from experiments.game_scenario_file import GameScenarioInput, build_game_scenario, names_game
-from experiments.input_file import InputFiles, read_table, validated
-from experiments.scenario_file import ScenarioInput, build_scenario
-from mechanisms.economy import Economy
-from simulation.game_scenario import GameScenario
-from simulation.scenario import Scenario
+from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.files.game_file import (
+    EstablishedGame,
+    load_game,
+)
+from marketgame.experiments.files.game_scenario_file import (
+    GameScenarioInput,
+    build_game_scenario,
+    names_game,
+)
+from marketgame.experiments.files.input_file import (
+    InputFiles,
+    read_table,
+    validated,
+)
+from marketgame.experiments.files.scenario_file import (
+    ScenarioInput,
+    build_scenario,
+)
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.simulation.scenario.game_scenario import GameScenario
+from marketgame.simulation.scenario.market_scenario import Scenario
 
 type AnyScenario = Scenario | GameScenario
 

@@ -8,10 +8,16 @@ from typing import Final
 
 import pyarrow as pa
 
-from experiments.sweep.playing import Ending, Played
-from experiments.sweep.storage import PartStore
-from experiments.sweep.tables import OUTCOMES, RunStatus
-from simulation.tables import TableSchema
+from marketgame.experiments.sweep.playing import (
+    Ending,
+    Played,
+)
+from marketgame.experiments.sweep.storage import PartStore
+from marketgame.experiments.sweep.tables import (
+    OUTCOMES,
+    RunStatus,
+)
+from marketgame.simulation.recording.tables import TableSchema
 
 MOST_BYTES: Final = 64 << 20
 # A kill costs at most this much work: a share of what was done, between these bounds in seconds. So the longer a

@@ -21,7 +21,7 @@ from math import exp, floor, log
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray
+from marketgame.mechanisms.arrays import FloatArray
 
 
 class Design(StrEnum):

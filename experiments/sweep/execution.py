@@ -13,14 +13,28 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from experiments.input_file import InputError
-from experiments.interruption import heard
-from experiments.output_folder import write_manifest, writing
-from experiments.provenance import command_line, input_files, software
-from experiments.sweep.buffering import Buffer
-from experiments.sweep.design import Axis, Design, Interval
-from experiments.sweep.executors import Workers, on_this_machine
-from experiments.sweep.folder import (
+from marketgame.experiments.files.input_file import InputError
+from marketgame.experiments.files.interruption import heard
+from marketgame.experiments.files.output_folder import (
+    write_manifest,
+    writing,
+)
+from marketgame.experiments.files.provenance import (
+    command_line,
+    input_files,
+    software,
+)
+from marketgame.experiments.sweep.buffering import Buffer
+from marketgame.experiments.sweep.design import (
+    Axis,
+    Design,
+    Interval,
+)
+from marketgame.experiments.sweep.executors import (
+    Workers,
+    on_this_machine,
+)
+from marketgame.experiments.sweep.folder import (
     KIND,
     PURPOSE,
     Found,
@@ -33,15 +47,32 @@ from experiments.sweep.folder import (
     parts_name,
     point_digests,
 )
-from experiments.sweep.identity import Identity, changes, code_digest, identity
-from experiments.sweep.playing import Simulate
-from experiments.sweep.progress import PointSummary, Progress, Tally
-from experiments.sweep.publishing import publish
-from experiments.sweep.scheduling import Schedule, played_chunks, runs_to_play
-from experiments.sweep.statement import Plan, Sweep, prepare
-from results.manifests import FILES
-from simulation.run import simulate as simulate_scenario
-from simulation.streams import BIT_GENERATOR
+from marketgame.experiments.sweep.identity import (
+    Identity,
+    changes,
+    code_digest,
+    identity,
+)
+from marketgame.experiments.sweep.playing import Simulate
+from marketgame.experiments.sweep.progress import (
+    PointSummary,
+    Progress,
+    Tally,
+)
+from marketgame.experiments.sweep.publishing import publish
+from marketgame.experiments.sweep.scheduling import (
+    Schedule,
+    played_chunks,
+    runs_to_play,
+)
+from marketgame.experiments.sweep.statement import (
+    Plan,
+    Sweep,
+    prepare,
+)
+from marketgame.results.manifests import FILES
+from marketgame.simulation.run import simulate as simulate_scenario
+from marketgame.simulation.scenario.streams import BIT_GENERATOR
 
 
 class SweepStatus(StrEnum):

@@ -10,8 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 
-from experiments.input_file import InputError
-from experiments.sweep.isolation import end_runners, threads_with_runners
+from marketgame.experiments.files.input_file import InputError
+from marketgame.experiments.sweep.isolation import (
+    end_runners,
+    threads_with_runners,
+)
 
 SECONDS_TO_REACH_A_CLUSTER = 10
 

@@ -2,7 +2,7 @@
 
 While a sweep is run its rows go to a folder of parts, named after what its results depend on, with a manifest of its
 own. The sweep's own tables and manifest stay those of an earlier sweep until the new ones take their place, whole
-(`experiments.output_folder`).
+(`experiments.files.output_folder`).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from experiments.input_file import InputError
-from experiments.output_folder import (
+from marketgame.experiments.files.input_file import InputError
+from marketgame.experiments.files.output_folder import (
     PROGRAM,
     ForeignFileError,
     Purpose,
@@ -31,12 +31,29 @@ from experiments.output_folder import (
     holding,
     write_manifest,
 )
-from experiments.sweep.identity import Identity, changes
-from experiments.sweep.publishing import stored_schemas
-from experiments.sweep.statement import Plan
-from experiments.sweep.storage import PARTIAL, RUNS, DamagedResultError, Part, PartStore, remove_parts
-from mechanisms.arrays import IntegerArray
-from results.manifests import FILES, MANIFEST, SEAL, DamagedFileError, check, read_manifest
+from marketgame.experiments.sweep.identity import (
+    Identity,
+    changes,
+)
+from marketgame.experiments.sweep.publishing import stored_schemas
+from marketgame.experiments.sweep.statement import Plan
+from marketgame.experiments.sweep.storage import (
+    PARTIAL,
+    RUNS,
+    DamagedResultError,
+    Part,
+    PartStore,
+    remove_parts,
+)
+from marketgame.mechanisms.arrays import IntegerArray
+from marketgame.results.manifests import (
+    FILES,
+    MANIFEST,
+    SEAL,
+    DamagedFileError,
+    check,
+    read_manifest,
+)
 
 KIND: Final = "sweep"
 LOCK: Final = ".lock"

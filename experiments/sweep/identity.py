@@ -14,10 +14,10 @@ from importlib.metadata import version
 from os.path import normpath
 from pathlib import Path
 
-from experiments.input_file import InputError
-from experiments.provenance import SOURCES
-from experiments.sweep.sources import reached_sources
-from experiments.sweep.statement import Plan
+from marketgame.experiments.files.input_file import InputError
+from marketgame.experiments.files.provenance import SOURCES
+from marketgame.experiments.sweep.sources import reached_sources
+from marketgame.experiments.sweep.statement import Plan
 
 # The sources that results depend on: all of these packages, and what turns files into scenarios.
 COMPUTING_SOURCES = ("mechanisms", "agents", "simulation", "experiments/sweep/playing.py")

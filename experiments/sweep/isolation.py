@@ -20,10 +20,22 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import BinaryIO, cast
 
-from experiments.provenance import SOURCES
-from experiments.sweep.playing import Chunk, Ending, Played, Refusal, Task
-from experiments.sweep.runner import CURRENT_RUN, NO_RUN, ONE_THREAD, receive, send
-from experiments.sweep.tables import RunStatus
+from marketgame.experiments.files.provenance import SOURCES
+from marketgame.experiments.sweep.playing import (
+    Chunk,
+    Ending,
+    Played,
+    Refusal,
+    Task,
+)
+from marketgame.experiments.sweep.runner import (
+    CURRENT_RUN,
+    NO_RUN,
+    ONE_THREAD,
+    receive,
+    send,
+)
+from marketgame.experiments.sweep.tables import RunStatus
 
 # Beyond what a chunk may take, before a process that should have ended itself is killed.
 SECONDS_OF_GRACE = 10.0
@@ -190,7 +202,7 @@ def _start(progress: int, errors: int) -> subprocess.Popen[bytes]:
     """Start a process that plays runs; it belongs to no terminal, so that an interruption reaches only its owner."""
     paths = [str(SOURCES), *filter(None, [os.environ.get("PYTHONPATH")])]
     return subprocess.Popen(  # noqa: S603 -- our own module
-        [sys.executable, "-m", "experiments.sweep.runner", str(progress)],
+        [sys.executable, "-m", "marketgame.experiments.sweep.runner", str(progress)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,

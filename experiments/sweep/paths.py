@@ -16,8 +16,8 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, Literal, get_args, get_origin
 
-from experiments.explanation import unwrapped
-from experiments.input_file import InputModel
+from marketgame.experiments.files.explanation import unwrapped
+from marketgame.experiments.files.input_file import InputModel
 
 # What identifies the base scenario or is set by the sweep itself.
 RESERVED = {

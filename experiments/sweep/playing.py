@@ -14,13 +14,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from experiments.sweep.base import AnyScenario
-from experiments.sweep.tables import RunStatus
-from mechanisms.grand_contract import GrandContract
-from simulation.benchmarks import EXPECTATION
-from simulation.established_contract import established_contract
-from simulation.game_scenario import GameScenario
-from simulation.tables import BENCHMARKS, RUNS
+from marketgame.experiments.sweep.base import AnyScenario
+from marketgame.experiments.sweep.tables import RunStatus
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.simulation.recording.market_benchmarks import EXPECTATION
+from marketgame.simulation.recording.tables import (
+    BENCHMARKS,
+    RUNS,
+)
+from marketgame.simulation.scenario.established_contract import established_contract
+from marketgame.simulation.scenario.established_mechanism import established_mechanism
+from marketgame.simulation.scenario.game_scenario import GameScenario
+from marketgame.simulation.scenario.market_scenario import Scenario
 
 # Contracts kept for further runs of the same point.
 POINTS_REMEMBERED = 16
@@ -160,20 +166,24 @@ def _play(task: Task, chunk: Chunk) -> tuple[Ending, Mapping[str, pa.Table] | No
     return Ending(task, RunStatus.DONE, time.perf_counter() - started), kept
 
 
-_contracts: dict[tuple[str, int], GrandContract] = {}
+_established: dict[tuple[str, int], GrandContract | Mechanism] = {}
 
 
 def _variant(chunk: Chunk, task: Task) -> AnyScenario:
-    """Return the scenario of a run: its point's with its seed, and with the contract, which all seeds share."""
+    """Return the scenario of a run: its point's with its seed, and with what is established, which all seeds share."""
     scenario, key = chunk.scenarios[task.point], (chunk.sweep, task.point)
-    if isinstance(scenario, GameScenario):
-        return replace(scenario, seed=task.seed)
-    if key not in _contracts:
-        contract = established_contract(scenario)
-        if len(_contracts) == POINTS_REMEMBERED:
-            del _contracts[next(iter(_contracts))]
-        _contracts[key] = contract
-    return replace(scenario, seed=task.seed, contract=_contracts[key])
+    if key not in _established:
+        in_game = isinstance(scenario, GameScenario)
+        found = established_mechanism(scenario) if in_game else established_contract(scenario)
+        if len(_established) == POINTS_REMEMBERED:
+            del _established[next(iter(_established))]
+        _established[key] = found
+    match scenario, _established[key]:
+        case GameScenario(), Mechanism() as mechanism:
+            return replace(scenario, seed=task.seed, mechanism=mechanism)
+        case Scenario(), GrandContract() as contract:
+            return replace(scenario, seed=task.seed, contract=contract)
+    raise AssertionError
 
 
 def _only_expectations(name: str, table: pa.Table) -> pa.Table:

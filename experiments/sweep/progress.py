@@ -10,9 +10,12 @@ from math import nan
 
 import pyarrow as pa
 
-from experiments.sweep.playing import Played
-from experiments.sweep.statement import Plan, in_words
-from experiments.sweep.tables import RunStatus
+from marketgame.experiments.sweep.playing import Played
+from marketgame.experiments.sweep.statement import (
+    Plan,
+    in_words,
+)
+from marketgame.experiments.sweep.tables import RunStatus
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The processes in which runs are played: ``python -m experiments.sweep.runner PROGRESS``.
+"""The processes in which runs are played: ``python -m marketgame.experiments.sweep.runner PROGRESS``.
 
 The process started by that command, the nursery, loads what runs need and then does nothing but fork players and pass
 messages on: pickled chunks of runs come in on standard input, pickled answers go out on what was standard output. A
@@ -125,8 +125,8 @@ def nurse(progress_file: int) -> None:
     progress = mmap.mmap(progress_file, CURRENT_RUN.size)
     os.close(progress_file)
     # Loaded here, once, and not by every player.
-    from experiments.sweep import playing  # noqa: F401, PLC0415
-    from experiments.sweep.identity import code_digest  # noqa: PLC0415
+    from marketgame.experiments.sweep import playing  # noqa: F401, PLC0415
+    from marketgame.experiments.sweep.identity import code_digest  # noqa: PLC0415
 
     send(answers, pickle.dumps(code_digest()))
     # Players share what is loaded by now; a collection that looked through it would copy it, and take its time.
@@ -160,8 +160,8 @@ def _be_player(nursery: socket.socket, progress: mmap.mmap, connections: Iterabl
 
 def _play(messages: BinaryIO, progress: mmap.mmap) -> None:
     """Play chunks until nobody sends any more."""
-    from experiments.sweep.identity import function_digest  # noqa: PLC0415
-    from experiments.sweep.playing import Chunk, Played, Refusal, play_chunk  # noqa: PLC0415
+    from marketgame.experiments.sweep.identity import function_digest  # noqa: PLC0415
+    from marketgame.experiments.sweep.playing import Chunk, Played, Refusal, play_chunk  # noqa: PLC0415
 
     def note(limit: float | None, run: int | None) -> None:
         CURRENT_RUN.pack_into(progress, 0, NO_RUN if run is None else run)

@@ -12,10 +12,19 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from experiments.sweep.isolation import RunnerError, play_apart
-from experiments.sweep.playing import Chunk, Ending, Played, Simulate, Task
-from experiments.sweep.statement import Plan
-from experiments.sweep.tables import RunStatus
+from marketgame.experiments.sweep.isolation import (
+    RunnerError,
+    play_apart,
+)
+from marketgame.experiments.sweep.playing import (
+    Chunk,
+    Ending,
+    Played,
+    Simulate,
+    Task,
+)
+from marketgame.experiments.sweep.statement import Plan
+from marketgame.experiments.sweep.tables import RunStatus
 
 # What a chunk aims at, and what it may not exceed by beginning another run.
 SECONDS_PER_CHUNK: Final = 0.5

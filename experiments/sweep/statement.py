@@ -10,11 +10,31 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from experiments.input_file import InputError, InputFiles, shown, unknown_name
-from experiments.scenario_file import LARGEST_SEED
-from experiments.sweep.base import AnyScenario, BaseScenario, base_scenario
-from experiments.sweep.design import Axis, Design, Interval, Point, Values, points
-from experiments.sweep.paths import ScenarioPath, scenario_path, with_value
+from marketgame.experiments.files.input_file import (
+    InputError,
+    InputFiles,
+    shown,
+    unknown_name,
+)
+from marketgame.experiments.files.scenario_file import LARGEST_SEED
+from marketgame.experiments.sweep.base import (
+    AnyScenario,
+    BaseScenario,
+    base_scenario,
+)
+from marketgame.experiments.sweep.design import (
+    Axis,
+    Design,
+    Interval,
+    Point,
+    Values,
+    points,
+)
+from marketgame.experiments.sweep.paths import (
+    ScenarioPath,
+    scenario_path,
+    with_value,
+)
 
 DEFAULT_SEEDS = 10
 DEFAULT_SAMPLES = 64
@@ -157,7 +177,7 @@ def _check_numbers(sweep: Sweep, blamed: Path) -> None:
     if sweep.seconds_per_run is not None and not sweep.seconds_per_run > 0:
         raise InputError(f"{blamed}: seconds_per_run is {sweep.seconds_per_run}; it must be greater than 0")
     # The schemas need PyArrow, which is heavy; checking a file of another kind does without it.
-    kept_from = list(import_module("experiments.sweep.tables").KEPT_FROM)
+    kept_from = list(import_module("marketgame.experiments.sweep.tables").KEPT_FROM)
     for table in sweep.tables:
         if table not in kept_from:
             raise InputError(f"{blamed}: tables {unknown_name(table, kept_from)}")

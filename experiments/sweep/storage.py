@@ -26,11 +26,26 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments.input_file import InputError
-from experiments.output_folder import PROGRAM, ForeignFileError, write_manifest
-from mechanisms.arrays import BooleanArray, IntegerArray
-from results.manifests import FILES, MANIFEST, SEAL, DamagedFileError, check, checksum, read_manifest
-from simulation.run import COMPRESSION
+from marketgame.experiments.files.input_file import InputError
+from marketgame.experiments.files.output_folder import (
+    PROGRAM,
+    ForeignFileError,
+    write_manifest,
+)
+from marketgame.mechanisms.arrays import (
+    BooleanArray,
+    IntegerArray,
+)
+from marketgame.results.manifests import (
+    FILES,
+    MANIFEST,
+    SEAL,
+    DamagedFileError,
+    check,
+    checksum,
+    read_manifest,
+)
+from marketgame.simulation.run import COMPRESSION
 
 RUNS: Final = "runs"
 PARTIAL: Final = ".partial"

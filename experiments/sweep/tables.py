@@ -10,7 +10,17 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
-from simulation.tables import KEY, NAME, NUMBER, RUNS, TABLES, TEXT, WHOLE, Column, TableSchema
+from marketgame.simulation.recording.tables import (
+    KEY,
+    NAME,
+    NUMBER,
+    RUNS,
+    TABLES,
+    TEXT,
+    WHOLE,
+    Column,
+    TableSchema,
+)
 
 
 class RunStatus(StrEnum):

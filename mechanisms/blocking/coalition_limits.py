@@ -7,7 +7,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mechanisms.coalitional_game import Coalition, CoalitionalGame
+    from marketgame.mechanisms.coalitional_games.game import (
+        Coalition,
+        CoalitionalGame,
+    )
 
 
 class Support(StrEnum):

@@ -14,13 +14,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.blocking.coalition_limits import Support
+from marketgame.mechanisms.blocking.coalition_limits import Support
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mechanisms.arrays import FloatArray, IntegerArray
-    from mechanisms.coalitional_game import Coalition, CoalitionalGame
+    from marketgame.mechanisms.arrays import (
+        FloatArray,
+        IntegerArray,
+    )
+    from marketgame.mechanisms.coalitional_games.game import (
+        Coalition,
+        CoalitionalGame,
+    )
 
 
 @dataclass(frozen=True, eq=False)

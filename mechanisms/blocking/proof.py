@@ -26,20 +26,33 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mechanisms.arrays import finite_array
-from mechanisms.at_stake import ROUNDING as LEVEL_ROUNDING
-from mechanisms.at_stake import AtStake, at_stake
-from mechanisms.blocking.coalition_limits import ALL_COALITIONS, CoalitionLimits, Support
-from mechanisms.linear_program import RESIDUAL_LIMIT
-from mechanisms.stakes import GAIN_TOLERANCE
-from mechanisms.virtual_utility import hydraulic_weights, relative_imbalance
+from marketgame.mechanisms.arrays import finite_array
+from marketgame.mechanisms.blocking.coalition_limits import (
+    ALL_COALITIONS,
+    CoalitionLimits,
+    Support,
+)
+from marketgame.mechanisms.coalitional_games.at_stake import ROUNDING as LEVEL_ROUNDING
+from marketgame.mechanisms.coalitional_games.at_stake import (
+    AtStake,
+    at_stake,
+)
+from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import (
+    hydraulic_weights,
+    relative_imbalance,
+)
+from marketgame.mechanisms.linear_program import RESIDUAL_LIMIT
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from mechanisms.arrays import FloatArray
-    from mechanisms.coalitional_game import Coalition, CoalitionalGame
-    from mechanisms.virtual_utility import VirtualWeights
+    from marketgame.mechanisms.arrays import FloatArray
+    from marketgame.mechanisms.coalitional_games.game import (
+        Coalition,
+        CoalitionalGame,
+    )
+    from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
 
 type LongArray = NDArray[np.longdouble]
 """Numbers of extended precision."""

@@ -15,18 +15,39 @@ certificate               what it proves                               recompute
 :mod:`mechanisms.certificates.plain`, which shares nothing with the searches, in rational numbers.
 """
 
-from mechanisms.certificates.blocking import (
+from marketgame.mechanisms.certificates.blocking import (
     BlockingCertificate,
     InhibitionCertificate,
     certify_inhibition,
     certify_plan,
 )
-from mechanisms.certificates.certificate import Certificate, recomputed, verify
-from mechanisms.certificates.deviation import Claim, DeviationCertificate, certify_deviation
-from mechanisms.certificates.misreport import MisreportCertificate, certify_misreport
-from mechanisms.certificates.side_contract import SideContractCertificate, certify_side_contract
-from mechanisms.certificates.stability import CoalitionBound, StabilityCertificate, certify_stability
-from mechanisms.certificates.verification import Mismatch, Verification
+from marketgame.mechanisms.certificates.certificate import (
+    Certificate,
+    recomputed,
+    verify,
+)
+from marketgame.mechanisms.certificates.deviation import (
+    Claim,
+    DeviationCertificate,
+    certify_deviation,
+)
+from marketgame.mechanisms.certificates.misreport import (
+    MisreportCertificate,
+    certify_misreport,
+)
+from marketgame.mechanisms.certificates.side_contract import (
+    SideContractCertificate,
+    certify_side_contract,
+)
+from marketgame.mechanisms.certificates.stability import (
+    CoalitionBound,
+    StabilityCertificate,
+    certify_stability,
+)
+from marketgame.mechanisms.certificates.verification import (
+    Mismatch,
+    Verification,
+)
 
 __all__ = [
     "BlockingCertificate",

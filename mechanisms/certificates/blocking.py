@@ -9,13 +9,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray
-from mechanisms.blocking.coalition_limits import ALL_COALITIONS, CoalitionLimits, Support
-from mechanisms.blocking.plan import Invitation, Tenability, replay
-from mechanisms.blocking.proof import SupportResiduals, support_residuals
-from mechanisms.certificates.verification import Verification, compared, required
-from mechanisms.coalitional_game import CoalitionalGame
-from mechanisms.virtual_utility import VirtualWeights
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.blocking.coalition_limits import (
+    ALL_COALITIONS,
+    CoalitionLimits,
+    Support,
+)
+from marketgame.mechanisms.blocking.plan import (
+    Invitation,
+    Tenability,
+    replay,
+)
+from marketgame.mechanisms.blocking.proof import (
+    SupportResiduals,
+    support_residuals,
+)
+from marketgame.mechanisms.certificates.verification import (
+    Verification,
+    compared,
+    required,
+)
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
 
 # What types may lose by a plan, relative to the terms of their own expectations, and by how much probabilities may
 # exceed 1.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mechanisms.certificates.blocking import (
+from marketgame.mechanisms.certificates.blocking import (
     BlockingCertificate,
     InhibitionCertificate,
     certify_inhibition,
@@ -10,15 +10,27 @@ from mechanisms.certificates.blocking import (
     verify_inhibition,
     verify_plan,
 )
-from mechanisms.certificates.deviation import DeviationCertificate, recomputed_deviation, verify_deviation
-from mechanisms.certificates.misreport import MisreportCertificate, recomputed_misreport, verify_misreport
-from mechanisms.certificates.side_contract import (
+from marketgame.mechanisms.certificates.deviation import (
+    DeviationCertificate,
+    recomputed_deviation,
+    verify_deviation,
+)
+from marketgame.mechanisms.certificates.misreport import (
+    MisreportCertificate,
+    recomputed_misreport,
+    verify_misreport,
+)
+from marketgame.mechanisms.certificates.side_contract import (
     SideContractCertificate,
     recomputed_side_contract,
     verify_side_contract,
 )
-from mechanisms.certificates.stability import StabilityCertificate, recomputed_stability, verify_stability
-from mechanisms.certificates.verification import Verification
+from marketgame.mechanisms.certificates.stability import (
+    StabilityCertificate,
+    recomputed_stability,
+    verify_stability,
+)
+from marketgame.mechanisms.certificates.verification import Verification
 
 type Certificate = (
     DeviationCertificate

@@ -17,23 +17,40 @@ from fractions import Fraction
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray, finite_array, read_only
-from mechanisms.certificates.plain.contract import PlainContract
-from mechanisms.certificates.plain.deviating import PlainAction, deviation
-from mechanisms.certificates.plain.settlement import NOTHING
-from mechanisms.certificates.plays import (
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    finite_array,
+    read_only,
+)
+from marketgame.mechanisms.certificates.plain.contract import PlainContract
+from marketgame.mechanisms.certificates.plain.deviating import (
+    PlainAction,
+    deviation,
+)
+from marketgame.mechanisms.certificates.plain.settlement import NOTHING
+from marketgame.mechanisms.certificates.plays import (
     DeviationOutcome,
     compared_deviations,
     quantities_in,
     stakes_in,
 )
-from mechanisms.certificates.reactions import can_be_stored, storable
-from mechanisms.certificates.verification import Verification, compared, required
-from mechanisms.deviations.situation import JointAction, Situation
-from mechanisms.economy import Economy
-from mechanisms.grand_contract import GrandContract
-from mechanisms.market_rules import Timing
-from mechanisms.stakes import GAIN_TOLERANCE
+from marketgame.mechanisms.certificates.reactions import (
+    can_be_stored,
+    storable,
+)
+from marketgame.mechanisms.certificates.verification import (
+    Verification,
+    compared,
+    required,
+)
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.deviations.situation import (
+    JointAction,
+    Situation,
+)
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
+from marketgame.mechanisms.market_game.rules import Timing
 
 
 class Claim(StrEnum):

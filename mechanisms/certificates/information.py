@@ -12,10 +12,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mechanisms.deviations.situation import Reaction, Situation, situation_among
-from mechanisms.grand_contract import GrandContract
-from mechanisms.market_rules import MarketRules
-from mechanisms.messages import information
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.messages import information
+from marketgame.mechanisms.deviations.situation import (
+    Reaction,
+    Situation,
+    situation_among,
+)
+from marketgame.mechanisms.market_game.rules import MarketRules
 
 
 def situations(

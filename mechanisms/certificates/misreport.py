@@ -14,18 +14,28 @@ from fractions import Fraction
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray, finite_array, read_only
-from mechanisms.certificates.plain.contract import PlainContract
-from mechanisms.certificates.plain.deviating import as_quoted
-from mechanisms.certificates.plain.settlement import PlainPlay
-from mechanisms.certificates.plain.valuations import exact
-from mechanisms.certificates.plays import DeviationOutcome, compared_deviations
-from mechanisms.certificates.verification import Verification, required
-from mechanisms.communication_equilibrium import Deviation
-from mechanisms.economy import Economy
-from mechanisms.grand_contract import GrandContract
-from mechanisms.market_rules import MarketRules
-from mechanisms.stakes import GAIN_TOLERANCE
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    finite_array,
+    read_only,
+)
+from marketgame.mechanisms.certificates.plain.contract import PlainContract
+from marketgame.mechanisms.certificates.plain.deviating import as_quoted
+from marketgame.mechanisms.certificates.plain.settlement import PlainPlay
+from marketgame.mechanisms.certificates.plain.valuations import exact
+from marketgame.mechanisms.certificates.plays import (
+    DeviationOutcome,
+    compared_deviations,
+)
+from marketgame.mechanisms.certificates.verification import (
+    Verification,
+    required,
+)
+from marketgame.mechanisms.contracts.communication_equilibrium import Deviation
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
+from marketgame.mechanisms.market_game.rules import MarketRules
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,10 +9,19 @@ from typing import Self
 
 import numpy as np
 
-from mechanisms.arrays import BooleanArray, FloatArray
-from mechanisms.certificates.plain.contract import PlainContract, PlainEnd
-from mechanisms.certificates.plain.settlement import NOTHING
-from mechanisms.certificates.verification import Verification, compared
+from marketgame.mechanisms.arrays import (
+    BooleanArray,
+    FloatArray,
+)
+from marketgame.mechanisms.certificates.plain.contract import (
+    PlainContract,
+    PlainEnd,
+)
+from marketgame.mechanisms.certificates.plain.settlement import NOTHING
+from marketgame.mechanisms.certificates.verification import (
+    Verification,
+    compared,
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import itertools
 
-from mechanisms.deviations.reactions import ArbitrageAfterMisquotes, ReactionsByType, WithholdingAfterMisquotes
-from mechanisms.deviations.situation import Reaction
+from marketgame.mechanisms.deviations.reactions import (
+    ArbitrageAfterMisquotes,
+    ReactionsByType,
+    WithholdingAfterMisquotes,
+)
+from marketgame.mechanisms.deviations.situation import Reaction
 
 type ReactionRule = WithholdingAfterMisquotes | ArbitrageAfterMisquotes
 """One and the same answer to misquotes for whoever gives it."""

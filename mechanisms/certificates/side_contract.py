@@ -17,21 +17,45 @@ from fractions import Fraction
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray, finite_array, read_only
-from mechanisms.certificates.plain.contract import PlainContract, PlainEnd
-from mechanisms.certificates.plain.deviating import PlainAction, deviation
-from mechanisms.certificates.plain.settlement import NOTHING
-from mechanisms.certificates.plain.valuations import exact
-from mechanisms.certificates.plays import PlayOutcome, compared_outcomes, outcome_of
-from mechanisms.certificates.reactions import StorableReaction, storable
-from mechanisms.certificates.verification import Verification, compared, required
-from mechanisms.collusion.information import Information
-from mechanisms.collusion.side_contract import Clause, SideContract
-from mechanisms.deviations.situation import Reaction
-from mechanisms.economy import Economy
-from mechanisms.grand_contract import GrandContract
-from mechanisms.market_rules import MarketRules
-from mechanisms.stakes import GAIN_TOLERANCE
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    finite_array,
+    read_only,
+)
+from marketgame.mechanisms.certificates.plain.contract import (
+    PlainContract,
+    PlainEnd,
+)
+from marketgame.mechanisms.certificates.plain.deviating import (
+    PlainAction,
+    deviation,
+)
+from marketgame.mechanisms.certificates.plain.settlement import NOTHING
+from marketgame.mechanisms.certificates.plain.valuations import exact
+from marketgame.mechanisms.certificates.plays import (
+    PlayOutcome,
+    compared_outcomes,
+    outcome_of,
+)
+from marketgame.mechanisms.certificates.reactions import (
+    StorableReaction,
+    storable,
+)
+from marketgame.mechanisms.certificates.verification import (
+    Verification,
+    compared,
+    required,
+)
+from marketgame.mechanisms.collusion.finite_games.information import Information
+from marketgame.mechanisms.collusion.side_contracts.side_contract import (
+    Clause,
+    SideContract,
+)
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.deviations.situation import Reaction
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
+from marketgame.mechanisms.market_game.rules import MarketRules
 
 
 @dataclass(frozen=True, eq=False)

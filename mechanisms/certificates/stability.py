@@ -17,17 +17,28 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 
-from mechanisms.arrays import FloatArray
-from mechanisms.certificates.plain.bounds import PlainBounds
-from mechanisms.certificates.plain.contract import PlainContract
-from mechanisms.certificates.plain.incentives import LargestLie, largest_lie
-from mechanisms.certificates.reactions import StorableReaction, storable
-from mechanisms.certificates.verification import NUMBER_TOLERANCE, Verification, compared, required
-from mechanisms.deviations.bounds import BoundReason
-from mechanisms.deviations.situation import Reaction
-from mechanisms.economy import Economy
-from mechanisms.grand_contract import GrandContract
-from mechanisms.market_rules import MarketRules
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.certificates.plain.bounds import PlainBounds
+from marketgame.mechanisms.certificates.plain.contract import PlainContract
+from marketgame.mechanisms.certificates.plain.incentives import (
+    LargestLie,
+    largest_lie,
+)
+from marketgame.mechanisms.certificates.reactions import (
+    StorableReaction,
+    storable,
+)
+from marketgame.mechanisms.certificates.verification import (
+    NUMBER_TOLERANCE,
+    Verification,
+    compared,
+    required,
+)
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.deviations.bounds import BoundReason
+from marketgame.mechanisms.deviations.situation import Reaction
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.market_game.rules import MarketRules
 
 type Coalition = tuple[int, ...]
 

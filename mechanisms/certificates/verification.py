@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mechanisms.stakes import GAIN_TOLERANCE
+from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 
 # Recomputed numbers agree with stored ones up to this share of what is at stake for the one they are about.
 NUMBER_TOLERANCE = GAIN_TOLERANCE

@@ -26,23 +26,26 @@ the grand contract under attack             GR 8, Theorem 1     `market_check`
 GR is Giraud and Rochon (2001).
 """
 
-from mechanisms.collusion.appendix_example import lie_and_disobey
-from mechanisms.collusion.collusion_check import CollusionCheck, check_contract
-from mechanisms.collusion.equilibrium import (
+from marketgame.mechanisms.collusion.finite_games.appendix_example import lie_and_disobey
+from marketgame.mechanisms.collusion.finite_games.collusion_check import (
+    CollusionCheck,
+    check_contract,
+)
+from marketgame.mechanisms.collusion.finite_games.equilibrium import (
     InadmissibleTransferError,
     incentive_gain,
     interim_utilities,
     is_bic,
     is_communication_equilibrium,
 )
-from mechanisms.collusion.extended_game import (
+from marketgame.mechanisms.collusion.finite_games.extended_game import (
     CommunicationContract,
     Concept,
     ExtendedGame,
     contract_for,
     pure_contract,
 )
-from mechanisms.collusion.improvement import (
+from marketgame.mechanisms.collusion.finite_games.improvement import (
     Flaw,
     Improvement,
     NoImprovement,
@@ -53,16 +56,43 @@ from mechanisms.collusion.improvement import (
     improvement,
     verify_improvement,
 )
-from mechanisms.collusion.improvement_bound import Multipliers, bound_of
-from mechanisms.collusion.improvement_program import SideProblem
-from mechanisms.collusion.information import Cell, Information, Knowledge, knowledge_of
-from mechanisms.collusion.internal_consistency import (
+from marketgame.mechanisms.collusion.finite_games.improvement_bound import (
+    Multipliers,
+    bound_of,
+)
+from marketgame.mechanisms.collusion.finite_games.improvement_program import SideProblem
+from marketgame.mechanisms.collusion.finite_games.information import (
+    Cell,
+    Information,
+    Knowledge,
+    knowledge_of,
+)
+from marketgame.mechanisms.collusion.finite_games.internal_consistency import (
     SearchEffort,
     Unsettled,
     internally_consistent_improvement,
     objection,
 )
-from mechanisms.collusion.market import (
+from marketgame.mechanisms.collusion.finite_games.revised_game import (
+    RevisedGame,
+    coalitions_of,
+    revised_game,
+)
+from marketgame.mechanisms.collusion.finite_games.third_party import (
+    ThirdPartyOffer,
+    immune_to_third_party,
+    third_party_offer,
+)
+from marketgame.mechanisms.collusion.side_contracts.market_check import (
+    MarketCollusionCheck,
+    check_grand_contract,
+)
+from marketgame.mechanisms.collusion.side_contracts.obedience import (
+    Breach,
+    ObedienceCheck,
+    check_obedience,
+)
+from marketgame.mechanisms.collusion.side_contracts.search import (
     SideContractSearch,
     SideEffort,
     SideSpent,
@@ -70,17 +100,13 @@ from mechanisms.collusion.market import (
     find_side_contract,
     flaws_of_side_contract,
 )
-from mechanisms.collusion.market_check import MarketCollusionCheck, check_grand_contract
-from mechanisms.collusion.revised_game import RevisedGame, coalitions_of, revised_game
-from mechanisms.collusion.side_contract import (
+from marketgame.mechanisms.collusion.side_contracts.side_contract import (
     Clause,
     SideContract,
     misreport_gain,
     promised_utilities,
     status_quo_utilities,
 )
-from mechanisms.collusion.side_obedience import Breach, ObedienceCheck, check_obedience
-from mechanisms.collusion.third_party import ThirdPartyOffer, immune_to_third_party, third_party_offer
 
 __all__ = [
     "Breach",

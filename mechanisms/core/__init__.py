@@ -14,10 +14,20 @@ Source:
     Myerson (2006), sections 7 to 9.
 """
 
-from mechanisms.core.achievability import achieving_mechanism
-from mechanisms.core.allocation import CoreAllocation, CoreResiduals, core_residuals, interim_objective
-from mechanisms.core.membership import InfeasibleMechanism, core_membership, with_best_severance
-from mechanisms.core.objective import (
+from marketgame.mechanisms.core.achievability import achieving_mechanism
+from marketgame.mechanisms.core.allocation import (
+    CoreAllocation,
+    CoreResiduals,
+    core_residuals,
+    interim_objective,
+)
+from marketgame.mechanisms.core.membership import (
+    InfeasibleMechanism,
+    core_membership,
+    with_best_severance,
+)
+from marketgame.mechanisms.core.objective import (
+    CoreGoal,
     CoreObjective,
     expected_severance,
     interim_utility,
@@ -25,13 +35,27 @@ from mechanisms.core.objective import (
     severance_of,
     welfare,
 )
-from mechanisms.core.outcome import CoreOptimum, CoreStatus, EmptyCore, UndecidedCore, refutation_margin
-from mechanisms.core.search import find_core_allocation, optimise_core
-from mechanisms.core.severance import NoSeverance
-from mechanisms.core.variant import CoreVariant, SearchEffort, SeverancePay
+from marketgame.mechanisms.core.outcome import (
+    CoreOptimum,
+    CoreStatus,
+    EmptyCore,
+    UndecidedCore,
+    refutation_margin,
+)
+from marketgame.mechanisms.core.search import (
+    find_core_allocation,
+    optimise_core,
+)
+from marketgame.mechanisms.core.severance import NoSeverance
+from marketgame.mechanisms.core.variant import (
+    CoreVariant,
+    SearchEffort,
+    SeverancePay,
+)
 
 __all__ = [
     "CoreAllocation",
+    "CoreGoal",
     "CoreObjective",
     "CoreOptimum",
     "CoreResiduals",

@@ -15,15 +15,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.arrays import finite_array
-from mechanisms.core.allocation import with_stakes
-from mechanisms.incentive_efficiency import Budget, IncentiveEfficient, NoOptimum, OutsideOptions, incentive_efficient
+from marketgame.mechanisms.arrays import finite_array
+from marketgame.mechanisms.core.allocation import with_stakes
+from marketgame.mechanisms.incentive_efficiency.search import (
+    Budget,
+    IncentiveEfficient,
+    NoOptimum,
+    OutsideOptions,
+    incentive_efficient,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from mechanisms.coalitional_game import CoalitionalGame
-    from mechanisms.mechanism import Mechanism
+    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+    from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 
 
 def achieving_mechanism(game: CoalitionalGame, stakes: ArrayLike) -> Mechanism | NoOptimum:

@@ -16,20 +16,34 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.at_stake import at_stake
-from mechanisms.blocking import SupportResiduals, support_residuals
-from mechanisms.core.variant import CoreVariant, SeverancePay
-from mechanisms.linear_program import RESIDUAL_LIMIT
-from mechanisms.mechanism import Mechanism, expected_cost, interim_utilities, stakes
-from mechanisms.optimality import optimality_conditions
-from mechanisms.virtual_utility import transform, transformed
+from marketgame.mechanisms.blocking import (
+    SupportResiduals,
+    support_residuals,
+)
+from marketgame.mechanisms.coalitional_games.at_stake import at_stake
+from marketgame.mechanisms.coalitional_games.mechanism import (
+    Mechanism,
+    expected_cost,
+    interim_utilities,
+    stakes,
+)
+from marketgame.mechanisms.core.variant import (
+    CoreVariant,
+    SeverancePay,
+)
+from marketgame.mechanisms.incentive_efficiency.optimality import optimality_conditions
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import (
+    transform,
+    transformed,
+)
+from marketgame.mechanisms.linear_program import RESIDUAL_LIMIT
 
 if TYPE_CHECKING:
-    from mechanisms.arrays import FloatArray
-    from mechanisms.coalitional_game import CoalitionalGame
-    from mechanisms.core.objective import CoreObjective
-    from mechanisms.core.program import CorePoint
-    from mechanisms.virtual_utility import VirtualWeights
+    from marketgame.mechanisms.arrays import FloatArray
+    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+    from marketgame.mechanisms.core.objective import CoreObjective
+    from marketgame.mechanisms.core.program import CorePoint
+    from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
 
 
 @dataclass(frozen=True)

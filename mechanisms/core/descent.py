@@ -6,27 +6,37 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.at_stake import measured_from_alone, normal_form
-from mechanisms.core.allocation import CoreAllocation, core_allocation, expanded
-from mechanisms.core.program import CoreProgram
-from mechanisms.core.trust_region import descend
-from mechanisms.core.variant import SeverancePay
-from mechanisms.deadline import NO_DEADLINE
-from mechanisms.incentive_efficiency import (
+from marketgame.mechanisms.coalitional_games.at_stake import (
+    measured_from_alone,
+    normal_form,
+)
+from marketgame.mechanisms.core.allocation import (
+    CoreAllocation,
+    core_allocation,
+    expanded,
+)
+from marketgame.mechanisms.core.program import CoreProgram
+from marketgame.mechanisms.core.trust_region import descend
+from marketgame.mechanisms.core.variant import SeverancePay
+from marketgame.mechanisms.incentive_efficiency.search import (
     Budget,
     EfficiencyProblem,
     IncentiveEfficient,
     Participation,
 )
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mechanisms.arrays import FloatArray
-    from mechanisms.coalitional_game import CoalitionalGame
-    from mechanisms.core.objective import CoreObjective
-    from mechanisms.core.variant import CoreVariant, SearchEffort
-    from mechanisms.deadline import Deadline
+    from marketgame.mechanisms.arrays import FloatArray
+    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+    from marketgame.mechanisms.core.objective import CoreObjective
+    from marketgame.mechanisms.core.variant import (
+        CoreVariant,
+        SearchEffort,
+    )
+    from marketgame.mechanisms.linear_program.deadline import Deadline
 
 NO_COST = 1e-10
 """Losses of the mediator below this, relative to what is at stake, count as none."""

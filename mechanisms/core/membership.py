@@ -17,18 +17,31 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.blocking import BlockingPlan, find_blocking_plan
-from mechanisms.core.allocation import CoreAllocation, core_allocation
-from mechanisms.core.outcome import UndecidedCore
-from mechanisms.core.search import USUAL_VARIANT
-from mechanisms.core.severance import NoSeverance, SeveranceChoice
-from mechanisms.core.variant import SeverancePay
-from mechanisms.linear_program import UnverifiedAnswerError
-from mechanisms.mechanism import Mechanism, feasibility, stakes
+from marketgame.mechanisms.blocking import (
+    BlockingPlan,
+    find_blocking_plan,
+)
+from marketgame.mechanisms.coalitional_games.mechanism import (
+    Mechanism,
+    feasibility,
+    stakes,
+)
+from marketgame.mechanisms.core.allocation import (
+    CoreAllocation,
+    core_allocation,
+)
+from marketgame.mechanisms.core.outcome import UndecidedCore
+from marketgame.mechanisms.core.search import USUAL_VARIANT
+from marketgame.mechanisms.core.severance import (
+    NoSeverance,
+    SeveranceChoice,
+)
+from marketgame.mechanisms.core.variant import SeverancePay
+from marketgame.mechanisms.linear_program import UnverifiedAnswerError
 
 if TYPE_CHECKING:
-    from mechanisms.coalitional_game import CoalitionalGame
-    from mechanisms.core.variant import CoreVariant
+    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+    from marketgame.mechanisms.core.variant import CoreVariant
 
 
 @dataclass(frozen=True)

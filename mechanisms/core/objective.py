@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.arrays import finite_array, read_only
+from marketgame.mechanisms.arrays import (
+    finite_array,
+    read_only,
+)
+from marketgame.mechanisms.linear_program import Sense
 
 if TYPE_CHECKING:
-    from mechanisms.arrays import FloatArray
-    from mechanisms.coalitional_game import CoalitionalGame
+    from marketgame.mechanisms.arrays import FloatArray
+    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +67,19 @@ class CoreObjective:
             tuple(-part for part in self.payment),
             tuple(-part for part in self.severance),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class CoreGoal:
+    """An objective and its sense.
+
+    Attributes:
+        objective: what is optimised.
+        sense: whether it is minimised or maximised.
+    """
+
+    objective: CoreObjective
+    sense: Sense
 
 
 def interim_utility(game: CoalitionalGame, player: int, kind: int) -> CoreObjective:

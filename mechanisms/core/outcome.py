@@ -6,19 +6,22 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from mechanisms.at_stake import normal_form
-from mechanisms.core.relaxation import CoreRelaxation
-from mechanisms.core.variant import SeverancePay
-from mechanisms.linear_program import infeasibility_margin
+from marketgame.mechanisms.coalitional_games.at_stake import normal_form
+from marketgame.mechanisms.core.relaxation import CoreRelaxation
+from marketgame.mechanisms.core.variant import SeverancePay
+from marketgame.mechanisms.linear_program import infeasibility_margin
 
 if TYPE_CHECKING:
-    from mechanisms.arrays import FloatArray
-    from mechanisms.coalitional_game import CoalitionalGame
-    from mechanisms.core.allocation import CoreAllocation
-    from mechanisms.core.objective import CoreObjective
-    from mechanisms.core.region import Division, Region
-    from mechanisms.core.variant import CoreVariant
-    from mechanisms.linear_program import Sense
+    from marketgame.mechanisms.arrays import FloatArray
+    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+    from marketgame.mechanisms.core.allocation import CoreAllocation
+    from marketgame.mechanisms.core.objective import CoreObjective
+    from marketgame.mechanisms.core.region import (
+        Division,
+        Region,
+    )
+    from marketgame.mechanisms.core.variant import CoreVariant
+    from marketgame.mechanisms.linear_program import Sense
 
 
 class CoreStatus(Enum):

@@ -23,20 +23,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.at_stake import at_stake
-from mechanisms.core.type_pairs import TypePairs
-from mechanisms.core.virtual_stakes import VirtualStakes, leaving_opportunities
-from mechanisms.deadline import NO_DEADLINE
-from mechanisms.incentive_program import InterimProgram
-from mechanisms.linear_program import Status
+from marketgame.mechanisms.coalitional_games.at_stake import at_stake
+from marketgame.mechanisms.core.type_pairs import TypePairs
+from marketgame.mechanisms.core.virtual_stakes import (
+    VirtualStakes,
+    leaving_opportunities,
+)
+from marketgame.mechanisms.incentive_efficiency.program import InterimProgram
+from marketgame.mechanisms.linear_program import Status
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
 
 if TYPE_CHECKING:
-    from mechanisms.arrays import FloatArray
-    from mechanisms.blocking import CoalitionLimits, Support
-    from mechanisms.coalitional_game import CoalitionalGame
-    from mechanisms.core.objective import CoreObjective
-    from mechanisms.deadline import Deadline
-    from mechanisms.linear_program import LinearProgram, Solution
+    from marketgame.mechanisms.arrays import FloatArray
+    from marketgame.mechanisms.blocking import (
+        CoalitionLimits,
+        Support,
+    )
+    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+    from marketgame.mechanisms.core.objective import CoreObjective
+    from marketgame.mechanisms.linear_program import (
+        LinearProgram,
+        Solution,
+    )
+    from marketgame.mechanisms.linear_program.deadline import Deadline
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from mechanisms.arrays import FloatArray
+    from marketgame.mechanisms.arrays import FloatArray
 
 
 class Cut(Enum):

@@ -26,22 +26,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.at_stake import at_stake
-from mechanisms.blocking import Support
-from mechanisms.core.region import Region
-from mechanisms.core.type_pairs import TypePairs
-from mechanisms.core.virtual_stakes import VirtualStakes, leaving_opportunities
-from mechanisms.deadline import NO_DEADLINE
-from mechanisms.finite_actions import FiniteActions
-from mechanisms.linear_program import LinearProgram, Sense
+from marketgame.mechanisms.blocking import Support
+from marketgame.mechanisms.coalitional_games.at_stake import at_stake
+from marketgame.mechanisms.core.region import Region
+from marketgame.mechanisms.core.type_pairs import TypePairs
+from marketgame.mechanisms.core.virtual_stakes import (
+    VirtualStakes,
+    leaving_opportunities,
+)
+from marketgame.mechanisms.incentive_efficiency.finite_actions import FiniteActions
+from marketgame.mechanisms.linear_program import (
+    LinearProgram,
+    Sense,
+)
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
 
 if TYPE_CHECKING:
-    from mechanisms.arrays import FloatArray
-    from mechanisms.blocking import CoalitionLimits
-    from mechanisms.coalitional_game import CoalitionalGame
-    from mechanisms.core.objective import CoreObjective
-    from mechanisms.deadline import Deadline
-    from mechanisms.linear_program import Solution
+    from marketgame.mechanisms.arrays import FloatArray
+    from marketgame.mechanisms.blocking import CoalitionLimits
+    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+    from marketgame.mechanisms.core.objective import CoreObjective
+    from marketgame.mechanisms.linear_program import Solution
+    from marketgame.mechanisms.linear_program.deadline import Deadline
 
 
 CORNER = np.array([[1.0, -1.0], [-1.0, 1.0]])

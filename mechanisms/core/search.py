@@ -6,20 +6,39 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.at_stake import at_stake, measured_from_alone
-from mechanisms.core.allocation import CoreAllocation, interim_objective
-from mechanisms.core.branching import RegionSearch
-from mechanisms.core.descent import CoreDescent
-from mechanisms.core.outcome import CoreOptimum, EmptyCore, UndecidedCore
-from mechanisms.core.variant import CoreVariant, SearchEffort
-from mechanisms.deadline import NO_DEADLINE, DeadlinePassedError
-from mechanisms.linear_program import Sense, UnverifiedAnswerError
+from marketgame.mechanisms.coalitional_games.at_stake import (
+    at_stake,
+    measured_from_alone,
+)
+from marketgame.mechanisms.core.allocation import (
+    CoreAllocation,
+    interim_objective,
+)
+from marketgame.mechanisms.core.branching import RegionSearch
+from marketgame.mechanisms.core.descent import CoreDescent
+from marketgame.mechanisms.core.outcome import (
+    CoreOptimum,
+    EmptyCore,
+    UndecidedCore,
+)
+from marketgame.mechanisms.core.variant import (
+    CoreVariant,
+    SearchEffort,
+)
+from marketgame.mechanisms.linear_program import (
+    Sense,
+    UnverifiedAnswerError,
+)
+from marketgame.mechanisms.linear_program.deadline import (
+    NO_DEADLINE,
+    DeadlinePassedError,
+)
 
 if TYPE_CHECKING:
-    from mechanisms.arrays import FloatArray
-    from mechanisms.coalitional_game import CoalitionalGame
-    from mechanisms.core.objective import CoreObjective
-    from mechanisms.deadline import Deadline
+    from marketgame.mechanisms.arrays import FloatArray
+    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+    from marketgame.mechanisms.core.objective import CoreObjective
+    from marketgame.mechanisms.linear_program.deadline import Deadline
 
 USUAL_VARIANT = CoreVariant()
 """The core as the paper defines it."""

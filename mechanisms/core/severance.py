@@ -19,21 +19,39 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.at_stake import at_stake
-from mechanisms.core.branching import CONVINCING_MARGIN, without_noise
-from mechanisms.core.trust_region import descend
-from mechanisms.core.type_pairs import TypePairs
-from mechanisms.core.virtual_stakes import VirtualStakes, leaving_opportunities
-from mechanisms.linear_program import RESIDUAL_LIMIT, LinearProgram, Sense, Status, infeasibility_margin
-from mechanisms.mechanism import ex_post_utilities, misreport_gains
+from marketgame.mechanisms.coalitional_games.at_stake import at_stake
+from marketgame.mechanisms.coalitional_games.mechanism import (
+    ex_post_utilities,
+    misreport_gains,
+)
+from marketgame.mechanisms.core.branching import (
+    CONVINCING_MARGIN,
+    without_noise,
+)
+from marketgame.mechanisms.core.trust_region import descend
+from marketgame.mechanisms.core.type_pairs import TypePairs
+from marketgame.mechanisms.core.virtual_stakes import (
+    VirtualStakes,
+    leaving_opportunities,
+)
+from marketgame.mechanisms.linear_program import (
+    RESIDUAL_LIMIT,
+    LinearProgram,
+    Sense,
+    Status,
+    infeasibility_margin,
+)
 
 if TYPE_CHECKING:
-    from mechanisms.arrays import FloatArray, IntegerArray
-    from mechanisms.coalitional_game import CoalitionalGame
-    from mechanisms.core.variant import CoreVariant
-    from mechanisms.linear_program import Block
-    from mechanisms.mechanism import Mechanism
-    from mechanisms.virtual_utility import VirtualWeights
+    from marketgame.mechanisms.arrays import (
+        FloatArray,
+        IntegerArray,
+    )
+    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+    from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
+    from marketgame.mechanisms.core.variant import CoreVariant
+    from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
+    from marketgame.mechanisms.linear_program import Block
 
 NEGLIGIBLE = 1e-10
 """Shortfalls of stakes below this, relative to the largest utility, count as none."""

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from mechanisms.deadline import NO_DEADLINE
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
 
 if TYPE_CHECKING:
-    from mechanisms.arrays import FloatArray
-    from mechanisms.deadline import Deadline
+    from marketgame.mechanisms.arrays import FloatArray
+    from marketgame.mechanisms.linear_program.deadline import Deadline
 
 FIRST_RADIUS = 0.25
 """How far a multiplier may move in the first step, in units of probability."""

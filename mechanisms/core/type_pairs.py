@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.incentive_program import TypeTable
-from mechanisms.virtual_utility import VirtualWeights
+from marketgame.mechanisms.incentive_efficiency.program import TypeTable
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
 
 if TYPE_CHECKING:
-    from mechanisms.arrays import FloatArray, IntegerArray
-    from mechanisms.coalitional_game import CoalitionalGame
-    from mechanisms.linear_program import Block, LinearProgram
+    from marketgame.mechanisms.arrays import (
+        FloatArray,
+        IntegerArray,
+    )
+    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+    from marketgame.mechanisms.linear_program import (
+        Block,
+        LinearProgram,
+    )
 
 
 class TypePairs:

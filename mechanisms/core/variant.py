@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mechanisms.blocking import ALL_COALITIONS, CoalitionLimits, Support
+from marketgame.mechanisms.blocking import (
+    ALL_COALITIONS,
+    CoalitionLimits,
+    Support,
+)
 
 
 class SeverancePay(StrEnum):

@@ -25,14 +25,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.blocking.opportunities import Opportunities, opportunities
+from marketgame.mechanisms.blocking.opportunities import (
+    Opportunities,
+    opportunities,
+)
 
 if TYPE_CHECKING:
-    from mechanisms.arrays import FloatArray, IntegerArray
-    from mechanisms.blocking import CoalitionLimits, Support
-    from mechanisms.coalitional_game import CoalitionalGame
-    from mechanisms.core.type_pairs import TypePairs
-    from mechanisms.linear_program import Block, LinearProgram, Solution
+    from marketgame.mechanisms.arrays import (
+        FloatArray,
+        IntegerArray,
+    )
+    from marketgame.mechanisms.blocking import (
+        CoalitionLimits,
+        Support,
+    )
+    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+    from marketgame.mechanisms.core.type_pairs import TypePairs
+    from marketgame.mechanisms.linear_program import (
+        Block,
+        LinearProgram,
+        Solution,
+    )
 
 
 def leaving_opportunities(game: CoalitionalGame, support: Support, limits: CoalitionLimits) -> list[Opportunities]:

@@ -17,17 +17,29 @@ that none is profitable. The *program's* bound holds for the quotes tried and fo
 GR is Giraud and Rochon (2001).
 """
 
-from mechanisms.deviations.bounds import Bound, BoundReason, least_bound, proven_bounds
-from mechanisms.deviations.effort import Effort, Objective, Verdict
-from mechanisms.deviations.oracle import (
+from marketgame.mechanisms.deviations.bounds import (
+    Bound,
+    BoundReason,
+    least_bound,
+    proven_bounds,
+)
+from marketgame.mechanisms.deviations.effort import (
+    Effort,
+    Objective,
+    Verdict,
+)
+from marketgame.mechanisms.deviations.oracle import (
     DeviationSearch,
     Spent,
     most_profitable_deviation,
     profit_tolerance,
 )
-from mechanisms.deviations.order_search import OrderSearch, best_orders
-from mechanisms.deviations.quotes import quote_patterns
-from mechanisms.deviations.situation import (
+from marketgame.mechanisms.deviations.order_search import (
+    OrderSearch,
+    best_orders,
+)
+from marketgame.mechanisms.deviations.quotes import quote_patterns
+from marketgame.mechanisms.deviations.situation import (
     JointAction,
     Play,
     Reaction,

@@ -2,9 +2,9 @@ r"""Budgets that meet exactly: the last digits of orders shared out so that all 
 
 Where all quote the same prices, costs add up to zero. What a member buys from an outsider at these prices is then paid
 for only if both are exactly at their budgets, up to what the contract grants for rounding, and the market forgives
-nothing (:mod:`mechanisms.exact_test`). Orders that come out of a solver, or of a product of price and quantity, are
-right to some digits only. A little money moved between players makes them right: each ends with the same part of the
-room they have together.
+nothing (:mod:`mechanisms.market_game.exact_test`). Orders that come out of a solver, or of a product of price and
+quantity, are right to some digits only. A little money moved between players makes them right: each ends with the same
+part of the room they have together.
 """
 
 from __future__ import annotations
@@ -13,8 +13,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from mechanisms.deviations.situation import JointAction, Situation, played
-from mechanisms.market_rules import Bankruptcy, Coverage, Pricing
+from marketgame.mechanisms.deviations.situation import (
+    JointAction,
+    Situation,
+    played,
+)
+from marketgame.mechanisms.market_game.rules import (
+    Bankruptcy,
+    Coverage,
+    Pricing,
+)
 
 # Who is this near to its budget, in shares of what everything is worth, is meant to be at it.
 _NEAR = 1e-7

@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray, IntegerArray
-from mechanisms.deviations.situation import JointAction, admissible, gains, stacked
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    IntegerArray,
+)
+from marketgame.mechanisms.deviations.situation import (
+    JointAction,
+    admissible,
+    gains,
+    stacked,
+)
 
 if TYPE_CHECKING:
-    from mechanisms.deviations.situation import Situation
+    from marketgame.mechanisms.deviations.situation import Situation
 
 # How much is ordered, in multiples of the supply.
 _SIZES = (0.05, 0.3, 1.0, 5.0)

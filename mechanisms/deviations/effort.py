@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mechanisms.deadline import NO_DEADLINE, Deadline
+from marketgame.mechanisms.linear_program.deadline import (
+    NO_DEADLINE,
+    Deadline,
+)
 
 
 class Objective(StrEnum):

@@ -11,9 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray
-from mechanisms.deviations.stage_two import StageTwo
-from mechanisms.linear_program import Block, LinearProgram, Selection
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.deviations.stage_two import StageTwo
+from marketgame.mechanisms.linear_program import (
+    Block,
+    LinearProgram,
+    Selection,
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,15 +7,42 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray, read_only
-from mechanisms.deviations.bounds import Bound, BoundReason, least_bound
-from mechanisms.deviations.candidates import constructed_actions, settled_gains
-from mechanisms.deviations.effort import Effort, Objective, Verdict
-from mechanisms.deviations.lean_money import lean_money, with_all_money
-from mechanisms.deviations.order_search import OrderSearch, best_orders, objective_value
-from mechanisms.deviations.quotes import quote_patterns, varied_quotes
-from mechanisms.deviations.situation import JointAction, Situation
-from mechanisms.stakes import GAIN_TOLERANCE
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    read_only,
+)
+from marketgame.mechanisms.deviations.bounds import (
+    Bound,
+    BoundReason,
+    least_bound,
+)
+from marketgame.mechanisms.deviations.candidates import (
+    constructed_actions,
+    settled_gains,
+)
+from marketgame.mechanisms.deviations.effort import (
+    Effort,
+    Objective,
+    Verdict,
+)
+from marketgame.mechanisms.deviations.lean_money import (
+    lean_money,
+    with_all_money,
+)
+from marketgame.mechanisms.deviations.order_search import (
+    OrderSearch,
+    best_orders,
+    objective_value,
+)
+from marketgame.mechanisms.deviations.quotes import (
+    quote_patterns,
+    varied_quotes,
+)
+from marketgame.mechanisms.deviations.situation import (
+    JointAction,
+    Situation,
+)
+from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 
 # The search ends when what was found is this close, relatively, to what is possible.
 _CLOSED = 1e-5
@@ -95,7 +122,7 @@ def most_profitable_deviation(
 
 
 def profit_tolerance(situation: Situation) -> float:
-    """Return how much the objective must exceed zero to count as a profit, numeraire: see `mechanisms.stakes`."""
+    """Return how much the objective must exceed zero to count as a profit, numeraire: see `economies.stakes`."""
     return GAIN_TOLERANCE * situation.stake
 
 

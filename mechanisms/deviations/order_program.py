@@ -22,12 +22,25 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray
-from mechanisms.deviations.effort import Objective
-from mechanisms.deviations.flows import Flows, standing_flows, stated_flows
-from mechanisms.deviations.stage_two import StageTwo
-from mechanisms.linear_program import Block, LinearProgram, Sense
-from mechanisms.market_game import Bankruptcy, Coverage, Solvency, Withholding
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.deviations.effort import Objective
+from marketgame.mechanisms.deviations.flows import (
+    Flows,
+    standing_flows,
+    stated_flows,
+)
+from marketgame.mechanisms.deviations.stage_two import StageTwo
+from marketgame.mechanisms.linear_program import (
+    Block,
+    LinearProgram,
+    Sense,
+)
+from marketgame.mechanisms.market_game.settlement import (
+    Bankruptcy,
+    Coverage,
+    Solvency,
+    Withholding,
+)
 
 # Side transfers are at most this many times what everything is worth.
 SIDE_TRANSFER_LIMIT = 10.0

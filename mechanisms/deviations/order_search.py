@@ -6,16 +6,35 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray
-from mechanisms.deviations.budgets import evened
-from mechanisms.deviations.effort import Effort, Objective
-from mechanisms.deviations.lean_money import lean_money, with_all_money
-from mechanisms.deviations.order_program import OrderProgram
-from mechanisms.deviations.situation import JointAction, Situation, gains, played, with_replies
-from mechanisms.deviations.stage_two import StageTwo
-from mechanisms.deviations.tangents import add_tangents, starting_points
-from mechanisms.linear_program import NamedArrays, Solution, Status
-from mechanisms.market_game import Bankruptcy
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.deviations.budgets import evened
+from marketgame.mechanisms.deviations.effort import (
+    Effort,
+    Objective,
+)
+from marketgame.mechanisms.deviations.lean_money import (
+    lean_money,
+    with_all_money,
+)
+from marketgame.mechanisms.deviations.order_program import OrderProgram
+from marketgame.mechanisms.deviations.situation import (
+    JointAction,
+    Situation,
+    gains,
+    played,
+    with_replies,
+)
+from marketgame.mechanisms.deviations.stage_two import StageTwo
+from marketgame.mechanisms.deviations.tangents import (
+    add_tangents,
+    starting_points,
+)
+from marketgame.mechanisms.linear_program import (
+    NamedArrays,
+    Solution,
+    Status,
+)
+from marketgame.mechanisms.market_game.settlement import Bankruptcy
 
 # By how much the solvent keep clear of bankruptcy in what is reported where they can, in shares of what everything is
 # worth or of the supply of a good; the solver is less accurate than settlement, which forgives nothing.

@@ -10,10 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from mechanisms.market_rules import Bankruptcy, Coverage, Pricing, Solvency, Timing, Withholding
+from marketgame.mechanisms.market_game.rules import (
+    Bankruptcy,
+    Coverage,
+    Pricing,
+    Solvency,
+    Timing,
+    Withholding,
+)
 
 if TYPE_CHECKING:
-    from mechanisms.market_rules import MarketRules
+    from marketgame.mechanisms.market_game.rules import MarketRules
 
 
 @dataclass(frozen=True)

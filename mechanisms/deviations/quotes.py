@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray
+from marketgame.mechanisms.arrays import FloatArray
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mechanisms.deviations.situation import Situation
+    from marketgame.mechanisms.deviations.situation import Situation
 
 EXTREME = 1e3
 """Factor of an enormous quote."""

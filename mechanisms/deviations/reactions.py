@@ -10,9 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray
-from mechanisms.deviations.situation import Reaction, Replies, Situation
-from mechanisms.market_rules import Coverage
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.deviations.situation import (
+    Reaction,
+    Replies,
+    Situation,
+)
+from marketgame.mechanisms.market_game.rules import Coverage
 
 
 @dataclass(frozen=True)

@@ -17,16 +17,30 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, finite_array, read_only
-from mechanisms.efficiency import efficient_allocation
-from mechanisms.market_game import PAPER_RULES, Coverage, MarketRules, Settlement, Timing, net_consumption, settle
-from mechanisms.messages import information
-from mechanisms.stakes import stakes_of_play
+from marketgame.mechanisms.arrays import (
+    BooleanArray,
+    FloatArray,
+    IntegerArray,
+    finite_array,
+    read_only,
+)
+from marketgame.mechanisms.contracts.messages import information
+from marketgame.mechanisms.economies.efficiency import efficient_allocation
+from marketgame.mechanisms.economies.stakes import stakes_of_play
+from marketgame.mechanisms.market_game.settlement import (
+    PAPER_RULES,
+    Coverage,
+    MarketRules,
+    Settlement,
+    Timing,
+    net_consumption,
+    settle,
+)
 
 if TYPE_CHECKING:
-    from mechanisms.economy import Economy
-    from mechanisms.efficiency import EfficientAllocation
-    from mechanisms.grand_contract import GrandContract
+    from marketgame.mechanisms.contracts.grand_contract import GrandContract
+    from marketgame.mechanisms.economies.economy import Economy
+    from marketgame.mechanisms.economies.efficiency import EfficientAllocation
 
 # Side transfers add up to zero, and probabilities to one, up to this share of the largest of them.
 BALANCE_TOLERANCE = 1e-9
@@ -158,7 +172,7 @@ class Situation:
 
     @cached_property
     def stakes(self) -> FloatArray:
-        """What is at stake for every player, at most over the draws, ``(N,)``, numeraire; see `mechanisms.stakes`."""
+        """What is at stake for every player, at most over the draws, ``(N,)``, numeraire; see `economies.stakes`."""
         efficient = self.efficient or efficient_allocation(self.economy, self.profiles)
         money = _net_consumption(self, self.obedient_play)[..., -1]
         return read_only(stakes_of_play(self.economy, efficient, money)[self.probability > 0].max(axis=0))

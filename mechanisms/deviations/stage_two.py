@@ -14,9 +14,22 @@ from typing import assert_never
 
 import numpy as np
 
-from mechanisms.arrays import BooleanArray, FloatArray, read_only
-from mechanisms.deviations.situation import JointAction, Situation, played
-from mechanisms.market_game import Bankruptcy, BankruptcyReason, Coverage, Pricing
+from marketgame.mechanisms.arrays import (
+    BooleanArray,
+    FloatArray,
+    read_only,
+)
+from marketgame.mechanisms.deviations.situation import (
+    JointAction,
+    Situation,
+    played,
+)
+from marketgame.mechanisms.market_game.settlement import (
+    Bankruptcy,
+    BankruptcyReason,
+    Coverage,
+    Pricing,
+)
 
 # A bankrupt player of the program fails its test by at least this much, in shares of what everything is worth, or of
 # the supply of the good it lacks: far more than rounding, and more than the solver's tolerance on rows of a

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray
+from marketgame.mechanisms.arrays import FloatArray
 
 if TYPE_CHECKING:
-    from mechanisms.deviations.order_program import OrderProgram
-    from mechanisms.valuation import ValuationBatch
+    from marketgame.mechanisms.deviations.order_program import OrderProgram
+    from marketgame.mechanisms.economies.valuation import ValuationBatch
 
 # Tangents at nothing at all may be infinitely steep; the first is drawn at this share of the supply.
 _NEXT_TO_NOTHING = 1e-6

@@ -25,13 +25,27 @@ Infeasible, unbounded and stopped by a limit are statuses, never exceptions and 
 answer against the program's own arrays without the solver, ``certified`` refuses one that fails.
 """
 
-from mechanisms.linear_program.assembly import Arrays, Sense
-from mechanisms.linear_program.basis import Basis
-from mechanisms.linear_program.blocks import Block, Selection
-from mechanisms.linear_program.highs import Simplex, SolverRefusedError
-from mechanisms.linear_program.program import LinearProgram
-from mechanisms.linear_program.solution import NamedArrays, NoAnswerError, Solution, Status
-from mechanisms.linear_program.verification import (
+from marketgame.mechanisms.linear_program.assembly import (
+    Arrays,
+    Sense,
+)
+from marketgame.mechanisms.linear_program.basis import Basis
+from marketgame.mechanisms.linear_program.blocks import (
+    Block,
+    Selection,
+)
+from marketgame.mechanisms.linear_program.highs import (
+    Simplex,
+    SolverRefusedError,
+)
+from marketgame.mechanisms.linear_program.program import LinearProgram
+from marketgame.mechanisms.linear_program.solution import (
+    NamedArrays,
+    NoAnswerError,
+    Solution,
+    Status,
+)
+from marketgame.mechanisms.linear_program.verification import (
     RESIDUAL_LIMIT,
     Residuals,
     UnverifiedAnswerError,

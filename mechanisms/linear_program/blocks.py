@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mechanisms.arrays import IntegerArray
+    from marketgame.mechanisms.arrays import IntegerArray
 
 
 class Kind(Enum):

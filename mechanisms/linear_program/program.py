@@ -7,13 +7,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.deadline import NO_DEADLINE
-from mechanisms.linear_program.assembly import Sense, reaches_into, replaced
-from mechanisms.linear_program.blocks import Kind, positions_of
-from mechanisms.linear_program.highs import Engine, Limits, Simplex
-from mechanisms.linear_program.refinement import refined, solved_afresh
-from mechanisms.linear_program.solution import Solution, Status
-from mechanisms.linear_program.statement import (
+from marketgame.mechanisms.linear_program.assembly import (
+    Sense,
+    reaches_into,
+    replaced,
+)
+from marketgame.mechanisms.linear_program.blocks import (
+    Kind,
+    positions_of,
+)
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
+from marketgame.mechanisms.linear_program.highs import (
+    Engine,
+    Limits,
+    Simplex,
+)
+from marketgame.mechanisms.linear_program.refinement import (
+    refined,
+    solved_afresh,
+)
+from marketgame.mechanisms.linear_program.solution import (
+    Solution,
+    Status,
+)
+from marketgame.mechanisms.linear_program.statement import (
     Statement,
     broadcast_entries,
     fitting,
@@ -25,11 +42,11 @@ from mechanisms.linear_program.statement import (
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from mechanisms.arrays import FloatArray
-    from mechanisms.deadline import Deadline
-    from mechanisms.linear_program.basis import Basis
-    from mechanisms.linear_program.highs import Outcome
-    from mechanisms.linear_program.statement import Members
+    from marketgame.mechanisms.arrays import FloatArray
+    from marketgame.mechanisms.linear_program.basis import Basis
+    from marketgame.mechanisms.linear_program.deadline import Deadline
+    from marketgame.mechanisms.linear_program.highs import Outcome
+    from marketgame.mechanisms.linear_program.statement import Members
 
 
 class LinearProgram(Statement):

@@ -27,15 +27,18 @@ import highspy
 import numpy as np
 from scipy import sparse
 
-from mechanisms.linear_program.solution import Answer
+from marketgame.mechanisms.linear_program.solution import Answer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mechanisms.arrays import FloatArray
-    from mechanisms.deadline import Deadline
-    from mechanisms.linear_program.assembly import Arrays, Sense
-    from mechanisms.linear_program.basis import Basis
+    from marketgame.mechanisms.arrays import FloatArray
+    from marketgame.mechanisms.linear_program.assembly import (
+        Arrays,
+        Sense,
+    )
+    from marketgame.mechanisms.linear_program.basis import Basis
+    from marketgame.mechanisms.linear_program.deadline import Deadline
 
 EXACT_ENOUGH = 1e-11
 """Residuals below this, relative to the largest term of their own row or column, are not worth another solve."""

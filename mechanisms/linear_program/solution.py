@@ -11,8 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from mechanisms.arrays import FloatArray
-    from mechanisms.linear_program.blocks import Block
+    from marketgame.mechanisms.arrays import FloatArray
+    from marketgame.mechanisms.linear_program.blocks import Block
 
 
 class Status(Enum):

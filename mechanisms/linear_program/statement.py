@@ -7,17 +7,32 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from mechanisms.linear_program.assembly import Arrays, DenseColumns, Sense, Triplets, extended
-from mechanisms.linear_program.blocks import Block, Kind, Selection, labelled_dimensions, positions_of
+from marketgame.mechanisms.linear_program.assembly import (
+    Arrays,
+    DenseColumns,
+    Sense,
+    Triplets,
+    extended,
+)
+from marketgame.mechanisms.linear_program.blocks import (
+    Block,
+    Kind,
+    Selection,
+    labelled_dimensions,
+    positions_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import ArrayLike
 
-    from mechanisms.arrays import FloatArray
-    from mechanisms.linear_program.assembly import Piece, PositionArray
-    from mechanisms.linear_program.solution import Parts
+    from marketgame.mechanisms.arrays import FloatArray
+    from marketgame.mechanisms.linear_program.assembly import (
+        Piece,
+        PositionArray,
+    )
+    from marketgame.mechanisms.linear_program.solution import Parts
 
 type Members = Selection | Block
 """Variables or constraints: some of a block, or all of it."""

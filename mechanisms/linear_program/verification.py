@@ -18,10 +18,13 @@ import numpy as np
 if TYPE_CHECKING:
     from scipy import sparse
 
-    from mechanisms.arrays import FloatArray
-    from mechanisms.linear_program.assembly import Arrays
-    from mechanisms.linear_program.solution import Parts, Solution
-    from mechanisms.linear_program.statement import Statement
+    from marketgame.mechanisms.arrays import FloatArray
+    from marketgame.mechanisms.linear_program.assembly import Arrays
+    from marketgame.mechanisms.linear_program.solution import (
+        Parts,
+        Solution,
+    )
+    from marketgame.mechanisms.linear_program.statement import Statement
 
 RESIDUAL_LIMIT = 1e-7
 """Largest residual, relative to the data's scale, of an answer that may be reported."""

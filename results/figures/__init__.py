@@ -11,12 +11,17 @@
 No figure needs a screen, and none touches Matplotlib's global state.
 """
 
-from results.figures.holdings import who_ends_with_what
-from results.figures.network import trade_network
-from results.figures.quotes import quotes_against_supporting_price
-from results.figures.saving import FigureFormat, save_figure, save_figures, standard_figures
-from results.figures.side_contracts import side_contracts_over_rounds
-from results.figures.welfare import welfare_over_rounds
+from marketgame.results.figures.holdings import who_ends_with_what
+from marketgame.results.figures.network import trade_network
+from marketgame.results.figures.quotes import quotes_against_supporting_price
+from marketgame.results.figures.saving import (
+    FigureFormat,
+    save_figure,
+    save_figures,
+    standard_figures,
+)
+from marketgame.results.figures.side_contracts import side_contracts_over_rounds
+from marketgame.results.figures.welfare import welfare_over_rounds
 
 __all__ = [
     "FigureFormat",

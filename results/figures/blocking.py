@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from results.figures.style import (
+from marketgame.results.figures.style import (
     COLUMN_WIDTH,
     GREY,
     INK,
@@ -29,9 +29,12 @@ from results.figures.style import (
     some_names,
     with_unit,
 )
-from results.loading import Run
-from results.mediators import ESTABLISHED, LEFT
-from results.selection import rows_of_run
+from marketgame.results.loading import Run
+from marketgame.results.mediators import (
+    ESTABLISHED,
+    LEFT,
+)
+from marketgame.results.selection import rows_of_run
 
 _BAND: Final = 2.0  # standard errors on either side of a mean
 _POINTS: Final = 400  # along a line; more would be drawn on top of each other

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Polygon
 
-from results.figures.style import (
+from marketgame.results.figures.style import (
     BLUE,
     COLUMN_WIDTH,
     GREEN,

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
-from results.figures.style import (
+from marketgame.results.figures.style import (
     COLUMN_WIDTH,
     INK,
     PALE,
@@ -26,8 +26,14 @@ from results.figures.style import (
     short_number,
     some_names,
 )
-from results.loading import OBEDIENT, Run
-from results.selection import NEGLIGIBLE, rows_of_round
+from marketgame.results.loading import (
+    OBEDIENT,
+    Run,
+)
+from marketgame.results.selection import (
+    NEGLIGIBLE,
+    rows_of_round,
+)
 
 _MOST_NAMED: Final = len(SERIES)
 _LETTER: Final = 0.0165  # of the bar's width, what one letter of a name takes

@@ -12,9 +12,9 @@ from typing import Final, override
 import pandas as pd
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
-from results.figures.style import FONT
-from results.loading import Run
-from results.names import labels
+from marketgame.results.figures.style import FONT
+from marketgame.results.loading import Run
+from marketgame.results.names import labels
 
 _log = logging.getLogger("marketgame")
 _NAME: Final = 40  # letters of a name

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from results.figures.style import (
+from marketgame.results.figures.style import (
     COLUMN_WIDTH,
     GREY,
     INK,
@@ -31,8 +31,14 @@ from results.figures.style import (
     some_names,
     with_unit,
 )
-from results.loading import OBEDIENT, Run
-from results.selection import NEGLIGIBLE, rows_of_run
+from marketgame.results.loading import (
+    OBEDIENT,
+    Run,
+)
+from marketgame.results.selection import (
+    NEGLIGIBLE,
+    rows_of_run,
+)
 
 _MOST_MARKED: Final = 60  # rounds, beyond which only some are drawn
 _LINE: Final = 50  # letters of a label

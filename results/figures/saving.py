@@ -12,16 +12,16 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from PIL import Image
 
-from results.figures.blocking import blocking_figures
-from results.figures.holdings import who_ends_with_what
-from results.figures.legible import legible
-from results.figures.network import trade_network
-from results.figures.quotes import quotes_against_supporting_price
-from results.figures.side_contracts import side_contract_figures
-from results.figures.welfare import welfare_over_rounds
-from results.loading import Run
-from results.names import file_names
-from results.selection import telling_round
+from marketgame.results.figures.blocking import blocking_figures
+from marketgame.results.figures.holdings import who_ends_with_what
+from marketgame.results.figures.legible import legible
+from marketgame.results.figures.network import trade_network
+from marketgame.results.figures.quotes import quotes_against_supporting_price
+from marketgame.results.figures.side_contracts import side_contract_figures
+from marketgame.results.figures.welfare import welfare_over_rounds
+from marketgame.results.loading import Run
+from marketgame.results.names import file_names
+from marketgame.results.selection import telling_round
 
 DOTS_PER_INCH: Final = 300
 _COLOURS: Final = 128

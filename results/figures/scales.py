@@ -8,7 +8,7 @@ from typing import Final, Self
 
 import numpy as np
 
-from results.figures.style import round_number_below
+from marketgame.results.figures.style import round_number_below
 
 # Amounts further apart than this would leave the smaller ones invisible on a linear scale.
 LARGEST_LINEAR_RATIO: Final = 100.0

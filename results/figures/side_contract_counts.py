@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from results.loading import Run
-from results.selection import rows_of_run
+from marketgame.results.loading import Run
+from marketgame.results.selection import rows_of_run
 
 TABLE: Final = "side_contracts"
 OTHERS: Final = "others"  # the group of all coalitions that are not shown on their own

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter, SymmetricalLogLocator
 
-from results.figures.side_contract_counts import (
+from marketgame.results.figures.side_contract_counts import (
     AGREED,
     OTHERS,
     TABLE,
@@ -30,7 +30,7 @@ from results.figures.side_contract_counts import (
     recorded,
     standings,
 )
-from results.figures.style import (
+from marketgame.results.figures.style import (
     BLUE,
     GREEN,
     GREY,
@@ -50,8 +50,8 @@ from results.figures.style import (
     some_names,
     with_unit,
 )
-from results.loading import Run
-from results.selection import rows_of_run
+from marketgame.results.loading import Run
+from marketgame.results.selection import rows_of_run
 
 # How each outcome is written, its colour and its hatch, from the bottom of a bar to its top.
 _LOOKS: Final[Mapping[Outcome, tuple[str, str, str]]] = MappingProxyType(

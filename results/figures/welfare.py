@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from results.figures.style import (
+from marketgame.results.figures.style import (
     BLUE,
     COLUMN_WIDTH,
     GREY,
@@ -26,8 +26,11 @@ from results.figures.style import (
     short_number,
     with_unit,
 )
-from results.loading import Run
-from results.selection import gains_of, rows_of_run
+from marketgame.results.loading import Run
+from marketgame.results.selection import (
+    gains_of,
+    rows_of_run,
+)
 
 _MOST_MARKED: Final = 40  # rounds, beyond which single rounds fade behind their rolling mean
 _SPANS: Final = 40  # how many bars, and how many lengths of the rolling mean, share the width

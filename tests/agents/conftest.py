@@ -5,14 +5,27 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agents.beliefs import Inference, OwnRecommendation
-from agents.knowledge import CommonKnowledge, MarketKnowledge
-from mechanisms.arrays import FloatArray
-from mechanisms.beliefs import IndependentPrior
-from mechanisms.economy import Economy, Player, PlayerType
-from mechanisms.grand_contract import GrandContract, grand_contract
-from mechanisms.market_game import MarketRules
-from mechanisms.valuations import Quadratic
+from marketgame.agents.beliefs import (
+    Inference,
+    OwnRecommendation,
+)
+from marketgame.agents.knowledge import (
+    CommonKnowledge,
+    MarketKnowledge,
+)
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.contracts.grand_contract import (
+    GrandContract,
+    grand_contract,
+)
+from marketgame.mechanisms.economies.beliefs import IndependentPrior
+from marketgame.mechanisms.economies.economy import (
+    Economy,
+    Player,
+    PlayerType,
+)
+from marketgame.mechanisms.economies.valuations import Quadratic
+from marketgame.mechanisms.market_game.settlement import MarketRules
 from tests.agents.knowledge_at_market import AtMarket
 from tests.economy_fixtures import RandomEconomy, three_trader_economy
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from agents.knowledge import MarketKnowledge
-from mechanisms.arrays import FloatArray
-from mechanisms.grand_contract import GrandContract
-from mechanisms.market_game import MarketRules
+from marketgame.agents.knowledge import MarketKnowledge
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.market_game.settlement import MarketRules
 
 
 class AtMarket(Protocol):

@@ -6,16 +6,34 @@ from collections.abc import Callable
 
 import numpy as np
 
-from agents.coalitions.agreement import Agreement
-from mechanisms.beliefs import IndependentPrior
-from mechanisms.collusion.extended_game import Concept
-from mechanisms.collusion.information import knowledge_of
-from mechanisms.collusion.side_contract import Clause, SideContract, promised_utilities, status_quo_utilities
-from mechanisms.deviations.situation import JointAction, Reaction, obedient, situation_of, stacked
-from mechanisms.economy import Economy, Player, PlayerType
-from mechanisms.grand_contract import GrandContract, grand_contract
-from mechanisms.market_game import MarketRules
-from mechanisms.valuations import Quadratic
+from marketgame.agents.coalitions.agreement import Agreement
+from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
+from marketgame.mechanisms.collusion.finite_games.information import knowledge_of
+from marketgame.mechanisms.collusion.side_contracts.side_contract import (
+    Clause,
+    SideContract,
+    promised_utilities,
+    status_quo_utilities,
+)
+from marketgame.mechanisms.contracts.grand_contract import (
+    GrandContract,
+    grand_contract,
+)
+from marketgame.mechanisms.deviations.situation import (
+    JointAction,
+    Reaction,
+    obedient,
+    situation_of,
+    stacked,
+)
+from marketgame.mechanisms.economies.beliefs import IndependentPrior
+from marketgame.mechanisms.economies.economy import (
+    Economy,
+    Player,
+    PlayerType,
+)
+from marketgame.mechanisms.economies.valuations import Quadratic
+from marketgame.mechanisms.market_game.settlement import MarketRules
 
 PAPER = MarketRules()
 

@@ -8,15 +8,28 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from agents.anticipation import expected_gain, promised_gain
-from agents.behaviours import Arbitraging, BestResponding, Order, ShortSelling
-from agents.behaviours.arbitraging import largest_gap
-from agents.behaviours.order_candidates import structured_candidates
-from agents.knowledge import MarketKnowledge
-from mechanisms.arrays import FloatArray
-from mechanisms.economy import Economy
-from mechanisms.grand_contract import GrandContract, Recommendation, grand_contract
-from mechanisms.market_game import (
+from marketgame.agents.anticipation import (
+    expected_gain,
+    promised_gain,
+)
+from marketgame.agents.behaviours import (
+    Arbitraging,
+    BestResponding,
+    Order,
+    ShortSelling,
+)
+from marketgame.agents.behaviours.arbitraging import largest_gap
+from marketgame.agents.behaviours.order_candidates import structured_candidates
+from marketgame.agents.knowledge import MarketKnowledge
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.contracts.grand_contract import (
+    GrandContract,
+    Recommendation,
+    grand_contract,
+)
+from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.market_game.settlement import (
     Bankruptcy,
     Coverage,
     MarketRules,
@@ -27,7 +40,6 @@ from mechanisms.market_game import (
     consumption,
     settle,
 )
-from mechanisms.transfers import expected_externality_transfers
 from tests.agents.knowledge_at_market import AtMarket
 from tests.economy_fixtures import RandomEconomy
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from agents.behaviours import (
+from marketgame.agents.behaviours import (
     BEHAVIOURS,
     Arbitraging,
     Behaviour,
@@ -19,10 +19,19 @@ from agents.behaviours import (
     ShortSelling,
     Withholding,
 )
-from agents.beliefs import Inference
-from agents.knowledge import CommonKnowledge, TypeKnowledge
-from mechanisms.grand_contract import GrandContract, grand_contract
-from mechanisms.market_game import MarketRules, settle
+from marketgame.agents.beliefs import Inference
+from marketgame.agents.knowledge import (
+    CommonKnowledge,
+    TypeKnowledge,
+)
+from marketgame.mechanisms.contracts.grand_contract import (
+    GrandContract,
+    grand_contract,
+)
+from marketgame.mechanisms.market_game.settlement import (
+    MarketRules,
+    settle,
+)
 from tests.agents.knowledge_at_market import AtMarket
 from tests.economy_fixtures import RandomEconomy
 

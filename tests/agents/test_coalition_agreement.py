@@ -5,13 +5,29 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agents.behaviours import BestResponding, Deceiving, Loyal, Misreporting, Obedient
-from agents.coalitions.agreement import NO_REPORT, drawn
-from agents.coalitions.offered import OfferedSideContract
-from mechanisms.beliefs import CorrelatedPrior
-from mechanisms.economy import Economy
-from mechanisms.grand_contract import GrandContract, grand_contract
-from mechanisms.market_game import MarketRules, consumption, settle
+from marketgame.agents.behaviours import (
+    BestResponding,
+    Deceiving,
+    Loyal,
+    Misreporting,
+    Obedient,
+)
+from marketgame.agents.coalitions.agreement import (
+    NO_REPORT,
+    drawn,
+)
+from marketgame.agents.coalitions.offered import OfferedSideContract
+from marketgame.mechanisms.contracts.grand_contract import (
+    GrandContract,
+    grand_contract,
+)
+from marketgame.mechanisms.economies.beliefs import CorrelatedPrior
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.market_game.settlement import (
+    MarketRules,
+    consumption,
+    settle,
+)
 from tests.agents.side_contract_cases import (
     drawing_lots,
     farmers,

@@ -7,7 +7,10 @@ from itertools import combinations
 import networkx as nx
 import pytest
 
-from agents.coalitions.choice import CoalitionChoice, Selection
+from marketgame.agents.coalitions.choice import (
+    CoalitionChoice,
+    Selection,
+)
 
 
 def test_all_coalitions_of_the_sizes_asked_for_are_listed_small_ones_first() -> None:

@@ -8,13 +8,34 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agents.coalitions.agreement import Agreement
-from agents.coalitions.breaking import Breaking, Recommended, facing_agreement, joint
-from agents.coalitions.choice import Coalition, CoalitionChoice, Selection
-from agents.coalitions.organiser import Answer, CoalitionOrganiser, Fate, Luck, Reply, drawn_luck
-from agents.framework import RoundModel
-from mechanisms.deviations.situation import JointAction, Situation, gains, obedient
-from mechanisms.grand_contract import grand_contract
+from marketgame.agents.coalitions.agreement import Agreement
+from marketgame.agents.coalitions.breaking import (
+    Breaking,
+    Recommended,
+    facing_agreement,
+    joint,
+)
+from marketgame.agents.coalitions.choice import (
+    Coalition,
+    CoalitionChoice,
+    Selection,
+)
+from marketgame.agents.coalitions.organiser import (
+    Answer,
+    CoalitionOrganiser,
+    Fate,
+    Luck,
+    Reply,
+    drawn_luck,
+)
+from marketgame.agents.framework import RoundModel
+from marketgame.mechanisms.contracts.grand_contract import grand_contract
+from marketgame.mechanisms.deviations.situation import (
+    JointAction,
+    Situation,
+    gains,
+    obedient,
+)
 from tests.agents.side_contract_cases import drawing_lots, farmers_contract, favouring_the_modest, secretive
 
 LUCK = Luck(tries=0.5, coalition=0.0, action=0.25)
@@ -174,7 +195,9 @@ def test_a_pair_breaks_an_agreement_only_with_what_none_of_its_members_breaks_in
     depth: int, tempted: set[int], breakers: Coalition | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pairs agree to show half of what they own; the tempted have something better once they are in a pair."""
-    monkeypatch.setattr("agents.coalitions.breaking.gains", lambda situation, action: np.ones(len(situation.coalition)))
+    monkeypatch.setattr(
+        "marketgame.agents.coalitions.breaking.gains", lambda situation, action: np.ones(len(situation.coalition))
+    )
 
     def best(situation: Situation) -> JointAction | None:
         told, first = obedient(situation), situation.coalition[0]

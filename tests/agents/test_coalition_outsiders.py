@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from agents.behaviours import Behaviour, Obedient, ReactiveArbitraging, ReactiveWithholding
-from agents.coalitions.outsiders import expected_reaction
-from mechanisms.deviations.reactions import ArbitrageAfterMisquotes, ReactionsByType, WithholdingAfterMisquotes
+from marketgame.agents.behaviours import (
+    Behaviour,
+    Obedient,
+    ReactiveArbitraging,
+    ReactiveWithholding,
+)
+from marketgame.agents.coalitions.outsiders import expected_reaction
+from marketgame.mechanisms.deviations.reactions import (
+    ArbitrageAfterMisquotes,
+    ReactionsByType,
+    WithholdingAfterMisquotes,
+)
 
 WARY, ARBITRAGING, OBEDIENT = ReactiveWithholding(1e-3), ReactiveArbitraging(3.0), Obedient()
 WITHHOLD, ARBITRAGE = WithholdingAfterMisquotes(1e-3), ArbitrageAfterMisquotes(3.0)

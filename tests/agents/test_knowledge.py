@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 import numpy as np
 import pytest
 
-from agents.behaviours import (
+from marketgame.agents.behaviours import (
     Arbitraging,
     Behaviour,
     BestResponding,
@@ -20,15 +20,30 @@ from agents.behaviours import (
     ShortSelling,
     Withholding,
 )
-from agents.beliefs import Inference, OwnRecommendation
-from agents.knowledge import CommonKnowledge, MarketKnowledge, RecommendedKnowledge, TypeKnowledge
-from mechanisms.beliefs import IndependentPrior
-from mechanisms.economy import Economy, Player, PlayerType
-from mechanisms.grand_contract import grand_contract
-from mechanisms.market_game import MarketRules
-from mechanisms.valuations import Quadratic
-from simulation.market_model import MarketModel
-from simulation.scenario import Assignment, Scenario
+from marketgame.agents.beliefs import (
+    Inference,
+    OwnRecommendation,
+)
+from marketgame.agents.knowledge import (
+    CommonKnowledge,
+    MarketKnowledge,
+    RecommendedKnowledge,
+    TypeKnowledge,
+)
+from marketgame.mechanisms.contracts.grand_contract import grand_contract
+from marketgame.mechanisms.economies.beliefs import IndependentPrior
+from marketgame.mechanisms.economies.economy import (
+    Economy,
+    Player,
+    PlayerType,
+)
+from marketgame.mechanisms.economies.valuations import Quadratic
+from marketgame.mechanisms.market_game.settlement import MarketRules
+from marketgame.simulation.market.model import MarketModel
+from marketgame.simulation.scenario.market_scenario import (
+    Assignment,
+    Scenario,
+)
 from tests.economy_fixtures import RandomEconomy
 
 EVERY_BEHAVIOUR: tuple[Behaviour, ...] = (

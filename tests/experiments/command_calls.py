@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.carbon import ECONOMIES
+from marketgame.experiments.studies.carbon import ECONOMIES
 
 HOME = ECONOMIES.parent
 SCENARIOS = HOME / "scenarios"

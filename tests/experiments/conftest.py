@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import results
-from experiments.command_line import main
+from marketgame import results
+from marketgame.experiments.commands.command_line import main
 from tests.experiments.command_calls import Answer, Call, instead_of_drawing
 
 

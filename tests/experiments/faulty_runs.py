@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from simulation.scenario import Scenario
-from simulation.tables import TABLES
+from marketgame.simulation.recording.tables import TABLES
+from marketgame.simulation.scenario.market_scenario import Scenario
 
 ROWS = 12
 SLOW_SECONDS = 0.01

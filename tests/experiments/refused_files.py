@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.input_file import InputError
+from marketgame.experiments.files.input_file import InputError
 
 
 def refusal_of(file: Path, text: str, load: Callable[[Path], object]) -> str:

@@ -16,8 +16,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments.sweep import OnChange, Sweep, buffering, run_sweep, storage
-from results.manifests import PENDING
+from marketgame.experiments.sweep import (
+    OnChange,
+    Sweep,
+    buffering,
+    run_sweep,
+    storage,
+)
+from marketgame.results.manifests import PENDING
 from tests.experiments import faulty_runs
 
 ROOT = Path(__file__).parents[2]
@@ -108,7 +114,7 @@ def players(process: int) -> list[tuple[int, ...]]:
 
 def _is_nursery(process: int) -> bool:
     try:
-        return b"experiments.sweep.runner" in Path(f"/proc/{process}/cmdline").read_bytes()
+        return b"marketgame.experiments.sweep.runner" in Path(f"/proc/{process}/cmdline").read_bytes()
     except OSError:
         return False
 

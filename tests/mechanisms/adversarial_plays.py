@@ -11,8 +11,16 @@ from itertools import product
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray, IntegerArray
-from mechanisms.deviations.situation import JointAction, Situation, admissible, obedient
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    IntegerArray,
+)
+from marketgame.mechanisms.deviations.situation import (
+    JointAction,
+    Situation,
+    admissible,
+    obedient,
+)
 
 type Charge = Callable[[FloatArray, FloatArray], FloatArray]
 """From flows ``(B, N, N, L)`` and quotes ``(B, N, L)`` to what each player is charged for each, ``(B, N, N, L)``."""

@@ -10,8 +10,8 @@ from itertools import product
 import numpy as np
 from scipy.optimize import linprog
 
-from mechanisms.arrays import FloatArray
-from mechanisms.economy import Economy
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.economies.economy import Economy
 
 
 def divisions(supply: FloatArray, players: int, parts: int) -> list[FloatArray]:

@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from mechanisms.economy import Economy
-from mechanisms.quadratic import Quadratic
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.quadratic import Quadratic
 
 
 def decimal(number: np.float64) -> Fraction:

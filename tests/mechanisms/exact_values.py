@@ -8,9 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal, localcontext
 
-from mechanisms.arrays import FloatArray
-from mechanisms.valuation import Valuation
-from mechanisms.valuations import Abatement, DiagonalQuadratic, Exponential, Linear, Logarithmic, Power, Quadratic
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.economies.valuation import Valuation
+from marketgame.mechanisms.economies.valuations import (
+    Abatement,
+    DiagonalQuadratic,
+    Exponential,
+    Linear,
+    Logarithmic,
+    Power,
+    Quadratic,
+)
 
 DIGITS = 80
 

@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pytest
 
-from mechanisms.market_game import Engine, Settlement
-from mechanisms.recommended_orders import granted_for_rounding, orders_to_each
+from marketgame.mechanisms.contracts.recommended_orders import (
+    granted_for_rounding,
+    orders_to_each,
+)
+from marketgame.mechanisms.market_game.settlement import (
+    Engine,
+    Settlement,
+)
 
 if TYPE_CHECKING:
-    from mechanisms.arrays import FloatArray
+    from marketgame.mechanisms.arrays import FloatArray
 
 needs_numba = pytest.mark.skipif(not find_spec("numba"), reason="needs Numba")
 each_engine = pytest.mark.parametrize("engine", [Engine.NUMPY, pytest.param(Engine.COMPILED, marks=needs_numba)])

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from mechanisms.coalitional_game import CoalitionalGame, bilateral_trade
-from mechanisms.mechanism import Mechanism
+from marketgame.mechanisms.coalitional_games.game import (
+    CoalitionalGame,
+    bilateral_trade,
+)
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 
 
 def example(seller: list[float], buyer: list[float]) -> CoalitionalGame:

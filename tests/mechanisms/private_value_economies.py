@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray
-from mechanisms.beliefs import CorrelatedPrior, IndependentPrior, Prior
-from mechanisms.economy import Economy, Player, PlayerType
-from mechanisms.valuations import Quadratic
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.economies.beliefs import (
+    CorrelatedPrior,
+    IndependentPrior,
+    Prior,
+)
+from marketgame.mechanisms.economies.economy import (
+    Economy,
+    Player,
+    PlayerType,
+)
+from marketgame.mechanisms.economies.valuations import Quadratic
 
 
 def random_independent_prior(seed: int, counts: tuple[int, ...]) -> IndependentPrior:

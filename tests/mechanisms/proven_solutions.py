@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from mechanisms.coalitional_game import CoalitionalGame
-from mechanisms.incentive_efficiency import IncentiveEfficient, incentive_efficient
-from mechanisms.linear_program import RESIDUAL_LIMIT
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+from marketgame.mechanisms.incentive_efficiency.search import (
+    IncentiveEfficient,
+    incentive_efficient,
+)
+from marketgame.mechanisms.linear_program import RESIDUAL_LIMIT
 
 
 def solved(game: CoalitionalGame, *arguments: Any, **options: Any) -> IncentiveEfficient:

@@ -7,9 +7,12 @@ import itertools
 import numpy as np
 from scipy import optimize
 
-from mechanisms.arrays import FloatArray
-from mechanisms.coalitional_game import ActionSet, CoalitionalGame
-from mechanisms.virtual_utility import VirtualWeights
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.coalitional_games.game import (
+    ActionSet,
+    CoalitionalGame,
+)
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
 
 
 def random_game(

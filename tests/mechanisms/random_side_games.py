@@ -14,8 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize
 
-from mechanisms.arrays import FloatArray
-from mechanisms.collusion import CommunicationContract, ExtendedGame, contract_for
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.collusion import (
+    CommunicationContract,
+    ExtendedGame,
+    contract_for,
+)
 
 # Begins with the type.
 type Knowledge = tuple[int, *tuple[object, ...]]

@@ -12,9 +12,19 @@ from fractions import Fraction
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray
-from mechanisms.market_game import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, settle
-from mechanisms.recommended_orders import granted_for_rounding, orders_to_each
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.contracts.recommended_orders import (
+    granted_for_rounding,
+    orders_to_each,
+)
+from marketgame.mechanisms.market_game.settlement import (
+    Bankruptcy,
+    Coverage,
+    MarketRules,
+    Pricing,
+    Solvency,
+    settle,
+)
 from tests.mechanisms.market_messages import Messages
 from tests.mechanisms.slow_settlement import settle_one_play
 

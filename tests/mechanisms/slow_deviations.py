@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mechanisms.deviations import JointAction, Situation
-from mechanisms.market_game import Withholding
+from marketgame.mechanisms.deviations import (
+    JointAction,
+    Situation,
+)
+from marketgame.mechanisms.market_game.settlement import Withholding
 from tests.mechanisms.slow_settlement import settle_one_play
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mechanisms.arrays import FloatArray
+    from marketgame.mechanisms.arrays import FloatArray
 
 
 def slow_utilities(situation: Situation, action: JointAction) -> FloatArray:

@@ -12,11 +12,26 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mechanisms.arrays import FloatArray
-from mechanisms.beliefs import CorrelatedPrior, IndependentPrior, Prior
-from mechanisms.economy import Economy, Player, PlayerType
-from mechanisms.valuation import Valuation
-from mechanisms.valuations import Abatement, Exponential, Linear, Logarithmic, Power, Quadratic
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.economies.beliefs import (
+    CorrelatedPrior,
+    IndependentPrior,
+    Prior,
+)
+from marketgame.mechanisms.economies.economy import (
+    Economy,
+    Player,
+    PlayerType,
+)
+from marketgame.mechanisms.economies.valuation import Valuation
+from marketgame.mechanisms.economies.valuations import (
+    Abatement,
+    Exponential,
+    Linear,
+    Logarithmic,
+    Power,
+    Quadratic,
+)
 
 NUMERAIRE = 50.0
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-import results
-from results.loading import Run
+from marketgame import results
+from marketgame.results.loading import Run
 from tests.results.made_up_runs import Play, write_folder
 
 

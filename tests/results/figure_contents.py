@@ -14,7 +14,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
-from results.loading import Run
+from marketgame.results.loading import Run
 
 SIX = ("USA", "JPN", "EEC", "OOE", "EET", "FSU")
 THIRTY = tuple(f"player {number}" for number in range(30))

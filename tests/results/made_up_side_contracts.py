@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import results
-from results.loading import Run
+from marketgame import results
+from marketgame.results.loading import Run
 
 ACCEPTED, NOT_ASKED = "accepted", "not-asked"
 AGREED = (ACCEPTED, "broken")

@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import results
-from results.loading import Run
+from marketgame import results
+from marketgame.results.loading import Run
 
 UNITS = {"mean_welfare": "numeraire", "mean_first_best_welfare": "numeraire", "mean_autarky_welfare": "numeraire"}
 

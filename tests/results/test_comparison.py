@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-import results
-from results.loading import Run
+from marketgame import results
+from marketgame.results.loading import Run
 from tests.results.made_up_sweeps import write_sweep
 
 SHARE, SOLVENCY = "traders.share.noisy", "rules.solvency"

@@ -13,8 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import results
-from results.loading import REQUIRED_COLUMNS, Run
+from marketgame import results
+from marketgame.results.loading import (
+    REQUIRED_COLUMNS,
+    Run,
+)
 
 TABLES = ("runs", "rounds", "players", "holdings", "trades", "events", "benchmarks")
 

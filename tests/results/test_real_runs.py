@@ -7,12 +7,23 @@ from pathlib import Path
 
 import pytest
 
-import results
-from experiments.scenario_file import load_scenario
-from results.figures import quotes_against_supporting_price, standard_figures, trade_network, who_ends_with_what
-from results.loading import REQUIRED_COLUMNS, Run
-from simulation.run import simulate, write_run
-from simulation.tables import TABLES
+from marketgame import results
+from marketgame.experiments.files.scenario_file import load_scenario
+from marketgame.results.figures import (
+    quotes_against_supporting_price,
+    standard_figures,
+    trade_network,
+    who_ends_with_what,
+)
+from marketgame.results.loading import (
+    REQUIRED_COLUMNS,
+    Run,
+)
+from marketgame.simulation.recording.tables import TABLES
+from marketgame.simulation.run import (
+    simulate,
+    write_run,
+)
 from tests.results.figure_contents import words
 
 SCENARIOS = Path(__file__).parents[2] / "experiments" / "scenarios"

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from scipy.stats import qmc
 
-import results
-from results.loading import Run
+from marketgame import results
+from marketgame.results.loading import Run
 from tests.results.made_up_sweeps import write_sweep
 
 SAMPLES = 1024

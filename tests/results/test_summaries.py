@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import results
-from results.loading import Run
-from results.selection import telling_round
+from marketgame import results
+from marketgame.results.loading import Run
+from marketgame.results.selection import telling_round
 
 WELFARE = [(104.0, 110.0, 100.0), (102.0, 130.0, 110.0), (109.0, 120.0, 90.0)]
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mechanisms.arrays import FloatArray
-from mechanisms.beliefs import IndependentPrior
-from mechanisms.economy import Economy, Player, PlayerType
-from mechanisms.valuations import Logarithmic
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.economies.beliefs import IndependentPrior
+from marketgame.mechanisms.economies.economy import (
+    Economy,
+    Player,
+    PlayerType,
+)
+from marketgame.mechanisms.economies.valuations import Logarithmic
 from tests.economy_fixtures import RandomEconomy, three_trader_economy
 
 

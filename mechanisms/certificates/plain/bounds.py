@@ -21,17 +21,37 @@ from math import fsum, inf, nextafter
 
 import numpy as np
 
-from mechanisms.certificates.plain.contract import UNLIMITED, PlainContract, surplus
-from mechanisms.certificates.plain.deviating import announced_by_the_wary, withholding_rule
-from mechanisms.certificates.plain.settlement import NOTHING
-from mechanisms.certificates.plain.valuations import Bundle, exact
-from mechanisms.certificates.reactions import StorableReaction
-from mechanisms.deadline import NO_DEADLINE, Deadline
-from mechanisms.deviations.bounds import BoundReason
-from mechanisms.interior_allocation import allocate_by_interior_point
-from mechanisms.market_rules import Bankruptcy, Coverage, Pricing, Solvency, Timing, Withholding
-from mechanisms.separable_allocation import allocate_good_by_good
-from mechanisms.stakes import GAIN_TOLERANCE
+from marketgame.mechanisms.certificates.plain.contract import (
+    UNLIMITED,
+    PlainContract,
+    surplus,
+)
+from marketgame.mechanisms.certificates.plain.deviating import (
+    announced_by_the_wary,
+    withholding_rule,
+)
+from marketgame.mechanisms.certificates.plain.settlement import NOTHING
+from marketgame.mechanisms.certificates.plain.valuations import (
+    Bundle,
+    exact,
+)
+from marketgame.mechanisms.certificates.reactions import StorableReaction
+from marketgame.mechanisms.deviations.bounds import BoundReason
+from marketgame.mechanisms.economies.interior_allocation import allocate_by_interior_point
+from marketgame.mechanisms.economies.separable_allocation import allocate_good_by_good
+from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
+from marketgame.mechanisms.linear_program.deadline import (
+    NO_DEADLINE,
+    Deadline,
+)
+from marketgame.mechanisms.market_game.rules import (
+    Bankruptcy,
+    Coverage,
+    Pricing,
+    Solvency,
+    Timing,
+    Withholding,
+)
 
 type Derivation = Callable[[Sequence[int], int, StorableReaction | None], Fraction | None]
 """From members, a profile and how outsiders react to what the members cannot gain beyond; none if that is not known."""

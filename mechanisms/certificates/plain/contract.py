@@ -20,8 +20,11 @@ from functools import cached_property
 
 import numpy as np
 
-from mechanisms.arrays import FloatArray, finite_array
-from mechanisms.certificates.plain.settlement import (
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    finite_array,
+)
+from marketgame.mechanisms.certificates.plain.settlement import (
     NOTHING,
     PlainPlay,
     Table,
@@ -29,13 +32,24 @@ from mechanisms.certificates.plain.settlement import (
     refuse_unknown,
     settled,
 )
-from mechanisms.certificates.plain.valuations import Bundle, exact, tangent, utility
-from mechanisms.economy import Economy, PlayerType
-from mechanisms.efficiency import efficient_allocation
-from mechanisms.grand_contract import GrandContract
-from mechanisms.market_rules import MarketRules
-from mechanisms.stakes import GAIN_TOLERANCE, stakes_by_profile
-from mechanisms.valuation import Valuation
+from marketgame.mechanisms.certificates.plain.valuations import (
+    Bundle,
+    exact,
+    tangent,
+    utility,
+)
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.economies.economy import (
+    Economy,
+    PlayerType,
+)
+from marketgame.mechanisms.economies.efficiency import efficient_allocation
+from marketgame.mechanisms.economies.stakes import (
+    GAIN_TOLERANCE,
+    stakes_by_profile,
+)
+from marketgame.mechanisms.economies.valuation import Valuation
+from marketgame.mechanisms.market_game.rules import MarketRules
 
 # Numbers of recommendations that differ by less, relative to what they are about, are the same.
 SAME_NUMBER = 1e-9

@@ -10,13 +10,33 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Self
 
-from mechanisms.certificates.plain.contract import SAME_NUMBER, PlainContract
-from mechanisms.certificates.plain.settlement import NOTHING, PlainPlay, Table
-from mechanisms.certificates.plain.valuations import Bundle, exact
-from mechanisms.certificates.reactions import ReactionRule, StorableReaction
-from mechanisms.deviations.reactions import ArbitrageAfterMisquotes, ReactionsByType, WithholdingAfterMisquotes
-from mechanisms.deviations.situation import JointAction
-from mechanisms.market_rules import Coverage, Timing
+from marketgame.mechanisms.certificates.plain.contract import (
+    SAME_NUMBER,
+    PlainContract,
+)
+from marketgame.mechanisms.certificates.plain.settlement import (
+    NOTHING,
+    PlainPlay,
+    Table,
+)
+from marketgame.mechanisms.certificates.plain.valuations import (
+    Bundle,
+    exact,
+)
+from marketgame.mechanisms.certificates.reactions import (
+    ReactionRule,
+    StorableReaction,
+)
+from marketgame.mechanisms.deviations.reactions import (
+    ArbitrageAfterMisquotes,
+    ReactionsByType,
+    WithholdingAfterMisquotes,
+)
+from marketgame.mechanisms.deviations.situation import JointAction
+from marketgame.mechanisms.market_game.rules import (
+    Coverage,
+    Timing,
+)
 
 # The sum of two numbers in floating point errs by less than this share of it.
 ROUNDING = Fraction(1, 2**50)

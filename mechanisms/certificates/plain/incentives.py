@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from mechanisms.certificates.plain.contract import PlainContract
-from mechanisms.certificates.plain.settlement import NOTHING
-from mechanisms.stakes import GAIN_TOLERANCE
+from marketgame.mechanisms.certificates.plain.contract import PlainContract
+from marketgame.mechanisms.certificates.plain.settlement import NOTHING
+from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 
 
 @dataclass(frozen=True)

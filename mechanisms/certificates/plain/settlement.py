@@ -11,9 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 
-from mechanisms.arrays import FloatArray
-from mechanisms.certificates.plain.valuations import Bundle, exact
-from mechanisms.market_rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Timing, Withholding
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.certificates.plain.valuations import (
+    Bundle,
+    exact,
+)
+from marketgame.mechanisms.market_game.rules import (
+    Bankruptcy,
+    Coverage,
+    MarketRules,
+    Pricing,
+    Solvency,
+    Timing,
+    Withholding,
+)
 
 type Table = Sequence[Sequence[Fraction]]
 

@@ -13,9 +13,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mechanisms.economy import PlayerType
-from mechanisms.valuation import Valuation
-from mechanisms.valuations import Abatement, DiagonalQuadratic, Exponential, Linear, Logarithmic, Power, Quadratic
+from marketgame.mechanisms.economies.economy import PlayerType
+from marketgame.mechanisms.economies.valuation import Valuation
+from marketgame.mechanisms.economies.valuations import (
+    Abatement,
+    DiagonalQuadratic,
+    Exponential,
+    Linear,
+    Logarithmic,
+    Power,
+    Quadratic,
+)
 
 type Bundle = Sequence[Fraction]
 """Quantities of the goods, units; with or without the numeraire, which then is last."""

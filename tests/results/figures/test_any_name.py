@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 from matplotlib.text import Text
 
-import results
-from experiments.running import play, prepare, run_folder
-from results.figures.legible import legible
+from marketgame import results
+from marketgame.experiments.play.running import (
+    play,
+    prepare,
+    run_folder,
+)
+from marketgame.results.figures.legible import legible
 
 CASES = Path(__file__).parents[2] / "experiments" / "cases"
 

@@ -11,16 +11,28 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
-import results
-from agents.blocking.stake_beliefs import StakeSource
-from mechanisms.coalitional_game import bilateral_trade
-from mechanisms.mechanism import Mechanism
-from results.figures.blocking import blocking_figures, invitations, mediator_profits
-from results.figures.core import core_in_payoff_plane, exact_number, severance_and_side_bets, severance_sweep
-from results.loading import Run
-from simulation.blockers import Blocker
-from simulation.game_scenario import GameScenario
-from simulation.run import simulate, write_run
+from marketgame import results
+from marketgame.agents.blocking.stake_beliefs import StakeSource
+from marketgame.mechanisms.coalitional_games.game import bilateral_trade
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
+from marketgame.results.figures.blocking import (
+    blocking_figures,
+    invitations,
+    mediator_profits,
+)
+from marketgame.results.figures.core import (
+    core_in_payoff_plane,
+    exact_number,
+    severance_and_side_bets,
+    severance_sweep,
+)
+from marketgame.results.loading import Run
+from marketgame.simulation.run import (
+    simulate,
+    write_run,
+)
+from marketgame.simulation.scenario.blockers import Blocker
+from marketgame.simulation.scenario.game_scenario import GameScenario
 from tests.results.figure_contents import axes_of, inside, points, texts, words
 
 GAME = bilateral_trade([3.0, 2.0], [[7.0], [0.0]], [0.5, 0.5], [1.0], names=(("H", "L"), ("only",)))

@@ -9,11 +9,9 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-import results
-from results.figures import (
-    who_ends_with_what,
-)
-from results.loading import Run
+from marketgame import results
+from marketgame.results.figures import who_ends_with_what
+from marketgame.results.loading import Run
 from tests.results.figure_contents import SIX, THIRTY, axes_of, rows, words
 
 

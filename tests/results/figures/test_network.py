@@ -9,12 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 from matplotlib.colors import to_rgb
 
-import results
-from results.figures import (
-    trade_network,
-)
-from results.figures.style import VERMILION
-from results.loading import Run
+from marketgame import results
+from marketgame.results.figures import trade_network
+from marketgame.results.figures.style import VERMILION
+from marketgame.results.loading import Run
 from tests.results.figure_contents import SIX, THIRTY, arrows, axes_of, nodes, points, rows, texts, words
 
 

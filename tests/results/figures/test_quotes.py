@@ -7,10 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from results.figures import (
-    quotes_against_supporting_price,
-)
-from results.loading import Run
+from marketgame.results.figures import quotes_against_supporting_price
+from marketgame.results.loading import Run
 from tests.results.figure_contents import SIX, THIRTY, axes_of, marks, points
 
 

@@ -13,7 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from results.figures import (
+from marketgame.results.figures import (
     FigureFormat,
     save_figure,
     save_figures,
@@ -22,8 +22,12 @@ from results.figures import (
     welfare_over_rounds,
     who_ends_with_what,
 )
-from results.figures.style import ORANGE, SKY, VERMILION
-from results.loading import Run
+from marketgame.results.figures.style import (
+    ORANGE,
+    SKY,
+    VERMILION,
+)
+from marketgame.results.loading import Run
 from tests.results.figure_contents import LONG_UNITS, SIX, THIRTY, axes_of, inside, texts, words
 
 PLAYS: dict[str, dict[str, Any]] = {

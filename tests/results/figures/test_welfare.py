@@ -8,11 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from results.figures import (
-    welfare_over_rounds,
-)
-from results.figures.welfare import rolling_window
-from results.loading import Run
+from marketgame.results.figures import welfare_over_rounds
+from marketgame.results.figures.welfare import rolling_window
+from marketgame.results.loading import Run
 from tests.results.figure_contents import axes_of, bars, marks, points
 
 

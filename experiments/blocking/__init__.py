@@ -1,0 +1,1 @@
+"""What ``marketgame block`` and ``marketgame core`` answer, as tables, as documents and as certificates."""

@@ -1,0 +1,1 @@
+"""Certificates as JSON documents, and what ``marketgame replay`` makes of them."""

@@ -1,0 +1,150 @@
+"""The economy or the game inside a certificate: stored whole, so that the certificate needs no other file."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from marketgame.experiments.certificate_files.arrays import (
+    array_of,
+    fields_of,
+)
+from marketgame.experiments.files.economy_file import (
+    Name,
+    TypeTable,
+    player_of,
+)
+from marketgame.experiments.files.input_file import InputModel
+from marketgame.experiments.files.valuation_tables import valuation_document
+from marketgame.mechanisms.coalitional_games.game import (
+    ActionSet,
+    CoalitionalGame,
+)
+from marketgame.mechanisms.economies.beliefs import CorrelatedPrior
+from marketgame.mechanisms.economies.economy import (
+    Economy,
+    PlayerType,
+)
+
+type Nonnegative = Annotated[float, Field(ge=0)]
+
+
+class StoredType(TypeTable):
+    """One thing a player may privately be."""
+
+    name: Name = Field(description="the type's name")
+
+
+class StoredPlayer(InputModel):
+    """A trader and its possible types."""
+
+    name: Name = Field(description="the player's name")
+    types: list[StoredType] = Field(min_length=1, description="what it may be")
+
+
+class StoredEconomy(InputModel):
+    """The economy, whole."""
+
+    name: Name = Field(description="of the economy")
+    source: str = Field(description="where its numbers come from")
+    goods: list[Name] = Field(min_length=2, description="names; the last good is the numeraire")
+    units: list[Name] = Field(min_length=2, description="the unit of each good")
+    players: list[StoredPlayer] = Field(min_length=1, description="in the order of every list of players below")
+    probability: list[Nonnegative] = Field(
+        min_length=1, description="of each type profile, the last player's type changing fastest"
+    )
+
+    def build(self) -> Economy:
+        """Return the economy.
+
+        Raises:
+            ValueError: the numbers are not those of an economy; begins with what is wrong.
+        """
+        players = tuple(
+            player_of(player.name, ((kind.name, kind) for kind in player.types), self.goods) for player in self.players
+        )
+        counts = tuple(len(player.types) for player in self.players)
+        profiles = int(np.prod(counts))
+        if len(self.probability) != profiles:
+            raise ValueError(f"probability has {len(self.probability)} entries; it must have {profiles}")
+        prior = CorrelatedPrior(np.array(self.probability).reshape(counts))
+        return Economy(self.name, tuple(self.goods), tuple(self.units), players, prior, self.source)
+
+
+class StoredActions(InputModel):
+    """What one coalition can do."""
+
+    coalition: list[Name] = Field(min_length=1, description="the members' names, in the order of the players")
+    names: list[Name] = Field(min_length=1, description="of the joint actions")
+    utility: list[list[list[float]]] = Field(
+        description="by action, member and type profile, in units of money; the last player's type changes fastest"
+    )
+
+
+class StoredGame(InputModel):
+    """The coalitional game, whole."""
+
+    players: list[Name] = Field(min_length=1, description="their names")
+    types: list[list[Name]] = Field(description="the names of each player's types")
+    probability: list[list[float]] = Field(description="of each type of each player")
+    actions: list[StoredActions] = Field(min_length=1, description="of every coalition")
+
+    def build(self) -> CoalitionalGame:
+        """Return the game.
+
+        Raises:
+            ValueError: the numbers are not those of a game.
+        """
+        for name in chain.from_iterable(one.coalition for one in self.actions):
+            if name not in self.players:
+                raise ValueError(f"{name!r} is in a coalition; it must be one of {', '.join(self.players)}")
+        return CoalitionalGame(
+            players=tuple(self.players),
+            types=tuple(map(tuple, self.types)),
+            type_probabilities=tuple(np.array(one) for one in self.probability),
+            actions={
+                tuple(self.players.index(name) for name in one.coalition): ActionSet(
+                    tuple(one.names), array_of("utility", one.utility)
+                )
+                for one in self.actions
+            },
+        )
+
+
+def economy_document(economy: Economy) -> dict[str, Any]:
+    """Return an economy as a certificate stores it.
+
+    Raises:
+        ValueError: it holds a valuation of a family that economy files do not know.
+    """
+    return {
+        **fields_of(economy, ("name", "source", "goods", "units")),
+        "players": [
+            {"name": player.name, "types": [_type_document(kind) for kind in player.types]}
+            for player in economy.players
+        ],
+        "probability": economy.prior.probability.tolist(),
+    }
+
+
+def game_document(game: CoalitionalGame) -> dict[str, Any]:
+    """Return a game as a certificate stores it."""
+    return {
+        **fields_of(game, ("players", "types")),
+        "probability": [probabilities.tolist() for probabilities in game.type_probabilities],
+        "actions": [
+            {
+                "coalition": [game.players[member] for member in coalition],
+                "names": list(actions.names),
+                "utility": actions.utilities.tolist(),
+            }
+            for coalition, actions in game.actions.items()
+        ],
+    }
+
+
+def _type_document(kind: PlayerType) -> dict[str, Any]:
+    return {**fields_of(kind, ("name", "endowment")), "valuation": valuation_document(kind.valuation)}

@@ -1,0 +1,168 @@
+"""Certificate files: JSON documents that hold everything needed to play what they certify again.
+
+A document has ``kind = "certificate"``, the version of its format, a hash, and its content. The hash is the SHA-256 of
+the document without it, keys sorted and no space between them. It shows that a file is as it was written; that what it
+says is true, only `marketgame replay` shows. Numbers are written so that reading them gives the same float64.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from marketgame.experiments.certificate_files.blocking import (
+    BlockingContent,
+    InhibitionContent,
+    blocking_document,
+    inhibition_document,
+)
+from marketgame.experiments.certificate_files.market import (
+    DeviationContent,
+    MisreportContent,
+    deviation_document,
+    misreport_document,
+)
+from marketgame.experiments.certificate_files.side_contract import (
+    SideContractContent,
+    side_contract_document,
+)
+from marketgame.experiments.certificate_files.stability import (
+    StabilityContent,
+    stability_document,
+)
+from marketgame.experiments.files.input_file import (
+    LARGEST_CERTIFICATE,
+    InputError,
+    InputModel,
+    blamed_on,
+    kind_of,
+    parsed,
+    read_bytes,
+    refuse,
+    validated,
+)
+from marketgame.experiments.files.output_folder import replace_file
+from marketgame.mechanisms.certificates import (
+    BlockingCertificate,
+    Certificate,
+    DeviationCertificate,
+    InhibitionCertificate,
+    MisreportCertificate,
+    SideContractCertificate,
+    StabilityCertificate,
+)
+
+KIND = "certificate"
+FORMAT = 1
+DOCUMENTS: dict[type[Certificate], Callable[[Any], dict[str, Any]]] = {
+    BlockingCertificate: blocking_document,
+    InhibitionCertificate: inhibition_document,
+    DeviationCertificate: deviation_document,
+    SideContractCertificate: side_contract_document,
+    MisreportCertificate: misreport_document,
+    StabilityCertificate: stability_document,
+}
+# Characters of a hash shown in messages.
+SHOWN_OF_HASH = 12
+
+
+class CertificateInput(InputModel):
+    """A certificate: what is claimed, with everything needed to check it."""
+
+    kind: Literal["certificate"] = Field(description="what the file holds")
+    format: Literal[1] = Field(description="version of this format")
+    sha256: str = Field(description="hash of the document without this key, keys sorted and no space between them")
+    content: Annotated[
+        DeviationContent
+        | SideContractContent
+        | MisreportContent
+        | StabilityContent
+        | BlockingContent
+        | InhibitionContent,
+        Field(discriminator="certifies"),
+    ] = Field(description="what is certified")
+
+
+def load_certificate(path: Path | str) -> Certificate:
+    """Return the certificate in a file, unverified.
+
+    Raises:
+        InputError: the file cannot be read, is not a certificate, was changed since it was written, or its parts do
+            not go together.
+    """
+    path = Path(path)
+    content = read_bytes(path, LARGEST_CERTIFICATE)
+    document = parsed(path, content, partial(json.loads, object_pairs_hook=_without_repeats), "a whole JSON document")
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: this is not a certificate; it must be a JSON object")
+    kind_of(document, path, [KIND])
+    certificate = validated(CertificateInput, document, path)
+    found = content_hash(document)
+    if certificate.sha256 != found:
+        refuse(
+            path,
+            "sha256",
+            f"is '{certificate.sha256[:SHOWN_OF_HASH]}...'; it must be '{found[:SHOWN_OF_HASH]}...', the hash of the "
+            "rest: the file was changed after it was written",
+        )
+    with blamed_on(path, "content: "):
+        return certificate.content.build()
+
+
+def save_certificate(certificate: Certificate, path: Path) -> None:
+    """Write a certificate to a file, whose folder must exist; a file of that name is replaced in one step.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    try:
+        replace_file(path, certificate_text(certificate))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def certificate_text(certificate: Certificate) -> str:
+    """Return a certificate as the text of its file."""
+    document = {"kind": KIND, "format": FORMAT, "content": DOCUMENTS[type(certificate)](certificate)}
+    hashed = {"kind": KIND, "format": FORMAT, "sha256": content_hash(document), "content": document["content"]}
+    return "".join(_written(hashed)) + "\n"
+
+
+def content_hash(document: dict[str, Any]) -> str:
+    """Return the SHA-256 of a document without the hash it may hold."""
+    rest = {key: value for key, value in document.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _written(node: Any, indent: str = "") -> Iterable[str]:
+    """Yield JSON with a line for every entry of a table and every table in a list, and arrays on one line."""
+    inner = indent + "  "
+    if isinstance(node, dict):
+        yield "{"
+        for place, (key, value) in enumerate(node.items()):
+            yield f"{',' if place else ''}\n{inner}{json.dumps(key)}: "
+            yield from _written(value, inner)
+        yield f"\n{indent}}}"
+    elif isinstance(node, list) and node and isinstance(node[0], dict):
+        yield "["
+        for place, value in enumerate(node):
+            yield f"{',' if place else ''}\n{inner}"
+            yield from _written(value, inner)
+        yield f"\n{indent}]"
+    else:
+        yield json.dumps(node, allow_nan=False)
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{repeated!r} is given twice in one object")
+    return document

@@ -1,0 +1,1 @@
+"""What ``marketgame certify`` answers, as tables, as a document and as certificates."""

@@ -1,0 +1,73 @@
+"""The JSON document of ``marketgame certify``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from marketgame.experiments.certificate_files.reaction import reaction_document
+from marketgame.experiments.collusion.certification import (
+    Certification,
+    FoundDeviation,
+)
+from marketgame.mechanisms.deviations.effort import Verdict
+
+ANSWERS = {Verdict.PROVEN: True, Verdict.REFUTED: False, Verdict.NOT_REFUTED: "not refuted"}
+
+
+def certification_document(
+    certification: Certification, files: Mapping[int, Path], proof: Path | None
+) -> dict[str, Any]:
+    """Return what is known about a contract as the JSON document of ``marketgame certify``.
+
+    Args:
+        certification: what is known.
+        files: where the certificate of each deviation was written, by its place.
+        proof: where the proof was written that no coalition gains, if there is one.
+    """
+    names = certification.contract.economy.player_names
+    worst = certification.incentives.worst
+    return {
+        "kind": "certification",
+        "name": certification.name,
+        "rules": rules_document(certification),
+        "bayesian_incentive_compatible": certification.incentive_compatible,
+        "unilaterally_stable": ANSWERS[certification.unilaterally_stable],
+        "collusion_proof": ANSWERS[certification.collusion_proof],
+        "strongly_collusion_proof": ANSWERS[certification.strongly_collusion_proof],
+        "largest_misreport_gain": None if worst is None else worst.gain,
+        "coalitions": [
+            {
+                "coalition": [names[member] for member in finding.coalition],
+                "improvement": finding.improvement.value,
+                "internally_consistent_improvement": finding.consistent.value,
+                "bound_on_total_gain": finding.bound,
+                "reaction_of_outsiders": reaction_document(finding.reaction),
+            }
+            for finding in certification.findings
+        ],
+        "every_coalition_examined": certification.everybody,
+        "deviations": [
+            _deviation(certification, found, files.get(place)) for place, found in enumerate(certification.deviations)
+        ],
+        "proof": None if proof is None else str(proof),
+    }
+
+
+def rules_document(certification: Certification) -> dict[str, str]:
+    """Return the rules of the market, by name."""
+    named = ("pricing", "solvency", "bankruptcy", "coverage", "withholding", "timing")
+    return {name: str(getattr(certification.rules, name)) for name in named}
+
+
+def _deviation(certification: Certification, found: FoundDeviation, file: Path | None) -> dict[str, Any]:
+    names = certification.contract.economy.player_names
+    consistent = found.internally_consistent
+    return {
+        "coalition": [names[member] for member in found.coalition],
+        "kind": found.kind.value,
+        "gain": found.gains,
+        "internally_consistent": None if consistent is None else ANSWERS[consistent],
+        "certificate": None if file is None else str(file),
+    }

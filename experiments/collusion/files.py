@@ -1,0 +1,115 @@
+"""The folder of certificates that ``marketgame certify`` writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from marketgame.experiments.certificate_files.economy import economy_document
+from marketgame.experiments.certificate_files.files import save_certificate
+from marketgame.experiments.collusion.certification import Certification
+from marketgame.experiments.files.input_file import InputError
+from marketgame.experiments.files.output_folder import (
+    Held,
+    Purpose,
+    Writing,
+    beside,
+    holding,
+    writing,
+)
+from marketgame.experiments.files.provenance import (
+    command_line,
+    input_files,
+    software,
+)
+from marketgame.mechanisms.economies.economy import Economy
+
+DEFAULT_FOLDER = Path("results") / "runs"
+CERTIFICATES = "certificates"
+PROOF = "no-coalition-gains.json"
+
+
+def refuse_unstorable(economy: Economy) -> None:
+    """Refuse an economy that no certificate can hold, before anything is looked for.
+
+    Raises:
+        ValueError: naming the valuation's family.
+    """
+    economy_document(economy)
+
+
+@contextmanager
+def certificate_folder(file: Path, wanted: Path | None) -> Iterator[Writing]:
+    """Provide the folder for certificates; those of an earlier call stay until the new ones are whole.
+
+    Args:
+        file: what is certified.
+        wanted: the folder asked for; without it one beside the folders of runs, named after the file, with a number
+            if it holds something else.
+
+    Raises:
+        InputError: the folder holds anything but certificates written by an earlier call, or cannot be written.
+    """
+    purpose = Purpose(CERTIFICATES, None if wanted is None else "--out")
+    if wanted is None:
+        wanted = beside(DEFAULT_FOLDER / f"{file.stem}-certificates", purpose, _are_certificates)
+    held = holding(wanted, purpose)
+    if held.manifest is not None and not _are_certificates(held):
+        raise InputError(
+            f"{purpose.blaming(wanted)} holds something else than certificates; name a new or empty folder"
+        )
+    with writing(wanted, purpose) as folder:
+        yield folder
+
+
+def commit_certificates(folder: Writing, contents: Mapping[Path, bytes], home: Path) -> None:
+    """Put certificates in the place of those of an earlier call.
+
+    Args:
+        folder: where they are.
+        contents: the files that they are about, as they were parsed.
+        home: the folder that the names of these files are relative to.
+
+    Raises:
+        OSError: the folder cannot be written; what it held is still there.
+    """
+    folder.commit(
+        {"kind": CERTIFICATES, "inputs": input_files(contents, home), "command": command_line(), **software()}
+    )
+
+
+def _are_certificates(held: Held) -> bool:
+    return held.manifest is not None and held.manifest.get("kind") == CERTIFICATES
+
+
+def write_certificates(certification: Certification, folder: Writing) -> tuple[dict[int, Path], Path | None]:
+    """Write the certificates of all deviations, and of the proof that there is none.
+
+    Args:
+        certification: what is known.
+        folder: what `certificate_folder` provides.
+
+    Returns:
+        Where the certificate of each deviation will be, by its place, and where the proof will be, if there is one.
+
+    Raises:
+        InputError: a file cannot be written.
+    """
+    names = certification.contract.economy.player_names
+    files = {}
+    for place, found in enumerate(certification.deviations):
+        members = "-".join(names[member] for member in found.coalition)
+        name = f"{place + 1:02d}-{_plain(found.kind.value)}-{_plain(members)}.json"
+        save_certificate(found.certificate, folder.stage / name)
+        files[place] = folder.folder / name
+    if certification.proof is None:
+        return files, None
+    save_certificate(certification.proof, folder.stage / PROOF)
+    return files, folder.folder / PROOF
+
+
+def _plain(words: str) -> str:
+    """Return words as they may stand in the name of a file everywhere."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", words).strip("-")[:60] or "unnamed"

@@ -1,0 +1,35 @@
+"""What coalitions expect outsiders to do once they misquote: what organisers in a run of the scenario expect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from marketgame.agents.coalitions.outsiders import expected_reaction
+from marketgame.mechanisms.deviations.situation import Reaction
+from marketgame.mechanisms.market_game.rules import Timing
+from marketgame.simulation.scenario.market_scenario import Scenario
+
+type ExpectReaction = Callable[[tuple[int, ...]], Reaction | None]
+"""From a coalition to how those outside it answer misquotes, None if they play on."""
+
+
+def outsiders_play_on(_: tuple[int, ...]) -> Reaction | None:
+    """Return no reaction, whatever the coalition."""
+    return None
+
+
+def expected_reactions(scenario: Scenario) -> ExpectReaction:
+    """Return how those outside a coalition answer misquotes.
+
+    Everybody is taken to play on where quotes are not seen before orders.
+
+    Args:
+        scenario: says how traders behave.
+
+    Raises:
+        ValueError: a behaviour does not fit the players.
+    """
+    if scenario.rules.timing is not Timing.PRICES_FIRST:
+        return outsiders_play_on
+    return partial(expected_reaction, scenario.behaviours())

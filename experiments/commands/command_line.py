@@ -1,0 +1,158 @@
+"""The command ``marketgame``: its front page, and the way to its commands.
+
+Each command is a module of :mod:`experiments.commands`, imported when it is asked for. The front page needs
+next to nothing but this module, so that ``marketgame --help`` answers as fast as Python starts.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib import import_module
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TextIO
+
+from marketgame.experiments.files.interruption import (
+    EXIT_CODE,
+    REMARK,
+    heard,
+    interrupt,
+    leave,
+)
+
+# Every command with its line on the front page, in the order shown.
+COMMANDS = {
+    "run": "Play a scenario; write its tables and figures to a run folder.",
+    "sweep": "Run a scenario at many points and seeds; go on where an earlier command stopped.",
+    "solve": "Compute what an economy or a game could achieve, and what incentives allow.",
+    "block": "Find the most profitable blocking plan against a game's mechanism, or prove there is none.",
+    "core": "Find a mechanism that no blocking mediator can break, or prove there is none.",
+    "certify": "Find out whether a contract stands up to lies, to single players, and to coalitions.",
+    "replay": "Play a stored deviation or blocking plan again, and recompute every number in it.",
+    "show": "Draw the figures of a saved run.",
+    "validate": "Check input files.",
+    "explain": "Document every field of an input file, or every column of the result tables.",
+}
+FRONT_PAGE = """\
+Usage: marketgame COMMAND [ARGUMENTS]...
+
+A laboratory for trading institutions under private information and collusion.
+
+Commands:
+{commands}
+
+Options:
+  --version  Print the version.
+  --help     Print this page; after a command, what the command takes.
+
+Exit codes: 0 done, 1 a check answers no, 2 bad input, 3 a solver failed, 70 a fault of this program, 130 interrupted.
+"""
+BAD_INPUT = 2
+# What sysexits.h calls an internal software error. Python itself would exit with 1, which is an answer.
+FAULTY = 70
+INTERRUPTED = EXIT_CODE
+# Set in the environment, it asks for the traceback of a fault.
+TRACEBACK = "MARKETGAME_TRACEBACK"
+
+
+def main() -> None:
+    """Run the command line of this process.
+
+    Raises:
+        SystemExit: always; its code says how it went.
+    """
+    _make_streams_safe()
+    with heard(leave):
+        code = _guarded(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        report(f"standard output: cannot be written: {error.strerror}")
+        code = BAD_INPUT
+    for stream in (sys.stdout, sys.stderr):
+        _give_up_if_broken(stream)
+    sys.exit(code)
+
+
+def report(problem: str) -> None:
+    """Say on one line of standard error what is wrong, if anybody reads it."""
+    # Loaded here because it is rarely needed, and the front page is to be fast.
+    line = import_module("marketgame.results.names").on_a_line(problem)
+    try:
+        sys.stderr.write(f"error: {line}\n")
+        sys.stderr.flush()
+    except OSError:
+        pass  # the exit code still tells
+
+
+def _guarded(words: list[str]) -> int:
+    """Run the command line and return its exit code, whatever happens."""
+    try:
+        return _called(words)
+    except KeyboardInterrupt:
+        sys.stderr.write(REMARK)
+        return INTERRUPTED
+    except OSError as error:
+        where = "standard output: cannot be written" if error.filename is None else f"{error.filename}: cannot be used"
+        report(f"{where}: {error.strerror}")
+        return BAD_INPUT
+    except Exception as error:  # the last resort, so that no fault reads as an answer
+        if os.environ.get(TRACEBACK):
+            traceback.print_exc()
+        what = f"{type(error).__name__}: {error}".removesuffix(": ")
+        report(f"a fault of this program, no answer: {what} (set {TRACEBACK}=1 to see where)")
+        return FAULTY
+
+
+def _called(words: list[str]) -> int:
+    match words:
+        case [] | ["--help"] | ["-h"]:
+            sys.stdout.write(front_page())
+        case ["--version"]:
+            sys.stdout.write(f"marketgame {import_module('importlib.metadata').version('marketgame')}\n")
+        case [name, *_] if name not in COMMANDS:
+            report(f"there is no command {name!r}; commands are {', '.join(COMMANDS)}")
+            return BAD_INPUT
+        case [name, *arguments]:
+            command = import_module(f"marketgame.experiments.commands.{name}").command
+            invoke = import_module("marketgame.experiments.commands.invocation").invoke
+            with heard(interrupt):
+                code: int = invoke(command, f"marketgame {name}", arguments)
+            return code
+    return 0
+
+
+def _make_streams_safe() -> None:
+    """See to it that whatever is printed can be, and that no file opened later takes the place of a closed stream."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    sys.stdout, sys.stderr = _writable(sys.stdout), _writable(sys.stderr)
+
+
+def _writable(stream: TextIO | None) -> TextIO:
+    if stream is None:
+        return Path(os.devnull).open("w", encoding="utf-8")
+    if isinstance(stream, TextIOWrapper):
+        # Where the locale has no letter for it, `\u2026` stands for it, which JSON too reads as the letter.
+        stream.reconfigure(errors="backslashreplace")
+    return stream
+
+
+def _give_up_if_broken(stream: TextIO) -> None:
+    """Let what cannot be written be lost, which Python would otherwise say in its own words when it ends."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def front_page() -> str:
+    """Return what ``marketgame --help`` prints."""
+    width = max(map(len, COMMANDS))
+    lines = (f"  {name:{width}}  {summary}" for name, summary in COMMANDS.items())
+    return FRONT_PAGE.format(commands="\n".join(lines))

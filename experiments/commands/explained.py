@@ -1,0 +1,78 @@
+"""What ``marketgame explain`` prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pyarrow import types
+from rich.console import Console
+from rich.syntax import Syntax
+
+from marketgame.experiments import HOME
+from marketgame.experiments.certificate_files.files import KIND as CERTIFICATE
+from marketgame.experiments.certificate_files.files import CertificateInput
+from marketgame.experiments.commands.kinds import (
+    KINDS,
+)
+from marketgame.experiments.files.explanation import tables_of
+from marketgame.experiments.files.input_file import (
+    InputError,
+    InputModel,
+    one_of,
+)
+from marketgame.experiments.printing import table
+from marketgame.experiments.sweep.tables import SWEEP_TABLES
+from marketgame.simulation.recording.tables import (
+    TABLES,
+    Column,
+)
+
+RESULT_TABLES = "tables"
+EXAMPLE_CERTIFICATE = HOME / "certificates" / "three-traders-short-sale.json"
+
+
+def print_explanation(kind: str, console: Console) -> None:
+    """Print every field of a kind of file with an example, or every column of the result tables.
+
+    Raises:
+        InputError: there is no such kind.
+    """
+    if kind == RESULT_TABLES:
+        _print_result_tables(console)
+    elif kind == CERTIFICATE:
+        console.print("Files that [bold]marketgame certify[/bold] writes and [bold]marketgame replay[/bold] checks.\n")
+        _print_fields(CertificateInput, EXAMPLE_CERTIFICATE, console)
+    elif kind in KINDS:
+        _print_input_kind(kind, console)
+    else:
+        raise InputError(f"KIND is {kind!r}; {one_of(kind, [*KINDS, CERTIFICATE, RESULT_TABLES])}")
+
+
+def _print_input_kind(kind: str, console: Console) -> None:
+    console.print(f'Files of [bold]kind = "{kind}"[/bold]. In the names of tables, brackets mark an entry')
+    console.print("of a list, and NAME is a name of your choice.\n")
+    described = KINDS[kind]
+    _print_fields(described.model, described.example, console)
+    if described.other is not None:
+        _print_fields(*described.other, console)
+
+
+def _print_fields(model: type[InputModel], example: Path, console: Console) -> None:
+    columns = ["field", "type", "default", "allowed", "meaning"]
+    for note in tables_of(model):
+        rows = [[field.name, field.type, field.default, field.allowed, field.meaning] for field in note.fields]
+        title = f"{note.path}: {note.meaning}" if note.path else note.meaning
+        console.print(table(title, columns, rows, texts=len(columns)))
+    console.print(f"Example: {example.name}", style="bold")
+    console.print(Syntax(example.read_text(encoding="utf-8"), example.suffix[1:], background_color="default"))
+
+
+def _print_result_tables(console: Console) -> None:
+    for schema in (*TABLES.values(), *SWEEP_TABLES):
+        rows = [[column.name, _type_name(column), column.unit, column.meaning] for column in schema.columns]
+        console.print(table(f"{schema.name}: {schema.meaning}", ["column", "type", "unit", "meaning"], rows, texts=4))
+
+
+def _type_name(column: Column) -> str:
+    """Return the Arrow type; dictionary-encoded text is text to whoever reads the table."""
+    return "string" if types.is_dictionary(column.type) else str(column.type)

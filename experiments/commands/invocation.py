@@ -1,0 +1,137 @@
+"""How a command is called: its arguments are parsed, and what goes wrong becomes one line and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, override
+
+import numpy as np
+import typer
+
+from marketgame.experiments.commands.command_line import (
+    BAD_INPUT,
+    report,
+)
+from marketgame.experiments.files.input_file import InputError
+from marketgame.experiments.files.interruption import (
+    EXIT_CODE,
+    REMARK,
+)
+from marketgame.results.names import on_a_line
+
+SOLVER_FAILED = 3
+# What Typer raises about words it does not understand: a class of its own or of Click's, as its version has it.
+USAGE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+# Errors that mean: a solver gave no answer, or none that its independent check confirms. By module, because what a
+# command has not loaded cannot have failed, and loading it takes longer than many a command.
+NO_ANSWER = {
+    "marketgame.mechanisms.incentive_efficiency.search": "UndecidedGameError",
+    "marketgame.experiments.printing": "NotFiniteError",
+    "marketgame.experiments.sweep.isolation": "RunnerError",
+    "marketgame.experiments.sweep.scheduling": "WorkersLostError",
+    "marketgame.mechanisms.contracts.compatibility": "UndecidedConditionError",
+    "marketgame.mechanisms.linear_program.deadline": "DeadlinePassedError",
+    "marketgame.mechanisms.economies.efficiency": "UnprovenOptimumError",
+    "marketgame.mechanisms.linear_program.highs": "SolverRefusedError",
+    "marketgame.mechanisms.linear_program.solution": "NoAnswerError",
+    "marketgame.mechanisms.linear_program.verification": "UnverifiedAnswerError",
+    "marketgame.mechanisms.economies.stakes": "UndecidableError",
+    "marketgame.mechanisms.contracts.transfer_program": "UndecidedTransfersError",
+}
+
+
+class WarningLines(logging.Handler):
+    """Prints each warning as one line on whatever standard error is at the time."""
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a warning."""
+        sys.stderr.write(f"warning: {on_a_line(record.getMessage())}\n")
+
+
+def invoke(command: Callable[..., None], name: str, arguments: Sequence[str]) -> int:
+    """Call a command with arguments as typed.
+
+    Args:
+        command: a function whose parameters Typer understands.
+        name: what the user typed to get here, for the command's help.
+        arguments: what the user typed after it.
+
+    Returns:
+        The exit code, which says how it went.
+    """
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command()(_past_typer(command))
+    logging.getLogger("marketgame").handlers = [WarningLines()]
+    warnings.showwarning = _show_warning
+    try:
+        # Numbers that overflow or are undefined would go on as if they were numbers.
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            code = app(list(arguments), prog_name=name, standalone_mode=False)
+    except SystemExit:  # what Typer does about a pipe that is closed while it prints help
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from None
+    except _SystemError as carried:
+        raise carried.error from None
+    except USAGE_ERROR as error:
+        report(f"{error.format_message()} ({name} --help says what is allowed)")
+        return BAD_INPUT
+    except expected_errors() as error:
+        problem, code = _failure(error)
+        report(problem)
+    return code if isinstance(code, int) else 0
+
+
+def _failure(error: Exception) -> tuple[str, int]:
+    """Return what an expected error means in words, and the exit code."""
+    match error:
+        case InputError():
+            return str(error), BAD_INPUT
+        case FloatingPointError():
+            return f"no answer: {error}; some number of the input is beyond what can be computed", SOLVER_FAILED
+        case MemoryError():
+            return "no answer: there is not enough memory", SOLVER_FAILED
+        case _:
+            return f"no answer: {error}", SOLVER_FAILED
+
+
+class _SystemError(Exception):
+    """Carries an error of the operating system past Typer, which would exit with 1 where a pipe is closed."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _past_typer(command: Callable[..., None]) -> Callable[..., None]:
+    @wraps(command)
+    def called(*args: object, **options: object) -> None:
+        try:
+            command(*args, **options)
+        except OSError as error:
+            raise _SystemError(error) from error
+        except KeyboardInterrupt:
+            sys.stderr.write(REMARK)
+            raise typer.Exit(EXIT_CODE) from None
+
+    return called
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Show a warning of a library on one line, without the place in its source."""
+    logging.getLogger("marketgame").warning("%s", message)
+
+
+def expected_errors() -> tuple[type[Exception], ...]:
+    """Return the errors that a command may end with: bad input, and those that mean that there is no answer."""
+    return (InputError, FloatingPointError, MemoryError, *no_answer_errors())
+
+
+def no_answer_errors() -> tuple[type[Exception], ...]:
+    """Return the errors of ``NO_ANSWER`` that modules loaded so far can raise."""
+    return tuple(getattr(sys.modules[module], name) for module, name in NO_ANSWER.items() if module in sys.modules)

@@ -1,0 +1,1 @@
+"""What ``marketgame solve`` answers, as tables and as a document."""

@@ -1,0 +1,263 @@
+"""Files of ``kind = "market-economy"``: an exchange economy with private types."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from math import fsum, prod
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from marketgame.experiments.files.input_file import (
+    LARGEST_WORTH,
+    InputFiles,
+    InputModel,
+    blamed_on,
+    one_of,
+    read_input,
+    shown,
+    unknown_name,
+)
+from marketgame.experiments.files.valuation_tables import ValuationInput
+from marketgame.mechanisms.economies.beliefs import (
+    PROBABILITY_TOLERANCE,
+    CorrelatedPrior,
+    IndependentPrior,
+)
+from marketgame.mechanisms.economies.economy import (
+    Economy,
+    Player,
+    PlayerType,
+)
+from marketgame.mechanisms.economies.valuations import Abatement
+
+log = logging.getLogger("marketgame")
+
+type Name = Annotated[str, Field(min_length=1)]
+type Probability = Annotated[float, Field(gt=0, le=1)]
+
+
+class TypeTable(InputModel):
+    """What a player of one type owns and wants."""
+
+    endowment: list[Annotated[float, Field(ge=0)]] = Field(
+        description="holding before trade, one number for each good, in the good's unit; the numeraire last"
+    )
+    valuation: ValuationInput = Field(description="how the goods other than the numeraire are valued, by family")
+
+    def build(self, name: str, goods: Sequence[str], field: str) -> PlayerType:
+        """Return the type.
+
+        Args:
+            name: the type's.
+            goods: names; the numeraire last.
+            field: where the table stands in the file.
+
+        Raises:
+            ValueError: sizes disagree, or there is no such valuation; begins with the field that is wrong.
+        """
+        if len(self.endowment) != len(goods):
+            wanted = f"it must have {len(goods)}, one per good: {goods}"
+            raise ValueError(f"{field}.endowment has {len(self.endowment)} entries; {wanted}")
+        for parameter, size in self.valuation.sizes().items():
+            if size != len(goods) - 1:
+                wanted = f"it must have {len(goods) - 1}, one per good other than the numeraire: {goods[:-1]}"
+                raise ValueError(f"{field}.valuation.{parameter} has {size} entries; {wanted}")
+        try:
+            valuation = self.valuation.build()
+        except ValueError as error:
+            raise ValueError(f"{field}.valuation.{error}") from None
+        return PlayerType(name, np.array(self.endowment), valuation)
+
+
+class TypeInput(TypeTable):
+    """One thing a player may privately be."""
+
+    probability: Probability | None = Field(
+        None, description="of being this type; may be left out by a player with one type, or under a joint prior"
+    )
+
+
+class PlayerInput(InputModel):
+    """A trader and its possible types."""
+
+    name: Name = Field(description="the player's name, different from every other player's")
+    types: dict[Name, TypeInput] = Field(
+        min_length=1, description="one table [players.types.NAME] for each type the player may be"
+    )
+
+
+class ProfileInput(InputModel):
+    """The joint probability of one type profile."""
+
+    types: dict[Name, Name] = Field(description="the type of every player, by its name")
+    probability: Annotated[float, Field(ge=0, le=1)] = Field(description="of the profile")
+
+
+class PriorInput(InputModel):
+    """A prior under which types may be correlated."""
+
+    joint: list[ProfileInput] = Field(
+        min_length=1, description="every type profile with its probability; they sum to 1"
+    )
+
+
+class EconomyInput(InputModel):
+    """An exchange economy: goods, players, what each may privately be, and the common prior."""
+
+    kind: Literal["market-economy"] = Field(description="what the file holds")
+    name: Name = Field(description="for titles and tables")
+    source: str = Field("", description="where the numbers come from: a citation, or who made them up")
+    goods: list[Name] = Field(min_length=2, description="names; the last good is the numeraire, whose price is 1")
+    units: list[Name] = Field(min_length=2, description="the unit of each good")
+    players: list[PlayerInput] = Field(min_length=1, description="one table [[players]] for each trader")
+    prior: PriorInput | None = Field(
+        None, description="joint probabilities; they replace those of the types, which are independent without it"
+    )
+
+    def build(self) -> Economy:
+        """Return the economy.
+
+        Raises:
+            ValueError: it is none; begins with the field that is wrong.
+        """
+        self._refuse_repeats()
+        players = tuple(player_of(player.name, player.types.items(), self.goods) for player in self.players)
+        _refuse_worth_beyond_computation(players)
+        prior = self._independent_prior() if self.prior is None else self._joint_prior(self.prior)
+        return Economy(self.name, tuple(self.goods), tuple(self.units), players, prior, self.source)
+
+    def _refuse_repeats(self) -> None:
+        for field, names in (("goods", self.goods), ("players", [player.name for player in self.players])):
+            first: dict[str, int] = {}
+            for place, name in enumerate(names):
+                if first.setdefault(name, place) < place:
+                    label = f"{field}[{place}].name" if field == "players" else f"{field}[{place}]"
+                    raise ValueError(f"{label} is {shown(name)}, as is {field}[{first[name]}]; names must differ")
+        if len(self.units) != len(self.goods):
+            raise ValueError(f"units has {len(self.units)} entries; it must have {len(self.goods)}, one per good")
+
+    def _independent_prior(self) -> IndependentPrior:
+        marginals = []
+        for player in self.players:
+            field, given = f"players.{player.name}.types", []
+            for name, kind in player.types.items():
+                probability = 1.0 if kind.probability is None and len(player.types) == 1 else kind.probability
+                if probability is None:
+                    types = f"{player.name} has {len(player.types)} types"
+                    raise ValueError(f"{field}.{name}.probability is missing; it must be given: {types}")
+                given.append(probability)
+            _refuse_other_sums(given, f"{field}.*.probability")
+            marginals.append(np.array(given))
+        return IndependentPrior(marginals)
+
+    def _joint_prior(self, prior: PriorInput) -> CorrelatedPrior:
+        type_names = {player.name: list(player.types) for player in self.players}
+        given: dict[tuple[int, ...], float] = {}
+        for place, entry in enumerate(prior.joint):
+            field = f"prior.joint[{place}].types"
+            profile = _profile(entry, type_names, field)
+            if profile in given:
+                raise ValueError(f"{field} is {_in_words(entry.types)}, as is an entry before; list each profile once")
+            given[profile] = entry.probability
+        _refuse_gaps(given, type_names)
+        _refuse_other_sums(given.values(), "prior.joint[*].probability")
+        joint = np.zeros([len(names) for names in type_names.values()])
+        for profile, probability in given.items():
+            joint[profile] = probability
+        for number, player in enumerate(self.players):
+            others = tuple(axis for axis in range(joint.ndim) if axis != number)
+            for kind, probability in zip(player.types, joint.sum(axis=others), strict=True):
+                if probability <= 0:
+                    given_none = f"give {player.name} = {kind!r} the probability 0"
+                    raise ValueError(f"prior.joint {given_none}; every type must have some")
+        return CorrelatedPrior(joint)
+
+
+def load_economy(path: Path | str, files: InputFiles | None = None) -> Economy:
+    """Return the economy in a file; what is unusual but allowed is logged as a warning.
+
+    Args:
+        path: the file.
+        files: keeps what is read; every file is read anew without it.
+
+    Raises:
+        InputError: the file cannot be read or does not describe an economy; the message names file, field, value
+            and what is allowed.
+    """
+    path = Path(path)
+    content = read_input(EconomyInput, path, files)
+    with blamed_on(path):
+        economy = content.build()
+    for remark in remarks(economy):
+        log.warning("%s: %s", path, remark)
+    return economy
+
+
+def remarks(economy: Economy) -> tuple[str, ...]:
+    """Return what is unusual but allowed in an economy, one sentence each."""
+    return tuple(
+        f"players.{player.name}.types.{kind.name}.valuation.b is {kind.valuation.b.tolist()}; below 0, the first "
+        "units of abatement earn money and the valuation is not concave there (the benchmark stays exact)"
+        for player in economy.players
+        for kind in player.types
+        if isinstance(kind.valuation, Abatement) and (kind.valuation.b < 0).any()
+    )
+
+
+def player_of(name: str, types: Iterable[tuple[str, TypeTable]], goods: Sequence[str]) -> Player:
+    """Return a player from the names and tables of its types.
+
+    Raises:
+        ValueError: a table is wrong; begins with the field that is.
+    """
+    return Player(name, tuple(kind.build(each, goods, f"players.{name}.types.{each}") for each, kind in types))
+
+
+def _refuse_worth_beyond_computation(players: Iterable[Player]) -> None:
+    """Refuse a valuation that makes more of all there is than can be computed with."""
+    types = [(player, kind) for player in players for kind in player.types]
+    everything = sum((kind.endowment[:-1] for _, kind in types), np.zeros(len(types[0][1].endowment) - 1))
+    for player, kind in types:
+        with np.errstate(all="ignore"):
+            worth = float(kind.valuation.value(everything))
+        if not abs(worth) <= LARGEST_WORTH:
+            field = f"players.{player.name}.types.{kind.name}.valuation"
+            found = f"is worth {worth:g} where it holds all there is of every good"
+            raise ValueError(f"{field} {found}; it must be at most {LARGEST_WORTH:g} in size, to be computed with")
+
+
+def _profile(entry: ProfileInput, type_names: Mapping[str, list[str]], field: str) -> tuple[int, ...]:
+    for player, chosen in entry.types.items():
+        if player not in type_names:
+            raise ValueError(f"{field}.{player} is not a player; {one_of(player, list(type_names))}")
+        if chosen not in type_names[player]:
+            raise ValueError(f"{field}.{player} {unknown_name(chosen, type_names[player])}")
+    for player in type_names:
+        if player not in entry.types:
+            raise ValueError(f"{field}.{player} is missing; it must be given: an entry names every player's type")
+    return tuple(names.index(entry.types[player]) for player, names in type_names.items())
+
+
+def _refuse_gaps(given: Mapping[tuple[int, ...], float], type_names: Mapping[str, list[str]]) -> None:
+    total = prod(len(names) for names in type_names.values())
+    if len(given) < total:
+        every = product(*(range(len(names)) for names in type_names.values()))
+        first = next(profile for profile in every if profile not in given)
+        named = {player: names[kind] for (player, names), kind in zip(type_names.items(), first, strict=True)}
+        problem = f"lists {len(given)} of {total} profiles; it must list every one, also {_in_words(named)}"
+        raise ValueError(f"prior.joint {problem}")
+
+
+def _refuse_other_sums(probabilities: Iterable[float], field: str) -> None:
+    total = fsum(probabilities)
+    if abs(total - 1) > PROBABILITY_TOLERANCE:
+        raise ValueError(f"{field} is {total:.12g} in sum; probabilities must sum to 1")
+
+
+def _in_words(profile: Mapping[str, str]) -> str:
+    return ", ".join(f"{player} = {kind!r}" for player, kind in profile.items())

@@ -1,0 +1,322 @@
+"""Files of ``kind = "coalitional-game"``: Myerson's game, and what has been established in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import fsum, prod
+from pathlib import Path
+
+import numpy as np
+
+from marketgame.experiments.files.game_tables import (
+    GameInput,
+    MechanismInput,
+)
+from marketgame.experiments.files.input_file import (
+    InputFiles,
+    blamed_on,
+    one_of,
+    read_input,
+    refuse,
+    shown,
+    unknown_name,
+)
+from marketgame.mechanisms.arrays import (
+    BooleanArray,
+    FloatArray,
+    IntegerArray,
+)
+from marketgame.mechanisms.coalitional_games.game import (
+    PROBABILITY_TOLERANCE,
+    ActionSet,
+    Coalition,
+    CoalitionalGame,
+)
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
+
+# Beyond this, tables over type profiles no longer fit in memory beside the computations on them.
+MOST_PROFILES = 5_000_000
+# Utilities of all actions at all profiles to all members: half a gigabyte.
+MOST_UTILITIES = 60_000_000
+# Each has a name of its own.
+MOST_ACTIONS = 50_000
+# Ways of splitting more players into coalitions are too many to be counted one subset at a time.
+MOST_PLAYERS_SUPERADDITIVE = 12
+
+
+@dataclass(frozen=True, eq=False)
+class EstablishedGame:
+    """What a coalitional-game file holds.
+
+    Attributes:
+        name: for titles and tables.
+        source: where the game comes from.
+        game: the game.
+        mechanism: the established mechanism, if the file gives one.
+        stakes: what each player loses by joining a blocking coalition, ``(P, N)``, in units of money, if the
+            file gives an allocation instead.
+        weights: of each player's types, one ``(K_i,)`` each; a type's probability where the file is silent.
+    """
+
+    name: str
+    source: str
+    game: CoalitionalGame
+    mechanism: Mechanism | None
+    stakes: FloatArray | None
+    weights: tuple[FloatArray, ...]
+
+
+def load_game(path: Path | str, files: InputFiles | None = None) -> EstablishedGame:
+    """Return the game in a file.
+
+    Args:
+        path: the file.
+        files: keeps what is read; every file is read anew without it.
+
+    Raises:
+        InputError: the file cannot be read or does not describe a game; the message names file, field, value and
+            what is allowed.
+    """
+    path = Path(path)
+    content = read_input(GameInput, path, files)
+    _check_players(content, path)
+    if content.mechanism is not None and content.allocation is not None:
+        refuse(path, "allocation", "is given beside mechanism; it must stand alone")
+    cases = TypeCases(path, {player: list(content.types[player]) for player in content.players})
+    game = _game(content, cases)
+    stakes = None
+    if content.allocation is not None:
+        rules = [(rule.types, rule.stake) for rule in content.allocation.rules]
+        stakes = cases.table("allocation.rules", rules, "stake", content.players)
+    return EstablishedGame(
+        name=content.name,
+        source=content.source,
+        game=game,
+        mechanism=None if content.mechanism is None else _mechanism(content.mechanism, cases, game),
+        stakes=stakes,
+        weights=_weights(content, path),
+    )
+
+
+@dataclass(frozen=True)
+class TypeCases:
+    """Entries of a file that hold at some type profiles, and the tables over all profiles they make.
+
+    Attributes:
+        path: the file, for messages.
+        types: the names of each player's types.
+    """
+
+    path: Path
+    types: Mapping[str, Sequence[str]]
+
+    @property
+    def profiles(self) -> IntegerArray:
+        """The type number of each player in each profile, ``(P, N)``, the last player's changing fastest."""
+        counts = [len(names) for names in self.types.values()]
+        return np.indices(counts).reshape(len(counts), -1).T.astype(np.int64)
+
+    def table(
+        self,
+        field: str,
+        entries: Sequence[tuple[Mapping[str, str], Mapping[str, float]]],
+        key: str,
+        columns: Sequence[str],
+        default: float | None = None,
+    ) -> FloatArray:
+        """Return the values of all profiles, ``(P, columns)``.
+
+        Args:
+            field: the list of entries, for messages.
+            entries: at which types each holds, and its values by column.
+            key: the field of an entry that holds its values, for messages.
+            columns: the names every entry gives values for.
+            default: the value of a column left out; none when every column must be given.
+
+        Raises:
+            InputError: a name is unknown, a profile has no entry or two, or a value is missing.
+        """
+        profiles = self.profiles
+        entry_of = np.full(len(profiles), -1)
+        rows = np.empty((len(entries), len(columns)))
+        for place, (types, values) in enumerate(entries):
+            matching = np.flatnonzero(self.matches(types, f"{field}[{place}].types"))
+            taken = matching[entry_of[matching] >= 0]
+            if len(taken):
+                names = self._names(profiles[taken[0]])
+                refuse(self.path, f"{field}[{place}]", f"holds at {names}, as does an entry before; give one of them")
+            entry_of[matching] = place
+            rows[place] = self._row(f"{field}[{place}].{key}", values, columns, default)
+        if (entry_of < 0).any():
+            names = self._names(profiles[int(np.argmin(entry_of))])
+            refuse(self.path, field, f"has no entry for {names}; every type profile must have one")
+        table: FloatArray = rows[entry_of]
+        return table
+
+    def matches(self, types: Mapping[str, str], field: str) -> BooleanArray:
+        """Say at which profiles some players are of the types named, ``(P,)``.
+
+        Args:
+            types: by player; players that are left out may be of any type.
+            field: where this stands, for messages.
+
+        Raises:
+            InputError: a name is unknown.
+        """
+        profiles = self.profiles
+        matches = np.ones(len(profiles), dtype=np.bool_)
+        for player, kind in types.items():
+            if player not in self.types:
+                refuse(self.path, f"{field}.{player}", f"names no player; {one_of(player, list(self.types))}")
+            if kind not in self.types[player]:
+                refuse(self.path, f"{field}.{player}", unknown_name(kind, self.types[player]))
+            number = list(self.types).index(player)
+            matches &= profiles[:, number] == self.types[player].index(kind)
+        return matches
+
+    def _row(
+        self, field: str, values: Mapping[str, float], columns: Sequence[str], default: float | None
+    ) -> list[float]:
+        for name in values:
+            if name not in columns:
+                refuse(self.path, f"{field}.{name}", f"is not asked for; {one_of(name, columns)}")
+        for name in columns:
+            if default is None and name not in values:
+                refuse(self.path, f"{field}.{name}", f"is missing; it must be given for each of {', '.join(columns)}")
+        return [values.get(name, default or 0.0) for name in columns]
+
+    def _names(self, profile: IntegerArray) -> str:
+        chosen = zip(self.types.items(), profile, strict=True)
+        return ", ".join(f"{player} = {names[kind]!r}" for (player, names), kind in chosen)
+
+
+def _check_players(content: GameInput, path: Path) -> None:
+    known: set[str] = set()
+    for place, name in enumerate(content.players):
+        if name in known:
+            refuse(path, f"players[{place}]", f"is {shown(name)}, as is one before; names must differ")
+        known.add(name)
+        if not content.types.get(name):
+            refuse(path, f"types.{name}", "is missing; it must be given: the probability of each type, by name")
+        _check_sum(path, f"types.{name}", content.types[name].values())
+    for field, names in (("types", content.types), ("weights", content.weights)):
+        for name in names:
+            if name not in content.players:
+                refuse(path, f"{field}.{name}", f"names no player; {one_of(name, content.players)}")
+    total = prod(len(content.types[name]) for name in content.players)
+    if total > MOST_PROFILES:
+        refuse(path, "types", f"makes {total} type profiles; there must be at most {MOST_PROFILES}")
+
+
+def _check_sum(path: Path, field: str, probabilities: Iterable[float]) -> None:
+    total = fsum(probabilities)
+    if abs(total - 1) > PROBABILITY_TOLERANCE:
+        refuse(path, field, f"is {total:.12g} in sum; probabilities must sum to 1")
+
+
+def _game(content: GameInput, cases: TypeCases) -> CoalitionalGame:
+    names: dict[Coalition, list[str]] = {}
+    utilities: dict[Coalition, list[FloatArray]] = {}
+    for place, action in enumerate(content.actions):
+        field = f"actions[{place}]"
+        coalition = _coalition(action.coalition, content.players, f"{field}.coalition", cases.path)
+        members = [content.players[member] for member in coalition]
+        if action.name in names.setdefault(coalition, []):
+            problem = f"is {action.name!r}, as is another action of {' + '.join(members)}; names must differ"
+            refuse(cases.path, f"{field}.name", problem)
+        names[coalition].append(action.name)
+        entries = [(payoff.types, payoff.utility) for payoff in action.payoffs]
+        payoffs = cases.table(f"{field}.payoffs", entries, "utility", members)
+        utilities.setdefault(coalition, []).append(payoffs.T)
+    _check_coalitions(content, names, cases)
+    types = content.types
+    with blamed_on(cases.path, "actions: "):
+        game = CoalitionalGame(
+            players=tuple(content.players),
+            types=tuple(tuple(types[player]) for player in content.players),
+            type_probabilities=tuple(np.array(list(types[player].values())) for player in content.players),
+            actions={members: ActionSet(tuple(names[members]), np.stack(utilities[members])) for members in names},
+        )
+        return game.superadditive() if content.superadditive else game
+
+
+def _check_coalitions(content: GameInput, names: Mapping[Coalition, Sequence[str]], cases: TypeCases) -> None:
+    """Refuse a game in which a coalition has no action, or all have too many, before either is looked up one by one."""
+    count = len(content.players)
+    every = (members for size in range(1, count + 1) for members in combinations(range(count), size))
+    # One of the first that is not listed is found after as many steps as there are entries.
+    missing = next((members for members in every if members not in names), None)
+    if missing is not None:
+        named = " + ".join(content.players[member] for member in missing)
+        refuse(cases.path, "actions", f"has none of coalition {named}; every coalition needs at least one")
+    actions = {members: len(given) for members, given in names.items()}
+    if content.superadditive:
+        if count > MOST_PLAYERS_SUPERADDITIVE:
+            problem = f"is true with {count} players; there may be at most {MOST_PLAYERS_SUPERADDITIVE}"
+            refuse(cases.path, "superadditive", problem)
+        actions = _with_splits(actions, count)
+    total = sum(actions.values())
+    if total > MOST_ACTIONS:
+        refuse(cases.path, "actions", f"makes {total} actions of coalitions; there may be at most {MOST_ACTIONS}")
+    profiles = prod(len(kinds) for kinds in cases.types.values())
+    utilities = profiles * sum(len(members) * number for members, number in actions.items())
+    if utilities > MOST_UTILITIES:
+        problem = f"makes {utilities} utilities of members at type profiles; there may be at most {MOST_UTILITIES}"
+        refuse(cases.path, "actions", problem)
+
+
+def _with_splits(actions: Mapping[Coalition, int], count: int) -> dict[Coalition, int]:
+    """Return how many actions every coalition has together with those of the parts that it may split into."""
+    found: dict[Coalition, int] = {(): 1}
+    for size in range(1, count + 1):
+        for members in combinations(range(count), size):
+            first, others = members[0], members[1:]
+            found[members] = sum(
+                actions[first, *partners] * found[tuple(member for member in others if member not in partners)]
+                for number in range(size)
+                for partners in combinations(others, number)
+            )
+    del found[()]
+    return found
+
+
+def _coalition(members: Sequence[str], players: Sequence[str], field: str, path: Path) -> Coalition:
+    for place, member in enumerate(members):
+        if member not in players:
+            refuse(path, f"{field}[{place}]", unknown_name(member, players))
+        if member in members[:place]:
+            refuse(path, f"{field}[{place}]", f"is {member!r}, as is one before; name each member once")
+    return tuple(sorted(players.index(member) for member in members))
+
+
+def _mechanism(established: MechanismInput, cases: TypeCases, game: CoalitionalGame) -> Mechanism:
+    field, rules = "mechanism.rules", established.rules
+    for place, rule in enumerate(rules):
+        _check_sum(cases.path, f"{field}[{place}].action", rule.action.values())
+    actions = game.actions[game.grand_coalition].names
+    chosen = cases.table(field, [(rule.types, rule.action) for rule in rules], "action", actions, 0.0)
+    paid = cases.table(field, [(rule.types, rule.payment) for rule in rules], "payment", game.players, 0.0)
+    owed = cases.table(field, [(rule.types, rule.severance) for rule in rules], "severance", game.players, 0.0)
+    with blamed_on(cases.path, "mechanism: "):
+        return Mechanism(chosen, paid, owed)
+
+
+def _weights(content: GameInput, path: Path) -> tuple[FloatArray, ...]:
+    weights = []
+    for player in content.players:
+        types = content.types[player]
+        given = content.weights.get(player, types)
+        for name in given:
+            if name not in types:
+                refuse(path, f"weights.{player}.{name}", f"names no type; {one_of(name, list(types))}")
+        for name in types:
+            if name not in given:
+                refuse(
+                    path,
+                    f"weights.{player}.{name}",
+                    f"is missing; it must be given for each of {', '.join(types)}",
+                )
+        weights.append(np.array([given[name] for name in types]))
+    return tuple(weights)

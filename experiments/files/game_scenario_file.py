@@ -1,0 +1,223 @@
+"""Files of ``kind = "scenario"`` that name a coalitional game: a mechanism, who behaves how, and who tries to break it.
+
+Such a scenario is played without a market: players report, blocking mediators invite, coalitions act.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from marketgame.agents.private_type import game_players
+from marketgame.experiments.files.blocker_tables import BlockerInput
+from marketgame.experiments.files.core_objectives import OBJECTIVES, core_goal
+from marketgame.experiments.files.game_file import (
+    EstablishedGame,
+    TypeCases,
+    load_game,
+)
+from marketgame.experiments.files.game_tables import (
+    TYPES_OF_A_RULE,
+    Nonnegative,
+)
+from marketgame.experiments.files.input_file import (
+    InputFiles,
+    InputModel,
+    blamed_on,
+    file_named,
+    read_input,
+    read_table,
+    refuse,
+    unknown_name,
+)
+from marketgame.experiments.files.scenario_file import (
+    LARGEST_SEED,
+    MOST_ROUNDS,
+    assignment_of,
+    check_names,
+    check_severance,
+)
+from marketgame.experiments.files.trader_tables import (
+    GameTraderInput,
+    Name,
+)
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
+from marketgame.simulation.scenario.established_mechanism import MechanismChoice, WantedMechanism
+from marketgame.simulation.scenario.game_scenario import GameScenario
+
+
+class SideBetInput(InputModel):
+    """Money that changes hands with the established mediator at some type profiles, on top of the mechanism."""
+
+    types: dict[Name, Name] = Field({}, description=TYPES_OF_A_RULE)
+    payment: dict[Name, float] = Field(description="paid to players, by name; negative if they pay; 0 for the others")
+
+
+class GameContractInput(InputModel):
+    """What the established mediator offers the players of a coalitional game."""
+
+    mechanism: Annotated[MechanismChoice, Field(strict=False)] = Field(
+        MechanismChoice.FILE,
+        description="file: the game file's own; incentive-efficient: one of the largest utility, for the file's "
+        "weights; core: one that no blocking mediator can break",
+    )
+    minimize: Name | None = Field(None, description=f"with mechanism = 'core': the one with the least {OBJECTIVES}")
+    maximize: Name | None = Field(None, description=f"with mechanism = 'core': the one with the most {OBJECTIVES}")
+    severance: dict[Name, dict[Name, Nonnegative]] = Field(
+        {}, description="promised to those who leave, by player and reported type; it replaces the mechanism's"
+    )
+    side_bets: list[SideBetInput] = Field([], description="paid on top of the mechanism; they may add up")
+
+
+class GameScenarioInput(InputModel):
+    """A coalitional game to be played without a market: mechanism, behaviours, blocking mediators, rounds and seed."""
+
+    kind: Literal["scenario"] = Field(description="what the file holds")
+    name: Name | None = Field(None, description="for titles and tables; without it the file's name")
+    game: Name = Field(description="path of a coalitional-game file, relative to this file")
+    rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] = Field(
+        100, description="how many times the game is played; each round nature draws types anew"
+    )
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = Field(
+        0, description="of all random draws; the same seed gives the same tables"
+    )
+    contract: GameContractInput = Field(GameContractInput(), description="what the established mediator offers")
+    traders: list[GameTraderInput] = Field(
+        [], description="one table [[traders]] for each behaviour; whoever none names is obedient"
+    )
+    blockers: list[BlockerInput] = Field(
+        [], description="one table [[blockers]] for each mediator that tries to lead players away"
+    )
+
+
+def names_game(path: Path, files: InputFiles | None = None) -> bool:
+    """Whether a scenario file names a coalitional game.
+
+    Args:
+        path: the file.
+        files: keeps what is read; every file is read anew without it.
+
+    Raises:
+        InputError: the file cannot be read, or names an economy too.
+    """
+    content = read_table(path, files)
+    if "game" in content and "economy" in content:
+        refuse(path, "game", "is given beside economy; a scenario has one of them")
+    return "game" in content
+
+
+def load_game_scenario(
+    path: Path, rounds: int | None = None, seed: int | None = None, files: InputFiles | None = None
+) -> GameScenario:
+    """Return the scenario in a file that names a coalitional game.
+
+    Args:
+        path: the file.
+        rounds: how many rounds to play instead of the file's number.
+        seed: the seed to use instead of the file's.
+        files: keeps what is read; every file is read anew without it.
+
+    Raises:
+        InputError: the file or the game it names cannot be read or is wrong.
+    """
+    files = InputFiles() if files is None else files
+    content = read_input(GameScenarioInput, path, files)
+    return build_game_scenario(content, path, rounds, seed, partial(load_game, files=files))
+
+
+def build_game_scenario(
+    content: GameScenarioInput,
+    path: Path,
+    rounds: int | None = None,
+    seed: int | None = None,
+    game_in: Callable[[Path], EstablishedGame] = load_game,
+) -> GameScenario:
+    """Return the scenario that a file's content describes.
+
+    Args:
+        content: what the file holds, or would hold.
+        path: the file; the game's path is relative to it, and mistakes are blamed on it.
+        rounds: how many rounds to play instead of the file's number.
+        seed: the seed to use instead of the file's.
+        game_in: reads a game file.
+
+    Raises:
+        InputError: the game cannot be read, or something does not fit it.
+    """
+    established = game_in(file_named(content.game, path, "game"))
+    game = established.game
+    for place, trader in enumerate(content.traders):
+        check_names(trader, f"traders[{place}]", game_players(game), path)
+    blockers = tuple(
+        blocker.build(game.players, f"blockers[{place}]", path) for place, blocker in enumerate(content.blockers)
+    )
+    mechanism = _mechanism(content.contract, established, path)
+    with blamed_on(path):
+        return GameScenario(
+            name=content.name or path.stem,
+            game_name=established.name,
+            game=game,
+            mechanism=mechanism,
+            assignments=tuple(assignment_of(trader) for trader in content.traders),
+            blockers=blockers,
+            rounds=content.rounds if rounds is None else rounds,
+            seed=content.seed if seed is None else seed,
+        )
+
+
+def game_scenario_files(path: Path) -> tuple[Path, ...]:
+    """Return the files a scenario is made of: its own and its game's.
+
+    Raises:
+        InputError: the scenario's file cannot be read or is wrong.
+    """
+    return path, file_named(read_input(GameScenarioInput, path).game, path, "game")
+
+
+def _mechanism(contract: GameContractInput, established: EstablishedGame, path: Path) -> Mechanism | WantedMechanism:
+    """Return what is established where it is stated, and otherwise what is to be found: reading solves nothing."""
+    game, optimised = established.game, contract.minimize is not None or contract.maximize is not None
+    if optimised and contract.mechanism is not MechanismChoice.CORE:
+        refuse(path, "contract.mechanism", f"is {contract.mechanism.value!r}; only 'core' is minimised or maximised")
+    cases = TypeCases(path, dict(zip(game.players, game.types, strict=True)))
+    wanted = WantedMechanism(
+        contract.mechanism,
+        established.weights,
+        core_goal(game, contract.minimize, contract.maximize, f"{path}: contract."),
+        _severance(contract.severance, cases) if contract.severance else None,
+        _side_bets(contract.side_bets, cases, game.players),
+    )
+    if contract.mechanism is not MechanismChoice.FILE:
+        return wanted
+    if established.mechanism is None:
+        refuse(path, "contract.mechanism", "is 'file', but the game's file has no [mechanism]; choose another")
+    return wanted.made_of(established.mechanism)
+
+
+def _severance(promised: Mapping[str, Mapping[str, float]], cases: TypeCases) -> FloatArray:
+    """Return the severance of every profile, ``(P, N)``, units of money."""
+    check_severance(promised, cases.types, cases.path)
+    table = np.zeros((len(cases.profiles), len(cases.types)))
+    for number, (name, kinds) in enumerate(cases.types.items()):
+        for kind, amount in promised.get(name, {}).items():
+            table[cases.profiles[:, number] == list(kinds).index(kind), number] = amount
+    return table
+
+
+def _side_bets(bets: Sequence[SideBetInput], cases: TypeCases, players: Sequence[str]) -> FloatArray:
+    """Return what side-bets pay at every profile, ``(P, N)``, units of money; several may hold at one."""
+    table = np.zeros((len(cases.profiles), len(players)))
+    for place, bet in enumerate(bets):
+        field = f"contract.side_bets[{place}]"
+        holds = cases.matches(bet.types, f"{field}.types")
+        for name, amount in bet.payment.items():
+            if name not in players:
+                refuse(cases.path, f"{field}.payment", unknown_name(name, players))
+            table[holds, list(players).index(name)] += amount
+    return table

@@ -1,0 +1,401 @@
+"""How input files are read: TOML into strict models, and every mistake into one line that says what is wrong.
+
+A message names the file, the field by its dotted path, the value found and what is allowed::
+
+    farmers.toml: players.ann.types.modest.endowment[1] is -3.0; it must be at least 0
+
+In a path the entries of a list of tables are called by their name where they have one, else by their position,
+counted from 0.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from enum import StrEnum
+from math import isfinite
+from os.path import normpath
+from pathlib import Path
+from typing import Any, Never, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from marketgame.results.names import shortened
+
+LONGEST_VALUE_SHOWN = 60
+# A message that lists what is allowed lists this many names, and counts the others.
+MOST_NAMES_LISTED = 20
+
+# No number of a file may be larger, whatever its unit. The costliest product that is computed is the square of what
+# abatement costs, a m³: eight numbers of a file; the eighth power of larger ones leaves the range of float64, 1.8e308.
+# An economy that counts money in billionths and goods in billions has none above 1e36 times those that it usually has.
+LARGEST_NUMBER = 1e38
+# No more may all there is of every good be worth to anybody, since utilities are squared too; powers and exponents make
+# more of numbers than products do.
+LARGEST_WORTH = 1e150
+
+# Parsing takes up to 2 seconds and 250 megabytes of memory for each megabyte of TOML made to be hard, and a third of a
+# second for one of numbers; an economy of 30,000 type profiles under a joint prior has 8.
+LARGEST_INPUT = 8 * 2**20
+# Certificates list what every type does in every profile, in JSON, which is parsed thirty times as fast.
+LARGEST_CERTIFICATE = 64 * 2**20
+# The formats need nine levels of tables and lists; a parser that recurses fails beyond some hundreds.
+DEEPEST = 24
+# What stands for a level, or hides one: strings and comments are skipped whole, in TOML and in JSON, which has fewer.
+STRUCTURE = re.compile(
+    r'''"""(?:[^"\\]++|\\.|"(?!""))*+(?:""")?|"(?:[^"\\\n]++|\\.)*+"?|'''
+    r"""'''(?:[^']++|'(?!''))*+(?:''')?|'[^'\n]*+'?|"""
+    r"#[^\n]*+|(?P<opens>[\[{])|(?P<closes>[\]}])|(?P<dot>\.)|(?P<ends>[=,\n])",
+    re.DOTALL,
+)
+NOT_REGULAR = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFCHR: "device", stat.S_IFBLK: "device"} | {
+    stat.S_IFSOCK: "socket"
+}
+
+# What Pydantic calls a mistake, and how we finish the sentence "FIELD is VALUE; it must ...".
+REQUIREMENTS = {
+    "string_type": "be text in quotes",
+    "int_type": "be a whole number",
+    "float_type": "be a number",
+    "bool_type": "be true or false",
+    "finite_number": "be finite",
+    "none_required": "be null",
+    "list_type": "be a list",
+    "dict_type": "be a table",
+    "model_type": "be a table",
+    "model_attributes_type": "be a table",
+    "greater_than": "be greater than {gt:g}",
+    "greater_than_equal": "be at least {ge:g}",
+    "less_than": "be less than {lt:g}",
+    "less_than_equal": "be at most {le:g}",
+    "too_short": "have at least {min_length} entry",
+    "string_too_short": "not be empty",
+    "enum": "be {expected}",
+    "literal_error": "be {expected}",
+}
+
+
+class InputError(Exception):
+    """An input file is wrong; the message is one line for the person who wrote the file."""
+
+
+class InputModel(BaseModel):
+    """One table of an input file: unknown keys, wrong types and undefined numbers are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_and_missing_keys(cls, table: object) -> object:
+        """Report a misspelt key as such, not as one key missing and another unknown."""
+        if not isinstance(table, Mapping):
+            return table
+        known = list(cls.model_fields)
+        for key in table:
+            if key not in known:
+                advice = f"is not a known key; this table takes {_advice(key, known)}"
+                raise PydanticCustomError("unknown_key", "{advice}", {"key": key, "advice": advice})
+        for name, field in cls.model_fields.items():
+            if field.is_required() and name not in table:
+                advice = f"is missing; it must be given: {field.description}"
+                raise PydanticCustomError("missing_key", "{advice}", {"key": name, "advice": advice})
+        return table
+
+
+class InputFiles:
+    """The files that one command reads: each is read once, and what was parsed is what is kept.
+
+    Who records where a result came from takes ``contents``, not what stands on the disk by then.
+    """
+
+    def __init__(self) -> None:
+        self._contents: dict[Path, bytes] = {}
+
+    @property
+    def contents(self) -> Mapping[Path, bytes]:
+        """The bytes of every file read so far, by absolute path, in the order of first reading."""
+        return self._contents
+
+    def read(self, path: Path, largest: int = LARGEST_INPUT) -> bytes:
+        """Return the bytes of a file, as they were when it was first read.
+
+        Args:
+            path: the file.
+            largest: how many bytes it may have.
+
+        Raises:
+            InputError: there is no such file, it is none, or it is too large.
+        """
+        where = Path(normpath(path.absolute()))
+        if where not in self._contents:
+            self._contents[where] = read_bytes(path, largest)
+        return self._contents[where]
+
+
+def read_bytes(path: Path, largest: int = LARGEST_INPUT) -> bytes:
+    """Return the bytes of a file; pipes and devices are refused before anything is read from them.
+
+    Args:
+        path: the file.
+        largest: how many bytes it may have.
+
+    Raises:
+        InputError: there is no such file, it is none, or it is too large.
+    """
+    try:
+        _refuse_other_than_files(path, path.stat().st_mode)
+        # What the name stands for may have changed since: a pipe without a writer must not be waited for.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            _refuse_other_than_files(path, os.fstat(descriptor).st_mode)
+            content = file.read(largest + 1)
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file; name an existing file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError:  # a name with a null character
+        raise InputError(f"{path}: there can be no such file; name an existing file") from None
+    if len(content) > largest:
+        raise InputError(f"{path}: is larger than {largest // 2**20} megabytes; name a smaller file")
+    return content
+
+
+def _refuse_other_than_files(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{path}: this is a {NOT_REGULAR.get(stat.S_IFMT(mode), 'special file')}; name a file")
+
+
+def read_table(path: Path, files: InputFiles | None = None) -> dict[str, Any]:
+    """Return the TOML document in a file.
+
+    Args:
+        path: the file.
+        files: keeps what is read; the file is read anew without it.
+
+    Raises:
+        InputError: there is no such file, it cannot be read, or it is not TOML.
+    """
+    content = read_bytes(path) if files is None else files.read(path)
+    return parsed(path, content, tomllib.loads, "TOML")
+
+
+def parsed[Document](path: Path, content: bytes, parse: Callable[[str], Document], language: str) -> Document:
+    """Return the document in the bytes of a text file.
+
+    Args:
+        path: the file, for messages.
+        content: its bytes.
+        parse: reads the text; its ValueErrors say what is wrong with it.
+        language: what the text must be, for messages.
+
+    Raises:
+        InputError: it is not of the language, or nested too deeply.
+    """
+    try:
+        text = content.decode("utf-8")
+        if is_deep(text):
+            raise InputError(f"{path}: is nested too deeply; there may be at most {DEEPEST} levels")
+        return parse(text)
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: this is not text; it must be {language} in UTF-8") from None
+    except ValueError as error:
+        raise InputError(f"{path}: this is not {language}: {error}") from None
+
+
+def is_deep(text: str) -> bool:
+    """Say whether a TOML or JSON text has more than ``DEEPEST`` levels, in time proportional to its length.
+
+    Tables and lists inside each other count, and the parts of dotted keys.
+    """
+    depth, dots = 0, 0
+    for token in STRUCTURE.finditer(text):
+        match token.lastgroup:
+            case "opens":
+                depth, dots = depth + 1, 0
+            case "closes":
+                depth, dots = depth - 1, 0
+            case "dot":
+                dots += 1
+            case "ends":
+                dots = 0
+        if depth + dots > DEEPEST:
+            return True
+    return False
+
+
+def file_named(name: str, path: Path, field: str) -> Path:
+    """Return the file that a field of another file names, relative to that file.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    file = Path(normpath(path.parent / name))
+    if not os.path.isfile(file):  # noqa: PTH113 -- unlike Path.is_file, it says no to names too long to be one
+        refuse(path, field, f"is {name!r}; it must be a file, relative to {path.parent}")
+    return file
+
+
+def read_input[Model: InputModel](model: type[Model], path: Path, files: InputFiles | None = None) -> Model:
+    """Return a file as a model.
+
+    Args:
+        model: what it must be.
+        path: the file.
+        files: keeps what is read; the file is read anew without it.
+
+    Raises:
+        InputError: the file cannot be read, is of another kind, or a field is wrong.
+    """
+    table = read_table(path, files)
+    kind_of(table, path, [str(kind) for kind in get_args(model.model_fields["kind"].annotation)])
+    return validated(model, table, path)
+
+
+def kind_of(table: Mapping[str, Any], path: Path, allowed: Sequence[str]) -> str:
+    """Return what a file holds.
+
+    Raises:
+        InputError: the file does not say, or holds something that is not allowed here.
+    """
+    if "kind" not in table:
+        refuse(path, "kind", f"is missing; it must be given: {' or '.join(allowed)}")
+    kind = table["kind"]
+    if not isinstance(kind, str):
+        refuse(path, "kind", f"is {shown(kind)}; it must be one of {', '.join(allowed)}")
+    if kind not in allowed:
+        refuse(path, "kind", unknown_name(kind, allowed))
+    return kind
+
+
+def validated[Model: InputModel](model: type[Model], table: Mapping[str, Any], path: Path) -> Model:
+    """Return the table as a model.
+
+    Raises:
+        InputError: a key is unknown or missing, or a value is not allowed; the first mistake is reported.
+    """
+    for location, value in _numbers(table):
+        if abs(value) > LARGEST_NUMBER:
+            field = _dotted(location, table)
+            allowed = f"a number of at most {LARGEST_NUMBER:g} in size; products of larger ones cannot be computed"
+            raise InputError(f"{path}: {field} is {shown(value)}; it must be {allowed}")
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        raise InputError(f"{path}: {_sentence(error.errors(include_url=False)[0], table)}") from None
+
+
+def _numbers(node: object, location: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], float]]:
+    """Yield every finite number in a document with its place."""
+    match node:
+        case dict():
+            for key, value in node.items():
+                yield from _numbers(value, (*location, key))
+        case list():
+            for place, value in enumerate(node):
+                yield from _numbers(value, (*location, place))
+        case int():
+            yield location, node
+        case float() if isfinite(node):
+            yield location, node
+
+
+def refuse(path: Path, field: str, problem: str) -> Never:
+    """Refuse a field of a file.
+
+    Raises:
+        InputError: always; the message is "path: field problem".
+    """
+    raise InputError(f"{path}: {field} {problem}")
+
+
+@contextmanager
+def blamed_on(path: Path, field: str = "") -> Iterator[None]:
+    """Turn the ValueError of an object built from a field into an InputError that names the field.
+
+    Args:
+        path: the file.
+        field: the dotted path in front of what the message names; empty when the message stands alone.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise InputError(f"{path}: {field}{error}") from None
+
+
+def unknown_name(name: object, allowed: Sequence[str]) -> str:
+    """Return the end of a sentence about a name that is not among those allowed."""
+    return f"is {shown(name)}; {one_of(str(name), allowed)}"
+
+
+def one_of(name: str, allowed: Sequence[str]) -> str:
+    """Return the clause that lists what is allowed and suggests what was meant."""
+    return f"it must be one of {_advice(name, allowed)}"
+
+
+def _advice(name: str, allowed: Sequence[str]) -> str:
+    listed = ", ".join(shortened(each, LONGEST_VALUE_SHOWN) for each in allowed[:MOST_NAMES_LISTED])
+    if len(allowed) > MOST_NAMES_LISTED:
+        listed = f"{listed} and {len(allowed) - MOST_NAMES_LISTED} others"
+    close = get_close_matches(name[:LONGEST_VALUE_SHOWN], allowed, n=1)
+    return f"{listed}; did you mean {shown(close[0])}?" if close else listed
+
+
+def _sentence(error: ErrorDetails, table: Mapping[str, Any]) -> str:
+    field, context = _dotted(error["loc"], table), error.get("ctx", {})
+    match error["type"]:
+        case "unknown_key" | "missing_key":
+            key = shortened(str(context["key"]), LONGEST_VALUE_SHOWN)
+            return f"{field}.{key} {context['advice']}" if field else f"{key} {context['advice']}"
+        case "union_tag_invalid":
+            key = str(context["discriminator"]).strip("'")
+            tags = [tag.strip("' ") for tag in str(context["expected_tags"]).split(",")]
+            return f"{field}.{key} {unknown_name(error['input'][key], tags)}"
+        case "union_tag_not_found":
+            key = str(context["discriminator"]).strip("'")
+            return f"{field}.{key} is missing; it must be given"
+        case "enum" | "literal_error" if isinstance(error["input"], str):
+            names = [name.strip("' ") for name in str(context["expected"]).replace(" or ", ",").split(",")]
+            return f"{field} {unknown_name(error['input'], names)}"
+        case kind:
+            requirement = REQUIREMENTS.get(kind, error["msg"]).format(**context)
+            return f"{field or 'the file'} is {shown(error['input'])}; it must {requirement}"
+
+
+def _dotted(location: Sequence[str | int], table: object) -> str:
+    """Return a Pydantic location as the path a reader finds in the file."""
+    path, node = "", table
+    for step in location:
+        match node, step:
+            case list(), int() if isinstance(node[step], dict) and isinstance(node[step].get("name"), str):
+                path, node = f"{path}.{shortened(node[step]['name'], LONGEST_VALUE_SHOWN)}", node[step]
+            case list(), int():
+                path, node = f"{path}[{step}]", node[step]
+            case dict(), str() if step in node:
+                path, node = f"{path}.{shortened(step, LONGEST_VALUE_SHOWN)}", node[step]
+            case _:
+                pass  # the tag of a union of models, which is no key of the file
+    return path.removeprefix(".")
+
+
+def shown(value: object) -> str:
+    """Return a value as it would be written in TOML, cut short if long."""
+    match value:
+        case bool():
+            text = str(value).lower()
+        case dict():
+            text = "a table"
+        case StrEnum():
+            text = repr(value.value)
+        case str():
+            text = repr(shortened(value, LONGEST_VALUE_SHOWN))
+        case int() if abs(value) > LARGEST_NUMBER:
+            text = "an even larger number"  # Python refuses to write some, and nobody can read the others
+        case _:
+            text = repr(value)
+    return text if len(text) <= LONGEST_VALUE_SHOWN else f"{text[:LONGEST_VALUE_SHOWN]}..."

@@ -1,0 +1,263 @@
+"""Files of ``kind = "scenario"``: an economy, the rules of its market, a contract, and who behaves how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from marketgame.agents.private_type import TypedPlayer
+from marketgame.experiments.files.blocker_tables import BlockerInput
+from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.files.input_file import (
+    InputFiles,
+    InputModel,
+    blamed_on,
+    file_named,
+    one_of,
+    read_input,
+    refuse,
+    unknown_name,
+)
+from marketgame.experiments.files.organiser_tables import OrganiserInput
+from marketgame.experiments.files.trader_tables import (
+    MisreportingTable,
+    Name,
+    TraderInput,
+    TraderTable,
+)
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.market_game.settlement import (
+    Bankruptcy,
+    Coverage,
+    MarketRules,
+    Pricing,
+    Solvency,
+    Timing,
+    Withholding,
+)
+from marketgame.simulation.scenario.market_scenario import (
+    Assignment,
+    Scenario,
+    TransferRule,
+)
+
+LARGEST_SEED = 2**63 - 1
+MOST_ROUNDS = 1_000_000_000
+MOST_PARTS = 1000
+THE_PAPERS = MarketRules()
+
+
+class RulesInput(InputModel):
+    """How the market settles; the defaults are the paper's."""
+
+    pricing: Annotated[Pricing, Field(strict=False)] = Field(
+        THE_PAPERS.pricing, description="at what price a trade between two players is charged"
+    )
+    solvency: Annotated[Solvency, Field(strict=False)] = Field(
+        THE_PAPERS.solvency,
+        description="who is bankrupt: whoever exceeds its budget, or also whoever would hold less than nothing",
+    )
+    bankruptcy: Annotated[Bankruptcy, Field(strict=False)] = Field(
+        THE_PAPERS.bankruptcy, description="what becomes of a bankrupt player's trades"
+    )
+    coverage: Annotated[Coverage, Field(strict=False)] = Field(
+        THE_PAPERS.coverage, description="whether a transfer may take more numeraire than a player announced"
+    )
+    withholding: Annotated[Withholding, Field(strict=False)] = Field(
+        THE_PAPERS.withholding, description="what becomes of the endowment not announced"
+    )
+    timing: Annotated[Timing, Field(strict=False)] = Field(
+        THE_PAPERS.timing, description="whether orders are placed after all quotes are seen, or with them"
+    )
+
+    def build(self) -> MarketRules:
+        """Return the rules."""
+        return MarketRules(**dict(self))
+
+
+class ContractInput(InputModel):
+    """What the established mediator offers."""
+
+    allocation: Literal["efficient"] = Field(
+        "efficient", description="what the contract aims at: the outcome-efficient allocation"
+    )
+    transfers: Annotated[TransferRule, Field(strict=False)] = Field(
+        TransferRule.EXPECTED_EXTERNALITY,
+        description="none: everyone pays the supporting price; expected-externality: d'Aspremont and "
+        "Gérard-Varet's, for independent types; lp: a linear program's, for any prior",
+    )
+    severance: dict[Name, dict[Name, Annotated[float, Field(ge=0)]]] = Field(
+        {}, description="promised to those who leave with a blocking mediator, by player and reported type"
+    )
+
+
+class ScenarioInput(InputModel):
+    """One market to be played: economy, rules, contract, behaviours, rounds and seed."""
+
+    kind: Literal["scenario"] = Field(description="what the file holds")
+    name: Name | None = Field(None, description="for titles and tables; without it the file's name")
+    economy: Name = Field(description="path of a market-economy file, relative to this file")
+    rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] = Field(
+        100, description="how many times the market is played; each round nature draws types anew"
+    )
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = Field(
+        0, description="of all random draws; the same seed gives the same tables"
+    )
+    rules: RulesInput = Field(RulesInput(), description="how the market settles")
+    contract: ContractInput = Field(ContractInput(), description="what the established mediator offers")
+    traders: list[TraderInput] = Field(
+        [], description="one table [[traders]] for each behaviour; whoever none names is obedient"
+    )
+    blockers: list[BlockerInput] = Field(
+        [], description="one table [[blockers]] for each mediator that tries to lead players away"
+    )
+    organisers: list[OrganiserInput] = Field(
+        [], description="one table [[organisers]] for each organiser of coalitions, who proposes side-contracts"
+    )
+    parts: Annotated[int, Field(ge=1, le=MOST_PARTS)] = Field(
+        4, description="in how many equal parts coalitions that leave can divide each good they own"
+    )
+
+
+def load_scenario(
+    path: Path | str, rounds: int | None = None, seed: int | None = None, files: InputFiles | None = None
+) -> Scenario:
+    """Return the scenario in a file.
+
+    Args:
+        path: the file.
+        rounds: how many rounds to play instead of the file's number.
+        seed: the seed to use instead of the file's.
+        files: keeps what is read; every file is read anew without it.
+
+    Raises:
+        InputError: the file or the economy it names cannot be read or is wrong.
+    """
+    path = Path(path)
+    files = InputFiles() if files is None else files
+    return build_scenario(
+        read_input(ScenarioInput, path, files), path, rounds, seed, partial(load_economy, files=files)
+    )
+
+
+def build_scenario(
+    content: ScenarioInput,
+    path: Path,
+    rounds: int | None = None,
+    seed: int | None = None,
+    economy_in: Callable[[Path], Economy] = load_economy,
+) -> Scenario:
+    """Return the scenario that a file's content describes.
+
+    Args:
+        content: what the file holds, or would hold.
+        path: the file; the economy's path is relative to it, and mistakes are blamed on it.
+        rounds: how many rounds to play instead of the file's number.
+        seed: the seed to use instead of the file's.
+        economy_in: reads an economy file.
+
+    Raises:
+        InputError: the economy cannot be read, or something does not fit it.
+    """
+    economy = economy_in(file_named(content.economy, path, "economy"))
+    for place, trader in enumerate(content.traders):
+        check_names(trader, f"traders[{place}]", economy.players, path)
+    blockers = tuple(
+        blocker.build(economy.player_names, f"blockers[{place}]", path)
+        for place, blocker in enumerate(content.blockers)
+    )
+    organisers = tuple(
+        organiser.build(economy.player_names, f"organisers[{place}]", path)
+        for place, organiser in enumerate(content.organisers)
+    )
+    types = {player.name: [kind.name for kind in player.types] for player in economy.players}
+    check_severance(content.contract.severance, types, path)
+    with blamed_on(path):
+        assignments = tuple(assignment_of(trader) for trader in content.traders)
+        return Scenario(
+            name=content.name or path.stem,
+            economy=economy,
+            rules=content.rules.build(),
+            transfers=content.contract.transfers,
+            assignments=assignments,
+            rounds=content.rounds if rounds is None else rounds,
+            seed=content.seed if seed is None else seed,
+            blockers=blockers,
+            parts=content.parts,
+            severance=content.contract.severance,
+            organisers=organisers,
+        )
+
+
+def scenario_files(path: Path) -> tuple[Path, ...]:
+    """Return the files a scenario is made of: its own and its economy's.
+
+    Raises:
+        InputError: the scenario's file cannot be read or is wrong.
+    """
+    return path, file_named(read_input(ScenarioInput, path).economy, path, "economy")
+
+
+def assignment_of(trader: TraderTable) -> Assignment:
+    """Return who behaves how, as a table says."""
+    return Assignment(
+        behaviour=trader.build(),
+        players=None if trader.players is None else tuple(trader.players),
+        types=None if trader.types is None else tuple(trader.types),
+        share=trader.share,
+    )
+
+
+def check_names(trader: TraderTable, field: str, players: Sequence[TypedPlayer], path: Path) -> None:
+    """Refuse a table that names players or types that are not there.
+
+    Args:
+        trader: the table.
+        field: where it stands in the file.
+        players: all there are.
+        path: the file.
+
+    Raises:
+        InputError: a name is unknown.
+    """
+    _refuse_unknown(trader.players or (), [player.name for player in players], f"{field}.players", path)
+    named = [player for player in players if trader.players is None or player.name in trader.players]
+    kinds = list(dict.fromkeys(kind.name for player in named for kind in player.types))
+    _refuse_unknown(trader.types or (), kinds, f"{field}.types", path)
+    if isinstance(trader, MisreportingTable):
+        for true_type, reported in trader.reports.items():
+            for name in (true_type, reported):
+                if name not in kinds:
+                    refuse(path, f"{field}.reports.{true_type}", unknown_name(name, kinds))
+
+
+def check_severance(
+    severance: Mapping[str, Mapping[str, float]], types: Mapping[str, Sequence[str]], path: Path
+) -> None:
+    """Refuse severance that is promised to players or types that are not there.
+
+    Args:
+        severance: by player and type.
+        types: the names of every player's types.
+        path: the file.
+
+    Raises:
+        InputError: a name is unknown.
+    """
+    for name, by_type in severance.items():
+        field = f"contract.severance.{name}"
+        if name not in types:
+            refuse(path, field, f"names no player; {one_of(name, list(types))}")
+        for kind in by_type:
+            if kind not in types[name]:
+                refuse(path, f"{field}.{kind}", f"names no type; {one_of(kind, types[name])}")
+
+
+def _refuse_unknown(names: Sequence[str], allowed: Sequence[str], field: str, path: Path) -> None:
+    for place, name in enumerate(names):
+        if name not in allowed:
+            refuse(path, f"{field}[{place}]", unknown_name(name, allowed))

@@ -1,0 +1,1 @@
+"""Playing a scenario from its file to its run folder, and what it amounts to."""

@@ -1,0 +1,243 @@
+"""Playing a scenario from its file to its run folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from marketgame import results
+from marketgame.experiments.files.game_scenario_file import (
+    load_game_scenario,
+    names_game,
+)
+from marketgame.experiments.files.input_file import (
+    InputError,
+    InputFiles,
+    blamed_on,
+)
+from marketgame.experiments.files.interruption import (
+    Postponement,
+    heard,
+)
+from marketgame.experiments.files.output_folder import (
+    Held,
+    Purpose,
+    Writing,
+    beside,
+    holding,
+    writing,
+)
+from marketgame.experiments.files.provenance import (
+    command_line,
+    input_files,
+    software,
+)
+from marketgame.experiments.files.scenario_file import load_scenario
+from marketgame.mechanisms.incentive_efficiency.welfare import incentive_benchmarks, incentive_efficient_benchmarks
+from marketgame.simulation.market.model import MarketModel
+from marketgame.simulation.run import (
+    SimulationInterrupted,
+    simulate,
+    write_tables,
+)
+from marketgame.simulation.scenario.established_contract import established_contract
+from marketgame.simulation.scenario.established_mechanism import established_mechanism
+from marketgame.simulation.scenario.game_scenario import GameScenario
+from marketgame.simulation.scenario.market_scenario import Scenario
+from marketgame.simulation.scenario.streams import random_stream
+
+type AnyScenario = Scenario | GameScenario
+
+DEFAULT_RUNS = Path("results") / "runs"
+FIGURES = "figures"
+# Wall time allowed to each incentive-efficient benchmark beside a run.
+BENCHMARK_SECONDS = 60.0
+
+
+class Status(StrEnum):
+    """How a run ended."""
+
+    DONE = "done"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run.
+
+    Attributes:
+        folder: where its tables and figures are.
+        status: how it ended.
+    """
+
+    folder: Path
+    status: Status
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A scenario ready to be played, with the bytes of the files that it was made of.
+
+    Attributes:
+        path: its file.
+        scenario: it, with the contract that it plays.
+        inputs: every file it was made of, by path, as it was when it was parsed.
+    """
+
+    path: Path
+    scenario: AnyScenario
+    inputs: Mapping[Path, bytes]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What two runs must share for their tables to be the same."""
+        return {
+            "scenario": self.scenario.name,
+            "inputs": input_files(self.inputs, self.path.parent),
+            "seed": self.scenario.seed,
+            "rounds": self.scenario.rounds,
+        }
+
+
+def prepare(path: Path, rounds: int | None = None, seed: int | None = None) -> Prepared:
+    """Return the scenario in a file, on a market or in a coalitional game, with the contract that it plays.
+
+    Args:
+        path: the scenario's file.
+        rounds: how many rounds to play instead of the file's number.
+        seed: the seed to use instead of the file's.
+
+    Raises:
+        InputError: the file is wrong, or the contract it asks for does not exist for its economy.
+    """
+    files = InputFiles()
+    if names_game(path, files):
+        in_game = load_game_scenario(path, rounds, seed, files)
+        with blamed_on(path):
+            found = replace(in_game, mechanism=established_mechanism(in_game))
+        return Prepared(path, found, files.contents)
+    scenario = load_scenario(path, rounds, seed, files)
+    with blamed_on(path):
+        ready = replace(scenario, contract=established_contract(scenario))
+        # Building the market once finds what the rules forbid before anything is played.
+        MarketModel(ready)
+    return Prepared(path, ready, files.contents)
+
+
+def with_benchmarks(prepared: Prepared, seconds: float | None = BENCHMARK_SECONDS) -> Prepared:
+    """Return the scenario with the incentive-efficient benchmarks, to be recorded beside the play.
+
+    Args:
+        prepared: what to play.
+        seconds: wall time allowed to each benchmark, or none; one that takes longer is recorded as not known.
+    """
+    scenario = prepared.scenario
+    if isinstance(scenario, GameScenario):
+        known = replace(scenario, incentives=incentive_efficient_benchmarks(scenario.game, seconds))
+        return replace(prepared, scenario=known)
+    return replace(
+        prepared, scenario=replace(scenario, incentives=incentive_benchmarks(scenario.economy, seconds=seconds))
+    )
+
+
+@contextmanager
+def run_folder(prepared: Prepared, wanted: Path | None, *, replay_damaged: bool = False) -> Iterator[Writing]:
+    """Provide the folder for a run, never one that holds something else.
+
+    Args:
+        prepared: what is to be played.
+        wanted: the folder asked for; an earlier run of the scenario in it will be replaced. Without it the
+            folder is named after scenario and seed, with a number if it holds a run of other inputs.
+        replay_damaged: whether an earlier run is replaced even if its files were changed since they were written.
+
+    Raises:
+        InputError: the folder asked for holds anything but a run of this scenario, or cannot be written.
+    """
+    purpose = Purpose(
+        "a run",
+        None if wanted is None else "--out",
+        damaged_too=replay_damaged,
+        remedy=" (--replay-damaged plays it again)",
+    )
+    if wanted is None:
+        name = f"{prepared.path.stem}-seed{prepared.scenario.seed}"
+        wanted = beside(DEFAULT_RUNS / name, purpose, lambda held: _is_same(held, prepared))
+    held = holding(wanted, purpose).manifest
+    if held is not None and held.get("scenario") != prepared.scenario.name:
+        what = f"a run of {held['scenario']!r}" if "scenario" in held else "something else than a run"
+        raise InputError(f"{purpose.blaming(wanted)} holds {what}; it must be new, empty or this scenario's")
+    with writing(wanted, purpose) as folder:
+        yield folder
+
+
+def _is_same(held: Held, prepared: Prepared) -> bool:
+    return held.manifest is not None and prepared.identity.items() <= held.manifest.items()
+
+
+def play(prepared: Prepared, folder: Writing, on_round: Callable[[int], None]) -> Outcome:
+    """Play a scenario and write its run folder; an interruption keeps the rounds played until then.
+
+    Args:
+        prepared: what to play.
+        folder: what ``run_folder`` provides for it.
+        on_round: called after each round with the number of rounds played.
+
+    Raises:
+        OSError: the folder cannot be written; what it held is still there.
+    """
+    scenario = prepared.scenario
+    started, clock = datetime.now(UTC), time.perf_counter()
+    stopping = Postponement()
+
+    def after_round(played: int) -> None:
+        if played == scenario.rounds:
+            # What has been played is written, however impatient its user is.
+            stopping.allowed = False
+        on_round(played)
+
+    with heard(stopping):
+        try:
+            tables, status = simulate(scenario, after_round), Status.DONE
+        except SimulationInterrupted as interruption:
+            tables, status = interruption.tables, Status.INTERRUPTED
+        manifest = prepared.identity | {
+            "command": command_line(),
+            "bit_generator": type(random_stream(scenario.seed, "nature").bit_generator).__name__,
+            **software(),
+            "started": started.isoformat(timespec="seconds"),
+            "wall_seconds": round(time.perf_counter() - clock, 3),
+            "status": status.value,
+        }
+        write_tables(folder.stage, tables)
+        folder.commit(manifest)
+    if stopping.wanted or status is Status.INTERRUPTED:
+        return Outcome(folder.folder, Status.INTERRUPTED)
+    # Whatever happens while pictures are drawn, the tables are there.
+    draw_figures(results.load(folder.folder), folder)
+    return Outcome(folder.folder, status)
+
+
+def draw_figures(run: results.Run, folder: Writing, round_number: int | None = None) -> list[Path]:
+    """Draw the standard figures of a run into its folder, in the place of those drawn before.
+
+    Args:
+        run: the run.
+        folder: its folder.
+        round_number: which round the figures of a single round show; by default the most telling one.
+
+    Returns:
+        The files.
+
+    Raises:
+        ValueError: the run has no such round.
+        OSError: the folder cannot be written; what it held is still there.
+    """
+    drawn = results.save_figures(run, folder.stage / FIGURES, round_number=round_number)
+    folder.commit(run.manifest, added=True)
+    return [folder.place(file) for file in drawn]

@@ -1,0 +1,1 @@
+"""The published studies: their tables and pictures, computed by the code beside them."""

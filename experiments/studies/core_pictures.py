@@ -1,0 +1,128 @@
+"""Draws the pictures about blocking and the core: ``python -m marketgame.experiments.studies.core_pictures FOLDER``."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from marketgame.experiments import HOME
+from marketgame.experiments.files.game_file import load_game
+from marketgame.experiments.files.output_folder import replace_file
+from marketgame.experiments.play.running import (
+    play,
+    prepare,
+    run_folder,
+)
+from marketgame.experiments.studies.severance import (
+    HIGHEST_PRICE,
+    LEAST_BETA,
+    blocking_profits,
+    example,
+    predicted_bounds,
+    predicted_region,
+    sweep_severance,
+)
+from marketgame.mechanisms.coalitional_games.mechanism import interim_utilities
+from marketgame.mechanisms.core.projection import (
+    CoreProjection,
+    PayoffAxis,
+    core_projection,
+)
+from marketgame.results.figures.blocking import blocking_figures
+from marketgame.results.figures.core import (
+    core_in_payoff_plane,
+    severance_and_side_bets,
+    severance_sweep,
+)
+from marketgame.results.figures.saving import save_figure
+from marketgame.results.loading import load
+
+GAMES, SCENARIOS = HOME / "games", HOME / "scenarios"
+UNIT = "$"
+# The promises that the sweep plays and the map shows; the two points where blocking stops and begins again are among
+# the first.
+SWEPT = np.sort(np.append(np.linspace(0.0, 1.4, 29), predicted_bounds(HIGHEST_PRICE)))
+MAPPED = (np.linspace(0.4, 1.4, 61), np.linspace(1.2, 5.0, 61))
+ROUNDS = 4000
+SEED = 1
+PRICES = (3.5, 3.3, 3.1)
+# Pictures of runs: file name, scenario, which of its figures.
+PLAYED = (
+    ("blocking-profit", "myerson-example-1-blocked", "mediator-profits"),
+    ("adverse-selection", "myerson-example-2-side-bet-only", "mediator-profits"),
+    ("invitations", "myerson-example-2-blocked", "invitations"),
+)
+
+
+def draw(folder: Path) -> list[Path]:
+    """Compute what the pictures show and draw them; the sweep is written as a table beside its picture.
+
+    Args:
+        folder: where the files go; made if need be.
+
+    Returns:
+        The files written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    sweep = sweep_severance(example(), HIGHEST_PRICE, SWEPT.tolist(), ROUNDS, SEED)
+    table = folder / "severance-sweep.csv"
+    replace_file(table, sweep.to_csv(index=False, float_format="%.6g"))
+    figures = {
+        "core-of-example-1": core_of_example_1(),
+        "severance-and-side-bets": _map_of_example_2(),
+        "severance-sweep": severance_sweep(sweep, predicted_bounds(HIGHEST_PRICE), UNIT),
+    }
+    computed = [save_figure(figure, folder / f"{name}.png") for name, figure in figures.items()]
+    return [table, *computed, *(_of_a_run(*picture, folder) for picture in PLAYED)]
+
+
+def _of_a_run(name: str, scenario: str, figure: str, folder: Path) -> Path:
+    """Play a scenario and draw one of its figures."""
+    path = SCENARIOS / f"{scenario}.toml"
+    ready = prepare(path)
+    with tempfile.TemporaryDirectory() as scratch:
+        with run_folder(ready, Path(scratch) / "run") as written:
+            played = play(ready, written, lambda _: None)
+        drawn = blocking_figures(load(played.folder))[figure]
+    return save_figure(drawn, folder / f"{name}.png")
+
+
+def core_of_example_1() -> Figure:
+    """Return the core of Myerson's first example in the plane of the seller's payoffs, with two mechanisms.
+
+    Raises:
+        ArithmeticError: the core was not found, or not all of it.
+    """
+    blocked = load_game(GAMES / "myerson-example-1-equal-gains.toml")
+    equitable = load_game(GAMES / "myerson-example-1.toml")
+    game = equitable.game
+    good, bad = (game.types[0].index(kind) for kind in ("H", "L"))
+    found = core_projection(game, (PayoffAxis(0, bad), PayoffAxis(0, good)))
+    if not isinstance(found, CoreProjection) or not found.exact:
+        raise ArithmeticError("the core of the first example was not found")
+    marks = {}
+    for name, file in (("equal gains from trade: blocked", blocked), ("virtually equitable: in the core", equitable)):
+        if file.mechanism is not None:
+            payoff = interim_utilities(game, file.mechanism)[0]
+            marks[name] = (float(payoff[bad]), float(payoff[good]))
+    vertices = [(float(first), float(second)) for first, second in found.vertices]
+    return core_in_payoff_plane(
+        vertices, ("seller L", "seller H"), marks, UNIT, "The core of Myerson's Example 1, exact"
+    )
+
+
+def _map_of_example_2() -> Figure:
+    profits: pd.DataFrame = blocking_profits(example(), HIGHEST_PRICE, MAPPED[0].tolist(), MAPPED[1].tolist())
+    regions = {f"condition (27) at the price {price:g}": predicted_region(price) for price in PRICES}
+    smallest = predicted_bounds(HIGHEST_PRICE)[0]
+    title = f"Example 2 at the price {HIGHEST_PRICE:g}: promises that nobody can break"
+    return severance_and_side_bets(profits, regions, (smallest, 2 * LEAST_BETA * smallest), UNIT, title)
+
+
+if __name__ == "__main__":
+    draw(Path(sys.argv[1]))

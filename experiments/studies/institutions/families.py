@@ -1,0 +1,84 @@
+"""The economies on which institutions are compared: published, tutorial, and random ones drawn from a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+
+import numpy as np
+
+from marketgame.experiments import HOME
+from marketgame.experiments.files.economy_file import load_economy
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.economies.beliefs import IndependentPrior
+from marketgame.mechanisms.economies.economy import (
+    Economy,
+    Player,
+    PlayerType,
+)
+from marketgame.mechanisms.economies.valuation import Valuation
+from marketgame.mechanisms.economies.valuations import (
+    Logarithmic,
+    Quadratic,
+)
+
+ECONOMIES = HOME / "economies"
+PUBLISHED = ("three-traders", "annex-b", "three-farmers")
+# Money enough that no efficient allocation leaves anybody in debt.
+MONEY = 200.0
+# (players, goods without the numeraire, types of each player) of the random economies.
+SIZES = ((3, 1, 1), (3, 1, 2), (4, 2, 1), (6, 1, 1))
+
+
+class Family(StrEnum):
+    """How the traders of a random economy value goods."""
+
+    QUADRATIC = "quadratic"
+    LOGARITHMIC = "logarithmic"
+
+
+def economies(seed: int = 0, sizes: tuple[tuple[int, int, int], ...] = SIZES) -> Iterator[Economy]:
+    """Yield the economies of the institution table, the published ones first.
+
+    Args:
+        seed: of the random economies; each has its own stream.
+        sizes: of the random economies: players, goods without the numeraire, types of each player.
+    """
+    for name in PUBLISHED:
+        yield load_economy(ECONOMIES / f"{name}.toml")
+    cases = [(family, size) for size in sizes for family in Family]
+    for (family, size), stream in zip(cases, np.random.SeedSequence(seed).spawn(len(cases)), strict=True):
+        yield random_economy(family, *size, np.random.default_rng(stream))
+
+
+def random_economy(family: Family, players: int, goods: int, types: int, generator: np.random.Generator) -> Economy:
+    """Return a random economy whose traders all own some of every good, and whose types are independent.
+
+    Args:
+        family: how goods are valued.
+        players: how many traders.
+        goods: how many goods beside the numeraire.
+        types: how many types each trader has; they own the same and value it differently.
+        generator: where chance comes from.
+    """
+    traders = []
+    for number in range(players):
+        endowment = np.append(generator.uniform(0.5, 3.0, goods), MONEY)
+        kinds = [
+            PlayerType(f"type {kind + 1}", endowment, _valuation(family, goods, generator)) for kind in range(types)
+        ]
+        traders.append(Player(f"trader {number + 1}", tuple(kinds)))
+    names = (*(f"good {good + 1}" for good in range(goods)), "money")
+    information = "private" if types > 1 else "complete"
+    title = f"{family}, {players} traders, {goods + 1} goods, {information} information"
+    prior = IndependentPrior([np.full(types, 1.0 / types)] * players)
+    return Economy(title, names, (*["unit"] * goods, "euro"), tuple(traders), prior, source="drawn at random")
+
+
+def _valuation(family: Family, goods: int, generator: np.random.Generator) -> Valuation:
+    if family is Family.LOGARITHMIC:
+        return Logarithmic(generator.uniform(3.0, 6.0, goods), generator.uniform(0.5, 1.5, goods))
+    # Every unit there is is worth something to everybody, as Assumption 1 of the paper asks.
+    mixing: FloatArray = 0.1 * generator.normal(size=(goods, goods))
+    slope = mixing @ mixing.T + np.diag(generator.uniform(0.4, 0.7, goods))
+    return Quadratic(generator.uniform(14.0, 17.0, goods), slope)

@@ -1,0 +1,329 @@
+r"""Myerson's coalitional game with incomplete information.
+
+A game has players :math:`i \in N` with finitely many types :math:`t_i`, drawn independently with
+probabilities :math:`p_i(t_i) > 0`, and for every nonempty coalition :math:`S` a finite nonempty set
+:math:`C(S)` of joint actions. Member :math:`i` gets utility :math:`u_i(c, t)` from action :math:`c \in C(S)`,
+which may depend on the types of everybody, members of :math:`S` or not.
+
+Type profiles are numbered in lexicographic order of the players, the last player's type changing fastest, so
+that an array over profiles, ``(..., P)``, can be reshaped to one dimension per player.
+
+Source:
+    Myerson (2006), section 2.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from marketgame.mechanisms.arrays import (
+    finite_array,
+    read_only,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import ArrayLike
+
+    from marketgame.mechanisms.arrays import (
+        FloatArray,
+        IntegerArray,
+    )
+
+type Coalition = tuple[int, ...]
+"""Player numbers in increasing order; never empty."""
+
+PROBABILITY_TOLERANCE = 1e-9
+"""Largest distance of a sum of probabilities from one."""
+
+
+@dataclass(frozen=True, eq=False)
+class ActionSet:
+    """What a coalition can do.
+
+    Attributes:
+        names: one per action, all different.
+        utilities: of each member from each action at each type profile, ``(C, S, P)`` with members in increasing
+            order of their player numbers, in units of money.
+    """
+
+    names: tuple[str, ...]
+    utilities: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class CoalitionalGame:
+    """A coalitional game with independent types.
+
+    Attributes:
+        players: their names, all different.
+        types: names of each player's types.
+        type_probabilities: one array ``(K_i,)`` for each player; positive, summing to one.
+        actions: for every nonempty coalition at least one action.
+
+    Raises:
+        ValueError: names are missing or repeated, probabilities are not positive or do not sum to one, a coalition
+            has no action, or utilities have another shape or are not finite.
+    """
+
+    players: tuple[str, ...]
+    types: tuple[tuple[str, ...], ...]
+    type_probabilities: tuple[FloatArray, ...]
+    actions: Mapping[Coalition, ActionSet]
+
+    def __post_init__(self) -> None:
+        _require_distinct("players", self.players)
+        if len(self.types) != len(self.players):
+            raise ValueError(f"types are given for {len(self.types)} players; there are {len(self.players)}")
+        for player, names in zip(self.players, self.types, strict=True):
+            _require_distinct(f"types of {player}", names)
+        object.__setattr__(self, "type_probabilities", self._checked_probabilities())
+        object.__setattr__(self, "actions", MappingProxyType(self._checked_actions()))
+
+    def _checked_probabilities(self) -> tuple[FloatArray, ...]:
+        if len(self.type_probabilities) != len(self.players):
+            raise ValueError(
+                f"type probabilities are given for {len(self.type_probabilities)} players; "
+                f"there are {len(self.players)}"
+            )
+        checked = []
+        for player, names, given in zip(self.players, self.types, self.type_probabilities, strict=True):
+            probabilities = finite_array(f"type probabilities of {player}", given, (len(names),))
+            for name, probability in zip(names, probabilities, strict=True):
+                if probability <= 0:
+                    raise ValueError(f"the probability of {player}'s type {name} must be positive, not {probability:g}")
+            total = probabilities.sum()
+            if abs(total - 1) > PROBABILITY_TOLERANCE:
+                raise ValueError(f"the type probabilities of {player} sum to {total:.12g}, not to 1")
+            checked.append(read_only(probabilities))
+        return tuple(checked)
+
+    def _checked_actions(self) -> dict[Coalition, ActionSet]:
+        count = len(self.players)
+        profiles = math.prod(len(names) for names in self.types)
+        wanted = list(_coalitions(count))
+        for coalition in self.actions:
+            if coalition not in set(wanted):
+                raise ValueError(
+                    f"{coalition!r} is not a coalition; write player numbers from 0 to {count - 1} in increasing order"
+                )
+        checked = {}
+        for coalition in wanted:
+            label = self.coalition_name(coalition)
+            action_set = self.actions.get(coalition)
+            if action_set is None or not action_set.names:
+                raise ValueError(f"coalition {label} has no action; every coalition needs at least one")
+            _require_distinct(f"actions of {label}", action_set.names)
+            shape = (len(action_set.names), len(coalition), profiles)
+            utilities = finite_array(f"utilities of {label}", action_set.utilities, shape)
+            if utilities.ndim != len(shape):
+                raise ValueError(f"utilities of {label} have shape {utilities.shape}; they must have shape {shape}")
+            checked[coalition] = ActionSet(tuple(action_set.names), read_only(utilities))
+        return checked
+
+    @cached_property
+    def type_counts(self) -> tuple[int, ...]:
+        """Number of types of each player, ``K_i``."""
+        return tuple(len(names) for names in self.types)
+
+    @property
+    def grand_coalition(self) -> Coalition:
+        """All players."""
+        return tuple(range(len(self.players)))
+
+    @property
+    def coalitions(self) -> tuple[Coalition, ...]:
+        """All nonempty coalitions, small ones first."""
+        return tuple(self.actions)
+
+    @cached_property
+    def profiles(self) -> IntegerArray:
+        """Type number of each player in each profile, ``(P, N)``."""
+        return _profile_table(self.type_counts)
+
+    @cached_property
+    def probability(self) -> FloatArray:
+        r"""Prior probability of each profile, :math:`p(t)`, ``(P,)``."""
+        return self.conditional_probability(self.grand_coalition)
+
+    def conditional_probability(self, coalition: Coalition) -> FloatArray:
+        r"""Return :math:`p(t_S)` at every profile, ``(P,)``; ones for the empty coalition."""
+        result = np.ones(len(self.profiles))
+        for player in coalition:
+            result = result * self.type_probabilities[player][self.profiles[:, player]]
+        return result
+
+    def others(self, coalition: Coalition) -> Coalition:
+        """Return the players outside a coalition."""
+        return tuple(player for player in self.grand_coalition if player not in coalition)
+
+    def coalition_name(self, coalition: Coalition) -> str:
+        """Return the names of the members, joined for reading."""
+        return " + ".join(self.players[player] for player in coalition)
+
+    def misreports(self, player: int) -> IntegerArray:
+        r"""Return the number of profile :math:`(t_{-i}, r)` for every profile and type, ``(P, K_i)``."""
+        stride = math.prod(self.type_counts[player + 1 :])
+        change = np.arange(self.type_counts[player]) - self.profiles[:, player, None]
+        return np.arange(len(self.profiles))[:, None] + change * stride
+
+    def coalition_profiles(self, coalition: Coalition) -> IntegerArray:
+        r"""Return the type numbers of the members in each :math:`t_S`, in lexicographic order, ``(P_S, S)``."""
+        return _profile_table(tuple(self.type_counts[player] for player in coalition))
+
+    def coalition_profile_of(self, coalition: Coalition) -> IntegerArray:
+        r"""Return the number of :math:`t_S` in every profile, ``(P,)``."""
+        number = np.zeros(len(self.profiles), dtype=np.int64)
+        for player in coalition:
+            number = number * self.type_counts[player] + self.profiles[:, player]
+        return number
+
+    def conditional_expectation(self, values: ArrayLike, coalition: Coalition) -> FloatArray:
+        r"""Return :math:`E[w(t) \mid t_S]` of values over profiles.
+
+        Args:
+            values: ``(..., P)``.
+            coalition: the players whose types are known.
+
+        Returns:
+            ``(..., P_S)``, in the order of ``coalition_profiles``.
+
+        Raises:
+            ValueError: the last dimension is not the number of profiles.
+        """
+        array = finite_array("values", values, (len(self.profiles),))
+        batch = array.shape[:-1]
+        expanded = array.reshape(*batch, *self.type_counts)
+        # From the last player back, so that the positions of the others stay what they are.
+        for player in reversed(self.others(coalition)):
+            expanded = np.tensordot(expanded, self.type_probabilities[player], axes=(len(batch) + player, 0))
+        return expanded.reshape(*batch, -1)
+
+    def individual_values(self) -> tuple[FloatArray, ...]:
+        r"""Return what each type expects from its best action alone, one ``(K_i,)`` for each player.
+
+        That is :math:`\max_{c \in C(\{i\})} E[u_i(c, t) \mid t_i]`.
+        """
+        return tuple(
+            self.conditional_expectation(self.actions[(player,)].utilities[:, 0], (player,)).max(axis=0)
+            for player in self.grand_coalition
+        )
+
+    def superadditive(self) -> CoalitionalGame:
+        """Return the game in which a coalition may also split up and do what its parts can do.
+
+        Every coalition keeps its actions and gets, for every partition of it, every combination of actions of
+        the parts, named by the parts' actions joined with ``+`` in the order of their first members. Where two
+        combinations give the same name, the members of each part follow its action in brackets.
+        """
+        return CoalitionalGame(
+            self.players,
+            self.types,
+            self.type_probabilities,
+            {coalition: self._with_partitions(coalition) for coalition in self.coalitions},
+        )
+
+    def _with_partitions(self, coalition: Coalition) -> ActionSet:
+        own = self.actions[coalition]
+        short: list[str] = list(own.names)
+        long: list[str] = list(own.names)
+        utilities = [own.utilities]
+        for partition in _partitions(coalition):
+            if len(partition) == 1:
+                continue
+            sets = [self.actions[part] for part in partition]
+            order = np.argsort([player for part in partition for player in part])
+            for choice in itertools.product(*(range(len(action_set.names)) for action_set in sets)):
+                names = [action_set.names[c] for action_set, c in zip(sets, choice, strict=True)]
+                short.append("+".join(names))
+                long.append(
+                    "+".join(
+                        f"{name}({','.join(self.players[player] for player in part)})"
+                        for name, part in zip(names, partition, strict=True)
+                    )
+                )
+                rows = [action_set.utilities[c] for action_set, c in zip(sets, choice, strict=True)]
+                utilities.append(np.concatenate(rows)[order][None])
+        repeated = {name for name, times in Counter(short).items() if times > 1}
+        all_names = tuple(full if name in repeated else name for name, full in zip(short, long, strict=True))
+        return ActionSet(all_names, np.concatenate(utilities))
+
+
+def bilateral_trade(
+    seller_values: ArrayLike,
+    buyer_values: ArrayLike,
+    seller_probabilities: ArrayLike,
+    buyer_probabilities: ArrayLike,
+    *,
+    names: tuple[Sequence[str], Sequence[str]] | None = None,
+) -> CoalitionalGame:
+    """Return the game of one seller with one good and one buyer, payoffs measured from no trade.
+
+    Alone each can only ``keep`` what it has; together they ``keep`` or ``trade``.
+
+    Args:
+        seller_values: worth of the good to the seller at each type of seller and buyer, ``(K_1, K_2)``, or
+            ``(K_1,)`` when only the seller's type matters.
+        buyer_values: worth to the buyer, ``(K_1, K_2)``, or ``(K_2,)`` when only the buyer's type matters.
+        seller_probabilities: ``(K_1,)``.
+        buyer_probabilities: ``(K_2,)``.
+        names: of the seller's and of the buyer's types; numbers from 0 by default.
+
+    Raises:
+        ValueError: shapes disagree, or as for ``CoalitionalGame``.
+    """
+    probabilities = (np.asarray(seller_probabilities, float), np.asarray(buyer_probabilities, float))
+    counts = (probabilities[0].size, probabilities[1].size)
+    worth = finite_array("seller_values", seller_values)
+    cost = np.broadcast_to(worth[:, None] if worth.ndim == 1 else worth, counts)
+    gain = np.broadcast_to(finite_array("buyer_values", buyer_values), counts)
+    trade = np.stack([-cost.ravel(), gain.ravel()])
+    nothing = np.zeros_like(trade)
+    alone = ActionSet(("keep",), nothing[None, :1])
+    type_names = tuple(tuple(str(name) for name in (names[side] if names else range(counts[side]))) for side in (0, 1))
+    return CoalitionalGame(
+        ("seller", "buyer"),
+        type_names,
+        probabilities,
+        {(0,): alone, (1,): alone, (0, 1): ActionSet(("keep", "trade"), np.stack([nothing, trade]))},
+    )
+
+
+def _profile_table(counts: tuple[int, ...]) -> IntegerArray:
+    """Return all combinations in lexicographic order, ``(P, N)``."""
+    return np.indices(counts).reshape(len(counts), -1).T.astype(np.int64)
+
+
+def _coalitions(count: int) -> Iterator[Coalition]:
+    for size in range(1, count + 1):
+        yield from itertools.combinations(range(count), size)
+
+
+def _partitions(members: Coalition) -> Iterator[tuple[Coalition, ...]]:
+    """Yield every partition, parts in the order of their first members."""
+    if not members:
+        yield ()
+        return
+    first, rest = members[0], members[1:]
+    for size in range(len(rest) + 1):
+        for others in itertools.combinations(rest, size):
+            left = tuple(player for player in rest if player not in others)
+            for remainder in _partitions(left):
+                yield ((first, *others), *remainder)
+
+
+def _require_distinct(what: str, names: Sequence[str]) -> None:
+    if not names:
+        raise ValueError(f"there are no {what}")
+    repeated = sorted({name for name in names if list(names).count(name) > 1})
+    if repeated:
+        raise ValueError(f"{what} must have different names; repeated: {', '.join(repeated)}")

@@ -1,0 +1,143 @@
+r"""What the members of a coalition know once the grand contract has spoken, and which reports of theirs agree.
+
+Member i knows its type and what it was told, :math:`(t_i, a_i(m))`. The recommendation is a function of the profile m,
+so that i's *information* is a set of profiles it cannot tell apart. Reports of all members *agree* if they are true
+together in some profile; the profiles in which they are make up a *cell*. Where prices reveal the profile, every cell
+is one profile, whatever anybody reports alone disagrees with the others, and side-contracts separate by profile.
+
+Source:
+    Giraud and Rochon (2001), Definition 5, for the contract of the proof of Theorem 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from marketgame.mechanisms.contracts.messages import information
+from marketgame.mechanisms.deviations.situation import (
+    Reaction,
+    Situation,
+    situation_among,
+)
+from marketgame.mechanisms.market_game.rules import (
+    PAPER_RULES,
+    MarketRules,
+)
+
+if TYPE_CHECKING:
+    from marketgame.mechanisms.arrays import FloatArray
+    from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
+    from marketgame.mechanisms.contracts.grand_contract import GrandContract
+
+
+@dataclass(frozen=True)
+class Information:
+    """What a member may know, and report.
+
+    Attributes:
+        type: its type number.
+        profiles: numbers of the type profiles in which it has this type and is told the same.
+    """
+
+    type: int
+    profiles: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """Reports that agree, and what the coalition faces when they are true.
+
+    Attributes:
+        reports: number of each member's information, ``(|S|,)``.
+        profiles: in which all of it is true.
+        probability: of the cell, by the common prior.
+        situation: one draw for each profile, with its probability given the cell.
+    """
+
+    reports: tuple[int, ...]
+    profiles: tuple[int, ...]
+    probability: float
+    situation: Situation
+
+
+@dataclass(frozen=True, eq=False)
+class Knowledge:
+    """What a coalition's members know between them.
+
+    Attributes:
+        coalition: the members.
+        information: what each may know, one list per member.
+        cells: every combination that can be true.
+    """
+
+    coalition: Coalition
+    information: tuple[tuple[Information, ...], ...]
+    cells: tuple[Cell, ...]
+
+    def cells_knowing(self, place: int, number: int) -> list[int]:
+        """Return the numbers of the cells in which the member at a place has some information."""
+        return [cell for cell, known in enumerate(self.cells) if known.reports[place] == number]
+
+    def probability_of(self, place: int) -> FloatArray:
+        """Return the probability of each information of the member at a place, ``(information,)``."""
+        total = np.zeros(len(self.information[place]))
+        for cell in self.cells:
+            total[cell.reports[place]] += cell.probability
+        return total
+
+    def agreeing(self, reports: tuple[int, ...]) -> int | None:
+        """Return the number of the cell with these reports, if they agree."""
+        return next((number for number, cell in enumerate(self.cells) if cell.reports == reports), None)
+
+
+def knowledge_of(
+    contract: GrandContract,
+    coalition: Coalition,
+    rules: MarketRules = PAPER_RULES,
+    reaction: Reaction | None = None,
+) -> Knowledge:
+    """Return what the members of a coalition know after the grand contract has spoken to all.
+
+    Args:
+        contract: obeyed by everyone else.
+        coalition: numbers of the members, ascending.
+        rules: of the market.
+        reaction: how outsiders answer quotes that are not the contract's.
+
+    Raises:
+        ValueError: the coalition is not a nonempty ascending list of players.
+    """
+    possible = np.flatnonzero(contract.economy.prior.probability > 0)
+    informed = tuple(_information(contract, member) for member in coalition)
+    labels = [{number: place for place, known in enumerate(own) for number in known.profiles} for own in informed]
+    together: dict[tuple[int, ...], list[int]] = {}
+    for number in possible.tolist():
+        together.setdefault(tuple(label[number] for label in labels), []).append(number)
+    cells = tuple(
+        _cell(contract, reports, numbers, (coalition, rules, reaction)) for reports, numbers in together.items()
+    )
+    return Knowledge(coalition, informed, cells)
+
+
+def _information(contract: GrandContract, member: int) -> tuple[Information, ...]:
+    """Return what a member may know, in the order of the first profile of each."""
+    known, own_types = information(contract, (member,)), contract.economy.profiles[:, member]
+    numbers, first = np.unique(known, return_index=True)
+    ordered = numbers[np.argsort(first)]
+    profiles = [np.flatnonzero(known == number) for number in ordered[ordered >= 0]]
+    return tuple(Information(int(own_types[some[0]]), tuple(some.tolist())) for some in profiles)
+
+
+def _cell(
+    contract: GrandContract,
+    reports: tuple[int, ...],
+    numbers: list[int],
+    faced: tuple[Coalition, MarketRules, Reaction | None],
+) -> Cell:
+    coalition, rules, reaction = faced
+    probability = float(contract.economy.prior.probability[numbers].sum())
+    situation = situation_among(contract, np.array(numbers), coalition, rules, reaction)
+    return Cell(reports, tuple(numbers), probability, situation)

@@ -1,0 +1,73 @@
+r"""When arbitrage among members keeps coalitions from agreeing: the argument of the paper's Theorem 1, repaired.
+
+If quotes are seen before orders and trades of bankrupt players stand, a member who sees another member and an outsider
+quote some good differently can buy and sell it without bound, bankrupt everybody and take everything there is. So an
+agreement with a misquote tempts every member but the misquoter to break it, and one without a misquote gains nothing
+where short sales bankrupt. ``docs/collusion.md``, Proposition 4, has the proof and uses each of the conditions below.
+
+Source:
+    Giraud and Rochon (2001), proof of Theorem 1, which overlooks that under its rules one player gains alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from marketgame.mechanisms.deviations.premises import ARBITRAGE
+
+if TYPE_CHECKING:
+    from marketgame.mechanisms.contracts.grand_contract import GrandContract
+    from marketgame.mechanisms.market_game.rules import MarketRules
+
+LEAST_WEALTH = 1e-12
+"""A wealth of less than this share of what is owned and of what is transferred may be none."""
+
+
+def deterred_by_arbitrage(contract: GrandContract, rules: MarketRules) -> bool:
+    """Say whether no coalition has an internally consistent improvement on the grand contract.
+
+    Args:
+        contract: the grand contract; outsiders obey it whatever is quoted.
+        rules: of the market.
+
+    Returns:
+        True if the proof applies; False says nothing.
+    """
+    return (
+        ARBITRAGE.holds(rules)
+        and prices_reveal(contract)
+        and _everything_is_wanted(contract)
+        and _everybody_is_worth_something(contract)
+    )
+
+
+def prices_reveal(contract: GrandContract) -> bool:
+    """Say whether prices differ between all profiles that can occur, so that whoever knows one knows the other.
+
+    Prices that computation cannot tell apart are equal in a contract (:mod:`mechanisms.contracts.canonical`).
+    """
+    prices = contract.efficient.price[contract.economy.prior.probability > 0]
+    return len(np.unique(prices, axis=0)) == len(prices)
+
+
+def _everything_is_wanted(contract: GrandContract) -> bool:
+    """Say whether every type's valuation increases in every good wherever it holds no more than there is.
+
+    The proof needs it everywhere below the aggregate, not only there: where goods go together, a good may be a burden
+    to whoever lacks the other and a boon to whoever has everything.
+    """
+    economy = contract.economy
+    rows, supply = economy.rows(economy.profiles), economy.endowments(economy.profiles)[..., :-1].sum(axis=1)
+    return all(
+        bool((valuation.least_gradient(supply[(rows == row).any(axis=1)].max(axis=0)) > 0).all())
+        for row, valuation in enumerate(economy.valuations.valuations)
+    )
+
+
+def _everybody_is_worth_something(contract: GrandContract) -> bool:
+    """Say whether everybody's wealth is positive at every profile, by more than rounding."""
+    value = (contract.efficient.price[:, None, :] * contract.endowments).sum(axis=-1)
+    rounding = LEAST_WEALTH * (value + np.abs(contract.transfers))
+    return bool((value + contract.transfers > rounding).all())

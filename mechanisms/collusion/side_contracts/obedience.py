@@ -1,0 +1,271 @@
+r"""Whether a single member would break a side-contract on the market, asked of the oracle.
+
+A member knows its information and its own part of what was drawn. It thinks possible every cell and joint action in
+which it would know just that, and takes for granted that the others play their parts. Its best reply is a deviation
+of a coalition of one: small changes to its part are tried first, then the oracle of `mechanisms.deviations` looks for
+it, over quotes and orders at once, and, when prices are quoted first, over orders alone once it has seen the others'
+quotes, which may tell it what was drawn.
+
+Source:
+    Giraud and Rochon (2001), Definitions 6' and 7, and the proof of Theorem 1, where a member who sees another
+    misquote abandons the agreement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from marketgame.mechanisms.collusion.side_contracts.menu import settled_gains
+from marketgame.mechanisms.collusion.side_contracts.program import Temptation
+from marketgame.mechanisms.collusion.side_contracts.temptation import best_small_change
+from marketgame.mechanisms.deviations.bounds import least_bound
+from marketgame.mechanisms.deviations.effort import (
+    Effort,
+    Objective,
+    Verdict,
+)
+from marketgame.mechanisms.deviations.oracle import (
+    most_profitable_deviation,
+    profit_tolerance,
+)
+from marketgame.mechanisms.deviations.order_search import best_orders
+from marketgame.mechanisms.deviations.situation import (
+    JointAction,
+    Reaction,
+    Replies,
+    Situation,
+    played,
+    stacked,
+)
+from marketgame.mechanisms.market_game.rules import Timing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from marketgame.mechanisms.arrays import FloatArray
+    from marketgame.mechanisms.collusion.finite_games.information import Knowledge
+    from marketgame.mechanisms.collusion.side_contracts.menu import Menu
+    from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause
+
+
+@dataclass(frozen=True, eq=False)
+class Breach:
+    """What one member would rather play.
+
+    Attributes:
+        place: of the member.
+        information: number of what it knows.
+        told: its part of the joint action that it would not play, a joint action of one.
+        seen: the others' quotes at which it orders otherwise, ``(N, L)``; none if it deviates before seeing any.
+        instead: what it plays, a joint action of one.
+        gain: expected, given what it knows, numeraire.
+    """
+
+    place: int
+    information: int
+    told: JointAction
+    seen: FloatArray | None
+    instead: JointAction
+    gain: float
+
+
+@dataclass(frozen=True, eq=False)
+class ObedienceCheck:
+    """Whether single members obey a side-contract.
+
+    Attributes:
+        verdict: refuted by a breach, proved by bounds over all deviations, or neither.
+        breaches: what was found.
+    """
+
+    verdict: Verdict
+    breaches: tuple[Breach, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _StillReacting:
+    """Outsiders who compare quotes with the grand contract's, not with the agreement's."""
+
+    originals: tuple[tuple[Situation, int], ...]
+
+    def __call__(self, situation: Situation, draw: int, quotes: FloatArray) -> Replies:
+        original, number = self.originals[draw]
+        if original.reaction is None or (quotes == original.quotes[number]).all():
+            return Replies(original.orders[number], original.announced_endowments[number])
+        return original.reaction(original, number, quotes)
+
+
+def check_obedience(knowledge: Knowledge, clauses: tuple[Clause, ...], effort: Effort) -> ObedienceCheck:
+    """Look for a single member that would break a side-contract.
+
+    Args:
+        knowledge: of the coalition.
+        clauses: for all cells, in the same order.
+        effort: for each question to the oracle.
+
+    Returns:
+        A breach for each member and information that has one, with the verdict.
+    """
+    breaches = []
+    proved = True
+    for place, known in enumerate(knowledge.information):
+        for number in range(len(known)):
+            for told, situation in _told(knowledge, clauses, place, number):
+                if effort.deadline.passed:
+                    proved = False
+                    break
+                proved = proved and least_bound(situation).total_gain <= profit_tolerance(situation)
+                best, gain = _best_reply(situation, effort)
+                if gain > profit_tolerance(situation):
+                    breaches.append(Breach(place, number, told, None, best, gain))
+                    continue
+                breaches += _after_quotes(situation, (place, number, told), effort)
+    if breaches:
+        return ObedienceCheck(Verdict.REFUTED, tuple(breaches))
+    return ObedienceCheck(Verdict.PROVEN if proved else Verdict.NOT_REFUTED, ())
+
+
+def temptation_of(knowledge: Knowledge, menus: list[Menu], breach: Breach) -> Temptation:
+    """Return what a breach would bring from each entry of the menus, so that a program can exclude that it pays."""
+    gains = {}
+    for number in knowledge.cells_knowing(breach.place, breach.information):
+        cell, menu = knowledge.cells[number], menus[number]
+        table = np.zeros((len(menu.transfers), len(menu.actions)))
+        for position, action in enumerate(menu.actions):
+            if not _same_part(action, breach.told, breach.place) or not _sees(cell.situation, action, breach.seen):
+                continue
+            for level, vector in enumerate(menu.transfers):
+                pair = stacked([_with_part(action, vector), _with_part(action, vector, breach)])
+                obeyed, broken = settled_gains(cell.situation, pair)[:, breach.place]
+                if np.isfinite(obeyed) and np.isfinite(broken):
+                    table[level, position] = cell.probability * (broken - obeyed)
+        gains[number] = table
+    return Temptation(breach.place, gains)
+
+
+def _told(
+    knowledge: Knowledge, clauses: tuple[Clause, ...], place: int, number: int
+) -> Iterator[tuple[JointAction, Situation]]:
+    """Yield each part a member may be told to play, and what it then faces, alone."""
+    groups: dict[bytes, list[tuple[int, int]]] = {}
+    for cell in knowledge.cells_knowing(place, number):
+        for drawn in range(len(clauses[cell].probability)):
+            part = _part(clauses[cell].actions[drawn], place)
+            key = part.quotes.tobytes() + part.orders.tobytes() + part.announced_endowments.tobytes()
+            groups.setdefault(key, []).append((cell, drawn))
+    for pairs in groups.values():
+        cell, drawn = pairs[0]
+        yield _part(clauses[cell].actions[drawn], place), _alone(knowledge, clauses, place, pairs)
+
+
+def _best_reply(situation: Situation, effort: Effort) -> tuple[JointAction, float]:
+    """Return what a lone member does best and its gain: a small change if one pays, else what the oracle finds."""
+    best, gain = best_small_change(situation)
+    if gain > profit_tolerance(situation):
+        return best, gain
+    found = most_profitable_deviation(situation, Objective.TOTAL, effort)
+    return (best, gain) if found.best is None else (found.best, found.value)
+
+
+def _alone(knowledge: Knowledge, clauses: tuple[Clause, ...], place: int, pairs: list[tuple[int, int]]) -> Situation:
+    """Return what one member faces when it knows that one of these cells and draws has come about."""
+    arrays: dict[str, list[FloatArray]] = {
+        name: [] for name in ("quotes", "orders", "announced_endowments", "transfers")
+    }
+    weights, profiles, originals = [], [], []
+    for cell, drawn in pairs:
+        known = knowledge.cells[cell]
+        play = played(known.situation, clauses[cell].actions[drawn])
+        for name, parts in arrays.items():
+            parts.append(getattr(play, name))
+        weights.append(known.probability * clauses[cell].probability[drawn] * known.situation.probability)
+        profiles.append(known.situation.profiles)
+        originals += [(known.situation, draw) for draw in range(len(known.situation.probability))]
+    weight = np.concatenate(weights)
+    first = knowledge.cells[pairs[0][0]].situation
+    reaction: Reaction | None = _StillReacting(tuple(originals)) if first.reaction is not None else None
+    return Situation(
+        economy=first.economy,
+        rules=first.rules,
+        coalition=(knowledge.coalition[place],),
+        probability=weight / weight.sum(),
+        profiles=np.concatenate(profiles),
+        quotes=np.concatenate(arrays["quotes"]),
+        orders=np.concatenate(arrays["orders"]),
+        announced_endowments=np.concatenate(arrays["announced_endowments"]),
+        transfers=np.concatenate(arrays["transfers"]),
+        reaction=reaction,
+    )
+
+
+def _after_quotes(situation: Situation, who: tuple[int, int, JointAction], effort: Effort) -> Iterator[Breach]:
+    """Yield what a member orders otherwise once it has seen quotes that tell draws apart."""
+    place, number, told = who
+    if situation.rules.timing is not Timing.PRICES_FIRST:
+        return
+    groups: dict[bytes, list[int]] = {}
+    for draw, quotes in enumerate(situation.quotes):
+        groups.setdefault(quotes.tobytes(), []).append(draw)
+    if len(groups) < 2:
+        return
+    for draws in groups.values():
+        seen = _given(situation, draws)
+        best, gain = best_small_change(seen)
+        if gain <= profit_tolerance(seen):
+            program = best_orders(seen, seen.quotes[0, seen.members], Objective.TOTAL, effort)
+            best, gain = (best, gain) if program.best is None else (program.best, program.value)
+        if gain > profit_tolerance(seen):
+            yield Breach(place, number, told, seen.quotes[0], best, gain)
+
+
+def _given(situation: Situation, draws: list[int]) -> Situation:
+    """Return the situation once it is known that one of some draws has come about, and the quotes are out."""
+    probability = situation.probability[draws]
+    return Situation(
+        economy=situation.economy,
+        rules=situation.rules,
+        coalition=situation.coalition,
+        probability=probability / probability.sum(),
+        profiles=situation.profiles[draws],
+        quotes=situation.quotes[draws],
+        orders=situation.orders[draws],
+        announced_endowments=situation.announced_endowments[draws],
+        transfers=situation.transfers[draws],
+    )
+
+
+def _part(action: JointAction, place: int) -> JointAction:
+    """Return one member's part of a joint action, as a joint action of one."""
+    return JointAction(
+        action.quotes[[place]], action.orders[[place]], action.announced_endowments[[place]], np.zeros(1)
+    )
+
+
+def _with_part(action: JointAction, side_transfers: FloatArray, breach: Breach | None = None) -> JointAction:
+    """Return a joint action with given side-transfers, and one member's part replaced by a breach."""
+    quotes, orders, announced = action.quotes.copy(), action.orders.copy(), action.announced_endowments.copy()
+    if breach is not None:
+        quotes[breach.place] = breach.instead.quotes[0]
+        orders[breach.place] = breach.instead.orders[0]
+        announced[breach.place] = breach.instead.announced_endowments[0]
+    return JointAction(quotes, orders, announced, side_transfers)
+
+
+def _same_part(action: JointAction, told: JointAction, place: int) -> bool:
+    return (
+        np.array_equal(action.quotes[place], told.quotes[0])
+        and np.array_equal(action.orders[place], told.orders[0])
+        and np.array_equal(action.announced_endowments[place], told.announced_endowments[0])
+    )
+
+
+def _sees(situation: Situation, action: JointAction, seen: FloatArray | None) -> bool:
+    """Return whether a joint action leads to the quotes a breach waits for; any do if it waits for none."""
+    if seen is None:
+        return True
+    quotes = situation.quotes[0].copy()
+    quotes[situation.members] = action.quotes
+    return np.array_equal(quotes, seen)

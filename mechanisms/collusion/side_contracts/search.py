@@ -1,0 +1,348 @@
+r"""Side-contracts of a coalition against the grand contract on the market game, found by column generation.
+
+The joint actions a coalition may choose are unbounded, so the program of Definition 6 runs over a menu that grows:
+the oracle of `mechanisms.deviations` proposes joint actions for each cell of information, the master program finds the
+best lottery over them with the members' interim participation and incentives, and its multipliers say for which
+weights of the members' gains to ask the oracle next. What comes out is settled again, play by play.
+
+That nothing was found is no proof. A proof comes from the bounds of `mechanisms.deviations.bounds`: with a common
+prior an improvement needs a positive expected total gain, so it is excluded when the expected bound is not positive.
+
+For *internally consistent* side-contracts the oracle is also asked, for each member, what it alone would rather do
+(`mechanisms.collusion.side_contracts.obedience`); what it finds is excluded in the master program, and so on until
+nobody is tempted or no gain is left. Parts of two or more members are not examined.
+
+Source:
+    Giraud and Rochon (2001), Definitions 6-8, for the game form of section 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
+from marketgame.mechanisms.collusion.finite_games.information import (
+    Knowledge,
+    knowledge_of,
+)
+from marketgame.mechanisms.collusion.side_contracts.martyrs import martyr_actions
+from marketgame.mechanisms.collusion.side_contracts.menu import (
+    Menu,
+    oracle_actions,
+    priced_actions,
+)
+from marketgame.mechanisms.collusion.side_contracts.obedience import (
+    ObedienceCheck,
+    check_obedience,
+    temptation_of,
+)
+from marketgame.mechanisms.collusion.side_contracts.program import Master
+from marketgame.mechanisms.collusion.side_contracts.side_contract import (
+    SideContract,
+    kept_gains,
+    misreport_gains,
+    obedience,
+    promised_gains,
+    promised_utilities,
+    stakes_of,
+    status_quo_utilities,
+)
+from marketgame.mechanisms.deviations.bounds import least_bound
+from marketgame.mechanisms.deviations.effort import (
+    Effort,
+    Objective,
+    Verdict,
+)
+from marketgame.mechanisms.deviations.oracle import profit_tolerance
+from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
+
+if TYPE_CHECKING:
+    from marketgame.mechanisms.arrays import FloatArray
+    from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
+    from marketgame.mechanisms.collusion.side_contracts.program import MasterAnswer
+    from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause
+    from marketgame.mechanisms.contracts.grand_contract import GrandContract
+    from marketgame.mechanisms.deviations.situation import Reaction
+    from marketgame.mechanisms.market_game.rules import MarketRules
+
+ROUNDING = 64 * float(np.finfo(np.float64).eps)
+"""Two computations of a utility agree up to this share of it."""
+
+
+@dataclass(frozen=True)
+class SideEffort:
+    """How hard to look for a side-contract.
+
+    Attributes:
+        oracle: of each question to the oracle.
+        rounds: of column generation after the first menus.
+        breaches: rounds of excluding what single members would rather do.
+        cells: of information that are given menus beyond obedience, the most probable first.
+    """
+
+    oracle: Effort = field(default_factory=lambda: Effort(quote_vectors=12, seconds_per_program=4.0))
+    rounds: int = 2
+    breaches: int = 6
+    cells: int = 8
+
+
+USUAL_SIDE_EFFORT = SideEffort()
+"""Seconds for a pair with complete information."""
+
+
+@dataclass(frozen=True)
+class SideSpent:
+    """What a search for a side-contract took.
+
+    Attributes:
+        cells: of information given a menu.
+        actions: joint actions on the menus.
+        programs: master programs solved.
+        breaches: ways of breaking an agreement that were excluded.
+    """
+
+    cells: int = 0
+    actions: int = 0
+    programs: int = 0
+    breaches: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class SideContractSearch:
+    """What a search for a side-contract established.
+
+    Attributes:
+        side_contract: the best found; none if none improves.
+        verdict: refuted if one was found, proven if a bound excludes any, otherwise not refuted.
+        bound: on the total expected gain of every side-contract, numeraire.
+        obeyed: what is known about single members' obedience to it, when it was asked for.
+        spent: what the search took.
+    """
+
+    side_contract: SideContract | None
+    verdict: Verdict
+    bound: float
+    obeyed: ObedienceCheck | None
+    spent: SideSpent
+
+
+def find_side_contract(
+    contract: GrandContract,
+    rules: MarketRules,
+    coalition: Coalition,
+    *,
+    concept: Concept = Concept.BIC,
+    reaction: Reaction | None = None,
+    objective: Objective = Objective.TOTAL,
+    effort: SideEffort = USUAL_SIDE_EFFORT,
+) -> SideContractSearch:
+    """Look for a side-contract by which a coalition improves upon the grand contract.
+
+    Args:
+        contract: the grand contract; the other players obey it, or react.
+        rules: of the market.
+        coalition: numbers of the members, ascending.
+        concept: what members may do against the side-contract. Under communication equilibrium single members must
+            obey it, as `find_consistent_side_contract` demands, and it must also promise what a member gains by
+            voiding it and deviating alone; a lie that does not void it, with disobedience, is not examined.
+        reaction: how outsiders answer quotes that are not the grand contract's.
+        objective: what to make large: the members' total expected gain or the least of all.
+        effort: how hard to look.
+
+    Returns:
+        The best side-contract found, and what is proved about others.
+
+    Raises:
+        ValueError: the coalition is not a nonempty ascending list of players.
+
+    Source:
+        Giraud and Rochon (2001), Definitions 6 and 6'.
+    """
+    knowledge = knowledge_of(contract, coalition, rules, reaction)
+    return _Search(knowledge, concept, objective, effort, concept is Concept.COMMUNICATION_EQUILIBRIUM).run()
+
+
+def find_consistent_side_contract(
+    contract: GrandContract,
+    rules: MarketRules,
+    coalition: Coalition,
+    *,
+    reaction: Reaction | None = None,
+    objective: Objective = Objective.TOTAL,
+    effort: SideEffort = USUAL_SIDE_EFFORT,
+) -> SideContractSearch:
+    """Look for a side-contract that improves upon the grand contract and that no single member wants to break.
+
+    Args:
+        contract: the grand contract; the other players obey it, or react.
+        rules: of the market.
+        coalition: numbers of the members, ascending. Parts of two or more members are not examined, so for three or
+            more a side-contract found may still be inconsistent.
+        reaction: how outsiders answer quotes that are not the grand contract's.
+        objective: what to make large: the members' total expected gain or the least of all.
+        effort: how hard to look, for gains and for breaches.
+
+    Returns:
+        The best side-contract found, with what is known about single members' obedience to it.
+
+    Raises:
+        ValueError: the coalition is not a nonempty ascending list of players.
+
+    Source:
+        Giraud and Rochon (2001), Definition 7.
+    """
+    knowledge = knowledge_of(contract, coalition, rules, reaction)
+    return _Search(knowledge, Concept.BIC, objective, effort, len(coalition) > 1).run()
+
+
+def flaws_of_side_contract(knowledge: Knowledge, claimed: SideContract) -> tuple[str, ...]:
+    """Return what is wrong with a claimed side-contract, recomputed by settling every play; nothing if it improves.
+
+    Args:
+        knowledge: of the coalition against which contract and rules it is claimed.
+        claimed: the claim.
+    """
+    if claimed.coalition != knowledge.coalition or claimed.information != knowledge.information:
+        return ("its members or what they know are others",)
+    try:
+        promised = promised_gains(knowledge, claimed.clauses)
+        temptation = np.concatenate(misreport_gains(knowledge, claimed.clauses))
+    except ValueError as error:
+        return (f"it cannot be carried out: {error}",)
+    slack = GAIN_TOLERANCE * np.concatenate(stakes_of(knowledge))
+    gains = np.concatenate(promised) - np.concatenate(kept_gains(knowledge))
+    # Stated utilities are levels, which are rounded as such.
+    claims = {
+        "some type of a member gains by a lie": bool((temptation > slack).any()),
+        "some type of a member loses": bool((gains < -slack).any()),
+        "no type of any member gains": bool((gains <= slack).all()),
+        "the utilities promised are not those it brings": _differ(
+            claimed.promised, promised_utilities(knowledge, claimed.clauses), slack
+        ),
+        "the status quo is not as stated": _differ(claimed.status_quo, status_quo_utilities(knowledge), slack),
+    }
+    return tuple(flaw for flaw, found in claims.items() if found)
+
+
+@dataclass(eq=False)
+class _Search:
+    """The state of one search."""
+
+    knowledge: Knowledge
+    concept: Concept
+    objective: Objective
+    effort: SideEffort
+    obey: bool
+    programs: int = 0
+    menus: list[Menu] = field(default_factory=list)
+
+    def run(self) -> SideContractSearch:
+        kept = kept_gains(self.knowledge)
+        bounds = [least_bound(cell.situation).total_gain for cell in self.knowledge.cells]
+        bound = sum(cell.probability * max(0.0, most) for cell, most in zip(self.knowledge.cells, bounds, strict=True))
+        if all(
+            most <= profit_tolerance(cell.situation) for cell, most in zip(self.knowledge.cells, bounds, strict=True)
+        ):
+            return SideContractSearch(None, Verdict.PROVEN, bound, None, SideSpent())
+        self._open_menus()
+        master = Master(self.knowledge, self.menus, self._floors(kept), deadline=self.effort.oracle.deadline)
+        answer = self._grown(master)
+        obeyed = None
+        if self.obey:
+            answer, obeyed = self._obeyed(master, answer)
+        found = None if answer is None else self._claimed(answer)
+        verdict = Verdict.NOT_REFUTED if found is None else Verdict.REFUTED
+        spent = SideSpent(
+            sum(len(menu.actions) > 1 for menu in self.menus),
+            sum(len(menu.actions) for menu in self.menus),
+            self.programs,
+            len(master.temptations),
+        )
+        return SideContractSearch(found, verdict, bound, obeyed if found is not None else None, spent)
+
+    def _open_menus(self) -> None:
+        """Let the oracle propose joint actions for the most probable cells, where a gain is not excluded."""
+        order = np.argsort([-cell.probability for cell in self.knowledge.cells], kind="stable")
+        self.menus = [Menu.of(cell.situation) for cell in self.knowledge.cells]
+        for number in order[: self.effort.cells]:
+            menu = self.menus[number]
+            if self.effort.oracle.deadline.passed:
+                return
+            if len(self.knowledge.coalition) > 1:
+                for action in martyr_actions(menu.situation):
+                    menu.add(action, exchanged=False)
+            for action in oracle_actions(menu.situation, self.effort.oracle):
+                menu.add(action)
+
+    def _grown(self, master: Master) -> MasterAnswer | None:
+        """Let the master's multipliers ask the oracle for more, and return the best side-contract."""
+        for _ in range(self.effort.rounds if len(self.knowledge.coalition) > 1 else 0):
+            if self.effort.oracle.deadline.passed:
+                break
+            self.programs += 1
+            prices = master.prices()
+            if prices is None:
+                break
+            grew = [self._priced(menu, worth) for menu, worth in zip(self.menus, prices, strict=True)]
+            if not any(grew):
+                break
+        self.programs += 1
+        return master.solve(self.objective)
+
+    def _priced(self, menu: Menu, worth: FloatArray) -> bool:
+        """Add the best joint actions for some weights, at the quotes of the most valuable entry of the menu."""
+        if len(menu.actions) < 2:
+            return False
+        table = menu.table()
+        values = np.where(np.isfinite(table).all(axis=-1), table @ worth, -np.inf)
+        best = menu.actions[int(np.unravel_index(int(values.argmax()), values.shape)[1])]
+        grew = [menu.add(action) for action in priced_actions(menu.situation, worth, best.quotes, self.effort.oracle)]
+        return any(grew)
+
+    def _floors(self, kept: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:
+        """Return what must be promised: the status quo, or what voiding the side-contract alone brings."""
+        if self.concept is Concept.BIC:
+            return kept
+        alone = check_obedience(
+            self.knowledge, tuple(obedience(cell) for cell in self.knowledge.cells), self.effort.oracle
+        )
+        floors = [floor.copy() for floor in kept]
+        for breach in alone.breaches:
+            level = kept[breach.place][breach.information] + breach.gain
+            floors[breach.place][breach.information] = max(floors[breach.place][breach.information], level)
+        return tuple(floors)
+
+    def _obeyed(self, master: Master, answer: MasterAnswer | None) -> tuple[MasterAnswer | None, ObedienceCheck | None]:
+        """Exclude what single members would rather do until nobody is tempted or nothing is left."""
+        check = None
+        for _ in range(self.effort.breaches):
+            if answer is None or self.effort.oracle.deadline.passed or not self._gains(answer.clauses):
+                return None, None
+            check = check_obedience(self.knowledge, answer.clauses, self.effort.oracle)
+            if check.verdict is not Verdict.REFUTED:
+                return answer, check
+            master.temptations += [temptation_of(self.knowledge, self.menus, breach) for breach in check.breaches]
+            self.programs += 1
+            answer = master.solve(self.objective)
+        return None, None
+
+    def _gains(self, clauses: tuple[Clause, ...]) -> bool:
+        knowledge = self.knowledge
+        changes = zip(promised_gains(knowledge, clauses), kept_gains(knowledge), stakes_of(knowledge), strict=True)
+        return any(bool((after - before > GAIN_TOLERANCE * stakes).any()) for after, before, stakes in changes)
+
+    def _claimed(self, answer: MasterAnswer) -> SideContract | None:
+        """Return the side-contract if it stands the independent check."""
+        knowledge = self.knowledge
+        promised, kept = promised_utilities(knowledge, answer.clauses), status_quo_utilities(knowledge)
+        claimed = SideContract(knowledge.coalition, self.concept, knowledge.information, answer.clauses, promised, kept)
+        return None if flaws_of_side_contract(knowledge, claimed) else claimed
+
+
+def _differ(stated: tuple[FloatArray, ...], actual: tuple[FloatArray, ...], slack: FloatArray) -> bool:
+    """Say whether stated utilities are others, by more than some slack and what levels of their size are rounded by."""
+    one, other = np.concatenate(stated), np.concatenate(actual)
+    return bool((np.abs(one - other) > slack + ROUNDING * np.abs(other)).any())

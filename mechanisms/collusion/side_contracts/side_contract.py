@@ -1,0 +1,265 @@
+r"""A coalition's side-contract on the market game, and what it brings, recomputed by settling every play.
+
+After reports that agree the side-device draws one of finitely many joint actions; one vector of side-transfers goes
+with the reports, whatever is drawn. Reports that disagree void the side-contract: everybody does what the grand
+contract told it, with the grand contract's transfers.
+
+Source:
+    Giraud and Rochon (2001), Definitions 3, 5 and 6 (6').
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from marketgame.mechanisms.arrays import (
+    finite_array,
+    read_only,
+)
+from marketgame.mechanisms.deviations.situation import (
+    JointAction,
+    admissible,
+    obedient,
+    stacked,
+    trade_gains,
+)
+
+if TYPE_CHECKING:
+    from marketgame.mechanisms.arrays import (
+        BooleanArray,
+        FloatArray,
+    )
+    from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
+    from marketgame.mechanisms.collusion.finite_games.information import (
+        Cell,
+        Information,
+        Knowledge,
+    )
+    from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
+    from marketgame.mechanisms.deviations.situation import Situation
+
+PROBABILITY_TOLERANCE = 1e-9
+"""Probabilities of a lottery sum to one up to the rounding of decimals."""
+
+
+@dataclass(frozen=True, eq=False)
+class Clause:
+    """What happens after some reports.
+
+    Attributes:
+        reports: number of each member's information, ``(|S|,)``.
+        profiles: numbers of the type profiles in which these reports are true.
+        actions: B joint actions, a batch; all with the same side-transfers.
+        probability: of each, ``(B,)``.
+
+    Raises:
+        ValueError: probabilities are negative or do not sum to one, or side-transfers depend on the draw.
+    """
+
+    reports: tuple[int, ...]
+    profiles: tuple[int, ...]
+    actions: JointAction
+    probability: FloatArray
+
+    def __post_init__(self) -> None:
+        probability = finite_array("probability", self.probability, (len(self.actions.side_transfers),))
+        if (probability < 0).any() or abs(float(probability.sum()) - 1) > PROBABILITY_TOLERANCE:
+            raise ValueError(f"probabilities are {probability.tolist()}; they must be at least 0 and sum to 1")
+        if (self.actions.side_transfers != self.actions.side_transfers[0]).any():
+            raise ValueError("side-transfers may depend on the reports, not on what is drawn after them")
+        object.__setattr__(self, "probability", read_only(probability))
+
+    @property
+    def side_transfers(self) -> FloatArray:
+        """What each member receives from the others, ``(|S|,)``, numeraire; they sum to zero."""
+        moved: FloatArray = self.actions.side_transfers[0]
+        return moved
+
+
+@dataclass(frozen=True, eq=False)
+class SideContract:
+    """A side-device with side-transfers, and what it promises.
+
+    Attributes:
+        coalition: the members, ascending.
+        concept: what members may do against it.
+        information: what each member may report.
+        clauses: what happens after all reports that agree.
+        promised: expected utility of each information of each member, ``(information,)`` each, numeraire.
+        status_quo: likewise if everybody obeys the grand contract.
+    """
+
+    coalition: Coalition
+    concept: Concept
+    information: tuple[tuple[Information, ...], ...]
+    clauses: tuple[Clause, ...]
+    promised: tuple[FloatArray, ...]
+    status_quo: tuple[FloatArray, ...]
+
+    @property
+    def gains(self) -> tuple[FloatArray, ...]:
+        """Expected gain of each information of each member, ``(information,)`` each, numeraire."""
+        return tuple(after - before for after, before in zip(self.promised, self.status_quo, strict=True))
+
+    def information_at(self, member: int, profile: int) -> int:
+        """Return the number of what a member knows when the grand contract has spoken for a true profile.
+
+        Args:
+            member: the player's number.
+            profile: the number of the type profile.
+
+        Raises:
+            ValueError: the player is no member, or the profile has probability zero.
+        """
+        place = self.coalition.index(member)
+        for number, known in enumerate(self.information[place]):
+            if profile in known.profiles:
+                return number
+        raise ValueError(f"profile {profile} has probability 0; nobody knows anything in it")
+
+    def clause_after(self, reports: tuple[int, ...]) -> Clause | None:
+        """Return what happens after reports; none if they disagree, so that the grand contract stands."""
+        return next((clause for clause in self.clauses if clause.reports == reports), None)
+
+
+def with_side_transfers(actions: JointAction, side_transfers: FloatArray) -> JointAction:
+    """Return joint actions with other side-transfers, ``(|S|,)``."""
+    return replace(actions, side_transfers=np.broadcast_to(side_transfers, actions.side_transfers.shape))
+
+
+def obedience(cell: Cell) -> Clause:
+    """Return the clause that tells everybody to obey the grand contract."""
+    return Clause(cell.reports, cell.profiles, stacked([obedient(cell.situation)]), np.ones(1))
+
+
+def clause_gains(cell: Cell, clause: Clause) -> FloatArray:
+    """Return by how much members expect to be better off than on their endowments after a clause, ``(|S|,)``.
+
+    Raises:
+        ValueError: the clause asks somebody to announce more than it owns, or a transfer is not covered.
+    """
+    expected: FloatArray = clause.probability @ trade_gains(cell.situation, clause.actions)
+    return expected
+
+
+def interim(knowledge: Knowledge, by_cell: list[FloatArray]) -> tuple[FloatArray, ...]:
+    """Return expectations given what each member knows, from those given the cell.
+
+    Args:
+        knowledge: of the coalition.
+        by_cell: for each cell what each member expects, ``(|S|,)``.
+    """
+    found = []
+    for place in range(len(knowledge.coalition)):
+        total = np.zeros(len(knowledge.information[place]))
+        for cell, value in zip(knowledge.cells, by_cell, strict=True):
+            total[cell.reports[place]] += cell.probability * value[place]
+        found.append(total / knowledge.probability_of(place))
+    return tuple(found)
+
+
+def promised_gains(knowledge: Knowledge, clauses: tuple[Clause, ...]) -> tuple[FloatArray, ...]:
+    """Return by how much truth and obedience make each information of each member better off than its endowment.
+
+    Args:
+        knowledge: of the coalition.
+        clauses: one for each cell, in the same order.
+
+    Returns:
+        By settling every play, ``(information,)`` each, numeraire.
+
+    Raises:
+        ValueError: a clause is missing, or is not admissible where it applies.
+    """
+    values = []
+    for cell, clause in zip(knowledge.cells, clauses, strict=True):
+        if clause.reports != cell.reports:
+            raise ValueError(f"the clause after {clause.reports} stands where that after {cell.reports} should")
+        values.append(clause_gains(cell, clause))
+    return interim(knowledge, values)
+
+
+def kept_gains(knowledge: Knowledge) -> tuple[FloatArray, ...]:
+    """Return the same if everybody obeys the grand contract, ``(information,)`` each, numeraire."""
+    return interim(knowledge, [cell.situation.obedient_gains for cell in knowledge.cells])
+
+
+def stakes_of(knowledge: Knowledge) -> tuple[FloatArray, ...]:
+    """Return what is at stake for each information of each member, at most over its cells, ``(information,)`` each."""
+    found = tuple(np.zeros(len(known)) for known in knowledge.information)
+    for cell in knowledge.cells:
+        for place, number in enumerate(cell.reports):
+            at_stake = cell.situation.stakes[knowledge.coalition[place]]
+            found[place][number] = max(found[place][number], at_stake)
+    return found
+
+
+def promised_utilities(knowledge: Knowledge, clauses: tuple[Clause, ...]) -> tuple[FloatArray, ...]:
+    """Return the utility that truth and obedience bring each information of each member: for display.
+
+    Raises:
+        ValueError: as for `promised_gains`.
+    """
+    return _utilities(knowledge, promised_gains(knowledge, clauses))
+
+
+def status_quo_utilities(knowledge: Knowledge) -> tuple[FloatArray, ...]:
+    """Return what each information of each member expects if everybody obeys the grand contract: for display."""
+    return _utilities(knowledge, kept_gains(knowledge))
+
+
+def _utilities(knowledge: Knowledge, gains: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:
+    economy = knowledge.cells[0].situation.economy
+    return tuple(
+        gain + economy.reference_utility[economy.first_rows[member] + np.array([one.type for one in known])]
+        for gain, member, known in zip(gains, knowledge.coalition, knowledge.information, strict=True)
+    )
+
+
+def misreport_gain(knowledge: Knowledge, clauses: tuple[Clause, ...]) -> float:
+    """Return the largest expected gain of any information of any member from reporting another, then obeying."""
+    return max(float(gains.max()) for gains in misreport_gains(knowledge, clauses))
+
+
+def misreport_gains(knowledge: Knowledge, clauses: tuple[Clause, ...]) -> tuple[FloatArray, ...]:
+    """Return the most that each information of each member expects from a report, ``(information,)`` each, numeraire.
+
+    A report that disagrees with the others' voids the side-contract; so does one that leads to a clause that cannot
+    be carried out, because somebody cannot show what it is told to announce or a transfer is not covered.
+    """
+    truth = promised_gains(knowledge, clauses)
+    found = tuple(np.full(len(known), -np.inf) for known in knowledge.information)
+    for place, known in enumerate(knowledge.information):
+        probability = knowledge.probability_of(place)
+        for number in range(len(known)):
+            for report in range(len(known)):
+                total = 0.0
+                for cell in (knowledge.cells[other] for other in knowledge.cells_knowing(place, number)):
+                    reports = (*cell.reports[:place], report, *cell.reports[place + 1 :])
+                    agreeing = knowledge.agreeing(reports)
+                    clause = None if agreeing is None else clauses[agreeing]
+                    total += cell.probability * float(gains_after(cell, clause)[place])
+                gain = total / float(probability[number]) - float(truth[place][number])
+                found[place][number] = max(found[place][number], gain)
+    return found
+
+
+def gains_after(cell: Cell, clause: Clause | None) -> FloatArray:
+    """Return by how much members expect to be better off than on their endowments in a cell, ``(|S|,)``, numeraire.
+
+    The clause may apply truly or not; without one the grand contract stands.
+    """
+    if clause is None or not can_be_carried_out(cell.situation, clause.actions).all():
+        return cell.situation.obedient_gains
+    return clause_gains(cell, clause)
+
+
+def can_be_carried_out(situation: Situation, actions: JointAction) -> BooleanArray:
+    """Return which joint actions nobody is unable to carry out, as truth values, ``(B,)``."""
+    owned = situation.endowments[0, situation.members]
+    shown = (actions.announced_endowments <= owned).all(axis=(-1, -2))
+    allowed: BooleanArray = shown & admissible(situation, actions)
+    return allowed

@@ -1,0 +1,16 @@
+"""Contracts: what a device recommends after reports, what it pays, and who would rather lie.
+
+| Concept | Source | Module |
+|---|---|---|
+| communication devices with transfers | GR Definitions 2-4 | `contract` |
+| grand contract | GR proof of Theorem 1 | `grand_contract` |
+| numbers that computation cannot tell apart made one | ours | `canonical` |
+| what players know once they are told | GR Definition 5 | `messages` |
+| orders that pass exact tests, what is granted for rounding | ours | `recommended_orders` |
+| misreport gains | GR Definitions 1 and 4 | `incentives` |
+| communication equilibrium | GR Definition 4' | `communication_equilibrium` |
+| incentive-compatible transfers | GR 6.1 | `transfers`, `transfer_program` |
+| compatibility and non-degeneracy | GR section 4 | `compatibility` |
+
+GR is Giraud and Rochon (2001).
+"""

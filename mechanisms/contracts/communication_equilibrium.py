@@ -1,0 +1,311 @@
+r"""Communication equilibrium: nobody gains by misreporting and disobeying together (GR, Definition 4').
+
+A player of type :math:`t_i` reports some :math:`m_i`, hears its recommendation :math:`a_i`, and plays
+:math:`g_i(a_i)`. The contract is a communication equilibrium if no type gains by any report and any
+:math:`g_i: A_i \to A_i`. The actions form a continuum; here :math:`g_i` chooses between obedience and finitely
+many alternatives per recommendation, so that "no gain" means: by none of these. The best :math:`g_i` is found
+exactly, because it may be chosen for each recommendation by itself.
+
+Two deviations defeat the grand contract. Under the paper's rules it is the short sale: a player sells a good it does
+not own for numeraire at the quoted prices, which breaks no budget, and the projection hands it all numeraire there
+is. Where short sales bankrupt, no truthful player gains by any order, but a liar may trade away from the bundle its
+lie brings (figure 1 of the paper). Under expected-externality transfers that pays whenever the lie moves the price
+and the others own what the liar then wants: the transfers give it what its lie does for the others, the market its
+best bundle at the false price, and together these are the dual value of efficient allocation at that price, of which
+the truth is the minimum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from marketgame.mechanisms.arrays import (
+    BooleanArray,
+    FloatArray,
+    IntegerArray,
+)
+from marketgame.mechanisms.contracts.contract import (
+    Action,
+    Contract,
+    can_announce,
+    contract_stakes,
+    gains_by_type,
+    interim_weights,
+    largest_gain,
+    obedient_gains,
+    shown_by,
+    sums_by_group,
+)
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.stakes import counts_as_gain
+from marketgame.mechanisms.market_game.settlement import (
+    Coverage,
+    settle,
+)
+
+# Who orders all that another owns orders a hair less, lest the last digit bankrupt the other.
+JUST_BELOW = 1.0 - 1e-12
+
+type Alternatives = Callable[[int, Action], Action]
+"""Given a player's number and a stack of recommendations, one action to play instead of each, in the same order."""
+
+
+@dataclass(frozen=True, eq=False)
+class Deviation:
+    """A report and what is then played instead of each recommendation: the witness against the equilibrium.
+
+    Attributes:
+        player: who deviates.
+        true_type: its type.
+        reported_type: what it reports; may be the truth.
+        recommended: the D recommendations it may then hear, a stack of D.
+        played: what it plays instead of each, a stack of D; the same where it obeys.
+        gain: by how much its interim utility rises, numeraire.
+    """
+
+    player: str
+    true_type: str
+    reported_type: str
+    recommended: Action
+    played: Action
+    gain: float
+
+
+@dataclass(frozen=True, eq=False)
+class CommunicationEquilibriumCheck:
+    """Whether truth and obedience are an equilibrium against the alternatives tried.
+
+    Attributes:
+        interim_utility: per player, the expected utility of each type under truth and obedience, numeraire.
+        gains: per player, entry ``[t, m]`` is what type t gains by reporting m and then playing as suits it
+            best, ``(types, types)``, numeraire; minus infinity where nothing it can then play was tried.
+        worst: the most profitable deviation.
+        communication_equilibrium: whether no deviation gains more than rounding.
+    """
+
+    interim_utility: tuple[FloatArray, ...]
+    gains: tuple[FloatArray, ...]
+    worst: Deviation
+    communication_equilibrium: bool
+
+
+def check_communication_equilibrium(
+    contract: Contract, alternatives: Sequence[Alternatives]
+) -> CommunicationEquilibriumCheck:
+    """Return the best deviations from a contract that combine a report with alternatives to obedience.
+
+    Args:
+        contract: the contract.
+        alternatives: what a player may do instead of what it is told; obedience is always among the choices. An
+            alternative that announces more than a type owns is not open to it, nor one that, under the rule of
+            coverage, announces less than the transfer takes.
+
+    Returns:
+        All gains, and the most profitable deviation.
+
+    Source:
+        Giraud and Rochon, Definition 4', with the transfers of the announced profile.
+    """
+    players = range(len(contract.economy.players))
+    economy = contract.economy
+    truthful = [np.diagonal(obedient_gains(contract, player)) for player in players]
+    choices = [_Choices(contract, player, alternatives) for player in players]
+    gains = tuple(choice.gains - truth[:, None] for choice, truth in zip(choices, truthful, strict=True))
+    references, stakes = (
+        np.split(table, economy.first_rows[1:]) for table in (economy.reference_utility, contract_stakes(contract))
+    )
+    counted = [
+        np.where(counts_as_gain(gain, np.broadcast_to(at_stake[:, None], gain.shape)), gain, -np.inf)
+        for gain, at_stake in zip(gains, stakes, strict=True)
+    ]
+    stable = not any(np.isfinite(gain).any() for gain in counted)
+    player, true_type, report, gain = largest_gain(gains if stable else counted)
+    worst = choices[player].deviation(true_type, report, gain)
+    interim = tuple(truth + reference for truth, reference in zip(truthful, references, strict=True))
+    return CommunicationEquilibriumCheck(interim, gains, worst, stable)
+
+
+class _Choices:
+    """The best that each type of one player can do after each report.
+
+    Attributes:
+        gains: entry ``[t, m]`` is by how much type t expects at most to be better off than on its endowment after
+            reporting m, ``(types, types)``, numeraire.
+    """
+
+    def __init__(self, contract: Contract, player: int, alternatives: Sequence[Alternatives]) -> None:
+        self.contract = contract
+        self.player = player
+        profiles, self.actions, _ = contract.device.support
+        self.count = contract.economy.prior.type_counts[player]
+        self.weights = interim_weights(contract, player)
+        all_actions = contract.device.recommended(player)
+        first, numbers = _distinct(all_actions)
+        self.recommended = all_actions[first]
+        # Whatever a player is told is known to it together with what it reported.
+        self.heard = numbers[self.actions]
+        self.groups = contract.economy.profiles[profiles, player] * len(first) + self.heard
+        self.options = [self.recommended, *(rule(player, self.recommended) for rule in alternatives)]
+        values = np.stack([self._values(option) for option in self.options])
+        self.best = np.argmax(values, axis=0)
+        self.possible = self._by_information(self.weights) > 0
+        best_values = np.where(self.possible, values.max(axis=0), 0.0)
+        self.gains: FloatArray = best_values.sum(axis=-1)
+
+    def _by_information(self, values: FloatArray) -> FloatArray:
+        """Return sums of ``(types, R)`` by report and recommendation, ``(types, reports, recommendations)``."""
+        told = len(self.recommended.quote)
+        return sums_by_group(values, self.groups, self.count * told).reshape(len(values), self.count, told)
+
+    def _values(self, option: Action) -> FloatArray:
+        """Return what an action in place of each recommendation contributes to the interim gain over the endowment.
+
+        Returns:
+            ``(types, reports, recommendations)``, numeraire; minus infinity where it is not open.
+        """
+        covered = self._covered(option)
+        played = option[self.heard]
+        obeyed = self.recommended[self.heard]
+        # A play the rules do not admit is replaced by obedience and then ruled out.
+        kept = covered[:, None]
+        quotes, orders, announced = self._joint_actions()
+        quotes[:, self.player] = np.where(kept, played.quote, obeyed.quote)
+        orders[:, self.player] = np.where(kept[..., None], played.order, obeyed.order)
+        announced[:, self.player] = np.where(kept, played.announced_endowment, obeyed.announced_endowment)
+        profiles, _, _ = self.contract.device.support
+        settlement = settle(quotes, orders, announced, self.contract.transfers[profiles], self.contract.rules)
+        gains = gains_by_type(self.contract, self.player, settlement, announced)
+        values = self._by_information(self.weights * gains)
+        owned = can_announce(self.contract.economy, self.player, option.announced_endowment)
+        refused = self._by_information(self.weights * ~covered) > 0
+        return np.where(owned[:, None, :] & ~refused, values, -np.inf)
+
+    def _joint_actions(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        device = self.contract.device
+        return (
+            device.quotes[self.actions],
+            device.orders[self.actions],
+            device.announced_endowments[self.actions],
+        )
+
+    def _covered(self, option: Action) -> BooleanArray:
+        """Return in which recommendations the announced numeraire covers what the transfer takes, ``(R,)``."""
+        profiles, _, _ = self.contract.device.support
+        if self.contract.rules.coverage is Coverage.UNLIMITED:
+            return np.ones(len(profiles), dtype=bool)
+        numeraire = option.announced_endowment[self.heard, -1]
+        return shown_by(numeraire[:, None], -self.contract.transfers[profiles, self.player, None])
+
+    def deviation(self, true_type: int, report: int, gain: float) -> Deviation:
+        told = np.flatnonzero(self.possible[true_type, report])
+        chosen = self.best[true_type, report, told]
+        played = [self.options[option][int(place)] for option, place in zip(chosen, told, strict=True)]
+        kind = self.contract.economy.players[self.player]
+        return Deviation(
+            kind.name,
+            kind.types[true_type].name,
+            kind.types[report].name,
+            self.recommended[told],
+            Action(
+                np.stack([action.quote for action in played]),
+                np.stack([action.order for action in played]),
+                np.stack([action.announced_endowment for action in played]),
+            ),
+            gain,
+        )
+
+
+def _distinct(actions: Action) -> tuple[IntegerArray, IntegerArray]:
+    """Return where each different action of a stack of A first stands, and which one each is, ``(A,)``."""
+    count = len(actions.quote)
+    rows = np.concatenate([actions.quote, actions.order.reshape(count, -1), actions.announced_endowment], axis=-1)
+    _, first, numbers = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    return first.astype(np.int64), numbers.reshape(-1).astype(np.int64)
+
+
+def exchange(good: int, counterparty: int, quantity: float) -> Alternatives:
+    """Return the alternative of buying a good beside the recommended orders, paid at the quoted price.
+
+    Args:
+        good: which, not the numeraire.
+        counterparty: from whom; whoever is told so itself turns to the next player instead.
+        quantity: how much, units; negative to sell, also what one does not own.
+
+    Returns:
+        The alternative. It costs nothing if the counterparty quotes what the player is told to quote.
+
+    Source:
+        Giraud and Rochon, equation (1): orders are unbounded and bind whoever they are addressed to.
+    """
+
+    def instead(player: int, recommended: Action) -> Action:
+        order = recommended.order.copy()
+        partner = _other(player, counterparty, order.shape[-2])
+        order[..., partner, good] += quantity
+        order[..., partner, -1] -= quantity * recommended.quote[..., good]
+        return Action(recommended.quote, order, recommended.announced_endowment)
+
+    return instead
+
+
+def arbitrage(good: int, seller: int, buyer: int, quantity: float) -> Alternatives:
+    """Return the alternative of buying a good from one player and selling it to another at the quoted price.
+
+    Args:
+        good: which, not the numeraire.
+        seller: from whom.
+        buyer: to whom.
+        quantity: how much, units.
+
+    Source:
+        Giraud and Rochon, proof of Theorem 1, the arbitrageur.
+    """
+    buying, selling = exchange(good, seller, quantity), exchange(good, buyer, -quantity)
+
+    def instead(player: int, recommended: Action) -> Action:
+        return selling(player, buying(player, recommended))
+
+    return instead
+
+
+def best_bundle(economy: Economy, type_number: int, counterparty: int) -> Alternatives:
+    """Return the alternative of ordering what a type likes best at the quoted price and recommended wealth.
+
+    It orders no more than there may be: who values a good linearly wants infinitely much of it below its value.
+
+    Made for recommendations of the grand contract, which tell a player to address the same share of its net
+    trade to everyone, itself included.
+
+    Args:
+        economy: whose valuations count.
+        type_number: of the deviating player; a player with fewer types obeys.
+        counterparty: from whom the difference is ordered, or from the next player.
+
+    Source:
+        Giraud and Rochon, section 6.4, figure 1: a lie that pays only together with disobedience.
+    """
+    there_is = economy.endowments(economy.profiles)[..., :-1].sum(axis=-2).max(axis=0)
+
+    def instead(player: int, recommended: Action) -> Action:
+        if type_number >= economy.prior.type_counts[player]:
+            return recommended
+        prices = recommended.quote[..., :-1]
+        rows = np.full(prices.shape[:-1], economy.first_rows[player] + type_number)
+        holding = recommended.announced_endowment + recommended.order.sum(axis=-2)
+        likes = np.minimum(economy.valuations.demand(rows, prices), there_is)
+        wanted = JUST_BELOW * (likes - holding[..., :-1])
+        order = recommended.order.copy()
+        partner = _other(player, counterparty, order.shape[-2])
+        order[..., partner, :-1] += wanted
+        order[..., partner, -1] -= (prices * wanted).sum(axis=-1)
+        return Action(recommended.quote, order, recommended.announced_endowment)
+
+    return instead
+
+
+def _other(player: int, counterparty: int, players: int) -> int:
+    """Return the counterparty, or the next player if it is the player itself."""
+    return (counterparty + 1) % players if counterparty == player else counterparty

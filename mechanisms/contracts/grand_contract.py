@@ -1,0 +1,264 @@
+r"""The grand contract of Giraud and Rochon's Theorem 1: how the market game is to be played to reach efficiency.
+
+For reported types m the established mediator recommends to every player i
+
+* to quote the supporting price :math:`p^*(m)`,
+* to address the net demand :math:`z^i_j = (x^*_i(m) - e_i(m)) / N` to every player j, and
+* to announce the endowment :math:`e_i(m) = \omega_i(m_i)`,
+
+and grants the purchasing power :math:`y_i(m) = p^*(m) \cdot (x^*_i(m) - e_i(m))`, both rounded so that nobody fails
+by rounding (:mod:`mechanisms.contracts.recommended_orders`). If all obey, the settlement is :math:`x^*(m)`. The paper
+assumes that all goods are worth having up to the aggregate endowment. Where a good is worth nothing at the margin,
+efficiency leaves some of it unused; the contract then tells its owners to announce proportionally less, because what is
+announced must find a holder.
+
+Recommendations that cannot be told apart are equal bit for bit (:mod:`mechanisms.contracts.canonical`), so that what a
+player learns from its recommendation is what it says (:mod:`mechanisms.contracts.messages`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    IntegerArray,
+    finite_array,
+    read_only,
+)
+from marketgame.mechanisms.contracts.canonical import (
+    SAME_NUMBER,
+    canonical_allocation,
+    canonical_payments,
+    one_number,
+    rows_numbered,
+)
+from marketgame.mechanisms.contracts.recommended_orders import (
+    granted_for_rounding,
+    orders_to_each,
+)
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.efficiency import (
+    EfficientAllocation,
+    efficient_allocation,
+)
+from marketgame.mechanisms.economies.stakes import stakes_by_type
+from marketgame.mechanisms.economies.walras import at_payable_prices
+
+# Transfers balance when their sum is zero up to this share of the largest of them and of what the supply is worth.
+BALANCE_TOLERANCE = 1e-9
+# A debt is none up to this share of the payment, and of what the supply is worth, whose rounding it may be.
+HOLDING_TOLERANCE = 1e-12
+# A good of which all but this share of the supply is allocated is used up.
+USED_TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Recommendation:
+    """What the mediator tells the players to do for one profile of reports.
+
+    Attributes:
+        quotes: row i is what player i is to quote, ``(N, L)``, numeraire per unit.
+        orders: the net demand player i is to address to player j, ``(N, N, L)``, units.
+        announced_endowments: what each is to announce, ``(N, L)``, units.
+        transfers: purchasing power granted, positive to the player, ``(N,)``, numeraire.
+        allocation: what each ends with if all obey, ``(N, L)``, units.
+    """
+
+    quotes: FloatArray
+    orders: FloatArray
+    announced_endowments: FloatArray
+    transfers: FloatArray
+    allocation: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class GrandContract:
+    """Recommendations and transfers for every profile of reports.
+
+    Attributes:
+        economy: whose types are reported.
+        efficient: the efficient allocation of every profile. Of those given, numbers that cannot be told apart are
+            replaced by one.
+        numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``; they sum to zero. Likewise.
+
+    Raises:
+        ValueError: transfers do not balance, or leave a player with less than no numeraire.
+    """
+
+    economy: Economy
+    efficient: EfficientAllocation
+    numeraire_transfers: FloatArray
+
+    def __post_init__(self) -> None:
+        transfers = finite_array("numeraire transfers", self.numeraire_transfers, self.economy.profiles.shape)
+        excess = np.abs(transfers.sum(axis=-1))
+        if (excess > BALANCE_TOLERANCE * (self.worth_of_goods + np.abs(transfers).max(axis=-1))).any():
+            raise ValueError(f"numeraire transfers sum to {excess.max():.6g} in some profile; they must balance")
+        efficient = canonical_allocation(self.economy, self.efficient)
+        payments = canonical_payments(self.economy, efficient, transfers)
+        object.__setattr__(self, "efficient", efficient)
+        object.__setattr__(self, "numeraire_transfers", read_only(payments))
+        self._refuse_debt()
+
+    def _refuse_debt(self) -> None:
+        held = self.allocation[..., -1]
+        owed = -held > HOLDING_TOLERANCE * (self.worth_of_goods[:, None] + np.abs(self.numeraire_transfers))
+        if owed.any():
+            number, player = np.argwhere(owed)[0]
+            profile = self.economy.type_names(self.economy.profiles[number])
+            raise ValueError(
+                f"{self.economy.player_names[player]} would end with {held[number, player]:.6g} of the numeraire "
+                f"for types {profile}; endow it with at least {-held[number, player]:.6g} more"
+            )
+
+    @cached_property
+    def endowments(self) -> FloatArray:
+        """The endowments of the reported types, ``(P, N, L)``, units."""
+        return read_only(self.economy.endowments(self.economy.profiles))
+
+    @cached_property
+    def allocation(self) -> FloatArray:
+        """What each player ends with if all obey, ``(P, N, L)``, units."""
+        numeraire = self.endowments[..., -1] + self.numeraire_transfers
+        return read_only(np.concatenate((self.efficient.bundles, numeraire[..., None]), axis=-1))
+
+    @cached_property
+    def worth_of_goods(self) -> FloatArray:
+        """What the supply of all goods but the numeraire is worth at the supporting prices, ``(P,)``, numeraire."""
+        supply = self.endowments[..., :-1].sum(axis=-2)
+        return read_only((self.efficient.price[:, :-1] * supply).sum(axis=-1))
+
+    @cached_property
+    def announced_endowments(self) -> FloatArray:
+        """What each player is to announce, ``(P, N, L)``, units."""
+        share = np.ones((len(self.endowments), 1, len(self.economy.goods)))
+        share[:, 0, :-1] = self._shares_used()
+        return read_only(self.endowments * share)
+
+    def _shares_used(self) -> FloatArray:
+        """Return which share of each good but the numeraire efficiency uses, ``(P, G)``; 1 up to rounding is 1."""
+        supply = self.endowments[..., :-1].sum(axis=-2)
+        share = self.efficient.bundles.sum(axis=-2) / np.where(supply > 0, supply, 1)
+        share = np.where((supply > 0) & (share < 1 - USED_TOLERANCE), share, 1.0)
+        prices, distance = rows_numbered(self.efficient.price), np.full(len(share), SAME_NUMBER)
+        return np.stack([one_number(column, distance, prices) for column in share.T], axis=1)
+
+    @cached_property
+    def net_trades(self) -> FloatArray:
+        """What each player gains by obedient trade, ``(P, N, L)``, units; nobody is to pay more than it has."""
+        goods = self.efficient.bundles - self.announced_endowments[..., :-1]
+        paid = np.maximum(self.numeraire_transfers, -self.announced_endowments[..., -1])
+        return read_only(np.concatenate((goods, paid[..., None]), axis=-1))
+
+    @cached_property
+    def orders(self) -> FloatArray:
+        """What each player is to order from every player, itself included, ``(P, N, L)``, units."""
+        return read_only(orders_to_each(self.net_trades))
+
+    @cached_property
+    def messages(self) -> IntegerArray:
+        """The number of what each player is told at every profile of reports, ``(P, N)``: the same if it is the same.
+
+        A player is told what to quote, what net trade its orders are to add up to, and what to announce.
+        """
+        told = (
+            (self.efficient.price, self.net_trades[:, player], self.announced_endowments[:, player])
+            for player in range(len(self.economy.players))
+        )
+        numbers = [rows_numbered(np.concatenate(parts, axis=1)) for parts in told]
+        return read_only(np.stack(numbers, axis=1))
+
+    @cached_property
+    def transfers(self) -> FloatArray:
+        """The purchasing power granted to each player, ``(P, N)``, numeraire: what its net trade is worth.
+
+        Something for the rounding of the contract's own numbers comes on top, see
+        `mechanisms.contracts.recommended_orders`.
+        """
+        goods_bought = _market_value(self.efficient, self.net_trades[..., :-1])
+        granted = granted_for_rounding(self.efficient.price, self.orders, self.net_trades)
+        return read_only(goods_bought + self.net_trades[..., -1] + granted)
+
+    def recommend(self, reports: IntegerArray) -> Recommendation:
+        """Return what the mediator recommends.
+
+        Args:
+            reports: the type number each player reports, ``(N,)``.
+
+        Returns:
+            Everyone's quotes, orders, announced endowments and transfers.
+
+        Source:
+            Giraud and Rochon, proof of Theorem 1.
+        """
+        number = int(self.economy.prior.profile_numbers(reports))
+        players = len(self.economy.players)
+        return Recommendation(
+            quotes=np.repeat(self.efficient.price[number][None, :], players, axis=0),
+            orders=np.repeat(self.orders[number][:, None, :], players, axis=1),
+            announced_endowments=self.announced_endowments[number],
+            transfers=self.transfers[number],
+            allocation=self.allocation[number],
+        )
+
+    @cached_property
+    def utilities(self) -> FloatArray:
+        """Each player's utility if all report truthfully and obey, ``(P, N)``, numeraire."""
+        return read_only(self.economy.utility(self.economy.profiles, self.allocation))
+
+    @cached_property
+    def gains(self) -> FloatArray:
+        """By how much that exceeds each player's utility of living on its endowment, ``(P, N)``, numeraire."""
+        goods = self.economy.gains_from_goods(self.economy.profiles, self.efficient.bundles)
+        return read_only(goods + self.numeraire_transfers)
+
+    @cached_property
+    def stakes(self) -> FloatArray:
+        """What is at stake for each type, ``(types of all players,)``, see :mod:`~mechanisms.economies.stakes`."""
+        return read_only(stakes_by_type(self.economy, self.efficient, self.numeraire_transfers))
+
+
+def grand_contract(economy: Economy, numeraire_transfers: FloatArray | None = None) -> GrandContract:
+    """Return the grand contract for the efficient allocation of every profile.
+
+    Args:
+        economy: the economy.
+        numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``, summing to zero. Left
+            out, every player pays for its goods at the supporting price: the Walrasian allocation. Of several such
+            prices one is taken that everybody can pay.
+
+    Returns:
+        The contract.
+
+    Raises:
+        ValueError: transfers do not balance, or leave a player with less than no numeraire.
+
+    Source:
+        Giraud and Rochon, proof of Theorem 1.
+    """
+    efficient = canonical_allocation(economy, efficient_allocation(economy))
+    if numeraire_transfers is None:
+        efficient = at_payable_prices(economy, efficient)
+        numeraire_transfers = walrasian_payments(economy, efficient)
+    return GrandContract(economy, efficient, numeraire_transfers)
+
+
+def walrasian_payments(economy: Economy, efficient: EfficientAllocation) -> FloatArray:
+    """Return what each player receives for its goods less what it pays, ``(P, N)``, numeraire.
+
+    Prices are those of ``at_payable_prices``: of all that support the allocation some that everybody can pay.
+
+    Source:
+        The competitive equilibrium from the players' own endowments: no transfer of wealth between players.
+    """
+    goods = economy.endowments(efficient.profiles)[..., :-1]
+    return -_market_value(at_payable_prices(economy, efficient), efficient.bundles - goods)
+
+
+def _market_value(efficient: EfficientAllocation, goods: FloatArray) -> FloatArray:
+    """Return the value, ``(P, N)``, of goods ``(P, N, G)`` at the supporting prices."""
+    return (efficient.price[:, None, :-1] * goods).sum(axis=-1)

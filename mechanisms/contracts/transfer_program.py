@@ -1,0 +1,218 @@
+r"""The linear system of Giraud and Rochon's section 6.1, stated in the transfers and solved.
+
+.. math:: \sum_{t_{-i}} q_i(t_{-i}|t_i) [\theta_i(t) - \theta_i(m_i, t_{-i})] + \epsilon \ge \hat v_i(m_i, t_i),
+    \qquad \sum_i \theta_i(t) = 0, \qquad |\theta_i(t)| \le \tau.
+
+First the program minimises :math:`\epsilon`, the largest misreport gain that balanced transfers leave. If that is
+zero it minimises :math:`\tau`, the largest transfer. Otherwise the multipliers of the first answer, normalised to
+:math:`\sum \lambda = 1`, prove that no transfers satisfy the system, and :math:`\epsilon` says by how much it fails.
+
+A type's own gain counts in shares of what is at stake for that type, so that nobody's small gain is lost beside the
+large gains of others: each row is divided by what is at stake for its type, and :math:`\epsilon` is weighed so that
+it first means such a share. Only if gains are left over in that sense does it mean an amount.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    finite_array,
+)
+from marketgame.mechanisms.contracts.grand_contract import BALANCE_TOLERANCE
+from marketgame.mechanisms.contracts.incentives import IncentiveCheck
+from marketgame.mechanisms.economies.beliefs import Prior
+from marketgame.mechanisms.economies.interim import (
+    beliefs_about_others,
+    profiles_by_own_type,
+)
+from marketgame.mechanisms.linear_program import (
+    LinearProgram,
+    Solution,
+    Status,
+    certified,
+    infeasibility_margin,
+)
+
+# Rows are in this share of what is at stake for their type, so that what the solver's tolerances leave of misreport
+# gains stays below the gains that count.
+ROW_SHARE = 1.0 / 32.0
+# Misreport gains below this, in units of their row, are within the solver's tolerances.
+SOLVER_TOLERANCE = 1e-8
+# Gains below this share of what is at stake for anybody are within the rounding of the transfers that decide over them.
+ROUNDING = 1e-14
+# Who has less than this share of the largest stake is treated as if it had that much.
+LEAST_STAKE = 1e-12
+# Bounds this many times farther away than everything at stake are left out until a transfer turns out to exceed one.
+FAR = 1e6
+
+
+class UndecidedTransfersError(ArithmeticError):
+    """The solver reached no answer that its independent check confirms."""
+
+
+@dataclass(frozen=True, eq=False)
+class SystemMultipliers:
+    """Multipliers that contradict the system.
+
+    Attributes:
+        misreport: per player, entry ``[t, m]`` is the weight of "type t does not report m", ``(types, types)``.
+        balance: the price of numeraire in each profile, ``(P,)``.
+        least_gain: the smallest largest misreport gain, numeraire.
+    """
+
+    misreport: tuple[FloatArray, ...]
+    balance: FloatArray
+    least_gain: float
+
+
+class TransferProgram:
+    """The system for given beliefs and gains, in units of the largest stake.
+
+    Args:
+        prior: the beliefs.
+        unpaid: gains without transfers and what is at stake; a gain of minus infinity sets no condition.
+        lowest: the least transfer allowed, ``(P, N)``, numeraire; may be minus infinity.
+    """
+
+    def __init__(self, prior: Prior, unpaid: IncentiveCheck, lowest: FloatArray) -> None:
+        self._gains = unpaid.gains
+        self._lies = [np.argwhere(np.isfinite(gain) & ~np.eye(len(gain), dtype=bool)) for gain in unpaid.gains]
+        stakes = np.concatenate(
+            [at_stake[lies[:, 0]] for at_stake, lies in zip(unpaid.stakes, self._lies, strict=True)]
+        )
+        self._unit = float(max(at_stake.max() for at_stake in unpaid.stakes)) or 1.0
+        # Whose stake is zero gains and pays in units of what is at stake for others.
+        measured = np.where(stakes > 0, np.maximum(stakes, LEAST_STAKE * self._unit), self._unit)
+        self._row_unit = ROW_SHARE * measured
+        self._lowest = lowest / self._unit
+        profiles, players = lowest.shape
+        self._program = LinearProgram()
+        self._transfer = self._program.variables("transfer", {"player": players, "profile": profiles}, lower=-np.inf)
+        self._keep_bounds(np.where(self._lowest < -FAR, -np.inf, self._lowest))
+        self._remaining_gain = self._program.variables("remaining gain", objective=1.0)
+        self._largest = self._program.variables("largest transfer")
+        self._balance = self._program.constraints("balance", {"profile": profiles}, equal_to=0.0)
+        rounding = ROUNDING * self._unit
+        self._truth = self._program.constraints(
+            "truth", {"misreport": len(stakes)}, at_least=(self._over_lies(unpaid.gains) - rounding) / self._row_unit
+        )
+        self._state_incentives(prior)
+        self._state_sizes()
+
+    def _keep_bounds(self, lowest: FloatArray) -> None:
+        self._program.set_bounds(self._transfer, lower=lowest.T)
+        self._bounded = lowest
+
+    def _over_lies(self, tables: tuple[FloatArray, ...]) -> FloatArray:
+        """Return one number per lie from per-player tables over types and reports."""
+        return np.concatenate([table[tuple(lies.T)] for table, lies in zip(tables, self._lies, strict=True)])
+
+    def _state_incentives(self, prior: Prior) -> None:
+        self._program.add(self._balance[None, :], self._transfer, 1.0)
+        self._program.add(self._truth, self._remaining_gain, 1.0)
+        per_row = self._unit / self._row_unit
+        first = 0
+        for player, lies in enumerate(self._lies):
+            rows = self._truth[first : first + len(lies), None]
+            beliefs = beliefs_about_others(prior, player)[lies[:, 0]] * per_row[first : first + len(lies), None]
+            first += len(lies)
+            numbers = profiles_by_own_type(prior, player)
+            self._program.add(rows, self._transfer[player, numbers[lies[:, 0]]], beliefs)
+            self._program.add(rows, self._transfer[player, numbers[lies[:, 1]]], -beliefs)
+
+    def _state_sizes(self) -> None:
+        players, profiles = self._transfer.shape
+        size = {"player": players, "profile": profiles}
+        paid = self._program.constraints("paid", size, at_least=0.0)
+        received = self._program.constraints("received", size, at_most=0.0)
+        for rows, sign in ((paid, 1.0), (received, -1.0)):
+            self._program.add(rows, self._transfer, 1.0)
+            self._program.add(rows, self._largest, sign)
+
+    def keep_gains(self, transfers: FloatArray) -> None:
+        """Ask for transfers under which every lie gains what it does under balanced transfers ``(P, N)``.
+
+        Raises:
+            ValueError: the given transfers do not balance.
+        """
+        given = finite_array("transfers", transfers, self._transfer.shape[::-1]) / self._unit
+        matrix = self._program.arrays().matrix[:, self._transfer.members]
+        activity = matrix @ given.T.ravel()
+        excess = float(np.abs(activity[self._balance.members]).max())
+        if excess > BALANCE_TOLERANCE * (1 + np.abs(given).max()):
+            raise ValueError(f"transfers sum to {excess * self._unit:.6g} in some profile; they must balance")
+        # Where next to nothing is at stake the unit is tiny, and what rounding leaves of large transfers must not be
+        # mistaken for gains that contradict each other.
+        rounding = ROUNDING * (abs(matrix) @ np.abs(given.T).ravel())
+        low, high = (activity + sign * rounding for sign in (-1, 1))
+        self._program.set_limits(self._truth, at_least=low[self._truth.members], at_most=high[self._truth.members])
+
+    def solve(self) -> FloatArray | SystemMultipliers:
+        """Return transfers, ``(P, N)``, whose largest is smallest, or the multipliers that rule transfers out.
+
+        Raises:
+            UndecidedTransfersError: the solver failed, or its proof was not confirmed.
+            UnverifiedAnswerError: its transfers were not confirmed to be smallest.
+        """
+        least = self._solve()
+        if least.objective > SOLVER_TOLERANCE:
+            return self._contradiction(least)
+        self._program.set_bounds(self._remaining_gain, upper=2 * max(least.objective, 0.0))
+        self._state_objective(remaining_gain=0.0, largest=1.0)
+        smallest = self._solve()
+        transfers = smallest["transfer"].T
+        if (transfers < self._lowest).any() and (self._bounded < self._lowest).any():
+            # A bound that seemed far away is not.
+            self._keep_bounds(self._lowest)
+            self._program.set_bounds(self._remaining_gain, upper=np.inf)
+            self._state_objective(remaining_gain=1.0, largest=0.0)
+            return self.solve()
+        if smallest.objective > SOLVER_TOLERANCE:
+            certified(self._program, smallest)
+        paid: FloatArray = self._unit * transfers
+        return paid
+
+    def _state_objective(self, *, remaining_gain: float, largest: float) -> None:
+        self._program.set_objective(self._remaining_gain, remaining_gain)
+        self._program.set_objective(self._largest, largest)
+
+    def _solve(self) -> Solution:
+        solution = self._program.solve()
+        if solution.status is not Status.OPTIMAL:
+            raise UndecidedTransfersError(f"the program for transfers was not solved: {solution.status.value}")
+        return solution
+
+    def _contradiction(self, least: Solution) -> SystemMultipliers:
+        """Return multipliers that rule transfers out, if they prove it those that leave the largest amount of gain."""
+        self._program.set_coefficients(self._truth, self._remaining_gain, self._unit / self._row_unit)
+        amount = self._program.solve()
+        self._program.set_bounds(self._remaining_gain, upper=0.0)
+        margin = -np.inf
+        for found in (amount, least):
+            if found.status is Status.OPTIMAL:
+                weights = np.maximum(found.dual["truth"], 0)
+                prices = -found.shadow_price["balance"]
+                margin = self._margin(weights, prices)
+                if margin > SOLVER_TOLERANCE:
+                    return self._multipliers(weights, prices, found.objective)
+        raise UndecidedTransfersError(f"the proof that there are no transfers leaves a margin of {margin:.1e}")
+
+    def _margin(self, weights: FloatArray, prices: FloatArray) -> float:
+        combination = np.zeros(self._program.arrays().row_lower.size)
+        combination[self._truth.members] = weights
+        combination[self._balance.members] = -prices
+        return infeasibility_margin(self._program, combination)
+
+    def _multipliers(self, weights: FloatArray, prices: FloatArray, objective: float) -> SystemMultipliers:
+        per_amount = weights * self._unit / self._row_unit
+        total = float(per_amount.sum())
+        multipliers, left = [], per_amount / total
+        for gain, lies in zip(self._gains, self._lies, strict=True):
+            matrix = np.zeros_like(gain)
+            matrix[tuple(lies.T)], left = left[: len(lies)], left[len(lies) :]
+            multipliers.append(matrix)
+        return SystemMultipliers(tuple(multipliers), prices / total, self._unit * objective / total)

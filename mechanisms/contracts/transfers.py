@@ -1,0 +1,305 @@
+r"""Transfers that make truthful reports to an efficient contract an equilibrium (Giraud and Rochon, section 6.1).
+
+Transfers :math:`\theta_i(t)` change each player's numeraire and balance in every profile:
+:math:`\theta_i = f_i - \frac{1}{N-1} \sum_{j \ne i} f_j`. Under independent beliefs d'Aspremont and
+Gérard-Varet's expected externality :math:`f_i(t_i) = E[\sum_{j \ne i} v_j(x_j(t), t_j) | t_i]` makes each
+player's interim utility the expected welfare of all, less what it cannot influence.
+
+For any beliefs the transfers solve a linear system, stated here in :math:`\theta` itself: every balanced
+:math:`\theta` has the form above, with :math:`f = \frac{N-1}{N} \theta`. The system asks
+
+.. math:: \sum_{t_{-i}} q_i(t_{-i}|t_i) [\theta_i(t) - \theta_i(m_i, t_{-i})] \ge \hat v_i(m_i, t_i)
+    \quad \text{for all } i, t_i, m_i \ne t_i, \qquad \sum_i \theta_i(t) = 0 \quad \text{for all } t,
+
+where :math:`\hat v_i(m_i, t_i)` is what type :math:`t_i` gains by reporting :math:`m_i` without transfers. A
+type that cannot be reported, because its endowment cannot be shown, sets no condition. By duality the system
+has no solution if and only if some :math:`\lambda_i(m_i, t_i) \ge 0` and :math:`\kappa(t)` satisfy
+
+.. math:: q_i(t_{-i}|t_i) \sum_m \lambda_i(m, t_i) - \sum_m \lambda_i(t_i, m) q_i(t_{-i}|m) = \kappa(t),
+    \qquad \sum \lambda_i(m_i, t_i) \hat v_i(m_i, t_i) > 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    read_only,
+)
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.incentives import (
+    IncentiveCheck,
+    check_incentives,
+)
+from marketgame.mechanisms.contracts.transfer_program import (
+    SystemMultipliers,
+    TransferProgram,
+    UndecidedTransfersError,
+)
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.efficiency import EfficientAllocation
+from marketgame.mechanisms.economies.interim import transfer_weights
+
+# What multipliers leave of a transfer's weight that should cancel is rounding below this share of the largest.
+CANCELLATION_TOLERANCE = 1e-9
+# Bounds that leave no room for balance do so by more than this share of their size.
+ROOM_TOLERANCE = 1e-9
+
+
+class TransferBound(Enum):
+    """How far transfers may reach into a player's numeraire; the value says it in words."""
+
+    NONE = "players are assumed to own enough of the numeraire"
+    NO_DEBT = "nobody ends with less than no numeraire"
+    ANNOUNCED = "nobody ends in debt, and no purchasing power is taken beyond the numeraire announced"
+
+
+@dataclass(frozen=True, eq=False)
+class IncentiveTransfers:
+    """Balanced transfers under which truthful reports are an equilibrium.
+
+    Attributes:
+        numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``; each row sums to zero.
+        largest: the largest absolute transfer, numeraire; no other such transfers have a smaller one.
+    """
+
+    numeraire_transfers: FloatArray
+    largest: float
+
+    @property
+    def numeraire_needed(self) -> FloatArray:
+        """What each player must own of the numeraire to pay in every profile, ``(N,)``."""
+        return np.maximum(-self.numeraire_transfers.min(axis=0), 0)
+
+
+@dataclass(frozen=True, eq=False)
+class NoIncentiveTransfers:
+    """Proof that no balanced transfers make truthful reports an equilibrium.
+
+    Attributes:
+        bound: what else was asked of the transfers.
+        misreport_multipliers: per player, entry ``[t, m]`` is the weight of "type t does not report m",
+            ``(types, types)``; nonnegative.
+        balance_multipliers: the price of numeraire in each profile, ``(P,)``.
+        least_gain: whatever the transfers, some type gains at least this much by lying, numeraire; infinite if
+            no balanced transfers meet the bound at all.
+    """
+
+    bound: TransferBound
+    misreport_multipliers: tuple[FloatArray, ...]
+    balance_multipliers: FloatArray
+    least_gain: float
+
+
+def expected_externality_transfers(economy: Economy, efficient: EfficientAllocation) -> FloatArray:
+    """Return the transfers of d'Aspremont and Gérard-Varet.
+
+    Args:
+        economy: with independent types.
+        efficient: the efficient allocation of every profile.
+
+    Returns:
+        By how much each player's numeraire changes, ``(P, N)``; each row sums to zero.
+
+    Raises:
+        ValueError: types are correlated, for which the formula does not give incentives; or there is only
+            one player.
+
+    Source:
+        Giraud and Rochon, section 6.1, the formula under the independence condition.
+    """
+    if not economy.prior.independent:
+        raise ValueError("types are correlated; expected-externality transfers need independent types")
+    players = len(economy.players)
+    if players < 2:
+        raise ValueError("there is one player; transfers need somebody to pay them")
+    gains = economy.gains_from_goods(efficient.profiles, efficient.bundles)
+    others_gain = gains.sum(axis=-1, keepdims=True) - gains
+    externality = np.empty_like(gains)
+    for player in range(players):
+        expected = economy.prior.beliefs(player) @ others_gain[:, player]
+        externality[:, player] = expected[efficient.profiles[:, player]]
+    total = externality.sum(axis=-1, keepdims=True)
+    transfers = externality - (total - externality) / (players - 1) + _lump_sums(economy)
+    # Where lump sums undo what was gained, their rounding is all there is left: it must balance too.
+    return transfers - transfers.mean(axis=-1, keepdims=True)
+
+
+def _lump_sums(economy: Economy) -> FloatArray:
+    r"""Return what the formula pays a player whatever is reported, because others start from higher values, ``(N,)``.
+
+    With :math:`v_j = c_j(t_j) + g_j`, c the value of what gains g are measured from, :math:`f_i` holds
+    :math:`\sum_{j \ne i} E[c_j]`, which nobody can influence. These levels are computed apart, and only their
+    differences are used, so that no gain is lost in their rounding.
+    """
+    rows = np.arange(len(economy.reference_goods))
+    levels = economy.valuations.value(rows, economy.reference_goods)
+    counts = economy.prior.type_counts
+    likely = np.concatenate([economy.prior.marginal(player) for player in range(len(counts))])
+    # A type that cannot occur has no say, even where its level is not finite.
+    weighed = np.where(likely > 0, likely * np.where(likely > 0, levels, 0.0), 0.0)
+    expected = np.add.reduceat(weighed, economy.first_rows)
+    above_first = expected - expected[0]
+    return np.asarray((above_first.sum() - len(counts) * above_first) / (len(counts) - 1))
+
+
+def incentive_compatible_transfers(
+    economy: Economy, efficient: EfficientAllocation, bound: TransferBound = TransferBound.NONE
+) -> IncentiveTransfers | NoIncentiveTransfers:
+    """Return balanced transfers that make truth an equilibrium, or the proof that there are none.
+
+    Args:
+        economy: with any prior.
+        efficient: the efficient allocation of every profile.
+        bound: what else the transfers must respect.
+
+    Returns:
+        Of all such transfers some whose largest absolute one is smallest; or multipliers that contradict their
+        existence, which ``contradiction`` verifies.
+
+    Raises:
+        ValueError: the allocation is not over every profile of the economy.
+        UndecidedTransfersError: the solver failed, or its proof was not confirmed.
+        UnverifiedAnswerError: its transfers were not confirmed to be smallest.
+
+    Source:
+        Giraud and Rochon, section 6.1, the system of linear inequalities in f.
+    """
+    unpaid = check_without_transfers(economy, efficient)
+    lowest = lowest_transfers(economy, efficient, bound)
+    impossible = lowest.sum(axis=-1) > ROOM_TOLERANCE * np.abs(lowest).sum(axis=-1)
+    if impossible.any():
+        multipliers = tuple(np.zeros_like(matrix) for matrix in unpaid.gains)
+        return NoIncentiveTransfers(bound, multipliers, impossible.astype(np.float64), np.inf)
+    answer = TransferProgram(economy.prior, unpaid, lowest).solve()
+    if isinstance(answer, SystemMultipliers):
+        multipliers = tuple(read_only(matrix) for matrix in answer.misreport)
+        return NoIncentiveTransfers(bound, multipliers, read_only(answer.balance), answer.least_gain)
+    return _balanced(answer, lowest, unpaid.stakes)
+
+
+def smallest_equivalent_transfers(
+    economy: Economy, efficient: EfficientAllocation, numeraire_transfers: FloatArray
+) -> IncentiveTransfers:
+    """Return balanced transfers under which every misreport gains what it does under the given ones.
+
+    Incentives depend on transfers only through what each type expects from each report, which leaves room to make
+    the largest transfer smaller: players then need to own less of the numeraire.
+
+    Args:
+        economy: with any prior.
+        efficient: the efficient allocation of every profile.
+        numeraire_transfers: balanced transfers, ``(P, N)``, numeraire.
+
+    Returns:
+        Of all such transfers some whose largest absolute one is smallest.
+
+    Raises:
+        ValueError: the given transfers do not balance.
+        UndecidedTransfersError: the solver failed.
+
+    Source:
+        Giraud and Rochon, section 6.1, the system of linear inequalities in f with its slacks held.
+    """
+    unpaid = check_without_transfers(economy, efficient)
+    lowest = lowest_transfers(economy, efficient, TransferBound.NONE)
+    program = TransferProgram(economy.prior, unpaid, lowest)
+    program.keep_gains(numeraire_transfers)
+    answer = program.solve()
+    if isinstance(answer, SystemMultipliers):
+        raise UndecidedTransfersError("no transfers were found with these gains, although some are given")
+    return _balanced(answer, lowest, unpaid.stakes)
+
+
+def check_without_transfers(economy: Economy, efficient: EfficientAllocation) -> IncentiveCheck:
+    """Return what each type gains by each report when nobody pays or receives anything.
+
+    Raises:
+        ValueError: the allocation is not over every profile of the economy.
+
+    Source:
+        Giraud and Rochon, section 6.1, the function written as v with a hat.
+    """
+    if not np.array_equal(efficient.profiles, economy.profiles):
+        raise ValueError("the efficient allocation must be over every profile of the economy, in order")
+    unpaid = GrandContract(economy, efficient, np.zeros(economy.profiles.shape))
+    return check_incentives(unpaid)
+
+
+def lowest_transfers(economy: Economy, efficient: EfficientAllocation, bound: TransferBound) -> FloatArray:
+    """Return the least transfer a bound allows, ``(P, N)``, numeraire; minus infinity without one."""
+    endowments = economy.endowments(efficient.profiles)
+    if bound is TransferBound.NONE:
+        return np.full(efficient.profiles.shape, -np.inf)
+    numeraire = endowments[..., -1]
+    if bound is TransferBound.NO_DEBT:
+        return -numeraire
+    bought = efficient.bundles - endowments[..., :-1]
+    spent = (efficient.price[:, None, :-1] * bought).sum(axis=-1)
+    return -numeraire - np.minimum(spent, 0)
+
+
+def contradiction(economy: Economy, efficient: EfficientAllocation, evidence: NoIncentiveTransfers) -> float:
+    """Return how clearly evidence refutes the existence of transfers; recomputed without any program.
+
+    Transfers that satisfied every condition would make the weighted sum of the incentive conditions at most
+    zero (with a bound: at most what the bound leaves); the evidence weighs them to more than that.
+
+    Args:
+        economy: the economy.
+        efficient: its efficient allocation in every profile.
+        evidence: claimed to prove that there are no transfers.
+
+    Returns:
+        The contradiction relative to the terms it consists of: up to 1, positive if the evidence is valid,
+        minus infinity if the multipliers are negative or do not cancel the transfers.
+
+    Raises:
+        ValueError: the evidence is of another size than the economy.
+
+    Source:
+        Giraud and Rochon, section 6.1, by Farkas's lemma; its index convention is corrected as in
+        :mod:`mechanisms.contracts.compatibility`.
+    """
+    gains = check_without_transfers(economy, efficient).gains
+    lowest = lowest_transfers(economy, efficient, evidence.bound)
+    shapes = tuple(matrix.shape for matrix in evidence.misreport_multipliers)
+    if shapes != tuple(matrix.shape for matrix in gains) or evidence.balance_multipliers.shape != lowest.shape[:1]:
+        raise ValueError("the evidence is of another size than the economy")
+    scale = 0.0
+    total = 0.0
+    for player, (weights, gain) in enumerate(zip(evidence.misreport_multipliers, gains, strict=True)):
+        possible = np.isfinite(gain)
+        if (weights < 0).any() or weights[~possible].any():
+            return -np.inf
+        terms = weights[possible] * gain[possible]
+        slope = transfer_weights(economy.prior, player, weights)
+        unweighted = evidence.balance_multipliers - slope
+        rounding = CANCELLATION_TOLERANCE * (np.abs(evidence.balance_multipliers).max() + weights.max())
+        if (unweighted < -rounding).any() or (np.isinf(lowest[:, player]) & (unweighted > rounding)).any():
+            return -np.inf
+        bounded = np.isfinite(lowest[:, player])
+        kept = np.where(unweighted > rounding, unweighted, 0)[bounded] * lowest[bounded, player]
+        total += float(terms.sum() + kept.sum())
+        scale += float(np.abs(terms).sum() + np.abs(kept).sum())
+    return total / scale if scale > 0 else -np.inf
+
+
+def _balanced(transfers: FloatArray, lowest: FloatArray, stakes: tuple[FloatArray, ...]) -> IncentiveTransfers:
+    """Return transfers with what the solver left of imbalance given to whoever has room and most at stake."""
+    profiles = np.arange(len(transfers))
+    excess = transfers.sum(axis=-1)
+    room = transfers - excess[:, None] >= lowest
+    at_stake = np.array([own.max() for own in stakes])
+    chosen = np.where(
+        room.any(axis=-1),
+        np.argmax(np.where(room, at_stake, -1.0), axis=-1),
+        np.argmax(transfers - lowest, axis=-1),
+    )
+    balanced = transfers.copy()
+    balanced[profiles, chosen] -= excess
+    return IncentiveTransfers(read_only(balanced), float(np.abs(balanced).max()))

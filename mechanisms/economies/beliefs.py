@@ -1,0 +1,227 @@
+r"""Priors over type profiles and the interim beliefs they imply (Giraud and Rochon, sections 2.1 and 3).
+
+Nature draws the profile :math:`t = (t_i)_i` from :math:`Q`; player i of type :math:`t_i` believes
+:math:`q_i(t_{-i} | t_i) = Q(t) / Q_i(t_i)`. All players share the prior. Profiles are rows of type numbers,
+``(P, N)``, in lexicographic order with the last player's type changing fastest.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import override
+
+import numpy as np
+
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    IntegerArray,
+    finite_array,
+    read_only,
+)
+
+# Probabilities typed as decimals sum to one up to their rounding.
+PROBABILITY_TOLERANCE = 1e-9
+# Beyond this, tables over all profiles no longer fit in memory beside the computations on them.
+MOST_PROFILES = 5_000_000
+# Nor may tables over profiles and players have more entries: computations hold tens of them, of 160 megabytes each.
+MOST_ENTRIES = 20_000_000
+
+
+class Prior(ABC):
+    """A probability over type profiles; every type of every player has positive probability."""
+
+    @property
+    @abstractmethod
+    def type_counts(self) -> tuple[int, ...]:
+        """The number of types of each player."""
+
+    @property
+    @abstractmethod
+    def probability(self) -> FloatArray:
+        """The probability of each profile, ``(P,)``."""
+
+    @abstractmethod
+    def marginal(self, player: int) -> FloatArray:
+        """Return the probability of each type of a player, ``(types,)``."""
+
+    @property
+    @abstractmethod
+    def independent(self) -> bool:
+        """Whether types are independent, so that the independence condition of GR 6.1 holds."""
+
+    @abstractmethod
+    def sample(self, generator: np.random.Generator) -> IntegerArray:
+        """Draw one profile, ``(N,)``."""
+
+    @cached_property
+    def profiles(self) -> IntegerArray:
+        """Every type profile, ``(P, N)``.
+
+        Raises:
+            ValueError: there are more profiles than tables can hold.
+        """
+        total = prod(self.type_counts)
+        if total > MOST_PROFILES:
+            raise ValueError(f"there are {total} type profiles; at most {MOST_PROFILES} can be enumerated")
+        if total * len(self.type_counts) > MOST_ENTRIES:
+            most = MOST_ENTRIES // len(self.type_counts)
+            players = f"of {len(self.type_counts)} players"
+            raise ValueError(f"there are {total} type profiles {players}; at most {most} can be enumerated")
+        return read_only(np.arange(total)[:, None] // self._strides % np.array(self.type_counts, np.int64))
+
+    @cached_property
+    def _strides(self) -> IntegerArray:
+        """By how much the number of a profile grows with each player's type number, ``(N,)``."""
+        counts = self.type_counts
+        return np.array([prod(counts[player + 1 :]) for player in range(len(counts))], np.int64)
+
+    def profile_numbers(self, profiles: IntegerArray) -> IntegerArray:
+        """Return the row of ``profiles`` in the table of all profiles, ``(...)`` for ``(..., N)``."""
+        return np.asarray(profiles @ self._strides)
+
+    def beliefs(self, player: int) -> FloatArray:
+        """Return the interim beliefs of a player.
+
+        Args:
+            player: the player's number.
+
+        Returns:
+            The probability of each profile given each own type, ``(types, P)``; each row sums to one and is
+            zero wherever the player's own type differs.
+
+        Source:
+            Giraud and Rochon, Definition 2.
+        """
+        own = self.profiles[:, player] == np.arange(self.type_counts[player])[:, None]
+        return np.where(own, self.probability, 0.0) / self.marginal(player)[:, None]
+
+    @property
+    def full_support(self) -> bool:
+        """Whether every profile has positive probability."""
+        return bool((self.probability > 0).all())
+
+
+@dataclass(frozen=True, eq=False)
+class IndependentPrior(Prior):
+    """Types drawn independently.
+
+    Attributes:
+        marginals: per player, the probability of each of its types.
+
+    Raises:
+        ValueError: a probability is not positive, or a player's do not sum to one.
+    """
+
+    marginals: Sequence[FloatArray]
+
+    def __post_init__(self) -> None:
+        checked = []
+        for player, probabilities in enumerate(self.marginals):
+            name = f"probabilities of player {player}"
+            marginal = finite_array(name, probabilities, (None,))
+            if marginal.ndim != 1 or (marginal <= 0).any():
+                raise ValueError(f"{name} are {marginal.tolist()}; there must be a list, each greater than 0")
+            checked.append(read_only(_normalised(name, marginal)))
+        object.__setattr__(self, "marginals", tuple(checked))
+
+    @property
+    @override
+    def type_counts(self) -> tuple[int, ...]:
+        return tuple(len(marginal) for marginal in self.marginals)
+
+    @cached_property
+    @override
+    def probability(self) -> FloatArray:
+        profiles = self.profiles
+        factors = [marginal[profiles[:, player]] for player, marginal in enumerate(self.marginals)]
+        return read_only(np.prod(factors, axis=0))
+
+    @override
+    def marginal(self, player: int) -> FloatArray:
+        return self.marginals[player]
+
+    @property
+    @override
+    def independent(self) -> bool:
+        return True
+
+    @property
+    @override
+    def full_support(self) -> bool:
+        return True
+
+    @override
+    def sample(self, generator: np.random.Generator) -> IntegerArray:
+        return np.asarray((generator.random(len(self.marginals))[:, None] >= self._thresholds).sum(axis=-1))
+
+    @cached_property
+    def _thresholds(self) -> FloatArray:
+        """Where a uniform draw passes from each type to the next, ``(N, most types - 1)``; 1 where there is none."""
+        thresholds = np.ones((len(self.marginals), max(self.type_counts) - 1))
+        for player, marginal in enumerate(self.marginals):
+            thresholds[player, : len(marginal) - 1] = np.cumsum(marginal)[:-1]
+        return thresholds
+
+
+@dataclass(frozen=True, eq=False)
+class CorrelatedPrior(Prior):
+    """Types drawn jointly.
+
+    Attributes:
+        joint: the probability of each profile, one dimension per player, ``(types of 0, types of 1, ...)``.
+
+    Raises:
+        ValueError: a probability is negative, they do not sum to one, or a type has probability zero.
+    """
+
+    joint: FloatArray
+
+    def __post_init__(self) -> None:
+        joint = finite_array("joint probabilities", self.joint)
+        if (joint < 0).any():
+            raise ValueError(f"a joint probability is {joint.min()}; each must be at least 0")
+        object.__setattr__(self, "joint", read_only(_normalised("joint probabilities", joint)))
+        for player in range(joint.ndim):
+            if (self.marginal(player) <= 0).any():
+                row = int(np.argmin(self.marginal(player)))
+                raise ValueError(f"type {row} of player {player} has probability 0; each type needs some")
+
+    @property
+    @override
+    def type_counts(self) -> tuple[int, ...]:
+        return self.joint.shape
+
+    @property
+    @override
+    def probability(self) -> FloatArray:
+        return self.joint.reshape(-1)
+
+    @override
+    def marginal(self, player: int) -> FloatArray:
+        return self.joint.sum(axis=tuple(other for other in range(self.joint.ndim) if other != player))
+
+    @cached_property
+    @override
+    def independent(self) -> bool:
+        product: FloatArray = np.ones(())
+        for player in range(self.joint.ndim):
+            product = np.multiply.outer(product, self.marginal(player))
+        # Relative to each profile's own chance: what a rare type believes is not lost beside the chances of others.
+        return bool(np.allclose(product, self.joint, rtol=PROBABILITY_TOLERANCE, atol=0))
+
+    @override
+    def sample(self, generator: np.random.Generator) -> IntegerArray:
+        number = generator.choice(self.joint.size, p=self.probability)
+        return np.array(np.unravel_index(number, self.joint.shape), np.int64)
+
+
+def _normalised(name: str, probabilities: FloatArray) -> FloatArray:
+    """Return probabilities that sum to one exactly, refusing those that do not nearly."""
+    total = float(probabilities.sum())
+    if abs(total - 1) > PROBABILITY_TOLERANCE:
+        raise ValueError(f"{name} sum to {total:.12g}; they must sum to 1")
+    return probabilities / total

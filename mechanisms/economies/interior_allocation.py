@@ -1,0 +1,269 @@
+r"""Efficient allocation when goods are substitutes or complements: an interior-point method.
+
+The problem is :math:`\max \sum_i v_i(x_i)` subject to :math:`\sum_i x_i + w = s` and :math:`x, w \ge 0`, with
+the price p dual to supply and u dual to :math:`x \ge 0`. Its first-order conditions are
+
+.. math:: \nabla v_i(x_i) - p + u_i = 0, \quad x_i u_i = \mu, \quad w p = \mu, \quad \sum_i x_i + w = s
+
+as :math:`\mu \to 0`. Players meet only in the G supply constraints, so each Newton step inverts one small
+matrix per player and one for the prices. A final step on the goods actually held makes corners exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Protocol
+
+import numpy as np
+
+from marketgame.mechanisms.arrays import (
+    BooleanArray,
+    FloatArray,
+    IntegerArray,
+)
+
+MOST_STEPS = 100
+# How much of the complementarity gap each step aims to keep, and how near the boundary it may go.
+CENTRING = 0.1
+BOUNDARY_FRACTION = 0.99
+# The complementarity gap, relative to the value of the supply, at which the corners are known.
+GAP_REACHED = 1e-15
+POLISHING_STEPS = 4
+# A bundle or a price below this share of the supply, or of its value, may stand for nothing.
+NEGLIGIBLE = 1e-12
+
+
+class ConcaveValuations(Protocol):
+    """What the method asks of valuations: gradients and curvatures of many rows at once."""
+
+    def supergradient(self, rows: IntegerArray, bundles: FloatArray, /) -> FloatArray:
+        """Return gradients, ``(..., G)``, at bundles ``(..., G)`` of the rows ``(...)``."""
+
+    def curvature(self, rows: IntegerArray, bundles: FloatArray, /) -> FloatArray:
+        """Return minus the Hessians, ``(..., G, G)``."""
+
+
+def allocate_by_interior_point(
+    table: ConcaveValuations, rows: IntegerArray, supply: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return efficient bundles and supporting prices for any mixture of valuations.
+
+    Args:
+        table: the valuation of every type.
+        rows: where each player's type stands in the table, ``(P, N)``.
+        supply: what there is of each good, ``(P, G)``, units.
+
+    Returns:
+        Bundles, ``(P, N, G)``, units, and prices, ``(P, G)``, numeraire per unit.
+
+    Of a good of which there is none everybody gets nothing, at the price of the first unit to whoever values it most:
+    infinite where that unit is worth infinitely much.
+    """
+    # In shares of the supply every good weighs what it is worth, whatever its unit.
+    unit = np.max(supply, axis=0, initial=0.0)
+    unit = np.where(unit > 0, unit, 1.0)
+    shares, worth = _allocate_shares(_InUnits(table, unit), rows, supply / unit)
+    return shares * unit, worth / unit
+
+
+def _allocate_shares(table: ConcaveValuations, rows: IntegerArray, supply: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return efficient bundles and supporting prices, in units in which supplies are of order one."""
+    if (supply > 0).all():
+        return _allocate(table, rows, supply)
+    bundles, price = np.zeros((*rows.shape, supply.shape[-1])), np.empty(supply.shape)
+    there = supply > 0
+    for pattern in np.unique(there, axis=0):
+        alike, goods = (there == pattern).all(axis=-1), np.flatnonzero(pattern)
+        if goods.size:
+            part = _allocate(_SomeGoods(table, goods, supply.shape[-1]), rows[alike], supply[np.ix_(alike, goods)])
+            bundles[np.ix_(alike, range(rows.shape[-1]), goods)], price[np.ix_(alike, goods)] = part
+    marginal = table.supergradient(rows, bundles).max(axis=-2)
+    return bundles, np.where(there, price, np.maximum(marginal, 0))
+
+
+@dataclass(frozen=True)
+class _InUnits:
+    """The same valuations of goods in other units."""
+
+    table: ConcaveValuations
+    unit: FloatArray  # (G,)
+
+    def supergradient(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
+        return self.table.supergradient(rows, bundles * self.unit) * self.unit
+
+    def curvature(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
+        return self.table.curvature(rows, bundles * self.unit) * self.unit[:, None] * self.unit
+
+
+@dataclass(frozen=True)
+class _SomeGoods:
+    """Valuations of some of the goods by those who have nothing of the others."""
+
+    table: ConcaveValuations
+    goods: IntegerArray
+    of: int
+
+    def supergradient(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
+        return self.table.supergradient(rows, self._with_nothing_else(bundles))[..., self.goods]
+
+    def curvature(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
+        curved = self.table.curvature(rows, self._with_nothing_else(bundles))
+        return curved[..., self.goods[:, None], self.goods]
+
+    def _with_nothing_else(self, bundles: FloatArray) -> FloatArray:
+        whole = np.zeros((*bundles.shape[:-1], self.of))
+        whole[..., self.goods] = bundles
+        return whole
+
+
+def _allocate(table: ConcaveValuations, rows: IntegerArray, supply: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return efficient bundles and supporting prices where there is some of every good."""
+    point = _central_start(table, rows, supply)
+    value_of_supply = (point.price * supply).sum(axis=-1) + np.abs(point.reduced * point.bundles).sum(axis=(-1, -2))
+    # Going on after the gap is closed would only let rounding grow, so every profile stops by itself.
+    for _ in range(MOST_STEPS):
+        unfinished = np.flatnonzero(point.gap() > GAP_REACHED * value_of_supply)
+        if not unfinished.size:
+            break
+        step = _interior_step(table, rows[unfinished], supply[unfinished], point.take(unfinished))
+        point.put(unfinished, step)
+    units = _units_of_quantity(table, rows, supply)
+    answers = [_polish(table, rows, supply, point, units), (point.bundles, point.price)]
+    rounded = [_rounded(*answer, supply, units) for answer in answers]
+    # Where a speck of a good is worth keeping, worthless goods are still free.
+    freed = [(bundles, price) for (bundles, _), (_, price) in zip(answers, rounded, strict=True)]
+    return _best(table, rows, supply, rounded + freed + answers, GAP_REACHED * value_of_supply)
+
+
+@dataclass(frozen=True)
+class _Point:
+    """Strictly positive primal and dual variables of every profile."""
+
+    bundles: FloatArray  # x, (P, N, G)
+    waste: FloatArray  # w, (P, G)
+    price: FloatArray  # p, (P, G)
+    reduced: FloatArray  # u, (P, N, G)
+
+    def take(self, profiles: IntegerArray) -> _Point:
+        """Return the variables of some profiles."""
+        return _Point(*(getattr(self, field.name)[profiles] for field in fields(self)))
+
+    def put(self, profiles: IntegerArray, point: _Point) -> None:
+        """Replace the variables of some profiles."""
+        for field in fields(self):
+            getattr(self, field.name)[profiles] = getattr(point, field.name)
+
+    def gap(self) -> FloatArray:
+        """Return the complementarity gap of each profile, ``(P,)``, numeraire."""
+        return (self.bundles * self.reduced).sum(axis=(-1, -2)) + (self.waste * self.price).sum(axis=-1)
+
+
+def _central_start(table: ConcaveValuations, rows: IntegerArray, supply: FloatArray) -> _Point:
+    share = supply / (rows.shape[-1] + 1)
+    bundles = np.broadcast_to(share[:, None, :], (*rows.shape, supply.shape[-1])).copy()
+    gradient = table.supergradient(rows, bundles)
+    floor = 0.1 * _scale(np.abs(gradient).max(axis=(-1, -2)))[:, None]
+    price = np.maximum(gradient.max(axis=-2), floor)
+    reduced = price[:, None, :] - gradient + floor[:, None, :]
+    return _Point(bundles, share, price, reduced)
+
+
+def _scale(largest: FloatArray) -> FloatArray:
+    """Return the largest marginal values, or one where all are zero because everybody has enough."""
+    scale: FloatArray = np.where(largest > 0, largest, 1.0)
+    return scale
+
+
+def _interior_step(table: ConcaveValuations, rows: IntegerArray, supply: FloatArray, point: _Point) -> _Point:
+    """Take one damped Newton step towards the first-order conditions with a smaller gap."""
+    x, w, p, u = point.bundles, point.waste, point.price, point.reduced
+    pairs = x.shape[-1] * (x.shape[-2] + 1)
+    target = CENTRING * point.gap()[:, None] / pairs
+    curvature = table.curvature(rows, x) + (u / x)[..., None] * np.eye(x.shape[-1])
+    inverse = np.linalg.inv(curvature)
+    stationarity = table.supergradient(rows, x) - p[:, None, :] + target[:, None, :] / x
+    free_move = (inverse @ stationarity[..., None])[..., 0]
+    shortfall = supply - x.sum(axis=-2) - target / p
+    price_matrix = inverse.sum(axis=-3) + (w / p)[..., None] * np.eye(x.shape[-1])
+    price_move = np.linalg.solve(price_matrix, (free_move.sum(axis=-2) - shortfall)[..., None])[..., 0]
+    move = free_move - (inverse @ price_move[:, None, :, None])[..., 0]
+    reduced_move = target[:, None, :] / x - u - u / x * move
+    waste_move = target / p - w - w / p * price_move
+    length = np.minimum(
+        np.minimum(_longest_step(x, move), _longest_step(u, reduced_move)),
+        np.minimum(_longest_step(w, waste_move), _longest_step(p, price_move)),
+    )
+    each, every = length[:, None], length[:, None, None]
+    return _Point(x + every * move, w + each * waste_move, p + each * price_move, u + every * reduced_move)
+
+
+def _longest_step(values: FloatArray, moves: FloatArray) -> FloatArray:
+    """Return the largest step, at most one, ``(P,)``, that keeps positive values well inside."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        room = np.where(moves < 0, -values / moves, np.inf).reshape(len(values), -1).min(axis=-1)
+    return np.minimum(1.0, BOUNDARY_FRACTION * room)
+
+
+def _units_of_quantity(table: ConcaveValuations, rows: IntegerArray, supply: FloatArray) -> FloatArray:
+    """Return for each good, ``(P, G)``, the quantity that weighs as much as one numeraire of marginal value."""
+    share = np.broadcast_to((supply / rows.shape[-1])[:, None, :], (*rows.shape, supply.shape[-1]))
+    marginal = np.abs(table.supergradient(rows, share)).max(axis=-2)
+    floor = 1e-6 * _scale(marginal.max(axis=-1, keepdims=True))
+    units: FloatArray = supply / np.maximum(marginal, floor)
+    return units
+
+
+def _rounded(
+    bundles: FloatArray, price: FloatArray, supply: FloatArray, units: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return nothing in place of next to nothing, which is exact where what is left to share is worthless."""
+    held = bundles > NEGLIGIBLE * supply[:, None, :]
+    charged = price * units > NEGLIGIBLE * supply
+    return np.where(held, bundles, 0), np.where(charged, price, 0)
+
+
+def _best(
+    table: ConcaveValuations,
+    rows: IntegerArray,
+    supply: FloatArray,
+    answers: list[tuple[FloatArray, FloatArray]],
+    negligible: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    """Return, profile by profile, the first feasible answer whose tangents leave least, or next to nothing, to gain."""
+    bundles, prices = (np.maximum(np.stack(parts), 0) for parts in zip(*answers, strict=True))
+    losses = []
+    for held, price in zip(bundles, prices, strict=True):
+        surplus = table.supergradient(rows, held) - price[:, None, :]
+        spare = supply - held.sum(axis=-2)
+        with np.errstate(invalid="ignore"):
+            regret = np.where(surplus > 0, surplus * np.maximum(supply[:, None, :] - held, 0), -surplus * held)
+        loss = regret.sum(axis=(-1, -2)) + (price * np.abs(spare)).sum(axis=-1)
+        feasible = (spare >= -NEGLIGIBLE * supply).all(axis=-1)
+        losses.append(np.where(feasible & np.isfinite(loss), loss, np.inf))
+    best = np.argmax(losses <= np.maximum(np.min(losses, axis=0), negligible), axis=0)
+    everyone = np.arange(len(rows))
+    return bundles[best, everyone], prices[best, everyone]
+
+
+def _polish(
+    table: ConcaveValuations, rows: IntegerArray, supply: FloatArray, point: _Point, units: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Solve the first-order conditions exactly for the goods held and the prices charged at the limit."""
+    held: BooleanArray = point.bundles > point.reduced * units[:, None, :]
+    charged: BooleanArray = point.price * units > point.waste
+    bundles, price = np.where(held, point.bundles, 0), np.where(charged, point.price, 0)
+    identity = np.eye(supply.shape[-1])
+    for _ in range(POLISHING_STEPS):
+        both = held[..., :, None] & held[..., None, :]
+        curvature = np.where(both, table.curvature(rows, bundles), identity)
+        inverse = np.where(both, np.linalg.pinv(curvature, hermitian=True), 0)
+        stationarity = np.where(held, table.supergradient(rows, bundles) - price[:, None, :], 0)
+        free_move = (inverse @ stationarity[..., None])[..., 0]
+        shortfall = supply - bundles.sum(axis=-2)
+        charged_both = charged[..., :, None] & charged[..., None, :]
+        price_matrix = np.where(charged_both, inverse.sum(axis=-3), identity)
+        wanted = np.where(charged, free_move.sum(axis=-2) - shortfall, 0)
+        price_move = (np.linalg.pinv(price_matrix, hermitian=True) @ wanted[..., None])[..., 0]
+        bundles = bundles + free_move - (inverse @ price_move[:, None, :, None])[..., 0]
+        price = price + price_move
+    return bundles, price

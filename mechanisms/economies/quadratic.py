@@ -1,0 +1,162 @@
+r"""Quadratic valuations, in which goods may be substitutes or complements.
+
+Methods follow the conventions of :class:`mechanisms.economies.valuation.Valuation`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import override
+
+import numpy as np
+
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    finite_array,
+    read_only,
+)
+from marketgame.mechanisms.economies.quadratic_demand import quadratic_demand
+from marketgame.mechanisms.economies.valuation import (
+    SeparableValuation,
+    Valuation,
+    diagonal_matrices,
+    store_checked,
+)
+
+# A matrix entered by hand is symmetric when it is so to the rounding of its decimals.
+SYMMETRY_TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Quadratic(Valuation):
+    r""":math:`v(q) = b \cdot q - \tfrac12 q^\top S q`; off-diagonal slopes make substitutes or complements.
+
+    Attributes:
+        intercept: marginal values at zero, ``(..., G)``, numeraire per unit.
+        slope: symmetric positive definite, ``(..., G, G)``, numeraire per unit squared.
+
+    Raises:
+        ValueError: shapes disagree, or a slope is not symmetric positive definite.
+    """
+
+    intercept: FloatArray
+    slope: FloatArray
+
+    def __post_init__(self) -> None:
+        intercept = finite_array("intercept", self.intercept, (None,))
+        goods = intercept.shape[-1]
+        slope = finite_array("slope", self.slope, (goods, goods))
+        if slope.shape[:-1] != intercept.shape:
+            raise ValueError(f"slope has shape {slope.shape}, intercept {intercept.shape}; they must go together")
+        # In units of the goods in which every own slope is one, symmetry and definiteness do not depend on units.
+        own = np.diagonal(slope, axis1=-2, axis2=-1)
+        if not (own > 0).all():
+            raise ValueError(f"slope is {slope.tolist()}; it must be positive definite")
+        alike = slope / np.sqrt(own[..., :, None]) / np.sqrt(own[..., None, :])
+        if (np.abs(alike - np.swapaxes(alike, -1, -2)) > SYMMETRY_TOLERANCE).any():
+            raise ValueError(f"slope is {slope.tolist()}; it must be symmetric")
+        if (np.linalg.eigvalsh(alike)[..., 0] <= SYMMETRY_TOLERANCE).any():
+            raise ValueError(f"slope is {slope.tolist()}; it must be positive definite")
+        object.__setattr__(self, "intercept", read_only(intercept))
+        object.__setattr__(self, "slope", read_only(slope))
+
+    @property
+    @override
+    def separable(self) -> bool:
+        return bool((self.slope * (1 - np.eye(self.goods)) == 0).all())
+
+    @override
+    def simplified(self) -> Valuation:
+        own_slope = np.diagonal(self.slope, axis1=-2, axis2=-1)
+        return DiagonalQuadratic(self.intercept, own_slope) if self.separable else self
+
+    @override
+    def value(self, bundles: FloatArray) -> FloatArray:
+        return ((self.intercept - 0.5 * self._slope_times(bundles)) * bundles).sum(axis=-1)
+
+    @override
+    def difference(self, before: FloatArray, after: FloatArray, change: FloatArray) -> FloatArray:
+        # A quadratic changes by its gradient half-way times the change.
+        return (self.gradient(0.5 * before + 0.5 * after) * change).sum(axis=-1)
+
+    @override
+    def gradient(self, bundles: FloatArray) -> FloatArray:
+        return self.intercept - self._slope_times(bundles)
+
+    @override
+    def curvature(self, bundles: FloatArray) -> FloatArray:
+        return np.broadcast_to(self.slope, (*bundles.shape, bundles.shape[-1]))
+
+    @override
+    def demand(self, prices: FloatArray) -> FloatArray:
+        return quadratic_demand(self.intercept - prices, self.slope)
+
+    @override
+    def least_gradient(self, limit: FloatArray) -> FloatArray:
+        return self.intercept - np.maximum(self.slope, 0) @ limit
+
+    @override
+    def strictly_concave(self, limit: FloatArray) -> bool:
+        return True
+
+    @override
+    def concave_sum(self, weights: FloatArray) -> bool:
+        # Likewise in units of the goods in which the largest own slope is one.
+        unit = np.sqrt(np.diagonal(self.slope, axis1=-2, axis2=-1).max(axis=0))
+        slope = np.tensordot(weights, self.slope, axes=1) / unit[:, None] / unit
+        return bool(np.linalg.eigvalsh(slope)[0] >= -SYMMETRY_TOLERANCE * np.abs(weights).max())
+
+    def _slope_times(self, bundles: FloatArray) -> FloatArray:
+        return (self.slope @ bundles[..., None])[..., 0]
+
+
+@dataclass(frozen=True, eq=False)
+class DiagonalQuadratic(SeparableValuation):
+    r""":math:`v(q) = \sum_h (b_h q_h - \tfrac12 s_h q_h^2)`: the quadratic family with neither kind of relation.
+
+    Raises:
+        ValueError: shapes disagree, or a slope is not positive.
+    """
+
+    intercept: FloatArray
+    slope: FloatArray
+
+    def __post_init__(self) -> None:
+        store_checked(self, positive=("slope",))
+
+    @override
+    def value(self, bundles: FloatArray) -> FloatArray:
+        return ((self.intercept - 0.5 * self.slope * bundles) * bundles).sum(axis=-1)
+
+    @override
+    def difference(self, before: FloatArray, after: FloatArray, change: FloatArray) -> FloatArray:
+        # A quadratic changes by its gradient half-way times the change.
+        return (self.gradient(0.5 * before + 0.5 * after) * change).sum(axis=-1)
+
+    @override
+    def gradient(self, bundles: FloatArray) -> FloatArray:
+        return self.intercept - self.slope * bundles
+
+    @override
+    def curvature(self, bundles: FloatArray) -> FloatArray:
+        return diagonal_matrices(np.broadcast_to(self.slope, bundles.shape))
+
+    @override
+    def demand(self, prices: FloatArray) -> FloatArray:
+        return np.maximum((self.intercept - prices) / self.slope, 0)
+
+    @override
+    def demand_slope(self, prices: FloatArray, demand: FloatArray) -> FloatArray:
+        return (demand > 0) / self.slope
+
+    @override
+    def least_gradient(self, limit: FloatArray) -> FloatArray:
+        return self.gradient(limit)
+
+    @override
+    def strictly_concave(self, limit: FloatArray) -> bool:
+        return True
+
+    @override
+    def concave_sum(self, weights: FloatArray) -> bool:
+        return bool((weights @ self.slope >= 0).all())

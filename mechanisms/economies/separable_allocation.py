@@ -1,0 +1,110 @@
+r"""Efficient allocation of goods that enter valuations one by one: a price for each good by Newton's method.
+
+At price p player i takes :math:`d_i(p)`, the least maximiser of :math:`v_i(q) - pq`. In every family demand is
+a convex decreasing function of the price, so Newton's method started at a price where demand covers supply
+climbs to the market-clearing price without ever passing it.
+
+Inside, players come before profiles, ``(N, P, G)``: sums over players then add long rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    IntegerArray,
+)
+from marketgame.mechanisms.economies.valuation import (
+    ValuationBatch,
+    ValuationTable,
+)
+
+# Newton's method needs about ten steps; bisection, its safeguard, at most as many as a float has bits.
+MOST_STEPS = 200
+# Prices closer than this, relatively, are equal: the rounding of a sum of a few demands.
+PRICE_TOLERANCE = 4 * np.finfo(np.float64).eps
+# Why there is no efficient allocation, nor a price, of a good of which there is none.
+WORTH_INFINITELY_MUCH = "nobody owns any unit of a good whose first unit is worth infinitely much"
+
+
+def allocate_good_by_good(
+    table: ValuationTable, rows: IntegerArray, supply: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return efficient bundles and supporting prices when every valuation is separable.
+
+    Args:
+        table: the valuation of every type.
+        rows: where each player's type stands in the table, ``(P, N)``.
+        supply: what there is of each good, ``(P, G)``, units.
+
+    Returns:
+        Bundles, ``(P, N, G)``, units, and prices, ``(P, G)``, numeraire per unit.
+
+    Raises:
+        ValueError: there is none of a good whose first unit is worth infinitely much.
+    """
+    market = _Market(table.select(np.ascontiguousarray(rows.T)), supply)
+    low, high = market.price_bounds()
+    if not np.isfinite(high).all():
+        raise ValueError(WORTH_INFINITELY_MUCH)
+    price = _clearing_price(market, low, high)
+    return np.moveaxis(market.share_out(price), 0, 1), price
+
+
+@dataclass(frozen=True)
+class _Market:
+    """All goods of all profiles, cleared at once."""
+
+    traders: ValuationBatch  # (N, P)
+    supply: FloatArray
+
+    def price_bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Return prices, ``(P, G)``, at which demand covers supply, and at which supply covers demand.
+
+        Somebody holds at most an equal share of the supply and somebody at least that; nobody holds more than
+        all of it. Marginal values at these bundles bound the price.
+        """
+        whole = self.traders.supergradient(self.supply)
+        equal = self.traders.supergradient(self.supply / self.traders.shape[0])
+        low = np.maximum(whole.max(axis=0), equal.min(axis=0))
+        high = np.maximum(equal.max(axis=0), low)
+        return np.maximum(low, 0), np.maximum(high, 0)
+
+    def share_out(self, price: FloatArray) -> FloatArray:
+        """Return demands at the price, corrected for rounding and for ties, so that they fit the supply."""
+        demand = self.traders.demand(price)
+        residual = self.supply - demand.sum(axis=0)
+        # At price zero the residual is more than anybody wants: it stays where it is.
+        weights = np.where(price > 0, self.traders.demand_slope(price, demand), 0)
+        left_over = (residual > PRICE_TOLERANCE * self.supply) & (price > 0)
+        if left_over.any():
+            # Where the marginal value is constant at the price, demand is any share of what others leave.
+            indifferent = left_over & (self.traders.supergradient(self.supply) == price)
+            weights = np.where(indifferent.any(axis=0), indifferent, weights)
+        total = weights.sum(axis=0)
+        correction = np.where(total > 0, residual / np.where(total > 0, total, 1), 0)
+        # Of a good of which there is none, rounding must not hand out a speck: nobody gets more than there is.
+        shares: FloatArray = np.clip(demand + correction * weights, 0, self.supply)
+        return shares
+
+
+def _clearing_price(market: _Market, low: FloatArray, high: FloatArray) -> FloatArray:
+    """Return the least prices at which demand does not exceed supply, between the bounds, ``(P, G)``."""
+    price = low
+    for _ in range(MOST_STEPS):
+        demand = market.traders.demand(price)
+        excess = demand.sum(axis=0) - market.supply
+        low = np.where(excess >= 0, price, low)
+        high = np.where(excess <= 0, price, high)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            newton = price + excess / market.traders.demand_slope(price, demand).sum(axis=0)
+        settled = (excess == 0) | (high - low <= PRICE_TOLERANCE * high) | ((excess <= 0) & (price <= low))
+        settled |= (price > 0) & (np.abs(newton - price) <= PRICE_TOLERANCE * price)
+        if settled.all():
+            break
+        between = (newton > low) & (newton < high)
+        price = np.where(settled, price, np.where(between, newton, 0.5 * (low + high)))
+    return price

@@ -1,0 +1,93 @@
+r"""Profiles that are one economy with the players' places exchanged: they need to be solved once.
+
+Two types are of one *kind* if they own the same goods and value them by the same numbers, whoever's types they are.
+Profiles with the same kinds, each as often, have the same efficient allocation up to the players' places. Solving one
+of them and exchanging places gives answers that are equal bit for bit; solving each gives answers that differ by
+rounding, which would tell a player who is who.
+
+The numeraire enters utility one for one, so that how much of it a type owns does not bear on its kind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    IntegerArray,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from marketgame.mechanisms.economies.economy import (
+        Economy,
+        PlayerType,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Representatives:
+    """Which of P profiles stand for all of them.
+
+    Attributes:
+        numbers: of the profiles to be solved, ``(U,)``.
+        which: of these stands for each profile, ``(P,)``, from 0 to U - 1.
+        order: the players of each profile by kind, ``(P, N)``: the k-th in the order of a profile gets what the k-th
+            in the order of its representative gets.
+    """
+
+    numbers: IntegerArray
+    which: IntegerArray
+    order: IntegerArray
+
+    def spread(self, bundles: FloatArray) -> FloatArray:
+        """Return what the players of all P profiles get, ``(P, N, G)``, from that of the U representatives."""
+        by_kind = np.take_along_axis(bundles, self.order[self.numbers][..., None], axis=1)
+        everywhere = np.empty((len(self.which), *bundles.shape[1:]))
+        np.put_along_axis(everywhere, self.order[..., None], by_kind[self.which], axis=1)
+        return everywhere
+
+
+def representatives(economy: Economy, profiles: IntegerArray) -> Representatives | None:
+    """Return which of the profiles ``(P, N)`` stand for all of them; None if every one stands for itself alone."""
+    kinds = kinds_of_types(economy)
+    if len(np.unique(kinds)) == len(kinds):
+        return None
+    found = kinds[economy.rows(profiles)]
+    order = np.argsort(found, axis=1, kind="stable")
+    _, numbers, which = np.unique(
+        _labels(np.take_along_axis(found, order, axis=1), len(kinds)), return_index=True, return_inverse=True
+    )
+    if len(numbers) == len(profiles):
+        return None
+    return Representatives(numbers.astype(np.int64), which.reshape(-1).astype(np.int64), order)
+
+
+def kinds_of_types(economy: Economy) -> IntegerArray:
+    """Return a number for each type of each player, ``(types of all players,)``, equal for types of one kind."""
+    numbers: dict[Hashable, int] = {}
+    kinds = [numbers.setdefault(_kind(kind), len(numbers)) for player in economy.players for kind in player.types]
+    return np.array(kinds, dtype=np.int64)
+
+
+def _kind(kind: PlayerType) -> Hashable:
+    valuation = kind.valuation.simplified()
+    # Adding zero makes minus zero plus zero.
+    parameters = [np.asarray(getattr(valuation, name)) + 0.0 for name in valuation.parameter_names()]
+    goods = kind.endowment[:-1] + 0.0
+    return (type(valuation), goods.tobytes(), *((array.shape, array.tobytes()) for array in parameters))
+
+
+def _labels(rows: IntegerArray, kinds: int) -> IntegerArray:
+    """Return a number for each row of ``(P, N)``, equal for equal rows: one comparison each where they fit a word."""
+    labels, most = np.zeros(len(rows), dtype=np.int64), 1
+    for column in rows.T:
+        if most > np.iinfo(np.int64).max // kinds:
+            _, labels = np.unique(labels, return_inverse=True)
+            labels, most = labels.reshape(-1).astype(np.int64), int(labels.max()) + 1
+        labels, most = labels * kinds + column, most * kinds
+    return labels

@@ -1,0 +1,354 @@
+r"""What a valuation :math:`v_i(q, t_i)` of the goods other than the numeraire must answer, and stacks of them.
+
+A player of type :math:`t_i` holding the bundle :math:`(q, m)` enjoys :math:`v_i(q, t_i) + m` (Giraud and
+Rochon, section 2.1). Each family is one class; its parameters may carry leading batch dimensions, so one
+object holds one valuation or a stack of them. ``G`` is the number of goods without the numeraire.
+
+Demand is the least maximiser of :math:`v(q) - p \cdot q` over all :math:`q \ge 0`, found globally also where
+a valuation is not concave, so that the efficient benchmark can rest on it.
+
+Utility matters only in differences. A difference of two values loses whatever is smaller than the rounding of the
+values themselves, which may be large for no reason but a constant; every family therefore also answers
+:math:`v(q') - v(q)` directly.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from math import prod
+from typing import Self, override
+
+import numpy as np
+
+from marketgame.mechanisms.arrays import (
+    BooleanArray,
+    FloatArray,
+    IntegerArray,
+    finite_array,
+    read_only,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Valuation(ABC):
+    """One family of valuations; parameters have the shape ``(..., G)`` unless a family says otherwise.
+
+    Subclasses are frozen dataclasses whose fields are the family's parameters, all float64 arrays.
+    """
+
+    @property
+    def separable(self) -> bool:
+        """Whether the goods enter one by one, so that demand for a good depends on its own price alone."""
+        return False
+
+    def simplified(self) -> Valuation:
+        """Return an equal valuation of the simplest family that holds it."""
+        return self
+
+    @abstractmethod
+    def value(self, bundles: FloatArray) -> FloatArray:
+        """Return v(q), ``(...)``, in units of the numeraire, for bundles ``(..., G)``."""
+
+    def gain(self, before: FloatArray, after: FloatArray, change: FloatArray | None = None) -> FloatArray:
+        """Return v(after) - v(before), ``(...)``, numeraire, exact to the rounding of what the change is worth.
+
+        Args:
+            before: bundles, ``(..., G)``, units.
+            after: bundles, ``(..., G)``, units.
+            change: ``after - before`` where it is known more exactly than as the difference of the two.
+        """
+        return self.difference(before, after, after - before if change is None else change)
+
+    @abstractmethod
+    def difference(self, before: FloatArray, after: FloatArray, change: FloatArray) -> FloatArray:
+        """Return v(after) - v(before), ``(...)``, where after - before = change, never as a difference of values."""
+
+    @abstractmethod
+    def gradient(self, bundles: FloatArray) -> FloatArray:
+        """Return the marginal values, ``(..., G)``, in numeraire per unit, at bundles ``(..., G)``."""
+
+    @abstractmethod
+    def curvature(self, bundles: FloatArray) -> FloatArray:
+        """Return minus the Hessian of the least concave majorant under free disposal, ``(..., G, G)``."""
+
+    @abstractmethod
+    def demand(self, prices: FloatArray) -> FloatArray:
+        """Return the least bundle, ``(..., G)``, maximising v(q) - p.q over q >= 0 at prices ``(..., G)``."""
+
+    @abstractmethod
+    def least_gradient(self, limit: FloatArray) -> FloatArray:
+        """Return a lower bound, ``(..., G)``, of the gradient over all bundles between 0 and ``limit``."""
+
+    @abstractmethod
+    def strictly_concave(self, limit: FloatArray) -> bool:
+        """Say whether the Hessian is negative definite at all bundles between 0 and ``limit`` ``(G,)``."""
+
+    def indirect_utility(self, prices: FloatArray, limit: FloatArray) -> FloatArray:
+        """Return a bound, ``(...)``, on v(q) - p.q over 0 <= q <= limit; with separable goods, the maximum."""
+        demand = self.demand(prices)
+        return self.value(demand) - (prices * demand).sum(axis=-1)
+
+    def indirect_gain(self, start: FloatArray, prices: FloatArray, limit: FloatArray) -> FloatArray:
+        """Return what ``indirect_utility`` bounds, ``(...)``, less v - p.q at bundles ``(..., G)``, without levels."""
+        return self._gain_less_expense(start, prices, self.demand(prices))
+
+    def _gain_less_expense(self, start: FloatArray, prices: FloatArray, end: FloatArray) -> FloatArray:
+        change = end - start
+        return self.difference(start, end, change) - (prices * change).sum(axis=-1)
+
+    def supergradient(self, bundles: FloatArray) -> FloatArray:
+        """Return a gradient, ``(..., G)``, of the least concave majorant under free disposal."""
+        return self.gradient(bundles)
+
+    def dispose(self, bundles: FloatArray) -> FloatArray:
+        """Return what is kept of bundles, ``(..., G)``, whose excess is worth nothing."""
+        return bundles
+
+    def concave_sum(self, weights: FloatArray) -> bool:
+        """Say whether a weighted sum of a stack's K members is provably concave; weights ``(K,)`` of any sign.
+
+        Members of one shape differ only in how much they weigh, and so do their sums.
+        """
+        scale, *shape = self.parameter_names()
+        same_shape = all((getattr(self, name) == getattr(self, name)[0]).all() for name in shape)
+        return same_shape and bool((weights @ getattr(self, scale) >= 0).all())
+
+    @property
+    def goods(self) -> int:
+        """The number of goods without the numeraire."""
+        return int(getattr(self, self.parameter_names()[0]).shape[-1])
+
+    @classmethod
+    def parameter_names(cls) -> list[str]:
+        """The names of the family's parameters."""
+        return [field.name for field in fields(cls)]
+
+    def take(self, rows: IntegerArray) -> Self:
+        """Return the stack of valuations at the given rows of this stack's first dimension."""
+        return self._unchecked({name: np.take(getattr(self, name), rows, axis=0) for name in self.parameter_names()})
+
+    @classmethod
+    def stack(cls, valuations: Sequence[Self]) -> Self:
+        """Return one object of the family whose parameters have a new first dimension, one row each."""
+        names = cls.parameter_names()
+        stacked = {name: np.stack([getattr(valuation, name) for valuation in valuations]) for name in names}
+        return cls._unchecked(stacked)
+
+    @classmethod
+    def _unchecked(cls, parameters: dict[str, FloatArray]) -> Self:
+        """Return an object of the family with parameters taken from checked ones."""
+        rebuilt = object.__new__(cls)
+        for name, parameter in parameters.items():
+            object.__setattr__(rebuilt, name, parameter)
+        return rebuilt
+
+
+class SeparableValuation(Valuation):
+    """A family that values the goods one by one."""
+
+    @property
+    @override
+    def separable(self) -> bool:
+        return True
+
+    @abstractmethod
+    def demand_slope(self, prices: FloatArray, demand: FloatArray) -> FloatArray:
+        """Return by how much demand falls per unit of price, ``(..., G)``, where it is ``demand`` ``(..., G)``."""
+
+    @override
+    def indirect_utility(self, prices: FloatArray, limit: FloatArray) -> FloatArray:
+        # Up to demand every further unit is worth its price, so the limit is best where demand exceeds it.
+        bundles = np.minimum(self.demand(prices), limit)
+        return self.value(bundles) - (prices * bundles).sum(axis=-1)
+
+    @override
+    def indirect_gain(self, start: FloatArray, prices: FloatArray, limit: FloatArray) -> FloatArray:
+        return self._gain_less_expense(start, prices, np.minimum(self.demand(prices), limit))
+
+
+def diagonal_matrices(entries: FloatArray) -> FloatArray:
+    """Return diagonal matrices, ``(..., G, G)``, with the given entries ``(..., G)``."""
+    goods = np.arange(entries.shape[-1])
+    matrices = np.zeros((*entries.shape, len(goods)))
+    matrices[..., goods, goods] = entries
+    return matrices
+
+
+def log_ratio(before: FloatArray, after: FloatArray, change: FloatArray) -> FloatArray:
+    """Return log(after / before), ``(...)``, of positive numbers with after - before = change; zero if none changes.
+
+    A small change is not lost in the rounding of the ratio. A number may be zero where the other is not: the
+    logarithm is then infinite.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        near = np.abs(change) <= 0.5 * before
+        logarithm = np.where(near, np.log1p(np.where(near, change / before, 0)), np.log(after / before))
+    return np.where(change == 0, 0.0, logarithm)
+
+
+def store_checked(valuation: Valuation, positive: tuple[str, ...] = (), nonnegative: tuple[str, ...] = ()) -> None:
+    """Store every parameter as a read-only float64 array; refuse wrong shapes and signs."""
+    names = valuation.parameter_names()
+    parameters = {name: finite_array(name, getattr(valuation, name), (None,)) for name in names}
+    shape = parameters[names[0]].shape
+    for name, parameter in parameters.items():
+        if parameter.shape != shape:
+            raise ValueError(f"{name} has shape {parameter.shape}, {names[0]} {shape}; they must have the same")
+        if name in positive and (parameter <= 0).any():
+            raise ValueError(f"{name} is {parameter.tolist()}; every entry must be greater than 0")
+        if name in nonnegative and (parameter < 0).any():
+            raise ValueError(f"{name} is {parameter.tolist()}; every entry must be at least 0")
+        object.__setattr__(valuation, name, read_only(parameter))
+
+
+class ValuationTable:
+    """Valuations of mixed families, one per row, evaluated for many rows at once.
+
+    Args:
+        valuations: one valuation per row, all over the same goods.
+
+    Raises:
+        ValueError: there is no valuation, or they disagree on the number of goods.
+    """
+
+    def __init__(self, valuations: Sequence[Valuation]) -> None:
+        goods = {valuation.goods for valuation in valuations}
+        if len(goods) != 1:
+            raise ValueError(f"valuations are over {sorted(goods)} goods; all must be over the same number")
+        self.goods = goods.pop()
+        self.valuations = tuple(valuations)
+        simplest = [valuation.simplified() for valuation in valuations]
+        families = list(dict.fromkeys(type(valuation) for valuation in simplest))
+        self._family_of_row = np.array([families.index(type(valuation)) for valuation in simplest])
+        self._place_in_family = np.array(
+            [np.count_nonzero(self._family_of_row[:row] == f) for row, f in enumerate(self._family_of_row)]
+        )
+        self._stacks: list[Valuation] = [
+            family.stack([v for v in simplest if type(v) is family]) for family in families
+        ]
+
+    @property
+    def separable(self) -> bool:
+        """Whether every valuation values the goods one by one."""
+        return all(stack.separable for stack in self._stacks)
+
+    def separable_rows(self, rows: IntegerArray) -> BooleanArray:
+        """Say which of the rows ``(...)`` value the goods one by one."""
+        one_by_one = np.array([stack.separable for stack in self._stacks])
+        return np.asarray(one_by_one[self._family_of_row[rows]])
+
+    def select(self, rows: IntegerArray) -> ValuationBatch:
+        """Return the valuations at the rows ``(...)``, to be evaluated often."""
+        parts: list[tuple[Valuation, IntegerArray]] = []
+        for family, stack in enumerate(self._stacks):
+            places = np.flatnonzero(self._family_of_row[rows] == family)
+            if places.size:
+                parts.append((stack.take(self._place_in_family[rows.reshape(-1)[places]]), places))
+        return ValuationBatch(rows.shape, self.goods, parts)
+
+    def value(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
+        """Return the values, ``(...)``, in numeraire, of bundles ``(..., G)`` to the rows ``(...)``."""
+        return self.select(rows).value(bundles)
+
+    def gain(
+        self, rows: IntegerArray, before: FloatArray, after: FloatArray, change: FloatArray | None = None
+    ) -> FloatArray:
+        """Return v(after) - v(before), ``(...)``, numeraire, of bundles ``(..., G)`` to the rows ``(...)``."""
+        return self.select(rows).gain(before, after, change)
+
+    def gradient(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
+        """Return the marginal values, ``(..., G)``, numeraire per unit, at bundles ``(..., G)``."""
+        return self.select(rows).gradient(bundles)
+
+    def supergradient(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
+        """Return gradients, ``(..., G)``, of the least concave majorants under free disposal."""
+        return self.select(rows).supergradient(bundles)
+
+    def dispose(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
+        """Return what is kept, ``(..., G)``, of bundles whose excess is worth nothing."""
+        return self.select(rows).dispose(bundles)
+
+    def curvature(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
+        """Return minus the Hessians, ``(..., G, G)``, of the least concave majorants."""
+        return self.select(rows).curvature(bundles)
+
+    def demand(self, rows: IntegerArray, prices: FloatArray) -> FloatArray:
+        """Return the bundles demanded, ``(..., G)``, at prices ``(..., G)`` by the rows ``(...)``."""
+        return self.select(rows).demand(prices)
+
+    def indirect_utility(self, rows: IntegerArray, prices: FloatArray, limit: FloatArray) -> FloatArray:
+        """Return bounds, ``(...)``, on v(q) - p.q over 0 <= q <= limit, at prices and limits ``(..., G)``."""
+        return self.select(rows).indirect_utility(prices, limit)
+
+
+@dataclass(frozen=True, eq=False)
+class ValuationBatch:
+    """Chosen rows of a table, looked up once and evaluated as often as needed.
+
+    Arguments are broadcast to the batch, so that one price vector may serve everyone.
+
+    Attributes:
+        shape: of the batch, ``(...)``.
+        goods: the number of goods without the numeraire.
+        parts: per family, its valuations and where they stand in the flattened batch.
+    """
+
+    shape: tuple[int, ...]
+    goods: int
+    parts: list[tuple[Valuation, IntegerArray]]
+
+    def value(self, bundles: FloatArray) -> FloatArray:
+        """Return the values, ``(...)``, in numeraire, of bundles ``(..., G)``."""
+        return self._evaluate((), lambda part, q: part.value(q), bundles)
+
+    def gain(self, before: FloatArray, after: FloatArray, change: FloatArray | None = None) -> FloatArray:
+        """Return v(after) - v(before), ``(...)``, numeraire, of bundles ``(..., G)``; see :meth:`Valuation.gain`."""
+        moved = after - before if change is None else change
+        return self._evaluate((), lambda part, *bundles: part.difference(*bundles), before, after, moved)
+
+    def gradient(self, bundles: FloatArray) -> FloatArray:
+        """Return the marginal values, ``(..., G)``, numeraire per unit, at bundles ``(..., G)``."""
+        return self._evaluate((self.goods,), lambda part, q: part.gradient(q), bundles)
+
+    def supergradient(self, bundles: FloatArray) -> FloatArray:
+        """Return gradients, ``(..., G)``, of the least concave majorants under free disposal."""
+        return self._evaluate((self.goods,), lambda part, q: part.supergradient(q), bundles)
+
+    def dispose(self, bundles: FloatArray) -> FloatArray:
+        """Return what is kept, ``(..., G)``, of bundles whose excess is worth nothing."""
+        return self._evaluate((self.goods,), lambda part, q: part.dispose(q), bundles)
+
+    def curvature(self, bundles: FloatArray) -> FloatArray:
+        """Return minus the Hessians, ``(..., G, G)``, of the least concave majorants."""
+        return self._evaluate((self.goods, self.goods), lambda part, q: part.curvature(q), bundles)
+
+    def demand(self, prices: FloatArray) -> FloatArray:
+        """Return the bundles demanded, ``(..., G)``, at prices ``(..., G)``."""
+        return self._evaluate((self.goods,), lambda part, p: part.demand(p), prices)
+
+    def demand_slope(self, prices: FloatArray, demand: FloatArray) -> FloatArray:
+        """Return by how much demand ``(..., G)`` falls per unit of price, ``(..., G)``, if goods are separable."""
+        return self._evaluate((self.goods,), lambda part, p, q: part.demand_slope(p, q), prices, demand)
+
+    def indirect_utility(self, prices: FloatArray, limit: FloatArray) -> FloatArray:
+        """Return bounds, ``(...)``, on v(q) - p.q over 0 <= q <= limit, at prices and limits ``(..., G)``."""
+        return self._evaluate((), lambda part, p, most: part.indirect_utility(p, most), prices, limit)
+
+    def indirect_gain(self, start: FloatArray, prices: FloatArray, limit: FloatArray) -> FloatArray:
+        """Return the same bounds, ``(...)``, less v - p.q at bundles ``(..., G)``, without levels."""
+        return self._evaluate((), lambda part, q, p, most: part.indirect_gain(q, p, most), start, prices, limit)
+
+    def _evaluate(
+        self, result_shape: tuple[int, ...], method: Callable[..., FloatArray], *arguments: FloatArray
+    ) -> FloatArray:
+        """Apply a method family by family to arguments ``(..., G)``."""
+        wide = [np.broadcast_to(argument, (*self.shape, self.goods)) for argument in arguments]
+        flat = [argument.reshape(-1, self.goods) for argument in wide]
+        if len(self.parts) == 1:
+            return method(self.parts[0][0], *flat).reshape((*self.shape, *result_shape))
+        result = np.empty((prod(self.shape), *result_shape))
+        for part, places in self.parts:
+            result[places] = method(part, *(argument[places] for argument in flat))
+        return result.reshape((*self.shape, *result_shape))

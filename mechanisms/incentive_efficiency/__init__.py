@@ -1,0 +1,14 @@
+"""Incentive efficiency: the most that is possible when types are private.
+
+| Concept | Source | Module |
+|---|---|---|
+| virtual utility | M (3), (13) | `virtual_utility` |
+| the program of incentive efficiency | M (1) | `search`, `program` |
+| actions priced by virtual surplus | M (4), (7) | `column_generation` over `finite_actions` or `divisible_actions` |
+| weights and multipliers that prove it | M Theorem 0 | `optimality` |
+| frontier, dominance | M section 3 | `frontier`, `dominance` |
+| an economy at its second best | M (1) | `second_best`, `virtual_allocation` |
+| benchmarks of welfare | ours | `welfare` |
+
+M is Myerson (2006).
+"""

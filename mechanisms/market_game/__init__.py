@@ -1,0 +1,12 @@
+"""The market game: its rules, what is played, and how it ends.
+
+| Concept | Source | Module |
+|---|---|---|
+| rules, one enumeration each | GR 2.2-2.3, ours | `rules` |
+| plays: quotes, orders, announced endowments, transfers | GR 2.2-2.3 | `plays` |
+| settlement | GR 2.2, Definition 2 | `settlement`; compiled: `kernel` |
+| feasible set and projection | GR 2.2 | `feasible_set` |
+| decisions without rounding errors | Dekker (1971) | `exact_test`, `exact_sums` |
+
+GR is Giraud and Rochon (2001).
+"""

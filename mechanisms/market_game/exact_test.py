@@ -1,0 +1,121 @@
+r"""The test of solvency without rounding errors, for the plays in which floating point cannot be trusted.
+
+Messages are taken for the numbers they are. The cost of a player's trades is rounded up and its net trade to nearest,
+once each, at the end; hence a budget is exceeded exactly if the rounded cost is above the transfer, and a transfer of
+just this cost pays for the trades.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, assert_never
+
+import numpy as np
+
+from marketgame.mechanisms.market_game.exact_sums import (
+    accurate_sum,
+    float_not_below,
+    nearest_float,
+    rationals,
+    rounded_up,
+    tame,
+    two_product,
+    two_sum,
+)
+from marketgame.mechanisms.market_game.rules import Pricing
+
+if TYPE_CHECKING:
+    from marketgame.mechanisms.arrays import (
+        BooleanArray,
+        FloatArray,
+    )
+    from marketgame.mechanisms.market_game.plays import Block
+
+
+@dataclass(frozen=True, slots=True)
+class ExactTest:
+    """What orders amount to; the play is the last dimension."""
+
+    cost: FloatArray
+    """The least numbers that are not below the exact costs, ``(N, B)``, units of the numeraire."""
+    net_trade: FloatArray
+    """The numbers nearest to the exact net trades, ``(N, L, B)``, units of each good."""
+    short: BooleanArray
+    """Whether announced endowment and net trade add up to less than nothing in some good, ``(N, B)``."""
+
+
+def exact_test(block: Block, pricing: Pricing) -> ExactTest:
+    """Return costs, net trades and short sales of plays whose void trades are cancelled already."""
+    quotes, orders = block.quotes, block.orders
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # Such plays are left to rationals.
+        # What flows to i from j is a number and the error it was rounded by.
+        flows = two_sum(orders, -orders.swapaxes(0, 1))
+        moved = np.concatenate(flows, axis=1).swapaxes(0, 1)
+        net_trade, certain = accurate_sum(moved)
+        holding, sure = accurate_sum(np.concatenate((moved, block.announced_endowments[np.newaxis])))
+        values = [
+            _by_payer(value)
+            for price in _prices(quotes, flows[0], pricing)
+            for flow in flows
+            for value in two_product(np.broadcast_to(price, flow.shape), flow)
+        ]
+        cost, known = rounded_up(np.concatenate(values))
+        decided = (certain & sure).all(axis=(0, 1)) & known.all(axis=0)
+        decided &= tame(quotes).all(axis=(0, 1)) & tame(orders).all(axis=(0, 1, 2))
+    test = ExactTest(cost, net_trade, (holding < 0.0).any(axis=1))
+    for play in np.flatnonzero(~decided):
+        _test_in_rationals(block, pricing, int(play), test)
+    return test
+
+
+def _prices(quotes: FloatArray, flows: FloatArray, pricing: Pricing) -> tuple[FloatArray, ...]:
+    """Return prices that add up to what i is charged by trading with j; each broadcasts to ``(N, N, L, B)``."""
+    own, other = quotes[:, np.newaxis], quotes[np.newaxis]
+    if pricing is Pricing.SPREAD:
+        return (np.where(flows > 0, np.maximum(own, other), np.minimum(own, other)),)
+    if pricing is Pricing.MIDPOINT:
+        return own / 2.0, other / 2.0
+    if pricing in (Pricing.COUNTERPARTY, Pricing.VOID):
+        return (other,)
+    raise NotImplementedError(f"no charges are known for {pricing!r} pricing")
+
+
+def _by_payer(values: FloatArray) -> FloatArray:
+    """Return ``(N, N, L, B)`` as ``(N L, N, B)``: what a player's cost is the sum of comes first."""
+    players, _, goods, plays = values.shape
+    return values.transpose(1, 2, 0, 3).reshape(players * goods, players, plays)
+
+
+def _test_in_rationals(block: Block, pricing: Pricing, play: int, test: ExactTest) -> None:
+    """Fill in the test of one play."""
+    quotes = [rationals(row) for row in block.quotes[..., play].tolist()]
+    announced = [rationals(row) for row in block.announced_endowments[..., play].tolist()]
+    orders = [[rationals(row) for row in rows] for rows in block.orders[..., play].tolist()]
+    players, goods = range(len(quotes)), range(len(quotes[0]))
+    for i in players:
+        cost, short = Fraction(0), False
+        net_trade = [Fraction(0) for _ in goods]
+        for j in players:
+            for h in goods:
+                flow = orders[i][j][h] - orders[j][i][h]
+                if flow:
+                    cost += _price(quotes[i][h], quotes[j][h], flow, pricing) * flow
+                    net_trade[h] += flow
+        for h in goods:
+            short |= announced[i][h] + net_trade[h] < 0
+            test.net_trade[i, h, play] = nearest_float(net_trade[h])
+        test.cost[i, play] = float_not_below(cost)
+        test.short[i, play] = short
+
+
+def _price(own: Fraction, other: Fraction, flow: Fraction, pricing: Pricing) -> Fraction:
+    match pricing:
+        case Pricing.SPREAD:
+            return max(own, other) if flow > 0 else min(own, other)
+        case Pricing.MIDPOINT:
+            return (own + other) / 2
+        case Pricing.COUNTERPARTY | Pricing.VOID:
+            return other
+        case _:
+            assert_never(pricing)

@@ -1,0 +1,1 @@
+"""A coalitional game played round after round by Mesa agents."""

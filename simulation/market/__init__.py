@@ -1,0 +1,1 @@
+"""The market game played round after round by Mesa agents."""

@@ -1,0 +1,189 @@
+"""The market game played round after round by Mesa agents."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from marketgame.agents.announcements import accepted_announcements
+from marketgame.agents.behaviours import (
+    Behaviour,
+    Order,
+)
+from marketgame.agents.framework import RoundModel
+from marketgame.agents.knowledge import CommonKnowledge
+from marketgame.agents.mediator import EstablishedMediator
+from marketgame.agents.trader import Trader
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    IntegerArray,
+)
+from marketgame.mechanisms.coalitional_games.grid_game import game_on_grid
+from marketgame.mechanisms.contracts.grand_contract import Recommendation
+from marketgame.mechanisms.market_game.settlement import (
+    Timing,
+    settle,
+)
+from marketgame.simulation.recording.market import Recorder
+from marketgame.simulation.recording.measures import net_consumed_in
+from marketgame.simulation.scenario.established_contract import (
+    established_contract,
+    promised_severance,
+    refuse_uncovered_transfers,
+)
+from marketgame.simulation.scenario.market_scenario import Scenario
+from marketgame.simulation.scenario.streams import (
+    private_seed,
+    random_stream,
+)
+from marketgame.simulation.stages.departures import (
+    Departures,
+    MarketBlocking,
+    nobody_left,
+)
+from marketgame.simulation.stages.market_play import Play
+from marketgame.simulation.stages.side_contracts import (
+    Collusion,
+    SideContractStage,
+    nobody_colluded,
+)
+
+
+class MarketModel(RoundModel):
+    """Plays a scenario; every ``step`` is one round in the order of the papers.
+
+    Args:
+        market_scenario: what to play.
+
+    Attributes:
+        mediator: the established mediator.
+        traders: one per player, in the economy's order.
+        blocking: the blocking mediators, if there are any.
+        organising: the coalition organisers, if there are any.
+        recorder: keeps every round and turns them into tables.
+        last_play: the round played last, if any.
+
+    Raises:
+        ValueError: the established contract does not exist for this economy, a rule forbids it, or coalitions cannot
+            divide what they own as blocking mediators would want.
+    """
+
+    def __init__(self, market_scenario: Scenario) -> None:
+        super().__init__(market_scenario.seed)
+        self.market_scenario = market_scenario
+        self.economy = market_scenario.economy
+        severance = promised_severance(market_scenario)
+        common = CommonKnowledge(established_contract(market_scenario), market_scenario.rules, severance)
+        behaviours = market_scenario.behaviours()
+        refuse_uncovered_transfers(common, behaviours)
+        self.nature = random_stream(market_scenario.seed, "nature")
+        self.mediator = EstablishedMediator(self, common.contract, severance)
+        self.traders = tuple(Trader(self, player, by_type, common) for player, by_type in enumerate(behaviours))
+        self._seeds = tuple(private_seed(market_scenario.seed, "trader", name) for name in self.economy.player_names)
+        self.blocking = self._blocking(common)
+        self.organising = self._organising(common, behaviours)
+        self._nobody_colluded = nobody_colluded(len(self.traders))
+        self._nobody_left = nobody_left(len(self.traders), len(self.economy.goods))
+        game = None if self.blocking is None else self.blocking.game
+        self.recorder = Recorder(market_scenario, common.contract, behaviours, game)
+        self.last_play: Play | None = None
+
+    def step(self) -> None:
+        """Play one round."""
+        # Stage 1: nature draws a type profile; each trader learns its own type.
+        profile = self.economy.prior.sample(self.nature)
+        self._tell_types(profile)
+        # Stages 2 and 3: under the contract announced, traders report.
+        reports = np.array([trader.report() for trader in self.traders])
+        # Stage 8 comes here: blocking mediators invite before anything is recommended (`stages.departures`).
+        departures = self._nobody_left if self.blocking is None else self.blocking.play(self.traders, profile)
+        # Stages 4 and 5: the device recommends to each privately; the revision of beliefs happens in each trader's
+        # knowledge as soon as it asks for them.
+        recommendation = self._recommend(reports)
+        # Stages 6 and 7: organisers propose side-contracts; whoever accepts is bound by what its coalition then plays.
+        collusion = self._nobody_colluded
+        if self.organising is not None:
+            collusion = self.organising.play(self.traders, reports, departures.left)
+        # Stage 9: quotes, then orders. Whoever left stands at the recommended quote, where nobody can trade with it.
+        quotes = np.stack([trader.quote() for trader in self.traders])
+        quotes[departures.left] = recommendation.quotes[departures.left]
+        orders = self._order(quotes)
+        # Stage 10: settlement and records.
+        self.last_play = self._settle(profile, reports, recommendation, departures, collusion, quotes, orders)
+        self.recorder.add(self.last_play)
+        if self.blocking is not None and not departures.left.any():
+            net = net_consumed_in(self.last_play, self.economy, self.market_scenario.rules)
+            misreported = self.economy.endowments(profile) - self.economy.endowments(reports)
+            self.blocking.observe(reports, net + misreported)
+
+    def _blocking(self, common: CommonKnowledge) -> MarketBlocking | None:
+        scenario = self.market_scenario
+        if not scenario.blockers:
+            return None
+        game = game_on_grid(self.economy, scenario.parts)
+        return MarketBlocking(self, scenario.blockers, game, scenario.parts, common, scenario.seed)
+
+    def _organising(
+        self, common: CommonKnowledge, behaviours: tuple[tuple[Behaviour, ...], ...]
+    ) -> SideContractStage | None:
+        scenario = self.market_scenario
+        if not scenario.organisers:
+            return None
+        return SideContractStage(self, scenario.organisers, common, behaviours, scenario.seed)
+
+    def _tell_types(self, profile: IntegerArray) -> None:
+        number = self.round_number
+        for trader, seed, type_number in zip(self.traders, self._seeds, profile.tolist(), strict=True):
+            trader.learn_type(type_number, partial(random_stream, seed, number))
+
+    def _recommend(self, reports: IntegerArray) -> Recommendation:
+        whole, parts = self.mediator.recommend(reports)
+        for trader, part in zip(self.traders, parts, strict=True):
+            trader.receive(part)
+        return whole
+
+    def _order(self, quotes: FloatArray) -> list[Order]:
+        if self.market_scenario.rules.timing is Timing.SIMULTANEOUS:
+            return [trader.order_unseen(own) for trader, own in zip(self.traders, quotes, strict=True)]
+        quotes.flags.writeable = False
+        return [trader.order(quotes) for trader in self.traders]
+
+    def _settle(
+        self,
+        profile: IntegerArray,
+        reports: IntegerArray,
+        recommendation: Recommendation,
+        departures: Departures,
+        collusion: Collusion,
+        quotes: FloatArray,
+        orders: list[Order],
+    ) -> Play:
+        rules, left = self.market_scenario.rules, departures.left
+        transfers = np.where(left, 0.0, recommendation.transfers)
+        if collusion.side_transfers.any():
+            transfers = transfers + collusion.side_transfers
+        endowments = np.where(left[:, None], 0.0, self.economy.endowments(profile))
+        offered = np.stack([order.announced_endowment for order in orders])
+        announced = accepted_announcements(offered, endowments, transfers, rules)
+        net_demands = np.stack([order.net_demands for order in orders])
+        net_demands[left] = 0
+        net_demands[:, left] = 0
+        return Play(
+            profile=profile,
+            reports=reports,
+            transfers=transfers,
+            quotes=quotes,
+            orders=net_demands,
+            announced_endowments=announced,
+            raised=np.maximum(announced[:, -1] - np.maximum(offered[:, -1], 0), 0),
+            settlement=settle(quotes, net_demands, announced, transfers, rules),
+            followed=departures.followed,
+            outside=departures.outside,
+            severance=self.mediator.severance_owed(reports, left),
+            side_payments=departures.side_payments,
+            expected_profits=departures.expected_profits,
+            approaches=departures.approaches,
+            side_transfers=collusion.side_transfers,
+            negotiations=collusion.negotiations,
+        )

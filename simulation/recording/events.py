@@ -1,0 +1,209 @@
+"""What went out of the ordinary in rounds already played: bankruptcies, rationing, departures, collusion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from marketgame.agents.blocking.mediator import (
+    FATES,
+    Approach,
+)
+from marketgame.agents.coalitions.organiser import FATES as SIDE_FATES
+from marketgame.agents.coalitions.organiser import Negotiation
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    IntegerArray,
+)
+from marketgame.mechanisms.market_game.settlement import BankruptcyReason
+from marketgame.simulation.recording.measures import (
+    DUST,
+    Measures,
+)
+from marketgame.simulation.recording.rows import (
+    REASONS,
+    keys,
+    table_of,
+)
+from marketgame.simulation.recording.tables import EVENTS
+
+KINDS = (
+    *("bankruptcy", "projection-bound", "announcement-raised", "blocking-offer", "severance-paid"),
+    *("side-contract-offered", "side-contract"),
+)
+BANKRUPTCY, PROJECTION_BOUND, ANNOUNCEMENT_RAISED, BLOCKING_OFFER, SEVERANCE_PAID, OFFERED, SIDE_CONTRACT = range(7)
+# Some fates of blocking offers and of side-contracts have one name.
+ALL_REASONS = tuple(dict.fromkeys((*REASONS, *FATES, *SIDE_FATES)))
+# Claims changed by less than this share of what there is were fitted already, up to rounding.
+FITTED = 1e-9
+NOBODY = NOTHING = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """Events side by side, ``(E,)`` each; -1 where no player, good or reason is concerned."""
+
+    kind: IntegerArray
+    number: IntegerArray
+    player: IntegerArray
+    good: IntegerArray
+    reason: IntegerArray
+    amount: FloatArray
+
+
+def event_rows(
+    run: int, first_round: int, parts: Sequence[Events], players: Sequence[str], goods: Sequence[str] = ()
+) -> pa.Table:
+    """Return one row for each event, in the order of round, kind, player and good.
+
+    Args:
+        run: number of the run.
+        first_round: number of the round that the events count from.
+        parts: events of different kinds.
+        players: their names.
+        goods: their names.
+    """
+    kind, number, player, good, reason, amount = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("kind", "number", "player", "good", "reason", "amount")
+    )
+    order = np.lexsort((good, player, kind, number))
+    return table_of(
+        EVENTS,
+        {
+            "run": np.full(order.shape, run),
+            "round": first_round + number[order],
+            "kind": keys(kind[order], KINDS),
+            "player": keys(player[order], players, missing=player[order] == NOBODY),
+            "good": keys(good[order], goods, missing=good[order] == NOTHING),
+            "reason": keys(reason[order], ALL_REASONS, missing=reason[order] == NOTHING),
+            "amount": amount[order],
+        },
+    )
+
+
+def market_events(measures: Measures) -> tuple[Events, ...]:
+    """Return what went out of the ordinary in the market."""
+    return _bankruptcies(measures), _binding_projections(measures), _raised_announcements(measures)
+
+
+def blocking_events(approaches: Sequence[Sequence[Approach]], severance: FloatArray) -> tuple[Events, ...]:
+    """Return the invitations of blocking mediators, and the severance that was paid.
+
+    Args:
+        approaches: of each round, in the order in which they were made.
+        severance: paid to each player in each round, ``(R, N)``, units of money.
+    """
+    made = [(number, approach) for number, each in enumerate(approaches) for approach in each]
+    fates = [len(REASONS) + FATES.index(approach.fate) for _, approach in made]
+    offers = Events(
+        kind=np.full(len(made), BLOCKING_OFFER),
+        number=np.array([number for number, _ in made], np.int64),
+        player=np.full(len(made), NOBODY),
+        good=np.full(len(made), NOTHING),
+        reason=np.array(fates, np.int64),
+        amount=np.array([approach.profit for _, approach in made]),
+    )
+    number, player = np.nonzero(severance > 0)
+    paid = Events(
+        kind=np.full(number.shape, SEVERANCE_PAID),
+        number=number,
+        player=player,
+        good=np.full(number.shape, NOTHING),
+        reason=np.full(number.shape, NOTHING),
+        amount=severance[number, player],
+    )
+    return offers, paid
+
+
+def side_contract_events(measures: Measures) -> tuple[Events, ...]:
+    """Return the side-contracts that were offered, and what became of every attempt to collude."""
+    tried = [(number, each) for number, several in enumerate(measures.negotiations) for each in several]
+    offered = [(number, each) for number, each in tried if each.replies]
+    realised = [
+        0.0 if each.action is None else float(measures.over_promise[number, list(each.coalition)].sum())
+        for number, each in tried
+    ]
+    proposals = _side_events(OFFERED, offered, [each.expected_gain for _, each in offered])
+    fates = np.array([ALL_REASONS.index(each.fate) for _, each in tried], np.int64)
+    blamed = np.array([_blamed(each) for _, each in tried], np.int64)
+    return proposals, replace(_side_events(SIDE_CONTRACT, tried, realised), reason=fates, player=blamed)
+
+
+def _side_events(kind: int, tried: Sequence[tuple[int, Negotiation]], amounts: Sequence[float]) -> Events:
+    return Events(
+        kind=np.full(len(tried), kind),
+        number=np.array([number for number, _ in tried], np.int64),
+        player=np.full(len(tried), NOBODY),
+        good=np.full(len(tried), NOTHING),
+        reason=np.full(len(tried), NOTHING),
+        amount=np.array(amounts, np.float64),
+    )
+
+
+def _blamed(negotiation: Negotiation) -> int:
+    """Return who refused, or who of those that broke the agreement comes first; -1 if nobody did."""
+    if negotiation.broken is not None:
+        return negotiation.broken.breakers[0]
+    return NOBODY if negotiation.refuser is None else negotiation.refuser
+
+
+def _bankruptcies(measures: Measures) -> Events:
+    """Return who failed: by how much its cost exceeds its transfer, or how much of which good it lacks.
+
+    Of several goods that are short the one worth most at the supporting price is named. What is lacking is
+    counted before any trade is cancelled, so it is zero for a player who failed only after that.
+    """
+    settlement = measures.plays.settlement
+    number, player = np.nonzero(settlement.bankrupt)
+    reason = settlement.reason[number, player]
+    holding = (measures.plays.announced_endowments + measures.standing.sum(axis=2))[number, player]
+    good = np.argmin(holding * measures.price[number], axis=-1)
+    short = reason == BankruptcyReason.SHORT_SALE
+    missing = -np.take_along_axis(holding, good[:, None], axis=-1)[:, 0]
+    excess = (settlement.cost - measures.plays.transfers)[number, player]
+    return Events(
+        kind=np.full(number.shape, BANKRUPTCY),
+        number=number,
+        player=player,
+        good=np.where(short, good, NOTHING),
+        reason=reason.astype(np.int64),
+        amount=np.maximum(np.where(short, missing, excess), 0),
+    )
+
+
+def _binding_projections(measures: Measures) -> Events:
+    """Return in which goods claims had to be changed to fit what there is, and by how much in all."""
+    settlement = measures.plays.settlement
+    # What the solvent claim and get beyond what they announced; the bankrupt claim and get nothing.
+    beyond = np.where(settlement.bankrupt[..., None], 0.0, settlement.net_trade - settlement.change)
+    changed = np.abs(beyond).sum(axis=1)
+    most = measures.endowments.sum(axis=1)
+    # Of the numeraire there may be any amount beside what changes hands.
+    most[:, -1] = np.minimum(most[:, -1], np.abs(settlement.net_trade[..., -1]).sum(axis=1))
+    number, good = np.nonzero(changed > FITTED * most)
+    return Events(
+        kind=np.full(number.shape, PROJECTION_BOUND),
+        number=number,
+        player=np.full(number.shape, NOBODY),
+        good=good,
+        reason=np.full(number.shape, NOTHING),
+        amount=changed[number, good],
+    )
+
+
+def _raised_announcements(measures: Measures) -> Events:
+    """Return whose announcement was raised to cover its transfer, and by how much numeraire."""
+    raised = measures.plays.raised
+    number, player = np.nonzero(raised > DUST * np.abs(measures.plays.transfers).max(axis=1, keepdims=True))
+    return Events(
+        kind=np.full(number.shape, ANNOUNCEMENT_RAISED),
+        number=number,
+        player=player,
+        good=np.full(number.shape, measures.price.shape[-1] - 1),
+        reason=np.full(number.shape, NOTHING),
+        amount=raised[number, player],
+    )

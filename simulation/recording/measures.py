@@ -1,0 +1,191 @@
+"""What is measured in rounds already played, many rounds at a time.
+
+Dimension ``R`` runs over rounds. Everything is valued at the price that supports the efficient allocation of
+the true types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import numpy as np
+
+from marketgame.agents.blocking.mediator import Approach
+from marketgame.agents.coalitions.organiser import Negotiation
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    IntegerArray,
+)
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.efficiency import autarky_welfare
+from marketgame.mechanisms.incentive_efficiency.welfare import first_best_gains
+from marketgame.mechanisms.market_game.settlement import (
+    MarketRules,
+    Settlement,
+    consumption,
+    net_consumption,
+)
+from marketgame.simulation.stages.charges import (
+    final_flows,
+    standing_flows,
+)
+from marketgame.simulation.stages.market_play import Play
+
+# A flow below this share of what there is of a good is a rounding error, not a trade.
+DUST = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Measures:
+    """Rounds side by side.
+
+    Attributes:
+        plays: the rounds as the market saw them; every array has a first dimension ``R``.
+        profile_numbers: place of the true types in the table of all profiles, ``(R,)``.
+        endowments: ``(R, N, L)``, units.
+        consumed: ``(R, N, L)``, units, without what mediators paid.
+        net_consumed: what of it goes beyond the endowment, ``(R, N, L)``, units, to the digits of what is traded.
+        paid: what mediators paid, ``(R, N)``, numeraire.
+        utility: of both, ``(R, N)``, numeraire.
+        promised_utility: of what the contract promises at the reports, ``(R, N)``, numeraire.
+        price: supporting price, ``(R, L)``, numeraire per unit.
+        lowest_price: lower end of the supporting prices, ``(R, L)``.
+        first_best: largest welfare, ``(R,)``, numeraire.
+        autarky: welfare of the endowments, ``(R,)``, numeraire.
+        over_promise: utility above what the contract promises, ``(R, N)``, numeraire, to the digits of what is traded.
+        gains: welfare above that, ``(R,)``, numeraire, to the digits of what is traded.
+        first_best_gains: the same at the efficient allocation, ``(R,)``, numeraire.
+        standing: what player i was to receive from player j before anybody failed, ``(R, N, N, L)``, units.
+        flows: what it did receive, ``(R, N, N, L)``, units; cancelled trades are zero.
+        approaches: the invitations of blocking mediators in each round.
+        negotiations: what coalition organisers tried in each round.
+    """
+
+    plays: Play
+    profile_numbers: IntegerArray
+    endowments: FloatArray
+    consumed: FloatArray
+    net_consumed: FloatArray
+    paid: FloatArray
+    utility: FloatArray
+    promised_utility: FloatArray
+    price: FloatArray
+    lowest_price: FloatArray
+    first_best: FloatArray
+    autarky: FloatArray
+    over_promise: FloatArray
+    gains: FloatArray
+    first_best_gains: FloatArray
+    standing: FloatArray
+    flows: FloatArray
+    approaches: tuple[tuple[Approach, ...], ...]
+    negotiations: tuple[tuple[Negotiation, ...], ...]
+
+    @property
+    def volume(self) -> FloatArray:
+        """Value of everything that changed hands, ``(R,)``, numeraire."""
+        return np.asarray(self.trade_values.sum(axis=(1, 2, 3)))
+
+    @cached_property
+    def received(self) -> FloatArray:
+        """What player i received from player j on balance, ``(R, N, N, L)``, units; zero if nothing."""
+        most = self.endowments.sum(axis=1)
+        # Of the numeraire there may be any amount beside what changes hands.
+        most[:, -1] = np.minimum(most[:, -1], np.abs(self.flows[..., -1]).max(axis=(1, 2)))
+        return np.asarray(np.where(self.flows > DUST * most[:, None, None, :], self.flows, 0))
+
+    @cached_property
+    def trade_values(self) -> FloatArray:
+        """Value of what player i received from player j, ``(R, N, N, L)``, numeraire."""
+        return np.asarray(self.received * self.price[:, None, None, :])
+
+    @property
+    def price_dispersion(self) -> FloatArray:
+        """Largest relative distance of a quote from the supporting prices, ``(R,)``."""
+        quotes, high, low = self.plays.quotes, self.price[:, None, :], self.lowest_price[:, None, :]
+        distance = np.maximum(np.maximum(quotes - high, low - quotes), 0)
+        return np.asarray(np.where(high > 0, distance / np.where(high > 0, high, 1), 0).max(axis=(1, 2)))
+
+    @property
+    def wasted(self) -> FloatArray:
+        """Value of the endowments that nobody consumed, ``(R,)``, numeraire."""
+        return np.asarray(-(self.net_consumed.sum(axis=1) * self.price).sum(axis=-1))
+
+    @property
+    def wealth(self) -> FloatArray:
+        """Value of what each player consumed and was paid by mediators, ``(R, N)``, numeraire."""
+        return np.asarray((self.consumed * self.price[:, None, :]).sum(axis=-1) + self.paid)
+
+
+def measure(plays: Sequence[Play], contract: GrandContract, rules: MarketRules) -> Measures:
+    """Return everything that is measured in some rounds."""
+    stacked = _stack(plays)
+    economy, efficient = contract.economy, contract.efficient
+    numbers = economy.prior.profile_numbers(stacked.profile)
+    reported = economy.prior.profile_numbers(stacked.reports)
+    promised = contract.allocation[reported]
+    endowments = economy.endowments(stacked.profile)
+    consumed, paid = consumed_in(stacked, economy, rules), stacked.severance + stacked.side_payments
+    net_consumed = net_consumed_in(stacked, economy, rules)
+    gained = economy.gains(stacked.profile, net_consumed) + paid
+    promised_gains = economy.gains_from_goods(stacked.profile, contract.efficient.bundles[reported])
+    promised_gains += contract.numeraire_transfers[reported]
+    promised_gains += contract.endowments[reported][..., -1] - endowments[..., -1]
+    standing = standing_flows(stacked.orders, stacked.quotes, rules.pricing)
+    return Measures(
+        plays=stacked,
+        profile_numbers=numbers,
+        endowments=endowments,
+        consumed=consumed,
+        net_consumed=net_consumed,
+        paid=paid,
+        utility=economy.utility(stacked.profile, consumed) + paid,
+        promised_utility=economy.utility(stacked.profile, promised),
+        price=efficient.price[numbers],
+        lowest_price=efficient.lowest_price[numbers],
+        first_best=efficient.welfare[numbers],
+        autarky=autarky_welfare(economy, stacked.profile),
+        over_promise=gained - promised_gains,
+        gains=gained.sum(axis=-1),
+        first_best_gains=first_best_gains(economy, efficient, numbers),
+        standing=standing,
+        flows=final_flows(standing, stacked.settlement.bankrupt, rules.bankruptcy),
+        approaches=tuple(play.approaches for play in plays),
+        negotiations=tuple(play.negotiations for play in plays),
+    )
+
+
+def consumed_in(play: Play, economy: Economy, rules: MarketRules) -> FloatArray:
+    """Return what everybody consumes in a round, or in rounds side by side, ``(..., N, L)``, units.
+
+    That is what the market gives those who stayed, and what those who left divided among themselves.
+    """
+    endowments = np.where(play.left[..., None], 0.0, economy.endowments(play.profile))
+    return consumption(play.settlement, endowments, play.announced_endowments, rules) + play.outside
+
+
+def net_consumed_in(play: Play, economy: Economy, rules: MarketRules) -> FloatArray:
+    """Return what everybody consumes beyond its endowment, ``(..., N, L)``, units."""
+    owned = economy.endowments(play.profile)
+    there = np.where(play.left[..., None], 0.0, owned)
+    traded = net_consumption(play.settlement, there, play.announced_endowments, rules)
+    return traded + np.where(play.left[..., None], play.outside - owned, play.outside)
+
+
+def _stack(plays: Sequence[Play]) -> Play:
+    """Return one play whose arrays have the rounds as first dimension."""
+    arrays = {
+        field.name: np.stack([getattr(play, field.name) for play in plays])
+        for field in fields(Play)
+        if field.name not in {"settlement", "approaches", "negotiations"}
+    }
+    settlement = Settlement(
+        **{
+            field.name: np.stack([getattr(play.settlement, field.name) for play in plays])
+            for field in fields(Settlement)
+        }
+    )
+    return Play(settlement=settlement, approaches=(), negotiations=(), **arrays)

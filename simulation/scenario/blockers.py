@@ -1,0 +1,64 @@
+"""The blocking mediators of a scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+from marketgame.agents.blocking.stake_beliefs import StakeSource
+
+# The name of the mediator whose plan is in force; no blocking mediator can have it.
+ESTABLISHED = "established"
+
+
+@dataclass(frozen=True)
+class Blocker:
+    """A blocking mediator in a scenario.
+
+    Attributes:
+        name: different from the other mediators'.
+        stakes: where it knows from what players would lose by leaving.
+        caution: how many standard errors it adds to stakes it estimates.
+        largest: how many players it can invite at once at most; none for any number.
+        network: pairs of players, by number, who can talk to each other, so that it can invite only coalitions they
+            connect; none if everybody can talk to everybody.
+
+    Raises:
+        ValueError: the name is that of the established mediator, or a number makes no sense.
+    """
+
+    name: str
+    stakes: StakeSource = StakeSource.CONTRACT
+    caution: float = 1.0
+    largest: int | None = None
+    network: frozenset[tuple[int, int]] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name or self.name == ESTABLISHED:
+            raise ValueError(f"a blocking mediator is named {self.name!r}; it must have a name of its own")
+        if not (isfinite(self.caution) and self.caution >= 0):
+            raise ValueError(f"caution of blocking mediator {self.name!r} is {self.caution}; it must be at least 0")
+        if self.largest is not None and self.largest < 1:
+            raise ValueError(f"largest of blocking mediator {self.name!r} is {self.largest}; it must be at least 1")
+
+
+def check_blockers(blockers: Sequence[Blocker], players: int) -> None:
+    """Refuse blocking mediators that do not go together or do not fit the players.
+
+    Args:
+        blockers: all of them.
+        players: how many there are.
+
+    Raises:
+        ValueError: two have one name, or a link joins players that are not there or not different.
+    """
+    names = [blocker.name for blocker in blockers]
+    for blocker in blockers:
+        if names.count(blocker.name) > 1:
+            raise ValueError(f"two blocking mediators are named {blocker.name!r}; names must differ")
+        for link in blocker.network or ():
+            if len(set(link)) < 2 or not set(link) <= set(range(players)):
+                raise ValueError(
+                    f"link {link} of {blocker.name!r} must join two different players of 0 to {players - 1}"
+                )

@@ -1,0 +1,110 @@
+"""The contract the established mediator announces in a scenario, and whether everybody can cover it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from marketgame.agents.behaviours import Behaviour
+from marketgame.agents.beliefs import Inference
+from marketgame.agents.knowledge import (
+    CommonKnowledge,
+    TypeKnowledge,
+)
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.contracts.grand_contract import (
+    GrandContract,
+    grand_contract,
+)
+from marketgame.mechanisms.contracts.transfers import (
+    IncentiveTransfers,
+    TransferBound,
+    expected_externality_transfers,
+    incentive_compatible_transfers,
+)
+from marketgame.mechanisms.economies.efficiency import efficient_allocation
+from marketgame.mechanisms.market_game.settlement import Coverage
+from marketgame.simulation.scenario.market_scenario import (
+    Scenario,
+    TransferRule,
+)
+from marketgame.simulation.scenario.streams import random_stream
+
+# A transfer that exceeds the numeraire by no more than this share of itself and of what is at stake is covered.
+COVERAGE_TOLERANCE = 1e-12
+
+
+def established_contract(scenario: Scenario) -> GrandContract:
+    """Return the contract in force.
+
+    Raises:
+        ValueError: the transfers asked for do not exist for this economy, or leave a player in debt.
+    """
+    if scenario.contract is not None:
+        return scenario.contract
+    economy = scenario.economy
+    if scenario.transfers is TransferRule.NONE:
+        return grand_contract(economy)
+    efficient = efficient_allocation(economy)
+    if scenario.transfers is TransferRule.EXPECTED_EXTERNALITY:
+        return GrandContract(economy, efficient, expected_externality_transfers(economy, efficient))
+    covered = scenario.rules.coverage is Coverage.ANNOUNCED_NUMERAIRE
+    bound = TransferBound.ANNOUNCED if covered else TransferBound.NO_DEBT
+    found = incentive_compatible_transfers(economy, efficient, bound)
+    if isinstance(found, IncentiveTransfers):
+        return GrandContract(economy, efficient, found.numeraire_transfers)
+    raise ValueError(
+        f"no balanced transfers make truthful reports an equilibrium of economy {economy.name!r} while "
+        f"{bound.value}: some type always gains {found.least_gain:.6g} or more by lying"
+    )
+
+
+def refuse_uncovered_transfers(common: CommonKnowledge, behaviours: tuple[tuple[Behaviour, ...], ...]) -> None:
+    """Refuse a contract that takes more numeraire than a player owns, where the rules forbid it.
+
+    A player that misreports is bound by the transfer of the type it reports and by the endowment it has.
+
+    Raises:
+        ValueError: naming the player, its type and what it lacks.
+    """
+    if common.rules.coverage is not Coverage.ANNOUNCED_NUMERAIRE:
+        return
+    contract = common.contract
+    profiles = contract.efficient.profiles
+    rounding = COVERAGE_TOLERANCE * float(contract.stakes.max())
+    for player, by_type in enumerate(behaviours):
+        inference = Inference(contract, player)
+        for type_number, behaviour in enumerate(by_type):
+            knowledge = TypeKnowledge(common, inference, type_number, lambda purpose: random_stream(0, purpose))
+            reported = profiles[:, player] == behaviour.report(knowledge)
+            taken = float(np.max(-contract.transfers[reported, player]))
+            owned = float(knowledge.own_type.endowment[-1])
+            if taken > owned + rounding + COVERAGE_TOLERANCE * abs(taken):
+                raise ValueError(
+                    f"the contract takes {taken:.6g} of the numeraire from {knowledge.own.name} of type "
+                    f"{knowledge.own_type.name!r}, who owns {owned:.6g}; rule coverage = "
+                    f"{common.rules.coverage.value!r} forbids that"
+                )
+
+
+def promised_severance(scenario: Scenario) -> FloatArray | None:
+    """Return what those who leave are promised at every profile of reports, ``(P, N)``, numeraire; none if nothing.
+
+    Raises:
+        ValueError: a player or type is unknown, or an amount is negative.
+    """
+    if not scenario.severance:
+        return None
+    economy = scenario.economy
+    table = np.zeros(economy.profiles.shape)
+    for name, by_type in scenario.severance.items():
+        if name not in economy.player_names:
+            raise ValueError(f"severance is promised to {name!r}; players are {sorted(economy.player_names)}")
+        player = economy.player_names.index(name)
+        kinds = [kind.name for kind in economy.players[player].types]
+        for kind, amount in by_type.items():
+            if kind not in kinds:
+                raise ValueError(f"severance is promised to {name} of type {kind!r}; its types are {kinds}")
+            if not (np.isfinite(amount) and amount >= 0):
+                raise ValueError(f"severance of {name} of type {kind!r} is {amount}; it must be at least 0")
+            table[economy.profiles[:, player] == kinds.index(kind), player] = amount
+    return table

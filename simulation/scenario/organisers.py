@@ -1,0 +1,106 @@
+"""The coalition organisers of a scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from marketgame.agents.coalitions.choice import CoalitionChoice
+
+if TYPE_CHECKING:
+    from marketgame.agents.coalitions.breaking import BestDeviation
+    from marketgame.agents.coalitions.organiser import FindAgreement
+
+
+class SideConcept(StrEnum):
+    """What members of a coalition may do that a side-contract must leave them no reason for."""
+
+    INCENTIVE_COMPATIBLE = "incentive-compatible"
+    """Lie to the side-device; Definition 6."""
+    COMMUNICATION_EQUILIBRIUM = "communication-equilibrium"
+    """Lie to it, disobey it, or both; Definition 6'."""
+
+
+@dataclass(frozen=True)
+class SearchEffort:
+    """How hard an organiser searches.
+
+    Attributes:
+        quote_vectors: for how many joint quotes the best orders are sought, by a coalition or by those that break.
+        rounds: how often a lottery over joint actions is improved by asking for more of them.
+        breaches: how often what a single member would rather do is excluded, where members are to have no reason to.
+        cells: for how many combinations of what members know joint actions are sought, the most probable first.
+
+    Raises:
+        ValueError: a number makes no sense.
+    """
+
+    quote_vectors: int = 6
+    rounds: int = 2
+    breaches: int = 6
+    cells: int = 8
+
+    def __post_init__(self) -> None:
+        for name, least in (("quote_vectors", 1), ("rounds", 0), ("breaches", 1), ("cells", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {least}")
+
+
+@dataclass(frozen=True)
+class Organiser:
+    """A coalition organiser in a scenario.
+
+    Attributes:
+        name: different from the other organisers'.
+        choice: which coalitions it approaches, and how often.
+        concept: what its side-contracts must leave members no reason for.
+        consistent: whether no single member may want to break them.
+        depth: how many members a sub-coalition that breaks a side-contract may have; 0 if they are never broken.
+        effort: how hard it searches.
+        find: how it finds side-contracts, instead of searching with this effort for this concept.
+        best_deviation: how sub-coalitions find what is best for them, instead of searching with this effort.
+
+    Raises:
+        ValueError: a number makes no sense, or there is no name.
+    """
+
+    name: str
+    choice: CoalitionChoice = field(default_factory=CoalitionChoice)
+    concept: SideConcept = SideConcept.INCENTIVE_COMPATIBLE
+    consistent: bool = False
+    depth: int = 0
+    effort: SearchEffort = field(default_factory=SearchEffort)
+    find: FindAgreement | None = None
+    best_deviation: BestDeviation | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError("a coalition organiser must have a name")
+        if self.depth < 0:
+            raise ValueError(f"depth of organiser {self.name!r} is {self.depth}; it must be at least 0")
+
+
+def check_organisers(organisers: Sequence[Organiser], players: int) -> None:
+    """Refuse coalition organisers that do not go together or do not fit the players.
+
+    Args:
+        organisers: all of them.
+        players: how many there are.
+
+    Raises:
+        ValueError: two have one name, one names players that are not there, or no coalition fits.
+    """
+    names = [organiser.name for organiser in organisers]
+    for organiser in organisers:
+        if names.count(organiser.name) > 1:
+            raise ValueError(f"two coalition organisers are named {organiser.name!r}; names must differ")
+        choice, everybody = organiser.choice, set(range(players))
+        named = {*(choice.members or ()), *(player for link in choice.links or () for player in link)}
+        if not named <= everybody:
+            raise ValueError(f"organiser {organiser.name!r} names player {max(named)}; they are 0 to {players - 1}")
+        try:
+            choice.coalitions(players)
+        except ValueError as misfit:
+            raise ValueError(f"organiser {organiser.name!r}: {misfit}") from None

@@ -1,0 +1,115 @@
+"""Stage 8 of a round: blocking mediators invite random coalitions to leave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from marketgame.agents.blocking.mediator import (
+    Approach,
+    Ask,
+    BlockingMediator,
+)
+from marketgame.agents.blocking.stake_beliefs import (
+    EstimatedStakes,
+    KnownStakes,
+    StakeBeliefs,
+    StakeSource,
+)
+from marketgame.agents.framework import RoundModel
+from marketgame.mechanisms.arrays import (
+    FloatArray,
+    IntegerArray,
+)
+from marketgame.mechanisms.blocking import CoalitionLimits
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+from marketgame.simulation.scenario.blockers import Blocker
+from marketgame.simulation.scenario.streams import random_stream
+
+# The number of the mediator with whom a player stays.
+STAYS = -1
+
+
+class BlockingStage:
+    """The blocking mediators of a run, who draw from streams of their own.
+
+    Args:
+        model: the model they live in.
+        blockers: what each is like.
+        game: what coalitions can do without the others.
+        stakes: what players would lose by leaving if all reported truthfully, ``(P, N)``, units of money.
+        severance: what they would be paid for it by the established mediator, ``(P, N)``, units of money.
+        seed: of the run.
+    """
+
+    def __init__(
+        self,
+        model: RoundModel,
+        blockers: Sequence[Blocker],
+        game: CoalitionalGame,
+        stakes: FloatArray,
+        severance: FloatArray,
+        seed: int,
+    ) -> None:
+        def beliefs(blocker: Blocker) -> StakeBeliefs:
+            if blocker.stakes is StakeSource.CONTRACT:
+                return KnownStakes(stakes)
+            return EstimatedStakes(game, severance, blocker.caution)
+
+        self.mediators = tuple(
+            BlockingMediator(
+                model, number, blocker.name, game, beliefs(blocker), CoalitionLimits(blocker.largest, blocker.network)
+            )
+            for number, blocker in enumerate(blockers)
+        )
+        self._streams = [random_stream(seed, "blocking mediator", blocker.name) for blocker in blockers]
+        self._order = random_stream(seed, "order of blocking mediators")
+
+    def play(self, ask: Ask) -> tuple[Approach, ...]:
+        """Let every mediator invite, in random order; who has left cannot be asked again.
+
+        Args:
+            ask: puts a question to a player.
+
+        Returns:
+            The invitations, in the order in which they were made.
+        """
+        approaches: list[Approach] = []
+        gone: frozenset[int] = frozenset()
+        for number in self._order.permutation(len(self.mediators)):
+            approach = self.mediators[number].invite(self._streams[number], gone, ask)
+            if approach is not None:
+                approaches.append(approach)
+                gone |= set(approach.leavers)
+        return tuple(approaches)
+
+    def observe(self, profile: int, received: FloatArray) -> None:
+        """Let every mediator see how a round in which everybody stayed ended.
+
+        Args:
+            profile: number of the profile of reports to the established mediator.
+            received: what everybody got, judged at the type it reported, ``(N,)``, units of money.
+        """
+        for mediator in self.mediators:
+            mediator.beliefs.observe(profile, received)
+
+    def expected_profits(self) -> FloatArray:
+        """Return what each mediator's own calculation promises it, ``(B,)``, units of money; 0 without a plan."""
+        return np.array([0.0 if each.offer is None else each.offer.expected_profit for each in self.mediators])
+
+
+def side_payments(approaches: Sequence[Approach], players: int) -> FloatArray:
+    """Return what blocking mediators paid each player in all, ``(N,)``, units of money."""
+    paid = np.zeros(players)
+    for approach in approaches:
+        paid += approach.payments
+    return paid
+
+
+def mediators_followed(approaches: Sequence[Approach], players: int) -> IntegerArray:
+    """Return the number of the mediator with whom each player left, ``(N,)``; -1 for who stays."""
+    followed = np.full(players, STAYS)
+    for approach in approaches:
+        followed[list(approach.leavers)] = approach.mediator
+    return followed

@@ -1,0 +1,362 @@
+"""``marketgame certify``: what is proved, what is refuted, what is left open, and certificates that replay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from marketgame.experiments.collusion import coalitions as certification_coalitions
+from marketgame.experiments.collusion.certification import (
+    Certification,
+    DeviationKind,
+    certify_contract,
+)
+from marketgame.experiments.collusion.coalitions import (
+    examine_coalition,
+    examine_consistency,
+)
+from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.studies.carbon import ECONOMIES
+from marketgame.mechanisms.certificates import verify
+from marketgame.mechanisms.collusion.side_contracts.obedience import ObedienceCheck
+from marketgame.mechanisms.collusion.side_contracts.search import (
+    SideContractSearch,
+    find_side_contract,
+)
+from marketgame.mechanisms.contracts.grand_contract import grand_contract
+from marketgame.mechanisms.deviations.effort import Verdict
+from marketgame.mechanisms.deviations.oracle import (
+    DeviationSearch,
+    most_profitable_deviation,
+)
+from marketgame.mechanisms.deviations.reactions import ArbitrageAfterMisquotes
+from marketgame.mechanisms.deviations.situation import (
+    Situation,
+    obedient,
+)
+from marketgame.mechanisms.linear_program.deadline import Deadline
+from marketgame.mechanisms.market_game.settlement import (
+    Bankruptcy,
+    MarketRules,
+    Solvency,
+)
+from tests.experiments.command_calls import SCENARIOS, Call, assert_one_line, one_document, results_in
+
+TRADERS = ECONOMIES / "three-traders.toml"
+CASES = Path(__file__).parents[1] / "cases"
+FARMERS = ECONOMIES / "three-farmers.toml"
+WARY = SCENARIOS / "three-traders-organised-wary.toml"
+# Where trades with bankrupt players are cancelled, nothing excludes that an agreement between two is kept.
+NOT_DETERRED = MarketRules(solvency=Solvency.NO_SHORT_SALES, bankruptcy=Bankruptcy.UNWIND)
+PROVEN_RULES = ("solvency=no-short-sales", "bankruptcy=unwind", "coverage=announced-numeraire")
+
+
+def with_rules(*rules: str) -> list[str]:
+    return [word for rule in rules for word in ("--rule", rule)]
+
+
+def assert_everything_replays(document: dict[str, Any], marketgame: Call) -> None:
+    files = [found["certificate"] for found in document["deviations"]]
+    files += [document["proof"]] if document["proof"] else []
+    assert files
+    for file in files:
+        answer = marketgame("replay", file, "--json")
+        assert answer.code == 0, answer.out
+        assert one_document(answer)["confirmed"] is True
+
+
+def test_under_the_papers_rules_every_single_player_breaks_the_contract(marketgame: Call, tmp_path: Path) -> None:
+    answer = marketgame("certify", TRADERS, "--out", tmp_path / "out", "--json")
+    assert answer.code == 1
+    document = one_document(answer)
+    assert document["bayesian_incentive_compatible"] is True
+    assert document["unilaterally_stable"] is False
+    assert document["collusion_proof"] is False
+    assert document["strongly_collusion_proof"] is False
+    alone = [found for found in document["deviations"] if found["kind"] == "unilateral"]
+    assert [found["coalition"] for found in alone] == [["ann"], ["bob"], ["cat"]]
+    contract = grand_contract(load_economy(TRADERS))
+    # A short sale brings each of them all the money there is.
+    for place, found in enumerate(alone):
+        (gain,) = found["gain"].values()
+        assert gain == pytest.approx(90 - contract.utilities[0, place], abs=1e-6)
+    assert_everything_replays(document, marketgame)
+
+
+def test_where_short_sales_bankrupt_no_single_player_gains_but_pairs_do(marketgame: Call, tmp_path: Path) -> None:
+    arguments = (TRADERS, *with_rules("solvency=no-short-sales"), "--coalition", "ann,bob", "--out", tmp_path / "out")
+    answer = marketgame("certify", *arguments, "--json")
+    assert answer.code == 1
+    document = one_document(answer)
+    assert document["unilaterally_stable"] is True
+    assert document["strongly_collusion_proof"] is False
+    assert document["proof"] is None
+    (joint,) = document["deviations"]
+    assert joint["kind"] == "joint"
+    assert joint["coalition"] == ["ann", "bob"]
+    assert min(joint["gain"].values()) > 0
+    assert_everything_replays(document, marketgame)
+
+
+@pytest.mark.parametrize("file", [TRADERS, FARMERS])
+@pytest.mark.parametrize("pricing", ["pricing=spread", "pricing=void"])
+def test_under_four_rules_together_no_coalition_gains_and_the_proof_replays(
+    file: Path, pricing: str, marketgame: Call, tmp_path: Path
+) -> None:
+    arguments = (file, *with_rules(pricing, *PROVEN_RULES), "--out", tmp_path / "out")
+    answer = marketgame("certify", *arguments, "--json")
+    assert answer.code == 0
+    document = one_document(answer)
+    keys = ("bayesian_incentive_compatible", "unilaterally_stable", "collusion_proof", "strongly_collusion_proof")
+    assert [document[key] for key in keys] == [True] * 4
+    assert len(document["coalitions"]) == 7
+    assert document["every_coalition_examined"] is True
+    assert_everything_replays(document, marketgame)
+    # Only a lie together with disobedience can pay; that is outside the four questions.
+    assert {found["kind"] for found in document["deviations"]} <= {"lie and reorder"}
+    assert "The proof that nobody gains" in marketgame("certify", *arguments).out
+
+
+def test_a_contract_without_incentive_transfers_is_refuted_by_a_lie(marketgame: Call, tmp_path: Path) -> None:
+    scenario = tmp_path / "walrasian.toml"
+    text = (SCENARIOS / "three-farmers-obedient.toml").read_text(encoding="utf-8")
+    text = text.replace("../economies/three-farmers.toml", str(FARMERS)).replace("expected-externality", "none")
+    scenario.write_text(text, encoding="utf-8")
+    arguments = (*with_rules("pricing=spread", *PROVEN_RULES), "--out", tmp_path / "out", "--json")
+    answer = marketgame("certify", scenario, *arguments)
+    assert answer.code == 1
+    document = one_document(answer)
+    assert document["bayesian_incentive_compatible"] is False
+    assert document["unilaterally_stable"] is True
+    assert document["collusion_proof"] is False
+    assert document["strongly_collusion_proof"] is False
+    (lie,) = [found for found in document["deviations"] if found["kind"] == "lie"]
+    assert list(lie["gain"].values()) == [pytest.approx(document["largest_misreport_gain"])]
+    assert_everything_replays(document, marketgame)
+
+
+def test_what_was_not_examined_is_not_claimed(marketgame: Call, tmp_path: Path) -> None:
+    rules = with_rules("pricing=spread", *PROVEN_RULES)
+    out = ("--out", tmp_path / "out")
+    document = one_document(marketgame("certify", TRADERS, *rules, "--largest", 1, *out, "--json"))
+    assert document["unilaterally_stable"] is True
+    assert document["collusion_proof"] == document["strongly_collusion_proof"] == "not refuted"
+    assert document["every_coalition_examined"] is False
+    named = one_document(marketgame("certify", TRADERS, *rules, "--coalition", "cat, ann", *out, "--json"))
+    assert [entry["coalition"] for entry in named["coalitions"]] == [["ann"], ["bob"], ["cat"], ["ann", "cat"]]
+    answer = marketgame("certify", TRADERS, *rules, "--largest", 1, *out)
+    assert answer.code == 0
+    assert "Not every coalition was examined" in answer.out
+
+
+def test_without_time_to_search_nothing_is_refuted_and_nothing_is_claimed(marketgame: Call, tmp_path: Path) -> None:
+    answer = marketgame("certify", TRADERS, "--seconds", 0, "--out", tmp_path / "out", "--json")
+    assert answer.code == 0
+    document = one_document(answer)
+    assert document["unilaterally_stable"] == "not refuted"
+    assert document["strongly_collusion_proof"] == "not refuted"
+    assert document["deviations"] == []
+
+
+def test_certificates_replace_those_of_an_earlier_call_and_nothing_else(marketgame: Call, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert marketgame("certify", TRADERS, "--largest", 1, "--out", out).code == 1
+    assert len(results_in(out)) == 3
+    assert marketgame("certify", TRADERS, *with_rules("pricing=void", *PROVEN_RULES), "--out", out).code == 0
+    assert results_in(out) == ["no-coalition-gains.json"]
+    (out / "notes.txt").write_text("mine", encoding="utf-8")
+    assert_one_line(marketgame("certify", TRADERS, "--out", out), "--out is", "holds something else", "'notes.txt'")
+    assert (out / "no-coalition-gains.json").exists()
+    marketgame("certify", TRADERS, "--seconds", 0)
+    assert (tmp_path / "results" / "runs" / "three-traders-certificates").is_dir()
+
+
+ANSWERS = ("bayesian_incentive_compatible", "unilaterally_stable", "collusion_proof", "strongly_collusion_proof")
+PAIRS = [["ann", "bob"], ["ann", "cat"], ["bob", "cat"]]
+ALL = ("ann", "bob", "cat")
+WARY_TABLE = '[[traders]]\nbehaviour = "withholding-after-misquotes"\n'
+
+
+def against(traders: str, folder: Path) -> Path:
+    """The scenario of wary outsiders, with other traders."""
+    text = WARY.read_text(encoding="utf-8").replace("../economies/three-traders.toml", str(TRADERS))
+    assert WARY_TABLE in text
+    file = folder / "traders.toml"
+    file.write_text(text.replace(WARY_TABLE, traders), encoding="utf-8")
+    return file
+
+
+def test_against_wary_outsiders_no_coalition_gains_and_the_proof_replays(marketgame: Call, tmp_path: Path) -> None:
+    answer = marketgame("certify", WARY, "--out", tmp_path / "out", "--json")
+    assert answer.code == 0
+    document = one_document(answer)
+    assert [document[key] for key in ANSWERS] == [True] * 4
+    assert document["deviations"] == []
+    reactions = [entry["reaction_of_outsiders"] for entry in document["coalitions"]]
+    assert reactions == [{"rule": "withholding-after-misquotes", "share": 1e-6}] * 6 + [None]
+    assert_everything_replays(document, marketgame)
+    printed = marketgame("certify", WARY, "--out", tmp_path / "out").out
+    assert "What outsiders do after a misquote" in printed
+    replayed = marketgame("replay", document["proof"]).out.replace("\n", " ")
+    assert "after a misquote: withholding-after-misquotes, share 1e-06" in replayed
+
+
+def test_against_outsiders_who_play_on_every_pair_gains(marketgame: Call, tmp_path: Path) -> None:
+    document = one_document(marketgame("certify", against("", tmp_path), "--out", tmp_path / "out", "--json"))
+    assert [document[key] for key in ANSWERS] == [True, True, True, False]
+    assert [entry["reaction_of_outsiders"] for entry in document["coalitions"]] == [None] * 7
+    assert [found["coalition"] for found in document["deviations"]] == PAIRS
+    assert_everything_replays(document, marketgame)
+
+
+def test_a_reaction_counts_for_those_coalitions_only_that_leave_out_who_has_it(
+    marketgame: Call, tmp_path: Path
+) -> None:
+    scenario = against(f'{WARY_TABLE}players = ["cat"]\n', tmp_path)
+    document = one_document(marketgame("certify", scenario, "--out", tmp_path / "out", "--json"))
+    reactions = {tuple(entry["coalition"]): entry["reaction_of_outsiders"] for entry in document["coalitions"]}
+    rule = {"rule": "withholding-after-misquotes", "share": 1e-6}
+    by_type = {"rule": "by-type", "rules": [[None], [None], [rule]]}
+    assert reactions.pop(("ann", "bob")) == rule
+    assert [who for who, reaction in reactions.items() if reaction == by_type] == [("ann",), ("bob",)]
+    assert [who for who, reaction in reactions.items() if reaction is None] == [("cat",), *map(tuple, PAIRS[1:]), ALL]
+    assert [found["coalition"] for found in document["deviations"]] == PAIRS[1:]
+    assert document["proof"] is None
+
+
+def test_outsiders_who_withhold_more_or_less_are_told_apart_and_the_proof_replays(
+    marketgame: Call, tmp_path: Path
+) -> None:
+    shares = {"ann": 1e-6, "bob": 1e-7, "cat": 1e-6}
+    tables = (f'{WARY_TABLE}announced = {share}\nplayers = ["{who}"]\n' for who, share in shares.items())
+    scenario = against("\n".join(tables), tmp_path)
+    document = one_document(marketgame("certify", scenario, "--out", tmp_path / "out", "--json"))
+    assert [document[key] for key in ANSWERS] == [True] * 4
+    assert_everything_replays(document, marketgame)
+    replayed = " ".join(marketgame("replay", document["proof"]).out.split())
+    assert "ann: withholding-after-misquotes, share 1e-06; bob: withholding-after-misquotes, share 1e-07" in replayed
+
+
+def test_reactions_do_not_help_where_orders_are_placed_with_the_quotes(marketgame: Call, tmp_path: Path) -> None:
+    arguments = (WARY, "--rule", "timing=simultaneous", "--coalition", "ann,bob", "--out", tmp_path / "out", "--json")
+    document = one_document(marketgame("certify", *arguments))
+    assert document["strongly_collusion_proof"] is False
+    assert [entry["reaction_of_outsiders"] for entry in document["coalitions"]] == [None] * 4
+    assert_everything_replays(document, marketgame)
+
+
+def test_that_arbitrage_deters_is_claimed_only_of_outsiders_who_play_on() -> None:
+    contract, rules = grand_contract(load_economy(TRADERS)), MarketRules.no_short_sales()
+    playing_on = examine_coalition(contract, rules, (0, 1), Deadline.after(60.0))
+    reacting = examine_coalition(contract, rules, (0, 1), Deadline.after(60.0), ArbitrageAfterMisquotes(3.0))
+    assert playing_on.consistent is Verdict.PROVEN
+    assert reacting.consistent is Verdict.NOT_REFUTED
+    # Answering misquotes by orders does not keep a pair from gaining.
+    assert reacting.improvement is playing_on.improvement is Verdict.REFUTED
+    assert reacting.certificate is not None
+    assert verify(reacting.certificate).confirmed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragments"),
+    [
+        ((TRADERS, "--rule", "pricing"), ["--rule is 'pricing'", "NAME=VALUE"]),
+        ((TRADERS, "--rule", "prices=void"), ["--rule is 'prices'", "pricing"]),
+        ((TRADERS, "--rule", "pricing=voided"), ["--rule: pricing is 'voided'", "did you mean 'void'"]),
+        ((TRADERS, "--coalition", "ann,bib"), ["--coalition is 'bib'", "did you mean 'bob'"]),
+        ((ECONOMIES.parent / "games" / "majority-1.4.toml",), ["kind is 'coalitional-game'", "scenario"]),
+        ((SCENARIOS / "myerson-example-1-core.toml",), ["game"]),
+        (("nowhere.toml",), ["nowhere.toml", "no such file"]),
+    ],
+)
+def test_bad_input_is_one_line(arguments: tuple[object, ...], fragments: list[str], marketgame: Call) -> None:
+    assert_one_line(marketgame("certify", *arguments), *fragments)
+
+
+def two_of_three(rules: MarketRules, coalition: tuple[int, ...] = (0, 1)) -> Certification:
+    contract = grand_contract(load_economy(TRADERS))
+    return certify_contract("three traders", contract, rules, [(0,), (1,), (2,), coalition], Deadline.after(60.0))
+
+
+def let_every_agreement_be_obeyed_as(verdict: Verdict, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the search for consistent side-contracts say this of the obedience to whatever it finds."""
+
+    def judged(*arguments: Any, **options: Any) -> SideContractSearch:
+        search = find_side_contract(*arguments, **options)
+        return replace(search, obeyed=ObedienceCheck(verdict, ()))
+
+    monkeypatch.setattr(certification_coalitions, "find_consistent_side_contract", judged)
+
+
+def test_an_agreement_that_nobody_breaks_refutes_that_the_contract_is_collusion_proof(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    let_every_agreement_be_obeyed_as(Verdict.PROVEN, monkeypatch)
+    certification = two_of_three(NOT_DETERRED)
+    assert certification.collusion_proof is Verdict.REFUTED
+    assert certification.unilaterally_stable is Verdict.PROVEN
+    kinds = [(found.kind, found.internally_consistent) for found in certification.deviations]
+    assert kinds == [
+        (DeviationKind.JOINT, Verdict.NOT_REFUTED),
+        (DeviationKind.SIDE_CONTRACT, Verdict.PROVEN),
+    ]
+    for found in certification.deviations:
+        assert verify(found.certificate).confirmed
+        assert min(found.gains.values()) >= 0
+        assert max(found.gains.values()) > 1
+
+
+def test_an_agreement_that_may_be_broken_leaves_collusion_proofness_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_every_agreement_be_obeyed_as(Verdict.NOT_REFUTED, monkeypatch)
+    certification = two_of_three(NOT_DETERRED)
+    assert certification.collusion_proof is Verdict.NOT_REFUTED
+    assert certification.strongly_collusion_proof is Verdict.REFUTED
+
+
+def test_what_a_search_claims_falsely_is_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = most_profitable_deviation
+
+    def boasting(situation: Situation, *arguments: Any) -> DeviationSearch:
+        search = honest(situation, *arguments)
+        return replace(search, best=obedient(situation), verdict=Verdict.REFUTED)
+
+    monkeypatch.setattr(certification_coalitions, "most_profitable_deviation", boasting)
+    contract = grand_contract(load_economy(TRADERS))
+    finding = examine_coalition(contract, MarketRules(), (1,), Deadline.after(60.0))
+    assert finding.improvement is Verdict.NOT_REFUTED
+    assert finding.certificate is None
+
+
+def test_after_the_deadline_no_search_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: Any, **__: Any) -> None:
+        raise AssertionError("a search began")
+
+    for name in ("most_profitable_deviation", "find_side_contract", "find_consistent_side_contract"):
+        monkeypatch.setattr(certification_coalitions, name, forbidden)
+    contract, late = grand_contract(load_economy(TRADERS)), Deadline.after(0.0)
+    finding = examine_coalition(contract, MarketRules(), (0, 1), late, bounds_by=Deadline.after(60.0))
+    assert examine_consistency(contract, MarketRules(), finding, late) is finding
+    assert finding.improvement is Verdict.NOT_REFUTED
+    assert finding.bound is not None
+    assert finding.bound > 0
+    unknown = examine_coalition(contract, MarketRules(), (0, 1), late)
+    assert (unknown.improvement, unknown.consistent, unknown.bound) == (Verdict.NOT_REFUTED, Verdict.NOT_REFUTED, None)
+
+
+@pytest.mark.parametrize("pricing", ["void", "spread"])
+def test_twins_who_change_places_do_not_keep_the_four_rules_from_being_proved(
+    marketgame: Call, tmp_path: Path, pricing: str
+) -> None:
+    """Under Theorem 2 of ``docs/collusion.md`` no coalition gains; a rounding in the price made it 17.73 for some.
+
+    The price is (5 + 9.8/1.1 - 4) / (1 + 2/1.1) whichever twin is of which type, and so one number.
+    """
+    rules = with_rules(f"pricing={pricing}", *PROVEN_RULES)
+    answer = marketgame("certify", CASES / "twins.toml", *rules, "--out", tmp_path / "out", "--json")
+    assert answer.code == 0, answer.err
+    document = one_document(answer)
+    assert [document[key] for key in ANSWERS] == [True] * 4
+    assert_everything_replays(document, marketgame)

@@ -1,0 +1,116 @@
+"""``marketgame solve`` on economies once answered wrongly: money that is not there, rare types, nothing owned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.experiments.command_calls import Call, assert_one_line, one_document
+
+CASES = Path(__file__).parents[1] / "cases"
+WILLING = "incentive-efficient-individual"
+
+
+def shares(marketgame: Call, case: str, *options: object) -> dict[str, Any]:
+    document = one_document(marketgame("solve", CASES / case, "--json", *options))
+    return {name: row["share_of_first_best_gains"] for name, row in document["benchmarks"].items()}
+
+
+def test_where_nobody_owns_money_and_there_is_one_good_nothing_is_traded(marketgame: Call) -> None:
+    """The buyer has nothing to give, so no willing seller parts with anything, in equilibrium or by any mechanism.
+
+    Who need not be willing can be told to hand the good over to the buyer, unpaid: gains of
+    (0.6 + 1.6) / 2 - (0.4 + 1.3) / 2 = 0.25, of the 0.425 that could be had.
+    """
+    found = shares(marketgame, "no-money-two-sided.toml")
+    assert found[WILLING] == pytest.approx(0, abs=1e-8)
+    assert found["walrasian"] == pytest.approx(0, abs=1e-8)
+    assert found["incentive-efficient"] == pytest.approx(0.25 / 0.425, abs=1e-6)
+    assert found["first-best"] == 1
+
+
+def test_money_that_does_not_exist_is_asked_for_by_name_and_shown_by_name(marketgame: Call) -> None:
+    found = shares(marketgame, "no-money-two-sided.toml", "--money", "unlimited")
+    assert found[f"{WILLING}-unlimited-money"] == pytest.approx(0.9773, abs=5e-5)
+    assert found["incentive-efficient-unlimited-money"] == pytest.approx(1)
+    assert WILLING not in found
+    printed = marketgame("solve", CASES / "no-money-two-sided.toml", "--money", "unlimited").out
+    assert "unlimited money" in printed
+
+
+def test_an_unknown_amount_of_money_is_refused(marketgame: Call) -> None:
+    answer = marketgame("solve", CASES / "no-money-buyer.toml", "--money", "borrowed")
+    assert_one_line(answer, "--money", "borrowed", "owned", "unlimited")
+
+
+def test_a_known_buyer_without_money_gains_nothing_from_a_willing_owner(marketgame: Call) -> None:
+    found = shares(marketgame, "no-money-buyer.toml")
+    assert found[WILLING] == pytest.approx(0, abs=1e-8)
+    assert found["walrasian"] == pytest.approx(0, abs=1e-8)
+
+
+def test_where_nobody_owns_anything_there_is_nothing_to_gain(marketgame: Call) -> None:
+    """Any price from 1000, the larger marginal value at nothing, on supports that; nobody pays anything."""
+    answer = marketgame("solve", CASES / "nothing-owned.toml", "--json")
+    assert answer.code == 0
+    document = one_document(answer)
+    assert document["profiles"][0]["price"]["water"] == pytest.approx(1000)
+    assert {name: row["gains_over_autarky"] for name, row in document["benchmarks"].items()} == dict.fromkeys(
+        ("first-best", "walrasian", "incentive-efficient", WILLING, "autarky"), 0
+    )
+
+
+def test_a_rare_type_is_solved_and_changes_the_gains_by_as_little_as_its_chance(
+    marketgame: Call, tmp_path: Path
+) -> None:
+    """Slopes are 1, so the gain at intercepts b is half of three times their variance: with b0 = 5.3 known,
+
+    b1 in {5.1 (0.6), 5.4}, b2 in {5.2 (0.3), 5.5}: expectation of sum_i (b_i - mean)^2 / 2.
+    """
+    intercepts = [
+        (p1 * p2, (5.3, b1, b2)) for p1, b1 in ((0.6, 5.1), (0.4, 5.4)) for p2, b2 in ((0.3, 5.2), (0.7, 5.5))
+    ]
+    expected = sum(chance * sum((b - sum(bs) / 3) ** 2 for b in bs) / 2 for chance, bs in intercepts)
+    text = (CASES / "rare-type.toml").read_text(encoding="utf-8")
+    for chance, rest in (("1e-03", "0.999"), ("1e-09", "0.999999999"), ("1e-12", "0.999999999999")):
+        file = tmp_path / f"rare-{chance}.toml"
+        file.write_text(text.replace("1e-09", chance).replace("0.999999999", rest), encoding="utf-8")
+        answer = marketgame("solve", file, "--json")
+        assert answer.code == 0, answer.err
+        document = one_document(answer)
+        assert document["gains_from_trade"] == pytest.approx(expected, abs=2 * float(chance) + 1e-12)
+        for name in ("incentive-efficient", WILLING):
+            assert document["benchmarks"][name]["gains_over_autarky"] == pytest.approx(expected, abs=2 * float(chance))
+        assert document["compatibility_condition"] is True
+        assert document["incentive_compatible"] is True
+
+
+@pytest.mark.usefixtures("quick_figures")
+def test_the_walrasian_contract_is_played_at_the_price_that_the_buyer_can_pay(marketgame: Call) -> None:
+    document = one_document(marketgame("solve", CASES / "walras-at-lower-price.toml", "--json"))
+    assert document["benchmarks"]["walrasian"]["share_of_first_best_gains"] == pytest.approx(1)
+    assert document["profiles"][0]["allocation"]["b"]["money"] == pytest.approx(0, abs=1e-12)
+    answer = marketgame("run", CASES / "walras-scenario.toml", "--json", "--out", "run")
+    assert answer.code == 0, answer.err
+    played = one_document(answer)["welfare"]["played"]
+    assert played["gap_to_first_best"] == pytest.approx(0, abs=1e-9)
+
+
+def test_a_billion_of_money_hides_no_gain(marketgame: Call, tmp_path: Path) -> None:
+    """The same economy with nine more zeros of money: gains, gaps and shares are the same to the last digit shown."""
+    poor = (
+        (CASES / "rare-type.toml").read_text(encoding="utf-8").replace("1e-09", "0.25").replace("0.999999999", "0.75")
+    )
+    rich = poor.replace("[1.0,10.0]", "[1.0,1e9]")
+    rows, printed = [], []
+    for name, text in (("poor", poor), ("rich", rich)):
+        file = tmp_path / f"{name}.toml"
+        file.write_text(text, encoding="utf-8")
+        document = one_document(marketgame("solve", file, "--json"))
+        rows.append({name: row["gains_over_autarky"] for name, row in document["benchmarks"].items()})
+        lines = marketgame("solve", file).out.splitlines()
+        printed.append(next(line for line in lines if line.startswith(" first best")).split()[3:6])
+    assert printed[0] == printed[1]
+    assert rows[1] == pytest.approx(rows[0], rel=1e-9)

@@ -1,0 +1,254 @@
+"""Economy files: what is accepted becomes the economy it describes, everything else one line that helps."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from marketgame.experiments.efficiency.solution import solve_economy
+from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.files.input_file import InputError
+from marketgame.experiments.studies.carbon import ECONOMIES
+from marketgame.mechanisms.economies.economy import Economy
+from tests.experiments.refused_files import refusal_of
+
+TWO_FARMERS = """
+kind  = "market-economy"
+name  = "two farmers"
+goods = ["wheat", "money"]
+units = ["tonne", "euro"]
+
+[[players]]
+name = "ann"
+[players.types.modest]
+probability = 0.5
+endowment   = [2.0, 30.0]
+valuation   = { family = "quadratic", intercept = [4.0], slope = [[1.0]] }
+[players.types.hungry]
+probability = 0.5
+endowment   = [2, 30]
+valuation   = { family = "quadratic", intercept = [6], slope = [[1]] }
+
+[[players]]
+name = "bob"
+[players.types.poor]
+endowment   = [1.0, 30.0]
+valuation   = { family = "logarithmic", weight = [3.0], shift = [1.0] }
+"""
+JOINT = """
+[prior]
+joint = [
+  { types = { ann = "modest", bob = "poor" }, probability = 0.3 },
+  { types = { ann = "hungry", bob = "poor" }, probability = 0.7 },
+]
+"""
+TWO_GOODS = """
+kind  = "market-economy"
+name  = "one household"
+goods = ["bread", "butter", "money"]
+units = ["loaf", "pound", "dollar"]
+[[players]]
+name = "ann"
+[players.types.only]
+endowment = [1.0, 1.0, 9.0]
+valuation = { family = "quadratic", intercept = [9.0, 8.0], slope = SLOPE }
+"""
+FAMILIES = {
+    "quadratic": "intercept = [4.0], slope = [[1.0]]",
+    "logarithmic": "weight = [3.0], shift = [1.0]",
+    "power": "weight = [3.0], shift = [0.0], gamma = [0.5]",
+    "exponential": "weight = [3.0], rate = [0.5]",
+    "abatement": "a = [0.5], b = [0.1], reference = [4.0]",
+    "linear": "value = [2.0]",
+}
+
+
+def load(folder: Path, text: str) -> Economy:
+    file = folder / "farmers.toml"
+    file.write_text(text, encoding="utf-8")
+    return load_economy(file)
+
+
+def refusal(folder: Path, text: str) -> str:
+    return refusal_of(folder / "farmers.toml", text, load_economy)
+
+
+def test_a_file_becomes_the_economy_it_describes(tmp_path: Path) -> None:
+    economy = load(tmp_path, TWO_FARMERS)
+    assert economy.player_names == ("ann", "bob")
+    assert [kind.name for kind in economy.players[0].types] == ["modest", "hungry"]
+    assert economy.units == ("tonne", "euro")
+    np.testing.assert_array_equal(economy.endowment_table, [[2, 30], [2, 30], [1, 30]])
+    np.testing.assert_array_equal(economy.prior.probability, [0.5, 0.5])
+    np.testing.assert_allclose(economy.players[0].types[1].valuation.value(np.array([2.0])), 6 * 2 - 2**2 / 2)
+    np.testing.assert_allclose(economy.players[1].types[0].valuation.value(np.array([2.0])), 3 * np.log(3.0))
+
+
+def test_a_joint_prior_replaces_the_probabilities_of_types(tmp_path: Path) -> None:
+    economy = load(tmp_path, TWO_FARMERS.replace("probability = 0.5\n", "") + JOINT)
+    np.testing.assert_allclose(economy.prior.probability, [0.3, 0.7])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_of_valuations_can_be_written(family: str, tmp_path: Path) -> None:
+    written = f'"{family}", {FAMILIES[family]}'
+    text = TWO_FARMERS.replace('"quadratic", intercept = [4.0], slope = [[1.0]]', written)
+    assert type(load(tmp_path, text).players[0].types[0].valuation).__name__.lower() == family
+
+
+def test_the_price_of_the_tutorial_is_67_seventeenths() -> None:
+    solution = solve_economy(load_economy(ECONOMIES / "three-traders.toml"))
+    np.testing.assert_allclose(solution.efficient.price[0, 0], 67 / 17, rtol=1e-12)
+
+
+MISTAKES = {
+    "misspelt key": (
+        "endowment   = [2.0",
+        "endowmnt   = [2.0",
+        ["players.ann.types.modest.endowmnt", "'endowment'"],
+    ),
+    "misspelt key at the top": ("goods =", "good =", ["good is not a known key", "did you mean 'goods'"]),
+    "missing key": ("endowment   = [2.0, 30.0]\n", "", ["players.ann.types.modest.endowment is missing"]),
+    "negative endowment": (
+        "[2.0, 30.0]",
+        "[2.0, -3]",
+        ["players.ann.types.modest.endowment[1]", "-3", "at least 0"],
+    ),
+    "undefined endowment": ("[2.0, 30.0]", "[nan, 3]", ["players.ann.types.modest.endowment[0]", "nan", "finite"]),
+    "infinite intercept": ("intercept = [4.0]", "intercept = [inf]", ["valuation.intercept[0]", "inf", "finite"]),
+    "text for a number": (
+        "[2.0, 30.0]",
+        '[2.0, "30"]',
+        ["players.ann.types.modest.endowment[1]", "'30'", "number"],
+    ),
+    "truth for a number": ("[2.0, 30.0]", "[2.0, true]", ["endowment[1]", "true", "be a number"]),
+    "number for a list": ("[2.0, 30.0]", "2.0", ["players.ann.types.modest.endowment", "2.0", "be a list"]),
+    "too small probability": ("probability = 0.5", "probability = 0", ["modest.probability", "greater than 0"]),
+    "probabilities not summing to one": (
+        "probability = 0.5\nendowment   = [2, 30]",
+        "probability = 0.4\nendowment   = [2, 30]",
+        ["players.ann.types.*.probability", "0.9", "must sum to 1"],
+    ),
+    "missing probability": (
+        "probability = 0.5\nendowment   = [2, 30]",
+        "endowment = [2, 30]",
+        ["players.ann.types.hungry.probability is missing", "2 types"],
+    ),
+    "two players with one name": ('name = "bob"', 'name = "ann"', ["players[1].name", "'ann'", "must differ"]),
+    "two goods with one name": (
+        '["wheat", "money"]',
+        '["wheat", "wheat"]',
+        ["goods[1]", "'wheat'", "must differ"],
+    ),
+    "empty name": ('name = "bob"', 'name = ""', ["players", "name", "''", "not be empty"]),
+    "one good": ('goods = ["wheat", "money"]', 'goods = ["money"]', ["goods", "['money']", "at least 2"]),
+    "a unit too many": ('["tonne", "euro"]', '["tonne", "euro", "hour"]', ["units has 3", "must have 2"]),
+    "an endowment too long": (
+        "[2.0, 30.0]",
+        "[2.0, 1.0, 30.0]",
+        ["ann.types.modest.endowment has 3", "must have 2"],
+    ),
+    "an intercept too long": ("[4.0]", "[4.0, 3.0]", ["valuation.intercept has 2", "must have 1", "wheat"]),
+    "a slope of another size": ("[[1.0]]", "[[1.0, 0.0]]", ["valuation.slope[0] has 2", "must have 1"]),
+    "no slope": (
+        "slope = [[1.0]]",
+        "slope = [[0.0]]",
+        ["ann.types.modest.valuation.slope is [[0.0]]", "positive"],
+    ),
+    "negative weight": ("weight = [3.0]", "weight = [-3.0]", ["valuation.weight[0]", "-3.0", "greater than 0"]),
+    "unknown family": ('"logarithmic"', '"logarithm"', ["valuation.family", "'logarithm'", "mean 'logarithmic'"]),
+    "no family": ('family = "logarithmic", ', "", ["players.bob.types.poor.valuation.family is missing"]),
+    "a parameter of another family": (
+        "shift = [1.0]",
+        "rate = [1.0]",
+        ["valuation.rate is not a known key", "shift"],
+    ),
+    "no types": ("[players.types.poor]", "[players.typs.poor]", ["players.bob.typs is not", "mean 'types'"]),
+    "wrong kind": ('"market-economy"', '"scenario"', ["kind is 'scenario'", "must be one of market-economy"]),
+    "no kind": ('kind  = "market-economy"', "", ["kind is missing", "market-economy"]),
+    "not TOML": ("[[players]]", "[[players", ["this is not TOML", "line"]),
+    "a type twice": ("[players.types.hungry]", "[players.types.modest]", ["this is not TOML", "modest"]),
+    "an endless number": ("[2.0, 30.0]", f"[2.0, {'9' * 5000}]", ["this is not TOML"]),
+    "a number beyond all floats": ("[2.0, 30.0]", f"[2.0, {'9' * 400}]", ["endowment[1]", "must be a number"]),
+    "endless nesting": ("[2.0, 30.0]", "[" * 100_000, ["nested too deeply"]),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_named_with_field_value_and_what_is_allowed(mistake: str, tmp_path: Path) -> None:
+    old, new, fragments = MISTAKES[mistake]
+    assert old in TWO_FARMERS
+    message = refusal(tmp_path, TWO_FARMERS.replace(old, new, 1))
+    assert [part for part in fragments if part not in message] == [], message
+
+
+@pytest.mark.parametrize(
+    ("slope", "fragments"),
+    [
+        ("[[1.0, 2.0], [2.0, 1.0]]", ["slope is [[1.0, 2.0], [2.0, 1.0]]", "positive definite"]),
+        ("[[1.0, 0.5], [0.4, 1.0]]", ["slope is [[1.0, 0.5], [0.4, 1.0]]", "symmetric"]),
+        ("[[1.0, 0.5]]", ["slope has 1 entries", "must have 2"]),
+        ("[[1.0, 0.5], [0.5]]", ["slope[1] has 1 entries", "must have 2"]),
+    ],
+)
+def test_a_slope_that_is_no_curvature_is_refused(slope: str, fragments: list[str], tmp_path: Path) -> None:
+    message = refusal(tmp_path, TWO_GOODS.replace("SLOPE", slope))
+    assert "players.ann.types.only.valuation.slope" in message
+    assert [part for part in fragments if part not in message] == [], message
+
+
+PRIOR_MISTAKES = {
+    "not summing to one": ("probability = 0.7", "probability = 0.6", ["prior.joint[*].probability", "0.9", "1"]),
+    "negative": ("probability = 0.7", "probability = -0.7", ["prior.joint[1].probability", "-0.7", "at least 0"]),
+    "a profile twice": ('ann = "hungry"', 'ann = "modest"', ["prior.joint[1].types", "ann = 'modest'", "once"]),
+    "a player left out": (
+        ', bob = "poor" }, probability = 0.7',
+        " }, probability = 0.7",
+        ["joint[1].types.bob is miss"],
+    ),
+    "an unknown player": ('ann = "hungry"', 'anne = "hungry"', ["prior.joint[1].types.anne", "mean 'ann'"]),
+    "an unknown type": ('ann = "hungry"', 'ann = "hungri"', ["prior.joint[1].types.ann", "mean 'hungry'"]),
+    "a profile left out": (
+        '  { types = { ann = "hungry", bob = "poor" }, probability = 0.7 },\n',
+        "",
+        ["prior.joint lists 1 of 2 profiles", "ann = 'hungry'"],
+    ),
+    "a type without probability": (
+        'probability = 0.3 },\n  { types = { ann = "hungry", bob = "poor" }, probability = 0.7',
+        'probability = 1.0 },\n  { types = { ann = "hungry", bob = "poor" }, probability = 0.0',
+        ["prior.joint", "ann = 'hungry'", "probability 0"],
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", PRIOR_MISTAKES)
+def test_a_mistake_in_a_joint_prior_is_named(mistake: str, tmp_path: Path) -> None:
+    old, new, fragments = PRIOR_MISTAKES[mistake]
+    assert old in JOINT
+    message = refusal(tmp_path, TWO_FARMERS + JOINT.replace(old, new, 1))
+    assert [part for part in fragments if part not in message] == [], message
+
+
+def test_a_missing_file_a_folder_and_a_binary_file_are_refused(tmp_path: Path) -> None:
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(bytes(range(256)))
+    expected = {tmp_path / "none.toml": "no such file", tmp_path: "folder", binary: "not text"}
+    for path, fragment in expected.items():
+        with pytest.raises(InputError, match=fragment) as caught:
+            load_economy(path)
+        assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_a_negative_coefficient_of_abatement_is_accepted_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    abatement = 'family = "abatement", a = [0.5], b = [-0.1], reference = [4.0]'
+    with caplog.at_level(logging.WARNING, "marketgame"):
+        load(tmp_path, TWO_FARMERS.replace('family = "quadratic", intercept = [4.0], slope = [[1.0]]', abatement))
+    assert any("modest.valuation.b is [-0.1]" in message for message in caplog.messages)
+    caplog.clear()
+    load(tmp_path, TWO_FARMERS)
+    assert not caplog.records

@@ -1,0 +1,122 @@
+"""What may stand on a disk under the name of an input file, and how it is refused before it is parsed."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from marketgame.experiments.files.input_file import (
+    DEEPEST,
+    LARGEST_INPUT,
+    InputError,
+    InputFiles,
+    is_deep,
+    read_bytes,
+    read_table,
+)
+from marketgame.experiments.files.scenario_file import load_scenario
+from tests.experiments.command_calls import SCENARIOS
+from tests.experiments.refused_files import refusal_of
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        read_table(path)
+    return str(caught.value)
+
+
+def test_a_pipe_without_a_writer_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    assert refusal(tmp_path / "pipe.toml") == f"{tmp_path}/pipe.toml: this is a pipe; name a file"
+
+
+def test_devices_folders_and_sockets_are_refused_by_what_they_are(tmp_path: Path) -> None:
+    assert refusal(Path("/dev/zero")) == "/dev/zero: this is a device; name a file"
+    assert refusal(tmp_path) == f"{tmp_path}: this is a folder; name a file"
+    (tmp_path / "link.toml").symlink_to("/dev/zero")
+    assert refusal(tmp_path / "link.toml").endswith("link.toml: this is a device; name a file")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(tmp_path / "s.toml"))
+        assert refusal(tmp_path / "s.toml") == f"{tmp_path}/s.toml: this is a socket; name a file"
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "y/" * 3000, "a\0b", "absent.toml"])
+def test_names_that_no_file_can_have_are_refused_as_absent_files_are(name: str, tmp_path: Path) -> None:
+    message = refusal(tmp_path / name)
+    assert message.startswith(f"{tmp_path / name}: ")
+    scenario = f'kind = "scenario"\neconomy = {json.dumps(name)}\n'
+    assert "economy is " in refusal_of(tmp_path / "scenario.toml", scenario, load_scenario)
+
+
+def test_a_file_that_never_ends_is_refused_after_its_largest_size(tmp_path: Path) -> None:
+    with (tmp_path / "large.toml").open("wb") as file:
+        file.truncate(2**40)
+    assert refusal(tmp_path / "large.toml") == f"{tmp_path}/large.toml: is larger than 8 megabytes; name a smaller file"
+    (tmp_path / "full.toml").write_bytes(b"#" * LARGEST_INPUT)
+    assert len(read_bytes(tmp_path / "full.toml")) == LARGEST_INPUT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".".join(["a"] * 20_000) + " = 1",
+        "[" + ".".join(['"a"'] * 20_000) + "]",
+        "a = " + "[" * 100_000,
+        "a = " + "{ a = " * 20_000,
+        "a = " + "[" * 30 + "]" * 30,
+    ],
+)
+def test_depth_is_bounded_before_parsing(text: str, tmp_path: Path) -> None:
+    started = time.perf_counter()
+    message = refusal_of(tmp_path / "deep.toml", text, read_table)
+    assert message == f"{tmp_path}/deep.toml: is nested too deeply; there may be at most {DEEPEST} levels"
+    assert time.perf_counter() - started < 1  # TOML's parser takes 5 seconds and 1.6 gigabytes for the first
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'a = "' + "[" * 50 + '"\n',
+        'a = "\\"' + "[" * 50 + '"\n',
+        "a = '" + "[" * 50 + "'\n",
+        'a = """\n' + '["' * 50 + '"""\n',
+        "a = '''\n" + "['" * 50 + "\n'''\n",
+        "# " + "[" * 50 + "\n",
+        "a = [" + "1.5, " * 100 + "]\n",
+        "".join(f"[a.b{place}.c]\nd.e = 1.5\n" for place in range(50)),
+        'a = "' + "." * 50 + '"\n',
+        "a = " + "[" * DEEPEST + "]" * DEEPEST,
+    ],
+)
+def test_what_only_looks_deep_is_read(text: str, tmp_path: Path) -> None:
+    tomllib.loads(text)
+    assert not is_deep(text)
+
+
+def test_depth_of_json_is_that_of_its_brackets_outside_text() -> None:
+    assert not is_deep(json.dumps({"it's": ['"[' * 40, "#" + "[" * 40, 1.5] * 40}))
+    assert is_deep(json.dumps(["'"]) + "[" * 40)
+
+
+def test_a_scenario_is_made_of_the_bytes_that_are_kept(tmp_path: Path) -> None:
+    files = InputFiles()
+    scenario = load_scenario(SCENARIOS / "three-farmers-obedient.toml", files=files)
+    economy = SCENARIOS.parent / "economies" / "three-farmers.toml"
+    assert list(files.contents) == [SCENARIOS / "three-farmers-obedient.toml", economy]
+    assert files.contents[economy] == economy.read_bytes()
+    assert scenario.economy.name == tomllib.loads(files.contents[economy].decode())["name"]
+
+
+def test_a_file_edited_meanwhile_is_not_read_again(tmp_path: Path) -> None:
+    file, files = tmp_path / "a.toml", InputFiles()
+    file.write_text("a = 1")
+    assert read_table(file, files) == {"a": 1}
+    file.write_text("a = 2")
+    assert read_table(tmp_path / "x" / ".." / "a.toml", files) == {"a": 1}
+    assert files.contents == {file: b"a = 1"}

@@ -1,0 +1,243 @@
+"""Every bound claimed under any combination of rules, attacked; and none claimed under rules nobody examined."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from enum import StrEnum
+from fractions import Fraction
+from itertools import combinations, product
+
+import numpy as np
+import pytest
+
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.collusion.side_contracts.arbitrage import deterred_by_arbitrage
+from marketgame.mechanisms.contracts.grand_contract import (
+    GrandContract,
+    grand_contract,
+)
+from marketgame.mechanisms.deviations import (
+    BoundReason,
+    Situation,
+    gains,
+    proven_bounds,
+    situation_of,
+)
+from marketgame.mechanisms.deviations import premises as stated
+from marketgame.mechanisms.deviations.premises import Premise
+from marketgame.mechanisms.deviations.reactions import WithholdingAfterMisquotes
+from marketgame.mechanisms.economies.economy import Player
+from marketgame.mechanisms.economies.valuations import Quadratic
+from marketgame.mechanisms.market_game import exact_test
+from marketgame.mechanisms.market_game import settlement as market_game
+from marketgame.mechanisms.market_game.rules import (
+    Bankruptcy,
+    Coverage,
+    MarketRules,
+    Pricing,
+    Solvency,
+    Timing,
+    Withholding,
+)
+from marketgame.simulation.stages.charges import charges
+from tests.mechanisms.adversarial_plays import Charge, adversarial_plays
+from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
+from tests.mechanisms.strategies import economy_of, line, one_type
+
+EVERY_RULE = [MarketRules(*chosen) for chosen in product(Pricing, Solvency, Bankruptcy, Coverage, Withholding, Timing)]
+PREMISES = {name: premise for name, premise in vars(stated).items() if isinstance(premise, Premise)}
+PLAYS = 150
+PLAYS_ANSWERED = 25
+# Gains and bounds are computed from utilities of some hundreds.
+ROUNDING = 1e-8
+
+
+def charge_of(pricing: Pricing) -> Charge:
+    def charge(flows: FloatArray, quotes: FloatArray) -> FloatArray:
+        charged = charges(flows, quotes, pricing)
+        if pricing is Pricing.VOID:
+            charged *= (quotes[:, :, None] == quotes[:, None]).all(axis=-1)[..., None]
+        return charged
+
+    return charge
+
+
+def plenty(name: str, intercepts: tuple[float, float], owned: list[float]) -> Player:
+    return one_type(name, owned, Quadratic(np.array(intercepts), np.eye(2)))
+
+
+def contracts() -> list[GrandContract]:
+    """Three traders of one good without transfers; a random economy of two goods with some; one with goods left over.
+
+    In the last nobody wants all there is of the first good, somebody wants none of the second, and one owns only money.
+    """
+    walrasian = grand_contract(random_economy(5, random_independent_prior(5, (1, 1, 1)), goods=2, money=40.0))
+    shift = np.array([[-12.0, 4.0, 8.0]])
+    left_over = [
+        plenty("a", (1.0, 6.0), [4.0, 1.0, 30.0]),
+        plenty("b", (1.2, 5.0), [1.0, 2.0, 30.0]),
+        plenty("c", (1.5, -0.5), [0.0, 0.0, 30.0]),
+    ]
+    return [
+        grand_contract(three_traders()),
+        grand_contract(walrasian.economy, walrasian.numeraire_transfers + shift),
+        grand_contract(economy_of(left_over)),
+    ]
+
+
+def largest_gain(situation: Situation, charge: Charge, generator: np.random.Generator) -> float:
+    """The most that the members together gain in any of many plays."""
+    count = PLAYS if situation.reaction is None else PLAYS_ANSWERED
+    plays = adversarial_plays(situation, charge, generator, count)
+    if situation.reaction is None:
+        return float(gains(situation, plays).sum(axis=-1).max(initial=0.0))
+    found = 0.0
+    for play in range(len(plays.side_transfers)):
+        try:
+            found = max(found, float(gains(situation, plays[play]).sum()))
+        except ValueError:  # Outsiders who withhold do not cover what they owe.
+            continue
+    return found
+
+
+@pytest.mark.parametrize("pricing", Pricing)
+@pytest.mark.parametrize("solvency", Solvency)
+@pytest.mark.parametrize("bankruptcy", Bankruptcy)
+def test_no_play_exceeds_a_bound_under_any_rules(pricing: Pricing, solvency: Solvency, bankruptcy: Bankruptcy) -> None:
+    generator = np.random.default_rng(11)
+    for contract, (coverage, withholding, timing) in product(contracts(), product(Coverage, Withholding, Timing)):
+        rules = MarketRules(pricing, solvency, bankruptcy, coverage, withholding, timing)
+        for coalition in ((0,), (1,), (0, 1), (1, 2)):
+            situation = situation_of(contract, 0, coalition, rules)
+            found = largest_gain(situation, charge_of(pricing), generator)
+            for bound in proven_bounds(situation):
+                assert found <= bound.total_gain + ROUNDING, (rules, coalition, bound.reason)
+
+
+@pytest.mark.parametrize("pricing", Pricing)
+def test_nor_where_outsiders_withhold_after_misquotes(pricing: Pricing) -> None:
+    generator = np.random.default_rng(12)
+    others = product(Bankruptcy, Coverage, Withholding, (0.01, 0.3))
+    for contract, (bankruptcy, coverage, withholding, share) in product(contracts(), others):
+        rules = MarketRules(pricing, Solvency.NO_SHORT_SALES, bankruptcy, coverage, withholding)
+        for coalition in ((2,), (0, 2)):
+            situation = situation_of(contract, 0, coalition, rules, WithholdingAfterMisquotes(share))
+            found = largest_gain(situation, charge_of(pricing), generator)
+            for bound in proven_bounds(situation):
+                assert found <= bound.total_gain + ROUNDING, (rules, coalition, bound.reason)
+
+
+class Unheard(StrEnum):
+    """Rules that nobody has proved anything about."""
+
+    OWN_QUOTE = "own-quote"
+
+
+def with_unheard(rule: str) -> MarketRules:
+    """The rules under which most is proved, but for one."""
+    rules = MarketRules(Pricing.VOID, Solvency.NO_SHORT_SALES, Bankruptcy.UNWIND, Coverage.ANNOUNCED_NUMERAIRE)
+    object.__setattr__(rules, rule, Unheard.OWN_QUOTE)
+    return rules
+
+
+def test_every_premise_speaks_of_every_rule_of_the_market() -> None:
+    assert {field.name for field in fields(Premise)} == {field.name for field in fields(MarketRules)}
+    assert len(PREMISES) == 6
+
+
+@pytest.mark.parametrize("rule", [field.name for field in fields(MarketRules)])
+def test_nothing_but_that_there_is_no_more_is_claimed_under_a_rule_nobody_examined(
+    rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teach_the_market(rule, monkeypatch)
+    contract, rules = grand_contract(three_traders()), with_unheard(rule)
+    for coalition in [c for size in (1, 2) for c in combinations(range(3), size)]:
+        for reaction in (None, WithholdingAfterMisquotes()):
+            situation = replace(situation_of(contract, 0, coalition, reaction=reaction), rules=rules)
+            # The usual play is settled by rules that are known; the bounds are those of the rule that is not.
+            object.__setattr__(situation, "status_quo", np.zeros(len(coalition)))
+            assert [bound.reason for bound in proven_bounds(situation)] == [BoundReason.RESOURCES]
+    assert not deterred_by_arbitrage(contract, rules)
+    assert not any(premise.holds(rules) for premise in PREMISES.values())
+
+
+def at_own_quotes(flows: FloatArray, quotes: FloatArray) -> FloatArray:
+    """A made-up rule: everybody is charged at its own quote."""
+    return np.asarray(quotes[..., :, None, :] * flows)
+
+
+def settled_at_own_quotes(
+    quotes: FloatArray, orders: FloatArray, sizes: FloatArray, pricing: object
+) -> tuple[FloatArray, FloatArray]:
+    """The same as the settlement asks for it, the play last."""
+    del pricing
+    cost = (quotes * (orders.sum(axis=1) - orders.sum(axis=0))).sum(axis=1)
+    return cost, (quotes * (sizes.sum(axis=1) + sizes.sum(axis=0))).sum(axis=1)
+
+
+def own_quotes(quotes: FloatArray, flows: FloatArray, pricing: object) -> tuple[FloatArray, ...]:
+    """The same for plays that are decided exactly."""
+    del flows, pricing
+    return (quotes[:, np.newaxis],)
+
+
+def own_quote(own: Fraction, other: Fraction, flow: Fraction, pricing: object) -> Fraction:
+    del other, flow, pricing
+    return own
+
+
+def teach_the_market(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the market settle by the rule that nobody has proved anything about; prices are then everybody's own."""
+    taught = dict(market_game._SETTLED)
+    if rule in taught:
+        taught[rule] = (*taught[rule], Unheard.OWN_QUOTE)
+    monkeypatch.setattr(market_game, "_SETTLED", taught)
+    if rule == "pricing":
+        monkeypatch.setattr(market_game, "_charges", settled_at_own_quotes)
+        monkeypatch.setattr(exact_test, "_prices", own_quotes)
+        monkeypatch.setattr(exact_test, "_price", own_quote)
+
+
+def test_the_attack_breaks_bounds_claimed_for_a_rule_they_were_not_proved_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lone player who is charged at its own quote quotes next to nothing and buys everything there is.
+
+    With "any rule but midpoint" as a premise it was proved to gain nothing.
+    """
+    teach_the_market("pricing", monkeypatch)
+    contract = grand_contract(three_traders())
+    situation = situation_of(contract, 0, (0,), with_unheard("pricing"))
+    found = largest_gain(situation, at_own_quotes, np.random.default_rng(3))
+    assert found > 1.0
+    (claimed,) = proven_bounds(situation)
+    assert claimed.reason is BoundReason.RESOURCES
+    assert found <= claimed.total_gain
+    anything = replace(stated.BUDGET, pricing=stated.BUDGET.pricing | {Unheard.OWN_QUOTE})  # type: ignore[arg-type]  # not a member
+    monkeypatch.setattr(stated, "BUDGET", anything)
+    wrong = {bound.reason: bound.total_gain for bound in proven_bounds(situation)}
+    assert wrong[BoundReason.BUDGET] < 1e-9 < found
+
+
+@pytest.mark.parametrize(
+    "given_up",
+    [
+        {"solvency": Solvency.BUDGET},
+        {"pricing": Pricing.MIDPOINT},
+        {"pricing": Pricing.COUNTERPARTY},
+        {"bankruptcy": Bankruptcy.TRADES_STAND},
+    ],
+    ids=str,
+)
+def test_the_attack_exploits_what_a_rule_prevents_once_it_is_given_up(given_up: dict[str, StrEnum]) -> None:
+    """Without coverage a member must be sacrificed for more than it owns, which random plays do not hit upon."""
+    chosen = {"pricing": Pricing.SPREAD, "solvency": Solvency.NO_SHORT_SALES, "bankruptcy": Bankruptcy.UNWIND}
+    rules = MarketRules(**{**chosen, "coverage": Coverage.ANNOUNCED_NUMERAIRE, **given_up})  # type: ignore[arg-type]  # enum by name
+    generator = np.random.default_rng(4)
+    # At the midpoint what one pays the other gets, so that budgets balance exactly or not at all: the price is 4.
+    tastes = (("a", 2.0, 5.0), ("b", 1.0, 5.5), ("c", 1.5, 6.0))
+    exact = grand_contract(economy_of([one_type(name, [owned, 32.0], line(most)) for name, owned, most in tastes]))
+    tried = product([*contracts(), exact], ((0,), (1,), (0, 1), (1, 2)), range(4))
+    found = [
+        largest_gain(situation_of(contract, 0, coalition, rules), charge_of(rules.pricing), generator)
+        for contract, coalition, _ in tried
+    ]
+    assert max(found) > 1.0
