@@ -35,13 +35,13 @@ from marketgame.mechanisms.arrays import (
     read_only,
 )
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck
-from marketgame.mechanisms.economies.beliefs import Prior
-from marketgame.mechanisms.economies.economy import Economy
-from marketgame.mechanisms.economies.interim import (
+from marketgame.mechanisms.economies.beliefs import (
+    Prior,
     beliefs_about_others,
     profiles_by_own_type,
     transfer_weights,
 )
+from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.linear_program import (
     RESIDUAL_LIMIT,

@@ -38,12 +38,12 @@ from marketgame.mechanisms.contracts.incentives import (
     IncentiveCheck,
     judged_incentives,
 )
-from marketgame.mechanisms.economies.economy import Economy
-from marketgame.mechanisms.economies.efficiency import efficient_allocation
-from marketgame.mechanisms.economies.interim import (
+from marketgame.mechanisms.economies.beliefs import (
     beliefs_about_others,
     profiles_by_own_type,
 )
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.stakes import stakes_by_type
 from marketgame.mechanisms.market_game.settlement import (
     PAPER_RULES,

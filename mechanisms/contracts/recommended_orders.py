@@ -28,7 +28,7 @@ from __future__ import annotations
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.market_game.exact_sums import (
+from marketgame.mechanisms.market_game.exact_test import (
     rounded_up,
     two_product,
 )

@@ -24,8 +24,8 @@ from marketgame.mechanisms.arrays import (
 )
 from marketgame.mechanisms.contracts.grand_contract import BALANCE_TOLERANCE
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck
-from marketgame.mechanisms.economies.beliefs import Prior
-from marketgame.mechanisms.economies.interim import (
+from marketgame.mechanisms.economies.beliefs import (
+    Prior,
     beliefs_about_others,
     profiles_by_own_type,
 )

@@ -40,9 +40,9 @@ from marketgame.mechanisms.contracts.transfer_program import (
     TransferProgram,
     UndecidedTransfersError,
 )
+from marketgame.mechanisms.economies.beliefs import transfer_weights
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation
-from marketgame.mechanisms.economies.interim import transfer_weights
 
 # What multipliers leave of a transfer's weight that should cancel is rounding below this share of the largest.
 CANCELLATION_TOLERANCE = 1e-9

@@ -34,7 +34,7 @@ from marketgame.mechanisms.core.virtual_stakes import (
     VirtualStakes,
     leaving_opportunities,
 )
-from marketgame.mechanisms.incentive_efficiency.finite_actions import FiniteActions
+from marketgame.mechanisms.incentive_efficiency.column_generation import FiniteActions
 from marketgame.mechanisms.linear_program import (
     LinearProgram,
     Sense,

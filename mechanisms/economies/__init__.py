@@ -4,7 +4,7 @@
 |---|---|---|
 | players, types, endowments | GR 2.1 | `economy` |
 | valuations, their gradients and demands | GR 2.1 | `valuation`, `valuations`, `quadratic` |
-| prior and interim beliefs | GR 2.1, Definition 2 | `beliefs`, `interim` |
+| prior and interim beliefs | GR 2.1, Definition 2 | `beliefs` |
 | assumptions an economy meets | GR Assumption 1, 6.1 | `assumptions` |
 | efficient allocation, supporting price, proof | GR section 4 | `efficiency` |
 | its engines | ours | `separable_allocation`, `separable_kernel`, `interior_allocation` |

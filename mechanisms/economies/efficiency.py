@@ -31,8 +31,8 @@ from marketgame.mechanisms.economies.interior_allocation import allocate_by_inte
 from marketgame.mechanisms.economies.separable_allocation import (
     WORTH_INFINITELY_MUCH,
     allocate_good_by_good,
+    type_tables,
 )
-from marketgame.mechanisms.economies.separable_types import type_tables
 from marketgame.mechanisms.economies.symmetry import (
     Representatives,
     representatives,

@@ -29,7 +29,7 @@ from marketgame.mechanisms.arrays import (
     FloatArray,
     IntegerArray,
 )
-from marketgame.mechanisms.economies.separable_types import (
+from marketgame.mechanisms.economies.separable_allocation import (
     COEFFICIENTS,
     EXPONENTIAL,
     LOGARITHMIC,

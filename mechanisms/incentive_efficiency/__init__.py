@@ -4,7 +4,7 @@
 |---|---|---|
 | virtual utility | M (3), (13) | `virtual_utility` |
 | the program of incentive efficiency | M (1) | `search`, `program` |
-| actions priced by virtual surplus | M (4), (7) | `column_generation` over `finite_actions` or `divisible_actions` |
+| actions priced by virtual surplus | M (4), (7) | `column_generation`; divisions of goods: `virtual_allocation` |
 | weights and multipliers that prove it | M Theorem 0 | `optimality` |
 | frontier, dominance | M section 3 | `frontier`, `dominance` |
 | an economy at its second best | M (1) | `second_best`, `virtual_allocation` |

@@ -32,9 +32,9 @@ from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 from marketgame.mechanisms.incentive_efficiency.column_generation import (
     ColumnGenerator,
     ColumnPool,
+    FiniteActions,
     Generated,
 )
-from marketgame.mechanisms.incentive_efficiency.finite_actions import FiniteActions
 from marketgame.mechanisms.incentive_efficiency.optimality import (
     Conditions,
     Requirement,

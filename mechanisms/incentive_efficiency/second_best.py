@@ -28,12 +28,12 @@ from marketgame.mechanisms.incentive_efficiency.column_generation import (
     ColumnPool,
     Generated,
 )
-from marketgame.mechanisms.incentive_efficiency.divisible_actions import DivisibleActions
 from marketgame.mechanisms.incentive_efficiency.program import (
     balanced_payments,
     expected_payments,
 )
 from marketgame.mechanisms.incentive_efficiency.search import Participation
+from marketgame.mechanisms.incentive_efficiency.virtual_allocation import DivisibleActions
 from marketgame.mechanisms.linear_program import (
     Residuals,
     Status,

@@ -21,7 +21,6 @@ from marketgame.mechanisms.economies.efficiency import (
 )
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.economies.walras import WalrasianEquilibrium
-from marketgame.mechanisms.incentive_efficiency.divisible_actions import DivisibleActions
 from marketgame.mechanisms.incentive_efficiency.search import (
     Budget,
     IncentiveEfficient,
@@ -34,6 +33,7 @@ from marketgame.mechanisms.incentive_efficiency.second_best import (
     SecondBest,
     second_best,
 )
+from marketgame.mechanisms.incentive_efficiency.virtual_allocation import DivisibleActions
 from marketgame.mechanisms.linear_program import (
     SolverRefusedError,
     Status,

@@ -6,7 +6,7 @@
 | plays: quotes, orders, announced endowments, transfers | GR 2.2-2.3 | `plays` |
 | settlement | GR 2.2, Definition 2 | `settlement`; compiled: `kernel` |
 | feasible set and projection | GR 2.2 | `feasible_set` |
-| decisions without rounding errors | Dekker (1971) | `exact_test`, `exact_sums` |
+| decisions without rounding errors | Dekker (1971) | `exact_test` |
 
 GR is Giraud and Rochon (2001).
 """

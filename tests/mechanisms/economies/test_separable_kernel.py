@@ -21,7 +21,7 @@ from marketgame.mechanisms.economies.efficiency import (
     efficient_allocation,
     optimality_gap,
 )
-from marketgame.mechanisms.economies.separable_types import type_tables
+from marketgame.mechanisms.economies.separable_allocation import type_tables
 from marketgame.mechanisms.economies.valuation import Valuation
 from marketgame.mechanisms.economies.valuations import (
     Abatement,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.economies import quadratic_demand
+from marketgame.mechanisms.economies import quadratic
 from marketgame.mechanisms.economies.valuation import (
     SeparableValuation,
     Valuation,
@@ -129,7 +129,7 @@ def test_quadratic_demand_meets_its_optimality_conditions_for_any_number_of_good
     data: st.DataObject, goods: int
 ) -> None:
     slope, intercept = data.draw(slopes(goods)), data.draw(vectors(goods, -4.0, 8.0))
-    demand = quadratic_demand.quadratic_demand(intercept, slope)
+    demand = quadratic.quadratic_demand(intercept, slope)
     excess = intercept - slope @ demand
     assert (demand >= 0).all()
     assert (excess <= 1e-9).all()
@@ -140,8 +140,8 @@ def test_quadratic_demand_meets_its_optimality_conditions_for_any_number_of_good
 @settings(max_examples=40, deadline=None)
 def test_enumeration_and_least_squares_find_the_same_demand(data: st.DataObject, goods: int) -> None:
     slope, intercept = data.draw(slopes(goods)), data.draw(vectors(goods, -4.0, 8.0))
-    enumerated = quadratic_demand._best_over_supports(intercept[None], slope[None])[0]
-    np.testing.assert_allclose(enumerated, quadratic_demand._least_squares(intercept, slope), atol=1e-8)
+    enumerated = quadratic._best_over_supports(intercept[None], slope[None])[0]
+    np.testing.assert_allclose(enumerated, quadratic._least_squares(intercept, slope), atol=1e-8)
 
 
 @given(data=st.data(), goods=st.integers(1, 4))

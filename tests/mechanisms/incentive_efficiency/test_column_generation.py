@@ -20,9 +20,9 @@ from marketgame.mechanisms.coalitional_games.game import (
 )
 from marketgame.mechanisms.incentive_efficiency.column_generation import (
     ColumnGenerator,
+    FiniteActions,
     PricedActions,
 )
-from marketgame.mechanisms.incentive_efficiency.finite_actions import FiniteActions
 from marketgame.mechanisms.incentive_efficiency.program import InterimProgram
 from marketgame.mechanisms.incentive_efficiency.search import (
     EfficiencyProblem,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketgame.mechanisms.market_game.exact_sums import (
+from marketgame.mechanisms.market_game.exact_test import (
     accurate_sum,
     float_not_below,
     rounded_up,

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from marketgame.mechanisms.market_game.exact_sums import rationals
 from marketgame.mechanisms.market_game.exact_test import (
     _price,
     _prices,
+    rationals,
 )
 from marketgame.mechanisms.market_game.settlement import (
     Engine,
