@@ -32,8 +32,8 @@ from marketgame.experiments.files.economy_file import Name
 from marketgame.experiments.files.input_file import InputModel
 from marketgame.mechanisms.certificates.plays import PlayOutcome
 from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
-from marketgame.mechanisms.collusion.finite_games.information import Information
 from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause
+from marketgame.mechanisms.contracts.knowledge import Information
 from marketgame.mechanisms.deviations.situation import JointAction
 from marketgame.mechanisms.economies.economy import Economy
 

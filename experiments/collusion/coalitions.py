@@ -21,10 +21,6 @@ from marketgame.mechanisms.certificates import (
     certify_side_contract,
     verify,
 )
-from marketgame.mechanisms.certificates.information import (
-    commonly_known,
-    each_situation,
-)
 from marketgame.mechanisms.certificates.plain.bounds import PlainBounds
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
 from marketgame.mechanisms.certificates.reactions import storable
@@ -35,6 +31,7 @@ from marketgame.mechanisms.collusion.side_contracts.search import (
     find_side_contract,
 )
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.knowledge import commonly_known
 from marketgame.mechanisms.deviations.bounds import least_bound
 from marketgame.mechanisms.deviations.effort import (
     Effort,
@@ -49,6 +46,7 @@ from marketgame.mechanisms.deviations.situation import (
     JointAction,
     Reaction,
     Situation,
+    situations,
 )
 from marketgame.mechanisms.economies.stakes import UndecidableError
 from marketgame.mechanisms.linear_program.deadline import (
@@ -152,7 +150,7 @@ def _examined(
     (coalition, reaction), (deadline, bounds_by) = facing, deadlines
     bounds_by.check()
     faced = []
-    for situation in each_situation(contract, coalition, rules, reaction):
+    for situation in situations(contract, coalition, rules, reaction):
         bounds_by.check()
         faced.append((situation, least_bound(situation).total_gain))
     bounds = np.array([bound for _, bound in faced])

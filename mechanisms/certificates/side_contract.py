@@ -46,12 +46,12 @@ from marketgame.mechanisms.certificates.verification import (
     compared,
     required,
 )
-from marketgame.mechanisms.collusion.finite_games.information import Information
 from marketgame.mechanisms.collusion.side_contracts.side_contract import (
     Clause,
     SideContract,
 )
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.knowledge import Information
 from marketgame.mechanisms.deviations.situation import Reaction
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE

@@ -16,7 +16,7 @@ collusion-proof communication equilibrium,  GR 8'               `collusion_check
 strong Bayesian equilibrium
 lie and disobedience together               GR 6.4, figure 1    `appendix_example`
 two players and a third party               GR 1.1 and 3        `third_party`
-what members know on the market             GR 5                `information`
+what members may report on the market       GR 5                `cells`
 side-contract on the market game            GR 3, 5, 6          `side_contract`
 its search by column generation             GR 6, 7             `market`, `side_menu`, `side_martyrs`, `side_program`
 single members' obedience to it             GR 7                `side_obedience`, `side_temptation`
@@ -61,12 +61,6 @@ from marketgame.mechanisms.collusion.finite_games.improvement_bound import (
     bound_of,
 )
 from marketgame.mechanisms.collusion.finite_games.improvement_program import SideProblem
-from marketgame.mechanisms.collusion.finite_games.information import (
-    Cell,
-    Information,
-    Knowledge,
-    knowledge_of,
-)
 from marketgame.mechanisms.collusion.finite_games.internal_consistency import (
     SearchEffort,
     Unsettled,
@@ -82,6 +76,11 @@ from marketgame.mechanisms.collusion.finite_games.third_party import (
     ThirdPartyOffer,
     immune_to_third_party,
     third_party_offer,
+)
+from marketgame.mechanisms.collusion.side_contracts.cells import (
+    Cell,
+    Knowledge,
+    knowledge_of,
 )
 from marketgame.mechanisms.collusion.side_contracts.market_check import (
     MarketCollusionCheck,
@@ -119,7 +118,6 @@ __all__ = [
     "Flaw",
     "Improvement",
     "InadmissibleTransferError",
-    "Information",
     "Knowledge",
     "MarketCollusionCheck",
     "Multipliers",

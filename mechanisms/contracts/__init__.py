@@ -5,7 +5,7 @@
 | communication devices with transfers | GR Definitions 2-4 | `contract` |
 | grand contract | GR proof of Theorem 1 | `grand_contract` |
 | numbers that computation cannot tell apart made one | ours | `canonical` |
-| what players know once they are told | GR Definition 5 | `messages` |
+| what players know once they are told | GR Definition 5 | `knowledge` |
 | orders that pass exact tests, what is granted for rounding | ours | `recommended_orders` |
 | misreport gains | GR Definitions 1 and 4 | `incentives` |
 | communication equilibrium | GR Definition 4' | `communication_equilibrium` |

@@ -13,7 +13,7 @@ efficiency leaves some of it unused; the contract then tells its owners to annou
 announced must find a holder.
 
 Recommendations that cannot be told apart are equal bit for bit (:mod:`mechanisms.contracts.canonical`), so that what a
-player learns from its recommendation is what it says (:mod:`mechanisms.contracts.messages`).
+player learns from its recommendation is what it says (:mod:`mechanisms.contracts.knowledge`).
 """
 
 from __future__ import annotations

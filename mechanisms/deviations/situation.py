@@ -24,7 +24,10 @@ from marketgame.mechanisms.arrays import (
     finite_array,
     read_only,
 )
-from marketgame.mechanisms.contracts.messages import information
+from marketgame.mechanisms.contracts.knowledge import (
+    information,
+    told_apart,
+)
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.stakes import stakes_of_play
 from marketgame.mechanisms.market_game.settlement import (
@@ -38,6 +41,8 @@ from marketgame.mechanisms.market_game.settlement import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from marketgame.mechanisms.contracts.grand_contract import GrandContract
     from marketgame.mechanisms.economies.economy import Economy
     from marketgame.mechanisms.economies.efficiency import EfficientAllocation
@@ -365,6 +370,24 @@ def situation_of(
         The situation, with one draw.
     """
     return situation_among(contract, np.array([profile]), coalition, rules, reaction)
+
+
+def situations(
+    contract: GrandContract,
+    coalition: tuple[int, ...],
+    rules: MarketRules = PAPER_RULES,
+    reaction: Reaction | None = None,
+) -> Iterator[Situation]:
+    """Yield what a coalition may face when everyone else obeys the grand contract, for each thing it may know.
+
+    Args:
+        contract: the grand contract.
+        coalition: the members' numbers, ascending.
+        rules: of the market.
+        reaction: how outsiders answer quotes that differ from the contract's.
+    """
+    for numbers in told_apart(contract, coalition):
+        yield situation_among(contract, numbers, coalition, rules, reaction)
 
 
 def situation_among(

@@ -8,7 +8,7 @@ import numpy as np
 
 from marketgame.agents.coalitions.agreement import Agreement
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
-from marketgame.mechanisms.collusion.finite_games.information import knowledge_of
+from marketgame.mechanisms.collusion.side_contracts.cells import knowledge_of
 from marketgame.mechanisms.collusion.side_contracts.side_contract import (
     Clause,
     SideContract,

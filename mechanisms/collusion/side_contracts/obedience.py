@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.collusion.finite_games.information import Knowledge
+    from marketgame.mechanisms.collusion.side_contracts.cells import Knowledge
     from marketgame.mechanisms.collusion.side_contracts.menu import Menu
     from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         BooleanArray,
         FloatArray,
     )
-    from marketgame.mechanisms.collusion.finite_games.information import Knowledge
+    from marketgame.mechanisms.collusion.side_contracts.cells import Knowledge
     from marketgame.mechanisms.collusion.side_contracts.menu import Menu
     from marketgame.mechanisms.linear_program import Block
 

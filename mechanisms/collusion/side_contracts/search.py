@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
-from marketgame.mechanisms.collusion.finite_games.information import (
+from marketgame.mechanisms.collusion.side_contracts.cells import (
     Knowledge,
     knowledge_of,
 )

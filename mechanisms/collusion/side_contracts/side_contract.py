@@ -33,12 +33,12 @@ if TYPE_CHECKING:
         FloatArray,
     )
     from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
-    from marketgame.mechanisms.collusion.finite_games.information import (
+    from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
+    from marketgame.mechanisms.collusion.side_contracts.cells import (
         Cell,
-        Information,
         Knowledge,
     )
-    from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
+    from marketgame.mechanisms.contracts.knowledge import Information
     from marketgame.mechanisms.deviations.situation import Situation
 
 PROBABILITY_TOLERANCE = 1e-9

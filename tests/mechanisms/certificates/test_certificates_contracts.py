@@ -20,12 +20,8 @@ from marketgame.mechanisms.certificates import (
     recomputed,
     verify,
 )
-from marketgame.mechanisms.certificates.information import (
-    commonly_known,
-    situations,
-)
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
-from marketgame.mechanisms.collusion.finite_games.information import knowledge_of
+from marketgame.mechanisms.collusion.side_contracts.cells import knowledge_of
 from marketgame.mechanisms.collusion.side_contracts.side_contract import (
     Clause,
     SideContract,
@@ -44,11 +40,15 @@ from marketgame.mechanisms.contracts.grand_contract import (
     GrandContract,
     grand_contract,
 )
-from marketgame.mechanisms.contracts.messages import information
+from marketgame.mechanisms.contracts.knowledge import (
+    commonly_known,
+    information,
+)
 from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
 from marketgame.mechanisms.deviations.situation import (
     JointAction,
     obedient,
+    situations,
     stacked,
 )
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
@@ -163,8 +163,8 @@ def test_a_liar_cannot_know_more_than_it_hears() -> None:
 
 def test_members_know_together_what_the_prices_do_not_hide() -> None:
     contract, _ = two_faces()
-    assert len(situations(contract, (2,), MarketRules())) == 3
-    assert len(situations(contract, (0, 2), MarketRules())) == 4
+    assert len(list(situations(contract, (2,), MarketRules()))) == 3
+    assert len(list(situations(contract, (0, 2), MarketRules()))) == 4
     assert not commonly_known(contract, (0, 2))
     assert commonly_known(contract, (2,))
     assert commonly_known(walrasian(), (0, 2))

@@ -22,7 +22,7 @@ from marketgame.mechanisms.certificates import (
 )
 from marketgame.mechanisms.certificates.reactions import ReactionRule
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
-from marketgame.mechanisms.collusion.finite_games.information import knowledge_of
+from marketgame.mechanisms.collusion.side_contracts.cells import knowledge_of
 from marketgame.mechanisms.collusion.side_contracts.side_contract import (
     Clause,
     SideContract,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from fractions import Fraction
-from itertools import combinations, product
+from itertools import combinations, islice, product
 
 import numpy as np
 import pytest
@@ -18,7 +18,6 @@ from marketgame.mechanisms.certificates import (
     certify_stability,
     verify,
 )
-from marketgame.mechanisms.certificates.information import situations
 from marketgame.mechanisms.certificates.plain.bounds import PlainBounds
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
 from marketgame.mechanisms.certificates.plain.deviating import (
@@ -35,7 +34,7 @@ from marketgame.mechanisms.certificates.plain.valuations import (
     value,
 )
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
-from marketgame.mechanisms.collusion.finite_games.information import knowledge_of
+from marketgame.mechanisms.collusion.side_contracts.cells import knowledge_of
 from marketgame.mechanisms.collusion.side_contracts.side_contract import (
     Clause,
     SideContract,
@@ -50,6 +49,7 @@ from marketgame.mechanisms.deviations.situation import (
     JointAction,
     Situation,
     obedient,
+    situations,
     stacked,
 )
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
@@ -184,7 +184,7 @@ def test_no_play_exceeds_a_bound_in_exact_arithmetic(seed: int, rules: MarketRul
     plain = PlainContract(contract, rules)
     bounds = PlainBounds(plain)
     coalition = ((0,), (1,), (0, 1), (1, 2))[int(generator.integers(4))]
-    for situation in situations(contract, coalition, rules)[:2]:
+    for situation in islice(situations(contract, coalition, rules), 2):
         numbers = [plain.number[tuple(map(int, profile))] for profile in situation.profiles]
         assert numbers in plain.cells(coalition)
         proven = list(bounds.in_cell(coalition, numbers, None))
@@ -228,7 +228,7 @@ def test_a_deviation_and_the_proof_that_there_is_none_are_never_both_confirmed(
         bound_fails = [one for one in verify(proof).failures if "could gain" in one or "efficient" in one]
         if bound_fails or len(coalition) == 3:
             continue
-        for situation in situations(contract, coalition, rules)[:2]:
+        for situation in islice(situations(contract, coalition, rules), 2):
             for action, claim in product(attacks(situation, generator, 3), Claim):
                 try:
                     certificate = certify_deviation(situation, action, contract, claim)

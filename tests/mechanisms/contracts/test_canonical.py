@@ -21,7 +21,7 @@ from marketgame.mechanisms.contracts.grand_contract import (
     GrandContract,
     grand_contract,
 )
-from marketgame.mechanisms.contracts.messages import information
+from marketgame.mechanisms.contracts.knowledge import information
 from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
 from marketgame.mechanisms.deviations import (
     obedient,

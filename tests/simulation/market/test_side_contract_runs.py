@@ -28,7 +28,7 @@ from marketgame.agents.coalitions.choice import (
 from marketgame.agents.coalitions.finding import AgreementSearch
 from marketgame.agents.coalitions.offered import OfferedSideContract
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
-from marketgame.mechanisms.collusion.finite_games.information import knowledge_of
+from marketgame.mechanisms.collusion.side_contracts.cells import knowledge_of
 from marketgame.mechanisms.collusion.side_contracts.search import SideEffort
 from marketgame.mechanisms.collusion.side_contracts.side_contract import (
     Clause,

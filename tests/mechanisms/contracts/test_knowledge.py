@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketgame.mechanisms.collusion.finite_games.information import knowledge_of
+from marketgame.mechanisms.collusion.side_contracts.cells import knowledge_of
 from marketgame.mechanisms.contracts.grand_contract import (
     GrandContract,
     grand_contract,

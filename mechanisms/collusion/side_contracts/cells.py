@@ -1,7 +1,7 @@
-r"""What the members of a coalition know once the grand contract has spoken, and which reports of theirs agree.
+r"""Which reports of a coalition's members agree, and what the coalition faces when they are true.
 
-Member i knows its type and what it was told, :math:`(t_i, a_i(m))`. The recommendation is a function of the profile m,
-so that i's *information* is a set of profiles it cannot tell apart. Reports of all members *agree* if they are true
+What a member knows once the grand contract has spoken is a set of profiles that it cannot tell apart
+(:mod:`mechanisms.contracts.knowledge`), and it may report any. Reports of all members *agree* if they are true
 together in some profile; the profiles in which they are make up a *cell*. Where prices reveal the profile, every cell
 is one profile, whatever anybody reports alone disagrees with the others, and side-contracts separate by profile.
 
@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.contracts.messages import information
+from marketgame.mechanisms.contracts.knowledge import (
+    Information,
+    known_by,
+)
 from marketgame.mechanisms.deviations.situation import (
     Reaction,
     Situation,
@@ -31,19 +34,6 @@ if TYPE_CHECKING:
     from marketgame.mechanisms.arrays import FloatArray
     from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
     from marketgame.mechanisms.contracts.grand_contract import GrandContract
-
-
-@dataclass(frozen=True)
-class Information:
-    """What a member may know, and report.
-
-    Attributes:
-        type: its type number.
-        profiles: numbers of the type profiles in which it has this type and is told the same.
-    """
-
-    type: int
-    profiles: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +101,7 @@ def knowledge_of(
         ValueError: the coalition is not a nonempty ascending list of players.
     """
     possible = np.flatnonzero(contract.economy.prior.probability > 0)
-    informed = tuple(_information(contract, member) for member in coalition)
+    informed = tuple(known_by(contract, member) for member in coalition)
     labels = [{number: place for place, known in enumerate(own) for number in known.profiles} for own in informed]
     together: dict[tuple[int, ...], list[int]] = {}
     for number in possible.tolist():
@@ -120,15 +110,6 @@ def knowledge_of(
         _cell(contract, reports, numbers, (coalition, rules, reaction)) for reports, numbers in together.items()
     )
     return Knowledge(coalition, informed, cells)
-
-
-def _information(contract: GrandContract, member: int) -> tuple[Information, ...]:
-    """Return what a member may know, in the order of the first profile of each."""
-    known, own_types = information(contract, (member,)), contract.economy.profiles[:, member]
-    numbers, first = np.unique(known, return_index=True)
-    ordered = numbers[np.argsort(first)]
-    profiles = [np.flatnonzero(known == number) for number in ordered[ordered >= 0]]
-    return tuple(Information(int(own_types[some[0]]), tuple(some.tolist())) for some in profiles)
 
 
 def _cell(
