@@ -11,15 +11,13 @@ from marketgame.agents.behaviours import (
     ReactiveWithholding,
 )
 from marketgame.experiments.files.input_file import InputModel
-from marketgame.mechanisms.certificates.reactions import (
-    StorableReaction,
-    rule_of,
-    storable,
-)
 from marketgame.mechanisms.deviations.reactions import (
     ArbitrageAfterMisquotes,
     ReactionsByType,
+    StorableReaction,
     WithholdingAfterMisquotes,
+    rule_of,
+    storable,
 )
 from marketgame.mechanisms.deviations.situation import Reaction
 from marketgame.mechanisms.economies.economy import Economy

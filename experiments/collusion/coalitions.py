@@ -23,7 +23,6 @@ from marketgame.mechanisms.certificates import (
 )
 from marketgame.mechanisms.certificates.plain.bounds import PlainBounds
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
-from marketgame.mechanisms.certificates.reactions import storable
 from marketgame.mechanisms.collusion.side_contracts.arbitrage import deterred_by_arbitrage
 from marketgame.mechanisms.collusion.side_contracts.search import (
     SideEffort,
@@ -42,6 +41,7 @@ from marketgame.mechanisms.deviations.oracle import (
     most_profitable_deviation,
     profit_tolerance,
 )
+from marketgame.mechanisms.deviations.reactions import storable
 from marketgame.mechanisms.deviations.situation import (
     JointAction,
     Reaction,

@@ -34,16 +34,16 @@ from marketgame.mechanisms.certificates.plays import (
     quantities_in,
     stakes_in,
 )
-from marketgame.mechanisms.certificates.reactions import (
-    can_be_stored,
-    storable,
-)
 from marketgame.mechanisms.certificates.verification import (
     Verification,
     compared,
     required,
 )
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.deviations.reactions import (
+    can_be_stored,
+    storable,
+)
 from marketgame.mechanisms.deviations.situation import (
     JointAction,
     Situation,

@@ -37,10 +37,6 @@ from marketgame.mechanisms.certificates.plays import (
     compared_outcomes,
     outcome_of,
 )
-from marketgame.mechanisms.certificates.reactions import (
-    StorableReaction,
-    storable,
-)
 from marketgame.mechanisms.certificates.verification import (
     Verification,
     compared,
@@ -52,6 +48,10 @@ from marketgame.mechanisms.collusion.side_contracts.side_contract import (
 )
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.knowledge import Information
+from marketgame.mechanisms.deviations.reactions import (
+    StorableReaction,
+    storable,
+)
 from marketgame.mechanisms.deviations.situation import Reaction
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE

@@ -24,10 +24,6 @@ from marketgame.mechanisms.certificates.plain.incentives import (
     LargestLie,
     largest_lie,
 )
-from marketgame.mechanisms.certificates.reactions import (
-    StorableReaction,
-    storable,
-)
 from marketgame.mechanisms.certificates.verification import (
     NUMBER_TOLERANCE,
     Verification,
@@ -36,6 +32,10 @@ from marketgame.mechanisms.certificates.verification import (
 )
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.deviations.bounds import BoundReason
+from marketgame.mechanisms.deviations.reactions import (
+    StorableReaction,
+    storable,
+)
 from marketgame.mechanisms.deviations.situation import Reaction
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import MarketRules

@@ -10,7 +10,7 @@ communication equilibrium                   GR 4'               `equilibrium`
 revised game                                GR 5                `revised_game`
 improvement                                 GR 6, 6'            `improvement`, `improvement_program`
 proof that there is none                    weak duality        `improvement_bound`
-internally consistent improvement           GR 7, 7'            `internal_consistency`, `commonly_best`
+internally consistent improvement           GR 7, 7'            `internal_consistency`
 (strongly) collusion-proof contract         GR 8                `collusion_check`
 collusion-proof communication equilibrium,  GR 8'               `collusion_check`
 strong Bayesian equilibrium
@@ -18,8 +18,8 @@ lie and disobedience together               GR 6.4, figure 1    `appendix_exampl
 two players and a third party               GR 1.1 and 3        `third_party`
 what members may report on the market       GR 5                `cells`
 side-contract on the market game            GR 3, 5, 6          `side_contract`
-its search by column generation             GR 6, 7             `market`, `side_menu`, `side_martyrs`, `side_program`
-single members' obedience to it             GR 7                `side_obedience`, `side_temptation`
+its search by column generation             GR 6, 7             `search`, `menu`, `program`
+single members' obedience to it             GR 7                `obedience`
 the grand contract under attack             GR 8, Theorem 1     `market_check`
 ==========================================  ==================  ========================
 

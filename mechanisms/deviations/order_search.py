@@ -1,4 +1,11 @@
-"""The members' best orders at given quotes: solve, make safe from rounding, settle, tighten, and solve again."""
+"""The members' best orders at given quotes: solve, make safe from rounding, settle, tighten, and solve again.
+
+Budgets must also meet exactly. Where all quote the same prices, costs add up to zero: what a member buys from an
+outsider at these prices is then paid for only if both are exactly at their budgets, up to what the contract grants for
+rounding, and the market forgives nothing (:mod:`mechanisms.market_game.exact_test`). Orders that come out of a solver
+are right to some digits only. A little money moved between players makes them right: each ends with the same part of
+the room they have together.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +14,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.deviations.budgets import evened
 from marketgame.mechanisms.deviations.effort import (
     Effort,
     Objective,
@@ -16,7 +22,11 @@ from marketgame.mechanisms.deviations.lean_money import (
     lean_money,
     with_all_money,
 )
-from marketgame.mechanisms.deviations.order_program import OrderProgram
+from marketgame.mechanisms.deviations.order_program import (
+    OrderProgram,
+    add_tangents,
+    starting_points,
+)
 from marketgame.mechanisms.deviations.situation import (
     JointAction,
     Situation,
@@ -25,16 +35,16 @@ from marketgame.mechanisms.deviations.situation import (
     with_replies,
 )
 from marketgame.mechanisms.deviations.stage_two import StageTwo
-from marketgame.mechanisms.deviations.tangents import (
-    add_tangents,
-    starting_points,
-)
 from marketgame.mechanisms.linear_program import (
     NamedArrays,
     Solution,
     Status,
 )
-from marketgame.mechanisms.market_game.settlement import Bankruptcy
+from marketgame.mechanisms.market_game.rules import (
+    Bankruptcy,
+    Coverage,
+    Pricing,
+)
 
 # By how much the solvent keep clear of bankruptcy in what is reported where they can, in shares of what everything is
 # worth or of the supply of a good; the solver is less accurate than settlement, which forgives nothing.
@@ -44,6 +54,8 @@ CLOSED = 1e-5
 # Tangents at fixed binaries are refined until they promise no less by this, relative to what everything is worth.
 PRECISION = 1e-7
 _TANGENTS_AT_FIXED_BINARIES = 15
+# Who is this near to its budget, in shares of what everything is worth, is meant to be at it.
+_NEAR = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -297,3 +309,37 @@ def _values_of(solution: Solution) -> NamedArrays | None:
     if solution.answer is not None:
         return NamedArrays(solution.answer.values, solution.variables)
     return NamedArrays(solution.best_known, solution.variables) if solution.best_known is not None else None
+
+
+def evened(situation: Situation, action: JointAction) -> JointAction | None:
+    """Return one joint action with money moved so that all who are at their budgets share what room there is.
+
+    Args:
+        situation: what the coalition faces.
+        action: one action of the members.
+
+    Returns:
+        The action, different in what one member orders of the numeraire; None where there is no room.
+
+    Raises:
+        ValueError: the action does not fit the coalition.
+    """
+    tested_once = replace(situation.rules, bankruptcy=Bankruptcy.TRADES_STAND, coverage=Coverage.UNLIMITED)
+    play = played(replace(situation, rules=tested_once), action)
+    excess = (play.settlement.cost - play.transfers).max(axis=0)
+    worth = float((situation.quotes @ situation.supply.max(axis=0)).min())
+    near = np.abs(excess) <= _NEAR * worth
+    members = np.flatnonzero(near[situation.members])
+    if not members.size:
+        return None
+    member = int(members[0])
+    payer = situation.coalition[member]
+    if situation.rules.pricing is Pricing.VOID:
+        near = near & (play.quotes[:, payer, None] == play.quotes).all(axis=(0, -1))
+    room = -float(excess[near].mean())
+    if room <= 0.0:
+        return None
+    orders = action.orders.copy()
+    orders[member, near, -1] += excess[near] + room
+    orders[member, payer, -1] = action.orders[member, payer, -1]
+    return replace(action, orders=orders)

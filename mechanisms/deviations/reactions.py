@@ -2,10 +2,15 @@
 
 When prices are quoted first and seen by all, a contract may tell the players what to do after quotes that are not its
 own (Giraud and Rochon, section 2.3: behavioural strategies). Which quotes are the contract's is in the situation.
+
+A certificate stores a reaction as a rule, which whoever checks it can apply again to quotes that nobody has thought of.
+Other reactions could only be kept as replies that were given, and whoever may say what outsiders reply can have them
+give all away.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,6 +117,15 @@ class ReactionsByType:
         return announced
 
 
+type ReactionRule = WithholdingAfterMisquotes | ArbitrageAfterMisquotes
+"""One and the same answer to misquotes for whoever gives it."""
+
+type StorableReaction = ReactionRule | ReactionsByType
+"""A reaction that a certificate stores by its name and parameters; that of each type, where it differs, is a rule."""
+
+REACTION_RULES = (WithholdingAfterMisquotes, ArbitrageAfterMisquotes)
+
+
 def announced_after_misquotes(reaction: Reaction | None, situation: Situation) -> FloatArray | None:
     """Return what outsiders announce after a misquote, ``(K, N, L)``, if all they then do is to withhold the rest."""
     if isinstance(reaction, WithholdingAfterMisquotes | ReactionsByType):
@@ -122,3 +136,29 @@ def announced_after_misquotes(reaction: Reaction | None, situation: Situation) -
 def obedient_replies(situation: Situation, draw: int) -> Replies:
     """Return what the contract recommends."""
     return Replies(situation.orders[draw], situation.announced_endowments[draw])
+
+
+def can_be_stored(reaction: Reaction | None) -> bool:
+    """Say whether a certificate can store how outsiders react."""
+    rules = itertools.chain.from_iterable(reaction.rules) if isinstance(reaction, ReactionsByType) else (reaction,)
+    return all(rule is None or isinstance(rule, REACTION_RULES) for rule in rules)
+
+
+def storable(reaction: Reaction | None) -> StorableReaction | None:
+    """Return the reaction as rules that can be stored.
+
+    Raises:
+        ValueError: it is a reaction of another kind.
+    """
+    return reaction if isinstance(reaction, ReactionsByType) and can_be_stored(reaction) else rule_of(reaction)
+
+
+def rule_of(reaction: Reaction | None) -> ReactionRule | None:
+    """Return the reaction as one rule for all.
+
+    Raises:
+        ValueError: it is a reaction of another kind.
+    """
+    if reaction is None or isinstance(reaction, REACTION_RULES):
+        return reaction
+    raise ValueError(f"outsiders react by {reaction!r}, which is not a rule that a certificate can store")

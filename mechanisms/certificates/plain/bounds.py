@@ -35,8 +35,8 @@ from marketgame.mechanisms.certificates.plain.valuations import (
     Bundle,
     exact,
 )
-from marketgame.mechanisms.certificates.reactions import StorableReaction
 from marketgame.mechanisms.deviations.bounds import BoundReason
+from marketgame.mechanisms.deviations.reactions import StorableReaction
 from marketgame.mechanisms.economies.interior_allocation import allocate_by_interior_point
 from marketgame.mechanisms.economies.separable_allocation import allocate_good_by_good
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE

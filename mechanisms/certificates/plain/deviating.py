@@ -23,13 +23,11 @@ from marketgame.mechanisms.certificates.plain.valuations import (
     Bundle,
     exact,
 )
-from marketgame.mechanisms.certificates.reactions import (
-    ReactionRule,
-    StorableReaction,
-)
 from marketgame.mechanisms.deviations.reactions import (
     ArbitrageAfterMisquotes,
+    ReactionRule,
     ReactionsByType,
+    StorableReaction,
     WithholdingAfterMisquotes,
 )
 from marketgame.mechanisms.deviations.situation import JointAction

@@ -9,6 +9,12 @@ r"""Internally consistent improvements: those no part of the coalition would its
   exclude too much, so a search that ends without success is a proof only if nothing was excluded but what is known to
   be inconsistent; otherwise the answer says that the search was cut.
 
+One cut is a proof. If a part has a joint action that gives each of its members its largest payoff, in every state and
+against every action of the other insiders, it breaks away from any agreement that may leave some of them with less: the
+device that always recommends that joint action needs no reports, harms no type, helps one, and no part of it can
+improve upon it. An internally consistent improvement therefore never leads to less for it. That decides the example of
+Bernheim, Peleg and Whinston.
+
 Source:
     Giraud and Rochon (2001), Definitions 7 and 7', over proper nonempty parts.
 """
@@ -20,7 +26,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.collusion.finite_games.commonly_best import ruled_out
 from marketgame.mechanisms.collusion.finite_games.extended_game import (
     UNTABULATED,
     Concept,
@@ -49,12 +54,17 @@ from marketgame.mechanisms.linear_program import Status
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from marketgame.mechanisms.arrays import FloatArray
+    from marketgame.mechanisms.arrays import BooleanArray, FloatArray
     from marketgame.mechanisms.collusion.finite_games.extended_game import (
         CommunicationContract,
         ExtendedGame,
     )
     from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
+ROUNDING = 1e-9
+"""Payoffs that differ by less, relative to the largest, are equal here."""
+
+LOSS = 1e-6
+"""Payoffs that are smaller by less, relative to the largest, do not count as less: breaking away would not pay."""
 
 
 @dataclass(frozen=True)
@@ -228,3 +238,42 @@ def _deterrence(problem: SideProblem, agreed: CommunicationContract, broken: Imp
                     kept = float(game.payoffs[(before, state, *told, place)])
                     gain[(*kinds, level, *told)] += game.priors[state, place] * (earned - kept)
     return gain
+
+
+def ruled_out(problem: SideProblem) -> BooleanArray:
+    """Return what no internally consistent side-contract may recommend after which reports.
+
+    Returns:
+        ``(T_1, ..., T_m, D, A_1, ..., A_m)``; reports that nobody thinks possible are left alone.
+    """
+    game = problem.revised.game
+    shape = (*game.type_counts, len(problem.reallocations), *game.action_counts)
+    unwanted = np.zeros(shape, dtype=bool)
+    for coalition in coalitions_of(game.players, proper=True):
+        places = tuple(game.players.index(player) for player in coalition)
+        if len(places) > 1 and _has_commonly_best(problem, places):
+            _rule_out(problem, places, unwanted)
+    return unwanted
+
+
+def _has_commonly_best(problem: SideProblem, places: tuple[int, ...]) -> bool:
+    """Return whether some joint action of some members is best for all of them, whatever the rest."""
+    game = problem.revised.game
+    axes = tuple(2 + place for place in places)
+    payoffs = np.moveaxis(game.payoffs[..., places], axes, range(len(places)))
+    joint = payoffs.reshape(np.prod([game.action_counts[place] for place in places]), -1)
+    return bool((joint >= joint.max(axis=0) - ROUNDING * game.scale).all(axis=1).any())
+
+
+def _rule_out(problem: SideProblem, places: tuple[int, ...], unwanted: BooleanArray) -> None:
+    """Mark joint actions that leave some member less than its best in a state somebody in the part thinks possible."""
+    game = problem.revised.game
+    axes = tuple(1 + place for place in places)
+    for level, reallocation in enumerate(problem.reallocations):
+        rows = game.rows_after(reallocation)
+        for place in places:
+            payoffs = game.payoffs_at(np.maximum(rows, 0), place)
+            less = payoffs < payoffs.max(axis=axes, keepdims=True) - LOSS * game.scale
+            possible = (rows >= 0) & (game.priors[:, place] > 0)
+            for state in np.flatnonzero(possible):
+                unwanted[(*game.types[state], level)] |= less[state]

@@ -6,13 +6,19 @@ of a coalition of one: small changes to its part are tried first, then the oracl
 it, over quotes and orders at once, and, when prices are quoted first, over orders alone once it has seen the others'
 quotes, which may tell it what was drawn.
 
+A *small change* exchanges goods with one player, or passes them on from one to another, in amounts from a hundredth of
+the supply to all that somebody holds, paid for at the counterparty's quote or not at all. The best is taken as the next
+starting point. Every agreement that leaves money on the table between two quotes falls to one of these; the oracle,
+which rebuilds a member's orders from nothing, may overlook them at the edge of somebody's solvency.
+
 Source:
-    Giraud and Rochon (2001), Definitions 6' and 7, and the proof of Theorem 1, where a member who sees another
-    misquote abandons the agreement.
+    Giraud and Rochon (2001), Definitions 6' and 7, equation (1), and the arbitrage in the proof of Theorem 1, where a
+    member who sees another misquote abandons the agreement.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +26,6 @@ import numpy as np
 
 from marketgame.mechanisms.collusion.side_contracts.menu import settled_gains
 from marketgame.mechanisms.collusion.side_contracts.program import Temptation
-from marketgame.mechanisms.collusion.side_contracts.temptation import best_small_change
 from marketgame.mechanisms.deviations.bounds import least_bound
 from marketgame.mechanisms.deviations.effort import (
     Effort,
@@ -37,6 +42,7 @@ from marketgame.mechanisms.deviations.situation import (
     Reaction,
     Replies,
     Situation,
+    obedient,
     played,
     stacked,
 )
@@ -49,6 +55,15 @@ if TYPE_CHECKING:
     from marketgame.mechanisms.collusion.side_contracts.cells import Knowledge
     from marketgame.mechanisms.collusion.side_contracts.menu import Menu
     from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause
+    from marketgame.mechanisms.deviations.situation import Situation
+SHARES = (0.01, 0.1, 0.5, 1.0, 3.0)
+"""Amounts exchanged, in multiples of the supply of the good."""
+
+JUST_BELOW = 1.0 - 1e-9
+"""Amounts that exhaust a holding stay below it by rounding."""
+
+STEPS = 4
+"""So many changes are made one after the other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,3 +284,61 @@ def _sees(situation: Situation, action: JointAction, seen: FloatArray | None) ->
     quotes = situation.quotes[0].copy()
     quotes[situation.members] = action.quotes
     return np.array_equal(quotes, seen)
+
+
+def best_small_change(situation: Situation) -> tuple[JointAction, float]:
+    """Return the best of many small changes to what a lone member was told, and its gain.
+
+    Args:
+        situation: of a coalition of one.
+
+    Returns:
+        A joint action of one, obedience if nothing is better, and its expected gain, numeraire.
+    """
+    best, gain = obedient(situation), 0.0
+    for _ in range(STEPS):
+        tried = list(_changes(situation, best))
+        values = settled_gains(situation, stacked(tried))[:, 0] - situation.obedient_gains[0]
+        winner = int(values.argmax())
+        if values[winner] <= gain:
+            break
+        best, gain = tried[winner], float(values[winner])
+    return best, gain
+
+
+def _changes(situation: Situation, action: JointAction) -> Iterator[JointAction]:
+    """Yield an action with one more exchange."""
+    member = situation.coalition[0]
+    play = played(situation, action)
+    holding = play.settlement.claim.min(axis=0)
+    quotes = play.quotes[0]
+    others = [player for player in range(len(quotes)) if player != member]
+    goods = range(quotes.shape[-1] - 1)
+    for good, other in itertools.product(goods, others):
+        amounts = _amounts(situation, good, float(holding[other, good]), float(holding[member, good]))
+        for amount, price in itertools.product(amounts, {0.0, float(quotes[other, good])}):
+            change = np.zeros_like(action.orders)
+            change[0, other, good] = amount
+            change[0, other, -1] = -amount * price
+            yield _changed(action, change)
+        for third, amount in itertools.product(others, amounts):
+            if third != other:
+                change = np.zeros_like(action.orders)
+                change[0, other, good] = amount
+                change[0, third, good] = -amount
+                yield _changed(action, change)
+    for other, share in itertools.product(others, SHARES):
+        for amount in (share * situation.supply[0, -1], JUST_BELOW * float(holding[other, -1])):
+            change = np.zeros_like(action.orders)
+            change[0, other, -1] = amount
+            yield _changed(action, change)
+
+
+def _amounts(situation: Situation, good: int, others: float, own: float) -> list[float]:
+    supply = float(situation.supply[0, good])
+    amounts = [sign * share * supply for sign in (1, -1) for share in SHARES]
+    return [*amounts, JUST_BELOW * others, -JUST_BELOW * own]
+
+
+def _changed(action: JointAction, change: FloatArray) -> JointAction:
+    return JointAction(action.quotes, action.orders + change, action.announced_endowments, action.side_transfers)

@@ -28,9 +28,9 @@ from marketgame.mechanisms.collusion.side_contracts.cells import (
     Knowledge,
     knowledge_of,
 )
-from marketgame.mechanisms.collusion.side_contracts.martyrs import martyr_actions
 from marketgame.mechanisms.collusion.side_contracts.menu import (
     Menu,
+    martyr_actions,
     oracle_actions,
     priced_actions,
 )

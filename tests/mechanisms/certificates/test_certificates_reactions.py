@@ -20,7 +20,6 @@ from marketgame.mechanisms.certificates import (
     recomputed,
     verify,
 )
-from marketgame.mechanisms.certificates.reactions import ReactionRule
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
 from marketgame.mechanisms.collusion.side_contracts.cells import knowledge_of
 from marketgame.mechanisms.collusion.side_contracts.side_contract import (
@@ -33,6 +32,7 @@ from marketgame.mechanisms.contracts.grand_contract import grand_contract
 from marketgame.mechanisms.deviations.bounds import BoundReason
 from marketgame.mechanisms.deviations.reactions import (
     ArbitrageAfterMisquotes,
+    ReactionRule,
     WithholdingAfterMisquotes,
 )
 from marketgame.mechanisms.deviations.situation import (

@@ -23,16 +23,17 @@ from marketgame.mechanisms.collusion import (
     bound_of,
     check_contract,
     immune_to_third_party,
+    improvement,
     incentive_gain,
     internally_consistent_improvement,
     is_bic,
     is_communication_equilibrium,
     objection,
     pure_contract,
+    revised_game,
     third_party_offer,
     verify_improvement,
 )
-from marketgame.mechanisms.collusion.finite_games import improvement, revised_game
 from marketgame.mechanisms.collusion.finite_games.improvement_bound import contradiction
 from marketgame.mechanisms.deviations.effort import Verdict
 from tests.mechanisms.random_side_games import (

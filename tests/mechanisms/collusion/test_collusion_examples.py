@@ -12,13 +12,14 @@ from marketgame.mechanisms.collusion import (
     Objective,
     check_contract,
     contract_for,
+    improvement,
     is_bic,
     is_communication_equilibrium,
     lie_and_disobey,
     objection,
     pure_contract,
+    revised_game,
 )
-from marketgame.mechanisms.collusion.finite_games import improvement, revised_game
 from marketgame.mechanisms.deviations.effort import Verdict
 from tests.mechanisms.random_side_games import complete_information
 from tests.mechanisms.side_game_examples import PRISONERS, SEXES

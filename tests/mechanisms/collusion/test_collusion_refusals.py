@@ -23,11 +23,12 @@ from marketgame.mechanisms.collusion import (
     check_contract,
     contract_for,
     flaws_of,
+    improvement,
     is_bic,
     pure_contract,
+    revised_game,
     verify_improvement,
 )
-from marketgame.mechanisms.collusion.finite_games import improvement, revised_game
 from tests.mechanisms.random_side_games import random_contract, random_game
 from tests.mechanisms.side_game_examples import PRISONERS, SEXES
 

@@ -18,7 +18,7 @@ from marketgame.mechanisms.deviations import (
     obedient,
     situation_of,
 )
-from marketgame.mechanisms.deviations.budgets import evened
+from marketgame.mechanisms.deviations.order_search import evened
 from marketgame.mechanisms.economies.stakes import (
     GAIN_TOLERANCE,
     stakes_by_profile,
