@@ -21,6 +21,7 @@ from marketgame.experiments.collusion.files import (
     certificate_folder,
     commit_certificates,
 )
+from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.game_file import load_game
 from marketgame.experiments.files.input_file import (
     InputFiles,
@@ -38,7 +39,10 @@ BLOCKED = 1
 
 def command(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A coalitional-game file with a mechanism or an allocation.")
+        Path,
+        typer.Argument(
+            parser=located, metavar="FILE", help="A coalitional-game file with a mechanism or an allocation."
+        ),
     ],
     largest: LargestOption = None,
     link: LinkOption = None,

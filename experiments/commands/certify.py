@@ -21,6 +21,7 @@ from marketgame.experiments.collusion.files import (
 from marketgame.experiments.collusion.reactions import expected_reactions
 from marketgame.experiments.collusion.tables import print_certification
 from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import (
     InputError,
     InputFiles,
@@ -58,6 +59,7 @@ def command(
     file: Annotated[
         Path,
         typer.Argument(
+            parser=located,
             metavar="FILE",
             help="A scenario on a market, or a market-economy file: its contract under which truth is best.",
         ),

@@ -33,6 +33,7 @@ COMMANDS = {
     "replay": "Play a stored deviation or blocking plan again, and recompute every number in it.",
     "show": "Draw the figures of a saved run.",
     "validate": "Check input files.",
+    "examples": "List the files that come with marketgame; copy one to the current folder.",
     "explain": "Document every field of an input file, or every column of the result tables.",
 }
 FRONT_PAGE = """\

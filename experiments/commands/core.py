@@ -15,6 +15,7 @@ from marketgame.experiments.blocking.core_document import core_document
 from marketgame.experiments.blocking.core_tables import print_core
 from marketgame.experiments.commands.invocation import SOLVER_FAILED
 from marketgame.experiments.files.core_objectives import OBJECTIVES, core_goal
+from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.game_file import load_game
 from marketgame.experiments.files.input_file import blamed_on
 from marketgame.experiments.printing import (
@@ -35,7 +36,10 @@ from marketgame.mechanisms.linear_program.deadline import Deadline
 
 
 def command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A coalitional-game file; its mechanism is ignored.")],
+    file: Annotated[
+        Path,
+        typer.Argument(parser=located, metavar="FILE", help="A coalitional-game file; its mechanism is ignored."),
+    ],
     minimize: Annotated[
         str | None, typer.Option(metavar=OBJECTIVES, help="Find the core allocation with the least of this.")
     ] = None,

@@ -13,6 +13,7 @@ from marketgame.experiments.certificate_files.replay import (
     replayed,
 )
 from marketgame.experiments.certificate_files.tables import print_replay
+from marketgame.experiments.files.examples import located
 from marketgame.experiments.printing import (
     JsonOption,
     answer_console,
@@ -25,7 +26,10 @@ REFUSED = 1
 
 def command(
     certificate: Annotated[
-        Path, typer.Argument(metavar="CERTIFICATE", help="A certificate file, as `marketgame certify` writes it.")
+        Path,
+        typer.Argument(
+            parser=located, metavar="CERTIFICATE", help="A certificate file, as `marketgame certify` writes it."
+        ),
     ],
     json: JsonOption = False,
 ) -> None:

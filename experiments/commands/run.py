@@ -10,6 +10,7 @@ from rich.progress import Progress
 
 from marketgame import results
 from marketgame.experiments.commands.command_line import INTERRUPTED
+from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.output_folder import Writing
 from marketgame.experiments.play.running import (
     BENCHMARK_SECONDS,
@@ -37,7 +38,7 @@ from marketgame.experiments.printing import (
 
 
 def command(
-    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file.")],
+    scenario: Annotated[Path, typer.Argument(parser=located, metavar="SCENARIO", help="A scenario file.")],
     rounds: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Rounds to play instead of the file's number.")
     ] = None,

@@ -16,6 +16,7 @@ from marketgame.experiments.efficiency.game_tables import print_game_solution
 from marketgame.experiments.efficiency.solution import solve_economy
 from marketgame.experiments.efficiency.tables import print_solution
 from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.game_file import (
     EstablishedGame,
     load_game,
@@ -43,7 +44,9 @@ ECONOMY, GAME = "market-economy", "coalitional-game"
 
 
 def command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A market-economy or coalitional-game file.")],
+    file: Annotated[
+        Path, typer.Argument(parser=located, metavar="FILE", help="A market-economy or coalitional-game file.")
+    ],
     participation: Annotated[
         str | None,
         typer.Option(

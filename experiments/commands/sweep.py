@@ -13,6 +13,7 @@ from rich.progress import TextColumn
 
 from marketgame import results
 from marketgame.experiments.commands.command_line import INTERRUPTED
+from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import (
     InputError,
     InputFiles,
@@ -50,7 +51,7 @@ from marketgame.results.names import on_a_line
 
 
 def command(  # noqa: PLR0913 -- one parameter for each option of the command line
-    sweep: Annotated[Path, typer.Argument(metavar="SWEEP", help="A sweep file.")],
+    sweep: Annotated[Path, typer.Argument(parser=located, metavar="SWEEP", help="A sweep file.")],
     *,
     workers: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Processes on this machine; one per core without it.")

@@ -13,6 +13,7 @@ from marketgame.experiments.commands.command_line import (
     report,
 )
 from marketgame.experiments.commands.kinds import load_input
+from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.printing import (
     JsonOption,
@@ -25,7 +26,7 @@ from marketgame.results.names import (
 
 
 def command(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Input files of any kind.")],
+    files: Annotated[list[Path], typer.Argument(parser=located, metavar="FILE...", help="Input files of any kind.")],
     json: JsonOption = False,
 ) -> None:
     """Check input files: say of each what it holds, or what is wrong with it."""

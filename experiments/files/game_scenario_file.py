@@ -16,6 +16,7 @@ from pydantic import Field
 from marketgame.agents.private_type import game_players
 from marketgame.experiments.files.blocker_tables import BlockerInput
 from marketgame.experiments.files.core_objectives import OBJECTIVES, core_goal
+from marketgame.experiments.files.examples import file_named
 from marketgame.experiments.files.game_file import (
     EstablishedGame,
     TypeCases,
@@ -29,7 +30,6 @@ from marketgame.experiments.files.input_file import (
     InputFiles,
     InputModel,
     blamed_on,
-    file_named,
     read_input,
     read_table,
     refuse,
@@ -80,7 +80,7 @@ class GameScenarioInput(InputModel):
 
     kind: Literal["scenario"] = Field(description="what the file holds")
     name: Name | None = Field(None, description="for titles and tables; without it the file's name")
-    game: Name = Field(description="path of a coalitional-game file, relative to this file")
+    game: Name = Field(description="path of a coalitional-game file, relative to this file, or example:NAME")
     rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] = Field(
         100, description="how many times the game is played; each round nature draws types anew"
     )

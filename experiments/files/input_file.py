@@ -229,18 +229,6 @@ def is_deep(text: str) -> bool:
     return False
 
 
-def file_named(name: str, path: Path, field: str) -> Path:
-    """Return the file that a field of another file names, relative to that file.
-
-    Raises:
-        InputError: there is no such file.
-    """
-    file = Path(normpath(path.parent / name))
-    if not os.path.isfile(file):  # noqa: PTH113 -- unlike Path.is_file, it says no to names too long to be one
-        refuse(path, field, f"is {name!r}; it must be a file, relative to {path.parent}")
-    return file
-
-
 def read_input[Model: InputModel](model: type[Model], path: Path, files: InputFiles | None = None) -> Model:
     """Return a file as a model.
 

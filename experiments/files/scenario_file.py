@@ -12,11 +12,11 @@ from pydantic import Field
 from marketgame.agents.private_type import TypedPlayer
 from marketgame.experiments.files.blocker_tables import BlockerInput
 from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.files.examples import file_named
 from marketgame.experiments.files.input_file import (
     InputFiles,
     InputModel,
     blamed_on,
-    file_named,
     one_of,
     read_input,
     refuse,
@@ -100,7 +100,7 @@ class ScenarioInput(InputModel):
 
     kind: Literal["scenario"] = Field(description="what the file holds")
     name: Name | None = Field(None, description="for titles and tables; without it the file's name")
-    economy: Name = Field(description="path of a market-economy file, relative to this file")
+    economy: Name = Field(description="path of a market-economy file, relative to this file, or example:NAME")
     rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] = Field(
         100, description="how many times the market is played; each round nature draws types anew"
     )

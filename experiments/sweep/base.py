@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.files.examples import located_beside
 from marketgame.experiments.files.game_file import (
     EstablishedGame,
     load_game,
@@ -61,7 +62,7 @@ class BaseScenario:
 
     def setting_file(self, content: Mapping[str, Any]) -> Path:
         """Return the file of the economy or the game that a variant of the scenario names."""
-        return self.file.parent / str(content[self.setting])
+        return located_beside(str(content[self.setting]), self.file)
 
     def variant(self, content: Mapping[str, Any], seed: int) -> AnyScenario:
         """Return the scenario that other content of the file would describe.

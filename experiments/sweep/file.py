@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from os.path import normpath
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from marketgame.experiments.files.examples import file_named
 from marketgame.experiments.files.input_file import (
     InputFiles,
     InputModel,
@@ -66,7 +66,7 @@ class SweepInput(InputModel):
 
     kind: Literal["sweep"] = Field(description="what the file holds")
     name: Name | None = Field(None, description="for titles; without it the scenario's name")
-    scenario: Name = Field(description="path of the scenario file that varies, relative to this file")
+    scenario: Name = Field(description="path of the scenario file that varies, relative to this file, or example:NAME")
     axes: dict[Name, AxisTable] = Field(
         min_length=1,
         description='what varies: "dotted.path.into.the.scenario" = list of values, or low and high of an interval; '
@@ -110,11 +110,8 @@ def read_sweep(path: Path | str, files: InputFiles | None = None) -> Sweep:
     """
     path = Path(path)
     content = read_input(SweepInput, path, files)
-    scenario = Path(normpath(path.parent / content.scenario))
-    if not scenario.is_file():
-        refuse(path, "scenario", f"is {content.scenario!r}; it must be a file, relative to {path.parent}")
     return Sweep(
-        scenario=scenario,
+        scenario=file_named(content.scenario, path, "scenario"),
         axes={name: _axis(name, table, path) for name, table in content.axes.items()},
         settings=content.settings,
         design=content.design,

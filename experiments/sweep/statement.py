@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import (
     InputError,
     InputFiles,
@@ -145,9 +146,10 @@ def prepare(sweep: Sweep, blamed: Path | None = None, files: InputFiles | None =
     Raises:
         InputError: a path, a value or a combination of values is not one that the scenario can take.
     """
-    blamed = blamed or Path(sweep.scenario)
+    scenario_file = located(sweep.scenario)
+    blamed = blamed or scenario_file
     files = InputFiles() if files is None else files
-    base = base_scenario(Path(sweep.scenario), files)
+    base = base_scenario(scenario_file, files)
     _check_numbers(sweep, blamed)
     first_seed = base.seed if sweep.first_seed is None else sweep.first_seed
     if not 0 <= first_seed <= LARGEST_SEED - sweep.seeds:
