@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from marketgame.experiments import ExitCode
 from marketgame.experiments.blocking.certificate import write_certificate
 from marketgame.experiments.blocking.coalition_options import (
     LargestOption,
@@ -33,8 +34,6 @@ from marketgame.experiments.printing import (
     in_progress,
     print_json,
 )
-
-BLOCKED = 1
 
 
 def command(
@@ -75,4 +74,4 @@ def command(
     else:
         print_verdict(verdict, certificate, answer_console())
     if verdict.blocked:
-        raise typer.Exit(BLOCKED)
+        raise typer.Exit(ExitCode.NO)

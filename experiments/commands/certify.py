@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from marketgame.experiments import ExitCode
 from marketgame.experiments.blocking.coalition_options import LargestOption
 from marketgame.experiments.collusion.certification import certify_contract
 from marketgame.experiments.collusion.document import certification_document
@@ -50,7 +51,6 @@ from marketgame.simulation.scenario.market_scenario import (
     TransferRule,
 )
 
-REFUTED = 1
 # Wall time that a terminal user waits for.
 USUAL_SECONDS = 60.0
 
@@ -117,7 +117,7 @@ def command(
     else:
         print_certification(certification, files, proof, answer_console())
     if certification.refuted:
-        raise typer.Exit(REFUTED)
+        raise typer.Exit(ExitCode.NO)
 
 
 def _scenario(file: Path, rules: list[str], read: InputFiles) -> Scenario:

@@ -14,8 +14,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
+from marketgame.experiments import ExitCode
 from marketgame.experiments.files.interruption import (
-    EXIT_CODE,
     REMARK,
     heard,
     interrupt,
@@ -45,15 +45,15 @@ Commands:
 {commands}
 
 Options:
-  --version  Print the version.
-  --help     Print this page; after a command, what the command takes.
+  -h, --help            Print this page; after a command, what the command takes.
+  --version             Print the version.
+  --install-completion  Let this shell complete commands and options; --show-completion prints what that adds.
 
-Exit codes: 0 done, 1 a check answers no, 2 bad input, 3 a solver failed, 70 a fault of this program, 130 interrupted.
+Exit codes: {exit_codes}.
 """
-BAD_INPUT = 2
-# What sysexits.h calls an internal software error. Python itself would exit with 1, which is an answer.
-FAULTY = 70
-INTERRUPTED = EXIT_CODE
+# Asked of the front page, or by the shell of a user who presses the tabulator; Typer answers.
+COMPLETION = ("--install-completion", "--show-completion")
+COMPLETING = "_MARKETGAME_COMPLETE"
 # Set in the environment, it asks for the traceback of a fault.
 TRACEBACK = "MARKETGAME_TRACEBACK"
 
@@ -71,7 +71,7 @@ def main() -> None:
         sys.stdout.flush()
     except OSError as error:
         report(f"standard output: cannot be written: {error.strerror}")
-        code = BAD_INPUT
+        code = ExitCode.BAD_INPUT
     for stream in (sys.stdout, sys.stderr):
         _give_up_if_broken(stream)
     sys.exit(code)
@@ -94,20 +94,23 @@ def _guarded(words: list[str]) -> int:
         return _called(words)
     except KeyboardInterrupt:
         sys.stderr.write(REMARK)
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     except OSError as error:
         where = "standard output: cannot be written" if error.filename is None else f"{error.filename}: cannot be used"
         report(f"{where}: {error.strerror}")
-        return BAD_INPUT
+        return ExitCode.BAD_INPUT
     except Exception as error:  # the last resort, so that no fault reads as an answer
         if os.environ.get(TRACEBACK):
             traceback.print_exc()
         what = f"{type(error).__name__}: {error}".removesuffix(": ")
         report(f"a fault of this program, no answer: {what} (set {TRACEBACK}=1 to see where)")
-        return FAULTY
+        return ExitCode.FAULT
 
 
 def _called(words: list[str]) -> int:
+    if COMPLETING in os.environ or any(word in COMPLETION for word in words[:1]):
+        complete: int = import_module("marketgame.experiments.commands.completion").complete(words)
+        return complete
     match words:
         case [] | ["--help"] | ["-h"]:
             sys.stdout.write(front_page())
@@ -115,14 +118,14 @@ def _called(words: list[str]) -> int:
             sys.stdout.write(f"marketgame {import_module('importlib.metadata').version('marketgame')}\n")
         case [name, *_] if name not in COMMANDS:
             report(f"there is no command {name!r}; commands are {', '.join(COMMANDS)}")
-            return BAD_INPUT
+            return ExitCode.BAD_INPUT
         case [name, *arguments]:
             command = import_module(f"marketgame.experiments.commands.{name}").command
             invoke = import_module("marketgame.experiments.commands.invocation").invoke
             with heard(interrupt):
                 code: int = invoke(command, f"marketgame {name}", arguments)
             return code
-    return 0
+    return ExitCode.DONE
 
 
 def _make_streams_safe() -> None:
@@ -156,4 +159,5 @@ def front_page() -> str:
     """Return what ``marketgame --help`` prints."""
     width = max(map(len, COMMANDS))
     lines = (f"  {name:{width}}  {summary}" for name, summary in COMMANDS.items())
-    return FRONT_PAGE.format(commands="\n".join(lines))
+    exit_codes = ", ".join(f"{code} {code.meaning}" for code in ExitCode)
+    return FRONT_PAGE.format(commands="\n".join(lines), exit_codes=exit_codes)

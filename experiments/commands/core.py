@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
+from marketgame.experiments import ExitCode
 from marketgame.experiments.blocking.core_answer import (
     CoreAnswer,
     search_core,
 )
 from marketgame.experiments.blocking.core_document import core_document
 from marketgame.experiments.blocking.core_tables import print_core
-from marketgame.experiments.commands.invocation import SOLVER_FAILED
 from marketgame.experiments.files.core_objectives import OBJECTIVES, core_goal
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.game_file import load_game
@@ -75,7 +75,7 @@ def command(
         print_core(answer, answer_console())
     _remark(answer)
     if answer.status is CoreStatus.UNKNOWN:
-        raise typer.Exit(SOLVER_FAILED)
+        raise typer.Exit(ExitCode.NO_ANSWER)
 
 
 def _remark(answer: CoreAnswer) -> None:

@@ -14,18 +14,14 @@ from typing import Any, override
 import numpy as np
 import typer
 
-from marketgame.experiments.commands.command_line import (
-    BAD_INPUT,
-    report,
-)
+from marketgame.experiments import ExitCode
+from marketgame.experiments.commands.command_line import report
 from marketgame.experiments.files.input_file import InputError
-from marketgame.experiments.files.interruption import (
-    EXIT_CODE,
-    REMARK,
-)
+from marketgame.experiments.files.interruption import REMARK
 from marketgame.results.names import on_a_line
 
-SOLVER_FAILED = 3
+# How a command is asked what it takes.
+HELP = {"help_option_names": ["-h", "--help"]}
 # What Typer raises about words it does not understand: a class of its own or of Click's, as its version has it.
 USAGE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 # Errors that mean: a solver gave no answer, or none that its independent check confirms. By module, because what a
@@ -67,7 +63,7 @@ def invoke(command: Callable[..., None], name: str, arguments: Sequence[str]) ->
         The exit code, which says how it went.
     """
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command()(_past_typer(command))
+    app.command(context_settings=HELP)(_past_typer(command))
     logging.getLogger("marketgame").handlers = [WarningLines()]
     warnings.showwarning = _show_warning
     try:
@@ -80,7 +76,7 @@ def invoke(command: Callable[..., None], name: str, arguments: Sequence[str]) ->
         raise carried.error from None
     except USAGE_ERROR as error:
         report(f"{error.format_message()} ({name} --help says what is allowed)")
-        return BAD_INPUT
+        return ExitCode.BAD_INPUT
     except expected_errors() as error:
         problem, code = _failure(error)
         report(problem)
@@ -91,13 +87,13 @@ def _failure(error: Exception) -> tuple[str, int]:
     """Return what an expected error means in words, and the exit code."""
     match error:
         case InputError():
-            return str(error), BAD_INPUT
+            return str(error), ExitCode.BAD_INPUT
         case FloatingPointError():
-            return f"no answer: {error}; some number of the input is beyond what can be computed", SOLVER_FAILED
+            return f"no answer: {error}; some number of the input is beyond what can be computed", ExitCode.NO_ANSWER
         case MemoryError():
-            return "no answer: there is not enough memory", SOLVER_FAILED
+            return "no answer: there is not enough memory", ExitCode.NO_ANSWER
         case _:
-            return f"no answer: {error}", SOLVER_FAILED
+            return f"no answer: {error}", ExitCode.NO_ANSWER
 
 
 class _SystemError(Exception):
@@ -117,7 +113,7 @@ def _past_typer(command: Callable[..., None]) -> Callable[..., None]:
             raise _SystemError(error) from error
         except KeyboardInterrupt:
             sys.stderr.write(REMARK)
-            raise typer.Exit(EXIT_CODE) from None
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
 
     return called
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from marketgame.experiments import ExitCode
 from marketgame.experiments.certificate_files.files import load_certificate
 from marketgame.experiments.certificate_files.replay import (
     replay_document,
@@ -20,8 +21,6 @@ from marketgame.experiments.printing import (
     in_progress,
     print_json,
 )
-
-REFUSED = 1
 
 
 def command(
@@ -45,4 +44,4 @@ def command(
     else:
         print_replay(replay, answer_console())
     if not replay.confirmed:
-        raise typer.Exit(REFUSED)
+        raise typer.Exit(ExitCode.NO)

@@ -9,7 +9,7 @@ import typer
 from rich.progress import Progress
 
 from marketgame import results
-from marketgame.experiments.commands.command_line import INTERRUPTED
+from marketgame.experiments import ExitCode
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.output_folder import Writing
 from marketgame.experiments.play.running import (
@@ -69,7 +69,7 @@ def command(
         print_summary(run, answer_console())
     if outcome.status is Status.INTERRUPTED:
         remark_console().print(f"interrupted; the rounds played until then are in {marked(str(outcome.folder))}")
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(ExitCode.INTERRUPTED)
 
 
 def _play_with_progress(prepared: Prepared, folder: Writing) -> Outcome:

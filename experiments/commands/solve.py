@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from marketgame.experiments import ExitCode
 from marketgame.experiments.commands.command_line import report
-from marketgame.experiments.commands.invocation import SOLVER_FAILED
 from marketgame.experiments.efficiency.document import solution_document
 from marketgame.experiments.efficiency.game_document import game_document
 from marketgame.experiments.efficiency.game_solution import solve_game
@@ -101,7 +101,7 @@ def _solve_economy(
     if solution.solver_failures:
         for reason in solution.solver_failures:
             report(f"no answer: {reason}")
-        raise typer.Exit(SOLVER_FAILED)
+        raise typer.Exit(ExitCode.NO_ANSWER)
 
 
 def _solve_game(

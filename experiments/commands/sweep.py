@@ -12,7 +12,7 @@ from rich.progress import Progress as ProgressBar
 from rich.progress import TextColumn
 
 from marketgame import results
-from marketgame.experiments.commands.command_line import INTERRUPTED
+from marketgame.experiments import ExitCode
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import (
     InputError,
@@ -90,7 +90,7 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
     except SweepInterrupted as interruption:
         _report(interruption.outcome, json=json)
         remark_console().print("interrupted; the same command goes on from here")
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
     _report(outcome, json=json)
 
 

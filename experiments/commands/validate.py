@@ -8,10 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from marketgame.experiments.commands.command_line import (
-    BAD_INPUT,
-    report,
-)
+from marketgame.experiments import ExitCode
+from marketgame.experiments.commands.command_line import report
 from marketgame.experiments.commands.kinds import load_input
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputError
@@ -40,7 +38,7 @@ def command(
             name = on_a_line(verdict["name"], LONGEST_NAME)
             sys.stdout.write(f"{on_a_line(verdict['file'])}: valid, {verdict['kind']} '{name}'\n")
     if not all(verdict["valid"] for verdict in verdicts):
-        raise typer.Exit(BAD_INPUT)
+        raise typer.Exit(ExitCode.BAD_INPUT)
 
 
 def _verdict(file: Path) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final, NoReturn
 
+from marketgame.experiments import ExitCode
+
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-EXIT_CODE: Final = 130
 REMARK: Final = "interrupted\n"
 
 type Hearing = Callable[[int, FrameType | None], object]
@@ -51,7 +52,7 @@ def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 def leave(_number: int, _frame: FrameType | None) -> NoReturn:
     """End the process at once; for while nothing is going on yet but loading, which is not to be interrupted."""
     os.write(2, REMARK.encode())
-    os._exit(EXIT_CODE)
+    os._exit(ExitCode.INTERRUPTED)
 
 
 class Postponement:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 
 from marketgame import results
+from marketgame.experiments import ExitCode, commands
 from marketgame.experiments.commands.command_line import (
     COMMANDS,
     front_page,
@@ -77,17 +79,69 @@ def test_every_failure_of_a_solver_is_known_by_name() -> None:
     assert len(no_answer_errors()) == len(NO_ANSWER)
 
 
-def test_every_command_explains_itself(marketgame: Call) -> None:
-    for name in COMMANDS:
-        answer = marketgame(name, "--help")
-        assert answer.code == 0
-        assert f"marketgame {name}" in answer.out
+def test_the_front_page_lists_every_module_that_is_a_command_and_no_other() -> None:
+    rooms = pkgutil.iter_modules(commands.__path__, "marketgame.experiments.commands.")
+    callable_ones = {room.name.rpartition(".")[2] for room in rooms if hasattr(import_module(room.name), "command")}
+    assert callable_ones == set(COMMANDS)
+
+
+def test_the_front_page_lists_every_exit_code() -> None:
+    for code in ExitCode:
+        assert f"{code.value} {code.meaning}" in front_page()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself_however_it_is_asked(name: str, marketgame: Call) -> None:
+    answer = marketgame(name, "--help")
+    assert answer.code == 0
+    assert answer.out.startswith(f"Usage: marketgame {name} ")
+    assert marketgame(name, "-h") == answer
 
 
 def test_the_version_is_printed(marketgame: Call) -> None:
     answer = marketgame("--version")
     assert answer == (0, answer.out, "")
     assert answer.out.startswith("marketgame ")
+
+
+def completed(line: str, shell: str, monkeypatch: pytest.MonkeyPatch, marketgame: Call) -> str:
+    """Return what a shell is offered where the cursor stands at the end of a line."""
+    monkeypatch.setenv("_MARKETGAME_COMPLETE", f"complete_{shell}")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", line)
+    monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
+    answer = marketgame()
+    assert (answer.code, answer.err) == (ExitCode.DONE, "")
+    return answer.out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands_and_the_options_of_each(
+    shell: str, marketgame: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in COMMANDS:
+        assert name in completed(f"marketgame {name[:2]}", shell, monkeypatch, marketgame)
+        assert "--help" in completed(f"marketgame {name} --h", shell, monkeypatch, marketgame)
+    assert "--participation" in completed("marketgame solve --par", shell, monkeypatch, marketgame)
+
+
+def test_what_makes_a_shell_ask_is_printed_and_installed(
+    marketgame: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("shellingham.detect_shell", lambda: ("bash", "/bin/bash"))
+    printed = marketgame("--show-completion")
+    assert (printed.code, printed.err) == (ExitCode.DONE, "")
+    assert "_MARKETGAME_COMPLETE=complete_bash" in printed.out
+    assert marketgame("--install-completion").code == ExitCode.DONE
+    assert any(printed.out.strip() in file.read_text("utf-8") for file in tmp_path.rglob("*") if file.is_file())
+
+
+def test_a_shell_that_cannot_be_told_is_bad_input(marketgame: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shellingham.detect_shell", lambda: ("tcsh", "/bin/tcsh"))
+    for option in ("--show-completion", "--install-completion"):
+        assert_one_line(marketgame(option), option, "tcsh")
 
 
 def test_an_unknown_command_is_one_line(marketgame: Call) -> None:

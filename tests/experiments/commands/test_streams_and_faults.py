@@ -15,10 +15,9 @@ from typing import IO
 import numpy as np
 import pytest
 
+from marketgame.experiments import ExitCode
 from marketgame.experiments.commands.command_line import (
-    BAD_INPUT,
     COMMANDS,
-    FAULTY,
     TRACEBACK,
 )
 from marketgame.experiments.files.input_file import LARGEST_NUMBER
@@ -61,7 +60,7 @@ def called(
 def test_a_full_disk_under_standard_output_is_one_line_and_no_answer(words: list[object]) -> None:
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         answer = called(*words, stdout=full)
-    assert answer == (BAD_INPUT, "", "error: standard output: cannot be written: No space left on device\n")
+    assert answer == (ExitCode.BAD_INPUT, "", "error: standard output: cannot be written: No space left on device\n")
 
 
 @pytest.mark.parametrize("words", [["solve", "--help"], ["solve", FARMERS]])
@@ -70,13 +69,13 @@ def test_a_closed_pipe_is_one_line_and_not_the_answer_no(words: list[object]) ->
     os.close(reading)
     with os.fdopen(writing, "w") as pipe:
         answer = called(*words, stdout=pipe)
-    assert answer == (BAD_INPUT, "", "error: standard output: cannot be written: Broken pipe\n")
+    assert answer == (ExitCode.BAD_INPUT, "", "error: standard output: cannot be written: Broken pipe\n")
 
 
 def test_nobody_to_tell_still_leaves_the_exit_code() -> None:
     with Path("/dev/full").open("w", encoding="utf-8") as full:
-        assert called("solve", "nowhere.toml", stdout=full, stderr=full).code == BAD_INPUT
-        assert called("solve", FARMERS, stdout=full, stderr=full).code == BAD_INPUT
+        assert called("solve", "nowhere.toml", stdout=full, stderr=full).code == ExitCode.BAD_INPUT
+        assert called("solve", FARMERS, stdout=full, stderr=full).code == ExitCode.BAD_INPUT
 
 
 def test_closed_streams_take_no_file_with_them(tmp_path: Path) -> None:
@@ -96,7 +95,7 @@ def test_a_locale_without_the_letters_still_gets_the_answer(tmp_path: Path) -> N
     assert (tables.code, document.code) == (0, 0)
     assert r"bl\xe9" in tables.out
     assert "blé" in one_document(document)["profiles"][0]["price"]
-    assert called("solve", tmp_path / "è.toml", environment=LATIN).code == BAD_INPUT
+    assert called("solve", tmp_path / "è.toml", environment=LATIN).code == ExitCode.BAD_INPUT
 
 
 def test_a_file_whose_name_is_not_text_is_named_in_one_line(tmp_path: Path) -> None:
@@ -110,12 +109,12 @@ def test_an_unexpected_error_never_reads_as_an_answer(marketgame: Call, monkeypa
 
     monkeypatch.setattr("marketgame.experiments.commands.validate.load_input", faulty)
     answer = marketgame("validate", FARMERS)
-    assert answer.code == FAULTY
+    assert answer.code == ExitCode.FAULT
     assert answer.err.startswith("error: a fault of this program, no answer: KeyError: ")
     assert answer.err.count("\n") == 1
     monkeypatch.setenv(TRACEBACK, "1")
     told = marketgame("validate", FARMERS)
-    assert told.code == FAULTY
+    assert told.code == ExitCode.FAULT
     assert "Traceback" in told.err
 
 
