@@ -22,7 +22,7 @@ from marketgame.experiments.sweep.statement import Plan
 # The sources that results depend on: all of these packages, and what turns files into scenarios.
 COMPUTING_SOURCES = ("mechanisms", "agents", "simulation", "experiments/sweep/playing.py")
 INPUT_SOURCE = "experiments/sweep/base.py"
-MODULE = re.compile(r"experiments(\.\w+)+")
+MODULE = re.compile(r"marketgame\.(experiments(\.\w+)+)")
 COMPUTING_PACKAGES = ("highspy", "numpy", "scipy")
 
 type Identity = Mapping[str, Mapping[str, str]]
@@ -100,7 +100,8 @@ def _imported(file: Path) -> list[Path]:
                 names.update((module, *(f"{module}.{alias.name}" for alias in node.names)))
             case ast.Constant(value=str(text)):
                 names.add(text)
-    modules = (SOURCES / f"{name.replace('.', '/')}.py" for name in names if MODULE.fullmatch(name))
+    inside = (found[1] for name in names if (found := MODULE.fullmatch(name)))
+    modules = (SOURCES / f"{name.replace('.', '/')}.py" for name in inside)
     return [module for module in modules if module.is_file()]
 
 
