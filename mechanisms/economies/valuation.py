@@ -7,6 +7,12 @@ object holds one valuation or a stack of them. ``G`` is the number of goods with
 Demand is the least maximiser of :math:`v(q) - p \cdot q` over all :math:`q \ge 0`, found globally also where
 a valuation is not concave, so that the efficient benchmark can rest on it.
 
+A family is one frozen dataclass, and all else follows from it. Its fields are the parameters, described by
+:func:`parameter`: what economy files and certificates hold under which key, within which bounds, in which shape. Its
+``name`` is what files call it, the first line of its docstring what ``marketgame explain`` prints. Families whose
+formula also is given in rational numbers, as :meth:`Valuation.exact_tangent` or :meth:`SeparableValuation.exact_term`,
+can be certified: `replay` computes with these alone.
+
 Utility matters only in differences. A difference of two values loses whatever is smaller than the rounding of the
 values themselves, which may be large for no reason but a constant; every family therefore also answers
 :math:`v(q') - v(q)` directly.
@@ -15,10 +21,13 @@ values themselves, which may be large for no reason but a constant; every family
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from fractions import Fraction
+from functools import cache
 from math import prod
-from typing import Self, override
+from types import MappingProxyType
+from typing import Any, ClassVar, Self, override
 
 import numpy as np
 
@@ -29,14 +38,84 @@ from marketgame.mechanisms.arrays import (
     finite_array,
     read_only,
 )
+from marketgame.mechanisms.economies.exact_numbers import exact
+
+
+type Bundle = Sequence[Fraction]
+"""Quantities of the goods, units; with or without the numeraire, which then is last."""
+
+PARAMETER = "parameter"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What a parameter of a family may be.
+
+    Attributes:
+        meaning: one line, with the unit.
+        dimensions: how often it runs over the goods: 0 for one number, 1 for one for each good, 2 for a matrix.
+        above: what every entry must be greater than.
+        least: what every entry must be at least.
+        key: what files call it; as the field if empty.
+    """
+
+    meaning: str
+    dimensions: int = 1
+    above: float | None = None
+    least: float | None = None
+    key: str = ""
+
+
+def parameter(
+    meaning: str, *, dimensions: int = 1, above: float | None = None, least: float | None = None, key: str = ""
+) -> Any:
+    """Return the field of a family's parameter; see `Parameter`."""
+    return field(metadata={PARAMETER: Parameter(meaning, dimensions, above, least, key)})
 
 
 @dataclass(frozen=True, eq=False)
 class Valuation(ABC):
-    """One family of valuations; parameters have the shape ``(..., G)`` unless a family says otherwise.
+    """One family of valuations; subclasses are frozen dataclasses whose fields are made by `parameter`.
 
-    Subclasses are frozen dataclasses whose fields are the family's parameters, all float64 arrays.
+    Parameters are float64 arrays, ``(..., G)`` unless a family says otherwise. They are checked against what their
+    fields say, stored read-only, and may be refused further by a ``__post_init__`` that calls this class's first.
+
+    Attributes:
+        name: what files call the family.
+
+    Raises:
+        ValueError: a parameter has another shape than its field says, is not finite or out of bounds; begins with its
+            name.
     """
+
+    name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        given: dict[str, FloatArray] = {}
+        for name, allowed in self.parameters().items():
+            array = finite_array(name, getattr(self, name), (None,) * min(allowed.dimensions, 1))
+            if given:
+                self._refuse_other_shape(name, array, next(iter(given)), next(iter(given.values())))
+            elif allowed.dimensions > 1:
+                finite_array(name, array, (array.shape[-1],) * allowed.dimensions)
+            if allowed.above is not None and (array <= allowed.above).any():
+                raise ValueError(f"{name} is {array.tolist()}; every entry must be greater than {allowed.above:g}")
+            if allowed.least is not None and (array < allowed.least).any():
+                raise ValueError(f"{name} is {array.tolist()}; every entry must be at least {allowed.least:g}")
+            given[name] = array
+        for name, array in given.items():
+            object.__setattr__(self, name, read_only(array))
+
+    @classmethod
+    @cache
+    def parameters(cls) -> Mapping[str, Parameter]:
+        """What each of the family's parameters may be, by the name of its field."""
+        return MappingProxyType({each.name: each.metadata[PARAMETER] for each in fields(cls)})
+
+    @property
+    def listed(self) -> Valuation:
+        """An equal valuation of a family that has a name; this one, unless it is only computed with."""
+        return self
 
     @property
     def separable(self) -> bool:
@@ -115,15 +194,42 @@ class Valuation(ABC):
         same_shape = all((getattr(self, name) == getattr(self, name)[0]).all() for name in shape)
         return same_shape and bool((weights @ getattr(self, scale) >= 0).all())
 
+    @classmethod
+    def is_exact(cls) -> bool:
+        """Whether the formula is also given in rational numbers, without which nothing can be certified."""
+        return cls.exact_tangent is not Valuation.exact_tangent
+
+    def exact_value(self, bundle: Bundle) -> Fraction:
+        """Return v(q), numeraire, of a bundle ``(G,)``; of a family that is not concave, this is to be given too."""
+        return self.exact_tangent(bundle)[0]
+
+    def exact_tangent(self, bundle: Bundle) -> tuple[Fraction, list[Fraction | None]]:
+        r"""Return value and gradient at a bundle of a concave function that is at least v everywhere.
+
+        It is v itself where v is concave, and what v becomes if goods may be thrown away where it is not. Nothing may
+        be computed in floating point; for logarithms, exponentials and powers see
+        :mod:`mechanisms.economies.exact_numbers`.
+
+        Returns:
+            The value, numeraire, and the marginal values, ``(G,)``, numeraire per unit; none where they are infinite.
+            By concavity :math:`v(q) \le \text{value} + \text{gradient} \cdot (q - \text{bundle})` for all
+            :math:`q \ge 0`.
+
+        Raises:
+            NotImplementedError: the family's formula is not given in rational numbers.
+        """
+        raise NotImplementedError(f"the family {type(self).__name__} is not given in rational numbers")
+
     @property
     def goods(self) -> int:
         """The number of goods without the numeraire."""
-        return int(getattr(self, self.parameter_names()[0]).shape[-1])
+        name = next(name for name, allowed in self.parameters().items() if allowed.dimensions)
+        return int(getattr(self, name).shape[-1])
 
     @classmethod
     def parameter_names(cls) -> list[str]:
         """The names of the family's parameters."""
-        return [field.name for field in fields(cls)]
+        return list(cls.parameters())
 
     def take(self, rows: IntegerArray) -> Self:
         """Return the stack of valuations at the given rows of this stack's first dimension."""
@@ -144,9 +250,54 @@ class Valuation(ABC):
             object.__setattr__(rebuilt, name, parameter)
         return rebuilt
 
+    def _refuse_other_shape(self, name: str, array: FloatArray, first: str, wanted: FloatArray) -> None:
+        """Refuse a parameter that is not for the goods and the batch of the first."""
+        own, others = self.parameters()[name].dimensions, self.parameters()[first].dimensions
+        goods = next(iter(wanted.shape[wanted.ndim - others :]), array.shape[-1] if array.ndim else 0)
+        if own > 1:
+            finite_array(name, array, (goods,) * own)
+        if array.shape != (*wanted.shape[: wanted.ndim - others], *(goods,) * own):
+            together = "have the same" if own == others else "go together"
+            raise ValueError(f"{name} has shape {array.shape}, {first} {wanted.shape}; they must {together}")
+
 
 class SeparableValuation(Valuation):
-    """A family that values the goods one by one."""
+    """A family that values the goods one by one, all of whose parameters have one number for each good."""
+
+    def exact_term(self, good: int, quantity: Fraction) -> tuple[Fraction, Fraction | None]:
+        """Return what a quantity of a good is worth and its marginal value, none if infinite; nothing in floating point.
+
+        Raises:
+            NotImplementedError: the family's formula is not given in rational numbers.
+        """
+        raise NotImplementedError(f"the family {type(self).__name__} is not given in rational numbers")
+
+    def exact_satiation(self, good: int) -> Fraction | None:
+        """Return the quantity of a good beyond which it is disposed of, units; none if there is no such quantity."""
+        return None
+
+    def exact_parameters(self, good: int) -> list[Fraction]:
+        """Return the parameters of a good as the rational numbers that they are, in the order of the fields."""
+        return exact(getattr(self, name)[good] for name in self.parameters())
+
+    @classmethod
+    @override
+    def is_exact(cls) -> bool:
+        return cls.exact_term is not SeparableValuation.exact_term
+
+    @override
+    def exact_value(self, bundle: Bundle) -> Fraction:
+        return sum((self.exact_term(good, quantity)[0] for good, quantity in enumerate(bundle)), Fraction(0))
+
+    @override
+    def exact_tangent(self, bundle: Bundle) -> tuple[Fraction, list[Fraction | None]]:
+        total, gradient = Fraction(0), list[Fraction | None]()
+        for good, quantity in enumerate(bundle):
+            most = self.exact_satiation(good)
+            worth, marginal = self.exact_term(good, quantity if most is None else min(quantity, most))
+            total += worth
+            gradient.append(marginal if most is None or quantity < most else Fraction(0))
+        return total, gradient
 
     @property
     @override
@@ -186,21 +337,6 @@ def log_ratio(before: FloatArray, after: FloatArray, change: FloatArray) -> Floa
         near = np.abs(change) <= 0.5 * before
         logarithm = np.where(near, np.log1p(np.where(near, change / before, 0)), np.log(after / before))
     return np.where(change == 0, 0.0, logarithm)
-
-
-def store_checked(valuation: Valuation, positive: tuple[str, ...] = (), nonnegative: tuple[str, ...] = ()) -> None:
-    """Store every parameter as a read-only float64 array; refuse wrong shapes and signs."""
-    names = valuation.parameter_names()
-    parameters = {name: finite_array(name, getattr(valuation, name), (None,)) for name in names}
-    shape = parameters[names[0]].shape
-    for name, parameter in parameters.items():
-        if parameter.shape != shape:
-            raise ValueError(f"{name} has shape {parameter.shape}, {names[0]} {shape}; they must have the same")
-        if name in positive and (parameter <= 0).any():
-            raise ValueError(f"{name} is {parameter.tolist()}; every entry must be greater than 0")
-        if name in nonnegative and (parameter < 0).any():
-            raise ValueError(f"{name} is {parameter.tolist()}; every entry must be at least 0")
-        object.__setattr__(valuation, name, read_only(parameter))
 
 
 class ValuationTable:
