@@ -22,7 +22,6 @@ from marketgame.mechanisms.arrays import (
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
 from marketgame.mechanisms.certificates.plain.deviating import as_quoted
 from marketgame.mechanisms.certificates.plain.settlement import PlainPlay
-from marketgame.mechanisms.certificates.plain.valuations import exact
 from marketgame.mechanisms.certificates.plays import (
     DeviationOutcome,
     compared_deviations,
@@ -34,6 +33,7 @@ from marketgame.mechanisms.certificates.verification import (
 from marketgame.mechanisms.contracts.communication_equilibrium import Deviation
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.exact_numbers import exact
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.market_game.rules import MarketRules
 

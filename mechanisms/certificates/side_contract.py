@@ -31,7 +31,6 @@ from marketgame.mechanisms.certificates.plain.deviating import (
     deviation,
 )
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING
-from marketgame.mechanisms.certificates.plain.valuations import exact
 from marketgame.mechanisms.certificates.plays import (
     PlayOutcome,
     compared_outcomes,
@@ -54,6 +53,7 @@ from marketgame.mechanisms.deviations.reactions import (
 )
 from marketgame.mechanisms.deviations.situation import Reaction
 from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.exact_numbers import exact
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.market_game.rules import MarketRules
 

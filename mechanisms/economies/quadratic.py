@@ -6,23 +6,24 @@ Methods follow the conventions of :class:`mechanisms.economies.valuation.Valuati
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from importlib import import_module
 from itertools import product
-from typing import override
+from typing import ClassVar, override
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import (
     BooleanArray,
     FloatArray,
-    finite_array,
-    read_only,
 )
+from marketgame.mechanisms.economies.exact_numbers import exact
 from marketgame.mechanisms.economies.valuation import (
+    Bundle,
     SeparableValuation,
     Valuation,
     diagonal_matrices,
-    store_checked,
+    parameter,
 )
 
 # A matrix entered by hand is symmetric when it is so to the rounding of its decimals.
@@ -31,25 +32,22 @@ SYMMETRY_TOLERANCE = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Quadratic(Valuation):
-    r""":math:`v(q) = b \cdot q - \tfrac12 q^\top S q`; off-diagonal slopes make substitutes or complements.
-
-    Attributes:
-        intercept: marginal values at zero, ``(..., G)``, numeraire per unit.
-        slope: symmetric positive definite, ``(..., G, G)``, numeraire per unit squared.
+    """v(q) = intercept·q - ½ q·slope·q.
 
     Raises:
-        ValueError: shapes disagree, or a slope is not symmetric positive definite.
+        ValueError: also, a slope is not symmetric positive definite.
     """
 
-    intercept: FloatArray
-    slope: FloatArray
+    name: ClassVar[str] = "quadratic"
+
+    intercept: FloatArray = parameter("marginal values at zero, in numeraire per unit")
+    slope: FloatArray = parameter(
+        "symmetric, positive definite; above 0 off the diagonal for substitutes, below for complements", dimensions=2
+    )
 
     def __post_init__(self) -> None:
-        intercept = finite_array("intercept", self.intercept, (None,))
-        goods = intercept.shape[-1]
-        slope = finite_array("slope", self.slope, (goods, goods))
-        if slope.shape[:-1] != intercept.shape:
-            raise ValueError(f"slope has shape {slope.shape}, intercept {intercept.shape}; they must go together")
+        super().__post_init__()
+        slope = self.slope
         # In units of the goods in which every own slope is one, symmetry and definiteness do not depend on units.
         own = np.diagonal(slope, axis1=-2, axis2=-1)
         if not (own > 0).all():
@@ -59,8 +57,15 @@ class Quadratic(Valuation):
             raise ValueError(f"slope is {slope.tolist()}; it must be symmetric")
         if (np.linalg.eigvalsh(alike)[..., 0] <= SYMMETRY_TOLERANCE).any():
             raise ValueError(f"slope is {slope.tolist()}; it must be positive definite")
-        object.__setattr__(self, "intercept", read_only(intercept))
-        object.__setattr__(self, "slope", read_only(slope))
+
+    @override
+    def exact_tangent(self, bundle: Bundle) -> tuple[Fraction, list[Fraction | None]]:
+        worth, gradient = Fraction(0), list[Fraction | None]()
+        for intercept, row, quantity in zip(exact(self.intercept), self.slope, bundle, strict=True):
+            fall = sum((slope * other for slope, other in zip(exact(row), bundle, strict=True)), Fraction(0))
+            worth += (intercept - fall / 2) * quantity
+            gradient.append(intercept - fall)
+        return worth, gradient
 
     @property
     @override
@@ -114,17 +119,20 @@ class Quadratic(Valuation):
 
 @dataclass(frozen=True, eq=False)
 class DiagonalQuadratic(SeparableValuation):
-    r""":math:`v(q) = \sum_h (b_h q_h - \tfrac12 s_h q_h^2)`: the quadratic family with neither kind of relation.
+    """v(q) = Σ (intercept q - ½ slope q²): the quadratic family where goods are neither substitutes nor complements."""
 
-    Raises:
-        ValueError: shapes disagree, or a slope is not positive.
-    """
+    intercept: FloatArray = parameter("marginal values at zero, in numeraire per unit")
+    slope: FloatArray = parameter("by which marginal values fall, in numeraire per unit squared", above=0)
 
-    intercept: FloatArray
-    slope: FloatArray
+    @property
+    @override
+    def listed(self) -> Quadratic:
+        return Quadratic(self.intercept, diagonal_matrices(self.slope))
 
-    def __post_init__(self) -> None:
-        store_checked(self, positive=("slope",))
+    @override
+    def exact_term(self, good: int, quantity: Fraction) -> tuple[Fraction, Fraction]:
+        intercept, slope = self.exact_parameters(good)
+        return (intercept - slope * quantity / 2) * quantity, intercept - slope * quantity
 
     @override
     def value(self, bundles: FloatArray) -> FloatArray:

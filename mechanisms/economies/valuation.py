@@ -40,11 +40,11 @@ from marketgame.mechanisms.arrays import (
 )
 from marketgame.mechanisms.economies.exact_numbers import exact
 
-
 type Bundle = Sequence[Fraction]
 """Quantities of the goods, units; with or without the numeraire, which then is last."""
 
 PARAMETER = "parameter"
+NOT_EXACT = "the family {} is not given in rational numbers, without which nothing about it can be certified"
 
 
 @dataclass(frozen=True)
@@ -216,9 +216,9 @@ class Valuation(ABC):
             :math:`q \ge 0`.
 
         Raises:
-            NotImplementedError: the family's formula is not given in rational numbers.
+            ValueError: the family's formula is not given in rational numbers.
         """
-        raise NotImplementedError(f"the family {type(self).__name__} is not given in rational numbers")
+        raise ValueError(NOT_EXACT.format(type(self).__name__))
 
     @property
     def goods(self) -> int:
@@ -265,12 +265,12 @@ class SeparableValuation(Valuation):
     """A family that values the goods one by one, all of whose parameters have one number for each good."""
 
     def exact_term(self, good: int, quantity: Fraction) -> tuple[Fraction, Fraction | None]:
-        """Return what a quantity of a good is worth and its marginal value, none if infinite; nothing in floating point.
+        """Return what a quantity of a good is worth and its marginal value, none if infinite; in rational numbers.
 
         Raises:
-            NotImplementedError: the family's formula is not given in rational numbers.
+            ValueError: the family's formula is not given in rational numbers.
         """
-        raise NotImplementedError(f"the family {type(self).__name__} is not given in rational numbers")
+        raise ValueError(NOT_EXACT.format(type(self).__name__))
 
     def exact_satiation(self, good: int) -> Fraction | None:
         """Return the quantity of a good beyond which it is disposed of, units; none if there is no such quantity."""

@@ -1,17 +1,23 @@
-r"""The families of valuations: quadratic, logarithmic, power, exponential, abatement and linear.
+r"""The families of valuations that value goods one by one; that in which goods enter together is in `quadratic`.
 
-Each class states its formula; parameters have the shape ``(..., G)`` unless it says otherwise, and every
-method follows the conventions of :class:`mechanisms.economies.valuation.Valuation`.
+Each class states its formula, twice: in floating point for whatever searches, in rational numbers for whatever checks.
+Every method follows the conventions of :class:`mechanisms.economies.valuation.Valuation`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import override
+from fractions import Fraction
+from typing import ClassVar, override
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.economies.exact_numbers import (
+    exact_exponential,
+    exact_logarithm,
+    exact_power,
+)
 from marketgame.mechanisms.economies.quadratic import (
     DiagonalQuadratic,
     Quadratic,
@@ -20,7 +26,7 @@ from marketgame.mechanisms.economies.valuation import (
     SeparableValuation,
     diagonal_matrices,
     log_ratio,
-    store_checked,
+    parameter,
 )
 
 __all__ = [
@@ -36,17 +42,17 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Logarithmic(SeparableValuation):
-    r""":math:`v(q) = \sum_h w_h \log(s_h + q_h)`, with weight w > 0 and shift s > 0.
+    """v(q) = Σ weight log(shift + q)."""
 
-    Raises:
-        ValueError: shapes disagree, or a weight or shift is not positive.
-    """
+    name: ClassVar[str] = "logarithmic"
 
-    weight: FloatArray
-    shift: FloatArray
+    weight: FloatArray = parameter("in units of the numeraire", above=0)
+    shift: FloatArray = parameter("in units of the good", above=0)
 
-    def __post_init__(self) -> None:
-        store_checked(self, positive=("weight", "shift"))
+    @override
+    def exact_term(self, good: int, quantity: Fraction) -> tuple[Fraction, Fraction]:
+        weight, shift = self.exact_parameters(good)
+        return weight * exact_logarithm(shift + quantity), weight / (shift + quantity)
 
     @override
     def value(self, bundles: FloatArray) -> FloatArray:
@@ -85,23 +91,31 @@ class Logarithmic(SeparableValuation):
 
 @dataclass(frozen=True, eq=False)
 class Power(SeparableValuation):
-    r""":math:`v(q) = \sum_h w_h [(s_h + q_h)^{1-\gamma_h} - s_h^{1-\gamma_h}] / (1-\gamma_h)`.
+    """v(q) = Σ weight ((shift + q)^(1-gamma) - shift^(1-gamma)) / (1-gamma).
 
     Raises:
-        ValueError: shapes disagree; a weight or gamma is not positive; a shift is negative; gamma is 1 (use
-            the logarithmic family); or gamma exceeds 1 where shift is 0, which makes v(0) undefined.
+        ValueError: also, gamma is 1; or gamma exceeds 1 where shift is 0, which makes v(0) undefined.
     """
 
-    weight: FloatArray
-    shift: FloatArray
-    gamma: FloatArray
+    name: ClassVar[str] = "power"
+
+    weight: FloatArray = parameter("the marginal value where shift + q is 1, in numeraire per unit", above=0)
+    shift: FloatArray = parameter("in units of the good; must exceed 0 where gamma exceeds 1", least=0)
+    gamma: FloatArray = parameter("curvature, not 1 (use logarithmic)", above=0)
 
     def __post_init__(self) -> None:
-        store_checked(self, positive=("weight", "gamma"), nonnegative=("shift",))
+        super().__post_init__()
         if (self.gamma == 1).any():
             raise ValueError(f"gamma is {self.gamma.tolist()}; 1 is the logarithmic family")
         if ((self.gamma > 1) & (self.shift == 0)).any():
             raise ValueError(f"shift is {self.shift.tolist()}; it must be greater than 0 where gamma exceeds 1")
+
+    @override
+    def exact_term(self, good: int, quantity: Fraction) -> tuple[Fraction, Fraction | None]:
+        weight, shift, gamma = self.exact_parameters(good)
+        held = shift + quantity
+        worth = weight * (exact_power(held, 1 - gamma) - exact_power(shift, 1 - gamma)) / (1 - gamma)
+        return worth, weight * exact_power(held, -gamma) if held else None
 
     @override
     def value(self, bundles: FloatArray) -> FloatArray:
@@ -152,17 +166,18 @@ class Power(SeparableValuation):
 
 @dataclass(frozen=True, eq=False)
 class Exponential(SeparableValuation):
-    r""":math:`v(q) = \sum_h w_h (1 - e^{-r_h q_h}) / r_h`, with weight w > 0 and rate r > 0.
+    """v(q) = Σ weight (1 - exp(-rate q)) / rate."""
 
-    Raises:
-        ValueError: shapes disagree, or a weight or rate is not positive.
-    """
+    name: ClassVar[str] = "exponential"
 
-    weight: FloatArray
-    rate: FloatArray
+    weight: FloatArray = parameter("marginal values at zero, in numeraire per unit", above=0)
+    rate: FloatArray = parameter("by which marginal values fall, per unit of the good", above=0)
 
-    def __post_init__(self) -> None:
-        store_checked(self, positive=("weight", "rate"))
+    @override
+    def exact_term(self, good: int, quantity: Fraction) -> tuple[Fraction, Fraction]:
+        weight, rate = self.exact_parameters(good)
+        left = exact_exponential(-rate * quantity)
+        return weight * (1 - left) / rate, weight * left
 
     @override
     def value(self, bundles: FloatArray) -> FloatArray:
@@ -202,23 +217,30 @@ class Exponential(SeparableValuation):
 
 @dataclass(frozen=True, eq=False)
 class Abatement(SeparableValuation):
-    r"""Emission permits: :math:`v(q) = -\sum_h (a_h m_h^3/3 + b_h m_h^2/2)`, :math:`m_h = (r_h - q_h)^+`.
+    r"""v(q) = -Σ (a m³/3 + b m²/2), m = max(reference - q, 0): permits save abatement.
 
-    Holding q permits, a player abates the rest m of its reference emissions r at marginal cost
+    Holding q permits, a player abates the rest m of its reference emissions at marginal cost
     :math:`a m^2 + b m`. With a slightly negative b the first :math:`-b/a` units of abatement earn money, and
     v is concave only where :math:`m \ge -b/(2a)`; at every price from zero up the player then abates at
     least :math:`-b/a`, so demand still is a single bundle.
-
-    Raises:
-        ValueError: shapes disagree, a is not positive, or the reference is negative.
     """
 
-    a: FloatArray
-    b: FloatArray
-    reference: FloatArray
+    name: ClassVar[str] = "abatement"
 
-    def __post_init__(self) -> None:
-        store_checked(self, positive=("a",), nonnegative=("reference",))
+    a: FloatArray = parameter("marginal cost of abating m is a m² + b m; numeraire per unit cubed", above=0)
+    b: FloatArray = parameter("numeraire per unit squared; slightly below 0 is accepted with a warning")
+    reference: FloatArray = parameter("emissions without abatement, in units of the good", least=0)
+
+    @override
+    def exact_term(self, good: int, quantity: Fraction) -> tuple[Fraction, Fraction]:
+        a, b, reference = self.exact_parameters(good)
+        abated = max(reference - quantity, Fraction(0))
+        return -(a * abated / 3 + b / 2) * abated**2, (a * abated + b) * abated
+
+    @override
+    def exact_satiation(self, good: int) -> Fraction:
+        a, b, reference = self.exact_parameters(good)
+        return max(reference + min(b, Fraction(0)) / a, Fraction(0))
 
     @property
     def satiation(self) -> FloatArray:
@@ -303,15 +325,19 @@ class Abatement(SeparableValuation):
 
 @dataclass(frozen=True, eq=False)
 class Linear(SeparableValuation):
-    r""":math:`v(q) = \text{value} \cdot q`, for linear or indivisible exchange; not strictly concave.
+    """v(q) = value·q; not strictly concave: outside Assumption 1.
 
-    Demand is zero at prices of at least the value and infinite below.
+    It is for linear or indivisible exchange. Demand is zero at prices of at least the value and infinite below.
     """
 
-    marginal_value: FloatArray
+    name: ClassVar[str] = "linear"
 
-    def __post_init__(self) -> None:
-        store_checked(self)
+    marginal_value: FloatArray = parameter("marginal values, in numeraire per unit", key="value")
+
+    @override
+    def exact_term(self, good: int, quantity: Fraction) -> tuple[Fraction, Fraction]:
+        (worth,) = self.exact_parameters(good)
+        return worth * quantity, worth
 
     @override
     def value(self, bundles: FloatArray) -> FloatArray:

@@ -31,15 +31,13 @@ from marketgame.mechanisms.certificates.plain.deviating import (
     withholding_rule,
 )
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING
-from marketgame.mechanisms.certificates.plain.valuations import (
-    Bundle,
-    exact,
-)
 from marketgame.mechanisms.deviations.bounds import BoundReason
 from marketgame.mechanisms.deviations.reactions import StorableReaction
+from marketgame.mechanisms.economies.exact_numbers import exact
 from marketgame.mechanisms.economies.interior_allocation import allocate_by_interior_point
 from marketgame.mechanisms.economies.separable_allocation import allocate_good_by_good
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
+from marketgame.mechanisms.economies.valuation import Bundle
 from marketgame.mechanisms.linear_program.deadline import (
     NO_DEADLINE,
     Deadline,

@@ -32,23 +32,21 @@ from marketgame.mechanisms.certificates.plain.settlement import (
     refuse_unknown,
     settled,
 )
-from marketgame.mechanisms.certificates.plain.valuations import (
-    Bundle,
-    exact,
-    tangent,
-    utility,
-)
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.economies.economy import (
     Economy,
     PlayerType,
 )
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
+from marketgame.mechanisms.economies.exact_numbers import exact
 from marketgame.mechanisms.economies.stakes import (
     GAIN_TOLERANCE,
     stakes_by_profile,
 )
-from marketgame.mechanisms.economies.valuation import Valuation
+from marketgame.mechanisms.economies.valuation import (
+    Bundle,
+    Valuation,
+)
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 # Numbers of recommendations that differ by less, relative to what they are about, are the same.
@@ -275,7 +273,7 @@ class PlainContract:
 
     def enjoys(self, player: int, number: int, bundle: Bundle) -> Fraction:
         """Return what a player of its type in a profile enjoys of a bundle ``[good]``, numeraire."""
-        return utility(self.kind(player, number), bundle)
+        return self.kind(player, number).valuation.exact_value(bundle[:-1]) + bundle[-1]
 
     def can_announce(self, announced: Bundle, owned: Bundle) -> bool:
         """Say whether what is owned suffices, up to rounding, to announce what is to be announced."""
@@ -322,7 +320,7 @@ def surplus(valuation: Valuation, price: Bundle, limit: Bundle, near: Bundle) ->
     Returns:
         The bound, numeraire; none if the tangent is vertical.
     """
-    found, gradient = tangent(valuation, near)
+    found, gradient = valuation.exact_tangent(near)
     for p, most, quantity, marginal in zip(price, limit, near, gradient, strict=False):
         if marginal is None:
             if most > 0:
@@ -333,7 +331,7 @@ def surplus(valuation: Valuation, price: Bundle, limit: Bundle, near: Bundle) ->
 
 
 def _worth(valuation: Valuation, price: Bundle, bundle: Bundle) -> Fraction:
-    return tangent(valuation, bundle)[0] - sum(
+    return valuation.exact_tangent(bundle)[0] - sum(
         (p * quantity for p, quantity in zip(price, bundle, strict=False)), NOTHING
     )
 

@@ -19,10 +19,6 @@ from marketgame.mechanisms.certificates.plain.settlement import (
     PlainPlay,
     Table,
 )
-from marketgame.mechanisms.certificates.plain.valuations import (
-    Bundle,
-    exact,
-)
 from marketgame.mechanisms.deviations.reactions import (
     ArbitrageAfterMisquotes,
     ReactionRule,
@@ -31,6 +27,8 @@ from marketgame.mechanisms.deviations.reactions import (
     WithholdingAfterMisquotes,
 )
 from marketgame.mechanisms.deviations.situation import JointAction
+from marketgame.mechanisms.economies.exact_numbers import exact
+from marketgame.mechanisms.economies.valuation import Bundle
 from marketgame.mechanisms.market_game.rules import (
     Coverage,
     Timing,

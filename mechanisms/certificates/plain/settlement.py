@@ -12,10 +12,8 @@ from dataclasses import dataclass, fields
 from fractions import Fraction
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.certificates.plain.valuations import (
-    Bundle,
-    exact,
-)
+from marketgame.mechanisms.economies.exact_numbers import exact
+from marketgame.mechanisms.economies.valuation import Bundle
 from marketgame.mechanisms.market_game.rules import (
     Bankruptcy,
     Coverage,
