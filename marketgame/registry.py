@@ -108,6 +108,23 @@ class Registry[Member]:
             )
         return self._accepted(_loaded(lambda: getattr(import_module(code["module"]), code["name"])))
 
+    def called(self, member: Any) -> str:
+        """Return the name by which `find` finds a member: ours, of an entry point, else ``package.module:Name``.
+
+        Raises:
+            ValueError: it is no member, or nothing that can be imported by a name.
+        """
+        if member in self.own:
+            return self.name_of(member)
+        for name, entry in _installed(self.group).items():
+            # Only what is imported already can be the member.
+            if getattr(sys.modules.get(entry.module), entry.attr, None) is member:
+                return name
+        name = f"{getattr(member, '__module__', '')}:{getattr(member, '__qualname__', '')}"
+        if CODE.fullmatch(name) is None or not self.accepts(member):
+            raise ValueError(f"{member!r} is no {self.what} that a file can name; it must be {self.required}")
+        return name
+
     def _accepted(self, found: Any) -> Member:
         if not self.accepts(found):
             raise NotAMemberError(f"which is {found!r}; it must be {self.required}")

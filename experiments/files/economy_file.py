@@ -33,7 +33,6 @@ from marketgame.mechanisms.economies.economy import (
     Player,
     PlayerType,
 )
-from marketgame.mechanisms.economies.valuations import Abatement
 
 log = logging.getLogger("marketgame")
 
@@ -201,11 +200,10 @@ def load_economy(path: Path | str, files: InputFiles | None = None) -> Economy:
 def remarks(economy: Economy) -> tuple[str, ...]:
     """Return what is unusual but allowed in an economy, one sentence each."""
     return tuple(
-        f"players.{player.name}.types.{kind.name}.valuation.b is {kind.valuation.b.tolist()}; below 0, the first "
-        "units of abatement earn money and the valuation is not concave there (the benchmark stays exact)"
+        f"players.{player.name}.types.{kind.name}.valuation.{remark}"
         for player in economy.players
         for kind in player.types
-        if isinstance(kind.valuation, Abatement) and (kind.valuation.b < 0).any()
+        if (remark := kind.valuation.remark())
     )
 
 

@@ -15,6 +15,7 @@ from marketgame.experiments.files.input_file import (
     InputModel,
     shown,
 )
+from marketgame.experiments.files.registered import Registered
 
 SCALARS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 
@@ -154,8 +155,12 @@ def _inner_limits(annotation: Any) -> Iterator[str]:
 
 def _inner_models(annotation: Any) -> Iterator[tuple[type[InputModel], str]]:
     """Yield the models inside an annotation with the step of the path that leads to each."""
-    bare, _ = unwrapped(annotation)
-    if isinstance(bare, type) and issubclass(bare, InputModel):
+    bare, metadata = unwrapped(annotation)
+    chosen = next((each for each in metadata if isinstance(each, Registered)), None)
+    if chosen is not None:
+        for table in chosen.tables():
+            yield table, _tag(table)
+    elif isinstance(bare, type) and issubclass(bare, InputModel):
         yield bare, ""
     elif _is_union(bare):
         for option in get_args(bare):

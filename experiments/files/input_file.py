@@ -58,6 +58,9 @@ NOT_REGULAR = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFCHR: "devi
     stat.S_IFSOCK: "socket"
 }
 
+# Of the context in which a file is checked: whether it may name code of anybody's.
+ALLOW_CODE = "allow_code"
+
 # What Pydantic calls a mistake, and how we finish the sentence "FIELD is VALUE; it must ...".
 REQUIREMENTS = {
     "string_type": "be text in quotes",
@@ -112,9 +115,13 @@ class InputFiles:
     """The files that one command reads: each is read once, and what was parsed is what is kept.
 
     Who records where a result came from takes ``contents``, not what stands on the disk by then.
+
+    Args:
+        allow_code: whether the files may name code of anybody's, ``package.module:Name``, which then is imported.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, allow_code: bool = False) -> None:
+        self.allow_code = allow_code
         self._contents: dict[Path, bytes] = {}
 
     @property
@@ -242,7 +249,7 @@ def read_input[Model: InputModel](model: type[Model], path: Path, files: InputFi
     """
     table = read_table(path, files)
     kind_of(table, path, [str(kind) for kind in get_args(model.model_fields["kind"].annotation)])
-    return validated(model, table, path)
+    return validated(model, table, path, allow_code=files is not None and files.allow_code)
 
 
 def kind_of(table: Mapping[str, Any], path: Path, allowed: Sequence[str]) -> str:
@@ -261,8 +268,16 @@ def kind_of(table: Mapping[str, Any], path: Path, allowed: Sequence[str]) -> str
     return kind
 
 
-def validated[Model: InputModel](model: type[Model], table: Mapping[str, Any], path: Path) -> Model:
+def validated[Model: InputModel](
+    model: type[Model], table: Mapping[str, Any], path: Path, *, allow_code: bool = False
+) -> Model:
     """Return the table as a model.
+
+    Args:
+        model: what it must be.
+        table: as it was parsed.
+        path: the file, for messages.
+        allow_code: whether it may name code of anybody's.
 
     Raises:
         InputError: a key is unknown or missing, or a value is not allowed; the first mistake is reported.
@@ -273,7 +288,7 @@ def validated[Model: InputModel](model: type[Model], table: Mapping[str, Any], p
             allowed = f"a number of at most {LARGEST_NUMBER:g} in size; products of larger ones cannot be computed"
             raise InputError(f"{path}: {field} is {shown(value)}; it must be {allowed}")
     try:
-        return model.model_validate(table)
+        return model.model_validate(table, context={ALLOW_CODE: allow_code})
     except ValidationError as error:
         raise InputError(f"{path}: {_sentence(error.errors(include_url=False)[0], table)}") from None
 

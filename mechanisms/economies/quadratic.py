@@ -22,8 +22,8 @@ from marketgame.mechanisms.economies.valuation import (
     Bundle,
     SeparableValuation,
     Valuation,
+    coefficient,
     diagonal_matrices,
-    parameter,
 )
 
 # A matrix entered by hand is symmetric when it is so to the rounding of its decimals.
@@ -40,8 +40,8 @@ class Quadratic(Valuation):
 
     name: ClassVar[str] = "quadratic"
 
-    intercept: FloatArray = parameter("marginal values at zero, in numeraire per unit")
-    slope: FloatArray = parameter(
+    intercept: FloatArray = coefficient("marginal values at zero, in numeraire per unit")
+    slope: FloatArray = coefficient(
         "symmetric, positive definite; above 0 off the diagonal for substitutes, below for complements", dimensions=2
     )
 
@@ -121,8 +121,8 @@ class Quadratic(Valuation):
 class DiagonalQuadratic(SeparableValuation):
     """v(q) = Σ (intercept q - ½ slope q²): the quadratic family where goods are neither substitutes nor complements."""
 
-    intercept: FloatArray = parameter("marginal values at zero, in numeraire per unit")
-    slope: FloatArray = parameter("by which marginal values fall, in numeraire per unit squared", above=0)
+    intercept: FloatArray = coefficient("marginal values at zero, in numeraire per unit")
+    slope: FloatArray = coefficient("by which marginal values fall, in numeraire per unit squared", gt=0)
 
     @property
     @override

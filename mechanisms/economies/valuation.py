@@ -8,7 +8,7 @@ Demand is the least maximiser of :math:`v(q) - p \cdot q` over all :math:`q \ge 
 a valuation is not concave, so that the efficient benchmark can rest on it.
 
 A family is one frozen dataclass, and all else follows from it. Its fields are the parameters, described by
-:func:`parameter`: what economy files and certificates hold under which key, within which bounds, in which shape. Its
+:func:`coefficient`: what economy files and certificates hold under which key, within which bounds, in which shape. Its
 ``name`` is what files call it, the first line of its docstring what ``marketgame explain`` prints. Families whose
 formula also is given in rational numbers, as :meth:`Valuation.exact_tangent` or :meth:`SeparableValuation.exact_term`,
 can be certified: `replay` computes with these alone.
@@ -24,12 +24,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
-from functools import cache
 from math import prod
-from types import MappingProxyType
 from typing import Any, ClassVar, Self, override
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from marketgame.mechanisms.arrays import (
     BooleanArray,
@@ -39,43 +38,40 @@ from marketgame.mechanisms.arrays import (
     read_only,
 )
 from marketgame.mechanisms.economies.exact_numbers import exact
+from marketgame.registry import parameter
 
 type Bundle = Sequence[Fraction]
 """Quantities of the goods, units; with or without the numeraire, which then is last."""
 
-PARAMETER = "parameter"
 NOT_EXACT = "the family {} is not given in rational numbers, without which nothing about it can be certified"
+# What every entry of a parameter must be for a bound: the comparison that refuses it, and how the sentence ends.
+REFUSED_BY = {
+    "gt": (np.less_equal, "greater than"),
+    "ge": (np.less, "at least"),
+    "lt": (np.greater_equal, "less than"),
+    "le": (np.greater, "at most"),
+}
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """What a parameter of a family may be.
+def coefficient(
+    meaning: str, *, dimensions: int = 1, key: str = "", gt: float | None = None, ge: float | None = None
+) -> Any:
+    """Return the field of a family's parameter.
 
-    Attributes:
+    Args:
         meaning: one line, with the unit.
         dimensions: how often it runs over the goods: 0 for one number, 1 for one for each good, 2 for a matrix.
-        above: what every entry must be greater than.
-        least: what every entry must be at least.
         key: what files call it; as the field if empty.
+        gt: what every entry must be greater than.
+        ge: what every entry must be at least.
     """
-
-    meaning: str
-    dimensions: int = 1
-    above: float | None = None
-    least: float | None = None
-    key: str = ""
-
-
-def parameter(
-    meaning: str, *, dimensions: int = 1, above: float | None = None, least: float | None = None, key: str = ""
-) -> Any:
-    """Return the field of a family's parameter; see `Parameter`."""
-    return field(metadata={PARAMETER: Parameter(meaning, dimensions, above, least, key)})
+    named = {"key": key} if key else {}
+    return field(metadata={**parameter(meaning, gt=gt, ge=ge), "dimensions": dimensions, **named})
 
 
 @dataclass(frozen=True, eq=False)
 class Valuation(ABC):
-    """One family of valuations; subclasses are frozen dataclasses whose fields are made by `parameter`.
+    """One family of valuations; subclasses are frozen dataclasses whose fields are made by `coefficient`.
 
     Parameters are float64 arrays, ``(..., G)`` unless a family says otherwise. They are checked against what their
     fields say, stored read-only, and may be refused further by a ``__post_init__`` that calls this class's first.
@@ -91,26 +87,29 @@ class Valuation(ABC):
     name: ClassVar[str]
 
     def __post_init__(self) -> None:
-        given: dict[str, FloatArray] = {}
-        for name, allowed in self.parameters().items():
-            array = finite_array(name, getattr(self, name), (None,) * min(allowed.dimensions, 1))
-            if given:
-                self._refuse_other_shape(name, array, next(iter(given)), next(iter(given.values())))
-            elif allowed.dimensions > 1:
-                finite_array(name, array, (array.shape[-1],) * allowed.dimensions)
-            if allowed.above is not None and (array <= allowed.above).any():
-                raise ValueError(f"{name} is {array.tolist()}; every entry must be greater than {allowed.above:g}")
-            if allowed.least is not None and (array < allowed.least).any():
-                raise ValueError(f"{name} is {array.tolist()}; every entry must be at least {allowed.least:g}")
-            given[name] = array
-        for name, array in given.items():
+        arrays = _fitting({each.name: getattr(self, each.name) for each in fields(self)}, self.dimensions())
+        for each in fields(self):
+            array = arrays[each.name]
+            for bound, (refused, words) in REFUSED_BY.items():
+                if bound in each.metadata and refused(array, each.metadata[bound]).any():
+                    wanted = f"every entry must be {words} {each.metadata[bound]:g}"
+                    raise ValueError(f"{each.name} is {array.tolist()}; {wanted}")
+        for name, array in arrays.items():
             object.__setattr__(self, name, read_only(array))
 
+    def remark(self) -> str:
+        """Return what is unusual but allowed about the parameters, beginning with a name; else nothing."""
+        return ""
+
     @classmethod
-    @cache
-    def parameters(cls) -> Mapping[str, Parameter]:
-        """What each of the family's parameters may be, by the name of its field."""
-        return MappingProxyType({each.name: each.metadata[PARAMETER] for each in fields(cls)})
+    def keys(cls) -> dict[str, str]:
+        """Return what files call each parameter, by the name of its field."""
+        return {each.name: each.metadata.get("key", each.name) for each in fields(cls)}
+
+    @classmethod
+    def dimensions(cls) -> dict[str, int]:
+        """Return how often each parameter runs over the goods, by the name of its field."""
+        return {each.name: each.metadata["dimensions"] for each in fields(cls)}
 
     @property
     def listed(self) -> Valuation:
@@ -223,13 +222,13 @@ class Valuation(ABC):
     @property
     def goods(self) -> int:
         """The number of goods without the numeraire."""
-        name = next(name for name, allowed in self.parameters().items() if allowed.dimensions)
+        name = next(name for name, dimensions in self.dimensions().items() if dimensions)
         return int(getattr(self, name).shape[-1])
 
     @classmethod
     def parameter_names(cls) -> list[str]:
         """The names of the family's parameters."""
-        return list(cls.parameters())
+        return [each.name for each in fields(cls)]
 
     def take(self, rows: IntegerArray) -> Self:
         """Return the stack of valuations at the given rows of this stack's first dimension."""
@@ -246,19 +245,9 @@ class Valuation(ABC):
     def _unchecked(cls, parameters: dict[str, FloatArray]) -> Self:
         """Return an object of the family with parameters taken from checked ones."""
         rebuilt = object.__new__(cls)
-        for name, parameter in parameters.items():
-            object.__setattr__(rebuilt, name, parameter)
+        for name, array in parameters.items():
+            object.__setattr__(rebuilt, name, array)
         return rebuilt
-
-    def _refuse_other_shape(self, name: str, array: FloatArray, first: str, wanted: FloatArray) -> None:
-        """Refuse a parameter that is not for the goods and the batch of the first."""
-        own, others = self.parameters()[name].dimensions, self.parameters()[first].dimensions
-        goods = next(iter(wanted.shape[wanted.ndim - others :]), array.shape[-1] if array.ndim else 0)
-        if own > 1:
-            finite_array(name, array, (goods,) * own)
-        if array.shape != (*wanted.shape[: wanted.ndim - others], *(goods,) * own):
-            together = "have the same" if own == others else "go together"
-            raise ValueError(f"{name} has shape {array.shape}, {first} {wanted.shape}; they must {together}")
 
 
 class SeparableValuation(Valuation):
@@ -278,7 +267,7 @@ class SeparableValuation(Valuation):
 
     def exact_parameters(self, good: int) -> list[Fraction]:
         """Return the parameters of a good as the rational numbers that they are, in the order of the fields."""
-        return exact(getattr(self, name)[good] for name in self.parameters())
+        return exact(getattr(self, name)[good] for name in self.parameter_names())
 
     @classmethod
     @override
@@ -317,6 +306,25 @@ class SeparableValuation(Valuation):
     @override
     def indirect_gain(self, start: FloatArray, prices: FloatArray, limit: FloatArray) -> FloatArray:
         return self._gain_less_expense(start, prices, np.minimum(self.demand(prices), limit))
+
+
+def _fitting(parameters: Mapping[str, ArrayLike], dimensions: Mapping[str, int]) -> dict[str, FloatArray]:
+    """Return parameters as arrays, all of one batch and for the same goods.
+
+    Raises:
+        ValueError: one is not; begins with its name.
+    """
+    first = next(name for name, runs in dimensions.items() if runs)
+    given = finite_array(first, parameters[first], (None,) * dimensions[first])
+    goods, batch = given.shape[-1], given.shape[: given.ndim - dimensions[first]]
+    arrays = {}
+    for name, runs in dimensions.items():
+        array = finite_array(name, parameters[name], (goods,) * runs if runs > 1 else (None,) * runs)
+        if array.shape != batch + (goods,) * runs:
+            together = "have the same" if runs == dimensions[first] else "go together"
+            raise ValueError(f"{name} has shape {array.shape}, {first} {given.shape}; they must {together}")
+        arrays[name] = array
+    return arrays
 
 
 def diagonal_matrices(entries: FloatArray) -> FloatArray:

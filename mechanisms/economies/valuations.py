@@ -6,7 +6,7 @@ Every method follows the conventions of :class:`mechanisms.economies.valuation.V
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from fractions import Fraction
 from typing import ClassVar, override
 
@@ -24,12 +24,15 @@ from marketgame.mechanisms.economies.quadratic import (
 )
 from marketgame.mechanisms.economies.valuation import (
     SeparableValuation,
+    Valuation,
+    coefficient,
     diagonal_matrices,
     log_ratio,
-    parameter,
 )
+from marketgame.registry import Registry
 
 __all__ = [
+    "FAMILIES",
     "Abatement",
     "DiagonalQuadratic",
     "Exponential",
@@ -46,8 +49,8 @@ class Logarithmic(SeparableValuation):
 
     name: ClassVar[str] = "logarithmic"
 
-    weight: FloatArray = parameter("in units of the numeraire", above=0)
-    shift: FloatArray = parameter("in units of the good", above=0)
+    weight: FloatArray = coefficient("in units of the numeraire", gt=0)
+    shift: FloatArray = coefficient("in units of the good", gt=0)
 
     @override
     def exact_term(self, good: int, quantity: Fraction) -> tuple[Fraction, Fraction]:
@@ -99,9 +102,9 @@ class Power(SeparableValuation):
 
     name: ClassVar[str] = "power"
 
-    weight: FloatArray = parameter("the marginal value where shift + q is 1, in numeraire per unit", above=0)
-    shift: FloatArray = parameter("in units of the good; must exceed 0 where gamma exceeds 1", least=0)
-    gamma: FloatArray = parameter("curvature, not 1 (use logarithmic)", above=0)
+    weight: FloatArray = coefficient("the marginal value where shift + q is 1, in numeraire per unit", gt=0)
+    shift: FloatArray = coefficient("in units of the good; must exceed 0 where gamma exceeds 1", ge=0)
+    gamma: FloatArray = coefficient("curvature, not 1 (use logarithmic)", gt=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -170,8 +173,8 @@ class Exponential(SeparableValuation):
 
     name: ClassVar[str] = "exponential"
 
-    weight: FloatArray = parameter("marginal values at zero, in numeraire per unit", above=0)
-    rate: FloatArray = parameter("by which marginal values fall, per unit of the good", above=0)
+    weight: FloatArray = coefficient("marginal values at zero, in numeraire per unit", gt=0)
+    rate: FloatArray = coefficient("by which marginal values fall, per unit of the good", gt=0)
 
     @override
     def exact_term(self, good: int, quantity: Fraction) -> tuple[Fraction, Fraction]:
@@ -227,9 +230,18 @@ class Abatement(SeparableValuation):
 
     name: ClassVar[str] = "abatement"
 
-    a: FloatArray = parameter("marginal cost of abating m is a m² + b m; numeraire per unit cubed", above=0)
-    b: FloatArray = parameter("numeraire per unit squared; slightly below 0 is accepted with a warning")
-    reference: FloatArray = parameter("emissions without abatement, in units of the good", least=0)
+    a: FloatArray = coefficient("marginal cost of abating m is a m² + b m; numeraire per unit cubed", gt=0)
+    b: FloatArray = coefficient("numeraire per unit squared; slightly below 0 is accepted with a warning")
+    reference: FloatArray = coefficient("emissions without abatement, in units of the good", ge=0)
+
+    @override
+    def remark(self) -> str:
+        if not (self.b < 0).any():
+            return ""
+        return (
+            f"b is {self.b.tolist()}; below 0, the first units of abatement earn money and the valuation is not "
+            "concave there (the benchmark stays exact)"
+        )
 
     @override
     def exact_term(self, good: int, quantity: Fraction) -> tuple[Fraction, Fraction]:
@@ -332,7 +344,7 @@ class Linear(SeparableValuation):
 
     name: ClassVar[str] = "linear"
 
-    marginal_value: FloatArray = parameter("marginal values, in numeraire per unit", key="value")
+    marginal_value: FloatArray = coefficient("marginal values, in numeraire per unit", key="value")
 
     @override
     def exact_term(self, good: int, quantity: Fraction) -> tuple[Fraction, Fraction]:
@@ -370,3 +382,17 @@ class Linear(SeparableValuation):
     @override
     def strictly_concave(self, limit: FloatArray) -> bool:
         return False
+
+
+def _is_family(found: object) -> bool:
+    return isinstance(found, type) and issubclass(found, Valuation) and is_dataclass(found)
+
+
+FAMILIES: Registry[type[Valuation]] = Registry(
+    "family of valuations",
+    "marketgame.valuations",
+    "a dataclass that is a Valuation",
+    _is_family,
+    (Quadratic, Logarithmic, Power, Exponential, Abatement, Linear),
+)
+"""What the ``family`` of a valuation in a file stands for."""

@@ -1,5 +1,7 @@
 """Differences of values in decimal arithmetic of 80 digits, written from the formulas and not from the code.
 
+A family without a formula here is evaluated by its own, in rational numbers.
+
 Every answer comes with the size of the terms whose sum it is: what floating point may round is in proportion to that.
 """
 
@@ -9,6 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal, localcontext
 
 from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.economies.exact_numbers import exact
 from marketgame.mechanisms.economies.valuation import Valuation
 from marketgame.mechanisms.economies.valuations import (
     Abatement,
@@ -30,6 +33,10 @@ def exact_gain(valuation: Valuation, before: FloatArray, after: FloatArray) -> t
         starts, ends = ([Decimal(float(quantity)) for quantity in bundle] for bundle in (before, after))
         if isinstance(valuation, Quadratic):
             gain, size = _quadratic(valuation, starts, ends)
+        elif type(valuation) not in FORMULAS:
+            worth = valuation.exact_value(exact(after)) - valuation.exact_value(exact(before))
+            gain = Decimal(worth.numerator) / worth.denominator
+            size = abs(gain)
         else:
             parameters = [
                 [Decimal(float(entry)) for entry in getattr(valuation, name)] for name in valuation.parameter_names()

@@ -7,12 +7,16 @@ not for rounding. Corner solutions, goods that satiate, substitutes and compleme
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
+from functools import partial
 
 import numpy as np
+from hypothesis import reject
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.economies import valuations
 from marketgame.mechanisms.economies.beliefs import (
     CorrelatedPrior,
     IndependentPrior,
@@ -23,7 +27,7 @@ from marketgame.mechanisms.economies.economy import (
     Player,
     PlayerType,
 )
-from marketgame.mechanisms.economies.valuation import Valuation
+from marketgame.mechanisms.economies.valuation import SeparableValuation, Valuation
 from marketgame.mechanisms.economies.valuations import (
     Abatement,
     Exponential,
@@ -93,17 +97,46 @@ def linears(draw: st.DrawFn, goods: int) -> Linear:
     return Linear(draw(vectors(goods, -1.0, 4.0)))
 
 
+@st.composite
+def within_bounds(draw: st.DrawFn, goods: int, family: type[Valuation]) -> Valuation:
+    """A valuation of any family, each parameter within what its field says."""
+    parameters: dict[str, FloatArray] = {}
+    for each in fields(family):
+        low = 0.2 if "gt" in each.metadata else each.metadata.get("ge", -1.0)
+        runs = each.metadata["dimensions"]
+        parameters[each.name] = draw(
+            slopes(goods) if runs == 2 else arrays(np.float64, (goods,) * runs, elements=floats(low, 4.0))
+        )
+    try:
+        return family(**parameters)
+    except ValueError:
+        return reject()
+
+
 type Families = Mapping[str, Callable[[int], st.SearchStrategy[Valuation]]]
 
-SMOOTH: Families = {
-    "diagonal quadratic": diagonal_quadratics,
-    "logarithmic": logarithmics,
-    "power": powers,
-    "exponential": exponentials,
-    "abatement": abatements,
+# Families that are drawn with more care than their bounds alone take.
+WITH_CARE: Mapping[type[Valuation], Callable[[int], st.SearchStrategy[Valuation]]] = {
+    Quadratic: quadratics,
+    Logarithmic: logarithmics,
+    Power: powers,
+    Exponential: exponentials,
+    Abatement: abatements,
+    Linear: linears,
 }
-SEPARABLE: Families = {**SMOOTH, "linear": linears}
-FAMILIES: Families = {**SEPARABLE, "quadratic": quadratics}
+FAMILIES: Families = {
+    "diagonal quadratic": diagonal_quadratics,
+    **{family.name: WITH_CARE.get(family, partial(within_bounds, family=family)) for family in valuations.FAMILIES.own},
+}
+SEPARABLE: Families = {
+    "diagonal quadratic": diagonal_quadratics,
+    **{
+        family.name: FAMILIES[family.name]
+        for family in valuations.FAMILIES.own
+        if issubclass(family, SeparableValuation)
+    },
+}
+SMOOTH: Families = {name: family for name, family in SEPARABLE.items() if name != "linear"}
 
 
 def any_valuation(goods: int, families: Families) -> st.SearchStrategy[Valuation]:

@@ -17,9 +17,10 @@ from marketgame.experiments.studies.carbon import ECONOMIES
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.valuation import (
+    NOT_EXACT,
     SeparableValuation,
+    coefficient,
     diagonal_matrices,
-    store_checked,
 )
 from tests.experiments.command_calls import Call, assert_one_line, one_document
 from tests.mechanisms.strategies import economy_of, one_type
@@ -156,12 +157,9 @@ def test_tables_show_the_gains_that_levels_hide(marketgame: Call, tmp_path: Path
 
 @dataclass(frozen=True, eq=False)
 class Root(SeparableValuation):
-    """v(q) = weight sqrt(1 + q): a family of the tests that no economy file knows."""
+    """v(q) = Σ weight sqrt(1 + q), in floating point only."""
 
-    weight: FloatArray
-
-    def __post_init__(self) -> None:
-        store_checked(self, positive=("weight",))
+    weight: FloatArray = coefficient("numeraire per root of a unit", gt=0)
 
     @override
     def value(self, bundles: FloatArray) -> FloatArray:
@@ -212,7 +210,7 @@ def test_what_no_certificate_can_hold_is_refused_before_anything_is_looked_for(
     monkeypatch.setattr(certify, "certify_contract", forbidden)
     answer = marketgame("certify", ECONOMIES / "three-traders.toml", "--out", tmp_path / "out")
     assert answer.code == 2
-    assert_one_line(answer, "a valuation is of the family Root; no table of an economy file holds that family")
+    assert_one_line(answer, NOT_EXACT.format("Root"))
     assert not (tmp_path / "out").exists()
 
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from marketgame.experiments.efficiency.solution import solve_economy
-from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.files.economy_file import EconomyInput, load_economy
+from marketgame.experiments.files.explanation import tables_of
 from marketgame.experiments.files.input_file import InputError
+from marketgame.experiments.files.valuation_tables import valuation_document
 from marketgame.experiments.studies.carbon import ECONOMIES
 from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.valuation import Valuation
+from marketgame.mechanisms.economies.valuations import FAMILIES
 from tests.experiments.refused_files import refusal_of
+from tests.mechanisms import strategies
 
 TWO_FARMERS = """
 kind  = "market-economy"
@@ -56,14 +64,6 @@ name = "ann"
 endowment = [1.0, 1.0, 9.0]
 valuation = { family = "quadratic", intercept = [9.0, 8.0], slope = SLOPE }
 """
-FAMILIES = {
-    "quadratic": "intercept = [4.0], slope = [[1.0]]",
-    "logarithmic": "weight = [3.0], shift = [1.0]",
-    "power": "weight = [3.0], shift = [0.0], gamma = [0.5]",
-    "exponential": "weight = [3.0], rate = [0.5]",
-    "abatement": "a = [0.5], b = [0.1], reference = [4.0]",
-    "linear": "value = [2.0]",
-}
 
 
 def load(folder: Path, text: str) -> Economy:
@@ -92,11 +92,28 @@ def test_a_joint_prior_replaces_the_probabilities_of_types(tmp_path: Path) -> No
     np.testing.assert_allclose(economy.prior.probability, [0.3, 0.7])
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_every_family_of_valuations_can_be_written(family: str, tmp_path: Path) -> None:
-    written = f'"{family}", {FAMILIES[family]}'
-    text = TWO_FARMERS.replace('"quadratic", intercept = [4.0], slope = [[1.0]]', written)
-    assert type(load(tmp_path, text).players[0].types[0].valuation).__name__.lower() == family
+@pytest.mark.parametrize("family", FAMILIES.own, ids=FAMILIES.name_of)
+@given(data=st.data())
+@settings(max_examples=10, deadline=None)
+def test_every_family_of_valuations_can_be_written_and_read_again(
+    family: type[Valuation], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    valuation = data.draw(strategies.FAMILIES[family.name](1))
+    document = valuation_document(valuation)
+    table = ", ".join(f"{key} = {json.dumps(value)}" for key, value in document.items())
+    text = TWO_FARMERS.replace('family = "quadratic", intercept = [4.0], slope = [[1.0]]', table)
+    read = load(tmp_path_factory.mktemp("families"), text).players[0].types[0].valuation
+    assert type(read) is family
+    for name in family.parameter_names():
+        np.testing.assert_array_equal(getattr(read, name), getattr(valuation, name))
+
+
+@pytest.mark.parametrize("family", FAMILIES.own, ids=FAMILIES.name_of)
+def test_every_key_of_every_family_is_explained(family: type[Valuation]) -> None:
+    (table,) = (one for one in tables_of(EconomyInput) if one.path.endswith(f"with family = '{family.name}'"))
+    assert [field.name for field in table.fields] == ["family", *family.keys().values()]
+    assert all(field.meaning for field in table.fields)
+    assert table.meaning.startswith("v(q) = ")
 
 
 def test_the_price_of_the_tutorial_is_67_seventeenths() -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates import (
     Claim,
     certify_deviation,
@@ -27,11 +28,6 @@ from marketgame.mechanisms.certificates.plain.deviating import (
 from marketgame.mechanisms.certificates.plain.settlement import (
     PlainPlay,
     settled,
-)
-from marketgame.mechanisms.certificates.plain.valuations import (
-    exact,
-    tangent,
-    value,
 )
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
 from marketgame.mechanisms.collusion.side_contracts.cells import knowledge_of
@@ -54,16 +50,7 @@ from marketgame.mechanisms.deviations.situation import (
 )
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
-from marketgame.mechanisms.economies.valuation import Valuation
-from marketgame.mechanisms.economies.valuations import (
-    Abatement,
-    DiagonalQuadratic,
-    Exponential,
-    Linear,
-    Logarithmic,
-    Power,
-    Quadratic,
-)
+from marketgame.mechanisms.economies.exact_numbers import exact
 from marketgame.mechanisms.market_game.rules import (
     Bankruptcy,
     Coverage,
@@ -79,46 +66,43 @@ from marketgame.mechanisms.market_game.settlement import (
 from tests.mechanisms.adversarial_plays import adversarial_plays
 from tests.mechanisms.deviations.test_bounds_of_every_rule import EVERY_RULE, Unheard, charge_of
 from tests.mechanisms.private_value_economies import random_economy, three_traders
-
-FAMILIES: tuple[Valuation, ...] = (
-    Quadratic(np.array([5.0, 6.0]), np.array([[1.0, -0.3], [-0.3, 0.7]])),
-    DiagonalQuadratic(np.array([5.0, 6.0]), np.array([1.0, 0.5])),
-    Logarithmic(np.array([3.0, 2.0]), np.array([0.1, 1.0])),
-    Power(np.array([2.0, 1.0]), np.array([0.0, 1e-9]), np.array([0.5, 3.0])),
-    Exponential(np.array([4.0, 1.0]), np.array([0.3, 2.0])),
-    Abatement(np.array([0.4, 0.2]), np.array([-0.1, 0.3]), np.array([3.0, 2.0])),
-    Linear(np.array([1.5, 0.0])),
-)
+from tests.mechanisms.strategies import FAMILIES
 
 
-@pytest.mark.parametrize("valuation", FAMILIES, ids=lambda one: type(one).__name__)
-@given(bundle=st.lists(st.floats(1e-6, 8.0), min_size=2, max_size=2))
+@pytest.mark.parametrize("family", FAMILIES)
+@given(data=st.data(), bundle=st.lists(st.floats(1e-6, 8.0), min_size=2, max_size=2))
 @settings(max_examples=30, deadline=None)
-def test_values_and_tangents_are_those_of_the_families(valuation: Valuation, bundle: list[float]) -> None:
-    point = np.array(bundle)
-    assert float(value(valuation, exact(bundle))) == pytest.approx(float(valuation.value(point)), rel=1e-9, abs=1e-12)
-    worth, gradient = tangent(valuation, exact(bundle))
-    assert float(worth) == pytest.approx(float(valuation.value(valuation.dispose(point))), rel=1e-9, abs=1e-12)
+def test_values_and_tangents_are_those_of_the_families(family: str, data: st.DataObject, bundle: list[float]) -> None:
+    point, valuation = np.array(bundle), data.draw(FAMILIES[family](2))
+    assert float(valuation.exact_value(exact(bundle))) == close(valuation.value(point))
+    worth, gradient = valuation.exact_tangent(exact(bundle))
+    assert float(worth) == close(valuation.value(valuation.dispose(point)))
     for found, wanted in zip(gradient, valuation.supergradient(point), strict=True):
         assert found is not None
-        assert float(found) == pytest.approx(float(wanted), rel=1e-9, abs=1e-12)
+        assert float(found) == close(wanted)
 
 
-@pytest.mark.parametrize("valuation", FAMILIES, ids=lambda one: type(one).__name__)
+def close(wanted: FloatArray) -> object:
+    return pytest.approx(float(wanted), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 @given(
+    data=st.data(),
     bundle=st.lists(st.floats(1e-6, 8.0), min_size=2, max_size=2),
     other=st.lists(st.floats(0.0, 8.0), min_size=2, max_size=2),
 )
 @settings(max_examples=30, deadline=None)
 def test_no_bundle_is_worth_more_than_the_tangent_says(
-    valuation: Valuation, bundle: list[float], other: list[float]
+    family: str, data: st.DataObject, bundle: list[float], other: list[float]
 ) -> None:
-    worth, gradient = tangent(valuation, exact(bundle))
+    valuation = data.draw(FAMILIES[family](2))
+    worth, gradient = valuation.exact_tangent(exact(bundle))
     for marginal, here, there in zip(gradient, exact(bundle), exact(other), strict=True):
         assert marginal is not None
         worth += marginal * (there - here)
     # Logarithms and powers have 60 digits, of which differences may lose some.
-    assert value(valuation, exact(other)) <= worth + abs(worth) / 10**30
+    assert valuation.exact_value(exact(other)) <= worth + abs(worth) / 10**30
 
 
 whole = st.integers(-3, 3).map(float)

@@ -1,0 +1,90 @@
+"""Tables whose keys are the fields of a class that a registry knows by the name in one of them.
+
+A class with typed fields, described by :func:`marketgame.registry.parameter`, says all there is to say about such a
+table: the model that reads it, what ``marketgame explain`` prints and the published schema are made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import Annotated, Any, Literal
+
+from pydantic import Field as KeyField
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo, create_model
+from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
+
+from marketgame.experiments.files.input_file import ALLOW_CODE, InputModel
+from marketgame.registry import BOUNDS, NotAllowedError, NotAMemberError, Registry, UnknownNameError
+
+
+@dataclass(frozen=True)
+class Registered[Table: InputModel]:
+    """The annotation of a table that describes a member of a registry.
+
+    Attributes:
+        registry: of classes.
+        key: of the table, under which the name of the member stands.
+        table_of: returns the model of a member's table, given the class and the name that files call it.
+    """
+
+    registry: Registry[Any]
+    key: str
+    table_of: Callable[[Any, str], type[Table]]
+
+    def tables(self) -> Iterator[type[Table]]:
+        """Yield the models of all members that can be named without allowing code."""
+        for name in self.registry.names:
+            yield self.table_of(self.registry.find(name), name)
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(self._read)
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"oneOf": [handler(table.__pydantic_core_schema__) for table in self.tables()]}
+
+    def _read(self, given: object, info: ValidationInfo) -> Table:
+        if not isinstance(given, Mapping):
+            raise PydanticKnownError("dict_type")
+        if self.key not in given:
+            raise PydanticKnownError("union_tag_not_found", {"discriminator": repr(self.key)})
+        name = given[self.key]
+        try:
+            member = self.registry.find(str(name), allow_code=bool(info.context and info.context[ALLOW_CODE]))
+        except UnknownNameError:
+            expected = ", ".join(map(repr, self.registry.names))
+            context = {"discriminator": repr(self.key), "tag": str(name), "expected_tags": expected}
+            raise PydanticKnownError("union_tag_invalid", context) from None
+        except (NotAllowedError, NotAMemberError) as error:
+            # The field of the message is the key, not the table.
+            problem = {"key": self.key, "advice": f"is {name!r}, {error}"}
+            raise PydanticCustomError("unknown_key", "{advice}", problem) from None
+        # The mistakes that this finds are those of the table around it.
+        return self.table_of(member, str(name)).model_validate(given, context=info.context)
+
+
+def table_model[Table: InputModel](
+    member: type, name: str, key: str, base: type[Table], type_of: Callable[[Field[Any]], Any]
+) -> type[Table]:
+    """Return the model of a member's table: the keys of a base, the member's name, and one key for each of its fields.
+
+    Args:
+        member: a dataclass; the first line of its docstring says what it is.
+        name: what files call it.
+        key: under which the name stands.
+        base: what all tables of the registry share.
+        type_of: returns the type of a field's values, with bounds.
+    """
+    meaning = (member.__doc__ or "").strip().partition("\n")[0]
+    keys: dict[str, Any] = {key: (Literal[name], KeyField(description=meaning.removesuffix(".")))}
+    for each in fields(member):
+        default = {} if each.default is MISSING else {"default": each.default}
+        described = KeyField(description=each.metadata.get("description"), **default)
+        keys[each.metadata.get("key", each.name)] = (type_of(each), described)
+    return create_model(f"{member.__name__}Table", __base__=base, __doc__=meaning, **keys)
+
+
+def bounded(annotation: Any, field: Field[Any]) -> Any:
+    """Return a type with the bounds of a field."""
+    bounds = {bound: field.metadata[bound] for bound in BOUNDS if bound in field.metadata}
+    return Annotated[annotation, KeyField(**bounds)] if bounds else annotation
