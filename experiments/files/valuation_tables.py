@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import Field
 from functools import cache
+from types import GenericAlias
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -69,7 +70,7 @@ def _lists(field: Field[Any]) -> Any:
     """Return the type of a parameter's values: as many lists inside each other as it runs over goods."""
     annotation = bounded(float, field)
     for _ in range(field.metadata["dimensions"]):
-        annotation = list[annotation]
+        annotation = GenericAlias(list, (annotation,))
     return annotation
 
 

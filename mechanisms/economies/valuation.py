@@ -195,8 +195,16 @@ class Valuation(ABC):
 
     @classmethod
     def is_exact(cls) -> bool:
-        """Whether the formula is also given in rational numbers, without which nothing can be certified."""
-        return cls.exact_tangent is not Valuation.exact_tangent
+        """Whether the formula is also given in rational numbers, without which nothing can be certified.
+
+        The formula of a family that it refines is not its own.
+        """
+        value, *rational = (
+            next(place for place, kind in enumerate(cls.__mro__) if name in vars(kind))
+            for name in ("value", "exact_tangent", "exact_term")
+            if hasattr(cls, name)
+        )
+        return min(rational) <= value
 
     def exact_value(self, bundle: Bundle) -> Fraction:
         """Return v(q), numeraire, of a bundle ``(G,)``; of a family that is not concave, this is to be given too."""
@@ -268,11 +276,6 @@ class SeparableValuation(Valuation):
     def exact_parameters(self, good: int) -> list[Fraction]:
         """Return the parameters of a good as the rational numbers that they are, in the order of the fields."""
         return exact(getattr(self, name)[good] for name in self.parameter_names())
-
-    @classmethod
-    @override
-    def is_exact(cls) -> bool:
-        return cls.exact_term is not SeparableValuation.exact_term
 
     @override
     def exact_value(self, bundle: Bundle) -> Fraction:

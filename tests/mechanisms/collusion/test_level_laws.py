@@ -39,7 +39,7 @@ from marketgame.mechanisms.economies.economy import (
 )
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
-from marketgame.mechanisms.economies.valuation import Valuation
+from marketgame.mechanisms.economies.valuation import Valuation, coefficient
 from marketgame.mechanisms.economies.valuations import (
     Exponential,
     Linear,
@@ -81,7 +81,7 @@ CONCAVE = {
 class Raised(Exponential):
     """An exponential valuation and a constant, which means nothing."""
 
-    constant: FloatArray
+    constant: FloatArray = coefficient("means nothing")
 
     @override
     def value(self, bundles: FloatArray) -> FloatArray:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import override
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,11 +13,12 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.economies import quadratic
+from marketgame.mechanisms.economies import quadratic, valuations
 from marketgame.mechanisms.economies.valuation import (
     SeparableValuation,
     Valuation,
     ValuationTable,
+    coefficient,
 )
 from marketgame.mechanisms.economies.valuations import (
     Abatement,
@@ -318,3 +323,48 @@ def test_parameters_that_break_a_family_are_refused(build: object, message: str)
 def test_parameters_cannot_be_changed_afterwards() -> None:
     with pytest.raises(ValueError, match="read-only"):
         line(1.0).intercept[0] = 2.0
+
+
+@pytest.mark.parametrize("family", valuations.FAMILIES.own, ids=valuations.FAMILIES.name_of)
+def test_every_family_of_ours_can_be_certified(family: type[Valuation]) -> None:
+    assert family.is_exact()
+
+
+def test_a_family_without_a_formula_of_its_own_in_rational_numbers_is_not_exact() -> None:
+    class Doubled(Logarithmic):
+        """What it inherits in rational numbers is not what it is worth."""
+
+        @override
+        def value(self, bundles: FloatArray) -> FloatArray:
+            return 2 * super().value(bundles)
+
+    class Unsaid(Valuation):
+        """A family whose goods enter together, in floating point only."""
+
+        @override
+        def value(self, bundles: FloatArray) -> FloatArray:
+            return bundles.prod(axis=-1)
+
+    assert not Doubled.is_exact()
+    assert not Unsaid.is_exact()
+    with pytest.raises(ValueError, match="not given in rational numbers"):
+        Valuation.exact_tangent(line(1.0), [Fraction(1)])
+
+
+@dataclass(frozen=True, eq=False)
+class Shared(Logarithmic):
+    """v(q) = factor Σ weight log(shift + q)."""
+
+    factor: FloatArray = coefficient("one number for all goods", dimensions=0, gt=0)
+
+
+def test_a_parameter_may_be_one_number_for_all_goods() -> None:
+    one = Shared(np.ones(2), np.ones(2), np.array(3.0))
+    stack = Shared.stack([one, one])
+    assert stack.factor.shape == (2,)
+    assert stack.goods == 2
+    assert Shared(stack.weight, stack.shift, stack.factor).take(np.array([0])).factor.shape == (1,)
+    with pytest.raises(ValueError, match=r"factor has shape \(2,\), weight \(2,\); they must go together"):
+        Shared(np.ones(2), np.ones(2), np.ones(2))
+    with pytest.raises(ValueError, match=r"factor is 0.0; every entry must be greater than 0"):
+        Shared(np.ones(2), np.ones(2), np.array(0.0))
