@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import io
 import json
 import re
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from math import floor, isfinite, log10
-from typing import Annotated, Any, override
+from typing import IO, TYPE_CHECKING, Annotated, Any, override
 
 import typer
 from rich import box
@@ -23,6 +26,10 @@ from marketgame.results.names import (
     LONGEST_NAME,
     on_a_line,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 # Written to a file or a pipe, tables are as wide as they need to be up to this.
 WIDTH_WITHOUT_TERMINAL = 120
@@ -51,8 +58,8 @@ class PlainConsole(Console):
     Lines may hold markup, written out in the program; names in them go through `named`, other text through `marked`.
     """
 
-    def __init__(self, *, stderr: bool = False) -> None:
-        super().__init__(stderr=stderr, highlight=False, emoji=False)
+    def __init__(self, *, stderr: bool = False, file: IO[str] | None = None, record: bool = False) -> None:
+        super().__init__(stderr=stderr, file=file, record=record, highlight=False, emoji=False)
 
     @override
     def on_broken_pipe(self) -> None:
@@ -175,3 +182,45 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], tex
 
 def _cell(text: str) -> Text:
     return Text(on_a_line(text, LONGEST_CELL))
+
+
+class Printed(ABC):
+    """A result that shows itself: in a terminal as its command prints it, in a notebook, as a table and as a figure."""
+
+    @abstractmethod
+    def print_on(self, console: Console) -> None:
+        """Print what the command prints."""
+
+    @property
+    @abstractmethod
+    def table(self) -> pd.DataFrame:
+        """What matters most of it; the units of columns are in ``attrs["units"]``."""
+
+    @abstractmethod
+    def plot(self) -> Figure:
+        """Draw what matters most of it."""
+
+    def __str__(self) -> str:
+        written = io.StringIO()
+        self.print_on(_page(written))
+        return "\n".join(line.rstrip() for line in written.getvalue().rstrip().splitlines())
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        page = _page(io.StringIO(), record=True)
+        self.print_on(page)
+        return page.export_html(inline_styles=True, code_format='<pre style="line-height:1.2">{code}</pre>')
+
+
+def _page(file: IO[str], *, record: bool = False) -> Console:
+    console = PlainConsole(file=file, record=record)
+    console.width = WIDTH_WITHOUT_TERMINAL
+    return console
+
+
+def drawn_bars(table: pd.DataFrame, column: str, title: str) -> Figure:
+    """Return a column of a result's table as bars; what draws is loaded when something is drawn."""
+    figure: Figure = import_module("marketgame.results.figures.bars").bars(table, column, title)
+    return figure

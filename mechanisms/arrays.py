@@ -9,6 +9,9 @@ type FloatArray = NDArray[np.float64]
 type IntegerArray = NDArray[np.int64]
 type BooleanArray = NDArray[np.bool_]
 
+# Decorates functions in which numbers that overflow or are undefined are not to go on as if they were numbers.
+undefined_raises = np.errstate(over="raise", divide="raise", invalid="raise")
+
 
 def finite_array(name: str, values: ArrayLike, trailing_shape: tuple[int | None, ...] = ()) -> FloatArray:
     """Return the values as a float64 array whose last dimensions have the given shape.

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, override
 
-from marketgame.experiments.files.game_file import EstablishedGame
+import pandas as pd
+from rich.console import Console
+
+from marketgame.experiments.blocking.core_tables import interim_stakes, print_core
+from marketgame.experiments.efficiency.game_tables import by_type
+from marketgame.experiments.files.core_objectives import core_goal
+from marketgame.experiments.files.examples import located
+from marketgame.experiments.files.game_file import EstablishedGame, game_of
+from marketgame.experiments.files.input_file import blamed_on, member
+from marketgame.experiments.printing import Printed, drawn_bars
+from marketgame.mechanisms.arrays import undefined_raises
+from marketgame.mechanisms.blocking import Support
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+from marketgame.mechanisms.coalitional_games.mechanism import interim_utilities
 from marketgame.mechanisms.core import (
     CoreAllocation,
     CoreOptimum,
@@ -13,6 +27,7 @@ from marketgame.mechanisms.core import (
     CoreVariant,
     EmptyCore,
     SearchEffort,
+    SeverancePay,
     UndecidedCore,
     find_core_allocation,
     optimise_core,
@@ -24,9 +39,12 @@ from marketgame.mechanisms.linear_program.deadline import (
     Deadline,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-@dataclass(frozen=True, eq=False)
-class CoreAnswer:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CoreAnswer(Printed):
     """What is known about the core of the game in a file.
 
     Attributes:
@@ -43,6 +61,28 @@ class CoreAnswer:
     def game(self) -> CoalitionalGame:
         """The game."""
         return self.established.game
+
+    @override
+    def print_on(self, console: Console) -> None:
+        print_core(self, console)
+
+    @property
+    @override
+    def table(self) -> pd.DataFrame:
+        """What each type expects in the core allocation, and what it would lose by leaving; missing without one."""
+        found, game = self.allocation, self.game
+        columns = {
+            "lambda": None if found is None else found.virtual.weights,
+            "expected_utility": None if found is None else interim_utilities(game, found.mechanism),
+            "stake": None if found is None else interim_stakes(game, found),
+            "alone": game.individual_values(),
+        }
+        return by_type(game, columns)
+
+    @override
+    def plot(self) -> Figure:
+        """Draw what each type would lose by leaving."""
+        return drawn_bars(self.table, "stake", f"{self.established.name}: what each type would lose by leaving")
 
     @property
     def allocation(self) -> CoreAllocation | None:
@@ -96,3 +136,37 @@ def search_core(
         return CoreAnswer(established, variant, find_core_allocation(game, variant, effort, deadline))
     found = optimise_core(game, goal.objective, goal.sense, variant, effort, deadline)
     return CoreAnswer(established, variant, found)
+
+
+@undefined_raises
+def core(
+    of: Path | str | EstablishedGame | CoalitionalGame,
+    *,
+    minimize: str | None = None,
+    maximize: str | None = None,
+    support: Support | str = Support.COARSE,
+    severance: SeverancePay | str = SeverancePay.ALLOWED,
+    seconds: float = SearchEffort().seconds,
+) -> CoreAnswer:
+    """Return a core allocation of a game with the mechanism that achieves it, or the proof that its core is empty.
+
+    Args:
+        of: a file, ``example:NAME``, or a game; its own mechanism is ignored.
+        minimize: find the core allocation with the least ``severance``, ``welfare`` or ``payoff:PLAYER/TYPE``.
+        maximize: find the one with the most of it.
+        support: ``fine`` stands up to mediators that also know the types of those who stay.
+        severance: whether those who leave may be promised anything.
+        seconds: wall time after which the answer is that nothing is known.
+
+    Raises:
+        InputError: the file is wrong, an option is none, or both objectives are given.
+        UnverifiedAnswerError: an answer fails its independent check.
+    """
+    deadline = Deadline.after(seconds)
+    established = game_of(of)
+    goal = core_goal(established.game, minimize, maximize, prefix="")
+    variant = CoreVariant(member(Support, support, "support"), member(SeverancePay, severance, "severance"))
+    if isinstance(of, EstablishedGame | CoalitionalGame):
+        return search_core(established, variant, goal, SearchEffort(seconds=seconds), deadline)
+    with blamed_on(located(of)):
+        return search_core(established, variant, goal, SearchEffort(seconds=seconds), deadline)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from marketgame.experiments.blocking.core_answer import CoreAnswer
 from marketgame.experiments.efficiency.game_document import (
     by_player_and_type,
     mechanism_document,
@@ -29,6 +28,9 @@ from marketgame.mechanisms.core import (
     UndecidedCore,
 )
 from marketgame.mechanisms.linear_program import Sense
+
+if TYPE_CHECKING:
+    from marketgame.experiments.blocking.core_answer import CoreAnswer
 
 ALLOCATION_KEYS = (
     *("mechanism", "interim", "stake", "expected_severance", "mediator_profit", "lambda", "alpha", "residuals"),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console, Group
 
-from marketgame.experiments.blocking.core_answer import CoreAnswer
 from marketgame.experiments.blocking.core_document import expected_severance_of
 from marketgame.experiments.blocking.tables import multipliers_table
 from marketgame.experiments.printing import (
@@ -13,6 +14,7 @@ from marketgame.experiments.printing import (
     number,
     table,
 )
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.blocking import Support
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
@@ -31,6 +33,9 @@ from marketgame.mechanisms.core import (
     UndecidedCore,
 )
 from marketgame.mechanisms.linear_program import Sense
+
+if TYPE_CHECKING:
+    from marketgame.experiments.blocking.core_answer import CoreAnswer
 
 # More rows than fit a screen are left to the JSON document, which holds every profile.
 MOST_PROFILES_SHOWN = 12
@@ -133,7 +138,7 @@ def _lottery(action: dict[str, float]) -> str:
 def _types_table(game: CoalitionalGame, allocation: CoreAllocation) -> Group:
     scale, alone = _scale(game), game.individual_values()
     interim = interim_utilities(game, allocation.mechanism)
-    stakes = [game.conditional_expectation(allocation.stakes[:, i], (i,)) for i in game.grand_coalition]
+    stakes = interim_stakes(game, allocation)
     rows = (
         [
             player if kind == 0 else "",
@@ -149,6 +154,11 @@ def _types_table(game: CoalitionalGame, allocation: CoreAllocation) -> Group:
     )
     columns = ["player", "type", "probability", "λ", "expected utility", "stake", "alone"]
     return table("Types; the stake is what is lost by leaving, severance deducted", columns, rows, texts=2)
+
+
+def interim_stakes(game: CoalitionalGame, allocation: CoreAllocation) -> tuple[FloatArray, ...]:
+    """Return what each type expects to lose by leaving, one ``(K_i,)`` for each player, units of money."""
+    return tuple(game.conditional_expectation(allocation.stakes[:, i], (i,)) for i in game.grand_coalition)
 
 
 def _residuals_table(found: CoreResiduals) -> Group:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from marketgame.experiments.blocking.verdict import BlockingVerdict
 from marketgame.experiments.efficiency.game_document import (
     by_player_and_type,
     virtual_weights_document,
@@ -18,6 +17,9 @@ from marketgame.mechanisms.blocking import (
     NoBlockingPlan,
 )
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+
+if TYPE_CHECKING:
+    from marketgame.experiments.blocking.verdict import BlockingVerdict
 
 # What is known of a plan, and of the proof that there is none.
 PLAN_KEYS = ("profit_bound", "largest_profit", "plan", "payments", "interim_gain")

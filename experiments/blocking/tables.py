@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console, Group
 
 from marketgame.experiments.blocking.document import invitation_document
-from marketgame.experiments.blocking.verdict import BlockingVerdict
 from marketgame.experiments.printing import (
     marked,
     named,
@@ -29,14 +29,17 @@ from marketgame.mechanisms.incentive_efficiency.virtual_utility import (
     notable_multipliers,
 )
 
+if TYPE_CHECKING:
+    from marketgame.experiments.blocking.verdict import BlockingVerdict
 
-def print_verdict(verdict: BlockingVerdict, certificate: Path | None, console: Console) -> None:
+
+def print_verdict(verdict: BlockingVerdict, console: Console, certificate: Path | None = None) -> None:
     """Print whether what a file establishes can be blocked, and the plan or the proof.
 
     Args:
         verdict: on what the file establishes.
-        certificate: where it was written, if it was.
         console: to print on.
+        certificate: where it was written, if it was.
     """
     game = verdict.game
     console.print(

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, override
 
-from marketgame.experiments.files.game_file import EstablishedGame
-from marketgame.mechanisms.arrays import FloatArray
+import pandas as pd
+from rich.console import Console
+
+from marketgame.experiments.blocking.coalition_options import Link, coalition_limits
+from marketgame.experiments.blocking.tables import print_verdict
+from marketgame.experiments.efficiency.game_tables import by_type
+from marketgame.experiments.files.examples import located
+from marketgame.experiments.files.game_file import EstablishedGame, game_of
+from marketgame.experiments.files.input_file import blamed_on
+from marketgame.experiments.printing import Printed, drawn_bars
+from marketgame.mechanisms.arrays import FloatArray, undefined_raises
 from marketgame.mechanisms.blocking import (
     BlockingPlan,
     CoalitionLimits,
@@ -20,9 +32,12 @@ from marketgame.mechanisms.coalitional_games.mechanism import (
     stakes,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-@dataclass(frozen=True, eq=False)
-class BlockingVerdict:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BlockingVerdict(Printed):
     """Whether what a file establishes can be blocked.
 
     Attributes:
@@ -43,6 +58,30 @@ class BlockingVerdict:
     def game(self) -> CoalitionalGame:
         """The game."""
         return self.established.game
+
+    @override
+    def print_on(self, console: Console) -> None:
+        print_verdict(self, console)
+
+    @property
+    @override
+    def table(self) -> pd.DataFrame:
+        """What the plan pays each type and what that gains; the weights λ of the proof where there is no plan."""
+        plan = self.verdict if isinstance(self.verdict, BlockingPlan) else None
+        proof = self.verdict if isinstance(self.verdict, NoBlockingPlan) else None
+        columns = {
+            "paid": None if plan is None else plan.payments,
+            "gain": None if plan is None else plan.interim_gains,
+            "lambda": None if proof is None else proof.virtual.weights,
+        }
+        return by_type(self.game, columns)
+
+    @override
+    def plot(self) -> Figure:
+        """Draw what the plan pays each type; where there is none, the weights λ that prove it."""
+        if self.blocked:
+            return drawn_bars(self.table, "paid", f"{self.established.name}: what the plan pays each type")
+        return drawn_bars(self.table, "lambda", f"{self.established.name}: the weights that prove that no plan profits")
 
     @property
     def blocked(self) -> bool:
@@ -93,3 +132,27 @@ def judge_blocking(established: EstablishedGame, limits: CoalitionLimits) -> Blo
     if isinstance(verdict, NoBlockingPlan):
         fine = find_blocking_plan(game, omega, support=Support.FINE, limits=limits)
     return BlockingVerdict(established, omega, verdict, fine, feasible)
+
+
+@undefined_raises
+def block(
+    of: Path | str | EstablishedGame, *, largest: int | None = None, links: Sequence[Link] = ()
+) -> BlockingVerdict:
+    """Return the most profitable plan against a game's mechanism or allocation, or the proof that there is none.
+
+    Args:
+        of: a file, ``example:NAME``, or a game with a mechanism or an allocation.
+        largest: of how many members coalitions may be.
+        links: pairs of players who can talk to each other; with any, only connected coalitions form.
+
+    Raises:
+        InputError: the file is wrong, or a link does not name two players.
+        ValueError: the game has neither a mechanism nor an allocation, or the limits do not fit it.
+        UnverifiedAnswerError: the answer fails its independent check.
+    """
+    established = game_of(of)
+    limits = coalition_limits(established.game, largest, links, "a link")
+    if isinstance(of, EstablishedGame):
+        return judge_blocking(established, limits)
+    with blamed_on(located(of)):
+        return judge_blocking(established, limits)

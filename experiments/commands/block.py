@@ -72,6 +72,6 @@ def command(
     if json:
         print_json(blocking_document(verdict, certificate))
     else:
-        print_verdict(verdict, certificate, answer_console())
+        print_verdict(verdict, answer_console(), certificate)
     if verdict.blocked:
         raise typer.Exit(ExitCode.NO)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -125,6 +126,29 @@ def _loose_bounds(rows: Sequence[BenchmarkRow]) -> Iterator[str]:
             continue
         if row.bound_on_gains - row.gains > LOOSE_BOUND * (row.gains + row.gap):
             yield f"{row.label}: the best mechanism found; none gains more than {number(row.bound_on_gains)}"
+
+
+def benchmark_frame(rows: Iterable[BenchmarkRow], unit: str) -> pd.DataFrame:
+    """Return welfare by benchmark as a data frame, numbers missing where they are not known.
+
+    Args:
+        rows: one for each benchmark.
+        unit: of money.
+    """
+    columns = {
+        row.name: {
+            "welfare": row.welfare,
+            "gains": row.gains,
+            "gap_to_first_best": row.gap,
+            "share_of_first_best_gains": row.share,
+            "upper_bound": row.upper_bound,
+        }
+        for row in rows
+    }
+    frame = pd.DataFrame.from_dict(columns, orient="index", dtype=float).rename_axis("benchmark")
+    money = ("welfare", "gains", "gap_to_first_best", "upper_bound")
+    frame.attrs = {"units": dict.fromkeys(money, unit) | {"share_of_first_best_gains": "1"}}
+    return frame
 
 
 def benchmark_document(rows: Iterable[BenchmarkRow]) -> dict[str, dict[str, Any]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from marketgame.experiments.efficiency.benchmark_tables import (
     BenchmarkRow,
     ConstraintRow,
 )
-from marketgame.experiments.efficiency.solution import EconomySolution
 from marketgame.mechanisms.economies.efficiency import value_of_goods
 from marketgame.mechanisms.incentive_efficiency.second_best import SecondBest
 from marketgame.mechanisms.incentive_efficiency.welfare import (
@@ -18,6 +18,9 @@ from marketgame.mechanisms.incentive_efficiency.welfare import (
     incentive_name,
     walrasian_welfare,
 )
+
+if TYPE_CHECKING:
+    from marketgame.experiments.efficiency.solution import EconomySolution
 
 
 def benchmark_rows(solution: EconomySolution) -> Iterator[BenchmarkRow]:

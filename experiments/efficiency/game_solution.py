@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, override
 
+import pandas as pd
+from rich.console import Console
+
+from marketgame.experiments.efficiency.game_tables import by_type, print_game_solution
 from marketgame.experiments.files.game_file import EstablishedGame
+from marketgame.experiments.printing import Printed, drawn_bars
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import (
@@ -26,6 +32,9 @@ from marketgame.mechanisms.linear_program.deadline import (
     NO_DEADLINE,
     Deadline,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +68,8 @@ class EstablishedMechanism:
         return max(float(gains.max()) for gains in self.misreport_gains)
 
 
-@dataclass(frozen=True, eq=False)
-class GameSolution:
+@dataclass(frozen=True, eq=False, repr=False)
+class GameSolution(Printed):
     """The incentive-efficient benchmark of a game, beside what its file establishes.
 
     Attributes:
@@ -79,6 +88,28 @@ class GameSolution:
     def game(self) -> CoalitionalGame:
         """The game."""
         return self.established.game
+
+    @override
+    def print_on(self, console: Console) -> None:
+        print_game_solution(self, console)
+
+    @property
+    @override
+    def table(self) -> pd.DataFrame:
+        """What each type expects, beside what it could get alone; missing, as λ, where nothing is optimal."""
+        optimal = self.answer if isinstance(self.answer, IncentiveEfficient) else None
+        columns = {
+            "weight": self.established.weights,
+            "lambda": None if optimal is None else optimal.virtual.weights,
+            "expected_utility": None if optimal is None else optimal.interim,
+            "alone": self.game.individual_values(),
+        }
+        return by_type(self.game, columns)
+
+    @override
+    def plot(self) -> Figure:
+        """Draw what each type expects."""
+        return drawn_bars(self.table, "expected_utility", f"{self.established.name}: what each type expects")
 
 
 def solve_game(

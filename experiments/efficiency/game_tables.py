@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from rich.console import Console, Group
 
 from marketgame.experiments.efficiency.benchmark_tables import (
     ConstraintRow,
     constraint_table,
-)
-from marketgame.experiments.efficiency.game_solution import (
-    EstablishedMechanism,
-    GameSolution,
 )
 from marketgame.experiments.printing import (
     marked,
@@ -21,6 +19,7 @@ from marketgame.experiments.printing import (
     number,
     table,
 )
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import (
@@ -38,11 +37,36 @@ from marketgame.mechanisms.incentive_efficiency.virtual_utility import (
     virtual_utility,
 )
 
+if TYPE_CHECKING:
+    from marketgame.experiments.efficiency.game_solution import (
+        EstablishedMechanism,
+        GameSolution,
+    )
+
 # More rows than fit a screen are left to the JSON document, which holds every profile.
 MOST_PROFILES_SHOWN = 12
 MOST_ACTION_ROWS = 24
 # Less of a probability than this would be shown as 0 beside a 1.
 SMALLEST_SHARE_SHOWN = 1e-6
+
+
+def by_type(game: CoalitionalGame, columns: Mapping[str, Sequence[FloatArray] | None]) -> pd.DataFrame:
+    """Return numbers of each type of each player as a data frame with the index player, type.
+
+    Args:
+        game: whose types they are.
+        columns: by name, one ``(K_i,)`` for each player; nothing where they are not known.
+    """
+    names = [(player, kind) for player, kinds in zip(game.players, game.types, strict=True) for kind in kinds]
+    index = pd.MultiIndex.from_tuples(names, names=["player", "type"])
+    known = {"probability": game.type_probabilities, **columns}
+    frame = pd.DataFrame(
+        {name: np.nan if values is None else 0.0 + np.concatenate(values) for name, values in known.items()},
+        index=index,
+    )
+    money = ("expected_utility", "alone", "stake", "paid", "gain")
+    frame.attrs = {"units": {name: "money" if name in money else "1" for name in frame}}
+    return frame
 
 
 def print_game_solution(solution: GameSolution, console: Console) -> None:

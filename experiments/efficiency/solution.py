@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, override
 
 import numpy as np
+import pandas as pd
+from rich.console import Console
 
+from marketgame.experiments.efficiency.benchmark_tables import benchmark_frame
+from marketgame.experiments.efficiency.benchmarks import benchmark_rows
+from marketgame.experiments.efficiency.tables import print_solution
+from marketgame.experiments.printing import Printed, drawn_bars
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.compatibility import (
     CompatibilityFails,
@@ -54,6 +61,9 @@ from marketgame.mechanisms.incentive_efficiency.welfare import (
 )
 from marketgame.simulation.scenario.market_scenario import TransferRule
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 @dataclass(frozen=True, eq=False)
 class ContractAnswer:
@@ -73,8 +83,8 @@ class ContractAnswer:
     obstacle: str = ""
 
 
-@dataclass(frozen=True, eq=False)
-class EconomySolution:
+@dataclass(frozen=True, eq=False, repr=False)
+class EconomySolution(Printed):
     """The benchmarks of an economy, profile by profile and in expectation over the prior.
 
     Attributes:
@@ -103,6 +113,21 @@ class EconomySolution:
     incentive_benchmarks: tuple[IncentiveBenchmark, ...]
     compatibility: CompatibilityHolds | CompatibilityFails | UndecidedConditionError
     assumptions: tuple[Assumption, ...]
+
+    @override
+    def print_on(self, console: Console) -> None:
+        print_solution(self, console)
+
+    @property
+    @override
+    def table(self) -> pd.DataFrame:
+        """Welfare by benchmark, expected over the prior."""
+        return benchmark_frame(benchmark_rows(self), self.economy.units[-1])
+
+    @override
+    def plot(self) -> Figure:
+        """Draw what each benchmark gains over autarky, expected over the prior."""
+        return drawn_bars(self.table, "gains", f"{self.economy.name}: expected gains over autarky")
 
     @property
     def incentives_known(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 
@@ -13,10 +14,6 @@ from marketgame.experiments.efficiency.benchmark_tables import (
 from marketgame.experiments.efficiency.benchmarks import (
     benchmark_rows,
     constraint_rows,
-)
-from marketgame.experiments.efficiency.solution import (
-    ContractAnswer,
-    EconomySolution,
 )
 from marketgame.experiments.printing import (
     marked,
@@ -29,6 +26,12 @@ from marketgame.mechanisms.contracts.compatibility import (
     CompatibilityHolds,
 )
 from marketgame.simulation.scenario.market_scenario import TransferRule
+
+if TYPE_CHECKING:
+    from marketgame.experiments.efficiency.solution import (
+        ContractAnswer,
+        EconomySolution,
+    )
 
 # More rows than fit a screen are left to the JSON document, which holds every profile.
 MOST_PROFILES_SHOWN = 12

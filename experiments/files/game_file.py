@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.game_tables import (
     GameInput,
     MechanismInput,
@@ -98,6 +99,21 @@ def load_game(path: Path | str, files: InputFiles | None = None) -> EstablishedG
         stakes=stakes,
         weights=_weights(content, path),
     )
+
+
+def game_of(of: Path | str | EstablishedGame | CoalitionalGame) -> EstablishedGame:
+    """Return a game with what is established in it: as loaded, from its file, or a mere game, in which nothing is.
+
+    Raises:
+        InputError: a file cannot be read or does not describe a game.
+    """
+    match of:
+        case EstablishedGame():
+            return of
+        case CoalitionalGame():
+            return EstablishedGame("game", "", of, None, None, of.type_probabilities)
+        case _:
+            return load_game(located(of))
 
 
 @dataclass(frozen=True)

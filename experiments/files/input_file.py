@@ -17,7 +17,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
-from enum import StrEnum
+from enum import Enum, StrEnum
 from math import isfinite
 from os.path import normpath
 from pathlib import Path
@@ -334,6 +334,20 @@ def blamed_on(path: Path, field: str = "") -> Iterator[None]:
 def unknown_name(name: object, allowed: Sequence[str]) -> str:
     """Return the end of a sentence about a name that is not among those allowed."""
     return f"is {shown(name)}; {one_of(str(name), allowed)}"
+
+
+def member[Kind: Enum](kind: type[Kind], given: Kind | str, field: str) -> Kind:
+    """Return the member of an enumeration that is given, or that a word names as files and options write it.
+
+    Raises:
+        InputError: there is no such member; the message begins with the field.
+    """
+    if isinstance(given, kind):
+        return given
+    names = {each.name.lower().replace("_", "-"): each for each in kind}
+    if given not in names:
+        raise InputError(f"{field} {unknown_name(given, list(names))}")
+    return names[str(given)]
 
 
 def one_of(name: str, allowed: Sequence[str]) -> str:

@@ -226,7 +226,7 @@ def test_a_solver_that_cannot_prove_its_answer_is_exit_code_3(
     def unproven(*_: object) -> None:
         raise UnprovenOptimumError("the gap is 1e-3")
 
-    monkeypatch.setattr("marketgame.experiments.commands.solve.solve_economy", unproven)
+    monkeypatch.setattr("marketgame.experiments.efficiency.solving.solve_economy", unproven)
     answer = marketgame("solve", ECONOMIES / "three-traders.toml")
     assert answer == (3, "", "error: no answer: the gap is 1e-3\n")
 

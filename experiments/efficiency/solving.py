@@ -1,0 +1,84 @@
+"""What ``marketgame solve`` answers, from a file or from an economy or game that exists already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from marketgame.experiments.efficiency.game_solution import GameSolution, solve_game
+from marketgame.experiments.efficiency.solution import EconomySolution, solve_economy
+from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.files.examples import located
+from marketgame.experiments.files.game_file import EstablishedGame, game_of, load_game
+from marketgame.experiments.files.input_file import (
+    InputError,
+    InputFiles,
+    blamed_on,
+    kind_of,
+    member,
+    read_table,
+)
+from marketgame.mechanisms.arrays import undefined_raises
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.incentive_efficiency.search import Participation
+from marketgame.mechanisms.incentive_efficiency.second_best import Money
+from marketgame.mechanisms.linear_program.deadline import Deadline
+
+ECONOMY, GAME = "market-economy", "coalitional-game"
+
+
+@undefined_raises
+def solve(
+    of: Path | str | Economy | EstablishedGame | CoalitionalGame,
+    *,
+    participation: Participation | str | None = None,
+    money: Money | str | None = None,
+    seconds: float | None = None,
+) -> EconomySolution | GameSolution:
+    """Return the benchmarks of an economy, or an incentive-efficient mechanism of a game, with their proofs.
+
+    Args:
+        of: a file, ``example:NAME``, an economy or a game.
+        participation: what must be left to every type; an economy is solved for both, and a game for ``none``,
+            without it.
+        money: what players of an economy can be asked to pay in its incentive-efficient benchmarks; ``owned`` without
+            it. Payments in a game have no limit.
+        seconds: wall time allowed to each benchmark of an economy, or to all that is done about a game; no limit
+            without it.
+
+    Raises:
+        InputError: the file is wrong, an option is none, or money is limited in a game.
+        ValueError: an economy has no efficient allocation, or money moved between players of a game raises the weighted
+            utility without end; an InputError where it has a file.
+        ArithmeticError: an answer was found that could not be proven; the class says which.
+    """
+    deadline = Deadline.after(seconds)
+    constraint = None if participation is None else member(Participation, participation, "participation")
+    payable = None if money is None else member(Money, money, "money")
+    if isinstance(of, Path | str):
+        file = located(of)
+        with blamed_on(file):
+            return _solved(_read(file), constraint, payable, seconds, deadline)
+    return _solved(of, constraint, payable, seconds, deadline)
+
+
+def _read(file: Path) -> Economy | EstablishedGame:
+    files = InputFiles()
+    if kind_of(read_table(file, files), file, (ECONOMY, GAME)) == GAME:
+        return load_game(file, files)
+    return load_economy(file, files)
+
+
+def _solved(
+    of: Economy | EstablishedGame | CoalitionalGame,
+    participation: Participation | None,
+    money: Money | None,
+    seconds: float | None,
+    deadline: Deadline,
+) -> EconomySolution | GameSolution:
+    if isinstance(of, Economy):
+        wanted = tuple(Participation) if participation is None else (participation,)
+        return solve_economy(of, wanted, seconds, money or Money.OWNED)
+    if money is not None:
+        raise InputError("money is for economies; this is a game, in which payments have no limit")
+    return solve_game(game_of(of), participation or Participation.NONE, deadline)

@@ -1,0 +1,56 @@
+"""One column of a table as bars: the plain figure of results that have no figure of their own."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from marketgame.results.figures.style import (
+    BLUE,
+    INK,
+    WIDE,
+    dress,
+    in_house_style,
+    new_figure,
+    plain,
+    put_title,
+    short_number,
+    with_unit,
+)
+
+_ROW = 0.26  # inches, for each bar
+
+
+@in_house_style
+def bars(table: pd.DataFrame, column: str, title: str) -> Figure:
+    """Draw a column of a table, a bar for each row that has a number, with the number at its end.
+
+    Args:
+        table: its index says what each bar is; the units of its columns are in ``attrs["units"]``.
+        column: what is drawn.
+        title: what it shows.
+
+    Returns:
+        The figure, as high as there are bars.
+
+    Raises:
+        ValueError: the table has no such column, or no number in it.
+    """
+    if column not in table or not table[column].notna().any():
+        raise ValueError(f"there is nothing to draw: the table holds no number in {column!r}")
+    values = table[column].dropna().astype(float)
+    names = [", ".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in values.index]
+    figure = new_figure(WIDE, 0.9 + _ROW * len(values))
+    axes = figure.subplots()
+    drawn = axes.barh(range(len(values)), values.to_numpy(), height=0.6, color=BLUE)
+    axes.bar_label(drawn, [f" {short_number(value)} " for value in values], color=INK)
+    axes.axvline(0.0, color=INK, linewidth=0.6)
+    axes.set_yticks(range(len(values)), list(map(plain, names)))
+    axes.invert_yaxis()
+    axes.margins(x=0.15)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.set_xlabel(with_unit(column.replace("_", " "), table.attrs.get("units", {}).get(column, "")))
+    dress(axes)
+    put_title(figure, title)
+    return figure
