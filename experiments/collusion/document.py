@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from marketgame.experiments.certificate_files.reaction import reaction_document
-from marketgame.experiments.collusion.certification import (
-    Certification,
+from marketgame.mechanisms.certificates.examination import (
+    Examination,
     FoundDeviation,
 )
 from marketgame.mechanisms.deviations.effort import Verdict
@@ -17,25 +17,26 @@ ANSWERS = {Verdict.PROVEN: True, Verdict.REFUTED: False, Verdict.NOT_REFUTED: "n
 
 
 def certification_document(
-    certification: Certification, files: Mapping[int, Path], proof: Path | None
+    name: str, examination: Examination, files: Mapping[int, Path], proof: Path | None
 ) -> dict[str, Any]:
     """Return what is known about a contract as the JSON document of ``marketgame certify``.
 
     Args:
-        certification: what is known.
+        name: of what was examined.
+        examination: what is known.
         files: where the certificate of each deviation was written, by its place.
         proof: where the proof was written that no coalition gains, if there is one.
     """
-    names = certification.contract.economy.player_names
-    worst = certification.incentives.worst
+    names = examination.contract.economy.player_names
+    worst = examination.incentives.worst
     return {
         "kind": "certification",
-        "name": certification.name,
-        "rules": rules_document(certification),
-        "bayesian_incentive_compatible": certification.incentive_compatible,
-        "unilaterally_stable": ANSWERS[certification.unilaterally_stable],
-        "collusion_proof": ANSWERS[certification.collusion_proof],
-        "strongly_collusion_proof": ANSWERS[certification.strongly_collusion_proof],
+        "name": name,
+        "rules": rules_document(examination),
+        "bayesian_incentive_compatible": examination.incentive_compatible,
+        "unilaterally_stable": ANSWERS[examination.unilaterally_stable],
+        "collusion_proof": ANSWERS[examination.collusion_proof],
+        "strongly_collusion_proof": ANSWERS[examination.strongly_collusion_proof],
         "largest_misreport_gain": None if worst is None else worst.gain,
         "coalitions": [
             {
@@ -45,24 +46,24 @@ def certification_document(
                 "bound_on_total_gain": finding.bound,
                 "reaction_of_outsiders": reaction_document(finding.reaction),
             }
-            for finding in certification.findings
+            for finding in examination.findings
         ],
-        "every_coalition_examined": certification.everybody,
+        "every_coalition_examined": examination.everybody,
         "deviations": [
-            _deviation(certification, found, files.get(place)) for place, found in enumerate(certification.deviations)
+            _deviation(examination, found, files.get(place)) for place, found in enumerate(examination.deviations)
         ],
         "proof": None if proof is None else str(proof),
     }
 
 
-def rules_document(certification: Certification) -> dict[str, str]:
+def rules_document(examination: Examination) -> dict[str, str]:
     """Return the rules of the market, by name."""
     named = ("pricing", "solvency", "bankruptcy", "coverage", "withholding", "timing")
-    return {name: str(getattr(certification.rules, name)) for name in named}
+    return {name: str(getattr(examination.rules, name)) for name in named}
 
 
-def _deviation(certification: Certification, found: FoundDeviation, file: Path | None) -> dict[str, Any]:
-    names = certification.contract.economy.player_names
+def _deviation(examination: Examination, found: FoundDeviation, file: Path | None) -> dict[str, Any]:
+    names = examination.contract.economy.player_names
     consistent = found.internally_consistent
     return {
         "coalition": [names[member] for member in found.coalition],

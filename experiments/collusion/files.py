@@ -9,7 +9,6 @@ from pathlib import Path
 
 from marketgame.experiments.certificate_files.economy import economy_document
 from marketgame.experiments.certificate_files.files import save_certificate
-from marketgame.experiments.collusion.certification import Certification
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.output_folder import (
     Held,
@@ -24,6 +23,7 @@ from marketgame.experiments.files.provenance import (
     input_files,
     software,
 )
+from marketgame.mechanisms.certificates.examination import Examination
 from marketgame.mechanisms.economies.economy import Economy
 
 DEFAULT_FOLDER = Path("results") / "runs"
@@ -84,11 +84,11 @@ def _are_certificates(held: Held) -> bool:
     return held.manifest is not None and held.manifest.get("kind") == CERTIFICATES
 
 
-def write_certificates(certification: Certification, folder: Writing) -> tuple[dict[int, Path], Path | None]:
+def write_certificates(examination: Examination, folder: Writing) -> tuple[dict[int, Path], Path | None]:
     """Write the certificates of all deviations, and of the proof that there is none.
 
     Args:
-        certification: what is known.
+        examination: what is known.
         folder: what `certificate_folder` provides.
 
     Returns:
@@ -97,16 +97,16 @@ def write_certificates(certification: Certification, folder: Writing) -> tuple[d
     Raises:
         InputError: a file cannot be written.
     """
-    names = certification.contract.economy.player_names
+    names = examination.contract.economy.player_names
     files = {}
-    for place, found in enumerate(certification.deviations):
+    for place, found in enumerate(examination.deviations):
         members = "-".join(names[member] for member in found.coalition)
         name = f"{place + 1:02d}-{_plain(found.kind.value)}-{_plain(members)}.json"
         save_certificate(found.certificate, folder.stage / name)
         files[place] = folder.folder / name
-    if certification.proof is None:
+    if examination.proof is None:
         return files, None
-    save_certificate(certification.proof, folder.stage / PROOF)
+    save_certificate(examination.proof, folder.stage / PROOF)
     return files, folder.folder / PROOF
 
 

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from marketgame.agents.coalitions.outsiders import expected_reaction
-from marketgame.mechanisms.deviations.situation import Reaction
+from marketgame.mechanisms.certificates.examination import (
+    ExpectReaction,
+    outsiders_play_on,
+)
 from marketgame.mechanisms.market_game.rules import Timing
 from marketgame.simulation.scenario.market_scenario import Scenario
-
-type ExpectReaction = Callable[[tuple[int, ...]], Reaction | None]
-"""From a coalition to how those outside it answer misquotes, None if they play on."""
-
-
-def outsiders_play_on(_: tuple[int, ...]) -> Reaction | None:
-    """Return no reaction, whatever the coalition."""
-    return None
 
 
 def expected_reactions(scenario: Scenario) -> ExpectReaction:

@@ -8,7 +8,6 @@ from pathlib import Path
 from rich.console import Console
 
 from marketgame.experiments.certificate_files.reaction import reaction_text
-from marketgame.experiments.collusion.certification import Certification
 from marketgame.experiments.collusion.document import rules_document
 from marketgame.experiments.printing import (
     marked,
@@ -16,26 +15,25 @@ from marketgame.experiments.printing import (
     number,
     table,
 )
+from marketgame.mechanisms.certificates.examination import Examination
 from marketgame.mechanisms.deviations.effort import Verdict
 
 COLUMNS = ["coalition", "outsiders"]
-WORDS = {Verdict.PROVEN: "yes", Verdict.REFUTED: "no", Verdict.NOT_REFUTED: "not refuted"}
 FOUND = {Verdict.PROVEN: "none", Verdict.REFUTED: "found", Verdict.NOT_REFUTED: "not known"}
 
 
 def print_certification(
-    certification: Certification, files: Mapping[int, Path], proof: Path | None, console: Console
+    name: str, examination: Examination, files: Mapping[int, Path], proof: Path | None, console: Console
 ) -> None:
     """Print the four answers, what is known about each coalition, and the deviations found."""
-    economy = certification.contract.economy
+    economy = examination.contract.economy
     console.print(
-        f"[bold]{named(certification.name)}[/bold]: {len(economy.players)} players, "
-        f"{len(economy.profiles)} type profile(s)"
+        f"[bold]{named(name)}[/bold]: {len(economy.players)} players, {len(economy.profiles)} type profile(s)"
     )
-    rules = ", ".join(f"{name} {value}" for name, value in rules_document(certification).items())
+    rules = ", ".join(f"{name} {value}" for name, value in rules_document(examination).items())
     console.print(f"rules: {rules}\n", style="dim")
-    _print_answers(certification, console)
-    scale = float(certification.contract.stakes.max())
+    _print_answers(examination, console)
+    scale = float(examination.contract.stakes.max())
     rows = [
         [
             " + ".join(economy.player_names[member] for member in finding.coalition),
@@ -43,49 +41,49 @@ def print_certification(
             FOUND[finding.consistent],
             "not known" if finding.bound is None else number(finding.bound, scale),
         ]
-        for finding in certification.findings
+        for finding in examination.findings
     ]
     columns = ["coalition", "improvement", "internally consistent", "gain at most"]
     console.print(table("Coalitions, and what their members cannot gain more than together", columns, rows, texts=3))
-    _print_reactions(certification, console)
-    _print_deviations(certification, files, scale, console)
+    _print_reactions(examination, console)
+    _print_deviations(examination, files, scale, console)
     if proof is not None:
         console.print(f"The proof that nobody gains is in {marked(str(proof))}", soft_wrap=True)
-    if not certification.everybody:
+    if not examination.everybody:
         console.print("Not every coalition was examined; whether others gain is not known.")
-    if Verdict.NOT_REFUTED in (certification.collusion_proof, certification.strongly_collusion_proof):
+    if Verdict.NOT_REFUTED in (examination.collusion_proof, examination.strongly_collusion_proof):
         console.print("Not refuted: nothing was found that would refute it, and no bound excludes that there is.")
 
 
-def _print_answers(certification: Certification, console: Console) -> None:
-    compatible = Verdict.PROVEN if certification.incentive_compatible else Verdict.REFUTED
+def _print_answers(examination: Examination, console: Console) -> None:
+    compatible = Verdict.PROVEN if examination.incentive_compatible else Verdict.REFUTED
     answers = {
         "Bayesian incentive compatible": compatible,
-        "unilaterally stable": certification.unilaterally_stable,
-        "collusion-proof": certification.collusion_proof,
-        "strongly collusion-proof": certification.strongly_collusion_proof,
+        "unilaterally stable": examination.unilaterally_stable,
+        "collusion-proof": examination.collusion_proof,
+        "strongly collusion-proof": examination.strongly_collusion_proof,
     }
-    rows = [[question, WORDS[verdict]] for question, verdict in answers.items()]
+    rows = [[question, verdict.answer] for question, verdict in answers.items()]
     console.print(table("The contract is", ["property", "answer"], rows, texts=2))
 
 
-def _print_reactions(certification: Certification, console: Console) -> None:
+def _print_reactions(examination: Examination, console: Console) -> None:
     """Print how outsiders react, where some do."""
-    economy = certification.contract.economy
+    economy = examination.contract.economy
     names = economy.player_names
     rows = [
         [" + ".join(names[member] for member in finding.coalition), reaction_text(finding.reaction, economy)]
-        for finding in certification.findings
+        for finding in examination.findings
         if finding.reaction is not None
     ]
     if rows:
         console.print(table("What outsiders do after a misquote", COLUMNS, rows, texts=2))
 
 
-def _print_deviations(certification: Certification, files: Mapping[int, Path], scale: float, console: Console) -> None:
+def _print_deviations(examination: Examination, files: Mapping[int, Path], scale: float, console: Console) -> None:
     rows = [
         [found.kind.value, name if place == 0 else f"+ {name}", number(gain, scale)]
-        for found in certification.deviations
+        for found in examination.deviations
         for place, (name, gain) in enumerate(found.gains.items())
     ]
     if rows:

@@ -11,7 +11,6 @@ import typer
 
 from marketgame.experiments import ExitCode
 from marketgame.experiments.blocking.coalition_options import LargestOption
-from marketgame.experiments.collusion.certification import certify_contract
 from marketgame.experiments.collusion.document import certification_document
 from marketgame.experiments.collusion.files import (
     certificate_folder,
@@ -42,6 +41,7 @@ from marketgame.experiments.printing import (
     in_progress,
     print_json,
 )
+from marketgame.mechanisms.certificates.examination import examine
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.linear_program.deadline import Deadline
 from marketgame.mechanisms.market_game.rules import MarketRules
@@ -109,14 +109,14 @@ def command(
         with blamed_on(file), in_progress("looking for profitable deviations"):
             contract = established_contract(scenario)
             reactions = expected_reactions(scenario)
-            certification = certify_contract(scenario.name, contract, scenario.rules, coalitions, deadline, reactions)
-        files, proof = write_certificates(certification, folder)
+            examination = examine(contract, scenario.rules, coalitions, deadline, reactions)
+        files, proof = write_certificates(examination, folder)
         commit_certificates(folder, read.contents, file.parent)
     if json:
-        print_json(certification_document(certification, files, proof))
+        print_json(certification_document(scenario.name, examination, files, proof))
     else:
-        print_certification(certification, files, proof, answer_console())
-    if certification.refuted:
+        print_certification(scenario.name, examination, files, proof, answer_console())
+    if examination.refuted:
         raise typer.Exit(ExitCode.NO)
 
 

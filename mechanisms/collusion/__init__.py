@@ -20,7 +20,7 @@ what members may report on the market       GR 5                `cells`
 side-contract on the market game            GR 3, 5, 6          `side_contract`
 its search by column generation             GR 6, 7             `search`, `menu`, `program`
 single members' obedience to it             GR 7                `obedience`
-the grand contract under attack             GR 8, Theorem 1     `market_check`
+the grand contract under attack             GR 8, Theorem 1     `mechanisms.certificates.examination`
 ==========================================  ==================  ========================
 
 GR is Giraud and Rochon (2001).
@@ -82,10 +82,6 @@ from marketgame.mechanisms.collusion.side_contracts.cells import (
     Knowledge,
     knowledge_of,
 )
-from marketgame.mechanisms.collusion.side_contracts.market_check import (
-    MarketCollusionCheck,
-    check_grand_contract,
-)
 from marketgame.mechanisms.collusion.side_contracts.obedience import (
     Breach,
     ObedienceCheck,
@@ -119,7 +115,6 @@ __all__ = [
     "Improvement",
     "InadmissibleTransferError",
     "Knowledge",
-    "MarketCollusionCheck",
     "Multipliers",
     "NoImprovement",
     "ObedienceCheck",
@@ -137,7 +132,6 @@ __all__ = [
     "Unsettled",
     "bound_of",
     "check_contract",
-    "check_grand_contract",
     "check_obedience",
     "coalitions_of",
     "contract_for",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,7 +22,7 @@ class Objective(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What a search for profitable deviations has established."""
+    """What has been established about something that profitable deviations would refute."""
 
     REFUTED = "refuted"
     """A profitable deviation was found."""
@@ -29,6 +30,17 @@ class Verdict(StrEnum):
     """No deviation is profitable, by a bound over all of them."""
     NOT_REFUTED = "not-refuted"
     """None was found, and no bound excludes one."""
+
+    @property
+    def answer(self) -> str:
+        """Whether what was examined stands, in a word."""
+        return {Verdict.PROVEN: "yes", Verdict.REFUTED: "no", Verdict.NOT_REFUTED: "not refuted"}[self]
+
+
+def together(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return what several verdicts say of all they are about: as much as the worst of them."""
+    found = set(verdicts)
+    return next((one for one in (Verdict.REFUTED, Verdict.NOT_REFUTED) if one in found), Verdict.PROVEN)
 
 
 @dataclass(frozen=True)

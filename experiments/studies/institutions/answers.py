@@ -3,41 +3,42 @@
 A "yes" is a proof: a bound on the coalition's total gain that covers every deviation (`mechanisms.deviations.bounds`),
 or the argument of Proposition 4 in ``docs/collusion.md``. A "no" is a deviation of one player, or a side-contract of
 several (`mechanisms.collusion.side_contracts.search`), settled by the market game. Anything else is "not refuted", with
-the bound that remains.
+the bound that remains. All is found by the examination that ``marketgame certify`` makes too
+(`mechanisms.certificates.examination`), with less effort for each of very many institutions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import combinations
 
-from marketgame.experiments.studies.institutions.institution import (
-    Institution,
-    Outsiders,
+from marketgame.experiments.studies.institutions.institution import Institution
+from marketgame.mechanisms.certificates.examination import (
+    PAIR,
+    Coalition,
+    CoalitionFinding,
+    Examiner,
+    FoundImprovement,
+    Thoroughness,
+    examine_coalition,
+    examine_consistency,
+    excluded,
 )
-from marketgame.mechanisms.collusion.side_contracts.arbitrage import deterred_by_arbitrage
-from marketgame.mechanisms.collusion.side_contracts.search import (
-    SideEffort,
-    find_consistent_side_contract,
-    find_side_contract,
-)
+from marketgame.mechanisms.collusion.side_contracts.search import SideEffort
 from marketgame.mechanisms.collusion.side_contracts.side_contract import SideContract
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.deviations import (
+    BoundReason,
     Effort,
     Objective,
-    least_bound,
-    profit_tolerance,
-    situation_of,
+    Verdict,
 )
-from marketgame.mechanisms.deviations import Verdict as Proof
 
 # Enough to come close to the bounds on the economies of the table; one profile is enough to refute.
 ORACLE = Effort(quote_vectors=8, local_rounds=1, seconds_per_program=2.0)
 EFFORT = SideEffort(oracle=ORACLE, rounds=2, breaches=5, cells=1)
-PAIR = 2
 
 
 class Question(StrEnum):
@@ -48,14 +49,6 @@ class Question(StrEnum):
     ANY = "any coalition"
 
 
-class Verdict(StrEnum):
-    """What was established."""
-
-    YES = "yes"
-    NO = "no"
-    OPEN = "not refuted"
-
-
 @dataclass(frozen=True)
 class Answer:
     """The answer to one question.
@@ -63,8 +56,8 @@ class Answer:
     Attributes:
         verdict: what was established.
         because: the proof, or the kind of deviation.
-        coalition: who deviates; empty unless the verdict is no.
-        gain: the least expected gain among the members, as a share of the gains from trade; zero unless it is no.
+        coalition: who deviates; empty unless one is named.
+        gain: the least expected gain among the members, as a share of the gains from trade; zero if nobody is named.
         total_gain: the members' gains in sum, likewise.
         bound: the proven bound on that sum for the coalition, at the profile where it is largest, likewise.
     """
@@ -85,118 +78,75 @@ def answers(contract: GrandContract, institution: Institution, effort: SideEffor
         institution: the rules and what outsiders do.
         effort: of each search.
     """
+    # Where members only deviate at some profiles, the least gain over all is zero.
+    objective = Objective.LEAST if len(contract.economy.profiles) == 1 else Objective.TOTAL
+    thoroughness = Thoroughness(effort, oracle=None, objective=objective, derived_twice=False)
+    examiner = Examiner(contract, institution.rules, lambda _: institution.reaction, thoroughness=thoroughness)
     players = range(len(contract.economy.players))
-    one = _stability(contract, institution, [(player,) for player in players], effort)
-    if one.verdict is Verdict.NO:
+    one, _ = _stable(examiner, [(player,) for player in players])
+    if one.verdict is Verdict.REFUTED:
         return dict.fromkeys(Question, one)
-    pairs = list(combinations(players, 2))
-    several = [c for size in range(2, len(players) + 1) for c in combinations(players, size)]
+    pairs = list(combinations(players, PAIR))
+    several = [c for size in range(PAIR, len(players) + 1) for c in combinations(players, size)]
+    reasons = excluded(examiner, several)
+    if reasons is not None:
+        anybody = _proven(reasons)
+        return {Question.ONE: one, Question.CONSISTENT: anybody, Question.ANY: anybody}
     # The last two players, then the first two: whoever is searched, one refutation settles the question.
-    likely = list(dict.fromkeys([pairs[-1], pairs[0]]))
-    anybody = _proof(contract, institution, several) or _stability(contract, institution, likely, effort)
-    return {
-        Question.ONE: one,
-        Question.CONSISTENT: _consistent(contract, institution, anybody, effort),
-        Question.ANY: anybody,
-    }
+    anybody, finding = _stable(examiner, list(dict.fromkeys([pairs[-1], pairs[0]])))
+    if anybody.verdict is Verdict.PROVEN:  # These pairs cannot gain; some other coalition might.
+        anybody = Answer(Verdict.NOT_REFUTED, "none found")
+    return {Question.ONE: one, Question.CONSISTENT: _consistent(examiner, anybody, finding), Question.ANY: anybody}
 
 
-def _consistent(contract: GrandContract, institution: Institution, anybody: Answer, effort: SideEffort) -> Answer:
-    """Return the answer for consistent coalitions where no single player gains, given that for any coalition."""
-    if anybody.verdict is Verdict.YES:
-        return anybody
-    if institution.outsiders is Outsiders.OBEY and deterred_by_arbitrage(contract, institution.rules):
-        return Answer(Verdict.YES, "arbitrage")
-    unanswered = Answer(Verdict.OPEN, "none found", bound=anybody.bound)
-    if anybody.verdict is not Verdict.NO or len(anybody.coalition) != PAIR:
-        return unanswered
-    members = tuple(contract.economy.player_names.index(name) for name in anybody.coalition)
-    search = find_consistent_side_contract(
-        contract,
-        institution.rules,
-        members,
-        reaction=institution.reaction,
-        objective=_objective(contract),
-        effort=effort,
-    )
-    if search.side_contract is None or search.obeyed is None:
-        return unanswered
-    found = _refutation(contract, search.side_contract, anybody.bound)
-    if search.obeyed.verdict is Proof.PROVEN:
-        return replace(found, because=f"{found.because}, obeyed by proof")
-    return replace(found, verdict=Verdict.OPEN, because="one that nobody was found to break")
-
-
-def _proof(contract: GrandContract, institution: Institution, coalitions: Sequence[tuple[int, ...]]) -> Answer | None:
-    """Return a proof that none of the coalitions gains at any profile, if the bounds give one."""
-    reasons: set[str] = set()
-    for profile in range(len(contract.economy.profiles)):
-        for coalition in coalitions:
-            situation = situation_of(contract, profile, coalition, institution.rules, institution.reaction)
-            bound = least_bound(situation)
-            if bound.total_gain > profit_tolerance(situation):
-                return None
-            if len(coalition) < len(contract.economy.players):
-                reasons.add(bound.reason.value)
-    return Answer(Verdict.YES, " or ".join(sorted(reasons)))
-
-
-def _stability(
-    contract: GrandContract, institution: Institution, coalitions: Sequence[tuple[int, ...]], effort: SideEffort
-) -> Answer:
-    """Return a proof that none of the coalitions gains, the first refutation, or neither."""
-    proof = _proof(contract, institution, coalitions)
-    if proof is not None:
-        return proof
-    unrefuted = []
+def _stable(examiner: Examiner, coalitions: list[Coalition]) -> tuple[Answer, CoalitionFinding]:
+    """Return the answer for some coalitions, and the finding about the one that it rests on."""
+    findings = []
     for coalition in coalitions:
-        answer = _attack(contract, institution, coalition, effort)
-        if answer.verdict is Verdict.NO:
-            return answer
-        unrefuted.append(answer)
-    return max(unrefuted, key=lambda answer: answer.bound)
+        finding = examine_coalition(examiner, coalition)
+        if finding.found is not None:
+            return _refuted(examiner, finding, finding.found), finding
+        findings.append(finding)
+    widest = max(findings, key=_bound)
+    if all(finding.improvement is Verdict.PROVEN for finding in findings):
+        return _proven(frozenset().union(*(finding.reasons for finding in findings))), widest
+    return Answer(Verdict.NOT_REFUTED, "none found", bound=_bound(widest) / gains_from_trade(examiner.contract)), widest
 
 
-def _attack(
-    contract: GrandContract, institution: Institution, coalition: tuple[int, ...], effort: SideEffort
-) -> Answer:
-    """Look for a side-contract of the coalition; a lone member's is its best deviation."""
-    search = find_side_contract(
-        contract,
-        institution.rules,
-        coalition,
-        reaction=institution.reaction,
-        objective=_objective(contract),
-        effort=effort,
-    )
-    bound = _largest_bound(contract, institution, coalition)
-    if search.side_contract is None:
-        return Answer(Verdict.OPEN, "none found", bound=bound)
-    return _refutation(contract, search.side_contract, bound)
+def _consistent(examiner: Examiner, anybody: Answer, finding: CoalitionFinding) -> Answer:
+    """Return the answer for consistent coalitions where no single player gains, given that for any coalition."""
+    if finding.reaction is None and examiner.deterred:
+        return Answer(Verdict.PROVEN, "arbitrage")
+    unanswered = Answer(Verdict.NOT_REFUTED, "none found", bound=anybody.bound)
+    if anybody.verdict is not Verdict.REFUTED:
+        return unanswered
+    found = examine_consistency(examiner, finding).found_consistent
+    if found is None:
+        return unanswered
+    answer = _refuted(examiner, finding, found)
+    if found.kept is Verdict.PROVEN:
+        return replace(answer, because=f"{answer.because}, obeyed by proof")
+    return replace(answer, verdict=Verdict.NOT_REFUTED, because="one that nobody was found to break")
 
 
-def _largest_bound(contract: GrandContract, institution: Institution, coalition: tuple[int, ...]) -> float:
-    """Return the proven bound on the members' summed gain at the profile where it is largest."""
-    profiles = range(len(contract.economy.profiles))
-    faced = (situation_of(contract, number, coalition, institution.rules, institution.reaction) for number in profiles)
-    return max(least_bound(situation).total_gain for situation in faced) / gains_from_trade(contract)
+def _proven(reasons: Iterable[BoundReason]) -> Answer:
+    return Answer(Verdict.PROVEN, " or ".join(sorted(reason.value for reason in reasons)))
 
 
-def _objective(contract: GrandContract) -> Objective:
-    """Return what is made large: where members only deviate at some profiles, the least gain over all is zero."""
-    return Objective.LEAST if len(contract.economy.profiles) == 1 else Objective.TOTAL
+def _bound(finding: CoalitionFinding) -> float:
+    assert finding.bound is not None  # nothing limits the time
+    return finding.bound
 
 
-def _refutation(contract: GrandContract, found: SideContract, bound: float) -> Answer:
+def _refuted(examiner: Examiner, finding: CoalitionFinding, found: FoundImprovement) -> Answer:
     """Return what the members gain when what they know makes them deviate."""
-    scale = gains_from_trade(contract)
-    gains = [
-        float((after - before).max()) / scale for after, before in zip(found.promised, found.status_quo, strict=True)
-    ]
-    drawn = max(len(clause.probability) for clause in found.clauses)
-    names = tuple(contract.economy.player_names[member] for member in found.coalition)
+    assert isinstance(found.agreement, SideContract)  # nothing else was sought
+    scale, agreed = gains_from_trade(examiner.contract), found.agreement
+    gains = [float(gain.max()) / scale for gain in agreed.gains]
+    drawn = max(len(clause.probability) for clause in agreed.clauses)
+    names = tuple(examiner.contract.economy.player_names[member] for member in agreed.coalition)
     how = "by lot" if drawn > 1 else "one joint action"
-    return Answer(Verdict.NO, how, names, min(gains), sum(gains), bound)
+    return Answer(Verdict.REFUTED, how, names, min(gains), sum(gains), _bound(finding) / scale)
 
 
 def gains_from_trade(contract: GrandContract) -> float:

@@ -8,10 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from marketgame.experiments.studies.institutions.answers import (
-    Question,
-    Verdict,
-)
+from marketgame.experiments.studies.institutions.answers import Question
+from marketgame.mechanisms.deviations import Verdict
 from marketgame.mechanisms.market_game.rules import Solvency
 from marketgame.results.figures.institutions import (
     cartel_gains,
@@ -32,7 +30,8 @@ PANELS = {
 }
 # Multiples from here on are given in whole numbers.
 WHOLE_FROM = 10
-WORST_FIRST = (Verdict.NO, Verdict.OPEN, Verdict.YES)
+YES, NO, OPEN = (verdict.answer for verdict in (Verdict.PROVEN, Verdict.REFUTED, Verdict.NOT_REFUTED))
+WORST_FIRST = (NO, OPEN, YES)
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
@@ -49,15 +48,15 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     keys = [*RULES, "outsiders", "question"]
     rows = []
     for key, group in table.groupby(keys, sort=False):
-        broken = group[group["verdict"] == Verdict.NO]
+        broken = group[group["verdict"] == NO]
         worst = next(verdict for verdict in WORST_FIRST if (group["verdict"] == verdict).any())
         rows.append(
             {
                 **dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True)),
                 "economies": len(group),
-                "yes": int((group["verdict"] == Verdict.YES).sum()),
+                "yes": int((group["verdict"] == YES).sum()),
                 "no": len(broken),
-                "verdict": worst.value,
+                "verdict": worst,
                 "because": ", ".join(sorted(set(group.loc[group["verdict"] == worst, "because"]))),
                 "gain": float(broken["total_gain"].median()) if len(broken) else 0.0,
             }
@@ -125,9 +124,9 @@ def _name(row: Mapping[Hashable, Any]) -> str:
 
 def _text(row: Mapping[Hashable, Any]) -> str:
     """Return what a cell says."""
-    if row["verdict"] == Verdict.YES:
+    if row["verdict"] == YES:
         return "yes"
-    if row["verdict"] == Verdict.OPEN:
+    if row["verdict"] == OPEN:
         return "not refuted" if not row["yes"] else f"yes in {row['yes']} of {row['economies']}"
     gain = f"no: {row['gain']:.0f}×" if row["gain"] >= WHOLE_FROM else f"no: {row['gain']:.2g}×"
     return gain if row["no"] == row["economies"] else f"{gain} in {row['no']} of {row['economies']}"

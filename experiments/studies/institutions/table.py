@@ -119,7 +119,7 @@ def _cell(
         {
             **key,
             "question": question.value,
-            "verdict": answer.verdict.value,
+            "verdict": answer.verdict.answer,
             "because": answer.because,
             "coalition": " + ".join(answer.coalition),
             "gain": answer.gain,

@@ -2,42 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from marketgame.experiments.collusion import coalitions as certification_coalitions
-from marketgame.experiments.collusion.certification import (
-    Certification,
-    DeviationKind,
-    certify_contract,
-)
-from marketgame.experiments.collusion.coalitions import (
-    examine_coalition,
-    examine_consistency,
-)
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.studies.carbon import ECONOMIES
-from marketgame.mechanisms.certificates import verify
-from marketgame.mechanisms.collusion.side_contracts.obedience import ObedienceCheck
-from marketgame.mechanisms.collusion.side_contracts.search import (
-    SideContractSearch,
-    find_side_contract,
-)
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
-from marketgame.mechanisms.deviations.effort import Verdict
-from marketgame.mechanisms.deviations.oracle import (
-    DeviationSearch,
-    most_profitable_deviation,
-)
-from marketgame.mechanisms.deviations.reactions import ArbitrageAfterMisquotes
-from marketgame.mechanisms.deviations.situation import (
-    Situation,
-    obedient,
-)
-from marketgame.mechanisms.linear_program.deadline import Deadline
 from marketgame.mechanisms.market_game.settlement import (
     Bankruptcy,
     MarketRules,
@@ -248,18 +220,6 @@ def test_reactions_do_not_help_where_orders_are_placed_with_the_quotes(marketgam
     assert_everything_replays(document, marketgame)
 
 
-def test_that_arbitrage_deters_is_claimed_only_of_outsiders_who_play_on() -> None:
-    contract, rules = grand_contract(load_economy(TRADERS)), MarketRules.no_short_sales()
-    playing_on = examine_coalition(contract, rules, (0, 1), Deadline.after(60.0))
-    reacting = examine_coalition(contract, rules, (0, 1), Deadline.after(60.0), ArbitrageAfterMisquotes(3.0))
-    assert playing_on.consistent is Verdict.PROVEN
-    assert reacting.consistent is Verdict.NOT_REFUTED
-    # Answering misquotes by orders does not keep a pair from gaining.
-    assert reacting.improvement is playing_on.improvement is Verdict.REFUTED
-    assert reacting.certificate is not None
-    assert verify(reacting.certificate).confirmed
-
-
 @pytest.mark.parametrize(
     ("arguments", "fragments"),
     [
@@ -274,76 +234,6 @@ def test_that_arbitrage_deters_is_claimed_only_of_outsiders_who_play_on() -> Non
 )
 def test_bad_input_is_one_line(arguments: tuple[object, ...], fragments: list[str], marketgame: Call) -> None:
     assert_one_line(marketgame("certify", *arguments), *fragments)
-
-
-def two_of_three(rules: MarketRules, coalition: tuple[int, ...] = (0, 1)) -> Certification:
-    contract = grand_contract(load_economy(TRADERS))
-    return certify_contract("three traders", contract, rules, [(0,), (1,), (2,), coalition], Deadline.after(60.0))
-
-
-def let_every_agreement_be_obeyed_as(verdict: Verdict, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the search for consistent side-contracts say this of the obedience to whatever it finds."""
-
-    def judged(*arguments: Any, **options: Any) -> SideContractSearch:
-        search = find_side_contract(*arguments, **options)
-        return replace(search, obeyed=ObedienceCheck(verdict, ()))
-
-    monkeypatch.setattr(certification_coalitions, "find_consistent_side_contract", judged)
-
-
-def test_an_agreement_that_nobody_breaks_refutes_that_the_contract_is_collusion_proof(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    let_every_agreement_be_obeyed_as(Verdict.PROVEN, monkeypatch)
-    certification = two_of_three(NOT_DETERRED)
-    assert certification.collusion_proof is Verdict.REFUTED
-    assert certification.unilaterally_stable is Verdict.PROVEN
-    kinds = [(found.kind, found.internally_consistent) for found in certification.deviations]
-    assert kinds == [
-        (DeviationKind.JOINT, Verdict.NOT_REFUTED),
-        (DeviationKind.SIDE_CONTRACT, Verdict.PROVEN),
-    ]
-    for found in certification.deviations:
-        assert verify(found.certificate).confirmed
-        assert min(found.gains.values()) >= 0
-        assert max(found.gains.values()) > 1
-
-
-def test_an_agreement_that_may_be_broken_leaves_collusion_proofness_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    let_every_agreement_be_obeyed_as(Verdict.NOT_REFUTED, monkeypatch)
-    certification = two_of_three(NOT_DETERRED)
-    assert certification.collusion_proof is Verdict.NOT_REFUTED
-    assert certification.strongly_collusion_proof is Verdict.REFUTED
-
-
-def test_what_a_search_claims_falsely_is_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = most_profitable_deviation
-
-    def boasting(situation: Situation, *arguments: Any) -> DeviationSearch:
-        search = honest(situation, *arguments)
-        return replace(search, best=obedient(situation), verdict=Verdict.REFUTED)
-
-    monkeypatch.setattr(certification_coalitions, "most_profitable_deviation", boasting)
-    contract = grand_contract(load_economy(TRADERS))
-    finding = examine_coalition(contract, MarketRules(), (1,), Deadline.after(60.0))
-    assert finding.improvement is Verdict.NOT_REFUTED
-    assert finding.certificate is None
-
-
-def test_after_the_deadline_no_search_begins(monkeypatch: pytest.MonkeyPatch) -> None:
-    def forbidden(*_: Any, **__: Any) -> None:
-        raise AssertionError("a search began")
-
-    for name in ("most_profitable_deviation", "find_side_contract", "find_consistent_side_contract"):
-        monkeypatch.setattr(certification_coalitions, name, forbidden)
-    contract, late = grand_contract(load_economy(TRADERS)), Deadline.after(0.0)
-    finding = examine_coalition(contract, MarketRules(), (0, 1), late, bounds_by=Deadline.after(60.0))
-    assert examine_consistency(contract, MarketRules(), finding, late) is finding
-    assert finding.improvement is Verdict.NOT_REFUTED
-    assert finding.bound is not None
-    assert finding.bound > 0
-    unknown = examine_coalition(contract, MarketRules(), (0, 1), late)
-    assert (unknown.improvement, unknown.consistent, unknown.bound) == (Verdict.NOT_REFUTED, Verdict.NOT_REFUTED, None)
 
 
 @pytest.mark.parametrize("pricing", ["void", "spread"])

@@ -10,7 +10,6 @@ import pytest
 from marketgame.experiments.studies.institutions import report, table
 from marketgame.experiments.studies.institutions.answers import (
     Question,
-    Verdict,
     answers,
 )
 from marketgame.experiments.studies.institutions.institution import (
@@ -19,6 +18,7 @@ from marketgame.experiments.studies.institutions.institution import (
     institutions,
 )
 from marketgame.experiments.studies.institutions.table import contract_of
+from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.market_game.rules import (
     Bankruptcy,
     Coverage,
@@ -33,7 +33,7 @@ from marketgame.results.figures.institutions import (
 
 REPAIRED = MarketRules(Pricing.VOID, Solvency.NO_SHORT_SALES, Bankruptcy.UNWIND, coverage=Coverage.ANNOUNCED_NUMERAIRE)
 COVERED = MarketRules(solvency=Solvency.NO_SHORT_SALES, coverage=Coverage.ANNOUNCED_NUMERAIRE)
-NO, YES = Verdict.NO, Verdict.YES
+NO, YES = Verdict.REFUTED, Verdict.PROVEN
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_in_the_published_table_every_answer_implies_the_weaker_ones(published: 
     wide = published.pivot_table(index=list(table.KEY), columns="question", values="verdict", aggfunc="first")
     strongest, middle, weakest = Question.ANY, Question.CONSISTENT, Question.ONE
     for strong, weak in ((strongest, middle), (strongest, weakest), (middle, weakest)):
-        assert (wide.loc[wide[strong] == YES, weak] == YES).all()
-        assert (wide.loc[wide[weak] == NO, strong] == NO).all()
+        assert (wide.loc[wide[strong] == YES.answer, weak] == YES.answer).all()
+        assert (wide.loc[wide[weak] == NO.answer, strong] == NO.answer).all()
 
 
 def test_the_published_table_proves_theorem_two_on_every_economy(published: pd.DataFrame) -> None:
@@ -97,7 +97,7 @@ def test_the_published_table_proves_theorem_two_on_every_economy(published: pd.D
         & (published["coverage"] == "announced-numeraire")
     ]
     assert len(rows) == rows["economy"].nunique() * len(Question) * 4
-    assert (rows["verdict"] == YES).all()
+    assert (rows["verdict"] == YES.answer).all()
 
 
 def test_the_published_table_is_what_the_code_computes(published: pd.DataFrame) -> None:
@@ -108,7 +108,7 @@ def test_the_published_table_is_what_the_code_computes(published: pd.DataFrame) 
         }
         row = published[(published[list(key)] == pd.Series(key)).all(axis=1)].set_index("question")
         for question, answer in answers(contract_of(0), institution).items():
-            assert row.loc[question, "verdict"] == answer.verdict
+            assert row.loc[question, "verdict"] == answer.verdict.answer
             assert row.loc[question, "total_gain"] == pytest.approx(answer.total_gain, rel=1e-6, abs=1e-9)
 
 

@@ -1,0 +1,188 @@
+"""The examination of a grand contract: what is proved, refuted and left open, and that nothing false is passed on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from itertools import chain, combinations
+from typing import Any
+
+import pytest
+
+from marketgame.mechanisms.certificates import examination as module
+from marketgame.mechanisms.certificates import verify
+from marketgame.mechanisms.certificates.examination import (
+    DeviationKind,
+    Examination,
+    Examiner,
+    Thoroughness,
+    examine,
+    examine_coalition,
+    examine_consistency,
+    excluded,
+)
+from marketgame.mechanisms.collusion.side_contracts.obedience import ObedienceCheck
+from marketgame.mechanisms.collusion.side_contracts.search import (
+    SideContractSearch,
+    find_side_contract,
+)
+from marketgame.mechanisms.contracts.grand_contract import (
+    GrandContract,
+    grand_contract,
+)
+from marketgame.mechanisms.deviations.effort import Verdict, together
+from marketgame.mechanisms.deviations.oracle import (
+    DeviationSearch,
+    most_profitable_deviation,
+)
+from marketgame.mechanisms.deviations.reactions import ArbitrageAfterMisquotes
+from marketgame.mechanisms.deviations.situation import (
+    Situation,
+    obedient,
+)
+from marketgame.mechanisms.linear_program.deadline import Deadline
+from marketgame.mechanisms.market_game.rules import (
+    PAPER_RULES,
+    Bankruptcy,
+    Coverage,
+    MarketRules,
+    Pricing,
+    Solvency,
+)
+from tests.mechanisms.private_value_economies import three_traders
+
+# Where trades with bankrupt players are cancelled, nothing excludes that an agreement between two is kept.
+NOT_DETERRED = MarketRules(solvency=Solvency.NO_SHORT_SALES, bankruptcy=Bankruptcy.UNWIND)
+NO_SHORT_SALES = MarketRules.no_short_sales()
+ALONE = [(0,), (1,), (2,)]
+ALL = list(chain.from_iterable(combinations(range(3), size) for size in (1, 2, 3)))
+
+
+@cache
+def traders() -> GrandContract:
+    return grand_contract(three_traders())
+
+
+@pytest.mark.parametrize("pricing", [Pricing.VOID, Pricing.SPREAD])
+def test_the_repaired_market_is_strongly_collusion_proof(pricing: Pricing) -> None:
+    rules = replace(NOT_DETERRED, pricing=pricing, coverage=Coverage.ANNOUNCED_NUMERAIRE)
+    found = examine(traders(), rules, ALL)
+    assert found.unilaterally_stable is Verdict.PROVEN
+    assert found.strongly_collusion_proof is Verdict.PROVEN
+    assert found.collusion_proof is Verdict.PROVEN
+    assert not found.deviations
+    assert found.proof is not None
+    assert excluded(Examiner(traders(), rules), ALL)
+
+
+def test_the_examination_of_the_papers_rules_names_who_breaks_the_contract() -> None:
+    found = examine(traders(), PAPER_RULES, ALONE)
+    assert found.incentive_compatible
+    assert found.unilaterally_stable is Verdict.REFUTED
+    assert found.collusion_proof is Verdict.REFUTED
+    assert [deviation.coalition for deviation in found.deviations] == ALONE
+    assert excluded(Examiner(traders(), PAPER_RULES), ALONE) is None
+
+
+def test_nothing_is_proved_about_coalitions_that_were_not_examined() -> None:
+    found = examine(traders(), NO_SHORT_SALES, ALONE)
+    assert found.unilaterally_stable is Verdict.PROVEN
+    assert found.strongly_collusion_proof is Verdict.NOT_REFUTED
+
+
+def test_several_verdicts_are_no_better_than_the_worst_of_them() -> None:
+    assert together([]) is Verdict.PROVEN
+    assert together([Verdict.PROVEN, Verdict.NOT_REFUTED]) is Verdict.NOT_REFUTED
+    assert together([Verdict.PROVEN, Verdict.REFUTED, Verdict.NOT_REFUTED]) is Verdict.REFUTED
+
+
+def test_an_examination_that_derives_nothing_twice_comes_to_the_same_without_certificates() -> None:
+    quick = Examiner(traders(), PAPER_RULES, thoroughness=Thoroughness(derived_twice=False))
+    once, twice = (examine_coalition(one, (0,)) for one in (quick, Examiner(traders(), PAPER_RULES)))
+    assert once.improvement is twice.improvement is Verdict.REFUTED
+    assert once.bound == twice.bound
+    assert once.found is not None
+    assert once.found.certificate is None
+    assert twice.found is not None
+    assert twice.found.certificate is not None
+
+
+def test_that_arbitrage_deters_is_claimed_only_of_outsiders_who_play_on() -> None:
+    examiner = Examiner(traders(), NO_SHORT_SALES, deadline=Deadline.after(60.0))
+    playing_on = examine_coalition(examiner, (0, 1))
+    reacting = examine_coalition(replace(examiner, reaction_to=lambda _: ArbitrageAfterMisquotes(3.0)), (0, 1))
+    assert playing_on.consistent is Verdict.PROVEN
+    assert reacting.consistent is Verdict.NOT_REFUTED
+    # Answering misquotes by orders does not keep a pair from gaining.
+    assert reacting.improvement is playing_on.improvement is Verdict.REFUTED
+    assert reacting.found is not None
+    assert reacting.found.certificate is not None
+    assert verify(reacting.found.certificate).confirmed
+
+
+def two_of_three(rules: MarketRules, coalition: tuple[int, ...] = (0, 1)) -> Examination:
+    return examine(traders(), rules, [*ALONE, coalition], Deadline.after(60.0))
+
+
+def let_every_agreement_be_obeyed_as(verdict: Verdict, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the search for consistent side-contracts say this of the obedience to whatever it finds."""
+
+    def judged(*arguments: Any, **options: Any) -> SideContractSearch:
+        search = find_side_contract(*arguments, **options)
+        return replace(search, obeyed=ObedienceCheck(verdict, ()))
+
+    monkeypatch.setattr(module, "find_consistent_side_contract", judged)
+
+
+def test_an_agreement_that_nobody_breaks_refutes_that_the_contract_is_collusion_proof(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    let_every_agreement_be_obeyed_as(Verdict.PROVEN, monkeypatch)
+    found = two_of_three(NOT_DETERRED)
+    assert found.collusion_proof is Verdict.REFUTED
+    assert found.unilaterally_stable is Verdict.PROVEN
+    kinds = [(one.kind, one.internally_consistent) for one in found.deviations]
+    assert kinds == [
+        (DeviationKind.JOINT, Verdict.NOT_REFUTED),
+        (DeviationKind.SIDE_CONTRACT, Verdict.PROVEN),
+    ]
+    for one in found.deviations:
+        assert verify(one.certificate).confirmed
+        assert min(one.gains.values()) >= 0
+        assert max(one.gains.values()) > 1
+
+
+def test_an_agreement_that_may_be_broken_leaves_collusion_proofness_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_every_agreement_be_obeyed_as(Verdict.NOT_REFUTED, monkeypatch)
+    found = two_of_three(NOT_DETERRED)
+    assert found.collusion_proof is Verdict.NOT_REFUTED
+    assert found.strongly_collusion_proof is Verdict.REFUTED
+
+
+def test_what_a_search_claims_falsely_is_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = most_profitable_deviation
+
+    def boasting(situation: Situation, *arguments: Any) -> DeviationSearch:
+        search = honest(situation, *arguments)
+        return replace(search, best=obedient(situation), verdict=Verdict.REFUTED)
+
+    monkeypatch.setattr(module, "most_profitable_deviation", boasting)
+    finding = examine_coalition(Examiner(traders(), PAPER_RULES, deadline=Deadline.after(60.0)), (1,))
+    assert finding.improvement is Verdict.NOT_REFUTED
+    assert finding.found is None
+
+
+def test_after_the_deadline_no_search_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: Any, **__: Any) -> None:
+        raise AssertionError("a search began")
+
+    for name in ("most_profitable_deviation", "find_side_contract", "find_consistent_side_contract"):
+        monkeypatch.setattr(module, name, forbidden)
+    late = Examiner(traders(), PAPER_RULES, deadline=Deadline.after(0.0), bounds_by=Deadline.after(60.0))
+    finding = examine_coalition(late, (0, 1))
+    assert examine_consistency(late, finding) is finding
+    assert finding.improvement is Verdict.NOT_REFUTED
+    assert finding.bound is not None
+    assert finding.bound > 0
+    unknown = examine_coalition(replace(late, bounds_by=None), (0, 1))
+    assert (unknown.improvement, unknown.consistent, unknown.bound) == (Verdict.NOT_REFUTED, Verdict.NOT_REFUTED, None)
