@@ -207,7 +207,7 @@ def test_what_no_certificate_can_hold_is_refused_before_anything_is_looked_for(
         raise AssertionError("a search began")
 
     monkeypatch.setattr(certify, "load_economy", lambda *_: of_another_family())
-    monkeypatch.setattr(certify, "certify_contract", forbidden)
+    monkeypatch.setattr(certify, "examine", forbidden)
     answer = marketgame("certify", ECONOMIES / "three-traders.toml", "--out", tmp_path / "out")
     assert answer.code == 2
     assert_one_line(answer, NOT_EXACT.format("Root"))
