@@ -24,21 +24,23 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from math import isfinite
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from _typeshed import DataclassInstance
 
 CODE = re.compile(r"(?P<module>[^\W\d]\w*(\.[^\W\d]\w*)*):(?P<name>[^\W\d]\w*)")
 BOUNDS = ("ge", "gt", "le", "lt")
+LENGTHS = ("min_length",)
 
 
 class UnknownNameError(ValueError):
@@ -51,6 +53,20 @@ class NotAllowedError(ValueError):
 
 class NotAMemberError(ValueError):
     """What a name stands for cannot be had, or is no member; the message goes on after "FIELD is VALUE, "."""
+
+
+class MisnamedError(ValueError):
+    """A parameter of a member names something that is not there.
+
+    Attributes:
+        parameter: which one, by its dotted path: ``reports.modest``.
+        value: what it names.
+        allowed: what there is.
+    """
+
+    def __init__(self, message: str, parameter: str, value: str, allowed: Sequence[str]) -> None:
+        super().__init__(message)
+        self.parameter, self.value, self.allowed = parameter, value, allowed
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +159,9 @@ def _installed(group: str) -> Mapping[str, EntryPoint]:
 
 @cache
 def _searched(group: str, _path: tuple[str, ...]) -> Mapping[str, EntryPoint]:
+    # Files that name nothing but members of ours do without looking for others.
+    from importlib.metadata import entry_points  # noqa: PLC0415
+
     return {entry.name: entry for entry in entry_points(group=group)}
 
 
@@ -167,6 +186,7 @@ def parameter(
     gt: float | None = None,
     le: float | None = None,
     lt: float | None = None,
+    min_length: int | None = None,
 ) -> Mapping[str, Any]:
     """Return the metadata of a dataclass field that a file can set; the names are Pydantic's.
 
@@ -177,8 +197,9 @@ def parameter(
         gt: they are greater than this.
         le: they are at most this.
         lt: they are less than this.
+        min_length: how many entries there are at least.
     """
-    bounds = {"ge": ge, "gt": gt, "le": le, "lt": lt}
+    bounds = {"ge": ge, "gt": gt, "le": le, "lt": lt, "min_length": min_length}
     given = {name: bound for name, bound in bounds.items() if bound is not None}
     return {"description": f"{meaning}, in {unit}" if unit else meaning, **given}
 

@@ -18,8 +18,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from dataclasses import is_dataclass
 
 from marketgame.agents.behaviours.arbitraging import Arbitraging
 from marketgame.agents.behaviours.behaviour import (
@@ -40,25 +39,32 @@ from marketgame.agents.behaviours.reactive import (
 )
 from marketgame.agents.behaviours.short_selling import ShortSelling
 from marketgame.agents.behaviours.withholding import Withholding
+from marketgame.registry import Registry
 
-BEHAVIOURS: Mapping[str, type[Behaviour]] = MappingProxyType(
-    {
-        behaviour.name: behaviour
-        for behaviour in (
-            Obedient,
-            Loyal,
-            Misreporting,
-            Withholding,
-            Mispricing,
-            Noisy,
-            ShortSelling,
-            Arbitraging,
-            BestResponding,
-            Deceiving,
-            ReactiveWithholding,
-            ReactiveArbitraging,
-        )
-    }
+
+def _is_behaviour(found: object) -> bool:
+    return isinstance(found, type) and issubclass(found, Behaviour) and is_dataclass(found) and hasattr(found, "name")
+
+
+BEHAVIOURS: Registry[type[Behaviour]] = Registry(
+    what="behaviour",
+    group="marketgame.behaviours",
+    required="a frozen dataclass with a name, derived from marketgame.agents.behaviours.Behaviour",
+    accepts=_is_behaviour,
+    own=(
+        Obedient,
+        Misreporting,
+        Withholding,
+        ShortSelling,
+        Arbitraging,
+        Mispricing,
+        Noisy,
+        BestResponding,
+        Loyal,
+        Deceiving,
+        ReactiveWithholding,
+        ReactiveArbitraging,
+    ),
 )
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, override
 
 import numpy as np
@@ -16,10 +16,10 @@ from marketgame.agents.behaviours.behaviour import (
     Behaviour,
     Order,
     recommended_order,
-    refuse_negative,
 )
 from marketgame.agents.knowledge import MarketKnowledge
 from marketgame.mechanisms.arrays import FloatArray
+from marketgame.registry import parameter
 
 # Quotes this close, relatively, are the same price.
 SAME_PRICE = 1e-9
@@ -39,17 +39,14 @@ class Arbitraging(Behaviour):
 
     Attributes:
         size: how much more than necessary it passes on, in multiples of the aggregate endowment.
-
-    Raises:
-        ValueError: the size is negative or not finite.
     """
 
     name: ClassVar[str] = "arbitraging"
 
-    size: float = 10.0
-
-    def __post_init__(self) -> None:
-        refuse_negative(self, "size")
+    size: float = field(
+        default=10.0,
+        metadata=parameter("how much more than needed it passes on", unit="aggregate endowments", ge=0),
+    )
 
     @override
     def order(self, knowledge: MarketKnowledge) -> Order:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from marketgame.agents.blocking.invited import Invited
 from marketgame.agents.coalitions.offered import OfferedSideContract
 from marketgame.agents.knowledge import (
@@ -19,6 +17,11 @@ from marketgame.agents.private_type import (
     TypedPlayer,
 )
 from marketgame.mechanisms.arrays import FloatArray
+from marketgame.registry import refuse_out_of_bounds
+
+# What a behaviour chooses, and what of it there is to choose in a coalitional game, where side-contracts are unknown.
+MOMENTS = ("report", "answer", "join", "quote", "order")
+MOMENTS_WITHOUT_MARKET = frozenset({"report", "answer"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,17 +42,34 @@ class Order:
 class Behaviour:
     """How a trader acts; without overriding anything, it reports its type, obeys, and colludes if that costs nothing.
 
-    Behaviours are frozen: their fields are parameters. Whatever a trader learns is in the knowledge it is
-    handed, and chance comes from ``knowledge.stream(purpose)``.
+    Behaviours are frozen: their fields are parameters, which files set and explain by the metadata that
+    ``registry.parameter`` makes. Whatever a trader learns is in the knowledge it is handed, and chance comes from
+    ``knowledge.stream(purpose)``.
+
+    Attributes:
+        name: what files call it.
+
+    Raises:
+        ValueError: a parameter is out of the bounds of its field.
     """
 
     name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        refuse_out_of_bounds(self, f"behaviour {self.name!r}")
+
+    @classmethod
+    def suits_games(cls) -> bool:
+        """Whether it does anything of its own without a market, where nobody quotes or orders, or nothing at all."""
+        chosen = {moment for moment in MOMENTS if getattr(cls, moment) is not getattr(Behaviour, moment)}
+        return not chosen or bool(chosen & MOMENTS_WITHOUT_MARKET)
 
     def check(self, players: Sequence[TypedPlayer]) -> None:
         """Refuse parameters that make no sense for the players who may behave like this.
 
         Raises:
-            ValueError: naming the parameter, its value and what is allowed.
+            ValueError: naming the parameter, its value and what is allowed; a ``MisnamedError`` where the parameter
+                names something of theirs, so that files can say where it stands.
         """
 
     def report(self, knowledge: PrivateType) -> int:
@@ -90,15 +110,3 @@ def recommended_order(knowledge: RecommendedKnowledge) -> Order:
     """Return the order the device recommends."""
     recommendation = knowledge.recommendation
     return Order(recommendation.orders, recommendation.announced_endowment)
-
-
-def refuse_negative(behaviour: Behaviour, *names: str) -> None:
-    """Refuse parameters that are negative or not finite.
-
-    Raises:
-        ValueError: naming behaviour, parameter and value.
-    """
-    for name in names:
-        value = getattr(behaviour, name)
-        if not (np.isfinite(value) and value >= 0):
-            raise ValueError(f"{name} of behaviour {behaviour.name!r} is {value}; it must be at least 0")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, override
 
 import numpy as np
@@ -22,6 +22,7 @@ from marketgame.agents.blocking.invited import Invited
 from marketgame.agents.coalitions.offered import OfferedSideContract
 from marketgame.agents.knowledge import MarketKnowledge
 from marketgame.mechanisms.arrays import FloatArray
+from marketgame.registry import parameter
 
 # An order must beat obedience by this share of what is at stake to be preferred: less is rounding.
 WORTH_WHILE = 1e-8
@@ -30,6 +31,7 @@ STARTS = 3
 # Proposals are made and settled in batches of this size.
 BATCH = 32
 FIRST_SCALE = 0.3
+MOST_CANDIDATES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -43,18 +45,11 @@ class BestResponding(Behaviour):
 
     Attributes:
         effort: how many orders are evaluated; the structured ones always are.
-
-    Raises:
-        ValueError: the effort is not a positive whole number.
     """
 
     name: ClassVar[str] = "best-responding"
 
-    effort: int = 512
-
-    def __post_init__(self) -> None:
-        if self.effort != int(self.effort) or self.effort < 1:
-            raise ValueError(f"effort of behaviour {self.name!r} is {self.effort}; it must be at least 1")
+    effort: int = field(default=512, metadata=parameter("how many candidate orders it tries", ge=1, le=MOST_CANDIDATES))
 
     @override
     def answer(self, invited: Invited) -> int | None:
@@ -73,7 +68,7 @@ class BestResponding(Behaviour):
         worth = expected_gain(knowledge, structured.net_demands, structured.announced_endowments)
         obedience = worth[0]
         starts = np.argsort(-worth, kind="stable")[:STARTS]
-        batches = max(0, int(self.effort) - len(structured)) // BATCH
+        batches = max(0, self.effort - len(structured)) // BATCH
         found = [
             _climb(knowledge, structured, int(start), float(worth[start]), batches // len(starts)) for start in starts
         ]

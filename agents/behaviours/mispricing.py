@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, override
 
-from marketgame.agents.behaviours.behaviour import (
-    Behaviour,
-    refuse_negative,
-)
+from marketgame.agents.behaviours.behaviour import Behaviour
 from marketgame.agents.knowledge import RecommendedKnowledge
 from marketgame.mechanisms.arrays import FloatArray
+from marketgame.registry import parameter
 
 
 @dataclass(frozen=True)
@@ -19,17 +17,14 @@ class Mispricing(Behaviour):
 
     Attributes:
         factor: what the recommended prices of all goods but the numeraire are multiplied by.
-
-    Raises:
-        ValueError: the factor is negative or not finite.
     """
 
     name: ClassVar[str] = "mispricing"
 
-    factor: float = 0.9
-
-    def __post_init__(self) -> None:
-        refuse_negative(self, "factor")
+    factor: float = field(
+        default=0.9,
+        metadata=parameter("what the prices of all goods but the numeraire are multiplied by", ge=0),
+    )
 
     @override
     def quote(self, knowledge: RecommendedKnowledge) -> FloatArray:

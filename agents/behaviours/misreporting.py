@@ -13,6 +13,7 @@ from marketgame.agents.private_type import (
     TypedPlayer,
     type_names,
 )
+from marketgame.registry import MisnamedError, parameter
 
 
 @dataclass(frozen=True)
@@ -27,21 +28,23 @@ class Misreporting(Behaviour):
 
     name: ClassVar[str] = "misreporting"
 
-    reports: Mapping[str, str] = field(default_factory=dict)
+    reports: Mapping[str, str] = field(
+        metadata=parameter("true type = reported type; a type left out is reported truthfully", min_length=1)
+    )
 
     @override
     def check(self, players: Sequence[TypedPlayer]) -> None:
         for true_type, reported in self.reports.items():
             liars = [player for player in players if true_type in type_names(player)]
             if not liars:
-                known = sorted({name for player in players for name in type_names(player)})
-                raise ValueError(f"behaviour 'misreporting' lets type {true_type!r} lie; the types are {known}")
+                known = list(dict.fromkeys(name for player in players for name in type_names(player)))
+                message = f"behaviour 'misreporting' lets type {true_type!r} lie; the types are {sorted(known)}"
+                raise MisnamedError(message, f"reports.{true_type}", true_type, known)
             for liar in liars:
-                if reported not in type_names(liar):
-                    raise ValueError(
-                        f"behaviour 'misreporting' lets {liar.name} report {reported!r}; "
-                        f"its types are {type_names(liar)}"
-                    )
+                names = type_names(liar)
+                if reported not in names:
+                    message = f"behaviour 'misreporting' lets {liar.name} report {reported!r}; its types are {names}"
+                    raise MisnamedError(message, f"reports.{true_type}", reported, names)
 
     @override
     def report(self, knowledge: PrivateType) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, override
 
 import numpy as np
@@ -10,13 +10,13 @@ import numpy as np
 from marketgame.agents.behaviours.behaviour import (
     Behaviour,
     Order,
-    refuse_negative,
 )
 from marketgame.agents.knowledge import (
     MarketKnowledge,
     RecommendedKnowledge,
 )
 from marketgame.mechanisms.arrays import FloatArray
+from marketgame.registry import parameter
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,12 @@ class Noisy(Behaviour):
     Attributes:
         quote_scale: standard deviation of the logarithm of a quote over the recommended one.
         order_scale: standard deviation of an order, relative to the size of orders.
-
-    Raises:
-        ValueError: a scale is negative or not finite.
     """
 
     name: ClassVar[str] = "noisy"
 
-    quote_scale: float = 0.1
-    order_scale: float = 0.1
-
-    def __post_init__(self) -> None:
-        refuse_negative(self, "quote_scale", "order_scale")
+    quote_scale: float = field(default=0.1, metadata=parameter("relative size of the errors in quotes", ge=0))
+    order_scale: float = field(default=0.1, metadata=parameter("relative size of the errors in orders", ge=0))
 
     @override
     def quote(self, knowledge: RecommendedKnowledge) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, override
 
 import numpy as np
@@ -13,10 +13,10 @@ from marketgame.agents.behaviours.behaviour import (
     Behaviour,
     Order,
     recommended_order,
-    refuse_negative,
 )
 from marketgame.agents.knowledge import MarketKnowledge
 from marketgame.mechanisms.market_game.rules import Timing
+from marketgame.registry import parameter
 
 # What coalitions can do is searched by a solver that takes long to load; behaviours are named in files that are only
 # to be checked, so they load it when they act.
@@ -55,20 +55,13 @@ class ReactiveWithholding(Reactive):
 
     Attributes:
         announced: the share of its endowment that it then announces.
-
-    Raises:
-        ValueError: the share is not above 0 and at most 1.
     """
 
     name: ClassVar[str] = "withholding-after-misquotes"
 
-    announced: float = 1e-6
-
-    def __post_init__(self) -> None:
-        if not 0 < self.announced <= 1:
-            raise ValueError(
-                f"announced of behaviour {self.name!r} is {self.announced}; it must be above 0 and at most 1"
-            )
+    announced: float = field(
+        default=1e-6, metadata=parameter("the share of the endowment that it then announces", gt=0, le=1)
+    )
 
     @property
     @override
@@ -84,17 +77,13 @@ class ReactiveArbitraging(Reactive):
 
     Attributes:
         size: how much of each good it passes on, in multiples of all there is of it.
-
-    Raises:
-        ValueError: the size is negative or not finite.
     """
 
     name: ClassVar[str] = "arbitraging-after-misquotes"
 
-    size: float = 10.0
-
-    def __post_init__(self) -> None:
-        refuse_negative(self, "size")
+    size: float = field(
+        default=10.0, metadata=parameter("how much of each good it passes on", unit="aggregate endowments", ge=0)
+    )
 
     @property
     @override

@@ -10,7 +10,7 @@ contract is broken by one player unless the rules bankrupt whoever would hold le
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, override
 
 import numpy as np
@@ -27,10 +27,10 @@ from marketgame.agents.behaviours.behaviour import (
     Behaviour,
     Order,
     recommended_order,
-    refuse_negative,
 )
 from marketgame.agents.knowledge import MarketKnowledge
 from marketgame.mechanisms.arrays import FloatArray
+from marketgame.registry import parameter
 
 # A prize this little above the promise, as a share of what is at stake, is rounding.
 WORTH_WHILE = 1e-9
@@ -46,17 +46,14 @@ class ShortSelling(Behaviour):
     Attributes:
         size: how much more than everything it orders from each player, in multiples of the aggregate
             endowment; the prize does not depend on it as long as the others follow the contract.
-
-    Raises:
-        ValueError: the size is negative or not finite.
     """
 
     name: ClassVar[str] = "short-selling"
 
-    size: float = 10.0
-
-    def __post_init__(self) -> None:
-        refuse_negative(self, "size")
+    size: float = field(
+        default=10.0,
+        metadata=parameter("how much more than everything it orders", unit="aggregate endowments", ge=0),
+    )
 
     @override
     def order(self, knowledge: MarketKnowledge) -> Order:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, override
 
 from marketgame.agents.behaviours.behaviour import (
@@ -10,6 +10,7 @@ from marketgame.agents.behaviours.behaviour import (
     Order,
 )
 from marketgame.agents.knowledge import MarketKnowledge
+from marketgame.registry import parameter
 
 
 @dataclass(frozen=True)
@@ -17,19 +18,14 @@ class Withholding(Behaviour):
     """Announces only part of its endowment of every good, and otherwise obeys.
 
     Attributes:
-        fraction: the share of the endowment that is not announced, between 0 and 1.
-
-    Raises:
-        ValueError: the fraction is outside 0 to 1.
+        fraction: the share of the endowment that is not announced.
     """
 
     name: ClassVar[str] = "withholding"
 
-    fraction: float = 0.5
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.fraction <= 1:
-            raise ValueError(f"fraction of behaviour 'withholding' is {self.fraction}; it must be from 0 to 1")
+    fraction: float = field(
+        default=0.5, metadata=parameter("the share of the endowment that is not announced", ge=0, le=1)
+    )
 
     @override
     def order(self, knowledge: MarketKnowledge) -> Order:

@@ -106,7 +106,7 @@ def _type_name(annotation: Any) -> str:
     match get_origin(bare), get_args(bare):
         case origin, arguments if origin is Literal:
             return " | ".join(shown(argument) for argument in arguments)
-        case origin, (entry,) if origin is list:
+        case origin, (entry, *_) if origin in (list, tuple, frozenset):
             return f"list of {_plural(_type_name(entry))}"
         case origin, (_, entry) if origin is dict:
             return f"table of {_plural(_type_name(entry))}"
@@ -148,28 +148,34 @@ def _inner_limits(annotation: Any) -> Iterator[str]:
     """Yield the limits of a value, and of every entry if it is a list of numbers or texts."""
     bare, metadata = unwrapped(annotation)
     yield from _limits(metadata)
-    if get_origin(bare) is list:
+    if get_origin(bare) in (list, tuple, frozenset):
         entry = get_args(bare)[0]
         yield from (f"each {limit}" for limit in _inner_limits(entry))
 
 
 def _inner_models(annotation: Any) -> Iterator[tuple[type[InputModel], str]]:
     """Yield the models inside an annotation with the step of the path that leads to each."""
-    bare, metadata = unwrapped(annotation)
-    chosen = next((each for each in metadata if isinstance(each, Registered)), None)
-    if chosen is not None:
-        for table in chosen.tables():
-            yield table, _tag(table)
-    elif isinstance(bare, type) and issubclass(bare, InputModel):
+    bare, _ = unwrapped(annotation)
+    options = options_of(annotation)
+    if options == [bare]:
         yield bare, ""
-    elif _is_union(bare):
-        for option in get_args(bare):
-            for inner, _ in _inner_models(option):
-                yield inner, _tag(inner)
+    elif options:
+        yield from ((option, _tag(option)) for option in options)
     elif get_origin(bare) in (list, dict):
         step = "[]" if get_origin(bare) is list else ".NAME"
         for inner, rest in _inner_models(get_args(bare)[-1]):
             yield inner, step + rest
+
+
+def options_of(annotation: Any) -> list[type[InputModel]]:
+    """Return the tables that can stand where an annotation does: one, those of a union, or those of a registry."""
+    bare, metadata = unwrapped(annotation)
+    for choice in metadata:
+        if isinstance(choice, Registered):
+            return list(choice.tables())
+    if isinstance(bare, type) and issubclass(bare, InputModel):
+        return [bare]
+    return [model for option in get_args(bare) for model in options_of(option)] if _is_union(bare) else []
 
 
 def _tag(model: type[InputModel]) -> str:

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from marketgame.agents.private_type import game_players
 from marketgame.experiments.files.blocker_tables import BlockerInput
+from marketgame.experiments.files.class_tables import Name
 from marketgame.experiments.files.core_objectives import OBJECTIVES, core_goal
 from marketgame.experiments.files.examples import file_named
 from marketgame.experiments.files.game_file import (
@@ -38,14 +39,10 @@ from marketgame.experiments.files.input_file import (
 from marketgame.experiments.files.scenario_file import (
     LARGEST_SEED,
     MOST_ROUNDS,
-    assignment_of,
-    check_names,
+    assignments_of,
     check_severance,
 )
-from marketgame.experiments.files.trader_tables import (
-    GameTraderInput,
-    Name,
-)
+from marketgame.experiments.files.trader_tables import GameTraderInput
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 from marketgame.simulation.scenario.established_mechanism import MechanismChoice, WantedMechanism
@@ -152,8 +149,7 @@ def build_game_scenario(
     """
     established = game_in(file_named(content.game, path, "game"))
     game = established.game
-    for place, trader in enumerate(content.traders):
-        check_names(trader, f"traders[{place}]", game_players(game), path)
+    assignments = assignments_of(content.traders, game_players(game), path)
     blockers = tuple(
         blocker.build(game.players, f"blockers[{place}]", path) for place, blocker in enumerate(content.blockers)
     )
@@ -164,7 +160,7 @@ def build_game_scenario(
             game_name=established.name,
             game=game,
             mechanism=mechanism,
-            assignments=tuple(assignment_of(trader) for trader in content.traders),
+            assignments=assignments,
             blockers=blockers,
             rounds=content.rounds if rounds is None else rounds,
             seed=content.seed if seed is None else seed,

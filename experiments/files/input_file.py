@@ -389,15 +389,24 @@ def _dotted(location: Sequence[str | int], table: object) -> str:
     path, node = "", table
     for step in location:
         match node, step:
-            case list(), int() if isinstance(node[step], dict) and isinstance(node[step].get("name"), str):
-                path, node = f"{path}.{shortened(node[step]['name'], LONGEST_VALUE_SHOWN)}", node[step]
             case list(), int():
-                path, node = f"{path}[{step}]", node[step]
+                path, node = entry_path(path, step, name_of(node[step])), node[step]
             case dict(), str() if step in node:
                 path, node = f"{path}.{shortened(step, LONGEST_VALUE_SHOWN)}", node[step]
             case _:
                 pass  # the tag of a union of models, which is no key of the file
     return path.removeprefix(".")
+
+
+def entry_path(field: str, place: int, name: str | None) -> str:
+    """Return the path of an entry of a list: by its name if it has one, else by its position."""
+    return f"{field}[{place}]" if name is None else f"{field}.{shortened(name, LONGEST_VALUE_SHOWN)}"
+
+
+def name_of(entry: object) -> str | None:
+    """Return what an entry of a list of tables is called, if it has a name."""
+    name = entry.get("name") if isinstance(entry, Mapping) else None
+    return name if isinstance(name, str) else None
 
 
 def shown(value: object) -> str:

@@ -15,7 +15,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo,
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
 
 from marketgame.experiments.files.input_file import ALLOW_CODE, InputModel
-from marketgame.registry import BOUNDS, NotAllowedError, NotAMemberError, Registry, UnknownNameError
+from marketgame.registry import BOUNDS, LENGTHS, NotAllowedError, NotAMemberError, Registry, UnknownNameError
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,25 @@ class Registered[Table: InputModel]:
         registry: of classes.
         key: of the table, under which the name of the member stands.
         table_of: returns the model of a member's table, given the class and the name that files call it.
+        suits: whether a member may be named here.
+        unsuited: what is wrong with the others, to follow their name.
     """
 
     registry: Registry[Any]
     key: str
     table_of: Callable[[Any, str], type[Table]]
+    suits: Callable[[Any], bool] = lambda _: True
+    unsuited: str = ""
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of our members that suit, and of all of installed distributions; none is imported."""
+        ours = self.registry.members
+        return tuple(name for name in self.registry.names if name not in ours or self.suits(ours[name]))
 
     def tables(self) -> Iterator[type[Table]]:
         """Yield the models of all members that can be named without allowing code."""
-        for name in self.registry.names:
-            yield self.table_of(self.registry.find(name), name)
+        members = ((name, self.registry.find(name)) for name in self.names())
+        yield from (self.table_of(member, name) for name, member in members if self.suits(member))
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(self._read)
@@ -51,8 +60,10 @@ class Registered[Table: InputModel]:
         name = given[self.key]
         try:
             member = self.registry.find(str(name), allow_code=bool(info.context and info.context[ALLOW_CODE]))
+            self._refuse_unsuited(member, str(name))
+            table = self.table_of(member, str(name))
         except UnknownNameError:
-            expected = ", ".join(map(repr, self.registry.names))
+            expected = ", ".join(map(repr, self.names()))
             context = {"discriminator": repr(self.key), "tag": str(name), "expected_tags": expected}
             raise PydanticKnownError("union_tag_invalid", context) from None
         except (NotAllowedError, NotAMemberError) as error:
@@ -60,7 +71,11 @@ class Registered[Table: InputModel]:
             problem = {"key": self.key, "advice": f"is {name!r}, {error}"}
             raise PydanticCustomError("unknown_key", "{advice}", problem) from None
         # The mistakes that this finds are those of the table around it.
-        return self.table_of(member, str(name)).model_validate(given, context=info.context)
+        return table.model_validate(given, context=info.context)
+
+    def _refuse_unsuited(self, member: object, name: str) -> None:
+        if not self.suits(member):
+            raise UnknownNameError if name in self.registry.members else NotAMemberError(self.unsuited)
 
 
 def table_model[Table: InputModel](
@@ -74,14 +89,25 @@ def table_model[Table: InputModel](
         key: under which the name stands.
         base: what all tables of the registry share.
         type_of: returns the type of a field's values, with bounds.
+
+    Raises:
+        NotAMemberError: a field has the name of another key, or values that no file can hold.
     """
     meaning = (member.__doc__ or "").strip().partition("\n")[0]
     keys: dict[str, Any] = {key: (Literal[name], KeyField(description=meaning.removesuffix(".")))}
     for each in fields(member):
-        default = {} if each.default is MISSING else {"default": each.default}
-        described = KeyField(description=each.metadata.get("description"), **default)
-        keys[each.metadata.get("key", each.name)] = (type_of(each), described)
+        spelt = each.metadata.get("key", each.name)
+        if spelt in keys or spelt in base.model_fields:
+            raise NotAMemberError(f"which has a field {spelt!r}; that is another key of every such table")
+        keys[spelt] = (type_of(each), described(each))
     return create_model(f"{member.__name__}Table", __base__=base, __doc__=meaning, **keys)
+
+
+def described(field: Field[Any]) -> Any:
+    """Return what is known of a field's key beside the type of its values."""
+    default = {} if field.default is MISSING else {"default": field.default}
+    lengths = {length: field.metadata[length] for length in LENGTHS if length in field.metadata}
+    return KeyField(description=field.metadata.get("description"), **default, **lengths)
 
 
 def bounded(annotation: Any, field: Field[Any]) -> Any:

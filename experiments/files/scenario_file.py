@@ -9,14 +9,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from marketgame.agents.behaviours import Behaviour
 from marketgame.agents.private_type import TypedPlayer
 from marketgame.experiments.files.blocker_tables import BlockerInput
+from marketgame.experiments.files.class_tables import ClassTable, Name, read_from
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.examples import file_named
 from marketgame.experiments.files.input_file import (
     InputFiles,
     InputModel,
     blamed_on,
+    entry_path,
     one_of,
     read_input,
     refuse,
@@ -24,21 +27,12 @@ from marketgame.experiments.files.input_file import (
 )
 from marketgame.experiments.files.organiser_tables import OrganiserInput
 from marketgame.experiments.files.trader_tables import (
-    MisreportingTable,
-    Name,
     TraderInput,
     TraderTable,
 )
 from marketgame.mechanisms.economies.economy import Economy
-from marketgame.mechanisms.market_game.settlement import (
-    Bankruptcy,
-    Coverage,
-    MarketRules,
-    Pricing,
-    Solvency,
-    Timing,
-    Withholding,
-)
+from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.registry import MisnamedError
 from marketgame.simulation.scenario.market_scenario import (
     Assignment,
     Scenario,
@@ -48,35 +42,11 @@ from marketgame.simulation.scenario.market_scenario import (
 LARGEST_SEED = 2**63 - 1
 MOST_ROUNDS = 1_000_000_000
 MOST_PARTS = 1000
-THE_PAPERS = MarketRules()
 
 
-class RulesInput(InputModel):
+@read_from(MarketRules)
+class RulesInput(ClassTable):
     """How the market settles; the defaults are the paper's."""
-
-    pricing: Annotated[Pricing, Field(strict=False)] = Field(
-        THE_PAPERS.pricing, description="at what price a trade between two players is charged"
-    )
-    solvency: Annotated[Solvency, Field(strict=False)] = Field(
-        THE_PAPERS.solvency,
-        description="who is bankrupt: whoever exceeds its budget, or also whoever would hold less than nothing",
-    )
-    bankruptcy: Annotated[Bankruptcy, Field(strict=False)] = Field(
-        THE_PAPERS.bankruptcy, description="what becomes of a bankrupt player's trades"
-    )
-    coverage: Annotated[Coverage, Field(strict=False)] = Field(
-        THE_PAPERS.coverage, description="whether a transfer may take more numeraire than a player announced"
-    )
-    withholding: Annotated[Withholding, Field(strict=False)] = Field(
-        THE_PAPERS.withholding, description="what becomes of the endowment not announced"
-    )
-    timing: Annotated[Timing, Field(strict=False)] = Field(
-        THE_PAPERS.timing, description="whether orders are placed after all quotes are seen, or with them"
-    )
-
-    def build(self) -> MarketRules:
-        """Return the rules."""
-        return MarketRules(**dict(self))
 
 
 class ContractInput(InputModel):
@@ -164,8 +134,7 @@ def build_scenario(
         InputError: the economy cannot be read, or something does not fit it.
     """
     economy = economy_in(file_named(content.economy, path, "economy"))
-    for place, trader in enumerate(content.traders):
-        check_names(trader, f"traders[{place}]", economy.players, path)
+    assignments = assignments_of(content.traders, economy.players, path)
     blockers = tuple(
         blocker.build(economy.player_names, f"blockers[{place}]", path)
         for place, blocker in enumerate(content.blockers)
@@ -177,7 +146,6 @@ def build_scenario(
     types = {player.name: [kind.name for kind in player.types] for player in economy.players}
     check_severance(content.contract.severance, types, path)
     with blamed_on(path):
-        assignments = tuple(assignment_of(trader) for trader in content.traders)
         return Scenario(
             name=content.name or path.stem,
             economy=economy,
@@ -202,37 +170,42 @@ def scenario_files(path: Path) -> tuple[Path, ...]:
     return path, file_named(read_input(ScenarioInput, path).economy, path, "economy")
 
 
-def assignment_of(trader: TraderTable) -> Assignment:
-    """Return who behaves how, as a table says."""
-    return Assignment(
-        behaviour=trader.build(),
-        players=None if trader.players is None else tuple(trader.players),
-        types=None if trader.types is None else tuple(trader.types),
-        share=trader.share,
-    )
-
-
-def check_names(trader: TraderTable, field: str, players: Sequence[TypedPlayer], path: Path) -> None:
-    """Refuse a table that names players or types that are not there.
+def assignments_of(
+    traders: Sequence[TraderTable], players: Sequence[TypedPlayer], path: Path
+) -> tuple[Assignment, ...]:
+    """Return who behaves how, as tables say.
 
     Args:
-        trader: the table.
-        field: where it stands in the file.
+        traders: the tables, in order.
         players: all there are.
         path: the file.
 
     Raises:
-        InputError: a name is unknown.
+        InputError: a table names players or types that are not there, or a parameter makes no sense.
     """
+    return tuple(
+        _assignment(trader, entry_path("traders", place, trader.name), players, path)
+        for place, trader in enumerate(traders)
+    )
+
+
+def _assignment(trader: TraderTable, field: str, players: Sequence[TypedPlayer], path: Path) -> Assignment:
     _refuse_unknown(trader.players or (), [player.name for player in players], f"{field}.players", path)
     named = [player for player in players if trader.players is None or player.name in trader.players]
     kinds = list(dict.fromkeys(kind.name for player in named for kind in player.types))
     _refuse_unknown(trader.types or (), kinds, f"{field}.types", path)
-    if isinstance(trader, MisreportingTable):
-        for true_type, reported in trader.reports.items():
-            for name in (true_type, reported):
-                if name not in kinds:
-                    refuse(path, f"{field}.reports.{true_type}", unknown_name(name, kinds))
+    with blamed_on(path, f"{field}: "):
+        behaviour: Behaviour = trader.build()
+        try:
+            behaviour.check(named)
+        except MisnamedError as error:
+            refuse(path, f"{field}.{error.parameter}", unknown_name(error.value, error.allowed))
+        return Assignment(
+            behaviour=behaviour,
+            players=None if trader.players is None else tuple(trader.players),
+            types=None if trader.types is None else tuple(trader.types),
+            share=trader.share,
+        )
 
 
 def check_severance(

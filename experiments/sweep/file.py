@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from marketgame.experiments.files.class_tables import Name
 from marketgame.experiments.files.examples import file_named
 from marketgame.experiments.files.input_file import (
     InputFiles,
@@ -15,7 +16,6 @@ from marketgame.experiments.files.input_file import (
     refuse,
 )
 from marketgame.experiments.files.scenario_file import LARGEST_SEED
-from marketgame.experiments.files.trader_tables import Name
 from marketgame.experiments.sweep.design import (
     Axis,
     Design,

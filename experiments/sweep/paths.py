@@ -16,7 +16,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, Literal, get_args, get_origin
 
-from marketgame.experiments.files.explanation import unwrapped
+from marketgame.experiments.files.explanation import options_of, unwrapped
 from marketgame.experiments.files.input_file import InputModel
 
 # What identifies the base scenario or is set by the sweep itself.
@@ -126,13 +126,11 @@ def _paths(
 
 def _tagged_models(annotation: Any) -> Iterator[tuple[Tagged, type[InputModel]]]:
     """Yield the tables that an entry of a list may be, each with the key and value that mark it."""
-    bare, _ = unwrapped(annotation)
-    for option in (bare, *get_args(bare)):
-        if _is_model(option):
-            for name, field in option.model_fields.items():
-                if get_origin(field.annotation) is Literal:
-                    yield Tagged(name, str(get_args(field.annotation)[0])), option
-                    break
+    for option in options_of(annotation):
+        for name, field in option.model_fields.items():
+            if get_origin(field.annotation) is Literal:
+                yield Tagged(name, str(get_args(field.annotation)[0])), option
+                break
 
 
 def _entry_path(
@@ -153,10 +151,9 @@ def _entry_models(model: type[InputModel], name: str, entry: Mapping[str, Any]) 
     """Yield what an entry of a list of tables may be, judging by its tag."""
     listed, _ = unwrapped(model.model_fields[name].annotation) if name in model.model_fields else (None, None)
     if get_origin(listed) is list:
-        kind, _ = unwrapped(get_args(listed)[0])
-        if _is_model(kind):
-            yield kind
-        yield from (option for tag, option in _tagged_models(kind) if _is(entry, tag))
+        (kind,) = get_args(listed)
+        tagged = list(_tagged_models(kind))
+        yield from (option for tag, option in tagged if _is(entry, tag)) if tagged else options_of(kind)
 
 
 def _refuse_ambiguous(text: str, steps: tuple[Step, ...], scenario: Mapping[str, Any]) -> None:

@@ -6,10 +6,12 @@ or mentions a variant, the member says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self, cast
+
+from marketgame.registry import parameter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,21 +87,36 @@ class BankruptcyReason(IntEnum):
 class MarketRules:
     """The rules of the market game; the defaults are the paper's. Fields accept an enum member or its value."""
 
-    pricing: Pricing = Pricing.COUNTERPARTY
-    solvency: Solvency = Solvency.BUDGET
-    bankruptcy: Bankruptcy = Bankruptcy.TRADES_STAND
-    coverage: Coverage = Coverage.UNLIMITED
-    withholding: Withholding = Withholding.WASTED
-    timing: Timing = Timing.PRICES_FIRST
+    pricing: Pricing = field(
+        default=Pricing.COUNTERPARTY, metadata=parameter("at what price a trade between two players is charged")
+    )
+    solvency: Solvency = field(
+        default=Solvency.BUDGET,
+        metadata=parameter("who is bankrupt: whoever exceeds its budget, or also whoever would hold less than nothing"),
+    )
+    bankruptcy: Bankruptcy = field(
+        default=Bankruptcy.TRADES_STAND, metadata=parameter("what becomes of a bankrupt player's trades")
+    )
+    coverage: Coverage = field(
+        default=Coverage.UNLIMITED,
+        metadata=parameter("whether a transfer may take more numeraire than a player announced"),
+    )
+    withholding: Withholding = field(
+        default=Withholding.WASTED, metadata=parameter("what becomes of the endowment not announced")
+    )
+    timing: Timing = field(
+        default=Timing.PRICES_FIRST,
+        metadata=parameter("whether orders are placed after all quotes are seen, or with them"),
+    )
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            options = cast("type[StrEnum]", type(field.default))
-            value = getattr(self, field.name)
+        for rule in fields(self):
+            options = cast("type[StrEnum]", type(rule.default))
+            value = getattr(self, rule.name)
             try:
-                object.__setattr__(self, field.name, options(value))
+                object.__setattr__(self, rule.name, options(value))
             except ValueError:
-                raise ValueError(f"{field.name} must be one of {', '.join(options)}; it is {value!r}") from None
+                raise ValueError(f"{rule.name} must be one of {', '.join(options)}; it is {value!r}") from None
 
     @classmethod
     def paper(cls) -> Self:

@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from marketgame.agents.behaviours import (
+    BEHAVIOURS,
     Behaviour,
-    BestResponding,
-    Loyal,
-    Misreporting,
-    Obedient,
 )
 from marketgame.agents.private_type import game_players
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
@@ -28,9 +25,6 @@ from marketgame.simulation.scenario.established_mechanism import WantedMechanism
 
 if TYPE_CHECKING:
     from marketgame.mechanisms.incentive_efficiency.welfare import GameBenchmark
-
-# Without a market there is nothing to quote or order; these behaviours choose only what to report.
-GAME_BEHAVIOURS: tuple[type[Behaviour], ...] = (Obedient, Loyal, Misreporting, BestResponding)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +66,8 @@ class GameScenario:
         if isinstance(self.mechanism, Mechanism):
             self.mechanism.fitting(self.game)
         for assignment in self.assignments:
-            if type(assignment.behaviour) not in GAME_BEHAVIOURS:
-                names = ", ".join(behaviour.name for behaviour in GAME_BEHAVIOURS)
+            if not assignment.behaviour.suits_games():
+                names = ", ".join(behaviour.name for behaviour in BEHAVIOURS.own if behaviour.suits_games())
                 raise ValueError(
                     f"behaviour {assignment.behaviour.name!r} needs a market; without one the behaviours are {names}"
                 )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable
+from dataclasses import fields
+from importlib import import_module
 
 import numpy as np
 import pytest
 
+from marketgame.agents import behaviours
 from marketgame.agents.behaviours import (
     BEHAVIOURS,
     Arbitraging,
@@ -37,7 +41,7 @@ from tests.economy_fixtures import RandomEconomy
 
 
 def test_behaviours_are_found_by_the_names_of_scenario_files() -> None:
-    assert set(BEHAVIOURS) == {
+    assert set(BEHAVIOURS.members) == {
         "obedient",
         "loyal",
         "misreporting",
@@ -51,7 +55,43 @@ def test_behaviours_are_found_by_the_names_of_scenario_files() -> None:
         "withholding-after-misquotes",
         "arbitraging-after-misquotes",
     }
-    assert all(BEHAVIOURS[name]().name == name for name in BEHAVIOURS)
+    assert all(BEHAVIOURS.find(name) is kind and kind.name == name for name, kind in BEHAVIOURS.members.items())
+
+
+def derived(kind: type[Behaviour]) -> set[type[Behaviour]]:
+    """Return the classes with a name that are derived from one, directly or not."""
+    found = {other for each in kind.__subclasses__() for other in derived(each)} | set(kind.__subclasses__())
+    return {each for each in found if hasattr(each, "name")}
+
+
+def test_no_behaviour_of_ours_is_left_out() -> None:
+    for module in pkgutil.iter_modules(behaviours.__path__, f"{behaviours.__name__}."):
+        import_module(module.name)
+    assert {kind for kind in derived(Behaviour) if kind.__module__.startswith(behaviours.__name__)} == set(
+        BEHAVIOURS.own
+    )
+
+
+@pytest.mark.parametrize("kind", BEHAVIOURS.own)
+def test_what_a_behaviour_s_file_table_says_is_in_its_fields(kind: type[Behaviour]) -> None:
+    assert kind.__doc__
+    assert all(field.metadata["description"] for field in fields(kind))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(kind, field.name) for kind in BEHAVIOURS.own for field in fields(kind) if "ge" in field.metadata],
+)
+def test_no_parameter_is_accepted_below_its_bound_or_undefined(kind: type[Behaviour], name: str) -> None:
+    (bound,) = (field.metadata["ge"] for field in fields(kind) if field.name == name)
+    for value in (bound - 1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=f"{name} of behaviour '{kind.name}' is {value}; it must be "):
+            kind(**{name: value})
+
+
+def test_only_what_reports_or_answers_suits_a_game() -> None:
+    suited = {kind.name for kind in BEHAVIOURS.own if kind.suits_games()}
+    assert suited == {"obedient", "loyal", "misreporting", "best-responding"}
 
 
 def test_obeying_means_repeating_the_recommendation(three_trader_contract: GrandContract, at_market: AtMarket) -> None:

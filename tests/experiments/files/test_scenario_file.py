@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import fields
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from marketgame.agents.behaviours import (
     BEHAVIOURS,
+    Behaviour,
     Misreporting,
     Noisy,
     Obedient,
     Withholding,
 )
+from marketgame.experiments.files.explanation import options_of
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.scenario_file import load_scenario
+from marketgame.experiments.files.trader_tables import TraderInput, TraderTable
 from marketgame.experiments.play.running import prepare
 from marketgame.experiments.studies.carbon import ECONOMIES
 from marketgame.mechanisms.market_game.settlement import (
@@ -85,16 +90,26 @@ def test_whatever_is_left_out_has_the_documented_default(tmp_path: Path) -> None
     assert scenario.assignments == ()
 
 
-@pytest.mark.parametrize("name", BEHAVIOURS)
-def test_every_behaviour_can_be_written_with_the_defaults_of_its_class(name: str, tmp_path: Path) -> None:
-    parameters = 'reports = { modest = "hungry" }' if name == "misreporting" else ""
-    expected = Misreporting({"modest": "hungry"}) if name == "misreporting" else BEHAVIOURS[name]()
+@pytest.mark.parametrize("kind", BEHAVIOURS.own)
+def test_every_behaviour_can_be_written_with_the_defaults_of_its_class(kind: type[Behaviour], tmp_path: Path) -> None:
+    parameters = 'reports = { modest = "hungry" }' if kind is Misreporting else ""
+    expected = Misreporting({"modest": "hungry"}) if kind is Misreporting else kind()
     scenario = load(
         tmp_path,
         f'kind = "scenario"\neconomy = "{ECONOMIES / "three-farmers.toml"}"\n'
-        f'[[traders]]\nplayers = ["cat"]\nbehaviour = "{name}"\n{parameters}\n',
+        f'[[traders]]\nplayers = ["cat"]\nbehaviour = "{kind.name}"\n{parameters}\n',
     )
     assert scenario.behaviours()[2] == (expected, expected)
+
+
+@pytest.mark.parametrize("kind", BEHAVIOURS.own)
+def test_a_scenario_file_sets_every_field_of_every_behaviour_and_nothing_else(kind: type[Behaviour]) -> None:
+    (table,) = (
+        table for table in options_of(TraderInput) if table.model_fields["behaviour"].annotation == Literal[kind.name]
+    )
+    own = set(table.model_fields) - set(TraderTable.model_fields) - {"behaviour"}
+    assert own == {field.name for field in fields(kind)}
+    assert all(table.model_fields[name].description for name in own)
 
 
 def test_parameters_reach_the_behaviour(tmp_path: Path) -> None:
