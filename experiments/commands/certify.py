@@ -148,7 +148,8 @@ def _rules(rules: MarketRules, given: list[str]) -> MarketRules:
         if name not in chosen:
             raise InputError(f"--rule {unknown_name(name, list(chosen))}")
         chosen[name] = value
-    return validated(RulesInput, chosen, Path("--rule")).build()
+    built: MarketRules = validated(RulesInput, chosen, Path("--rule")).build()
+    return built
 
 
 def _coalitions(players: tuple[str, ...], named: list[str] | None, largest: int | None) -> tuple[tuple[int, ...], ...]:

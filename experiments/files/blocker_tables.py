@@ -9,13 +9,13 @@ from typing import Annotated
 from pydantic import Field
 
 from marketgame.agents.blocking.stake_beliefs import StakeSource
+from marketgame.experiments.files.class_tables import Name
 from marketgame.experiments.files.input_file import (
     InputModel,
     blamed_on,
     refuse,
     unknown_name,
 )
-from marketgame.experiments.files.trader_tables import Name
 from marketgame.simulation.scenario.blockers import Blocker
 
 

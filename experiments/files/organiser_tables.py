@@ -13,13 +13,13 @@ from marketgame.agents.coalitions.choice import (
     CoalitionChoice,
     Selection,
 )
+from marketgame.experiments.files.class_tables import Name
 from marketgame.experiments.files.input_file import (
     InputModel,
     blamed_on,
     refuse,
     unknown_name,
 )
-from marketgame.experiments.files.trader_tables import Name
 from marketgame.simulation.scenario.organisers import (
     Organiser,
     SearchEffort,

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from os.path import normpath
 from pathlib import Path
 
+from marketgame import registry
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.provenance import SOURCES
 from marketgame.experiments.sweep.sources import reached_sources
@@ -21,6 +22,7 @@ from marketgame.experiments.sweep.statement import Plan
 
 # The sources that results depend on: all of these packages, and what turns files into scenarios.
 COMPUTING_SOURCES = ("mechanisms", "agents", "simulation", "experiments/sweep/playing.py")
+REGISTRY = Path(str(registry.__file__))
 INPUT_SOURCE = "experiments/sweep/base.py"
 MODULE = re.compile(r"marketgame\.(experiments(\.\w+)+)")
 COMPUTING_PACKAGES = ("highspy", "numpy", "scipy")
@@ -74,7 +76,7 @@ def computing_sources() -> frozenset[Path]:
     """Return the sources of this program that results depend on."""
     folders = (SOURCES / name for name in COMPUTING_SOURCES)
     files = [file for place in folders for file in ([place] if place.is_file() else place.rglob("*.py"))]
-    return frozenset({*files, *input_sources()})
+    return frozenset({*files, REGISTRY, *input_sources()})
 
 
 def input_sources() -> frozenset[Path]:
