@@ -75,7 +75,6 @@ def read_from[Table: InputModel](kind: type, *names: str) -> Callable[[type[Tabl
     return added
 
 
-@cache
 def table_of[Table: ClassTable](member: type, name: str, key: str, base: type[Table]) -> type[Table]:
     """Return the table of a member of a registry: the keys of a base, the member's name, and the member's fields.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated
 
 from pydantic import Field
@@ -31,6 +32,7 @@ def _suits_games(behaviour: type[Behaviour]) -> bool:
     return behaviour.suits_games()
 
 
+@cache
 def _table_of(behaviour: type[Behaviour], name: str) -> type[TraderTable]:
     return table_of(behaviour, name, BEHAVIOUR, TraderTable)
 

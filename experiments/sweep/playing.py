@@ -173,8 +173,10 @@ def _variant(chunk: Chunk, task: Task) -> AnyScenario:
     """Return the scenario of a run: its point's with its seed, and with what is established, which all seeds share."""
     scenario, key = chunk.scenarios[task.point], (chunk.sweep, task.point)
     if key not in _established:
-        in_game = isinstance(scenario, GameScenario)
-        found = established_mechanism(scenario) if in_game else established_contract(scenario)
+        if isinstance(scenario, GameScenario):
+            found: GrandContract | Mechanism = established_mechanism(scenario)
+        else:
+            found = established_contract(scenario)
         if len(_established) == POINTS_REMEMBERED:
             del _established[next(iter(_established))]
         _established[key] = found
