@@ -5,19 +5,22 @@ from __future__ import annotations
 import codecs
 import io
 import json
+import os
 import re
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from math import floor, isfinite, log10
 from typing import IO, TYPE_CHECKING, Annotated, Any, override
 
 import typer
 from rich import box
-from rich.console import Console, Group
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, JustifyMethod, RenderResult
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
@@ -31,10 +34,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-# Written to a file or a pipe, tables are as wide as they need to be up to this.
+# Written to a file or a pipe, tables are as wide as they need to be up to this, unless the environment says a width.
 WIDTH_WITHOUT_TERMINAL = 120
 # Computations that took longer are worth a remark on how long.
 SECONDS_WORTH_A_REMARK = 10.0
+# Letters between two columns of a table.
+_GAP = 3
 # Letters of a cell: some name a coalition, some are sentences.
 LONGEST_CELL = 300
 # Below this share of the numbers beside it, a number is a rounding error.
@@ -100,7 +105,7 @@ def _not_finite(node: Any, field: str = "") -> Iterator[tuple[str, float]]:
 def answer_console() -> Console:
     """Return the console for what was asked for: standard output."""
     console = PlainConsole()
-    if not console.is_terminal:
+    if not console.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
         console.width = WIDTH_WITHOUT_TERMINAL
     return console
 
@@ -161,27 +166,133 @@ def share(value: float | None) -> str:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) -> Group:
-    """Return a table below its title.
+    """Return a table below its title, which loses no letter and no digit whatever the width.
 
     Args:
         title: what it shows.
         columns: headings.
         rows: one text per column.
-        texts: how many columns at the left hold words; the others hold numbers and are set to the right.
+        texts: how many columns at the left hold words, the labels of the row; the others hold numbers and are set to
+            the right.
     """
-    result = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for place, heading in enumerate(map(_cell, columns)):
-        if place < texts:
-            result.add_column(heading, justify="left", overflow="fold")
-        else:
-            result.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        result.add_row(*map(_cell, row))
-    return Group(Text(on_a_line(title), style="bold"), result)
+    cells = [tuple(map(_cell, row)) for row in rows]
+    return Group(Text(on_a_line(title), style="bold"), FittedTable(tuple(map(_cell, columns)), tuple(cells), texts))
 
 
 def _cell(text: str) -> Text:
     return Text(on_a_line(text, LONGEST_CELL))
+
+
+@dataclass(frozen=True)
+class FittedTable:
+    """A table that fits whatever it is printed on.
+
+    Where the width does not suffice, headings are broken between words; then the columns of numbers are spread over
+    several tables, each of which repeats the labels. Labels that leave too little room for numbers are broken between
+    words; where not even that helps, every row becomes a list of its cells.
+
+    Attributes:
+        headings: one for each column.
+        rows: a cell for each column.
+        labels: how many columns at the left hold words.
+    """
+
+    headings: tuple[Text, ...]
+    rows: tuple[tuple[Text, ...], ...]
+    labels: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the tables that fit."""
+        fitted = self.fitted(options.max_width)
+        if fitted:
+            yield from map(self._drawn, fitted)
+        else:
+            yield self._listed()
+
+    def fitted(self, room: int) -> list[dict[int, int]]:
+        """Return, for each table that is drawn, the width of each of its columns by its place, in letters.
+
+        Args:
+            room: the width there is, in letters.
+
+        Returns:
+            The tables; none where no table fits.
+        """
+        wanted = [max(heading.cell_len, _longest(column)) for heading, column in self._columns()]
+        if _width(wanted) <= room:
+            return [dict(enumerate(wanted))]
+        least = [max(_longest_word(heading), _longest(column)) for heading, column in self._columns()]
+        labels, numbers = least[: self.labels], least[self.labels :]
+        beside_widest = room - max((width + _GAP for width in numbers), default=0)
+        beside_all = room - sum(width + _GAP for width in numbers)
+        # Labels that would take nearly all the width are broken after all: a table for each number reads worse.
+        if _width(labels) > min(beside_widest, max(beside_all, room * 2 // 3)):
+            words = [max(map(_longest_word, (heading, *column))) for heading, column in self._columns()]
+            labels = _narrowed(labels, words[: self.labels], min(beside_widest, max(beside_all, room // 2)))
+            if _width(labels) > beside_widest:
+                return []
+        kept = dict(enumerate(labels))
+        tables = [] if numbers else [kept]
+        for place, width in enumerate(numbers, start=self.labels):
+            if not tables or _width([*tables[-1].values(), width]) > room:
+                tables.append(dict(kept))
+            tables[-1][place] = width
+        return [_widened(table, wanted, room) for table in tables]
+
+    def _columns(self) -> Iterator[tuple[Text, list[Text]]]:
+        for place, heading in enumerate(self.headings):
+            yield heading, [row[place] for row in self.rows]
+
+    def _drawn(self, widths: Mapping[int, int]) -> Table:
+        drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for place, width in widths.items():
+            justify: JustifyMethod = "left" if place < self.labels else "right"
+            drawn.add_column(self.headings[place], justify=justify, overflow="fold", width=width)
+        for row in self.rows:
+            drawn.add_row(*(row[place] for place in widths))
+        return drawn
+
+    def _listed(self) -> Table:
+        listed = Table(box=box.SIMPLE, pad_edge=False, show_header=False)
+        listed.add_column(overflow="fold")
+        listed.add_column(overflow="fold", ratio=1)
+        for row in self.rows:
+            for heading, cell in zip(self.headings, row, strict=True):
+                if cell:
+                    listed.add_row(heading, cell)
+            listed.add_section()
+        return listed
+
+
+def _width(columns: Collection[int]) -> int:
+    """Return how wide a table of columns is drawn."""
+    return sum(columns) + _GAP * len(columns) - 1
+
+
+def _widened(widths: dict[int, int], wanted: Sequence[int], room: int) -> dict[int, int]:
+    """Return widths with what room is left given to headings that it makes whole."""
+    widened = dict(widths)
+    for place, width in widths.items():
+        if width < wanted[place] <= width + room - _width(widened.values()):
+            widened[place] = wanted[place]
+    return widened
+
+
+def _longest(cells: Iterable[Text]) -> int:
+    return max((cell.cell_len for cell in cells), default=0)
+
+
+def _longest_word(text: Text) -> int:
+    return max(map(cell_len, text.plain.split()), default=0)
+
+
+def _narrowed(widths: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """Return widths that fit if they can: the widest gives way first, none below its least."""
+    narrowed = list(widths)
+    while _width(narrowed) > room and narrowed != list(least):
+        free = [place for place, width in enumerate(narrowed) if width > least[place]]
+        narrowed[max(free, key=lambda place: narrowed[place])] -= 1
+    return narrowed
 
 
 class Printed(ABC):
