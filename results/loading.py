@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Self, overload
 
 import pandas as pd
 import pyarrow as pa
@@ -28,6 +29,7 @@ from marketgame.results.manifests import (
     place_of,
     read_manifest,
 )
+from marketgame.results.names import LONGEST_NAME, on_a_line
 
 SWEEP: Final = "sweep"  # the kind that the manifest of a sweep names
 SWEEP_TABLES: Final = ("runs", "points")  # what every sweep has; others only if it keeps them
@@ -66,74 +68,91 @@ _KEY_COLUMNS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, eq=False)
+class TableOfRun:
+    """A table of a run as its attribute; a run whose folder keeps no such table raises ValueError."""
+
+    def __init__(self, meaning: str) -> None:
+        self.__doc__ = meaning
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, run: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, run: Run, owner: type) -> pd.DataFrame: ...
+
+    def __get__(self, run: Run | None, owner: type) -> Self | pd.DataFrame:
+        """Return the table of a run."""
+        if run is None:
+            return self
+        if self._name not in run.tables:
+            raise ValueError(f"{run.folder} keeps no table {self._name!r}; it has {', '.join(run.tables)}")
+        return run.tables[self._name]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Run:
-    """What a run folder holds.
+    """What the folder of a run or of a sweep holds.
 
     Attributes:
         folder: where it was read from.
         manifest: inputs, seed, versions, times and status of the run, as written.
-        tables: every table by name; the usual ones are attributes too.
+        tables: every table by name; they are attributes too.
     """
 
     folder: Path
     manifest: Mapping[str, object]
     tables: Mapping[str, pd.DataFrame]
 
-    @property
-    def runs(self) -> pd.DataFrame:
-        """One row for each run in the folder."""
-        return self._table("runs")
-
-    @property
-    def rounds(self) -> pd.DataFrame:
-        """One row for each round."""
-        return self._table("rounds")
-
-    @property
-    def players(self) -> pd.DataFrame:
-        """One row for each round and player."""
-        return self._table("players")
-
-    @property
-    def holdings(self) -> pd.DataFrame:
-        """One row for each round, player and good."""
-        return self._table("holdings")
-
-    @property
-    def trades(self) -> pd.DataFrame:
-        """One row for each good that a player received from another in a round."""
-        return self._table("trades")
-
-    @property
-    def events(self) -> pd.DataFrame:
-        """One row for each bankruptcy, binding projection and raised announcement."""
-        return self._table("events")
-
-    @property
-    def benchmarks(self) -> pd.DataFrame:
-        """Welfare of each benchmark, by type profile and in expectation (profile -1)."""
-        return self._table("benchmarks")
-
-    @property
-    def points(self) -> pd.DataFrame:
-        """One row for each point of a sweep, with its parameters."""
-        return self._table("points")
+    runs = TableOfRun("One row for each run in the folder.")
+    rounds = TableOfRun("One row for each round.")
+    players = TableOfRun("One row for each round and player.")
+    holdings = TableOfRun("One row for each round, player and good.")
+    trades = TableOfRun("One row for each good that a player received from another in a round.")
+    events = TableOfRun("One row for each thing out of the ordinary, such as a bankruptcy, in a round.")
+    benchmarks = TableOfRun("Welfare of each benchmark, by type profile and in expectation (profile -1).")
+    constraints = TableOfRun("One row for each constraint that costs welfare in an incentive-efficient benchmark.")
+    mediators = TableOfRun("One row for each round and mediator.")
+    invitations = TableOfRun("One row for each player whom a blocking mediator asked in a round.")
+    actions = TableOfRun("One row for each coalition that did something together outside the market in a round.")
+    side_contracts = TableOfRun(
+        "One row for each round and member of a coalition that an organiser tried to bring together."
+    )
+    points = TableOfRun("One row for each point of a sweep, with its parameters.")
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:
         """The columns of a sweep's parameters, in tables of points and of runs; none for a single run."""
         return tuple(self.points.columns.drop("point")) if "points" in self.tables else ()
 
-    def _table(self, name: str) -> pd.DataFrame:
-        """Return a table.
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{name} {len(frame)}" for name, frame in self.tables.items())
+        return f"{self._title()}\n{on_a_line(str(self.folder))}\nrows of tables: {rows}"
 
-        Raises:
-            ValueError: the folder keeps no such table.
-        """
-        if name not in self.tables:
-            raise ValueError(f"{self.folder} keeps no table {name!r}; it has {', '.join(self.tables)}")
-        return self.tables[name]
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td><code>{escape(name)}</code></td><td>{len(frame):,}</td></tr>"
+            for name, frame in self.tables.items()
+        )
+        return (
+            f"<p><b>{escape(self._title())}</b><br><code>{escape(on_a_line(str(self.folder)))}</code></p>"
+            f"<table><tr><th>table</th><th>rows</th></tr>{rows}</table>"
+        )
+
+    def _title(self) -> str:
+        """Return on one line what was played."""
+        runs = self.runs
+        if runs.empty:
+            return "no runs"
+        first = runs.iloc[0]
+        if "points" in self.tables:
+            failed = int((runs["status"] != "done").sum())
+            size = f"{len(self.points)} points, {len(runs)} runs{f', {failed} failed' if failed else ''}"
+            return f"sweep {on_a_line(repr(str(self.manifest.get('name', self.folder.name))), LONGEST_NAME)}: {size}"
+        scenario, economy = (on_a_line(repr(str(first[name])), LONGEST_NAME) for name in ("scenario", "economy"))
+        return f"run {scenario} of {economy}: {first['rounds']} rounds, seed {first['seed']}"
 
     @cached_property
     def player_names(self) -> tuple[str, ...]:

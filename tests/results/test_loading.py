@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from marketgame import results
+from marketgame.experiments.sweep.tables import SWEEP_TABLES
 from marketgame.results.loading import (
     REQUIRED_COLUMNS,
     Run,
 )
+from marketgame.simulation.recording.tables import TABLES
 
-TABLES = ("runs", "rounds", "players", "holdings", "trades", "events", "benchmarks")
+REQUIRED = ("runs", "rounds", "players", "holdings", "trades", "events", "benchmarks")
 
 
 @pytest.fixture
@@ -27,7 +30,7 @@ def folder(played: Callable[..., Run]) -> Path:
     return played(rounds=2, bankrupt={1: ["bob"]}).folder
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", REQUIRED)
 def test_every_table_comes_back_with_its_rows_columns_units_and_meanings(folder: Path, name: str) -> None:
     run = results.load(folder)
     written = pq.read_table(folder / f"{name}.parquet")
@@ -97,12 +100,47 @@ def test_further_tables_and_columns_are_kept(folder: Path) -> None:
     assert results.load(folder).tables["side_contracts"]["coalition"].tolist() == ["ann, bob"]
 
 
+@pytest.mark.parametrize("name", [*TABLES, *(schema.name for schema in SWEEP_TABLES)])
+def test_every_table_that_is_recorded_is_an_attribute_whether_the_folder_keeps_it_or_not(
+    folder: Path, name: str
+) -> None:
+    run = results.load(folder)
+    assert isinstance(getattr(Run, name).__doc__, str)
+    if name in REQUIRED:
+        assert getattr(run, name) is run.tables[name]
+    else:
+        with pytest.raises(ValueError, match=f"keeps no table '{name}'; it has benchmarks, events"):
+            getattr(run, name)
+
+
+def test_a_run_says_in_three_lines_what_it_is_and_how_much_it_holds(played: Callable[..., Run]) -> None:
+    run = played(rounds=2)
+    played_line, where, rows = repr(run).splitlines()
+    assert played_line == "run 'made up' of 'made up': 2 rounds, seed 1"
+    assert where == str(run.folder)
+    assert rows.startswith("rows of tables: ")
+    assert f"players {len(run.players)}" in rows
+    html = run._repr_html_()
+    assert played_line in unescape(html)
+    assert all(f"<code>{name}</code></td><td>{len(frame)}" in html for name, frame in run.tables.items())
+
+
+def test_what_a_run_is_called_is_text_in_a_notebook(folder: Path) -> None:
+    path = folder / "runs.parquet"
+    table = pq.read_table(path)
+    name = pa.array(["<b>\nx"] * table.num_rows)
+    pq.write_table(table.set_column(table.column_names.index("scenario"), "scenario", name), path)
+    run = results.load(folder)
+    assert "<b>\\" not in run._repr_html_()
+    assert len(repr(run).splitlines()) == 3
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere is not a folder"):
         results.load(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("file", ["manifest.json", *(f"{name}.parquet" for name in TABLES)])
+@pytest.mark.parametrize("file", ["manifest.json", *(f"{name}.parquet" for name in REQUIRED)])
 def test_a_missing_file_is_named_with_its_folder(folder: Path, file: str) -> None:
     (folder / file).unlink()
     with pytest.raises(FileNotFoundError, match=rf"run is not a run folder: it holds no {file}"):
@@ -124,7 +162,7 @@ def test_a_broken_file_is_named_with_its_folder(folder: Path, file: str, content
         results.load(folder)
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", REQUIRED)
 def test_a_missing_column_is_named_with_its_table(folder: Path, name: str) -> None:
     path = folder / f"{name}.parquet"
     lost = REQUIRED_COLUMNS[name][-1]
