@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from marketgame.results.comparison import (
+        Comparison,
+        compare,
         over_seeds,
         paired_differences,
         with_benchmarks,
@@ -41,7 +43,9 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Comparison",
     "Run",
+    "compare",
     "failures_by_parameter",
     "load",
     "mediator_summary",
@@ -57,7 +61,9 @@ __all__ = [
 ]
 
 _HOME = {
+    "Comparison": "marketgame.results.comparison",
     "Run": "marketgame.results.loading",
+    "compare": "marketgame.results.comparison",
     "failures_by_parameter": "marketgame.results.sensitivity",
     "load": "marketgame.results.loading",
     "mediator_summary": "marketgame.results.mediators",

@@ -1,10 +1,11 @@
-"""Compare the points of a sweep: over seeds, between institutions, against benchmarks.
+"""Compare runs: two or more round by round, or the points of a sweep over seeds, institutions and benchmarks.
 
-Every function takes a table of runs, such as ``results.load(folder).runs``, and returns a table. Points are compared
-on the same seeds, so that differences between them are not differences in luck. Runs that failed take no part; how
-many did is in the answer.
+Whatever is compared has the same seeds, so that differences are not differences in luck. Functions on sweeps take a
+table of runs, such as ``results.load(folder).runs``, and return a table; runs that failed take no part, and how many
+did is in the answer.
 
     >>> import results
+    >>> results.compare("results/runs/obedient", "results/runs/cartel").table                   # doctest: +SKIP
     >>> runs = results.load("results/runs/solvency").runs                                       # doctest: +SKIP
     >>> results.over_seeds(runs, "mean_welfare", by="rules.solvency")                           # doctest: +SKIP
     >>> results.paired_differences(runs, "mean_welfare", "rules.solvency", baseline="budget")   # doctest: +SKIP
@@ -12,23 +13,170 @@ many did is in the answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
-from marketgame.results.loading import Run
+from marketgame.results.loading import Run, input_documents, load
 from marketgame.results.selection import NEGLIGIBLE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CONFIDENCE: Final = 0.95
 RESAMPLES: Final = 4000
 # Bootstrap samples drawn at once; more would only take more memory.
 _DRAWN_AT_ONCE: Final = 1_000_000
 _EXPECTATION: Final = -1
+# What becomes of a side-contract that all members agree to.
+_AGREED: Final = ("accepted", "broken")
 
 type Values = NDArray[np.float64]
+
+
+class Group(StrEnum):
+    """Whose gain a row of a comparison tells."""
+
+    PLAYER = "player"
+    COALITION = "coalition"
+    EVERYBODY = "everybody"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """What changes from one run to others that play the same rounds of the same economy.
+
+    Attributes:
+        runs: them, the one that the others are compared with first.
+        confidence: probability with which intervals are to cover the mean gain.
+        table: one row for each other run and each player, each coalition that agreed on a side-contract in any of the
+            runs, and everybody, with columns ``run`` (its folder), ``group`` (what ``who`` is), ``who``, ``first`` and
+            ``here`` (mean utility per round of the first run and of this one, sums over members), ``gain`` (the
+            difference), ``low``, ``high`` (all in the unit of money, the last two missing with fewer than two rounds),
+            ``share_positive`` (of the rounds, those with a gain) and ``rounds`` (that both have played).
+    """
+
+    runs: tuple[Run, ...]
+    confidence: float
+    table: pd.DataFrame
+
+    @property
+    def unit(self) -> str:
+        """The unit of money."""
+        return self.runs[0].unit("players", "utility")
+
+    def plot(self) -> Figure:
+        """Draw what everyone gains against the first run, with intervals."""
+        # Matplotlib is loaded when something is drawn.
+        draw = import_module("marketgame.results.figures.gains").gains_with_intervals
+        figure: Figure = draw(self.table, self.unit, self.confidence)
+        return figure
+
+    def __repr__(self) -> str:
+        return f"gains against {self.runs[0].folder} per round, in {self.unit}\n{self.table.to_string(index=False)}"
+
+    def _repr_html_(self) -> str:
+        return self.table.to_html(index=False)
+
+
+def compare(first: Run | str | Path, *others: Run | str | Path, confidence: float = CONFIDENCE) -> Comparison:
+    """Return what each player gains in other runs against a first one, round by round.
+
+    The runs must play the same economy with the same seed, so that nature draws the same types; what differs may be the
+    rules, the contract, who behaves how, or who organises whom. Intervals are the percentile bootstrap's over rounds:
+    where traders learn, rounds depend on each other, and only more seeds say more.
+
+    Args:
+        first: a run or its folder, which the others are compared with.
+        others: at least one.
+        confidence: probability with which intervals are to cover the mean gain.
+
+    Raises:
+        ValueError: there is nothing to compare, a folder holds a sweep, runs are of different economies, seeds or
+            types, or the confidence is not between 0 and 1.
+        FileNotFoundError: a folder is not there.
+    """
+    if not others:
+        raise ValueError("one run alone cannot be compared; name the runs to compare with it")
+    _check_confidence(confidence)
+    runs = tuple(each if isinstance(each, Run) else load(each) for each in (first, *others))
+    for run in runs:
+        if run.parameters or len(run.runs) != 1:
+            raise ValueError(
+                f"{run.folder} holds a sweep; compare single runs, or points by results.paired_differences"
+            )
+    for run in runs[1:]:
+        _check_same_rounds(runs[0], run)
+    coalitions = {name: members for run in runs for name, members in _agreed(run).items()}
+    base = _utilities(runs[0], coalitions)
+    rows: list[list[object]] = []
+    for run in runs[1:]:
+        here = _utilities(run, coalitions)
+        for (group, who), utility in base.items():
+            both = pd.concat({"first": utility, "here": here[group, who]}, axis="columns", join="inner").astype(
+                np.float64
+            )
+            changes: Values = (both["here"] - both["first"]).to_numpy()
+            gain, positive = _mean_and_share(changes)
+            means = (float(both[name].mean()) for name in both)
+            interval = _interval(changes, confidence)
+            rows.append([str(run.folder), group.value, who, *means, gain, *interval, positive, changes.size])
+    columns = ["run", "group", "who", "first", "here", "gain", "low", "high", "share_positive", "rounds"]
+    table = pd.DataFrame(rows, columns=columns)
+    money = runs[0].unit("players", "utility")
+    table.attrs = {"units": dict.fromkeys(("first", "here", "gain", "low", "high"), money) | {"share_positive": "1"}}
+    return Comparison(runs, confidence, table)
+
+
+def _check_same_rounds(first: Run, other: Run) -> None:
+    """Raise ValueError unless two runs play the same rounds."""
+    between = f"{first.folder} and {other.folder} cannot be compared"
+    seeds = [int(run.runs["seed"].iloc[0]) for run in (first, other)]
+    if seeds[0] != seeds[1]:
+        raise ValueError(f"{between}: their seeds are {seeds[0]} and {seeds[1]}")
+    names = [str(run.runs["economy"].iloc[0]) for run in (first, other)]
+    if names[0] != names[1]:
+        raise ValueError(f"{between}: they play {names[0]!r} and {names[1]!r}")
+    if first.player_names != other.player_names or _played(first) != _played(other):
+        raise ValueError(f"{between}: {names[0]!r} is not the same in both")
+    types = [run.players.set_index(["round", "player"])["type"].astype(str) for run in (first, other)]
+    one, two = types[0].align(types[1], join="inner")
+    if not one.equals(two):
+        raise ValueError(f"{between}: nature draws other types in them")
+
+
+def _played(run: Run) -> list[Mapping[str, object]]:
+    """Return the economy or the game that a run plays, as its manifest keeps it."""
+    kinds = {"market-economy", "coalitional-game"}
+    return [document for document in input_documents(run.manifest) if document.get("kind") in kinds]
+
+
+def _agreed(run: Run) -> dict[str, list[str]]:
+    """Return the coalitions that ever agreed on a side-contract, with their members."""
+    if "side_contracts" not in run.tables:
+        return {}
+    rows = run.side_contracts
+    agreed = rows[rows["fate"].astype(str).isin(_AGREED)]
+    by_coalition = agreed.groupby("coalition", observed=True, sort=False)["player"].unique()
+    return {str(name): list(map(str, members)) for name, members in by_coalition.items()}
+
+
+def _utilities(run: Run, coalitions: Mapping[str, Sequence[str]]) -> dict[tuple[Group, str], pd.Series]:
+    """Return the utility of each player, of each coalition and of everybody, by round."""
+    wide = run.players.pivot_table(index="round", columns="player", values="utility", observed=True)
+    wide = wide.set_axis(wide.columns.astype(str), axis="columns")
+    players = {(Group.PLAYER, name): wide[name] for name in run.player_names}
+    sums = {(Group.COALITION, name): wide[list(members)].sum(axis="columns") for name, members in coalitions.items()}
+    everybody = {(Group.EVERYBODY, Group.EVERYBODY.value): run.rounds.set_index("round")["welfare"]}
+    return players | sums | everybody
 
 
 def over_seeds(
@@ -173,9 +321,13 @@ def _checked(runs: pd.DataFrame, measure: str, by: str | Sequence[str], confiden
     for column in (*keys, measure):
         if column not in runs:
             raise ValueError(f"the table of runs has no column {column!r}; it has {', '.join(map(str, runs.columns))}")
+    _check_confidence(confidence)
+    return keys
+
+
+def _check_confidence(confidence: float) -> None:
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}; it must be between 0 and 1")
-    return keys
 
 
 def _groups(runs: pd.DataFrame, keys: list[str]) -> list[tuple[tuple[object, ...], pd.DataFrame]]:
@@ -216,15 +368,17 @@ def _interval(values: Values, confidence: float) -> tuple[float, float]:
     """
     if values.size < 2:
         return np.nan, np.nan
-    draw = np.random.default_rng(0)
-    at_once = max(1, _DRAWN_AT_ONCE // values.size)
-    means = [
-        draw.choice(values, (min(at_once, RESAMPLES - start), values.size)).mean(axis=1)
-        for start in range(0, RESAMPLES, at_once)
-    ]
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(np.concatenate(means), (tail, 1 - tail))
-    return float(low), float(high)
+    # Batches bound the memory that long runs take; the numbers do not depend on them.
+    found = stats.bootstrap(
+        (values,),
+        np.mean,
+        confidence_level=confidence,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        batch=max(1, _DRAWN_AT_ONCE // values.size),
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return float(found.low), float(found.high)
 
 
 def _noted(frame: pd.DataFrame, runs: pd.DataFrame, keys: Sequence[str], measures: dict[str, str]) -> pd.DataFrame:

@@ -167,7 +167,7 @@ class Run:
     @cached_property
     def good_units(self) -> Mapping[str, str]:
         """The unit of each good, from the economy file kept in the manifest; empty when it keeps none."""
-        for document in _input_documents(self.manifest):
+        for document in input_documents(self.manifest):
             goods, units = document.get("goods"), document.get("units")
             if isinstance(goods, list) and isinstance(units, list) and tuple(goods) == self.goods:
                 return MappingProxyType({str(good): str(unit) for good, unit in zip(goods, units, strict=False)})
@@ -269,7 +269,7 @@ def _field_notes(schema: pa.Schema, key: bytes) -> dict[str, str]:
     return {field.name: field.metadata[key].decode() for field in schema if key in (field.metadata or {})}
 
 
-def _input_documents(manifest: Mapping[str, object]) -> list[dict[str, object]]:
+def input_documents(manifest: Mapping[str, object]) -> list[dict[str, object]]:
     """Return the TOML files among a manifest's inputs, parsed; what is none tells nothing."""
     inputs = manifest.get("inputs")
     texts = [

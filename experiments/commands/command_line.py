@@ -32,6 +32,8 @@ COMMANDS = {
     "certify": "Find out whether a contract stands up to lies, to single players, and to coalitions.",
     "replay": "Play a stored deviation or blocking plan again, and recompute every number in it.",
     "show": "Draw the figures of a saved run.",
+    "compare": "Say what players and coalitions gain in one run against another of the same rounds.",
+    "export": "Write the tables of a run or a sweep for a spreadsheet.",
     "validate": "Check input files.",
     "examples": "List the files that come with marketgame; copy one to the current folder.",
     "explain": "Document every field of an input file, or every column of the result tables.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from types import MappingProxyType
@@ -41,7 +41,7 @@ def legible(run: Run) -> Run:
     return _LegibleRun(run.folder, run.manifest, MappingProxyType(tables), MappingProxyType(good_units))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class _LegibleRun(Run):
     """A run whose names are labels, so that its units are not found in its manifest."""
 
@@ -51,6 +51,13 @@ class _LegibleRun(Run):
     @override
     def good_units(self) -> Mapping[str, str]:
         return self.labelled_units
+
+
+def legible_names(names: Iterable[str]) -> dict[str, str]:
+    """Return what stands for each name in a figure, no two alike."""
+    known = list(names)
+    _warn(set("".join(known)), _letters())
+    return labels(known, _NAME, _letters())
 
 
 @cache

@@ -35,6 +35,7 @@ CALLS: dict[str, list[list[object]]] = {
         [SCENARIOS / "annex-b-one-short-seller.toml", "--rounds", 2, "--out", "short"],
     ],
     "show": [["organised"]],
+    "compare": [["organised", "organised"]],
     "sweep": [["careless.toml", "--workers", 1, "--out", "careless"]],
     "solve": [
         [ECONOMIES / "annex-b.toml"],
@@ -49,7 +50,7 @@ CALLS: dict[str, list[list[object]]] = {
     "replay": [[HOME / "certificates" / "three-traders-short-sale.json"]],
     "explain": [["scenario"], ["market-economy"], ["tables"]],
 }
-WITHOUT_TABLES = {"validate"}
+WITHOUT_TABLES = {"export", "validate"}
 
 
 class Shown(list[FittedTable]):
@@ -124,7 +125,7 @@ def test_every_table_that_a_command_prints_is_whole_at_every_width(
     command: str, marketgame: Call, shown: Shown, quick_figures: None, tmp_path: Path
 ) -> None:
     (tmp_path / "careless.toml").write_text(SWEEP, encoding="utf-8")
-    for name in dict.fromkeys(["run", command] if command == "show" else [command]):
+    for name in dict.fromkeys(["run", command] if command in {"show", "compare"} else [command]):
         shown.clear()
         for arguments in CALLS[name]:
             assert marketgame(name, *arguments).code in {0, 1}

@@ -1,0 +1,49 @@
+"""``marketgame export``: the tables of a run or a sweep, for a spreadsheet."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from marketgame import results
+from marketgame.experiments.files.input_file import InputError
+from marketgame.experiments.files.output_folder import Purpose, holding, writing
+from marketgame.experiments.files.provenance import command_line, printable, software
+from marketgame.results.names import on_a_line
+from marketgame.results.spreadsheets import write_csv, write_workbook
+
+EXPORT = "export"
+
+
+def command(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run or of a sweep.")],
+    *,
+    csv: Annotated[bool, typer.Option("--csv", help="Write a CSV file for each table.")] = False,
+    xlsx: Annotated[bool, typer.Option("--xlsx", help="Write a workbook with a sheet for each table.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where to; without it beside the run, as RUN-export.")
+    ] = None,
+) -> None:
+    """Write every table with its units to CSV files, to a workbook, or to both."""
+    if not (csv or xlsx):
+        raise InputError("nothing is asked for; name --csv, --xlsx or both")
+    folder = run.with_name(f"{run.name}-{EXPORT}") if out is None else out
+    purpose = Purpose("an export", None if out is None else "--out")
+    try:
+        loaded = results.load(run)
+        held = holding(folder, purpose).manifest
+        if held is not None and held.get("kind") != EXPORT:
+            raise InputError(
+                f"{purpose.blaming(folder)} holds something else than an export; name a new or empty folder"
+            )
+        with writing(folder, purpose) as place:
+            files = (write_csv(loaded, place.stage) if csv else []) + (
+                write_workbook(loaded, place.stage) if xlsx else []
+            )
+            place.commit({"kind": EXPORT, "run": printable(str(run)), "command": command_line(), **software()})
+    except (FileNotFoundError, ImportError, ValueError) as error:
+        raise InputError(str(error)) from None
+    sys.stdout.writelines(f"{on_a_line(str(place.place(file)))}\n" for file in files)
