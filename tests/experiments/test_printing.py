@@ -48,6 +48,7 @@ CALLS: dict[str, list[list[object]]] = {
     "core": [[GAMES / "myerson-example-1.toml"], [GAMES / "majority-1.5.toml"]],
     "certify": [[ECONOMIES / "three-traders.toml", "--seconds", 20]],
     "replay": [[HOME / "certificates" / "three-traders-short-sale.json"]],
+    "examples": [[]],
     "explain": [["scenario"], ["market-economy"], ["tables"]],
 }
 WITHOUT_TABLES = {"export", "validate"}
