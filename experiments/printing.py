@@ -207,7 +207,7 @@ class FittedTable:
         if fitted:
             yield from map(self._drawn, fitted)
         else:
-            yield self._listed()
+            yield self._listed(options.max_width)
 
     def fitted(self, room: int) -> list[dict[int, int]]:
         """Return, for each table that is drawn, the width of each of its columns by its place, in letters.
@@ -252,9 +252,11 @@ class FittedTable:
             drawn.add_row(*(row[place] for place in widths))
         return drawn
 
-    def _listed(self) -> Table:
+    def _listed(self, room: int) -> Table:
+        beside = max((_longest_word(cell) for row in self.rows for cell in row), default=0)
+        wanted, least = _longest(self.headings), min(max(map(_longest_word, self.headings), default=0), room // 3)
         listed = Table(box=box.SIMPLE, pad_edge=False, show_header=False)
-        listed.add_column(overflow="fold")
+        listed.add_column(overflow="fold", width=max(min(wanted, room - _width([beside]) - _GAP), least))
         listed.add_column(overflow="fold", ratio=1)
         for row in self.rows:
             for heading, cell in zip(self.headings, row, strict=True):
