@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pyarrow import types
 from rich.console import Console
@@ -22,10 +23,8 @@ from marketgame.experiments.files.input_file import (
 )
 from marketgame.experiments.printing import table
 from marketgame.experiments.sweep.tables import SWEEP_TABLES
-from marketgame.simulation.recording.tables import (
-    TABLES,
-    Column,
-)
+from marketgame.simulation.recording.columns import Column
+from marketgame.simulation.recording.tables import TABLES
 
 RESULT_TABLES = "tables"
 EXAMPLE_CERTIFICATE = HOME / "certificates" / "three-traders-short-sale.json"
@@ -73,6 +72,6 @@ def _print_result_tables(console: Console) -> None:
         console.print(table(f"{schema.name}: {schema.meaning}", ["column", "type", "unit", "meaning"], rows, texts=4))
 
 
-def _type_name(column: Column) -> str:
+def _type_name(column: Column[Any]) -> str:
     """Return the Arrow type; dictionary-encoded text is text to whoever reads the table."""
     return "string" if types.is_dictionary(column.type) else str(column.type)

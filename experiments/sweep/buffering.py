@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -17,7 +17,7 @@ from marketgame.experiments.sweep.tables import (
     OUTCOMES,
     RunStatus,
 )
-from marketgame.simulation.recording.tables import TableSchema
+from marketgame.simulation.recording.columns import TableSchema
 
 MOST_BYTES: Final = 64 << 20
 # A kill costs at most this much work: a share of what was done, between these bounds in seconds. So the longer a
@@ -82,7 +82,7 @@ def outcome_rows(played: Played) -> pa.Table:
     return pa.concat_tables(pieces)
 
 
-def _rows(endings: Sequence[Ending], schema: TableSchema, measured: Mapping[str, pa.ChunkedArray]) -> pa.Table:
+def _rows(endings: Sequence[Ending], schema: TableSchema[Any], measured: Mapping[str, pa.ChunkedArray]) -> pa.Table:
     known = {
         "run": [ending.task.run for ending in endings],
         "status": [ending.status.value for ending in endings],

@@ -18,7 +18,7 @@ from marketgame.experiments.sweep.base import AnyScenario
 from marketgame.experiments.sweep.tables import RunStatus
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
-from marketgame.simulation.recording.market_benchmarks import EXPECTATION
+from marketgame.simulation.recording.benchmarks import EXPECTATION
 from marketgame.simulation.recording.tables import (
     BENCHMARKS,
     RUNS,

@@ -7,19 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
 import pyarrow as pa
 
-from marketgame.simulation.recording.tables import (
+from marketgame.simulation.recording.columns import (
     KEY,
     NAME,
     NUMBER,
-    RUNS,
-    TABLES,
     TEXT,
     WHOLE,
     Column,
     TableSchema,
+)
+from marketgame.simulation.recording.tables import (
+    RUNS,
+    TABLES,
 )
 
 
@@ -35,10 +38,10 @@ class RunStatus(StrEnum):
     """Its process died with it, every time it was tried."""
 
 
-_RUN = Column("run", WHOLE, NUMBER, "which run, numbered point by point and seed by seed")
-_POINT = Column("point", WHOLE, NUMBER, "which point of the design")
-_SEED = Column("seed", WHOLE, NUMBER, "seed of all random streams; the same seeds for every point")
-_ENDING = (
+_RUN: Column[Any] = Column("run", WHOLE, NUMBER, "which run, numbered point by point and seed by seed")
+_POINT: Column[Any] = Column("point", WHOLE, NUMBER, "which point of the design")
+_SEED: Column[Any] = Column("seed", WHOLE, NUMBER, "seed of all random streams; the same seeds for every point")
+_ENDING: tuple[Column[Any], ...] = (
     Column("status", KEY, NAME, "done, raised, timed-out or died"),
     Column("error", TEXT, "phrase", "what went wrong; missing when nothing did", nullable=True),
     Column("traceback", TEXT, "text", "where it went wrong; missing when nothing did", nullable=True),
@@ -62,7 +65,7 @@ SWEEP_TABLES = (
     ),
 )
 # The tables of runs that a sweep can keep, and those it does keep when nothing is said.
-KEPT_FROM: Mapping[str, TableSchema] = MappingProxyType(
+KEPT_FROM: Mapping[str, TableSchema[Any]] = MappingProxyType(
     {name: schema for name, schema in TABLES.items() if name != RUNS.name}
 )
 

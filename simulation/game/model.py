@@ -29,13 +29,12 @@ from marketgame.simulation.scenario.streams import random_stream
 from marketgame.simulation.stages.blocking import (
     STAYS,
     BlockingStage,
+    Formed,
+    departed,
     mediators_followed,
     side_payments,
 )
-from marketgame.simulation.stages.game_play import (
-    Formed,
-    GamePlay,
-)
+from marketgame.simulation.stages.game_play import GamePlay
 
 
 class GameModel(RoundModel):
@@ -99,11 +98,7 @@ class GameModel(RoundModel):
         established: Established,
     ) -> GamePlay:
         players, number = len(self.traders), int(self.prior.profile_numbers(profile))
-        formed = tuple(
-            Formed(approach.leavers, approach.invitation.action, approach.mediator)
-            for approach in approaches
-            if approach.leavers
-        )
+        formed = departed(approaches)
         if established.coalition:
             formed = (Formed(established.coalition, established.action, STAYS), *formed)
         paid = side_payments(approaches, players)

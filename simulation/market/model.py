@@ -25,7 +25,7 @@ from marketgame.mechanisms.market_game.settlement import (
     Timing,
     settle,
 )
-from marketgame.simulation.recording.market import Recorder
+from marketgame.simulation.recording.market import MarketRecorder
 from marketgame.simulation.recording.measures import net_consumed_in
 from marketgame.simulation.scenario.established_contract import (
     established_contract,
@@ -86,7 +86,7 @@ class MarketModel(RoundModel):
         self._nobody_colluded = nobody_colluded(len(self.traders))
         self._nobody_left = nobody_left(len(self.traders), len(self.economy.goods))
         game = None if self.blocking is None else self.blocking.game
-        self.recorder = Recorder(market_scenario, common.contract, behaviours, game)
+        self.recorder = MarketRecorder(market_scenario, common.contract, behaviours, game)
         self.last_play: Play | None = None
 
     def step(self) -> None:

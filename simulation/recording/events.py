@@ -3,43 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
-import pyarrow as pa
 
-from marketgame.agents.blocking.mediator import (
-    FATES,
-    Approach,
-)
-from marketgame.agents.coalitions.organiser import FATES as SIDE_FATES
+from marketgame.agents.blocking.mediator import Approach
 from marketgame.agents.coalitions.organiser import Negotiation
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.market_game.settlement import BankruptcyReason
-from marketgame.simulation.recording.measures import (
-    DUST,
-    Measures,
-)
-from marketgame.simulation.recording.rows import (
-    REASONS,
-    keys,
-    table_of,
-)
-from marketgame.simulation.recording.tables import EVENTS
+from marketgame.simulation.recording.labels import Labels
+from marketgame.simulation.recording.measures import DUST, Measures
+from marketgame.simulation.recording.tables import EVENT_KINDS, EVENT_REASONS, NONE
 
-KINDS = (
-    *("bankruptcy", "projection-bound", "announcement-raised", "blocking-offer", "severance-paid"),
-    *("side-contract-offered", "side-contract"),
+BANKRUPTCY, PROJECTION_BOUND, ANNOUNCEMENT_RAISED, BLOCKING_OFFER, SEVERANCE_PAID, OFFERED, SIDE_CONTRACT = range(
+    len(EVENT_KINDS)
 )
-BANKRUPTCY, PROJECTION_BOUND, ANNOUNCEMENT_RAISED, BLOCKING_OFFER, SEVERANCE_PAID, OFFERED, SIDE_CONTRACT = range(7)
-# Some fates of blocking offers and of side-contracts have one name.
-ALL_REASONS = tuple(dict.fromkeys((*REASONS, *FATES, *SIDE_FATES)))
 # Claims changed by less than this share of what there is were fitted already, up to rounding.
 FITTED = 1e-9
-NOBODY = NOTHING = -1
+NOBODY = NOTHING = NONE
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,35 +35,23 @@ class Events:
     amount: FloatArray
 
 
-def event_rows(
-    run: int, first_round: int, parts: Sequence[Events], players: Sequence[str], goods: Sequence[str] = ()
-) -> pa.Table:
-    """Return one row for each event, in the order of round, kind, player and good.
+@dataclass(frozen=True, eq=False)
+class NamedEvents(Events):
+    """Events in the order of round, kind, player and good, with the names behind the numbers."""
+
+    labels: Labels
+
+
+def in_order(parts: Sequence[Events], labels: Labels) -> NamedEvents:
+    """Return events of different kinds in order.
 
     Args:
-        run: number of the run.
-        first_round: number of the round that the events count from.
         parts: events of different kinds.
-        players: their names.
-        goods: their names.
+        labels: names.
     """
-    kind, number, player, good, reason, amount = (
-        np.concatenate([getattr(part, name) for part in parts])
-        for name in ("kind", "number", "player", "good", "reason", "amount")
-    )
-    order = np.lexsort((good, player, kind, number))
-    return table_of(
-        EVENTS,
-        {
-            "run": np.full(order.shape, run),
-            "round": first_round + number[order],
-            "kind": keys(kind[order], KINDS),
-            "player": keys(player[order], players, missing=player[order] == NOBODY),
-            "good": keys(good[order], goods, missing=good[order] == NOTHING),
-            "reason": keys(reason[order], ALL_REASONS, missing=reason[order] == NOTHING),
-            "amount": amount[order],
-        },
-    )
+    together = {field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Events)}
+    order = np.lexsort(tuple(together[name] for name in ("good", "player", "kind", "number")))
+    return NamedEvents(**{name: column[order] for name, column in together.items()}, labels=labels)
 
 
 def market_events(measures: Measures) -> tuple[Events, ...]:
@@ -98,7 +67,7 @@ def blocking_events(approaches: Sequence[Sequence[Approach]], severance: FloatAr
         severance: paid to each player in each round, ``(R, N)``, units of money.
     """
     made = [(number, approach) for number, each in enumerate(approaches) for approach in each]
-    fates = [len(REASONS) + FATES.index(approach.fate) for _, approach in made]
+    fates = [EVENT_REASONS.index(approach.fate) for _, approach in made]
     offers = Events(
         kind=np.full(len(made), BLOCKING_OFFER),
         number=np.array([number for number, _ in made], np.int64),
@@ -128,7 +97,7 @@ def side_contract_events(measures: Measures) -> tuple[Events, ...]:
         for number, each in tried
     ]
     proposals = _side_events(OFFERED, offered, [each.expected_gain for _, each in offered])
-    fates = np.array([ALL_REASONS.index(each.fate) for _, each in tried], np.int64)
+    fates = np.array([EVENT_REASONS.index(each.fate) for _, each in tried], np.int64)
     blamed = np.array([_blamed(each) for _, each in tried], np.int64)
     return proposals, replace(_side_events(SIDE_CONTRACT, tried, realised), reason=fates, player=blamed)
 

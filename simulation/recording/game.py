@@ -5,57 +5,121 @@ The tables are those of every run; the ones that speak of goods are empty.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
 import numpy as np
-import pyarrow as pa
 
 from marketgame.agents.behaviours import Behaviour
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.agents.blocking.mediator import Approach
+from marketgame.agents.private_type import game_players
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.coalitional_games.mechanism import expected_cost
 from marketgame.mechanisms.incentive_efficiency.welfare import autarky_of_game, first_best_of_game
-from marketgame.simulation.recording.blocking_rows import (
-    BlockingLabels,
-    action_rows,
-    blocking_profits,
-    invitation_rows,
-    mediator_rows,
+from marketgame.simulation.recording.benchmarks import (
+    BenchmarkEntry,
+    ConstraintEntry,
+    benchmarks_of_game,
+    constraints_of_game,
 )
-from marketgame.simulation.recording.events import (
-    blocking_events,
-    event_rows,
-)
-from marketgame.simulation.recording.game_benchmarks import (
-    game_benchmarks,
-    game_constraints,
-)
-from marketgame.simulation.recording.market import (
-    ROUNDS_AT_ONCE,
-    run_row,
-)
-from marketgame.simulation.recording.market_benchmarks import entry_table
-from marketgame.simulation.recording.rows import (
-    REASONS,
-    counters,
-    keys,
-    numbered,
-    table_of,
-)
-from marketgame.simulation.recording.tables import (
-    BENCHMARKS,
-    CONSTRAINTS,
-    PLAYERS,
-    ROUNDS,
-    TABLES,
-)
+from marketgame.simulation.recording.coalitions import blocking_profits
+from marketgame.simulation.recording.labels import Labels
+from marketgame.simulation.recording.recorder import Recorder, Title
 from marketgame.simulation.scenario.established_mechanism import established_mechanism
 from marketgame.simulation.scenario.game_scenario import GameScenario
+from marketgame.simulation.stages.blocking import Formed
 from marketgame.simulation.stages.game_play import GamePlay
 
 
-class GameRecorder:
-    """Keeps every round of one run.
+@dataclass(frozen=True, eq=False)
+class GameMeasures:
+    """Rounds side by side; players who neither trade nor are bound by a budget have no cost and are never bankrupt.
+
+    Attributes:
+        profile_numbers: of the true types, ``(R,)``.
+        profile: the true types, ``(R, N)``.
+        reports: the reported types, ``(R, N)``.
+        transfers: what the established mediator paid, ``(R, N)``, units of money.
+        severance: what it paid to those who left it, ``(R, N)``, units of money.
+        side_payments: what blocking mediators paid, ``(R, N)``, units of money.
+        followed: the blocking mediator with whom each player left, ``(R, N)``; -1 for who stayed.
+        utility: everything that was paid included, ``(R, N)``, units of money.
+        promised_utility: what the mechanism was expected to give at the reports made, at the true types, ``(R, N)``.
+        first_best: largest welfare, ``(R,)``, units of money.
+        autarky: welfare if everybody were alone, ``(R,)``, units of money.
+        profits: what each mediator earned, the established one first, ``(R, 1 + B)``, units of money.
+        expected_profits: what each expected to earn, ``(R, 1 + B)``, units of money.
+        approaches: the invitations of blocking mediators in each round.
+        labels: the names behind the numbers.
+    """
+
+    profile_numbers: IntegerArray
+    profile: IntegerArray
+    reports: IntegerArray
+    transfers: FloatArray
+    severance: FloatArray
+    side_payments: FloatArray
+    followed: IntegerArray
+    utility: FloatArray
+    promised_utility: FloatArray
+    first_best: FloatArray
+    autarky: FloatArray
+    profits: FloatArray
+    expected_profits: FloatArray
+    approaches: tuple[tuple[Approach, ...], ...]
+    labels: Labels
+
+    @property
+    def paid(self) -> FloatArray:
+        """What all mediators paid, ``(R, N)``, units of money."""
+        return self.transfers + self.severance + self.side_payments
+
+    @property
+    def gains(self) -> FloatArray:
+        """Welfare above autarky; what mediators put in is no gain, and what they keep is not lost."""
+        return np.asarray(self.utility.sum(axis=1) - self.paid.sum(axis=1) - self.autarky)
+
+    @property
+    def first_best_gains(self) -> FloatArray:
+        """The same of the largest welfare, ``(R,)``, units of money."""
+        return self.first_best - self.autarky
+
+    @property
+    def volume(self) -> FloatArray:
+        """What players were paid in all, ``(R,)``, units of money."""
+        return np.asarray(np.maximum(self.paid, 0).sum(axis=1))
+
+    @property
+    def wealth(self) -> FloatArray:
+        """Utility, for want of goods that have a price."""
+        return self.utility
+
+    @property
+    def price_dispersion(self) -> FloatArray:
+        """Nothing, for want of prices."""
+        return np.zeros(len(self.utility))
+
+    wasted = price_dispersion
+
+    @property
+    def cost(self) -> FloatArray:
+        """Nothing, for want of trades."""
+        return np.zeros(self.utility.shape)
+
+    @property
+    def bankrupt(self) -> BooleanArray:
+        """Nobody is."""
+        return np.zeros(self.utility.shape, np.bool_)
+
+    @property
+    def reason(self) -> IntegerArray:
+        """Everybody is solvent."""
+        return np.zeros(self.utility.shape, np.int64)
+
+
+class GameRecorder(Recorder[GamePlay, GameMeasures]):
+    """Keeps every round of one run of a coalitional game.
 
     Args:
         scenario: what is run.
@@ -65,136 +129,57 @@ class GameRecorder:
 
     def __init__(self, scenario: GameScenario, behaviours: tuple[tuple[Behaviour, ...], ...], run: int = 0) -> None:
         self._scenario = scenario
-        self._game = scenario.game
-        self._run = run
-        self._labels = BlockingLabels([blocker.name for blocker in scenario.blockers], scenario.game)
-        names = [[behaviour.name for behaviour in by_type] for by_type in behaviours]
-        self._behaviours, codes = numbered([name for by_type in names for name in by_type])
-        self._behaviour_codes = np.split(codes, np.cumsum(self._game.type_counts)[:-1])
-        self._first_best, self._autarky = first_best_of_game(self._game), autarky_of_game(self._game)
-        self._plays: list[GamePlay] = []
-        self._pieces: dict[str, list[pa.Table]] = {}
-        self._rounds_written = 0
+        self._game = game = scenario.game
+        self._mechanism = established_mechanism(scenario)
+        self._first_best, self._autarky = first_best_of_game(game), autarky_of_game(game)
+        blockers = [blocker.name for blocker in scenario.blockers]
+        labels = Labels(game_players(game), behaviours, blockers, game)
+        super().__init__(Title(scenario.name, scenario.game_name, scenario.seed, run), labels)
 
-    def add(self, play: GamePlay) -> None:
-        """Keep one more round."""
-        self._plays.append(play)
-        if len(self._plays) == ROUNDS_AT_ONCE:
-            self._write_rows()
+    def measured(self, plays: Sequence[GamePlay]) -> GameMeasures:
+        """Return some rounds side by side, or none."""
+        rounds, players, blockers = len(plays), len(self._game.players), len(self._labels.mediators) - 1
+        numbers = np.array([play.profile for play in plays], np.int64)
+        told = np.array([play.reports for play in plays], np.int64)
+        approaches = tuple(play.approaches for play in plays)
 
-    def tables(self) -> dict[str, pa.Table]:
-        """Return every table, in the order and with the schemas of :data:`simulation.recording.tables.TABLES`."""
-        self._write_rows()
-        tables = {name: schema.arrow.empty_table() for name, schema in TABLES.items()}
-        tables |= {name: pa.concat_tables(pieces) for name, pieces in self._pieces.items()}
-        scenario, incentives = self._scenario, self._scenario.incentives
-        tables["runs"] = run_row(
-            self._run, scenario.name, scenario.game_name, scenario.seed, len(self._game.players), tables["rounds"]
-        )
-        tables["benchmarks"] = entry_table(BENCHMARKS, self._run, game_benchmarks(self._game, incentives))
-        tables["constraints"] = entry_table(CONSTRAINTS, self._run, game_constraints(incentives))
-        return {name: tables[name].combine_chunks() for name in TABLES}
+        def by_player(amounts: Sequence[FloatArray]) -> FloatArray:
+            return np.array(amounts, np.float64).reshape(rounds, players)
 
-    def _write_rows(self) -> None:
-        plays = self._plays
-        if not plays:
-            return
-        profiles = self._game.profiles[[play.profile for play in plays]]
-        reports = self._game.profiles[[play.reports for play in plays]]
-        approaches = [play.approaches for play in plays]
-        severance = np.stack([play.established.severance for play in plays])
-        place = (self._run, self._rounds_written)
-        rows = {
-            "rounds": self._round_rows(profiles, reports),
-            "players": self._player_rows(profiles, reports, severance),
-            "events": event_rows(*place, blocking_events(approaches, severance), self._game.players),
-            "mediators": self._mediator_rows(severance),
-            "invitations": invitation_rows(*place, approaches, profiles, self._labels),
-            "actions": self._action_rows(),
-        }
-        pieces = {name: [*self._pieces.get(name, []), table] for name, table in rows.items()}
-        written = self._rounds_written + len(plays)
-        # An interruption finds these rounds either as they were played or as rows, never as both.
-        self._pieces, self._rounds_written, self._plays = pieces, written, []
-
-    def _round_rows(self, profiles: IntegerArray, reports: IntegerArray) -> pa.Table:
-        plays, rounds = self._plays, len(self._plays)
-        numbers = np.array([play.profile for play in plays])
-        welfare = np.array([play.utility.sum() for play in plays])
-        paid = np.stack([play.established.payments + play.established.severance + play.side_payments for play in plays])
-        return table_of(
-            ROUNDS,
-            {
-                "run": np.full(rounds, self._run),
-                "round": self._rounds_written + np.arange(rounds),
-                "profile": numbers,
-                "welfare": welfare,
-                "first_best_welfare": self._first_best[numbers],
-                "autarky_welfare": self._autarky[numbers],
-                # What mediators put in is no gain, and what they keep is not lost: their account is part of it.
-                "gains": welfare - paid.sum(axis=1) - self._autarky[numbers],
-                "first_best_gains": (self._first_best - self._autarky)[numbers],
-                "bankruptcies": np.zeros(rounds, np.int64),
-                "misreports": (profiles != reports).sum(axis=1),
-                "volume": np.maximum(paid, 0).sum(axis=1),
-                "price_dispersion": np.zeros(rounds),
-                "wasted": np.zeros(rounds),
-            },
+        promised = np.full((rounds, 1), -expected_cost(self._game, self._mechanism))
+        expected = np.array([play.expected_profits for play in plays], np.float64).reshape(rounds, blockers)
+        established = np.array([play.established.profit for play in plays], np.float64)
+        return GameMeasures(
+            profile_numbers=numbers,
+            profile=self._game.profiles[numbers],
+            reports=self._game.profiles[told],
+            transfers=by_player([play.established.payments for play in plays]),
+            severance=by_player([play.established.severance for play in plays]),
+            side_payments=by_player([play.side_payments for play in plays]),
+            followed=np.array([play.followed for play in plays], np.int64).reshape(rounds, players),
+            utility=by_player([play.utility for play in plays]),
+            promised_utility=self._promised(numbers, told),
+            first_best=self._first_best[numbers],
+            autarky=self._autarky[numbers],
+            profits=np.column_stack((established, blocking_profits(approaches, blockers))),
+            expected_profits=np.hstack((promised, expected)),
+            approaches=approaches,
+            labels=self._labels,
         )
 
-    def _player_rows(self, profiles: IntegerArray, reports: IntegerArray, severance: FloatArray) -> pa.Table:
-        plays, shape = self._plays, profiles.shape
-        number, player = counters(shape)
-        utility = np.stack([play.utility for play in plays])
-        behaviours = np.stack([codes[profiles[:, i]] for i, codes in enumerate(self._behaviour_codes)], axis=1)
-        nothing = np.zeros(shape)
-        return table_of(
-            PLAYERS,
-            {
-                "run": np.full(shape, self._run),
-                "round": self._rounds_written + number,
-                "player": keys(player, self._game.players),
-                "type": self._labels.type_names(profiles),
-                "reported_type": self._labels.type_names(reports),
-                "behaviour": keys(behaviours, self._behaviours),
-                "transfer": np.stack([play.established.payments for play in plays]),
-                "cost": nothing,
-                "bankrupt": np.zeros(shape, np.bool_),
-                "reason": keys(np.zeros(shape, np.int64), REASONS),
-                "utility": utility,
-                "promised_utility": self._promised(),
-                "wealth": utility,
-                "mediator": keys(1 + np.stack([play.followed for play in plays]), self._labels.mediators),
-                "severance": severance,
-                "side_payment": np.stack([play.side_payments for play in plays]),
-            },
-        )
+    def formed(self, plays: Sequence[GamePlay]) -> list[tuple[int, Formed]]:
+        """Return the coalitions that left, and the one that stayed."""
+        return [(number, each) for number, play in enumerate(plays) for each in play.formed]
 
-    def _mediator_rows(self, severance: FloatArray) -> pa.Table:
-        plays, scenario = self._plays, self._scenario
-        blocking = blocking_profits([play.approaches for play in plays], len(scenario.blockers))
-        established = np.array([[play.established.profit] for play in plays])
-        promised = np.full((len(plays), 1), -expected_cost(self._game, established_mechanism(scenario)))
-        expected = np.hstack((promised, np.stack([play.expected_profits for play in plays])))
-        profits = np.hstack((established, blocking))
-        return mediator_rows(self._run, self._rounds_written, profits, expected, severance.sum(axis=1), self._labels)
+    def benchmarks(self, drawn: AbstractSet[int]) -> list[BenchmarkEntry]:
+        """Return what the players could have achieved."""
+        return benchmarks_of_game(self._game, self._scenario.incentives)
 
-    def _action_rows(self) -> pa.Table:
-        formed = [(number, each) for number, play in enumerate(self._plays) for each in play.formed]
-        return action_rows(
-            self._run,
-            self._rounds_written,
-            np.array([number for number, _ in formed]),
-            [each.mediator for _, each in formed],
-            [(each.coalition, each.action) for _, each in formed],
-            self._labels,
-        )
+    def constraints(self) -> list[ConstraintEntry]:
+        """Return what costs welfare in incentive-efficient benchmarks."""
+        return constraints_of_game(self._scenario.incentives)
 
-    def _promised(self) -> FloatArray:
-        """Return what the mechanism was expected to give at the reports made, at the true types, ``(R, N)``."""
-        mechanism = established_mechanism(self._scenario)
-        true = [play.profile for play in self._plays]
-        told = [play.reports for play in self._plays]
+    def _promised(self, true: IntegerArray, told: IntegerArray) -> FloatArray:
         utilities = self._game.actions[self._game.grand_coalition].utilities[:, :, true]
-        earned: FloatArray = np.einsum("rc,cir->ri", mechanism.action_probability[told], utilities)
-        return earned + mechanism.payments[told]
+        earned: FloatArray = np.einsum("rc,cir->ri", self._mechanism.action_probability[told], utilities)
+        return earned + self._mechanism.payments[told]

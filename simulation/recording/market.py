@@ -1,59 +1,82 @@
-"""Rounds turned into tables.
-
-Rounds are kept as they are and worked out many at a time, so that recording costs a round next to nothing and
-memory holds finished columns rather than objects.
-"""
+"""Rounds on a market turned into the tables of a run."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from marketgame.agents.behaviours import Behaviour
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
-from marketgame.simulation.recording.blocking_rows import (
-    BlockingLabels,
-    market_blocking_rows,
+from marketgame.mechanisms.market_game.settlement import Pricing
+from marketgame.simulation.recording.benchmarks import (
+    BenchmarkEntry,
+    ConstraintEntry,
+    benchmarks_of_economy,
+    constraints_of_economy,
 )
-from marketgame.simulation.recording.events import (
-    blocking_events,
-    event_rows,
-    market_events,
-    side_contract_events,
-)
-from marketgame.simulation.recording.market_benchmarks import (
-    benchmark_rows,
-    constraint_rows,
-)
-from marketgame.simulation.recording.measures import measure
-from marketgame.simulation.recording.rows import (
-    Labels,
-    holding_rows,
-    keys,
-    player_rows,
-    round_rows,
-    table_of,
-    trade_rows,
-)
-from marketgame.simulation.recording.side_contract_rows import (
-    SideContractLabels,
-    side_contract_rows,
-)
-from marketgame.simulation.recording.tables import (
-    RUNS,
-    TABLES,
-)
+from marketgame.simulation.recording.coalitions import members
+from marketgame.simulation.recording.columns import grid_table, listed_table
+from marketgame.simulation.recording.events import Events, market_events, side_contract_events
+from marketgame.simulation.recording.labels import Labels
+from marketgame.simulation.recording.measures import Measures, measure
+from marketgame.simulation.recording.recorder import Recorder, Title
+from marketgame.simulation.recording.tables import HOLDINGS, SIDE_CONTRACTS, TRADES
 from marketgame.simulation.scenario.market_scenario import Scenario
+from marketgame.simulation.stages.blocking import Formed, departed
+from marketgame.simulation.stages.charges import charges
 from marketgame.simulation.stages.market_play import Play
 
-# Rounds are turned into rows in pieces of this size, wherever a run stops.
-ROUNDS_AT_ONCE = 1024
+
+@dataclass(frozen=True, eq=False)
+class Trades:
+    """Trades that stand, in the order of round, player, counterparty and good, ``(T,)`` each.
+
+    Attributes:
+        number: of the round, counted from the first of those side by side.
+        player: who received the good.
+        counterparty: who delivered it.
+        good: which.
+        quantity: as ordered, units.
+        charged_to_player: what it added to the receiver's cost, numeraire.
+        charged_to_counterparty: what it added to the deliverer's, numeraire.
+        value: at the supporting price, numeraire.
+        labels: the names behind the numbers.
+    """
+
+    number: IntegerArray
+    player: IntegerArray
+    counterparty: IntegerArray
+    good: IntegerArray
+    quantity: FloatArray
+    charged_to_player: FloatArray
+    charged_to_counterparty: FloatArray
+    value: FloatArray
+    labels: Labels
 
 
-class Recorder:
-    """Keeps every round of one run.
+def trades(measures: Measures, pricing: Pricing) -> Trades:
+    """Return what players received from each other."""
+    place = np.nonzero(measures.received)
+    number, player, counterparty, good = place
+    charged = charges(measures.flows, measures.plays.quotes, pricing)
+    return Trades(
+        *(number, player, counterparty, good),
+        measures.received[place],
+        charged[place],
+        charged[number, counterparty, player, good],
+        measures.trade_values[place],
+        measures.labels,
+    )
+
+
+class MarketRecorder(Recorder[Play, Measures]):
+    """Keeps every round of one run on a market.
 
     Args:
         scenario: what is run.
@@ -73,94 +96,43 @@ class Recorder:
     ) -> None:
         self._scenario = scenario
         self._contract = contract
-        self._run = run
-        blockers = [blocker.name for blocker in scenario.blockers]
-        self._labels = Labels(scenario.economy, behaviours, blockers)
-        self._blocking_labels = None if game is None else BlockingLabels(blockers, game)
-        self._side_labels = SideContractLabels(scenario) if scenario.organisers else None
-        self._plays: list[Play] = []
-        self._pieces: dict[str, list[pa.Table]] = {}
-        self._rounds_written = 0
+        economy, blockers = scenario.economy, [blocker.name for blocker in scenario.blockers]
+        labels = Labels(economy.players, behaviours, blockers, game, economy.goods, scenario.organisers)
+        super().__init__(Title(scenario.name, economy.name, scenario.seed, run), labels)
 
-    def add(self, play: Play) -> None:
-        """Keep one more round."""
-        self._plays.append(play)
-        if len(self._plays) == ROUNDS_AT_ONCE:
-            self._write_rows()
+    def measured(self, plays: Sequence[Play]) -> Measures:
+        """Return some rounds side by side, or none."""
+        return measure(plays, self._contract, self._scenario.rules, self._labels)
 
-    def tables(self) -> dict[str, pa.Table]:
-        """Return every table, in the order and with the schemas of :data:`simulation.recording.tables.TABLES`."""
-        self._write_rows()
-        tables = {name: schema.arrow.empty_table() for name, schema in TABLES.items()}
-        tables |= {name: pa.concat_tables(pieces) for name, pieces in self._pieces.items()}
-        drawn = set(pc.unique(tables["rounds"]["profile"]).to_pylist())
-        economy = self._scenario.economy
-        tables["runs"] = run_row(
-            self._run, self._scenario.name, economy.name, self._scenario.seed, len(economy.players), tables["rounds"]
-        )
-        incentives = self._scenario.incentives
-        tables["benchmarks"] = benchmark_rows(self._run, self._contract, drawn, incentives)
-        tables["constraints"] = constraint_rows(self._run, incentives)
-        return {name: tables[name].combine_chunks() for name in TABLES}
+    def formed(self, plays: Sequence[Play]) -> list[tuple[int, Formed]]:
+        """Return the coalitions that left; who stays trades, which is another table."""
+        return [(number, each) for number, play in enumerate(plays) for each in departed(play.approaches)]
 
-    def _write_rows(self) -> None:
-        if not self._plays:
-            return
-        measures = measure(self._plays, self._contract, self._scenario.rules)
-        place = (self._run, self._rounds_written, measures)
+    def benchmarks(self, drawn: AbstractSet[int]) -> list[BenchmarkEntry]:
+        """Return what the economy could have achieved."""
+        return benchmarks_of_economy(self._contract, drawn, self._scenario.incentives)
+
+    def constraints(self) -> list[ConstraintEntry]:
+        """Return what costs welfare in incentive-efficient benchmarks."""
+        return constraints_of_economy(self._scenario.incentives)
+
+    def events(self, measured: Measures) -> Sequence[Events]:
+        """Return who failed, which claims were cut, which announcements raised, and what came of collusion."""
+        return [*market_events(measured), *side_contract_events(measured)]
+
+    def own_rows(self, measured: Measures, run: int, first_round: int) -> dict[str, pa.Table]:
+        """Return what everybody held and traded, and who colluded."""
+        labels, place = self._labels, (run, first_round)
+        traded = trades(measured, self._scenario.rules.pricing)
         rows = {
-            "rounds": round_rows(*place),
-            "players": player_rows(*place, self._labels),
-            "holdings": holding_rows(*place, self._labels),
-            "trades": trade_rows(*place, self._labels, self._scenario.rules.pricing),
-            "events": event_rows(
-                *place[:2],
-                (
-                    *market_events(measures),
-                    *blocking_events(measures.approaches, measures.plays.severance),
-                    *side_contract_events(measures),
-                ),
-                self._labels.players,
-                self._labels.goods,
+            "holdings": grid_table(
+                HOLDINGS, measured, *place, len(measured.profile), player=labels.players, good=labels.goods
             ),
+            "trades": listed_table(TRADES, traded, *place, traded.number),
         }
-        if self._side_labels is not None:
-            rows["side_contracts"] = side_contract_rows(*place, self._side_labels)
-        if self._blocking_labels is not None:
-            rows |= market_blocking_rows(*place, self._blocking_labels)
-        pieces = {name: [*self._pieces.get(name, []), table] for name, table in rows.items()}
-        written = self._rounds_written + len(self._plays)
-        # An interruption finds these rounds either as they were played or as rows, never as both.
-        self._pieces, self._rounds_written, self._plays = pieces, written, []
-
-
-def run_row(run: int, scenario: str, economy: str, seed: int, players: int, rounds: pa.Table) -> pa.Table:
-    """Return the one row of the table of runs.
-
-    Args:
-        run: number of the run.
-        scenario: its name.
-        economy: name of the economy, or of the game.
-        seed: of all random streams.
-        players: how many there are.
-        rounds: the table of rounds.
-    """
-    first = np.zeros(1, np.int64)
-    return table_of(
-        RUNS,
-        {
-            "run": np.array([run]),
-            "scenario": keys(first, [scenario]),
-            "economy": keys(first, [economy]),
-            "seed": [seed],
-            "rounds": [rounds.num_rows],
-            "players": [players],
-            "mean_welfare": [pc.mean(rounds["welfare"]).as_py()],
-            "mean_first_best_welfare": [pc.mean(rounds["first_best_welfare"]).as_py()],
-            "mean_autarky_welfare": [pc.mean(rounds["autarky_welfare"]).as_py()],
-            "mean_gains": [pc.mean(rounds["gains"]).as_py()],
-            "mean_first_best_gains": [pc.mean(rounds["first_best_gains"]).as_py()],
-            "bankruptcies": [pc.sum(rounds["bankruptcies"]).as_py() or 0],
-            "misreports": [pc.sum(rounds["misreports"]).as_py() or 0],
-        },
-    )
+        if labels.organisers:
+            colluding = members(measured.negotiations, measured.profile, measured.over_promise, labels)
+            rows["side_contracts"] = listed_table(
+                SIDE_CONTRACTS, colluding, *place, [each.round for each in colluding.rows]
+            )
+        return rows

@@ -14,25 +14,16 @@ import numpy as np
 
 from marketgame.agents.blocking.mediator import Approach
 from marketgame.agents.coalitions.organiser import Negotiation
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import autarky_welfare
 from marketgame.mechanisms.incentive_efficiency.welfare import first_best_gains
-from marketgame.mechanisms.market_game.settlement import (
-    MarketRules,
-    Settlement,
-    consumption,
-    net_consumption,
-)
-from marketgame.simulation.stages.charges import (
-    final_flows,
-    standing_flows,
-)
-from marketgame.simulation.stages.market_play import Play
+from marketgame.mechanisms.market_game.settlement import MarketRules, Settlement, consumption, net_consumption
+from marketgame.simulation.recording.coalitions import blocking_profits
+from marketgame.simulation.recording.labels import Labels
+from marketgame.simulation.stages.charges import final_flows, standing_flows
+from marketgame.simulation.stages.market_play import Play, nothing_played
 
 # A flow below this share of what there is of a good is a rounding error, not a trade.
 DUST = 1e-12
@@ -62,6 +53,7 @@ class Measures:
         flows: what it did receive, ``(R, N, N, L)``, units; cancelled trades are zero.
         approaches: the invitations of blocking mediators in each round.
         negotiations: what coalition organisers tried in each round.
+        labels: the names behind the numbers.
     """
 
     plays: Play
@@ -83,6 +75,63 @@ class Measures:
     flows: FloatArray
     approaches: tuple[tuple[Approach, ...], ...]
     negotiations: tuple[tuple[Negotiation, ...], ...]
+    labels: Labels
+
+    @property
+    def profile(self) -> IntegerArray:
+        """True types, ``(R, N)``."""
+        return self.plays.profile
+
+    @property
+    def reports(self) -> IntegerArray:
+        """Reported types, ``(R, N)``."""
+        return self.plays.reports
+
+    @property
+    def transfers(self) -> FloatArray:
+        """Purchasing power granted, ``(R, N)``, numeraire."""
+        return self.plays.transfers
+
+    @property
+    def cost(self) -> FloatArray:
+        """Of everybody's trades, ``(R, N)``, numeraire."""
+        return self.plays.settlement.cost
+
+    @property
+    def bankrupt(self) -> BooleanArray:
+        """Who is, ``(R, N)``."""
+        return self.plays.settlement.bankrupt
+
+    @property
+    def reason(self) -> IntegerArray:
+        """Why, or that it is not, ``(R, N)``."""
+        return self.plays.settlement.reason.astype(np.int64)
+
+    @property
+    def followed(self) -> IntegerArray:
+        """The blocking mediator with whom each player left, ``(R, N)``; -1 for who stayed."""
+        return self.plays.followed
+
+    @property
+    def severance(self) -> FloatArray:
+        """Paid by the established mediator to those who left, ``(R, N)``, numeraire."""
+        return self.plays.severance
+
+    @property
+    def side_payments(self) -> FloatArray:
+        """Paid by blocking mediators, ``(R, N)``, numeraire."""
+        return self.plays.side_payments
+
+    @property
+    def profits(self) -> FloatArray:
+        """What each mediator earned, the established one first, ``(R, 1 + B)``, numeraire."""
+        blocking = blocking_profits(self.approaches, len(self.labels.mediators) - 1)
+        return np.column_stack((-self.severance.sum(axis=1), blocking))
+
+    @property
+    def expected_profits(self) -> FloatArray:
+        """What each expected to earn, ``(R, 1 + B)``, numeraire."""
+        return np.column_stack((np.zeros(len(self.severance)), self.plays.expected_profits))
 
     @property
     def volume(self) -> FloatArray:
@@ -120,9 +169,9 @@ class Measures:
         return np.asarray((self.consumed * self.price[:, None, :]).sum(axis=-1) + self.paid)
 
 
-def measure(plays: Sequence[Play], contract: GrandContract, rules: MarketRules) -> Measures:
-    """Return everything that is measured in some rounds."""
-    stacked = _stack(plays)
+def measure(plays: Sequence[Play], contract: GrandContract, rules: MarketRules, labels: Labels) -> Measures:
+    """Return everything that is measured in some rounds, or in none."""
+    stacked = _stack(plays) if plays else nothing_played(contract.economy, rules, len(labels.mediators) - 1)
     economy, efficient = contract.economy, contract.efficient
     numbers = economy.prior.profile_numbers(stacked.profile)
     reported = economy.prior.profile_numbers(stacked.reports)
@@ -155,6 +204,7 @@ def measure(plays: Sequence[Play], contract: GrandContract, rules: MarketRules) 
         flows=final_flows(standing, stacked.settlement.bankrupt, rules.bankruptcy),
         approaches=tuple(play.approaches for play in plays),
         negotiations=tuple(play.negotiations for play in plays),
+        labels=labels,
     )
 
 

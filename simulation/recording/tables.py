@@ -1,4 +1,4 @@
-"""Every table a run writes: columns, types, units and meanings, here and nowhere else.
+"""Every table a run writes: columns, types, units, meanings and how they are worked out, here and nowhere else.
 
 All tables are tidy: one row for one thing, keys in columns. ``run`` is 0 for a single run; a sweep numbers its
 runs. Nothing in them depends on the clock or the machine, so the same scenario and seed give the same bytes.
@@ -6,10 +6,20 @@ runs. Nothing in them depends on the clock or the machine, so the same scenario 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
-from marketgame.simulation.recording.table_schema import (
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from marketgame.agents.blocking.mediator import FATES
+from marketgame.agents.coalitions.organiser import ANSWERS
+from marketgame.agents.coalitions.organiser import FATES as SIDE_FATES
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.market_game.settlement import BankruptcyReason
+from marketgame.simulation.recording.columns import (
     COUNT,
     FLAG,
     GOOD,
@@ -23,36 +33,79 @@ from marketgame.simulation.recording.table_schema import (
     WHOLE,
     Column,
     TableSchema,
+    Value,
+    keys,
 )
 
-__all__ = [
-    "ACTIONS",
-    "BENCHMARKS",
-    "CONSTRAINTS",
-    "EVENTS",
-    "HOLDINGS",
-    "INVITATIONS",
-    "KEY",
-    "MEDIATORS",
-    "NAME",
-    "NUMBER",
-    "PLAYERS",
-    "ROUNDS",
-    "RUNS",
-    "SIDE_CONTRACTS",
-    "TABLES",
-    "TEXT",
-    "TRADES",
-    "WHOLE",
-    "Column",
-    "TableSchema",
-]
+if TYPE_CHECKING:
+    from marketgame.simulation.recording.benchmarks import BenchmarkEntry, ConstraintEntry
+    from marketgame.simulation.recording.coalitions import Formations, Invitations, Members
+    from marketgame.simulation.recording.events import NamedEvents
+    from marketgame.simulation.recording.game import GameMeasures
+    from marketgame.simulation.recording.market import Trades
+    from marketgame.simulation.recording.measures import Measures
+    from marketgame.simulation.recording.recorder import WholeRun
 
-_RUN = Column("run", WHOLE, NUMBER, "which run; 0 when there is one")
-_ROUND = Column("round", WHOLE, NUMBER, "which round, counted from 0")
-_PLAYER = Column("player", KEY, NAME, "whose row this is")
-_GOOD = Column("good", KEY, NAME, "which good; the numeraire is the last of the economy")
-_COALITION = Column("coalition", KEY, NAME, "the members' names, joined with +")
+    type Rounds = Measures | GameMeasures
+
+REASONS = tuple(reason.name.lower().replace("_", "-") for reason in BankruptcyReason)
+EVENT_KINDS = (
+    *("bankruptcy", "projection-bound", "announcement-raised", "blocking-offer", "severance-paid"),
+    *("side-contract-offered", "side-contract"),
+)
+# Some fates of blocking offers and of side-contracts have one name.
+EVENT_REASONS = tuple(dict.fromkeys((*REASONS, *FATES, *SIDE_FATES)))
+# The code of what does not apply: no player, no good, no reason, nothing told.
+NONE = -1
+
+
+def _amount[S](name: str, meaning: str, value: Value[S] | None = None, *, nullable: bool = False) -> Column[S]:
+    return Column(name, REAL, NUMERAIRE, meaning, value, nullable)
+
+
+def _quantity[S](name: str, meaning: str, value: Value[S] | None = None) -> Column[S]:
+    return Column(name, REAL, GOOD, meaning, value)
+
+
+def _count[S](name: str, meaning: str, value: Value[S] | None = None) -> Column[S]:
+    return Column(name, WHOLE, COUNT, meaning, value)
+
+
+def _label[S](name: str, meaning: str, value: Value[S] | None = None, *, nullable: bool = False) -> Column[S]:
+    return Column(name, KEY, NAME, meaning, value, nullable)
+
+
+_RUN: Column[Any] = Column("run", WHOLE, NUMBER, "which run; 0 when there is one")
+_ROUND: Column[Any] = Column("round", WHOLE, NUMBER, "which round, counted from 0")
+_WHOSE = ("player", "whose row this is")
+_PLAYER: Column[Any] = _label(*_WHOSE)
+_COALITION = ("coalition", "the members' names, joined with +")
+_GOOD: Column[Any] = _label("good", "which good; the numeraire is the last of the economy")
+
+
+def _mean(column: str) -> Callable[[WholeRun], pa.Array]:
+    return lambda whole: pa.array([pc.mean(whole.rounds[column]).as_py()], REAL)
+
+
+def _total(column: str) -> Callable[[WholeRun], IntegerArray]:
+    return lambda whole: np.array([pc.sum(whole.rounds[column]).as_py() or 0])
+
+
+def _severance_by_mediator(rounds: Rounds) -> FloatArray:
+    """Return what each mediator paid to those who left it; only the established one, the first, pays any."""
+    paid = np.zeros(rounds.profits.shape)
+    paid[:, 0] = rounds.severance.sum(axis=1)
+    return paid
+
+
+def _for_each_player(prices: FloatArray, measures: Measures) -> FloatArray:
+    return np.broadcast_to(prices[:, None, :], measures.plays.quotes.shape)
+
+
+def _known(values: Sequence[float | None]) -> pa.Array:
+    """Return numbers; what is not a number is missing."""
+    return pa.array(values, REAL, from_pandas=True)
+
 
 _GAINS = (
     "sum of utilities above that of the endowments, to the digits of what is traded, however much is owned; above an "
@@ -60,109 +113,120 @@ _GAINS = (
     "players get alone, less the money that mediators paid to them and with what mediators took"
 )
 
-RUNS = TableSchema(
+RUNS: TableSchema[WholeRun] = TableSchema(
     "runs",
     "one run",
     (
         _RUN,
-        Column("scenario", KEY, NAME, "which scenario was run"),
-        Column("economy", KEY, NAME, "which economy was traded in, or which coalitional game was played"),
-        Column("seed", WHOLE, NUMBER, "seed of all random streams"),
-        Column("rounds", WHOLE, COUNT, "rounds played"),
-        Column("players", WHOLE, COUNT, "traders in the economy"),
-        Column("mean_welfare", REAL, NUMERAIRE, "mean over rounds of the sum of utilities", nullable=True),
-        Column(
+        _label("scenario", "which scenario was run", lambda whole: keys([0], [whole.scenario])),
+        _label(
+            "economy",
+            "which economy was traded in, or which coalitional game was played",
+            lambda whole: keys([0], [whole.setting]),
+        ),
+        Column("seed", WHOLE, NUMBER, "seed of all random streams", lambda whole: np.array([whole.seed])),
+        _count("rounds", "rounds played", lambda whole: np.array([whole.rounds.num_rows])),
+        _count("players", "traders in the economy", lambda whole: np.array([whole.players])),
+        _amount("mean_welfare", "mean over rounds of the sum of utilities", _mean("welfare"), nullable=True),
+        _amount(
             "mean_first_best_welfare",
-            REAL,
-            NUMERAIRE,
             "the same at the efficient allocation of the types drawn",
+            _mean("first_best_welfare"),
             nullable=True,
         ),
-        Column(
+        _amount(
             "mean_autarky_welfare",
-            REAL,
-            NUMERAIRE,
             "the same if everyone had consumed its endowment",
+            _mean("autarky_welfare"),
             nullable=True,
         ),
-        Column("mean_gains", REAL, NUMERAIRE, f"mean over rounds: {_GAINS}", nullable=True),
-        Column("mean_first_best_gains", REAL, NUMERAIRE, "the same at the efficient allocation", nullable=True),
-        Column("bankruptcies", WHOLE, COUNT, "bankruptcies of any player in any round"),
-        Column("misreports", WHOLE, COUNT, "reports of another type than the true one"),
+        _amount("mean_gains", f"mean over rounds: {_GAINS}", _mean("gains"), nullable=True),
+        _amount(
+            "mean_first_best_gains", "the same at the efficient allocation", _mean("first_best_gains"), nullable=True
+        ),
+        _count("bankruptcies", "bankruptcies of any player in any round", _total("bankruptcies")),
+        _count("misreports", "reports of another type than the true one", _total("misreports")),
     ),
 )
 
-ROUNDS = TableSchema(
+ROUNDS: TableSchema[Rounds] = TableSchema(
     "rounds",
     "one round",
     (
         _RUN,
         _ROUND,
-        Column("profile", WHOLE, NUMBER, "true type profile, the last player's type changing fastest"),
-        Column("welfare", REAL, NUMERAIRE, "sum of utilities after settlement"),
-        Column("first_best_welfare", REAL, NUMERAIRE, "largest sum of utilities for these types"),
-        Column("autarky_welfare", REAL, NUMERAIRE, "sum of utilities of the endowments"),
-        Column("gains", REAL, NUMERAIRE, _GAINS),
-        Column("first_best_gains", REAL, NUMERAIRE, "the same of the largest sum; 0 where nothing is at stake"),
-        Column("bankruptcies", WHOLE, COUNT, "bankrupt players"),
-        Column("misreports", WHOLE, COUNT, "players who reported another type than theirs"),
         Column(
-            "volume",
-            REAL,
-            NUMERAIRE,
-            "value at the supporting price of everything that changed hands, numeraire included",
+            "profile",
+            WHOLE,
+            NUMBER,
+            "true type profile, the last player's type changing fastest",
+            lambda rounds: rounds.profile_numbers,
         ),
+        _amount("welfare", "sum of utilities after settlement", lambda rounds: rounds.utility.sum(axis=-1)),
+        _amount("first_best_welfare", "largest sum of utilities for these types", lambda rounds: rounds.first_best),
+        _amount("autarky_welfare", "sum of utilities of the endowments", lambda rounds: rounds.autarky),
+        _amount("gains", _GAINS),
+        _amount("first_best_gains", "the same of the largest sum; 0 where nothing is at stake"),
+        _count("bankruptcies", "bankrupt players", lambda rounds: rounds.bankrupt.sum(axis=-1)),
+        _count(
+            "misreports",
+            "players who reported another type than theirs",
+            lambda rounds: (rounds.reports != rounds.profile).sum(axis=-1),
+        ),
+        _amount("volume", "value at the supporting price of everything that changed hands, numeraire included"),
         Column(
             "price_dispersion",
             REAL,
             "share of the supporting price",
             "largest distance of a quote from the interval of supporting prices, over positively priced goods",
         ),
-        Column(
-            "wasted",
-            REAL,
-            NUMERAIRE,
-            "value at the supporting price of the endowments that nobody consumed",
-        ),
+        _amount("wasted", "value at the supporting price of the endowments that nobody consumed"),
     ),
 )
 
-PLAYERS = TableSchema(
+PLAYERS: TableSchema[Rounds] = TableSchema(
     "players",
     "one player in one round",
     (
         _RUN,
         _ROUND,
         _PLAYER,
-        Column("type", KEY, NAME, "true type"),
-        Column("reported_type", KEY, NAME, "type reported to the mediator"),
-        Column("behaviour", KEY, NAME, "how the player behaved"),
-        Column(
+        _label("type", "true type", lambda rounds: rounds.labels.type_names(rounds.profile)),
+        _label(
+            "reported_type", "type reported to the mediator", lambda rounds: rounds.labels.type_names(rounds.reports)
+        ),
+        _label("behaviour", "how the player behaved", lambda rounds: rounds.labels.behaviour_names(rounds.profile)),
+        _amount(
             "transfer",
-            REAL,
-            NUMERAIRE,
             "purchasing power granted by the contract, with what fellow members of a coalition add, positive to the "
             "player; in a coalitional game, money paid",
+            lambda rounds: rounds.transfers,
         ),
-        Column("cost", REAL, NUMERAIRE, "cost of the player's trades; of cancelled trades, the cost it failed with"),
+        _amount("cost", "cost of the player's trades; of cancelled trades, the cost it failed with"),
         Column("bankrupt", FLAG, "true or false", "whether the player was bankrupt"),
-        Column("reason", KEY, NAME, "why: solvent, budget or short-sale"),
-        Column("utility", REAL, NUMERAIRE, "utility of what the player consumed, severance and side-payment included"),
-        Column("promised_utility", REAL, NUMERAIRE, "utility of what the contract promised at the reports made"),
-        Column(
+        _label("reason", "why: solvent, budget or short-sale", lambda rounds: keys(rounds.reason, REASONS)),
+        _amount("utility", "utility of what the player consumed, severance and side-payment included"),
+        _amount("promised_utility", "utility of what the contract promised at the reports made"),
+        _amount(
             "wealth",
-            REAL,
-            NUMERAIRE,
             "value at the supporting price of what the player consumed, severance and side-payment included; in a "
             "coalitional game, its utility",
         ),
-        Column("mediator", KEY, NAME, "with whom the player stayed or left: established, or a blocking mediator"),
-        Column("severance", REAL, NUMERAIRE, "paid by the established mediator to a player who left"),
-        Column("side_payment", REAL, NUMERAIRE, "paid by blocking mediators, negative if the player paid"),
+        _label(
+            "mediator",
+            "with whom the player stayed or left: established, or a blocking mediator",
+            lambda rounds: keys(1 + rounds.followed, rounds.labels.mediators),
+        ),
+        _amount("severance", "paid by the established mediator to a player who left"),
+        _amount(
+            "side_payment",
+            "paid by blocking mediators, negative if the player paid",
+            lambda rounds: rounds.side_payments,
+        ),
     ),
 )
 
-HOLDINGS = TableSchema(
+HOLDINGS: TableSchema[Measures] = TableSchema(
     "holdings",
     "one good of one player in one round",
     (
@@ -170,68 +234,95 @@ HOLDINGS = TableSchema(
         _ROUND,
         _PLAYER,
         _GOOD,
-        Column("endowment", REAL, GOOD, "true endowment"),
-        Column("announced", REAL, GOOD, "endowment announced, as accepted by the market"),
-        Column("quote", REAL, PRICE, "price the player quoted"),
-        Column("supporting_price", REAL, PRICE, "price that supports the efficient allocation of the true types"),
-        Column("lowest_supporting_price", REAL, PRICE, "lower end of the supporting prices"),
-        Column(
-            "net_trade",
-            REAL,
-            GOOD,
-            "what the trades that stand added, or would have added to a bankrupt player's announcement",
+        _quantity("endowment", "true endowment", lambda measures: measures.endowments),
+        _quantity(
+            "announced",
+            "endowment announced, as accepted by the market",
+            lambda measures: measures.plays.announced_endowments,
         ),
-        Column("claim", REAL, GOOD, "holding after trade, before claims are fitted to what there is"),
-        Column("allocation", REAL, GOOD, "holding after claims are fitted to what there is"),
-        Column("consumption", REAL, GOOD, "what the player consumed, without what mediators paid"),
+        Column("quote", REAL, PRICE, "price the player quoted", lambda measures: measures.plays.quotes),
+        Column(
+            "supporting_price",
+            REAL,
+            PRICE,
+            "price that supports the efficient allocation of the true types",
+            lambda measures: _for_each_player(measures.price, measures),
+        ),
+        Column(
+            "lowest_supporting_price",
+            REAL,
+            PRICE,
+            "lower end of the supporting prices",
+            lambda measures: _for_each_player(measures.lowest_price, measures),
+        ),
+        _quantity(
+            "net_trade",
+            "what the trades that stand added, or would have added to a bankrupt player's announcement",
+            lambda measures: measures.plays.settlement.net_trade,
+        ),
+        _quantity(
+            "claim",
+            "holding after trade, before claims are fitted to what there is",
+            lambda measures: measures.plays.settlement.claim,
+        ),
+        _quantity(
+            "allocation",
+            "holding after claims are fitted to what there is",
+            lambda measures: measures.plays.settlement.allocation,
+        ),
+        _quantity(
+            "consumption", "what the player consumed, without what mediators paid", lambda measures: measures.consumed
+        ),
     ),
 )
 
-TRADES = TableSchema(
+TRADES: TableSchema[Trades] = TableSchema(
     "trades",
     "one good that one player received from another in one round, cancelled trades left out",
     (
         _RUN,
         _ROUND,
-        Column("player", KEY, NAME, "who received the good"),
-        Column("counterparty", KEY, NAME, "who delivered it"),
-        _GOOD,
-        Column("quantity", REAL, GOOD, "how much, as ordered; positive"),
-        Column("charged_to_player", REAL, NUMERAIRE, "what the trade added to the receiver's cost"),
-        Column("charged_to_counterparty", REAL, NUMERAIRE, "what it added to the deliverer's cost, as a rule negative"),
-        Column("value", REAL, NUMERAIRE, "quantity at the supporting price"),
+        _label("player", "who received the good", lambda trades: keys(trades.player, trades.labels.players)),
+        _label("counterparty", "who delivered it", lambda trades: keys(trades.counterparty, trades.labels.players)),
+        _label("good", _GOOD.meaning, lambda trades: keys(trades.good, trades.labels.goods)),
+        _quantity("quantity", "how much, as ordered; positive"),
+        _amount("charged_to_player", "what the trade added to the receiver's cost"),
+        _amount("charged_to_counterparty", "what it added to the deliverer's cost, as a rule negative"),
+        _amount("value", "quantity at the supporting price"),
     ),
 )
 
-EVENTS = TableSchema(
+EVENTS: TableSchema[NamedEvents] = TableSchema(
     "events",
     "one thing out of the ordinary in one round",
     (
         _RUN,
         _ROUND,
-        Column(
+        _label(
             "kind",
-            KEY,
-            NAME,
             "bankruptcy, projection-bound, announcement-raised, blocking-offer, severance-paid, side-contract-offered "
             "or side-contract",
+            lambda events: keys(events.kind, EVENT_KINDS),
         ),
-        Column(
+        _label(
             "player",
-            KEY,
-            NAME,
             "whom it befell, or who refused a side-contract or broke it; missing when it concerns all",
+            lambda events: keys(events.player, events.labels.players, events.player == NONE),
             nullable=True,
         ),
-        Column("good", KEY, NAME, "in which good; missing when it concerns none in particular", nullable=True),
-        Column(
+        _label(
+            "good",
+            "in which good; missing when it concerns none in particular",
+            lambda events: keys(events.good, events.labels.goods, events.good == NONE),
+            nullable=True,
+        ),
+        _label(
             "reason",
-            KEY,
-            NAME,
             "why: of bankruptcies budget or short-sale; of blocking offers what became of them (left, refused, "
             "other-types when somebody reported another type than was hoped for, too-late when somebody had left); "
             "of side-contracts likewise (none-found, too-late, refused, void when reports cannot all be true or "
             "somebody owns too little to do what it is told, accepted, broken)",
+            lambda events: keys(events.reason, EVENT_REASONS, events.reason == NONE),
             nullable=True,
         ),
         Column(
@@ -247,15 +338,13 @@ EVENTS = TableSchema(
     ),
 )
 
-BENCHMARKS = TableSchema(
+BENCHMARKS: TableSchema[Sequence[BenchmarkEntry]] = TableSchema(
     "benchmarks",
     "welfare of one benchmark at one type profile, or expected over the prior",
     (
         _RUN,
-        Column(
+        _label(
             "benchmark",
-            KEY,
-            NAME,
             "first-best, autarky, walrasian, incentive-efficient, or incentive-efficient-individual, in which every "
             "type is willing to take part",
         ),
@@ -267,29 +356,27 @@ BENCHMARKS = TableSchema(
         ),
         Column("profile_types", TEXT, NAME, "the profile in words; empty for the expectation"),
         Column("probability", REAL, "probability", "of the profile; 1 for the expectation"),
-        Column("welfare", REAL, NUMERAIRE, "sum of utilities; missing when not known", nullable=True),
-        Column("gains", REAL, NUMERAIRE, f"{_GAINS}; missing when not known", nullable=True),
-        Column(
+        _amount("welfare", "sum of utilities; missing when not known", nullable=True),
+        _amount("gains", f"{_GAINS}; missing when not known", nullable=True),
+        _amount(
             "upper_bound",
-            REAL,
-            NUMERAIRE,
             "proven bound on welfare, above it when the best mechanism could only be enclosed; missing when not known",
             nullable=True,
         ),
-        Column("bound_on_gains", REAL, NUMERAIRE, "the same of the gains", nullable=True),
+        _amount("bound_on_gains", "the same of the gains", nullable=True),
         Column("obstacle", TEXT, "phrase", "why welfare is not known; empty when it is"),
     ),
 )
 
-CONSTRAINTS = TableSchema(
+CONSTRAINTS: TableSchema[Sequence[ConstraintEntry]] = TableSchema(
     "constraints",
     "one incentive or participation constraint that costs welfare in an incentive-efficient benchmark",
     (
         _RUN,
-        Column("benchmark", KEY, NAME, "incentive-efficient or incentive-efficient-individual"),
-        Column("player", KEY, NAME, "whose constraint"),
-        Column("type", KEY, NAME, "the type that is held to it"),
-        Column("report", KEY, NAME, "the type it is tempted to report; missing if to stay out", nullable=True),
+        _label("benchmark", "incentive-efficient or incentive-efficient-individual"),
+        _label("player", "whose constraint"),
+        _label("type", "the type that is held to it"),
+        _label("report", "the type it is tempted to report; missing if to stay out", nullable=True),
         Column(
             "multiplier",
             REAL,
@@ -299,108 +386,171 @@ CONSTRAINTS = TableSchema(
     ),
 )
 
-MEDIATORS = TableSchema(
+MEDIATORS: TableSchema[Rounds] = TableSchema(
     "mediators",
     "one mediator in one round",
     (
         _RUN,
         _ROUND,
-        Column("mediator", KEY, NAME, "established, or the name of a blocking mediator"),
-        Column("profit", REAL, NUMERAIRE, "what it earned: what players paid it less what it paid them"),
-        Column("expected_profit", REAL, NUMERAIRE, "what its plan promised it per round, nobody lying or leaving it"),
-        Column("severance", REAL, NUMERAIRE, "what it paid to players who left it"),
+        _label("mediator", "established, or the name of a blocking mediator"),
+        _amount("profit", "what it earned: what players paid it less what it paid them", lambda rounds: rounds.profits),
+        _amount(
+            "expected_profit",
+            "what its plan promised it per round, nobody lying or leaving it",
+            lambda rounds: rounds.expected_profits,
+        ),
+        _amount("severance", "what it paid to players who left it", _severance_by_mediator),
     ),
 )
 
-INVITATIONS = TableSchema(
+INVITATIONS: TableSchema[Invitations] = TableSchema(
     "invitations",
     "one player asked by a blocking mediator in one round",
     (
         _RUN,
         _ROUND,
-        Column("mediator", KEY, NAME, "which blocking mediator"),
-        _COALITION,
-        Column("action", KEY, NAME, "what the coalition was to do"),
-        _PLAYER,
-        Column("wanted_type", KEY, NAME, "the type with which the coalition was to leave"),
-        Column("type", KEY, NAME, "true type"),
-        Column("reported_type", KEY, NAME, "type reported to the mediator; missing when it refused", nullable=True),
-        Column(
-            "expected_gain",
-            REAL,
-            NUMERAIRE,
-            "what the player expected to gain by its answer, or would have gained by the truth if it refused",
+        _label(
+            "mediator",
+            "which blocking mediator",
+            lambda asked: keys([1 + each.approach.mediator for each in asked.rows], asked.labels.mediators),
         ),
-        Column("payment", REAL, NUMERAIRE, "paid by the mediator, negative if the player paid"),
-        Column("fate", KEY, NAME, "what became of the invitation: left, refused, other-types or too-late"),
+        _label(*_COALITION, lambda asked: keys([each.coalition for each in asked.rows], asked.labels.coalitions)),
+        _label(
+            "action",
+            "what the coalition was to do",
+            lambda asked: keys([each.action for each in asked.rows], asked.labels.actions),
+        ),
+        _label(*_WHOSE, lambda asked: keys([each.player for each in asked.rows], asked.labels.players)),
+        _label(
+            "wanted_type",
+            "the type with which the coalition was to leave",
+            lambda asked: keys([each.wanted for each in asked.rows], asked.labels.types),
+        ),
+        _label("type", "true type", lambda asked: keys([each.truth for each in asked.rows], asked.labels.types)),
+        _label(
+            "reported_type",
+            "type reported to the mediator; missing when it refused",
+            lambda asked: keys(
+                [each.told for each in asked.rows], asked.labels.types, [each.told == NONE for each in asked.rows]
+            ),
+            nullable=True,
+        ),
+        _amount(
+            "expected_gain",
+            "what the player expected to gain by its answer, or would have gained by the truth if it refused",
+            lambda asked: np.array([each.approach.gains[each.place] for each in asked.rows], np.float64),
+        ),
+        _amount(
+            "payment",
+            "paid by the mediator, negative if the player paid",
+            lambda asked: np.array([each.approach.payments[each.player] for each in asked.rows], np.float64),
+        ),
+        _label(
+            "fate",
+            "what became of the invitation: left, refused, other-types or too-late",
+            lambda asked: keys([FATES.index(each.approach.fate) for each in asked.rows], FATES),
+        ),
     ),
 )
 
-ACTIONS = TableSchema(
+ACTIONS: TableSchema[Formations] = TableSchema(
     "actions",
     "one coalition that did something together in one round, outside the market",
     (
         _RUN,
         _ROUND,
-        Column("mediator", KEY, NAME, "who led it: established for those who stayed, or a blocking mediator"),
-        _COALITION,
-        Column("action", KEY, NAME, "what it did"),
+        _label(
+            "mediator",
+            "who led it: established for those who stayed, or a blocking mediator",
+            lambda formed: keys([1 + each.mediator for each in formed.rows], formed.labels.mediators),
+        ),
+        _label(
+            *_COALITION,
+            lambda formed: keys(
+                [formed.labels.coalition(each.coalition) for each in formed.rows], formed.labels.coalitions
+            ),
+        ),
+        _label(
+            "action",
+            "what it did",
+            lambda formed: keys(
+                [formed.labels.action(each.coalition, each.action) for each in formed.rows], formed.labels.actions
+            ),
+        ),
     ),
 )
 
-SIDE_CONTRACTS = TableSchema(
+SIDE_CONTRACTS: TableSchema[Members] = TableSchema(
     "side_contracts",
     "one member of one coalition that an organiser tried to bring together in one round",
     (
         _RUN,
         _ROUND,
-        Column("organiser", KEY, NAME, "which coalition organiser"),
-        _COALITION,
-        _PLAYER,
-        Column("type", KEY, NAME, "true type"),
-        Column("answer", KEY, NAME, "accepted, would-lose or unwilling when it refused, or not-asked"),
+        _label(
+            "organiser",
+            "which coalition organiser",
+            lambda members: keys([each.tried.organiser for each in members.rows], members.labels.organisers),
+        ),
+        _label(
+            *_COALITION,
+            lambda members: keys(
+                [members.labels.approached_code(each.tried.coalition) for each in members.rows],
+                members.labels.approached,
+            ),
+        ),
+        _label(*_WHOSE, lambda members: keys([each.player for each in members.rows], members.labels.players)),
+        _label("type", "true type", lambda members: keys([each.type for each in members.rows], members.labels.types)),
+        _label(
+            "answer",
+            "accepted, would-lose or unwilling when it refused, or not-asked",
+            lambda members: keys([ANSWERS.index(each.answer) for each in members.rows], ANSWERS),
+        ),
         Column(
             "truthful",
             FLAG,
             "true or false",
             "whether it told the side-device the truth; missing when it told it nothing",
+            lambda members: pa.array([each.truthful for each in members.rows], FLAG),
             nullable=True,
         ),
-        Column(
+        _amount(
             "status_quo",
-            REAL,
-            NUMERAIRE,
             "utility it expected if nobody colluded; missing when not asked",
+            lambda members: _known([None if each.reply is None else each.reply.status_quo for each in members.rows]),
             nullable=True,
         ),
-        Column(
+        _amount(
             "expected_gain",
-            REAL,
-            NUMERAIRE,
             "what it expected to gain upon that by its answer, or would have gained by the truth if it refused; "
             "missing when not asked",
+            lambda members: _known([None if each.reply is None else each.reply.gain for each in members.rows]),
             nullable=True,
         ),
-        Column(
+        _amount(
             "realised_gain",
-            REAL,
-            NUMERAIRE,
             "utility in this round less what the grand contract promised at the reports made; missing when the "
             "coalition played the grand contract",
+            lambda members: _known([None if each.tried.action is None else each.over_promise for each in members.rows]),
             nullable=True,
         ),
-        Column("side_transfer", REAL, NUMERAIRE, "received from fellow members, negative if it paid"),
-        Column("broke", FLAG, "true or false", "whether it was among those who broke the agreement"),
+        _amount(
+            "side_transfer",
+            "received from fellow members, negative if it paid",
+            lambda members: np.array([each.side_transfer for each in members.rows], np.float64),
+        ),
         Column(
+            *("broke", FLAG, "true or false", "whether it was among those who broke the agreement"),
+            lambda members: np.array([each.broke for each in members.rows], np.bool_),
+        ),
+        _label(
             "fate",
-            KEY,
-            NAME,
             "what became of it: none-found, too-late, refused, void, accepted or broken",
+            lambda members: keys([SIDE_FATES.index(each.tried.fate) for each in members.rows], SIDE_FATES),
         ),
     ),
 )
 
-TABLES: Mapping[str, TableSchema] = MappingProxyType(
+TABLES: Mapping[str, TableSchema[Any]] = MappingProxyType(
     {
         table.name: table
         for table in (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,12 +24,30 @@ from marketgame.mechanisms.arrays import (
     IntegerArray,
 )
 from marketgame.mechanisms.blocking import CoalitionLimits
-from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+from marketgame.mechanisms.coalitional_games.game import (
+    Coalition,
+    CoalitionalGame,
+)
 from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.streams import random_stream
 
 # The number of the mediator with whom a player stays.
 STAYS = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Formed:
+    """A coalition that did something together.
+
+    Attributes:
+        coalition: its members.
+        action: number of what it did.
+        mediator: number of the blocking mediator that led it out; -1 for those who stayed.
+    """
+
+    coalition: Coalition
+    action: int
+    mediator: int
 
 
 class BlockingStage:
@@ -113,3 +132,8 @@ def mediators_followed(approaches: Sequence[Approach], players: int) -> IntegerA
     for approach in approaches:
         followed[list(approach.leavers)] = approach.mediator
     return followed
+
+
+def departed(approaches: Sequence[Approach]) -> tuple[Formed, ...]:
+    """Return the coalitions that blocking mediators led out."""
+    return tuple(Formed(each.leavers, each.invitation.action, each.mediator) for each in approaches if each.leavers)

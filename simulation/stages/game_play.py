@@ -10,22 +10,7 @@ from marketgame.mechanisms.arrays import (
     FloatArray,
     IntegerArray,
 )
-from marketgame.mechanisms.coalitional_games.game import Coalition
-
-
-@dataclass(frozen=True, eq=False)
-class Formed:
-    """A coalition that did something together.
-
-    Attributes:
-        coalition: its members.
-        action: number of what it did.
-        mediator: number of the blocking mediator that led it out; -1 for those who stayed.
-    """
-
-    coalition: Coalition
-    action: int
-    mediator: int
+from marketgame.simulation.stages.blocking import Formed
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,12 @@ from marketgame.mechanisms.arrays import (
     FloatArray,
     IntegerArray,
 )
-from marketgame.mechanisms.market_game.settlement import Settlement
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.market_game.settlement import (
+    MarketRules,
+    Settlement,
+    settle,
+)
 from marketgame.simulation.stages.blocking import STAYS
 
 
@@ -66,3 +71,34 @@ class Play:
     def net_flows(self) -> FloatArray:
         """What player i was to receive from player j on balance, ``(N, N, L)``, units."""
         return self.orders - np.swapaxes(self.orders, 0, 1)
+
+
+def nothing_played(economy: Economy, rules: MarketRules, blockers: int) -> Play:
+    """Return no rounds side by side: every array has a first dimension of length zero.
+
+    Args:
+        economy: what would be traded.
+        rules: of the market.
+        blockers: how many blocking mediators there are.
+    """
+    players, goods = len(economy.players), len(economy.goods)
+    nobody, nothing = np.zeros((0, players)), np.zeros((0, players, goods))
+    types, orders = np.zeros((0, players), np.int64), np.zeros((0, players, players, goods))
+    return Play(
+        profile=types,
+        reports=types,
+        transfers=nobody,
+        quotes=nothing,
+        orders=orders,
+        announced_endowments=nothing,
+        raised=nobody,
+        settlement=settle(nothing, orders, nothing, nobody, rules),
+        followed=types,
+        outside=nothing,
+        severance=nobody,
+        side_payments=nobody,
+        expected_profits=np.zeros((0, blockers)),
+        approaches=(),
+        side_transfers=nobody,
+        negotiations=(),
+    )

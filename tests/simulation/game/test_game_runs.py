@@ -33,7 +33,7 @@ from marketgame.mechanisms.core import (
     CoreAllocation,
     find_core_allocation,
 )
-from marketgame.simulation.recording import game as game_recording
+from marketgame.simulation.recording import recorder
 from marketgame.simulation.recording.tables import TABLES
 from marketgame.simulation.run import (
     simulate,
@@ -277,7 +277,7 @@ def test_more_rounds_begin_with_the_same_rounds() -> None:
 
 def test_tables_follow_the_schema_however_many_rounds_are_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = simulate(LIVELY)
-    monkeypatch.setattr(game_recording, "ROUNDS_AT_ONCE", 7)
+    monkeypatch.setattr(recorder, "ROUNDS_AT_ONCE", 7)
     pieces = simulate(LIVELY)
     assert list(whole) == list(TABLES)
     for name, table in whole.items():

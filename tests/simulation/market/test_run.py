@@ -30,8 +30,7 @@ from marketgame.mechanisms.market_game.settlement import (
     Solvency,
 )
 from marketgame.simulation.market.model import MarketModel
-from marketgame.simulation.recording import market as recording
-from marketgame.simulation.recording import market_benchmarks as benchmarks
+from marketgame.simulation.recording import benchmarks, recorder
 from marketgame.simulation.recording.tables import TABLES
 from marketgame.simulation.run import (
     SimulationInterrupted,
@@ -96,7 +95,7 @@ def test_more_rounds_begin_with_the_same_rounds(lively: Scenario, tables: dict[s
 def test_tables_do_not_depend_on_how_many_rounds_are_worked_out_at_once(
     lively: Scenario, tables: dict[str, pa.Table], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recording, "ROUNDS_AT_ONCE", 5)
+    monkeypatch.setattr(recorder, "ROUNDS_AT_ONCE", 5)
     pieces = simulate(lively)
     for name, whole in tables.items():
         pd.testing.assert_frame_equal(pieces[name].to_pandas(), whole.to_pandas(), rtol=1e-13)

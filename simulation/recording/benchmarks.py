@@ -7,24 +7,22 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.economies.efficiency import autarky_welfare
 from marketgame.mechanisms.economies.walras import walrasian_equilibrium
+from marketgame.mechanisms.incentive_efficiency.search import IncentiveEfficient, NoOptimum
 from marketgame.mechanisms.incentive_efficiency.second_best import SecondBest
 from marketgame.mechanisms.incentive_efficiency.welfare import (
     INCENTIVE_NAMES,
+    GameBenchmark,
     IncentiveBenchmark,
+    autarky_of_game,
     first_best_gains,
+    first_best_of_game,
     gains_from_trade,
     walrasian_welfare,
-)
-from marketgame.simulation.recording.rows import table_of
-from marketgame.simulation.recording.tables import (
-    BENCHMARKS,
-    CONSTRAINTS,
-    TableSchema,
 )
 
 # Economies with more profiles than this list only those that were drawn, and the expectation over all.
@@ -57,35 +55,68 @@ class ConstraintEntry(NamedTuple):
     multiplier: float
 
 
-def benchmark_rows(
-    run: int, contract: GrandContract, drawn: AbstractSet[int], incentives: Sequence[IncentiveBenchmark] = ()
-) -> pa.Table:
-    """Return one row for each benchmark and profile, and one for each benchmark's expectation.
+def benchmarks_of_economy(
+    contract: GrandContract, drawn: AbstractSet[int], incentives: Sequence[IncentiveBenchmark]
+) -> list[BenchmarkEntry]:
+    """Return one entry for each benchmark and profile, and one for each benchmark's expectation.
 
     Args:
-        run: number of the run.
         contract: the established contract; the benchmarks are those of its economy.
         drawn: numbers of the profiles that were drawn.
         incentives: the incentive-efficient benchmarks of the economy, known in expectation only.
 
     Returns:
-        The rows, benchmark by benchmark, profiles in order, the expectation last.
+        Benchmark by benchmark, profiles in order, the expectation last.
     """
-    return entry_table(BENCHMARKS, run, [*_at_every_profile(contract, drawn), *map(_in_expectation, incentives)])
+    return [*_at_every_profile(contract, drawn), *map(_in_expectation, incentives)]
 
 
-def constraint_rows(run: int, incentives: Sequence[IncentiveBenchmark]) -> pa.Table:
-    """Return one row for each constraint that costs welfare, benchmark by benchmark."""
-    return entry_table(
-        CONSTRAINTS,
-        run,
-        [
-            ConstraintEntry(INCENTIVE_NAMES[known.participation], at.player, at.type, at.report or None, at.multiplier)
-            for known in incentives
-            if isinstance(known, SecondBest)
-            for at in known.binding
-        ],
-    )
+def constraints_of_economy(incentives: Sequence[IncentiveBenchmark]) -> list[ConstraintEntry]:
+    """Return one entry for each constraint that costs welfare, benchmark by benchmark."""
+    return [
+        ConstraintEntry(INCENTIVE_NAMES[known.participation], at.player, at.type, at.report or None, at.multiplier)
+        for known in incentives
+        if isinstance(known, SecondBest)
+        for at in known.binding
+    ]
+
+
+def benchmarks_of_game(game: CoalitionalGame, incentives: Sequence[GameBenchmark]) -> list[BenchmarkEntry]:
+    """Return one entry for each benchmark and profile, and one for each benchmark's expectation.
+
+    Args:
+        game: what coalitions can do.
+        incentives: incentive-efficient mechanisms of largest expected welfare, by the benchmark's name.
+    """
+    alone = autarky_of_game(game)
+    entries = []
+    for name, welfare in (("first-best", first_best_of_game(game)), ("autarky", alone)):
+        gains = welfare - alone
+        for number, profile in enumerate(game.profiles.tolist()):
+            kinds = {player: names[kind] for player, names, kind in zip(game.players, game.types, profile, strict=True)}
+            values = (float(welfare[number]), float(gains[number]))
+            entries.append(_exact(name, number, _in_words(kinds), float(game.probability[number]), values))
+        entries.append(
+            _exact(name, EXPECTATION, "", 1.0, (float(welfare @ game.probability), float(gains @ game.probability)))
+        )
+    return [*entries, *(_found(name, known, float(alone @ game.probability)) for name, known in incentives)]
+
+
+def constraints_of_game(incentives: Sequence[GameBenchmark]) -> list[ConstraintEntry]:
+    """Return one entry for each constraint that costs welfare, benchmark by benchmark."""
+    return [
+        ConstraintEntry(name, each.player, each.tempted, each.imitated, each.multiplier)
+        for name, known in incentives
+        if isinstance(known, IncentiveEfficient)
+        for each in known.jeopardies
+    ]
+
+
+def _found(name: str, known: IncentiveEfficient | NoOptimum, alone: float) -> BenchmarkEntry:
+    if isinstance(known, NoOptimum):
+        return _unknown(name, EXPECTATION, "", 1.0, known.reason)
+    values = (known.value, known.value - alone, known.bound, known.bound - alone)
+    return BenchmarkEntry(name, EXPECTATION, "", 1.0, *values, "")
 
 
 def _at_every_profile(contract: GrandContract, drawn: AbstractSet[int]) -> Iterator[BenchmarkEntry]:
@@ -108,11 +139,11 @@ def _at_every_profile(contract: GrandContract, drawn: AbstractSet[int]) -> Itera
 
 
 def _exact(
-    name: str, profile: int, words: str, probability: float, values: tuple[float, float], obstacle: str
+    name: str, profile: int, words: str, probability: float, values: tuple[float, float], obstacle: str = ""
 ) -> BenchmarkEntry:
     """Return the row of a benchmark's welfare and gains; the obstacle counts where they are not numbers."""
     if np.isnan(values[0]):
-        return BenchmarkEntry(name, profile, words, probability, None, None, None, None, obstacle)
+        return _unknown(name, profile, words, probability, obstacle)
     welfare, gains = values
     return BenchmarkEntry(name, profile, words, probability, welfare, gains, welfare, gains, "")
 
@@ -122,16 +153,11 @@ def _in_expectation(benchmark: IncentiveBenchmark) -> BenchmarkEntry:
     if isinstance(benchmark, SecondBest):
         known = (benchmark.welfare, benchmark.gains, benchmark.bound, benchmark.bound_on_gains)
         return BenchmarkEntry(name, EXPECTATION, "", 1.0, *known, "")
-    return BenchmarkEntry(name, EXPECTATION, "", 1.0, None, None, None, None, benchmark.reason)
+    return _unknown(name, EXPECTATION, "", 1.0, benchmark.reason)
 
 
-def entry_table(
-    schema: TableSchema, run: int, entries: Sequence[BenchmarkEntry] | Sequence[ConstraintEntry]
-) -> pa.Table:
-    """Return entries as the rows of their table."""
-    names = [column.name for column in schema.columns if column.name != "run"]
-    columns = zip(*entries, strict=True) if entries else ((),) * len(names)
-    return table_of(schema, {"run": np.full(len(entries), run), **dict(zip(names, columns, strict=True))})
+def _unknown(name: str, profile: int, words: str, probability: float, obstacle: str) -> BenchmarkEntry:
+    return BenchmarkEntry(name, profile, words, probability, None, None, None, None, obstacle)
 
 
 def _in_words(types: dict[str, str]) -> str:

@@ -1,0 +1,173 @@
+"""Rounds turned into tables.
+
+Rounds are kept as they are and worked out many at a time, so that recording costs a round next to nothing and
+memory holds finished columns rather than objects. What rounds on a market and in a coalitional game share is written
+here once; their recorders say what they measure, and write what one of them has alone.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from marketgame.simulation.recording.benchmarks import BenchmarkEntry, ConstraintEntry
+from marketgame.simulation.recording.coalitions import Formations, invitations
+from marketgame.simulation.recording.columns import entry_table, grid_table, listed_table
+from marketgame.simulation.recording.events import Events, blocking_events, in_order
+from marketgame.simulation.recording.labels import Labels
+from marketgame.simulation.recording.tables import (
+    ACTIONS,
+    BENCHMARKS,
+    CONSTRAINTS,
+    EVENTS,
+    INVITATIONS,
+    MEDIATORS,
+    PLAYERS,
+    ROUNDS,
+    RUNS,
+    TABLES,
+)
+from marketgame.simulation.stages.blocking import Formed
+
+if TYPE_CHECKING:
+    from marketgame.simulation.recording.tables import Rounds
+
+# Rounds are turned into rows in pieces of this size, wherever a run stops.
+ROUNDS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class Title:
+    """What a run is called.
+
+    Attributes:
+        scenario: its name.
+        setting: name of the economy, or of the game.
+        seed: of all random streams.
+        run: number of the run in its tables.
+    """
+
+    scenario: str
+    setting: str
+    seed: int
+    run: int
+
+
+@dataclass(frozen=True)
+class WholeRun(Title):
+    """A run as the table of runs shows it.
+
+    Attributes:
+        players: how many there are.
+        rounds: the table of rounds.
+    """
+
+    players: int
+    rounds: pa.Table
+
+
+class Recorder[Play, Measured: Rounds](ABC):
+    """Keeps every round of one run.
+
+    Args:
+        title: what the run is called.
+        labels: the names behind the numbers.
+
+    Raises:
+        SchemaError: what it makes of rounds is not what the schemas of the tables say.
+    """
+
+    def __init__(self, title: Title, labels: Labels) -> None:
+        self._title = title
+        self._labels = labels
+        self._plays: list[Play] = []
+        self._pieces: dict[str, list[pa.Table]] = {}
+        self._rounds_written = 0
+        # What cannot be written is found out before anything is played.
+        self._finished({name: [table] for name, table in self._rows(()).items()}, [], [])
+
+    @abstractmethod
+    def measured(self, plays: Sequence[Play]) -> Measured:
+        """Return some rounds side by side, or none."""
+
+    @abstractmethod
+    def formed(self, plays: Sequence[Play]) -> list[tuple[int, Formed]]:
+        """Return the coalitions that did something together, each with the number of its round among these."""
+
+    @abstractmethod
+    def benchmarks(self, drawn: AbstractSet[int]) -> list[BenchmarkEntry]:
+        """Return what could have been achieved, given the numbers of the profiles that were drawn."""
+
+    @abstractmethod
+    def constraints(self) -> list[ConstraintEntry]:
+        """Return what costs welfare in incentive-efficient benchmarks."""
+
+    def events(self, measured: Measured) -> Sequence[Events]:
+        """Return what went out of the ordinary beside what blocking mediators did."""
+        return ()
+
+    def own_rows(self, measured: Measured, run: int, first_round: int) -> dict[str, pa.Table]:
+        """Return the rows of tables that the other recorder leaves empty."""
+        return {}
+
+    def add(self, play: Play) -> None:
+        """Keep one more round."""
+        self._plays.append(play)
+        if len(self._plays) == ROUNDS_AT_ONCE:
+            self._write_rows()
+
+    def tables(self) -> dict[str, pa.Table]:
+        """Return every table, in the order and with the schemas of :data:`simulation.recording.tables.TABLES`."""
+        self._write_rows()
+        rounds = self._pieces.get(ROUNDS.name, [])
+        drawn = {number for piece in rounds for number in pc.unique(piece["profile"]).to_pylist()}
+        return self._finished(self._pieces, self.benchmarks(drawn), self.constraints())
+
+    def _finished(
+        self, pieces: dict[str, list[pa.Table]], benchmarks: list[BenchmarkEntry], constraints: list[ConstraintEntry]
+    ) -> dict[str, pa.Table]:
+        tables = {name: schema.arrow.empty_table() for name, schema in TABLES.items()}
+        tables |= {name: pa.concat_tables(tables) for name, tables in pieces.items()}
+        title, run = self._title, self._title.run
+        whole = WholeRun(**vars(title), players=len(self._labels.players), rounds=tables[ROUNDS.name])
+        tables[RUNS.name] = RUNS.table(whole, {"run": np.array([run])})
+        tables[BENCHMARKS.name] = entry_table(BENCHMARKS, BenchmarkEntry, run, benchmarks)
+        tables[CONSTRAINTS.name] = entry_table(CONSTRAINTS, ConstraintEntry, run, constraints)
+        return {name: tables[name].combine_chunks() for name in TABLES}
+
+    def _write_rows(self) -> None:
+        if not self._plays:
+            return
+        rows = self._rows(self._plays)
+        pieces = {name: [*self._pieces.get(name, []), table] for name, table in rows.items()}
+        written = self._rounds_written + len(self._plays)
+        # An interruption finds these rounds either as they were played or as rows, never as both.
+        self._pieces, self._rounds_written, self._plays = pieces, written, []
+
+    def _rows(self, plays: Sequence[Play]) -> dict[str, pa.Table]:
+        measured, labels = self.measured(plays), self._labels
+        place = (self._title.run, self._rounds_written)
+        grid = (measured, *place, len(plays))
+        events = in_order([*self.events(measured), *blocking_events(measured.approaches, measured.severance)], labels)
+        rows = {
+            "rounds": grid_table(ROUNDS, *grid),
+            "players": grid_table(PLAYERS, *grid, player=labels.players),
+            "events": listed_table(EVENTS, events, *place, events.number),
+        }
+        if labels.blocking:
+            asked = invitations(measured.approaches, measured.profile, labels)
+            formed = self.formed(plays)
+            formations = Formations([number for number, _ in formed], [each for _, each in formed], labels)
+            rows |= {
+                "mediators": grid_table(MEDIATORS, *grid, mediator=labels.mediators),
+                "invitations": listed_table(INVITATIONS, asked, *place, [each.round for each in asked.rows]),
+                "actions": listed_table(ACTIONS, formations, *place, formations.rounds),
+            }
+        return rows | self.own_rows(measured, *place)
