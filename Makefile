@@ -30,8 +30,11 @@ demo: $(READY)
 	$(RUN)/marketgame run experiments/scenarios/annex-b-one-short-seller.toml
 	$(RUN)/marketgame run experiments/scenarios/annex-b-one-short-seller-no-short-sales.toml
 
+# How many processes run the tests, each a stretch of them, and then what the other has not come to yet.
+TESTERS ?= 2
+
 test: $(READY)
-	$(RUN)/pytest
+	$(RUN)/pytest --numprocesses $(TESTERS) --dist worksteal
 
 # The packages as they are imported, for the type checker, which cannot follow where `marketgame` finds them.
 LAYOUT := .mypy_cache/layout

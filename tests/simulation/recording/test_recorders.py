@@ -14,7 +14,7 @@ from marketgame.mechanisms.coalitional_games.game import bilateral_trade
 from marketgame.mechanisms.coalitional_games.grid_game import game_on_grid
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
-from marketgame.simulation.recording.columns import FLAG, NUMERAIRE, REAL, TEXT, Column, SchemaError, TableSchema
+from marketgame.simulation.recording.columns import FLAG, NUMERAIRE, REAL, TEXT, Column, SchemaError
 from marketgame.simulation.recording.game import GameRecorder
 from marketgame.simulation.recording.market import MarketRecorder
 from marketgame.simulation.recording.recorder import Recorder
@@ -50,12 +50,11 @@ COLUMNS = [(made, name, column) for made, name in FILLED for column in TABLES[na
 type Made = Callable[[], Recorder[Any, Any]]
 
 
-def with_columns(name: str, columns: tuple[Column[Any], ...], monkeypatch: pytest.MonkeyPatch) -> TableSchema[Any]:
+def with_columns(name: str, columns: tuple[Column[Any], ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a table have other columns."""
     schema = TABLES[name]
+    monkeypatch.setitem(vars(schema), "arrow", replace(schema, columns=columns).arrow)
     monkeypatch.setitem(vars(schema), "columns", columns)
-    monkeypatch.delitem(vars(schema), "arrow", raising=False)
-    return schema
 
 
 @pytest.mark.parametrize("made", [on_market, in_game])
