@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchmarks.fuzzing.calling import Reaction
+from marketgame.experiments.files.input_file import MOST_MISTAKES
 
 # Of the numbers compared; solvers promise about 1e-9, and sums of many terms lose digits.
 TOLERANCE = 1e-6
@@ -62,7 +63,7 @@ def _of_the_process(command: str, reaction: Reaction) -> Iterator[str]:
         "it answers no, and is no check": code == 1 and command not in CHECKS,
         "it has no answer, and does not say why": code == 3 and not (errors or out),
         "it printed an answer to bad input": code == 2 and bool(out) and command not in LATE,
-        f"bad input has {len(errors)} lines of error": code == 2 and len(errors) != 1,
+        f"bad input has {len(errors)} lines of error": code == 2 and not 0 < len(errors) <= MOST_MISTAKES + 1,
         "an error has too long a line": any(len(line) > LONGEST for line in errors),
         f"it said something on a line of its own: {odd[:1]}": bool(odd),
         f"it printed a character that terminals obey: {control}": control is not None,

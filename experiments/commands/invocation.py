@@ -78,22 +78,24 @@ def invoke(command: Callable[..., None], name: str, arguments: Sequence[str]) ->
         report(f"{error.format_message()} ({name} --help says what is allowed)")
         return ExitCode.BAD_INPUT
     except expected_errors() as error:
-        problem, code = _failure(error)
-        report(problem)
+        problems, code = _failure(error)
+        for problem in problems:
+            report(problem)
     return code if isinstance(code, int) else 0
 
 
-def _failure(error: Exception) -> tuple[str, int]:
-    """Return what an expected error means in words, and the exit code."""
+def _failure(error: Exception) -> tuple[tuple[str, ...], ExitCode]:
+    """Return what an expected error means, on one line for each mistake, and the exit code."""
     match error:
         case InputError():
-            return str(error), ExitCode.BAD_INPUT
+            return error.problems, ExitCode.BAD_INPUT
         case FloatingPointError():
-            return f"no answer: {error}; some number of the input is beyond what can be computed", ExitCode.NO_ANSWER
+            reason = f"{error}; some number of the input is beyond what can be computed"
         case MemoryError():
-            return "no answer: there is not enough memory", ExitCode.NO_ANSWER
+            reason = "there is not enough memory"
         case _:
-            return f"no answer: {error}", ExitCode.NO_ANSWER
+            reason = str(error)
+    return (f"no answer: {reason}",), ExitCode.NO_ANSWER
 
 
 class _SystemError(Exception):

@@ -27,13 +27,14 @@ def command(
     files: Annotated[list[Path], typer.Argument(parser=located, metavar="FILE...", help="Input files of any kind.")],
     json: JsonOption = False,
 ) -> None:
-    """Check input files: say of each what it holds, or what is wrong with it."""
+    """Check input files: say of each what it holds, or everything that is wrong with it."""
     verdicts = [_verdict(file) for file in files]
     if json:
         print_json({"files": verdicts})
     for verdict in verdicts:
         if not verdict["valid"]:
-            report(verdict["error"])
+            for problem in verdict["errors"]:
+                report(problem)
         elif not json:
             name = on_a_line(verdict["name"], LONGEST_NAME)
             sys.stdout.write(f"{on_a_line(verdict['file'])}: valid, {verdict['kind']} '{name}'\n")
@@ -45,5 +46,8 @@ def _verdict(file: Path) -> dict[str, Any]:
     try:
         kind, name = load_input(file)
     except InputError as error:
-        return {"file": str(file), "valid": False, "kind": None, "name": None, "error": str(error)}
-    return {"file": str(file), "valid": True, "kind": kind, "name": name, "error": None}
+        kind, name, errors = None, None, error.problems
+    else:
+        errors = ()
+    first = errors[0] if errors else None
+    return {"file": str(file), "valid": not errors, "kind": kind, "name": name, "error": first, "errors": [*errors]}

@@ -1,11 +1,12 @@
-"""How input files are read: TOML into strict models, and every mistake into one line that says what is wrong.
+"""How input files are read: TOML into strict models, and each mistake into one line that says what is wrong.
 
-A message names the file, the field by its dotted path, the value found and what is allowed::
+A line names the file, the field by its dotted path, the value found and what is allowed::
 
     farmers.toml: players.ann.types.modest.endowment[1] is -3.0; it must be at least 0
 
 In a path the entries of a list of tables are called by their name where they have one, else by their position,
-counted from 0.
+counted from 0. What the models can tell is told at once, in the order of the file; what does not go together is told
+when all of that is right.
 """
 
 from __future__ import annotations
@@ -14,21 +15,24 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from enum import Enum, StrEnum
-from math import isfinite
+from itertools import islice
+from math import inf
 from os.path import normpath
 from pathlib import Path
-from typing import Any, Never, get_args
+from typing import Any, Never, Self, get_args, override
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from marketgame.results.names import shortened
 
 LONGEST_VALUE_SHOWN = 60
+# Of a file this many mistakes are told, and the others counted.
+MOST_MISTAKES = 50
 # A message that lists what is allowed lists this many names, and counts the others.
 MOST_NAMES_LISTED = 20
 
@@ -84,8 +88,28 @@ REQUIREMENTS = {
 }
 
 
+# What we call mistakes that Pydantic would report without advice.
+UNKNOWN_KEY, MISSING_KEY = KEY_MISTAKES = ("unknown_key", "missing_key")
+# And one that it does not know.
+TOO_LARGE = "too_large"
+
+type Location = tuple[str | int, ...]
+
+
 class InputError(Exception):
-    """An input file is wrong; the message is one line for the person who wrote the file."""
+    """An input file is wrong: what is, on one line each, for the person who wrote the file."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(*problems)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong, in the order of the file."""
+        return self.args
+
+    @override
+    def __str__(self) -> str:
+        return "\n".join(self.args)
 
 
 class InputModel(BaseModel):
@@ -93,22 +117,42 @@ class InputModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _refuse_unknown_and_missing_keys(cls, table: object) -> object:
-        """Report a misspelt key as such, not as one key missing and another unknown."""
+    def _with_advice_on_keys(cls, table: object, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        """Report a misspelt key as such, not as one key missing and another unknown, beside what else is wrong."""
         if not isinstance(table, Mapping):
-            return table
-        known = list(cls.model_fields)
-        for key in table:
-            if key not in known:
-                advice = f"is not a known key; this table takes {_advice(key, known)}"
-                raise PydanticCustomError("unknown_key", "{advice}", {"key": key, "advice": advice})
-        for name, field in cls.model_fields.items():
-            if field.is_required() and name not in table:
-                advice = f"is missing; it must be given: {field.description}"
-                raise PydanticCustomError("missing_key", "{advice}", {"key": name, "advice": advice})
-        return table
+            return validate(table)
+        mistakes = list(_mistaken_keys(cls, table))
+        if not mistakes:
+            return validate(table)
+        try:
+            validate({key: value for key, value in table.items() if key in cls.model_fields})
+        except ValidationError as error:
+            mistakes += (_again(each) for each in error.errors(include_url=False) if each["type"] != "missing")
+        raise ValidationError.from_exception_data(cls.__name__, mistakes)
+
+
+def _mistaken_keys(model: type[BaseModel], table: Mapping[str, object]) -> Iterator[InitErrorDetails]:
+    """Yield the keys that a table has and should not, and those it should have and has not."""
+    known, meant = list(model.model_fields), set()
+    for key in islice((key for key in table if key not in known), MOST_MISTAKES + 1):
+        meant |= set(_close(key, known))
+        advice = f"is not a known key; this table takes {_advice(key, known)}"
+        kind = PydanticCustomError(UNKNOWN_KEY, "{advice}", {"key": key, "advice": advice})
+        yield InitErrorDetails(type=kind, input=table)
+    for name, field in model.model_fields.items():
+        if field.is_required() and name not in table and name not in meant:
+            advice = f"is missing; it must be given: {field.description}"
+            kind = PydanticCustomError(MISSING_KEY, "{advice}", {"key": name, "advice": advice})
+            yield InitErrorDetails(type=kind, input=table)
+
+
+def _again(error: ErrorDetails) -> InitErrorDetails:
+    """Return an error that was told as one that can be told."""
+    kind, context = error["type"], error.get("ctx", {})
+    told = PydanticCustomError(kind, "{advice}", context) if kind in KEY_MISTAKES else kind
+    return InitErrorDetails(type=told, loc=error["loc"], input=error["input"], ctx=context)
 
 
 class InputFiles:
@@ -280,32 +324,58 @@ def validated[Model: InputModel](
         allow_code: whether it may name code of anybody's.
 
     Raises:
-        InputError: a key is unknown or missing, or a value is not allowed; the first mistake is reported.
+        InputError: keys are unknown or missing, or values are not allowed.
     """
-    for location, value in _numbers(table):
-        if abs(value) > LARGEST_NUMBER:
-            field = _dotted(location, table)
-            allowed = f"a number of at most {LARGEST_NUMBER:g} in size; products of larger ones cannot be computed"
-            raise InputError(f"{path}: {field} is {shown(value)}; it must be {allowed}")
+    found: list[ErrorDetails] = []
     try:
-        return model.model_validate(table, context={ALLOW_CODE: allow_code})
+        stated = model.model_validate(table, context={ALLOW_CODE: allow_code})
     except ValidationError as error:
-        raise InputError(f"{path}: {_sentence(error.errors(include_url=False)[0], table)}") from None
+        found = error.errors(include_url=False)
+    mistakes = _in_order(found, table)
+    if mistakes:
+        told = [f"{path}: {_sentence(each, table)}" for each in mistakes[:MOST_MISTAKES]]
+        untold = [f"{path}: has more mistakes than these"] if len(mistakes) > MOST_MISTAKES else []
+        raise InputError(*told, *untold)
+    return stated
 
 
-def _numbers(node: object, location: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], float]]:
-    """Yield every finite number in a document with its place."""
+def _in_order(found: Sequence[ErrorDetails], table: Mapping[str, Any]) -> list[ErrorDetails]:
+    """Return mistakes in the order of the file, numbers too large among them, and of several about one place the first.
+
+    There are several where a value could be one thing or another, and is neither. What is missing comes first in the
+    table that lacks it.
+    """
+    too_large = (
+        ErrorDetails(type=TOO_LARGE, loc=location, msg="", input=value)
+        for location, value in _entries(table)
+        if isinstance(value, int | float) and LARGEST_NUMBER < abs(value) < inf
+    )
+    # What stands under a key that is not known is of no interest; a number too large is nothing else.
+    of_keys = [each for each in found if each["type"] in KEY_MISTAKES]
+    told: dict[Location, ErrorDetails] = {}
+    around: set[Location] = set()
+    for mistake in (*of_keys, *too_large, *found):
+        location = _location(mistake, table)
+        above = {location[:depth] for depth in range(1, len(location) + 1)}
+        if location not in around and not above & told.keys():
+            told[location] = mistake
+            around |= above
+    places = {location: place for place, (location, _) in enumerate(_entries(table if told else ()))}
+    return [told[location] for location in sorted(told, key=lambda each: places.get(each, places.get(each[:-1], -1)))]
+
+
+def _entries(node: object, location: Location = ()) -> Iterator[tuple[Location, object]]:
+    """Yield everything in a document with its place, in order."""
     match node:
         case dict():
-            for key, value in node.items():
-                yield from _numbers(value, (*location, key))
+            steps: Iterable[tuple[str | int, object]] = node.items()
         case list():
-            for place, value in enumerate(node):
-                yield from _numbers(value, (*location, place))
-        case int():
-            yield location, node
-        case float() if isfinite(node):
-            yield location, node
+            steps = enumerate(node)
+        case _:
+            steps = ()
+    for step, value in steps:
+        yield (*location, step), value
+        yield from _entries(value, (*location, step))
 
 
 def refuse(path: Path, field: str, problem: str) -> Never:
@@ -359,16 +429,29 @@ def _advice(name: str, allowed: Sequence[str]) -> str:
     listed = ", ".join(shortened(each, LONGEST_VALUE_SHOWN) for each in allowed[:MOST_NAMES_LISTED])
     if len(allowed) > MOST_NAMES_LISTED:
         listed = f"{listed} and {len(allowed) - MOST_NAMES_LISTED} others"
-    close = get_close_matches(name[:LONGEST_VALUE_SHOWN], allowed, n=1)
-    return f"{listed}; did you mean {shown(close[0])}?" if close else listed
+    return "; did you mean ".join([listed, *(f"{shown(close)}?" for close in _close(name, allowed))])
+
+
+def _close(name: str, allowed: Sequence[str]) -> list[str]:
+    """Return what was meant, if that can be guessed."""
+    return get_close_matches(name[:LONGEST_VALUE_SHOWN], allowed, n=1)
+
+
+def _location(error: ErrorDetails, table: Mapping[str, Any]) -> Location:
+    """Return where a mistake is, the key that is wrong or missing included."""
+    key = [error["ctx"]["key"]] if error["type"] in KEY_MISTAKES else []
+    return (*_steps(error["loc"], table), *key)
 
 
 def _sentence(error: ErrorDetails, table: Mapping[str, Any]) -> str:
     field, context = _dotted(error["loc"], table), error.get("ctx", {})
     match error["type"]:
-        case "unknown_key" | "missing_key":
+        case _ if error["type"] in KEY_MISTAKES:
             key = shortened(str(context["key"]), LONGEST_VALUE_SHOWN)
             return f"{field}.{key} {context['advice']}" if field else f"{key} {context['advice']}"
+        case _ if error["type"] == TOO_LARGE:
+            allowed = f"a number of at most {LARGEST_NUMBER:g} in size; products of larger ones cannot be computed"
+            return f"{field} is {shown(error['input'])}; it must be {allowed}"
         case "union_tag_invalid":
             key = str(context["discriminator"]).strip("'")
             tags = [tag.strip("' ") for tag in str(context["expected_tags"]).split(",")]
@@ -384,17 +467,31 @@ def _sentence(error: ErrorDetails, table: Mapping[str, Any]) -> str:
             return f"{field or 'the file'} is {shown(error['input'])}; it must {requirement}"
 
 
-def _dotted(location: Sequence[str | int], table: object) -> str:
-    """Return a Pydantic location as the path a reader finds in the file."""
-    path, node = "", table
+def _steps(location: Location, table: object) -> Location:
+    """Return the part of a Pydantic location that the file has: not the tag of a union of models, which is no key."""
+    found, node = [], table
     for step in location:
         match node, step:
-            case list(), int():
-                path, node = entry_path(path, step, name_of(node[step])), node[step]
-            case dict(), str() if step in node:
-                path, node = f"{path}.{shortened(step, LONGEST_VALUE_SHOWN)}", node[step]
+            case (list(), int()):
+                node = node[step]
+            case (dict(), str()) if step in node:
+                node = node[step]
             case _:
-                pass  # the tag of a union of models, which is no key of the file
+                continue
+        found.append(step)
+    return tuple(found)
+
+
+def _dotted(location: Location, table: object) -> str:
+    """Return a Pydantic location as the path a reader finds in the file."""
+    path = ""
+    node: Any = table
+    for step in _steps(location, table):
+        node = node[step]
+        if isinstance(step, int):
+            path = entry_path(path, step, name_of(node))
+        else:
+            path = f"{path}.{shortened(step, LONGEST_VALUE_SHOWN)}"
     return path.removeprefix(".")
 
 

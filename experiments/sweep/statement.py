@@ -235,7 +235,8 @@ def _point_blamed(number: int, parameters: Mapping[str, object], blamed: Path) -
     try:
         yield
     except InputError as error:
-        raise InputError(f"{blamed}: point {number} ({in_words(parameters)}) is refused: {error}") from None
+        refused = f"{blamed}: point {number} ({in_words(parameters)}) is refused"
+        raise InputError(*(f"{refused}: {problem}" for problem in error.problems)) from None
 
 
 def in_words(parameters: Mapping[str, object]) -> str:

@@ -290,7 +290,6 @@ def setting(place: tuple[str | int, ...], value: Any) -> Callable[[dict[str, Any
         (setting(("format",), 2), ["format is 2"]),
         (without(("content",)), ["content is missing"]),
         (setting(("content", "certifies"), "deviations"), ["content.certifies is 'deviations'", "'deviation'"]),
-        (setting(("content", "certifies"), "stability"), ["content.situation is not a known key"]),
         (without(("content", "outcome", "gain")), ["content.outcome.gain is missing"]),
         (without(("content", "action", "orders")), ["content.action.orders is missing"]),
         (setting(("content", "outcome", "gain", 1), float("nan")), ["content.outcome.gain[1] is nan", "finite"]),
@@ -307,6 +306,17 @@ def test_a_field_that_is_wrong_is_named(
 ) -> None:
     file = written(tmp_path, json.dumps(sealed(change(json.loads(TEXT)))))
     assert_one_line(marketgame("replay", file), file, *fragments)
+
+
+def test_of_a_certificate_that_says_it_is_another_every_field_is_named(tmp_path: Path, marketgame: Call) -> None:
+    document = json.loads(TEXT)
+    file = written(tmp_path, json.dumps(sealed(setting(("content", "certifies"), "stability")(document))))
+    answer = marketgame("replay", file)
+    assert (answer.code, answer.out) == (2, "")
+    assert all(line.startswith(f"error: {file}: content.") for line in answer.err.splitlines())
+    for field in ("situation", "action", "outcome"):
+        assert f"content.{field} is not a known key" in answer.err
+    assert "content.prices is missing" in answer.err
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
-"""Whatever is wrong with a file, the answer is one line that names the file; nothing else ever escapes."""
+"""Whatever is wrong with a file, each mistake is one line that names the file; nothing else ever escapes."""
 
 from __future__ import annotations
 
 import copy
 import json
 import logging
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ DOCUMENTS = {
     )
 }
 DOCUMENTS["annex-b-one-misreporter.toml"]["economy"] = str(ECONOMIES / "annex-b-private-costs.toml")
+# A table that has one of these takes no key but its own.
+FIXED_KEYS = {"kind", "probability", "family", "behaviour", "coalition", "utility", "name"}
 JUNK: tuple[Any, ...] = (
     *(None, True, -1, 0, 2, 10**400, 0.5, -0.5, float("nan"), float("inf"), 1e308),
     *("", "x", "ann", "money", [], [[]], [1.0], [[1.0]], {}, {"x": 1}, {"types": {}}),
@@ -68,7 +71,7 @@ def with_entry(document: dict[str, Any], place: tuple[str | int, ...], value: An
 
 @given(data=st.data(), name=st.sampled_from(sorted(DOCUMENTS)), junk=st.sampled_from(JUNK))
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_wrong_entry_anywhere_is_accepted_or_refused_in_one_line(
+def test_a_wrong_entry_anywhere_is_accepted_or_refused_in_lines_that_name_the_file(
     data: st.DataObject, name: str, junk: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR, "marketgame")
@@ -79,10 +82,10 @@ def test_a_wrong_entry_anywhere_is_accepted_or_refused_in_one_line(
     try:
         load_input(file)
     except InputError as error:
-        message = str(error)
-        assert message.startswith(f"{file}: ")
-        assert "\n" not in message
-        assert len(message) < 600
+        for problem in error.problems:
+            assert problem.startswith(f"{file}: ")
+            assert "\n" not in problem
+            assert len(problem) < 600
 
 
 @given(data=st.data(), name=st.sampled_from(sorted(DOCUMENTS)))
@@ -99,3 +102,23 @@ def test_a_key_written_twice_over_is_named_wherever_it_stands(
     file.write_text(toml_text(with_entry(document, (*place[:-1], misspelt), "x")), encoding="utf-8")
     with pytest.raises(InputError, match=misspelt):
         load_input(file)
+
+
+@given(data=st.data(), name=st.sampled_from(sorted(DOCUMENTS)))
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_mistakes_in_several_tables_are_all_told_in_the_order_of_the_file(
+    data: st.DataObject, name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR, "marketgame")
+    document = DOCUMENTS[name]
+    tables = [place[:-1] for place in places(document) if place[-1] in FIXED_KEYS]
+    wrong = data.draw(st.lists(st.sampled_from(tables), min_size=1, unique=True))
+    for table in wrong:
+        document = with_entry(document, (*table, f"odd{tables.index(table)}odd"), 1)
+    file = tmp_path / name
+    file.write_text(toml_text(document), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        load_input(file)
+    named = [int(re.findall(r"odd(\d+)odd is not a known key", problem)[0]) for problem in caught.value.problems]
+    in_file = [place[-1] for place in places(document) if str(place[-1]).startswith("odd")]
+    assert [f"odd{number}odd" for number in named] == in_file

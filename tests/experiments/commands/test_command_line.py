@@ -256,6 +256,22 @@ def test_wrong_options_are_exit_code_2(marketgame: Call) -> None:
         assert wrong[0] in answer.err
 
 
+def test_validate_tells_every_mistake_of_every_file(marketgame: Call, tmp_path: Path) -> None:
+    first, second = tmp_path / "first.toml", tmp_path / "second.toml"
+    first.write_text('kind = "scenario"\neconomy = 1\nrounds = 0\n', encoding="utf-8")
+    second.write_text('kind = "scenario"\neconomy = "none.toml"\nsed = 1\n', encoding="utf-8")
+    answer = marketgame("validate", first, second)
+    assert answer.code == ExitCode.BAD_INPUT
+    lines = answer.err.splitlines()
+    assert [line.partition(" is ")[0] for line in lines] == [
+        f"error: {first}: economy",
+        f"error: {first}: rounds",
+        f"error: {second}: sed",
+    ]
+    errors = [file["errors"] for file in one_document(marketgame("validate", first, second, "--json"))["files"]]
+    assert [f"error: {problem}" for file in errors for problem in file] == lines
+
+
 def test_validate_reports_on_every_file(marketgame: Call, tmp_path: Path) -> None:
     good, bad = ECONOMIES / "three-traders.toml", tmp_path / "none.toml"
     answer = marketgame("validate", bad, good, "--json")
@@ -269,6 +285,7 @@ def test_validate_reports_on_every_file(marketgame: Call, tmp_path: Path) -> Non
         "kind": "market-economy",
         "name": "three traders",
         "error": None,
+        "errors": [],
     }
 
 

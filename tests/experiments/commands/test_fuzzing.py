@@ -68,7 +68,7 @@ def reaction(code: int | None = 0, out: object = "", err: str = "") -> Reaction:
         ("solve", reaction(-11), "ended with -11"),
         ("solve", reaction(1), "is no check"),
         ("solve", reaction(2), "0 lines of error"),
-        ("solve", reaction(2, err="error: a\nerror: b\n"), "2 lines of error"),
+        ("solve", reaction(2, err="error: a\n" * 1000), "1000 lines of error"),
         ("solve", reaction(2, err="error: a\nb\n"), "a line of its own"),
         ("solve", reaction(3), "does not say why"),
         ("solve", reaction(0, err="Traceback (most recent call last):\n"), "traceback"),

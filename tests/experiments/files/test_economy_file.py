@@ -180,7 +180,7 @@ MISTAKES = {
     "no family": ('family = "logarithmic", ', "", ["players.bob.types.poor.valuation.family is missing"]),
     "a parameter of another family": (
         "shift = [1.0]",
-        "rate = [1.0]",
+        "shift = [1.0], rate = [1.0]",
         ["valuation.rate is not a known key", "shift"],
     ),
     "no types": ("[players.types.poor]", "[players.typs.poor]", ["players.bob.typs is not", "mean 'types'"]),

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import socket
 import time
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from marketgame.experiments.certificate_files.files import load_certificate
+from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.input_file import (
     DEEPEST,
     LARGEST_INPUT,
+    MOST_MISTAKES,
     InputError,
     InputFiles,
     is_deep,
@@ -120,3 +125,72 @@ def test_a_file_edited_meanwhile_is_not_read_again(tmp_path: Path) -> None:
     file.write_text("a = 2")
     assert read_table(tmp_path / "x" / ".." / "a.toml", files) == {"a": 1}
     assert files.contents == {file: b"a = 1"}
+
+
+def problems_of(file: Path, text: str, load: Callable[[Path], object]) -> list[str]:
+    """Write a file and return what is wrong with it, without its name."""
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        load(file)
+    return [problem.removeprefix(f"{file}: ") for problem in caught.value.problems]
+
+
+def test_all_mistakes_of_a_file_are_told_at_once_from_top_to_bottom(tmp_path: Path) -> None:
+    text = """
+    kind = "market-economy"
+    name = 3
+    goods = ["wheat", "money"]
+    units = ["tonne", "euro"]
+    colour = "red"
+    [[players]]
+    name = "ann"
+    [players.types.modest]
+    endowmnt = [2.0, 1e99]
+    valuation = { family = "quadratic", intercept = ["a"], slope = [[1.0]] }
+    [[players]]
+    [players.types.rich]
+    probability = -0.5
+    endowment = [2.0, 1e99]
+    valuation = { family = "quadratc" }
+    """
+    told = problems_of(tmp_path / "economy.toml", text, load_economy)
+    assert [problem.partition("; ")[0] for problem in told] == [
+        "name is 3",
+        "colour is not a known key",
+        "players.ann.types.modest.endowmnt is not a known key",
+        "players.ann.types.modest.valuation.intercept[0] is 'a'",
+        "players[1].name is missing",
+        "players[1].types.rich.probability is -0.5",
+        "players[1].types.rich.endowment[1] is 1e+99",
+        "players[1].types.rich.valuation.family is 'quadratc'",
+    ]
+
+
+def test_a_misspelt_key_is_one_mistake_and_a_strange_one_beside_a_missing_one_two(tmp_path: Path) -> None:
+    scenario = 'kind = "scenario"\n{} = "three-traders.toml"\n'
+    (misspelt,) = problems_of(tmp_path / "a.toml", scenario.format("econmy"), load_scenario)
+    assert misspelt.endswith("did you mean 'economy'?")
+    missing, strange = problems_of(tmp_path / "a.toml", scenario.format("zzz"), load_scenario)
+    assert missing.startswith("economy is missing")
+    assert strange.startswith("zzz is not a known key")
+
+
+def test_of_a_thousand_mistakes_the_first_are_told_and_that_there_are_more(tmp_path: Path) -> None:
+    text = "".join(f"z{place} = 1\n" for place in range(1000))
+    told = problems_of(tmp_path / "a.toml", 'kind = "scenario"\neconomy = "x"\n' + text, load_scenario)
+    assert [problem.split()[0] for problem in told[:-1]] == [f"z{place}" for place in range(MOST_MISTAKES)]
+    assert told[-1] == "has more mistakes than these"
+
+
+def test_mistakes_of_a_certificate_are_told_like_those_of_any_file(tmp_path: Path) -> None:
+    shipped = SCENARIOS.parent / "certificates" / "three-traders-short-sale.json"
+    document = json.loads(shipped.read_text(encoding="utf-8"))
+    document |= {"format": 2, "sha256": 7, "odd": 1}
+    told = problems_of(tmp_path / "c.json", json.dumps(document), load_certificate)
+    assert [problem.split()[0] for problem in told] == ["format", "sha256", "odd"]
+
+
+def test_a_refusal_survives_the_way_from_another_process() -> None:
+    error = pickle.loads(pickle.dumps(InputError("a: x is 1", "a: y is 2")))
+    assert error.problems == ("a: x is 1", "a: y is 2")
+    assert str(error) == "a: x is 1\na: y is 2"
