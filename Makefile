@@ -1,6 +1,6 @@
 # Every target builds the environment it needs, from a bare clone and again afterwards.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench evidence tables pictures requirements clean
+.PHONY: help demo test lint types bench evidence tables pictures requirements clean
 
 # The first Python that is new enough; name another with `make PYTHON=...`.
 PYTHON ?= $(firstword $(foreach name,python3.12 python3 python3.13 python3.14 python,$(shell \
@@ -36,12 +36,15 @@ TESTERS ?= 2
 test: $(READY)
 	$(RUN)/pytest --numprocesses $(TESTERS) --dist worksteal
 
-# The packages as they are imported, for the type checker, which cannot follow where `marketgame` finds them.
-LAYOUT := .mypy_cache/layout
-
 lint: $(READY)
 	$(RUN)/ruff format --check .
 	$(RUN)/ruff check .
+	@$(MAKE) --no-print-directory types
+
+# The packages as they are imported, for the type checker, which cannot follow where `marketgame` finds them.
+LAYOUT := .mypy_cache/layout
+
+types: $(READY)
 	@rm -rf $(LAYOUT) && mkdir -p $(LAYOUT)/marketgame
 	@ln -s $(CURDIR)/marketgame/* $(addprefix $(CURDIR)/,mechanisms agents simulation experiments results) $(LAYOUT)/marketgame
 	@ln -s $(addprefix $(CURDIR)/,tests benchmarks) $(LAYOUT)
