@@ -25,6 +25,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from marketgame.mechanisms import UnansweredError
 from marketgame.results.names import (
     LONGEST_NAME,
     on_a_line,
@@ -53,7 +54,7 @@ OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 
 
-class NotFiniteError(Exception):
+class NotFiniteError(UnansweredError):
     """A number of an answer is infinite or undefined, so that it is none; the message says which."""
 
 

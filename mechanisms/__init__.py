@@ -18,3 +18,7 @@ of the same name.
 | :mod:`~mechanisms.core`: the core, severance, projection, balancedness, durability | M 7-10 |
 | :mod:`~mechanisms.certificates`: what is stored of an answer, and how it is checked | |
 """
+
+
+class UnansweredError(Exception):
+    """A question has no answer: a solver failed or hit its limit, or no independent check confirms what it says."""

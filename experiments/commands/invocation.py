@@ -18,28 +18,15 @@ from marketgame.experiments import ExitCode
 from marketgame.experiments.commands.command_line import report
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.interruption import REMARK
+from marketgame.mechanisms import UnansweredError
 from marketgame.results.names import on_a_line
 
 # How a command is asked what it takes.
 HELP = {"help_option_names": ["-h", "--help"]}
 # What Typer raises about words it does not understand: a class of its own or of Click's, as its version has it.
 USAGE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
-# Errors that mean: a solver gave no answer, or none that its independent check confirms. By module, because what a
-# command has not loaded cannot have failed, and loading it takes longer than many a command.
-NO_ANSWER = {
-    "marketgame.mechanisms.incentive_efficiency.search": "UndecidedGameError",
-    "marketgame.experiments.printing": "NotFiniteError",
-    "marketgame.experiments.sweep.isolation": "RunnerError",
-    "marketgame.experiments.sweep.scheduling": "WorkersLostError",
-    "marketgame.mechanisms.contracts.compatibility": "UndecidedConditionError",
-    "marketgame.mechanisms.linear_program.deadline": "DeadlinePassedError",
-    "marketgame.mechanisms.economies.efficiency": "UnprovenOptimumError",
-    "marketgame.mechanisms.linear_program.highs": "SolverRefusedError",
-    "marketgame.mechanisms.linear_program.solution": "NoAnswerError",
-    "marketgame.mechanisms.linear_program.verification": "UnverifiedAnswerError",
-    "marketgame.mechanisms.economies.stakes": "UndecidableError",
-    "marketgame.mechanisms.contracts.transfer_program": "UndecidedTransfersError",
-}
+# What a command may end with: bad input, and everything that means that there is no answer.
+EXPECTED = (InputError, FloatingPointError, MemoryError, UnansweredError)
 
 
 class WarningLines(logging.Handler):
@@ -77,7 +64,7 @@ def invoke(command: Callable[..., None], name: str, arguments: Sequence[str]) ->
     except USAGE_ERROR as error:
         report(f"{error.format_message()} ({name} --help says what is allowed)")
         return ExitCode.BAD_INPUT
-    except expected_errors() as error:
+    except EXPECTED as error:
         problems, code = _failure(error)
         for problem in problems:
             report(problem)
@@ -123,13 +110,3 @@ def _past_typer(command: Callable[..., None]) -> Callable[..., None]:
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Show a warning of a library on one line, without the place in its source."""
     logging.getLogger("marketgame").warning("%s", message)
-
-
-def expected_errors() -> tuple[type[Exception], ...]:
-    """Return the errors that a command may end with: bad input, and those that mean that there is no answer."""
-    return (InputError, FloatingPointError, MemoryError, *no_answer_errors())
-
-
-def no_answer_errors() -> tuple[type[Exception], ...]:
-    """Return the errors of ``NO_ANSWER`` that modules loaded so far can raise."""
-    return tuple(getattr(sys.modules[module], name) for module, name in NO_ANSWER.items() if module in sys.modules)

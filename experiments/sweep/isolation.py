@@ -36,6 +36,7 @@ from marketgame.experiments.sweep.runner import (
     send,
 )
 from marketgame.experiments.sweep.tables import RunStatus
+from marketgame.mechanisms import UnansweredError
 
 # Beyond what a chunk may take, before a process that should have ended itself is killed.
 SECONDS_OF_GRACE = 10.0
@@ -52,7 +53,7 @@ TIMEOUT = re.compile(r"^Timeout \(\d", re.MULTILINE)
 FRAME = re.compile(r"^  File .*$", re.MULTILINE)
 
 
-class RunnerError(RuntimeError):
+class RunnerError(UnansweredError, RuntimeError):
     """The processes that play runs cannot be started, or run other sources than the sweep was planned with."""
 
 

@@ -25,6 +25,7 @@ from marketgame.experiments.sweep.playing import (
 )
 from marketgame.experiments.sweep.statement import Plan
 from marketgame.experiments.sweep.tables import RunStatus
+from marketgame.mechanisms import UnansweredError
 
 # What a chunk aims at, and what it may not exceed by beginning another run.
 SECONDS_PER_CHUNK: Final = 0.5
@@ -41,7 +42,7 @@ SECONDS_PER_TICK: Final = 0.2
 WEIGHT_OF_LATEST_CHUNK: Final = 0.3
 
 
-class WorkersLostError(RuntimeError):
+class WorkersLostError(UnansweredError, RuntimeError):
     """The executor keeps losing the work it is given."""
 
 

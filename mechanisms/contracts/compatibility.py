@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import null_space
 
+from marketgame.mechanisms import UnansweredError
 from marketgame.mechanisms.arrays import (
     BooleanArray,
     FloatArray,
@@ -61,7 +62,7 @@ ROUNDING_OF_NOUGHT = 1e-14
 EXACT_UNKNOWNS = 24
 
 
-class UndecidedConditionError(ArithmeticError):
+class UndecidedConditionError(UnansweredError, ArithmeticError):
     """The solver reached no answer that its independent check confirms."""
 
 

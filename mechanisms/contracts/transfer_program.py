@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from marketgame.mechanisms import UnansweredError
 from marketgame.mechanisms.arrays import (
     FloatArray,
     finite_array,
@@ -50,7 +51,7 @@ LEAST_STAKE = 1e-12
 FAR = 1e6
 
 
-class UndecidedTransfersError(ArithmeticError):
+class UndecidedTransfersError(UnansweredError, ArithmeticError):
     """The solver reached no answer that its independent check confirms."""
 
 

@@ -22,6 +22,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from marketgame.mechanisms import UnansweredError
 from marketgame.mechanisms.arrays import (
     FloatArray,
     IntegerArray,
@@ -53,7 +54,7 @@ KERNEL_PAYS_FROM = 1 << 18
 WHOLE_SUPPLY = 1 - 1e-12
 
 
-class UnprovenOptimumError(ArithmeticError):
+class UnprovenOptimumError(UnansweredError, ArithmeticError):
     """An allocation was found whose optimality could not be proven to the required tolerance."""
 
 

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from marketgame.mechanisms import UnansweredError
 from marketgame.mechanisms.arrays import (
     BooleanArray,
     FloatArray,
@@ -41,7 +42,7 @@ _ROUNDINGS_A_PLAYER = 4
 _SPARE_ROUNDINGS = 32
 
 
-class UndecidableError(ArithmeticError):
+class UndecidableError(UnansweredError, ArithmeticError):
     """Floating-point numbers cannot tell the answer: their rounding exceeds the gains that count."""
 
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms import UnansweredError
 from marketgame.mechanisms.coalitional_games.at_stake import (
     at_stake,
     normal_form,
@@ -429,7 +430,7 @@ def _method_for(game: CoalitionalGame) -> Method:
     return Method.COLUMN_GENERATION
 
 
-class UndecidedGameError(ArithmeticError):
+class UndecidedGameError(UnansweredError, ArithmeticError):
     """The solver reached no answer, or none that proves itself."""
 
 

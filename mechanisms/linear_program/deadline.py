@@ -10,8 +10,10 @@ import math
 import time
 from dataclasses import dataclass
 
+from marketgame.mechanisms import UnansweredError
 
-class DeadlinePassedError(RuntimeError):
+
+class DeadlinePassedError(UnansweredError, RuntimeError):
     """Time ran out where there was nothing yet to answer with."""
 
 

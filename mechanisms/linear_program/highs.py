@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import highspy
 import numpy as np
 
+from marketgame.mechanisms import UnansweredError
 from marketgame.mechanisms.linear_program.basis import Basis
 from marketgame.mechanisms.linear_program.deadline import (
     NO_DEADLINE,
@@ -49,7 +50,7 @@ STATUS = {
 }
 
 
-class SolverRefusedError(RuntimeError):
+class SolverRefusedError(UnansweredError, RuntimeError):
     """The solver did not accept a program or a change to it."""
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms import UnansweredError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -26,7 +28,7 @@ class Status(Enum):
     FAILED = "the solver failed; its numbers mean nothing"
 
 
-class NoAnswerError(LookupError):
+class NoAnswerError(UnansweredError, LookupError):
     """Something was read from a solution that does not hold it."""
 
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms import UnansweredError
+
 if TYPE_CHECKING:
     from scipy import sparse
 
@@ -42,7 +44,7 @@ NO_PRICE = 1e-9
 """A combined coefficient below this, relative to its terms, counts as zero in a proof of infeasibility."""
 
 
-class UnverifiedAnswerError(ArithmeticError):
+class UnverifiedAnswerError(UnansweredError, ArithmeticError):
     """The solver called an answer optimal that the program's own arrays do not confirm."""
 
 

@@ -94,8 +94,8 @@ def answers(contract: GrandContract, institution: Institution, effort: SideEffor
         return {Question.ONE: one, Question.CONSISTENT: anybody, Question.ANY: anybody}
     # The last two players, then the first two: whoever is searched, one refutation settles the question.
     anybody, finding = _stable(examiner, list(dict.fromkeys([pairs[-1], pairs[0]])))
-    if anybody.verdict is Verdict.PROVEN:  # These pairs cannot gain; some other coalition might.
-        anybody = Answer(Verdict.NOT_REFUTED, "none found")
+    if anybody.verdict is Verdict.PROVEN:  # These pairs cannot gain, but some other coalition might.
+        anybody, finding = _stable(examiner, [next(c for c in several if excluded(examiner, [c]) is None)])
     return {Question.ONE: one, Question.CONSISTENT: _consistent(examiner, anybody, finding), Question.ANY: anybody}
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms import UnansweredError
 from marketgame.mechanisms.collusion.finite_games.equilibrium import (
     INCENTIVE_TOLERANCE,
     InadmissibleTransferError,
@@ -124,7 +125,7 @@ class Flaw(Enum):
     FALSE_PROMISE = "the utilities stated are not those the side-contract brings"
 
 
-class UndecidedError(ArithmeticError):
+class UndecidedError(UnansweredError, ArithmeticError):
     """The solver ended without an answer and without a proof that there is none."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import pkgutil
@@ -23,14 +24,13 @@ from marketgame.experiments.commands.command_line import (
     COMMANDS,
     front_page,
 )
-from marketgame.experiments.commands.invocation import (
-    NO_ANSWER,
-    no_answer_errors,
-)
+from marketgame.experiments.commands.invocation import invoke
 from marketgame.experiments.commands.kinds import KINDS
 from marketgame.experiments.files.explanation import tables_of
+from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.play import running
 from marketgame.experiments.studies.carbon import ECONOMIES
+from marketgame.mechanisms import UnansweredError
 from marketgame.mechanisms.contracts.transfers import (
     NoIncentiveTransfers,
     TransferBound,
@@ -46,6 +46,7 @@ from tests.experiments.command_calls import (
     instead_of_drawing,
     one_document,
 )
+from tests.test_imports import modules
 
 START = "import sys; from marketgame.experiments.commands.command_line import main; main()"
 
@@ -73,10 +74,31 @@ def test_checking_a_file_loads_no_numerical_library_but_numpy() -> None:
     assert not heavy & set(answer.stderr.split())
 
 
-def test_every_failure_of_a_solver_is_known_by_name() -> None:
-    for module, name in NO_ANSWER.items():
-        assert issubclass(getattr(import_module(module), name), Exception)
-    assert len(no_answer_errors()) == len(NO_ANSWER)
+def errors_of_ours() -> list[type[Exception]]:
+    return [
+        getattr(import_module(name.removesuffix(".__init__")), node.name)
+        for package in ("mechanisms", "agents", "simulation", "experiments")
+        for name, path in modules(package).items()
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and node.name.endswith("Error") and not node.name.startswith("_")
+    ]
+
+
+def test_every_error_of_ours_says_that_the_input_is_bad_or_that_there_is_no_answer() -> None:
+    errors = errors_of_ours()
+    assert len(errors) > 12
+    assert [error for error in errors if not issubclass(error, UnansweredError | InputError | ValueError)] == []
+
+
+@pytest.mark.parametrize("error", [one for one in errors_of_ours() if issubclass(one, UnansweredError)])
+def test_a_command_that_finds_no_answer_says_so_in_one_line(
+    error: type[Exception], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command() -> None:
+        raise error("the solver gave up")
+
+    assert invoke(command, "marketgame try", []) == ExitCode.NO_ANSWER
+    assert capsys.readouterr().err.endswith("no answer: the solver gave up\n")
 
 
 def test_the_front_page_lists_every_module_that_is_a_command_and_no_other() -> None:
