@@ -1,21 +1,68 @@
-"""What the README shows is what happens."""
+"""What the README and the other pages show is what happens."""
 
 from __future__ import annotations
 
 import re
+import shlex
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pytest
+import typer
 
+from marketgame.experiments.commands.command_line import COMMANDS, COMPLETION
+from tests.experiments import conftest as of_commands
+from tests.experiments.command_calls import Call
+
+marketgame = of_commands.marketgame
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    page.name: page.read_text(encoding="utf-8") for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+}
+README = PAGES["README.md"]
+# Commands that answer at once.
+CHEAP = ("validate", "explain", "examples", "replay")
+# Whose programs the pages mention besides ours.
+FOREIGN = {"dask", "pip"}
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """Return the blocks of a language that a page shows."""
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGES[page], re.DOTALL | re.MULTILINE)
+
+
+def typed() -> list[tuple[str, str]]:
+    """Return every line that a page shows to be typed in a shell, with the page."""
+    return [
+        (page, line.strip())
+        for page in PAGES
+        for block in blocks(page, "sh")
+        for line in block.splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
+
+
+def parsed(name: str, words: list[str]) -> None:
+    """Let the command take the words, without doing what it does."""
+    app = typer.Typer(add_completion=False)
+    app.command()(import_module(f"marketgame.experiments.commands.{name}").command)
+    typer.main.get_command(app).make_context(name, words)
+
+
+def options_of(name: str) -> set[str]:
+    """Return the options of a command."""
+    app = typer.Typer(add_completion=False)
+    app.command()(import_module(f"marketgame.experiments.commands.{name}").command)
+    return {option for parameter in typer.main.get_command(app).params for option in parameter.opts} | {"-h", "--help"}
 
 
 def test_the_python_example_runs_and_prints_the_price_it_says(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    example = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
+    example = blocks("README.md", "python")[0]
     monkeypatch.chdir(ROOT)
     names: dict[str, object] = {}
     exec(compile(example, "README.md", "exec"), names)
@@ -24,16 +71,94 @@ def test_the_python_example_runs_and_prints_the_price_it_says(
     assert promised in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("page", ["README.md", "guide.md", "sweeps.md"])
+def test_every_python_block_of_a_page_runs(
+    page: str, marketgame: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "experiments").symlink_to(ROOT / "experiments")
+    if page == "guide.md":  # it looks at what a command on the same page has written
+        assert marketgame("run", "experiments/scenarios/annex-b-obedient.toml", "--rounds", 1).code == 0
+    (tmp_path / "results" / "runs").mkdir(parents=True, exist_ok=True)
+    mpl.use("agg")
+    assert blocks(page, "python")
+    for block in blocks(page, "python"):
+        exec(compile(block.replace("seeds=60", "seeds=2"), page, "exec"), {})
+
+
+def test_every_line_to_be_typed_is_taken_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(typed()) > 20
+    for page, line in typed():
+        match shlex.split(line, comments=True):
+            case ["make", target]:
+                assert target in targets, f"{page}: {line}"
+            case ["marketgame", option] if option in COMPLETION:
+                pass
+            case ["marketgame", name, *words]:
+                assert name in COMMANDS, f"{page}: {line}"
+                parsed(name, words)
+                assert all((ROOT / word).exists() for word in words if word.startswith("experiments/")), line
+            case ["python", "-m", module, *_]:
+                assert find_spec(module), f"{page}: {line}"
+            case ["source", script]:
+                assert script == ".venv/bin/activate"
+            case [program, *_]:
+                assert program in FOREIGN, f"{page}: {line}"
+
+
+def test_lines_to_be_typed_mean_the_same_to_bash_and_to_powershell() -> None:
+    for page, line in typed():
+        if page == "README.md":
+            assert not re.search(r"[\\$`&|<>;*?(){}'\"]", line), line
+
+
+def test_the_readme_asks_for_no_word_to_be_replaced_in_what_is_typed() -> None:
+    for page, line in typed():
+        if page == "README.md":
+            assert not re.search(r"\b[A-Z]{2,}\b", line), line
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_and_option_that_a_page_mentions_exists(page: str) -> None:
+    spans = re.findall(r"`([^`\n]+)`", PAGES[page])
+    known = set().union(*map(options_of, COMMANDS)) | {*COMPLETION, "--version", "--no-deps"}
+    for span in spans:
+        if span.startswith("marketgame ") and span.split()[1] not in COMPLETION:
+            name = span.split()[1]
+            assert name in COMMANDS, span
+            assert set(re.findall(r"(?<=\s)--?[a-z][a-z-]*", span)) <= options_of(name), span
+        elif span.split()[0] not in FOREIGN:
+            assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", span)) <= known, span
+
+
+@pytest.mark.parametrize(
+    "line", sorted({line for _, line in typed() if line.split()[1] in CHEAP and "marketgame" in line})
+)
+def test_what_answers_at_once_does_so_as_shown(line: str, marketgame: Call, tmp_path: Path) -> None:
+    (tmp_path / "experiments").symlink_to(ROOT / "experiments")
+    answer = marketgame(*shlex.split(line, comments=True)[1:])
+    assert answer.code == 0
+    assert all(said.startswith("warning: ") for said in answer.err.splitlines())
+    assert answer.out
+
+
+def test_the_table_that_the_readme_shows_first_is_printed(marketgame: Call) -> None:
+    shown = blocks("README.md", "text")[0]
+    printed = {" ".join(line.split()) for line in marketgame("solve", "example:annex-b").out.splitlines()}
+    rows = [" ".join(line.split()) for line in shown.splitlines() if line.strip() and not line.strip().startswith("─")]
+    assert len(rows) == 3
+    assert set(rows) <= printed
+
+
 def test_every_file_the_documentation_links_to_exists() -> None:
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
         for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / link).exists(), f"{page.name} links to {link}"
 
 
-def test_every_command_the_documentation_shows_names_files_that_exist() -> None:
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
-        for path in re.findall(r"^marketgame \S+ (experiments/\S+)", page.read_text(encoding="utf-8"), re.MULTILINE):
-            assert (ROOT / path).exists(), f"{page.name} runs {path}"
+def test_the_first_picture_is_within_the_first_screen() -> None:
+    assert README[: README.index("![")].count("\n") < 15
 
 
 def test_the_test_command_stands_on_a_line_of_its_own() -> None:
