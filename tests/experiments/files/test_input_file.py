@@ -78,10 +78,10 @@ def test_a_file_that_never_ends_is_refused_after_its_largest_size(tmp_path: Path
     ],
 )
 def test_depth_is_bounded_before_parsing(text: str, tmp_path: Path) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     message = refusal_of(tmp_path / "deep.toml", text, read_table)
     assert message == f"{tmp_path}/deep.toml: is nested too deeply; there may be at most {DEEPEST} levels"
-    assert time.perf_counter() - started < 1  # TOML's parser takes 5 seconds and 1.6 gigabytes for the first
+    assert time.process_time() - started < 1  # TOML's parser takes 5 seconds and 1.6 gigabytes for the first
 
 
 @pytest.mark.parametrize(
