@@ -66,7 +66,7 @@ evidence: $(READY)
 
 # The tables of the documentation, an hour on two cores; stopped, they go on where they were.
 tables: $(READY)
-	$(RUN)/python -m marketgame.experiments.studies.sweep_tables
+	$(RUN)/python -m marketgame.experiments.studies.sweep_pages
 	$(RUN)/python -m marketgame.experiments.studies.institutions docs
 
 # The pictures that the README and the guide show.

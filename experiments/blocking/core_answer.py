@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, override
 import pandas as pd
 from rich.console import Console
 
-from marketgame.experiments.blocking.core_tables import interim_stakes, print_core
-from marketgame.experiments.efficiency.game_tables import by_type
-from marketgame.experiments.files.core_objectives import core_goal
+from marketgame.experiments.blocking.core_printing import interim_stakes, print_core
+from marketgame.experiments.efficiency.game_printing import by_type
 from marketgame.experiments.files.examples import located
-from marketgame.experiments.files.game_file import EstablishedGame, game_of
+from marketgame.experiments.files.game_file import EstablishedGame, core_goal, game_of
 from marketgame.experiments.files.input_file import blamed_on, member
 from marketgame.experiments.printing import Printed, drawn_bars
 from marketgame.mechanisms.arrays import undefined_raises

@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, override
 import pandas as pd
 from rich.console import Console
 
-from marketgame.experiments.blocking.coalition_options import Link, coalition_limits
-from marketgame.experiments.blocking.tables import print_verdict
-from marketgame.experiments.efficiency.game_tables import by_type
+from marketgame.experiments.blocking.printing import print_verdict
+from marketgame.experiments.certificate_files.files import save_certificate
+from marketgame.experiments.efficiency.game_printing import by_type
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.game_file import EstablishedGame, game_of
-from marketgame.experiments.files.input_file import blamed_on
+from marketgame.experiments.files.input_file import (
+    InputError,
+    blamed_on,
+    unknown_name,
+)
+from marketgame.experiments.files.output_folder import Writing
 from marketgame.experiments.printing import Printed, drawn_bars
 from marketgame.mechanisms.arrays import FloatArray, undefined_raises
 from marketgame.mechanisms.blocking import (
@@ -24,6 +29,12 @@ from marketgame.mechanisms.blocking import (
     NoBlockingPlan,
     Support,
     find_blocking_plan,
+)
+from marketgame.mechanisms.certificates import (
+    BlockingCertificate,
+    InhibitionCertificate,
+    certify_inhibition,
+    certify_plan,
 )
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import (
@@ -156,3 +167,58 @@ def block(
         return judge_blocking(established, limits)
     with blamed_on(located(of)):
         return judge_blocking(established, limits)
+
+
+PLAN = "blocking-plan.json"
+PROOF = "no-blocking-plan.json"
+
+
+def blocking_certificate(verdict: BlockingVerdict) -> BlockingCertificate | InhibitionCertificate:
+    """Return the certificate of a verdict, its numbers recomputed without the solver."""
+    found = verdict.verdict
+    if isinstance(found, BlockingPlan):
+        return certify_plan(verdict.game, verdict.stakes, found.invitations, found.payments)
+    return certify_inhibition(verdict.game, verdict.stakes, found.virtual, found.support, found.limits)
+
+
+def write_certificate(verdict: BlockingVerdict, folder: Writing) -> Path:
+    """Write the certificate of a verdict into a folder, and return where it will be.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    name = PLAN if verdict.blocked else PROOF
+    save_certificate(blocking_certificate(verdict), folder.stage / name)
+    return folder.folder / name
+
+
+type Link = str | tuple[str, str]
+
+
+def coalition_limits(
+    game: CoalitionalGame, largest: int | None, links: Sequence[Link] | None, field: str = "--link"
+) -> CoalitionLimits:
+    """Return the limits that options describe.
+
+    Args:
+        game: whose players links name.
+        largest: size of the largest coalition, or none.
+        links: each two names, or a text with a comma between them.
+        field: what a link is called in messages.
+
+    Raises:
+        InputError: a link does not name two different players of the game.
+    """
+    network = frozenset(_link(game, link, field) for link in links) if links else None
+    return CoalitionLimits(largest, network)
+
+
+def _link(game: CoalitionalGame, link: Link, field: str) -> tuple[int, int]:
+    names = [name.strip() for name in link.split(",")] if isinstance(link, str) else list(link)
+    if len(names) != 2 or names[0] == names[1]:
+        raise InputError(f"{field} is {link!r}; it must name two different players with a comma between them")
+    for name in names:
+        if name not in game.players:
+            raise InputError(f"{field} {unknown_name(name, game.players)}")
+    first, second = sorted(game.players.index(name) for name in names)
+    return first, second

@@ -9,19 +9,14 @@ from typing import Annotated
 import typer
 
 from marketgame.experiments import ExitCode
-from marketgame.experiments.blocking.certificate import write_certificate
-from marketgame.experiments.blocking.coalition_options import (
-    LargestOption,
-    LinkOption,
-    coalition_limits,
-)
 from marketgame.experiments.blocking.document import blocking_document
-from marketgame.experiments.blocking.tables import print_verdict
-from marketgame.experiments.blocking.verdict import judge_blocking
+from marketgame.experiments.blocking.printing import print_verdict
+from marketgame.experiments.blocking.verdict import coalition_limits, judge_blocking, write_certificate
 from marketgame.experiments.collusion.files import (
     certificate_folder,
     commit_certificates,
 )
+from marketgame.experiments.commands.invocation import LargestOption, LinkOption
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.game_file import load_game
 from marketgame.experiments.files.input_file import (

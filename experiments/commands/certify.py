@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from marketgame.experiments import ExitCode
-from marketgame.experiments.blocking.coalition_options import LargestOption
 from marketgame.experiments.collusion.document import certification_document
 from marketgame.experiments.collusion.files import (
     certificate_folder,
@@ -18,8 +17,9 @@ from marketgame.experiments.collusion.files import (
     refuse_unstorable,
     write_certificates,
 )
+from marketgame.experiments.collusion.printing import print_certification
 from marketgame.experiments.collusion.reactions import expected_reactions
-from marketgame.experiments.collusion.tables import print_certification
+from marketgame.experiments.commands.invocation import LargestOption
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import (

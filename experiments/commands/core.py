@@ -13,10 +13,9 @@ from marketgame.experiments.blocking.core_answer import (
     search_core,
 )
 from marketgame.experiments.blocking.core_document import core_document
-from marketgame.experiments.blocking.core_tables import print_core
-from marketgame.experiments.files.core_objectives import OBJECTIVES, core_goal
+from marketgame.experiments.blocking.core_printing import print_core
 from marketgame.experiments.files.examples import located
-from marketgame.experiments.files.game_file import load_game
+from marketgame.experiments.files.game_file import OBJECTIVES, core_goal, load_game
 from marketgame.experiments.files.input_file import blamed_on
 from marketgame.experiments.printing import (
     JsonOption,

@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, override
+from typing import Annotated, Any, override
 
 import numpy as np
 import typer
@@ -27,6 +27,18 @@ HELP = {"help_option_names": ["-h", "--help"]}
 USAGE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 # What a command may end with: bad input, and everything that means that there is no answer.
 EXPECTED = (InputError, FloatingPointError, MemoryError, UnansweredError)
+# Which coalitions can form.
+LargestOption = Annotated[
+    int | None, typer.Option("--largest", min=1, metavar="N", help="Consider no coalitions of more members than this.")
+]
+LinkOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--link",
+        metavar="PLAYER,PLAYER",
+        help="Two players who can talk to each other; once for each link. With any, only connected coalitions form.",
+    ),
+]
 
 
 class WarningLines(logging.Handler):

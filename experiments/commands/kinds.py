@@ -12,13 +12,12 @@ from marketgame.experiments.files.economy_file import (
     EconomyInput,
     load_economy,
 )
-from marketgame.experiments.files.game_file import load_game
+from marketgame.experiments.files.game_file import GameInput, load_game
 from marketgame.experiments.files.game_scenario_file import (
     GameScenarioInput,
     load_game_scenario,
     names_game,
 )
-from marketgame.experiments.files.game_tables import GameInput
 from marketgame.experiments.files.input_file import (
     InputFiles,
     InputModel,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from marketgame.experiments.efficiency.benchmark_tables import (
-    benchmark_document,
-    constraint_document,
-)
 from marketgame.experiments.efficiency.benchmarks import (
+    benchmark_document,
     benchmark_rows,
+    constraint_document,
     constraint_rows,
 )
 from marketgame.experiments.efficiency.solution import (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, override
 import pandas as pd
 from rich.console import Console
 
-from marketgame.experiments.efficiency.game_tables import by_type, print_game_solution
+from marketgame.experiments.efficiency.game_printing import by_type, print_game_solution
 from marketgame.experiments.files.game_file import EstablishedGame
 from marketgame.experiments.printing import Printed, drawn_bars
 from marketgame.mechanisms.arrays import FloatArray

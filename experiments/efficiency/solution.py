@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from marketgame.experiments.efficiency.benchmark_tables import benchmark_frame
-from marketgame.experiments.efficiency.benchmarks import benchmark_rows
-from marketgame.experiments.efficiency.tables import print_solution
+from marketgame.experiments.efficiency.benchmarks import benchmark_frame, benchmark_rows
+from marketgame.experiments.efficiency.printing import print_solution
 from marketgame.experiments.printing import Printed, drawn_bars
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.compatibility import (

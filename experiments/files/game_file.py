@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from itertools import combinations
 from math import fsum, prod
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from marketgame.experiments.files.examples import located
-from marketgame.experiments.files.game_tables import (
-    GameInput,
-    MechanismInput,
-)
 from marketgame.experiments.files.input_file import (
+    InputError,
     InputFiles,
+    InputModel,
     blamed_on,
     one_of,
     read_input,
@@ -36,6 +36,14 @@ from marketgame.mechanisms.coalitional_games.game import (
     CoalitionalGame,
 )
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
+from marketgame.mechanisms.core import (
+    CoreGoal,
+    CoreObjective,
+    expected_severance,
+    interim_utility,
+    welfare,
+)
+from marketgame.mechanisms.linear_program import Sense
 
 # Beyond this, tables over type profiles no longer fit in memory beside the computations on them.
 MOST_PROFILES = 5_000_000
@@ -336,3 +344,124 @@ def _weights(content: GameInput, path: Path) -> tuple[FloatArray, ...]:
                 )
         weights.append(np.array([given[name] for name in types]))
     return tuple(weights)
+
+
+type Name = Annotated[str, Field(min_length=1)]
+type Probability = Annotated[float, Field(gt=0, le=1)]
+type Nonnegative = Annotated[float, Field(ge=0)]
+
+TYPES_OF_A_RULE = "at which types the entry holds, by player; for whoever is not named, at every type"
+
+
+class PayoffInput(InputModel):
+    """What an action gives the coalition's members at some type profiles."""
+
+    types: dict[Name, Name] = Field({}, description=TYPES_OF_A_RULE)
+    utility: dict[Name, float] = Field(description="of every member, by name, in units of money")
+
+
+class ActionInput(InputModel):
+    """Something that a coalition can do together."""
+
+    coalition: list[Name] = Field(min_length=1, description="the members' names")
+    name: Name = Field(description="different from the coalition's other actions")
+    payoffs: list[PayoffInput] = Field(min_length=1, description="what it gives; one entry for every type profile")
+
+
+class RuleInput(InputModel):
+    """What the established mechanism does at some type profiles."""
+
+    types: dict[Name, Name] = Field({}, description=TYPES_OF_A_RULE)
+    action: dict[Name, Annotated[float, Field(ge=0, le=1)]] = Field(
+        min_length=1, description="probabilities of the grand coalition's actions, by name; they sum to 1"
+    )
+    payment: dict[Name, float] = Field({}, description="money paid to each player, by name; 0 for the others")
+    severance: dict[Name, Nonnegative] = Field(
+        {}, description="owed to a player who leaves with a blocking coalition, by name; 0 for the others"
+    )
+
+
+class MechanismInput(InputModel):
+    """An established mechanism."""
+
+    rules: list[RuleInput] = Field(min_length=1, description="what it does; one entry for every type profile")
+
+
+class StakeInput(InputModel):
+    """What players lose by joining a blocking coalition at some type profiles."""
+
+    types: dict[Name, Name] = Field({}, description=TYPES_OF_A_RULE)
+    stake: dict[Name, float] = Field(description="of every player, by name, in units of money")
+
+
+class AllocationInput(InputModel):
+    """Stakes given directly, without a mechanism."""
+
+    rules: list[StakeInput] = Field(min_length=1, description="the stakes; one entry for every type profile")
+
+
+class GameInput(InputModel):
+    """A coalitional game with independent types, finitely many joint actions and payments in money."""
+
+    kind: Literal["coalitional-game"] = Field(description="what the file holds")
+    name: Name = Field(description="for titles and tables")
+    source: str = Field("", description="where the game comes from: a citation, or who made it up")
+    players: list[Name] = Field(min_length=1, description="their names")
+    types: dict[Name, dict[Name, Probability]] = Field(
+        description="for every player the probability of each type, by name; they sum to 1"
+    )
+    superadditive: bool = Field(
+        False, description="whether a coalition can also do every combination of what the parts of it can do"
+    )
+    actions: list[ActionInput] = Field(
+        min_length=1, description="one table [[actions]] for each; every coalition needs one"
+    )
+    mechanism: MechanismInput | None = Field(None, description="an established mechanism; not with allocation")
+    allocation: AllocationInput | None = Field(None, description="stakes instead of a mechanism")
+    weights: dict[Name, dict[Name, Nonnegative]] = Field(
+        {}, description="welfare weights of types, by player and type; a type's probability without them"
+    )
+
+
+SEVERANCE, WELFARE, PAYOFF = "severance", "welfare", "payoff"
+OBJECTIVES = f"{SEVERANCE}|{PAYOFF}:PLAYER/TYPE|{WELFARE}"
+
+
+def core_goal(game: CoalitionalGame, minimize: str | None, maximize: str | None, prefix: str = "--") -> CoreGoal | None:
+    """Return what ``minimize`` and ``maximize`` ask for, if anything.
+
+    Args:
+        game: whose core is meant.
+        minimize: name of an objective.
+        maximize: name of an objective.
+        prefix: what stands before the two words where they were written, for messages.
+
+    Raises:
+        InputError: both are given, or one names no objective of the game.
+    """
+    match minimize, maximize:
+        case None, None:
+            return None
+        case str(name), None:
+            return CoreGoal(_objective(game, name, f"{prefix}minimize"), Sense.MINIMIZE)
+        case None, str(name):
+            return CoreGoal(_objective(game, name, f"{prefix}maximize"), Sense.MAXIMIZE)
+        case _:
+            raise InputError(f"{prefix}minimize and {prefix}maximize are both given; give one of them")
+
+
+def _objective(game: CoalitionalGame, name: str, field: str) -> CoreObjective:
+    if name == SEVERANCE:
+        return expected_severance(game)
+    if name == WELFARE:
+        return welfare(game)
+    kind, _, target = name.partition(":")
+    if kind != PAYOFF or not target:
+        raise InputError(f"{field} is {name!r}; {one_of(name, OBJECTIVES.split('|'))}")
+    player, _, own_type = target.partition("/")
+    if player not in game.players:
+        raise InputError(f"{field} is {name!r}; the player must be one of {', '.join(game.players)}")
+    number = game.players.index(player)
+    if own_type not in game.types[number]:
+        raise InputError(f"{field} is {name!r}; the type must be one of {', '.join(game.types[number])}")
+    return interim_utility(game, number, game.types[number].index(own_type))

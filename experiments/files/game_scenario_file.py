@@ -16,16 +16,15 @@ from pydantic import Field
 from marketgame.agents.private_type import game_players
 from marketgame.experiments.files.blocker_tables import BlockerInput
 from marketgame.experiments.files.class_tables import Name
-from marketgame.experiments.files.core_objectives import OBJECTIVES, core_goal
 from marketgame.experiments.files.examples import file_named
 from marketgame.experiments.files.game_file import (
-    EstablishedGame,
-    TypeCases,
-    load_game,
-)
-from marketgame.experiments.files.game_tables import (
+    OBJECTIVES,
     TYPES_OF_A_RULE,
+    EstablishedGame,
     Nonnegative,
+    TypeCases,
+    core_goal,
+    load_game,
 )
 from marketgame.experiments.files.input_file import (
     InputFiles,

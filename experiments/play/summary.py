@@ -7,10 +7,10 @@ from math import isfinite
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
+from rich.console import Console, Group
 
 from marketgame import results
-from marketgame.experiments.efficiency.benchmark_tables import (
+from marketgame.experiments.efficiency.benchmarks import (
     BenchmarkRow,
     ConstraintRow,
     benchmark_document,
@@ -18,17 +18,10 @@ from marketgame.experiments.efficiency.benchmark_tables import (
     constraint_document,
     constraint_table,
 )
-from marketgame.experiments.play.mediator_summary import (
-    mediators_document,
-    mediators_table,
-)
-from marketgame.experiments.play.organiser_summary import (
-    side_contracts_document,
-    side_contracts_table,
-)
 from marketgame.experiments.printing import (
     named,
     number,
+    share,
     table,
 )
 from marketgame.results.loading import Run
@@ -160,3 +153,94 @@ def print_summary(run: Run, console: Console) -> None:
 def _in_words(bankruptcies: list[dict[str, Any]]) -> str:
     listed = (f"{each['player']} {each['rounds']} ({each['reason']})" for each in bankruptcies)
     return ", ".join(listed) or "none"
+
+
+ESTABLISHED = "established"
+
+
+def mediators_document(run: Run) -> dict[str, dict[str, float | None]]:
+    """Return what each mediator earned per round; nothing when nobody but the established one was there."""
+    summary = results.mediator_summary(run)
+    if not (summary.index != ESTABLISHED).any():
+        return {}
+    return {
+        str(name): {str(column): float(value) if isfinite(value) else None for column, value in row.items()}
+        for name, row in summary.iterrows()
+    }
+
+
+def mediators_table(run: Run, unit: str, scale: float) -> Group | None:
+    """Return the table of what mediators earned; none when nobody but the established one was there.
+
+    Args:
+        run: a loaded run folder.
+        unit: of money.
+        scale: size of the numbers, next to which smaller ones are rounding.
+    """
+    document = mediators_document(run)
+    rows = [[name, *_cells(name, row, scale)] for name, row in document.items()]
+    columns = ["mediator", "profit", "± 2 standard errors", "promised by its plan", "severance", "led away in"]
+    return table(f"Mediators, mean per round, in {unit}", columns, rows) if rows else None
+
+
+def _cells(name: str, row: dict[str, Any], scale: float) -> list[str]:
+    error = row["standard_error"]
+    return [
+        number(row["profit"], scale),
+        "-" if error is None else number(2 * error, scale),
+        number(row["expected_profit"], scale),
+        number(row["severance"], scale) if name == ESTABLISHED else "-",
+        "-" if name == ESTABLISHED else share(row["rounds_with_departures"]),
+    ]
+
+
+def side_contracts_document(run: Run) -> list[dict[str, Any]]:
+    """Return, for each organiser, coalition and fate, in how many rounds it was met and what the members gained.
+
+    Gains are means over these rounds of sums over the members: what they expected when they answered, and what they
+    realised over what the grand contract promised. They are missing where nobody was asked, or nothing was agreed.
+    """
+    if "side_contracts" not in run.tables or run.tables["side_contracts"].empty:
+        return []
+    rows = run.tables["side_contracts"].astype({"organiser": str, "coalition": str, "fate": str, "player": str})
+    attempts = rows.groupby(["organiser", "coalition", "fate", "round"], sort=False)[
+        ["expected_gain", "realised_gain"]
+    ].sum(min_count=1)
+    met = attempts.groupby(level=["organiser", "coalition", "fate"], sort=False)
+    frame = met.mean().assign(rounds=met.size()).reset_index()
+    return [
+        {
+            "organiser": str(row["organiser"]),
+            "coalition": str(row["coalition"]),
+            "fate": str(row["fate"]),
+            "rounds": int(row["rounds"]),
+            "expected_gain": _known(row["expected_gain"]),
+            "realised_gain": _known(row["realised_gain"]),
+        }
+        for _, row in frame.iterrows()
+    ]
+
+
+def side_contracts_table(run: Run, unit: str, scale: float) -> Group | None:
+    """Return the table of what became of side-contracts; none when nobody organised any.
+
+    Args:
+        run: a loaded run folder.
+        unit: of money.
+        scale: size of the numbers, next to which smaller ones are rounding.
+    """
+    rows = [
+        [
+            *(each[key] for key in ("organiser", "coalition", "fate")),
+            str(each["rounds"]),
+            *("-" if each[key] is None else number(each[key], scale) for key in ("expected_gain", "realised_gain")),
+        ]
+        for each in side_contracts_document(run)
+    ]
+    columns = ["organiser", "coalition", "fate", "rounds", "expected gain", "realised gain"]
+    title = f"Side-contracts, members' gains in sum, mean per round, in {unit}"
+    return table(title, columns, rows, texts=3) if rows else None
+
+
+def _known(value: float) -> float | None:
+    return None if pd.isna(value) else float(value)

@@ -15,7 +15,7 @@ from matplotlib.ticker import PercentFormatter
 
 from marketgame import results
 from marketgame.experiments.play.running import DEFAULT_RUNS
-from marketgame.experiments.studies.sweep_tables import (
+from marketgame.experiments.studies.sweep_pages import (
     MISREPORTERS,
     SWEEPS,
     WELFARE,

@@ -20,7 +20,7 @@ from marketgame.experiments.files.output_folder import replace_file
 from marketgame.experiments.play.running import DEFAULT_RUNS
 from marketgame.experiments.studies.institutions import report, table
 from marketgame.experiments.studies.institutions.cartel import cartel_table
-from marketgame.experiments.studies.sweep_tables import put_in_page
+from marketgame.experiments.studies.sweep_pages import put_in_page
 from marketgame.experiments.sweep.identity import (
     code_digest,
     computing_sources,

@@ -13,7 +13,7 @@ import pytest
 from matplotlib import pyplot
 
 from marketgame import results
-from marketgame.experiments.studies import sweep_pictures, sweep_tables
+from marketgame.experiments.studies import sweep_pages, sweep_pictures
 from marketgame.experiments.sweep import (
     on_this_machine,
     run_sweep,
@@ -21,7 +21,7 @@ from marketgame.experiments.sweep import (
 from marketgame.experiments.sweep.file import read_sweep
 
 ROOT = Path(__file__).parents[3]
-PAGE = sweep_tables.PAGE.read_text(encoding="utf-8")
+PAGE = sweep_pages.PAGE.read_text(encoding="utf-8")
 SCRIPTS = {
     page: script
     for page in ("README.md", "docs/sweeps.md")
@@ -51,9 +51,9 @@ def test_some_page_shows_the_script() -> None:
 
 
 def test_every_published_sweep_has_its_table_and_its_command_in_the_page() -> None:
-    assert {path.stem for path in sweep_tables.SWEEPS.glob("*.toml")} == set(sweep_tables.TABLES)
-    for name in sweep_tables.TABLES:
-        command = f"python -m marketgame.experiments.studies.sweep_tables {name}\n```\n\n<!-- table {name} -->\n\n|"
+    assert {path.stem for path in sweep_pages.SWEEPS.glob("*.toml")} == set(sweep_pages.TABLES)
+    for name in sweep_pages.TABLES:
+        command = f"python -m marketgame.experiments.studies.sweep_pages {name}\n```\n\n<!-- table {name} -->\n\n|"
         assert command in PAGE, f"the page lacks {command}"
 
 
@@ -63,7 +63,7 @@ def small_sweeps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folders = {}
     with on_this_machine(1) as workers:
         for name in ("share-of-misreporters", "severance-in-example-2"):
-            stated = read_sweep(sweep_tables.SWEEPS / f"{name}.toml")
+            stated = read_sweep(sweep_pages.SWEEPS / f"{name}.toml")
             few = replace(stated, settings={"rounds": 2}, seeds=2)
             folders[name] = run_sweep(few, tmp_path_factory.mktemp(name), nullcontext(workers)).folder
     return folders
@@ -76,7 +76,7 @@ def test_tables_have_the_columns_and_the_rows_that_the_page_shows(small_sweeps: 
 
 def assert_shown(name: str, folder: Path) -> None:
     """Check that the page shows a table with the same headings and points."""
-    table = sweep_tables.table_of(name, folder).splitlines()
+    table = sweep_pages.table_of(name, folder).splitlines()
     shown = PAGE.partition(f"<!-- table {name} -->\n\n")[2].partition("\n\n<!-- end -->")[0].splitlines()
     assert table[:2] == shown[:2]
     assert [row.split("|")[1] for row in table] == [row.split("|")[1] for row in shown]
@@ -85,7 +85,7 @@ def assert_shown(name: str, folder: Path) -> None:
 def test_the_picture_of_misreporters_shows_the_means_of_the_sweep(small_sweeps: dict[str, Path]) -> None:
     sweep = results.load(small_sweeps["share-of-misreporters"])
     above, below = sweep_pictures.welfare_by_misreporters(sweep).axes
-    means = sweep.runs.groupby(sweep_tables.MISREPORTERS)["mean_welfare"].mean()
+    means = sweep.runs.groupby(sweep_pages.MISREPORTERS)["mean_welfare"].mean()
     assert above.lines[1].get_ydata() == pytest.approx(means.to_numpy())
     liars, others = (np.asarray(line.get_ydata(), float) for line in below.lines[1:3])
     # Liars and others together lose what welfare does: at share k/6, k of the ten traders lie.
@@ -95,6 +95,6 @@ def test_the_picture_of_misreporters_shows_the_means_of_the_sweep(small_sweeps: 
 
 def test_a_table_goes_where_its_name_stands() -> None:
     text = "a\n<!-- table x -->\nold\n<!-- end -->\nb\n<!-- table y -->\n<!-- end -->\n"
-    assert sweep_tables.put_in_page(text, "x", "|new|") == text.replace("old", "\n|new|\n")
+    assert sweep_pages.put_in_page(text, "x", "|new|") == text.replace("old", "\n|new|\n")
     with pytest.raises(ValueError, match="no place for the table 'z'"):
-        sweep_tables.put_in_page(text, "z", "|new|")
+        sweep_pages.put_in_page(text, "z", "|new|")

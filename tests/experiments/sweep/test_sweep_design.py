@@ -276,7 +276,7 @@ def test_every_source_that_turns_files_into_scenarios_is_part_of_the_identity_of
     places = [name.removeprefix("marketgame.").replace(".", "/") for name in modules if name not in decided]
     missing = {f"{place}.py" for place in places if not (SOURCES / place).is_dir()} - digested
     assert missing <= {"experiments/files/explanation.py", "experiments/files/provenance.py"}  # they change no scenario
-    assert "experiments/studies/sweep_tables.py" not in digested
+    assert "experiments/studies/sweep_pages.py" not in digested
 
 
 def test_the_identity_of_a_sweep_does_not_depend_on_how_it_is_limited_but_on_what_it_computes() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from rich.console import Console, Group
 
-from marketgame.experiments.efficiency.benchmark_tables import (
+from marketgame.experiments.efficiency.benchmarks import (
     ConstraintRow,
     constraint_table,
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console, Group
 
 from marketgame.experiments.blocking.core_document import expected_severance_of
-from marketgame.experiments.blocking.tables import multipliers_table
+from marketgame.experiments.blocking.printing import multipliers_table
 from marketgame.experiments.printing import (
     marked,
     named,

@@ -1,4 +1,4 @@
-"""The tables of the published sweeps: ``python -m marketgame.experiments.studies.sweep_tables [NAME...]``.
+"""The tables of the published sweeps: ``python -m marketgame.experiments.studies.sweep_pages [NAME...]``.
 
 Each name is that of a file in ``experiments/sweeps``. Its sweep is run, or the rest of it, in ``results/runs``, as
 ``marketgame sweep`` would run it; then its table is put where ``docs/sweeps.md`` shows it, or printed with ``--print``.

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 
-from marketgame.experiments.efficiency.benchmark_tables import (
-    benchmark_table,
-    constraint_table,
-)
 from marketgame.experiments.efficiency.benchmarks import (
     benchmark_rows,
+    benchmark_table,
     constraint_rows,
+    constraint_table,
 )
 from marketgame.experiments.printing import (
     marked,
