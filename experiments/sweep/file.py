@@ -27,14 +27,13 @@ from marketgame.experiments.sweep.statement import (
     DEFAULT_SAMPLES,
     DEFAULT_SEEDS,
     KEPT_BY_DEFAULT,
+    MOST_POINTS,
     Plan,
     Sweep,
     prepare,
 )
 
 MOST_SEEDS = 1_000_000
-# Sobol' sequences are defined up to here.
-MOST_SAMPLES = 2**30
 
 
 class IntervalInput(InputModel):
@@ -43,7 +42,7 @@ class IntervalInput(InputModel):
     low: float = Field(description="the lower end")
     high: float = Field(description="the upper end")
     scale: Annotated[Scale, Field(strict=False)] = Field(Scale.LINEAR, description="how values are spaced")
-    steps: Annotated[int, Field(ge=2)] | None = Field(
+    steps: Annotated[int, Field(ge=2, le=MOST_POINTS)] | None = Field(
         None, description="how many values a grid takes, both ends included; other designs need none"
     )
 
@@ -78,7 +77,7 @@ class SweepInput(InputModel):
     design: Annotated[Design, Field(strict=False)] = Field(
         Design.GRID, description="which points are visited: every combination, or a sample of the space"
     )
-    samples: Annotated[int, Field(ge=1, le=MOST_SAMPLES)] = Field(
+    samples: Annotated[int, Field(ge=1, le=MOST_POINTS)] = Field(
         DEFAULT_SAMPLES,
         description="how many points a design other than the grid draws; a power of 2 for sobol and saltelli, which "
         "takes (axes + 2) points for each",

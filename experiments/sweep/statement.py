@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
+from math import prod
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -39,6 +40,8 @@ from marketgame.experiments.sweep.paths import (
 
 DEFAULT_SEEDS = 10
 DEFAULT_SAMPLES = 64
+# Every point is checked before anything is run, which takes milliseconds each.
+MOST_POINTS = 100_000
 # What a Python user may write for an axis: values, or the two ends of an interval in an `Interval`.
 type AxisInput = Axis | Sequence[object]
 
@@ -151,6 +154,7 @@ def prepare(sweep: Sweep, blamed: Path | None = None, files: InputFiles | None =
     files = InputFiles() if files is None else files
     base = base_scenario(scenario_file, files)
     _check_numbers(sweep, blamed)
+    _check_points(sweep, blamed)
     first_seed = base.seed if sweep.first_seed is None else sweep.first_seed
     if not 0 <= first_seed <= LARGEST_SEED - sweep.seeds:
         raise InputError(f"{blamed}: first_seed is {first_seed}; seeds must be from 0 to {LARGEST_SEED}")
@@ -183,6 +187,31 @@ def _check_numbers(sweep: Sweep, blamed: Path) -> None:
     for table in sweep.tables:
         if table not in kept_from:
             raise InputError(f"{blamed}: tables {unknown_name(table, kept_from)}")
+
+
+def _check_points(sweep: Sweep, blamed: Path) -> None:
+    """Refuse more points than anybody could wait for, before any of them is made."""
+    match sweep.design:
+        case Design.GRID:
+            count = prod(map(_values_of, sweep.axes.values()))
+        case Design.SALTELLI:
+            count = sweep.samples * (len(sweep.axes) + 2)
+        case _:
+            count = sweep.samples
+    if count > MOST_POINTS:
+        what = "axes" if sweep.design is Design.GRID else "samples"
+        raise InputError(f"{blamed}: {what} asks for {count} points; a sweep visits at most {MOST_POINTS}")
+
+
+def _values_of(axis: AxisInput) -> int:
+    """Return how many values of an axis a grid visits, at most."""
+    match axis:
+        case Interval():
+            return axis.steps or 1
+        case Values():
+            return len(axis.values)
+        case _:
+            return len(axis)
 
 
 def _paths(sweep: Sweep, base: BaseScenario, blamed: Path) -> tuple[tuple[ScenarioPath, ...], tuple[ScenarioPath, ...]]:

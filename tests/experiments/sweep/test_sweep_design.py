@@ -39,6 +39,7 @@ from marketgame.experiments.sweep.paths import (
     scenario_path,
     with_value,
 )
+from marketgame.experiments.sweep.statement import AxisInput
 from marketgame.simulation.run import simulate
 from tests.field_changes import with_fields
 
@@ -286,3 +287,21 @@ def test_the_identity_of_a_sweep_does_not_depend_on_how_it_is_limited_but_on_wha
     assert changes(before, identity(prepare(replace(sweep, seeds=3)), simulate)) == ["design: seeds"]
     assert changes(before, identity(prepare(replace(sweep, axes={"rounds": [1, 3]})), simulate)) == ["design: points"]
     assert changes(before, identity(prepare(sweep), prepare)) == ["code: simulate"]
+
+
+@pytest.mark.parametrize(
+    ("design", "axes"),
+    [
+        (Design.GRID, {"rounds": Interval(1, 10**9, steps=2**63)}),
+        (Design.GRID, {"rounds": list(range(1, 1001)), "seed": list(range(1, 1001))}),
+        (Design.SOBOL, {"rounds": Interval(1, 5)}),
+        (Design.SALTELLI, {"rounds": Interval(1, 5)}),
+        (Design.LATIN_HYPERCUBE, {"rounds": Interval(1, 5)}),
+    ],
+)
+def test_more_points_than_anybody_waits_for_are_refused_before_any_is_made(
+    monkeypatch: pytest.MonkeyPatch, design: Design, axes: dict[str, AxisInput]
+) -> None:
+    monkeypatch.setattr(Interval, "listed", lambda _: pytest.fail("the values of an axis are made"))
+    with pytest.raises(InputError, match="points; a sweep visits at most 100000"):
+        prepare(Sweep(NOISY, axes, design=design, samples=2**30))
