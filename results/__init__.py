@@ -1,6 +1,6 @@
 """Read what a run wrote, summarise it, and draw it.
 
-    >>> import results
+    >>> from marketgame import results
     >>> run = results.load("results/runs/three-farmers")   # doctest: +SKIP
     >>> run.rounds["welfare"].mean()                       # doctest: +SKIP
     >>> results.summary(run)                               # doctest: +SKIP

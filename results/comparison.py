@@ -4,7 +4,7 @@ Whatever is compared has the same seeds, so that differences are not differences
 table of runs, such as ``results.load(folder).runs``, and return a table; runs that failed take no part, and how many
 did is in the answer.
 
-    >>> import results
+    >>> from marketgame import results
     >>> results.compare("results/runs/obedient", "results/runs/cartel").table                   # doctest: +SKIP
     >>> runs = results.load("results/runs/solvency").runs                                       # doctest: +SKIP
     >>> results.over_seeds(runs, "mean_welfare", by="rules.solvency")                           # doctest: +SKIP
