@@ -4,7 +4,7 @@ The contract is common knowledge: everybody knows what the device recommends to 
 reports. A trader that reported :math:`r_i` and was told :math:`a_i` therefore rules out every profile at
 which the device would have told it something else, or would have announced other transfers. The price alone
 usually reveals the whole profile (Giraud and Rochon, Lemma 1); where it does not, several profiles remain. Profiles
-at which the same is said are those at which the numbers are equal (:mod:`mechanisms.contracts.canonical`).
+at which the same is said are those at which the numbers are equal (:mod:`marketgame.mechanisms.contracts.canonical`).
 
 The belief assumes that the others report truthfully, which is what the contract makes optimal.
 """

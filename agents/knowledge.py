@@ -131,7 +131,7 @@ class TypeKnowledge:
 
     @property
     def stake(self) -> float:
-        """What is at stake for it under the contract, numeraire; see :mod:`mechanisms.economies.stakes`."""
+        """What is at stake for it under the contract, numeraire; see :mod:`marketgame.mechanisms.economies.stakes`."""
         return float(self.common.contract.stakes[self.common.economy.first_rows[self.player] + self.type_number])
 
 

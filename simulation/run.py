@@ -40,7 +40,8 @@ def simulate(scenario: Scenario | GameScenario, on_round: Callable[[int], None] 
         on_round: called after each round with the number of rounds played.
 
     Returns:
-        Every table of :data:`simulation.recording.tables.TABLES`; the same for the same scenario, bit for bit.
+        Every table of :data:`marketgame.simulation.recording.tables.TABLES`; the same for the same scenario, bit for
+        bit.
 
     Raises:
         ValueError: the established contract does not exist for this economy, or a rule forbids it.

@@ -2,8 +2,8 @@
 
 | concept | where |
 |---|---|
-| a blocking plan as it is announced: who is asked, what is paid when | :mod:`agents.blocking.offer` |
-| what an invited trader knows when it answers | :mod:`agents.blocking.invited` |
-| what a blocking mediator believes players would lose by leaving | :mod:`agents.blocking.stake_beliefs` |
-| the blocking mediator | :mod:`agents.blocking.mediator` |
+| a blocking plan as it is announced: who is asked, what is paid when | `offer` |
+| what an invited trader knows when it answers | `invited` |
+| what a blocking mediator believes players would lose by leaving | `stake_beliefs` |
+| the blocking mediator | `mediator` |
 """

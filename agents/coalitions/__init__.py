@@ -2,13 +2,13 @@
 
 | concept | where |
 |---|---|
-| which coalitions an organiser approaches | :mod:`agents.coalitions.choice` |
+| which coalitions an organiser approaches | `choice` |
 | a side-contract as members see it: what they may say, what it then recommends, what that is worth | \
-:mod:`agents.coalitions.agreement` |
-| how an organiser finds one | :mod:`agents.coalitions.finding` |
-| what a member knows when it answers | :mod:`agents.coalitions.offered` |
-| sub-coalitions that do better than what was agreed | :mod:`agents.coalitions.breaking` |
-| the organiser, and what became of what it proposed | :mod:`agents.coalitions.organiser` |
+`agreement` |
+| how an organiser finds one | `finding` |
+| what a member knows when it answers | `offered` |
+| sub-coalitions that do better than what was agreed | `breaking` |
+| the organiser, and what became of what it proposed | `organiser` |
 
 Source: Giraud and Rochon (2001), the timing in section 1, steps 6 to 9, and Definitions 5 to 7.
 """

@@ -1,6 +1,6 @@
 """The command ``marketgame``: its front page, and the way to its commands.
 
-Each command is a module of :mod:`experiments.commands`, imported when it is asked for. The front page needs
+Each command is a module of :mod:`marketgame.experiments.commands`, imported when it is asked for. The front page needs
 next to nothing but this module, so that ``marketgame --help`` answers as fast as Python starts.
 """
 

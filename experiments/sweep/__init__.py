@@ -6,18 +6,18 @@
 
 | concept | where |
 |---|---|
-| what varies, and with which seeds | `experiments.sweep.statement` |
-| dotted paths into a scenario | `experiments.sweep.paths` |
-| which points are visited | `experiments.sweep.design` |
-| the tables, beyond those of a single run | `experiments.sweep.tables` |
-| runs played one after another in a process | `experiments.sweep.playing`, `experiments.sweep.runner` |
-| a process that may hang or die | `experiments.sweep.isolation` |
-| where processes are: this machine or a cluster | `experiments.sweep.executors` |
-| which runs go where and when, and again | `experiments.sweep.scheduling` |
-| what has been written, whole or not at all | `experiments.sweep.buffering`, `experiments.sweep.storage` |
-| whether results on disk may be gone on with | `experiments.sweep.identity`, `…sweep.sources`, `…sweep.folder` |
-| the tables as their readers get them | `experiments.sweep.publishing` |
-| all of it together | `experiments.sweep.execution` |
+| what varies, and with which seeds | `statement` |
+| dotted paths into a scenario | `paths` |
+| which points are visited | `design` |
+| the tables, beyond those of a single run | `tables` |
+| runs played one after another in a process | `playing`, `runner` |
+| a process that may hang or die | `isolation` |
+| where processes are: this machine or a cluster | `executors` |
+| which runs go where and when, and again | `scheduling` |
+| what has been written, whole or not at all | `buffering`, `storage` |
+| whether results on disk may be gone on with | `identity`, `sources`, `folder` |
+| the tables as their readers get them | `publishing` |
+| all of it together | `execution` |
 
 A run in a process of its own is one of three to which the others are blind: the process that decides what is played
 and writes it down, the executor's worker that waits (a thread here, a Dask worker elsewhere), and the process that

@@ -146,14 +146,15 @@ def run_sweep(
         sweep: what to run.
         folder: where to; made if need be.
         workers: where runs are played: a number of processes on this machine, one for each core when left out,
-            or what :func:`experiments.sweep.on_cluster` or :func:`experiments.sweep.on_executor` return.
+            or what :func:`marketgame.experiments.sweep.on_cluster` or :func:`marketgame.experiments.sweep.on_executor`
+            return.
         on_change: what to do if the folder holds results of another design or of other code.
         replay_damaged: whether runs are played again whose files in the folder are damaged, instead of refusing it.
         simulate: plays a scenario; a function at the top level of a module, which other processes import by name.
         watcher: is told how it goes.
 
     Returns:
-        How far it came; the folder is read by :func:`results.load`.
+        How far it came; the folder is read by :func:`marketgame.results.load`.
 
     Raises:
         InputError: the sweep is wrong, the folder holds something else, or the disk is full. What was done until

@@ -1,7 +1,8 @@
 """Which runs go where and when: chunks long enough to be worth sending, failures tried again, nothing lost.
 
-Any ``concurrent.futures.Executor`` will do. It is only asked to call :func:`experiments.sweep.isolation.play_apart`,
-which plays a chunk in a process of its own; the executor's workers may be threads here or processes anywhere.
+Any ``concurrent.futures.Executor`` will do. It is only asked to call
+:func:`marketgame.experiments.sweep.isolation.play_apart`, which plays a chunk in a process of its own; the executor's
+workers may be threads here or processes anywhere.
 """
 
 from __future__ import annotations

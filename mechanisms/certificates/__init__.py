@@ -12,7 +12,7 @@ certificate               what it proves                               recompute
 ========================  ===========================================  ==============================================
 
 `verify` recomputes every number of any of them and names those that differ. What is about the market is derived by
-:mod:`mechanisms.certificates.plain`, which shares nothing with the searches, in rational numbers.
+:mod:`marketgame.mechanisms.certificates.plain`, which shares nothing with the searches, in rational numbers.
 """
 
 from marketgame.mechanisms.certificates.blocking import (

@@ -5,7 +5,7 @@ gain in total: neither a joint action nor a lottery over joint actions then impr
 with or without internal consistency. Where outsiders answer misquotes by a rule, the bound may rest on it, and the rule
 is part of what is certified. The certificate is about all coalitions up to some size, and others that it names; it must
 hold a bound for each. Verification needs nothing but economy, rules, contract and how outsiders react, and derives
-everything anew (:mod:`mechanisms.certificates.plain`).
+everything anew (:mod:`marketgame.mechanisms.certificates.plain`).
 
 Source: Giraud and Rochon (2001), Definitions 4 to 8.
 """

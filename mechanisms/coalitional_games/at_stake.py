@@ -17,9 +17,9 @@ rounding. The measure here is made of differences that somebody could bring abou
 The maxima are over actions, so that an action that is worse for its coalition than another one, however much worse,
 does not enter.
 
-In markets, where goods have prices, :mod:`mechanisms.economies.stakes` says what is at stake, and for both from when on
-a gain counts (``GAIN_TOLERANCE``). What is at stake for a member of a coalition by itself, without what others could
-give it, is measured in :mod:`mechanisms.blocking.proof`.
+In markets, where goods have prices, :mod:`marketgame.mechanisms.economies.stakes` says what is at stake, and for both
+from when on a gain counts (``GAIN_TOLERANCE``). What is at stake for a member of a coalition by itself, without what
+others could give it, is measured in :mod:`marketgame.mechanisms.blocking.proof`.
 """
 
 from __future__ import annotations

@@ -18,9 +18,9 @@ computed from: prices by that of the quantities that clear the market, times how
 payments by that of all payments and the worth of the supply.
 
 **Why a smaller difference is not decided.** An allocation is proven efficient to a relative 1e-9 of its value
-(:mod:`mechanisms.economies.efficiency`). Prices and bundles that close share the proof, so that a real difference below
-it could not be shown to be one. Nothing is lost: the contract *is* what results, every member is told the same number,
-and its inefficiency is of the order of the distance squared.
+(:mod:`marketgame.mechanisms.economies.efficiency`). Prices and bundles that close share the proof, so that a real
+difference below it could not be shown to be one. Nothing is lost: the contract *is* what results, every member is told
+the same number, and its inefficiency is of the order of the distance squared.
 
 **Chains.** When a is close to b and b to c, all three become one number although a and c may be further apart (single
 linkage). Any other rule would separate two numbers that cannot be told apart. With computed numbers a chain is as long

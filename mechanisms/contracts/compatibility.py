@@ -9,7 +9,7 @@ m", the only :math:`\kappa` for which
 has a solution is :math:`\kappa = 0`. The paper prints both weights as :math:`\lambda(t_i, m_i)`; only these
 indices make the condition the dual of the incentive conditions, which is what it is used for. It is sufficient for
 balanced incentive-compatible transfers to exist, whatever the valuations, and not necessary:
-:mod:`mechanisms.contracts.transfers` decides existence for a given economy.
+:mod:`marketgame.mechanisms.contracts.transfers` decides existence for a given economy.
 
 Deciding it takes one linear program and some linear algebra. The solutions :math:`\lambda` form a cone, whose
 largest support S one program finds. Its dual gives balanced transfers under which every lie outside S is

@@ -249,7 +249,7 @@ def check_contract(contract: Contract) -> IncentiveCheck:
 
 
 def contract_stakes(contract: Contract) -> FloatArray:
-    """Return what is at stake for each type, ``(types of all players,)``, see :mod:`~mechanisms.economies.stakes`.
+    """Return what is at stake for each type, ``(types of all players,)``; see :func:`stakes_by_type`.
 
     The money it pays or receives is the largest that any recommendation that can occur makes it pay or receive.
     """

@@ -7,13 +7,13 @@ For reported types m the established mediator recommends to every player i
 * to announce the endowment :math:`e_i(m) = \omega_i(m_i)`,
 
 and grants the purchasing power :math:`y_i(m) = p^*(m) \cdot (x^*_i(m) - e_i(m))`, both rounded so that nobody fails
-by rounding (:mod:`mechanisms.contracts.recommended_orders`). If all obey, the settlement is :math:`x^*(m)`. The paper
-assumes that all goods are worth having up to the aggregate endowment. Where a good is worth nothing at the margin,
-efficiency leaves some of it unused; the contract then tells its owners to announce proportionally less, because what is
-announced must find a holder.
+by rounding (:mod:`marketgame.mechanisms.contracts.recommended_orders`). If all obey, the settlement is :math:`x^*(m)`.
+The paper assumes that all goods are worth having up to the aggregate endowment. Where a good is worth nothing at the
+margin, efficiency leaves some of it unused; the contract then tells its owners to announce proportionally less, because
+what is announced must find a holder.
 
-Recommendations that cannot be told apart are equal bit for bit (:mod:`mechanisms.contracts.canonical`), so that what a
-player learns from its recommendation is what it says (:mod:`mechanisms.contracts.knowledge`).
+Recommendations that cannot be told apart are equal bit for bit (:mod:`marketgame.mechanisms.contracts.canonical`), so
+that what a player learns from its recommendation is what it says (:mod:`marketgame.mechanisms.contracts.knowledge`).
 """
 
 from __future__ import annotations
@@ -218,7 +218,7 @@ class GrandContract:
 
     @cached_property
     def stakes(self) -> FloatArray:
-        """What is at stake for each type, ``(types of all players,)``, see :mod:`~mechanisms.economies.stakes`."""
+        """What is at stake for each type, ``(types of all players,)``; see :func:`stakes_by_type`."""
         return read_only(stakes_by_type(self.economy, self.efficient, self.numeraire_transfers))
 
 

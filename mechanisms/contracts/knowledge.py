@@ -2,10 +2,11 @@ r"""What players know once a contract has told them what to do: plain equality.
 
 A contract tells player i what to quote, what net trade its orders are to add up to, and what to announce
 (`GrandContract.messages`). It is told the same at two profiles of reports if and only if these numbers are equal:
-whoever makes a contract has replaced numbers that cannot be told apart by one (:mod:`mechanisms.contracts.canonical`).
-What i *knows* is its type and what it is told, :math:`(t_i, a_i)`; several members together know these of all of them.
-Everything that asks what players can tell apart, be it a search, a certificate or an agent, asks here; only
-:mod:`mechanisms.certificates.plain` derives it anew, to check the others.
+whoever makes a contract has replaced numbers that cannot be told apart by one
+(:mod:`marketgame.mechanisms.contracts.canonical`). What i *knows* is its type and what it is told, :math:`(t_i, a_i)`;
+several members together know these of all of them. Everything that asks what players can tell apart, be it a search, a
+certificate or an agent, asks here; only :mod:`marketgame.mechanisms.certificates.plain` derives it anew, to check the
+others.
 
 Source:
     Giraud and Rochon (2001), section 3 and Definition 5: what is inferred from type and recommendation.

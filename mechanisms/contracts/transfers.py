@@ -263,7 +263,7 @@ def contradiction(economy: Economy, efficient: EfficientAllocation, evidence: No
 
     Source:
         Giraud and Rochon, section 6.1, by Farkas's lemma; its index convention is corrected as in
-        :mod:`mechanisms.contracts.compatibility`.
+        :mod:`marketgame.mechanisms.contracts.compatibility`.
     """
     gains = check_without_transfers(economy, efficient).gains
     lowest = lowest_transfers(economy, efficient, evidence.bound)

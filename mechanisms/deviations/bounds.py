@@ -29,8 +29,8 @@ Without a misquote everybody trades at one price, and the two rules on short sal
 by wealth, by each of the four rules of pricing and even if trades stand (the first alone for one player). With one,
 the members share what they own and little more.
 
-Which rules each of these was proved for is in :mod:`mechanisms.deviations.premises`: under a rule that no proof names
-only the bound by resources is claimed. ``docs/collusion.md`` has the proofs.
+Which rules each of these was proved for is in :mod:`marketgame.mechanisms.deviations.premises`: under a rule that no
+proof names only the bound by resources is claimed. ``docs/collusion.md`` has the proofs.
 
 Source: Giraud and Rochon (2001), proof of Theorem 1, which claims less under weaker rules; the bounds are ours.
 """

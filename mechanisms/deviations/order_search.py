@@ -2,9 +2,9 @@
 
 Budgets must also meet exactly. Where all quote the same prices, costs add up to zero: what a member buys from an
 outsider at these prices is then paid for only if both are exactly at their budgets, up to what the contract grants for
-rounding, and the market forgives nothing (:mod:`mechanisms.market_game.exact_test`). Orders that come out of a solver
-are right to some digits only. A little money moved between players makes them right: each ends with the same part of
-the room they have together.
+rounding, and the market forgives nothing (:mod:`marketgame.mechanisms.market_game.exact_test`). Orders that come out of
+a solver are right to some digits only. A little money moved between players makes them right: each ends with the same
+part of the room they have together.
 """
 
 from __future__ import annotations

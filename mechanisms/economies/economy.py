@@ -3,7 +3,8 @@ r"""Exchange economies with private types (Giraud and Rochon, section 2.1).
 Players :math:`i = 0, \dots, N-1` hold endowments :math:`\omega_i(t_i)` of goods :math:`h = 0, \dots, L-1`;
 the last good is the numeraire, with price 1. A player of type :math:`t_i` values the other goods by
 :math:`v_i(q, t_i)` and enjoys :math:`v_i(q, t_i) + m`. The aggregate endowment may depend on the profile;
-the paper assumes it does not, and :mod:`mechanisms.economies.assumptions` says which of its assumptions hold.
+the paper assumes it does not, and :mod:`marketgame.mechanisms.economies.assumptions` says which of its assumptions
+hold.
 
 Tables over types have one row for each type of each player: player 0's types first, then player 1's.
 """

@@ -1,6 +1,6 @@
 r"""Quadratic valuations, in which goods may be substitutes or complements.
 
-Methods follow the conventions of :class:`mechanisms.economies.valuation.Valuation`.
+Methods follow the conventions of :class:`marketgame.mechanisms.economies.valuation.Valuation`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 r"""Compiled efficient allocation of very many type profiles; importing this module needs the optional package Numba.
 
-It computes what :mod:`mechanisms.economies.separable_allocation` specifies, by the same Newton's method, together with
-the two sides of the duality proof. Three ideas carry the speed:
+It computes what :mod:`marketgame.mechanisms.economies.separable_allocation` specifies, by the same Newton's method,
+together with the two sides of the duality proof. Three ideas carry the speed:
 
 - Profiles are solved in blocks of ``LANES``. Each step is a loop over the block that the compiler turns into vector
   instructions, and what it reads and writes stays in the processor's first-level cache.

@@ -18,8 +18,8 @@ tempted by them.
 A gain of at most ``GAIN_TOLERANCE`` of what is at stake counts as none. Where even the rounding of the numbers a gain
 is computed from exceeds that, nobody can tell, and ``UndecidableError`` says so.
 
-In coalitional games, which have no prices, :mod:`mechanisms.coalitional_games.at_stake` says what is at stake; the
-tolerance is the same.
+In coalitional games, which have no prices, :mod:`marketgame.mechanisms.coalitional_games.at_stake` says what is at
+stake; the tolerance is the same.
 """
 
 from __future__ import annotations

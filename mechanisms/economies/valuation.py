@@ -215,7 +215,7 @@ class Valuation(ABC):
 
         It is v itself where v is concave, and what v becomes if goods may be thrown away where it is not. Nothing may
         be computed in floating point; for logarithms, exponentials and powers see
-        :mod:`mechanisms.economies.exact_numbers`.
+        :mod:`marketgame.mechanisms.economies.exact_numbers`.
 
         Returns:
             The value, numeraire, and the marginal values, ``(G,)``, numeraire per unit; none where they are infinite.

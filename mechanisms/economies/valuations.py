@@ -1,7 +1,7 @@
 r"""The families of valuations that value goods one by one; that in which goods enter together is in `quadratic`.
 
 Each class states its formula, twice: in floating point for whatever searches, in rational numbers for whatever checks.
-Every method follows the conventions of :class:`mechanisms.economies.valuation.Valuation`.
+Every method follows the conventions of :class:`marketgame.mechanisms.economies.valuation.Valuation`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What an economy could achieve: in competitive equilibrium, and at best when incentives bind.
 
-These stand beside the first best and autarky, which need no more than :mod:`mechanisms.economies.efficiency`.
+These stand beside the first best and autarky, which need no more than
+:mod:`marketgame.mechanisms.economies.efficiency`.
 """
 
 from __future__ import annotations

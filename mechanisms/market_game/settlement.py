@@ -13,10 +13,11 @@ the net demand :math:`z_{ij} \in \mathbb{R}^L` from every other player :math:`j`
 and the allocation is the projection of the claims :math:`e_i + \psi_i` on the feasible set.
 
 Messages are taken for the numbers they are, and (1) is decided as in exact arithmetic: in floating point where a bound
-on its error leaves no doubt, else without rounding errors (:mod:`mechanisms.market_game.exact_test`). Nothing is
-forgiven. So no order, of whatever size, is worth anything that exact arithmetic would not pay, but for the rounding of
-what is handed out, which is relative to what flows. Contracts round their own numbers so that whoever obeys passes the
-test, and grant a little for it that no play can enlarge (:mod:`mechanisms.contracts.recommended_orders`).
+on its error leaves no doubt, else without rounding errors (:mod:`marketgame.mechanisms.market_game.exact_test`).
+Nothing is forgiven. So no order, of whatever size, is worth anything that exact arithmetic would not pay, but for the
+rounding of what is handed out, which is relative to what flows. Contracts round their own numbers so that whoever obeys
+passes the test, and grant a little for it that no play can enlarge
+(:mod:`marketgame.mechanisms.contracts.recommended_orders`).
 
 Source: Giraud and Rochon (2001), sections 2.2-2.3 and definition 2. Two readings of ours: the text prints
 :math:`z_j^j` in definition 2 for :math:`z_i^j`, and a transfer is one number per player, purchasing power in units of

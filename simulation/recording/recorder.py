@@ -124,7 +124,7 @@ class Recorder[Play, Measured: Rounds](ABC):
             self._write_rows()
 
     def tables(self) -> dict[str, pa.Table]:
-        """Return every table, in the order and with the schemas of :data:`simulation.recording.tables.TABLES`."""
+        """Return every table, in the order and with the schemas of ``tables.TABLES``."""
         self._write_rows()
         rounds = self._pieces.get(ROUNDS.name, [])
         drawn = {number for piece in rounds for number in pc.unique(piece["profile"]).to_pylist()}

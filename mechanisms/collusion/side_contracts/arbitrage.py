@@ -46,7 +46,8 @@ def deterred_by_arbitrage(contract: GrandContract, rules: MarketRules) -> bool:
 def prices_reveal(contract: GrandContract) -> bool:
     """Say whether prices differ between all profiles that can occur, so that whoever knows one knows the other.
 
-    Prices that computation cannot tell apart are equal in a contract (:mod:`mechanisms.contracts.canonical`).
+    Prices that computation cannot tell apart are equal in a contract
+    (:mod:`marketgame.mechanisms.contracts.canonical`).
     """
     prices = contract.efficient.price[contract.economy.prior.probability > 0]
     return len(np.unique(prices, axis=0)) == len(prices)

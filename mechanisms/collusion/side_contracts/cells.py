@@ -1,9 +1,9 @@
 r"""Which reports of a coalition's members agree, and what the coalition faces when they are true.
 
 What a member knows once the grand contract has spoken is a set of profiles that it cannot tell apart
-(:mod:`mechanisms.contracts.knowledge`), and it may report any. Reports of all members *agree* if they are true
-together in some profile; the profiles in which they are make up a *cell*. Where prices reveal the profile, every cell
-is one profile, whatever anybody reports alone disagrees with the others, and side-contracts separate by profile.
+(:mod:`marketgame.mechanisms.contracts.knowledge`), and it may report any. Reports of all members *agree* if they are
+true together in some profile; the profiles in which they are make up a *cell*. Where prices reveal the profile, every
+cell is one profile, whatever anybody reports alone disagrees with the others, and side-contracts separate by profile.
 
 Source:
     Giraud and Rochon (2001), Definition 5, for the contract of the proof of Theorem 1.
