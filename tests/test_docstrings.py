@@ -71,7 +71,7 @@ def is_there(name: str, module: str) -> bool:
         name in vars(each) or name in getattr(each, "__annotations__", {}) for each in classes_of(here)
     ):
         return True
-    for start in (name, f"{package}.{name}"):
+    for start in (name, f"{module}.{name}", f"{package}.{name}"):
         parts = start.split(".")
         for cut in range(len(parts), 0, -1):
             if parts[0] != "marketgame":

@@ -4,6 +4,14 @@ A blocking mediator invites a random coalition to leave with its own actions and
 when every type accepts, nobody lies, and the mediator expects a profit; stakes :math:`\omega` are inhibitive when
 no plan is tenable against them.
 
+| Concept | Source | Module |
+|---|---|---|
+| which coalitions can form, and what a mediator knows when it forms one | M (14), (17) | `coalition_limits` |
+| what a coalition can gain by leaving | M section 4 | `opportunities` |
+| a plan and its tenability | M (9)-(12) | `plan` |
+| the most profitable plan | M (9)-(12) | `search` |
+| weights and multipliers that prove there is none | M Theorem 1, (17) | `proof` |
+
 Source:
     Myerson (2006), sections 4 to 6.
 """

@@ -1,15 +1,13 @@
 """Certificates: what is stored of an answer so that anybody can check it without the search that found it.
 
-========================  ===========================================  ==============================================
-certificate               what it proves                               recomputed by
-========================  ===========================================  ==============================================
-`DeviationCertificate`    a coalition gains by a joint action          settling both plays (GR, section 2.2)
-`SideContractCertificate` a device of a coalition is an improvement    settling every clause and lie (GR, Definition 6)
-`MisreportCertificate`    a type gains by reporting another            settling every draw (GR, Definitions 4, 4')
-`StabilityCertificate`    no coalition gains anything from a contract  weak duality, lies by enumeration (GR, 4 to 8)
-`BlockingCertificate`     a blocking plan is tenable                   enumeration (M, conditions 9 to 12)
-`InhibitionCertificate`   no blocking plan is tenable                  virtual surplus, state by state (M, Theorem 1)
-========================  ===========================================  ==============================================
+| certificate | what it proves | recomputed by |
+|---|---|---|
+| `DeviationCertificate` | a coalition gains by a joint action | settling both plays (GR 2.2) |
+| `SideContractCertificate` | a device of a coalition is an improvement | settling every clause and lie (GR 6) |
+| `MisreportCertificate` | a type gains by reporting another | settling every draw (GR 4, 4') |
+| `StabilityCertificate` | no coalition gains anything from a contract | weak duality, lies by enumeration (GR 4-8) |
+| `BlockingCertificate` | a blocking plan is tenable | enumeration (M, conditions 9 to 12) |
+| `InhibitionCertificate` | no blocking plan is tenable | virtual surplus, state by state (M, Theorem 1) |
 
 `verify` recomputes every number of any of them and names those that differ. What is about the market is derived by
 :mod:`marketgame.mechanisms.certificates.plain`, which shares nothing with the searches, in rational numbers.

@@ -1,27 +1,24 @@
 r"""Collusion: side-contracts by which coalitions improve upon a contract, found or proved not to exist.
 
-==========================================  ==================  ========================
-concept                                     definition          module
-==========================================  ==================  ========================
-extended Bayesian game with transfers       GR 2                `extended_game`
-communication contract                      GR 3                `extended_game`
-incentive compatibility                     GR 4                `equilibrium`
-communication equilibrium                   GR 4'               `equilibrium`
-revised game                                GR 5                `revised_game`
-improvement                                 GR 6, 6'            `improvement`, `improvement_program`
-proof that there is none                    weak duality        `improvement_bound`
-internally consistent improvement           GR 7, 7'            `internal_consistency`
-(strongly) collusion-proof contract         GR 8                `collusion_check`
-collusion-proof communication equilibrium,  GR 8'               `collusion_check`
-strong Bayesian equilibrium
-lie and disobedience together               GR 6.4, figure 1    `appendix_example`
-two players and a third party               GR 1.1 and 3        `third_party`
-what members may report on the market       GR 5                `cells`
-side-contract on the market game            GR 3, 5, 6          `side_contract`
-its search by column generation             GR 6, 7             `search`, `menu`, `program`
-single members' obedience to it             GR 7                `obedience`
-the grand contract under attack             GR 8, Theorem 1     `mechanisms.certificates.examination`
-==========================================  ==================  ========================
+| concept | definition | module |
+|---|---|---|
+| extended Bayesian game with transfers | GR 2 | `extended_game` |
+| communication contract | GR 3 | `extended_game` |
+| incentive compatibility | GR 4 | `equilibrium` |
+| communication equilibrium | GR 4' | `equilibrium` |
+| revised game | GR 5 | `revised_game` |
+| improvement | GR 6, 6' | `improvement`, `improvement_program` |
+| proof that there is none | weak duality | `improvement_bound` |
+| internally consistent improvement | GR 7, 7' | `internal_consistency` |
+| (strongly) collusion-proof contract | GR 8 | `collusion_check` |
+| collusion-proof communication equilibrium, strong Bayesian equilibrium | GR 8' | `collusion_check` |
+| lie and disobedience together | GR 6.4, figure 1 | `appendix_example` |
+| two players and a third party | GR 1.1 and 3 | `third_party` |
+| what members may report on the market | GR 5 | `cells` |
+| side-contract on the market game | GR 3, 5, 6 | `side_contract` |
+| its search by column generation | GR 6, 7 | `search`, `menu`, `program` |
+| single members' obedience to it | GR 7 | `obedience` |
+| the grand contract under attack | GR 8, Theorem 1 | `marketgame.mechanisms.certificates.examination` |
 
 GR is Giraud and Rochon (2001).
 """

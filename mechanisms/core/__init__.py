@@ -4,6 +4,20 @@ A mechanism that is incentive compatible, on which the mediator expects no loss,
 :math:`\omega_i(t) = x_i(t) + \sum_c \mu(c|t) u_i(c, t) - \varepsilon_i(t)` with severance
 :math:`\varepsilon \ge 0`. It is in the core when no blocking plan is tenable against them.
 
+| Concept | Source | Module |
+|---|---|---|
+| which core is meant | M sections 7, 8 | `variant` |
+| core allocations, what they are worth | M section 7 | `allocation`, `objective`, `outcome` |
+| virtual stakes, Theorem 1 in a program | M Theorem 1 | `virtual_stakes`, `program`, `type_pairs` |
+| any one, the best, or the proof that there is none | M section 7 | `search` |
+| its local search | ours | `descent`, `trust_region` |
+| its relaxation, branch and bound | M Theorems 1, 3 | `relaxation`, `region`, `branching` |
+| stakes achieved with severance and side-bets | M (13), (18), (20) | `achievability`, `severance` |
+| a mechanism that is given | M section 7 | `membership` |
+| the core in the plane of two payoffs | M section 8 | `projection` |
+| balanced games | M Theorem 2 | `balancedness` |
+| durability | M section 10 | `durability` |
+
 * ``find_core_allocation`` returns some core allocation or the proof that there is none.
 * ``optimise_core`` returns the one with the smallest or largest value of a linear objective, with a bound.
 * ``achieving_mechanism`` achieves given stakes with severance and side-bets, or says why nothing does.

@@ -10,7 +10,7 @@
 | its engines | ours | `separable_allocation`, `separable_kernel`, `interior_allocation` |
 | profiles that are one economy | ours | `symmetry` |
 | Walrasian equilibrium in which nobody owes money | GR proof of Theorem 1 | `walras` |
-| what is at stake, from when on a gain counts | ours | `stakes`, tests in ``test_gains`` |
+| what is at stake, from when on a gain counts | ours | `stakes` |
 
 GR is Giraud and Rochon (2001).
 """

@@ -23,6 +23,14 @@ Signs of the answer, whatever the sense of the program:
 
 Infeasible, unbounded and stopped by a limit are statuses, never exceptions and never answers. ``verify`` checks an
 answer against the program's own arrays without the solver, ``certified`` refuses one that fails.
+
+| Concept | Module |
+|---|---|
+| named blocks, what is stated about them, the program | `blocks`, `statement`, `program` |
+| finished arrays, the solver, its answer | `assembly`, `highs`, `solution` |
+| where a solve stood, to go on from there | `basis` |
+| an answer made exact, and checked without the solver | `refinement`, `verification` |
+| one deadline for everything | `deadline` |
 """
 
 from marketgame.mechanisms.linear_program.assembly import (
