@@ -1,8 +1,156 @@
-"""A laboratory for trading institutions under private information and collusion."""
+"""A laboratory for trading institutions under private information and collusion.
 
+    >>> import marketgame
+    >>> solution = marketgame.solve("example:three-traders")
+    >>> solution.economy.name
+    'three traders'
+    >>> float(solution.table.loc["first-best", "gains"].round(4))
+    0.6868
+
+Every function takes a file, ``example:NAME`` for one that comes with the program, or what was loaded or made before,
+and has the options of the command of its name. What it returns is frozen: printed, it shows the tables of the command,
+in a notebook too; ``.table`` is a pandas data frame and ``.plot()`` a Matplotlib figure.
+
+| function | answers |
+|---|---|
+| :func:`load` | what a file, or the folder of a run or a sweep, holds |
+| :func:`solve` | what an economy or a game could achieve, and what incentives allow |
+| :func:`certify` | whether a contract stands up to lies, to single players, and to coalitions |
+| :func:`block` | the most profitable blocking plan, or the proof that there is none |
+| :func:`core` | a mechanism that nobody can break, or the proof that there is none |
+| :func:`run` | what happens when a scenario is played |
+| :func:`sweep` | what happens at many points and seeds |
+| :func:`compare` | what players and coalitions gain in one run against another of the same rounds |
+
+Importing this costs nothing: what a name needs is loaded on its first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from marketgame.agents.behaviours import Behaviour, Obedient, Order
+    from marketgame.experiments.blocking.core_answer import core
+    from marketgame.experiments.blocking.verdict import block
+    from marketgame.experiments.collusion.certification import certify
+    from marketgame.experiments.commands.kinds import load
+    from marketgame.experiments.efficiency.solving import solve
+    from marketgame.experiments.files.input_file import InputError
+    from marketgame.experiments.play.running import run
+    from marketgame.experiments.sweep import Interval, Sweep, Values
+    from marketgame.experiments.sweep.summary import sweep
+    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+    from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
+    from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior
+    from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
+    from marketgame.mechanisms.economies.valuation import SeparableValuation, Valuation
+    from marketgame.mechanisms.market_game.rules import (
+        Bankruptcy,
+        Coverage,
+        MarketRules,
+        Pricing,
+        Solvency,
+        Timing,
+        Withholding,
+    )
+    from marketgame.registry import parameter
+    from marketgame.results.comparison import compare
+    from marketgame.simulation.scenario.assignments import Assignment
+    from marketgame.simulation.scenario.game_scenario import GameScenario
+    from marketgame.simulation.scenario.market_scenario import Scenario, TransferRule
 
 # In a checkout the folders stand beside this one; in a wheel, inside it.
 _CHECKOUT = Path(__file__).resolve().parent.parent
 if (_CHECKOUT / "mechanisms" / "__init__.py").is_file() and (_CHECKOUT / "pyproject.toml").is_file():
     __path__.append(str(_CHECKOUT))
+
+__all__ = [
+    "Assignment",
+    "Bankruptcy",
+    "Behaviour",
+    "CoalitionalGame",
+    "CorrelatedPrior",
+    "Coverage",
+    "Economy",
+    "GameScenario",
+    "IndependentPrior",
+    "InputError",
+    "Interval",
+    "MarketRules",
+    "Mechanism",
+    "Obedient",
+    "Order",
+    "Player",
+    "PlayerType",
+    "Pricing",
+    "Scenario",
+    "SeparableValuation",
+    "Solvency",
+    "Sweep",
+    "Timing",
+    "TransferRule",
+    "Valuation",
+    "Values",
+    "Withholding",
+    "block",
+    "certify",
+    "compare",
+    "core",
+    "load",
+    "parameter",
+    "run",
+    "solve",
+    "sweep",
+]
+
+_HOME = {
+    "Assignment": "simulation.scenario.assignments",
+    "Bankruptcy": "mechanisms.market_game.rules",
+    "Behaviour": "agents.behaviours",
+    "CoalitionalGame": "mechanisms.coalitional_games.game",
+    "CorrelatedPrior": "mechanisms.economies.beliefs",
+    "Coverage": "mechanisms.market_game.rules",
+    "Economy": "mechanisms.economies.economy",
+    "GameScenario": "simulation.scenario.game_scenario",
+    "IndependentPrior": "mechanisms.economies.beliefs",
+    "InputError": "experiments.files.input_file",
+    "Interval": "experiments.sweep",
+    "MarketRules": "mechanisms.market_game.rules",
+    "Mechanism": "mechanisms.coalitional_games.mechanism",
+    "Obedient": "agents.behaviours",
+    "Order": "agents.behaviours",
+    "Player": "mechanisms.economies.economy",
+    "PlayerType": "mechanisms.economies.economy",
+    "Pricing": "mechanisms.market_game.rules",
+    "Scenario": "simulation.scenario.market_scenario",
+    "SeparableValuation": "mechanisms.economies.valuation",
+    "Solvency": "mechanisms.market_game.rules",
+    "Sweep": "experiments.sweep",
+    "Timing": "mechanisms.market_game.rules",
+    "TransferRule": "simulation.scenario.market_scenario",
+    "Valuation": "mechanisms.economies.valuation",
+    "Values": "experiments.sweep",
+    "Withholding": "mechanisms.market_game.rules",
+    "block": "experiments.blocking.verdict",
+    "certify": "experiments.collusion.certification",
+    "compare": "results.comparison",
+    "core": "experiments.blocking.core_answer",
+    "load": "experiments.commands.kinds",
+    "parameter": "registry",
+    "run": "experiments.play.running",
+    "solve": "experiments.efficiency.solving",
+    "sweep": "experiments.sweep.summary",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'marketgame' has no attribute {name!r}")
+    return getattr(import_module(f"marketgame.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

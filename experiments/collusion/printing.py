@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 
 from marketgame.experiments.certificate_files.reaction import reaction_text
@@ -53,6 +54,23 @@ def print_certification(
         console.print("Not every coalition was examined; whether others gain is not known.")
     if Verdict.NOT_REFUTED in (examination.collusion_proof, examination.strongly_collusion_proof):
         console.print("Not refuted: nothing was found that would refute it, and no bound excludes that there is.")
+
+
+def coalition_frame(examination: Examination) -> pd.DataFrame:
+    """Return what is known about each coalition as a data frame."""
+    names = examination.contract.economy.player_names
+    columns = {
+        " + ".join(names[member] for member in finding.coalition): {
+            "improvement": FOUND[finding.improvement],
+            "internally_consistent": FOUND[finding.consistent],
+            "gain_at_most": finding.bound,
+        }
+        for finding in examination.findings
+    }
+    frame = pd.DataFrame.from_dict(columns, orient="index").rename_axis("coalition")
+    frame["gain_at_most"] = frame["gain_at_most"].astype(float)
+    frame.attrs = {"units": {"gain_at_most": examination.contract.economy.units[-1]}}
+    return frame
 
 
 def _print_answers(examination: Examination, console: Console) -> None:

@@ -53,7 +53,7 @@ def _print_input_kind(kind: str, console: Console) -> None:
     described = KINDS[kind]
     _print_fields(described.model, described.example, console)
     if described.other is not None:
-        _print_fields(*described.other, console)
+        _print_fields(described.other.model, described.other.example, console)
 
 
 def _print_fields(model: type[InputModel], example: Path, console: Console) -> None:

@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from marketgame.experiments import HOME
-from marketgame.experiments.files.economy_file import (
-    EconomyInput,
-    load_economy,
-)
-from marketgame.experiments.files.game_file import GameInput, load_game
-from marketgame.experiments.files.game_scenario_file import (
-    GameScenarioInput,
-    load_game_scenario,
-    names_game,
-)
+from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import (
     InputFiles,
     InputModel,
     kind_of,
     read_table,
 )
-from marketgame.experiments.files.scenario_file import (
-    ScenarioInput,
-    load_scenario,
-)
-from marketgame.experiments.sweep.file import (
-    SweepInput,
-    load_sweep,
-)
+from marketgame.mechanisms.arrays import undefined_raises
+
+if TYPE_CHECKING:
+    from marketgame.experiments.files.game_file import EstablishedGame
+    from marketgame.experiments.play.summary import PlayedRun
+    from marketgame.experiments.sweep.statement import Plan
+    from marketgame.experiments.sweep.summary import PlayedSweep
+    from marketgame.mechanisms.certificates import Certificate
+    from marketgame.mechanisms.economies.economy import Economy
+    from marketgame.simulation.scenario.game_scenario import GameScenario
+    from marketgame.simulation.scenario.market_scenario import Scenario
+
+    type Content = Economy | EstablishedGame | Scenario | GameScenario | Plan | Certificate
+
+CERTIFICATE = "certificate"
+# What reads a kind of files takes long to import, and most files are of another.
+HOMES = "marketgame.experiments"
 
 
 @dataclass(frozen=True)
@@ -39,55 +39,115 @@ class InputKind:
     """A kind of input file.
 
     Attributes:
-        model: what its fields are.
-        load: builds what the file describes, refusing what is wrong with it, and returns its name.
+        home: module of what follows.
+        fields: the class in it that says what the fields are.
+        loader: the function in it that builds what a file describes, refusing what is wrong with it.
         example: a file of the kind.
-        other: what the fields are of files of the kind that describe something else in its place, with an example.
+        other: of files of the kind that describe something else in its place.
     """
 
-    model: type[InputModel]
-    load: Callable[[Path, InputFiles], str]
+    home: str
+    fields: str
+    loader: str
     example: Path
-    other: tuple[type[InputModel], Path] | None = None
+    other: InputKind | None = None
+
+    @property
+    def model(self) -> type[InputModel]:
+        """What the fields are."""
+        model: type[InputModel] = getattr(import_module(f"{HOMES}.{self.home}"), self.fields)
+        return model
+
+    def load(self, path: Path, files: InputFiles) -> Content:
+        """Return what a file describes.
+
+        Raises:
+            InputError: something is wrong with it.
+        """
+        content: Content = getattr(import_module(f"{HOMES}.{self.home}"), self.loader)(path, files=files)
+        return content
 
 
-def _scenario_name(path: Path, files: InputFiles) -> str:
-    if names_game(path, files):
-        return load_game_scenario(path, files=files).name
-    return load_scenario(path, files=files).name
-
-
+SCENARIO_OF_A_GAME = InputKind(
+    "files.game_scenario_file",
+    "GameScenarioInput",
+    "load_game_scenario",
+    HOME / "scenarios" / "myerson-example-1-blocked.toml",
+)
 KINDS = {
     "market-economy": InputKind(
-        EconomyInput, lambda path, files: load_economy(path, files).name, HOME / "economies" / "three-farmers.toml"
+        "files.economy_file", "EconomyInput", "load_economy", HOME / "economies" / "three-farmers.toml"
     ),
     "coalitional-game": InputKind(
-        GameInput, lambda path, files: load_game(path, files).name, HOME / "games" / "myerson-example-1.toml"
+        "files.game_file", "GameInput", "load_game", HOME / "games" / "myerson-example-1.toml"
     ),
     "scenario": InputKind(
-        ScenarioInput,
-        _scenario_name,
+        "files.scenario_file",
+        "ScenarioInput",
+        "load_scenario",
         HOME / "scenarios" / "annex-b-one-short-seller.toml",
-        (GameScenarioInput, HOME / "scenarios" / "myerson-example-1-blocked.toml"),
+        SCENARIO_OF_A_GAME,
     ),
-    "sweep": InputKind(
-        SweepInput, lambda path, files: load_sweep(path, files).name, HOME / "sweeps" / "share-of-misreporters.toml"
-    ),
+    "sweep": InputKind("sweep.file", "SweepInput", "load_sweep", HOME / "sweeps" / "share-of-misreporters.toml"),
 }
 
 
-def load_input(path: Path) -> tuple[str, str]:
-    """Load a file of whatever kind and return its kind and name.
+class Loaded(NamedTuple):
+    """What a file of whatever kind holds."""
+
+    kind: str
+    name: str
+    content: Content
+
+
+def load_input(path: Path, files: InputFiles | None = None) -> Loaded:
+    """Load a file of whatever kind.
 
     A JSON file is taken for a certificate; whether what it says is true is not checked.
+
+    Args:
+        path: the file.
+        files: keeps what is read; every file is read anew without it.
 
     Raises:
         InputError: something is wrong with it.
     """
     if path.suffix == ".json":
-        # What verifies certificates takes long to import, and most files are not certificates.
-        import_module("marketgame.experiments.certificate_files.files").load_certificate(path)
-        return "certificate", path.stem
-    files = InputFiles()
-    kind = kind_of(read_table(path, files), path, list(KINDS))
-    return kind, KINDS[kind].load(path, files)
+        module = import_module("marketgame.experiments.certificate_files.files")
+        return Loaded(CERTIFICATE, path.stem, module.load_certificate(path))
+    files = InputFiles() if files is None else files
+    table = read_table(path, files)
+    kind = kind_of(table, path, list(KINDS))
+    described = KINDS[kind]
+    if described.other is not None and "game" in table:
+        described = described.other
+    content = described.load(path, files)
+    return Loaded(kind, content.name, content)
+
+
+@undefined_raises
+def load(path: Path | str, *, allow_code: bool = False) -> Content | PlayedRun | PlayedSweep:
+    """Return what a file or the folder of a run or a sweep holds, by its kind.
+
+    Args:
+        path: an economy, game, scenario, sweep or certificate; ``example:NAME``; or a folder.
+        allow_code: whether files may name code of anybody's, which then is imported.
+
+    Returns:
+        An ``Economy``, a game with what is established in it, a ``Scenario`` or ``GameScenario``, a checked sweep, a
+        certificate that is not verified, or the tables of a run or a sweep.
+
+    Raises:
+        InputError: something is wrong with a file.
+        FileNotFoundError: a folder holds no run.
+        ValueError: a file of a folder is damaged.
+    """
+    where = located(path)
+    if not where.is_dir():
+        return load_input(where, InputFiles(allow_code=allow_code)).content
+    run = import_module("marketgame.results.loading").load(where)
+    if "points" in run.tables:
+        swept: PlayedSweep = import_module("marketgame.experiments.sweep.summary").played_sweep(run)
+        return swept
+    played: PlayedRun = import_module("marketgame.experiments.play.summary").played(run)
+    return played

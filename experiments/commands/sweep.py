@@ -134,7 +134,7 @@ def _duration(seconds: float) -> str:
 
 
 def _report(outcome: SweepOutcome, *, json: bool) -> None:
-    summary = sweep_summary(outcome, results.load(outcome.folder))
+    summary = sweep_summary(results.load(outcome.folder))
     if json:
         print_json(summary)
     else:

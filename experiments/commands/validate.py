@@ -44,7 +44,7 @@ def command(
 
 def _verdict(file: Path) -> dict[str, Any]:
     try:
-        kind, name = load_input(file)
+        kind, name, _ = load_input(file)
     except InputError as error:
         kind, name, errors = None, None, error.problems
     else:

@@ -34,6 +34,7 @@ def solve(
     participation: Participation | str | None = None,
     money: Money | str | None = None,
     seconds: float | None = None,
+    allow_code: bool = False,
 ) -> EconomySolution | GameSolution:
     """Return the benchmarks of an economy, or an incentive-efficient mechanism of a game, with their proofs.
 
@@ -45,6 +46,7 @@ def solve(
             it. Payments in a game have no limit.
         seconds: wall time allowed to each benchmark of an economy, or to all that is done about a game; no limit
             without it.
+        allow_code: whether the file may name code of anybody's, which then is imported.
 
     Raises:
         InputError: the file is wrong, an option is none, or money is limited in a game.
@@ -58,12 +60,11 @@ def solve(
     if isinstance(of, Path | str):
         file = located(of)
         with blamed_on(file):
-            return _solved(_read(file), constraint, payable, seconds, deadline)
+            return _solved(_read(file, InputFiles(allow_code=allow_code)), constraint, payable, seconds, deadline)
     return _solved(of, constraint, payable, seconds, deadline)
 
 
-def _read(file: Path) -> Economy | EstablishedGame:
-    files = InputFiles()
+def _read(file: Path, files: InputFiles) -> Economy | EstablishedGame:
     if kind_of(read_table(file, files), file, (ECONOMY, GAME)) == GAME:
         return load_game(file, files)
     return load_economy(file, files)

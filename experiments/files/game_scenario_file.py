@@ -123,6 +123,7 @@ def load_game_scenario(
         InputError: the file or the game it names cannot be read or is wrong.
     """
     files = InputFiles() if files is None else files
+    names_game(path, files)
     content = read_input(GameScenarioInput, path, files)
     return build_game_scenario(content, path, rounds, seed, partial(load_game, files=files))
 

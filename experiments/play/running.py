@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from marketgame import results
+from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.game_scenario_file import (
     load_game_scenario,
     names_game,
@@ -39,7 +40,10 @@ from marketgame.experiments.files.provenance import (
     software,
 )
 from marketgame.experiments.files.scenario_file import load_scenario
+from marketgame.experiments.play.summary import PlayedRun, played
+from marketgame.mechanisms.arrays import undefined_raises
 from marketgame.mechanisms.incentive_efficiency.welfare import incentive_benchmarks, incentive_efficient_benchmarks
+from marketgame.results.names import file_names
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.run import (
     SimulationInterrupted,
@@ -105,29 +109,39 @@ class Prepared:
         }
 
 
-def prepare(path: Path, rounds: int | None = None, seed: int | None = None) -> Prepared:
+def prepare(
+    path: Path, rounds: int | None = None, seed: int | None = None, files: InputFiles | None = None
+) -> Prepared:
     """Return the scenario in a file, on a market or in a coalitional game, with the contract that it plays.
 
     Args:
         path: the scenario's file.
         rounds: how many rounds to play instead of the file's number.
         seed: the seed to use instead of the file's.
+        files: keeps what is read; every file is read anew without it.
 
     Raises:
         InputError: the file is wrong, or the contract it asks for does not exist for its economy.
     """
-    files = InputFiles()
-    if names_game(path, files):
-        in_game = load_game_scenario(path, rounds, seed, files)
-        with blamed_on(path):
-            found = replace(in_game, mechanism=established_mechanism(in_game))
-        return Prepared(path, found, files.contents)
-    scenario = load_scenario(path, rounds, seed, files)
+    files = InputFiles() if files is None else files
+    load = load_game_scenario if names_game(path, files) else load_scenario
+    scenario: AnyScenario = load(path, rounds, seed, files)
     with blamed_on(path):
-        ready = replace(scenario, contract=established_contract(scenario))
-        # Building the market once finds what the rules forbid before anything is played.
-        MarketModel(ready)
-    return Prepared(path, ready, files.contents)
+        return Prepared(path, established(scenario), files.contents)
+
+
+def established(scenario: AnyScenario) -> AnyScenario:
+    """Return a scenario with the contract or the mechanism that it plays.
+
+    Raises:
+        ValueError: there is none in its economy or game, or the rules of its market forbid it.
+    """
+    if isinstance(scenario, GameScenario):
+        return replace(scenario, mechanism=established_mechanism(scenario))
+    ready = replace(scenario, contract=established_contract(scenario))
+    # Building the market once finds what the rules forbid before anything is played.
+    MarketModel(ready)
+    return ready
 
 
 def with_benchmarks(prepared: Prepared, seconds: float | None = BENCHMARK_SECONDS) -> Prepared:
@@ -177,7 +191,8 @@ def run_folder(prepared: Prepared, wanted: Path | None, *, replay_damaged: bool 
 
 
 def _is_same(held: Held, prepared: Prepared) -> bool:
-    return held.manifest is not None and prepared.identity.items() <= held.manifest.items()
+    # What was made without a file is never known to be the same.
+    return held.manifest is not None and bool(prepared.inputs) and prepared.identity.items() <= held.manifest.items()
 
 
 def play(prepared: Prepared, folder: Writing, on_round: Callable[[int], None]) -> Outcome:
@@ -221,6 +236,46 @@ def play(prepared: Prepared, folder: Writing, on_round: Callable[[int], None]) -
     # Whatever happens while pictures are drawn, the tables are there.
     draw_figures(results.load(folder.folder), folder)
     return Outcome(folder.folder, status)
+
+
+@undefined_raises
+def run(
+    of: Path | str | AnyScenario,
+    *,
+    rounds: int | None = None,
+    seed: int | None = None,
+    out: Path | str | None = None,
+    benchmark_seconds: float | None = BENCHMARK_SECONDS,
+    replay_damaged: bool = False,
+    allow_code: bool = False,
+) -> PlayedRun:
+    """Play a scenario and write its run folder, as ``marketgame run`` does.
+
+    Args:
+        of: a file, ``example:NAME``, or a scenario.
+        rounds: how many rounds to play instead of the scenario's number.
+        seed: the seed to use instead of the scenario's.
+        out: the run folder; beside other runs in ``results/runs``, named after scenario and seed, without it.
+        benchmark_seconds: wall time allowed to each incentive-efficient benchmark, or none.
+        replay_damaged: whether an earlier run is replaced even if its files were changed since they were written.
+        allow_code: whether files may name code of anybody's, which then is imported.
+
+    Raises:
+        InputError: a file is wrong, or the folder holds something else or cannot be written.
+        ValueError: the contract that a scenario asks for does not exist; an InputError where it has a file.
+        KeyboardInterrupt: the user interrupted; the rounds played until then are in the folder.
+    """
+    if isinstance(of, Path | str):
+        ready = prepare(located(of), rounds, seed, InputFiles(allow_code=allow_code))
+    else:
+        scenario = replace(of, rounds=of.rounds if rounds is None else rounds, seed=of.seed if seed is None else seed)
+        (name,) = file_names([of.name])
+        ready = Prepared(Path(name), established(scenario), {})
+    with run_folder(ready, None if out is None else Path(out), replay_damaged=replay_damaged) as folder:
+        outcome = play(with_benchmarks(ready, benchmark_seconds), folder, lambda _: None)
+    if outcome.status is Status.INTERRUPTED:
+        raise KeyboardInterrupt(f"the rounds played until then are in {outcome.folder}")
+    return played(results.load(outcome.folder))
 
 
 def draw_figures(run: results.Run, folder: Writing, round_number: int | None = None) -> list[Path]:

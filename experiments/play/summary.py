@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any, override
 
 import pandas as pd
 from rich.console import Console, Group
@@ -19,6 +20,7 @@ from marketgame.experiments.efficiency.benchmarks import (
     constraint_table,
 )
 from marketgame.experiments.printing import (
+    Printed,
     named,
     number,
     share,
@@ -26,6 +28,9 @@ from marketgame.experiments.printing import (
 )
 from marketgame.results.loading import Run
 from marketgame.results.names import on_a_line
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # The profile number that stands for the expectation over the prior.
 EXPECTATION = -1
@@ -118,6 +123,31 @@ def _bankruptcies(run: Run) -> list[dict[str, Any]]:
 def finite(value: float) -> float | None:
     """Return a number, or nothing where a table has none."""
     return float(value) if isfinite(value) else None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PlayedRun(Printed, Run):
+    """The folder of a run, which shows what the run amounts to."""
+
+    @override
+    def print_on(self, console: Console) -> None:
+        print_summary(self, console)
+
+    @property
+    @override
+    def table(self) -> pd.DataFrame:
+        """Welfare of the play and of each benchmark, mean per round."""
+        return results.summary(self)
+
+    @override
+    def plot(self) -> Figure:
+        """Draw what trade gained in each round; :func:`results.standard_figures` draws more."""
+        return results.standard_figures(self)["welfare"]
+
+
+def played(run: Run) -> PlayedRun:
+    """Return a run that shows what it amounts to."""
+    return PlayedRun(run.folder, run.manifest, run.tables)
 
 
 def print_summary(run: Run, console: Console) -> None:

@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, override
 
+import pandas as pd
 from rich.console import Console
 
 from marketgame import results
+from marketgame.experiments.files.examples import located
+from marketgame.experiments.files.input_file import InputFiles, member
+from marketgame.experiments.play.running import DEFAULT_RUNS
 from marketgame.experiments.printing import (
+    Printed,
+    drawn_bars,
     number,
     table,
 )
-from marketgame.experiments.sweep.execution import SweepOutcome
+from marketgame.experiments.sweep.execution import run_sweep
+from marketgame.experiments.sweep.executors import Workers
+from marketgame.experiments.sweep.file import read_sweep
+from marketgame.experiments.sweep.folder import OnChange
+from marketgame.experiments.sweep.statement import Plan, Sweep, prepare
+from marketgame.mechanisms.arrays import undefined_raises
 from marketgame.results.loading import Run
-from marketgame.results.names import on_a_line
+from marketgame.results.names import file_names, on_a_line
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Of more points than this, only those with the least and the most welfare are on the screen.
 MOST_POINTS_SHOWN = 40
@@ -26,15 +44,85 @@ MOST_ERRORS_SHOWN = 5
 MEASURE = "mean_welfare"
 
 
-def sweep_summary(outcome: SweepOutcome, sweep: Run) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False, repr=False)
+class PlayedSweep(Printed, Run):
+    """The folder of a sweep, which shows what the sweep amounts to."""
+
+    @override
+    def print_on(self, console: Console) -> None:
+        print_sweep(sweep_summary(self), console)
+
+    @property
+    @override
+    def table(self) -> pd.DataFrame:
+        """Welfare per round over the seeds of each point, with intervals."""
+        return results.over_seeds(self.runs, MEASURE, self.parameters)
+
+    @override
+    def plot(self) -> Figure:
+        """Draw welfare per round at each point."""
+        table = self.table.set_index(list(self.parameters))
+        table.attrs = self.table.attrs
+        return drawn_bars(table, "mean", f"Welfare per round by {', '.join(self.parameters)}")
+
+
+def played_sweep(run: Run) -> PlayedSweep:
+    """Return a sweep that shows what it amounts to."""
+    return PlayedSweep(run.folder, run.manifest, run.tables)
+
+
+@undefined_raises
+def sweep(
+    of: Path | str | Sweep | Plan,
+    *,
+    workers: AbstractContextManager[Workers] | int | None = None,
+    seeds: int | None = None,
+    out: Path | str | None = None,
+    on_change: OnChange | str = OnChange.REFUSE,
+    replay_damaged: bool = False,
+    allow_code: bool = False,
+) -> PlayedSweep:
+    """Run every point and seed of a sweep, or what is left of it, as ``marketgame sweep`` does.
+
+    Args:
+        of: a file, ``example:NAME``, or a sweep.
+        workers: a number of processes on this machine, one for each core without it, or what
+            :func:`experiments.sweep.on_cluster` or :func:`experiments.sweep.on_executor` return.
+        seeds: how many seeds each point is played with instead of the sweep's number.
+        out: the sweep's folder; in ``results/runs``, named after the file or the sweep, without it.
+        on_change: what to do if design or code have changed since the folder was begun.
+        replay_damaged: whether runs of damaged files of the folder are played again.
+        allow_code: whether files may name code of anybody's, which then is imported.
+
+    Raises:
+        InputError: the sweep is wrong, the folder holds something else, or the disk is full.
+        SweepInterrupted: the user interrupted; what was done until then is kept.
+        RunnerError: processes that play runs cannot be started.
+        WorkersLostError: the workers fail whatever they are given.
+    """
+    files = InputFiles(allow_code=allow_code)
+    file = located(of) if isinstance(of, Path | str) else None
+    stated = of.sweep if isinstance(of, Plan) else of if isinstance(of, Sweep) else read_sweep(located(of), files)
+    if isinstance(of, Plan) and seeds is None:
+        plan = of
+    else:
+        plan = prepare(stated if seeds is None else replace(stated, seeds=seeds), file, files)
+    (name,) = file_names([plan.name]) if file is None else (file.stem,)
+    folder = DEFAULT_RUNS / name if out is None else Path(out)
+    change = member(OnChange, on_change, "on_change")
+    outcome = run_sweep(plan, folder, workers, on_change=change, replay_damaged=replay_damaged)
+    return played_sweep(results.load(outcome.folder))
+
+
+def sweep_summary(sweep: Run) -> dict[str, Any]:
     """Return the summary of a sweep as the JSON document of ``marketgame sweep``."""
+    counts = sweep.manifest["runs"]
+    assert isinstance(counts, Mapping)
     return {
         "sweep": sweep.manifest["name"],
-        "folder": str(outcome.folder),
-        "status": outcome.status.value,
-        "runs": outcome.runs,
-        "done": outcome.done,
-        "failed": outcome.failed,
+        "folder": str(sweep.folder),
+        "status": sweep.manifest["status"],
+        **counts,
         "unit": sweep.runs.attrs["units"][MEASURE],
         "points": _points(sweep),
         "errors": _errors(sweep),

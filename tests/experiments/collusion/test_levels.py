@@ -9,8 +9,8 @@ from typing import Any, override
 import numpy as np
 import pytest
 
+from marketgame.experiments.collusion import certification
 from marketgame.experiments.collusion.files import refuse_unstorable
-from marketgame.experiments.commands import certify
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.valuation_tables import valuation_document
 from marketgame.experiments.studies.carbon import ECONOMIES
@@ -206,8 +206,8 @@ def test_what_no_certificate_can_hold_is_refused_before_anything_is_looked_for(
     def forbidden(*_: object, **__: object) -> None:
         raise AssertionError("a search began")
 
-    monkeypatch.setattr(certify, "load_economy", lambda *_: of_another_family())
-    monkeypatch.setattr(certify, "examine", forbidden)
+    monkeypatch.setattr(certification, "load_economy", lambda *_: of_another_family())
+    monkeypatch.setattr(certification, "examine", forbidden)
     answer = marketgame("certify", ECONOMIES / "three-traders.toml", "--out", tmp_path / "out")
     assert answer.code == 2
     assert_one_line(answer, NOT_EXACT.format("Root"))

@@ -266,7 +266,7 @@ def test_certificates_stay_until_there_are_others(
     folder = tmp_path / "out"
     shutil.copytree(made["certify"], folder)
     before = contents(folder)
-    monkeypatch.setattr("marketgame.experiments.commands.certify.examine", undecided)
+    monkeypatch.setattr("marketgame.experiments.collusion.certification.examine", undecided)
     assert_one_line(call(marketgame, made, "certify", folder), "there is no answer")
     assert contents(folder) == before
 

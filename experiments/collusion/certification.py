@@ -1,0 +1,196 @@
+"""What ``marketgame certify`` answers, from a file or from a scenario or economy that exists already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, override
+
+import pandas as pd
+from rich.console import Console
+
+from marketgame.experiments.collusion.printing import coalition_frame, print_certification
+from marketgame.experiments.collusion.reactions import expected_reactions
+from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.files.examples import located
+from marketgame.experiments.files.input_file import (
+    InputError,
+    InputFiles,
+    blamed_on,
+    kind_of,
+    read_table,
+    unknown_name,
+    validated,
+)
+from marketgame.experiments.files.scenario_file import RulesInput, load_scenario
+from marketgame.experiments.printing import Printed, drawn_bars
+from marketgame.mechanisms.arrays import undefined_raises
+from marketgame.mechanisms.certificates.examination import Coalition, Examination, examine
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.linear_program.deadline import Deadline
+from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.simulation.scenario.established_contract import established_contract
+from marketgame.simulation.scenario.market_scenario import Scenario, TransferRule
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Wall time that somebody waits for.
+USUAL_SECONDS = 60.0
+type Members = str | Sequence[str]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Certification(Printed, Examination):
+    """What is known about a contract, which shows itself.
+
+    Attributes:
+        name: of what was examined.
+    """
+
+    name: str
+
+    @override
+    def print_on(self, console: Console) -> None:
+        print_certification(self.name, self, {}, None, console)
+
+    @property
+    @override
+    def table(self) -> pd.DataFrame:
+        """What is known about each coalition."""
+        return coalition_frame(self)
+
+    @override
+    def plot(self) -> Figure:
+        """Draw what the members of each coalition cannot gain more than together."""
+        return drawn_bars(self.table, "gain_at_most", f"{self.name}: what coalitions cannot gain more than")
+
+
+@undefined_raises
+def certify(
+    of: Path | str | Scenario | Economy,
+    *,
+    rules: MarketRules | Mapping[str, str] | None = None,
+    coalitions: Iterable[Members] | None = None,
+    largest: int | None = None,
+    seconds: float = USUAL_SECONDS,
+    allow_code: bool = False,
+) -> Certification:
+    """Find out whether a contract is incentive compatible, unilaterally stable, collusion-proof, and strongly so.
+
+    Args:
+        of: a file, ``example:NAME``, a scenario on a market, or an economy: its contract under which truth is best.
+        rules: of the market instead of the scenario's, or the paper's for an economy; by name those that differ.
+        coalitions: those to examine beside single players, each by the names of its members; all without it.
+        largest: of how many members coalitions may be.
+        seconds: wall time for everything; what is not found by then is not known.
+        allow_code: whether files may name code of anybody's, which then is imported.
+
+    Raises:
+        InputError: the file is wrong, or a rule or a player is none.
+        ValueError: the rules do not admit the contract; an InputError where it has a file.
+        UndecidableError: two derivations of one number disagree.
+    """
+    deadline = Deadline.after(seconds)
+    scenario = certified_scenario(of, InputFiles(allow_code=allow_code))
+    chosen = rules if isinstance(rules, MarketRules) else with_rules(scenario.rules, rules or {}, "rules")
+    scenario = replace(scenario, rules=chosen)
+    examined = examined_coalitions(scenario.economy.player_names, coalitions, largest, "coalitions")
+    if isinstance(of, Scenario | Economy):
+        return examination_of(scenario, examined, deadline)
+    with blamed_on(located(of)):
+        return examination_of(scenario, examined, deadline)
+
+
+def certified_scenario(of: Path | str | Scenario | Economy, read: InputFiles) -> Scenario:
+    """Return what is examined as a scenario.
+
+    An economy's contract has no transfers if everybody has one type, since then nobody can lie.
+
+    Raises:
+        InputError: a file cannot be read or is wrong.
+    """
+    match of:
+        case Scenario():
+            return of
+        case Economy():
+            return Scenario(of.name, of, transfers=_usual_transfers(of))
+    file = located(of)
+    if kind_of(read_table(file, read), file, ("scenario", "market-economy")) == "scenario":
+        return load_scenario(file, files=read)
+    return certified_scenario(load_economy(file, read), read)
+
+
+def _usual_transfers(economy: Economy) -> TransferRule:
+    if max(economy.prior.type_counts) == 1:
+        return TransferRule.NONE
+    return TransferRule.EXPECTED_EXTERNALITY if economy.prior.independent else TransferRule.LP
+
+
+def with_rules(rules: MarketRules, given: Mapping[str, str], field: str) -> MarketRules:
+    """Return rules with some replaced.
+
+    Args:
+        rules: what they are otherwise.
+        given: by name.
+        field: where they were given, for messages.
+
+    Raises:
+        InputError: there is no such rule, or it cannot be that.
+    """
+    chosen = {name: str(getattr(rules, name)) for name in RulesInput.model_fields}
+    for name, value in given.items():
+        if name not in chosen:
+            raise InputError(f"{field} {unknown_name(name, list(chosen))}")
+        chosen[name] = value
+    built: MarketRules = validated(RulesInput, chosen, Path(field)).build()
+    return built
+
+
+def examined_coalitions(
+    players: tuple[str, ...], named: Iterable[Members] | None, largest: int | None, field: str
+) -> tuple[Coalition, ...]:
+    """Return single players, then the coalitions named, or all up to the largest size.
+
+    Args:
+        players: all there are.
+        named: coalitions, each by its members or a text with commas between them.
+        largest: of how many members they may be.
+        field: where they were named, for messages.
+
+    Raises:
+        InputError: a member is no player.
+    """
+    alone = tuple((player,) for player in range(len(players)))
+    if named:
+        chosen = dict.fromkeys(_members(players, one, field) for one in named)
+        return (*alone, *(one for one in chosen if len(one) > 1))
+    sizes = range(2, min(largest or len(players), len(players)) + 1)
+    return (*alone, *(one for size in sizes for one in combinations(range(len(players)), size)))
+
+
+def _members(players: tuple[str, ...], members: Members, field: str) -> Coalition:
+    names = [name.strip() for name in members.split(",")] if isinstance(members, str) else members
+    for name in names:
+        if name not in players:
+            raise InputError(f"{field} {unknown_name(name, players)}")
+    return tuple(sorted({players.index(name) for name in names}))
+
+
+def examination_of(scenario: Scenario, coalitions: Sequence[Coalition], deadline: Deadline) -> Certification:
+    """Examine the contract of a scenario.
+
+    Args:
+        scenario: what is examined.
+        coalitions: which to examine.
+        deadline: of everything.
+
+    Raises:
+        ValueError: the contract does not exist, or the rules do not admit it.
+        UndecidableError: two derivations of one number disagree.
+    """
+    contract = established_contract(scenario)
+    found = examine(contract, scenario.rules, coalitions, deadline, expected_reactions(scenario))
+    return Certification(**{each.name: getattr(found, each.name) for each in fields(found)}, name=scenario.name)

@@ -1,0 +1,155 @@
+"""What `import marketgame` offers: the answers of the commands, from Python, which show themselves."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+import marketgame as face
+from marketgame.experiments.commands.kinds import KINDS
+from marketgame.experiments.files.examples import examples, located
+from marketgame.experiments.printing import Printed
+from tests.experiments.command_calls import Call
+
+TRADERS = "example:three-traders"
+SHORT = ("example:tutorial-obedient", 2)
+
+
+@pytest.fixture
+def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def shows_itself(result: Printed, answer: str) -> None:
+    """Check that a result prints what its command printed, and that a notebook and a figure can be had of it."""
+    printed = [line.rstrip() for line in answer.rstrip().splitlines()]
+    assert str(result).splitlines() == repr(result).splitlines() == printed
+    assert result._repr_html_().startswith("<pre")
+    assert isinstance(result.table, pd.DataFrame)
+    assert not result.table.empty
+    assert isinstance(result.plot(), Figure)
+
+
+def test_importing_marketgame_loads_nothing_heavy_and_every_name_is_there() -> None:
+    program = (
+        "import sys, marketgame; before = {*sys.modules}\n"
+        "for name in marketgame.__all__: assert getattr(marketgame, name) is not None, name\n"
+        "print(*before)"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"numpy", "pandas", "pydantic", "mesa", "typer", "matplotlib"} & set(answer.stdout.split())
+
+
+def test_the_names_that_are_typed_are_those_that_are_there() -> None:
+    tree = ast.parse(Path(str(face.__file__)).read_text(encoding="utf-8"))
+    typed = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("marketgame.")
+        for alias in node.names
+    }
+    assert typed == set(face.__all__) == set(dir(face))
+    with pytest.raises(AttributeError, match="no attribute 'sovle'"):
+        _ = face.sovle
+
+
+@pytest.mark.parametrize("name", ["three-traders", "myerson-example-1", "myerson-example-2"])
+def test_solve_gives_what_the_command_prints(marketgame: Call, name: str) -> None:
+    shows_itself(face.solve(f"example:{name}"), marketgame("solve", f"example:{name}").out)
+
+
+def test_solve_takes_a_file_an_economy_or_a_game(tmp_path: Path) -> None:
+    economy = face.load(TRADERS)
+    assert isinstance(economy, face.Economy)
+    alone = face.solve(economy, participation="individual", money="unlimited")
+    assert list(alone.table.index) == [
+        *("first-best", "walrasian", "incentive-efficient-individual-unlimited-money", "autarky"),
+    ]
+    pd.testing.assert_frame_equal(face.solve(economy).table, face.solve(located(TRADERS)).table)
+    game = face.load("example:myerson-example-1")
+    mere = face.solve(game.game)  # type: ignore[union-attr]
+    assert mere.table["weight"].tolist() == [0.5, 0.5, 1.0]
+    with pytest.raises(face.InputError, match="participation is 'all'; it must be one of none, individual"):
+        face.solve(economy, participation="all")
+    with pytest.raises(face.InputError, match="this is a game"):
+        face.solve("example:lemons", money="owned")
+    with pytest.raises(face.InputError, match=r"nowhere\.toml: there is no such file"):
+        face.solve(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize("name", ["myerson-example-1", "myerson-example-1-equal-gains"])
+def test_block_gives_what_the_command_prints(marketgame: Call, name: str) -> None:
+    verdict = face.block(f"example:{name}")
+    shows_itself(verdict, marketgame("block", f"example:{name}").out)
+    again = face.block(verdict.established, largest=2, links=[("seller", "buyer")])
+    assert again.blocked == verdict.blocked == (name == "myerson-example-1-equal-gains")
+
+
+def test_core_gives_what_the_command_prints(marketgame: Call) -> None:
+    file = "example:myerson-example-2"
+    shows_itself(face.core(file, minimize="severance"), marketgame("core", file, "--minimize", "severance").out)
+    empty = face.core("example:majority-1.4", support="fine")
+    assert "Empty" in str(empty)
+    assert empty.table["stake"].isna().all()
+    with pytest.raises(ValueError, match="nothing to draw"):
+        empty.plot()
+
+
+def test_certify_gives_what_the_command_prints(marketgame: Call, tmp_path: Path) -> None:
+    options = ("--rule", "solvency=no-short-sales", "--largest", 1, "--out", tmp_path / "out")
+    lines = marketgame("certify", TRADERS, *options).out.splitlines()
+    printed = "\n".join(line for line in lines if not line.startswith("The proof that nobody gains is in"))
+    found = face.certify(TRADERS, rules={"solvency": face.Solvency.NO_SHORT_SALES}, largest=1)
+    shows_itself(found, printed)
+    assert found.unilaterally_stable == "proven"
+    pair = face.certify(face.load(TRADERS), coalitions=[("ann", "bob")], seconds=0)  # type: ignore[arg-type]
+    assert list(pair.table.index) == ["ann", "bob", "cat", "ann + bob"]
+    with pytest.raises(face.InputError, match="coalitions is 'bib'"):
+        face.certify(TRADERS, coalitions=["ann,bib"])
+
+
+@pytest.mark.usefixtures("quick_figures")
+def test_run_gives_what_the_command_prints_and_load_reads_it_again(marketgame: Call) -> None:
+    printed = marketgame("run", SHORT[0], "--rounds", SHORT[1], "--out", "out").out
+    played = face.run(SHORT[0], rounds=SHORT[1], out="out")
+    shows_itself(played, printed)
+    shows_itself(face.load("out"), printed)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("_elsewhere", "quick_figures")
+def test_a_scenario_made_in_python_is_played_and_replaces_no_other() -> None:
+    economy = face.load(TRADERS)
+    assert isinstance(economy, face.Economy)
+    scenario = face.Scenario("a made up one", economy, rounds=1)
+    first, second = face.run(scenario), face.run(scenario, rounds=2)
+    assert first.folder != second.folder
+    assert (len(first.rounds), len(second.rounds)) == (1, 2)
+
+
+def test_sweep_gives_what_the_command_prints(marketgame: Call) -> None:
+    varied = face.Sweep(SHORT[0], {"traders.share.noisy": [0.0, 0.5]}, seeds=2, settings={"rounds": 1})
+    swept = face.sweep(varied, workers=1, out="swept")
+    Path("sweep.toml").write_text(
+        f'kind = "sweep"\nscenario = "{SHORT[0]}"\nseeds = 2\nsettings = {{ rounds = 1 }}\n'
+        'axes = { "traders.share.noisy" = [0.0, 0.5] }\n',
+        encoding="utf-8",
+    )
+    shows_itself(swept, marketgame("sweep", "sweep.toml", "--out", "swept").out)
+    assert str(face.load("swept")) == str(swept)
+    checked = face.load("sweep.toml")
+    np.testing.assert_array_equal(face.sweep(checked, out="swept").table, swept.table)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "certificate"])
+def test_load_gives_what_a_file_of_each_kind_describes(kind: str) -> None:
+    one = next(each for each in examples() if each.kind == kind)
+    module = import_module("marketgame.experiments.commands.kinds")
+    assert type(face.load(one.file)) is type(module.load_input(one.file).content)
