@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from marketgame.simulation.scenario.game_scenario import GameScenario
     from marketgame.simulation.scenario.market_scenario import Scenario
 
-    type Content = Economy | EstablishedGame | Scenario | GameScenario | Plan | Certificate
+    type Described = Economy | EstablishedGame | Scenario | GameScenario | Plan
+    type Content = Described | Certificate
 
 CERTIFICATE = "certificate"
 # What reads a kind of files takes long to import, and most files are of another.
@@ -58,13 +59,13 @@ class InputKind:
         model: type[InputModel] = getattr(import_module(f"{HOMES}.{self.home}"), self.fields)
         return model
 
-    def load(self, path: Path, files: InputFiles) -> Content:
+    def load(self, path: Path, files: InputFiles) -> Described:
         """Return what a file describes.
 
         Raises:
             InputError: something is wrong with it.
         """
-        content: Content = getattr(import_module(f"{HOMES}.{self.home}"), self.loader)(path, files=files)
+        content: Described = getattr(import_module(f"{HOMES}.{self.home}"), self.loader)(path, files=files)
         return content
 
 
