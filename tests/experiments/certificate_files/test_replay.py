@@ -316,7 +316,7 @@ def test_of_a_certificate_that_says_it_is_another_every_field_is_named(tmp_path:
     assert all(line.startswith(f"error: {file}: content.") for line in answer.err.splitlines())
     for field in ("situation", "action", "outcome"):
         assert f"content.{field} is not a known key" in answer.err
-    assert "content.prices is missing" in answer.err
+    assert "content.bounds is missing" in answer.err
 
 
 @pytest.mark.parametrize(
