@@ -33,7 +33,7 @@ from marketgame.mechanisms.core.projection import (
     PayoffAxis,
     core_projection,
 )
-from marketgame.results.figures.blocking import blocking_figures
+from marketgame.results.figures import standard_figures
 from marketgame.results.figures.core import (
     core_in_payoff_plane,
     severance_and_side_bets,
@@ -88,7 +88,7 @@ def _of_a_run(name: str, scenario: str, figure: str, folder: Path) -> Path:
     with tempfile.TemporaryDirectory() as scratch:
         with run_folder(ready, Path(scratch) / "run") as written:
             played = play(ready, written, lambda _: None)
-        drawn = blocking_figures(load(played.folder))[figure]
+        drawn = standard_figures(load(played.folder))[figure]
     return save_figure(drawn, folder / f"{name}.png")
 
 

@@ -83,20 +83,6 @@ def mediator_profits(run: Run, run_number: int = 0) -> Figure:
     return figure
 
 
-def blocking_figures(run: Run, run_number: int = 0) -> dict[str, Figure]:
-    """Return the figures about blocking mediators by file name without ending; none in runs without any.
-
-    Raises:
-        ValueError: the folder holds no such run.
-    """
-    figures = {}
-    if "mediators" in run.tables and (rows_of_run(run, "mediators", run_number)["mediator"] != ESTABLISHED).any():
-        figures["mediator-profits"] = mediator_profits(run, run_number)
-        if not rows_of_run(run, "invitations", run_number).empty:
-            figures["invitations"] = invitations(run, run_number)
-    return figures
-
-
 @in_house_style
 def invitations(run: Run, run_number: int = 0) -> Figure:
     """Draw who was invited by whom to do what, and what became of it.

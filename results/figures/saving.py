@@ -1,10 +1,11 @@
-"""The figures that every run gets, and writing them to files."""
+"""Writing figures to files."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,16 +13,8 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from PIL import Image
 
-from marketgame.results.figures.blocking import blocking_figures
-from marketgame.results.figures.holdings import who_ends_with_what
-from marketgame.results.figures.legible import legible
-from marketgame.results.figures.network import trade_network
-from marketgame.results.figures.quotes import quotes_against_supporting_price
-from marketgame.results.figures.side_contracts import side_contract_figures
-from marketgame.results.figures.welfare import welfare_over_rounds
+from marketgame.results.figures.registry import or_warning, standard_figures
 from marketgame.results.loading import Run
-from marketgame.results.names import file_names
-from marketgame.results.selection import telling_round
 
 DOTS_PER_INCH: Final = 300
 _COLOURS: Final = 128
@@ -35,35 +28,6 @@ class FigureFormat(StrEnum):
     SVG = "svg"
 
 
-def standard_figures(run: Run, round_number: int | None = None, run_number: int = 0) -> dict[str, Figure]:
-    """Draw what a run should be looked at with.
-
-    Args:
-        run: a loaded run folder.
-        round_number: which round the figures of a single round show; by default the one with the most
-            bankruptcies, and among these the one that lost most against first best.
-        run_number: which run of the folder.
-
-    Returns:
-        Figures by file name without ending: ``welfare``; on a market ``trade-network``, ``who-ends-with-what``, and
-        ``quotes-...`` for each good but the numeraire; with blocking mediators ``mediator-profits``, and
-        ``invitations`` if they invited anybody; with coalition organisers who tried anything ``side-contracts``.
-
-    Raises:
-        ValueError: the folder holds no such run, or the run no such round.
-    """
-    shown = telling_round(run, run_number) if round_number is None else round_number
-    files = file_names(run.goods[:-1])
-    run = legible(run)
-    figures = {"welfare": welfare_over_rounds(run, run_number)}
-    if run.goods:
-        figures["trade-network"] = trade_network(run, shown, run_number)
-        figures["who-ends-with-what"] = who_ends_with_what(run, shown, run_number)
-    for good, name in zip(run.goods[:-1], files, strict=True):
-        figures[f"quotes-{name}"] = quotes_against_supporting_price(run, good, run_number)
-    return figures | blocking_figures(run, run_number) | side_contract_figures(run, run_number)
-
-
 def save_figures(
     run: Run,
     folder: str | Path,
@@ -71,7 +35,7 @@ def save_figures(
     round_number: int | None = None,
     run_number: int = 0,
 ) -> list[Path]:
-    """Write the standard figures of a run.
+    """Write the standard figures of a run; one that cannot be drawn or written as an image is left out with a warning.
 
     Args:
         run: a loaded run folder.
@@ -85,11 +49,17 @@ def save_figures(
 
     Raises:
         ValueError: the folder holds no such run, or the run no such round.
+        OSError: a file cannot be written.
     """
     home = Path(folder)
     home.mkdir(parents=True, exist_ok=True)
     figures = standard_figures(run, round_number, run_number)
-    return [save_figure(figure, home / f"{name}.{kind}") for name, figure in figures.items() for kind in formats]
+    files = [
+        or_warning(name, partial(save_figure, figure, home / f"{name}.{kind}"))
+        for name, figure in figures.items()
+        for kind in formats
+    ]
+    return [file for file in files if file is not None]
 
 
 def save_figure(figure: Figure, path: Path) -> Path:

@@ -120,17 +120,6 @@ def side_contracts_over_rounds(run: Run, run_number: int = 0) -> Figure:
     return figure
 
 
-def side_contract_figures(run: Run, run_number: int = 0) -> dict[str, Figure]:
-    """Return the figure about side-contracts by file name without ending; none in runs in which nobody tried any.
-
-    Raises:
-        ValueError: the folder holds no such run.
-    """
-    if TABLE not in run.tables or rows_of_run(run, TABLE, run_number).empty:
-        return {}
-    return {"side-contracts": side_contracts_over_rounds(run, run_number)}
-
-
 def _labels(shown: Sequence[Group]) -> dict[str, str]:
     """Return what each group is called, no two alike."""
     several = len({group.organiser for group in shown if group.organiser}) > 1

@@ -15,8 +15,8 @@ from marketgame import results
 from marketgame.agents.blocking.stake_beliefs import StakeSource
 from marketgame.mechanisms.coalitional_games.game import bilateral_trade
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
+from marketgame.results.figures import standard_figures
 from marketgame.results.figures.blocking import (
-    blocking_figures,
     invitations,
     mediator_profits,
 )
@@ -119,7 +119,7 @@ def test_the_summary_of_mediators_is_that_of_the_table(rivals: Run) -> None:
 
 def test_there_are_no_figures_of_mediators_where_there_are_none(tmp_path: Path) -> None:
     run = run_of(tmp_path / "alone", (), rounds=5)
-    assert blocking_figures(run) == {}
+    assert list(standard_figures(run)) == ["welfare"]
     with pytest.raises(ValueError, match="records no invitations"):
         invitations(run)
 
@@ -127,7 +127,7 @@ def test_there_are_no_figures_of_mediators_where_there_are_none(tmp_path: Path) 
 def test_a_mediator_that_never_invites_gets_its_line_and_no_bars(tmp_path: Path) -> None:
     stable = Mechanism(BET.action_probability, BET.payments, np.array([[0.0, 0.0], [5 / 6, 0.0]]))
     run = run_of(tmp_path / "stable", (Blocker("rival"),), stable, rounds=50)
-    assert list(blocking_figures(run)) == ["mediator-profits"]
+    assert list(standard_figures(run)) == ["welfare", "mediator-profits"]
     line = next(line for line in axes_of(mediator_profits(run))[0].lines if line.get_gid() == "rival")
     assert not np.asarray(line.get_ydata()).any()
 

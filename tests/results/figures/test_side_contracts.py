@@ -25,7 +25,6 @@ from marketgame.results.figures.side_contract_counts import (
     block_length,
 )
 from marketgame.results.figures.side_contracts import (
-    side_contract_figures,
     side_contracts_over_rounds,
 )
 from marketgame.results.loading import Run
@@ -244,12 +243,11 @@ def test_runs_without_attempts_get_no_figure(played: Played) -> None:
     run = played()
     empty = with_side_contracts(run, [])
     for without in (run, empty):
-        assert side_contract_figures(without) == {}
         assert "side-contracts" not in standard_figures(without)
         with pytest.raises(ValueError, match=r"run 0 in .*run records no attempt at a side-contract"):
             side_contracts_over_rounds(without)
     with pytest.raises(ValueError, match="has no run 7"):
-        side_contract_figures(empty, 7)
+        side_contracts_over_rounds(empty, 7)
 
 
 def test_runs_with_attempts_get_the_figure_among_the_others(played: Played) -> None:
