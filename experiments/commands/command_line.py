@@ -36,7 +36,7 @@ COMMANDS = {
     "export": "Write the tables of a run or a sweep for a spreadsheet.",
     "validate": "Check input files.",
     "examples": "List the files that come with marketgame; copy one to the current folder.",
-    "explain": "Document every field of an input file, or every column of the result tables.",
+    "explain": "Document every field of an input file, every column of the result tables, every figure.",
 }
 FRONT_PAGE = """\
 Usage: marketgame COMMAND [ARGUMENTS]...

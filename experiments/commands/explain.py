@@ -11,7 +11,7 @@ from marketgame.experiments.printing import answer_console
 
 
 def command(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="A kind of input file, or `tables`.")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="A kind of input file, `tables` or `figures`.")],
 ) -> None:
-    """Document every field of a kind of input file with an example, or every column of the result tables."""
+    """Document every field of a kind of input file, every column of the result tables, or every figure."""
     print_explanation(kind, answer_console())

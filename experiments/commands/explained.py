@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -27,24 +28,27 @@ from marketgame.simulation.recording.columns import Column
 from marketgame.simulation.recording.tables import TABLES
 
 RESULT_TABLES = "tables"
+FIGURES = "figures"
 EXAMPLE_CERTIFICATE = HOME / "certificates" / "three-traders-short-sale.json"
 
 
 def print_explanation(kind: str, console: Console) -> None:
-    """Print every field of a kind of file with an example, or every column of the result tables.
+    """Print every field of a kind of file with an example, every column of the result tables, or every figure.
 
     Raises:
         InputError: there is no such kind.
     """
     if kind == RESULT_TABLES:
         _print_result_tables(console)
+    elif kind == FIGURES:
+        _print_figures(console)
     elif kind == CERTIFICATE:
         console.print("Files that [bold]marketgame certify[/bold] writes and [bold]marketgame replay[/bold] checks.\n")
         _print_fields(CertificateInput, EXAMPLE_CERTIFICATE, console)
     elif kind in KINDS:
         _print_input_kind(kind, console)
     else:
-        raise InputError(f"KIND is {kind!r}; {one_of(kind, [*KINDS, CERTIFICATE, RESULT_TABLES])}")
+        raise InputError(f"KIND is {kind!r}; {one_of(kind, [*KINDS, CERTIFICATE, RESULT_TABLES, FIGURES])}")
 
 
 def _print_input_kind(kind: str, console: Console) -> None:
@@ -70,6 +74,17 @@ def _print_result_tables(console: Console) -> None:
     for schema in (*TABLES.values(), *SWEEP_TABLES):
         rows = [[column.name, _type_name(column), column.unit, column.meaning] for column in schema.columns]
         console.print(table(f"{schema.name}: {schema.meaning}", ["column", "type", "unit", "meaning"], rows, texts=4))
+
+
+def _print_figures(console: Console) -> None:
+    # Matplotlib is loaded for nothing else that is explained.
+    registry = import_module("marketgame.results.figures").FIGURES
+    rows = [[each.name, ", ".join(each.tables), each.title] for each in registry.own]
+    rows += [
+        [name, "", "added by an installed distribution"] for name in registry.names if name not in registry.members
+    ]
+    title = "Figures that marketgame run and show draw where the tables they need have rows"
+    console.print(table(title, ["figure", "tables", "shows"], rows, texts=3))
 
 
 def _type_name(column: Column[Any]) -> str:

@@ -189,5 +189,7 @@ def _wanted(run: Run, number: int, shown: int) -> Iterator[tuple[str, Callable[[
     added = [name for name in FIGURES.names if name not in FIGURES.members]
     for name, file in zip(added, file_names(added), strict=True):
         draw = or_warning(name, partial(FIGURES.find, name))
-        if draw is not None and all(map(view.has_rows, getattr(draw, "tables", ()))):
-            yield file, partial(draw, run)  # type: ignore[arg-type]  # None of ours is among them.
+        if draw is None or isinstance(draw, RunFigure):
+            continue
+        if all(map(view.has_rows, getattr(draw, "tables", ()))):
+            yield file, partial(draw, run)

@@ -49,7 +49,7 @@ CALLS: dict[str, list[list[object]]] = {
     "certify": [[ECONOMIES / "three-traders.toml", "--seconds", 20]],
     "replay": [[HOME / "certificates" / "three-traders-short-sale.json"]],
     "examples": [[]],
-    "explain": [["scenario"], ["market-economy"], ["tables"]],
+    "explain": [["scenario"], ["tables"], ["figures"]],
 }
 WITHOUT_TABLES = {"export", "validate"}
 
