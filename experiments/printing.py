@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from math import floor, isfinite, log10
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, override
 
 import typer
@@ -51,6 +52,23 @@ ROUNDING = 1e-9
 # the direction of writing.
 OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
+
+def _with_modules_here(allowed: bool) -> bool:
+    """Let Python find modules in the current folder too, after all others, where code is allowed."""
+    here = str(Path.cwd())
+    if allowed and here not in sys.path:
+        sys.path.append(here)
+    return allowed
+
+
+AllowCodeOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-code",
+        help="Import classes that files name as package.module:Class, from here or from where Python finds them.",
+        callback=_with_modules_here,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 
 

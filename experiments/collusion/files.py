@@ -64,20 +64,22 @@ def certificate_folder(file: Path, wanted: Path | None) -> Iterator[Writing]:
         yield folder
 
 
-def commit_certificates(folder: Writing, contents: Mapping[Path, bytes], home: Path) -> None:
+def commit_certificates(
+    folder: Writing, contents: Mapping[Path, bytes], home: Path, code: Mapping[str, str] | None = None
+) -> None:
     """Put certificates in the place of those of an earlier call.
 
     Args:
         folder: where they are.
         contents: the files that they are about, as they were parsed.
         home: the folder that the names of these files are relative to.
+        code: what classes in them depend on that are not this program's own: hashes and versions, by module.
 
     Raises:
         OSError: the folder cannot be written; what it held is still there.
     """
-    folder.commit(
-        {"kind": CERTIFICATES, "inputs": input_files(contents, home), "command": command_line(), **software()}
-    )
+    inputs = {"inputs": input_files(contents, home)} | ({"code": dict(code)} if code else {})
+    folder.commit({"kind": CERTIFICATES, **inputs, "command": command_line(), **software()})
 
 
 def _are_certificates(held: Held) -> bool:

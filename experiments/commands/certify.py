@@ -27,7 +27,9 @@ from marketgame.experiments.collusion.printing import print_certification
 from marketgame.experiments.commands.invocation import LargestOption
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputError, InputFiles, blamed_on
+from marketgame.experiments.files.sources import outside_sources
 from marketgame.experiments.printing import (
+    AllowCodeOption,
     JsonOption,
     answer_console,
     in_progress,
@@ -36,7 +38,7 @@ from marketgame.experiments.printing import (
 from marketgame.mechanisms.linear_program.deadline import Deadline
 
 
-def command(
+def command(  # noqa: PLR0913 -- one parameter for each option of the command line
     file: Annotated[
         Path,
         typer.Argument(
@@ -45,6 +47,7 @@ def command(
             help="A scenario on a market, or a market-economy file: its contract under which truth is best.",
         ),
     ],
+    *,
     rule: Annotated[
         list[str] | None,
         typer.Option(
@@ -73,6 +76,7 @@ def command(
             help="Where to write certificates, instead of those of an earlier call; beside the runs without it.",
         ),
     ] = None,
+    allow_code: AllowCodeOption = False,
     json: JsonOption = False,
 ) -> None:
     """Find out whether a contract is incentive compatible, unilaterally stable, collusion-proof, and strongly so.
@@ -81,7 +85,7 @@ def command(
     Every no comes with a certificate of a deviation that `marketgame replay` plays again, a yes to everything with a
     certificate of its proof. The exit code is 1 if an answer is no.
     """
-    read, deadline = InputFiles(), Deadline.after(seconds)
+    read, deadline = InputFiles(allow_code=allow_code), Deadline.after(seconds)
     scenario = certified_scenario(file, read)
     scenario = replace(scenario, rules=with_rules(scenario.rules, _by_name(rule or []), "--rule"))
     coalitions = examined_coalitions(scenario.economy.player_names, coalition, largest, "--coalition")
@@ -91,7 +95,7 @@ def command(
         with blamed_on(file), in_progress("looking for profitable deviations"):
             examination = examination_of(scenario, coalitions, deadline)
         files, proof = write_certificates(examination, folder)
-        commit_certificates(folder, read.contents, file.parent)
+        commit_certificates(folder, read.contents, file.parent, outside_sources(scenario))
     if json:
         print_json(certification_document(scenario.name, examination, files, proof))
     else:

@@ -11,6 +11,7 @@ from rich.progress import Progress
 from marketgame import results
 from marketgame.experiments import ExitCode
 from marketgame.experiments.files.examples import located
+from marketgame.experiments.files.input_file import InputFiles
 from marketgame.experiments.files.output_folder import Writing
 from marketgame.experiments.play.running import (
     BENCHMARK_SECONDS,
@@ -27,6 +28,7 @@ from marketgame.experiments.play.summary import (
     summary_document,
 )
 from marketgame.experiments.printing import (
+    AllowCodeOption,
     JsonOption,
     answer_console,
     in_progress,
@@ -37,8 +39,9 @@ from marketgame.experiments.printing import (
 )
 
 
-def command(
+def command(  # noqa: PLR0913 -- one parameter for each option of the command line
     scenario: Annotated[Path, typer.Argument(parser=located, metavar="SCENARIO", help="A scenario file.")],
+    *,
     rounds: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Rounds to play instead of the file's number.")
     ] = None,
@@ -54,10 +57,11 @@ def command(
     replay_damaged: Annotated[
         bool, typer.Option("--replay-damaged", help="Replace an earlier run even if its files were changed since.")
     ] = False,
+    allow_code: AllowCodeOption = False,
     json: JsonOption = False,
 ) -> None:
     """Play a scenario; write tables and figures to a run folder and compare the play with the benchmarks."""
-    ready = prepare(scenario, rounds, seed)
+    ready = prepare(scenario, rounds, seed, InputFiles(allow_code=allow_code))
     with run_folder(ready, out, replay_damaged=replay_damaged) as folder:
         with in_progress("computing the incentive-efficient benchmarks"):
             ready = with_benchmarks(ready, benchmark_seconds)

@@ -20,6 +20,7 @@ from marketgame.experiments.files.input_file import (
 )
 from marketgame.experiments.play.running import DEFAULT_RUNS
 from marketgame.experiments.printing import (
+    AllowCodeOption,
     JsonOption,
     answer_console,
     named,
@@ -75,12 +76,13 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
         typer.Option("--replay-damaged", help="Play the runs of damaged files of the folder again, and keep the rest."),
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print a line for each finished point.")] = False,
+    allow_code: AllowCodeOption = False,
     json: JsonOption = False,
 ) -> None:
     """Run every point and seed of a sweep, or what is left of it; failed runs are rows with their error."""
     if workers is not None and cluster is not None:
         raise InputError("--workers and --cluster are both given; name one of them")
-    files = InputFiles()
+    files = InputFiles(allow_code=allow_code)
     stated = read_sweep(sweep, files)
     plan = prepare(stated if seeds is None else replace(stated, seeds=seeds), sweep, files)
     folder = out or DEFAULT_RUNS / sweep.stem

@@ -12,8 +12,9 @@ from marketgame.experiments import ExitCode
 from marketgame.experiments.commands.command_line import report
 from marketgame.experiments.commands.kinds import load_input
 from marketgame.experiments.files.examples import located
-from marketgame.experiments.files.input_file import InputError
+from marketgame.experiments.files.input_file import InputError, InputFiles
 from marketgame.experiments.printing import (
+    AllowCodeOption,
     JsonOption,
     print_json,
 )
@@ -25,10 +26,11 @@ from marketgame.results.names import (
 
 def command(
     files: Annotated[list[Path], typer.Argument(parser=located, metavar="FILE...", help="Input files of any kind.")],
+    allow_code: AllowCodeOption = False,
     json: JsonOption = False,
 ) -> None:
     """Check input files: say of each what it holds, or everything that is wrong with it."""
-    verdicts = [_verdict(file) for file in files]
+    verdicts = [_verdict(file, allow_code=allow_code) for file in files]
     if json:
         print_json({"files": verdicts})
     for verdict in verdicts:
@@ -42,9 +44,9 @@ def command(
         raise typer.Exit(ExitCode.BAD_INPUT)
 
 
-def _verdict(file: Path) -> dict[str, Any]:
+def _verdict(file: Path, *, allow_code: bool) -> dict[str, Any]:
     try:
-        kind, name, _ = load_input(file)
+        kind, name, _ = load_input(file, InputFiles(allow_code=allow_code))
     except InputError as error:
         kind, name, errors = None, None, error.problems
     else:

@@ -40,6 +40,7 @@ from marketgame.experiments.files.provenance import (
     software,
 )
 from marketgame.experiments.files.scenario_file import load_scenario
+from marketgame.experiments.files.sources import outside_sources
 from marketgame.experiments.play.summary import PlayedRun, played
 from marketgame.mechanisms.arrays import undefined_raises
 from marketgame.mechanisms.incentive_efficiency.welfare import incentive_benchmarks, incentive_efficient_benchmarks
@@ -92,11 +93,13 @@ class Prepared:
         path: its file.
         scenario: it, with the contract that it plays.
         inputs: every file it was made of, by path, as it was when it was parsed.
+        code: what classes in it depend on that are not this program's own: hashes and versions, by module.
     """
 
     path: Path
     scenario: AnyScenario
     inputs: Mapping[Path, bytes]
+    code: Mapping[str, str]
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -106,6 +109,7 @@ class Prepared:
             "inputs": input_files(self.inputs, self.path.parent),
             "seed": self.scenario.seed,
             "rounds": self.scenario.rounds,
+            **({"code": dict(self.code)} if self.code else {}),
         }
 
 
@@ -127,7 +131,7 @@ def prepare(
     load = load_game_scenario if names_game(path, files) else load_scenario
     scenario: AnyScenario = load(path, rounds, seed, files)
     with blamed_on(path):
-        return Prepared(path, established(scenario), files.contents)
+        return Prepared(path, established(scenario), files.contents, outside_sources(scenario))
 
 
 def established(scenario: AnyScenario) -> AnyScenario:
@@ -270,7 +274,7 @@ def run(
     else:
         scenario = replace(of, rounds=of.rounds if rounds is None else rounds, seed=of.seed if seed is None else seed)
         (name,) = file_names([of.name])
-        ready = Prepared(Path(name), established(scenario), {})
+        ready = Prepared(Path(name), established(scenario), {}, outside_sources(scenario))
     with run_folder(ready, None if out is None else Path(out), replay_damaged=replay_damaged) as folder:
         outcome = play(with_benchmarks(ready, benchmark_seconds), folder, lambda _: None)
     if outcome.status is Status.INTERRUPTED:

@@ -15,7 +15,7 @@
 | where processes are: this machine or a cluster | `executors` |
 | which runs go where and when, and again | `scheduling` |
 | what has been written, whole or not at all | `buffering`, `storage` |
-| whether results on disk may be gone on with | `identity`, `sources`, `folder` |
+| whether results on disk may be gone on with | `identity`, `folder` |
 | the tables as their readers get them | `publishing` |
 | all of it together | `execution` |
 

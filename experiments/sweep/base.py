@@ -45,6 +45,7 @@ class BaseScenario:
         model: what it may hold.
         name: for titles.
         seed: its own.
+        allow_code: whether it may name classes of anybody's own.
     """
 
     file: Path
@@ -52,6 +53,7 @@ class BaseScenario:
     model: type[ScenarioInput | GameScenarioInput]
     name: str
     seed: int
+    allow_code: bool
     _economy_in: Callable[[Path], Economy]
     _game_in: Callable[[Path], EstablishedGame]
 
@@ -70,7 +72,7 @@ class BaseScenario:
         Raises:
             InputError: there can be no such scenario.
         """
-        match validated(self.model, content, self.file):
+        match validated(self.model, content, self.file, allow_code=self.allow_code):
             case GameScenarioInput() as of_game:
                 return build_game_scenario(of_game, self.file, seed=seed, game_in=self._game_in)
             case on_market:
@@ -89,7 +91,9 @@ def base_scenario(file: Path, files: InputFiles) -> BaseScenario:
     """
     model: type[ScenarioInput | GameScenarioInput] = GameScenarioInput if names_game(file, files) else ScenarioInput
     content = read_table(file, files)
-    stated = validated(model, content, file)
+    stated = validated(model, content, file, allow_code=files.allow_code)
     # Points share their economies and games, so that each file is parsed once.
     economy_in, game_in = cache(partial(load_economy, files=files)), cache(partial(load_game, files=files))
-    return BaseScenario(file, content, model, stated.name or file.stem, stated.seed, economy_in, game_in)
+    return BaseScenario(
+        file, content, model, stated.name or file.stem, stated.seed, files.allow_code, economy_in, game_in
+    )

@@ -24,6 +24,7 @@ from marketgame.experiments.files.provenance import (
     input_files,
     software,
 )
+from marketgame.experiments.files.sources import outside_modules
 from marketgame.experiments.sweep.buffering import Buffer
 from marketgame.experiments.sweep.design import (
     Axis,
@@ -227,6 +228,7 @@ class _Session:
             identity_digest(self._now),
             code_digest(),
             self._now["code"]["simulate"],
+            outside_modules(point.scenario for point in self._plan.points),
             workers.count,
             self._waiting,
         )

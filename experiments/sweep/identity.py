@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import inspect
 import json
 import platform
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from os.path import normpath
 from pathlib import Path
 
-from marketgame import registry
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.provenance import SOURCES
-from marketgame.experiments.sweep.sources import reached_sources
+from marketgame.experiments.files.sources import computing_sources, outside_modules, reached_sources
 from marketgame.experiments.sweep.statement import Plan
 
-# The sources that results depend on: all of these packages, and what turns files into scenarios.
-COMPUTING_SOURCES = ("mechanisms", "agents", "simulation", "experiments/sweep/playing.py")
-REGISTRY = Path(str(registry.__file__))
-INPUT_SOURCE = "experiments/sweep/base.py"
-MODULE = re.compile(r"marketgame\.(experiments(\.\w+)+)")
 COMPUTING_PACKAGES = ("highspy", "numpy", "scipy")
 
 type Identity = Mapping[str, Mapping[str, str]]
@@ -43,6 +35,10 @@ def identity(plan: Plan, simulate: Callable[..., object]) -> Identity:
     sweep = plan.sweep
     settings = [hashlib.sha256(plan.inputs[file]).hexdigest() for file in setting_files(plan)]
     points = [json.dumps(point.content, sort_keys=True) for point in plan.points]
+    modules = outside_modules(point.scenario for point in plan.points)
+    code = {"sources": code_digest(), "simulate": function_digest(simulate, modules)}
+    if modules:
+        code["classes of others"] = _digest([reached_sources(module, computing_sources()) for module in modules])
     return {
         "design": {
             "points": _digest(points),
@@ -50,7 +46,7 @@ def identity(plan: Plan, simulate: Callable[..., object]) -> Identity:
             "seeds": _digest([sweep.seeds, plan.first_seed]),
             "tables": _digest(list(sweep.tables)),
         },
-        "code": {"sources": code_digest(), "simulate": function_digest(simulate)},
+        "code": code,
         "software": {"python": platform.python_version()} | {name: version(name) for name in COMPUTING_PACKAGES},
     }
 
@@ -71,44 +67,12 @@ def code_digest() -> str:
     return _file_digest(sorted(computing_sources()))
 
 
-@cache
-def computing_sources() -> frozenset[Path]:
-    """Return the sources of this program that results depend on."""
-    folders = (SOURCES / name for name in COMPUTING_SOURCES)
-    files = [file for place in folders for file in ([place] if place.is_file() else place.rglob("*.py"))]
-    return frozenset({*files, REGISTRY, *input_sources()})
-
-
-def input_sources() -> frozenset[Path]:
-    """Return the sources that turn files into scenarios: one module, what it imports, what that imports, and so on."""
-    found: set[Path] = set()
-    waiting = [SOURCES / INPUT_SOURCE]
-    while waiting:
-        file = waiting.pop()
-        if file not in found:
-            found.add(file)
-            waiting.extend(_imported(file))
-    return frozenset(found)
-
-
-def _imported(file: Path) -> list[Path]:
-    """Return the modules of this package whose names stand in a source file, those imported on first use included."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        match node:
-            case ast.Import():
-                names.update(alias.name for alias in node.names)
-            case ast.ImportFrom(module=str(module)):
-                names.update((module, *(f"{module}.{alias.name}" for alias in node.names)))
-            case ast.Constant(value=str(text)):
-                names.add(text)
-    inside = (found[1] for name in names if (found := MODULE.fullmatch(name)))
-    modules = (SOURCES / f"{name.replace('.', '/')}.py" for name in inside)
-    return [module for module in modules if module.is_file()]
-
-
-def function_digest(function: Callable[..., object]) -> str:
+def function_digest(function: Callable[..., object], modules: Sequence[str] = ()) -> str:
     """Return a hash of the name of a function and of all that its module imports, directly or not.
+
+    Args:
+        function: the function.
+        modules: that count too, with all that they import.
 
     Raises:
         InputError: another process could not import the function by its name.
@@ -117,7 +81,8 @@ def function_digest(function: Callable[..., object]) -> str:
     file = inspect.getsourcefile(function)
     if "<" in name or function.__module__ == "__main__" or file is None:
         raise InputError(f"{name} must be a function at the top level of a module, so that other processes find it")
-    return _digest([name, reached_sources(function.__module__, computing_sources())])
+    reached = [reached_sources(module, computing_sources()) for module in (function.__module__, *modules)]
+    return _digest([name, *reached])
 
 
 def setting_files(plan: Plan) -> tuple[Path, ...]:

@@ -18,9 +18,9 @@ import tempfile
 import threading
 from collections.abc import Collection
 from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO, cast
 
-from marketgame.experiments.files.provenance import SOURCES
 from marketgame.experiments.sweep.playing import (
     Chunk,
     Ending,
@@ -201,7 +201,8 @@ def _nameless_file() -> BinaryIO:
 
 def _start(progress: int, errors: int) -> subprocess.Popen[bytes]:
     """Start a process that plays runs; it belongs to no terminal, so that an interruption reaches only its owner."""
-    paths = [str(SOURCES), *filter(None, [os.environ.get("PYTHONPATH")])]
+    # It finds what this process finds, classes of the user's own included.
+    paths = [str(Path(path).absolute()) for path in sys.path]
     return subprocess.Popen(  # noqa: S603 -- our own module
         [sys.executable, "-m", "marketgame.experiments.sweep.runner", str(progress)],
         stdin=subprocess.PIPE,

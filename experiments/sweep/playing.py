@@ -65,7 +65,8 @@ class Chunk:
         seconds_per_run: a run may take this long.
         sweep: whose runs these are; points of different sweeps are not confused.
         code: hash of the sources that the results are to come from.
-        function: hash of what ``simulate`` depends on beside them.
+        function: hash of what ``simulate`` and the modules depend on beside them.
+        modules: of classes in the scenarios that are not this program's own.
     """
 
     tasks: tuple[Task, ...]
@@ -77,6 +78,7 @@ class Chunk:
     sweep: str
     code: str
     function: str
+    modules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

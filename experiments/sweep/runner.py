@@ -172,16 +172,17 @@ def _play(messages: BinaryIO, progress: mmap.mmap) -> None:
             faulthandler.cancel_dump_traceback_later()
 
     @cache
-    def refusal(function: str, simulate: Callable[..., object]) -> Refusal | None:
-        if function_digest(simulate) == function:
+    def refusal(function: str, simulate: Callable[..., object], modules: tuple[str, ...]) -> Refusal | None:
+        if function_digest(simulate, modules) == function:
             return None
-        return Refusal(f"has other sources of {simulate.__module__} than the sweep was planned with")
+        named = " or ".join((simulate.__module__, *modules))
+        return Refusal(f"has other sources of {named} than the sweep was planned with")
 
     chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(messages, chunks), daemon=True).start()
     while True:
         chunk: Chunk = pickle.loads(chunks.get())  # noqa: S301 -- from whoever started this process
-        answer: Played | Refusal | None = refusal(chunk.function, chunk.simulate)
+        answer: Played | Refusal | None = refusal(chunk.function, chunk.simulate, chunk.modules)
         if answer is None:
             answer = play_chunk(chunk, partial(note, chunk.seconds_per_run))
         send(messages, pickle.dumps(answer, protocol=5))

@@ -56,7 +56,8 @@ class Schedule:
         simulate: plays a scenario.
         sweep: identifies the sweep among others that the same workers may see.
         code: hash of the sources to be run.
-        function: hash of what ``simulate`` depends on beside them.
+        function: hash of what ``simulate`` and the modules depend on beside them.
+        modules: of classes in the scenarios that are not this program's own.
         workers: how many chunks are played at a time.
         waiting: runs to be played, in order.
         alone: runs during which a process has died, to be played in chunks of their own.
@@ -67,6 +68,7 @@ class Schedule:
     sweep: str
     code: str
     function: str
+    modules: tuple[str, ...]
     workers: int
     waiting: deque[int]
     alone: deque[int] = field(default_factory=deque)
@@ -93,6 +95,7 @@ class Schedule:
             sweep=self.sweep,
             code=self.code,
             function=self.function,
+            modules=self.modules,
         )
 
     def settle(self, played: Played) -> Played:

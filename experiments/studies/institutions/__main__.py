@@ -17,15 +17,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from marketgame.experiments.files.output_folder import replace_file
+from marketgame.experiments.files.sources import computing_sources, reached_sources
 from marketgame.experiments.play.running import DEFAULT_RUNS
 from marketgame.experiments.studies.institutions import report, table
 from marketgame.experiments.studies.institutions.cartel import cartel_table
 from marketgame.experiments.studies.sweep_pages import put_in_page
-from marketgame.experiments.sweep.identity import (
-    code_digest,
-    computing_sources,
-)
-from marketgame.experiments.sweep.sources import reached_sources
+from marketgame.experiments.sweep.identity import code_digest
 
 
 def main(folder: Path) -> None:

@@ -20,6 +20,7 @@ from marketgame.experiments.files.input_file import (
 )
 from marketgame.experiments.files.provenance import SOURCES
 from marketgame.experiments.files.scenario_file import ScenarioInput
+from marketgame.experiments.files.sources import input_sources
 from marketgame.experiments.sweep import (
     Design,
     Interval,
@@ -32,7 +33,6 @@ from marketgame.experiments.sweep.design import points
 from marketgame.experiments.sweep.identity import (
     changes,
     identity,
-    input_sources,
 )
 from marketgame.experiments.sweep.paths import (
     known_paths,

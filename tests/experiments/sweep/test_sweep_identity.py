@@ -15,6 +15,7 @@ import pytest
 
 from marketgame import results
 from marketgame.experiments.files.input_file import InputError
+from marketgame.experiments.files.sources import computing_sources, reached_sources
 from marketgame.experiments.sweep import (
     OnChange,
     on_this_machine,
@@ -22,12 +23,10 @@ from marketgame.experiments.sweep import (
     run_sweep,
 )
 from marketgame.experiments.sweep.identity import (
-    computing_sources,
     function_digest,
     identity,
 )
 from marketgame.experiments.sweep.isolation import RunnerError
-from marketgame.experiments.sweep.sources import reached_sources
 from marketgame.simulation.run import simulate
 from tests.experiments.sweep_cases import SHARE, SMALL
 

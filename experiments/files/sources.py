@@ -1,4 +1,4 @@
-"""What a function of the user's own depends on: its module, what that imports, what that imports, and so on.
+"""What results depend on: this program's sources that compute, and whatever else a module of the user's own imports.
 
 Sources are read, not run. Modules of Python's own library count by Python's version, installed packages by theirs, and
 this program's computing sources by the hash that every sweep has anyway; all others count by their content, whether
@@ -13,15 +13,77 @@ import hashlib
 import re
 import sys
 import sysconfig
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from marketgame import registry
+from marketgame.experiments.files.provenance import SOURCES
+from marketgame.simulation.scenario.game_scenario import GameScenario
+from marketgame.simulation.scenario.market_scenario import Scenario
+
+# The sources that results depend on: all of these packages, and what turns files into scenarios.
+COMPUTING_SOURCES = ("mechanisms", "agents", "simulation", "experiments/sweep/playing.py")
+REGISTRY = Path(str(registry.__file__))
+INPUT_SOURCE = "experiments/sweep/base.py"
+MODULE = re.compile(r"marketgame\.(experiments(\.\w+)+)")
 NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 IMPORTERS = frozenset({"import_module", "__import__"})
+
+
+@cache
+def computing_sources() -> frozenset[Path]:
+    """Return the sources of this program that results depend on."""
+    folders = (SOURCES / name for name in COMPUTING_SOURCES)
+    files = [file for place in folders for file in ([place] if place.is_file() else place.rglob("*.py"))]
+    return frozenset({*files, REGISTRY, *input_sources()})
+
+
+def input_sources() -> frozenset[Path]:
+    """Return the sources that turn files into scenarios: one module, what it imports, what that imports, and so on."""
+    found: set[Path] = set()
+    waiting = [SOURCES / INPUT_SOURCE]
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found.add(file)
+            waiting.extend(_imported_of_ours(file))
+    return frozenset(found)
+
+
+def _imported_of_ours(file: Path) -> list[Path]:
+    """Return the modules of this package whose names stand in a source file, those imported on first use included."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Import():
+                names.update(alias.name for alias in node.names)
+            case ast.ImportFrom(module=str(module)):
+                names.update((module, *(f"{module}.{alias.name}" for alias in node.names)))
+            case ast.Constant(value=str(text)):
+                names.add(text)
+    inside = (found[1] for name in names if (found := MODULE.fullmatch(name)))
+    modules = (SOURCES / f"{name.replace('.', '/')}.py" for name in inside)
+    return [module for module in modules if module.is_file()]
+
+
+def outside_modules(scenarios: Iterable[Scenario | GameScenario]) -> tuple[str, ...]:
+    """Return the modules of the behaviours and valuations in scenarios that are not this program's own."""
+    kinds: set[type] = set()
+    for scenario in scenarios:
+        kinds |= {type(assignment.behaviour) for assignment in scenario.assignments}
+        if isinstance(scenario, Scenario):
+            kinds |= {type(kind.valuation) for player in scenario.economy.players for kind in player.types}
+    return tuple(sorted({kind.__module__ for kind in kinds if registry.is_outside(kind)}))
+
+
+def outside_sources(scenario: Scenario | GameScenario) -> Mapping[str, str]:
+    """Return what the classes in a scenario that are not this program's own depend on, as `reached_sources` does."""
+    modules = outside_modules([scenario])
+    return {name: mark for each in modules for name, mark in reached_sources(each, computing_sources()).items()}
 
 
 def reached_sources(module: str, covered: Collection[Path]) -> Mapping[str, str]:
