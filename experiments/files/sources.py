@@ -20,6 +20,7 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from importlib.util import find_spec
 from pathlib import Path
 
+import marketgame
 from marketgame import registry
 from marketgame.experiments.files.provenance import SOURCES
 from marketgame.simulation.scenario.game_scenario import GameScenario
@@ -28,6 +29,8 @@ from marketgame.simulation.scenario.market_scenario import Scenario
 # The sources that results depend on: all of these packages, and what turns files into scenarios.
 COMPUTING_SOURCES = ("mechanisms", "agents", "simulation", "experiments/sweep/playing.py")
 REGISTRY = Path(str(registry.__file__))
+# What the package shows its users; it computes nothing.
+FRONT = Path(str(marketgame.__file__))
 INPUT_SOURCE = "experiments/sweep/base.py"
 MODULE = re.compile(r"marketgame\.(experiments(\.\w+)+)")
 NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -110,7 +113,7 @@ def reached_sources(module: str, covered: Collection[Path]) -> Mapping[str, str]
         # Importing a module runs the packages around it first.
         waiting.extend(filter(None, [name.rpartition(".")[0]]))
         file = None if spec.origin is None else Path(spec.origin)
-        if file is None or not file.is_file() or file in covered:
+        if file is None or not file.is_file() or file in covered or file == FRONT:
             continue
         if _is_installed(file):
             found[top] = _version(top, file)
