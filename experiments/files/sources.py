@@ -34,6 +34,8 @@ FRONT = Path(str(marketgame.__file__))
 INPUT_SOURCE = "experiments/sweep/base.py"
 MODULE = re.compile(r"marketgame\.(experiments(\.\w+)+)")
 NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+# The package around all of this program imports nothing; it names everything, for whoever uses a name.
+FACE = __name__.partition(".")[0]
 IMPORTERS = frozenset({"import_module", "__import__"})
 
 
@@ -100,7 +102,7 @@ def reached_sources(module: str, covered: Collection[Path]) -> Mapping[str, str]
         By name, the hash of each source outside of installed packages, and the version of each installed package.
     """
     found: dict[str, str] = {}
-    waiting, seen = [module], set()
+    waiting, seen = [module], {FACE}
     while waiting:
         name = waiting.pop()
         if name in seen:

@@ -87,7 +87,7 @@ def sweep(
     Args:
         of: a file, ``example:NAME``, or a sweep.
         workers: a number of processes on this machine, one for each core without it, or what
-            :func:`experiments.sweep.on_cluster` or :func:`experiments.sweep.on_executor` return.
+            :func:`marketgame.experiments.sweep.on_cluster` or :func:`marketgame.experiments.sweep.on_executor` return.
         seeds: how many seeds each point is played with instead of the sweep's number.
         out: the sweep's folder; in ``results/runs``, named after the file or the sweep, without it.
         on_change: what to do if design or code have changed since the folder was begun.
