@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.documentation import names_after, runnable_pages, statements
+
 ROOT = Path(__file__).parents[1]
 ALLOWED = {
     "mechanisms": set(),
@@ -87,6 +89,53 @@ def test_a_package_has_few_rooms_and_no_circle_of_imports_among_them(package: st
     arrows = rooms(package)
     assert len(arrows) <= MOST_ROOMS[package]
     assert list(TopologicalSorter(arrows).static_order())
+
+
+def used_names(source: str, module: str) -> set[str]:
+    """Return the full names that a module uses when it runs: what it imports, but not for its types alone."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    return imported_modules(ast.unparse(tree), module)
+
+
+def home_of(name: str, ours: dict[str, Path]) -> str | None:
+    """Return the module in which something of ours is defined that may be imported from a package that passes it on."""
+    if name in ours or f"{name}.__init__" in ours:
+        return name
+    package, _, last = name.rpartition(".")
+    if f"{package}.__init__" in ours:
+        passed_on = imported_modules(ours[f"{package}.__init__"].read_text(encoding="utf-8"), f"{package}.__init__")
+        return next((home_of(other, ours) for other in passed_on if other.endswith(f".{last}")), package)
+    return package if package in ours else None
+
+
+def unreached_mathematics() -> set[str]:
+    """Return the modules of `mechanisms` that nothing uses but tests, and what no other module uses."""
+    ours = {name: path for package in ALLOWED for name, path in modules(package).items()}
+    ours |= {"marketgame.registry": ROOT / "marketgame" / "registry.py"}
+    mathematics = {name for name in ours if name.startswith("marketgame.mechanisms.") and not name.endswith("__init__")}
+    sources = {name: ours[name].read_text(encoding="utf-8") for name in ours if name not in mathematics}
+    sources = {name: text for name, text in sources.items() if not name.startswith("marketgame.mechanisms")}
+    sources |= {page: "".join(statements(page)) for page in runnable_pages()}
+    waiting, reached = list(sources.items()), set[str]()
+    while waiting:
+        module, source = waiting.pop()
+        homes = (home_of(name, ours) for name in used_names(source, module) if name.startswith("marketgame."))
+        for name in {home for home in homes if home is not None and home in mathematics - reached}:
+            reached.add(name)
+            waiting.append((name, ours[name].read_text(encoding="utf-8")))
+    return mathematics - reached
+
+
+def test_all_mathematics_is_used_by_a_command_a_simulation_or_a_page_that_a_test_runs() -> None:
+    assert unreached_mathematics() == set()
+
+
+@pytest.mark.parametrize("page", runnable_pages())
+def test_every_prompt_in_the_documentation_prints_what_the_page_shows(page: str) -> None:
+    assert names_after(page)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ r"""Collusion: side-contracts by which coalitions improve upon a contract, found
 | internally consistent improvement | GR 7, 7' | `internal_consistency` |
 | (strongly) collusion-proof contract | GR 8 | `collusion_check` |
 | collusion-proof communication equilibrium, strong Bayesian equilibrium | GR 8' | `collusion_check` |
-| lie and disobedience together | GR 6.4, figure 1 | `appendix_example` |
+| lie and disobedience together | GR 6.4, figure 1 | `docs/collusion.md` |
 | two players and a third party | GR 1.1 and 3 | `third_party` |
 | what members may report on the market | GR 5 | `cells` |
 | side-contract on the market game | GR 3, 5, 6 | `side_contract` |
@@ -23,10 +23,9 @@ r"""Collusion: side-contracts by which coalitions improve upon a contract, found
 GR is Giraud and Rochon (2001).
 """
 
-from marketgame.mechanisms.collusion.finite_games.appendix_example import lie_and_disobey
 from marketgame.mechanisms.collusion.finite_games.collusion_check import (
     CollusionCheck,
-    check_contract,
+    check_collusion,
 )
 from marketgame.mechanisms.collusion.finite_games.equilibrium import (
     InadmissibleTransferError,
@@ -128,7 +127,7 @@ __all__ = [
     "UndecidedError",
     "Unsettled",
     "bound_of",
-    "check_contract",
+    "check_collusion",
     "check_obedience",
     "coalitions_of",
     "contract_for",
@@ -144,7 +143,6 @@ __all__ = [
     "is_bic",
     "is_communication_equilibrium",
     "knowledge_of",
-    "lie_and_disobey",
     "misreport_gain",
     "objection",
     "promised_utilities",

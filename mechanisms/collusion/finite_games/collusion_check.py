@@ -33,7 +33,10 @@ from marketgame.mechanisms.collusion.finite_games.internal_consistency import (
     internally_consistent_improvement,
 )
 from marketgame.mechanisms.collusion.finite_games.revised_game import coalitions_of
-from marketgame.mechanisms.deviations.effort import Verdict
+from marketgame.mechanisms.deviations.effort import (
+    Verdict,
+    together,
+)
 
 if TYPE_CHECKING:
     from marketgame.mechanisms.collusion.finite_games.extended_game import (
@@ -83,7 +86,7 @@ class CollusionCheck:
         return found
 
 
-def check_contract(
+def check_collusion(
     game: ExtendedGame,
     contract: CommunicationContract,
     concept: Concept = Concept.BIC,
@@ -126,8 +129,14 @@ def check_contract(
 
 
 def _summary(equilibrium: bool, findings: Mapping[Coalition, Finding]) -> Verdict:
-    if not equilibrium or any(isinstance(finding, Improvement) for finding in findings.values()):
-        return Verdict.REFUTED
-    if any(isinstance(finding, Unsettled) for finding in findings.values()):
-        return Verdict.NOT_REFUTED
-    return Verdict.PROVEN
+    return together(map(_verdict, findings.values())) if equilibrium else Verdict.REFUTED
+
+
+def _verdict(finding: Finding) -> Verdict:
+    match finding:
+        case Improvement():
+            return Verdict.REFUTED
+        case Unsettled():
+            return Verdict.NOT_REFUTED
+        case NoImprovement():
+            return Verdict.PROVEN

@@ -21,7 +21,7 @@ from marketgame.mechanisms.collusion import (
     SideProblem,
     Unsettled,
     bound_of,
-    check_contract,
+    check_collusion,
     immune_to_third_party,
     improvement,
     incentive_gain,
@@ -146,7 +146,7 @@ def test_with_complete_information_all_together_improve_exactly_when_a_lottery_d
 @given(SEEDS, st.floats(0, 1), CONCEPTS)
 def test_strongly_collusion_proof_contracts_are_collusion_proof(seed: int, weight: float, concept: Concept) -> None:
     game = random_game(seed)
-    check = check_contract(game, communication_equilibrium(game, (weight, 1 - weight)), concept)
+    check = check_collusion(game, communication_equilibrium(game, (weight, 1 - weight)), concept)
     assert check.equilibrium
     if check.strongly_collusion_proof is Verdict.PROVEN:
         assert check.collusion_proof is Verdict.PROVEN
@@ -180,7 +180,7 @@ def test_nothing_breaks_what_is_collusion_proof(seed: int) -> None:
     """The recursion over parts, started from the contract itself, finds what the check found."""
     game = random_game(seed, players=3, types=1)
     contract = communication_equilibrium(game, (1.0, 1.0, 1.0))
-    check = check_contract(game, contract, effort=SearchEffort(candidates=4))
+    check = check_collusion(game, contract, effort=SearchEffort(candidates=4))
     found = objection(game, contract, effort=SearchEffort(candidates=4))
     if check.collusion_proof is Verdict.PROVEN:
         assert found is None
@@ -207,7 +207,7 @@ def test_a_third_party_finds_what_the_pair_finds(seed: int, concept: Concept) ->
         offer = third_party_offer(game, contract, concept)
         assert (offer is not None) == isinstance(improvement(game, contract, (0, 1), concept), Improvement)
         immune = immune_to_third_party(game, contract, concept)
-        assert immune == (check_contract(game, contract, concept).strongly_collusion_proof is Verdict.PROVEN)
+        assert immune == (check_collusion(game, contract, concept).strongly_collusion_proof is Verdict.PROVEN)
 
 
 @settings(max_examples=20, deadline=None)

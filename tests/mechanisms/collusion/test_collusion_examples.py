@@ -6,21 +6,22 @@ import numpy as np
 import pytest
 
 from marketgame.mechanisms.collusion import (
+    CommunicationContract,
     Concept,
     ExtendedGame,
     Improvement,
     Objective,
-    check_contract,
+    check_collusion,
     contract_for,
     improvement,
     is_bic,
     is_communication_equilibrium,
-    lie_and_disobey,
     objection,
     pure_contract,
     revised_game,
 )
 from marketgame.mechanisms.deviations.effort import Verdict
+from tests.documentation import names_after
 from tests.mechanisms.random_side_games import complete_information
 from tests.mechanisms.side_game_examples import PRISONERS, SEXES
 
@@ -38,7 +39,7 @@ THREE = three_by_matrices(
 
 @pytest.mark.parametrize("concept", Concept)
 def test_prisoners_who_betray_have_only_an_agreement_that_each_would_break(concept: Concept) -> None:
-    check = check_contract(PRISONERS, pure_contract(PRISONERS, np.array([1, 1])), concept)
+    check = check_collusion(PRISONERS, pure_contract(PRISONERS, np.array([1, 1])), concept)
     assert check.equilibrium
     assert check.collusion_proof is Verdict.PROVEN
     # Under communication equilibrium an agreement that each would break is no improvement to begin with.
@@ -50,11 +51,11 @@ def test_prisoners_who_agree_on_silence_are_betrayed_by_one() -> None:
     silence = pure_contract(PRISONERS, np.array([0, 0]))
     assert is_bic(PRISONERS, silence)
     assert not is_communication_equilibrium(PRISONERS, silence)
-    assert isinstance(check_contract(PRISONERS, silence).consistent[0,], Improvement)
+    assert isinstance(check_collusion(PRISONERS, silence).consistent[0,], Improvement)
 
 
 def test_the_dominated_equilibrium_of_three_players_is_collusion_proof_but_not_strongly() -> None:
-    dominated = check_contract(THREE, pure_contract(THREE, np.array([0, 0, 1])))
+    dominated = check_collusion(THREE, pure_contract(THREE, np.array([0, 0, 1])))
     assert dominated.collusion_proof is Verdict.PROVEN
     assert dominated.strongly_collusion_proof is Verdict.REFUTED
     assert set(dominated.witnesses) == {(0, 1, 2)}
@@ -66,7 +67,7 @@ def test_the_dominated_equilibrium_of_three_players_is_collusion_proof_but_not_s
 
 
 def test_the_dominating_equilibrium_of_three_players_is_broken_by_two() -> None:
-    dominating = check_contract(THREE, pure_contract(THREE, np.array([1, 1, 0])))
+    dominating = check_collusion(THREE, pure_contract(THREE, np.array([1, 1, 0])))
     assert dominating.collusion_proof is Verdict.REFUTED
     assert isinstance(dominating.consistent[0, 1], Improvement)
     assert dominating.consistent[0, 1].contract.probability[0, 0, 0, 0] == pytest.approx(1.0)
@@ -75,17 +76,20 @@ def test_the_dominating_equilibrium_of_three_players_is_broken_by_two() -> None:
 def test_a_fair_coin_between_the_sexes_is_strongly_collusion_proof_and_mixing_alone_is_not() -> None:
     coin = contract_for(SEXES, np.array([[[[0.5, 0.0], [0.0, 0.5]]]]))
     alone = contract_for(SEXES, np.outer([2 / 3, 1 / 3], [1 / 3, 2 / 3]).reshape(1, 1, 2, 2))
-    assert check_contract(SEXES, coin).strongly_collusion_proof is Verdict.PROVEN
-    mixed = check_contract(SEXES, alone)
+    assert check_collusion(SEXES, coin).strongly_collusion_proof is Verdict.PROVEN
+    mixed = check_collusion(SEXES, alone)
     assert mixed.equilibrium
     assert mixed.collusion_proof is Verdict.REFUTED
 
 
 def test_a_lie_that_pays_only_with_disobedience_separates_the_two_concepts() -> None:
-    game, truth = lie_and_disobey()
-    obedient = check_contract(game, truth, Concept.BIC)
+    names = names_after("collusion.md")
+    game, truth = names["game"], names["truth"]
+    assert isinstance(game, ExtendedGame)
+    assert isinstance(truth, CommunicationContract)
+    obedient = check_collusion(game, truth, Concept.BIC)
     assert obedient.strongly_collusion_proof is Verdict.PROVEN
-    bold = check_contract(game, truth, Concept.COMMUNICATION_EQUILIBRIUM)
+    bold = check_collusion(game, truth, Concept.COMMUNICATION_EQUILIBRIUM)
     assert not bold.equilibrium
     assert bold.incentive_gain == pytest.approx(3 - 2)
     assert bold.collusion_proof is Verdict.REFUTED

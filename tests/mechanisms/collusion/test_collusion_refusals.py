@@ -20,7 +20,7 @@ from marketgame.mechanisms.collusion import (
     Proof,
     SideProblem,
     bound_of,
-    check_contract,
+    check_collusion,
     contract_for,
     flaws_of,
     improvement,
@@ -95,7 +95,7 @@ def test_a_device_that_tempts_to_lie_is_refused() -> None:
 def test_a_reallocation_beyond_the_table_is_inadmissible() -> None:
     game = random_game(0, levels=2)
     contract = random_contract(game, 0)
-    found = check_contract(game, contract)
+    found = check_collusion(game, contract)
     revised = revised_game(game, contract, (0, 1))
     far = np.zeros((*revised.game.type_counts, 2))
     far[...] = (7.0, -7.0)
