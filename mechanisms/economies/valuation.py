@@ -350,6 +350,19 @@ def log_ratio(before: FloatArray, after: FloatArray, change: FloatArray) -> Floa
     return np.where(change == 0, 0.0, logarithm)
 
 
+def power_gain(before: FloatArray, after: FloatArray, change: FloatArray, power: FloatArray) -> FloatArray:
+    """Return by how much a power of nonnegative numbers changes, ``(...)``, where after - before = change.
+
+    A small change is not lost in the rounding of the powers.
+    """
+    # The larger of the two powers is taken out, so that the exponential of the rest is at most one.
+    exponent = power * log_ratio(before, after, change)
+    larger = np.where(exponent > 0, after, before)
+    rest = -np.sign(exponent) * np.expm1(-np.abs(exponent))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(change == 0, 0, larger**power * rest)
+
+
 class ValuationTable:
     """Valuations of mixed families, one per row, evaluated for many rows at once.
 

@@ -28,6 +28,7 @@ from marketgame.mechanisms.economies.valuation import (
     coefficient,
     diagonal_matrices,
     log_ratio,
+    power_gain,
 )
 from marketgame.registry import Registry
 
@@ -128,14 +129,8 @@ class Power(SeparableValuation):
 
     @override
     def difference(self, before: FloatArray, after: FloatArray, change: FloatArray) -> FloatArray:
-        power, start, end = 1 - self.gamma, self.shift + before, self.shift + after
-        # The larger of the two powers is taken out, so that the exponential of the rest is at most one.
-        exponent = power * log_ratio(start, end, change)
-        larger = np.where(exponent > 0, end, start)
-        rest = -np.sign(exponent) * np.expm1(-np.abs(exponent))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            gain = np.where(change == 0, 0, larger**power * rest)
-        return (self.weight * gain / power).sum(axis=-1)
+        power = 1 - self.gamma
+        return (self.weight * power_gain(self.shift + before, self.shift + after, change, power) / power).sum(axis=-1)
 
     @override
     def gradient(self, bundles: FloatArray) -> FloatArray:
