@@ -8,10 +8,6 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from marketgame.experiments.certificate_files.arrays import (
-    array_of,
-    fields_of,
-)
 from marketgame.experiments.files.economy_file import (
     Name,
     TypeTable,
@@ -19,6 +15,7 @@ from marketgame.experiments.files.economy_file import (
 )
 from marketgame.experiments.files.input_file import InputModel
 from marketgame.experiments.files.valuation_tables import valuation_document
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.game import (
     ActionSet,
     CoalitionalGame,
@@ -107,7 +104,7 @@ class StoredGame(InputModel):
             type_probabilities=tuple(np.array(one) for one in self.probability),
             actions={
                 tuple(self.players.index(name) for name in one.coalition): ActionSet(
-                    tuple(one.names), array_of("utility", one.utility)
+                    tuple(one.names), _array(one.utility)
                 )
                 for one in self.actions
             },
@@ -121,7 +118,10 @@ def economy_document(economy: Economy) -> dict[str, Any]:
         ValueError: it holds a valuation of a family that economy files do not know.
     """
     return {
-        **fields_of(economy, ("name", "source", "goods", "units")),
+        "name": economy.name,
+        "source": economy.source,
+        "goods": list(economy.goods),
+        "units": list(economy.units),
         "players": [
             {"name": player.name, "types": [_type_document(kind) for kind in player.types]}
             for player in economy.players
@@ -133,7 +133,8 @@ def economy_document(economy: Economy) -> dict[str, Any]:
 def game_document(game: CoalitionalGame) -> dict[str, Any]:
     """Return a game as a certificate stores it."""
     return {
-        **fields_of(game, ("players", "types")),
+        "players": list(game.players),
+        "types": [list(names) for names in game.types],
         "probability": [probabilities.tolist() for probabilities in game.type_probabilities],
         "actions": [
             {
@@ -147,4 +148,12 @@ def game_document(game: CoalitionalGame) -> dict[str, Any]:
 
 
 def _type_document(kind: PlayerType) -> dict[str, Any]:
-    return {**fields_of(kind, ("name", "endowment")), "valuation": valuation_document(kind.valuation)}
+    valuation = valuation_document(kind.valuation)
+    return {"name": kind.name, "endowment": kind.endowment.tolist(), "valuation": valuation}
+
+
+def _array(utility: list[list[list[float]]]) -> FloatArray:
+    try:
+        return np.array(utility, dtype=np.float64)
+    except ValueError:
+        raise ValueError("utility has lists of different lengths; it must be an array") from None

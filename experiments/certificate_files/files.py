@@ -9,33 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from marketgame.experiments.certificate_files.blocking import (
-    BlockingContent,
-    InhibitionContent,
-    blocking_document,
-    inhibition_document,
-)
-from marketgame.experiments.certificate_files.market import (
-    DeviationContent,
-    MisreportContent,
-    deviation_document,
-    misreport_document,
-)
-from marketgame.experiments.certificate_files.side_contract import (
-    SideContractContent,
-    side_contract_document,
-)
-from marketgame.experiments.certificate_files.stability import (
-    StabilityContent,
-    stability_document,
-)
+from marketgame.experiments.certificate_files.contents import CONTENT
+from marketgame.experiments.certificate_files.forms import Seen
 from marketgame.experiments.files.input_file import (
     LARGEST_CERTIFICATE,
     InputError,
@@ -48,26 +30,10 @@ from marketgame.experiments.files.input_file import (
     validated,
 )
 from marketgame.experiments.files.output_folder import replace_file
-from marketgame.mechanisms.certificates import (
-    BlockingCertificate,
-    Certificate,
-    DeviationCertificate,
-    InhibitionCertificate,
-    MisreportCertificate,
-    SideContractCertificate,
-    StabilityCertificate,
-)
+from marketgame.mechanisms.certificates import Certificate
 
 KIND = "certificate"
 FORMAT = 1
-DOCUMENTS: dict[type[Certificate], Callable[[Any], dict[str, Any]]] = {
-    BlockingCertificate: blocking_document,
-    InhibitionCertificate: inhibition_document,
-    DeviationCertificate: deviation_document,
-    SideContractCertificate: side_contract_document,
-    MisreportCertificate: misreport_document,
-    StabilityCertificate: stability_document,
-}
 # Characters of a hash shown in messages.
 SHOWN_OF_HASH = 12
 
@@ -78,15 +44,7 @@ class CertificateInput(InputModel):
     kind: Literal["certificate"] = Field(description="what the file holds")
     format: Literal[1] = Field(description="version of this format")
     sha256: str = Field(description="hash of the document without this key, keys sorted and no space between them")
-    content: Annotated[
-        DeviationContent
-        | SideContractContent
-        | MisreportContent
-        | StabilityContent
-        | BlockingContent
-        | InhibitionContent,
-        Field(discriminator="certifies"),
-    ] = Field(description="what is certified")
+    content: CONTENT.annotation = Field(description="what is certified")  # type: ignore[name-defined]
 
 
 def load_certificate(path: Path | str) -> Certificate:
@@ -112,7 +70,8 @@ def load_certificate(path: Path | str) -> Certificate:
             "rest: the file was changed after it was written",
         )
     with blamed_on(path, "content: "):
-        return certificate.content.build()
+        stored: Certificate = certificate.content.build()
+    return stored
 
 
 def save_certificate(certificate: Certificate, path: Path) -> None:
@@ -129,7 +88,7 @@ def save_certificate(certificate: Certificate, path: Path) -> None:
 
 def certificate_text(certificate: Certificate) -> str:
     """Return a certificate as the text of its file."""
-    document = {"kind": KIND, "format": FORMAT, "content": DOCUMENTS[type(certificate)](certificate)}
+    document = {"kind": KIND, "format": FORMAT, "content": CONTENT.write(certificate, Seen())}
     hashed = {"kind": KIND, "format": FORMAT, "sha256": content_hash(document), "content": document["content"]}
     return "".join(_written(hashed)) + "\n"
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from marketgame.experiments.certificate_files.market import names_of
+from marketgame.experiments.certificate_files.contents import CERTIFIES, TAGS, names_of
 from marketgame.mechanisms.certificates import (
     BlockingCertificate,
     Certificate,
@@ -93,11 +93,13 @@ def _subject(replay: Replay) -> dict[str, Any]:
     """Return what a certificate is about, with its main numbers as stored and as recomputed."""
     match replay.certificate:
         case BlockingCertificate():
-            return {"certifies": "blocking-plan", "profit": _pair(replay, entry("profit"))}
+            about: dict[str, Any] = {"profit": _pair(replay, entry("profit"))}
         case InhibitionCertificate():
-            return {"certifies": "no-blocking-plan", "missed_by": _pair(replay, entry("residuals", "largest"))}
+            about = {"missed_by": _pair(replay, entry("residuals", "largest"))}
         case stored:
-            return _market_subject(stored, replay)
+            about = _market_subject(stored, replay)
+    economy = {"economy": about.pop("economy")} if "economy" in about else {}
+    return {**economy, CERTIFIES: TAGS[type(replay.certificate)], **about}
 
 
 def _market_subject(stored: MarketCertificate, replay: Replay) -> dict[str, Any]:
@@ -106,14 +108,12 @@ def _market_subject(stored: MarketCertificate, replay: Replay) -> dict[str, Any]
     match stored:
         case DeviationCertificate(situation):
             about: dict[str, Any] = {
-                "certifies": "deviation",
                 "coalition": names_of(situation.coalition, economy),
                 "claim": stored.claim.value,
                 "players": {name: _player_document(replay, place) for place, name in enumerate(names)},
             }
         case SideContractCertificate():
             about = {
-                "certifies": "side-contract",
                 "coalition": names_of(stored.coalition, economy),
                 "misreport_gain": _pair(replay, entry("misreport_gain")),
                 "members": {names[member]: _member(replay, place) for place, member in enumerate(stored.coalition)},
@@ -121,7 +121,6 @@ def _market_subject(stored: MarketCertificate, replay: Replay) -> dict[str, Any]
         case MisreportCertificate():
             kinds = economy.players[stored.player].types
             about = {
-                "certifies": "misreport",
                 "coalition": [names[stored.player]],
                 "true_type": kinds[stored.true_type].name,
                 "reported_type": kinds[stored.reported_type].name,
@@ -129,7 +128,6 @@ def _market_subject(stored: MarketCertificate, replay: Replay) -> dict[str, Any]
             }
         case StabilityCertificate():
             about = {
-                "certifies": "stability",
                 "coalitions": [names_of(one.coalition, economy) for one in stored.bounds],
                 "misreport_gain": _pair(replay, entry("misreport_gain")),
                 "total_gain": _pair(replay, lambda one: max(each.total_gain for each in one.bounds)),

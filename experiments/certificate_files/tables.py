@@ -8,8 +8,7 @@ from dataclasses import fields
 import numpy as np
 from rich.console import Console
 
-from marketgame.experiments.certificate_files.market import names_of
-from marketgame.experiments.certificate_files.reaction import reaction_text
+from marketgame.experiments.certificate_files.contents import names_of, reaction_text
 from marketgame.experiments.certificate_files.replay import (
     Replay,
     entry,

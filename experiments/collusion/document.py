@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from marketgame.experiments.certificate_files.reaction import reaction_document
+from marketgame.experiments.certificate_files.contents import reaction_document
 from marketgame.mechanisms.certificates.examination import (
     Examination,
     FoundDeviation,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from marketgame.experiments.certificate_files.reaction import reaction_text
+from marketgame.experiments.certificate_files.contents import reaction_text
 from marketgame.experiments.collusion.document import rules_document
 from marketgame.experiments.printing import (
     marked,

@@ -70,7 +70,8 @@ class DeviationCertificate:
         situation: economy, rules, coalition, the play everybody was to follow, and how outsiders react.
         action: what the members do instead.
         numeraire_transfers: of the grand contract that prescribes the play, ``(P, N)``, numeraire.
-        prices: likewise, ``(P, L)``, numeraire per unit; those of `efficient_allocation` if none are given.
+        prices: of the grand contract, ``(P, L)``, numeraire per unit; those of `efficient_allocation` if none are
+            given.
         claim: what the deviation achieves.
         outcome: the numbers.
 

@@ -48,13 +48,14 @@ class MisreportCertificate:
         economy: whose types are reported.
         rules: of the market.
         numeraire_transfers: of the grand contract, ``(P, N)``, numeraire.
-        prices: likewise, ``(P, L)``, numeraire per unit; those of `efficient_allocation` if none are given.
+        prices: of the grand contract, ``(P, L)``, numeraire per unit; those of `efficient_allocation` if none are
+            given.
         player: who lies.
         true_type: its type.
         reported_type: what it reports.
         quotes: what it then plays in each of K draws, ``(K, L)``, numeraire per unit.
-        orders: likewise, ``(K, N, L)``, units.
-        announced_endowments: likewise, ``(K, L)``, units.
+        orders: what it then orders from each player, ``(K, N, L)``, units.
+        announced_endowments: what it then announces, ``(K, L)``, units.
         outcome: the numbers.
 
     Raises:

@@ -66,12 +66,14 @@ class SideContractCertificate:
         economy: the economy.
         rules: of the market.
         numeraire_transfers: of the grand contract, ``(P, N)``, numeraire.
-        prices: likewise, ``(P, L)``, numeraire per unit; those of `efficient_allocation` if none are given.
+        prices: of the grand contract, ``(P, L)``, numeraire per unit; those of `efficient_allocation` if none are
+            given.
         coalition: the members' numbers, ascending.
         information: what each member may know and report.
         clauses: what happens after all reports that can be true together.
-        status_quo: expected utility of each information of each member under the grand contract, numeraire.
-        promised: likewise under the side-contract.
+        status_quo: expected utility under the grand contract of each information of each member, one ``(I,)`` for each
+            member, numeraire.
+        promised: expected utility under the side-contract, likewise one ``(I,)`` for each member, numeraire.
         misreport_gain: the most that any information of a member gains by reporting another, numeraire.
         outcomes: how each joint action of each clause ends, ``(B, K, ...)`` with one of K draws for each profile.
         reaction: how outsiders answer quotes that are not the grand contract's; None if they play on.
@@ -103,6 +105,10 @@ class SideContractCertificate:
         for name in ("information", "status_quo", "promised"):
             if len(getattr(self, name)) != len(self.coalition):
                 raise ValueError(f"{name} is for {len(getattr(self, name))} members; there are {len(self.coalition)}")
+        informed = [len(known) for known in self.information]
+        for name in ("status_quo", "promised"):
+            if (given := [len(one) for one in getattr(self, name)]) != informed:
+                raise ValueError(f"{name} has {given} entries by member; it must have {informed}")
         for known in (one for by_member in self.information for one in by_member):
             if not all(0 <= number < profiles for number in known.profiles):
                 raise ValueError(f"information has profiles {known.profiles}; they must be 0 to {profiles - 1}")

@@ -68,10 +68,11 @@ class StabilityCertificate:
         economy: the economy.
         rules: of the market.
         numeraire_transfers: of the contract, ``(P, N)``, numeraire.
-        prices: likewise, ``(P, L)``, numeraire per unit; those of `efficient_allocation` if none are given.
+        prices: of the grand contract, ``(P, L)``, numeraire per unit; those of `efficient_allocation` if none are
+            given.
         misreport_gain: the most that a type gains by a lie, numeraire; 0 if there is none to tell.
-        largest: the claim is about all coalitions of up to so many players,
-        named: and about these larger ones, ascending.
+        largest: the claim is about all coalitions of up to so many players.
+        named: larger coalitions that the claim is about too, ascending.
         bounds: one for each coalition that the claim is about.
     """
 

@@ -11,7 +11,7 @@ give all away.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from marketgame.mechanisms.deviations.situation import (
     Situation,
 )
 from marketgame.mechanisms.market_game.rules import Coverage
+from marketgame.registry import parameter
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class WithholdingAfterMisquotes:
         ValueError: the share is not between 0 and 1.
     """
 
-    share: float = 1e-6
+    share: float = field(default=1e-6, metadata=parameter("of the endowment that is announced", gt=0, le=1))
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
@@ -65,7 +66,7 @@ class ArbitrageAfterMisquotes:
         size: of the order, in multiples of all there is of the good.
     """
 
-    size: float = 10.0
+    size: float = field(default=10.0, metadata=parameter("of the order, in multiples of all there is", ge=0))
 
     def __call__(self, situation: Situation, draw: int, quotes: FloatArray) -> Replies:
         """Return what the contract recommends, and on top of it the trade between the widest pair of quotes."""

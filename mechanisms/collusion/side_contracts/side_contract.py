@@ -56,7 +56,8 @@ class Clause:
         probability: of each, ``(B,)``.
 
     Raises:
-        ValueError: probabilities are negative or do not sum to one, or side-transfers depend on the draw.
+        ValueError: probabilities are negative or do not sum to one, a profile is listed twice, or side-transfers depend
+            on the draw.
     """
 
     reports: tuple[int, ...]
@@ -65,6 +66,8 @@ class Clause:
     probability: FloatArray
 
     def __post_init__(self) -> None:
+        if len(set(self.profiles)) < len(self.profiles):
+            raise ValueError(f"profiles of a clause are {list(self.profiles)}; it must list each once")
         probability = finite_array("probability", self.probability, (len(self.actions.side_transfers),))
         if (probability < 0).any() or abs(float(probability.sum()) - 1) > PROBABILITY_TOLERANCE:
             raise ValueError(f"probabilities are {probability.tolist()}; they must be at least 0 and sum to 1")
