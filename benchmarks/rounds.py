@@ -50,7 +50,7 @@ from marketgame.mechanisms.market_game.settlement import (
     settle,
 )
 from marketgame.simulation.market.model import MarketModel
-from marketgame.simulation.scenario.market_scenario import Scenario
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.streams import (
     private_seed,
     random_stream,
@@ -266,7 +266,7 @@ def times_per_round(*steps: Callable[[], None]) -> list[float]:
 
 def compare(players: int, goods: int) -> list[Measurement]:
     economy = many_traders(players, goods)
-    model, collected = MarketModel(Scenario("many", economy)), CollectedMarket(economy)
+    model, collected = MarketModel(MarketScenario("many", economy)), CollectedMarket(economy)
     bare, ours, theirs = times_per_round(BareMarket(economy).step, model.step, collected.step)
     written = ours + time_of(model.recorder.tables, 1) / (ROUNDS * REPEATS)
     framed = theirs + time_of(collected.collector.get_agent_vars_dataframe, 1) / (ROUNDS * REPEATS)

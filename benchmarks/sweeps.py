@@ -42,7 +42,7 @@ from marketgame.experiments.sweep.storage import (
 from marketgame.experiments.sweep.tables import OUTCOMES
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.simulation.recording.tables import TABLES
-from marketgame.simulation.scenario.market_scenario import Scenario
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 SCENARIO = Path(__file__).parents[1] / "experiments" / "scenarios" / "ten-traders-noisy.toml"
 SHARE = "traders.share.noisy"
@@ -71,7 +71,7 @@ class Walkers(mesa.Model):  # type: ignore[misc]  # Mesa ships no type informati
             self.collector.collect(self)
 
 
-def walk(scenario: Scenario, steps: int = 20) -> Mapping[str, pa.Table]:
+def walk(scenario: MarketScenario, steps: int = 20) -> Mapping[str, pa.Table]:
     """Run the model of about a millisecond as a run of a sweep."""
     model = Walkers(scenario.seed, steps, scenario.assignments[0].share or 0.0)
     while model.running:
@@ -79,12 +79,12 @@ def walk(scenario: Scenario, steps: int = 20) -> Mapping[str, pa.Table]:
     return {"runs": _run_row(scenario, model.total)}
 
 
-def walk_far(scenario: Scenario) -> Mapping[str, pa.Table]:
+def walk_far(scenario: MarketScenario) -> Mapping[str, pa.Table]:
     """Run the same model for about fifty milliseconds."""
     return walk(scenario, 1000)
 
 
-def _run_row(scenario: Scenario, total: float) -> pa.Table:
+def _run_row(scenario: MarketScenario, total: float) -> pa.Table:
     schema = TABLES["runs"].arrow
     values = {"scenario": scenario.name, "economy": scenario.economy.name, "seed": scenario.seed, "mean_welfare": total}
     return pa.table([pa.array([values.get(field.name, 0)], field.type) for field in schema], schema=schema)
@@ -95,16 +95,16 @@ def sweep_of(runs: int) -> Sweep:
     return Sweep(SCENARIO, {SHARE: [place / 10 for place in range(10)]}, seeds=runs // 10, first_seed=0, tables=())
 
 
-def serially(simulate: Callable[[Scenario], object], runs: int, first: int = 0, every: int = 1) -> None:
+def serially(simulate: Callable[[MarketScenario], object], runs: int, first: int = 0, every: int = 1) -> None:
     """Play the runs of a sweep, or some of them, one after another; nothing is written."""
     plan = prepare(sweep_of(runs))
     for run in range(first, plan.runs, every):
         scenario = plan.points[plan.point_of(run)].scenario
-        assert isinstance(scenario, Scenario)
+        assert isinstance(scenario, MarketScenario)
         simulate(replace(scenario, seed=plan.seed_of(run)))
 
 
-def by_bare_processes(simulate: Callable[[Scenario], object], runs: int) -> None:
+def by_bare_processes(simulate: Callable[[MarketScenario], object], runs: int) -> None:
     """Play them in as many processes, each its share one after another: the most that these cores can do."""
     name = f"{simulate.__module__} import {simulate.__name__} as simulate"
     programs = [
@@ -115,7 +115,7 @@ def by_bare_processes(simulate: Callable[[Scenario], object], runs: int) -> None
     assert not any(process.wait() for process in started)
 
 
-def by_sweep(simulate: Callable[[Scenario], Mapping[str, pa.Table]], runs: int, workers: Workers) -> None:
+def by_sweep(simulate: Callable[[MarketScenario], Mapping[str, pa.Table]], runs: int, workers: Workers) -> None:
     """Play them as a sweep, written to a folder."""
     with tempfile.TemporaryDirectory() as folder:
         outcome = run_sweep(sweep_of(runs), folder, nullcontext(workers), simulate=simulate)

@@ -60,7 +60,8 @@ if TYPE_CHECKING:
     from marketgame.results.comparison import compare
     from marketgame.simulation.scenario.assignments import Assignment
     from marketgame.simulation.scenario.game_scenario import GameScenario
-    from marketgame.simulation.scenario.market_scenario import Scenario, TransferRule
+    from marketgame.simulation.scenario.market_scenario import MarketScenario, TransferRule
+    from marketgame.simulation.scenario.scenario import Scenario
 
 # In a checkout the folders stand beside this one; in a wheel, inside it.
 _CHECKOUT = Path(__file__).resolve().parent.parent
@@ -80,6 +81,7 @@ __all__ = [
     "InputError",
     "Interval",
     "MarketRules",
+    "MarketScenario",
     "Mechanism",
     "Obedient",
     "Order",
@@ -119,13 +121,14 @@ _HOME = {
     "InputError": "experiments.files.input_file",
     "Interval": "experiments.sweep",
     "MarketRules": "mechanisms.market_game.rules",
+    "MarketScenario": "simulation.scenario.market_scenario",
     "Mechanism": "mechanisms.coalitional_games.mechanism",
     "Obedient": "agents.behaviours",
     "Order": "agents.behaviours",
     "Player": "mechanisms.economies.economy",
     "PlayerType": "mechanisms.economies.economy",
     "Pricing": "mechanisms.market_game.rules",
-    "Scenario": "simulation.scenario.market_scenario",
+    "Scenario": "simulation.scenario.scenario",
     "SeparableValuation": "mechanisms.economies.valuation",
     "Solvency": "mechanisms.market_game.rules",
     "Sweep": "experiments.sweep",

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 from marketgame.simulation.game.model import GameModel
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.scenario.game_scenario import GameScenario
-from marketgame.simulation.scenario.market_scenario import Scenario
+from marketgame.simulation.scenario.market_scenario import MarketScenario
+from marketgame.simulation.scenario.scenario import Scenario
 
 MANIFEST = "manifest.json"
 COMPRESSION = "zstd"
@@ -32,7 +33,21 @@ class SimulationInterrupted(KeyboardInterrupt):
         self.tables = tables
 
 
-def simulate(scenario: Scenario | GameScenario, on_round: Callable[[int], None] | None = None) -> dict[str, pa.Table]:
+def model_of(scenario: Scenario) -> GameModel | MarketModel:
+    """Return the model that plays a scenario.
+
+    Raises:
+        ValueError: the established contract does not exist for this economy, or a rule forbids it.
+    """
+    match scenario:
+        case GameScenario():
+            return GameModel(scenario)
+        case MarketScenario():
+            return MarketModel(scenario)
+    raise TypeError(f"{type(scenario).__name__} is played neither on a market nor in a game")
+
+
+def simulate(scenario: Scenario, on_round: Callable[[int], None] | None = None) -> dict[str, pa.Table]:
     """Play a scenario.
 
     Args:
@@ -47,7 +62,7 @@ def simulate(scenario: Scenario | GameScenario, on_round: Callable[[int], None] 
         ValueError: the established contract does not exist for this economy, or a rule forbids it.
         SimulationInterrupted: the user interrupted; the rounds completed are in its ``tables``.
     """
-    model = GameModel(scenario) if isinstance(scenario, GameScenario) else MarketModel(scenario)
+    model = model_of(scenario)
     try:
         for played in range(1, scenario.rounds + 1):
             model.step()

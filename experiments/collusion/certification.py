@@ -32,7 +32,7 @@ from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.linear_program.deadline import Deadline
 from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.simulation.scenario.established_contract import established_contract
-from marketgame.simulation.scenario.market_scenario import Scenario, TransferRule
+from marketgame.simulation.scenario.market_scenario import MarketScenario, TransferRule
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,7 +70,7 @@ class Certification(Printed, Examination):
 
 @undefined_raises
 def certify(
-    of: Path | str | Scenario | Economy,
+    of: Path | str | MarketScenario | Economy,
     *,
     rules: MarketRules | Mapping[str, str] | None = None,
     coalitions: Iterable[Members] | None = None,
@@ -98,13 +98,13 @@ def certify(
     chosen = rules if isinstance(rules, MarketRules) else with_rules(scenario.rules, rules or {}, "rules")
     scenario = replace(scenario, rules=chosen)
     examined = examined_coalitions(scenario.economy.player_names, coalitions, largest, "coalitions")
-    if isinstance(of, Scenario | Economy):
+    if isinstance(of, MarketScenario | Economy):
         return examination_of(scenario, examined, deadline)
     with blamed_on(located(of)):
         return examination_of(scenario, examined, deadline)
 
 
-def certified_scenario(of: Path | str | Scenario | Economy, read: InputFiles) -> Scenario:
+def certified_scenario(of: Path | str | MarketScenario | Economy, read: InputFiles) -> MarketScenario:
     """Return what is examined as a scenario.
 
     An economy's contract has no transfers if everybody has one type, since then nobody can lie.
@@ -113,10 +113,10 @@ def certified_scenario(of: Path | str | Scenario | Economy, read: InputFiles) ->
         InputError: a file cannot be read or is wrong.
     """
     match of:
-        case Scenario():
+        case MarketScenario():
             return of
         case Economy():
-            return Scenario(of.name, of, transfers=_usual_transfers(of))
+            return MarketScenario(of.name, of, transfers=_usual_transfers(of))
     file = located(of)
     if kind_of(read_table(file, read), file, ("scenario", "market-economy")) == "scenario":
         return load_scenario(file, files=read)
@@ -179,7 +179,7 @@ def _members(players: tuple[str, ...], members: Members, field: str) -> Coalitio
     return tuple(sorted({players.index(name) for name in names}))
 
 
-def examination_of(scenario: Scenario, coalitions: Sequence[Coalition], deadline: Deadline) -> Certification:
+def examination_of(scenario: MarketScenario, coalitions: Sequence[Coalition], deadline: Deadline) -> Certification:
     """Examine the contract of a scenario.
 
     Args:

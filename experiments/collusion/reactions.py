@@ -10,10 +10,10 @@ from marketgame.mechanisms.certificates.examination import (
     outsiders_play_on,
 )
 from marketgame.mechanisms.market_game.rules import Timing
-from marketgame.simulation.scenario.market_scenario import Scenario
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 
-def expected_reactions(scenario: Scenario) -> ExpectReaction:
+def expected_reactions(scenario: MarketScenario) -> ExpectReaction:
     """Return how those outside a coalition answer misquotes.
 
     Everybody is taken to play on where quotes are not seen before orders.

@@ -24,10 +24,9 @@ if TYPE_CHECKING:
     from marketgame.experiments.sweep.summary import PlayedSweep
     from marketgame.mechanisms.certificates import Certificate
     from marketgame.mechanisms.economies.economy import Economy
-    from marketgame.simulation.scenario.game_scenario import GameScenario
-    from marketgame.simulation.scenario.market_scenario import Scenario
+    from marketgame.simulation.scenario.scenario import Scenario
 
-    type Described = Economy | EstablishedGame | Scenario | GameScenario | Plan
+    type Described = Economy | EstablishedGame | Scenario | Plan
     type Content = Described | Certificate
 
 CERTIFICATE = "certificate"
@@ -135,8 +134,8 @@ def load(path: Path | str, *, allow_code: bool = False) -> Content | PlayedRun |
         allow_code: whether files may name code of anybody's, which then is imported.
 
     Returns:
-        An ``Economy``, a game with what is established in it, a ``Scenario`` or ``GameScenario``, a checked sweep, a
-        certificate that is not verified, or the tables of a run or a sweep.
+        An ``Economy``, a game with what is established in it, a ``MarketScenario`` or ``GameScenario``, a checked sweep,
+        a certificate that is not verified, or the tables of a run or a sweep.
 
     Raises:
         InputError: something is wrong with a file.

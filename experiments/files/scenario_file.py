@@ -33,11 +33,8 @@ from marketgame.experiments.files.trader_tables import (
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.registry import MisnamedError
-from marketgame.simulation.scenario.market_scenario import (
-    Assignment,
-    Scenario,
-    TransferRule,
-)
+from marketgame.simulation.scenario.assignments import Assignment
+from marketgame.simulation.scenario.market_scenario import MarketScenario, TransferRule
 
 LARGEST_SEED = 2**63 - 1
 MOST_ROUNDS = 1_000_000_000
@@ -95,7 +92,7 @@ class ScenarioInput(InputModel):
 
 def load_scenario(
     path: Path | str, rounds: int | None = None, seed: int | None = None, files: InputFiles | None = None
-) -> Scenario:
+) -> MarketScenario:
     """Return the scenario in a file.
 
     Args:
@@ -120,7 +117,7 @@ def build_scenario(
     rounds: int | None = None,
     seed: int | None = None,
     economy_in: Callable[[Path], Economy] = load_economy,
-) -> Scenario:
+) -> MarketScenario:
     """Return the scenario that a file's content describes.
 
     Args:
@@ -146,7 +143,7 @@ def build_scenario(
     types = {player.name: [kind.name for kind in player.types] for player in economy.players}
     check_severance(content.contract.severance, types, path)
     with blamed_on(path):
-        return Scenario(
+        return MarketScenario(
             name=content.name or path.stem,
             economy=economy,
             rules=content.rules.build(),

@@ -23,8 +23,8 @@ from pathlib import Path
 import marketgame
 from marketgame import registry
 from marketgame.experiments.files.provenance import SOURCES
-from marketgame.simulation.scenario.game_scenario import GameScenario
-from marketgame.simulation.scenario.market_scenario import Scenario
+from marketgame.simulation.scenario.market_scenario import MarketScenario
+from marketgame.simulation.scenario.scenario import Scenario
 
 # The sources that results depend on: all of these packages, and what turns files into scenarios.
 COMPUTING_SOURCES = ("mechanisms", "agents", "simulation", "experiments/sweep/playing.py")
@@ -75,17 +75,17 @@ def _imported_of_ours(file: Path) -> list[Path]:
     return [module for module in modules if module.is_file()]
 
 
-def outside_modules(scenarios: Iterable[Scenario | GameScenario]) -> tuple[str, ...]:
+def outside_modules(scenarios: Iterable[Scenario]) -> tuple[str, ...]:
     """Return the modules of the behaviours and valuations in scenarios that are not this program's own."""
     kinds: set[type] = set()
     for scenario in scenarios:
         kinds |= {type(assignment.behaviour) for assignment in scenario.assignments}
-        if isinstance(scenario, Scenario):
+        if isinstance(scenario, MarketScenario):
             kinds |= {type(kind.valuation) for player in scenario.economy.players for kind in player.types}
     return tuple(sorted({kind.__module__ for kind in kinds if registry.is_outside(kind)}))
 
 
-def outside_sources(scenario: Scenario | GameScenario) -> Mapping[str, str]:
+def outside_sources(scenario: Scenario) -> Mapping[str, str]:
     """Return what the classes in a scenario that are not this program's own depend on, as `reached_sources` does."""
     modules = outside_modules([scenario])
     return {name: mark for each in modules for name, mark in reached_sources(each, computing_sources()).items()}

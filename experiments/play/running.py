@@ -43,21 +43,16 @@ from marketgame.experiments.files.scenario_file import load_scenario
 from marketgame.experiments.files.sources import outside_sources
 from marketgame.experiments.play.summary import PlayedRun, played
 from marketgame.mechanisms.arrays import undefined_raises
-from marketgame.mechanisms.incentive_efficiency.welfare import incentive_benchmarks, incentive_efficient_benchmarks
 from marketgame.results.names import file_names
-from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.run import (
     SimulationInterrupted,
+    model_of,
     simulate,
     write_tables,
 )
-from marketgame.simulation.scenario.established_contract import established_contract
-from marketgame.simulation.scenario.established_mechanism import established_mechanism
-from marketgame.simulation.scenario.game_scenario import GameScenario
-from marketgame.simulation.scenario.market_scenario import Scenario
+from marketgame.simulation.scenario.established import establish, with_incentive_benchmarks
+from marketgame.simulation.scenario.scenario import Scenario
 from marketgame.simulation.scenario.streams import random_stream
-
-type AnyScenario = Scenario | GameScenario
 
 DEFAULT_RUNS = Path("results") / "runs"
 FIGURES = "figures"
@@ -97,7 +92,7 @@ class Prepared:
     """
 
     path: Path
-    scenario: AnyScenario
+    scenario: Scenario
     inputs: Mapping[Path, bytes]
     code: Mapping[str, str]
 
@@ -129,22 +124,20 @@ def prepare(
     """
     files = InputFiles() if files is None else files
     load = load_game_scenario if names_game(path, files) else load_scenario
-    scenario: AnyScenario = load(path, rounds, seed, files)
+    scenario: Scenario = load(path, rounds, seed, files)
     with blamed_on(path):
         return Prepared(path, established(scenario), files.contents, outside_sources(scenario))
 
 
-def established(scenario: AnyScenario) -> AnyScenario:
+def established(scenario: Scenario) -> Scenario:
     """Return a scenario with the contract or the mechanism that it plays.
 
     Raises:
         ValueError: there is none in its economy or game, or the rules of its market forbid it.
     """
-    if isinstance(scenario, GameScenario):
-        return replace(scenario, mechanism=established_mechanism(scenario))
-    ready = replace(scenario, contract=established_contract(scenario))
-    # Building the market once finds what the rules forbid before anything is played.
-    MarketModel(ready)
+    ready = establish(scenario)
+    # Making the model once finds what the rules forbid before anything is played.
+    model_of(ready)
     return ready
 
 
@@ -155,13 +148,7 @@ def with_benchmarks(prepared: Prepared, seconds: float | None = BENCHMARK_SECOND
         prepared: what to play.
         seconds: wall time allowed to each benchmark, or none; one that takes longer is recorded as not known.
     """
-    scenario = prepared.scenario
-    if isinstance(scenario, GameScenario):
-        known = replace(scenario, incentives=incentive_efficient_benchmarks(scenario.game, seconds))
-        return replace(prepared, scenario=known)
-    return replace(
-        prepared, scenario=replace(scenario, incentives=incentive_benchmarks(scenario.economy, seconds=seconds))
-    )
+    return replace(prepared, scenario=with_incentive_benchmarks(prepared.scenario, seconds))
 
 
 @contextmanager
@@ -244,7 +231,7 @@ def play(prepared: Prepared, folder: Writing, on_round: Callable[[int], None]) -
 
 @undefined_raises
 def run(
-    of: Path | str | AnyScenario,
+    of: Path | str | Scenario,
     *,
     rounds: int | None = None,
     seed: int | None = None,

@@ -29,10 +29,7 @@ from marketgame.experiments.files.scenario_file import (
     build_scenario,
 )
 from marketgame.mechanisms.economies.economy import Economy
-from marketgame.simulation.scenario.game_scenario import GameScenario
-from marketgame.simulation.scenario.market_scenario import Scenario
-
-type AnyScenario = Scenario | GameScenario
+from marketgame.simulation.scenario.scenario import Scenario
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +63,7 @@ class BaseScenario:
         """Return the file of the economy or the game that a variant of the scenario names."""
         return located_beside(str(content[self.setting]), self.file)
 
-    def variant(self, content: Mapping[str, Any], seed: int) -> AnyScenario:
+    def variant(self, content: Mapping[str, Any], seed: int) -> Scenario:
         """Return the scenario that other content of the file would describe.
 
         Raises:

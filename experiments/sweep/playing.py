@@ -14,19 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from marketgame.experiments.sweep.base import AnyScenario
 from marketgame.experiments.sweep.tables import RunStatus
-from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
-from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.simulation.recording.benchmarks import EXPECTATION
 from marketgame.simulation.recording.tables import (
     BENCHMARKS,
     RUNS,
 )
-from marketgame.simulation.scenario.established_contract import established_contract
-from marketgame.simulation.scenario.established_mechanism import established_mechanism
-from marketgame.simulation.scenario.game_scenario import GameScenario
-from marketgame.simulation.scenario.market_scenario import Scenario
+from marketgame.simulation.scenario.established import establish
+from marketgame.simulation.scenario.scenario import Scenario
 
 # Contracts kept for further runs of the same point.
 POINTS_REMEMBERED = 16
@@ -70,7 +65,7 @@ class Chunk:
     """
 
     tasks: tuple[Task, ...]
-    scenarios: Mapping[int, AnyScenario]
+    scenarios: Mapping[int, Scenario]
     simulate: Simulate
     tables: tuple[str, ...]
     seconds: float
@@ -168,26 +163,18 @@ def _play(task: Task, chunk: Chunk) -> tuple[Ending, Mapping[str, pa.Table] | No
     return Ending(task, RunStatus.DONE, time.perf_counter() - started), kept
 
 
-_established: dict[tuple[str, int], GrandContract | Mechanism] = {}
+_established: dict[tuple[str, int], Scenario] = {}
 
 
-def _variant(chunk: Chunk, task: Task) -> AnyScenario:
+def _variant(chunk: Chunk, task: Task) -> Scenario:
     """Return the scenario of a run: its point's with its seed, and with what is established, which all seeds share."""
-    scenario, key = chunk.scenarios[task.point], (chunk.sweep, task.point)
+    key = (chunk.sweep, task.point)
     if key not in _established:
-        if isinstance(scenario, GameScenario):
-            found: GrandContract | Mechanism = established_mechanism(scenario)
-        else:
-            found = established_contract(scenario)
+        ready = establish(chunk.scenarios[task.point])
         if len(_established) == POINTS_REMEMBERED:
             del _established[next(iter(_established))]
-        _established[key] = found
-    match scenario, _established[key]:
-        case GameScenario(), Mechanism() as mechanism:
-            return replace(scenario, seed=task.seed, mechanism=mechanism)
-        case Scenario(), GrandContract() as contract:
-            return replace(scenario, seed=task.seed, contract=contract)
-    raise AssertionError
+        _established[key] = ready
+    return replace(_established[key], seed=task.seed)
 
 
 def _only_expectations(name: str, table: pa.Table) -> pa.Table:

@@ -20,7 +20,6 @@ from marketgame.experiments.files.input_file import (
 )
 from marketgame.experiments.files.scenario_file import LARGEST_SEED
 from marketgame.experiments.sweep.base import (
-    AnyScenario,
     BaseScenario,
     base_scenario,
 )
@@ -37,6 +36,7 @@ from marketgame.experiments.sweep.paths import (
     scenario_path,
     with_value,
 )
+from marketgame.simulation.scenario.scenario import Scenario
 
 DEFAULT_SEEDS = 10
 DEFAULT_SAMPLES = 64
@@ -95,7 +95,7 @@ class PlannedPoint:
     number: int
     parameters: Mapping[str, object]
     content: Mapping[str, Any]
-    scenario: AnyScenario
+    scenario: Scenario
 
 
 @dataclass(frozen=True, eq=False)

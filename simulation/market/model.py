@@ -32,7 +32,7 @@ from marketgame.simulation.scenario.established_contract import (
     promised_severance,
     refuse_uncovered_transfers,
 )
-from marketgame.simulation.scenario.market_scenario import Scenario
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.streams import (
     private_seed,
     random_stream,
@@ -69,7 +69,7 @@ class MarketModel(RoundModel):
             divide what they own as blocking mediators would want.
     """
 
-    def __init__(self, market_scenario: Scenario) -> None:
+    def __init__(self, market_scenario: MarketScenario) -> None:
         super().__init__(market_scenario.seed)
         self.market_scenario = market_scenario
         self.economy = market_scenario.economy

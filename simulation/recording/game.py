@@ -13,7 +13,6 @@ import numpy as np
 
 from marketgame.agents.behaviours import Behaviour
 from marketgame.agents.blocking.mediator import Approach
-from marketgame.agents.private_type import game_players
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.coalitional_games.mechanism import expected_cost
 from marketgame.mechanisms.incentive_efficiency.welfare import autarky_of_game, first_best_of_game
@@ -25,7 +24,7 @@ from marketgame.simulation.recording.benchmarks import (
 )
 from marketgame.simulation.recording.coalitions import blocking_profits
 from marketgame.simulation.recording.labels import Labels
-from marketgame.simulation.recording.recorder import Recorder, Title
+from marketgame.simulation.recording.recorder import Recorder
 from marketgame.simulation.scenario.established_mechanism import established_mechanism
 from marketgame.simulation.scenario.game_scenario import GameScenario
 from marketgame.simulation.stages.blocking import Formed
@@ -128,13 +127,13 @@ class GameRecorder(Recorder[GamePlay, GameMeasures]):
     """
 
     def __init__(self, scenario: GameScenario, behaviours: tuple[tuple[Behaviour, ...], ...], run: int = 0) -> None:
-        self._scenario = scenario
         self._game = game = scenario.game
+        self._incentives = scenario.incentives
         self._mechanism = established_mechanism(scenario)
         self._first_best, self._autarky = first_best_of_game(game), autarky_of_game(game)
         blockers = [blocker.name for blocker in scenario.blockers]
-        labels = Labels(game_players(game), behaviours, blockers, game)
-        super().__init__(Title(scenario.name, scenario.game_name, scenario.seed, run), labels)
+        labels = Labels(scenario.players, behaviours, blockers, game)
+        super().__init__(scenario, labels, run)
 
     def measured(self, plays: Sequence[GamePlay]) -> GameMeasures:
         """Return some rounds side by side, or none."""
@@ -173,11 +172,11 @@ class GameRecorder(Recorder[GamePlay, GameMeasures]):
 
     def benchmarks(self, drawn: AbstractSet[int]) -> list[BenchmarkEntry]:
         """Return what the players could have achieved."""
-        return benchmarks_of_game(self._game, self._scenario.incentives)
+        return benchmarks_of_game(self._game, self._incentives)
 
     def constraints(self) -> list[ConstraintEntry]:
         """Return what costs welfare in incentive-efficient benchmarks."""
-        return constraints_of_game(self._scenario.incentives)
+        return constraints_of_game(self._incentives)
 
     def _promised(self, true: IntegerArray, told: IntegerArray) -> FloatArray:
         utilities = self._game.actions[self._game.grand_coalition].utilities[:, :, true]

@@ -25,9 +25,9 @@ from marketgame.simulation.recording.columns import grid_table, listed_table
 from marketgame.simulation.recording.events import Events, market_events, side_contract_events
 from marketgame.simulation.recording.labels import Labels
 from marketgame.simulation.recording.measures import Measures, measure
-from marketgame.simulation.recording.recorder import Recorder, Title
+from marketgame.simulation.recording.recorder import Recorder
 from marketgame.simulation.recording.tables import HOLDINGS, SIDE_CONTRACTS, TRADES
-from marketgame.simulation.scenario.market_scenario import Scenario
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.stages.blocking import Formed, departed
 from marketgame.simulation.stages.charges import charges
 from marketgame.simulation.stages.market_play import Play
@@ -88,21 +88,21 @@ class MarketRecorder(Recorder[Play, Measures]):
 
     def __init__(
         self,
-        scenario: Scenario,
+        scenario: MarketScenario,
         contract: GrandContract,
         behaviours: tuple[tuple[Behaviour, ...], ...],
         game: CoalitionalGame | None = None,
         run: int = 0,
     ) -> None:
-        self._scenario = scenario
+        self._market = scenario
         self._contract = contract
         economy, blockers = scenario.economy, [blocker.name for blocker in scenario.blockers]
         labels = Labels(economy.players, behaviours, blockers, game, economy.goods, scenario.organisers)
-        super().__init__(Title(scenario.name, economy.name, scenario.seed, run), labels)
+        super().__init__(scenario, labels, run)
 
     def measured(self, plays: Sequence[Play]) -> Measures:
         """Return some rounds side by side, or none."""
-        return measure(plays, self._contract, self._scenario.rules, self._labels)
+        return measure(plays, self._contract, self._market.rules, self._labels)
 
     def formed(self, plays: Sequence[Play]) -> list[tuple[int, Formed]]:
         """Return the coalitions that left; who stays trades, which is another table."""
@@ -110,11 +110,11 @@ class MarketRecorder(Recorder[Play, Measures]):
 
     def benchmarks(self, drawn: AbstractSet[int]) -> list[BenchmarkEntry]:
         """Return what the economy could have achieved."""
-        return benchmarks_of_economy(self._contract, drawn, self._scenario.incentives)
+        return benchmarks_of_economy(self._contract, drawn, self._market.incentives)
 
     def constraints(self) -> list[ConstraintEntry]:
         """Return what costs welfare in incentive-efficient benchmarks."""
-        return constraints_of_economy(self._scenario.incentives)
+        return constraints_of_economy(self._market.incentives)
 
     def events(self, measured: Measures) -> Sequence[Events]:
         """Return who failed, which claims were cut, which announcements raised, and what came of collusion."""
@@ -123,7 +123,7 @@ class MarketRecorder(Recorder[Play, Measures]):
     def own_rows(self, measured: Measures, run: int, first_round: int) -> dict[str, pa.Table]:
         """Return what everybody held and traded, and who colluded."""
         labels, place = self._labels, (run, first_round)
-        traded = trades(measured, self._scenario.rules.pricing)
+        traded = trades(measured, self._market.rules.pricing)
         rows = {
             "holdings": grid_table(
                 HOLDINGS, measured, *place, len(measured.profile), player=labels.players, good=labels.goods

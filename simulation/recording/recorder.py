@@ -34,6 +34,7 @@ from marketgame.simulation.recording.tables import (
     RUNS,
     TABLES,
 )
+from marketgame.simulation.scenario.scenario import Scenario
 from marketgame.simulation.stages.blocking import Formed
 
 if TYPE_CHECKING:
@@ -43,33 +44,16 @@ if TYPE_CHECKING:
 ROUNDS_AT_ONCE = 1024
 
 
-@dataclass(frozen=True)
-class Title:
-    """What a run is called.
-
-    Attributes:
-        scenario: its name.
-        setting: name of the economy, or of the game.
-        seed: of all random streams.
-        run: number of the run in its tables.
-    """
-
-    scenario: str
-    setting: str
-    seed: int
-    run: int
-
-
-@dataclass(frozen=True)
-class WholeRun(Title):
+@dataclass(frozen=True, eq=False)
+class WholeRun:
     """A run as the table of runs shows it.
 
     Attributes:
-        players: how many there are.
+        scenario: what was played.
         rounds: the table of rounds.
     """
 
-    players: int
+    scenario: Scenario
     rounds: pa.Table
 
 
@@ -77,15 +61,17 @@ class Recorder[Play, Measured: Rounds](ABC):
     """Keeps every round of one run.
 
     Args:
-        title: what the run is called.
+        scenario: what is run.
         labels: the names behind the numbers.
+        run: number of the run in its tables.
 
     Raises:
         SchemaError: what it makes of rounds is not what the schemas of the tables say.
     """
 
-    def __init__(self, title: Title, labels: Labels) -> None:
-        self._title = title
+    def __init__(self, scenario: Scenario, labels: Labels, run: int) -> None:
+        self._scenario = scenario
+        self._run = run
         self._labels = labels
         self._plays: list[Play] = []
         self._pieces: dict[str, list[pa.Table]] = {}
@@ -135,8 +121,7 @@ class Recorder[Play, Measured: Rounds](ABC):
     ) -> dict[str, pa.Table]:
         tables = {name: schema.arrow.empty_table() for name, schema in TABLES.items()}
         tables |= {name: pa.concat_tables(tables) for name, tables in pieces.items()}
-        title, run = self._title, self._title.run
-        whole = WholeRun(**vars(title), players=len(self._labels.players), rounds=tables[ROUNDS.name])
+        run, whole = self._run, WholeRun(self._scenario, tables[ROUNDS.name])
         tables[RUNS.name] = RUNS.table(whole, {"run": np.array([run])})
         tables[BENCHMARKS.name] = entry_table(BENCHMARKS, BenchmarkEntry, run, benchmarks)
         tables[CONSTRAINTS.name] = entry_table(CONSTRAINTS, ConstraintEntry, run, constraints)
@@ -153,7 +138,7 @@ class Recorder[Play, Measured: Rounds](ABC):
 
     def _rows(self, plays: Sequence[Play]) -> dict[str, pa.Table]:
         measured, labels = self.measured(plays), self._labels
-        place = (self._title.run, self._rounds_written)
+        place = (self._run, self._rounds_written)
         grid = (measured, *place, len(plays))
         events = in_order([*self.events(measured), *blocking_events(measured.approaches, measured.severance)], labels)
         rows = {

@@ -118,15 +118,15 @@ RUNS: TableSchema[WholeRun] = TableSchema(
     "one run",
     (
         _RUN,
-        _label("scenario", "which scenario was run", lambda whole: keys([0], [whole.scenario])),
+        _label("scenario", "which scenario was run", lambda whole: keys([0], [whole.scenario.name])),
         _label(
             "economy",
             "which economy was traded in, or which coalitional game was played",
-            lambda whole: keys([0], [whole.setting]),
+            lambda whole: keys([0], [whole.scenario.setting_name]),
         ),
-        Column("seed", WHOLE, NUMBER, "seed of all random streams", lambda whole: np.array([whole.seed])),
+        Column("seed", WHOLE, NUMBER, "seed of all random streams", lambda whole: np.array([whole.scenario.seed])),
         _count("rounds", "rounds played", lambda whole: np.array([whole.rounds.num_rows])),
-        _count("players", "traders in the economy", lambda whole: np.array([whole.players])),
+        _count("players", "traders in the economy", lambda whole: np.array([len(whole.scenario.players)])),
         _amount("mean_welfare", "mean over rounds of the sum of utilities", _mean("welfare"), nullable=True),
         _amount(
             "mean_first_best_welfare",

@@ -24,7 +24,7 @@ from marketgame.mechanisms.contracts.transfers import (
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.market_game.settlement import Coverage
 from marketgame.simulation.scenario.market_scenario import (
-    Scenario,
+    MarketScenario,
     TransferRule,
 )
 from marketgame.simulation.scenario.streams import random_stream
@@ -33,7 +33,7 @@ from marketgame.simulation.scenario.streams import random_stream
 COVERAGE_TOLERANCE = 1e-12
 
 
-def established_contract(scenario: Scenario) -> GrandContract:
+def established_contract(scenario: MarketScenario) -> GrandContract:
     """Return the contract in force.
 
     Raises:
@@ -86,7 +86,7 @@ def refuse_uncovered_transfers(common: CommonKnowledge, behaviours: tuple[tuple[
                 )
 
 
-def promised_severance(scenario: Scenario) -> FloatArray | None:
+def promised_severance(scenario: MarketScenario) -> FloatArray | None:
     """Return what those who leave are promised at every profile of reports, ``(P, N)``, numeraire; none if nothing.
 
     Raises:

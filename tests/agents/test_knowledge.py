@@ -40,10 +40,8 @@ from marketgame.mechanisms.economies.economy import (
 from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.market_game.settlement import MarketRules
 from marketgame.simulation.market.model import MarketModel
-from marketgame.simulation.scenario.market_scenario import (
-    Assignment,
-    Scenario,
-)
+from marketgame.simulation.scenario.assignments import Assignment
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 from tests.economy_fixtures import RandomEconomy
 
 EVERY_BEHAVIOUR: tuple[Behaviour, ...] = (
@@ -101,7 +99,7 @@ def reachable(thing: object, seen: set[int]) -> Iterator[object]:
 
 def test_no_object_a_behaviour_can_reach_is_the_drawn_profile_or_the_model(random_economy: RandomEconomy) -> None:
     economy = random_economy(3, 4, 2, 3)
-    model = MarketModel(Scenario("walk", economy, assignments=(Assignment(ShortSelling()),), seed=5))
+    model = MarketModel(MarketScenario("walk", economy, assignments=(Assignment(ShortSelling()),), seed=5))
     for _ in range(5):
         model.step()
         assert model.last_play is not None
@@ -155,7 +153,7 @@ def test_switching_behaviours_changes_no_draw_of_anybody_else(random_economy: Ra
 
     def quotes_of_the_noisy(behaviour: Behaviour) -> tuple[np.ndarray, np.ndarray]:
         model = MarketModel(
-            Scenario("s", economy, assignments=(Assignment(behaviour, ("p0",)), Assignment(Noisy(), ("p3",))))
+            MarketScenario("s", economy, assignments=(Assignment(behaviour, ("p0",)), Assignment(Noisy(), ("p3",))))
         )
         quoted, profiles = [], []
         for _ in range(6):
@@ -175,7 +173,7 @@ def test_switching_behaviours_changes_no_draw_of_anybody_else(random_economy: Ra
 
 
 def test_no_behaviour_can_write_to_what_others_read(random_economy: RandomEconomy) -> None:
-    model = MarketModel(Scenario("s", random_economy(3, 3, 2, 2)))
+    model = MarketModel(MarketScenario("s", random_economy(3, 3, 2, 2)))
     model.step()
     heard = model.traders[0].recommended.recommendation
     for shared in (heard.quotes, heard.orders, heard.announced_endowment, heard.transfers):

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from marketgame.simulation.recording.tables import TABLES
-from marketgame.simulation.scenario.market_scenario import Scenario
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 ROWS = 12
 SLOW_SECONDS = 0.01
@@ -24,18 +24,18 @@ SLOW_SECONDS = 0.01
 GATE, MENDED = "MARKETGAME_TEST_GATE", "MARKETGAME_TEST_MENDED"
 
 
-def quick(scenario: Scenario) -> Mapping[str, pa.Table]:
+def quick(scenario: MarketScenario) -> Mapping[str, pa.Table]:
     """Return made-up tables that depend on the scenario and its seed alone."""
     return made_up(scenario, ROWS)
 
 
-def slow(scenario: Scenario) -> Mapping[str, pa.Table]:
+def slow(scenario: MarketScenario) -> Mapping[str, pa.Table]:
     """Take a hundredth of a second."""
     time.sleep(SLOW_SECONDS)
     return made_up(scenario, ROWS)
 
 
-def stops_at_the_gate(scenario: Scenario) -> Mapping[str, pa.Table]:
+def stops_at_the_gate(scenario: MarketScenario) -> Mapping[str, pa.Table]:
     """Wait for ever, from the twentieth seed on, after touching a file named in the environment, if one is named."""
     gate = os.environ.get(GATE)
     while gate is not None and scenario.seed >= 20:
@@ -44,7 +44,7 @@ def stops_at_the_gate(scenario: Scenario) -> Mapping[str, pa.Table]:
     return made_up(scenario, ROWS)
 
 
-def faulty(scenario: Scenario) -> Mapping[str, pa.Table]:
+def faulty(scenario: MarketScenario) -> Mapping[str, pa.Table]:
     """Fail in one of three ways at some seeds, every time."""
     match scenario.seed % 10:
         case 3:
@@ -57,32 +57,32 @@ def faulty(scenario: Scenario) -> Mapping[str, pa.Table]:
     return made_up(scenario, ROWS)
 
 
-def crashing(scenario: Scenario) -> Mapping[str, pa.Table]:
+def crashing(scenario: MarketScenario) -> Mapping[str, pa.Table]:
     """Read memory that is not there."""
     ctypes.string_at(0)
     return made_up(scenario, ROWS)
 
 
-def leaving(scenario: Scenario) -> Mapping[str, pa.Table]:
+def leaving(scenario: MarketScenario) -> Mapping[str, pa.Table]:
     """Try to leave the process politely."""
     raise SystemExit(scenario.seed)
 
 
-def talkative(scenario: Scenario) -> Mapping[str, pa.Table]:
+def talkative(scenario: MarketScenario) -> Mapping[str, pa.Table]:
     """Print where the answers of the process go."""
     print("x" * 100_000, flush=True)  # noqa: T201  A run that talks is what is tested.
     os.write(1, b"y" * 1000)
     return made_up(scenario, ROWS)
 
 
-def fails_until_told(scenario: Scenario) -> Mapping[str, pa.Table]:
+def fails_until_told(scenario: MarketScenario) -> Mapping[str, pa.Table]:
     """Raise until a file named in the environment exists."""
     if scenario.seed % 2 and not Path(os.environ[MENDED]).exists():
         raise RuntimeError("not mended yet")
     return made_up(scenario, ROWS)
 
 
-def threads_of_libraries(scenario: Scenario) -> Mapping[str, pa.Table]:
+def threads_of_libraries(scenario: MarketScenario) -> Mapping[str, pa.Table]:
     """Fail if a library would use more threads than one."""
     wanted = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     if set(wanted.values()) != {"1"}:
@@ -90,7 +90,7 @@ def threads_of_libraries(scenario: Scenario) -> Mapping[str, pa.Table]:
     return made_up(scenario, ROWS)
 
 
-def made_up(scenario: Scenario, rows: int) -> dict[str, pa.Table]:
+def made_up(scenario: MarketScenario, rows: int) -> dict[str, pa.Table]:
     """Return tables with the schemas of a run's, filled with noise."""
     share = sum(each.share or 0.0 for each in scenario.assignments)
     draw = np.random.default_rng([scenario.seed, round(1000 * share)])

@@ -128,7 +128,7 @@ def test_run_gives_what_the_command_prints_and_load_reads_it_again(marketgame: C
 def test_a_scenario_made_in_python_is_played_and_replaces_no_other() -> None:
     economy = face.load(TRADERS)
     assert isinstance(economy, face.Economy)
-    scenario = face.Scenario("a made up one", economy, rounds=1)
+    scenario = face.MarketScenario("a made up one", economy, rounds=1)
     first, second = face.run(scenario), face.run(scenario, rounds=2)
     assert first.folder != second.folder
     assert (len(first.rounds), len(second.rounds)) == (1, 2)

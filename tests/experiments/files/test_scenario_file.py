@@ -28,7 +28,7 @@ from marketgame.mechanisms.market_game.settlement import (
     Timing,
 )
 from marketgame.simulation.scenario.market_scenario import (
-    Scenario,
+    MarketScenario,
     TransferRule,
 )
 from tests.experiments.refused_files import refusal_of
@@ -62,7 +62,7 @@ def _expected_warnings_are_quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.ERROR, "marketgame")
 
 
-def load(folder: Path, text: str) -> Scenario:
+def load(folder: Path, text: str) -> MarketScenario:
     file = folder / "scenario.toml"
     file.write_text(text, encoding="utf-8")
     return load_scenario(file)

@@ -32,7 +32,7 @@ from marketgame.experiments.sweep.progress import (
     Progress,
 )
 from marketgame.simulation.run import simulate
-from marketgame.simulation.scenario.market_scenario import Scenario
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 from tests.experiments import faulty_runs
 from tests.experiments.sweep_cases import SCENARIO, SHARE, SMALL, assert_same, players
 
@@ -74,7 +74,7 @@ def test_what_a_run_wrote_is_what_the_sweep_keeps(undisturbed: Path) -> None:
     plan = prepare(SMALL)
     for run in (0, 17, 39):
         scenario = replace(plan.points[plan.point_of(run)].scenario, seed=plan.seed_of(run))
-        assert isinstance(scenario, Scenario)
+        assert isinstance(scenario, MarketScenario)
         expected = faulty_runs.quick(scenario)["rounds"].to_pandas().drop(columns="run")
         found = loaded.rounds[loaded.rounds["run"] == run].drop(columns="run").reset_index(drop=True)
         assert (found.to_numpy() == expected.to_numpy()).all()

@@ -66,7 +66,7 @@ def scenario(
     assignments: tuple[Assignment, ...] = (),
     rounds: int = 3000,
 ) -> GameScenario:
-    return GameScenario("s", "g", game, mechanism, assignments, blockers, rounds, seed=5)
+    return GameScenario("s", "g", game, mechanism, assignments=assignments, blockers=blockers, rounds=rounds, seed=5)
 
 
 def frames(played: GameScenario) -> dict[str, pd.DataFrame]:

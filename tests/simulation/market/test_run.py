@@ -37,10 +37,8 @@ from marketgame.simulation.run import (
     simulate,
     write_run,
 )
-from marketgame.simulation.scenario.market_scenario import (
-    Assignment,
-    Scenario,
-)
+from marketgame.simulation.scenario.assignments import Assignment
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 from tests.economy_fixtures import RandomEconomy
 
 LIVELY = (
@@ -52,14 +50,14 @@ LIVELY = (
 
 
 @pytest.fixture(scope="module")
-def lively(random_economy: RandomEconomy) -> Scenario:
+def lively(random_economy: RandomEconomy) -> MarketScenario:
     """A scenario in which most things that can happen do."""
     rules = MarketRules(solvency=Solvency.NO_SHORT_SALES, bankruptcy=Bankruptcy.UNWIND, pricing=Pricing.SPREAD)
-    return Scenario("lively", random_economy(6, 5, 3, 2), rules, assignments=LIVELY, rounds=12, seed=3)
+    return MarketScenario("lively", random_economy(6, 5, 3, 2), rules, assignments=LIVELY, rounds=12, seed=3)
 
 
 @pytest.fixture(scope="module")
-def tables(lively: Scenario) -> dict[str, pa.Table]:
+def tables(lively: MarketScenario) -> dict[str, pa.Table]:
     return simulate(lively)
 
 
@@ -68,32 +66,32 @@ def file_bytes(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_same_seed_gives_the_same_bytes_whatever_else_ran(
-    lively: Scenario, tables: dict[str, pa.Table], random_economy: RandomEconomy, tmp_path: Path
+    lively: MarketScenario, tables: dict[str, pa.Table], random_economy: RandomEconomy, tmp_path: Path
 ) -> None:
     write_run(tmp_path / "one", tables, {})
     np.random.seed(1)  # noqa: NPY002  The point is to disturb the global generators.
     np.random.standard_normal(99)  # noqa: NPY002
     random.seed(2)
-    simulate(Scenario("other", random_economy(9, 3, 2, 3), assignments=(Assignment(Noisy()),), rounds=5, seed=3))
+    simulate(MarketScenario("other", random_economy(9, 3, 2, 3), assignments=(Assignment(Noisy()),), rounds=5, seed=3))
     again = simulate(lively)
     write_run(tmp_path / "two", again, {})
     assert file_bytes(tmp_path / "one") == file_bytes(tmp_path / "two")
 
 
-def test_another_seed_gives_other_draws(lively: Scenario, tables: dict[str, pa.Table]) -> None:
-    other = Scenario(lively.name, lively.economy, lively.rules, assignments=LIVELY, rounds=12, seed=4)
+def test_another_seed_gives_other_draws(lively: MarketScenario, tables: dict[str, pa.Table]) -> None:
+    other = MarketScenario(lively.name, lively.economy, lively.rules, assignments=LIVELY, rounds=12, seed=4)
     assert not simulate(other)["players"].equals(tables["players"])
 
 
-def test_more_rounds_begin_with_the_same_rounds(lively: Scenario, tables: dict[str, pa.Table]) -> None:
-    shorter = Scenario(lively.name, lively.economy, lively.rules, assignments=LIVELY, rounds=7, seed=3)
+def test_more_rounds_begin_with_the_same_rounds(lively: MarketScenario, tables: dict[str, pa.Table]) -> None:
+    shorter = MarketScenario(lively.name, lively.economy, lively.rules, assignments=LIVELY, rounds=7, seed=3)
     for name in ("rounds", "players", "holdings", "trades", "events"):
         longer = tables[name].to_pandas()
         pd.testing.assert_frame_equal(simulate(shorter)[name].to_pandas(), longer[longer["round"] < 7])
 
 
 def test_tables_do_not_depend_on_how_many_rounds_are_worked_out_at_once(
-    lively: Scenario, tables: dict[str, pa.Table], monkeypatch: pytest.MonkeyPatch
+    lively: MarketScenario, tables: dict[str, pa.Table], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder, "ROUNDS_AT_ONCE", 5)
     pieces = simulate(lively)
@@ -148,7 +146,7 @@ def test_tables_agree_with_each_other(tables: dict[str, pa.Table]) -> None:
 
 def test_charges_of_trades_add_up_to_costs(random_economy: RandomEconomy) -> None:
     assignments = (Assignment(Noisy(), ("p0",)), Assignment(Mispricing(0.8), ("p1",)))
-    scenario = Scenario("costs", random_economy(6, 4, 3, 2), assignments=assignments, rounds=6)
+    scenario = MarketScenario("costs", random_economy(6, 4, 3, 2), assignments=assignments, rounds=6)
     tables = {name: table.to_pandas() for name, table in simulate(scenario).items()}
     trades = tables["trades"]
     for (number, player), cost in tables["players"].set_index(["round", "player"])["cost"].items():
@@ -159,7 +157,7 @@ def test_charges_of_trades_add_up_to_costs(random_economy: RandomEconomy) -> Non
 
 
 def test_benchmarks_bracket_what_is_played_and_average_over_the_prior(
-    lively: Scenario, tables: dict[str, pa.Table]
+    lively: MarketScenario, tables: dict[str, pa.Table]
 ) -> None:
     table = tables["benchmarks"].to_pandas().set_index(["benchmark", "profile"])
     for name in ("first-best", "autarky", "walrasian"):
@@ -179,7 +177,7 @@ def test_benchmarks_bracket_what_is_played_and_average_over_the_prior(
 
 def test_rationing_and_dispersion_are_events_of_their_size(three_traders: Economy) -> None:
     assignments = (Assignment(ShortSelling(), ("ann",)), Assignment(Mispricing(0.75), ("bob",)))
-    tables = simulate(Scenario("events", three_traders, assignments=assignments, rounds=1))
+    tables = simulate(MarketScenario("events", three_traders, assignments=assignments, rounds=1))
     events = tables["events"].to_pandas()
     rationed = events[events["kind"] == "projection-bound"].set_index("good")["amount"]
     holdings = tables["holdings"].to_pandas()
@@ -192,7 +190,7 @@ def test_profiles_never_drawn_are_left_out_of_very_long_lists(
     random_economy: RandomEconomy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(benchmarks, "MOST_PROFILES_LISTED", 8)
-    tables = simulate(Scenario("many", random_economy(6, 5, 2, 2), rounds=3))
+    tables = simulate(MarketScenario("many", random_economy(6, 5, 2, 2), rounds=3))
     listed = set(tables["benchmarks"]["profile"].to_pylist())
     assert listed == {-1, *tables["rounds"]["profile"].to_pylist()}
 
@@ -221,7 +219,9 @@ def test_a_failed_write_leaves_the_old_folder_untouched(tables: dict[str, pa.Tab
     assert file_bytes(tmp_path) == before
 
 
-def test_an_interrupted_run_hands_over_the_rounds_it_completed(lively: Scenario, tables: dict[str, pa.Table]) -> None:
+def test_an_interrupted_run_hands_over_the_rounds_it_completed(
+    lively: MarketScenario, tables: dict[str, pa.Table]
+) -> None:
     def interrupt(played: int) -> None:
         if played == 4:
             raise KeyboardInterrupt
@@ -234,7 +234,7 @@ def test_an_interrupted_run_hands_over_the_rounds_it_completed(lively: Scenario,
 
 def test_progress_is_told_after_every_round(random_economy: RandomEconomy) -> None:
     heard: list[int] = []
-    simulate(Scenario("s", random_economy(1, 3, 2, 1), rounds=4), heard.append)
+    simulate(MarketScenario("s", random_economy(1, 3, 2, 1), rounds=4), heard.append)
     assert heard == [1, 2, 3, 4]
 
 
@@ -246,12 +246,12 @@ def test_an_interruption_before_the_first_round_gives_empty_tables_of_the_right_
 
     monkeypatch.setattr(MarketModel, "step", interrupted)
     with pytest.raises(SimulationInterrupted) as caught:
-        simulate(Scenario("s", random_economy(1, 3, 2, 1), assignments=(Assignment(Arbitraging()),)))
+        simulate(MarketScenario("s", random_economy(1, 3, 2, 1), assignments=(Assignment(Arbitraging()),)))
     for name, table in caught.value.tables.items():
         assert table.schema.equals(TABLES[name].arrow)
     assert caught.value.tables["runs"]["mean_welfare"].to_pylist() == [None]
 
 
-def test_a_scenario_sent_to_another_process_plays_the_same(lively: Scenario, tables: dict[str, pa.Table]) -> None:
+def test_a_scenario_sent_to_another_process_plays_the_same(lively: MarketScenario, tables: dict[str, pa.Table]) -> None:
     sent = pickle.loads(pickle.dumps(lively))
     assert all(table.equals(tables[name]) for name, table in simulate(sent).items())

@@ -62,7 +62,7 @@ from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.blockers import Blocker
-from marketgame.simulation.scenario.market_scenario import Scenario
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.organisers import (
     Organiser,
     SearchEffort,
@@ -79,13 +79,13 @@ def lots_of(contract: GrandContract) -> Callable[[Coalition], Agreement | None]:
     return cache(lambda coalition: drawing_lots(contract, coalition, (0.5,) * 2))
 
 
-def organised(contract: GrandContract = CONTRACT, /, **settings: object) -> Scenario:
+def organised(contract: GrandContract = CONTRACT, /, **settings: object) -> MarketScenario:
     broker = Organiser("broker", ANN_AND_BOB, find=lots_of(contract))
-    usual = Scenario("organised", contract.economy, contract=contract, organisers=(broker,), rounds=60, seed=5)
+    usual = MarketScenario("organised", contract.economy, contract=contract, organisers=(broker,), rounds=60, seed=5)
     return with_fields(usual, **settings)
 
 
-def frames(scenario: Scenario) -> dict[str, pd.DataFrame]:
+def frames(scenario: MarketScenario) -> dict[str, pd.DataFrame]:
     tables = {}
     for name, table in simulate(scenario).items():
         frame: pd.DataFrame = table.to_pandas()

@@ -24,18 +24,15 @@ from marketgame.mechanisms.market_game.settlement import (
     Timing,
 )
 from marketgame.simulation.run import simulate
-from marketgame.simulation.scenario.market_scenario import (
-    Assignment,
-    Scenario,
-    TransferRule,
-)
+from marketgame.simulation.scenario.assignments import Assignment
+from marketgame.simulation.scenario.market_scenario import MarketScenario, TransferRule
 from tests.economy_fixtures import RandomEconomy
 
 NO_SHORT_SALES = MarketRules(solvency=Solvency.NO_SHORT_SALES)
 MANIPULATED = (Assignment(Arbitraging(), ("ann",)), Assignment(Mispricing(0.9), ("bob",)))
 
 
-def frames(scenario: Scenario) -> dict[str, pd.DataFrame]:
+def frames(scenario: MarketScenario) -> dict[str, pd.DataFrame]:
     return {name: table.to_pandas() for name, table in simulate(scenario).items()}
 
 
@@ -59,7 +56,7 @@ def test_obedient_traders_reach_the_first_best_and_nothing_is_lost(
 ) -> None:
     economy = random_economy(seed, players, goods, 2)
     rules = MarketRules(solvency=solvency, timing=timing)
-    tables = frames(Scenario("obedience", economy, rules, transfers, rounds=4, seed=seed))
+    tables = frames(MarketScenario("obedience", economy, rules, transfers, rounds=4, seed=seed))
     rounds, holdings = tables["rounds"], tables["holdings"]
     np.testing.assert_allclose(rounds["welfare"], rounds["first_best_welfare"], rtol=1e-9)
     assert (rounds["bankruptcies"] == 0).all()
@@ -73,7 +70,9 @@ def test_obedient_traders_reach_the_first_best_and_nothing_is_lost(
 
 @pytest.mark.parametrize("seller", ["ann", "bob", "cy"])
 def test_a_short_seller_ends_with_all_the_money_while_no_budget_is_broken(three_traders: Economy, seller: str) -> None:
-    tables = frames(Scenario("hole", three_traders, assignments=(Assignment(ShortSelling(), (seller,)),), rounds=2))
+    tables = frames(
+        MarketScenario("hole", three_traders, assignments=(Assignment(ShortSelling(), (seller,)),), rounds=2)
+    )
     money = tables["holdings"].query("good == 'money'").set_index(["round", "player"])["consumption"]
     for number in range(2):
         assert money[number, seller] == pytest.approx(90)
@@ -83,7 +82,7 @@ def test_a_short_seller_ends_with_all_the_money_while_no_budget_is_broken(three_
 
 @pytest.mark.parametrize("seller", ["ann", "bob", "cy"])
 def test_no_player_gains_from_short_sales_when_they_bankrupt(three_traders: Economy, seller: str) -> None:
-    scenario = Scenario(
+    scenario = MarketScenario(
         "repair", three_traders, NO_SHORT_SALES, assignments=(Assignment(ShortSelling(), (seller,)),), rounds=2
     )
     tables = frames(scenario)
@@ -99,7 +98,7 @@ def test_no_player_gains_from_short_sales_when_they_bankrupt(three_traders: Econ
 @pytest.mark.parametrize("factor", [0.5, 0.9, 1.3])
 def test_with_prices_first_the_arbitrageur_takes_the_whole_supply(three_traders: Economy, factor: float) -> None:
     assignments = (Assignment(Arbitraging(), ("ann",)), Assignment(Mispricing(factor), ("bob",)))
-    holdings = frames(Scenario("arbitrage", three_traders, assignments=assignments, rounds=1))["holdings"]
+    holdings = frames(MarketScenario("arbitrage", three_traders, assignments=assignments, rounds=1))["holdings"]
     consumed = holdings.set_index(["player", "good"])["consumption"]
     assert consumed["ann", "wheat"] == pytest.approx(4.5)
     assert consumed["ann", "money"] == pytest.approx(90)
@@ -108,7 +107,7 @@ def test_with_prices_first_the_arbitrageur_takes_the_whole_supply(three_traders:
 
 def test_with_simultaneous_orders_the_arbitrageur_cannot(three_traders: Economy) -> None:
     rules = MarketRules(timing=Timing.SIMULTANEOUS)
-    tables = frames(Scenario("blind", three_traders, rules, assignments=MANIPULATED, rounds=1))
+    tables = frames(MarketScenario("blind", three_traders, rules, assignments=MANIPULATED, rounds=1))
     consumed = tables["holdings"].set_index(["player", "good"])["consumption"]
     # It orders what an obedient trader would, so it cannot end with more than it was promised.
     assert consumed["ann", "wheat"] < 4.5 / 2
@@ -124,14 +123,14 @@ def test_a_best_responder_obeys_when_all_others_do_and_short_sales_bankrupt(
     economy = random_economy(seed, 3, 2, 2)
     rules = MarketRules(solvency=Solvency.NO_SHORT_SALES, timing=timing)
     assignments = (Assignment(BestResponding(effort=256), ("p1",)),)
-    rounds = frames(Scenario("reply", economy, rules, assignments=assignments, rounds=2, seed=seed))["rounds"]
+    rounds = frames(MarketScenario("reply", economy, rules, assignments=assignments, rounds=2, seed=seed))["rounds"]
     np.testing.assert_allclose(rounds["welfare"], rounds["first_best_welfare"], rtol=1e-9)
 
 
 def test_misreports_are_counted_and_traded_at_the_price_of_the_reports(random_economy: RandomEconomy) -> None:
     economy = random_economy(5, 3, 2, 2)
     lie = Misreporting({"t0": "t1", "t1": "t0"})
-    tables = frames(Scenario("lie", economy, assignments=(Assignment(lie, ("p0",)),), rounds=8))
+    tables = frames(MarketScenario("lie", economy, assignments=(Assignment(lie, ("p0",)),), rounds=8))
     players = tables["players"]
     lying = players["type"].astype(str) != players["reported_type"].astype(str)
     assert (lying == (players["player"] == "p0")).all()
@@ -143,7 +142,7 @@ def test_misreports_are_counted_and_traded_at_the_price_of_the_reports(random_ec
 def test_withheld_endowment_is_wasted_or_consumed_as_the_rules_say(
     three_traders: Economy, withholding: game.Withholding
 ) -> None:
-    scenario = Scenario(
+    scenario = MarketScenario(
         "hidden",
         three_traders,
         MarketRules(withholding=withholding),

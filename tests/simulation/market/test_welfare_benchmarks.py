@@ -31,7 +31,7 @@ from marketgame.mechanisms.incentive_efficiency.welfare import (
 )
 from marketgame.simulation.recording.tables import TABLES
 from marketgame.simulation.run import simulate
-from marketgame.simulation.scenario.market_scenario import Scenario
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 
 def one_unit_for_sale(money: float = 9.0) -> Economy:
@@ -52,7 +52,7 @@ def one_unit_for_sale(money: float = 9.0) -> Economy:
 def test_incentive_rows_are_known_in_expectation_and_name_what_binds() -> None:
     economy = one_unit_for_sale()
     found = incentive_benchmarks(economy)
-    tables = simulate(Scenario("sale", economy, rounds=3, incentives=found))
+    tables = simulate(MarketScenario("sale", economy, rounds=3, incentives=found))
     rows = {row["benchmark"]: row for row in tables["benchmarks"].to_pylist() if row["profile"] == -1}
     multipliers = []
     for benchmark, name in zip(found, ("incentive-efficient", "incentive-efficient-individual"), strict=True):
@@ -69,7 +69,7 @@ def test_incentive_rows_are_known_in_expectation_and_name_what_binds() -> None:
 
 
 def test_a_run_without_these_benchmarks_has_the_tables_without_their_rows() -> None:
-    tables = simulate(Scenario("sale", one_unit_for_sale(), rounds=1))
+    tables = simulate(MarketScenario("sale", one_unit_for_sale(), rounds=1))
     assert set(tables["benchmarks"]["benchmark"].to_pylist()) == {"first-best", "autarky", "walrasian"}
     assert tables["constraints"].num_rows == 0
 
@@ -81,7 +81,7 @@ def test_where_the_benchmark_is_not_defined_the_reason_is_recorded() -> None:
     (unknown,) = found
     assert isinstance(unknown, UnknownBenchmark)
     assert not unknown.solver_failed
-    tables = simulate(Scenario("sale", economy, rounds=1, incentives=found))
+    tables = simulate(MarketScenario("sale", economy, rounds=1, incentives=found))
     row = tables["benchmarks"].to_pylist()[-1]
     assert (row["benchmark"], row["welfare"], row["upper_bound"]) == ("incentive-efficient", None, None)
     assert "correlated" in row["obstacle"]

@@ -22,12 +22,12 @@ from marketgame.simulation.recording.tables import HOLDINGS, ROUNDS, SIDE_CONTRA
 from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.game_scenario import GameScenario
-from marketgame.simulation.scenario.market_scenario import Scenario
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.organisers import Organiser
 from tests.economy_fixtures import three_trader_economy
 
 RIVAL = (Blocker("rival"),)
-MARKET = Scenario("s", three_trader_economy(), blockers=RIVAL, organisers=(Organiser("cartel"),))
+MARKET = MarketScenario("s", three_trader_economy(), blockers=RIVAL, organisers=(Organiser("cartel"),))
 GAME = bilateral_trade([5.0, 1.0], [[6.0], [2.0]], [0.5, 0.5], [1.0])
 KEEP = Mechanism(np.array([[1.0, 0.0], [1.0, 0.0]]), np.zeros((2, 2)))
 IN_GAME = GameScenario("s", "g", GAME, KEEP, blockers=RIVAL, rounds=3)

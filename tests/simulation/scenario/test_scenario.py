@@ -28,20 +28,17 @@ from marketgame.mechanisms.market_game.settlement import (
 )
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.run import simulate
-from marketgame.simulation.scenario.market_scenario import (
-    Assignment,
-    Scenario,
-    TransferRule,
-)
+from marketgame.simulation.scenario.assignments import Assignment
+from marketgame.simulation.scenario.market_scenario import MarketScenario, TransferRule
 from tests.economy_fixtures import RandomEconomy
 
 
-def behaviour_names(scenario: Scenario) -> list[list[str]]:
+def behaviour_names(scenario: MarketScenario) -> list[list[str]]:
     return [[behaviour.name for behaviour in by_type] for by_type in scenario.behaviours()]
 
 
 def test_later_assignments_win_and_the_rest_obey(random_economy: RandomEconomy) -> None:
-    scenario = Scenario(
+    scenario = MarketScenario(
         "s",
         random_economy(1, 3, 2, 2),
         assignments=(
@@ -62,7 +59,7 @@ def test_a_share_is_drawn_from_the_players_nobody_named(random_economy: RandomEc
 
     def drawn(share: float, seed: int = 0) -> set[str]:
         assignments = (Assignment(Noisy(), share=share), Assignment(Mispricing(), ("p0",)))
-        scenario = Scenario("s", economy, assignments=assignments, seed=seed)
+        scenario = MarketScenario("s", economy, assignments=assignments, seed=seed)
         names = economy.player_names
         return {name for name, by_type in zip(names, scenario.behaviours(), strict=True) if by_type[0].name == "noisy"}
 
@@ -74,7 +71,7 @@ def test_a_share_is_drawn_from_the_players_nobody_named(random_economy: RandomEc
 
 def test_several_shares_do_not_overlap(random_economy: RandomEconomy) -> None:
     assignments = (Assignment(Noisy(), share=0.5), Assignment(Mispricing(), share=0.5))
-    scenario = Scenario("s", random_economy(1, 8, 2, 1), assignments=assignments)
+    scenario = MarketScenario("s", random_economy(1, 8, 2, 1), assignments=assignments)
     assert sorted(names[0] for names in behaviour_names(scenario)) == ["mispricing"] * 4 + ["noisy"] * 4
 
 
@@ -100,7 +97,7 @@ def test_senseless_scenarios_are_refused(
     random_economy: RandomEconomy, settings: dict[str, object], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        Scenario("s", random_economy(1, 3, 2, 2), **settings)  # type: ignore[arg-type]  # The table mixes fields.
+        MarketScenario("s", random_economy(1, 3, 2, 2), **settings)  # type: ignore[arg-type]  # The table mixes fields.
 
 
 def test_an_assignment_names_players_or_a_share() -> None:
@@ -133,10 +130,10 @@ def test_a_contract_that_takes_more_than_a_player_owns_is_refused_where_rules_fo
     # Cy sells wheat worth more than the four it must hand over, so it is solvent but cannot cover the transfer.
     walrasian = grand_contract(economy)
     contract = grand_contract(economy, walrasian.numeraire_transfers + np.array([2.0, 2.0, -4.0]))
-    Scenario("s", economy, contract=contract)
-    MarketModel(Scenario("s", economy, contract=contract))
+    MarketScenario("s", economy, contract=contract)
+    MarketModel(MarketScenario("s", economy, contract=contract))
     with pytest.raises(ValueError, match=r"takes 4 of the numeraire from cy of type 'low', who owns 1"):
-        MarketModel(Scenario("s", economy, COVERED, contract=contract))
+        MarketModel(MarketScenario("s", economy, COVERED, contract=contract))
 
 
 def test_a_liar_must_cover_the_transfer_of_its_report_with_its_true_endowment() -> None:
@@ -144,10 +141,10 @@ def test_a_liar_must_cover_the_transfer_of_its_report_with_its_true_endowment() 
     walrasian = grand_contract(economy)
     fee = np.where(economy.profiles[:, 2:] == 1, 4.0, 0.0) * np.array([0.5, 0.5, -1.0])
     contract = grand_contract(economy, walrasian.numeraire_transfers + fee)
-    MarketModel(Scenario("honest", economy, COVERED, contract=contract))
+    MarketModel(MarketScenario("honest", economy, COVERED, contract=contract))
     lie = (Assignment(Misreporting({"low": "high"}), ("cy",)),)
     with pytest.raises(ValueError, match=r"takes 4 of the numeraire from cy of type 'low'"):
-        MarketModel(Scenario("lie", economy, COVERED, assignments=lie, contract=contract))
+        MarketModel(MarketScenario("lie", economy, COVERED, assignments=lie, contract=contract))
 
 
 def test_the_market_raises_an_announcement_that_does_not_cover_the_transfer() -> None:
@@ -155,7 +152,7 @@ def test_the_market_raises_an_announcement_that_does_not_cover_the_transfer() ->
     walrasian = grand_contract(economy)
     contract = grand_contract(economy, walrasian.numeraire_transfers + np.array([2.0, 2.0, -4.0]))
     hide = (Assignment(Withholding(1.0), ("cy",)),)
-    tables = simulate(Scenario("hide", economy, COVERED, assignments=hide, contract=contract, rounds=3))
+    tables = simulate(MarketScenario("hide", economy, COVERED, assignments=hide, contract=contract, rounds=3))
     events = tables["events"].to_pandas().query("kind == 'announcement-raised'")
     assert events["player"].tolist() == ["cy"] * 3
     assert events["good"].tolist() == ["money"] * 3
@@ -166,7 +163,7 @@ def test_the_market_raises_an_announcement_that_does_not_cover_the_transfer() ->
 
 def test_transfers_by_linear_program_make_truth_an_equilibrium_or_are_refused(random_economy: RandomEconomy) -> None:
     economy = random_economy(2, 3, 2, 2)
-    tables = simulate(Scenario("lp", economy, transfers=TransferRule.LP, rounds=2))
+    tables = simulate(MarketScenario("lp", economy, transfers=TransferRule.LP, rounds=2))
     rounds = tables["rounds"].to_pandas()
     np.testing.assert_allclose(rounds["welfare"], rounds["first_best_welfare"], rtol=1e-9)
 
@@ -176,4 +173,4 @@ def test_expected_externality_transfers_need_independent_types(random_economy: R
     joint = np.array([[[0.3, 0.1], [0.1, 0.0]], [[0.1, 0.1], [0.1, 0.2]]])
     correlated = Economy("correlated", economy.goods, economy.units, economy.players, CorrelatedPrior(joint))
     with pytest.raises(ValueError, match="independent types"):
-        MarketModel(Scenario("s", correlated, transfers=TransferRule.EXPECTED_EXTERNALITY))
+        MarketModel(MarketScenario("s", correlated, transfers=TransferRule.EXPECTED_EXTERNALITY))

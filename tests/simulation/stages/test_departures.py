@@ -48,7 +48,7 @@ from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.market_scenario import (
-    Scenario,
+    MarketScenario,
     TransferRule,
 )
 
@@ -76,7 +76,7 @@ def unfair_contract(economy: Economy, taken: FloatArray) -> GrandContract:
     return GrandContract(economy, efficient, expected_externality_transfers(economy, efficient) + taken)
 
 
-def scenario(taken: tuple[float, ...] = (-1.0, 2.0, -1.0), **settings: object) -> Scenario:
+def scenario(taken: tuple[float, ...] = (-1.0, 2.0, -1.0), **settings: object) -> MarketScenario:
     economy = farmers()
     usual: dict[str, object] = {
         "contract": unfair_contract(economy, np.array(taken)),
@@ -85,10 +85,10 @@ def scenario(taken: tuple[float, ...] = (-1.0, 2.0, -1.0), **settings: object) -
         "rounds": 60,
         "seed": 2,
     }
-    return Scenario("departures", economy, **(usual | settings))  # type: ignore[arg-type]  # The table mixes fields.
+    return MarketScenario("departures", economy, **(usual | settings))  # type: ignore[arg-type]  # The table mixes fields.
 
 
-def frames(played: Scenario) -> dict[str, pd.DataFrame]:
+def frames(played: MarketScenario) -> dict[str, pd.DataFrame]:
     tables = {}
     for name, table in simulate(played).items():
         frame: pd.DataFrame = table.to_pandas()
@@ -97,7 +97,7 @@ def frames(played: Scenario) -> dict[str, pd.DataFrame]:
     return tables
 
 
-def plan_against(played: Scenario) -> BlockingPlan:
+def plan_against(played: MarketScenario) -> BlockingPlan:
     economy, contract = played.economy, played.contract
     assert contract is not None
     profiles = economy.profiles
@@ -120,7 +120,7 @@ def test_nobody_leaves_a_competitive_equilibrium_under_complete_information() ->
     one_type = tuple(Player(player.name, player.types[:1]) for player in farmers().players)
     prior = IndependentPrior([np.ones(1)] * 3)
     economy = Economy("known", ("grain", "money"), ("t", "euro"), one_type, prior)
-    tables = frames(Scenario("core", economy, blockers=(Blocker("rival"),), parts=12, rounds=20))
+    tables = frames(MarketScenario("core", economy, blockers=(Blocker("rival"),), parts=12, rounds=20))
     assert tables["invitations"].empty
     np.testing.assert_allclose(tables["rounds"]["welfare"], tables["rounds"]["first_best_welfare"])
 
@@ -300,7 +300,7 @@ def test_senseless_severance_is_refused(severance: dict[str, dict[str, float]], 
 def test_coalitions_cannot_leave_where_endowments_are_private(
     random_economy: Callable[[int, int, int, int], Economy],
 ) -> None:
-    private = Scenario("private", random_economy(1, 3, 2, 2), blockers=(Blocker("rival"),))
+    private = MarketScenario("private", random_economy(1, 3, 2, 2), blockers=(Blocker("rival"),))
     with pytest.raises(ValueError, match="endowment"):
         MarketModel(private)
 
@@ -312,6 +312,6 @@ def test_the_same_seed_gives_the_same_tables() -> None:
 
 def test_the_contract_of_the_file_is_used_when_none_is_given() -> None:
     economy = farmers()
-    walrasian = frames(Scenario("w", economy, transfers=TransferRule.NONE, rounds=5))
-    given = frames(Scenario("w", economy, contract=grand_contract(economy), rounds=5))
+    walrasian = frames(MarketScenario("w", economy, transfers=TransferRule.NONE, rounds=5))
+    given = frames(MarketScenario("w", economy, contract=grand_contract(economy), rounds=5))
     pd.testing.assert_frame_equal(walrasian["players"], given["players"])

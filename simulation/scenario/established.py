@@ -1,0 +1,42 @@
+"""What takes longer than a run and is found once, before anything is played: what is established, and benchmarks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from marketgame.mechanisms.incentive_efficiency.welfare import incentive_benchmarks, incentive_efficient_benchmarks
+from marketgame.simulation.scenario.established_contract import established_contract
+from marketgame.simulation.scenario.established_mechanism import established_mechanism
+from marketgame.simulation.scenario.game_scenario import GameScenario
+from marketgame.simulation.scenario.market_scenario import MarketScenario
+from marketgame.simulation.scenario.scenario import Scenario
+
+
+def establish(scenario: Scenario) -> Scenario:
+    """Return a scenario with the contract or the mechanism that is in force in it.
+
+    Raises:
+        ValueError: there is none such as it asks for.
+        UndecidedGameError: no mechanism was found, and none was proved not to exist.
+    """
+    match scenario:
+        case MarketScenario():
+            return replace(scenario, contract=established_contract(scenario))
+        case GameScenario():
+            return replace(scenario, mechanism=established_mechanism(scenario))
+    raise TypeError(f"{type(scenario).__name__} is played neither on a market nor in a game")
+
+
+def with_incentive_benchmarks(scenario: Scenario, seconds: float | None) -> Scenario:
+    """Return a scenario with the incentive-efficient benchmarks that are to be recorded beside the play.
+
+    Args:
+        scenario: what is to be played.
+        seconds: wall time allowed to each benchmark, or none; one that takes longer is not known.
+    """
+    match scenario:
+        case MarketScenario():
+            return replace(scenario, incentives=incentive_benchmarks(scenario.economy, seconds=seconds))
+        case GameScenario():
+            return replace(scenario, incentives=incentive_efficient_benchmarks(scenario.game, seconds))
+    raise TypeError(f"{type(scenario).__name__} is played neither on a market nor in a game")
