@@ -1,4 +1,4 @@
-"""``marketgame explain``: what may stand in a file, and what stands in the tables of a run."""
+"""``marketgame explain``: what may stand in a file, and what stands in the tables and figures of a run."""
 
 from __future__ import annotations
 
@@ -6,12 +6,30 @@ from typing import Annotated
 
 import typer
 
-from marketgame.experiments.commands.explained import print_explanation
+from marketgame.experiments.commands.explained import pages, print_contents, print_explanation
 from marketgame.experiments.printing import answer_console
 
 
+def _kinds() -> list[str]:
+    return list(pages())
+
+
 def command(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="A kind of input file, `tables` or `figures`.")],
+    kind: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="KIND",
+            help="A kind of input file, `tables` or `figures`; what there is without it.",
+            autocompletion=_kinds,
+        ),
+    ] = None,
+    section: Annotated[
+        str | None,
+        typer.Argument(metavar="SECTION", help="A part of the page, such as `traders` of `scenario`; all without it."),
+    ] = None,
 ) -> None:
     """Document every field of a kind of input file, every column of the result tables, or every figure."""
-    print_explanation(kind, answer_console())
+    if kind is None:
+        print_contents(answer_console())
+    else:
+        print_explanation(kind, section, answer_console())

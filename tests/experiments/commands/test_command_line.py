@@ -24,6 +24,7 @@ from marketgame.experiments.commands.command_line import (
     COMMANDS,
     front_page,
 )
+from marketgame.experiments.commands.explained import pages
 from marketgame.experiments.commands.invocation import invoke
 from marketgame.experiments.commands.kinds import KINDS
 from marketgame.experiments.files.explanation import tables_of
@@ -331,6 +332,34 @@ def test_every_field_of_every_kind_is_explained_with_a_valid_example(kind: str, 
     example = KINDS[kind].example
     assert example.read_text(encoding="utf-8").splitlines()[-1] in answer.out
     assert marketgame("validate", example).code == 0
+
+
+@pytest.mark.parametrize("kind", pages())
+def test_a_page_is_its_sections_each_of_which_can_be_asked_for(kind: str, marketgame: Call) -> None:
+    whole = marketgame("explain", kind).out
+    names = list(dict.fromkeys(section.name for section in pages()[kind].sections()))
+    lines = {line for name in names for line in marketgame("explain", kind, name).out.splitlines()}
+    assert lines <= set(whole.splitlines())
+    for name in names:
+        assert name in whole or len(names) == 1
+        assert len(marketgame("explain", kind, name).out.splitlines()) >= 4
+    assert_one_line(marketgame("explain", kind, "nothing"), "SECTION is 'nothing'", *names)
+
+
+def test_what_can_be_explained_is_listed(marketgame: Call) -> None:
+    answer = marketgame("explain")
+    assert answer.code == ExitCode.DONE
+    for kind, page in pages().items():
+        assert f"\n {kind} " in answer.out
+        assert page.meaning[:40] in answer.out
+    assert set(KINDS) < set(pages())
+
+
+def test_fields_that_all_behaviours_take_are_explained_once_for_markets_and_once_for_games(marketgame: Call) -> None:
+    out = marketgame("explain", "scenario", "traders").out
+    assert out.count("traders[]: what all of the following tables take") == 2
+    assert out.count("\n share ") == 2
+    assert out.count("traders[] with behaviour") > 10
 
 
 def test_every_column_of_every_result_table_is_explained(marketgame: Call) -> None:
