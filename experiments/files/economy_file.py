@@ -189,12 +189,24 @@ def load_economy(path: Path | str, files: InputFiles | None = None) -> Economy:
             and what is allowed.
     """
     path = Path(path)
-    content = read_input(EconomyInput, path, files)
-    with blamed_on(path):
-        economy = content.build()
+    economy = economy_from(read_input(EconomyInput, path, files), path)
     for remark in remarks(economy):
         log.warning("%s: %s", path, remark)
     return economy
+
+
+def economy_from(content: EconomyInput, path: Path) -> Economy:
+    """Return the economy that a file's content describes.
+
+    Args:
+        content: what the file holds, or would hold.
+        path: the file, on which mistakes are blamed.
+
+    Raises:
+        InputError: the content does not describe an economy.
+    """
+    with blamed_on(path):
+        return content.build()
 
 
 def remarks(economy: Economy) -> tuple[str, ...]:

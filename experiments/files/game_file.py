@@ -89,7 +89,19 @@ def load_game(path: Path | str, files: InputFiles | None = None) -> EstablishedG
             what is allowed.
     """
     path = Path(path)
-    content = read_input(GameInput, path, files)
+    return game_from(read_input(GameInput, path, files), path)
+
+
+def game_from(content: GameInput, path: Path) -> EstablishedGame:
+    """Return the game that a file's content describes.
+
+    Args:
+        content: what the file holds, or would hold.
+        path: the file, on which mistakes are blamed.
+
+    Raises:
+        InputError: the content does not describe a game.
+    """
     _check_players(content, path)
     if content.mechanism is not None and content.allocation is not None:
         refuse(path, "allocation", "is given beside mechanism; it must stand alone")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.files.economy_file import EconomyInput, economy_from, load_economy
 from marketgame.experiments.files.examples import located_beside
 from marketgame.experiments.files.game_file import (
     EstablishedGame,
+    GameInput,
+    game_from,
     load_game,
 )
 from marketgame.experiments.files.game_scenario_file import (
@@ -21,6 +23,7 @@ from marketgame.experiments.files.game_scenario_file import (
 )
 from marketgame.experiments.files.input_file import (
     InputFiles,
+    InputModel,
     read_table,
     validated,
 )
@@ -28,6 +31,7 @@ from marketgame.experiments.files.scenario_file import (
     ScenarioInput,
     build_scenario,
 )
+from marketgame.experiments.sweep.paths import Opened, ScenarioPath
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.simulation.scenario.scenario import Scenario
 
@@ -42,7 +46,6 @@ class BaseScenario:
         model: what it may hold.
         name: for titles.
         seed: its own.
-        allow_code: whether it may name classes of anybody's own.
     """
 
     file: Path
@@ -50,7 +53,7 @@ class BaseScenario:
     model: type[ScenarioInput | GameScenarioInput]
     name: str
     seed: int
-    allow_code: bool
+    _files: InputFiles
     _economy_in: Callable[[Path], Economy]
     _game_in: Callable[[Path], EstablishedGame]
 
@@ -60,20 +63,49 @@ class BaseScenario:
         return "game" if self.model is GameScenarioInput else "economy"
 
     def setting_file(self, content: Mapping[str, Any]) -> Path:
-        """Return the file of the economy or the game that a variant of the scenario names."""
-        return located_beside(str(content[self.setting]), self.file)
+        """Return the file of the economy or the game that a variant of the scenario names, or holds changed."""
+        named = self.content if isinstance(content[self.setting], Mapping) else content
+        return located_beside(str(named[self.setting]), self.file)
+
+    @cached_property
+    def opened(self) -> Opened:
+        """What the file of the economy or the game holds."""
+        model = GameInput if self.setting == "game" else EconomyInput
+        return Opened(self.setting, model, read_table(self.setting_file(self.content), self._files))
+
+    def with_opened(self, content: Mapping[str, Any], paths: Iterable[ScenarioPath]) -> Mapping[str, Any]:
+        """Return content that holds the economy or the game itself, where a path leads inside it."""
+        inside = any(path.steps[0] == self.setting and len(path.steps) > 1 for path in paths)
+        return {**content, self.setting: self.opened.content} if inside else content
 
     def variant(self, content: Mapping[str, Any], seed: int) -> Scenario:
         """Return the scenario that other content of the file would describe.
 
+        Args:
+            content: as a file would hold it; instead of the name of a file it may hold what stands in it.
+            seed: of the scenario.
+
         Raises:
             InputError: there can be no such scenario.
         """
-        match validated(self.model, content, self.file, allow_code=self.allow_code):
+        inside = content[self.setting]
+        economy_in, game_in = self._economy_in, self._game_in
+        if isinstance(inside, Mapping):
+            content = {**content, self.setting: self.content[self.setting]}
+            economy_in, game_in = (
+                partial(self._changed, EconomyInput, economy_from, inside),
+                partial(self._changed, GameInput, game_from, inside),
+            )
+        match validated(self.model, content, self.file, allow_code=self._files.allow_code):
             case GameScenarioInput() as of_game:
-                return build_game_scenario(of_game, self.file, seed=seed, game_in=self._game_in)
+                return build_game_scenario(of_game, self.file, seed=seed, game_in=game_in)
             case on_market:
-                return build_scenario(on_market, self.file, seed=seed, economy_in=self._economy_in)
+                return build_scenario(on_market, self.file, seed=seed, economy_in=economy_in)
+
+    def _changed[Model: InputModel, Built](
+        self, model: type[Model], build: Callable[[Model, Path], Built], table: Mapping[str, Any], path: Path
+    ) -> Built:
+        return build(validated(model, table, path, allow_code=self._files.allow_code), path)
 
 
 def base_scenario(file: Path, files: InputFiles) -> BaseScenario:
@@ -91,6 +123,4 @@ def base_scenario(file: Path, files: InputFiles) -> BaseScenario:
     stated = validated(model, content, file, allow_code=files.allow_code)
     # Points share their economies and games, so that each file is parsed once.
     economy_in, game_in = cache(partial(load_economy, files=files)), cache(partial(load_game, files=files))
-    return BaseScenario(
-        file, content, model, stated.name or file.stem, stated.seed, files.allow_code, economy_in, game_in
-    )
+    return BaseScenario(file, content, model, stated.name or file.stem, stated.seed, files, economy_in, game_in)

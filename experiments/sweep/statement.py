@@ -159,7 +159,7 @@ def prepare(sweep: Sweep, blamed: Path | None = None, files: InputFiles | None =
     if not 0 <= first_seed <= LARGEST_SEED - sweep.seeds:
         raise InputError(f"{blamed}: first_seed is {first_seed}; seeds must be from 0 to {LARGEST_SEED}")
     fixed, paths = _paths(sweep, base, blamed)
-    content: Mapping[str, Any] = base.content
+    content = base.with_opened(base.content, (*fixed, *paths))
     for path in fixed:
         content = with_value(content, path, sweep.settings[path.text])
     axes = tuple(
@@ -219,9 +219,12 @@ def _paths(sweep: Sweep, base: BaseScenario, blamed: Path) -> tuple[tuple[Scenar
     if not sweep.axes:
         raise InputError(f"{blamed}: axes is empty; a sweep must vary something")
     found = {}
+    # Whatever varies inside an economy or a game is looked up there; nobody else opens it.
+    inside = any(text.startswith(f"{base.setting}.") for text in (*sweep.settings, *sweep.axes))
+    opened = base.opened if inside else None
     for field_name, texts in (("settings", sweep.settings), ("axes", sweep.axes)):
         try:
-            found[field_name] = tuple(scenario_path(text, base.content, base.model) for text in texts)
+            found[field_name] = tuple(scenario_path(text, base.content, base.model, opened) for text in texts)
         except ValueError as error:
             raise InputError(f"{blamed}: {field_name}: {error}") from None
     paths = (*found["settings"], *found["axes"])

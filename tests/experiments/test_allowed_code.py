@@ -76,7 +76,7 @@ SWEEP = """
 kind = "sweep"
 scenario = "drifting.toml"
 seeds = 2
-axes = { "rounds" = [1, 2] }
+axes = { "traders[0].drift" = [0.5, 1.0] }
 """
 
 

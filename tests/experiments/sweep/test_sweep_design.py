@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,6 +42,8 @@ from marketgame.experiments.sweep.paths import (
 )
 from marketgame.experiments.sweep.statement import AxisInput
 from marketgame.simulation.run import simulate
+from marketgame.simulation.scenario.game_scenario import GameScenario
+from marketgame.simulation.scenario.market_scenario import Scenario
 from tests.field_changes import with_fields
 
 SCENARIOS = Path(__file__).parents[3] / "experiments" / "scenarios"
@@ -181,13 +184,110 @@ def test_every_known_path_of_a_market_can_be_set() -> None:
         ("seed", "the same seeds; set `seeds`"),
         ("kind", "cannot be an axis"),
         ("traders[1].share", "has 1 tables"),
-        ("traders[0].shore", "that table has no 'shore'; did you mean 'traders.share"),
+        ("traders[0].shore", r"traders\[0\] has no 'shore'; .* did you mean 'share'"),
         ("rules.solvency.deeper", "a scenario has no"),
     ],
 )
 def test_a_misspelt_path_is_refused_with_what_was_meant(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         noisy(text)
+
+
+NAMED = {
+    "economy": "../economies/three-farmers.toml",
+    "traders": [
+        {"behaviour": "noisy", "name": "nervous", "share": 0.1},
+        {"behaviour": "noisy", "name": "calm", "quote_scale": 0.01},
+    ],
+    "organisers": [{"name": "broker"}, {"name": "ring"}],
+    "blockers": [{"name": "rival", "largest": 2}],
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "steps", "whole"),
+    [
+        ("organisers.ring.frequency", ("organisers", 1, "frequency"), False),
+        ("organisers.ring.effort.rounds", ("organisers", 1, "effort", "rounds"), True),
+        ("organisers[1].largest", ("organisers", 1, "largest"), True),
+        ("blockers.rival.largest", ("blockers", 0, "largest"), True),
+        ("traders.calm.quote_scale", ("traders", 1, "quote_scale"), False),
+        ("traders.nervous.share", ("traders", 0, "share"), False),
+    ],
+)
+def test_tables_are_called_by_their_names_as_in_messages(text: str, steps: tuple[object, ...], whole: bool) -> None:
+    path = scenario_path(text, NAMED, ScenarioInput)
+    assert (path.steps, path.whole) == (steps, whole)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("organisers.rng.frequency", "did you mean 'organisers.ring.frequency'"),
+        ("organisers.ring.frequenzy", "did you mean 'organisers.ring.frequency'"),
+        ("traders.nervos.share", "did you mean 'traders.nervous.share'"),
+        ("organisers[2].depth", r"organisers has 2 tables \[\[organisers\]\], counted from 0"),
+        ("organisers.ring.effort[0]", "organisers.ring.effort has no 0; it must be one of"),
+        ("organisers..depth", "a scenario has no 'organisers..depth'"),
+    ],
+)
+def test_a_name_that_no_table_has_is_refused_with_what_was_meant(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        scenario_path(text, NAMED, ScenarioInput)
+
+
+def test_a_table_is_the_same_by_whatever_it_is_called() -> None:
+    for pair in (("traders[0].share", "traders.share.noisy"), ("traders.share.noisy", "traders[0].share")):
+        with pytest.raises(InputError, match="set the same thing"):
+            prepare(Sweep(NOISY, {pair[0]: [0.1], pair[1]: [0.2]}))
+
+
+MODEST = "economy.players.ann.types.modest"
+MARKET = SCENARIOS / "three-farmers-organised.toml"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (f"{MODEST}.endowment[0]", lambda kind: kind.endowment[0]),
+        (f"{MODEST}.valuation.intercept[0]", lambda kind: kind.valuation.listed.intercept[0]),
+        (f"{MODEST}.valuation.slope[0][0]", lambda kind: kind.valuation.listed.slope[0, 0]),
+        ("economy.players[0].types.modest.endowment[1]", lambda kind: kind.endowment[1]),
+    ],
+)
+def test_every_number_of_an_economy_can_be_swept(text: str, found: Callable[[Any], float]) -> None:
+    plan = prepare(Sweep(MARKET, {text: [3.0, 3.5]}))
+    markets = [point.scenario for point in plan.points if isinstance(point.scenario, Scenario)]
+    assert [found(market.economy.players[0].types[0]) for market in markets] == [3.0, 3.5]
+
+
+def test_every_number_of_a_game_can_be_swept() -> None:
+    plan = prepare(Sweep(SEVERANCE, {"game.mechanism.rules[0].payment.seller": [0.0], "rounds": [1]}))
+    assert isinstance(plan.points[0].scenario, GameScenario)
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        ({f"{MODEST}.endowment[2]": [1.0]}, "endowment has 2 entries, counted from 0"),
+        ({"economy.players.anna.types.modest.endowment[0]": [1.0]}, "economy.players has no 'anna'.* mean 'ann'"),
+        ({"economy.players.ann.types.modes.endowment[0]": [1.0]}, "players.ann.types has no 'modes'.* mean 'modest'"),
+        ({f"{MODEST}.endowmnt[0]": [1.0]}, "types.modest has no 'endowmnt'.* mean 'endowment'"),
+        ({f"{MODEST}.endowment[0]": [-1.0]}, r"point 0 .*players.ann.types.modest.endowment\[0\] is -1"),
+        ({f"{MODEST}.endowment[0]": [1.0], "economy": ["x.toml"]}, "set the same thing"),
+    ],
+)
+def test_a_wrong_number_of_an_economy_is_refused_where_it_stands(axes: dict[str, list[object]], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        prepare(Sweep(MARKET, axes))
+
+
+def test_changed_economies_are_part_of_the_identity_of_a_sweep() -> None:
+    def known_by(value: float) -> Any:
+        return identity(prepare(Sweep(MARKET, {f"{MODEST}.endowment[0]": [value]})), simulate)
+
+    assert known_by(3.0) == known_by(3.0)
+    assert changes(known_by(3.0), known_by(3.5)) == ["design: points"]
 
 
 def test_a_path_that_could_mean_two_tables_is_refused() -> None:
