@@ -134,8 +134,8 @@ def load(path: Path | str, *, allow_code: bool = False) -> Content | PlayedRun |
         allow_code: whether files may name code of anybody's, which then is imported.
 
     Returns:
-        An ``Economy``, a game with what is established in it, a ``MarketScenario`` or ``GameScenario``, a checked sweep,
-        a certificate that is not verified, or the tables of a run or a sweep.
+        An ``Economy``, a game with what is established in it, a ``MarketScenario`` or ``GameScenario``, a checked
+        sweep, a certificate that is not verified, or the tables of a run or a sweep.
 
     Raises:
         InputError: something is wrong with a file.
