@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -36,9 +36,7 @@ from marketgame.experiments.files.input_file import (
     unknown_name,
 )
 from marketgame.experiments.files.scenario_file import (
-    LARGEST_SEED,
-    MOST_ROUNDS,
-    assignments_of,
+    PlayedInput,
     check_severance,
 )
 from marketgame.experiments.files.trader_tables import GameTraderInput
@@ -71,18 +69,10 @@ class GameContractInput(InputModel):
     side_bets: list[SideBetInput] = Field([], description="paid on top of the mechanism; they may add up")
 
 
-class GameScenarioInput(InputModel):
+class GameScenarioInput(PlayedInput):
     """A coalitional game to be played without a market: mechanism, behaviours, blocking mediators, rounds and seed."""
 
-    kind: Literal["scenario"] = Field(description="what the file holds")
-    name: Name | None = Field(None, description="for titles and tables; without it the file's name")
     game: Name = Field(description="path of a coalitional-game file, relative to this file, or example:NAME")
-    rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] = Field(
-        100, description="how many times the game is played; each round nature draws types anew"
-    )
-    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = Field(
-        0, description="of all random draws; the same seed gives the same tables"
-    )
     contract: GameContractInput = Field(GameContractInput(), description="what the established mediator offers")
     traders: list[GameTraderInput] = Field(
         [], description="one table [[traders]] for each behaviour; whoever none names is obedient"
@@ -149,31 +139,15 @@ def build_game_scenario(
     """
     established = game_in(file_named(content.game, path, "game"))
     game = established.game
-    assignments = assignments_of(content.traders, game_players(game), path)
-    blockers = tuple(
-        blocker.build(game.players, f"blockers[{place}]", path) for place, blocker in enumerate(content.blockers)
-    )
+    common = content.common(content.traders, content.blockers, game_players(game), path, (rounds, seed))
     mechanism = _mechanism(content.contract, established, path)
     with blamed_on(path):
         return GameScenario(
-            name=content.name or path.stem,
             game_name=established.name,
             game=game,
             mechanism=mechanism,
-            assignments=assignments,
-            blockers=blockers,
-            rounds=content.rounds if rounds is None else rounds,
-            seed=content.seed if seed is None else seed,
+            **common,
         )
-
-
-def game_scenario_files(path: Path) -> tuple[Path, ...]:
-    """Return the files a scenario is made of: its own and its game's.
-
-    Raises:
-        InputError: the scenario's file cannot be read or is wrong.
-    """
-    return path, file_named(read_input(GameScenarioInput, path).game, path, "game")
 
 
 def _mechanism(contract: GameContractInput, established: EstablishedGame, path: Path) -> Mechanism | WantedMechanism:

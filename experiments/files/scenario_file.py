@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 from pydantic import Field
 
@@ -34,6 +34,7 @@ from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.registry import MisnamedError
 from marketgame.simulation.scenario.assignments import Assignment
+from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.market_scenario import MarketScenario, TransferRule
 
 LARGEST_SEED = 2**63 - 1
@@ -62,18 +63,62 @@ class ContractInput(InputModel):
     )
 
 
-class ScenarioInput(InputModel):
-    """One market to be played: economy, rules, contract, behaviours, rounds and seed."""
+class Common(TypedDict):
+    """What a scenario of either kind is told."""
+
+    name: str
+    assignments: tuple[Assignment, ...]
+    blockers: tuple[Blocker, ...]
+    rounds: int
+    seed: int
+
+
+class PlayedInput(InputModel):
+    """What is played, on a market or in a coalitional game: its name, for how long and from which seed."""
 
     kind: Literal["scenario"] = Field(description="what the file holds")
     name: Name | None = Field(None, description="for titles and tables; without it the file's name")
-    economy: Name = Field(description="path of a market-economy file, relative to this file, or example:NAME")
     rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] = Field(
-        100, description="how many times the market is played; each round nature draws types anew"
+        100, description="how many times it is played; each round nature draws types anew"
     )
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = Field(
         0, description="of all random draws; the same seed gives the same tables"
     )
+
+    def common(
+        self,
+        traders: Sequence[TraderTable],
+        blockers: Sequence[BlockerInput],
+        players: Sequence[TypedPlayer],
+        path: Path,
+        instead: tuple[int | None, int | None],
+    ) -> Common:
+        """Return what a scenario of either kind is told.
+
+        Args:
+            traders: who behaves how.
+            blockers: who tries to lead players away.
+            players: all there are.
+            path: the file.
+            instead: numbers of rounds and of the seed to be used instead of the file's.
+
+        Raises:
+            InputError: a table names players or types that are not there, or a parameter makes no sense.
+        """
+        names, (rounds, seed) = [player.name for player in players], instead
+        return {
+            "name": self.name or path.stem,
+            "assignments": assignments_of(traders, players, path),
+            "blockers": tuple(each.build(names, f"blockers[{place}]", path) for place, each in enumerate(blockers)),
+            "rounds": self.rounds if rounds is None else rounds,
+            "seed": self.seed if seed is None else seed,
+        }
+
+
+class ScenarioInput(PlayedInput):
+    """One market to be played: economy, rules, contract, behaviours, rounds and seed."""
+
+    economy: Name = Field(description="path of a market-economy file, relative to this file, or example:NAME")
     rules: RulesInput = Field(RulesInput(), description="how the market settles")
     contract: ContractInput = Field(ContractInput(), description="what the established mediator offers")
     traders: list[TraderInput] = Field(
@@ -131,11 +176,7 @@ def build_scenario(
         InputError: the economy cannot be read, or something does not fit it.
     """
     economy = economy_in(file_named(content.economy, path, "economy"))
-    assignments = assignments_of(content.traders, economy.players, path)
-    blockers = tuple(
-        blocker.build(economy.player_names, f"blockers[{place}]", path)
-        for place, blocker in enumerate(content.blockers)
-    )
+    common = content.common(content.traders, content.blockers, economy.players, path, (rounds, seed))
     organisers = tuple(
         organiser.build(economy.player_names, f"organisers[{place}]", path)
         for place, organiser in enumerate(content.organisers)
@@ -144,27 +185,14 @@ def build_scenario(
     check_severance(content.contract.severance, types, path)
     with blamed_on(path):
         return MarketScenario(
-            name=content.name or path.stem,
             economy=economy,
             rules=content.rules.build(),
             transfers=content.contract.transfers,
-            assignments=assignments,
-            rounds=content.rounds if rounds is None else rounds,
-            seed=content.seed if seed is None else seed,
-            blockers=blockers,
             parts=content.parts,
             severance=content.contract.severance,
             organisers=organisers,
+            **common,
         )
-
-
-def scenario_files(path: Path) -> tuple[Path, ...]:
-    """Return the files a scenario is made of: its own and its economy's.
-
-    Raises:
-        InputError: the scenario's file cannot be read or is wrong.
-    """
-    return path, file_named(read_input(ScenarioInput, path).economy, path, "economy")
 
 
 def assignments_of(
