@@ -46,7 +46,9 @@ if TYPE_CHECKING:
     from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
     from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior
     from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
+    from marketgame.mechanisms.economies.quadratic import Quadratic
     from marketgame.mechanisms.economies.valuation import SeparableValuation, Valuation
+    from marketgame.mechanisms.economies.valuations import Abatement, Exponential, Linear, Logarithmic, Power
     from marketgame.mechanisms.market_game.rules import (
         Bankruptcy,
         Coverage,
@@ -69,6 +71,7 @@ if (_CHECKOUT / "mechanisms" / "__init__.py").is_file() and (_CHECKOUT / "pyproj
     __path__.append(str(_CHECKOUT))
 
 __all__ = [
+    "Abatement",
     "Assignment",
     "Bankruptcy",
     "Behaviour",
@@ -76,10 +79,13 @@ __all__ = [
     "CorrelatedPrior",
     "Coverage",
     "Economy",
+    "Exponential",
     "GameScenario",
     "IndependentPrior",
     "InputError",
     "Interval",
+    "Linear",
+    "Logarithmic",
     "MarketRules",
     "MarketScenario",
     "Mechanism",
@@ -87,7 +93,9 @@ __all__ = [
     "Order",
     "Player",
     "PlayerType",
+    "Power",
     "Pricing",
+    "Quadratic",
     "Scenario",
     "SeparableValuation",
     "Solvency",
@@ -109,6 +117,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "Abatement": "mechanisms.economies.valuations",
     "Assignment": "simulation.scenario.assignments",
     "Bankruptcy": "mechanisms.market_game.rules",
     "Behaviour": "agents.behaviours",
@@ -116,10 +125,13 @@ _HOME = {
     "CorrelatedPrior": "mechanisms.economies.beliefs",
     "Coverage": "mechanisms.market_game.rules",
     "Economy": "mechanisms.economies.economy",
+    "Exponential": "mechanisms.economies.valuations",
     "GameScenario": "simulation.scenario.game_scenario",
     "IndependentPrior": "mechanisms.economies.beliefs",
     "InputError": "experiments.files.input_file",
     "Interval": "experiments.sweep",
+    "Linear": "mechanisms.economies.valuations",
+    "Logarithmic": "mechanisms.economies.valuations",
     "MarketRules": "mechanisms.market_game.rules",
     "MarketScenario": "simulation.scenario.market_scenario",
     "Mechanism": "mechanisms.coalitional_games.mechanism",
@@ -127,7 +139,9 @@ _HOME = {
     "Order": "agents.behaviours",
     "Player": "mechanisms.economies.economy",
     "PlayerType": "mechanisms.economies.economy",
+    "Power": "mechanisms.economies.valuations",
     "Pricing": "mechanisms.market_game.rules",
+    "Quadratic": "mechanisms.economies.quadratic",
     "Scenario": "simulation.scenario.scenario",
     "SeparableValuation": "mechanisms.economies.valuation",
     "Solvency": "mechanisms.market_game.rules",

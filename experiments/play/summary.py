@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from importlib import import_module
 from math import isfinite
 from typing import TYPE_CHECKING, Any, override
 
@@ -141,8 +142,11 @@ class PlayedRun(Printed, Run):
 
     @override
     def plot(self) -> Figure:
-        """Draw what trade gained in each round; :func:`results.standard_figures` draws more."""
-        return results.standard_figures(self)["welfare"]
+        """Draw what trade gained in each round; `results.standard_figures` draws more."""
+        # Matplotlib is loaded when something is drawn.
+        figures = import_module("marketgame.results.figures")
+        figure: Figure = figures.welfare_over_rounds(figures.legible(self))
+        return figure
 
 
 def played(run: Run) -> PlayedRun:

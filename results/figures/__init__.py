@@ -6,6 +6,7 @@ No figure needs a screen, and none touches Matplotlib's global state.
 """
 
 from marketgame.results.figures.holdings import who_ends_with_what
+from marketgame.results.figures.legible import legible
 from marketgame.results.figures.network import trade_network
 from marketgame.results.figures.quotes import quotes_against_supporting_price
 from marketgame.results.figures.registry import FIGURES, RunFigure, standard_figures
@@ -21,6 +22,7 @@ __all__ = [
     "FIGURES",
     "FigureFormat",
     "RunFigure",
+    "legible",
     "quotes_against_supporting_price",
     "save_figure",
     "save_figures",

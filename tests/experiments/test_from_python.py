@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import doctest
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -17,7 +19,7 @@ import marketgame as face
 from marketgame.experiments.commands.kinds import KINDS
 from marketgame.experiments.files.examples import examples, located
 from marketgame.experiments.printing import Printed
-from tests.experiments.command_calls import Call
+from tests.experiments.command_calls import HOME, Call
 
 TRADERS = "example:three-traders"
 SHORT = ("example:tutorial-obedient", 2)
@@ -153,3 +155,14 @@ def test_load_gives_what_a_file_of_each_kind_describes(kind: str) -> None:
     one = next(each for each in examples() if each.kind == kind)
     module = import_module("marketgame.experiments.commands.kinds")
     assert type(face.load(one.file)) is type(module.load_input(one.file).content)
+
+
+@pytest.mark.usefixtures("_elsewhere", "quick_figures")
+def test_the_page_on_python_says_what_happens() -> None:
+    page = (HOME.parent / "docs" / "from-python.md").read_text(encoding="utf-8")
+    shown = "\n".join(re.findall(r"^```pycon\n(.*?)^```", page, re.DOTALL | re.MULTILINE))
+    page_test = doctest.DocTestParser().get_doctest(shown, {}, "from-python.md", None, None)
+    assert len(page_test.examples) > 20
+    found: list[str] = []
+    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(page_test, out=found.append)
+    assert found == []
