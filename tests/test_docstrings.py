@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -76,6 +77,7 @@ def is_there(name: str, module: str) -> bool:
         for cut in range(len(parts), 0, -1):
             if parts[0] != "marketgame":
                 break
+            found: Any
             try:
                 found = import_module(".".join(parts[:cut]))
             except ImportError:

@@ -18,7 +18,7 @@ from marketgame.experiments.certificate_files.files import (
     load_certificate,
     save_certificate,
 )
-from marketgame.experiments.commands.explained import EXAMPLE_CERTIFICATE
+from marketgame.experiments.commands.explained import CERTIFICATES
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.explanation import tables_of
 from marketgame.experiments.files.game_file import load_game
@@ -68,7 +68,7 @@ from tests.mechanisms.certificates.test_certificates_reactions import (
     stable_against_wary_outsiders,
 )
 
-TEXT = EXAMPLE_CERTIFICATE.read_text(encoding="utf-8")
+TEXT = CERTIFICATES.example.read_text(encoding="utf-8")
 
 
 def of_a_lottery() -> Certificate:
@@ -397,7 +397,7 @@ def test_what_no_longer_can_be_played_is_refused_with_the_reason(tmp_path: Path,
 
 
 def test_certificates_are_validated_and_explained_like_every_other_file(marketgame: Call, tmp_path: Path) -> None:
-    answer = marketgame("validate", EXAMPLE_CERTIFICATE)
+    answer = marketgame("validate", CERTIFICATES.example)
     assert answer.code == 0
     assert "valid, certificate 'three-traders-short-sale'" in answer.out
     assert marketgame("validate", written(tmp_path, TEXT[:-9])).code == 2
@@ -406,8 +406,8 @@ def test_certificates_are_validated_and_explained_like_every_other_file(marketga
         for field in table.fields:
             assert field.meaning, f"{table.path}.{field.name}"
             assert field.name in explained
-    assert EXAMPLE_CERTIFICATE.name in explained
-    assert marketgame("replay", EXAMPLE_CERTIFICATE).code == 0
+    assert CERTIFICATES.example.name in explained
+    assert marketgame("replay", CERTIFICATES.example).code == 0
 
 
 @pytest.mark.parametrize("copies", [1, 3])
