@@ -133,7 +133,11 @@ def test_every_command_and_option_that_a_page_mentions_exists(page: str) -> None
 
 
 @pytest.mark.parametrize(
-    "line", sorted({line for _, line in typed() if line.split()[1] in CHEAP and "marketgame" in line})
+    "line",
+    sorted(
+        # What docs/extending.md shows needs the files that it shows, and is run with them.
+        {line for page, line in typed() if page != "extending.md" and line.split()[1] in CHEAP and "marketgame" in line}
+    ),
 )
 def test_what_answers_at_once_does_so_as_shown(line: str, marketgame: Call, tmp_path: Path) -> None:
     (tmp_path / "experiments").symlink_to(ROOT / "experiments")

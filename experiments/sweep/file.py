@@ -69,7 +69,8 @@ class SweepInput(InputModel):
     axes: dict[Name, AxisTable] = Field(
         min_length=1,
         description='what varies: "dotted.path.into.the.scenario" = list of values, or low and high of an interval; '
-        '"traders.share.noisy" is the share in the [[traders]] table with that behaviour',
+        '"traders.share.noisy" is the share in the [[traders]] table with that behaviour, "organisers.NAME.depth" a '
+        'field of the table of that name, "economy.players.NAME.types.NAME.endowment[0]" a number of the economy',
     )
     settings: dict[Name, Any] = Field(
         {}, description="what differs from the scenario's file at every point, by the same paths"
