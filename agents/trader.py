@@ -23,7 +23,7 @@ from marketgame.agents.coalitions.agreement import (
 )
 from marketgame.agents.coalitions.offered import OfferedSideContract
 from marketgame.agents.coalitions.organiser import (
-    Answer,
+    MemberAnswer,
     Reply,
 )
 from marketgame.agents.framework import (
@@ -122,9 +122,9 @@ class Trader(RoundAgent):
             self._offered[key] = self._weigh(agreement)
         offered, status_quo = self._offered[key]
         report = None if offered.truth == NO_REPORT else self.behaviour.join(offered)
-        answer = Answer.ACCEPTED
+        answer = MemberAnswer.ACCEPTED
         if report is None:
-            answer = Answer.UNWILLING if offered.worthwhile(offered.truth) else Answer.WOULD_LOSE
+            answer = MemberAnswer.UNWILLING if offered.worthwhile(offered.truth) else MemberAnswer.WOULD_LOSE
         gain = float(offered.gains[offered.truth if report is None else report])
         return Reply(report, answer, gain, status_quo, offered.type_number, offered.truth)
 

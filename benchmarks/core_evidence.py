@@ -27,10 +27,10 @@ from marketgame.mechanisms.coalitional_games.game import (
 from marketgame.mechanisms.coalitional_games.mechanism import stakes
 from marketgame.mechanisms.core import (
     CoreAllocation,
+    CoreEffort,
     CoreOptimum,
     CoreVariant,
     EmptyCore,
-    SearchEffort,
     SeverancePay,
     core_residuals,
     find_core_allocation,
@@ -93,7 +93,7 @@ def random() -> None:
         begin, certified, worst = time.perf_counter(), 0, 0.0
         for seed in range(GAMES):
             game = make(np.random.default_rng(seed), shapes[seed % len(shapes)])
-            found = find_core_allocation(game, CoreVariant(support), SearchEffort(regions=50, seconds=20))
+            found = find_core_allocation(game, CoreVariant(support), CoreEffort(regions=50, seconds=20))
             if not isinstance(found, CoreAllocation):
                 print(f"  {name} {support} seed {seed}: {type(found).__name__}")
                 continue
@@ -142,7 +142,7 @@ def trade() -> None:
         verdict = find_blocking_plan(game, stakes(game, best.mechanism))
         blocked = f"blocked for {verdict.profit:.2g}" if isinstance(verdict, BlockingPlan) else "unblocked"
         severance = type(with_best_severance(game, best.mechanism)).__name__
-        found = optimise_core(game, welfare(game), Sense.MAXIMIZE, effort=SearchEffort(regions=0))
+        found = optimise_core(game, welfare(game), Sense.MAXIMIZE, effort=CoreEffort(regions=0))
         assert isinstance(found, CoreOptimum)
         promised = found.allocation.mechanism.severance.max()
         print(

@@ -29,7 +29,7 @@ from marketgame.mechanisms.incentive_efficiency.search import (
 )
 from marketgame.mechanisms.linear_program import Arrays
 from marketgame.mechanisms.linear_program.deadline import Deadline
-from marketgame.mechanisms.linear_program.highs import Engine
+from marketgame.mechanisms.linear_program.highs import Solver
 
 PATIENCE = 60.0
 """Seconds after which the whole program is given up."""
@@ -165,7 +165,7 @@ def building(players: int, types: int, actions: int) -> Measurement:
         program.set_weights(game.type_probabilities)
         return program
 
-    ours = time_of(lambda: Engine().load(stated().program.arrays()), 7)
+    ours = time_of(lambda: Solver().load(stated().program.arrays()), 7)
     return Measurement(
         work=f"stating and passing a program of {coefficients(game)} coefficients",
         baseline="passing finished arrays to HiGHS",

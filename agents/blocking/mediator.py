@@ -28,7 +28,7 @@ from marketgame.mechanisms.blocking import (
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 
 
-class Fate(StrEnum):
+class InvitationFate(StrEnum):
     """What became of an invitation."""
 
     LEFT = "left"
@@ -37,7 +37,7 @@ class Fate(StrEnum):
     TOO_LATE = "too-late"
 
 
-FATES = tuple(fate.value for fate in Fate)
+FATES = tuple(fate.value for fate in InvitationFate)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ class Approach:
     number: int
     reports: tuple[int | None, ...]
     gains: FloatArray
-    fate: Fate
+    fate: InvitationFate
     payments: FloatArray
 
     @property
@@ -70,7 +70,7 @@ class Approach:
     @property
     def leavers(self) -> tuple[int, ...]:
         """Who leaves."""
-        return self.invitation.coalition if self.fate is Fate.LEFT else ()
+        return self.invitation.coalition if self.fate is InvitationFate.LEFT else ()
 
     @property
     def profit(self) -> float:
@@ -144,11 +144,11 @@ class BlockingMediator(RoundAgent):
         if gone.intersection(members):
             nobody, nothing = (None,) * len(members), np.zeros(len(members))
             payments = np.zeros(len(self.game.players))
-            return Approach(self.number, offer, number, nobody, nothing, Fate.TOO_LATE, payments)
+            return Approach(self.number, offer, number, nobody, nothing, InvitationFate.TOO_LATE, payments)
         answers = [ask(member, offer) for member in members]
         reports = tuple(report for report, _ in answers)
         fate = _fate(invitation, reports)
-        payments = offer.payments(number, reports, leaves=fate is Fate.LEFT)
+        payments = offer.payments(number, reports, leaves=fate is InvitationFate.LEFT)
         return Approach(self.number, offer, number, reports, np.array([gain for _, gain in answers]), fate, payments)
 
     def _solve(self, stakes: FloatArray) -> BlockingOffer | None:
@@ -156,7 +156,7 @@ class BlockingMediator(RoundAgent):
         return offer_of(self.game, stakes, found) if isinstance(found, BlockingPlan) else None
 
 
-def _fate(invitation: Invitation, reports: tuple[int | None, ...]) -> Fate:
+def _fate(invitation: Invitation, reports: tuple[int | None, ...]) -> InvitationFate:
     if None in reports:
-        return Fate.REFUSED
-    return Fate.LEFT if reports == invitation.types else Fate.OTHER_TYPES
+        return InvitationFate.REFUSED
+    return InvitationFate.LEFT if reports == invitation.types else InvitationFate.OTHER_TYPES

@@ -14,7 +14,7 @@ type Coalition = tuple[int, ...]
 """Numbers of players, ascending."""
 
 
-class Selection(StrEnum):
+class CoalitionSelection(StrEnum):
     """How an organiser selects coalitions in a round."""
 
     ALL = "all"
@@ -43,7 +43,7 @@ class CoalitionChoice:
             connect by.
     """
 
-    selection: Selection = Selection.RANDOM
+    selection: CoalitionSelection = CoalitionSelection.RANDOM
     smallest: int = 2
     largest: int | None = None
     members: frozenset[int] | None = None
@@ -57,7 +57,7 @@ class CoalitionChoice:
             raise ValueError(f"smallest is {self.smallest}; a coalition has at least 1 member")
         if self.largest is not None and self.largest < self.smallest:
             raise ValueError(f"largest is {self.largest}; it must be at least {self.smallest}, the smallest")
-        if (self.links is not None) != (self.selection is Selection.CONNECTED):
+        if (self.links is not None) != (self.selection is CoalitionSelection.CONNECTED):
             given = "no graph is given" if self.links is None else "a graph is given"
             raise ValueError(f"coalitions is {self.selection.value!r} and {given}; 'connected' goes with a graph")
 

@@ -21,7 +21,7 @@ from marketgame.agents.coalitions.breaking import (
 from marketgame.agents.coalitions.choice import (
     Coalition,
     CoalitionChoice,
-    Selection,
+    CoalitionSelection,
 )
 from marketgame.agents.framework import (
     RoundAgent,
@@ -30,7 +30,7 @@ from marketgame.agents.framework import (
 from marketgame.mechanisms.deviations.situation import JointAction
 
 
-class Fate(StrEnum):
+class AgreementFate(StrEnum):
     """What became of an attempt to bring a coalition together."""
 
     NONE_FOUND = "none-found"
@@ -47,7 +47,7 @@ class Fate(StrEnum):
     """All accepted; then some of them did better than what was agreed."""
 
 
-class Answer(StrEnum):
+class MemberAnswer(StrEnum):
     """What a member answered."""
 
     ACCEPTED = "accepted"
@@ -58,9 +58,9 @@ class Answer(StrEnum):
     NOT_ASKED = "not-asked"
 
 
-FATES = tuple(fate.value for fate in Fate)
-ANSWERS = tuple(answer.value for answer in Answer)
-PLAYED = (Fate.ACCEPTED, Fate.BROKEN)
+FATES = tuple(fate.value for fate in AgreementFate)
+ANSWERS = tuple(answer.value for answer in MemberAnswer)
+PLAYED = (AgreementFate.ACCEPTED, AgreementFate.BROKEN)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Reply:
     """
 
     report: int | None
-    answer: Answer
+    answer: MemberAnswer
     gain: float
     status_quo: float
     type_number: int
@@ -99,7 +99,7 @@ class Negotiation:
 
     organiser: int
     coalition: Coalition
-    fate: Fate
+    fate: AgreementFate
     replies: tuple[Reply, ...] = ()
     action: JointAction | None = None
     broken: Break | None = None
@@ -107,7 +107,7 @@ class Negotiation:
     @property
     def refuser(self) -> int | None:
         """Who refused; none if nobody did."""
-        return self.coalition[len(self.replies) - 1] if self.fate is Fate.REFUSED else None
+        return self.coalition[len(self.replies) - 1] if self.fate is AgreementFate.REFUSED else None
 
     @property
     def expected_gain(self) -> float:
@@ -195,7 +195,7 @@ class CoalitionOrganiser(RoundAgent):
         """
         if luck.tries >= self.choice.frequency:
             return ()
-        if self.choice.selection is not Selection.ALL:
+        if self.choice.selection is not CoalitionSelection.ALL:
             picked = self.coalitions[int(luck.coalition * len(self.coalitions))]
             return (self._propose(picked, luck, profile, bound, ask),)
         tried: list[Negotiation] = []
@@ -207,30 +207,32 @@ class CoalitionOrganiser(RoundAgent):
 
     def _propose(self, coalition: Coalition, luck: Luck, profile: int, bound: frozenset[int], ask: Ask) -> Negotiation:
         if bound.intersection(coalition):
-            return Negotiation(self.number, coalition, Fate.TOO_LATE)
+            return Negotiation(self.number, coalition, AgreementFate.TOO_LATE)
         if coalition not in self._found:
             self._found[coalition] = self._find(coalition)
         agreement = self._found[coalition]
         if agreement is None:
-            return Negotiation(self.number, coalition, Fate.NONE_FOUND)
+            return Negotiation(self.number, coalition, AgreementFate.NONE_FOUND)
         replies: list[Reply] = []
         for member in coalition:
             replies.append(ask(member, agreement))
             if replies[-1].report is None:
-                return Negotiation(self.number, coalition, Fate.REFUSED, tuple(replies))
+                return Negotiation(self.number, coalition, AgreementFate.REFUSED, tuple(replies))
         return self._carry_out(agreement, tuple(replies), luck, profile)
 
     def _carry_out(self, agreement: Agreement, replies: tuple[Reply, ...], luck: Luck, profile: int) -> Negotiation:
-        accepted = Negotiation(self.number, agreement.coalition, Fate.ACCEPTED, replies)
+        accepted = Negotiation(self.number, agreement.coalition, AgreementFate.ACCEPTED, replies)
         reports = tuple(reply.report for reply in replies if reply.report is not None)
         types = tuple(reply.type_number for reply in replies)
         clause = agreement.clause(profile, types, reports)
         if clause is None:
-            return replace(accepted, fate=Fate.VOID)
+            return replace(accepted, fate=AgreementFate.VOID)
         number = drawn(clause, luck.action)
         action = agreement.action(clause, number)
         truths = tuple(reply.truth for reply in replies)
         broken = self._breaking.broken(Recommended(agreement, profile, types, truths, reports, number, action))
         if broken is None:
             return replace(accepted, action=action)
-        return replace(accepted, fate=Fate.BROKEN, action=joint(action, agreement.coalition, broken), broken=broken)
+        return replace(
+            accepted, fate=AgreementFate.BROKEN, action=joint(action, agreement.coalition, broken), broken=broken
+        )

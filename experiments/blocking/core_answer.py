@@ -21,11 +21,11 @@ from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import interim_utilities
 from marketgame.mechanisms.core import (
     CoreAllocation,
+    CoreEffort,
     CoreOptimum,
     CoreStatus,
     CoreVariant,
     EmptyCore,
-    SearchEffort,
     SeverancePay,
     UndecidedCore,
     find_core_allocation,
@@ -114,7 +114,7 @@ def search_core(
     established: EstablishedGame,
     variant: CoreVariant,
     goal: CoreGoal | None,
-    effort: SearchEffort,
+    effort: CoreEffort,
     deadline: Deadline = NO_DEADLINE,
 ) -> CoreAnswer:
     """Return a core allocation of a game, any one or the best one.
@@ -145,7 +145,7 @@ def core(
     maximize: str | None = None,
     support: Support | str = Support.COARSE,
     severance: SeverancePay | str = SeverancePay.ALLOWED,
-    seconds: float = SearchEffort().seconds,
+    seconds: float = CoreEffort().seconds,
 ) -> CoreAnswer:
     """Return a core allocation of a game with the mechanism that achieves it, or the proof that its core is empty.
 
@@ -166,6 +166,6 @@ def core(
     goal = core_goal(established.game, minimize, maximize, prefix="")
     variant = CoreVariant(member(Support, support, "support"), member(SeverancePay, severance, "severance"))
     if isinstance(of, EstablishedGame | CoalitionalGame):
-        return search_core(established, variant, goal, SearchEffort(seconds=seconds), deadline)
+        return search_core(established, variant, goal, CoreEffort(seconds=seconds), deadline)
     with blamed_on(located(of)):
-        return search_core(established, variant, goal, SearchEffort(seconds=seconds), deadline)
+        return search_core(established, variant, goal, CoreEffort(seconds=seconds), deadline)

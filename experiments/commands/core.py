@@ -26,9 +26,9 @@ from marketgame.experiments.printing import (
 )
 from marketgame.mechanisms.blocking import Support
 from marketgame.mechanisms.core import (
+    CoreEffort,
     CoreStatus,
     CoreVariant,
-    SearchEffort,
     SeverancePay,
 )
 from marketgame.mechanisms.linear_program.deadline import Deadline
@@ -51,7 +51,7 @@ def command(
     no_severance: Annotated[bool, typer.Option("--no-severance", help="Promise nothing to those who leave.")] = False,
     seconds: Annotated[
         float, typer.Option(min=0, metavar="N", help="Wall time after which the answer is that nothing is known.")
-    ] = SearchEffort().seconds,
+    ] = CoreEffort().seconds,
     json: JsonOption = False,
 ) -> None:
     """Find a core allocation of a game with the mechanism that achieves it, or prove that its core is empty.
@@ -67,7 +67,7 @@ def command(
         SeverancePay.NONE if no_severance else SeverancePay.ALLOWED,
     )
     with blamed_on(file), in_progress("searching the core"):
-        answer = search_core(established, variant, goal, SearchEffort(seconds=seconds), deadline)
+        answer = search_core(established, variant, goal, CoreEffort(seconds=seconds), deadline)
     if json:
         print_json(core_document(answer))
     else:

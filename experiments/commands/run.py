@@ -15,9 +15,9 @@ from marketgame.experiments.files.input_file import InputFiles
 from marketgame.experiments.files.output_folder import Writing
 from marketgame.experiments.play.running import (
     BENCHMARK_SECONDS,
-    Outcome,
     Prepared,
-    Status,
+    RunOutcome,
+    RunStatus,
     play,
     prepare,
     run_folder,
@@ -71,12 +71,12 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
         print_json(summary_document(run))
     else:
         print_summary(run, answer_console())
-    if outcome.status is Status.INTERRUPTED:
+    if outcome.status is RunStatus.INTERRUPTED:
         remark_console().print(f"interrupted; the rounds played until then are in {marked(str(outcome.folder))}")
         raise typer.Exit(ExitCode.INTERRUPTED)
 
 
-def _play_with_progress(prepared: Prepared, folder: Writing) -> Outcome:
+def _play_with_progress(prepared: Prepared, folder: Writing) -> RunOutcome:
     with Progress(console=remark_console()) as progress:
         task = progress.add_task(f"playing {named(prepared.path.stem)}", total=prepared.scenario.rounds)
         return play(prepared, folder, lambda played: progress.update(task, completed=played))

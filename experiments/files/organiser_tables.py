@@ -11,7 +11,7 @@ from pydantic import Field
 
 from marketgame.agents.coalitions.choice import (
     CoalitionChoice,
-    Selection,
+    CoalitionSelection,
 )
 from marketgame.experiments.files.class_tables import Name
 from marketgame.experiments.files.input_file import (
@@ -22,7 +22,7 @@ from marketgame.experiments.files.input_file import (
 )
 from marketgame.simulation.scenario.organisers import (
     Organiser,
-    SearchEffort,
+    OrganiserEffort,
     SideConcept,
 )
 
@@ -79,29 +79,29 @@ class EffortInput(InputModel):
     """How hard side-contracts, and deviations from them, are searched; every search is made once per coalition."""
 
     quote_vectors: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        SearchEffort().quote_vectors, description="for how many joint quotes the best orders are sought"
+        OrganiserEffort().quote_vectors, description="for how many joint quotes the best orders are sought"
     )
     rounds: Annotated[int, Field(ge=0, le=1000)] = Field(
-        SearchEffort().rounds, description="how often a lottery is improved by asking for more joint actions"
+        OrganiserEffort().rounds, description="how often a lottery is improved by asking for more joint actions"
     )
     breaches: Annotated[int, Field(ge=1, le=1000)] = Field(
-        SearchEffort().breaches, description="how often what a single member would rather do is excluded"
+        OrganiserEffort().breaches, description="how often what a single member would rather do is excluded"
     )
     cells: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        SearchEffort().cells,
+        OrganiserEffort().cells,
         description="for how many combinations of what members know joint actions are sought, the likeliest first",
     )
 
-    def build(self) -> SearchEffort:
+    def build(self) -> OrganiserEffort:
         """Return the effort."""
-        return SearchEffort(self.quote_vectors, self.rounds, self.breaches, self.cells)
+        return OrganiserEffort(self.quote_vectors, self.rounds, self.breaches, self.cells)
 
 
 class OrganiserInput(InputModel):
     """A coalition organiser: it finds side-contracts, proposes them to members, and leads those who accept."""
 
     name: Name = Field("organiser", description="different from the other organisers' names")
-    coalitions: Annotated[Selection, Field(strict=False)] = Field(
+    coalitions: Annotated[CoalitionSelection, Field(strict=False)] = Field(
         CoalitionChoice().selection,
         description="all: one after another, small ones first, until one accepts; random: one drawn each time; "
         "connected: one drawn of those connected by links or graph",

@@ -60,7 +60,7 @@ FIGURES = "figures"
 BENCHMARK_SECONDS = 60.0
 
 
-class Status(StrEnum):
+class RunStatus(StrEnum):
     """How a run ended."""
 
     DONE = "done"
@@ -68,7 +68,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """What became of a run.
 
     Attributes:
@@ -77,7 +77,7 @@ class Outcome:
     """
 
     folder: Path
-    status: Status
+    status: RunStatus
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ def _is_same(held: Held, prepared: Prepared) -> bool:
     return held.manifest is not None and bool(prepared.inputs) and prepared.identity.items() <= held.manifest.items()
 
 
-def play(prepared: Prepared, folder: Writing, on_round: Callable[[int], None]) -> Outcome:
+def play(prepared: Prepared, folder: Writing, on_round: Callable[[int], None]) -> RunOutcome:
     """Play a scenario and write its run folder; an interruption keeps the rounds played until then.
 
     Args:
@@ -209,9 +209,9 @@ def play(prepared: Prepared, folder: Writing, on_round: Callable[[int], None]) -
 
     with heard(stopping):
         try:
-            tables, status = simulate(scenario, after_round), Status.DONE
+            tables, status = simulate(scenario, after_round), RunStatus.DONE
         except SimulationInterrupted as interruption:
-            tables, status = interruption.tables, Status.INTERRUPTED
+            tables, status = interruption.tables, RunStatus.INTERRUPTED
         manifest = prepared.identity | {
             "command": command_line(),
             "bit_generator": type(random_stream(scenario.seed, "nature").bit_generator).__name__,
@@ -222,11 +222,11 @@ def play(prepared: Prepared, folder: Writing, on_round: Callable[[int], None]) -
         }
         write_tables(folder.stage, tables)
         folder.commit(manifest)
-    if stopping.wanted or status is Status.INTERRUPTED:
-        return Outcome(folder.folder, Status.INTERRUPTED)
+    if stopping.wanted or status is RunStatus.INTERRUPTED:
+        return RunOutcome(folder.folder, RunStatus.INTERRUPTED)
     # Whatever happens while pictures are drawn, the tables are there.
     draw_figures(results.load(folder.folder), folder)
-    return Outcome(folder.folder, status)
+    return RunOutcome(folder.folder, status)
 
 
 @undefined_raises
@@ -264,7 +264,7 @@ def run(
         ready = Prepared(Path(name), established(scenario), {}, outside_sources(scenario))
     with run_folder(ready, None if out is None else Path(out), replay_damaged=replay_damaged) as folder:
         outcome = play(with_benchmarks(ready, benchmark_seconds), folder, lambda _: None)
-    if outcome.status is Status.INTERRUPTED:
+    if outcome.status is RunStatus.INTERRUPTED:
         raise KeyboardInterrupt(f"the rounds played until then are in {outcome.folder}")
     return played(results.load(outcome.folder))
 

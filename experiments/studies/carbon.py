@@ -44,7 +44,7 @@ PREAMBLE = """\
 
 
 @dataclass(frozen=True)
-class Region:
+class CarbonRegion:
     """A region of the source with its marginal abatement cost curve.
 
     Attributes:
@@ -62,7 +62,7 @@ class Region:
     permits: float
 
 
-def published_regions(member: str = "") -> tuple[Region, ...]:
+def published_regions(member: str = "") -> tuple[CarbonRegion, ...]:
     """Return the regions of the source.
 
     Args:
@@ -72,9 +72,9 @@ def published_regions(member: str = "") -> tuple[Region, ...]:
     return tuple(_region(name, row) for name, row in table.items() if not member or row[member])
 
 
-def _region(name: str, row: Mapping[str, Any]) -> Region:
+def _region(name: str, row: Mapping[str, Any]) -> CarbonRegion:
     reference = float(row.get("reference", UNCAPPED_REFERENCE))
-    return Region(name, float(row["a"]), float(row["b"]), reference, float(row.get("cap", reference)))
+    return CarbonRegion(name, float(row["a"]), float(row["b"]), reference, float(row.get("cap", reference)))
 
 
 def carbon_economies() -> dict[str, str]:
@@ -97,7 +97,7 @@ def carbon_economies() -> dict[str, str]:
     }
 
 
-def _text(name: str, regions: Iterable[Region], types: Callable[[Region], str], remark: str = "") -> str:
+def _text(name: str, regions: Iterable[CarbonRegion], types: Callable[[CarbonRegion], str], remark: str = "") -> str:
     players = [f'\n[[players]]\nname = "{region.name}"\n{types(region)}' for region in regions]
     head = (
         f'kind   = "market-economy"\nname   = "{name}"\nsource = "{SOURCE}"\n'
@@ -106,16 +106,16 @@ def _text(name: str, regions: Iterable[Region], types: Callable[[Region], str], 
     return PREAMBLE + remark + "\n" + head + "".join(players)
 
 
-def _published_type(region: Region) -> str:
+def _published_type(region: CarbonRegion) -> str:
     return _type(region, "published", 1.0)
 
 
-def _private_types(region: Region) -> str:
+def _private_types(region: CarbonRegion) -> str:
     chance = f"probability = {1 / len(COST_FACTORS):g}\n"
     return "\n".join(_type(region, name, factor, chance) for name, factor in COST_FACTORS.items())
 
 
-def _type(region: Region, name: str, factor: float, chance: str = "") -> str:
+def _type(region: CarbonRegion, name: str, factor: float, chance: str = "") -> str:
     a, b = (float(f"{coefficient * factor:.12g}") for coefficient in (region.a, region.b))
     return (
         f"[players.types.{name}]\n{chance}endowment = [{region.permits}, {MONEY}]\n"

@@ -65,7 +65,7 @@ def receive(stream: BinaryIO) -> bytes | None:
     return message if len(message) == length else None
 
 
-class Player:
+class RunPlayer:
     """A process that plays chunks of runs, as the nursery sees it.
 
     Args:
@@ -137,7 +137,7 @@ def nurse(progress_file: int) -> None:
         message = receive(sys.stdin.buffer)
         if message is None:
             return
-        player = player or Player(progress, (sys.stdin.fileno(), answers.fileno()))
+        player = player or RunPlayer(progress, (sys.stdin.fileno(), answers.fileno()))
         answer = player.answer(message, sys.stdin.buffer)
         if answer is None:
             answer, player = pickle.dumps(player.bury()), None

@@ -45,7 +45,6 @@ from marketgame.mechanisms.collusion.finite_games.improvement import (
     Flaw,
     Improvement,
     NoImprovement,
-    Objective,
     Proof,
     UndecidedError,
     flaws_of,
@@ -58,7 +57,7 @@ from marketgame.mechanisms.collusion.finite_games.improvement_bound import (
 )
 from marketgame.mechanisms.collusion.finite_games.improvement_program import SideProblem
 from marketgame.mechanisms.collusion.finite_games.internal_consistency import (
-    SearchEffort,
+    ConsistencyEffort,
     Unsettled,
     internally_consistent_improvement,
     objection,
@@ -106,6 +105,7 @@ __all__ = [
     "CollusionCheck",
     "CommunicationContract",
     "Concept",
+    "ConsistencyEffort",
     "ExtendedGame",
     "Flaw",
     "Improvement",
@@ -114,10 +114,8 @@ __all__ = [
     "Multipliers",
     "NoImprovement",
     "ObedienceCheck",
-    "Objective",
     "Proof",
     "RevisedGame",
-    "SearchEffort",
     "SideContract",
     "SideContractSearch",
     "SideEffort",

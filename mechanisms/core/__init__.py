@@ -62,13 +62,14 @@ from marketgame.mechanisms.core.search import (
 )
 from marketgame.mechanisms.core.severance import NoSeverance
 from marketgame.mechanisms.core.variant import (
+    CoreEffort,
     CoreVariant,
-    SearchEffort,
     SeverancePay,
 )
 
 __all__ = [
     "CoreAllocation",
+    "CoreEffort",
     "CoreGoal",
     "CoreObjective",
     "CoreOptimum",
@@ -78,7 +79,6 @@ __all__ = [
     "EmptyCore",
     "InfeasibleMechanism",
     "NoSeverance",
-    "SearchEffort",
     "SeverancePay",
     "UndecidedCore",
     "achieving_mechanism",

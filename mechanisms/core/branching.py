@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from marketgame.mechanisms.core.region import Region
     from marketgame.mechanisms.core.relaxation import Candidate
     from marketgame.mechanisms.core.variant import (
+        CoreEffort,
         CoreVariant,
-        SearchEffort,
     )
     from marketgame.mechanisms.linear_program.deadline import Deadline
 
@@ -124,7 +124,7 @@ class RegionSearch:
         relaxation.minimise(self._objective)
         return relaxation
 
-    def run(self, effort: SearchEffort, attempt: Callable[[FloatArray], float]) -> None:
+    def run(self, effort: CoreEffort, attempt: Callable[[FloatArray], float]) -> None:
         """Search until the bound meets the best value, nothing is left, or the effort is spent.
 
         Args:
@@ -144,7 +144,7 @@ class RegionSearch:
         """Leave the search where it stands because the time allowed was spent."""
         self.reason = f"the time allowed was spent after {self.examined} regions"
 
-    def _search(self, effort: SearchEffort, attempt: Callable[[FloatArray], float]) -> None:
+    def _search(self, effort: CoreEffort, attempt: Callable[[FloatArray], float]) -> None:
         self._root = self._examined(self._relaxation.whole, -np.inf, 0)
         best = np.inf
         while self._open:

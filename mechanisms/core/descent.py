@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
     from marketgame.mechanisms.core.objective import CoreObjective
     from marketgame.mechanisms.core.variant import (
+        CoreEffort,
         CoreVariant,
-        SearchEffort,
     )
     from marketgame.mechanisms.linear_program.deadline import Deadline
 
@@ -101,7 +101,7 @@ class CoreDescent:
         allocation = core_allocation(self.game, mechanism, virtual, self.variant)
         return allocation if allocation.residuals.acceptable else None
 
-    def starts(self, effort: SearchEffort) -> Iterator[FloatArray]:
+    def starts(self, effort: CoreEffort) -> Iterator[FloatArray]:
         """Yield no multipliers, those of second-best and of efficient mechanisms, and those for random weights."""
         yield np.zeros(self._pairs.size)
         if not self._pairs.size:

@@ -20,11 +20,11 @@ from marketgame.mechanisms.arrays import read_only
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.coalitional_games.mechanism import interim_utilities
 from marketgame.mechanisms.core import (
+    CoreEffort,
     CoreObjective,
     CoreOptimum,
     CoreVariant,
     EmptyCore,
-    SearchEffort,
     UndecidedCore,
     interim_utility,
     optimise_core,
@@ -73,7 +73,7 @@ def core_projection(
     game: CoalitionalGame,
     axes: tuple[PayoffAxis, PayoffAxis],
     variant: CoreVariant | None = None,
-    effort: SearchEffort | None = None,
+    effort: CoreEffort | None = None,
 ) -> CoreProjection | EmptyCore | UndecidedCore:
     """Return the hull of the core in the plane of two interim payoffs.
 
@@ -92,7 +92,7 @@ def core_projection(
     for axis in axes:
         if not (0 <= axis.player < len(game.players) and 0 <= axis.kind < game.type_counts[axis.player]):
             raise ValueError(f"{axis} is no payoff of a game with {game.type_counts} types")
-    search = _Hull(game, axes, variant or CoreVariant(), effort or SearchEffort())
+    search = _Hull(game, axes, variant or CoreVariant(), effort or CoreEffort())
     for direction in FIRST_DIRECTIONS:
         problem = search.look(np.array(direction))
         if problem is not None:
@@ -112,7 +112,7 @@ class _Hull:
         game: CoalitionalGame,
         axes: tuple[PayoffAxis, PayoffAxis],
         variant: CoreVariant,
-        effort: SearchEffort,
+        effort: CoreEffort,
     ) -> None:
         self._game, self._variant, self._effort = game, variant, effort
         self._axes = [interim_utility(game, axis.player, axis.kind) for axis in axes]

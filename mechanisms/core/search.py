@@ -22,8 +22,8 @@ from marketgame.mechanisms.core.outcome import (
     UndecidedCore,
 )
 from marketgame.mechanisms.core.variant import (
+    CoreEffort,
     CoreVariant,
-    SearchEffort,
 )
 from marketgame.mechanisms.linear_program import (
     Sense,
@@ -46,14 +46,14 @@ USUAL_VARIANT = CoreVariant()
 NATURAL_STARTS = 3
 """Starts that are all tried before the best answer so far is believed good enough to prune with."""
 
-USUAL_EFFORT = SearchEffort()
+USUAL_EFFORT = CoreEffort()
 """Enough for every game of the paper, with room to spare."""
 
 
 def find_core_allocation(
     game: CoalitionalGame,
     variant: CoreVariant = USUAL_VARIANT,
-    effort: SearchEffort = USUAL_EFFORT,
+    effort: CoreEffort = USUAL_EFFORT,
     deadline: Deadline = NO_DEADLINE,
 ) -> CoreAllocation | EmptyCore | UndecidedCore:
     """Return some core allocation, or the proof that there is none.
@@ -96,7 +96,7 @@ def optimise_core(
     objective: CoreObjective,
     sense: Sense = Sense.MINIMIZE,
     variant: CoreVariant = USUAL_VARIANT,
-    effort: SearchEffort = USUAL_EFFORT,
+    effort: CoreEffort = USUAL_EFFORT,
     deadline: Deadline = NO_DEADLINE,
 ) -> CoreOptimum | EmptyCore | UndecidedCore:
     """Return the core allocation with the smallest or largest value of a linear objective.

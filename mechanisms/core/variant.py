@@ -36,7 +36,7 @@ class CoreVariant:
 
 
 @dataclass(frozen=True)
-class SearchEffort:
+class CoreEffort:
     """How hard to look before answering that nothing is known.
 
     Attributes:

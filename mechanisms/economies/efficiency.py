@@ -301,7 +301,7 @@ def _solve_compiled(economy: Economy, answer: EfficientAllocation) -> IntegerArr
     kernel.solve(
         types,
         np.ascontiguousarray(answer.profiles),
-        kernel.Answer(
+        kernel.AllocationArrays(
             answer.bundles,
             answer.price,
             answer.lowest_price,

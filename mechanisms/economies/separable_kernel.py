@@ -66,7 +66,7 @@ _ARITHMETIC = {"contract", "nsz"}
 type RowArray = NDArray[np.uint32]
 
 
-class Answer(NamedTuple):
+class AllocationArrays(NamedTuple):
     """Arrays the kernel fills in, one row per profile."""
 
     bundles: FloatArray  # (P, N, G)
@@ -83,7 +83,7 @@ def _compiled[F: Callable[..., object]](function: F) -> F:
     return cast("F", numba.njit(fastmath=_ARITHMETIC, error_model="numpy", cache=True, nogil=True)(function))
 
 
-def solve(types: TypeTables, profiles: IntegerArray, answer: Answer) -> None:
+def solve(types: TypeTables, profiles: IntegerArray, answer: AllocationArrays) -> None:
     """Fill in the answers, one thread per core.
 
     Args:
@@ -95,12 +95,12 @@ def solve(types: TypeTables, profiles: IntegerArray, answer: Answer) -> None:
     edges = np.linspace(0, len(profiles), threads + 1).astype(int)
     parts = [slice(*ends) for ends in pairwise(edges)]
     with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(_solve, types, profiles[p], Answer(*(a[p] for a in answer))) for p in parts]:
+        for done in [pool.submit(_solve, types, profiles[p], AllocationArrays(*(a[p] for a in answer))) for p in parts]:
             done.result()
 
 
 @_compiled
-def _solve(types: TypeTables, profiles: IntegerArray, answer: Answer) -> None:
+def _solve(types: TypeTables, profiles: IntegerArray, answer: AllocationArrays) -> None:
     """Fill in the answers for the profiles ``(P, N)``, of which there are at least ``LANES``."""
     goods, players = len(types.columns) - 1, len(types.families)
     rows = np.zeros((players, LANES), np.uint32)
@@ -351,7 +351,7 @@ def _prove(family: int, shared: FloatArray, mine: FloatArray) -> None:
 
 
 @_compiled
-def _hand_out(start: int, good: int, shared: FloatArray, own: FloatArray, answer: Answer) -> None:
+def _hand_out(start: int, good: int, shared: FloatArray, own: FloatArray, answer: AllocationArrays) -> None:
     """Write the bundles and prices of a good."""
     end = start + LANES
     bundles, price, lowest_price = answer.bundles[start:end], answer.price[start:end], answer.lowest_price[start:end]
@@ -363,7 +363,7 @@ def _hand_out(start: int, good: int, shared: FloatArray, own: FloatArray, answer
 
 
 @_compiled
-def _sum_up(start: int, shared: FloatArray, answer: Answer) -> None:
+def _sum_up(start: int, shared: FloatArray, answer: AllocationArrays) -> None:
     """Write what concerns all goods of a profile; what is called supply is now the numeraire."""
     end, numeraire = start + LANES, answer.price.shape[1] - 1
     price, lowest_price = answer.price[start:end], answer.lowest_price[start:end]

@@ -84,7 +84,7 @@ class Restraint(Enum):
     INCENTIVE = "incentive-compatible ones within the budget"
 
 
-class Improvement(Enum):
+class Beneficiaries(Enum):
     """When a mechanism dominates another."""
 
     FOR_ALL = "everybody gains the same positive amount"
@@ -122,7 +122,7 @@ def dominating_mechanism(
     mechanism: Mechanism,
     stage: Stage = Stage.INTERIM,
     restraint: Restraint = Restraint.INCENTIVE,
-    improvement: Improvement = Improvement.FOR_ALL,
+    improvement: Beneficiaries = Beneficiaries.FOR_ALL,
     deadline: Deadline = NO_DEADLINE,
 ) -> Dominance:
     """Return the best improvement on a mechanism, which proves it efficient when there is none.
@@ -153,7 +153,7 @@ def dominating_mechanism(
             "whether another mechanism is better for everybody was not decided in the time allowed"
         )
     residuals = certified(program.program, solution)
-    supports = (stage, restraint, improvement) == (Stage.INTERIM, Restraint.INCENTIVE, Improvement.FOR_ALL)
+    supports = (stage, restraint, improvement) == (Stage.INTERIM, Restraint.INCENTIVE, Beneficiaries.FOR_ALL)
     return Dominance(
         solution.objective * scale,
         scale,
@@ -223,14 +223,14 @@ class _Alternatives:
                 self._add_expectation(rows, player, told, -1.0)
             first += count
 
-    def require_improvement(self, stage: Stage, improvement: Improvement, judged: FloatArray) -> None:
+    def require_improvement(self, stage: Stage, improvement: Beneficiaries, judged: FloatArray) -> None:
         """State that nobody gets less than now, and maximise what is gained."""
         game, program = self.game, self.program
         weights = np.ones(judged.size)
         if stage is Stage.EX_POST:
             weights = self.others.ravel()
         better = program.constraints("improvement", {"judged": judged.size}, at_least=judged * weights)
-        if improvement is Improvement.FOR_ALL:
+        if improvement is Beneficiaries.FOR_ALL:
             program.add(better, program.variables("gain", lower=-np.inf, objective=1.0), -weights)
         else:
             gains = program.variables("gain", {"judged": judged.size}, objective=self._odds(stage))

@@ -91,7 +91,7 @@ class Limits:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class SolverOutcome:
     """What came back from a run."""
 
     status: Status
@@ -104,7 +104,7 @@ class Outcome:
     best_known: FloatArray | None = None
 
 
-class Engine:
+class Solver:
     """One HiGHS object that holds a program and remembers where its last solve ended."""
 
     def __init__(self) -> None:
@@ -221,7 +221,7 @@ class Engine:
     def basis(self, basis: Basis) -> None:
         self._require(self._highs.setBasis(basis.native), "basis")
 
-    def run(self, limits: Limits) -> Outcome:
+    def run(self, limits: Limits) -> SolverOutcome:
         """Solve from where the last solve ended.
 
         Every return status is checked: HiGHS may report an error by its status alone, with an objective of 0.
@@ -241,7 +241,7 @@ class Engine:
         if status is Status.OPTIMAL:
             found = self._optimum(iterations, seconds)
             return self._doubted(found, limits.deadline) if self._mixed_integer and limits.evidence else found
-        return Outcome(
+        return SolverOutcome(
             status,
             float("nan"),
             self._bound() if self._mixed_integer else float("nan"),
@@ -279,11 +279,11 @@ class Engine:
         self._require(self._highs.setOptionValue("presolve", "choose"), "option presolve")
         return self._highs.getModelStatus(), ran
 
-    def _optimum(self, iterations: int, seconds: float) -> Outcome:
+    def _optimum(self, iterations: int, seconds: float) -> SolverOutcome:
         solution = self._highs.getSolution()
         columns, rows = self._highs.getNumCol(), self._highs.getNumRow()
         if not solution.value_valid or (not solution.dual_valid and not self._mixed_integer):
-            return Outcome(Status.FAILED, float("nan"), float("nan"), iterations, seconds)
+            return SolverOutcome(Status.FAILED, float("nan"), float("nan"), iterations, seconds)
         has_duals = bool(solution.dual_valid)
         answer = Answer(
             np.array(solution.col_value, dtype=np.float64),
@@ -292,13 +292,13 @@ class Engine:
         )
         objective = float(self._highs.getObjectiveValue()) * self._unit
         bound = self._bound() if self._mixed_integer else objective
-        return Outcome(Status.OPTIMAL, objective, bound, iterations, seconds, answer=answer)
+        return SolverOutcome(Status.OPTIMAL, objective, bound, iterations, seconds, answer=answer)
 
     def _choose_smallest_coefficient(self) -> None:
         smallest = SMALLEST_COEFFICIENT_BESIDE_INTEGERS if self._mixed_integer else SMALLEST_COEFFICIENT
         self._require(self._highs.setOptionValue("small_matrix_value", smallest), "option small_matrix_value")
 
-    def _doubted(self, found: Outcome, deadline: Deadline) -> Outcome:
+    def _doubted(self, found: SolverOutcome, deadline: Deadline) -> SolverOutcome:
         """Solve a program with integer variables again, with presolve; keep the better answer and the weaker bound."""
         self._require(self._highs.clearSolver(), "request to start afresh")
         self._require(self._highs.setOptionValue("presolve", "on"), "option presolve")

@@ -18,9 +18,9 @@ from marketgame.mechanisms.linear_program.blocks import (
 )
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
 from marketgame.mechanisms.linear_program.highs import (
-    Engine,
     Limits,
     Simplex,
+    Solver,
 )
 from marketgame.mechanisms.linear_program.refinement import (
     refined,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from marketgame.mechanisms.arrays import FloatArray
     from marketgame.mechanisms.linear_program.basis import Basis
     from marketgame.mechanisms.linear_program.deadline import Deadline
-    from marketgame.mechanisms.linear_program.highs import Outcome
+    from marketgame.mechanisms.linear_program.highs import SolverOutcome
     from marketgame.mechanisms.linear_program.statement import Members
 
 
@@ -58,13 +58,13 @@ class LinearProgram(Statement):
 
     def __init__(self, sense: Sense = Sense.MINIMIZE) -> None:
         super().__init__(sense)
-        self._engine: Engine | None = None
+        self._engine: Solver | None = None
         # What the solver holds: its rows and columns, and whether their coefficients have changed since.
         self._held = (0, 0)
         self._stale = False
         self._start: Basis | None = None
         # What the last solve ended with, as the solver said it and as it was returned.
-        self._last: tuple[Outcome, Solution] | None = None
+        self._last: tuple[SolverOutcome, Solution] | None = None
 
     def set_objective(self, variables: Members, values: ArrayLike) -> None:
         """Replace objective coefficients.
@@ -188,7 +188,7 @@ class LinearProgram(Statement):
         """Number of variables and of constraints."""
         return self._objective.size, self._row_lower.size
 
-    def _solution(self, outcome: Outcome) -> Solution:
+    def _solution(self, outcome: SolverOutcome) -> Solution:
         return Solution(
             outcome.status,
             outcome.objective,
@@ -203,7 +203,7 @@ class LinearProgram(Statement):
             outcome.best_known,
         )
 
-    def _refined(self, engine: Engine, outcome: Outcome, deadline: Deadline) -> Outcome:
+    def _refined(self, engine: Solver, outcome: SolverOutcome, deadline: Deadline) -> SolverOutcome:
         """Return an optimum with what the solver's tolerances left out added."""
         if outcome.status in (Status.TIME_LIMIT, Status.ITERATION_LIMIT) or (self._integer.values > 0).any():
             return outcome
@@ -235,11 +235,11 @@ class LinearProgram(Statement):
         self._stale = self._stale or reaches_into(self._pieces, *self._held)
         super()._absorb()
 
-    def _synchronised(self) -> Engine:
+    def _synchronised(self) -> Solver:
         """Return the solver, holding the program as it is now."""
         self._absorb()
         if self._engine is None:
-            self._engine = Engine()
+            self._engine = Solver()
             self._engine.load(self.arrays())
         elif self._stale:
             basis = self._engine.basis
@@ -252,7 +252,7 @@ class LinearProgram(Statement):
         self._stale = False
         return self._engine
 
-    def _append(self, engine: Engine) -> None:
+    def _append(self, engine: Solver) -> None:
         """Hand the solver the constraints and variables stated since the last solve."""
         rows, columns = self._held
         if self._row_lower.size > rows:

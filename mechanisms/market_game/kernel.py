@@ -48,7 +48,7 @@ _BUDGET, _SHORT_SALE = 1, 2
 _UNDERFLOW = 1e-280
 
 
-class Limits(NamedTuple):
+class KernelRules(NamedTuple):
     """The rules and tolerances of `market_game` as the kernel needs them."""
 
     own_share: float
@@ -94,7 +94,7 @@ _SIGNATURE = types.void(
 )
 
 
-def settle_batch(plays: Plays, limits: Limits, settlement: Settlement) -> BooleanArray:
+def settle_batch(plays: Plays, limits: KernelRules, settlement: Settlement) -> BooleanArray:
     """Fill in the settlement of the plays that are sound and not within rounding of a bankruptcy.
 
     Args:
@@ -256,7 +256,7 @@ def _measure_each_good(batch: _Batch, b: int, bounds: FloatArray, players: int, 
 
 @_inlined
 def _known(
-    batch: _Batch, b: int, supply: FloatArray, bounds: FloatArray, limits: Limits, players: int, goods: int
+    batch: _Batch, b: int, supply: FloatArray, bounds: FloatArray, limits: KernelRules, players: int, goods: int
 ) -> bool:
     """Return whether net trades are known to the digits of the largest of their good, or of its supply."""
     known = True
@@ -270,7 +270,7 @@ def _known(
 
 @_inlined
 def _judge(
-    batch: _Batch, b: int, supply: FloatArray, bounds: FloatArray, limits: Limits, players: int, goods: int
+    batch: _Batch, b: int, supply: FloatArray, bounds: FloatArray, limits: KernelRules, players: int, goods: int
 ) -> bool:
     """Fill in who is bankrupt, why, and the claims; return whether nobody is in doubt.
 
@@ -364,7 +364,7 @@ def _compiled(players: int, goods: int) -> Callable[..., None]:
         batch = _Batch(
             quotes, orders, announced, transfers, cost, bankrupt, reason, net_trade, claim, change, allocation, wasted
         )
-        rules = Limits(limits[0], limits[1], limits[2], limits[3], limits[4], limits[5])
+        rules = KernelRules(limits[0], limits[1], limits[2], limits[3], limits[4], limits[5])
         columns, work = np.empty(3 * entries), np.empty(2 * players)
         supply, bounds = np.empty(goods), np.empty(goods + 1)
         for b in range(len(decided)):

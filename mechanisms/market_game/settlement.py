@@ -316,7 +316,7 @@ def _left_to_numpy(
     # Numba is optional, and slow to import.
     from marketgame.mechanisms.market_game import kernel as settlement_kernel  # noqa: PLC0415
 
-    limits = settlement_kernel.Limits(
+    limits = settlement_kernel.KernelRules(
         own_share=_OWN_SHARE[rules.pricing],
         budget_rounding=_ROUNDING * (players * goods + 4),
         holding_rounding=_ROUNDING * (players + 4),

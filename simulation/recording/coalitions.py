@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketgame.agents.blocking.mediator import Approach
-from marketgame.agents.coalitions.organiser import Answer, Negotiation, Reply
+from marketgame.agents.coalitions.organiser import MemberAnswer, Negotiation, Reply
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.simulation.recording.labels import Labels
 from marketgame.simulation.stages.blocking import STAYS, Formed
@@ -127,9 +127,9 @@ class Member:
         return self.tried.replies[self.place] if self.place < len(self.tried.replies) else None
 
     @property
-    def answer(self) -> Answer:
+    def answer(self) -> MemberAnswer:
         """Whether it accepted, or why not."""
-        return Answer.NOT_ASKED if self.reply is None else self.reply.answer
+        return MemberAnswer.NOT_ASKED if self.reply is None else self.reply.answer
 
     @property
     def truthful(self) -> bool | None:

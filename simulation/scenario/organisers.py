@@ -24,7 +24,7 @@ class SideConcept(StrEnum):
 
 
 @dataclass(frozen=True)
-class SearchEffort:
+class OrganiserEffort:
     """How hard an organiser searches.
 
     Attributes:
@@ -71,7 +71,7 @@ class Organiser:
     concept: SideConcept = SideConcept.INCENTIVE_COMPATIBLE
     consistent: bool = False
     depth: int = 0
-    effort: SearchEffort = field(default_factory=SearchEffort)
+    effort: OrganiserEffort = field(default_factory=OrganiserEffort)
     find: FindAgreement | None = None
     best_deviation: BestDeviation | None = None
 

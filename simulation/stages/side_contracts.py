@@ -49,7 +49,7 @@ from marketgame.mechanisms.collusion.side_contracts.search import SideEffort
 from marketgame.mechanisms.deviations.effort import Effort
 from marketgame.simulation.scenario.organisers import (
     Organiser,
-    SearchEffort,
+    OrganiserEffort,
     SideConcept,
 )
 from marketgame.simulation.scenario.streams import random_stream
@@ -158,12 +158,12 @@ class SideContractStage:
         return deviation_finder(_oracle_effort(organiser.effort))
 
 
-def _oracle_effort(effort: SearchEffort) -> Effort:
+def _oracle_effort(effort: OrganiserEffort) -> Effort:
     """Return how hard one question is searched; never so long that the machine's speed decides the answer."""
     return Effort(quote_vectors=effort.quote_vectors, seconds_per_program=SECONDS_PER_PROGRAM)
 
 
-def _side_effort(effort: SearchEffort) -> SideEffort:
+def _side_effort(effort: OrganiserEffort) -> SideEffort:
     return SideEffort(_oracle_effort(effort), effort.rounds, effort.breaches, effort.cells)
 
 

@@ -18,7 +18,7 @@ from marketgame.agents.blocking.invited import Invited
 from marketgame.agents.blocking.mediator import (
     Approach,
     BlockingMediator,
-    Fate,
+    InvitationFate,
 )
 from marketgame.agents.blocking.offer import BlockingOffer
 from marketgame.agents.blocking.stake_beliefs import (
@@ -61,7 +61,7 @@ def wanted(seed: int) -> Mapping[int, int | None]:
 @pytest.mark.parametrize("seed", range(4))
 def test_a_coalition_leaves_if_all_accept_and_have_the_types_that_are_wanted(seed: int) -> None:
     approach, _ = approached(wanted(seed), seed=seed)
-    assert approach.fate is Fate.LEFT
+    assert approach.fate is InvitationFate.LEFT
     assert approach.leavers == approach.invitation.coalition
     assert approach.profit == pytest.approx(-approach.payments.sum())
 
@@ -71,7 +71,7 @@ def test_one_refusal_sends_everybody_back(seed: int) -> None:
     answers = dict(wanted(seed))
     answers[0] = None
     approach, _ = approached(answers, seed=seed)
-    assert approach.fate is Fate.REFUSED
+    assert approach.fate is InvitationFate.REFUSED
     assert approach.leavers == ()
     assert approach.payments[0] == 0
 
@@ -81,7 +81,7 @@ def test_another_type_than_wanted_sends_everybody_back(seed: int) -> None:
     answers = dict(wanted(seed))
     answers[0] = 1 - (answers[0] or 0)
     approach, _ = approached(answers, seed=seed)
-    assert approach.fate is Fate.OTHER_TYPES
+    assert approach.fate is InvitationFate.OTHER_TYPES
     assert approach.leavers == ()
 
 
@@ -91,7 +91,7 @@ def test_who_has_left_with_another_mediator_is_not_asked_again() -> None:
 
     approach = mediator().invite(np.random.default_rng(0), frozenset({0}), ask)
     assert approach is not None
-    assert approach.fate is Fate.TOO_LATE
+    assert approach.fate is InvitationFate.TOO_LATE
     assert not approach.payments.any()
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from marketgame.agents.coalitions.choice import (
     CoalitionChoice,
-    Selection,
+    CoalitionSelection,
 )
 
 
 def test_all_coalitions_of_the_sizes_asked_for_are_listed_small_ones_first() -> None:
-    assert CoalitionChoice(Selection.ALL).coalitions(3) == ((0, 1), (0, 2), (1, 2), (0, 1, 2))
+    assert CoalitionChoice(CoalitionSelection.ALL).coalitions(3) == ((0, 1), (0, 2), (1, 2), (0, 1, 2))
     assert CoalitionChoice(smallest=1, largest=1).coalitions(3) == ((0,), (1,), (2,))
     assert CoalitionChoice(largest=2, members=frozenset({0, 2, 3})).coalitions(5) == ((0, 2), (0, 3), (2, 3))
 
@@ -23,7 +23,7 @@ def test_all_coalitions_of_the_sizes_asked_for_are_listed_small_ones_first() -> 
 def test_connected_coalitions_are_those_with_a_path_between_any_two_members_inside(seed: int) -> None:
     graph = nx.gnp_random_graph(6, 0.35, seed=seed)
     links = frozenset((min(pair), max(pair)) for pair in graph.edges)
-    listed = set(CoalitionChoice(Selection.CONNECTED, smallest=1, links=links).coalitions(6))
+    listed = set(CoalitionChoice(CoalitionSelection.CONNECTED, smallest=1, links=links).coalitions(6))
     for size in range(1, 7):
         for members in combinations(range(6), size):
             inside = graph.subgraph(members)
@@ -37,7 +37,7 @@ def test_connected_coalitions_are_those_with_a_path_between_any_two_members_insi
         ({"smallest": 0}, "smallest is 0"),
         ({"smallest": 3, "largest": 2}, "largest is 2; it must be at least 3"),
         ({"frequency": 1.5}, r"frequency is 1\.5"),
-        ({"selection": Selection.CONNECTED}, "no graph is given"),
+        ({"selection": CoalitionSelection.CONNECTED}, "no graph is given"),
         ({"links": frozenset({(0, 1)})}, "a graph is given"),
     ],
 )
@@ -52,4 +52,4 @@ def test_too_many_coalitions_or_none_are_refused() -> None:
     with pytest.raises(ValueError, match="no coalition fits"):
         CoalitionChoice(smallest=4).coalitions(3)
     with pytest.raises(ValueError, match="no coalition fits"):
-        CoalitionChoice(Selection.CONNECTED, links=frozenset()).coalitions(3)
+        CoalitionChoice(CoalitionSelection.CONNECTED, links=frozenset()).coalitions(3)

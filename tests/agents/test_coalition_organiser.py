@@ -18,13 +18,13 @@ from marketgame.agents.coalitions.breaking import (
 from marketgame.agents.coalitions.choice import (
     Coalition,
     CoalitionChoice,
-    Selection,
+    CoalitionSelection,
 )
 from marketgame.agents.coalitions.organiser import (
-    Answer,
+    AgreementFate,
     CoalitionOrganiser,
-    Fate,
     Luck,
+    MemberAnswer,
     Reply,
     drawn_luck,
 )
@@ -56,15 +56,15 @@ def organiser(
     return CoalitionOrganiser(RoundModel(0), 0, "broker", choice, find, whole, 3)
 
 
-def answering(answers: dict[int, Answer], asked: list[int] | None = None, lie: int = 0) -> Callable[..., Reply]:
+def answering(answers: dict[int, MemberAnswer], asked: list[int] | None = None, lie: int = 0) -> Callable[..., Reply]:
     """Members of profile 0 who answer as told; reports are true unless they lie."""
 
     def ask(member: int, agreement: Agreement) -> Reply:
         if asked is not None:
             asked.append(member)
-        answer = answers.get(member, Answer.ACCEPTED)
+        answer = answers.get(member, MemberAnswer.ACCEPTED)
         truth = int(agreement.information[0, agreement.coalition.index(member)])
-        return Reply(truth + lie if answer is Answer.ACCEPTED else None, answer, 1.0, 30.0, 0, truth)
+        return Reply(truth + lie if answer is MemberAnswer.ACCEPTED else None, answer, 1.0, 30.0, 0, truth)
 
     return ask
 
@@ -73,24 +73,24 @@ def test_who_accepts_plays_the_action_drawn() -> None:
     (first,) = organiser().negotiate(LUCK, 0, NOBODY, answering({}))
     (second,) = organiser().negotiate(replace(LUCK, action=0.75), 0, NOBODY, answering({}))
     clause = drawing_lots(CONTRACT).terms.clauses[0]
-    assert (first.fate, second.fate) == (Fate.ACCEPTED, Fate.ACCEPTED)
+    assert (first.fate, second.fate) == (AgreementFate.ACCEPTED, AgreementFate.ACCEPTED)
     for negotiation, number in ((first, 0), (second, 1)):
         assert negotiation.action is not None
         np.testing.assert_array_equal(negotiation.action.orders, clause.actions[number].orders)
 
 
-@pytest.mark.parametrize("answer", [Answer.WOULD_LOSE, Answer.UNWILLING])
-def test_one_refusal_ends_it_and_nobody_else_is_asked(answer: Answer) -> None:
+@pytest.mark.parametrize("answer", [MemberAnswer.WOULD_LOSE, MemberAnswer.UNWILLING])
+def test_one_refusal_ends_it_and_nobody_else_is_asked(answer: MemberAnswer) -> None:
     asked: list[int] = []
     (negotiation,) = organiser().negotiate(LUCK, 0, NOBODY, answering({0: answer}, asked))
-    assert (negotiation.fate, negotiation.refuser, negotiation.action) == (Fate.REFUSED, 0, None)
+    assert (negotiation.fate, negotiation.refuser, negotiation.action) == (AgreementFate.REFUSED, 0, None)
     assert asked == [0]
 
 
 def test_who_has_left_or_agreed_elsewhere_cannot_be_brought_together() -> None:
     asked: list[int] = []
     (negotiation,) = organiser().negotiate(LUCK, 0, frozenset({1}), answering({}, asked))
-    assert (negotiation.fate, asked) == (Fate.TOO_LATE, [])
+    assert (negotiation.fate, asked) == (AgreementFate.TOO_LATE, [])
 
 
 def test_contradictory_reports_void_the_agreement() -> None:
@@ -101,16 +101,16 @@ def test_contradictory_reports_void_the_agreement() -> None:
         return replace(reply, report=int(agreement.information[7, 0])) if member == 0 else reply
 
     (negotiation,) = organiser().negotiate(LUCK, 0, NOBODY, ask)
-    assert (negotiation.fate, negotiation.action, asked) == (Fate.VOID, None, [0, 1])
+    assert (negotiation.fate, negotiation.action, asked) == (AgreementFate.VOID, None, [0, 1])
 
 
 def test_all_coalitions_are_approached_in_turn_until_one_accepts() -> None:
-    everybody = CoalitionChoice(Selection.ALL, smallest=2, largest=2)
-    tried = organiser(choice=everybody).negotiate(LUCK, 0, NOBODY, answering({0: Answer.UNWILLING}))
+    everybody = CoalitionChoice(CoalitionSelection.ALL, smallest=2, largest=2)
+    tried = organiser(choice=everybody).negotiate(LUCK, 0, NOBODY, answering({0: MemberAnswer.UNWILLING}))
     assert [(each.coalition, each.fate) for each in tried] == [
-        ((0, 1), Fate.REFUSED),
-        ((0, 2), Fate.REFUSED),
-        ((1, 2), Fate.ACCEPTED),
+        ((0, 1), AgreementFate.REFUSED),
+        ((0, 2), AgreementFate.REFUSED),
+        ((1, 2), AgreementFate.ACCEPTED),
     ]
 
 
@@ -121,10 +121,10 @@ def test_a_coalition_is_searched_once_whether_or_not_something_is_found() -> Non
         searched.append(coalition)
         return None
 
-    broker = organiser(find, CoalitionChoice(Selection.ALL))
+    broker = organiser(find, CoalitionChoice(CoalitionSelection.ALL))
     for _ in range(3):
         tried = broker.negotiate(LUCK, 0, NOBODY, answering({}))
-        assert [each.fate for each in tried] == [Fate.NONE_FOUND] * 4
+        assert [each.fate for each in tried] == [AgreementFate.NONE_FOUND] * 4
     assert searched == [(0, 1), (0, 2), (1, 2), (0, 1, 2)]
 
 
@@ -182,7 +182,7 @@ def test_who_loses_the_lot_sells_short_too_and_breaks_the_agreement() -> None:
 def test_a_negotiation_tells_who_broke_it_and_plays_what_the_breakers_do() -> None:
     broker = organiser(breaking=Breaking(1, short_selling_too))
     (negotiation,) = broker.negotiate(LUCK, 0, NOBODY, answering({}))
-    assert negotiation.fate is Fate.BROKEN
+    assert negotiation.fate is AgreementFate.BROKEN
     assert negotiation.broken is not None
     assert negotiation.broken.breakers == (1,)
 

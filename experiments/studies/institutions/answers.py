@@ -50,8 +50,8 @@ class Question(StrEnum):
 
 
 @dataclass(frozen=True)
-class Answer:
-    """The answer to one question.
+class Ruling:
+    """The ruling on one question.
 
     Attributes:
         verdict: what was established.
@@ -70,7 +70,7 @@ class Answer:
     bound: float = 0.0
 
 
-def answers(contract: GrandContract, institution: Institution, effort: SideEffort = EFFORT) -> dict[Question, Answer]:
+def answers(contract: GrandContract, institution: Institution, effort: SideEffort = EFFORT) -> dict[Question, Ruling]:
     """Return the answers for one grand contract under one institution.
 
     Args:
@@ -99,7 +99,7 @@ def answers(contract: GrandContract, institution: Institution, effort: SideEffor
     return {Question.ONE: one, Question.CONSISTENT: _consistent(examiner, anybody, finding), Question.ANY: anybody}
 
 
-def _stable(examiner: Examiner, coalitions: list[Coalition]) -> tuple[Answer, CoalitionFinding]:
+def _stable(examiner: Examiner, coalitions: list[Coalition]) -> tuple[Ruling, CoalitionFinding]:
     """Return the answer for some coalitions, and the finding about the one that it rests on."""
     findings = []
     for coalition in coalitions:
@@ -110,14 +110,14 @@ def _stable(examiner: Examiner, coalitions: list[Coalition]) -> tuple[Answer, Co
     widest = max(findings, key=_bound)
     if all(finding.improvement is Verdict.PROVEN for finding in findings):
         return _proven(frozenset().union(*(finding.reasons for finding in findings))), widest
-    return Answer(Verdict.NOT_REFUTED, "none found", bound=_bound(widest) / gains_from_trade(examiner.contract)), widest
+    return Ruling(Verdict.NOT_REFUTED, "none found", bound=_bound(widest) / gains_from_trade(examiner.contract)), widest
 
 
-def _consistent(examiner: Examiner, anybody: Answer, finding: CoalitionFinding) -> Answer:
+def _consistent(examiner: Examiner, anybody: Ruling, finding: CoalitionFinding) -> Ruling:
     """Return the answer for consistent coalitions where no single player gains, given that for any coalition."""
     if finding.reaction is None and examiner.deterred:
-        return Answer(Verdict.PROVEN, "arbitrage")
-    unanswered = Answer(Verdict.NOT_REFUTED, "none found", bound=anybody.bound)
+        return Ruling(Verdict.PROVEN, "arbitrage")
+    unanswered = Ruling(Verdict.NOT_REFUTED, "none found", bound=anybody.bound)
     if anybody.verdict is not Verdict.REFUTED:
         return unanswered
     found = examine_consistency(examiner, finding).found_consistent
@@ -129,8 +129,8 @@ def _consistent(examiner: Examiner, anybody: Answer, finding: CoalitionFinding) 
     return replace(answer, verdict=Verdict.NOT_REFUTED, because="one that nobody was found to break")
 
 
-def _proven(reasons: Iterable[BoundReason]) -> Answer:
-    return Answer(Verdict.PROVEN, " or ".join(sorted(reason.value for reason in reasons)))
+def _proven(reasons: Iterable[BoundReason]) -> Ruling:
+    return Ruling(Verdict.PROVEN, " or ".join(sorted(reason.value for reason in reasons)))
 
 
 def _bound(finding: CoalitionFinding) -> float:
@@ -138,7 +138,7 @@ def _bound(finding: CoalitionFinding) -> float:
     return finding.bound
 
 
-def _refuted(examiner: Examiner, finding: CoalitionFinding, found: FoundImprovement) -> Answer:
+def _refuted(examiner: Examiner, finding: CoalitionFinding, found: FoundImprovement) -> Ruling:
     """Return what the members gain when what they know makes them deviate."""
     assert isinstance(found.agreement, SideContract)  # nothing else was sought
     scale, agreed = gains_from_trade(examiner.contract), found.agreement
@@ -146,7 +146,7 @@ def _refuted(examiner: Examiner, finding: CoalitionFinding, found: FoundImprovem
     drawn = max(len(clause.probability) for clause in agreed.clauses)
     names = tuple(examiner.contract.economy.player_names[member] for member in agreed.coalition)
     how = "by lot" if drawn > 1 else "one joint action"
-    return Answer(Verdict.REFUTED, how, names, min(gains), sum(gains), _bound(finding) / scale)
+    return Ruling(Verdict.REFUTED, how, names, min(gains), sum(gains), _bound(finding) / scale)
 
 
 def gains_from_trade(contract: GrandContract) -> float:

@@ -28,7 +28,7 @@ from marketgame.mechanisms.collusion.finite_games.improvement import (
 )
 from marketgame.mechanisms.collusion.finite_games.internal_consistency import (
     USUAL_EFFORT,
-    SearchEffort,
+    ConsistencyEffort,
     Unsettled,
     internally_consistent_improvement,
 )
@@ -90,7 +90,7 @@ def check_collusion(
     game: ExtendedGame,
     contract: CommunicationContract,
     concept: Concept = Concept.BIC,
-    effort: SearchEffort = USUAL_EFFORT,
+    effort: ConsistencyEffort = USUAL_EFFORT,
 ) -> CollusionCheck:
     """Examine a contract under attack by every coalition of insiders.
 

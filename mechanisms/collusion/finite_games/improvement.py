@@ -44,23 +44,18 @@ from marketgame.mechanisms.collusion.finite_games.revised_game import (
     RevisedGame,
     revised_game,
 )
+from marketgame.mechanisms.deviations.effort import Objective
 from marketgame.mechanisms.linear_program import Status
 
 if TYPE_CHECKING:
     from marketgame.mechanisms.arrays import FloatArray
     from marketgame.mechanisms.collusion.finite_games.extended_game import ExtendedGame
     from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
-    from marketgame.mechanisms.linear_program import Solution
+    from marketgame.mechanisms.deviations.effort import Objective
+from marketgame.mechanisms.linear_program import Solution
 
 GAIN_TOLERANCE = 1e-6
 """Total expected gains below this share of the largest payoff are not called gains."""
-
-
-class Objective(Enum):
-    """Which improvement to look for; all find one if there is one."""
-
-    TOTAL_GAIN = "the largest sum of the members' expected gains"
-    LEAST_GAIN = "the largest least gain of any type of any member; among those, much total gain"
 
 
 class Proof(Enum):
@@ -134,7 +129,7 @@ def improvement(
     contract: CommunicationContract,
     coalition: Coalition,
     concept: Concept = Concept.BIC,
-    objective: Objective = Objective.TOTAL_GAIN,
+    objective: Objective = Objective.TOTAL,
 ) -> Improvement | NoImprovement:
     """Return an improvement of a coalition upon a contract, or the proof that there is none.
 
@@ -157,9 +152,7 @@ def improvement(
     return best_side_contract(problem, objective)
 
 
-def best_side_contract(
-    problem: SideProblem, objective: Objective = Objective.TOTAL_GAIN
-) -> Improvement | NoImprovement:
+def best_side_contract(problem: SideProblem, objective: Objective = Objective.TOTAL) -> Improvement | NoImprovement:
     """Return the best side-contract of a problem if it is an improvement, or the proof that there is none.
 
     Raises:
@@ -179,7 +172,7 @@ def best_side_contract(
     if _total_gain(problem, solution.objective) <= GAIN_TOLERANCE * game.scale:
         bound = _total_gain(problem, solution.bound if np.isfinite(solution.bound) else solution.objective)
         return NoImprovement(coalition, problem.concept, bound, Proof.BRANCH_AND_BOUND)
-    if objective is Objective.LEAST_GAIN:
+    if objective is Objective.LEAST:
         solution = answered(program.solve(Wish(np.full(members, 1e-3), least=1.0)))
     return improvement_from(problem, solution)
 

@@ -34,7 +34,6 @@ from marketgame.mechanisms.collusion.finite_games.improvement import (
     GAIN_TOLERANCE,
     Improvement,
     NoImprovement,
-    Objective,
     answered,
     best_side_contract,
     disproof,
@@ -49,6 +48,7 @@ from marketgame.mechanisms.collusion.finite_games.revised_game import (
     coalitions_of,
     revised_game,
 )
+from marketgame.mechanisms.deviations.effort import Objective
 from marketgame.mechanisms.linear_program import Status
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ LOSS = 1e-6
 
 
 @dataclass(frozen=True)
-class SearchEffort:
+class ConsistencyEffort:
     """How long to look for an internally consistent improvement of three or more members.
 
     Attributes:
@@ -80,7 +80,7 @@ class SearchEffort:
     seed: int = 0
 
 
-USUAL_EFFORT = SearchEffort()
+USUAL_EFFORT = ConsistencyEffort()
 """A dozen candidates."""
 
 
@@ -106,7 +106,7 @@ def internally_consistent_improvement(
     contract: CommunicationContract,
     coalition: Coalition,
     concept: Concept = Concept.BIC,
-    effort: SearchEffort = USUAL_EFFORT,
+    effort: ConsistencyEffort = USUAL_EFFORT,
 ) -> Improvement | NoImprovement | Unsettled:
     """Return an internally consistent improvement of a coalition, a proof that there is none, or neither.
 
@@ -127,7 +127,7 @@ def internally_consistent_improvement(
     """
     problem = SideProblem(revised_game(game, contract, coalition), concept, obeyed=len(coalition) > 1)
     if len(coalition) <= 2:
-        return best_side_contract(problem, Objective.TOTAL_GAIN)
+        return best_side_contract(problem, Objective.TOTAL)
     relaxed = SideProgram(problem, whole=False)
     relaxed.forbid(ruled_out(problem))
     refuted = disproof(problem, relaxed)
@@ -138,7 +138,7 @@ def objection(
     game: ExtendedGame,
     contract: CommunicationContract,
     concept: Concept = Concept.BIC,
-    effort: SearchEffort = USUAL_EFFORT,
+    effort: ConsistencyEffort = USUAL_EFFORT,
 ) -> Improvement | Unsettled | None:
     """Return an internally consistent improvement of a proper part of the insiders upon their contract.
 
@@ -165,7 +165,7 @@ def objection(
     return unsettled
 
 
-def _searched(problem: SideProblem, effort: SearchEffort) -> Improvement | Unsettled:
+def _searched(problem: SideProblem, effort: ConsistencyEffort) -> Improvement | Unsettled:
     """Generate improvements and return the first that no part breaks."""
     game = problem.revised.game
     program = SideProgram(problem, whole=len(problem.reallocations) > 1)
@@ -189,7 +189,7 @@ def _searched(problem: SideProblem, effort: SearchEffort) -> Improvement | Unset
     return Unsettled(game.players, problem.concept, len(objections), tuple(objections))
 
 
-def _wishes(members: int, effort: SearchEffort) -> Iterator[Wish]:
+def _wishes(members: int, effort: ConsistencyEffort) -> Iterator[Wish]:
     """Yield objectives: the total gain, the least, each member's alone, and random weights."""
     generator = np.random.default_rng(effort.seed)
     usual = [Wish(np.ones(members)), Wish(np.full(members, 1e-3), least=1.0)]

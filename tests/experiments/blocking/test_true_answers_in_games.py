@@ -34,7 +34,7 @@ from marketgame.mechanisms.coalitional_games.mechanism import (
 )
 from marketgame.mechanisms.core import (
     CoreAllocation,
-    SearchEffort,
+    CoreEffort,
     UndecidedCore,
     find_core_allocation,
     optimise_core,
@@ -167,7 +167,7 @@ def test_no_time_is_no_answer(marketgame: Call, command: str) -> None:
 def test_a_search_of_the_core_ends_in_time(seconds: float) -> None:
     """Unlike the clock on the wall, which the search keeps to, the processor's does not run for other programs."""
     game = load_game(SEVEN_PLAYERS).game
-    effort = SearchEffort(seconds=seconds)
+    effort = CoreEffort(seconds=seconds)
     began = time.process_time()
     assert isinstance(find_core_allocation(game, effort=effort), UndecidedCore)
     found = time.process_time() - began

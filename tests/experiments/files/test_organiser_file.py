@@ -14,13 +14,13 @@ from marketgame.agents.behaviours import (
 )
 from marketgame.agents.coalitions.choice import (
     CoalitionChoice,
-    Selection,
+    CoalitionSelection,
 )
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.scenario_file import load_scenario
 from marketgame.simulation.scenario.organisers import (
     Organiser,
-    SearchEffort,
+    OrganiserEffort,
     SideConcept,
 )
 from tests.experiments.command_calls import SCENARIOS, Call, one_document
@@ -51,8 +51,10 @@ def written(tmp_path: Path, text: str) -> Path:
 
 def test_everything_in_an_organisers_table_is_taken_over(tmp_path: Path) -> None:
     (organiser,) = load_scenario(written(tmp_path, FULL)).organisers
-    choice = CoalitionChoice(Selection.CONNECTED, 2, 3, frozenset({0, 1, 2}), frozenset({(0, 1), (1, 2)}), 0.25)
-    concept, effort = SideConcept.COMMUNICATION_EQUILIBRIUM, SearchEffort(3, 1, 4, 2)
+    choice = CoalitionChoice(
+        CoalitionSelection.CONNECTED, 2, 3, frozenset({0, 1, 2}), frozenset({(0, 1), (1, 2)}), 0.25
+    )
+    concept, effort = SideConcept.COMMUNICATION_EQUILIBRIUM, OrganiserEffort(3, 1, 4, 2)
     assert organiser == Organiser("broker", choice, concept, consistent=True, depth=2, effort=effort)
     assert choice.coalitions(3) == ((0, 1), (1, 2), (0, 1, 2))
 

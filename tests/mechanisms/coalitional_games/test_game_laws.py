@@ -33,8 +33,8 @@ from marketgame.mechanisms.coalitional_games.mechanism import (
 )
 from marketgame.mechanisms.core import (
     CoreAllocation,
+    CoreEffort,
     EmptyCore,
-    SearchEffort,
     find_core_allocation,
 )
 from marketgame.mechanisms.core.balancedness import (
@@ -59,7 +59,7 @@ from tests.mechanisms.myerson_examples import EXAMPLE_1, EXAMPLE_2
 
 SEEDS = st.integers(0, 2**32 - 1)
 LEVEL = 2.0**30
-EFFORT = SearchEffort(starts=3, regions=30, seconds=20)
+EFFORT = CoreEffort(starts=3, regions=30, seconds=20)
 
 
 @dataclass(frozen=True, eq=False)

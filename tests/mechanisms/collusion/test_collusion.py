@@ -13,11 +13,11 @@ from scipy import optimize
 from marketgame.mechanisms.collusion import (
     CommunicationContract,
     Concept,
+    ConsistencyEffort,
     ExtendedGame,
     Improvement,
     NoImprovement,
     Proof,
-    SearchEffort,
     SideProblem,
     Unsettled,
     bound_of,
@@ -161,7 +161,7 @@ def test_a_consistent_improvement_of_three_is_broken_by_no_part_in_the_slow_theo
     game = complete_information(generator.integers(-3, 4, size=(2, 2, 2, 3)).astype(float))
     told = generator.integers(2, size=3)
     contract = pure_contract(game, told)
-    found = internally_consistent_improvement(game, contract, (0, 1, 2), effort=SearchEffort(candidates=6))
+    found = internally_consistent_improvement(game, contract, (0, 1, 2), effort=ConsistencyEffort(candidates=6))
     if not isinstance(found, Improvement):
         assert isinstance(found, Unsettled) or found.bound <= CLOSE * game.scale
         return
@@ -180,8 +180,8 @@ def test_nothing_breaks_what_is_collusion_proof(seed: int) -> None:
     """The recursion over parts, started from the contract itself, finds what the check found."""
     game = random_game(seed, players=3, types=1)
     contract = communication_equilibrium(game, (1.0, 1.0, 1.0))
-    check = check_collusion(game, contract, effort=SearchEffort(candidates=4))
-    found = objection(game, contract, effort=SearchEffort(candidates=4))
+    check = check_collusion(game, contract, effort=ConsistencyEffort(candidates=4))
+    found = objection(game, contract, effort=ConsistencyEffort(candidates=4))
     if check.collusion_proof is Verdict.PROVEN:
         assert found is None
     if isinstance(found, Improvement):

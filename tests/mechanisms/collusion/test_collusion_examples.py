@@ -10,7 +10,6 @@ from marketgame.mechanisms.collusion import (
     Concept,
     ExtendedGame,
     Improvement,
-    Objective,
     check_collusion,
     contract_for,
     improvement,
@@ -20,7 +19,7 @@ from marketgame.mechanisms.collusion import (
     pure_contract,
     revised_game,
 )
-from marketgame.mechanisms.deviations.effort import Verdict
+from marketgame.mechanisms.deviations.effort import Objective, Verdict
 from tests.documentation import names_after
 from tests.mechanisms.random_side_games import complete_information
 from tests.mechanisms.side_game_examples import PRISONERS, SEXES
@@ -100,7 +99,7 @@ def test_the_least_gain_is_maximised_where_total_gain_is_not() -> None:
     game = complete_information(np.array([[[0.0, 0.0], [10.0, 0.0]], [[1.0, 1.0], [0.0, 0.0]]]))
     idle = pure_contract(game, np.array([0, 0]))
     total = improvement(game, idle, (0, 1))
-    least = improvement(game, idle, (0, 1), objective=Objective.LEAST_GAIN)
+    least = improvement(game, idle, (0, 1), objective=Objective.LEAST)
     assert isinstance(total, Improvement)
     assert isinstance(least, Improvement)
     assert [gain.item() for gain in total.gains] == pytest.approx([10.0, 0.0])

@@ -29,12 +29,12 @@ from marketgame.mechanisms.coalitional_games.mechanism import (
 )
 from marketgame.mechanisms.core import (
     CoreAllocation,
+    CoreEffort,
     CoreObjective,
     CoreOptimum,
     CoreStatus,
     CoreVariant,
     EmptyCore,
-    SearchEffort,
     SeverancePay,
     UndecidedCore,
     core_membership,
@@ -148,14 +148,14 @@ def test_fine_support_leaves_a_segment_of_the_core_of_example_1() -> None:
 @pytest.mark.parametrize("support", list(Support))
 def test_example_2_has_no_core_without_severance_and_the_proof_replays(support: Support) -> None:
     variant = CoreVariant(support=support, severance=SeverancePay.NONE)
-    empty = find_core_allocation(EXAMPLE_2, variant, SearchEffort(starts=2))
+    empty = find_core_allocation(EXAMPLE_2, variant, CoreEffort(starts=2))
     assert isinstance(empty, EmptyCore)
     assert empty.status is CoreStatus.EMPTY
     assert refutation_margin(EXAMPLE_2, empty) > 1e-3
 
 
 def test_a_refutation_that_is_corrupted_or_of_another_game_is_refused() -> None:
-    empty = find_core_allocation(EXAMPLE_2, WITHOUT_SEVERANCE, SearchEffort(starts=0))
+    empty = find_core_allocation(EXAMPLE_2, WITHOUT_SEVERANCE, CoreEffort(starts=0))
     assert isinstance(empty, EmptyCore)
     assert refutation_margin(EXAMPLE_1, empty) <= 0
     assert isinstance(empty.refutation, Refuted)
@@ -256,7 +256,7 @@ def test_core_mechanisms_are_incentive_efficient_and_pay_severance_only_to_types
     seed: int, counts: tuple[int, int]
 ) -> None:
     game = lemons(np.random.default_rng(seed), counts)
-    found = optimise_core(game, expected_severance(game), Sense.MAXIMIZE, effort=SearchEffort(regions=1))
+    found = optimise_core(game, expected_severance(game), Sense.MAXIMIZE, effort=CoreEffort(regions=1))
     assume(isinstance(found, CoreOptimum))
     assert isinstance(found, CoreOptimum)
     mechanism, virtual = found.allocation.mechanism, found.allocation.virtual
@@ -279,7 +279,7 @@ def test_every_core_allocation_lies_between_the_smallest_and_the_largest_value(s
     for objective in (welfare(game), interim_utility(game, SELLER, LOW), expected_severance(game)):
         value = interim_objective(game, found.mechanism, objective)
         for sense in Sense:
-            end = optimise_core(game, objective, sense, effort=SearchEffort(regions=40))
+            end = optimise_core(game, objective, sense, effort=CoreEffort(regions=40))
             assert isinstance(end, CoreOptimum)
             assert sense.value * end.bound <= sense.value * value + 1e-6
             assert sense.value * end.bound <= sense.value * end.value + 1e-6
@@ -316,7 +316,7 @@ def test_a_core_allocation_with_any_part_changed_fails_its_check() -> None:
 
 
 def test_a_search_without_effort_says_that_it_does_not_know() -> None:
-    verdict = find_core_allocation(EXAMPLE_2, effort=SearchEffort(starts=0, regions=0))
+    verdict = find_core_allocation(EXAMPLE_2, effort=CoreEffort(starts=0, regions=0))
     assert isinstance(verdict, UndecidedCore)
     assert verdict.status is CoreStatus.UNKNOWN
     assert verdict.reason
@@ -324,7 +324,7 @@ def test_a_search_without_effort_says_that_it_does_not_know() -> None:
 
 def test_an_optimum_that_is_not_proved_says_so() -> None:
     objective = severance_of(EXAMPLE_2, SELLER, LOW)
-    found = optimise_core(EXAMPLE_2, objective, effort=SearchEffort(regions=1))
+    found = optimise_core(EXAMPLE_2, objective, effort=CoreEffort(regions=1))
     assert isinstance(found, CoreOptimum)
     assert not found.optimal
     assert found.bound < 5 / 6 - 1e-3
@@ -336,7 +336,7 @@ def test_an_optimum_that_is_not_proved_says_so() -> None:
         (lambda: optimise_core(EXAMPLE_1, welfare(complete_information({}, 3))), "not an objective"),
         (lambda: CoreObjective("odd", (np.zeros(2),), (np.zeros(3),), (np.zeros(2),)), "payment of player 0"),
         (lambda: CoreObjective("odd", (np.zeros(2),), (), (np.zeros(2),)), "given for 0 players"),
-        (lambda: SearchEffort(starts=-1), "must not be negative"),
+        (lambda: CoreEffort(starts=-1), "must not be negative"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(call: Callable[[], object], message: str) -> None:

@@ -13,9 +13,9 @@ from marketgame.mechanisms.coalitional_games.game import (
 from marketgame.mechanisms.coalitional_games.mechanism import interim_utilities
 from marketgame.mechanisms.core import (
     CoreAllocation,
+    CoreEffort,
     CoreVariant,
     EmptyCore,
-    SearchEffort,
     SeverancePay,
     find_core_allocation,
 )
@@ -63,7 +63,7 @@ def test_an_empty_core_has_no_projection() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_no_core_allocation_lies_outside(seed: int) -> None:
     hull = found(EXAMPLE_1, (BAD, GOOD), CoreVariant()).vertices
-    allocation = find_core_allocation(EXAMPLE_1, CoreVariant(), SearchEffort(seed=seed))
+    allocation = find_core_allocation(EXAMPLE_1, CoreVariant(), CoreEffort(seed=seed))
     assert isinstance(allocation, CoreAllocation)
     utility = interim_utilities(EXAMPLE_1, allocation.mechanism)[0]
     point = np.array([utility[1], utility[0]])

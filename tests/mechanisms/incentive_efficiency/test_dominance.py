@@ -14,7 +14,7 @@ from marketgame.mechanisms.coalitional_games.mechanism import (
     misreport_gains,
 )
 from marketgame.mechanisms.incentive_efficiency.dominance import (
-    Improvement,
+    Beneficiaries,
     Restraint,
     Stage,
     dominating_mechanism,
@@ -74,7 +74,7 @@ def test_what_maximises_positive_weights_is_dominated_by_nothing_and_some_is_ex_
     game = random_game(seed)
     interim = solved(game, random_weights(game, seed)).mechanism
     assert not dominating_mechanism(game, interim).dominated
-    assert not dominating_mechanism(game, interim, improvement=Improvement.FOR_SOME).dominated
+    assert not dominating_mechanism(game, interim, improvement=Beneficiaries.FOR_SOME).dominated
     ex_ante = solved(game).mechanism
     assert not dominating_mechanism(game, ex_ante, Stage.EX_ANTE).dominated
-    assert not dominating_mechanism(game, ex_ante, Stage.EX_ANTE, improvement=Improvement.FOR_SOME).dominated
+    assert not dominating_mechanism(game, ex_ante, Stage.EX_ANTE, improvement=Beneficiaries.FOR_SOME).dominated

@@ -21,7 +21,7 @@ from tests.mechanisms.market_messages import assert_same, needs_numba, random_me
 
 if TYPE_CHECKING:
     from marketgame.mechanisms.arrays import BooleanArray
-    from marketgame.mechanisms.market_game.kernel import Limits
+    from marketgame.mechanisms.market_game.kernel import KernelRules
     from marketgame.mechanisms.market_game.plays import Plays
     from marketgame.mechanisms.market_game.settlement import Settlement
 
@@ -102,7 +102,7 @@ def test_goods_counted_in_very_different_units_are_settled_by_the_compiled_engin
     decided: list[BooleanArray] = []
     settle_batch = settlement_kernel.settle_batch
 
-    def watched(plays: Plays, limits: Limits, settlement: Settlement) -> BooleanArray:
+    def watched(plays: Plays, limits: KernelRules, settlement: Settlement) -> BooleanArray:
         decided.append(settle_batch(plays, limits, settlement))
         return decided[-1]
 

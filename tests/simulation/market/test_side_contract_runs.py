@@ -23,7 +23,7 @@ from marketgame.agents.coalitions.agreement import Agreement
 from marketgame.agents.coalitions.choice import (
     Coalition,
     CoalitionChoice,
-    Selection,
+    CoalitionSelection,
 )
 from marketgame.agents.coalitions.finding import AgreementSearch
 from marketgame.agents.coalitions.offered import OfferedSideContract
@@ -65,7 +65,7 @@ from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.organisers import (
     Organiser,
-    SearchEffort,
+    OrganiserEffort,
 )
 from tests.agents.side_contract_cases import drawing_lots, farmers, favouring_the_modest, secretive
 from tests.field_changes import with_fields
@@ -108,7 +108,7 @@ CHANGED_BY_ORGANISERS = {"side_contracts", "events", "runs"}
     ids=str,
 )
 def test_an_organiser_that_finds_nothing_changes_nothing(settings: dict[str, object]) -> None:
-    idle = Organiser("broker", CoalitionChoice(Selection.ALL), find=lambda coalition: None)
+    idle = Organiser("broker", CoalitionChoice(CoalitionSelection.ALL), find=lambda coalition: None)
     without, beside = frames(organised(organisers=(), **settings)), frames(organised(organisers=(idle,), **settings))
     for name in without.keys() - CHANGED_BY_ORGANISERS:
         pd.testing.assert_frame_equal(without[name], beside[name], check_exact=True)
@@ -378,7 +378,7 @@ REPAIRED_BY_WITHHOLDING = MarketRules(solvency=Solvency.NO_SHORT_SALES, coverage
 
 
 def test_a_coalition_gives_up_where_outsiders_withhold_after_misquotes(three_traders: Economy) -> None:
-    effort = SearchEffort(quote_vectors=1, rounds=0)
+    effort = OrganiserEffort(quote_vectors=1, rounds=0)
     broker = Organiser("broker", CoalitionChoice(members=frozenset({0, 1})), effort=effort)
     settings: dict[str, object] = {"rules": REPAIRED_BY_WITHHOLDING, "organisers": (broker,), "rounds": 2}
     everybody = (Assignment(ReactiveWithholding()),)
@@ -392,7 +392,7 @@ def test_a_coalition_gives_up_where_outsiders_withhold_after_misquotes(three_tra
 
 def test_one_player_alone_is_a_coalition_too(three_traders: Economy) -> None:
     alone = CoalitionChoice(smallest=1, largest=1, members=frozenset({2}))
-    broker = Organiser("broker", alone, effort=SearchEffort(quote_vectors=1, rounds=0))
+    broker = Organiser("broker", alone, effort=OrganiserEffort(quote_vectors=1, rounds=0))
     tables = frames(organised(grand_contract(three_traders), organisers=(broker,), rounds=2))
     # Under the paper's rules one of the three traders alone comes as close to 90 as it likes: all the money there is.
     players = tables["players"]
