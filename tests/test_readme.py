@@ -60,10 +60,10 @@ def options_of(name: str) -> set[str]:
 
 
 def test_the_python_example_runs_and_prints_the_price_it_says(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     example = blocks("README.md", "python")[0]
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     exec(compile(example, "README.md", "exec"), names)
     (promised,) = re.findall(r"# \[(\S+), 1\.\]", example)
