@@ -9,11 +9,11 @@ import typer
 
 from marketgame.experiments import ExitCode
 from marketgame.experiments.certificate_files.files import load_certificate
+from marketgame.experiments.certificate_files.printing import print_replay
 from marketgame.experiments.certificate_files.replay import (
     replay_document,
     replayed,
 )
-from marketgame.experiments.certificate_files.tables import print_replay
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.printing import (
     JsonOption,
