@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from marketgame.experiments.studies.institutions import report, table
 from marketgame.experiments.studies.institutions.answers import (
+    ORACLE,
     Question,
     answers,
 )
@@ -18,7 +21,12 @@ from marketgame.experiments.studies.institutions.institution import (
     institutions,
 )
 from marketgame.experiments.studies.institutions.table import contract_of
+from marketgame.mechanisms.collusion.side_contracts.search import SideEffort
+from marketgame.mechanisms.contracts.grand_contract import grand_contract
 from marketgame.mechanisms.deviations.effort import Verdict
+from marketgame.mechanisms.economies.beliefs import IndependentPrior
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
+from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.market_game.rules import (
     Bankruptcy,
     Coverage,
@@ -62,6 +70,21 @@ def test_expected_externality_transfers_cost_the_three_farmers_the_protection_of
     assert [obeying[question].verdict for question in Question] == [YES, YES, NO]
     assert withholding[Question.ANY].verdict is not YES
     assert answers(contract, Institution(REPAIRED))[Question.ANY].verdict is YES
+
+
+def test_that_the_likeliest_pairs_cannot_gain_proves_nothing_about_other_coalitions() -> None:
+    """Two buyers and two sellers: neither the last two players nor the first two can gain, but a buyer and a seller."""
+    tastes = ((8.0, 0.0), (8.0, 0.0), (5.0, 4.0), (5.0, 4.0))
+    players = tuple(
+        Player(str(place), (PlayerType("only", np.array([own, 30.0]), Quadratic(np.array([worth]), np.eye(1))),))
+        for place, (worth, own) in enumerate(tastes)
+    )
+    prior = IndependentPrior([np.ones(1)] * 4)
+    contract = grand_contract(Economy("two and two", ("good", "money"), ("unit", "euro"), players, prior))
+    little = SideEffort(oracle=replace(ORACLE, quote_vectors=1, local_rounds=0), rounds=0, breaches=1, cells=1)
+    found = answers(contract, Institution(COVERED, Outsiders.WITHHOLD), little)[Question.ANY]
+    assert found.verdict is not YES
+    assert found.bound > 0
 
 
 def test_an_interrupted_table_is_completed_to_the_same_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
