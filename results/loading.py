@@ -166,7 +166,10 @@ class Run:
 
     @cached_property
     def good_units(self) -> Mapping[str, str]:
-        """The unit of each good, from the economy file kept in the manifest; empty when it keeps none."""
+        """The unit of each good, as the manifest or the economy file kept in it says; empty when neither does."""
+        named = self.manifest.get("units")
+        if isinstance(named, dict) and tuple(named) == self.goods:
+            return MappingProxyType({str(good): str(unit) for good, unit in named.items()})
         for document in input_documents(self.manifest):
             goods, units = document.get("goods"), document.get("units")
             if isinstance(goods, list) and isinstance(units, list) and tuple(goods) == self.goods:

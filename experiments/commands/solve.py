@@ -17,6 +17,7 @@ from marketgame.experiments.efficiency.solving import solve
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import member
 from marketgame.experiments.printing import (
+    AllowCodeOption,
     JsonOption,
     answer_console,
     in_progress,
@@ -49,13 +50,14 @@ def command(
     seconds: Annotated[
         float | None, typer.Option(min=0, metavar="N", help="Wall time allowed to each benchmark; no limit without it.")
     ] = None,
+    allow_code: AllowCodeOption = False,
     json: JsonOption = False,
 ) -> None:
     """Compute the benchmarks of an economy, or an incentive-efficient mechanism of a game, with their proofs."""
     constraint = None if participation is None else member(Participation, participation, "--participation")
     payable = None if money is None else member(Money, money, "--money")
     with in_progress("solving"):
-        solution = solve(file, participation=constraint, money=payable, seconds=seconds)
+        solution = solve(file, participation=constraint, money=payable, seconds=seconds, allow_code=allow_code)
     if json:
         print_json(game_document(solution) if isinstance(solution, GameSolution) else solution_document(solution))
     else:

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from marketgame.experiments import HOME
+from marketgame.experiments.files.examples import PREFIX
 
 DISTRIBUTION = "marketgame"
 COMPUTING_PACKAGES = (
@@ -25,6 +26,8 @@ SOURCES = HOME.resolve().parent
 def input_files(contents: Mapping[Path, bytes], folder: Path) -> dict[str, dict[str, str]]:
     """Return the text and hash of input files, by their paths relative to a folder.
 
+    Examples that files outside of the program name are called so, wherever it is installed.
+
     Args:
         contents: what was parsed, by path.
         folder: the folder.
@@ -32,6 +35,8 @@ def input_files(contents: Mapping[Path, bytes], folder: Path) -> dict[str, dict[
     kept = {}
     for path, content in contents.items():
         name = Path(os.path.relpath(path, folder)).as_posix()
+        if path.is_relative_to(HOME) and not folder.absolute().is_relative_to(HOME):
+            name = f"{PREFIX}{path.relative_to(HOME).as_posix()}"
         kept[printable(name)] = {"sha256": hashlib.sha256(content).hexdigest(), "text": content.decode("utf-8")}
     return kept
 

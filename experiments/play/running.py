@@ -51,6 +51,7 @@ from marketgame.simulation.run import (
     write_tables,
 )
 from marketgame.simulation.scenario.established import establish, with_incentive_benchmarks
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.scenario import Scenario
 from marketgame.simulation.scenario.streams import random_stream
 
@@ -215,6 +216,7 @@ def play(prepared: Prepared, folder: Writing, on_round: Callable[[int], None]) -
         manifest = prepared.identity | {
             "command": command_line(),
             "bit_generator": type(random_stream(scenario.seed, "nature").bit_generator).__name__,
+            "units": _units(scenario),
             **software(),
             "started": started.isoformat(timespec="seconds"),
             "wall_seconds": round(time.perf_counter() - clock, 3),
@@ -227,6 +229,13 @@ def play(prepared: Prepared, folder: Writing, on_round: Callable[[int], None]) -
     # Whatever happens while pictures are drawn, the tables are there.
     draw_figures(results.load(folder.folder), folder)
     return RunOutcome(folder.folder, status)
+
+
+def _units(scenario: Scenario) -> dict[str, str]:
+    """Return the unit of each good of a market, which readers of its tables need; there are none in a game."""
+    if not isinstance(scenario, MarketScenario):
+        return {}
+    return dict(zip(scenario.economy.goods, scenario.economy.units, strict=True))
 
 
 @undefined_raises

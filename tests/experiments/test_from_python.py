@@ -133,6 +133,8 @@ def test_a_scenario_made_in_python_is_played_and_replaces_no_other() -> None:
     scenario = face.MarketScenario("a made up one", economy, rounds=1)
     first, second = face.run(scenario), face.run(scenario, rounds=2)
     assert first.folder != second.folder
+    assert first.unit("rounds", "welfare") == "euro"
+    assert "Welfare per round, in euro" in str(first)
     assert (len(first.rounds), len(second.rounds)) == (1, 2)
 
 

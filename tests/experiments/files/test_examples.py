@@ -18,6 +18,7 @@ from marketgame.experiments.files.examples import (
     located,
 )
 from marketgame.experiments.files.input_file import InputError
+from marketgame.experiments.files.provenance import input_files
 from tests.experiments.command_calls import Call, assert_one_line, one_document
 
 SCENARIO = 'kind = "scenario"\neconomy = "{economy}"\nrounds = 1\n'
@@ -89,6 +90,13 @@ def test_a_file_of_ones_own_may_name_an_example(marketgame: Call, tmp_path: Path
     )
     assert marketgame("validate", "own.toml", "sweep.toml").code == 0
     assert_one_line(marketgame("validate", "wrong.toml"), "wrong.toml: economy", "did you mean three-traders")
+
+
+def test_an_example_is_recorded_under_its_name_and_not_where_it_is_installed(tmp_path: Path) -> None:
+    economy, own = located("example:three-traders"), tmp_path / "own.toml"
+    recorded = input_files({own: b"", economy: b""}, tmp_path)
+    assert list(recorded) == ["own.toml", "example:economies/three-traders.toml"]
+    assert list(input_files({economy: b""}, HOME / "scenarios")) == ["../economies/three-traders.toml"]
 
 
 def test_the_command_lists_and_copies(marketgame: Call, tmp_path: Path) -> None:
