@@ -10,10 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.market_game.settlement import (
-    Coverage,
-    MarketRules,
-)
+from marketgame.mechanisms.market_game.rules import Coverage, MarketRules
 
 
 def accepted_announcements(

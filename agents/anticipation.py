@@ -13,10 +13,8 @@ from marketgame.agents.knowledge import (
     RecommendedKnowledge,
 )
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.market_game.settlement import (
-    net_consumption,
-    settle,
-)
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.settle import settle
 
 # Candidate orders are settled in pieces of about this many numbers, so that they stay in the cache.
 NUMBERS_AT_ONCE = 1 << 18
@@ -114,7 +112,7 @@ def _expected_gain(knowledge: MarketKnowledge, net_demands: FloatArray, announce
     shown[:, :, player] = announced[:, None]
     quotes = np.broadcast_to(knowledge.quotes, shown.shape)
     transfers = np.broadcast_to(knowledge.recommendation.transfers, shown.shape[:-1])
-    settlement = settle(quotes, orders, shown, transfers, rules)
+    settlement = settle(Play(quotes, orders, shown, transfers), rules)
     endowments = np.broadcast_to(expected_endowments(knowledge), shown.shape)
-    net = net_consumption(settlement, endowments, shown, rules)[:, :, player]
+    net = settlement.net_consumption(endowments)[:, :, player]
     return np.asarray(knowledge.gain(net) @ belief.probability)

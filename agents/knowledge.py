@@ -26,7 +26,7 @@ from marketgame.mechanisms.economies.economy import (
     Player,
     PlayerType,
 )
-from marketgame.mechanisms.market_game.settlement import MarketRules
+from marketgame.mechanisms.market_game.rules import MarketRules
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,8 +17,8 @@ from marketgame.mechanisms.arrays import (
 )
 from marketgame.mechanisms.contracts.grand_contract import (
     GrandContract,
-    Recommendation,
 )
+from marketgame.mechanisms.market_game.plays import Play
 
 
 class EstablishedMediator(RoundAgent):
@@ -38,9 +38,9 @@ class EstablishedMediator(RoundAgent):
         super().__init__(model)
         self.contract = contract
         self.severance = severance
-        self._answers: dict[bytes, tuple[Recommendation, tuple[OwnRecommendation, ...]]] = {}
+        self._answers: dict[bytes, tuple[Play, tuple[OwnRecommendation, ...]]] = {}
 
-    def recommend(self, reports: IntegerArray) -> tuple[Recommendation, tuple[OwnRecommendation, ...]]:
+    def recommend(self, reports: IntegerArray) -> tuple[Play, tuple[OwnRecommendation, ...]]:
         """Return the recommendations for reported types ``(N,)``, and the part each player hears."""
         key = reports.tobytes()
         if key not in self._answers:
@@ -53,7 +53,7 @@ class EstablishedMediator(RoundAgent):
             return np.zeros(len(reports))
         return np.where(left, self.severance[self.contract.economy.prior.profile_numbers(reports)], 0.0)
 
-    def _work_out(self, reports: IntegerArray) -> tuple[Recommendation, tuple[OwnRecommendation, ...]]:
+    def _work_out(self, reports: IntegerArray) -> tuple[Play, tuple[OwnRecommendation, ...]]:
         whole = self.contract.recommend(reports)
         parts = tuple(
             OwnRecommendation(

@@ -34,7 +34,6 @@ from marketgame.mechanisms.arrays import (
 )
 from marketgame.mechanisms.contracts.grand_contract import (
     GrandContract,
-    Recommendation,
     grand_contract,
 )
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
@@ -44,11 +43,9 @@ from marketgame.mechanisms.economies.economy import (
     PlayerType,
 )
 from marketgame.mechanisms.economies.valuations import Quadratic
-from marketgame.mechanisms.market_game.settlement import (
-    MarketRules,
-    consumption,
-    settle,
-)
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.mechanisms.market_game.settle import settle
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.streams import (
@@ -117,9 +114,9 @@ class Device:
 
     def __init__(self, contract: GrandContract) -> None:
         self.contract = contract
-        self.answers: dict[bytes, tuple[Recommendation, list[OwnRecommendation]]] = {}
+        self.answers: dict[bytes, tuple[Play, list[OwnRecommendation]]] = {}
 
-    def recommend(self, reports: IntegerArray) -> tuple[Recommendation, list[OwnRecommendation]]:
+    def recommend(self, reports: IntegerArray) -> tuple[Play, list[OwnRecommendation]]:
         """Return what the contract recommends, and the part each player hears."""
         key = reports.tobytes()
         if key not in self.answers:
@@ -150,7 +147,7 @@ class BareMarket:
         orders = [trader.order(quotes) for trader in self.traders]
         net_demands = np.stack([order.net_demands for order in orders])
         announced = np.stack([order.announced_endowment for order in orders])
-        settle(quotes, net_demands, announced, whole.transfers)
+        settle(Play(quotes, net_demands, announced, whole.transfers))
         self.rounds += 1
 
 
@@ -180,7 +177,7 @@ class CollectedTrader(mesa.Agent):  # type: ignore[misc]  # Mesa ships no type i
 
     def promised_utility(self) -> float:
         """Return the utility of what the contract promised."""
-        return float(self.trader.known.utility(self.model.whole.allocation[self.player]))
+        return float(self.trader.known.utility(self.model.promised[self.player]))
 
     def wealth(self) -> float:
         """Return the value of what was consumed."""
@@ -237,19 +234,21 @@ class CollectedMarket(mesa.Model):  # type: ignore[misc]  # Mesa ships no type i
 
     def step(self) -> None:
         """Play one round and collect."""
-        efficient, rules = self.device.contract.efficient, MarketRules()
+        efficient = self.device.contract.efficient
         self.profile = self.prior.sample(self.nature)
         number = int(self.prior.profile_numbers(self.profile))
         self.price, self.lowest_price = efficient.price[number], efficient.lowest_price[number]
         self.agents.do("report")
-        self.whole, self.parts = self.device.recommend(np.array([agent.reported for agent in self.agents]))
+        reports = np.array([agent.reported for agent in self.agents])
+        self.whole, self.parts = self.device.recommend(reports)
+        self.promised = self.device.contract.allocation[int(self.prior.profile_numbers(reports))]
         self.agents.do("quote")
         self.quotes = np.stack([agent.quoted for agent in self.agents])
         self.agents.do("order")
         announced = np.stack([agent.ordered.announced_endowment for agent in self.agents])
         net_demands = np.stack([agent.ordered.net_demands for agent in self.agents])
-        self.settlement = settle(self.quotes, net_demands, announced, self.whole.transfers)
-        self.consumed = consumption(self.settlement, self.economy.endowments(self.profile), announced, rules)
+        self.settlement = settle(Play(self.quotes, net_demands, announced, self.whole.transfers))
+        self.consumed = self.settlement.consumption(self.economy.endowments(self.profile))
         self.collector.collect(self)
 
 

@@ -18,11 +18,9 @@ from numpy.typing import NDArray
 
 from benchmarks.measurement import Measurement, print_table, time_of
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.market_game.settlement import (
-    Engine,
-    Settlement,
-    settle,
-)
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.settle import Engine, settle
+from marketgame.mechanisms.market_game.settlement import Settlement
 from tests.mechanisms.slow_settlement import settle_one_play
 
 SIZES = ((3, 2), (10, 2), (10, 4), (50, 2), (60, 3))
@@ -63,8 +61,8 @@ def measure_size(players: int, goods: int) -> list[Measurement]:
     entries = players * players * goods
     messages = random_messages(ENTRIES // entries, players, goods)
     plays = len(messages[0])
-    settlement = settle(*messages, engine=Engine.COMPILED)
-    compiled = processor_time_of(lambda: settle(*messages, engine=Engine.COMPILED), REPEATS) / plays
+    settlement = settle(Play(*messages), engine=Engine.COMPILED)
+    compiled = processor_time_of(lambda: settle(Play(*messages), engine=Engine.COMPILED), REPEATS) / plays
     traffic = (
         processor_time_of(lambda: [array.sum() for array in messages], REPEATS)
         + processor_time_of(lambda: write(settlement), REPEATS)
@@ -72,9 +70,9 @@ def measure_size(players: int, goods: int) -> list[Measurement]:
     reading = processor_time_of(messages[1].sum, REPEATS) / messages[1].nbytes
     moved = sum(array.nbytes for array in (*messages, *arrays_of(settlement)))
     quotes, orders, endowments, transfers = (array[: plays // 4] for array in messages)
-    numpy_only = processor_time_of(lambda: settle(quotes, orders, endowments, transfers, engine=Engine.NUMPY), 3) / len(
-        quotes
-    )
+    numpy_only = processor_time_of(
+        lambda: settle(Play(quotes, orders, endowments, transfers), engine=Engine.NUMPY), 3
+    ) / len(quotes)
     few = [array[: max(2, 20_000 // entries)].tolist() for array in messages]
     loop = processor_time_of(lambda: [settle_one_play(*play) for play in zip(*few, strict=True)], 3) / len(few[0])
     many = players >= 50

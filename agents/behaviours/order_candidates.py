@@ -20,7 +20,7 @@ from marketgame.mechanisms.arrays import (
     FloatArray,
     IntegerArray,
 )
-from marketgame.mechanisms.market_game.settlement import Withholding
+from marketgame.mechanisms.market_game.rules import Withholding
 
 # Attacks are tried barely large enough, comfortably, and against rules that ration what is ordered.
 ATTACK_SIZES = (0.0, 1.0, 10.0)

@@ -15,6 +15,7 @@ from marketgame.agents.behaviours.behaviour import (
     recommended_order,
 )
 from marketgame.agents.knowledge import MarketKnowledge
+from marketgame.mechanisms.market_game.plays import Play, stacked
 from marketgame.mechanisms.market_game.rules import Timing
 from marketgame.registry import parameter
 
@@ -104,16 +105,13 @@ def _situation(knowledge: MarketKnowledge) -> Situation:
     economy, transfers = knowledge.common.economy, knowledge.recommendation.transfers
     profile = belief.profiles[0].copy()
     profile[own] = knowledge.type_number
+    announced = accepted_announcements(belief.announced_endowments[0], economy.endowments(profile), transfers, rules)
     quotes = np.broadcast_to(knowledge.recommendation.quotes, knowledge.quotes.shape)
-    announced = belief.announced_endowments[0]
     return Situation(
         economy=economy,
         rules=rules,
         coalition=tuple(player for player in range(len(profile)) if player != own),
         probability=np.ones(1),
         profiles=profile[None],
-        quotes=quotes[None],
-        orders=belief.orders[:1],
-        announced_endowments=accepted_announcements(announced, economy.endowments(profile), transfers, rules)[None],
-        transfers=transfers[None],
+        prescribed=stacked([Play(quotes, belief.orders[0], announced, transfers)]),
     )

@@ -13,7 +13,7 @@ Source:
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -38,6 +38,7 @@ from marketgame.mechanisms.deviations.situation import (
     gains,
     situation_of,
 )
+from marketgame.mechanisms.market_game.plays import stacked
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 # The number of a report that nobody can make truthfully: what a member heard that it cannot hear unless it lied.
@@ -188,18 +189,16 @@ class Agreement:
         profile = reported.copy()
         profile[list(self.coalition)] = types
         told = self.contract.recommend(reported)
+        announced = accepted_announcements(
+            told.announced_endowments, economy.endowments(profile), told.transfers, self.rules
+        )
         return Situation(
             economy=economy,
             rules=self.rules,
             coalition=self.coalition,
             probability=np.ones(1),
             profiles=profile[None],
-            quotes=told.quotes[None],
-            orders=told.orders[None],
-            announced_endowments=accepted_announcements(
-                told.announced_endowments, economy.endowments(profile), told.transfers, self.rules
-            )[None],
-            transfers=told.transfers[None],
+            prescribed=stacked([replace(told, announced_endowments=announced)]),
             reaction=self.reaction,
         )
 

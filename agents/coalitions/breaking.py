@@ -34,6 +34,7 @@ from marketgame.mechanisms.deviations.situation import (
     gains,
     played,
 )
+from marketgame.mechanisms.market_game.plays import joined
 
 # What a member must gain by breaking its word, as a share of what is at stake for it, lest it be rounding.
 WORTH_WHILE = 1e-6
@@ -157,17 +158,14 @@ def facing_agreement(recommended: Recommended, members: Coalition) -> Situation:
                 weights.append(odds * float(agreement.contract.economy.prior.probability[number]))
     # A lie may lead where the prior sees nothing; then nothing is likelier than anything else.
     probability = np.array(weights) if any(weights) else np.ones(len(weights))
-    plays = [played(situation, action) for situation, action in zip(situations, actions, strict=True)]
+    plays = [played(situation, action).play for situation, action in zip(situations, actions, strict=True)]
     return Situation(
         economy=agreement.contract.economy,
         rules=agreement.rules,
         coalition=members,
         probability=probability / probability.sum(),
         profiles=np.concatenate([situation.profiles for situation in situations]),
-        quotes=np.concatenate([play.quotes for play in plays]),
-        orders=np.concatenate([play.orders for play in plays]),
-        announced_endowments=np.concatenate([play.announced_endowments for play in plays]),
-        transfers=np.concatenate([play.transfers for play in plays]),
+        prescribed=joined(plays),
         reaction=None
         if agreement.reaction is None
         else AmongPartners(tuple(situations), agreement.coalition, agreement.reaction),
@@ -176,15 +174,7 @@ def facing_agreement(recommended: Recommended, members: Coalition) -> Situation:
 
 def facing(situation: Situation, action: JointAction, members: Coalition) -> Situation:
     """Return what some members of a coalition face if all of it is about to play a joint action."""
-    play = played(situation, action)
-    return replace(
-        situation,
-        coalition=members,
-        quotes=play.quotes,
-        orders=play.orders,
-        announced_endowments=play.announced_endowments,
-        transfers=play.transfers,
-    )
+    return replace(situation, coalition=members, prescribed=played(situation, action).play)
 
 
 def joint(agreed: JointAction, coalition: Coalition, broken: Break) -> JointAction:
@@ -219,8 +209,8 @@ class AmongPartners:
         replies = self.reaction(self.situations[draw], 0, quotes)
         orders, announced = replies.orders.copy(), replies.announced_endowments.copy()
         partners = list(self.partners)
-        orders[partners] = situation.orders[draw, partners]
-        announced[partners] = situation.announced_endowments[draw, partners]
+        orders[partners] = situation.prescribed.orders[draw, partners]
+        announced[partners] = situation.prescribed.announced_endowments[draw, partners]
         return Replies(orders, announced)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
-from marketgame.mechanisms.market_game.settlement import MarketRules
+from marketgame.mechanisms.market_game.rules import MarketRules
 from tests.mechanisms.rounding_attack import REPAIRED_RULES, largest_rounding_gain
 
 

@@ -224,12 +224,13 @@ def _prescribed(situation: Situation, contract: PlainContract, numbers: Sequence
         for name in ("quotes", "orders", "announced", "transfers")
     )
     stakes, quantities = stakes_in(contract, numbers), quantities_in(contract, numbers)
+    claimed = situation.prescribed
     return Verification.joined(
         (
-            compared("situation.quotes", situation.quotes, quotes, quotes),
-            compared("situation.orders", situation.orders, orders, quantities[:, :, None, :]),
-            compared("situation.announced_endowments", situation.announced_endowments, announced, quantities),
-            compared("situation.transfers", situation.transfers, transfers, stakes),
+            compared("situation.quotes", claimed.quotes, quotes, quotes),
+            compared("situation.orders", claimed.orders, orders, quantities[:, :, None, :]),
+            compared("situation.announced_endowments", claimed.announced_endowments, announced, quantities),
+            compared("situation.transfers", claimed.transfers, transfers, stakes),
         )
     )
 
@@ -263,7 +264,7 @@ def _refuse_other_shape(situation: Situation, action: JointAction) -> None:
     """Refuse a batch of joint actions, or one of other members, players or goods than the situation's."""
     if action.batch:
         raise ValueError("a certificate is of one joint action, not of a batch")
-    wanted = (len(situation.coalition), *situation.orders.shape[2:])
+    wanted = (len(situation.coalition), *situation.prescribed.orders.shape[2:])
     if action.orders.shape != wanted:
         raise ValueError(f"action.orders has shape {action.orders.shape}; it must have shape {wanted}")
 
@@ -279,7 +280,7 @@ def _without_orders_to_oneself(situation: Situation, action: JointAction) -> Joi
 def _with_reactions_that_count(situation: Situation, action: JointAction) -> Situation:
     """Return the situation without a reaction if there is nothing to react to."""
     seen = situation.rules.timing is Timing.PRICES_FIRST
-    misquoted = bool((action.quotes != situation.quotes[0, list(situation.coalition)]).any())
+    misquoted = bool((action.quotes != situation.prescribed.quotes[0, list(situation.coalition)]).any())
     return situation if seen and misquoted else replace(situation, reaction=None)
 
 

@@ -41,10 +41,9 @@ from marketgame.mechanisms.contracts.contract import (
 )
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.stakes import counts_as_gain
-from marketgame.mechanisms.market_game.settlement import (
-    Coverage,
-    settle,
-)
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import Coverage
+from marketgame.mechanisms.market_game.settle import settle
 
 # Who orders all that another owns orders a hair less, lest the last digit bankrupt the other.
 JUST_BELOW = 1.0 - 1e-12
@@ -176,8 +175,8 @@ class _Choices:
         orders[:, self.player] = np.where(kept[..., None], played.order, obeyed.order)
         announced[:, self.player] = np.where(kept, played.announced_endowment, obeyed.announced_endowment)
         profiles, _, _ = self.contract.device.support
-        settlement = settle(quotes, orders, announced, self.contract.transfers[profiles], self.contract.rules)
-        gains = gains_by_type(self.contract, self.player, settlement, announced)
+        settlement = settle(Play(quotes, orders, announced, self.contract.transfers[profiles]), self.contract.rules)
+        gains = gains_by_type(self.contract.economy, self.player, settlement)
         values = self._by_information(self.weights * gains)
         owned = can_announce(self.contract.economy, self.player, option.announced_endowment)
         refused = self._by_information(self.weights * ~covered) > 0

@@ -45,14 +45,10 @@ from marketgame.mechanisms.economies.beliefs import (
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.stakes import stakes_by_type
-from marketgame.mechanisms.market_game.settlement import (
-    PAPER_RULES,
-    Coverage,
-    MarketRules,
-    Settlement,
-    net_consumption,
-    settle,
-)
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import PAPER_RULES, Coverage, MarketRules
+from marketgame.mechanisms.market_game.settle import settle
+from marketgame.mechanisms.market_game.settlement import Settlement
 
 # Probabilities of a device sum to one up to the rounding of decimals.
 PROBABILITY_TOLERANCE = 1e-9
@@ -213,10 +209,12 @@ class Contract:
         """How each recommendation that can occur ends if all obey; batch dimension ``(R,)``."""
         profiles, actions, _ = self.device.support
         return settle(
-            self.device.quotes[actions],
-            self.device.orders[actions],
-            self.device.announced_endowments[actions],
-            self.transfers[profiles],
+            Play(
+                self.device.quotes[actions],
+                self.device.orders[actions],
+                self.device.announced_endowments[actions],
+                self.transfers[profiles],
+            ),
             self.rules,
         )
 
@@ -254,10 +252,9 @@ def contract_stakes(contract: Contract) -> FloatArray:
     The money it pays or receives is the largest that any recommendation that can occur makes it pay or receive.
     """
     economy = contract.economy
-    profiles, actions, _ = contract.device.support
+    profiles, _, _ = contract.device.support
     types = economy.profiles[profiles]
-    announced = contract.device.announced_endowments[actions]
-    net = net_consumption(contract.settlement, economy.endowments(types), announced, contract.rules)
+    net = contract.settlement.net_consumption(economy.endowments(types))
     stakes = stakes_by_type(economy, efficient_allocation(economy))
     paid = np.zeros_like(stakes)
     possible = economy.prior.probability[profiles] > 0
@@ -283,7 +280,7 @@ def obedient_gains(contract: Contract, player: int) -> FloatArray:
     """
     profiles, actions, _ = contract.device.support
     announced = contract.device.announced_endowments[actions]
-    gains = gains_by_type(contract, player, contract.settlement, announced)
+    gains = gains_by_type(contract.economy, player, contract.settlement)
     weights = interim_weights(contract, player)
     reports = contract.economy.profiles[profiles, player]
     obeys = can_announce(contract.economy, player, announced[:, player])
@@ -293,26 +290,24 @@ def obedient_gains(contract: Contract, player: int) -> FloatArray:
     return np.where(impossible, -np.inf, table)
 
 
-def gains_by_type(contract: Contract, player: int, settlement: Settlement, announced: FloatArray) -> FloatArray:
+def gains_by_type(economy: Economy, player: int, settlement: Settlement) -> FloatArray:
     """Return by how much each type of a player is better off in settled plays than on its endowment.
 
     Args:
-        contract: for its economy and rules.
+        economy: whose types the players are of.
         player: the player's number.
         settlement: of R plays.
-        announced: the endowments announced in them, ``(R, N, L)``.
 
     Returns:
         Gains, ``(types, R)``, numeraire. For a type that does not own what it announces they mean nothing.
     """
-    economy = contract.economy
-    count = economy.prior.type_counts[player]
+    count, announced = economy.prior.type_counts[player], settlement.play.announced_endowments
     gains = np.empty((count, len(announced)))
     for number in range(count):
         row = economy.first_rows[player] + number
         owned = announced.copy()
         owned[:, player] = np.maximum(economy.endowment_table[row], announced[:, player])
-        net = net_consumption(settlement, owned, announced, contract.rules)[:, player]
+        net = settlement.net_consumption(owned)[:, player]
         gains[number] = economy.gains_of_types(np.full(len(net), row), net)
     return gains
 

@@ -47,6 +47,7 @@ from marketgame.mechanisms.economies.efficiency import (
 )
 from marketgame.mechanisms.economies.stakes import stakes_by_type
 from marketgame.mechanisms.economies.walras import at_payable_prices
+from marketgame.mechanisms.market_game.plays import Play
 
 # Transfers balance when their sum is zero up to this share of the largest of them and of what the supply is worth.
 BALANCE_TOLERANCE = 1e-9
@@ -54,25 +55,6 @@ BALANCE_TOLERANCE = 1e-9
 HOLDING_TOLERANCE = 1e-12
 # A good of which all but this share of the supply is allocated is used up.
 USED_TOLERANCE = 1e-12
-
-
-@dataclass(frozen=True, eq=False)
-class Recommendation:
-    """What the mediator tells the players to do for one profile of reports.
-
-    Attributes:
-        quotes: row i is what player i is to quote, ``(N, L)``, numeraire per unit.
-        orders: the net demand player i is to address to player j, ``(N, N, L)``, units.
-        announced_endowments: what each is to announce, ``(N, L)``, units.
-        transfers: purchasing power granted, positive to the player, ``(N,)``, numeraire.
-        allocation: what each ends with if all obey, ``(N, L)``, units.
-    """
-
-    quotes: FloatArray
-    orders: FloatArray
-    announced_endowments: FloatArray
-    transfers: FloatArray
-    allocation: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,26 +165,25 @@ class GrandContract:
         granted = granted_for_rounding(self.efficient.price, self.orders, self.net_trades)
         return read_only(goods_bought + self.net_trades[..., -1] + granted)
 
-    def recommend(self, reports: IntegerArray) -> Recommendation:
-        """Return what the mediator recommends.
+    def recommend(self, reports: IntegerArray) -> Play:
+        """Return the play that the mediator recommends, with the transfers that go with it.
 
         Args:
-            reports: the type number each player reports, ``(N,)``.
+            reports: the type number each player reports, ``(..., N)``.
 
         Returns:
-            Everyone's quotes, orders, announced endowments and transfers.
+            Everyone's quotes, orders, announced endowments and transfers, batch dimensions ``(...)``.
 
         Source:
             Giraud and Rochon, proof of Theorem 1.
         """
-        number = int(self.economy.prior.profile_numbers(reports))
+        number = self.economy.prior.profile_numbers(reports)
         players = len(self.economy.players)
-        return Recommendation(
-            quotes=np.repeat(self.efficient.price[number][None, :], players, axis=0),
-            orders=np.repeat(self.orders[number][:, None, :], players, axis=1),
+        return Play(
+            quotes=np.repeat(self.efficient.price[number][..., None, :], players, axis=-2),
+            orders=np.repeat(self.orders[number][..., None, :], players, axis=-2),
             announced_endowments=self.announced_endowments[number],
             transfers=self.transfers[number],
-            allocation=self.allocation[number],
         )
 
     @cached_property

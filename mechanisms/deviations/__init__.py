@@ -41,7 +41,6 @@ from marketgame.mechanisms.deviations.order_search import (
 from marketgame.mechanisms.deviations.quotes import quote_patterns
 from marketgame.mechanisms.deviations.situation import (
     JointAction,
-    Play,
     Reaction,
     Replies,
     Situation,
@@ -60,7 +59,6 @@ __all__ = [
     "JointAction",
     "Objective",
     "OrderSearch",
-    "Play",
     "Reaction",
     "Replies",
     "Situation",

@@ -206,7 +206,7 @@ def _bound(situation: Situation, reason: BoundReason, prices: FloatArray, gain: 
 
 def _within_wealth(situation: Situation, prices: FloatArray) -> FloatArray:
     """Return the most that the members can gain together in each draw if they may spend their wealth, ``(K,)``."""
-    received = situation.transfers[:, situation.members].sum(axis=-1)
+    received = situation.prescribed.transfers[:, situation.members].sum(axis=-1)
     return np.asarray(received + _surplus(situation, prices).sum(axis=-1))
 
 
@@ -267,5 +267,5 @@ def _prices_of_outsiders(situation: Situation) -> FloatArray | None:
     outsiders = [player for player in range(players) if player not in situation.coalition]
     if not outsiders:
         return None
-    quotes = situation.quotes[:, outsiders]
+    quotes = situation.prescribed.quotes[:, outsiders]
     return quotes[:, 0].copy() if (quotes == quotes[:, :1]).all() else None

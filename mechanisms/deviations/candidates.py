@@ -62,10 +62,10 @@ def settled_gains(situation: Situation, actions: JointAction) -> FloatArray:
 def _constructed(situation: Situation, quotes: FloatArray, generator: np.random.Generator) -> JointAction:
     """Return one constructed action at given quotes."""
     members = situation.members
-    everybody = situation.quotes[0].copy()
+    everybody = situation.prescribed.quotes[0].copy()
     everybody[members] = quotes
     flows = _flows(situation, everybody, generator)
-    orders = flows + situation.orders[0][:, members].swapaxes(0, 1)
+    orders = flows + situation.prescribed.orders[0][:, members].swapaxes(0, 1)
     orders[:, members] = np.triu(np.ones((len(members), len(members))), 1)[..., None] * flows[:, members]
     owned = situation.endowments[0, members]
     shown = owned * generator.choice([1.0, 1.0, 1.0, 0.5], size=(len(members), 1))

@@ -43,14 +43,14 @@ class LeanMoney:
 
     def of(self, situation: Situation) -> Situation:
         """Return a situation of the true economy in this one; outsiders no longer react."""
-        announced = situation.announced_endowments.copy()
+        announced = situation.prescribed.announced_endowments.copy()
         announced[..., -1] = np.minimum(announced[..., -1], self.most)
-        return replace(situation, economy=self.economy, announced_endowments=announced, reaction=None)
+        return replace(situation.prescribing(announced_endowments=announced), economy=self.economy, reaction=None)
 
 
 def lean_money(situation: Situation) -> LeanMoney | None:
     """Return the economy with no more money than is needed; none if nobody owns more."""
-    needed = ENOUGH * float(situation.stakes.sum()) + float(np.abs(situation.transfers).max())
+    needed = ENOUGH * float(situation.stakes.sum()) + float(np.abs(situation.prescribed.transfers).max())
     if (situation.endowments[..., -1] <= needed).all():
         return None
     players = tuple(_with_at_most(player, needed) for player in situation.economy.players)

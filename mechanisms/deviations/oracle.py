@@ -193,7 +193,8 @@ class _Search:
             self._optimise(quotes)
         left = self.effort.quote_vectors - len(self.searches)
         for number in range(rounds):
-            around = self.situation.quotes[0, self.situation.members] if self.best is None else self.best.quotes
+            told = self.situation.prescribed.quotes[0, self.situation.members]
+            around = told if self.best is None else self.best.quotes
             for _ in range(left // rounds):
                 if self._reached():
                     return

@@ -39,12 +39,7 @@ from marketgame.mechanisms.linear_program import (
     LinearProgram,
     Sense,
 )
-from marketgame.mechanisms.market_game.settlement import (
-    Bankruptcy,
-    Coverage,
-    Solvency,
-    Withholding,
-)
+from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, Solvency, Withholding
 
 if TYPE_CHECKING:
     from marketgame.mechanisms.economies.valuation import ValuationBatch

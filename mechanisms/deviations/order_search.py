@@ -105,7 +105,7 @@ def best_orders(
         ValueError: quotes or weights do not fit the coalition, or a weight is negative.
     """
     effort = effort or Effort()
-    members, goods = len(situation.coalition), situation.quotes.shape[-1]
+    members, goods = len(situation.coalition), situation.prescribed.quotes.shape[-1]
     weights = np.ones(members) if weights is None else np.asarray(weights, dtype=np.float64)
     if quotes.shape != (members, goods) or weights.shape != (members,) or (weights < 0).any():
         raise ValueError(
@@ -291,13 +291,13 @@ def _without_bankrupt(stage: StageTwo, situation: Situation, action: JointAction
         return None
     try:
         whole = with_all_money(situation, stage.original, action)
-        bankrupt = played(situation, whole).settlement.bankrupt.any(axis=0)
+        bankrupt = played(situation, whole).bankrupt.any(axis=0)
     except ValueError:
         return None
     if not bankrupt.any():
         return None
     members = stage.situation.members
-    offset = stage.situation.orders[0][:, members].swapaxes(0, 1).copy()
+    offset = stage.situation.prescribed.orders[0][:, members].swapaxes(0, 1).copy()
     offset[:, members] = 0.0
     orders = np.where(bankrupt[:, None], offset, action.orders)
     orders[bankrupt[members]] = offset[bankrupt[members]]
@@ -325,9 +325,9 @@ def evened(situation: Situation, action: JointAction) -> JointAction | None:
         ValueError: the action does not fit the coalition.
     """
     tested_once = replace(situation.rules, bankruptcy=Bankruptcy.TRADES_STAND, coverage=Coverage.UNLIMITED)
-    play = played(replace(situation, rules=tested_once), action)
-    excess = (play.settlement.cost - play.transfers).max(axis=0)
-    worth = float((situation.quotes @ situation.supply.max(axis=0)).min())
+    settlement = played(replace(situation, rules=tested_once), action)
+    excess = (settlement.cost - settlement.play.transfers).max(axis=0)
+    worth = float((situation.prescribed.quotes @ situation.supply.max(axis=0)).min())
     near = np.abs(excess) <= _NEAR * worth
     members = np.flatnonzero(near[situation.members])
     if not members.size:
@@ -335,7 +335,8 @@ def evened(situation: Situation, action: JointAction) -> JointAction | None:
     member = int(members[0])
     payer = situation.coalition[member]
     if situation.rules.pricing is Pricing.VOID:
-        near = near & (play.quotes[:, payer, None] == play.quotes).all(axis=(0, -1))
+        quotes = settlement.play.quotes
+        near = near & (quotes[:, payer, None] == quotes).all(axis=(0, -1))
     room = -float(excess[near].mean())
     if room <= 0.0:
         return None

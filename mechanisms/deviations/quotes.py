@@ -30,7 +30,7 @@ def quote_patterns(situation: Situation) -> list[FloatArray]:
     """
     members = len(situation.coalition)
     found: dict[bytes, FloatArray] = {}
-    for factors in _factor_patterns(members, situation.quotes.shape[-1] - 1):
+    for factors in _factor_patterns(members, situation.prescribed.quotes.shape[-1] - 1):
         quotes = quoted(situation, factors)
         found.setdefault(quotes.tobytes(), quotes)
     return list(found.values())
@@ -49,7 +49,7 @@ def varied_quotes(quotes: FloatArray, round_number: int, generator: np.random.Ge
 
 def quoted(situation: Situation, factors: FloatArray) -> FloatArray:
     """Return the prescribed quotes of the members, ``(S, L)``, times factors ``(S, G)``."""
-    prescribed = situation.quotes[0, situation.members]
+    prescribed = situation.prescribed.quotes[0, situation.members]
     supply = situation.supply.max(axis=0)
     floor = _FLOOR_SHARE * float(situation.stakes.sum()) / np.where(supply > 0, supply, np.inf)[:-1]
     goods = prescribed[:, :-1]

@@ -46,15 +46,15 @@ class WithholdingAfterMisquotes:
 
     def __call__(self, situation: Situation, draw: int, quotes: FloatArray) -> Replies:
         """Return what the contract recommends if nobody misquotes, otherwise no orders and little endowment."""
-        if (quotes == situation.quotes[draw]).all():
+        if (quotes == situation.prescribed.quotes[draw]).all():
             return obedient_replies(situation, draw)
-        return Replies(np.zeros_like(situation.orders[draw]), self.announced(situation)[draw])
+        return Replies(np.zeros_like(situation.prescribed.orders[draw]), self.announced(situation)[draw])
 
     def announced(self, situation: Situation) -> FloatArray:
         """Return what everybody announces after a misquote, ``(K, N, L)``: little, but enough to cover transfers."""
         announced = self.share * situation.endowments
         if situation.rules.coverage is Coverage.ANNOUNCED_NUMERAIRE:
-            announced[..., -1] = np.maximum(announced[..., -1], -situation.transfers)
+            announced[..., -1] = np.maximum(announced[..., -1], -situation.prescribed.transfers)
         return announced
 
 
@@ -136,7 +136,7 @@ def announced_after_misquotes(reaction: Reaction | None, situation: Situation) -
 
 def obedient_replies(situation: Situation, draw: int) -> Replies:
     """Return what the contract recommends."""
-    return Replies(situation.orders[draw], situation.announced_endowments[draw])
+    return Replies(situation.prescribed.orders[draw], situation.prescribed.announced_endowments[draw])
 
 
 def can_be_stored(reaction: Reaction | None) -> bool:

@@ -30,15 +30,10 @@ from marketgame.mechanisms.contracts.knowledge import (
 )
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.stakes import stakes_of_play
-from marketgame.mechanisms.market_game.settlement import (
-    PAPER_RULES,
-    Coverage,
-    MarketRules,
-    Settlement,
-    Timing,
-    net_consumption,
-    settle,
-)
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import PAPER_RULES, Coverage, MarketRules, Timing
+from marketgame.mechanisms.market_game.settle import settle
+from marketgame.mechanisms.market_game.settlement import Settlement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,10 +76,7 @@ class Situation:
         coalition: the members' numbers, ascending.
         probability: of each of the K draws the coalition cannot tell apart, ``(K,)``.
         profiles: true types in each draw, ``(K, N)``; a member's type is the same in all.
-        quotes: prescribed, ``(K, N, L)``, numeraire per unit.
-        orders: prescribed, ``(K, N, N, L)``, units.
-        announced_endowments: prescribed, ``(K, N, L)``, units.
-        transfers: purchasing power, ``(K, N)``, numeraire.
+        prescribed: what everybody is to play, batch dimension ``(K,)``.
         reaction: how outsiders answer quotes that differ from the prescribed ones, when the timing lets them see
             quotes first; None if they play on.
         efficient: the efficient allocations of the draws' profiles, if they are known; for what is at stake.
@@ -99,10 +91,7 @@ class Situation:
     coalition: tuple[int, ...]
     probability: FloatArray
     profiles: IntegerArray
-    quotes: FloatArray
-    orders: FloatArray
-    announced_endowments: FloatArray
-    transfers: FloatArray
+    prescribed: Play
     reaction: Reaction | None = None
     efficient: EfficientAllocation | None = None
 
@@ -110,17 +99,19 @@ class Situation:
         players, goods = len(self.economy.players), len(self.economy.goods)
         draws = len(finite_array("probability", self.probability, (None,)))
         shapes = {
-            "probability": (draws,),
             "quotes": (draws, players, goods),
             "orders": (draws, players, players, goods),
             "announced_endowments": (draws, players, goods),
             "transfers": (draws, players),
         }
+        arrays = {}
         for name, shape in shapes.items():
-            array = finite_array(name.replace("_", " "), getattr(self, name), shape)
+            array = finite_array(name.replace("_", " "), getattr(self.prescribed, name), shape)
             if array.ndim != len(shape):
                 raise ValueError(f"{name.replace('_', ' ')} has shape {array.shape}; it must be {shape}")
-            object.__setattr__(self, name, read_only(array))
+            arrays[name] = read_only(array)
+        object.__setattr__(self, "prescribed", Play(**arrays))
+        object.__setattr__(self, "probability", read_only(finite_array("probability", self.probability, (draws,))))
         profiles = np.asarray(self.profiles, dtype=np.int64)
         if profiles.shape != (draws, players):
             raise ValueError(f"profiles has shape {profiles.shape}; it must be {(draws, players)}")
@@ -138,7 +129,11 @@ class Situation:
             raise ValueError(f"probabilities are {self.probability.tolist()}; they must be at least 0 and sum to 1")
         if (self.profiles[:, self.members] != self.profiles[0, self.members]).any():
             raise ValueError("a member has different types in different draws; members know their own types")
-        _refuse_overstatement(self.announced_endowments, self.endowments)
+        _refuse_overstatement(self.prescribed.announced_endowments, self.endowments)
+
+    def prescribing(self, **arrays: FloatArray) -> Situation:
+        """Return the same with other quotes, orders, announced endowments or transfers prescribed."""
+        return replace(self, prescribed=self.prescribed.with_arrays(**arrays))
 
     @cached_property
     def members(self) -> IntegerArray:
@@ -161,7 +156,7 @@ class Situation:
         return read_only(self.endowments.sum(axis=1))
 
     @cached_property
-    def obedient_play(self) -> Play:
+    def obedient_play(self) -> Settlement:
         """How the play ends if nobody deviates."""
         return played(self, obedient(self))
 
@@ -179,7 +174,7 @@ class Situation:
     def stakes(self) -> FloatArray:
         """What is at stake for every player, at most over the draws, ``(N,)``, numeraire; see `economies.stakes`."""
         efficient = self.efficient or efficient_allocation(self.economy, self.profiles)
-        money = _net_consumption(self, self.obedient_play)[..., -1]
+        money = self.obedient_play.net_consumption(self.endowments)[..., -1]
         return read_only(stakes_of_play(self.economy, efficient, money)[self.probability > 0].max(axis=0))
 
     @property
@@ -243,58 +238,36 @@ def stacked(actions: list[JointAction]) -> JointAction:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Play:
-    """A play of the market game in all K draws, settled. Batch dimensions of the joint action come first.
-
-    Attributes:
-        quotes: ``(..., K, N, L)``, numeraire per unit.
-        orders: ``(..., K, N, N, L)``, units.
-        announced_endowments: ``(..., K, N, L)``, units.
-        transfers: ``(..., K, N)``, numeraire.
-        settlement: how it ends, batch dimensions ``(..., K)``.
-    """
-
-    quotes: FloatArray
-    orders: FloatArray
-    announced_endowments: FloatArray
-    transfers: FloatArray
-    settlement: Settlement
-
-
 def obedient(situation: Situation) -> JointAction:
     """Return what the members play if they do not deviate.
 
     Raises:
         ValueError: the draws prescribe them different things, so that no single joint action is obedience.
     """
-    members = situation.members
-    for prescribed in (situation.quotes, situation.orders, situation.announced_endowments):
+    members, told = situation.members, situation.prescribed
+    for prescribed in (told.quotes, told.orders, told.announced_endowments):
         if (prescribed[:, members] != prescribed[0, members]).any():
             raise ValueError("the draws prescribe different actions to a member, who would then tell them apart")
     return JointAction(
-        situation.quotes[0, members],
-        situation.orders[0, members],
-        situation.announced_endowments[0, members],
+        told.quotes[0, members],
+        told.orders[0, members],
+        told.announced_endowments[0, members],
         np.zeros(len(members)),
     )
 
 
-def played(situation: Situation, action: JointAction) -> Play:
+def played(situation: Situation, action: JointAction) -> Settlement:
     """Settle what happens in every draw when the members play the joint action.
+
+    Returns:
+        How the plays end, batch dimensions ``(..., K)`` with those of the joint action first.
 
     Raises:
         ValueError: the action does not fit the coalition, announces more than members own, or, where the rules ask
             for coverage, some transfer then takes more than is announced.
     """
     _refuse_misfit(situation, action)
-    quotes, orders, announced = _prescribed_with(situation, action)
-    if situation.reaction is not None and situation.rules.timing is Timing.PRICES_FIRST:
-        _let_outsiders_react(situation, situation.reaction, quotes, orders, announced)
-    transfers = np.broadcast_to(situation.transfers, (*action.batch, *situation.transfers.shape)).copy()
-    transfers[..., situation.members] += action.side_transfers[..., None, :]
-    settlement = settle(quotes, orders, announced, transfers, situation.rules)
-    return Play(quotes, orders, announced, transfers, settlement)
+    return settle(_answered(situation, _prescribed_with(situation, action)), situation.rules)
 
 
 def utilities(situation: Situation, action: JointAction) -> FloatArray:
@@ -315,15 +288,11 @@ def trade_gains(situation: Situation, action: JointAction) -> FloatArray:
     return _gains_of_play(situation, played(situation, action))
 
 
-def _gains_of_play(situation: Situation, play: Play) -> FloatArray:
-    net = _net_consumption(situation, play)
+def _gains_of_play(situation: Situation, settlement: Settlement) -> FloatArray:
+    net = settlement.net_consumption(situation.endowments)
     everyone = situation.economy.gains(np.broadcast_to(situation.profiles, net.shape[:-1]), net)
     expected: FloatArray = np.einsum("k,...ki->...i", situation.probability, everyone)
     return expected[..., situation.members]
-
-
-def _net_consumption(situation: Situation, play: Play) -> FloatArray:
-    return net_consumption(play.settlement, situation.endowments, play.announced_endowments, situation.rules)
 
 
 def _reference_utility(situation: Situation) -> FloatArray:
@@ -345,7 +314,7 @@ def admissible(situation: Situation, action: JointAction) -> BooleanArray:
     """Return whether the members' transfers are covered where the rules ask for it, ``(...)``."""
     if situation.rules.coverage is not Coverage.ANNOUNCED_NUMERAIRE:
         return np.ones(action.batch, dtype=np.bool_)
-    least = situation.transfers[:, situation.members].min(axis=0)
+    least = situation.prescribed.transfers[:, situation.members].min(axis=0)
     covered: BooleanArray = (least + action.side_transfers >= -action.announced_endowments[..., -1]).all(axis=-1)
     return covered
 
@@ -415,17 +384,14 @@ def situation_among(
     likely = contract.economy.prior.probability[numbers]
     if len(numbers) > 1 and len(np.unique(information(contract, coalition)[numbers])) > 1:
         raise ValueError("members have other types or are told something else at some of the profiles")
-    told = [contract.recommend(profile) for profile in contract.economy.profiles[numbers]]
+    profiles = contract.economy.profiles[numbers]
     return Situation(
         economy=contract.economy,
         rules=rules,
         coalition=coalition,
         probability=likely / likely.sum() if len(numbers) > 1 else np.ones(1),
-        profiles=contract.economy.profiles[numbers],
-        quotes=np.stack([one.quotes for one in told]),
-        orders=np.stack([one.orders for one in told]),
-        announced_endowments=np.stack([one.announced_endowments for one in told]),
-        transfers=np.stack([one.transfers for one in told]),
+        profiles=profiles,
+        prescribed=contract.recommend(profiles),
         reaction=reaction,
         efficient=contract.efficient.at(numbers),
     )
@@ -433,7 +399,7 @@ def situation_among(
 
 def _refuse_misfit(situation: Situation, action: JointAction) -> None:
     members, players, goods = action.orders.shape[-3:]
-    expected = (len(situation.coalition), *situation.quotes.shape[1:])
+    expected = (len(situation.coalition), *situation.prescribed.quotes.shape[1:])
     if (members, players, goods) != expected:
         raise ValueError(f"a joint action for (members, players, goods) {(members, players, goods)} meets {expected}")
     _refuse_overstatement(action.announced_endowments, situation.endowments[0, situation.members])
@@ -445,34 +411,37 @@ def _refuse_overstatement(announced: FloatArray, owned: FloatArray) -> None:
         raise ValueError(f"somebody announces {excess.max():.6g} more than it owns")
 
 
-def _prescribed_with(situation: Situation, action: JointAction) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return quotes, orders and announced endowments with the members' replaced, ``(..., K, ...)`` each."""
-    arrays = []
-    for name in ("quotes", "orders", "announced_endowments"):
-        prescribed = getattr(situation, name)
-        everybody = np.broadcast_to(prescribed, (*action.batch, *prescribed.shape)).copy()
-        own = getattr(action, name)
-        chosen = np.expand_dims(own, len(action.batch))
-        if name == "orders":
-            everybody[..., situation.members, :, :] = chosen
-        else:
-            everybody[..., situation.members, :] = chosen
-        arrays.append(everybody)
-    return arrays[0], arrays[1], arrays[2]
+def _prescribed_with(situation: Situation, action: JointAction) -> Play:
+    """Return what is prescribed with the members' part replaced, copied, batch dimensions ``(..., K)``."""
+    members, batch = situation.members, action.batch
+    quotes, orders, announced, transfers = (
+        np.broadcast_to(array, (*batch, *array.shape)).copy() for array in situation.prescribed.arrays
+    )
+    quotes[..., members, :] = action.quotes[..., None, :, :]
+    orders[..., members, :, :] = action.orders[..., None, :, :, :]
+    announced[..., members, :] = action.announced_endowments[..., None, :, :]
+    transfers[..., members] += action.side_transfers[..., None, :]
+    return Play(quotes, orders, announced, transfers)
 
 
-def _let_outsiders_react(
-    situation: Situation, reaction: Reaction, quotes: FloatArray, orders: FloatArray, announced: FloatArray
-) -> None:
-    """Replace what outsiders order and announce, play by play, wherever the quotes are not the prescribed ones."""
+def _answered(situation: Situation, play: Play) -> Play:
+    """Return a play in which outsiders order and announce as they react wherever quotes are not the prescribed ones.
+
+    Args:
+        situation: what was prescribed, and how outsiders react, if at all.
+        play: batch dimensions ``(..., K)``; its orders and announcements are overwritten.
+    """
+    if situation.reaction is None or situation.rules.timing is not Timing.PRICES_FIRST:
+        return play
     outsiders = situation.outsiders
-    for index in np.ndindex(quotes.shape[:-2]):
+    for index in np.ndindex(play.batch):
         draw = index[-1]
-        if (quotes[index] == situation.quotes[draw]).all():
+        if (play.quotes[index] == situation.prescribed.quotes[draw]).all():
             continue
-        replies = reaction(situation, draw, quotes[index])
-        orders[index][outsiders] = replies.orders[outsiders]
-        announced[index][outsiders] = replies.announced_endowments[outsiders]
+        replies = situation.reaction(situation, draw, play.quotes[index])
+        play.orders[index][outsiders] = replies.orders[outsiders]
+        play.announced_endowments[index][outsiders] = replies.announced_endowments[outsiders]
+    return play
 
 
 def with_replies(situation: Situation, quotes: FloatArray) -> Situation:
@@ -480,9 +449,7 @@ def with_replies(situation: Situation, quotes: FloatArray) -> Situation:
 
     In it outsiders no longer react, so that it is the right one to choose orders in; its quotes are the new ones.
     """
-    everybody, orders = situation.quotes.copy(), situation.orders.copy()
-    announced = situation.announced_endowments.copy()
+    everybody, orders, announced, transfers = (array.copy() for array in situation.prescribed.arrays)
     everybody[:, situation.members] = quotes
-    if situation.reaction is not None and situation.rules.timing is Timing.PRICES_FIRST:
-        _let_outsiders_react(situation, situation.reaction, everybody, orders, announced)
-    return replace(situation, quotes=everybody, orders=orders, announced_endowments=announced, reaction=None)
+    answered = _answered(situation, Play(everybody, orders, announced, transfers))
+    return replace(situation, prescribed=answered, reaction=None)

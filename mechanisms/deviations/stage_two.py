@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import assert_never
 
 import numpy as np
 
@@ -24,12 +23,8 @@ from marketgame.mechanisms.deviations.situation import (
     Situation,
     played,
 )
-from marketgame.mechanisms.market_game.settlement import (
-    Bankruptcy,
-    BankruptcyReason,
-    Coverage,
-    Pricing,
-)
+from marketgame.mechanisms.market_game.prices import trade_prices
+from marketgame.mechanisms.market_game.rules import Bankruptcy, BankruptcyReason, Coverage, Pricing
 
 # A bankrupt player of the program fails its test by at least this much, in shares of what everything is worth, or of
 # the supply of the good it lacks: far more than rounding, and more than the solver's tolerance on rows of a
@@ -73,29 +68,29 @@ class StageTwo:
 
         The lowest, because one enormous quote must not make all else look like rounding.
         """
-        return float((self.original.quotes @ self.unit).min())
+        return float((self.original.prescribed.quotes @ self.unit).min())
 
     @cached_property
     def quotes(self) -> FloatArray:
         """Quotes, ``(K, N, L)``, money of the program per unit of the program."""
-        return read_only(self.situation.quotes * self.unit / self.money)
+        return read_only(self.situation.prescribed.quotes * self.unit / self.money)
 
     @cached_property
     def transfers(self) -> FloatArray:
         """Transfers before side transfers, ``(K, N)``, money of the program."""
-        return read_only(self.situation.transfers / self.money)
+        return read_only(self.situation.prescribed.transfers / self.money)
 
     @cached_property
     def announced(self) -> FloatArray:
         """Announced endowments, ``(K, N, L)``; the members' are what they own, the most they may announce."""
-        announced = self.situation.announced_endowments.copy()
+        announced = self.situation.prescribed.announced_endowments.copy()
         announced[:, self.situation.members] = self.situation.endowments[:, self.situation.members]
         return read_only(announced / self.unit)
 
     @cached_property
     def orders(self) -> FloatArray:
         """What outsiders order, ``(K, N, N, L)``; the members' rows are zero."""
-        orders = self.situation.orders / self.unit
+        orders = self.situation.prescribed.orders / self.unit
         orders[:, self.situation.members] = 0.0
         return read_only(orders)
 
@@ -105,7 +100,7 @@ class StageTwo:
         players = self.quotes.shape[1]
         pairs = np.broadcast_to(~np.eye(players, dtype=np.bool_), (len(self.quotes), players, players))
         if self.situation.rules.pricing is Pricing.VOID:
-            quotes = self.situation.quotes
+            quotes = self.situation.prescribed.quotes
             pairs = pairs & (quotes[:, :, None] == quotes[:, None]).all(axis=-1)
         return read_only(pairs)
 
@@ -113,22 +108,14 @@ class StageTwo:
     def prices(self) -> tuple[FloatArray, FloatArray]:
         """What i pays for what it buys from j, and gets for what it sells to j, ``(K, N, N, L)`` each."""
         own, other = self.quotes[:, :, None], self.quotes[:, None]
-        pricing = self.situation.rules.pricing
-        match pricing:
-            case Pricing.SPREAD:
-                return np.maximum(own, other), np.minimum(own, other)
-            case Pricing.MIDPOINT:
-                return (own + other) / 2, (own + other) / 2
-            case Pricing.COUNTERPARTY | Pricing.VOID:
-                charged = np.broadcast_to(other, (own + other).shape)
-                return charged, charged
-            case _:
-                assert_never(pricing)
+        bought, sold = trade_prices(self.situation.rules.pricing, own, other)
+        shape = np.broadcast_shapes(own.shape, other.shape)
+        return np.broadcast_to(bought, shape), np.broadcast_to(sold, shape)
 
     @cached_property
     def box(self) -> FloatArray:
         """The most that may flow of each good from one player, ``(L,)``, shares of its supply."""
-        worth = self.original.quotes.mean(axis=(0, 1)) * self.unit
+        worth = self.original.prescribed.quotes.mean(axis=(0, 1)) * self.unit
         return read_only(self.order_limit / np.maximum(worth / worth.sum(), _LEAST_SHARE_OF_WORTH))
 
     @cached_property
@@ -139,7 +126,7 @@ class StageTwo:
         """
         members = self.situation.members
         received = self.orders.swapaxes(1, 2)[:, members]
-        told = self.original.orders[0, members] / self.unit
+        told = self.original.prescribed.orders[0, members] / self.unit
         told[:, members] -= told[:, members].swapaxes(0, 1)
         least, most = np.minimum(received.min(axis=0), told), np.maximum(received.max(axis=0), told)
         return least - self.box, most + self.box
@@ -199,9 +186,9 @@ class StageTwo:
     @cached_property
     def unchanged(self) -> JointAction:
         """What was prescribed, at the new quotes."""
-        members, prescribed = self.situation.members, self.original
+        members, prescribed = self.situation.members, self.original.prescribed
         return JointAction(
-            self.situation.quotes[0, members],
+            self.situation.prescribed.quotes[0, members],
             prescribed.orders[0, members],
             prescribed.announced_endowments[0, members],
             np.zeros(len(members)),
@@ -214,10 +201,9 @@ class StageTwo:
         Who fails by less than `CLEAR_FAILURE` if orders are unchanged may do so: what was prescribed stays possible.
         """
         tested_once = replace(self.situation.rules, bankruptcy=Bankruptcy.TRADES_STAND, coverage=Coverage.UNLIMITED)
-        play = played(replace(self.situation, rules=tested_once), self.unchanged)
-        settled = play.settlement
-        over = np.where(settled.reason == BankruptcyReason.BUDGET, settled.cost - play.transfers, np.inf)
-        lack = -(play.announced_endowments + settled.net_trade) / self.unit
+        settled = played(replace(self.situation, rules=tested_once), self.unchanged)
+        over = np.where(settled.reason == BankruptcyReason.BUDGET, settled.cost - settled.play.transfers, np.inf)
+        lack = -(settled.play.announced_endowments + settled.net_trade) / self.unit
         most_lacking = lack == lack.max(axis=-1, keepdims=True)
         short = (settled.reason == BankruptcyReason.SHORT_SALE)[..., None] & most_lacking
         # Half, lest rounding make the difference where a player's trades are beyond anybody's influence.
@@ -241,9 +227,9 @@ class StageTwo:
         # A speck of a good that is quoted enormously costs more than anybody has.
         received = self.orders.swapaxes(1, 2)[0, members]
         orders = np.where(np.abs(orders - received) < _SPECK, received, orders)
-        least = -self.situation.transfers[:, members].min(axis=0) - shown[:, -1]
+        least = -self.situation.prescribed.transfers[:, members].min(axis=0) - shown[:, -1]
         balanced = _balanced(side, least, self.money)
-        return JointAction(self.situation.quotes[0, members], orders * self.unit, shown, balanced)
+        return JointAction(self.situation.prescribed.quotes[0, members], orders * self.unit, shown, balanced)
 
 
 def _balanced(side: FloatArray, least: FloatArray, unit: float) -> FloatArray:

@@ -18,14 +18,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from marketgame.mechanisms.market_game.prices import trade_prices
 from marketgame.mechanisms.market_game.rules import Pricing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from numpy.typing import NDArray
 
     from marketgame.mechanisms.arrays import (
         BooleanArray,
@@ -73,13 +76,10 @@ def exact_test(block: Block, pricing: Pricing) -> ExactTest:
 def _prices(quotes: FloatArray, flows: FloatArray, pricing: Pricing) -> tuple[FloatArray, ...]:
     """Return prices that add up to what i is charged by trading with j; each broadcasts to ``(N, N, L, B)``."""
     own, other = quotes[:, np.newaxis], quotes[np.newaxis]
-    if pricing is Pricing.SPREAD:
-        return (np.where(flows > 0, np.maximum(own, other), np.minimum(own, other)),)
-    if pricing is Pricing.MIDPOINT:
+    if pricing is Pricing.MIDPOINT:  # A sum of quotes may be rounded, halves are not.
         return own / 2.0, other / 2.0
-    if pricing in (Pricing.COUNTERPARTY, Pricing.VOID):
-        return (other,)
-    raise NotImplementedError(f"no charges are known for {pricing!r} pricing")
+    bought, sold = trade_prices(pricing, own, other)
+    return (bought if bought is sold else np.where(flows > 0, bought, sold),)
 
 
 def _by_payer(values: FloatArray) -> FloatArray:
@@ -90,7 +90,9 @@ def _by_payer(values: FloatArray) -> FloatArray:
 
 def _test_in_rationals(block: Block, pricing: Pricing, play: int, test: ExactTest) -> None:
     """Fill in the test of one play."""
-    quotes = [rationals(row) for row in block.quotes[..., play].tolist()]
+    quotes: NDArray[Any] = np.array([rationals(row) for row in block.quotes[..., play].tolist()])
+    prices = trade_prices(pricing, quotes[:, np.newaxis], quotes[np.newaxis])
+    bought, sold = (np.broadcast_to(price, (len(quotes), *quotes.shape)) for price in prices)
     announced = [rationals(row) for row in block.announced_endowments[..., play].tolist()]
     orders = [[rationals(row) for row in rows] for rows in block.orders[..., play].tolist()]
     players, goods = range(len(quotes)), range(len(quotes[0]))
@@ -101,25 +103,13 @@ def _test_in_rationals(block: Block, pricing: Pricing, play: int, test: ExactTes
             for h in goods:
                 flow = orders[i][j][h] - orders[j][i][h]
                 if flow:
-                    cost += _price(quotes[i][h], quotes[j][h], flow, pricing) * flow
+                    cost += (bought if flow > 0 else sold)[i, j, h] * flow
                     net_trade[h] += flow
         for h in goods:
             short |= announced[i][h] + net_trade[h] < 0
             test.net_trade[i, h, play] = nearest_float(net_trade[h])
         test.cost[i, play] = float_not_below(cost)
         test.short[i, play] = short
-
-
-def _price(own: Fraction, other: Fraction, flow: Fraction, pricing: Pricing) -> Fraction:
-    match pricing:
-        case Pricing.SPREAD:
-            return max(own, other) if flow > 0 else min(own, other)
-        case Pricing.MIDPOINT:
-            return (own + other) / 2
-        case Pricing.COUNTERPARTY | Pricing.VOID:
-            return other
-        case _:
-            assert_never(pricing)
 
 
 _PRECISION = float(np.finfo(np.float64).eps)

@@ -1,6 +1,6 @@
 """Compiled settlement of large batches; importing this module needs the optional package Numba.
 
-It computes what `mechanisms.market_game.settlement.settle` specifies for the rules that leave every trade standing, and
+It computes what `mechanisms.market_game.settle.settle` specifies for the rules that leave every trade standing, and
 reads each order once. Four ideas carry the speed:
 
 - The numbers of players and goods are compile-time constants, so every inner loop has a known length.
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
         BooleanArray,
         FloatArray,
     )
-    from marketgame.mechanisms.market_game.plays import Plays
-    from marketgame.mechanisms.market_game.settlement import Settlement
+    from marketgame.mechanisms.market_game.plays import Play
 
 # Sums may be reordered and products fused. Infinite and undefined values keep their meaning: they are how the kernel
 # notices plays that are not sound.
@@ -64,7 +63,7 @@ class KernelRules(NamedTuple):
 
 
 class _Batch(NamedTuple):
-    """Plays and their settlement, the play first and the rest flat; see `Plays` and `Settlement`."""
+    """Plays and their settlement, the play first and the rest flat; see `Play` and `Settlement`."""
 
     quotes: FloatArray
     orders: FloatArray
@@ -94,13 +93,13 @@ _SIGNATURE = types.void(
 )
 
 
-def settle_batch(plays: Plays, limits: KernelRules, settlement: Settlement) -> BooleanArray:
+def settle_batch(plays: Play, limits: KernelRules, ended: dict[str, NDArray[Any]]) -> BooleanArray:
     """Fill in the settlement of the plays that are sound and not within rounding of a bankruptcy.
 
     Args:
-        plays: what was quoted, ordered and announced.
+        plays: with one batch dimension.
         limits: rules and tolerances.
-        settlement: arrays to fill in, B first.
+        ended: the arrays of a `Settlement` by name, to fill in, B first.
 
     Returns:
         For which plays that was done, ``(B,)``; the rows of the others are undefined.
@@ -108,7 +107,7 @@ def settle_batch(plays: Plays, limits: KernelRules, settlement: Settlement) -> B
     count, players, goods = plays.announced_endowments.shape
     orders = np.ascontiguousarray(plays.orders).reshape(count, players, players * goods)
     read = (_flat(plays.quotes), orders, _flat(plays.announced_endowments), _flat(plays.transfers))
-    written = tuple(_flat(getattr(settlement, name)) for name in _Batch._fields[len(read) :])
+    written = tuple(_flat(ended[name]) for name in _Batch._fields[len(read) :])
     decided = np.zeros(count, np.bool_)
     _compiled(players, goods)(read, written, decided, tuple(limits))
     return decided

@@ -1,15 +1,15 @@
-"""Plays of the market game as arrays: shapes, broadcasting, and the refusal of unsound values."""
+"""Plays of the market game: what everybody quotes, orders and announces, and what transfers are granted."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -20,32 +20,110 @@ if TYPE_CHECKING:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Plays:
-    """B plays, their batch dimensions flattened into one; arrays may be read-only views of what was given."""
+@dataclass(frozen=True, eq=False)
+class Play:
+    """One play of the market game, or a batch of plays; batch dimensions come first and broadcast against each other.
+
+    Nothing is copied: whoever changes an array that was given changes the play. Values are checked where plays are
+    settled, not here, because that reads them in any case.
+
+    Attributes:
+        quotes: ``(..., N, L)``, numeraire per unit; the last good is the numeraire.
+        orders: what each player orders from each, ``(..., N, N, L)``, units; net demand by whom before to whom.
+        announced_endowments: ``(..., N, L)``, units.
+        transfers: purchasing power, ``(..., N)``, numeraire; positive when paid to the player, a single number is
+            everybody's.
+        batch: the batch dimensions, broadcast.
+
+    Raises:
+        ValueError: shapes disagree, there is no player or no good, or something is not a number.
+    """
 
     quotes: FloatArray
-    """``(B, N, L)``, units of the numeraire per unit of each good."""
     orders: FloatArray
-    """``(B, N, N, L)``, units of each good, by whom before to whom."""
     announced_endowments: FloatArray
-    """``(B, N, L)``, units of each good."""
-    transfers: FloatArray
-    """``(B, N)``, purchasing power in units of the numeraire."""
-    batch: tuple[int, ...]
-    """The batch dimensions as they were given, broadcast; their product is B."""
+    transfers: FloatArray = field(default_factory=lambda: np.zeros(()))
+    batch: tuple[int, ...] = field(init=False, repr=False)
 
-    def block(self, selected: slice | IntegerArray) -> Block:
-        """Return copies of the selected plays, without orders to oneself."""
-        quotes, orders, announced_endowments, transfers = (
-            play_last(values[selected]).copy()
-            for values in (self.quotes, self.orders, self.announced_endowments, self.transfers)
+    def __post_init__(self) -> None:
+        announced = _shaped("announced endowments", self.announced_endowments, (None, None))
+        players, goods = announced.shape[-2:]
+        if not players or not goods:
+            raise ValueError(f"announced endowments of shape {announced.shape} leave nobody or nothing to trade")
+        transfers = self.transfers
+        if np.ndim(transfers) == 0:
+            transfers = np.broadcast_to(transfers, (players,))
+        arrays = {
+            "quotes": _shaped("quotes", self.quotes, (players, goods)),
+            "orders": _shaped("orders", self.orders, (players, players, goods)),
+            "announced_endowments": announced,
+            "transfers": _shaped("transfers", transfers, (players,)),
+        }
+        for name, array in arrays.items():
+            object.__setattr__(self, name, array)
+        leading = [array.shape[: array.ndim - own] for array, own in zip(arrays.values(), _OWN_DIMENSIONS, strict=True)]
+        try:
+            object.__setattr__(self, "batch", np.broadcast_shapes(*leading))
+        except ValueError:
+            raise ValueError(
+                "the batch dimensions of quotes, orders, announced endowments and transfers do not broadcast: "
+                + ", ".join(map(str, leading))
+            ) from None
+
+    @property
+    def arrays(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Quotes, orders, announced endowments and transfers."""
+        return self.quotes, self.orders, self.announced_endowments, self.transfers
+
+    def __getitem__(self, index: int | slice | tuple[int | slice, ...] | IntegerArray | BooleanArray) -> Play:
+        """Return some plays of the batch."""
+        return Play(*(array[index] for array in self._broadcast()))
+
+    def with_arrays(self, **arrays: FloatArray) -> Play:
+        """Return the same play with other quotes, orders, announced endowments or transfers."""
+        given = {one.name: getattr(self, one.name) for one in fields(self) if one.init}
+        return Play(**(given | arrays))
+
+    def flat(self) -> Play:
+        """Return the same plays with one batch dimension; nothing is copied that need not be."""
+        count, own = prod(self.batch), len(self.batch)
+        return Play(*(array.reshape(count, *array.shape[own:]) for array in self._broadcast()))
+
+    def _broadcast(self) -> tuple[FloatArray, ...]:
+        """Return the arrays, each with all batch dimensions."""
+        return tuple(
+            np.broadcast_to(array, self.batch + array.shape[array.ndim - own :])
+            for array, own in zip(self.arrays, _OWN_DIMENSIONS, strict=True)
         )
-        positions = np.arange(len(self.quotes))[selected]
-        block = Block(quotes, orders, announced_endowments, transfers, positions, self.batch)
-        everyone = np.arange(len(block.orders))
-        block.orders[everyone, everyone] = 0.0
-        return block
+
+
+# How many dimensions quotes, orders, announced endowments and transfers have beside those of the batch.
+_OWN_DIMENSIONS = (2, 3, 2, 1)
+
+
+def stacked(plays: Sequence[Play]) -> Play:
+    """Return plays of the same shape as one batch along a new first dimension."""
+    return Play(*(np.stack(arrays) for arrays in zip(*(play.arrays for play in plays), strict=True)))
+
+
+def joined(plays: Sequence[Play]) -> Play:
+    """Return batches of plays as one batch, one after the other along their first dimension."""
+    return Play(*(np.concatenate(arrays) for arrays in zip(*(play.arrays for play in plays), strict=True)))
+
+
+def _shaped(name: str, values: ArrayLike, trailing: tuple[int | None, ...]) -> FloatArray:
+    """Check the shape only: to check the values as well would read every order once more than the kernel does."""
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array of real numbers: {error}") from None
+    found = array.shape[-len(trailing) :]
+    if len(found) < len(trailing) or any(
+        size not in (None, actual) for size, actual in zip(trailing, found, strict=True)
+    ):
+        expected = ", ".join("any" if size is None else str(size) for size in trailing)
+        raise ValueError(f"{name} has shape {array.shape}; its last dimensions must be ({expected})")
+    return array
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +142,23 @@ class Block:
     """``(B,)``, where each play stands in the flat batch."""
     batch: tuple[int, ...]
     """The batch dimensions as they were given."""
+
+    @classmethod
+    def of(cls, plays: Play, batch: tuple[int, ...], selected: slice | IntegerArray) -> Block:
+        """Return copies of some of B plays with one batch dimension, without orders to oneself.
+
+        Args:
+            plays: the flat batch.
+            batch: its dimensions as they were given.
+            selected: which of the plays.
+        """
+        quotes, orders, announced_endowments, transfers = (
+            play_last(values[selected]).copy() for values in plays.arrays
+        )
+        everyone = np.arange(len(orders))
+        orders[everyone, everyone] = 0.0
+        positions = np.arange(len(plays.quotes))[selected]
+        return cls(quotes, orders, announced_endowments, transfers, positions, batch)
 
     def only(self, selected: IntegerArray) -> Block:
         """Return the selected plays of the block."""
@@ -85,64 +180,6 @@ def play_last[T: np.generic](values: NDArray[T]) -> NDArray[T]:
 def play_first[T: np.generic](values: NDArray[T]) -> NDArray[T]:
     """Undo `play_last`."""
     return values.transpose((-1, *range(values.ndim - 1)))
-
-
-def arranged(
-    quotes: ArrayLike, orders: ArrayLike, announced_endowments: ArrayLike, transfers: ArrayLike | None
-) -> Plays:
-    """Return the plays that the arguments describe, checking shapes but no values.
-
-    Args:
-        quotes: ``(..., N, L)``.
-        orders: ``(..., N, N, L)``.
-        announced_endowments: ``(..., N, L)``.
-        transfers: ``(..., N)``; None means zero.
-
-    Returns:
-        The plays; nothing is copied that need not be.
-
-    Raises:
-        ValueError: shapes disagree, or there is no player or no good.
-    """
-    announced = _shaped("announced endowments", announced_endowments, (None, None))
-    players, goods = announced.shape[-2:]
-    if not players or not goods:
-        raise ValueError(f"announced endowments of shape {announced.shape} leave nobody or nothing to trade")
-    arrays = (
-        _shaped("quotes", quotes, (players, goods)),
-        _shaped("orders", orders, (players, players, goods)),
-        announced,
-        _shaped("transfers", np.zeros(players) if transfers is None else transfers, (players,)),
-    )
-    own_dimensions = (2, 3, 2, 1)
-    leading = [array.shape[: array.ndim - own] for array, own in zip(arrays, own_dimensions, strict=True)]
-    try:
-        batch = np.broadcast_shapes(*leading)
-    except ValueError:
-        raise ValueError(
-            "the batch dimensions of quotes, orders, announced endowments and transfers do not broadcast: "
-            + ", ".join(map(str, leading))
-        ) from None
-    flat = [
-        np.broadcast_to(array, batch + array.shape[-own:]).reshape((prod(batch), *array.shape[-own:]))
-        for array, own in zip(arrays, own_dimensions, strict=True)
-    ]
-    return Plays(flat[0], flat[1], flat[2], flat[3], batch)
-
-
-def _shaped(name: str, values: ArrayLike, trailing: tuple[int | None, ...]) -> FloatArray:
-    """Check the shape only: to check the values as well would read every order once more than the kernel does."""
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be an array of real numbers: {error}") from None
-    found = array.shape[-len(trailing) :]
-    if len(found) < len(trailing) or any(
-        size not in (None, actual) for size, actual in zip(trailing, found, strict=True)
-    ):
-        expected = ", ".join("any" if size is None else str(size) for size in trailing)
-        raise ValueError(f"{name} has shape {array.shape}; its last dimensions must be ({expected})")
-    return array
 
 
 def refuse(block: Block, bad: BooleanArray, message: Callable[..., str]) -> None:

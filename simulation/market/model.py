@@ -20,11 +20,9 @@ from marketgame.mechanisms.arrays import (
     IntegerArray,
 )
 from marketgame.mechanisms.coalitional_games.grid_game import game_on_grid
-from marketgame.mechanisms.contracts.grand_contract import Recommendation
-from marketgame.mechanisms.market_game.settlement import (
-    Timing,
-    settle,
-)
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import Timing
+from marketgame.mechanisms.market_game.settle import settle
 from marketgame.simulation.recording.market import MarketRecorder
 from marketgame.simulation.recording.measures import net_consumed_in
 from marketgame.simulation.scenario.established_contract import (
@@ -42,7 +40,7 @@ from marketgame.simulation.stages.departures import (
     MarketBlocking,
     nobody_left,
 )
-from marketgame.simulation.stages.market_play import Play
+from marketgame.simulation.stages.market_play import Round
 from marketgame.simulation.stages.side_contracts import (
     Collusion,
     SideContractStage,
@@ -87,7 +85,7 @@ class MarketModel(RoundModel):
         self._nobody_left = nobody_left(len(self.traders), len(self.economy.goods))
         game = None if self.blocking is None else self.blocking.game
         self.recorder = MarketRecorder(market_scenario, common.contract, behaviours, game)
-        self.last_play: Play | None = None
+        self.last_play: Round | None = None
 
     def step(self) -> None:
         """Play one round."""
@@ -113,7 +111,7 @@ class MarketModel(RoundModel):
         self.last_play = self._settle(profile, reports, recommendation, departures, collusion, quotes, orders)
         self.recorder.add(self.last_play)
         if self.blocking is not None and not departures.left.any():
-            net = net_consumed_in(self.last_play, self.economy, self.market_scenario.rules)
+            net = net_consumed_in(self.last_play, self.economy)
             misreported = self.economy.endowments(profile) - self.economy.endowments(reports)
             self.blocking.observe(reports, net + misreported)
 
@@ -137,7 +135,7 @@ class MarketModel(RoundModel):
         for trader, seed, type_number in zip(self.traders, self._seeds, profile.tolist(), strict=True):
             trader.learn_type(type_number, partial(random_stream, seed, number))
 
-    def _recommend(self, reports: IntegerArray) -> Recommendation:
+    def _recommend(self, reports: IntegerArray) -> Play:
         whole, parts = self.mediator.recommend(reports)
         for trader, part in zip(self.traders, parts, strict=True):
             trader.receive(part)
@@ -153,12 +151,12 @@ class MarketModel(RoundModel):
         self,
         profile: IntegerArray,
         reports: IntegerArray,
-        recommendation: Recommendation,
+        recommendation: Play,
         departures: Departures,
         collusion: Collusion,
         quotes: FloatArray,
         orders: list[Order],
-    ) -> Play:
+    ) -> Round:
         rules, left = self.market_scenario.rules, departures.left
         transfers = np.where(left, 0.0, recommendation.transfers)
         if collusion.side_transfers.any():
@@ -169,15 +167,11 @@ class MarketModel(RoundModel):
         net_demands = np.stack([order.net_demands for order in orders])
         net_demands[left] = 0
         net_demands[:, left] = 0
-        return Play(
+        return Round(
             profile=profile,
             reports=reports,
-            transfers=transfers,
-            quotes=quotes,
-            orders=net_demands,
-            announced_endowments=announced,
             raised=np.maximum(announced[:, -1] - np.maximum(offered[:, -1], 0), 0),
-            settlement=settle(quotes, net_demands, announced, transfers, rules),
+            settlement=settle(Play(quotes, net_demands, announced, transfers), rules),
             followed=departures.followed,
             outside=departures.outside,
             severance=self.mediator.severance_owed(reports, left),

@@ -10,7 +10,7 @@ import numpy as np
 from marketgame.agents.blocking.mediator import Approach
 from marketgame.agents.coalitions.organiser import Negotiation
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
-from marketgame.mechanisms.market_game.settlement import BankruptcyReason
+from marketgame.mechanisms.market_game.rules import BankruptcyReason
 from marketgame.simulation.recording.labels import Labels
 from marketgame.simulation.recording.measures import DUST, Measures
 from marketgame.simulation.recording.tables import EVENT_KINDS, EVENT_REASONS, NONE
@@ -129,11 +129,11 @@ def _bankruptcies(measures: Measures) -> Events:
     settlement = measures.plays.settlement
     number, player = np.nonzero(settlement.bankrupt)
     reason = settlement.reason[number, player]
-    holding = (measures.plays.announced_endowments + measures.standing.sum(axis=2))[number, player]
+    holding = (measures.plays.play.announced_endowments + settlement.ordered_flows.sum(axis=2))[number, player]
     good = np.argmin(holding * measures.price[number], axis=-1)
     short = reason == BankruptcyReason.SHORT_SALE
     missing = -np.take_along_axis(holding, good[:, None], axis=-1)[:, 0]
-    excess = (settlement.cost - measures.plays.transfers)[number, player]
+    excess = (settlement.cost - measures.plays.play.transfers)[number, player]
     return Events(
         kind=np.full(number.shape, BANKRUPTCY),
         number=number,
@@ -167,7 +167,7 @@ def _binding_projections(measures: Measures) -> Events:
 def _raised_announcements(measures: Measures) -> Events:
     """Return whose announcement was raised to cover its transfer, and by how much numeraire."""
     raised = measures.plays.raised
-    number, player = np.nonzero(raised > DUST * np.abs(measures.plays.transfers).max(axis=1, keepdims=True))
+    number, player = np.nonzero(raised > DUST * np.abs(measures.plays.play.transfers).max(axis=1, keepdims=True))
     return Events(
         kind=np.full(number.shape, ANNOUNCEMENT_RAISED),
         number=number,

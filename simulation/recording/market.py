@@ -13,7 +13,6 @@ from marketgame.agents.behaviours import Behaviour
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
-from marketgame.mechanisms.market_game.settlement import Pricing
 from marketgame.simulation.recording.benchmarks import (
     BenchmarkEntry,
     ConstraintEntry,
@@ -29,8 +28,7 @@ from marketgame.simulation.recording.recorder import Recorder
 from marketgame.simulation.recording.tables import HOLDINGS, SIDE_CONTRACTS, TRADES
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.stages.blocking import Formed, departed
-from marketgame.simulation.stages.charges import charges
-from marketgame.simulation.stages.market_play import Play
+from marketgame.simulation.stages.market_play import Round
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +58,11 @@ class Trades:
     labels: Labels
 
 
-def trades(measures: Measures, pricing: Pricing) -> Trades:
+def trades(measures: Measures) -> Trades:
     """Return what players received from each other."""
     place = np.nonzero(measures.received)
     number, player, counterparty, good = place
-    charged = charges(measures.flows, measures.plays.quotes, pricing)
+    charged = measures.plays.settlement.charges
     return Trades(
         *(number, player, counterparty, good),
         measures.received[place],
@@ -75,7 +73,7 @@ def trades(measures: Measures, pricing: Pricing) -> Trades:
     )
 
 
-class MarketRecorder(Recorder[Play, Measures]):
+class MarketRecorder(Recorder[Round, Measures]):
     """Keeps every round of one run on a market.
 
     Args:
@@ -100,11 +98,11 @@ class MarketRecorder(Recorder[Play, Measures]):
         labels = Labels(economy.players, behaviours, blockers, game, economy.goods, scenario.organisers)
         super().__init__(scenario, labels, run)
 
-    def measured(self, plays: Sequence[Play]) -> Measures:
+    def measured(self, plays: Sequence[Round]) -> Measures:
         """Return some rounds side by side, or none."""
         return measure(plays, self._contract, self._market.rules, self._labels)
 
-    def formed(self, plays: Sequence[Play]) -> list[tuple[int, Formed]]:
+    def formed(self, plays: Sequence[Round]) -> list[tuple[int, Formed]]:
         """Return the coalitions that left; who stays trades, which is another table."""
         return [(number, each) for number, play in enumerate(plays) for each in departed(play.approaches)]
 
@@ -123,7 +121,7 @@ class MarketRecorder(Recorder[Play, Measures]):
     def own_rows(self, measured: Measures, run: int, first_round: int) -> dict[str, pa.Table]:
         """Return what everybody held and traded, and who colluded."""
         labels, place = self._labels, (run, first_round)
-        traded = trades(measured, self._market.rules.pricing)
+        traded = trades(measured)
         rows = {
             "holdings": grid_table(
                 HOLDINGS, measured, *place, len(measured.profile), player=labels.players, good=labels.goods

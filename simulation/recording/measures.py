@@ -19,11 +19,11 @@ from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import autarky_welfare
 from marketgame.mechanisms.incentive_efficiency.welfare import first_best_gains
-from marketgame.mechanisms.market_game.settlement import MarketRules, Settlement, consumption, net_consumption
+from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.mechanisms.market_game.settlement import stacked_settlements
 from marketgame.simulation.recording.coalitions import blocking_profits
 from marketgame.simulation.recording.labels import Labels
-from marketgame.simulation.stages.charges import final_flows, standing_flows
-from marketgame.simulation.stages.market_play import Play, nothing_played
+from marketgame.simulation.stages.market_play import Round, nothing_played
 
 # A flow below this share of what there is of a good is a rounding error, not a trade.
 DUST = 1e-12
@@ -49,14 +49,12 @@ class Measures:
         over_promise: utility above what the contract promises, ``(R, N)``, numeraire, to the digits of what is traded.
         gains: welfare above that, ``(R,)``, numeraire, to the digits of what is traded.
         first_best_gains: the same at the efficient allocation, ``(R,)``, numeraire.
-        standing: what player i was to receive from player j before anybody failed, ``(R, N, N, L)``, units.
-        flows: what it did receive, ``(R, N, N, L)``, units; cancelled trades are zero.
         approaches: the invitations of blocking mediators in each round.
         negotiations: what coalition organisers tried in each round.
         labels: the names behind the numbers.
     """
 
-    plays: Play
+    plays: Round
     profile_numbers: IntegerArray
     endowments: FloatArray
     consumed: FloatArray
@@ -71,8 +69,6 @@ class Measures:
     over_promise: FloatArray
     gains: FloatArray
     first_best_gains: FloatArray
-    standing: FloatArray
-    flows: FloatArray
     approaches: tuple[tuple[Approach, ...], ...]
     negotiations: tuple[tuple[Negotiation, ...], ...]
     labels: Labels
@@ -90,7 +86,7 @@ class Measures:
     @property
     def transfers(self) -> FloatArray:
         """Purchasing power granted, ``(R, N)``, numeraire."""
-        return self.plays.transfers
+        return self.plays.play.transfers
 
     @property
     def cost(self) -> FloatArray:
@@ -143,8 +139,9 @@ class Measures:
         """What player i received from player j on balance, ``(R, N, N, L)``, units; zero if nothing."""
         most = self.endowments.sum(axis=1)
         # Of the numeraire there may be any amount beside what changes hands.
-        most[:, -1] = np.minimum(most[:, -1], np.abs(self.flows[..., -1]).max(axis=(1, 2)))
-        return np.asarray(np.where(self.flows > DUST * most[:, None, None, :], self.flows, 0))
+        flows = self.plays.settlement.flows
+        most[:, -1] = np.minimum(most[:, -1], np.abs(flows[..., -1]).max(axis=(1, 2)))
+        return np.asarray(np.where(flows > DUST * most[:, None, None, :], flows, 0))
 
     @cached_property
     def trade_values(self) -> FloatArray:
@@ -154,7 +151,7 @@ class Measures:
     @property
     def price_dispersion(self) -> FloatArray:
         """Largest relative distance of a quote from the supporting prices, ``(R,)``."""
-        quotes, high, low = self.plays.quotes, self.price[:, None, :], self.lowest_price[:, None, :]
+        quotes, high, low = self.plays.play.quotes, self.price[:, None, :], self.lowest_price[:, None, :]
         distance = np.maximum(np.maximum(quotes - high, low - quotes), 0)
         return np.asarray(np.where(high > 0, distance / np.where(high > 0, high, 1), 0).max(axis=(1, 2)))
 
@@ -169,7 +166,7 @@ class Measures:
         return np.asarray((self.consumed * self.price[:, None, :]).sum(axis=-1) + self.paid)
 
 
-def measure(plays: Sequence[Play], contract: GrandContract, rules: MarketRules, labels: Labels) -> Measures:
+def measure(plays: Sequence[Round], contract: GrandContract, rules: MarketRules, labels: Labels) -> Measures:
     """Return everything that is measured in some rounds, or in none."""
     stacked = _stack(plays) if plays else nothing_played(contract.economy, rules, len(labels.mediators) - 1)
     economy, efficient = contract.economy, contract.efficient
@@ -177,13 +174,12 @@ def measure(plays: Sequence[Play], contract: GrandContract, rules: MarketRules, 
     reported = economy.prior.profile_numbers(stacked.reports)
     promised = contract.allocation[reported]
     endowments = economy.endowments(stacked.profile)
-    consumed, paid = consumed_in(stacked, economy, rules), stacked.severance + stacked.side_payments
-    net_consumed = net_consumed_in(stacked, economy, rules)
+    consumed, paid = consumed_in(stacked, economy), stacked.severance + stacked.side_payments
+    net_consumed = net_consumed_in(stacked, economy)
     gained = economy.gains(stacked.profile, net_consumed) + paid
     promised_gains = economy.gains_from_goods(stacked.profile, contract.efficient.bundles[reported])
     promised_gains += contract.numeraire_transfers[reported]
     promised_gains += contract.endowments[reported][..., -1] - endowments[..., -1]
-    standing = standing_flows(stacked.orders, stacked.quotes, rules.pricing)
     return Measures(
         plays=stacked,
         profile_numbers=numbers,
@@ -200,42 +196,35 @@ def measure(plays: Sequence[Play], contract: GrandContract, rules: MarketRules, 
         over_promise=gained - promised_gains,
         gains=gained.sum(axis=-1),
         first_best_gains=first_best_gains(economy, efficient, numbers),
-        standing=standing,
-        flows=final_flows(standing, stacked.settlement.bankrupt, rules.bankruptcy),
         approaches=tuple(play.approaches for play in plays),
         negotiations=tuple(play.negotiations for play in plays),
         labels=labels,
     )
 
 
-def consumed_in(play: Play, economy: Economy, rules: MarketRules) -> FloatArray:
+def consumed_in(play: Round, economy: Economy) -> FloatArray:
     """Return what everybody consumes in a round, or in rounds side by side, ``(..., N, L)``, units.
 
     That is what the market gives those who stayed, and what those who left divided among themselves.
     """
     endowments = np.where(play.left[..., None], 0.0, economy.endowments(play.profile))
-    return consumption(play.settlement, endowments, play.announced_endowments, rules) + play.outside
+    return play.settlement.consumption(endowments) + play.outside
 
 
-def net_consumed_in(play: Play, economy: Economy, rules: MarketRules) -> FloatArray:
+def net_consumed_in(play: Round, economy: Economy) -> FloatArray:
     """Return what everybody consumes beyond its endowment, ``(..., N, L)``, units."""
     owned = economy.endowments(play.profile)
     there = np.where(play.left[..., None], 0.0, owned)
-    traded = net_consumption(play.settlement, there, play.announced_endowments, rules)
+    traded = play.settlement.net_consumption(there)
     return traded + np.where(play.left[..., None], play.outside - owned, play.outside)
 
 
-def _stack(plays: Sequence[Play]) -> Play:
-    """Return one play whose arrays have the rounds as first dimension."""
+def _stack(plays: Sequence[Round]) -> Round:
+    """Return one round whose arrays have the rounds as first dimension."""
     arrays = {
         field.name: np.stack([getattr(play, field.name) for play in plays])
-        for field in fields(Play)
+        for field in fields(Round)
         if field.name not in {"settlement", "approaches", "negotiations"}
     }
-    settlement = Settlement(
-        **{
-            field.name: np.stack([getattr(play.settlement, field.name) for play in plays])
-            for field in fields(Settlement)
-        }
-    )
-    return Play(settlement=settlement, approaches=(), negotiations=(), **arrays)
+    settlement = stacked_settlements([play.settlement for play in plays])
+    return Round(settlement=settlement, approaches=(), negotiations=(), **arrays)

@@ -18,7 +18,7 @@ from marketgame.agents.blocking.mediator import FATES
 from marketgame.agents.coalitions.organiser import ANSWERS
 from marketgame.agents.coalitions.organiser import FATES as SIDE_FATES
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
-from marketgame.mechanisms.market_game.settlement import BankruptcyReason
+from marketgame.mechanisms.market_game.rules import BankruptcyReason
 from marketgame.simulation.recording.columns import (
     COUNT,
     FLAG,
@@ -99,7 +99,7 @@ def _severance_by_mediator(rounds: Rounds) -> FloatArray:
 
 
 def _for_each_player(prices: FloatArray, measures: Measures) -> FloatArray:
-    return np.broadcast_to(prices[:, None, :], measures.plays.quotes.shape)
+    return np.broadcast_to(prices[:, None, :], measures.plays.play.quotes.shape)
 
 
 def _known(values: Sequence[float | None]) -> pa.Array:
@@ -238,9 +238,9 @@ HOLDINGS: TableSchema[Measures] = TableSchema(
         _quantity(
             "announced",
             "endowment announced, as accepted by the market",
-            lambda measures: measures.plays.announced_endowments,
+            lambda measures: measures.plays.play.announced_endowments,
         ),
-        Column("quote", REAL, PRICE, "price the player quoted", lambda measures: measures.plays.quotes),
+        Column("quote", REAL, PRICE, "price the player quoted", lambda measures: measures.plays.play.quotes),
         Column(
             "supporting_price",
             REAL,

@@ -22,7 +22,7 @@ from marketgame.mechanisms.contracts.transfers import (
     incentive_compatible_transfers,
 )
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
-from marketgame.mechanisms.market_game.settlement import Coverage
+from marketgame.mechanisms.market_game.rules import Coverage
 from marketgame.simulation.scenario.market_scenario import (
     MarketScenario,
     TransferRule,

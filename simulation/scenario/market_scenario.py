@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.economies.economy import Economy, Player
-from marketgame.mechanisms.market_game.settlement import MarketRules
+from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.simulation.scenario.organisers import (
     Organiser,
     check_organisers,

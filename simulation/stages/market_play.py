@@ -14,27 +14,23 @@ from marketgame.mechanisms.arrays import (
     IntegerArray,
 )
 from marketgame.mechanisms.economies.economy import Economy
-from marketgame.mechanisms.market_game.settlement import (
-    MarketRules,
-    Settlement,
-    settle,
-)
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.mechanisms.market_game.settle import settle
+from marketgame.mechanisms.market_game.settlement import Settlement
 from marketgame.simulation.stages.blocking import STAYS
 
 
 @dataclass(frozen=True, eq=False)
-class Play:
-    """One round.
+class Round:
+    """One round, or rounds side by side along a first dimension.
 
     Attributes:
         profile: the true types, ``(N,)``.
         reports: the reported types, ``(N,)``.
-        transfers: purchasing power granted, with what fellow members of a coalition add, ``(N,)``, numeraire.
-        quotes: ``(N, L)``, numeraire per unit.
-        orders: net demand of player i addressed to player j, ``(N, N, L)``, units.
-        announced_endowments: as accepted by the market, ``(N, L)``, units.
         raised: how much numeraire the market added to announcements, ``(N,)``, units.
-        settlement: what the market made of it; whoever left took no part.
+        settlement: what the market made of the play: of transfers with what fellow members of a coalition add, and of
+            announcements as it accepted them; whoever left took no part.
         followed: the blocking mediator with whom each player left, ``(N,)``; -1 for who stayed.
         outside: what those who left consume of what they own together, ``(N, L)``, units; zero for who stayed.
         severance: paid by the established mediator to those who left, ``(N,)``, numeraire.
@@ -47,10 +43,6 @@ class Play:
 
     profile: IntegerArray
     reports: IntegerArray
-    transfers: FloatArray
-    quotes: FloatArray
-    orders: FloatArray
-    announced_endowments: FloatArray
     raised: FloatArray
     settlement: Settlement
     followed: IntegerArray
@@ -63,17 +55,17 @@ class Play:
     negotiations: tuple[Negotiation, ...]
 
     @property
+    def play(self) -> Play:
+        """What was played."""
+        return self.settlement.play
+
+    @property
     def left(self) -> BooleanArray:
         """Who left with a blocking mediator, ``(N,)``."""
         return np.asarray(self.followed != STAYS)
 
-    @property
-    def net_flows(self) -> FloatArray:
-        """What player i was to receive from player j on balance, ``(N, N, L)``, units."""
-        return self.orders - np.swapaxes(self.orders, 0, 1)
 
-
-def nothing_played(economy: Economy, rules: MarketRules, blockers: int) -> Play:
+def nothing_played(economy: Economy, rules: MarketRules, blockers: int) -> Round:
     """Return no rounds side by side: every array has a first dimension of length zero.
 
     Args:
@@ -84,15 +76,11 @@ def nothing_played(economy: Economy, rules: MarketRules, blockers: int) -> Play:
     players, goods = len(economy.players), len(economy.goods)
     nobody, nothing = np.zeros((0, players)), np.zeros((0, players, goods))
     types, orders = np.zeros((0, players), np.int64), np.zeros((0, players, players, goods))
-    return Play(
+    return Round(
         profile=types,
         reports=types,
-        transfers=nobody,
-        quotes=nothing,
-        orders=orders,
-        announced_endowments=nothing,
         raised=nobody,
-        settlement=settle(nothing, orders, nothing, nobody, rules),
+        settlement=settle(Play(nothing, orders, nothing, nobody), rules),
         followed=types,
         outside=nothing,
         severance=nobody,

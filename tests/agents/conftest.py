@@ -25,7 +25,7 @@ from marketgame.mechanisms.economies.economy import (
     PlayerType,
 )
 from marketgame.mechanisms.economies.valuations import Quadratic
-from marketgame.mechanisms.market_game.settlement import MarketRules
+from marketgame.mechanisms.market_game.rules import MarketRules
 from tests.agents.knowledge_at_market import AtMarket
 from tests.economy_fixtures import RandomEconomy, three_trader_economy
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from marketgame.agents.knowledge import MarketKnowledge
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
-from marketgame.mechanisms.market_game.settlement import MarketRules
+from marketgame.mechanisms.market_game.rules import MarketRules
 
 
 class AtMarket(Protocol):

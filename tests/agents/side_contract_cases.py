@@ -33,7 +33,7 @@ from marketgame.mechanisms.economies.economy import (
     PlayerType,
 )
 from marketgame.mechanisms.economies.valuations import Quadratic
-from marketgame.mechanisms.market_game.settlement import MarketRules
+from marketgame.mechanisms.market_game.rules import MarketRules
 
 PAPER = MarketRules()
 

@@ -24,22 +24,14 @@ from marketgame.agents.knowledge import MarketKnowledge
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.grand_contract import (
     GrandContract,
-    Recommendation,
     grand_contract,
 )
 from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
 from marketgame.mechanisms.economies.economy import Economy
-from marketgame.mechanisms.market_game.settlement import (
-    Bankruptcy,
-    Coverage,
-    MarketRules,
-    Pricing,
-    Settlement,
-    Solvency,
-    Withholding,
-    consumption,
-    settle,
-)
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Withholding
+from marketgame.mechanisms.market_game.settle import settle
+from marketgame.mechanisms.market_game.settlement import Settlement
 from tests.agents.knowledge_at_market import AtMarket
 from tests.economy_fixtures import RandomEconomy
 
@@ -48,12 +40,12 @@ NO_SHORT_SALES = MarketRules(solvency=Solvency.NO_SHORT_SALES)
 seeds = st.integers(0, 10**6)
 
 
-def played(knowledge: MarketKnowledge, order: Order, told: Recommendation, rules: MarketRules = PAPER) -> Settlement:
+def played(knowledge: MarketKnowledge, order: Order, told: Play, rules: MarketRules = PAPER) -> Settlement:
     """Settle one trader's order against the recommendations of all others, at the quotes it saw."""
     orders, announced = told.orders.copy(), told.announced_endowments.copy()
     orders[knowledge.player] = order.net_demands
     announced[knowledge.player] = order.announced_endowment
-    return settle(knowledge.quotes, orders, announced, told.transfers, rules)
+    return settle(Play(knowledge.quotes, orders, announced, told.transfers), rules)
 
 
 def contracts(economy: Economy) -> tuple[GrandContract, GrandContract]:
@@ -318,8 +310,6 @@ def test_expected_gain_is_the_probability_weighted_mean_over_possible_profiles(
             told = contract.recommend(profile)
             order = Order(candidates.net_demands[number], candidates.announced_endowments[number])
             settled = played(knowledge, order, told, rules)
-            announced = told.announced_endowments.copy()
-            announced[0] = order.announced_endowment
-            consumed = consumption(settled, economy.endowments(profile), announced, rules)
+            consumed = settled.consumption(economy.endowments(profile))
             by_hand += float(probability * (knowledge.utility(consumed[0]) - on_endowment(knowledge)))
         assert value == pytest.approx(by_hand, rel=1e-9)

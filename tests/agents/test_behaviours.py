@@ -32,10 +32,9 @@ from marketgame.mechanisms.contracts.grand_contract import (
     GrandContract,
     grand_contract,
 )
-from marketgame.mechanisms.market_game.settlement import (
-    MarketRules,
-    settle,
-)
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.mechanisms.market_game.settle import settle
 from tests.agents.knowledge_at_market import AtMarket
 from tests.economy_fixtures import RandomEconomy
 
@@ -179,10 +178,12 @@ def test_obedience_settles_at_the_promised_allocation(
     everyone = [at_market(three_trader_contract, player, [0, 0, 0]) for player in range(3)]
     orders = [Obedient().order(knowledge) for knowledge in everyone]
     settled = settle(
-        np.stack([Obedient().quote(knowledge) for knowledge in everyone]),
-        np.stack([order.net_demands for order in orders]),
-        np.stack([order.announced_endowment for order in orders]),
-        everyone[0].recommendation.transfers,
+        Play(
+            np.stack([Obedient().quote(knowledge) for knowledge in everyone]),
+            np.stack([order.net_demands for order in orders]),
+            np.stack([order.announced_endowment for order in orders]),
+            everyone[0].recommendation.transfers,
+        ),
     )
     assert not settled.bankrupt.any()
     np.testing.assert_allclose(settled.allocation, three_trader_contract.allocation[0], rtol=1e-12)

@@ -23,11 +23,9 @@ from marketgame.mechanisms.contracts.grand_contract import (
 )
 from marketgame.mechanisms.economies.beliefs import CorrelatedPrior
 from marketgame.mechanisms.economies.economy import Economy
-from marketgame.mechanisms.market_game.settlement import (
-    MarketRules,
-    consumption,
-    settle,
-)
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.mechanisms.market_game.settle import settle
 from tests.agents.side_contract_cases import (
     drawing_lots,
     farmers,
@@ -50,8 +48,8 @@ def settled_by_hand(contract: GrandContract, number: int, seller: int, coalition
     orders = told.orders.copy()
     orders[list(coalition)] = action.orders
     rules = MarketRules()
-    settlement = settle(told.quotes, orders, told.announced_endowments, told.transfers, rules)
-    bundles = consumption(settlement, contract.endowments[number], told.announced_endowments, rules)
+    settlement = settle(Play(told.quotes, orders, told.announced_endowments, told.transfers), rules)
+    bundles = settlement.consumption(contract.endowments[number])
     return contract.economy.utility(contract.economy.profiles[number], bundles)
 
 

@@ -203,7 +203,7 @@ def test_a_pair_breaks_an_agreement_only_with_what_none_of_its_members_breaks_in
         told, first = obedient(situation), situation.coalition[0]
         if len(situation.coalition) == 2:
             return replace(told, announced_endowments=told.announced_endowments / 2)
-        paired = situation.announced_endowments[0, first, 0] < 0.9 * situation.endowments[0, first, 0]
+        paired = situation.prescribed.announced_endowments[0, first, 0] < 0.9 * situation.endowments[0, first, 0]
         return told if paired and first in tempted else None
 
     agreement = drawing_lots(CONTRACT, (0, 1, 2), (0.0, 0.0, 1.0))

@@ -38,7 +38,7 @@ from marketgame.mechanisms.economies.economy import (
     PlayerType,
 )
 from marketgame.mechanisms.economies.valuations import Quadratic
-from marketgame.mechanisms.market_game.settlement import MarketRules
+from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.market_scenario import MarketScenario
@@ -160,7 +160,7 @@ def test_switching_behaviours_changes_no_draw_of_anybody_else(random_economy: Ra
             model.step()
             assert model.last_play is not None
             recommended = model.traders[3].recommended.recommendation.quotes
-            quoted.append(model.last_play.quotes[3] / recommended)
+            quoted.append(model.last_play.play.quotes[3] / recommended)
             profiles.append(model.last_play.profile)
         return np.array(quoted), np.array(profiles)
 

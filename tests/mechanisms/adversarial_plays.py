@@ -29,7 +29,7 @@ type Charge = Callable[[FloatArray, FloatArray], FloatArray]
 def adversarial_plays(situation: Situation, charge: Charge, generator: np.random.Generator, count: int) -> JointAction:
     """Plays of the members; those that the rule of coverage does not admit are left out."""
     usual, members = obedient(situation), len(situation.coalition)
-    goods = situation.quotes.shape[-1]
+    goods = situation.prescribed.quotes.shape[-1]
     quotes = _quotes(usual.quotes, generator, count)
     orders = np.where(generator.random((count, 1, 1, 1)) < 0.5, usual.orders, _no_trade(situation))
     wild = generator.random(count) < 0.4
@@ -61,12 +61,12 @@ def _quotes(usual: FloatArray, generator: np.random.Generator, count: int) -> Fl
 
 def _no_trade(situation: Situation) -> FloatArray:
     """Orders ``(S, N, L)`` that undo what others order from the members."""
-    return np.asarray(situation.orders[0][:, situation.members].swapaxes(0, 1))
+    return np.asarray(situation.prescribed.orders[0][:, situation.members].swapaxes(0, 1))
 
 
 def _noise(situation: Situation, generator: np.random.Generator, count: int) -> FloatArray:
     """Orders between any two: nothing, a share of all there is of some goods, or far more."""
-    members, players, goods = len(situation.coalition), *situation.quotes.shape[1:]
+    members, players, goods = len(situation.coalition), *situation.prescribed.quotes.shape[1:]
     sizes = generator.choice([0.0, 0.0, 0.1, 0.3, 1.0, 20.0, 1e4], size=(count, members, players, 1))
     some = generator.random((count, 1, 1, goods)) < 0.6
     noise: FloatArray = sizes * generator.normal(size=(count, members, players, goods)) * some * situation.supply[0]
@@ -75,7 +75,7 @@ def _noise(situation: Situation, generator: np.random.Generator, count: int) -> 
 
 def _partners(situation: Situation, generator: np.random.Generator, count: int) -> IntegerArray:
     """With whom each member settles up, and in which good, ``(B, S, 2)``; money as often as anything else."""
-    players, goods = situation.quotes.shape[1:]
+    players, goods = situation.prescribed.quotes.shape[1:]
     chosen = np.empty((count, len(situation.coalition), 2), dtype=np.int64)
     for place, member in enumerate(situation.coalition):
         chosen[:, place, 0] = generator.choice([player for player in range(players) if player != member], size=count)
@@ -106,9 +106,9 @@ def _settle_up(
     """Let each member buy or sell one good, from or to one other player, for what its budget leaves it or lacks."""
     quotes, orders, side = played
     count, _, players, goods = orders.shape
-    everybody = np.broadcast_to(situation.quotes[0], (count, players, goods)).copy()
+    everybody = np.broadcast_to(situation.prescribed.quotes[0], (count, players, goods)).copy()
     everybody[:, situation.members] = quotes
-    ordered = np.broadcast_to(situation.orders[0], (count, *situation.orders.shape[1:])).copy()
+    ordered = np.broadcast_to(situation.prescribed.orders[0], (count, *situation.prescribed.orders.shape[1:])).copy()
     for place, member in enumerate(situation.coalition):
         ordered[:, situation.members] = orders
         flows = ordered - ordered.swapaxes(1, 2)
@@ -116,7 +116,7 @@ def _settle_up(
         # Budgets are tested exactly: often a speck less is spent than this arithmetic leaves. Factors are of few bits,
         # so that it leaves the exact sum where the contract's numbers are of few bits too.
         speck = 1e-10 * np.abs(charged).sum(axis=(-1, -2)) * (generator.random(count) < 0.6)
-        left = situation.transfers[0, member] + side[:, place] - charged.sum(axis=(-1, -2)) - speck
+        left = situation.prescribed.transfers[0, member] + side[:, place] - charged.sum(axis=(-1, -2)) - speck
         thrifty, settles = generator.random(count) < 0.5, generator.random(count) < 0.9
         for other, kind in product([player for player in range(players) if player != member], range(goods)):
             unit = np.zeros((count, players, players, goods))

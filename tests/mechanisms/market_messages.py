@@ -12,10 +12,8 @@ from marketgame.mechanisms.contracts.recommended_orders import (
     granted_for_rounding,
     orders_to_each,
 )
-from marketgame.mechanisms.market_game.settlement import (
-    Engine,
-    Settlement,
-)
+from marketgame.mechanisms.market_game.settle import Engine
+from marketgame.mechanisms.market_game.settlement import Settlement
 
 if TYPE_CHECKING:
     from marketgame.mechanisms.arrays import FloatArray

@@ -17,14 +17,9 @@ from marketgame.mechanisms.contracts.recommended_orders import (
     granted_for_rounding,
     orders_to_each,
 )
-from marketgame.mechanisms.market_game.settlement import (
-    Bankruptcy,
-    Coverage,
-    MarketRules,
-    Pricing,
-    Solvency,
-    settle,
-)
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
+from marketgame.mechanisms.market_game.settle import settle
 from tests.mechanisms.market_messages import Messages
 from tests.mechanisms.slow_settlement import settle_one_play
 
@@ -108,14 +103,14 @@ def changed(generator: np.random.Generator, attacked: Attacked, play: Messages) 
             transfers[member] = max(transfers[member] - paid, -endowments[member, -1])
             transfers[payee] += paid
     else:  # Spend to the last digit.
-        cost = settle(quotes, orders, endowments, transfers, MarketRules(Pricing.COUNTERPARTY)).cost
+        cost = settle(Play(quotes, orders, endowments, transfers), MarketRules(Pricing.COUNTERPARTY)).cost
         orders[member, other, -1] += transfers[member] - cost[member]
     return Messages(quotes, orders, endowments, transfers)
 
 
 def rounding_gain(attacked: Attacked, play: Messages, rules: MarketRules) -> float:
     """Return what rounding brings the members, in shares of what they have at stake."""
-    settlement = settle(*play, rules)
+    settlement = settle(Play(*play), rules)
     exact = [np.vectorize(Fraction, otypes=[object])(values).tolist() for values in play]
     names = (rules.pricing.value, rules.solvency.value, rules.bankruptcy.value)
     reference = settle_one_play(exact[0], exact[1], exact[2], exact[3], names)

@@ -11,7 +11,7 @@ from marketgame.mechanisms.deviations import (
     JointAction,
     Situation,
 )
-from marketgame.mechanisms.market_game.settlement import Withholding
+from marketgame.mechanisms.market_game.rules import Withholding
 from tests.mechanisms.slow_settlement import settle_one_play
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ def slow_utilities(situation: Situation, action: JointAction) -> FloatArray:
     members = situation.coalition
     expected = np.zeros(len(members))
     for draw, probability in enumerate(situation.probability):
-        quotes, orders = situation.quotes[draw].copy(), situation.orders[draw].copy()
-        announced, transfers = situation.announced_endowments[draw].copy(), situation.transfers[draw].copy()
+        quotes, orders, announced, transfers = (array.copy() for array in situation.prescribed[draw].arrays)
         for place, member in enumerate(members):
             quotes[member], orders[member] = action.quotes[place], action.orders[place]
             announced[member] = action.announced_endowments[place]
@@ -64,16 +63,16 @@ def menu(
     What flows to a member from each other player is, of every good, one of the sizes times the supply, and of the
     numeraire either that or what pays for the rest at the counterparty's quote.
     """
-    members, players = situation.coalition, situation.quotes.shape[1]
+    members, players = situation.coalition, situation.prescribed.quotes.shape[1]
     pairs = [(i, j) for i in members for j in range(players) if j not in members or i < j]
-    everybody = situation.quotes[0].copy()
+    everybody = situation.prescribed.quotes[0].copy()
     everybody[list(members)] = quotes
     flows = [_flows_of_pair(situation, everybody[j], sizes) for _, j in pairs]
     actions = []
     for chosen in itertools.product(*flows):
         orders = np.zeros((len(members), players, quotes.shape[1]))
         for (i, j), flow in zip(pairs, chosen, strict=True):
-            ordered = 0.0 if j in members else situation.orders[0, j, i]
+            ordered = 0.0 if j in members else situation.prescribed.orders[0, j, i]
             orders[members.index(i), j] = flow + ordered
         actions.append(orders)
     owned = situation.endowments[0, list(members)]

@@ -162,17 +162,17 @@ def settled_gains(situation: Situation, batch: JointAction) -> FloatArray:
 
 def transfer_range(situation: Situation, action: JointAction) -> tuple[FloatArray, FloatArray]:
     """Return the least and the largest side-transfers that leave an action's outcome as it is, ``(|S|,)`` each."""
-    settlement = played(situation, action).settlement
+    settlement = played(situation, action)
     members = situation.members
-    need = settlement.cost[:, members] - situation.transfers[:, members]
+    need = settlement.cost[:, members] - situation.prescribed.transfers[:, members]
     margin = MARGIN * (situation.stakes.sum() + np.abs(settlement.cost[:, members]))
     reason = settlement.reason[:, members]
     # The market forgives nothing: what just pays for the trades is rounded up, and so is the sum with the transfer.
-    rounding = ROUNDING * (np.abs(settlement.cost[:, members]) + np.abs(situation.transfers[:, members]))
+    rounding = ROUNDING * (np.abs(settlement.cost[:, members]) + np.abs(situation.prescribed.transfers[:, members]))
     least = np.where(reason == BankruptcyReason.SOLVENT, need + rounding, -np.inf).max(axis=0)
     largest = np.where(reason == BankruptcyReason.BUDGET, need - margin, np.inf).min(axis=0)
     if situation.rules.coverage is Coverage.ANNOUNCED_NUMERAIRE:
-        covered = -action.announced_endowments[:, -1] - situation.transfers[:, members].min(axis=0)
+        covered = -action.announced_endowments[:, -1] - situation.prescribed.transfers[:, members].min(axis=0)
         least = np.maximum(least, covered)
     return least, largest
 
@@ -191,7 +191,7 @@ def oracle_actions(situation: Situation, effort: Effort) -> Iterator[JointAction
         if found is not None:
             yield found
         if not alone:
-            quotes = situation.quotes[0, situation.members] if found is None else found.quotes
+            quotes = situation.prescribed.quotes[0, situation.members] if found is None else found.quotes
             yield from _favouring(situation, quotes, allowed)
         if found is not None and found.side_transfers.any() and situation.rules.coverage is Coverage.UNLIMITED:
             yield from _keeping_transfers(situation, found, replace(effort, side_transfers=False))
@@ -211,7 +211,7 @@ def _covered(situation: Situation) -> Situation | None:
     Where a member may be bankrupted by a transfer, that is what brings most in total, and hides what else there is.
     """
     rules = situation.rules
-    owed = (situation.transfers < -situation.announced_endowments[..., -1]).any()
+    owed = (situation.prescribed.transfers < -situation.prescribed.announced_endowments[..., -1]).any()
     if rules.coverage is Coverage.ANNOUNCED_NUMERAIRE or owed:
         return None
     return replace(situation, rules=replace(rules, coverage=Coverage.ANNOUNCED_NUMERAIRE))
@@ -223,11 +223,12 @@ def _keeping_transfers(situation: Situation, found: JointAction, effort: Effort)
     Members quote what they quote in it, what is prescribed, or so much that a speck sold by one of them to another
     pays for any transfer.
     """
-    transfers = situation.transfers.copy()
+    transfers = situation.prescribed.transfers.copy()
     transfers[:, situation.members] += found.side_transfers
-    moved = replace(situation, transfers=transfers)
-    enormous = quoted(situation, np.full((len(situation.coalition), situation.quotes.shape[-1] - 1), EXTREME))
-    for quotes in (found.quotes, situation.quotes[0, situation.members], enormous):
+    moved = situation.prescribing(transfers=transfers)
+    members, goods = len(situation.coalition), situation.prescribed.quotes.shape[-1]
+    enormous = quoted(situation, np.full((members, goods - 1), EXTREME))
+    for quotes in (found.quotes, situation.prescribed.quotes[0, situation.members], enormous):
         for action in _favouring(moved, quotes, effort):
             yield replace(action, side_transfers=found.side_transfers)
 
@@ -317,7 +318,7 @@ def _sacrifice(situation: Situation, winner: int, factor: float, claims: float, 
     members, outsiders = situation.members, situation.outsiders
     orders[:, members] = 0.0
     if not trades_on:
-        orders[:, outsiders] = situation.orders[0][np.ix_(outsiders, members)].swapaxes(0, 1)
+        orders[:, outsiders] = situation.prescribed.orders[0][np.ix_(outsiders, members)].swapaxes(0, 1)
     others = [member for member in members if member != members[winner]]
     orders[winner, others, :-1] = claims * situation.supply[0, :-1]
     owned = situation.endowments[0, members]
@@ -328,10 +329,11 @@ def _balanced(situation: Situation, action: JointAction, winner: int) -> JointAc
     """Return the action with the winner's budget spent on, or paid for with, numeraire from a sacrificed member."""
     member = situation.coalition[winner]
     other = next(player for player in situation.coalition if player != member)
-    play = played(situation, action)
-    cost, transfers = play.settlement.cost[:, member], situation.transfers[:, member]
+    settlement = played(situation, action)
+    cost, transfers = settlement.cost[:, member], situation.prescribed.transfers[:, member]
     orders = action.orders.copy()
     # The market forgives nothing: whatever this is rounded by stays unspent.
+    play = settlement.play
     gross = float((play.quotes[0] * (np.abs(action.orders[winner]) + np.abs(play.orders[0, :, member]))).sum())
     orders[winner, other, -1] += float((transfers - cost).min()) - ROUNDING * (gross + float(np.abs(transfers).max()))
     return JointAction(action.quotes, orders, action.announced_endowments, action.side_transfers)

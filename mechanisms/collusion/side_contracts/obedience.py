@@ -46,6 +46,7 @@ from marketgame.mechanisms.deviations.situation import (
     played,
     stacked,
 )
+from marketgame.mechanisms.market_game.plays import joined
 from marketgame.mechanisms.market_game.rules import Timing
 
 if TYPE_CHECKING:
@@ -108,8 +109,8 @@ class _StillReacting:
 
     def __call__(self, situation: Situation, draw: int, quotes: FloatArray) -> Replies:
         original, number = self.originals[draw]
-        if original.reaction is None or (quotes == original.quotes[number]).all():
-            return Replies(original.orders[number], original.announced_endowments[number])
+        if original.reaction is None or (quotes == original.prescribed.quotes[number]).all():
+            return Replies(original.prescribed.orders[number], original.prescribed.announced_endowments[number])
         return original.reaction(original, number, quotes)
 
 
@@ -187,15 +188,10 @@ def _best_reply(situation: Situation, effort: Effort) -> tuple[JointAction, floa
 
 def _alone(knowledge: Knowledge, clauses: tuple[Clause, ...], place: int, pairs: list[tuple[int, int]]) -> Situation:
     """Return what one member faces when it knows that one of these cells and draws has come about."""
-    arrays: dict[str, list[FloatArray]] = {
-        name: [] for name in ("quotes", "orders", "announced_endowments", "transfers")
-    }
-    weights, profiles, originals = [], [], []
+    weights, profiles, plays, originals = [], [], [], []
     for cell, drawn in pairs:
         known = knowledge.cells[cell]
-        play = played(known.situation, clauses[cell].actions[drawn])
-        for name, parts in arrays.items():
-            parts.append(getattr(play, name))
+        plays.append(played(known.situation, clauses[cell].actions[drawn]).play)
         weights.append(known.probability * clauses[cell].probability[drawn] * known.situation.probability)
         profiles.append(known.situation.profiles)
         originals += [(known.situation, draw) for draw in range(len(known.situation.probability))]
@@ -208,10 +204,7 @@ def _alone(knowledge: Knowledge, clauses: tuple[Clause, ...], place: int, pairs:
         coalition=(knowledge.coalition[place],),
         probability=weight / weight.sum(),
         profiles=np.concatenate(profiles),
-        quotes=np.concatenate(arrays["quotes"]),
-        orders=np.concatenate(arrays["orders"]),
-        announced_endowments=np.concatenate(arrays["announced_endowments"]),
-        transfers=np.concatenate(arrays["transfers"]),
+        prescribed=joined(plays),
         reaction=reaction,
     )
 
@@ -222,7 +215,7 @@ def _after_quotes(situation: Situation, who: tuple[int, int, JointAction], effor
     if situation.rules.timing is not Timing.PRICES_FIRST:
         return
     groups: dict[bytes, list[int]] = {}
-    for draw, quotes in enumerate(situation.quotes):
+    for draw, quotes in enumerate(situation.prescribed.quotes):
         groups.setdefault(quotes.tobytes(), []).append(draw)
     if len(groups) < 2:
         return
@@ -230,10 +223,10 @@ def _after_quotes(situation: Situation, who: tuple[int, int, JointAction], effor
         seen = _given(situation, draws)
         best, gain = best_small_change(seen)
         if gain <= profit_tolerance(seen):
-            program = best_orders(seen, seen.quotes[0, seen.members], Objective.TOTAL, effort)
+            program = best_orders(seen, seen.prescribed.quotes[0, seen.members], Objective.TOTAL, effort)
             best, gain = (best, gain) if program.best is None else (program.best, program.value)
         if gain > profit_tolerance(seen):
-            yield Breach(place, number, told, seen.quotes[0], best, gain)
+            yield Breach(place, number, told, seen.prescribed.quotes[0], best, gain)
 
 
 def _given(situation: Situation, draws: list[int]) -> Situation:
@@ -245,10 +238,7 @@ def _given(situation: Situation, draws: list[int]) -> Situation:
         coalition=situation.coalition,
         probability=probability / probability.sum(),
         profiles=situation.profiles[draws],
-        quotes=situation.quotes[draws],
-        orders=situation.orders[draws],
-        announced_endowments=situation.announced_endowments[draws],
-        transfers=situation.transfers[draws],
+        prescribed=situation.prescribed[np.array(draws)],
     )
 
 
@@ -281,7 +271,7 @@ def _sees(situation: Situation, action: JointAction, seen: FloatArray | None) ->
     """Return whether a joint action leads to the quotes a breach waits for; any do if it waits for none."""
     if seen is None:
         return True
-    quotes = situation.quotes[0].copy()
+    quotes = situation.prescribed.quotes[0].copy()
     quotes[situation.members] = action.quotes
     return np.array_equal(quotes, seen)
 
@@ -309,9 +299,9 @@ def best_small_change(situation: Situation) -> tuple[JointAction, float]:
 def _changes(situation: Situation, action: JointAction) -> Iterator[JointAction]:
     """Yield an action with one more exchange."""
     member = situation.coalition[0]
-    play = played(situation, action)
-    holding = play.settlement.claim.min(axis=0)
-    quotes = play.quotes[0]
+    settlement = played(situation, action)
+    holding = settlement.claim.min(axis=0)
+    quotes = settlement.play.quotes[0]
     others = [player for player in range(len(quotes)) if player != member]
     goods = range(quotes.shape[-1] - 1)
     for good, other in itertools.product(goods, others):

@@ -53,7 +53,7 @@ from marketgame.mechanisms.economies.valuations import (
     Logarithmic,
     Power,
 )
-from marketgame.mechanisms.market_game.settlement import MarketRules
+from marketgame.mechanisms.market_game.rules import MarketRules
 from tests.experiments.command_calls import GAMES, Call, assert_one_line, one_document
 from tests.mechanisms.certificates.test_certificates import short_sale, two_faces
 from tests.mechanisms.certificates.test_certificates_contracts import (

@@ -10,11 +10,7 @@ import pytest
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.studies.carbon import ECONOMIES
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
-from marketgame.mechanisms.market_game.settlement import (
-    Bankruptcy,
-    MarketRules,
-    Solvency,
-)
+from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Solvency
 from tests.experiments.command_calls import SCENARIOS, Call, assert_one_line, one_document, results_in
 
 TRADERS = ECONOMIES / "three-traders.toml"

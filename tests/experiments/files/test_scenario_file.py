@@ -22,11 +22,7 @@ from marketgame.experiments.files.scenario_file import load_scenario
 from marketgame.experiments.files.trader_tables import TraderInput, TraderTable
 from marketgame.experiments.play.running import prepare
 from marketgame.experiments.studies.carbon import ECONOMIES
-from marketgame.mechanisms.market_game.settlement import (
-    MarketRules,
-    Solvency,
-    Timing,
-)
+from marketgame.mechanisms.market_game.rules import MarketRules, Solvency, Timing
 from marketgame.simulation.scenario.market_scenario import (
     MarketScenario,
     TransferRule,

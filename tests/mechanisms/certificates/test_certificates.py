@@ -46,13 +46,7 @@ from marketgame.mechanisms.economies.economy import (
 )
 from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
-from marketgame.mechanisms.market_game.settlement import (
-    Bankruptcy,
-    Coverage,
-    MarketRules,
-    Pricing,
-    Solvency,
-)
+from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
 from tests.field_changes import with_fields
 from tests.mechanisms.private_value_economies import random_economy, three_traders
 from tests.mechanisms.random_games import random_game
@@ -73,7 +67,7 @@ def short_sale(situation: Situation, quantity: float = 200.0) -> JointAction:
     """The first member sells a good it does not own to the first player who is not a member, at the quoted price."""
     action = obedient(situation)
     orders = action.orders.copy()
-    orders[0, situation.outsiders[0]] += [-quantity, quantity * situation.quotes[0, 0, 0]]
+    orders[0, situation.outsiders[0]] += [-quantity, quantity * situation.prescribed.quotes[0, 0, 0]]
     return replace(action, orders=orders)
 
 
@@ -238,7 +232,7 @@ def test_replies_that_no_rule_gives_cannot_be_part_of_a_certificate() -> None:
     contract = grand_contract(three_traders())
 
     def refuse_to_trade(situation: Situation, draw: int, quotes: FloatArray) -> Replies:
-        return Replies(np.zeros((3, 3, 2)), situation.announced_endowments[draw])
+        return Replies(np.zeros((3, 3, 2)), situation.prescribed.announced_endowments[draw])
 
     situation = situation_of(contract, 0, (0,), reaction=refuse_to_trade)
     action = replace(short_sale(situation), quotes=np.array([[3.0, 1.0]]))

@@ -53,12 +53,7 @@ from marketgame.mechanisms.deviations.situation import (
 )
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
-from marketgame.mechanisms.market_game.settlement import (
-    Bankruptcy,
-    MarketRules,
-    Pricing,
-    Solvency,
-)
+from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Pricing, Solvency
 from tests.field_changes import with_fields
 from tests.mechanisms.certificates.test_certificates import WEALTH_RULES, nudged, two_faces
 from tests.mechanisms.private_value_economies import random_economy, three_traders
@@ -184,7 +179,7 @@ def an_agreement() -> tuple[GrandContract, SideContractCertificate]:
         for seller in range(2):
             action = obedient(cell.situation)
             orders = action.orders.copy()
-            orders[seller, 2] += [-1000.0, 1000.0 * cell.situation.quotes[0, 0, 0]]
+            orders[seller, 2] += [-1000.0, 1000.0 * cell.situation.prescribed.quotes[0, 0, 0]]
             roles.append(replace(action, orders=orders))
         clauses.append(Clause(cell.reports, cell.profiles, stacked(roles), np.array([0.45, 0.55])))
     promised, kept = promised_utilities(knowledge, tuple(clauses)), status_quo_utilities(knowledge)
@@ -304,7 +299,7 @@ def test_a_side_contract_that_tempts_a_member_to_lie_is_refused() -> None:
     for number, cell in enumerate(knowledge.cells):
         action = obedient(cell.situation)
         orders = action.orders.copy()
-        price = cell.situation.quotes[0, 0, 0]
+        price = cell.situation.prescribed.quotes[0, 0, 0]
         # The first member takes everything in one case only, in which the second loses everything.
         orders[0, 2] += [-200.0, 200.0 * price] if number == 0 else 0.0
         clauses.append(Clause(cell.reports, cell.profiles, stacked([replace(action, orders=orders)]), np.ones(1)))

@@ -43,12 +43,7 @@ from marketgame.mechanisms.deviations.situation import (
     situation_of,
     stacked,
 )
-from marketgame.mechanisms.market_game.settlement import (
-    Coverage,
-    MarketRules,
-    Solvency,
-    Timing,
-)
+from marketgame.mechanisms.market_game.rules import Coverage, MarketRules, Solvency, Timing
 from tests.mechanisms.certificates.test_certificates import short_sale
 from tests.mechanisms.certificates.test_certificates_contracts import all_coalitions, refused, walrasian
 from tests.mechanisms.private_value_economies import three_traders
@@ -122,7 +117,7 @@ def an_agreement_against_arbitrageurs() -> SideContractCertificate:
         for seller in range(2):
             action = obedient(cell.situation)
             orders, quotes = action.orders.copy(), action.quotes.copy()
-            orders[seller, 2] += [-1000.0, 1000.0 * cell.situation.quotes[0, 0, 0]]
+            orders[seller, 2] += [-1000.0, 1000.0 * cell.situation.prescribed.quotes[0, 0, 0]]
             quotes[1 - seller, 0] *= 1.01
             roles.append(replace(action, orders=orders, quotes=quotes))
         clauses.append(Clause(cell.reports, cell.profiles, stacked(roles), np.array([0.45, 0.55])))
@@ -174,7 +169,8 @@ def test_who_does_not_misquote_gives_nothing_to_react_to() -> None:
 
 def test_a_reaction_without_a_rule_cannot_be_part_of_a_proof() -> None:
     def sulk(situation: Situation, draw: int, quotes: FloatArray) -> Replies:
-        return Replies(np.zeros_like(situation.orders[draw]), situation.announced_endowments[draw])
+        told = situation.prescribed[draw]
+        return Replies(np.zeros_like(told.orders), told.announced_endowments)
 
     with pytest.raises(ValueError, match="not a rule that a certificate can store"):
         certify_stability(grand_contract(three_traders()), COVERED, [(0, 1)], [sulk])

@@ -51,6 +51,7 @@ from marketgame.mechanisms.deviations.situation import (
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.exact_numbers import exact
+from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import (
     Bankruptcy,
     Coverage,
@@ -59,10 +60,7 @@ from marketgame.mechanisms.market_game.rules import (
     Solvency,
     Withholding,
 )
-from marketgame.mechanisms.market_game.settlement import (
-    Engine,
-    settle,
-)
+from marketgame.mechanisms.market_game.settle import Engine, settle
 from tests.mechanisms.adversarial_plays import adversarial_plays
 from tests.mechanisms.deviations.test_bounds_of_every_rule import EVERY_RULE, Unheard, charge_of
 from tests.mechanisms.private_value_economies import random_economy, three_traders
@@ -122,7 +120,7 @@ def test_plays_of_whole_numbers_are_settled_as_the_engine_settles_them(
     announced = draw.integers(0, 5, (players, goods)).astype(float)
     transfers = np.maximum(draw.integers(-3, 4, players), -announced[:, -1]).astype(float)
     plain = settled(PlainPlay.of(quotes, orders, announced, transfers), rules)
-    engine = settle(quotes, orders, announced, transfers, rules, engine=Engine.NUMPY)
+    engine = settle(Play(quotes, orders, announced, transfers), rules, engine=Engine.NUMPY)
     assert plain.bankrupt == engine.bankrupt.tolist()
     np.testing.assert_allclose(np.array(plain.cost, dtype=float), engine.cost, rtol=0, atol=1e-12)
     np.testing.assert_allclose(np.array(plain.allocation, dtype=float), engine.allocation, rtol=0, atol=1e-12)

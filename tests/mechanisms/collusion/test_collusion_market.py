@@ -43,17 +43,15 @@ from marketgame.mechanisms.economies.economy import (
     PlayerType,
 )
 from marketgame.mechanisms.economies.valuations import Quadratic
+from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import (
+    PAPER_RULES,
     Bankruptcy,
     Coverage,
+    MarketRules,
     Pricing,
 )
-from marketgame.mechanisms.market_game.settlement import (
-    PAPER_RULES,
-    MarketRules,
-    consumption,
-    settle,
-)
+from marketgame.mechanisms.market_game.settle import settle
 from tests.mechanisms.private_value_economies import three_traders
 
 # Programs take a fifth of a second at most; the limit is far beyond, so that no loaded machine changes an answer.
@@ -131,8 +129,8 @@ def slow_utility(
         quotes[member], orders[member] = action.quotes[place], action.orders[place]
         announced[member] = action.announced_endowments[place]
         transfers[member] += action.side_transfers[place]
-    settlement = settle(quotes, orders, announced, transfers, rules)
-    bundles = consumption(settlement, contract.economy.endowments(types), announced, rules)
+    settlement = settle(Play(quotes, orders, announced, transfers), rules)
+    bundles = settlement.consumption(contract.economy.endowments(types))
     return contract.economy.utility(types, bundles)
 
 

@@ -29,6 +29,7 @@ from marketgame.mechanisms.economies.valuations import (
     Abatement,
     Quadratic,
 )
+from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import (
     Bankruptcy,
     Coverage,
@@ -37,7 +38,7 @@ from marketgame.mechanisms.market_game.rules import (
     Solvency,
     Withholding,
 )
-from marketgame.mechanisms.market_game.settlement import settle
+from marketgame.mechanisms.market_game.settle import settle
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
 from tests.mechanisms.strategies import economy_of, line, one_type
 
@@ -56,7 +57,7 @@ def dumping(contract: GrandContract, rules: MarketRules) -> float:
     """What the owner gains by handing at price zero what it does not want to another player."""
     situation = situation_of(contract, 0, (0,), rules)
     usual = obedient(situation)
-    orders = situation.orders[0][None, :, 0].copy()
+    orders = situation.prescribed.orders[0][None, :, 0].copy()
     owned = situation.endowments[0, 0]
     orders[0, 1, 0] += contract.efficient.bundles[0, 0, 0] - owned[0]
     return float(gains(situation, JointAction(usual.quotes, orders, owned[None], np.zeros(1))).sum())
@@ -161,7 +162,7 @@ def test_a_member_who_sees_a_misquote_takes_everything(seed: int, low: bool) -> 
     profit = float(quotes[3] @ claims) + 1e4
     orders[0, cheap, 0] += profit / margin
     orders[0, dear, 0] -= profit / margin
-    play = settle(quotes, orders, announced, told.transfers, ARBITRAGE_RULES)
+    play = settle(Play(quotes, orders, announced, told.transfers), ARBITRAGE_RULES)
     assert not play.bankrupt[0]
     np.testing.assert_allclose(play.allocation[0], announced.sum(axis=0), rtol=1e-9)
 
@@ -190,7 +191,7 @@ def test_who_returns_to_the_common_price_and_guesses_the_others_orders_keeps_its
     # It gives its goods for money, but for what rounding might make it short of: what it can claim with its wealth.
     orders[0, 1, :-1] -= (1 - 1e-9) * announced[0, :-1]
     orders[0, 1, -1] += worth + transfers[0] - announced[0, -1] - 1e-6
-    play = settle(told.quotes, orders, announced, transfers, ARBITRAGE_RULES)
+    play = settle(Play(told.quotes, orders, announced, transfers), ARBITRAGE_RULES)
     np.testing.assert_array_equal(play.bankrupt, [False, True, True, True])
     money = min(worth + transfers[0] - 1e-6, float(announced[:, -1].sum()))
     np.testing.assert_allclose(play.allocation[0], [0.0, 0.0, money], atol=1e-6)

@@ -51,7 +51,7 @@ from marketgame.mechanisms.market_game.rules import (
     Pricing,
     Solvency,
 )
-from marketgame.mechanisms.market_game.settlement import settle
+from marketgame.mechanisms.market_game.settle import settle
 from tests.mechanisms.exact_allocation import exact_information, exact_outcome
 from tests.mechanisms.strategies import economy_of, line, one_type
 
@@ -165,11 +165,10 @@ def test_obedience_settles_to_what_is_promised_and_the_promise_balances(economy:
     assert (np.abs(contract.efficient.bundles.sum(axis=1) - supply[:, :-1]) <= few * supply[:, :-1]).all()
     moved = np.abs(contract.numeraire_transfers).sum(axis=1)
     assert (np.abs(contract.numeraire_transfers.sum(axis=1)) <= few * moved).all()
-    for profile in economy.profiles:
-        told = contract.recommend(profile)
-        play = settle(told.quotes, told.orders, told.announced_endowments, told.transfers, FOUR_RULES)
-        assert not play.bankrupt.any()
-        np.testing.assert_allclose(play.allocation, told.allocation, rtol=0, atol=1e-14 * told.allocation.max())
+    for profile, promised in zip(economy.profiles, contract.allocation, strict=True):
+        settled = settle(contract.recommend(profile), FOUR_RULES)
+        assert not settled.bankrupt.any()
+        np.testing.assert_allclose(settled.allocation, promised, rtol=0, atol=1e-14 * promised.max())
 
 
 @given(economy=coinciding())
@@ -275,8 +274,8 @@ def test_a_situation_of_one_profile_is_that_of_the_contract() -> None:
     contract = grand_contract(twins())
     situation = situation_of(contract, 2, (0, 2), FOUR_RULES)
     told = contract.recommend(contract.economy.profiles[2])
-    np.testing.assert_array_equal(situation.orders[0], told.orders)
-    np.testing.assert_array_equal(situation.transfers[0], told.transfers)
+    np.testing.assert_array_equal(situation.prescribed.orders[0], told.orders)
+    np.testing.assert_array_equal(situation.prescribed.transfers[0], told.transfers)
 
 
 @given(

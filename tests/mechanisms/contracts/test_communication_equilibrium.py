@@ -36,7 +36,7 @@ from marketgame.mechanisms.economies.economy import (
 )
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.valuations import Linear
-from marketgame.mechanisms.market_game.settlement import MarketRules
+from marketgame.mechanisms.market_game.rules import MarketRules
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
 from tests.mechanisms.strategies import line
 

@@ -24,14 +24,9 @@ from marketgame.mechanisms.contracts.contract import (
 )
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
 from marketgame.mechanisms.economies.beliefs import CorrelatedPrior
-from marketgame.mechanisms.market_game.settlement import (
-    Bankruptcy,
-    Coverage,
-    MarketRules,
-    Withholding,
-    consumption,
-    settle,
-)
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Withholding
+from marketgame.mechanisms.market_game.settle import settle
 from tests.mechanisms.private_value_economies import random_correlated_prior, random_economy, three_traders
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -93,8 +88,8 @@ def slow_utility(contract: Contract, i: int, true_type: int, report: int, plan: 
             played = plan.get(orders[i].tobytes())
             if played is not None:
                 quotes[i], orders[i], announced[i] = played.quote, played.order, played.announced_endowment
-            end = settle(quotes, orders, announced, contract.transfers[place], contract.rules)
-            bundle = consumption(end, economy.endowments(profile), announced, contract.rules)
+            end = settle(Play(quotes, orders, announced, contract.transfers[place]), contract.rules)
+            bundle = end.consumption(economy.endowments(profile))
             total += belief * likelihood * economy.utility(profile, bundle)[i]
     return float(total)
 

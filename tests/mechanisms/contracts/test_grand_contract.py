@@ -21,16 +21,8 @@ from marketgame.mechanisms.economies.economy import (
     PlayerType,
 )
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
-from marketgame.mechanisms.market_game.settlement import (
-    Bankruptcy,
-    Coverage,
-    MarketRules,
-    Pricing,
-    Solvency,
-    Withholding,
-    consumption,
-    settle,
-)
+from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Withholding
+from marketgame.mechanisms.market_game.settle import settle
 from tests.mechanisms.strategies import SMOOTH, economies, economy_of, line, one_type, quadratics
 
 FEW = settings(max_examples=12, deadline=None)
@@ -48,14 +40,13 @@ def assert_obedience_is_efficient(contract: GrandContract, rules: MarketRules) -
     economy = contract.economy
     for number, profile in enumerate(economy.profiles):
         told = contract.recommend(profile)
-        settlement = settle(told.quotes, told.orders, told.announced_endowments, told.transfers, rules)
+        settlement = settle(told, rules)
         assert not settlement.bankrupt.any()
         size = 1e-9 * (1 + np.abs(contract.allocation[number]).max())
         np.testing.assert_allclose(settlement.allocation, contract.allocation[number], atol=size)
-        np.testing.assert_allclose(told.allocation, contract.allocation[number], atol=0)
         np.testing.assert_allclose(settlement.allocation.sum(axis=0), told.announced_endowments.sum(axis=0), atol=size)
         if rules.withholding is Withholding.WASTED:
-            consumed = consumption(settlement, economy.endowments(profile), told.announced_endowments, rules)
+            consumed = settlement.consumption(economy.endowments(profile))
             welfare = economy.utility(profile, consumed).sum()
             assert welfare == pytest.approx(contract.efficient.welfare[number], rel=1e-9)
 

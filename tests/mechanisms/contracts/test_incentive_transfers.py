@@ -42,10 +42,7 @@ from marketgame.mechanisms.economies.efficiency import (
     efficient_allocation,
 )
 from marketgame.mechanisms.economies.valuations import Quadratic
-from marketgame.mechanisms.market_game.settlement import (
-    Coverage,
-    MarketRules,
-)
+from marketgame.mechanisms.market_game.rules import Coverage, MarketRules
 from tests.mechanisms.private_value_economies import (
     random_correlated_prior,
     random_economy,

@@ -19,14 +19,10 @@ from marketgame.mechanisms.contracts.recommended_orders import (
     granted_for_rounding,
     orders_to_each,
 )
-from marketgame.mechanisms.market_game.settlement import (
-    Bankruptcy,
-    MarketRules,
-    Pricing,
-    Settlement,
-    Solvency,
-    settle,
-)
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Pricing, Solvency
+from marketgame.mechanisms.market_game.settle import settle
+from marketgame.mechanisms.market_game.settlement import Settlement
 
 SEEDS = st.integers(0, 2**32 - 1)
 ALL_RULES = [MarketRules(*options) for options in itertools.product(Pricing, Solvency, Bankruptcy)]
@@ -91,7 +87,7 @@ def obeyed(plan: Plan, rules: MarketRules, gone: FloatArray | None = None) -> Se
         transfers = transfers - gone * (1.0 + 10.0 * plan.value.sum(axis=1).max())
     players = orders.shape[1]
     quotes = np.repeat(plan.price[:, None], players, axis=1)
-    return settle(quotes, np.repeat(orders[:, :, None], players, axis=2), plan.endowments, transfers, rules)
+    return settle(Play(quotes, np.repeat(orders[:, :, None], players, axis=2), plan.endowments, transfers), rules)
 
 
 @pytest.mark.parametrize("rules", ALL_RULES, ids=lambda r: f"{r.pricing}-{r.solvency}-{r.bankruptcy}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from enum import StrEnum
-from fractions import Fraction
 from itertools import combinations, product
+from typing import cast
 
 import numpy as np
 import pytest
@@ -28,8 +28,7 @@ from marketgame.mechanisms.deviations.premises import Premise
 from marketgame.mechanisms.deviations.reactions import WithholdingAfterMisquotes
 from marketgame.mechanisms.economies.economy import Player
 from marketgame.mechanisms.economies.valuations import Quadratic
-from marketgame.mechanisms.market_game import exact_test
-from marketgame.mechanisms.market_game import settlement as market_game
+from marketgame.mechanisms.market_game.prices import PRICES, Prices, trade_prices
 from marketgame.mechanisms.market_game.rules import (
     Bankruptcy,
     Coverage,
@@ -39,7 +38,7 @@ from marketgame.mechanisms.market_game.rules import (
     Timing,
     Withholding,
 )
-from marketgame.simulation.stages.charges import charges
+from marketgame.mechanisms.market_game.settle import _SETTLED
 from tests.mechanisms.adversarial_plays import Charge, adversarial_plays
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
 from tests.mechanisms.strategies import economy_of, line, one_type
@@ -54,7 +53,8 @@ ROUNDING = 1e-8
 
 def charge_of(pricing: Pricing) -> Charge:
     def charge(flows: FloatArray, quotes: FloatArray) -> FloatArray:
-        charged = charges(flows, quotes, pricing)
+        bought, sold = trade_prices(pricing, quotes[:, :, None], quotes[:, None])
+        charged = np.where(flows > 0, bought, sold) * flows
         if pricing is Pricing.VOID:
             charged *= (quotes[:, :, None] == quotes[:, None]).all(axis=-1)[..., None]
         return charged
@@ -161,41 +161,18 @@ def test_nothing_but_that_there_is_no_more_is_claimed_under_a_rule_nobody_examin
     assert not any(premise.holds(rules) for premise in PREMISES.values())
 
 
-def at_own_quotes(flows: FloatArray, quotes: FloatArray) -> FloatArray:
+def at_own_quotes(own: FloatArray, other: FloatArray) -> tuple[FloatArray, FloatArray]:
     """A made-up rule: everybody is charged at its own quote."""
-    return np.asarray(quotes[..., :, None, :] * flows)
-
-
-def settled_at_own_quotes(
-    quotes: FloatArray, orders: FloatArray, sizes: FloatArray, pricing: object
-) -> tuple[FloatArray, FloatArray]:
-    """The same as the settlement asks for it, the play last."""
-    del pricing
-    cost = (quotes * (orders.sum(axis=1) - orders.sum(axis=0))).sum(axis=1)
-    return cost, (quotes * (sizes.sum(axis=1) + sizes.sum(axis=0))).sum(axis=1)
-
-
-def own_quotes(quotes: FloatArray, flows: FloatArray, pricing: object) -> tuple[FloatArray, ...]:
-    """The same for plays that are decided exactly."""
-    del flows, pricing
-    return (quotes[:, np.newaxis],)
-
-
-def own_quote(own: Fraction, other: Fraction, flow: Fraction, pricing: object) -> Fraction:
-    del other, flow, pricing
-    return own
+    del other
+    return own, own
 
 
 def teach_the_market(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the market settle by the rule that nobody has proved anything about; prices are then everybody's own."""
-    taught = dict(market_game._SETTLED)
-    if rule in taught:
-        taught[rule] = (*taught[rule], Unheard.OWN_QUOTE)
-    monkeypatch.setattr(market_game, "_SETTLED", taught)
     if rule == "pricing":
-        monkeypatch.setattr(market_game, "_charges", settled_at_own_quotes)
-        monkeypatch.setattr(exact_test, "_prices", own_quotes)
-        monkeypatch.setattr(exact_test, "_price", own_quote)
+        monkeypatch.setitem(cast("dict[str, Prices]", PRICES), Unheard.OWN_QUOTE, at_own_quotes)
+    elif rule in _SETTLED:
+        monkeypatch.setitem(_SETTLED, rule, {*_SETTLED[rule], Unheard.OWN_QUOTE})
 
 
 def test_the_attack_breaks_bounds_claimed_for_a_rule_they_were_not_proved_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +183,7 @@ def test_the_attack_breaks_bounds_claimed_for_a_rule_they_were_not_proved_for(mo
     teach_the_market("pricing", monkeypatch)
     contract = grand_contract(three_traders())
     situation = situation_of(contract, 0, (0,), with_unheard("pricing"))
-    found = largest_gain(situation, at_own_quotes, np.random.default_rng(3))
+    found = largest_gain(situation, charge_of(cast("Pricing", Unheard.OWN_QUOTE)), np.random.default_rng(3))
     assert found > 1.0
     (claimed,) = proven_bounds(situation)
     assert claimed.reason is BoundReason.RESOURCES

@@ -30,7 +30,8 @@ from marketgame.mechanisms.deviations import (
 )
 from marketgame.mechanisms.economies.economy import PlayerType
 from marketgame.mechanisms.economies.valuations import Quadratic
-from marketgame.mechanisms.market_game.settlement import (
+from marketgame.mechanisms.market_game.plays import joined
+from marketgame.mechanisms.market_game.rules import (
     PAPER_RULES,
     Bankruptcy,
     Coverage,
@@ -103,8 +104,8 @@ def test_a_pair_robs_the_outsider_when_each_pays_the_others_quote(objective: Obj
     assert found.verdict is Verdict.REFUTED
     assert replayed(situation, found) == pytest.approx(found.gains, abs=1e-6)
     assert found.best is not None
-    robbed = played(situation, found.best).settlement.allocation[0, 2]
-    before = played(situation, obedient(situation)).settlement.allocation[0, 2]
+    robbed = played(situation, found.best).allocation[0, 2]
+    before = played(situation, obedient(situation)).allocation[0, 2]
     profile = situation.profiles[0]
     utility = situation.economy.utility(profile, np.stack([before, before, robbed]))[2]
     assert utility < situation.economy.utility(profile, np.stack([before] * 3))[2]
@@ -142,7 +143,7 @@ def test_a_member_is_sacrificed_for_the_other_when_bankrupt_players_trades_stand
     assert found.verdict is Verdict.REFUTED
     assert found.gains.min() < 0 < found.gains.sum()
     assert found.best is not None
-    bankrupt = played(situation, found.best).settlement.bankrupt[0]
+    bankrupt = played(situation, found.best).bankrupt[0]
     assert bankrupt[list(situation.coalition)].any()
     assert replayed(situation, found) == pytest.approx(found.gains, abs=1e-6)
 
@@ -183,7 +184,7 @@ def test_reported_gains_keep_clear_of_rounding() -> None:
     assert found.best is not None
     # Transfers are covered exactly or not, so there is nothing to keep clear of.
     uncovered = replace(REPAIRED, coverage=Coverage.UNLIMITED)
-    stricter = replace(situation, transfers=situation.transfers - 1e-7, rules=uncovered)
+    stricter = replace(situation.prescribing(transfers=situation.prescribed.transfers - 1e-7), rules=uncovered)
     assert utilities(stricter, found.best) == pytest.approx(utilities(situation, found.best), abs=1e-5)
 
 
@@ -191,8 +192,9 @@ class WithholdingEverything:
     """Outsiders who order nothing and show almost nothing once they see quotes that are not the contract's."""
 
     def __call__(self, situation: Situation, draw: int, quotes: FloatArray) -> Replies:
-        assert (quotes != situation.quotes[draw]).any()
-        return Replies(np.zeros_like(situation.orders[draw]), 1e-6 * situation.announced_endowments[draw])
+        assert (quotes != situation.prescribed.quotes[draw]).any()
+        told = situation.prescribed[draw]
+        return Replies(np.zeros_like(told.orders), 1e-6 * told.announced_endowments)
 
 
 def test_outsiders_who_withhold_after_misquotes_leave_little_to_take() -> None:
@@ -279,21 +281,19 @@ def test_situations_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="sum to 1"):
         replace(situation, probability=np.array([0.5]))
     with pytest.raises(ValueError, match="more than it owns"):
-        replace(situation, announced_endowments=2 * situation.announced_endowments)
+        situation.prescribing(announced_endowments=2 * situation.prescribed.announced_endowments)
     with pytest.raises(ValueError, match="orders has shape"):
-        replace(situation, orders=situation.orders[0])
+        situation.prescribing(orders=situation.prescribed.orders[0])
 
 
 def test_a_coalition_that_would_be_told_different_things_has_no_one_way_to_obey() -> None:
     situation = situation_of(contract(), 0, (0,))
+    told = situation.prescribed
     doubled = replace(
         situation,
         probability=np.array([0.5, 0.5]),
         profiles=np.repeat(situation.profiles, 2, axis=0),
-        quotes=np.repeat(situation.quotes, 2, axis=0),
-        orders=np.concatenate([situation.orders, 2 * situation.orders]),
-        announced_endowments=np.repeat(situation.announced_endowments, 2, axis=0),
-        transfers=np.repeat(situation.transfers, 2, axis=0),
+        prescribed=joined([told, replace(told, orders=2 * told.orders)]),
     )
     with pytest.raises(ValueError, match="different actions to a member"):
         obedient(doubled)

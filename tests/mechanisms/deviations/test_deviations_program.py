@@ -47,7 +47,8 @@ from marketgame.mechanisms.economies.valuations import (
     Power,
     Quadratic,
 )
-from marketgame.mechanisms.market_game.settlement import (
+from marketgame.mechanisms.market_game.plays import joined
+from marketgame.mechanisms.market_game.rules import (
     Bankruptcy,
     Coverage,
     MarketRules,
@@ -81,9 +82,9 @@ class Buying:
     """Outsiders who buy from the first player once they see quotes that are not the contract's."""
 
     def __call__(self, situation: Situation, draw: int, quotes: FloatArray) -> Replies:
-        orders = situation.orders[draw].copy()
+        orders = situation.prescribed.orders[draw].copy()
         orders[1:, 0] += 0.3 * situation.supply[draw] * np.array([1.0, -quotes[0, 0]])
-        return Replies(orders, 0.7 * situation.announced_endowments[draw])
+        return Replies(orders, 0.7 * situation.prescribed.announced_endowments[draw])
 
 
 QUICK = Effort(seconds_per_program=5.0)
@@ -106,23 +107,19 @@ def situations(draw: st.DrawFn, players: tuple[int, ...] = (2, 3)) -> Situation:
 
 def with_second_draw(situation: Situation, generator: np.random.Generator) -> Situation:
     """The same with even odds that the outsiders order something else."""
-    orders = situation.orders.copy()
+    orders = situation.prescribed.orders.copy()
     orders[:, situation.outsiders] *= generator.choice([0.0, 0.5, 2.0])
     return replace(
         situation,
         probability=np.array([0.5, 0.5]),
         profiles=np.repeat(situation.profiles, 2, axis=0),
-        quotes=np.repeat(situation.quotes, 2, axis=0),
-        orders=np.concatenate([situation.orders, orders]),
-        announced_endowments=np.repeat(situation.announced_endowments, 2, axis=0),
-        transfers=np.repeat(situation.transfers, 2, axis=0),
+        prescribed=joined([situation.prescribed, replace(situation.prescribed, orders=orders)]),
     )
 
 
 def agreement(situation: Situation, generator: np.random.Generator) -> Situation:
     """The same players agree on anything: misquotes, orders beyond all means, half-truths, somebody in the red."""
-    quotes, orders = situation.quotes.copy(), situation.orders.copy()
-    announced, transfers = situation.announced_endowments.copy(), situation.transfers.copy()
+    quotes, orders, announced, transfers = (array.copy() for array in situation.prescribed.arrays)
     supply = situation.supply[0]
     for player in range(quotes.shape[1]):
         if generator.random() < 0.6:
@@ -134,14 +131,14 @@ def agreement(situation: Situation, generator: np.random.Generator) -> Situation
             orders[0, player] += extra
         if generator.random() < 0.3:
             announced[0, player] *= generator.random()
-    agreed = replace(situation, quotes=quotes, orders=orders, announced_endowments=announced)
+    agreed = situation.prescribing(quotes=quotes, orders=orders, announced_endowments=announced)
     poor = generator.integers(quotes.shape[1])
-    cost = played(replace(agreed, rules=SETTLED_ONCE), obedient(agreed)).settlement.cost[0, poor]
-    missing = generator.choice([-1e-3, 0.0, 1e-9, 1e-6, 1e-3]) * float(situation.quotes[0, 0] @ supply)
+    cost = played(replace(agreed, rules=SETTLED_ONCE), obedient(agreed)).cost[0, poor]
+    missing = generator.choice([-1e-3, 0.0, 1e-9, 1e-6, 1e-3]) * float(situation.prescribed.quotes[0, 0] @ supply)
     if generator.random() < 0.5 and -(cost - missing) <= announced[0, poor, -1]:
         transfers[0, poor] = cost - missing
     covered = np.maximum(transfers, -announced[..., -1])
-    return replace(agreed, transfers=covered)
+    return agreed.prescribing(transfers=covered)
 
 
 def actions_in_the_box(situation: Situation, quotes: FloatArray, generator: np.random.Generator) -> JointAction:
@@ -160,7 +157,7 @@ def actions_in_the_box(situation: Situation, quotes: FloatArray, generator: np.r
         noise = generator.normal(size=net.shape) * stage.unit * 10.0 ** generator.uniform(-4, 1)
         sparse = noise * (generator.random(net.shape) < 0.5)
         paid = sparse.copy()
-        paid[..., -1] = -(sparse * situation.quotes[0])[..., :-1].sum(axis=-1)
+        paid[..., -1] = -(sparse * situation.prescribed.quotes[0])[..., :-1].sum(axis=-1)
         anywhere = least + (most - least) * generator.random(net.shape)
         orders = (net + sparse, net + paid, untouched + sparse, untouched + paid, anywhere)[generator.integers(5)]
         owned = situation.endowments[0, members]
@@ -184,7 +181,7 @@ def within_the_limit(situation: Situation, quotes: FloatArray, actions: JointAct
 
 def menu_sizes(situation: Situation) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
     """Grids of flows, announcements and side transfers, coarser for more pairs."""
-    pairs = len(situation.coalition) * situation.quotes.shape[1]
+    pairs = len(situation.coalition) * situation.prescribed.quotes.shape[1]
     sizes = {2: (-4.0, -1.0, -0.3, 0.0, 0.2, 0.7, 3.0), 3: (-2.0, -0.4, 0.0, 0.5, 2.0)}.get(pairs, (-1.0, 0.0, 0.7))
     return sizes, (1.0, 0.5), (-0.2, 0.0, 0.2)
 
@@ -193,7 +190,7 @@ def admissible_menu(situation: Situation, quotes: FloatArray) -> tuple[JointActi
     """All joint actions of the menu whose transfers are covered, and what each member enjoys."""
     actions = menu(situation, quotes, *menu_sizes(situation))
     if situation.rules.coverage is Coverage.ANNOUNCED_NUMERAIRE:
-        owed = situation.transfers[:, situation.members].min(axis=0) + actions.side_transfers
+        owed = situation.prescribed.transfers[:, situation.members].min(axis=0) + actions.side_transfers
         actions = actions[(owed >= -actions.announced_endowments[..., -1]).all(axis=-1)]
     return actions, utilities(situation, actions)
 
@@ -216,7 +213,7 @@ def test_no_joint_action_of_a_finite_menu_beats_the_programs_bound_or_the_proven
     gained = enjoyed - situation.status_quo
     values = gained.sum(axis=-1) if objective is Objective.TOTAL else gained.min(axis=-1)
     found = best_orders(situation, quotes, objective, QUICK)
-    scale = float(situation.quotes[0, 0] @ situation.supply[0])
+    scale = float(situation.prescribed.quotes[0, 0] @ situation.supply[0])
     # At enormous quotes the menu's payments may exceed the limit that the program's bound is stated for.
     inside = values[within_the_limit(situation, quotes, actions)]
     assert inside.max(initial=-np.inf) <= found.bound + 1e-5 * scale
@@ -242,7 +239,7 @@ def test_whatever_is_agreed_the_programs_bound_excludes_neither_obedience_nor_an
     gained = gains(situation, actions)
     values = gained.sum(axis=-1) if objective is Objective.TOTAL else gained.min(axis=-1)
     found = best_orders(situation, quotes, objective, QUICK)
-    scale = float((situation.quotes[0] @ situation.supply[0]).min())
+    scale = float((situation.prescribed.quotes[0] @ situation.supply[0]).min())
     assert np.isfinite(found.bound)
     assert found.bound >= values.max() - 1e-5 * scale
     assert found.bound >= found.value - 1e-5 * scale
@@ -252,7 +249,7 @@ def test_whatever_is_agreed_the_programs_bound_excludes_neither_obedience_nor_an
 
 def small_changes(situation: Situation) -> JointAction:
     """A lone member's told orders, and a little more of the first good from one player at that player's quote."""
-    told, quotes = obedient(situation), situation.quotes[0]
+    told, quotes = obedient(situation), situation.prescribed.quotes[0]
     actions = [told]
     for other, share in itertools.product(situation.outsiders, (-0.1, -0.01, 0.01, 0.1)):
         orders = told.orders.copy()
@@ -272,10 +269,9 @@ def test_a_lone_party_to_an_agreement_to_rob_does_at_least_as_well_as_by_small_c
     quotes = obedient(pair).quotes * np.column_stack([quoted, np.ones(2)])
     robbery = best_orders(pair, quotes, objective, QUICK)
     assert robbery.best is not None
-    play = played(pair, robbery.best)
+    play = played(pair, robbery.best).play
     for member in pair.coalition:
-        alone = replace(pair, coalition=(member,), quotes=play.quotes, orders=play.orders, transfers=play.transfers)
-        alone = replace(alone, announced_endowments=play.announced_endowments)
+        alone = replace(pair, coalition=(member,), prescribed=play)
         found = best_orders(alone, play.quotes[0, [member]])
         small = gains(alone, small_changes(alone)).max()
         assert found.value >= small - 1e-6
@@ -290,12 +286,12 @@ def test_obedience_is_not_excluded_where_somebody_fails_by_a_hair_beyond_the_mem
 ) -> None:
     rules = MarketRules(pricing=Pricing.VOID, bankruptcy=bankruptcy)
     contract = situation_of(grand_contract(three_traders()), 0, (0,), rules)
-    quotes = contract.quotes * np.array([1.1, 1.0, 1.0])[:, None] ** np.array([1.0, 0.0])
-    unsettled = replace(contract, quotes=quotes)
-    cost = played(unsettled, obedient(unsettled)).settlement.cost
+    quotes = contract.prescribed.quotes * np.array([1.1, 1.0, 1.0])[:, None] ** np.array([1.0, 0.0])
+    unsettled = contract.prescribing(quotes=quotes)
+    cost = played(unsettled, obedient(unsettled)).cost
     transfers = np.where(np.arange(3) == 2, cost - missing, cost)
-    situation = replace(unsettled, transfers=transfers)
-    assert played(situation, obedient(situation)).settlement.bankrupt[0, 2]
+    situation = unsettled.prescribing(transfers=transfers)
+    assert played(situation, obedient(situation)).bankrupt[0, 2]
     assert best_orders(situation, obedient(situation).quotes).bound >= 0.0
 
 
@@ -309,7 +305,7 @@ def test_reported_gains_are_those_of_an_independent_settlement(
     found = best_orders(situation, quotes, objective, QUICK)
     assert found.best is not None
     settled = slow_utilities(situation, found.best) - slow_utilities(situation, obedient(situation))
-    scale = float(situation.quotes[0, 0] @ situation.supply[0])
+    scale = float(situation.prescribed.quotes[0, 0] @ situation.supply[0])
     assert found.gains == pytest.approx(settled, abs=1e-6 * scale)
     assert found.gains == pytest.approx(gains(situation, found.best), abs=0)
     assert found.best.side_transfers.sum() == pytest.approx(0.0, abs=1e-9 * scale)
@@ -327,7 +323,7 @@ def test_bounds_hold_for_every_family_of_valuations(economy: Economy, rules: Mar
     patterns = quote_patterns(situation)
     quotes = patterns[np.random.default_rng(seed).integers(len(patterns))]
     found = best_orders(situation, quotes, Objective.TOTAL, QUICK)
-    scale = float(situation.quotes[0, 0] @ situation.supply[0])
+    scale = float(situation.prescribed.quotes[0, 0] @ situation.supply[0])
     assert found.value <= found.bound + 1e-5 * scale
     assert found.value <= least_bound(situation).total_gain + 1e-7 * scale
 
@@ -351,7 +347,7 @@ def test_program_closes_the_gap_in_the_worked_example_under_all_rules_of_settlem
         rules = MarketRules(pricing=pricing, solvency=solvency, bankruptcy=bankruptcy)
         situation = situation_of(contract, 0, (0,), rules)
         found = best_orders(situation, obedient(situation).quotes)
-        scale = float(situation.quotes[0, 0] @ situation.supply[0])
+        scale = float(situation.prescribed.quotes[0, 0] @ situation.supply[0])
         assert found.bound - found.value <= 1e-5 * scale
 
 

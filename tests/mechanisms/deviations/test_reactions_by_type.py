@@ -35,11 +35,7 @@ from marketgame.mechanisms.deviations.situation import (
     played,
     situation_of,
 )
-from marketgame.mechanisms.market_game.settlement import (
-    Coverage,
-    MarketRules,
-    Solvency,
-)
+from marketgame.mechanisms.market_game.rules import Coverage, MarketRules, Solvency
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
 
 COVERED = MarketRules(solvency=Solvency.NO_SHORT_SALES, coverage=Coverage.ANNOUNCED_NUMERAIRE)
@@ -57,7 +53,7 @@ def facing(reaction: Reaction, number: int = 0) -> Situation:
 
 
 def misquoted(situation: Situation) -> FloatArray:
-    quotes: FloatArray = situation.quotes[0].copy()
+    quotes: FloatArray = situation.prescribed.quotes[0].copy()
     quotes[0, :-1] *= 1.5
     return quotes
 
@@ -68,7 +64,7 @@ def test_everyone_answers_by_the_rule_of_its_own_type(number: int, third: Reacti
     quotes = misquoted(situation)
     assert situation.reaction is not None
     replies = situation.reaction(situation, 0, quotes)
-    told = Replies(situation.orders[0], situation.announced_endowments[0])
+    told = Replies(situation.prescribed.orders[0], situation.prescribed.announced_endowments[0])
     for player, rule in ((1, WARY), (2, third), (3, WARIER)):
         alone = told if rule is None else rule(situation, 0, quotes)
         np.testing.assert_array_equal(replies.orders[player], alone.orders[player])
@@ -81,7 +77,7 @@ def test_outsiders_who_all_have_one_rule_play_as_by_that_rule(rule: Reaction) ->
     each = facing(ReactionsByType(((None,), (rule,), (rule, rule), (rule,))))
     action = obedient(alike)
     action = replace(action, quotes=misquoted(alike)[:1])
-    one, other = played(alike, action).settlement, played(each, action).settlement
+    one, other = played(alike, action), played(each, action)
     np.testing.assert_array_equal(one.allocation, other.allocation)
     np.testing.assert_array_equal(one.bankrupt, other.bankrupt)
 
@@ -89,7 +85,7 @@ def test_outsiders_who_all_have_one_rule_play_as_by_that_rule(rule: Reaction) ->
 def test_nobody_answers_where_nobody_misquotes() -> None:
     situation = facing(ReactionsByType(((None,), (WARY,), (ARBITRAGE, None), (WARIER,))))
     plain = replace(situation, reaction=None)
-    one, other = (played(faced, obedient(faced)).settlement for faced in (situation, plain))
+    one, other = (played(faced, obedient(faced)) for faced in (situation, plain))
     np.testing.assert_array_equal(one.allocation, other.allocation)
 
 

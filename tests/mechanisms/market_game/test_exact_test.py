@@ -17,15 +17,10 @@ from marketgame.mechanisms.market_game.exact_test import (
     rounded_up,
     two_product,
 )
-from marketgame.mechanisms.market_game.settlement import (
-    Bankruptcy,
-    Engine,
-    MarketRules,
-    Pricing,
-    Settlement,
-    Solvency,
-    settle,
-)
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Pricing, Solvency
+from marketgame.mechanisms.market_game.settle import Engine, settle
+from marketgame.mechanisms.market_game.settlement import Settlement
 from tests.mechanisms.market_messages import Messages, each_engine, needs_numba
 from tests.mechanisms.slow_settlement import settle_one_play
 
@@ -97,7 +92,7 @@ def rounded(values: list[Any]) -> FloatArray:
 @given(SEEDS)
 def test_huge_orders_that_cancel_are_settled_as_in_exact_arithmetic(rules: MarketRules, seed: int) -> None:
     play = at_the_edge(np.random.default_rng(seed), rules)
-    assert_exact(settle(*play, rules, engine=Engine.NUMPY), play, rules)
+    assert_exact(settle(Play(*play), rules, engine=Engine.NUMPY), play, rules)
 
 
 @needs_numba
@@ -108,7 +103,7 @@ def test_the_compiled_engine_settles_them_as_in_exact_arithmetic_too(rules: Mark
     generator = np.random.default_rng(seed)
     play = at_the_edge(generator, rules)
     if play.endowments.shape in ((3, 2), (2, 2), (4, 2)):
-        assert_exact(settle(*play, rules, engine=Engine.COMPILED), play, rules)
+        assert_exact(settle(Play(*play), rules, engine=Engine.COMPILED), play, rules)
 
 
 @BY_RULES
@@ -117,11 +112,13 @@ def test_the_compiled_engine_settles_them_as_in_exact_arithmetic_too(rules: Mark
 def test_a_play_ends_alike_alone_and_in_a_batch_and_whatever_the_players_numbers(rules: MarketRules, seed: int) -> None:
     generator = np.random.default_rng(seed)
     play = at_the_edge(generator, rules)
-    alone = settle(*play, rules)
+    alone = settle(Play(*play), rules)
     others = [Messages(*(values * scale for values, scale in zip(play, (1, 2, 1, 1), strict=True))) for _ in range(2)]
-    batch = settle(*Messages(*(np.stack(values) for values in zip(others[0], play, others[1], strict=True))), rules)
+    batch = settle(
+        Play(*Messages(*(np.stack(values) for values in zip(others[0], play, others[1], strict=True)))), rules
+    )
     to = generator.permutation(len(play.quotes))
-    renamed = settle(play.quotes[to], play.orders[to][:, to], play.endowments[to], play.transfers[to], rules)
+    renamed = settle(Play(play.quotes[to], play.orders[to][:, to], play.endowments[to], play.transfers[to]), rules)
     for name in ("reason", "net_trade", "claim"):
         np.testing.assert_array_equal(getattr(batch, name)[1], getattr(alone, name))
         np.testing.assert_array_equal(getattr(renamed, name), getattr(alone, name)[to])
@@ -136,8 +133,8 @@ def test_binary_units_of_money_and_goods_change_no_verdict(
     quotes, orders, endowments, transfers = at_the_edge(np.random.default_rng(seed), rules)
     unit = np.full(quotes.shape[-1], 2.0**good)
     unit[-1] = 2.0**money
-    settlement = settle(quotes, orders, endowments, transfers, rules)
-    rescaled = settle(quotes / unit * unit[-1], orders * unit, endowments * unit, transfers * unit[-1], rules)
+    settlement = settle(Play(quotes, orders, endowments, transfers), rules)
+    rescaled = settle(Play(quotes / unit * unit[-1], orders * unit, endowments * unit, transfers * unit[-1]), rules)
     np.testing.assert_array_equal(rescaled.reason, settlement.reason)
     np.testing.assert_array_equal(rescaled.net_trade, settlement.net_trade * unit)
 
@@ -150,14 +147,14 @@ def test_orders_that_cancel_buy_no_budget_however_large(size: float, engine: Eng
     orders = np.zeros((3, 3, 2))
     orders[0, 1, 1] = orders[1, 0, 1] = size
     orders[0, 2] = [1.0, 0.0]
-    settlement = settle(np.ones((3, 2)), orders, np.full((3, 2), 2.0), np.zeros(3), engine=engine)
+    settlement = settle(Play(np.ones((3, 2)), orders, np.full((3, 2), 2.0), np.zeros(3)), engine=engine)
     assert settlement.bankrupt.tolist() == [True, False, False]
     # Nor does a last digit: one unit is bought for a unit less the least amount there is.
     orders[0, 2] = [1.0, -np.nextafter(1.0, 0.0)]
-    settlement = settle(np.ones((3, 2)), orders, np.full((3, 2), 2.0), np.zeros(3), engine=engine)
+    settlement = settle(Play(np.ones((3, 2)), orders, np.full((3, 2), 2.0), np.zeros(3)), engine=engine)
     assert settlement.bankrupt.tolist() == [True, False, False]
     orders[0, 2] = [1.0, -1.0]
-    settlement = settle(np.ones((3, 2)), orders, np.full((3, 2), 2.0), np.zeros(3), engine=engine)
+    settlement = settle(Play(np.ones((3, 2)), orders, np.full((3, 2), 2.0), np.zeros(3)), engine=engine)
     assert not settlement.bankrupt.any()
     np.testing.assert_array_equal(settlement.change, [[1, -1], [0, 0], [-1, 1]])
 
@@ -167,11 +164,14 @@ def test_numbers_beyond_exact_products_are_settled_in_rationals() -> None:
     orders = np.zeros((2, 2, 2))
     orders[0, 1] = [1e-200, 0.0]
     quotes = np.array([[1e-200, 1.0], [1e-200, 1.0]])
-    assert settle(quotes, orders, np.ones((2, 2))).bankrupt.tolist() == [True, False]
+    assert settle(Play(quotes, orders, np.ones((2, 2)))).bankrupt.tolist() == [True, False]
     dear = np.array([[1e200, 1.0], [1e200, 1.0]])
     cost = float_not_below(Fraction(1e200) * Fraction(1e-200))
-    assert settle(dear, orders, np.ones((2, 2)), [cost, 0.0]).bankrupt.tolist() == [False, False]
-    assert settle(dear, orders, np.ones((2, 2)), [np.nextafter(cost, 0.0), 0.0]).bankrupt.tolist() == [True, False]
+    assert settle(Play(dear, orders, np.ones((2, 2)), np.array([cost, 0.0]))).bankrupt.tolist() == [False, False]
+    assert settle(Play(dear, orders, np.ones((2, 2)), np.array([np.nextafter(cost, 0.0), 0.0]))).bankrupt.tolist() == [
+        True,
+        False,
+    ]
 
 
 @settings(deadline=None, max_examples=200)

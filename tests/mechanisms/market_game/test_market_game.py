@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import fields
+from dataclasses import fields, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -13,20 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from marketgame.mechanisms.market_game.settlement import (
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import (
     PRESETS,
     Bankruptcy,
     BankruptcyReason,
     Coverage,
-    Engine,
     MarketRules,
     Pricing,
-    Settlement,
     Solvency,
     Withholding,
-    consumption,
-    settle,
 )
+from marketgame.mechanisms.market_game.settle import Engine, settle
+from marketgame.mechanisms.market_game.settlement import Settlement
 from tests.mechanisms.market_messages import Messages, assert_same, each_engine, random_messages
 from tests.mechanisms.slow_settlement import settle_one_play
 
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from marketgame.mechanisms.arrays import FloatArray
 
 SEEDS = st.integers(0, 2**32 - 1)
+BY_GOOD = ("net_trade", "claim", "change", "allocation", "wasted")
 SETTLING_RULES = [MarketRules(*options) for options in itertools.product(Pricing, Solvency, Bankruptcy)]
 
 
@@ -68,7 +68,7 @@ def by_hand(play: Messages, rules: MarketRules) -> dict[str, list[Any]]:
 @settings(deadline=None, max_examples=25)
 @given(round_messages())
 def test_every_rule_settles_as_one_would_by_hand(rules: MarketRules, messages: Messages) -> None:
-    settlement = settle(*messages, rules)
+    settlement = settle(Play(*messages), rules)
     batch = np.broadcast_shapes(*(array.shape[:-own] for array, own in zip(messages, (2, 3, 2, 1), strict=True)))
     assert settlement.reason.shape[:-1] == batch
     for play in np.ndindex(batch):
@@ -98,10 +98,10 @@ def test_orders_to_oneself_are_ignored_whatever_they_are(own: float, engine: Eng
     messages = random_messages(np.random.default_rng(1), (4,), 3, 2)
     everyone = np.arange(3)
     messages.orders[:, everyone, everyone] = 0.0
-    without = settle(*messages)
+    without = settle(Play(*messages))
     messages.orders[:, everyone, everyone] = own
     given = messages.orders.copy()
-    assert_same(settle(*messages, engine=engine), without, 1e-12)
+    assert_same(settle(Play(*messages), engine=engine), without, 1e-12)
     np.testing.assert_array_equal(messages.orders, given)
 
 
@@ -112,13 +112,13 @@ def test_bankrupts_drag_down_those_who_counted_on_them_when_trades_are_unwound()
     orders[1, 0] = [0, 2]
     orders[1, 2] = [1, 0]
     quotes, endowments = np.ones((4, 2)), np.full((4, 2), 3.0)
-    unwound = settle(quotes, orders, endowments, rules=MarketRules(bankruptcy=Bankruptcy.UNWIND))
+    unwound = settle(Play(quotes, orders, endowments), rules=MarketRules(bankruptcy=Bankruptcy.UNWIND))
     assert unwound.reason.tolist() == [BankruptcyReason.BUDGET, BankruptcyReason.BUDGET, 0, 0]
     assert unwound.cost.tolist() == [1, 1, 0, 0]
     np.testing.assert_array_equal(unwound.net_trade, 0)
     np.testing.assert_array_equal(unwound.allocation, [[0, 0], [0, 0], [3, 3], [3, 3]])
     np.testing.assert_array_equal(unwound.wasted, [6, 6])
-    standing = settle(quotes, orders, endowments)
+    standing = settle(Play(quotes, orders, endowments))
     assert standing.reason.tolist() == [BankruptcyReason.BUDGET, 0, 0, 0]
     np.testing.assert_array_equal(standing.net_trade[0], [3, -2])
     np.testing.assert_array_equal(standing.allocation, [[0, 0], [1, 5], [2, 3], [3, 3]])
@@ -129,7 +129,7 @@ def test_bankrupts_drag_down_those_who_counted_on_them_when_trades_are_unwound()
 @given(SEEDS, st.sampled_from(SETTLING_RULES))
 def test_nothing_is_created_and_bankrupts_get_nothing(seed: int, rules: MarketRules) -> None:
     messages = random_messages(np.random.default_rng(seed), (20,), 4, 2)
-    settlement = settle(*messages, rules)
+    settlement = settle(Play(*messages), rules)
     supply = messages.endowments.sum(axis=1)
     assert (settlement.allocation >= 0).all()
     assert (settlement.wasted >= 0).all()
@@ -150,9 +150,9 @@ def test_nothing_is_created_and_bankrupts_get_nothing(seed: int, rules: MarketRu
 def test_costs_add_up_to_zero_when_all_quote_alike(seed: int, pricing: Pricing) -> None:
     quotes, orders, endowments, transfers = random_messages(np.random.default_rng(seed), (5,), 4, 3)
     alike = np.broadcast_to(quotes[:, :1], quotes.shape)
-    settlement = settle(alike, orders, endowments, transfers, MarketRules(pricing))
+    settlement = settle(Play(alike, orders, endowments, transfers), MarketRules(pricing))
     np.testing.assert_allclose(settlement.cost.sum(axis=-1), 0, atol=1e-13)
-    paper = settle(alike, orders, endowments, transfers)
+    paper = settle(Play(alike, orders, endowments, transfers))
     assert_same(settlement, paper, 1e-13)
 
 
@@ -163,17 +163,11 @@ def test_costs_add_up_to_zero_when_all_quote_alike(seed: int, pricing: Pricing) 
 def test_names_of_players_do_not_matter(rules: MarketRules) -> None:
     generator = np.random.default_rng(7)
     quotes, orders, endowments, transfers = random_messages(generator, (30,), 4, 2)
-    settlement = settle(quotes, orders, endowments, transfers, rules)
+    settlement = settle(Play(quotes, orders, endowments, transfers), rules)
     to = generator.permutation(4)
-    renamed = settle(quotes[:, to], orders[:, to][:, :, to], endowments[:, to], transfers[:, to], rules)
-    expected = Settlement(
-        **{
-            field.name: getattr(settlement, field.name)
-            if field.name == "wasted"
-            else getattr(settlement, field.name)[:, to]
-            for field in fields(Settlement)
-        }
-    )
+    renamed = settle(Play(quotes[:, to], orders[:, to][:, :, to], endowments[:, to], transfers[:, to]), rules)
+    names = [name for name in Settlement.array_names() if name != "wasted"]
+    expected = replace(settlement, **{name: getattr(settlement, name)[:, to] for name in names})
     assert_same(renamed, expected, 1e-13)
 
 
@@ -181,39 +175,28 @@ def test_names_of_players_do_not_matter(rules: MarketRules) -> None:
 @pytest.mark.parametrize("unit", [0.125, 1024.0])
 def test_the_unit_of_money_does_not_matter(rules: MarketRules, unit: float) -> None:
     quotes, orders, endowments, transfers = random_messages(np.random.default_rng(8), (30,), 4, 3)
-    settlement = settle(quotes, orders, endowments, transfers, rules)
+    settlement = settle(Play(quotes, orders, endowments, transfers), rules)
     money, price = np.array([1, 1, unit]), np.array([unit, unit, 1])
-    rescaled = settle(quotes * price, orders * money, endowments * money, transfers * unit, rules)
-    expected = Settlement(
-        settlement.cost * unit,
-        settlement.bankrupt,
-        settlement.reason,
-        settlement.net_trade * money,
-        settlement.claim * money,
-        settlement.change * money,
-        settlement.allocation * money,
-        settlement.wasted * money,
-    )
+    rescaled = settle(Play(quotes * price, orders * money, endowments * money, transfers * unit), rules)
+    in_units = {name: getattr(settlement, name) * money for name in BY_GOOD}
+    expected = replace(settlement, cost=settlement.cost * unit, **in_units)
     assert_same(rescaled, expected, 1e-13)
 
 
 @pytest.mark.parametrize("rules", SETTLING_RULES, ids=lambda r: f"{r.pricing}-{r.solvency}-{r.bankruptcy}")
 def test_a_good_that_nobody_trades_changes_nothing(rules: MarketRules) -> None:
     quotes, orders, endowments, transfers = random_messages(np.random.default_rng(9), (30,), 4, 2)
-    settlement = settle(quotes, orders, endowments, transfers, rules)
+    settlement = settle(Play(quotes, orders, endowments, transfers), rules)
     extended = settle(
-        np.insert(quotes, 0, 3.0, axis=-1),
-        np.insert(orders, 0, 0.0, axis=-1),
-        np.insert(endowments, 0, 5.0, axis=-1),
-        transfers,
+        Play(
+            np.insert(quotes, 0, 3.0, axis=-1),
+            np.insert(orders, 0, 0.0, axis=-1),
+            np.insert(endowments, 0, 5.0, axis=-1),
+            transfers,
+        ),
         rules,
     )
-    kept = Settlement(
-        extended.cost,
-        extended.bankrupt,
-        extended.reason,
-        *(getattr(extended, name)[..., 1:] for name in ("net_trade", "claim", "change", "allocation", "wasted")),
-    )
+    kept = replace(extended, **{name: getattr(extended, name)[..., 1:] for name in BY_GOOD})
     assert_same(kept, settlement, 1e-13)
     np.testing.assert_array_equal(extended.allocation[..., 0], np.where(settlement.bankrupt, 0.0, 5.0))
 
@@ -240,12 +223,12 @@ def test_a_transfer_beyond_the_announced_numeraire_is_inadmissible_where_the_rul
     covered = MarketRules(coverage=Coverage.ANNOUNCED_NUMERAIRE)
     endowments[..., -1] = 2.0
     transfers[:] = -2.0
-    settle(quotes, orders, endowments, transfers, covered, engine=engine)
+    settle(Play(quotes, orders, endowments, transfers), covered, engine=engine)
     transfers[1, 2] = -2.5
-    settle(quotes, orders, endowments, transfers, engine=engine)
+    settle(Play(quotes, orders, endowments, transfers), engine=engine)
     message = r"takes 2.5 of the numeraire from player 2, who announces only 2.0; .* \(play \(1,\)\)"
     with pytest.raises(ValueError, match=message):
-        settle(quotes, orders, endowments, transfers, covered, engine=engine)
+        settle(Play(quotes, orders, endowments, transfers), covered, engine=engine)
 
 
 def test_what_is_withheld_is_wasted_or_consumed_as_the_rules_say() -> None:
@@ -253,10 +236,10 @@ def test_what_is_withheld_is_wasted_or_consumed_as_the_rules_say() -> None:
     announced = owned - [[1, 2], [0, 0]]
     orders = np.zeros((2, 2, 2))
     orders[1, 0] = [1, 0]
-    settlement = settle(np.ones((2, 2)), orders, announced)
+    settlement = settle(Play(np.ones((2, 2)), orders, announced))
     assert settlement.bankrupt.tolist() == [False, True]
-    np.testing.assert_array_equal(consumption(settlement, owned, announced), [[2, 8], [0, 0]])
-    consumed = MarketRules(withholding=Withholding.CONSUMED)
-    np.testing.assert_array_equal(consumption(settlement, owned, announced, consumed), [[3, 10], [0, 0]])
+    np.testing.assert_array_equal(settlement.consumption(owned), [[2, 8], [0, 0]])
+    kept = replace(settlement, rules=MarketRules(withholding=Withholding.CONSUMED))
+    np.testing.assert_array_equal(kept.consumption(owned), [[3, 10], [0, 0]])
     with pytest.raises(ValueError, match=r"nobody can announce more than its endowment; somebody announces 2\.0 more"):
-        consumption(settlement, announced, owned)
+        settlement.consumption(announced - [[1, 2], [0, 0]])

@@ -9,12 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketgame.mechanisms.market_game.settlement import (
-    BankruptcyReason,
-    Engine,
-    MarketRules,
-    settle,
-)
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import BankruptcyReason, MarketRules
+from marketgame.mechanisms.market_game.settle import Engine, settle
 from tests.mechanisms.market_messages import each_engine, grand_contract
 
 if TYPE_CHECKING:
@@ -37,14 +34,14 @@ def walrasian_bundles() -> FloatArray:
 @pytest.mark.parametrize("seller", range(3))
 def test_a_short_seller_ends_with_all_the_money_within_its_budget(seller: int) -> None:
     quotes, orders, transfers = grand_contract(SUPPORTING_PRICE, THREE_TRADERS, walrasian_bundles())
-    obedient = settle(quotes, orders, THREE_TRADERS, transfers)
+    obedient = settle(Play(quotes, orders, THREE_TRADERS, transfers))
     np.testing.assert_allclose(obedient.allocation, walrasian_bundles(), rtol=1e-13)
     orders[seller] += 1000 * np.array([-1.0, SUPPORTING_PRICE[0]])
-    sold_short = settle(quotes, orders, THREE_TRADERS, transfers)
+    sold_short = settle(Play(quotes, orders, THREE_TRADERS, transfers))
     assert not sold_short.bankrupt.any()
     np.testing.assert_allclose(sold_short.cost, 0, atol=1e-9)
     np.testing.assert_allclose(sold_short.allocation[seller], [0, 90], rtol=1e-13)
-    repaired = settle(quotes, orders, THREE_TRADERS, transfers, NO_SHORT_SALES)
+    repaired = settle(Play(quotes, orders, THREE_TRADERS, transfers), NO_SHORT_SALES)
     assert repaired.reason[seller] == BankruptcyReason.SHORT_SALE
     np.testing.assert_array_equal(repaired.allocation[seller], 0)
 
@@ -58,7 +55,7 @@ def test_no_order_of_one_player_reaches_beyond_its_budget_without_short_sales(se
     deviations[:, 0] += generator.normal(0, 10.0 ** generator.uniform(-1, 3, (200, 1, 1)), (200, 3, 2))
     # Half of the deviations spend exactly the budget.
     deviations[::2, 0, :, 1] -= deviations[::2, 0, :, 0] * SUPPORTING_PRICE[0] + deviations[::2, 0, :, 1]
-    settlement = settle(quotes, deviations, THREE_TRADERS, transfers, NO_SHORT_SALES)
+    settlement = settle(Play(quotes, deviations, THREE_TRADERS, transfers), NO_SHORT_SALES)
     wealth = THREE_TRADERS[0] @ SUPPORTING_PRICE
     assert (settlement.allocation[:, 0] @ SUPPORTING_PRICE <= wealth * (1 + 1e-9)).all()
 
@@ -85,7 +82,7 @@ def test_the_arbitrageur_of_theorem_1_takes_the_whole_supply(engine: Engine, see
         orders[arbitrageur, k] = among_others + asked[k] + endowments[k]
     orders[arbitrageur, mispricing] += large + endowments.sum(axis=0) - endowments[arbitrageur]
     orders[arbitrageur, honest] -= large
-    settlement = settle(quotes, orders, endowments, transfers, engine=engine)
+    settlement = settle(Play(quotes, orders, endowments, transfers), engine=engine)
     assert settlement.reason[honest] == BankruptcyReason.BUDGET
     assert not settlement.bankrupt[arbitrageur]
     np.testing.assert_allclose(settlement.allocation[arbitrageur], endowments.sum(axis=0), rtol=1e-6)

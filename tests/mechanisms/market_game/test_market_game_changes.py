@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -11,15 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketgame.mechanisms.market_game.feasible_set import ration
-from marketgame.mechanisms.market_game.settlement import (
-    Bankruptcy,
-    Engine,
-    MarketRules,
-    Withholding,
-    consumption,
-    net_consumption,
-    settle,
-)
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Withholding
+from marketgame.mechanisms.market_game.settle import Engine, settle
 from tests.mechanisms.market_messages import each_engine, random_messages
 from tests.mechanisms.slow_settlement import nearest_shares
 
@@ -59,10 +54,10 @@ def test_change_keeps_its_digits_beside_a_billion(engine: Engine) -> None:
     orders = np.zeros((2, 2, 2))
     orders[0, 1] = [1.0, -1 / 3]
     endowments = np.array([[0.0, 1e9], [1.0, 1e9]])
-    settlement = settle(quotes, orders, endowments, np.zeros(2), engine=engine)
+    settlement = settle(Play(quotes, orders, endowments, np.zeros(2)), engine=engine)
     np.testing.assert_array_equal(settlement.change, [[1.0, -1 / 3], [-1.0, 1 / 3]])
     for withholding in Withholding:
-        changed = net_consumption(settlement, endowments, endowments, MarketRules(withholding=withholding))
+        changed = replace(settlement, rules=MarketRules(withholding=withholding)).net_consumption(endowments)
         np.testing.assert_array_equal(changed, settlement.change)
 
 
@@ -74,7 +69,7 @@ def test_a_ration_keeps_its_digits_beside_a_billion(engine: Engine) -> None:
     orders = np.zeros((3, 3, 2))
     orders[2, 0], orders[2, 1] = [1.0, -1 / 3], [1.0, -1 / 3]
     endowments = np.array([[1.0, 1e9], [1.0, 1e9], [1.0, 1e9]])
-    settlement = settle(quotes, orders, endowments, np.zeros(3), engine=engine)
+    settlement = settle(Play(quotes, orders, endowments, np.zeros(3)), engine=engine)
     assert settlement.bankrupt.tolist() == [False, False, True]
     np.testing.assert_array_equal(settlement.change, [[-1.0, 1 / 3], [-1.0, 1 / 3], [-1.0, -1e9]])
 
@@ -88,9 +83,9 @@ def test_net_consumption_is_consumption_less_endowment(
     rules = MarketRules(bankruptcy=bankruptcy, withholding=withholding)
     quotes, orders, owned, transfers = random_messages(generator, (6,), 3, 2)
     announced = owned * generator.choice([0.5, 1.0, 0.0], owned.shape)
-    settlement = settle(quotes, orders, announced, transfers, rules)
+    settlement = settle(Play(quotes, orders, announced, transfers), rules)
     np.testing.assert_array_equal(settlement.allocation, announced + settlement.change)
-    net = net_consumption(settlement, owned, announced, rules)
-    np.testing.assert_allclose(net, consumption(settlement, owned, announced, rules) - owned, rtol=0, atol=1e-14)
+    net = settlement.net_consumption(owned)
+    np.testing.assert_allclose(net, settlement.consumption(owned) - owned, rtol=0, atol=1e-14)
     with pytest.raises(ValueError, match="nobody can announce more than its endowment"):
-        net_consumption(settlement, owned, owned + 1, rules)
+        settlement.net_consumption(announced - 1)

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from marketgame.mechanisms.market_game.settlement import (
-    Bankruptcy,
-    BankruptcyReason,
-    Engine,
-    MarketRules,
-    Pricing,
-    Solvency,
-    settle,
-)
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import Bankruptcy, BankruptcyReason, MarketRules, Pricing, Solvency
+from marketgame.mechanisms.market_game.settle import Engine, settle
 from tests.mechanisms.market_messages import assert_same, needs_numba, random_messages
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from marketgame.mechanisms.arrays import BooleanArray
     from marketgame.mechanisms.market_game.kernel import KernelRules
-    from marketgame.mechanisms.market_game.plays import Plays
-    from marketgame.mechanisms.market_game.settlement import Settlement
+    from marketgame.mechanisms.market_game.plays import Play
 
 NO_SHORT_SALES = MarketRules.no_short_sales()
 COMPILED_RULES = [
@@ -42,8 +37,8 @@ def test_both_engines_agree(players: int, goods: int, rules: MarketRules) -> Non
     messages.endowments[2, :, 0] = 0.0
     messages.quotes[3, :, :, :-1] = 0.0
     messages.transfers[4] = 0.0
-    compiled = settle(*messages, rules, engine=Engine.COMPILED)
-    reference = settle(*messages, rules, engine=Engine.NUMPY)
+    compiled = settle(Play(*messages), rules, engine=Engine.COMPILED)
+    reference = settle(Play(*messages), rules, engine=Engine.NUMPY)
     assert 0 < reference.bankrupt.mean() < 1
     np.testing.assert_array_equal(compiled.reason, reference.reason)
     np.testing.assert_array_equal(compiled.bankrupt, reference.bankrupt)
@@ -59,7 +54,7 @@ def test_both_engines_broadcast_alike() -> None:
     quotes, orders, _, transfers = random_messages(generator, (4, 1), 3, 2)
     many = random_messages(generator, (5,), 3, 2).endowments
     for messages in ((quotes, orders[0, 0], many, transfers[0]), (quotes[0, 0], orders, many, transfers)):
-        compiled, reference = (settle(*messages, engine=engine) for engine in (Engine.COMPILED, Engine.NUMPY))
+        compiled, reference = (settle(Play(*messages), engine=engine) for engine in (Engine.COMPILED, Engine.NUMPY))
         assert compiled.allocation.shape == (4, 5, 3, 2)
         assert_same(compiled, reference, 1e-12)
 
@@ -72,13 +67,13 @@ def test_both_engines_draw_the_same_line_between_solvency_and_bankruptcy(missing
     generator = np.random.default_rng(5)
     quotes, orders, endowments, transfers = random_messages(generator, (200,), 3, 2)
     for _ in range(2):  # The second time all are in doubt, so that costs are the least numbers not below exact ones.
-        transfers = settle(quotes, orders, endowments, transfers, rules).cost
+        transfers = settle(Play(quotes, orders, endowments, transfers), rules).cost
     short_of_it = transfers - missing * generator.uniform(1, 10, transfers.shape)
-    settled = [settle(quotes, orders, endowments, short_of_it, rules, engine=engine) for engine in Engine]
+    settled = [settle(Play(quotes, orders, endowments, short_of_it), rules, engine=engine) for engine in Engine]
     assert_same(settled[0], settled[1], 1e-12)
     assert_same(settled[0], settled[2], 1e-12)
     np.testing.assert_array_equal(settled[0].reason == BankruptcyReason.BUDGET, short_of_it < transfers)
-    below = settle(quotes, orders, endowments, np.nextafter(transfers, -np.inf), rules, engine=Engine.COMPILED)
+    below = settle(Play(quotes, orders, endowments, np.nextafter(transfers, -np.inf)), rules, engine=Engine.COMPILED)
     assert (below.reason == BankruptcyReason.BUDGET).all()
 
 
@@ -86,7 +81,7 @@ def test_both_engines_draw_the_same_line_between_solvency_and_bankruptcy(missing
 def test_the_compiled_engine_refuses_rules_it_does_not_know(rules: MarketRules) -> None:
     messages = random_messages(np.random.default_rng(0), (), 3, 2)
     with pytest.raises(ValueError, match="counterparty and midpoint pricing with standing trades only"):
-        settle(*messages, rules, engine=Engine.COMPILED)
+        settle(Play(*messages), rules, engine=Engine.COMPILED)
 
 
 @needs_numba
@@ -102,8 +97,8 @@ def test_goods_counted_in_very_different_units_are_settled_by_the_compiled_engin
     decided: list[BooleanArray] = []
     settle_batch = settlement_kernel.settle_batch
 
-    def watched(plays: Plays, limits: KernelRules, settlement: Settlement) -> BooleanArray:
-        decided.append(settle_batch(plays, limits, settlement))
+    def watched(plays: Play, limits: KernelRules, ended: dict[str, NDArray[Any]]) -> BooleanArray:
+        decided.append(settle_batch(plays, limits, ended))
         return decided[-1]
 
     monkeypatch.setattr(settlement_kernel, "settle_batch", watched)
@@ -112,7 +107,7 @@ def test_goods_counted_in_very_different_units_are_settled_by_the_compiled_engin
     scaled = messages._replace(
         quotes=messages.quotes / units, orders=messages.orders * units, endowments=messages.endowments * units
     )
-    compiled, reference = settle(*scaled, rules, engine=Engine.COMPILED), settle(*messages, rules)
+    compiled, reference = settle(Play(*scaled), rules, engine=Engine.COMPILED), settle(Play(*messages), rules)
     assert decided[0].all()
     # Powers of two are exact units.
     np.testing.assert_array_equal(compiled.reason, reference.reason)

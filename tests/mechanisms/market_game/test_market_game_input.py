@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -10,19 +9,13 @@ import numpy as np
 import pytest
 
 from marketgame.mechanisms.market_game.exact_test import (
-    _price,
     _prices,
-    rationals,
 )
-from marketgame.mechanisms.market_game.settlement import (
-    Engine,
-    MarketRules,
-    Settlement,
-    _charges,
-    consumption,
-    net_consumption,
-    settle,
-)
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.prices import trade_prices
+from marketgame.mechanisms.market_game.rules import MarketRules, Pricing
+from marketgame.mechanisms.market_game.settle import Engine, _charges, settle
+from marketgame.mechanisms.market_game.settlement import Settlement
 from tests.mechanisms.market_messages import each_engine, random_messages
 
 if TYPE_CHECKING:
@@ -64,7 +57,7 @@ def test_unsound_values_are_refused_by_name(
     messages.quotes[..., 0] = 1.5
     getattr(messages, name)[place] = value
     with pytest.raises(ValueError, match=message):
-        settle(*messages, engine=engine)
+        settle(Play(*messages), engine=engine)
 
 
 @pytest.mark.parametrize(
@@ -87,20 +80,20 @@ def test_misshaped_messages_are_refused(change: dict[str, object], message: str)
         "announced_endowments": np.ones((3, 2)),
     }
     with pytest.raises(ValueError, match=message):
-        settle(**(sound | change))  # type: ignore[arg-type]  # Wrong on purpose.
+        Play(**(sound | change))  # type: ignore[arg-type]  # Wrong on purpose.
 
 
 @each_engine
 def test_no_plays_settle_to_nothing(engine: Engine) -> None:
-    settlement = settle(*random_messages(np.random.default_rng(0), (0, 2), 3, 2), engine=engine)
+    settlement = settle(Play(*random_messages(np.random.default_rng(0), (0, 2), 3, 2)), engine=engine)
     assert settlement.allocation.shape == (0, 2, 3, 2)
 
 
 def test_settlements_cannot_be_changed() -> None:
-    settlement = settle(*random_messages(np.random.default_rng(0), (), 3, 2))
-    for field in fields(Settlement):
+    settlement = settle(Play(*random_messages(np.random.default_rng(0), (), 3, 2)))
+    for name in Settlement.array_names():
         with pytest.raises(ValueError, match="read-only"):
-            getattr(settlement, field.name)[...] = 0
+            getattr(settlement, name)[...] = 0
 
 
 class Untaught(StrEnum):
@@ -116,21 +109,23 @@ def test_a_rule_that_nobody_taught_the_market_is_refused_and_not_settled_as_anot
     object.__setattr__(rules, name, Untaught.AUCTION)
     messages = random_messages(np.random.default_rng(1), (2,), 3, 2)
     with pytest.raises(NotImplementedError, match=f"does not know how to settle {name} 'auction'"):
-        settle(*messages, rules=rules, engine=engine)
-    ended = settle(*messages)
-    for consumed in (consumption, net_consumption):
-        with pytest.raises(NotImplementedError, match=f"{name} 'auction'"):
-            consumed(ended, messages[2], messages[2], rules)
+        settle(Play(*messages), rules=rules, engine=engine)
 
 
 def test_no_charge_is_known_for_a_price_that_nobody_taught() -> None:
-    """Neither in floating point, nor without rounding errors, nor in rationals."""
+    """Neither in floating point, nor without rounding errors, nor for single trades."""
     new: Any = Untaught.AUCTION
     quotes, orders = np.ones((2, 2, 1)), np.zeros((2, 2, 2, 1))
-    with pytest.raises(AssertionError):
+    with pytest.raises(KeyError, match="auction"):
+        trade_prices(new, quotes, quotes)
+    with pytest.raises(KeyError, match="auction"):
         _charges(quotes, orders, orders, new)
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(KeyError, match="auction"):
         _prices(quotes, orders, new)
-    (one,) = rationals([1.0])
-    with pytest.raises(AssertionError):
-        _price(one, one, one, new)
+
+
+@pytest.mark.parametrize("pricing", Pricing)
+def test_every_rule_of_pricing_says_what_is_charged(pricing: Pricing) -> None:
+    bought, sold = trade_prices(pricing, np.array([2.0, 1.0]), np.array([3.0, 1.0]))
+    assert (bought >= sold).all()
+    assert bought[-1] == sold[-1] == 1.0

@@ -9,12 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketgame.mechanisms.market_game.settlement import (
-    BankruptcyReason,
-    Engine,
-    MarketRules,
-    settle,
-)
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import BankruptcyReason, MarketRules
+from marketgame.mechanisms.market_game.settle import Engine, settle
 from tests.mechanisms.market_messages import each_engine, grand_contract
 
 if TYPE_CHECKING:
@@ -49,13 +46,13 @@ def efficient_plans(draw: st.DrawFn) -> tuple[FloatArray, FloatArray, FloatArray
 def test_nobody_who_obeys_the_grand_contract_is_bankrupt(plan: tuple[FloatArray, FloatArray, FloatArray, bool]) -> None:
     price, endowments, bundles, _ = plan
     quotes, orders, transfers = grand_contract(price, endowments, bundles)
-    settlement = settle(quotes, orders, endowments, transfers)
+    settlement = settle(Play(quotes, orders, endowments, transfers))
     assert not settlement.bankrupt.any()
     supply = endowments.sum(axis=0)
     largest = max(float(supply @ price), float(supply.max()))
     np.testing.assert_allclose(settlement.claim, bundles, rtol=0, atol=1e-12 * largest)
     if (bundles >= 0).all():
-        assert not settle(quotes, orders, endowments, transfers, NO_SHORT_SALES).bankrupt.any()
+        assert not settle(Play(quotes, orders, endowments, transfers), NO_SHORT_SALES).bankrupt.any()
         np.testing.assert_allclose(settlement.allocation.sum(axis=0), supply, rtol=1e-12)
         assert (settlement.wasted <= 1e-12 * supply).all()
 
@@ -69,7 +66,7 @@ def test_a_millionth_of_the_wealth_beyond_the_budget_is_always_bankrupt(
     quotes, orders, transfers = grand_contract(price, endowments, bundles)
     spender = int(np.random.default_rng(seed).integers(len(endowments)))
     transfers[spender] -= 1e-6 * (endowments.sum(axis=0) @ price) / len(endowments)
-    reason = settle(quotes, orders, endowments, transfers).reason
+    reason = settle(Play(quotes, orders, endowments, transfers)).reason
     assert reason[spender] == BankruptcyReason.BUDGET
     assert reason.sum() == BankruptcyReason.BUDGET
 
@@ -81,4 +78,4 @@ def test_absurd_quotes_excuse_nobody(pretender: int, engine: Engine) -> None:
     quotes[pretender, 0] = 1e25
     orders = np.zeros((3, 3, 2))
     orders[0, 1] = [1e-6, 0]
-    assert settle(quotes, orders, endowments, engine=engine).reason.tolist() == [BankruptcyReason.BUDGET, 0, 0]
+    assert settle(Play(quotes, orders, endowments), engine=engine).reason.tolist() == [BankruptcyReason.BUDGET, 0, 0]

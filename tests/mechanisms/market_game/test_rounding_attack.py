@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
-from marketgame.mechanisms.market_game.settlement import (
-    Engine,
-    MarketRules,
-    settle,
-)
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.mechanisms.market_game.settle import Engine, settle
 from tests.mechanisms.market_messages import each_engine
 from tests.mechanisms.rounding_attack import REPAIRED_RULES, largest_rounding_gain
 
@@ -30,6 +28,6 @@ def test_a_bankrupt_members_endless_order_lends_its_size_to_nobody(engine: Engin
     orders[0, 2, 0] = 2.0**60
     orders[1, 0, 0] = orders[0, 1, 0] = 2.0**52
     orders[1, 2, 0] = 0.75
-    settlement = settle(quotes, orders, np.ones((3, 2)), np.array([0.0, 1.0, 0.0]), engine=engine)
+    settlement = settle(Play(quotes, orders, np.ones((3, 2)), np.array([0.0, 1.0, 0.0])), engine=engine)
     assert settlement.bankrupt.tolist() == [True, False, False]
     assert settlement.change[1, 0] == 0.75

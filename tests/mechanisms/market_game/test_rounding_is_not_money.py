@@ -91,7 +91,7 @@ def test_no_rounding_of_any_orders_pays_a_coalition(
 
 def cancelling(situation: Situation, size: float, generator: np.random.Generator, taken: float) -> JointAction:
     """Huge flows that cancel between members, round the circle, or good against money at the quotes of all."""
-    told, price = obedient(situation), situation.quotes[0, 0]
+    told, price = obedient(situation), situation.prescribed.quotes[0, 0]
     orders = told.orders.copy()
     huge = [size * generator.uniform(0.5, 2.0) for _ in situation.coalition]
     for place, amount in enumerate(huge):
@@ -117,7 +117,7 @@ def test_one_player_without_short_sales_gains_nothing_by_orders_that_cancel(
     # It buys from one and sells to another at the same price, and takes money besides. Walras is Nash without short
     # sales: at 1e12 this once gained 2e-5, at 1e15 4.8.
     situation = situation_of(contract, 0, (player,), MarketRules.no_short_sales())
-    told, price = obedient(situation), float(situation.quotes[0, 0, 0])
+    told, price = obedient(situation), float(situation.prescribed.quotes[0, 0, 0])
     first, second = (other for other in range(3) if other != player)
     for taken in (1e-9, 1e-3, 1.0):
         orders = told.orders.copy()

@@ -23,12 +23,7 @@ from marketgame.agents.behaviours import (
     Withholding,
 )
 from marketgame.mechanisms.economies.economy import Economy
-from marketgame.mechanisms.market_game.settlement import (
-    Bankruptcy,
-    MarketRules,
-    Pricing,
-    Solvency,
-)
+from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Pricing, Solvency
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.recording import benchmarks, recorder
 from marketgame.simulation.recording.tables import TABLES

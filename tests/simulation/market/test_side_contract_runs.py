@@ -52,12 +52,7 @@ from marketgame.mechanisms.deviations.situation import (
 )
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
-from marketgame.mechanisms.market_game.settlement import (
-    Coverage,
-    MarketRules,
-    Solvency,
-    Timing,
-)
+from marketgame.mechanisms.market_game.rules import Coverage, MarketRules, Solvency, Timing
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.assignments import Assignment
@@ -244,7 +239,7 @@ def test_reactive_outsiders_answer_misquotes_as_the_coalition_expects_them_to(be
         np.testing.assert_allclose(earned[:2], expected, atol=1e-9)
         np.testing.assert_allclose(play.side_transfers, [-0.5, 0.5, 0])
         told = model.mediator.recommend(play.reports)[0]
-        np.testing.assert_allclose(play.transfers - told.transfers, play.side_transfers, atol=1e-12)
+        np.testing.assert_allclose(play.play.transfers - told.transfers, play.side_transfers, atol=1e-12)
 
 
 def test_reactive_traders_obey_where_nobody_misquotes_or_quotes_are_not_seen() -> None:

@@ -17,12 +17,8 @@ from marketgame.agents.behaviours import (
     Withholding,
 )
 from marketgame.mechanisms.economies.economy import Economy
-from marketgame.mechanisms.market_game import settlement as game
-from marketgame.mechanisms.market_game.settlement import (
-    MarketRules,
-    Solvency,
-    Timing,
-)
+from marketgame.mechanisms.market_game import rules as game
+from marketgame.mechanisms.market_game.rules import MarketRules, Solvency, Timing
 from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.market_scenario import MarketScenario, TransferRule

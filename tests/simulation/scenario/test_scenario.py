@@ -22,10 +22,7 @@ from marketgame.mechanisms.economies.economy import (
     PlayerType,
 )
 from marketgame.mechanisms.economies.valuations import Quadratic
-from marketgame.mechanisms.market_game.settlement import (
-    Coverage,
-    MarketRules,
-)
+from marketgame.mechanisms.market_game.rules import Coverage, MarketRules
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.assignments import Assignment

@@ -36,13 +36,10 @@ from marketgame.mechanisms.economies.economy import (
 )
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.valuations import Quadratic
-from marketgame.mechanisms.market_game.settlement import (
-    Bankruptcy,
-    MarketRules,
-    Solvency,
-    settle,
-)
-from marketgame.mechanisms.market_game.settlement import Withholding as WithholdingRule
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Solvency
+from marketgame.mechanisms.market_game.rules import Withholding as WithholdingRule
+from marketgame.mechanisms.market_game.settle import settle
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.assignments import Assignment
@@ -141,15 +138,18 @@ def test_the_market_without_those_who_left_is_the_market_of_those_who_stayed(rul
         model.step()
         play = model.last_play
         assert play is not None
+        told = play.play
         stays = np.flatnonzero(~play.left)
         if not play.left.any() or not stays.size:
             continue
         left_at_all += 1
         alone = settle(
-            play.quotes[stays],
-            play.orders[np.ix_(stays, stays)],
-            play.announced_endowments[stays],
-            play.transfers[stays],
+            Play(
+                told.quotes[stays],
+                told.orders[np.ix_(stays, stays)],
+                told.announced_endowments[stays],
+                told.transfers[stays],
+            ),
             rules,
         )
         for field in ("cost", "bankrupt", "claim", "allocation"):
