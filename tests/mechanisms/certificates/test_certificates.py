@@ -46,6 +46,7 @@ from marketgame.mechanisms.economies.economy import (
 )
 from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
+from marketgame.mechanisms.market_game.plays import joined
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
 from tests.field_changes import with_fields
 from tests.mechanisms.private_value_economies import random_economy, three_traders
@@ -89,11 +90,13 @@ def two_faces() -> tuple[GrandContract, Situation]:
     )
     contract = grand_contract(economy)
     draws = [situation_of(contract, number, (2,)) for number in (1, 2)]
-    together = {
-        name: np.concatenate([getattr(draw, name) for draw in draws])
-        for name in ("profiles", "quotes", "orders", "announced_endowments", "transfers")
-    }
-    return contract, with_fields(draws[0], probability=np.array([0.6, 0.4]), **together)
+    together = replace(
+        draws[0],
+        probability=np.array([0.6, 0.4]),
+        profiles=np.concatenate([draw.profiles for draw in draws]),
+        prescribed=joined([draw.prescribed for draw in draws]),
+    )
+    return contract, together
 
 
 def nudged(array: FloatArray, place: int) -> FloatArray:
@@ -138,11 +141,15 @@ def test_every_number_of_both_plays_is_recomputed(when: str, quantity: str) -> N
 @pytest.mark.parametrize("part", ["quotes", "orders", "announced_endowments", "transfers", "probability"])
 def test_another_prescribed_play_than_the_contracts_is_refused(part: str) -> None:
     certificate = short_seller()
-    true_numbers = getattr(certificate.situation, part)
+    situation = certificate.situation
+    true_numbers = situation.probability if part == "probability" else getattr(situation.prescribed, part)
     for place in range(true_numbers.size):
         changed = nudged(true_numbers, place) if part != "announced_endowments" else true_numbers * 0.99
         try:
-            situation = with_fields(certificate.situation, **{part: changed})
+            if part == "probability":
+                situation = with_fields(certificate.situation, probability=changed)
+            else:
+                situation = certificate.situation.prescribing(**{part: changed})
         except ValueError:
             continue
         assert not verify(replace(certificate, situation=situation)).confirmed
