@@ -16,6 +16,10 @@ help:
 	@echo "make bench  measure speed, as ratios against what a user would otherwise write"
 	@echo "make evidence  slow evidence: properties on new examples, sweeps killed and on full disks, the core, damaged files"
 	@echo "make tables  the tables of docs/: sweeps, institutions, the carbon cartel"
+	@echo "make pictures  the pictures that the README and the guide show"
+	@echo "make types  check types alone"
+	@echo "make requirements  pin what pyproject.toml asks for"
+	@echo "make clean  remove the environment and what tools keep"
 
 $(READY): requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "marketgame needs Python 3.12 or newer; none was found" >&2; exit 2; }

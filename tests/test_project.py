@@ -6,6 +6,7 @@ import re
 import subprocess
 import tomllib
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,15 @@ def test_hooks_call_the_tools_of_the_environment_and_are_targets_that_exist() ->
 def test_no_file_names_the_host_of_a_package_registry(host: str) -> None:
     named = [file for file in COMMITTED if host.encode() in file.read_bytes()]
     assert named == []
+
+
+def test_what_the_makefile_runs_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    modules = re.findall(r"/python -m ([\w.]+)", makefile)
+    assert len(modules) > 5
+    assert [module for module in modules if find_spec(module) is None] == []
+    assert [file for file in re.findall(r"experiments/\S+\.toml", makefile) if not (ROOT / file).exists()] == []
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    (phony,) = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
+    assert targets == set(phony.split())
+    assert targets <= {*re.findall(r"@echo \"make (\w+) ", makefile), "help"}

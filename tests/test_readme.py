@@ -8,7 +8,6 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 import typer
@@ -16,6 +15,7 @@ import typer
 from marketgame.experiments.commands.command_line import COMMANDS, COMPLETION
 from tests.experiments import conftest as of_commands
 from tests.experiments.command_calls import Call
+from tests.test_docstrings import is_there, modules
 
 marketgame = of_commands.marketgame
 ROOT = Path(__file__).parents[1]
@@ -71,18 +71,11 @@ def test_the_python_example_runs_and_prints_the_price_it_says(
     assert promised in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("page", ["README.md", "guide.md", "sweeps.md"])
-def test_every_python_block_of_a_page_runs(
-    page: str, marketgame: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_guide_reads_what_a_command_on_it_has_written(marketgame: Call, tmp_path: Path) -> None:
     (tmp_path / "experiments").symlink_to(ROOT / "experiments")
-    if page == "guide.md":  # it looks at what a command on the same page has written
-        assert marketgame("run", "experiments/scenarios/annex-b-obedient.toml", "--rounds", 1).code == 0
-    (tmp_path / "results" / "runs").mkdir(parents=True, exist_ok=True)
-    mpl.use("agg")
-    assert blocks(page, "python")
-    for block in blocks(page, "python"):
-        exec(compile(block.replace("seeds=60", "seeds=2"), page, "exec"), {})
+    assert marketgame("run", "experiments/scenarios/annex-b-obedient.toml", "--rounds", 1).code == 0
+    (block,) = blocks("guide.md", "python")
+    exec(compile(block, "guide.md", "exec"), {})
 
 
 def test_every_line_to_be_typed_is_taken_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,6 +146,28 @@ def test_the_table_that_the_readme_shows_first_is_printed(marketgame: Call) -> N
     rows = [" ".join(line.split()) for line in shown.splitlines() if line.strip() and not line.strip().startswith("─")]
     assert len(rows) == 3
     assert set(rows) <= printed
+
+
+def test_every_module_and_test_that_a_page_names_exists() -> None:
+    files = list((ROOT / "tests").rglob("test_*.py"))
+    tests = {file.stem for file in files}
+    for file in files:
+        tests.update(re.findall(r"^def (test_\w+)", file.read_text(encoding="utf-8"), re.MULTILINE))
+    for page, text in PAGES.items():
+        for name in re.findall(r"`(marketgame(?:\.\w+)+)`", text):
+            assert is_there(name, "marketgame"), f"{page} names {name}"
+        for name, cut in re.findall(r"`(test_\w+)(\.\.\.)?`", text):
+            assert name in tests or (cut and any(each.startswith(name) for each in tests)), f"{page} names {name}"
+
+
+def test_every_module_of_the_mathematics_that_a_decision_names_exists() -> None:
+    rows = [line for line in PAGES["reading-the-papers.md"].splitlines() if re.match(r"\| \d+ ", line)]
+    assert len(rows) > 20
+    known = [name.removeprefix("marketgame.") for name in modules()]
+    for row in rows:
+        for name in re.findall(r"`([a-z_]+(?:\.[a-z_]+)*)`", row.rsplit("|", 2)[1]):
+            if not name.startswith(("test_", "marketgame.")) and name not in COMMANDS:
+                assert any(f".{each}".endswith(f".{name}") for each in known), f"{name} in {row[:40]}"
 
 
 def test_every_file_the_documentation_links_to_exists() -> None:

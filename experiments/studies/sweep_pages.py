@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from marketgame import results
-from marketgame.experiments import HOME
+from marketgame.experiments import HOME, ExitCode
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.output_folder import replace_file
 from marketgame.experiments.play.running import DEFAULT_RUNS
@@ -219,23 +219,29 @@ def put_in_page(text: str, name: str, table: str) -> str:
     return pattern.sub(lambda found: f"{found[1]}\n{table}\n\n{found[2]}", text)
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Run the named sweeps, or all of them, and print or publish their tables."""
+def main(arguments: Sequence[str]) -> int:
+    """Run the named sweeps, or all of them, print or publish their tables, and return the exit code."""
     names = [argument for argument in arguments if argument != "--print"] or list(TABLES)
     for name in names:
         if name not in TABLES:
-            sys.exit(f"error: there is no published sweep {name!r}; there are {', '.join(TABLES)}")
+            return _refused(f"there is no published sweep {name!r}; there are {', '.join(TABLES)}")
         folder = DEFAULT_RUNS / name
         try:
             run_sweep(load_sweep(SWEEPS / f"{name}.toml"), folder)
         except InputError as error:
-            sys.exit(f"error: {error}")
+            return _refused(*error.problems)
         table = table_of(name, folder)
         if "--print" in arguments:
             sys.stdout.write(f"{table}\n")
         else:
             replace_file(PAGE, put_in_page(PAGE.read_text(encoding="utf-8"), name, table))
+    return ExitCode.DONE
+
+
+def _refused(*problems: str) -> ExitCode:
+    sys.stderr.writelines(f"error: {problem}\n" for problem in problems)
+    return ExitCode.BAD_INPUT
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))
