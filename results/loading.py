@@ -162,19 +162,17 @@ class Run:
     @cached_property
     def goods(self) -> tuple[str, ...]:
         """The goods, in the economy's order; the last is the numeraire. None in a coalitional game."""
-        return tuple(str(name) for name in self.holdings["good"].unique())
+        if "holdings" in self.tables:
+            return tuple(str(name) for name in self.holdings["good"].unique())
+        # A sweep need not keep the table; all its runs play the same economy, or its goods are not known.
+        known = set(map(tuple, _units_in(self.manifest)))
+        return known.pop() if len(known) == 1 else ()
 
     @cached_property
     def good_units(self) -> Mapping[str, str]:
-        """The unit of each good, as the manifest or the economy file kept in it says; empty when neither does."""
-        named = self.manifest.get("units")
-        if isinstance(named, dict) and tuple(named) == self.goods:
-            return MappingProxyType({str(good): str(unit) for good, unit in named.items()})
-        for document in input_documents(self.manifest):
-            goods, units = document.get("goods"), document.get("units")
-            if isinstance(goods, list) and isinstance(units, list) and tuple(goods) == self.goods:
-                return MappingProxyType({str(good): str(unit) for good, unit in zip(goods, units, strict=False)})
-        return MappingProxyType({})
+        """The unit of each good, as the manifest or the economy files kept in it say; empty when they do not agree."""
+        kept = [units for units in _units_in(self.manifest) if tuple(units) == self.goods]
+        return MappingProxyType(kept[0] if kept and all(units == kept[0] for units in kept) else {})
 
     def unit(self, table: str, column: str, good: str | None = None) -> str:
         """Return the unit of a column in the economy's own words.
@@ -193,8 +191,10 @@ class Run:
             for generic in ("units of the good", "unit of the good"):
                 written = written.replace(generic, self.good_units[good])
         if not self.goods:
-            return written.replace("numeraire", "money")
-        return written.replace("numeraire", self.good_units.get(self.goods[-1], "numeraire"))
+            # Utility in a coalitional game is in money without a name.
+            return written if _units_in(self.manifest) else written.replace("numeraire", "money")
+        money = self.good_units.get(self.goods[-1], "numeraire")
+        return written.replace("unit of the numeraire", "numeraire").replace("numeraire", money)
 
 
 def load(folder: str | Path) -> Run:
@@ -270,6 +270,19 @@ def _read_table(path: Path, *, of_sweep: bool) -> pd.DataFrame:
 def _field_notes(schema: pa.Schema, key: bytes) -> dict[str, str]:
     """Return what the fields carry under a metadata key, by column; fields that carry nothing are left out."""
     return {field.name: field.metadata[key].decode() for field in schema if key in (field.metadata or {})}
+
+
+def _units_in(manifest: Mapping[str, object]) -> list[dict[str, str]]:
+    """Return the unit of each good, in order: of the economy that a manifest describes, else of each file it keeps."""
+    named = manifest.get("units")
+    if isinstance(named, dict):
+        return [{str(good): str(unit) for good, unit in named.items()}]
+    found = []
+    for document in input_documents(manifest):
+        goods, units = document.get("goods"), document.get("units")
+        if isinstance(goods, list) and isinstance(units, list) and len(goods) == len(units):
+            found.append({str(good): str(unit) for good, unit in zip(goods, units, strict=True)})
+    return found
 
 
 def input_documents(manifest: Mapping[str, object]) -> list[dict[str, object]]:

@@ -24,6 +24,7 @@ from marketgame.mechanisms.blocking import (
 )
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+from marketgame.mechanisms.economies.coalitions import coalition_name
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import (
     VirtualWeights,
     notable_multipliers,
@@ -78,7 +79,7 @@ def _plan_table(title: str, game: CoalitionalGame, plan: BlockingPlan) -> Group:
     for invitation in plan.invitations:
         named = invitation_document(game, invitation)
         types = ", ".join(f"{player}={kind}" for player, kind in named["types"].items())
-        rows.append([" + ".join(named["coalition"]), types, named["action"], number(named["probability"])])
+        rows.append([coalition_name(named["coalition"]), types, named["action"], number(named["probability"])])
     return table(title, ["invited", "types", "action", "probability"], rows, texts=3)
 
 

@@ -27,6 +27,7 @@ from marketgame.mechanisms.certificates import (
     SideContractCertificate,
     StabilityCertificate,
 )
+from marketgame.mechanisms.economies.coalitions import coalition_name
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import MarketRules
 
@@ -208,4 +209,4 @@ def _print_findings(replay: Replay, console: Console) -> None:
 
 
 def _joined(coalition: Sequence[int], economy: Economy) -> str:
-    return " + ".join(names_of(coalition, economy))
+    return coalition_name(names_of(coalition, economy))

@@ -18,6 +18,7 @@ from marketgame.experiments.printing import (
 )
 from marketgame.mechanisms.certificates.examination import Examination
 from marketgame.mechanisms.deviations.effort import Verdict
+from marketgame.mechanisms.economies.coalitions import coalition_name
 
 COLUMNS = ["coalition", "outsiders"]
 FOUND = {Verdict.PROVEN: "none", Verdict.REFUTED: "found", Verdict.NOT_REFUTED: "not known"}
@@ -37,7 +38,7 @@ def print_certification(
     scale = float(examination.contract.stakes.max())
     rows = [
         [
-            " + ".join(economy.player_names[member] for member in finding.coalition),
+            coalition_name(economy.player_names[member] for member in finding.coalition),
             FOUND[finding.improvement],
             FOUND[finding.consistent],
             "not known" if finding.bound is None else number(finding.bound, scale),
@@ -60,7 +61,7 @@ def coalition_frame(examination: Examination) -> pd.DataFrame:
     """Return what is known about each coalition as a data frame."""
     names = examination.contract.economy.player_names
     columns = {
-        " + ".join(names[member] for member in finding.coalition): {
+        coalition_name(names[member] for member in finding.coalition): {
             "improvement": FOUND[finding.improvement],
             "internally_consistent": FOUND[finding.consistent],
             "gain_at_most": finding.bound,
@@ -90,7 +91,7 @@ def _print_reactions(examination: Examination, console: Console) -> None:
     economy = examination.contract.economy
     names = economy.player_names
     rows = [
-        [" + ".join(names[member] for member in finding.coalition), reaction_text(finding.reaction, economy)]
+        [coalition_name(names[member] for member in finding.coalition), reaction_text(finding.reaction, economy)]
         for finding in examination.findings
         if finding.reaction is not None
     ]

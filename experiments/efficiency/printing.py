@@ -146,7 +146,7 @@ def _assumptions(solution: EconomySolution) -> Group:
         case CompatibilityHolds():
             verdict, reason = "met", ""
         case CompatibilityFails():
-            verdict, reason = "not met", "some weights on misreports imply a price of numeraire"
+            verdict, reason = "not met", f"some weights on misreports imply a price of {solution.economy.goods[-1]}"
         case undecided:
             verdict, reason = "not known", str(undecided)
     rows.append(["compatibility condition", "section 4", verdict, reason])

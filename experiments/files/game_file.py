@@ -43,6 +43,7 @@ from marketgame.mechanisms.core import (
     interim_utility,
     welfare,
 )
+from marketgame.mechanisms.economies.coalitions import coalition_name
 from marketgame.mechanisms.linear_program import Sense
 
 # Beyond this, tables over type profiles no longer fit in memory beside the computations on them.
@@ -285,7 +286,7 @@ def _check_coalitions(content: GameInput, names: Mapping[Coalition, Sequence[str
     # One of the first that is not listed is found after as many steps as there are entries.
     missing = next((members for members in every if members not in names), None)
     if missing is not None:
-        named = " + ".join(content.players[member] for member in missing)
+        named = coalition_name(content.players[member] for member in missing)
         refuse(cases.path, "actions", f"has none of coalition {named}; every coalition needs at least one")
     actions = {members: len(given) for members, given in names.items()}
     if content.superadditive:

@@ -123,7 +123,7 @@ def sweep_summary(sweep: Run) -> dict[str, Any]:
         "folder": str(sweep.folder),
         "status": sweep.manifest["status"],
         **counts,
-        "unit": sweep.runs.attrs["units"][MEASURE],
+        "unit": sweep.unit("runs", MEASURE),
         "points": _points(sweep),
         "errors": _errors(sweep),
     }

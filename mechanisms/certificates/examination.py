@@ -87,6 +87,7 @@ from marketgame.mechanisms.deviations.situation import (
     Situation,
     situations,
 )
+from marketgame.mechanisms.economies.coalitions import coalition_name
 from marketgame.mechanisms.economies.stakes import UndecidableError
 from marketgame.mechanisms.linear_program.deadline import (
     NO_DEADLINE,
@@ -413,7 +414,7 @@ def _confirm(derived: PlainBounds, finding: CoalitionFinding) -> None:
     bound = derived.weakest(finding.coalition, storable(finding.reaction))
     if not bound.excludes:
         names = derived.contract.economy.player_names
-        members = " and ".join(names[member] for member in finding.coalition)
+        members = coalition_name(names[member] for member in finding.coalition)
         raise UndecidableError(
             f"whether {members} can gain cannot be told: by one derivation nothing, by another {float(bound.gain):.3g}"
         )

@@ -37,6 +37,7 @@ from marketgame.mechanisms.deviations.reactions import (
     storable,
 )
 from marketgame.mechanisms.deviations.situation import Reaction
+from marketgame.mechanisms.economies.coalitions import coalition_name
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import MarketRules
 
@@ -165,7 +166,7 @@ def _listed(certificate: StabilityCertificate) -> Verification:
     held = [bound.coalition for bound in certificate.bounds]
     missing, strange = certificate.about - set(held), set(held) - certificate.about
     if missing:
-        members = " + ".join(names[member] for member in min(missing))
+        members = coalition_name(names[member] for member in min(missing))
         return Verification(failures=(f"there is no bound for {members}, whom the claim is about",))
     return Verification.joined(
         (
@@ -195,7 +196,7 @@ def _verified(certificate: StabilityCertificate, place: int, bounds: PlainBounds
     stored = certificate.bounds[place]
     found = bounds.weakest(stored.coalition, stored.reaction)
     stake, gain = bounds.contract.at_stake(stored.coalition, found.number), float(found.gain)
-    members = " + ".join(certificate.economy.player_names[member] for member in stored.coalition)
+    members = coalition_name(certificate.economy.player_names[member] for member in stored.coalition)
     enough = max(found.gain, Fraction(NUMBER_TOLERANCE) * stake)
     holds = stored.reason is found.reason or bounds.holds(stored.coalition, stored.reaction, stored.reason, enough)
     return Verification.joined(

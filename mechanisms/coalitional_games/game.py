@@ -28,6 +28,7 @@ from marketgame.mechanisms.arrays import (
     finite_array,
     read_only,
 )
+from marketgame.mechanisms.economies.coalitions import coalition_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -167,8 +168,8 @@ class CoalitionalGame:
         return tuple(player for player in self.grand_coalition if player not in coalition)
 
     def coalition_name(self, coalition: Coalition) -> str:
-        """Return the names of the members, joined for reading."""
-        return " + ".join(self.players[player] for player in coalition)
+        """Return how a coalition is written."""
+        return coalition_name(self.players[player] for player in coalition)
 
     def misreports(self, player: int) -> IntegerArray:
         r"""Return the number of profile :math:`(t_{-i}, r)` for every profile and type, ``(P, K_i)``."""

@@ -138,12 +138,12 @@ def _joined(members: Sequence[str]) -> str:
     """Return the name of a coalition on at most two lines, members who find no place there counted."""
     lines = [""]
     for place, name in enumerate(members):
-        part = _shortened(name) + ("+" if place < len(members) - 1 else "")
-        if lines[-1] and len(lines[-1] + part) > _LINE:
+        part = _shortened(name) + (" +" if place < len(members) - 1 else "")
+        if lines[-1] and len(f"{lines[-1]} {part}") > _LINE:
             if len(lines) == 2:
-                return "\n".join([*lines[:1], f"{lines[1]}{len(members) - place} more"])
+                return "\n".join([*lines[:1], f"{lines[1]} {len(members) - place} more"])
             lines.append("")
-        lines[-1] += part
+        lines[-1] = f"{lines[-1]} {part}".strip()
     return "\n".join(lines)
 
 
@@ -239,7 +239,7 @@ def _draw_gains(part: SubFigure, fared: Sequence[tuple[str, list[Standing]]], un
         axes.text(
             0.0,
             height,
-            plain(label.replace("+\n", "+").replace("\n", " ")),
+            plain(label.replace("\n", " ")),
             va="center_baseline",
             weight="bold",
             bbox=_CLEAR,

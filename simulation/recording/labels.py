@@ -11,6 +11,7 @@ from marketgame.agents.behaviours import Behaviour
 from marketgame.agents.private_type import TypedPlayer
 from marketgame.mechanisms.arrays import IntegerArray
 from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
+from marketgame.mechanisms.economies.coalitions import coalition_name
 from marketgame.simulation.recording.columns import keys, numbered
 from marketgame.simulation.scenario.blockers import ESTABLISHED
 from marketgame.simulation.scenario.organisers import Organiser
@@ -58,7 +59,7 @@ class Labels:
         self.organisers = tuple(organiser.name for organiser in organisers)
         listed = [organiser.choice.coalitions(len(players)) for organiser in organisers]
         approached = dict.fromkeys(coalition for several in listed for coalition in several)
-        self.approached = tuple("+".join(self.players[member] for member in each) for each in approached)
+        self.approached = tuple(coalition_name(self.players[member] for member in each) for each in approached)
         self._approached_codes = {coalition: code for code, coalition in enumerate(approached)}
 
     def coalition(self, coalition: Coalition) -> int:

@@ -80,7 +80,7 @@ def refuse_uncovered_transfers(common: CommonKnowledge, behaviours: tuple[tuple[
             owned = float(knowledge.own_type.endowment[-1])
             if taken > owned + rounding + COVERAGE_TOLERANCE * abs(taken):
                 raise ValueError(
-                    f"the contract takes {taken:.6g} of the numeraire from {knowledge.own.name} of type "
+                    f"the contract takes {taken:.6g} {contract.economy.units[-1]} from {knowledge.own.name} of type "
                     f"{knowledge.own_type.name!r}, who owns {owned:.6g}; rule coverage = "
                     f"{common.rules.coverage.value!r} forbids that"
                 )

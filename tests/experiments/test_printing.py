@@ -129,7 +129,10 @@ def test_every_table_that_a_command_prints_is_whole_at_every_width(
     for name in dict.fromkeys(["run", command] if command in {"show", "compare"} else [command]):
         shown.clear()
         for arguments in CALLS[name]:
-            assert marketgame(name, *arguments).code in {0, 1}
+            answer = marketgame(name, *arguments)
+            assert answer.code in {0, 1}
+            # Where the economy has a name for its money, that is what is said; the value of a rule is its name.
+            assert command == "explain" or "numeraire" not in answer.out.replace("announced-numeraire", "")
     assert len(shown) >= len(CALLS[command])
     for table in list(shown):
         for width in WIDTHS:

@@ -61,7 +61,7 @@ def rows_of(attempt: Attempt) -> list[dict[str, object]]:
         answer = NOT_ASKED if not asked else attempt.refusal if refused else ACCEPTED
         rows.append(
             {"run": 0, "round": attempt.round, "organiser": attempt.organiser, "player": member, "type": "only"}
-            | {"coalition": "+".join(attempt.members), "answer": answer, "fate": attempt.fate}
+            | {"coalition": " + ".join(attempt.members), "answer": answer, "fate": attempt.fate}
             | {"truthful": member not in attempt.liars if asked and not refused else None}
             | {"status_quo": 10.0 if asked else None}
             | {"expected_gain": attempt.expected.get(member, 1.0) if asked else None}

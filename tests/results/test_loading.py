@@ -169,3 +169,20 @@ def test_a_missing_column_is_named_with_its_table(folder: Path, name: str) -> No
     pq.write_table(pq.read_table(path).drop_columns([lost]), path)
     with pytest.raises(ValueError, match=rf"{name}.parquet in .*run has no column '{lost}'"):
         results.load(folder)
+
+
+def test_a_sweep_knows_the_money_of_its_economy_though_it_keeps_no_holdings(folder: Path) -> None:
+    run = results.load(folder)
+    sweep = Run(folder, run.manifest, {"runs": run.runs, "rounds": run.rounds})
+    assert sweep.unit("rounds", "welfare") == "euro"
+    other = run.manifest["inputs"] | {"b.toml": {"text": 'goods = ["wheat", "money"]\nunits = ["tonne", "dollar"]'}}  # type: ignore[operator]
+    assert Run(folder, {"inputs": other}, sweep.tables).unit("rounds", "welfare") == "numeraire"
+    game = {"inputs": {"game.toml": {"text": 'kind = "coalitional-game"'}}}
+    assert Run(folder, game, sweep.tables).unit("rounds", "welfare") == "money"
+
+
+def test_what_money_is_worth_in_money_is_said_in_the_economy_s_words(folder: Path) -> None:
+    run = results.load(folder)
+    frame = run.rounds.copy()
+    frame.attrs = {"units": {"welfare": "numeraire per unit of the numeraire"}}
+    assert Run(folder, run.manifest, {**run.tables, "rounds": frame}).unit("rounds", "welfare") == "euro per euro"

@@ -28,6 +28,7 @@ from marketgame.mechanisms.contracts.grand_contract import (
     grand_contract,
 )
 from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
+from marketgame.mechanisms.economies.coalitions import coalition_name
 
 KEY = ("economy", "pricing", "solvency", "bankruptcy", "coverage", "outsiders")
 COLUMNS = (*KEY, "question", "verdict", "because", "coalition", "gain", "total_gain", "bound")
@@ -121,7 +122,7 @@ def _cell(
             "question": question.value,
             "verdict": answer.verdict.answer,
             "because": answer.because,
-            "coalition": " + ".join(answer.coalition),
+            "coalition": coalition_name(answer.coalition),
             "gain": answer.gain,
             "total_gain": answer.total_gain,
             "bound": answer.bound,

@@ -154,7 +154,7 @@ def test_nobody_colludes_where_the_organiser_proves_that_nobody_can(marketgame: 
     assert answer.code == 0
     document = one_document(answer)
     fates = {(each["coalition"], each["fate"], each["rounds"]) for each in document["side_contracts"]}
-    pairs = ("ann+bob", "ann+cat", "bob+cat", "ann+bob+cat")
+    pairs = ("ann + bob", "ann + cat", "bob + cat", "ann + bob + cat")
     assert fates == {(coalition, "none-found", 4) for coalition in pairs}
     assert all(each["expected_gain"] is None for each in document["side_contracts"])
 

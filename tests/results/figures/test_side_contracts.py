@@ -133,7 +133,7 @@ def test_bars_count_the_attempts_of_each_block_by_what_became_of_them(played: Pl
 def test_refusals_are_told_apart_by_their_reason(played: Played) -> None:
     made = [Attempt(0, ("USA", "JPN"), "refused", "would-lose", 1), Attempt(1, ("USA", "JPN"), "refused", "unwilling")]
     figure = side_contracts_over_rounds(with_side_contracts(played(rounds=2), made))
-    assert strips(figure) == {"USA+JPN": {(0.0, "would-lose"): 1, (1.0, "unwilling"): 1}}
+    assert strips(figure) == {"USA + JPN": {(0.0, "would-lose"): 1, (1.0, "unwilling"): 1}}
     assert "refused: would lose" in words(figure)
     assert "refused without loss" in words(figure)
     assert "no agreement in 2 attempts" in figure.get_suptitle()
@@ -210,7 +210,7 @@ def test_members_who_are_not_named_are_shown_on_average(played: Played) -> None:
 def test_organisers_are_told_apart_when_there_are_several(played: Played) -> None:
     made = [Attempt(0, ("USA", "JPN"), organiser="first"), Attempt(0, ("USA", "JPN"), "too-late", organiser="second")]
     figure = side_contracts_over_rounds(with_side_contracts(played(), made))
-    assert strips(figure) == {"first:USA+JPN": {(0.0, "accepted"): 1}, "second:USA+JPN": {(0.0, "too-late"): 1}}
+    assert strips(figure) == {"first:USA + JPN": {(0.0, "accepted"): 1}, "second:USA + JPN": {(0.0, "too-late"): 1}}
     assert figure.get_suptitle() == "2 organisers: 1 agreement in 2 attempts, all kept"
 
 
@@ -225,7 +225,7 @@ def test_one_round_has_no_interval_and_says_what_was_gained(played: Played) -> N
 def test_where_nothing_was_ever_found_there_are_strips_and_no_gains(played: Played) -> None:
     made = [Attempt(number, ("USA", "JPN"), "none-found") for number in range(5)]
     figure = side_contracts_over_rounds(with_side_contracts(played(rounds=5), made))
-    assert strips(figure) == {"USA+JPN": {(float(number), "none-found"): 1 for number in range(5)}}
+    assert strips(figure) == {"USA + JPN": {(float(number), "none-found"): 1 for number in range(5)}}
     assert len(axes_of(figure)) == 1
     assert figure.get_suptitle() == "broker: no agreement in 5 attempts"
 

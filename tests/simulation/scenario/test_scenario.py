@@ -129,7 +129,7 @@ def test_a_contract_that_takes_more_than_a_player_owns_is_refused_where_rules_fo
     contract = grand_contract(economy, walrasian.numeraire_transfers + np.array([2.0, 2.0, -4.0]))
     MarketScenario("s", economy, contract=contract)
     MarketModel(MarketScenario("s", economy, contract=contract))
-    with pytest.raises(ValueError, match=r"takes 4 of the numeraire from cy of type 'low', who owns 1"):
+    with pytest.raises(ValueError, match=r"takes 4 euro from cy of type 'low', who owns 1"):
         MarketModel(MarketScenario("s", economy, COVERED, contract=contract))
 
 
@@ -140,7 +140,7 @@ def test_a_liar_must_cover_the_transfer_of_its_report_with_its_true_endowment() 
     contract = grand_contract(economy, walrasian.numeraire_transfers + fee)
     MarketModel(MarketScenario("honest", economy, COVERED, contract=contract))
     lie = (Assignment(Misreporting({"low": "high"}), ("cy",)),)
-    with pytest.raises(ValueError, match=r"takes 4 of the numeraire from cy of type 'low'"):
+    with pytest.raises(ValueError, match=r"takes 4 euro from cy of type 'low'"):
         MarketModel(MarketScenario("lie", economy, COVERED, assignments=lie, contract=contract))
 
 
