@@ -43,7 +43,7 @@ from marketgame.experiments.sweep.paths import (
 from marketgame.experiments.sweep.statement import AxisInput
 from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.game_scenario import GameScenario
-from marketgame.simulation.scenario.market_scenario import Scenario
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 from tests.field_changes import with_fields
 
 SCENARIOS = Path(__file__).parents[3] / "experiments" / "scenarios"
@@ -257,7 +257,7 @@ MARKET = SCENARIOS / "three-farmers-organised.toml"
 )
 def test_every_number_of_an_economy_can_be_swept(text: str, found: Callable[[Any], float]) -> None:
     plan = prepare(Sweep(MARKET, {text: [3.0, 3.5]}))
-    markets = [point.scenario for point in plan.points if isinstance(point.scenario, Scenario)]
+    markets = [point.scenario for point in plan.points if isinstance(point.scenario, MarketScenario)]
     assert [found(market.economy.players[0].types[0]) for market in markets] == [3.0, 3.5]
 
 
