@@ -170,22 +170,16 @@ def numbered(names: Sequence[str]) -> tuple[tuple[str, ...], IntegerArray]:
     return different, np.array([different.index(name) for name in names], np.int64)
 
 
-def entry_table[Entry](
-    schema: TableSchema[Sequence[Entry]], kind: type[Entry], run: int, entries: Sequence[Entry]
-) -> pa.Table:
+def entry_table[Entry](schema: TableSchema[Sequence[Entry]], run: int, entries: Sequence[Entry]) -> pa.Table:
     """Return entries as the rows of their table.
 
     Args:
         schema: the table's; its columns are the run and the attributes of an entry.
-        kind: the class of the entries.
         run: number of the run.
         entries: in order.
-
-    Raises:
-        SchemaError: the entries' attributes are not the columns.
     """
-    schema.refuse_other_entries(kind, ["run"])
-    given: dict[str, Values] = {name: [getattr(entry, name) for entry in entries] for name in get_type_hints(kind)}
+    names = [column.name for column in schema.columns if column.value is None and column.name != "run"]
+    given: dict[str, Values] = {name: [getattr(entry, name) for entry in entries] for name in names}
     return schema.table(entries, {"run": np.full(len(entries), run), **given})
 
 

@@ -7,11 +7,12 @@ here once; their recorders say what they measure, and write what one of them has
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +20,7 @@ import pyarrow.compute as pc
 
 from marketgame.simulation.recording.benchmarks import BenchmarkEntry, ConstraintEntry
 from marketgame.simulation.recording.coalitions import Formations, invitations
-from marketgame.simulation.recording.columns import entry_table, grid_table, listed_table
+from marketgame.simulation.recording.columns import Column, entry_table, grid_table, listed_table
 from marketgame.simulation.recording.events import Events, blocking_events, in_order
 from marketgame.simulation.recording.labels import Labels
 from marketgame.simulation.recording.tables import (
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 # Rounds are turned into rows in pieces of this size, wherever a run stops.
 ROUNDS_AT_ONCE = 1024
+# For each kind of recorder the columns of all tables that it has been found to fill; the same ones, not their likes.
+_CHECKED: dict[tuple[type, bool, bool], list[tuple[Column[Any], ...]]] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +79,17 @@ class Recorder[Play, Measured: Rounds](ABC):
         self._plays: list[Play] = []
         self._pieces: dict[str, list[pa.Table]] = {}
         self._rounds_written = 0
-        # What cannot be written is found out before anything is played.
-        self._finished({name: [table] for name, table in self._rows(()).items()}, [], [])
+        self._check()
+
+    def _check(self) -> None:
+        """Find out what cannot be written before anything is played; what was found once need not be again."""
+        kind = (type(self), self._labels.blocking, bool(self._labels.organisers))
+        columns = [schema.columns for schema in TABLES.values()]
+        if not all(map(operator.is_, columns, _CHECKED.get(kind, [None] * len(columns)))):
+            for schema, entry in ((BENCHMARKS, BenchmarkEntry), (CONSTRAINTS, ConstraintEntry)):
+                schema.refuse_other_entries(entry, ["run"])
+            self._finished({name: [table] for name, table in self._rows(()).items()}, [], [])
+            _CHECKED[kind] = columns
 
     @abstractmethod
     def measured(self, plays: Sequence[Play]) -> Measured:
@@ -123,8 +135,8 @@ class Recorder[Play, Measured: Rounds](ABC):
         tables |= {name: pa.concat_tables(tables) for name, tables in pieces.items()}
         run, whole = self._run, WholeRun(self._scenario, tables[ROUNDS.name])
         tables[RUNS.name] = RUNS.table(whole, {"run": np.array([run])})
-        tables[BENCHMARKS.name] = entry_table(BENCHMARKS, BenchmarkEntry, run, benchmarks)
-        tables[CONSTRAINTS.name] = entry_table(CONSTRAINTS, ConstraintEntry, run, constraints)
+        tables[BENCHMARKS.name] = entry_table(BENCHMARKS, run, benchmarks)
+        tables[CONSTRAINTS.name] = entry_table(CONSTRAINTS, run, constraints)
         return {name: tables[name].combine_chunks() for name in TABLES}
 
     def _write_rows(self) -> None:
