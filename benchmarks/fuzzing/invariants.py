@@ -22,7 +22,7 @@ EXPECTED_CODES = (0, 1, 2, 3)
 OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 NO_NUMBER = re.compile(r" -?(nan|inf) +(\S+ +)*\n")
 # What is said beside an answer: errors, warnings, how long something took, and bars of progress.
-SAID = re.compile(r"(error|warning): .|[a-z -]+ took \d+ seconds|\s*$|.*(━|╸|╺| runs/s)")
+SAID = re.compile(r"(error|warning): .|[a-z -]+ took \d+ seconds|\s*$|.*(━|╸|╺| runs/s| \d+% )")
 # Commands that may print something before they find that they cannot go on.
 LATE = ("validate", "run", "sweep", "show")
 LONGEST = 1600
