@@ -178,10 +178,11 @@ def is_outside(kind: type) -> bool:
     return kind.__module__.partition(".")[0] != __name__.partition(".")[0]
 
 
-def parameter(
+def parameter(  # noqa: PLR0913 -- one argument for each thing that a field can say
     meaning: str,
     *,
     unit: str = "",
+    key: str = "",
     ge: float | None = None,
     gt: float | None = None,
     le: float | None = None,
@@ -193,6 +194,7 @@ def parameter(
     Args:
         meaning: one line.
         unit: of the number or numbers.
+        key: what files call it; as the field if empty.
         ge: they are at least this.
         gt: they are greater than this.
         le: they are at most this.
@@ -201,15 +203,16 @@ def parameter(
     """
     bounds = {"ge": ge, "gt": gt, "le": le, "lt": lt, "min_length": min_length}
     given = {name: bound for name, bound in bounds.items() if bound is not None}
-    return {"description": f"{meaning}, in {unit}" if unit else meaning, **given}
+    named = {"key": key} if key else {}
+    return {"description": f"{meaning}, in {unit}" if unit else meaning, **given, **named}
 
 
-def refuse_out_of_bounds(member: DataclassInstance, of: str) -> None:
+def refuse_out_of_bounds(member: DataclassInstance, of: str = "") -> None:
     """Refuse a number whose field does not allow it; one with bounds must be finite.
 
     Args:
         member: whose fields are checked.
-        of: what it is, for the message.
+        of: what it is, for the message; empty where that goes without saying.
 
     Raises:
         ValueError: naming the field, its value and what is allowed.
@@ -218,7 +221,7 @@ def refuse_out_of_bounds(member: DataclassInstance, of: str) -> None:
         bounds = {name: each.metadata[name] for name in BOUNDS if name in each.metadata}
         value = getattr(member, each.name)
         if bounds and isinstance(value, int | float) and not (isfinite(value) and _within(value, bounds)):
-            raise ValueError(f"{each.name} of {of} is {value}; it must be {_in_words(bounds)}")
+            raise ValueError(f"{each.name}{of and f' of {of}'} is {value}; it must be {_in_words(bounds)}")
 
 
 def _within(value: float, bounds: Mapping[str, float]) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import combinations
 from math import comb
+
+from marketgame.registry import parameter, refuse_out_of_bounds
 
 # An organiser that had to list more coalitions than this would never get round to them.
 MOST_COALITIONS = 20_000
@@ -43,18 +45,24 @@ class CoalitionChoice:
             connect by.
     """
 
-    selection: CoalitionSelection = CoalitionSelection.RANDOM
-    smallest: int = 2
-    largest: int | None = None
+    selection: CoalitionSelection = field(
+        default=CoalitionSelection.RANDOM,
+        metadata=parameter(
+            "all: one after another, small ones first, until one accepts; random: one drawn each time; connected: one "
+            "drawn of those connected by links or graph",
+            key="coalitions",
+        ),
+    )
+    smallest: int = field(default=2, metadata=parameter("how many members a coalition has at least", ge=1))
+    largest: int | None = field(
+        default=None, metadata=parameter("how many members a coalition has at most; any number without it", ge=1)
+    )
     members: frozenset[int] | None = None
     links: frozenset[tuple[int, int]] | None = None
-    frequency: float = 1.0
+    frequency: float = field(default=1.0, metadata=parameter("in which share of the rounds it tries", ge=0, le=1))
 
     def __post_init__(self) -> None:
-        if not 0 <= self.frequency <= 1:
-            raise ValueError(f"frequency is {self.frequency}; it must be from 0 to 1")
-        if self.smallest < 1:
-            raise ValueError(f"smallest is {self.smallest}; a coalition has at least 1 member")
+        refuse_out_of_bounds(self)
         if self.largest is not None and self.largest < self.smallest:
             raise ValueError(f"largest is {self.largest}; it must be at least {self.smallest}, the smallest")
         if (self.links is not None) != (self.selection is CoalitionSelection.CONNECTED):

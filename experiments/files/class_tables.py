@@ -16,7 +16,7 @@ from pydantic import Field as KeyField
 from pydantic import create_model
 
 from marketgame.experiments.files.input_file import InputModel
-from marketgame.experiments.files.registered import bounded, described, table_model
+from marketgame.experiments.files.registered import bounded, default_of, described, spelt, table_model
 from marketgame.registry import NotAMemberError
 
 type Name = Annotated[str, KeyField(min_length=1)]
@@ -46,9 +46,10 @@ def built(table: InputModel, kind: Any, **others: object) -> Any:
     Raises:
         ValueError: they do not go together.
     """
-    for name in {each.name for each in fields(kind)} & type(table).model_fields.keys() - others.keys():
-        value = getattr(table, name)
-        others[name] = value.build() if isinstance(value, ClassTable) else value
+    for each in fields(kind):
+        if each.name not in others and spelt(each) in type(table).model_fields:
+            value = getattr(table, spelt(each))
+            others[each.name] = value.build() if isinstance(value, ClassTable) else value
     return kind(**others)
 
 
@@ -63,9 +64,9 @@ def read_from[Table: InputModel](kind: type, *names: str) -> Callable[[type[Tabl
     def added(base: type[Table]) -> type[Table]:
         wanted = [each for each in fields(kind) if each.name in (names or (each.name,))]
         keys: dict[str, Any] = {
-            each.name: (_type_of(kind, each), _described(kind, each))
+            spelt(each): (_type_of(kind, each), _described(kind, each))
             for each in wanted
-            if each.name not in base.model_fields
+            if spelt(each) not in base.model_fields
         }
         table = create_model(base.__name__, __base__=base, __module__=base.__module__, __doc__=base.__doc__, **keys)
         if issubclass(table, ClassTable):
@@ -101,11 +102,9 @@ def _table_inside(kind: type) -> type[ClassTable]:
 
 def _described(kind: type, field: Field[Any]) -> Any:
     """Return what is known of a key beside its type; a table inside has the defaults of its own class."""
-    key = described(field)
-    default = field.default if field.default_factory is MISSING else field.default_factory()
-    if default is not MISSING and is_dataclass(default):
-        key.default = _type_of(kind, field)()
-    return key
+    default = default_of(field)
+    inside = default is not MISSING and is_dataclass(default)
+    return described(field, _type_of(kind, field)() if inside else default)
 
 
 def _type_of(kind: type, field: Field[Any]) -> Any:

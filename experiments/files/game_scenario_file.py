@@ -14,8 +14,8 @@ import numpy as np
 from pydantic import Field
 
 from marketgame.agents.private_type import game_players
-from marketgame.experiments.files.blocker_tables import BlockerInput
 from marketgame.experiments.files.class_tables import Name
+from marketgame.experiments.files.coalition_tables import BlockerInput
 from marketgame.experiments.files.examples import file_named
 from marketgame.experiments.files.game_file import (
     OBJECTIVES,

@@ -96,16 +96,33 @@ def table_model[Table: InputModel](
     meaning = (member.__doc__ or "").strip().partition("\n")[0]
     keys: dict[str, Any] = {key: (Literal[name], KeyField(description=meaning.removesuffix(".")))}
     for each in fields(member):
-        spelt = each.metadata.get("key", each.name)
-        if spelt in keys or spelt in base.model_fields:
-            raise NotAMemberError(f"which has a field {spelt!r}; that is another key of every such table")
-        keys[spelt] = (type_of(each), described(each))
+        name_of_key = spelt(each)
+        if name_of_key in keys or name_of_key in base.model_fields:
+            raise NotAMemberError(f"which has a field {name_of_key!r}; that is another key of every such table")
+        keys[name_of_key] = (type_of(each), described(each))
     return create_model(f"{member.__name__}Table", __base__=base, __doc__=meaning, **keys)
 
 
-def described(field: Field[Any]) -> Any:
-    """Return what is known of a field's key beside the type of its values."""
-    default = {} if field.default is MISSING else {"default": field.default}
+def spelt(field: Field[Any]) -> str:
+    """Return what files call a field."""
+    key: str = field.metadata.get("key", field.name)
+    return key
+
+
+def default_of(field: Field[Any]) -> Any:
+    """Return the value of a field that is left out, or ``MISSING``."""
+    return field.default if field.default_factory is MISSING else field.default_factory()
+
+
+def described(field: Field[Any], value: Any = MISSING) -> Any:
+    """Return what is known of a field's key beside the type of its values.
+
+    Args:
+        field: the field.
+        value: what stands for its default in a file; the default itself, without it.
+    """
+    value = default_of(field) if value is MISSING else value
+    default = {} if value is MISSING else {"default": value}
     lengths = {length: field.metadata[length] for length in LENGTHS if length in field.metadata}
     return KeyField(description=field.metadata.get("description"), **default, **lengths)
 

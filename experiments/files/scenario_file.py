@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, TypedDict
@@ -11,8 +11,8 @@ from pydantic import Field
 
 from marketgame.agents.behaviours import Behaviour
 from marketgame.agents.private_type import TypedPlayer
-from marketgame.experiments.files.blocker_tables import BlockerInput
 from marketgame.experiments.files.class_tables import ClassTable, Name, read_from
+from marketgame.experiments.files.coalition_tables import BlockerInput, OrganiserInput
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.examples import file_named
 from marketgame.experiments.files.input_file import (
@@ -25,7 +25,6 @@ from marketgame.experiments.files.input_file import (
     refuse,
     unknown_name,
 )
-from marketgame.experiments.files.organiser_tables import OrganiserInput
 from marketgame.experiments.files.trader_tables import (
     TraderInput,
     TraderTable,
@@ -109,7 +108,7 @@ class PlayedInput(InputModel):
         return {
             "name": self.name or path.stem,
             "assignments": assignments_of(traders, players, path),
-            "blockers": tuple(each.build(names, f"blockers[{place}]", path) for place, each in enumerate(blockers)),
+            "blockers": tuple(each.build(names, where, path) for where, each in _placed("blockers", blockers)),
             "rounds": self.rounds if rounds is None else rounds,
             "seed": self.seed if seed is None else seed,
         }
@@ -178,8 +177,8 @@ def build_scenario(
     economy = economy_in(file_named(content.economy, path, "economy"))
     common = content.common(content.traders, content.blockers, economy.players, path, (rounds, seed))
     organisers = tuple(
-        organiser.build(economy.player_names, f"organisers[{place}]", path)
-        for place, organiser in enumerate(content.organisers)
+        organiser.build(economy.player_names, where, path)
+        for where, organiser in _placed("organisers", content.organisers)
     )
     types = {player.name: [kind.name for kind in player.types] for player in economy.players}
     check_severance(content.contract.severance, types, path)
@@ -208,10 +207,15 @@ def assignments_of(
     Raises:
         InputError: a table names players or types that are not there, or a parameter makes no sense.
     """
-    return tuple(
-        _assignment(trader, entry_path("traders", place, trader.name), players, path)
-        for place, trader in enumerate(traders)
-    )
+    return tuple(_assignment(trader, where, players, path) for where, trader in _placed("traders", traders))
+
+
+def _placed[Table: TraderTable | BlockerInput | OrganiserInput](
+    key: str, tables: Sequence[Table]
+) -> Iterator[tuple[str, Table]]:
+    """Yield the tables of a list, each with its path: by its name if the file gives it one."""
+    for place, table in enumerate(tables):
+        yield entry_path(key, place, table.name if "name" in table.model_fields_set else None), table
 
 
 def _assignment(trader: TraderTable, field: str, players: Sequence[TypedPlayer], path: Path) -> Assignment:

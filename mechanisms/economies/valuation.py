@@ -65,8 +65,7 @@ def coefficient(
         gt: what every entry must be greater than.
         ge: what every entry must be at least.
     """
-    named = {"key": key} if key else {}
-    return field(metadata={**parameter(meaning, gt=gt, ge=ge), "dimensions": dimensions, **named})
+    return field(metadata={**parameter(meaning, key=key, gt=gt, ge=ge), "dimensions": dimensions})
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import isfinite
+from dataclasses import dataclass, field
 
 from marketgame.agents.blocking.stake_beliefs import StakeSource
+from marketgame.registry import parameter, refuse_out_of_bounds
 
 # The name of the mediator whose plan is in force; no blocking mediator can have it.
 ESTABLISHED = "established"
@@ -29,18 +29,26 @@ class Blocker:
     """
 
     name: str
-    stakes: StakeSource = StakeSource.CONTRACT
-    caution: float = 1.0
-    largest: int | None = None
+    stakes: StakeSource = field(
+        default=StakeSource.CONTRACT,
+        metadata=parameter(
+            "where it knows from what players lose by leaving: it works out the contract, or has watched"
+        ),
+    )
+    caution: float = field(
+        default=1.0,
+        metadata=parameter("with stakes = 'past-rounds': how many standard errors it adds to what it estimates", ge=0),
+    )
+    largest: int | None = field(
+        default=None,
+        metadata=parameter("how many players it can invite at once at most; any number without it", ge=1),
+    )
     network: frozenset[tuple[int, int]] | None = None
 
     def __post_init__(self) -> None:
         if not self.name or self.name == ESTABLISHED:
             raise ValueError(f"a blocking mediator is named {self.name!r}; it must have a name of its own")
-        if not (isfinite(self.caution) and self.caution >= 0):
-            raise ValueError(f"caution of blocking mediator {self.name!r} is {self.caution}; it must be at least 0")
-        if self.largest is not None and self.largest < 1:
-            raise ValueError(f"largest of blocking mediator {self.name!r} is {self.largest}; it must be at least 1")
+        refuse_out_of_bounds(self, f"blocking mediator {self.name!r}")
 
 
 def check_blockers(blockers: Sequence[Blocker], players: int) -> None:

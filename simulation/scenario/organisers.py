@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from marketgame.agents.coalitions.choice import CoalitionChoice
+from marketgame.registry import parameter, refuse_out_of_bounds
 
 if TYPE_CHECKING:
     from marketgame.agents.coalitions.breaking import BestDeviation
@@ -37,15 +38,28 @@ class OrganiserEffort:
         ValueError: a number makes no sense.
     """
 
-    quote_vectors: int = 6
-    rounds: int = 2
-    breaches: int = 6
-    cells: int = 8
+    quote_vectors: int = field(
+        default=6, metadata=parameter("for how many joint quotes the best orders are sought", ge=1, le=10_000)
+    )
+    rounds: int = field(
+        default=2,
+        metadata=parameter("how often a lottery is improved by asking for more joint actions", ge=0, le=1000),
+    )
+    breaches: int = field(
+        default=6,
+        metadata=parameter("how often what a single member would rather do is excluded", ge=1, le=1000),
+    )
+    cells: int = field(
+        default=8,
+        metadata=parameter(
+            "for how many combinations of what members know joint actions are sought, the likeliest first",
+            ge=1,
+            le=1_000_000,
+        ),
+    )
 
     def __post_init__(self) -> None:
-        for name, least in (("quote_vectors", 1), ("rounds", 0), ("breaches", 1), ("cells", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {least}")
+        refuse_out_of_bounds(self)
 
 
 @dataclass(frozen=True)
@@ -68,18 +82,29 @@ class Organiser:
 
     name: str
     choice: CoalitionChoice = field(default_factory=CoalitionChoice)
-    concept: SideConcept = SideConcept.INCENTIVE_COMPATIBLE
-    consistent: bool = False
-    depth: int = 0
-    effort: OrganiserEffort = field(default_factory=OrganiserEffort)
+    concept: SideConcept = field(
+        default=SideConcept.INCENTIVE_COMPATIBLE,
+        metadata=parameter(
+            "what a side-contract must leave members no reason for: lying to the side-device, or also disobeying it"
+        ),
+    )
+    consistent: bool = field(
+        default=False, metadata=parameter("whether no single member may want to break a side-contract")
+    )
+    depth: int = field(
+        default=0,
+        metadata=parameter(
+            "how many members a sub-coalition that breaks a side-contract may have; 0 if none is ever broken", ge=0
+        ),
+    )
+    effort: OrganiserEffort = field(default_factory=OrganiserEffort, metadata=parameter("how hard it searches"))
     find: FindAgreement | None = None
     best_deviation: BestDeviation | None = None
 
     def __post_init__(self) -> None:
         if not self.name:
             raise ValueError("a coalition organiser must have a name")
-        if self.depth < 0:
-            raise ValueError(f"depth of organiser {self.name!r} is {self.depth}; it must be at least 0")
+        refuse_out_of_bounds(self, f"organiser {self.name!r}")
 
 
 def check_organisers(organisers: Sequence[Organiser], players: int) -> None:

@@ -100,19 +100,27 @@ def test_behaviours_that_react_and_deceive_can_be_named(tmp_path: Path) -> None:
 
 MISTAKES = {
     "unknown selection": ('"connected"', '"conected"', ["organisers.broker.coalitions", "'conected'", "'connected'"]),
-    "unknown member": ('members    = ["ann"', 'members    = ["anna"', ["organisers[0].members[0] is 'anna'", "'ann'"]),
-    "unknown link": ('["cat", "bob"]', '["cat", "rob"]', ["organisers[0].links[1][1] is 'rob'", "'bob'"]),
-    "a loop": ('["cat", "bob"]', '["cat", "cat"]', ["organisers[0].links[1]", "joins 'cat' to itself"]),
+    "unknown member": (
+        'members    = ["ann"',
+        'members    = ["anna"',
+        ["broker.members[0] is 'anna'", "'ann'"],
+    ),
+    "unknown link": ('["cat", "bob"]', '["cat", "rob"]', ["organisers.broker.links[1][1] is 'rob'", "'bob'"]),
+    "a loop": ('["cat", "bob"]', '["cat", "cat"]', ["organisers.broker.links[1]", "joins 'cat' to itself"]),
     "half a link": ('["cat", "bob"]', '["cat"]', ["organisers.broker.links[1]", "at least 2"]),
     "links and a graph": (
         "frequency",
         'graph = { generator = "ring" }\nfrequency',
-        ["organisers[0].graph is given beside links"],
+        ["organisers.broker.graph is given beside links"],
     ),
-    "links without need": ('"connected"', '"random"', ["organisers[0]: coalitions is 'random' and a graph is given"]),
-    "no links": ("links ", "# links ", ["organisers[0]: coalitions is 'connected' and no graph is given"]),
+    "links without need": (
+        '"connected"',
+        '"random"',
+        ["broker: coalitions is 'random' and a graph is given"],
+    ),
+    "no links": ("links ", "# links ", ["organisers.broker: coalitions is 'connected' and no graph is given"]),
     "too seldom": ("0.25", "-0.25", ["organisers.broker.frequency is -0.25", "at least 0"]),
-    "sizes the wrong way round": ("largest    = 3", "largest    = 1", ["organisers[0]: largest is 1"]),
+    "sizes the wrong way round": ("largest    = 3", "largest    = 1", ["organisers.broker: largest is 1"]),
     "unknown concept": (
         '"communication-',
         '"communist-',

@@ -117,7 +117,7 @@ MISTAKES = {
         "[contract]\nmechanism = 'core'\nminimize = 'payoff:sella/H'",
         ["contract.minimize is 'payoff:sella/H'", "seller, buyer"],
     ),
-    "a link to nobody": ('[["buyer"', '[["byer"', ["blockers[0].links[0][0] is 'byer'", "'buyer'"]),
+    "a link to nobody": ('[["buyer"', '[["byer"', ["blockers.pair.links[0][0] is 'byer'", "'buyer'"]),
     "a link to oneself": (
         '"buyer", "seller"]]',
         '"buyer", "buyer"]]',

@@ -1,4 +1,4 @@
-"""The ``[[organisers]]`` tables of a scenario file: who proposes side-contracts, and to which coalitions."""
+"""The ``[[organisers]]`` and ``[[blockers]]`` tables of a scenario file: who leads coalitions, and which ones."""
 
 from __future__ import annotations
 
@@ -9,22 +9,44 @@ from typing import Annotated
 
 from pydantic import Field
 
-from marketgame.agents.coalitions.choice import (
-    CoalitionChoice,
-    CoalitionSelection,
-)
-from marketgame.experiments.files.class_tables import Name
+from marketgame.agents.coalitions.choice import CoalitionChoice
+from marketgame.experiments.files.class_tables import Name, built, read_from
 from marketgame.experiments.files.input_file import (
     InputModel,
     blamed_on,
     refuse,
     unknown_name,
 )
-from marketgame.simulation.scenario.organisers import (
-    Organiser,
-    OrganiserEffort,
-    SideConcept,
-)
+from marketgame.simulation.scenario.blockers import Blocker
+from marketgame.simulation.scenario.organisers import Organiser
+
+type Links = list[Annotated[list[Name], Field(min_length=2, max_length=2)]]
+
+
+@read_from(Blocker, "stakes", "caution", "largest")
+class BlockerInput(InputModel):
+    """A blocking mediator: it invites random coalitions to leave, by the plan that promises it the most."""
+
+    name: Name = Field("blocker", description="different from the other mediators' names")
+    links: Links | None = Field(
+        None, description="pairs of players who can talk to each other: it invites only coalitions they connect"
+    )
+
+    def build(self, players: Sequence[str], field: str, path: Path) -> Blocker:
+        """Return the mediator.
+
+        Args:
+            players: whom it can name.
+            field: where the table stands in the file.
+            path: the file.
+
+        Raises:
+            InputError: a link names nobody, or the name is taken.
+        """
+        network = None if self.links is None else _linked(self.links, players, f"{field}.links", path)
+        with blamed_on(path, f"{field}: "):
+            blocker: Blocker = built(self, Blocker, network=network)
+            return blocker
 
 
 class GraphGenerator(StrEnum):
@@ -75,64 +97,17 @@ class GraphInput(InputModel):
         return frozenset((min(link), max(link)) for link in graph.edges if link[0] != link[1])
 
 
-class EffortInput(InputModel):
-    """How hard side-contracts, and deviations from them, are searched; every search is made once per coalition."""
-
-    quote_vectors: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        OrganiserEffort().quote_vectors, description="for how many joint quotes the best orders are sought"
-    )
-    rounds: Annotated[int, Field(ge=0, le=1000)] = Field(
-        OrganiserEffort().rounds, description="how often a lottery is improved by asking for more joint actions"
-    )
-    breaches: Annotated[int, Field(ge=1, le=1000)] = Field(
-        OrganiserEffort().breaches, description="how often what a single member would rather do is excluded"
-    )
-    cells: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        OrganiserEffort().cells,
-        description="for how many combinations of what members know joint actions are sought, the likeliest first",
-    )
-
-    def build(self) -> OrganiserEffort:
-        """Return the effort."""
-        return OrganiserEffort(self.quote_vectors, self.rounds, self.breaches, self.cells)
-
-
+@read_from(CoalitionChoice, "selection", "smallest", "largest", "frequency")
+@read_from(Organiser, "concept", "consistent", "depth", "effort")
 class OrganiserInput(InputModel):
     """A coalition organiser: it finds side-contracts, proposes them to members, and leads those who accept."""
 
     name: Name = Field("organiser", description="different from the other organisers' names")
-    coalitions: Annotated[CoalitionSelection, Field(strict=False)] = Field(
-        CoalitionChoice().selection,
-        description="all: one after another, small ones first, until one accepts; random: one drawn each time; "
-        "connected: one drawn of those connected by links or graph",
-    )
-    smallest: Annotated[int, Field(ge=1)] = Field(
-        CoalitionChoice().smallest, description="how many members a coalition has at least"
-    )
-    largest: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="how many members a coalition has at most; any number without it"
-    )
     members: list[Name] | None = Field(None, min_length=1, description="whom it can reach; everybody without it")
-    links: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] | None = Field(
+    links: Links | None = Field(
         None, description="with coalitions = 'connected': pairs of players who can talk to each other"
     )
     graph: GraphInput | None = Field(None, description="with coalitions = 'connected': such pairs, instead of links")
-    frequency: Annotated[float, Field(ge=0, le=1)] = Field(
-        CoalitionChoice().frequency, description="in which share of the rounds it tries"
-    )
-    concept: Annotated[SideConcept, Field(strict=False)] = Field(
-        Organiser("any").concept,
-        description="what a side-contract must leave members no reason for: lying to the side-device, or also "
-        "disobeying it",
-    )
-    consistent: bool = Field(
-        Organiser("any").consistent, description="whether no single member may want to break a side-contract"
-    )
-    depth: Annotated[int, Field(ge=0)] = Field(
-        Organiser("any").depth,
-        description="how many members a sub-coalition that breaks a side-contract may have; 0 if none is ever broken",
-    )
-    effort: EffortInput = Field(EffortInput(), description="how hard it searches")
 
     def build(self, players: Sequence[str], field: str, path: Path) -> Organiser:
         """Return the organiser.
@@ -152,24 +127,25 @@ class OrganiserInput(InputModel):
             )
         if self.links is not None and self.graph is not None:
             refuse(path, f"{field}.graph", "is given beside links; an organiser has one of them")
-        links = self._links(players, field, path)
+        links = None if self.graph is None else self.graph.links(len(players))
+        if self.links is not None:
+            links = _linked(self.links, players, f"{field}.links", path)
         with blamed_on(path, f"{field}: "):
-            choice = CoalitionChoice(self.coalitions, self.smallest, self.largest, members, links, self.frequency)
-            return Organiser(self.name, choice, self.concept, self.consistent, self.depth, self.effort.build())
+            choice = built(self, CoalitionChoice, members=members, links=links)
+            organiser: Organiser = built(self, Organiser, choice=choice)
+            return organiser
 
-    def _links(self, players: Sequence[str], field: str, path: Path) -> frozenset[tuple[int, int]] | None:
-        if self.graph is not None:
-            return self.graph.links(len(players))
-        if self.links is None:
-            return None
-        found = set()
-        for place, pair in enumerate(self.links):
-            at = f"{field}.links[{place}]"
-            first, second = sorted(_number(name, players, f"{at}[{end}]", path) for end, name in enumerate(pair))
-            if first == second:
-                refuse(path, at, f"joins {pair[0]!r} to itself; it must name two different players")
-            found.add((first, second))
-        return frozenset(found)
+
+def _linked(links: Links, players: Sequence[str], field: str, path: Path) -> frozenset[tuple[int, int]]:
+    """Return the pairs of players that are linked, by number."""
+    found = set()
+    for place, pair in enumerate(links):
+        at = f"{field}[{place}]"
+        first, second = sorted(_number(name, players, f"{at}[{end}]", path) for end, name in enumerate(pair))
+        if first == second:
+            refuse(path, at, f"joins {pair[0]!r} to itself; it must name two different players")
+        found.add((first, second))
+    return frozenset(found)
 
 
 def _number(name: str, players: Sequence[str], field: str, path: Path) -> int:
