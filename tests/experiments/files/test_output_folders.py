@@ -74,12 +74,13 @@ class WritingCommand(NamedTuple):
 WRITING = {
     "run": WritingCommand((SCENARIOS / "tutorial-obedient.toml", "--rounds", 2), "rounds.parquet"),
     "sweep": WritingCommand(("SWEEP", "--workers", 1), "rounds.parquet"),
-    "certify": WritingCommand((ECONOMY, "--largest", 1, "--seconds", 1), "01-misquote-ann.json", 1),
+    "certify": WritingCommand((ECONOMY, "--largest", 1, "--seconds", 60), "01-unilateral-ann.json", 1),
     "block": WritingCommand((GAMES / "myerson-example-1-equal-gains.toml",), "blocking-plan.json", 1),
     "show": WritingCommand(("RUN",), "welfare.png"),
+    "export": WritingCommand(("RUN", "--csv"), "rounds.csv"),
 }
 # The folder that `examples` copies to is the current one, and no file in it is replaced.
-WRITES_NOTHING = {"solve", "core", "replay", "validate", "examples", "explain"}
+WRITES_NOTHING = {"solve", "core", "replay", "compare", "validate", "examples", "explain"}
 
 
 def test_every_command_is_either_tested_here_or_takes_no_folder() -> None:
