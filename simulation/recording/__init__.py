@@ -5,7 +5,8 @@ else has to be told of it, and a recorder that cannot give it fails when it is m
 
 | what | where |
 |---|---|
-| all tables and their columns | :mod:`simulation.recording.tables`, in the words of :mod:`simulation.recording.columns` |
+| all tables and their columns | :mod:`simulation.recording.tables` |
+| what a column and a table are | :mod:`simulation.recording.columns` |
 | what both kinds of recorder do | :mod:`simulation.recording.recorder` |
 | rounds on a market: what is measured, trades, holdings, side-contracts | :mod:`simulation.recording.market` |
 | the same in numbers | :mod:`simulation.recording.measures` |
