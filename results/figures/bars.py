@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from marketgame.results.figures.legible import legible_names
 from marketgame.results.figures.style import (
     BLUE,
     INK,
@@ -46,7 +47,8 @@ def bars(table: pd.DataFrame, column: str, title: str) -> Figure:
     drawn = axes.barh(range(len(values)), values.to_numpy(), height=0.6, color=BLUE)
     axes.bar_label(drawn, [f" {short_number(value)} " for value in values], color=INK)
     axes.axvline(0.0, color=INK, linewidth=0.6)
-    axes.set_yticks(range(len(values)), list(map(plain, names)))
+    labels = legible_names(names)
+    axes.set_yticks(range(len(values)), [plain(labels[name]) for name in names])
     axes.invert_yaxis()
     axes.margins(x=0.15)
     axes.xaxis.set_major_locator(MaxNLocator(5))
