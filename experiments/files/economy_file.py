@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from itertools import product
 from math import fsum, prod
 from pathlib import Path
@@ -17,6 +18,7 @@ from marketgame.experiments.files.input_file import (
     InputFiles,
     InputModel,
     blamed_on,
+    made,
     one_of,
     read_input,
     shown,
@@ -125,7 +127,7 @@ class EconomyInput(InputModel):
             ValueError: it is none; begins with the field that is wrong.
         """
         self._refuse_repeats()
-        players = tuple(player_of(player.name, player.types.items(), self.goods) for player in self.players)
+        players = made(partial(player_of, each.name, each.types.items(), self.goods) for each in self.players)
         _refuse_worth_beyond_computation(players)
         prior = self._independent_prior() if self.prior is None else self._joint_prior(self.prior)
         return Economy(self.name, tuple(self.goods), tuple(self.units), players, prior, self.source)
@@ -225,7 +227,7 @@ def player_of(name: str, types: Iterable[tuple[str, TypeTable]], goods: Sequence
     Raises:
         ValueError: a table is wrong; begins with the field that is.
     """
-    return Player(name, tuple(kind.build(each, goods, f"players.{name}.types.{each}") for each, kind in types))
+    return Player(name, made(partial(kind.build, each, goods, f"players.{name}.types.{each}") for each, kind in types))
 
 
 def _refuse_worth_beyond_computation(players: Iterable[Player]) -> None:

@@ -6,7 +6,7 @@ A line names the file, the field by its dotted path, the value found and what is
 
 In a path the entries of a list of tables are called by their name where they have one, else by their position,
 counted from 0. What the models can tell is told at once, in the order of the file; what does not go together is told
-when all of that is right.
+when all of that is right, at once for all players of an economy.
 """
 
 from __future__ import annotations
@@ -398,7 +398,33 @@ def blamed_on(path: Path, field: str = "") -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise InputError(f"{path}: {field}{error}") from None
+        raise InputError(*(f"{path}: {field}{problem}" for problem in _problems(error))) from None
+
+
+class MistakesError(ValueError):
+    """Several mistakes of one file, one argument each, which begins with the field that is wrong."""
+
+
+def _problems(error: ValueError) -> tuple[object, ...]:
+    return error.args if isinstance(error, MistakesError) else (error,)
+
+
+def made[Part](makers: Iterable[Callable[[], Part]]) -> tuple[Part, ...]:
+    """Return the parts of something that are made independently of each other.
+
+    Raises:
+        MistakesError: some cannot be; it holds what is wrong with each.
+    """
+    parts: list[Part] = []
+    problems: list[object] = []
+    for make in makers:
+        try:
+            parts.append(make())
+        except ValueError as error:
+            problems += _problems(error)
+    if problems:
+        raise MistakesError(*problems[:MOST_MISTAKES])
+    return tuple(parts)
 
 
 def unknown_name(name: object, allowed: Sequence[str]) -> str:

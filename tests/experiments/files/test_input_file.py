@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import socket
 import time
 import tomllib
@@ -194,3 +195,14 @@ def test_a_refusal_survives_the_way_from_another_process() -> None:
     error = pickle.loads(pickle.dumps(InputError("a: x is 1", "a: y is 2")))
     assert error.problems == ("a: x is 1", "a: y is 2")
     assert str(error) == "a: x is 1\na: y is 2"
+
+
+def test_what_does_not_fit_is_told_of_every_type_of_every_player_at_once(tmp_path: Path) -> None:
+    text = (SCENARIOS.parent / "economies" / "three-farmers.toml").read_text(encoding="utf-8")
+    wrong, changes = re.subn(r"endowment( *)= \[", r"endowment\1= [1.0, ", text)
+    assert changes == 6
+    told = problems_of(tmp_path / "economy.toml", wrong, load_economy)
+    assert len(told) == 6
+    for problem in told:
+        assert re.match(r"players\.\w+\.types\.\w+\.endowment has 3 entries; it must have 2", problem)
+    assert len(set(told)) == 6
