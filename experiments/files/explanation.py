@@ -167,12 +167,17 @@ def _inner_models(annotation: Any) -> Iterator[tuple[type[InputModel], str]]:
             yield inner, step + rest
 
 
-def options_of(annotation: Any) -> list[type[InputModel]]:
-    """Return the tables that can stand where an annotation does: one, those of a union, or those of a registry."""
+def options_of(annotation: Any, *, installed: bool = True) -> list[type[InputModel]]:
+    """Return the tables that can stand where an annotation does: one, those of a union, or those of a registry.
+
+    Args:
+        annotation: of a field.
+        installed: whether those of installed distributions are among them, which are imported.
+    """
     bare, metadata = unwrapped(annotation)
     for choice in metadata:
         if isinstance(choice, Registered):
-            return list(choice.tables())
+            return list(choice.tables(installed=installed))
     if isinstance(bare, type) and issubclass(bare, InputModel):
         return [bare]
     return [model for option in get_args(bare) for model in options_of(option)] if _is_union(bare) else []

@@ -14,7 +14,7 @@ from pydantic import Field as KeyField
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo, create_model
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
 
-from marketgame.experiments.files.input_file import ALLOW_CODE, InputModel
+from marketgame.experiments.files.input_file import ALLOW_CODE, InputError, InputModel
 from marketgame.registry import BOUNDS, LENGTHS, NotAllowedError, NotAMemberError, Registry, UnknownNameError
 
 
@@ -41,10 +41,23 @@ class Registered[Table: InputModel]:
         ours = self.registry.members
         return tuple(name for name in self.registry.names if name not in ours or self.suits(ours[name]))
 
-    def tables(self) -> Iterator[type[Table]]:
-        """Yield the models of all members that can be named without allowing code."""
-        members = ((name, self.registry.find(name)) for name in self.names())
-        yield from (self.table_of(member, name) for name, member in members if self.suits(member))
+    def tables(self, *, installed: bool = True) -> Iterator[type[Table]]:
+        """Yield the models of the members that can be named without allowing code.
+
+        Args:
+            installed: whether those of installed distributions are among them, which are imported.
+
+        Raises:
+            InputError: one of them is no member.
+        """
+        for name in self.names():
+            if installed or name in self.registry.members:
+                try:
+                    member = self.registry.find(name)
+                except NotAMemberError as error:
+                    raise InputError(f"the {self.registry.what} {name!r} is installed, {error}") from None
+                if self.suits(member):
+                    yield self.table_of(member, name)
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(self._read)

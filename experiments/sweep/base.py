@@ -71,7 +71,10 @@ class BaseScenario:
     def opened(self) -> Opened:
         """What the file of the economy or the game holds."""
         model = GameInput if self.setting == "game" else EconomyInput
-        return Opened(self.setting, model, read_table(self.setting_file(self.content), self._files))
+        file = self.setting_file(self.content)
+        content = read_table(file, self._files)
+        validated(model, content, file, allow_code=self._files.allow_code)
+        return Opened(self.setting, model, content)
 
     def with_opened(self, content: Mapping[str, Any], paths: Iterable[ScenarioPath]) -> Mapping[str, Any]:
         """Return content that holds the economy or the game itself, where a path leads inside it."""

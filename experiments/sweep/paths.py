@@ -104,6 +104,8 @@ def scenario_path(
         outer, *inner = text.rsplit(".", names)
         if outer in known and known[outer].names >= names:
             return ScenarioPath(text, (*known[outer].steps, *inner), whole=False)
+    if (others := _path_of_others(text, scenario, model)) is not None:
+        return _tag_found(others, scenario)
     if PATH.fullmatch(text) is None:
         raise ValueError(f"a scenario has no {text!r}; {_suggestion(text, scenario, model)}")
     parts = [int(part["place"]) if part["place"] else part["name"] for part in PART.finditer(text)]
@@ -155,9 +157,29 @@ def _paths(
                         yield f"{text}.{inner}.{tag.value}", (*there, tag, inner), kind
 
 
+def _path_of_others(text: str, scenario: Mapping[str, Any], model: type[InputModel]) -> ScenarioPath | None:
+    """Return the path to a field of a table that a member of others tells from the rest, if a text names one.
+
+    Only what the text or the scenario names is imported.
+    """
+    for key, field in model.model_fields.items():
+        bare, _ = unwrapped(field.annotation)
+        inside = get_args(bare)[0] if get_origin(bare) is list else None
+        for choice in unwrapped(inside)[1]:
+            if isinstance(choice, Registered):
+                named = {str(entry[choice.key]) for entry in scenario.get(key, []) if choice.key in entry}
+                for name in {*choice.names(), *named} - set(choice.registry.members):
+                    middle = text.removeprefix(f"{key}.").removesuffix(f".{name}")
+                    table = _table_at(inside, {choice.key: name}) if text == f"{key}.{middle}.{name}" else None
+                    if table is not None and middle in table.model_fields:
+                        kind, _ = unwrapped(table.model_fields[middle].annotation)
+                        return ScenarioPath(text, (key, Tagged(choice.key, name), middle), kind is int, _names(kind))
+    return None
+
+
 def _tagged_models(annotation: Any) -> Iterator[tuple[Tagged, type[InputModel]]]:
-    """Yield the tables that an entry of a list may be, each with the key and value that mark it."""
-    for option in options_of(annotation):
+    """Yield our tables that an entry of a list may be, each with the key and value that mark it."""
+    for option in options_of(annotation, installed=False):
         for name, field in option.model_fields.items():
             if get_origin(field.annotation) is Literal:
                 yield Tagged(name, str(get_args(field.annotation)[0])), option
@@ -191,12 +213,12 @@ def _walked(kind: Any, node: Any, parts: Sequence[str | int], where: str) -> tup
         if isinstance(step, str):
             step = _place_of(step, entries, where)
         elif step >= len(entries):
-            what = f"tables [[{where}]]" if options_of(get_args(bare)[0]) else "entries"
+            what = f"tables [[{where}]]" if options_of(get_args(bare)[0], installed=False) else "entries"
             raise ValueError(f"{where} has {len(entries)} {what}, counted from 0")
         inner, node = get_args(bare)[0], dict(enumerate(entries))
     elif get_origin(bare) is dict and isinstance(step, str):
         inner = get_args(bare)[1]
-        if options_of(inner) and step not in (node or {}):
+        if options_of(inner, installed=False) and step not in (node or {}):
             raise ValueError(f"{where} has no {step!r}; {one_of(step, list(node or {}))}")
     else:
         raise ValueError(f"{where} is no table or list")

@@ -143,6 +143,61 @@ def test_a_sweep_plays_it_in_its_workers_and_knows_it_by_its_source(home: Path, 
     assert swept(marketgame, "--on-change", "restart").code == 0
 
 
+def test_an_axis_names_a_table_by_the_behaviour_of_anybody_s_own(home: Path, marketgame: Call) -> None:
+    (home / "drifts.toml").write_text(SWEEP.replace("traders[0].drift", "traders.drift.theirs.drift:Drifting"), "utf-8")
+    assert marketgame("validate", "drifts.toml", "--allow-code").code == 0
+
+
+ECONOMY = (
+    (HOME / "economies" / "three-farmers.toml").read_text(encoding="utf-8").replace('"quadratic"', '"theirs.drift:V"')
+)
+
+
+def test_looking_up_a_number_of_an_economy_imports_nothing_unasked(home: Path, marketgame: Call) -> None:
+    sys.path.append(str(home))
+    (home / "economy.toml").write_text(ECONOMY, encoding="utf-8")
+    (home / "plain.toml").write_text('kind = "scenario"\neconomy = "economy.toml"\n', encoding="utf-8")
+    axis = '"economy.players.ann.types.modest.valuation.intercept[0]" = [1.0]'
+    (home / "sweep.toml").write_text(f'kind = "sweep"\nscenario = "plain.toml"\naxes = {{ {axis} }}\n', "utf-8")
+    answer = marketgame("validate", "sweep.toml")
+    assert answer.code == 2
+    assert "economy.toml: players.ann.types.modest.valuation.family is 'theirs.drift:V'" in answer.err
+    assert not (home / "theirs" / "imported").exists()
+
+
+INSTALLED = {
+    "theirs-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n",
+    "theirs-1.0.dist-info/entry_points.txt": "[marketgame.behaviours]\ndrifting = theirs.drift:{name}\n",
+}
+
+
+def install(home: Path, name: str) -> None:
+    """Install the package, with an entry point for one of its names."""
+    for file, text in INSTALLED.items():
+        (home / file).parent.mkdir(exist_ok=True)
+        (home / file).write_text(text.format(name=name), encoding="utf-8")
+    sys.path.insert(0, str(home))
+
+
+def test_what_is_installed_is_imported_only_where_it_is_named(home: Path, marketgame: Call) -> None:
+    install(home, "Drifting")
+    plain = SCENARIO.replace('"theirs.drift:Drifting"\ndrift = 0.9', '"noisy"')
+    (home / "drifting.toml").write_text(plain, encoding="utf-8")
+    (home / "drifts.toml").write_text(SWEEP.replace("traders[0].drift", "traders.share.withholding"), "utf-8")
+    assert marketgame("validate", "drifting.toml", "drifts.toml").code == 0
+    assert not (home / "theirs" / "imported").exists()
+    (home / "drifts.toml").write_text(SWEEP.replace("traders[0].drift", "traders.drift.drifting"), "utf-8")
+    assert marketgame("validate", "drifts.toml").code == 0
+    assert (home / "theirs" / "imported").exists()
+
+
+def test_explain_says_which_installed_behaviour_is_none(home: Path, marketgame: Call) -> None:
+    install(home, "Gone")
+    assert_one_line(
+        marketgame("explain", "scenario"), "the behaviour 'drifting' is installed, which cannot be imported"
+    )
+
+
 def test_certify_takes_a_scenario_with_a_behaviour_of_anybody_s_own(home: Path, marketgame: Call) -> None:
     answer = marketgame("certify", "drifting.toml", "--allow-code", "--largest", "1", "--json")
     assert answer.code in {0, 1}, answer.err
