@@ -16,8 +16,8 @@ from marketgame.experiments.files.output_folder import Writing
 from marketgame.experiments.play.running import (
     BENCHMARK_SECONDS,
     Prepared,
+    RunEnd,
     RunOutcome,
-    RunStatus,
     play,
     prepare,
     run_folder,
@@ -71,7 +71,7 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
         print_json(summary_document(run))
     else:
         print_summary(run, answer_console())
-    if outcome.status is RunStatus.INTERRUPTED:
+    if outcome.status is RunEnd.INTERRUPTED:
         remark_console().print(f"interrupted; the rounds played until then are in {marked(str(outcome.folder))}")
         raise typer.Exit(ExitCode.INTERRUPTED)
 

@@ -61,7 +61,7 @@ FIGURES = "figures"
 BENCHMARK_SECONDS = 60.0
 
 
-class RunStatus(StrEnum):
+class RunEnd(StrEnum):
     """How a run ended."""
 
     DONE = "done"
@@ -78,7 +78,7 @@ class RunOutcome:
     """
 
     folder: Path
-    status: RunStatus
+    status: RunEnd
 
 
 @dataclass(frozen=True)
@@ -210,9 +210,9 @@ def play(prepared: Prepared, folder: Writing, on_round: Callable[[int], None]) -
 
     with heard(stopping):
         try:
-            tables, status = simulate(scenario, after_round), RunStatus.DONE
+            tables, status = simulate(scenario, after_round), RunEnd.DONE
         except SimulationInterrupted as interruption:
-            tables, status = interruption.tables, RunStatus.INTERRUPTED
+            tables, status = interruption.tables, RunEnd.INTERRUPTED
         manifest = prepared.identity | {
             "command": command_line(),
             "bit_generator": type(random_stream(scenario.seed, "nature").bit_generator).__name__,
@@ -224,8 +224,8 @@ def play(prepared: Prepared, folder: Writing, on_round: Callable[[int], None]) -
         }
         write_tables(folder.stage, tables)
         folder.commit(manifest)
-    if stopping.wanted or status is RunStatus.INTERRUPTED:
-        return RunOutcome(folder.folder, RunStatus.INTERRUPTED)
+    if stopping.wanted or status is RunEnd.INTERRUPTED:
+        return RunOutcome(folder.folder, RunEnd.INTERRUPTED)
     # Whatever happens while pictures are drawn, the tables are there.
     draw_figures(results.load(folder.folder), folder)
     return RunOutcome(folder.folder, status)
@@ -273,7 +273,7 @@ def run(
         ready = Prepared(Path(name), established(scenario), {}, outside_sources(scenario))
     with run_folder(ready, None if out is None else Path(out), replay_damaged=replay_damaged) as folder:
         outcome = play(with_benchmarks(ready, benchmark_seconds), folder, lambda _: None)
-    if outcome.status is RunStatus.INTERRUPTED:
+    if outcome.status is RunEnd.INTERRUPTED:
         raise KeyboardInterrupt(f"the rounds played until then are in {outcome.folder}")
     return played(results.load(outcome.folder))
 

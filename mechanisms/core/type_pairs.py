@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.incentive_efficiency.program import TypeTable
+from marketgame.mechanisms.incentive_efficiency.program import TypeRows
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class TypePairs:
     """
 
     def __init__(self, game: CoalitionalGame) -> None:
-        self.types = TypeTable(game.type_counts)
+        self.types = TypeRows(game.type_counts)
         self.probability = self.types.joined(game.type_probabilities)
         kind, report = self.types.reports()
         lie = report != self.types.own[kind]

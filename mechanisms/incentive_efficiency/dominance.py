@@ -37,7 +37,7 @@ from marketgame.mechanisms.coalitional_games.mechanism import (
     interim_utilities,
 )
 from marketgame.mechanisms.incentive_efficiency.program import (
-    TypeTable,
+    TypeRows,
     expected_payments,
 )
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
@@ -185,7 +185,7 @@ class _Alternatives:
         self.game = game
         self.scale = scale
         self.utilities = game.actions[game.grand_coalition].utilities / scale
-        self.types = TypeTable(game.type_counts)
+        self.types = TypeRows(game.type_counts)
         self.others = np.stack([game.conditional_probability(game.others((i,))) for i in game.grand_coalition])
         self.ex_post = ex_post
         actions, players, profiles = self.utilities.shape

@@ -71,7 +71,7 @@ def undecided(program: LinearProgram, solution: Solution) -> bool:
     return solution.status in UNDECIDED or (solution.optimal and not verify(program, solution).acceptable)
 
 
-class TypeTable:
+class TypeRows:
     """All types of all players in one row, and arrays over them split by player.
 
     Attributes:
@@ -175,7 +175,7 @@ class InterimProgram:
         unit: float,
         holdings: FloatArray | None = None,
     ) -> None:
-        self.types = TypeTable([len(p) for p in probabilities])
+        self.types = TypeRows([len(p) for p in probabilities])
         self.profiles = profiles
         self.unit = unit
         self.holdings = holdings
