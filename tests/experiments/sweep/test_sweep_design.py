@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,14 @@ def test_sobol_points_have_one_in_every_elementary_box(power: int, seed: int) ->
 def test_a_sobol_design_that_could_not_be_balanced_is_refused() -> None:
     with pytest.raises(ValueError, match="samples is 12"):
         cube(Design.SOBOL, 2, 12)
+
+
+@pytest.mark.parametrize(("axes", "samples", "seed"), [(1, 4, 0), (3, 8, 1), (6, 64, 2)])
+def test_saltelli_s_design_is_salib_s(axes: int, samples: int, seed: int) -> None:
+    problem = {"num_vars": axes, "names": [str(axis) for axis in range(axes)], "bounds": [[0.0, 1.0]] * axes}
+    sample = import_module("SALib.sample.sobol").sample
+    theirs = sample(problem, samples, calc_second_order=False, seed=np.random.default_rng(seed))
+    assert np.array_equal(cube(Design.SALTELLI, axes, samples, seed), theirs)
 
 
 def test_saltelli_exchanges_one_coordinate_at_a_time() -> None:
