@@ -276,7 +276,8 @@ def _units_in(manifest: Mapping[str, object]) -> list[dict[str, str]]:
     """Return the unit of each good, in order: of the economy that a manifest describes, else of each file it keeps."""
     named = manifest.get("units")
     if isinstance(named, dict):
-        return [{str(good): str(unit) for good, unit in named.items()}]
+        # A coalitional game has none.
+        return [] if not named else [{str(good): str(unit) for good, unit in named.items()}]
     found = []
     for document in input_documents(manifest):
         goods, units = document.get("goods"), document.get("units")

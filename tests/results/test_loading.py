@@ -178,7 +178,9 @@ def test_a_sweep_knows_the_money_of_its_economy_though_it_keeps_no_holdings(fold
     other = run.manifest["inputs"] | {"b.toml": {"text": 'goods = ["wheat", "money"]\nunits = ["tonne", "dollar"]'}}  # type: ignore[operator]
     assert Run(folder, {"inputs": other}, sweep.tables).unit("rounds", "welfare") == "numeraire"
     game = {"inputs": {"game.toml": {"text": 'kind = "coalitional-game"'}}}
-    assert Run(folder, game, sweep.tables).unit("rounds", "welfare") == "money"
+    for manifest in (game, {"units": {}}):
+        assert Run(folder, manifest, sweep.tables).unit("rounds", "welfare") == "money"
+    assert Run(folder, {"units": {"wheat": "tonne", "money": "yen"}}, sweep.tables).unit("rounds", "welfare") == "yen"
 
 
 def test_what_money_is_worth_in_money_is_said_in_the_economy_s_words(folder: Path) -> None:
