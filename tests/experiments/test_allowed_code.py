@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+import warnings
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import distributed
 import pytest
 
 from marketgame import results
 from marketgame.experiments.files.input_file import InputError, InputFiles
 from marketgame.experiments.files.scenario_file import load_scenario
 from marketgame.experiments.play.running import prepare
+from marketgame.experiments.sweep import on_cluster, run_sweep
+from marketgame.experiments.sweep.file import load_sweep
 from tests.experiments.command_calls import GAMES, HOME, Answer, Call, assert_one_line, one_document
 
 MODULES = {
@@ -141,6 +147,24 @@ def test_a_sweep_plays_it_in_its_workers_and_knows_it_by_its_source(home: Path, 
     (home / "theirs" / "sizes.py").write_text("USUAL = 0.25\n", encoding="utf-8")
     assert_one_line(swept(marketgame), "code: classes of others")
     assert swept(marketgame, "--on-change", "restart").code == 0
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+def test_the_workers_of_a_cluster_play_it_too(home: Path) -> None:
+    sys.path.append(str(home))
+    plan = load_sweep(home / "drifts.toml", InputFiles(allow_code=True))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with (
+            distributed.LocalCluster(  # type: ignore[no-untyped-call]  # distributed annotates few of its functions.
+                n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+            ) as cluster,
+            on_cluster(cluster.scheduler_address) as workers,
+        ):
+            outcome = run_sweep(plan, home / "swept", nullcontext(workers))
+        # Dask leaves sockets and event loops to the garbage collector, which is to find them here.
+        gc.collect()
+    assert set(results.load(outcome.folder).runs["status"]) == {"done"}
 
 
 def test_an_axis_names_a_table_by_the_behaviour_of_anybody_s_own(home: Path, marketgame: Call) -> None:
