@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from marketgame.experiments.sweep.summary import sweep
     from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
     from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
+    from marketgame.mechanisms.contracts.grand_contract import TransferRule
     from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior
     from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
     from marketgame.mechanisms.economies.quadratic import Quadratic
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
     from marketgame.results.comparison import compare
     from marketgame.simulation.scenario.assignments import Assignment
     from marketgame.simulation.scenario.game_scenario import GameScenario
-    from marketgame.simulation.scenario.market_scenario import MarketScenario, TransferRule
+    from marketgame.simulation.scenario.market_scenario import MarketScenario
     from marketgame.simulation.scenario.scenario import Scenario
 
 # In a checkout the folders stand beside this one; in a wheel, inside it.
@@ -147,7 +148,7 @@ _HOME = {
     "Solvency": "mechanisms.market_game.rules",
     "Sweep": "experiments.sweep",
     "Timing": "mechanisms.market_game.rules",
-    "TransferRule": "simulation.scenario.market_scenario",
+    "TransferRule": "mechanisms.contracts.grand_contract",
     "Valuation": "mechanisms.economies.valuation",
     "Values": "experiments.sweep",
     "Withholding": "mechanisms.market_game.rules",

@@ -28,11 +28,12 @@ from marketgame.experiments.files.scenario_file import RulesInput, load_scenario
 from marketgame.experiments.printing import Printed, drawn_bars
 from marketgame.mechanisms.arrays import undefined_raises
 from marketgame.mechanisms.certificates.examination import Coalition, Examination, examine
+from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.linear_program.deadline import Deadline
 from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.simulation.scenario.established_contract import established_contract
-from marketgame.simulation.scenario.market_scenario import MarketScenario, TransferRule
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

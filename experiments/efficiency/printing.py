@@ -23,7 +23,7 @@ from marketgame.mechanisms.contracts.compatibility import (
     CompatibilityFails,
     CompatibilityHolds,
 )
-from marketgame.simulation.scenario.market_scenario import TransferRule
+from marketgame.mechanisms.contracts.grand_contract import TransferRule
 
 if TYPE_CHECKING:
     from marketgame.experiments.efficiency.solution import (

@@ -22,6 +22,7 @@ from marketgame.mechanisms.contracts.compatibility import (
 )
 from marketgame.mechanisms.contracts.grand_contract import (
     GrandContract,
+    TransferRule,
     walrasian_payments,
 )
 from marketgame.mechanisms.contracts.incentives import (
@@ -58,7 +59,6 @@ from marketgame.mechanisms.incentive_efficiency.welfare import (
     first_best_gains,
     incentive_benchmarks,
 )
-from marketgame.simulation.scenario.market_scenario import TransferRule
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -29,12 +29,13 @@ from marketgame.experiments.files.trader_tables import (
     TraderInput,
     TraderTable,
 )
+from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.registry import MisnamedError
 from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.blockers import Blocker
-from marketgame.simulation.scenario.market_scenario import MarketScenario, TransferRule
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 LARGEST_SEED = 2**63 - 1
 MOST_ROUNDS = 1_000_000_000

@@ -19,6 +19,7 @@ that what a player learns from its recommendation is what it says (:mod:`marketg
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 
 import numpy as np
@@ -55,6 +56,17 @@ BALANCE_TOLERANCE = 1e-9
 HOLDING_TOLERANCE = 1e-12
 # A good of which all but this share of the supply is allocated is used up.
 USED_TOLERANCE = 1e-12
+
+
+class TransferRule(StrEnum):
+    """Which transfers between players a contract makes; `mechanisms.contracts.transfers` computes them."""
+
+    NONE = "none"
+    """None: everybody pays for its goods at the supporting price."""
+    EXPECTED_EXTERNALITY = "expected-externality"
+    """Those of d'Aspremont and Gérard-Varet."""
+    LP = "lp"
+    """Balanced ones that a linear program finds, the smallest there are."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ from marketgame.mechanisms.arrays import (
     FloatArray,
     read_only,
 )
-from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule, grand_contract
 from marketgame.mechanisms.contracts.incentives import (
     IncentiveCheck,
     check_incentives,
@@ -42,7 +42,8 @@ from marketgame.mechanisms.contracts.transfer_program import (
 )
 from marketgame.mechanisms.economies.beliefs import transfer_weights
 from marketgame.mechanisms.economies.economy import Economy
-from marketgame.mechanisms.economies.efficiency import EfficientAllocation
+from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
+from marketgame.mechanisms.market_game.rules import PAPER_RULES, Coverage, MarketRules
 
 # What multipliers leave of a transfer's weight that should cancel is rounding below this share of the largest.
 CANCELLATION_TOLERANCE = 1e-9
@@ -213,6 +214,33 @@ def smallest_equivalent_transfers(
     if isinstance(answer, SystemMultipliers):
         raise UndecidedTransfersError("no transfers were found with these gains, although some are given")
     return _balanced(answer, lowest, unpaid.stakes)
+
+
+def contract_with_transfers(economy: Economy, rule: TransferRule, rules: MarketRules = PAPER_RULES) -> GrandContract:
+    """Return the grand contract with the transfers that a rule asks for.
+
+    Args:
+        economy: the economy.
+        rule: which transfers.
+        rules: of the market; where they ask for coverage nothing is taken that is not announced.
+
+    Raises:
+        ValueError: there are no such transfers, or they leave a player in debt.
+    """
+    if rule is TransferRule.NONE:
+        return grand_contract(economy)
+    efficient = efficient_allocation(economy)
+    if rule is TransferRule.EXPECTED_EXTERNALITY:
+        return GrandContract(economy, efficient, expected_externality_transfers(economy, efficient))
+    covered = rules.coverage is Coverage.ANNOUNCED_NUMERAIRE
+    bound = TransferBound.ANNOUNCED if covered else TransferBound.NO_DEBT
+    found = incentive_compatible_transfers(economy, efficient, bound)
+    if isinstance(found, IncentiveTransfers):
+        return GrandContract(economy, efficient, found.numeraire_transfers)
+    raise ValueError(
+        f"no balanced transfers make truthful reports an equilibrium of economy {economy.name!r} while "
+        f"{bound.value}: some type always gains {found.least_gain:.6g} or more by lying"
+    )
 
 
 def check_without_transfers(economy: Economy, efficient: EfficientAllocation) -> IncentiveCheck:

@@ -11,22 +11,10 @@ from marketgame.agents.knowledge import (
     TypeKnowledge,
 )
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    grand_contract,
-)
-from marketgame.mechanisms.contracts.transfers import (
-    IncentiveTransfers,
-    TransferBound,
-    expected_externality_transfers,
-    incentive_compatible_transfers,
-)
-from marketgame.mechanisms.economies.efficiency import efficient_allocation
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.transfers import contract_with_transfers
 from marketgame.mechanisms.market_game.rules import Coverage
-from marketgame.simulation.scenario.market_scenario import (
-    MarketScenario,
-    TransferRule,
-)
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.streams import random_stream
 
 # A transfer that exceeds the numeraire by no more than this share of itself and of what is at stake is covered.
@@ -41,21 +29,7 @@ def established_contract(scenario: MarketScenario) -> GrandContract:
     """
     if scenario.contract is not None:
         return scenario.contract
-    economy = scenario.economy
-    if scenario.transfers is TransferRule.NONE:
-        return grand_contract(economy)
-    efficient = efficient_allocation(economy)
-    if scenario.transfers is TransferRule.EXPECTED_EXTERNALITY:
-        return GrandContract(economy, efficient, expected_externality_transfers(economy, efficient))
-    covered = scenario.rules.coverage is Coverage.ANNOUNCED_NUMERAIRE
-    bound = TransferBound.ANNOUNCED if covered else TransferBound.NO_DEBT
-    found = incentive_compatible_transfers(economy, efficient, bound)
-    if isinstance(found, IncentiveTransfers):
-        return GrandContract(economy, efficient, found.numeraire_transfers)
-    raise ValueError(
-        f"no balanced transfers make truthful reports an equilibrium of economy {economy.name!r} while "
-        f"{bound.value}: some type always gains {found.least_gain:.6g} or more by lying"
-    )
+    return contract_with_transfers(scenario.economy, scenario.transfers, scenario.rules)
 
 
 def refuse_uncovered_transfers(common: CommonKnowledge, behaviours: tuple[tuple[Behaviour, ...], ...]) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule
 from marketgame.mechanisms.economies.economy import Economy, Player
 from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.simulation.scenario.organisers import (
@@ -18,14 +17,6 @@ from marketgame.simulation.scenario.scenario import Scenario
 
 if TYPE_CHECKING:
     from marketgame.mechanisms.incentive_efficiency.welfare import IncentiveBenchmark
-
-
-class TransferRule(StrEnum):
-    """Which transfers between players the established contract makes."""
-
-    NONE = "none"
-    EXPECTED_EXTERNALITY = "expected-externality"
-    LP = "lp"
 
 
 @dataclass(frozen=True, eq=False)

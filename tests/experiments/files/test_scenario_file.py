@@ -22,10 +22,10 @@ from marketgame.experiments.files.scenario_file import load_scenario
 from marketgame.experiments.files.trader_tables import TraderInput, TraderTable
 from marketgame.experiments.play.running import prepare
 from marketgame.experiments.studies.carbon import ECONOMIES
+from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.market_game.rules import MarketRules, Solvency, Timing
 from marketgame.simulation.scenario.market_scenario import (
     MarketScenario,
-    TransferRule,
 )
 from tests.experiments.refused_files import refusal_of
 

@@ -16,12 +16,13 @@ from marketgame.agents.behaviours import (
     ShortSelling,
     Withholding,
 )
+from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game import rules as game
 from marketgame.mechanisms.market_game.rules import MarketRules, Solvency, Timing
 from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.assignments import Assignment
-from marketgame.simulation.scenario.market_scenario import MarketScenario, TransferRule
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 from tests.economy_fixtures import RandomEconomy
 
 NO_SHORT_SALES = MarketRules(solvency=Solvency.NO_SHORT_SALES)

@@ -11,7 +11,7 @@ from marketgame.agents.behaviours import (
     Noisy,
     Withholding,
 )
-from marketgame.mechanisms.contracts.grand_contract import grand_contract
+from marketgame.mechanisms.contracts.grand_contract import TransferRule, grand_contract
 from marketgame.mechanisms.economies.beliefs import (
     CorrelatedPrior,
     IndependentPrior,
@@ -26,7 +26,7 @@ from marketgame.mechanisms.market_game.rules import Coverage, MarketRules
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.assignments import Assignment
-from marketgame.simulation.scenario.market_scenario import MarketScenario, TransferRule
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 from tests.economy_fixtures import RandomEconomy
 
 

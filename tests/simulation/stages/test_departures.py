@@ -25,6 +25,7 @@ from marketgame.mechanisms.blocking import (
 from marketgame.mechanisms.coalitional_games.grid_game import game_on_grid
 from marketgame.mechanisms.contracts.grand_contract import (
     GrandContract,
+    TransferRule,
     grand_contract,
 )
 from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
@@ -46,7 +47,6 @@ from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.market_scenario import (
     MarketScenario,
-    TransferRule,
 )
 
 PARTS = 4
