@@ -31,7 +31,7 @@ def expected_endowments(knowledge: RecommendedKnowledge) -> FloatArray:
 
 def receipts_without_own_orders(knowledge: RecommendedKnowledge) -> FloatArray:
     """Return what each player would gain by trade if the trader ordered nothing, ``(K, N, L)``, units."""
-    orders = knowledge.belief.orders.copy()
+    orders = knowledge.belief.play.orders.copy()
     orders[:, knowledge.player] = 0
     return np.asarray(orders.sum(axis=2) - orders.sum(axis=1))
 
@@ -55,7 +55,7 @@ def largest_supply(knowledge: RecommendedKnowledge) -> FloatArray:
 
 def largest_own_cost(knowledge: MarketKnowledge, net_demands: FloatArray) -> float:
     """Return the largest cost the trader may face, numeraire, of orders ``(N, L)`` at the quotes it knows."""
-    flows = net_demands - knowledge.belief.orders[:, :, knowledge.player]
+    flows = net_demands - knowledge.belief.play.orders[:, :, knowledge.player]
     flows[:, knowledge.player] = 0
     return float((knowledge.quotes * flows).sum(axis=(-1, -2)).max())
 
@@ -76,8 +76,9 @@ def spendable(knowledge: MarketKnowledge) -> float:
 
 def promised_gain(knowledge: RecommendedKnowledge) -> float:
     """Return by how much what the contract promises is expected to beat living on the endowment, numeraire."""
-    received = (knowledge.belief.orders.sum(axis=2) - knowledge.belief.orders.sum(axis=1))[:, knowledge.player]
-    withheld = knowledge.own_type.endowment - knowledge.belief.announced_endowments[:, knowledge.player]
+    told, player = knowledge.belief.play, knowledge.player
+    received = (told.orders.sum(axis=2) - told.orders.sum(axis=1))[:, player]
+    withheld = knowledge.own_type.endowment - told.announced_endowments[:, player]
     return float(knowledge.belief.probability @ knowledge.gain(received - withheld))
 
 
@@ -92,7 +93,7 @@ def expected_gain(knowledge: MarketKnowledge, net_demands: FloatArray, announced
     Returns:
         Expected gains, ``(C,)``, numeraire.
     """
-    pieces = max(1, net_demands.shape[0] * knowledge.belief.orders.size // NUMBERS_AT_ONCE)
+    pieces = max(1, net_demands.shape[0] * knowledge.belief.play.orders.size // NUMBERS_AT_ONCE)
     return np.concatenate(
         [
             _expected_gain(knowledge, orders, announced)
@@ -106,9 +107,11 @@ def expected_gain(knowledge: MarketKnowledge, net_demands: FloatArray, announced
 def _expected_gain(knowledge: MarketKnowledge, net_demands: FloatArray, announced: FloatArray) -> FloatArray:
     belief, player, rules = knowledge.belief, knowledge.player, knowledge.common.rules
     batch = (len(net_demands), *belief.probability.shape)
-    orders = np.broadcast_to(belief.orders, (*batch, *belief.orders.shape[1:])).copy()
+    orders, shown = (
+        np.broadcast_to(array, (*batch, *array.shape[1:])).copy()
+        for array in (belief.play.orders, belief.play.announced_endowments)
+    )
     orders[:, :, player] = net_demands[:, None]
-    shown = np.broadcast_to(belief.announced_endowments, (*batch, *belief.announced_endowments.shape[1:])).copy()
     shown[:, :, player] = announced[:, None]
     quotes = np.broadcast_to(knowledge.quotes, shown.shape)
     transfers = np.broadcast_to(knowledge.recommendation.transfers, shown.shape[:-1])

@@ -21,6 +21,7 @@ from marketgame.mechanisms.arrays import (
     IntegerArray,
 )
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.market_game.plays import Play
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,17 +48,13 @@ class Belief:
     Attributes:
         profiles: reported types, ``(K, N)``.
         probability: the posterior probability of each, ``(K,)``.
-        quotes: what the device recommends at each, ``(K, N, L)``, numeraire per unit.
-        orders: ``(K, N, N, L)``, units.
-        announced_endowments: ``(K, N, L)``, units.
+        play: what the device recommends at each, batch dimension ``(K,)``.
         allocation: what the contract promises at each, ``(K, N, L)``, units.
     """
 
     profiles: IntegerArray
     probability: FloatArray
-    quotes: FloatArray
-    orders: FloatArray
-    announced_endowments: FloatArray
+    play: Play
     allocation: FloatArray
 
 
@@ -135,12 +132,9 @@ class Inference:
 
     def _promises(self, numbers: IntegerArray, probability: FloatArray) -> Belief:
         profiles = self.contract.efficient.profiles[numbers]
-        recommendations = [self.contract.recommend(profile) for profile in profiles]
         return Belief(
             profiles=profiles,
             probability=probability,
-            quotes=np.stack([each.quotes for each in recommendations]),
-            orders=np.stack([each.orders for each in recommendations]),
-            announced_endowments=np.stack([each.announced_endowments for each in recommendations]),
+            play=self.contract.recommend(profiles),
             allocation=self.contract.allocation[numbers],
         )

@@ -143,9 +143,9 @@ class Trader(RoundAgent):
         known = self.recommended
         told, belief = known.recommendation, known.belief
         exact = [
-            np.array_equal(belief.quotes[draw, self.player], told.quotes)
-            and np.array_equal(belief.orders[draw, self.player], told.orders)
-            and np.array_equal(belief.announced_endowments[draw, self.player], told.announced_endowment)
+            np.array_equal(belief.play.quotes[draw, self.player], told.quotes)
+            and np.array_equal(belief.play.orders[draw, self.player], told.orders)
+            and np.array_equal(belief.play.announced_endowments[draw, self.player], told.announced_endowment)
             for draw in range(len(numbers))
         ]
         return int(agreement.information[numbers[exact.index(True)], agreement.coalition.index(self.player)])
@@ -174,7 +174,7 @@ class Trader(RoundAgent):
         """
         if self.agreed is not None:
             return self.agreed[1]
-        expected = self.recommended.belief.quotes[0].copy()
+        expected = self.recommended.belief.play.quotes[0].copy()
         expected[self.player] = own_quote
         return self.behaviour.order(self._at_quotes(expected))
 

@@ -121,7 +121,7 @@ def arbitrage(knowledge: MarketKnowledge, gap: Gap, size: float) -> FloatArray:
 
 def _least_cost(knowledge: MarketKnowledge, own_orders: FloatArray, rival: int) -> float:
     """Return the least cost another player may face, numeraire, given the trader's orders ``(N, L)``."""
-    orders = knowledge.belief.orders.copy()
+    orders = knowledge.belief.play.orders.copy()
     orders[:, knowledge.player] = own_orders
     flows = orders[:, rival] - orders[:, :, rival]
     return float((knowledge.quotes * flows).sum(axis=(-1, -2)).min())

@@ -80,7 +80,7 @@ def neighbours(
 
 def _expected_incoming(knowledge: MarketKnowledge) -> FloatArray:
     """Return what the others are expected to order from the trader, ``(N, L)``, units."""
-    incoming = knowledge.belief.orders[:, :, knowledge.player]
+    incoming = knowledge.belief.play.orders[:, :, knowledge.player]
     return np.asarray(np.tensordot(knowledge.belief.probability, incoming, axes=1))
 
 

@@ -105,7 +105,8 @@ def _situation(knowledge: MarketKnowledge) -> Situation:
     economy, transfers = knowledge.common.economy, knowledge.recommendation.transfers
     profile = belief.profiles[0].copy()
     profile[own] = knowledge.type_number
-    announced = accepted_announcements(belief.announced_endowments[0], economy.endowments(profile), transfers, rules)
+    told = belief.play[0]
+    announced = accepted_announcements(told.announced_endowments, economy.endowments(profile), transfers, rules)
     quotes = np.broadcast_to(knowledge.recommendation.quotes, knowledge.quotes.shape)
     return Situation(
         economy=economy,
@@ -113,5 +114,5 @@ def _situation(knowledge: MarketKnowledge) -> Situation:
         coalition=tuple(player for player in range(len(profile)) if player != own),
         probability=np.ones(1),
         profiles=profile[None],
-        prescribed=stacked([Play(quotes, belief.orders[0], announced, transfers)]),
+        prescribed=stacked([Play(quotes, told.orders, announced, transfers)]),
     )

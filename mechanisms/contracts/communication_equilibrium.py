@@ -170,7 +170,7 @@ class _Choices:
         obeyed = self.recommended[self.heard]
         # A play the rules do not admit is replaced by obedience and then ruled out.
         kept = covered[:, None]
-        quotes, orders, announced = self._joint_actions()
+        quotes, orders, announced, _ = self.contract.device.actions[self.actions].arrays
         quotes[:, self.player] = np.where(kept, played.quote, obeyed.quote)
         orders[:, self.player] = np.where(kept[..., None], played.order, obeyed.order)
         announced[:, self.player] = np.where(kept, played.announced_endowment, obeyed.announced_endowment)
@@ -181,14 +181,6 @@ class _Choices:
         owned = can_announce(self.contract.economy, self.player, option.announced_endowment)
         refused = self._by_information(self.weights * ~covered) > 0
         return np.where(owned[:, None, :] & ~refused, values, -np.inf)
-
-    def _joint_actions(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        device = self.contract.device
-        return (
-            device.quotes[self.actions],
-            device.orders[self.actions],
-            device.announced_endowments[self.actions],
-        )
 
     def _covered(self, option: Action) -> BooleanArray:
         """Return in which recommendations the announced numeraire covers what the transfer takes, ``(R,)``."""

@@ -77,32 +77,30 @@ class CommunicationDevice:
     """What is recommended with what probability after each profile of reports.
 
     Attributes:
-        quotes: for each of A joint actions, row i is what player i quotes, ``(A, N, L)``.
-        orders: the net demand player i addresses to player j, ``(A, N, N, L)``.
-        announced_endowments: what each announces, ``(A, N, L)``.
+        actions: A joint actions, batch dimension ``(A,)``; which transfers go with them the contract says.
         probability: mu(a|m), ``(P, A)``, dense or sparse; every row sums to one.
 
     Raises:
         ValueError: shapes disagree, a probability is negative, or some do not sum to one.
     """
 
-    quotes: FloatArray
-    orders: FloatArray
-    announced_endowments: FloatArray
+    actions: Play
     probability: sparse.csr_array
 
     def __post_init__(self) -> None:
-        actions, players, goods = finite_array("quotes", self.quotes, (None, None, None)).shape
+        actions, players, goods = finite_array("quotes", self.actions.quotes, (None, None, None)).shape
         shapes = {
             "quotes": (actions, players, goods),
             "orders": (actions, players, players, goods),
             "announced_endowments": (actions, players, goods),
         }
+        arrays = {}
         for name, shape in shapes.items():
-            array = finite_array(name.replace("_", " "), getattr(self, name), shape)
+            array = finite_array(name.replace("_", " "), getattr(self.actions, name), shape)
             if array.ndim != len(shape):
                 raise ValueError(f"{name.replace('_', ' ')} has shape {array.shape}; it must be {shape}")
-            object.__setattr__(self, name, read_only(array))
+            arrays[name] = read_only(array)
+        object.__setattr__(self, "actions", Play(**arrays))
         probability = sparse.csr_array(self.probability)
         if probability.shape[1] != actions:
             raise ValueError(f"probability has shape {probability.shape}; there are {actions} joint actions")
@@ -128,7 +126,8 @@ class CommunicationDevice:
 
     def recommended(self, player: int) -> Action:
         """Return the player's own part of each joint action, a stack of A."""
-        return Action(self.quotes[:, player], self.orders[:, player], self.announced_endowments[:, player])
+        quotes, orders, announced, _ = self.actions.arrays
+        return Action(quotes[:, player], orders[:, player], announced[:, player])
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +154,7 @@ class Contract:
         shape = self.economy.profiles.shape
         transfers = finite_array("transfers", self.transfers, shape)
         profiles, players = shape
-        found = (self.device.probability.shape[0], *self.device.quotes.shape[1:])
+        found = (self.device.probability.shape[0], *self.device.actions.quotes.shape[1:])
         if found != (profiles, players, len(self.economy.goods)):
             raise ValueError(
                 f"the device is for {found[0]} profiles, {found[1]} players and {found[2]} goods; the economy has "
@@ -173,7 +172,7 @@ class Contract:
     def _worth_of_goods(self) -> FloatArray:
         """Return what all goods but the numeraire are worth at the lowest quotes recommended, ``(P,)``, numeraire."""
         profiles, actions, _ = self.device.support
-        lowest = self.device.quotes[actions, :, :-1].min(axis=1)
+        lowest = self.device.actions.quotes[actions, :, :-1].min(axis=1)
         worth = (lowest * self.economy.endowments(self.economy.profiles[profiles])[..., :-1].sum(axis=1)).sum(axis=-1)
         least = np.full(len(self.economy.profiles), np.inf)
         np.minimum.at(least, profiles, worth)
@@ -182,7 +181,7 @@ class Contract:
     def _refuse_exaggeration(self) -> None:
         profiles, actions, _ = self.device.support
         owned = self.economy.endowments(self.economy.profiles[profiles])
-        exaggerated = ~shown_by(owned, self.device.announced_endowments[actions])
+        exaggerated = ~shown_by(owned, self.device.actions.announced_endowments[actions])
         if exaggerated.any():
             row, player = np.argwhere(exaggerated)[0]
             names = self.economy.type_names(self.economy.profiles[profiles[row]])
@@ -193,7 +192,7 @@ class Contract:
     def _refuse_uncovered(self) -> None:
         profiles, actions, _ = self.device.support
         owed = -self.transfers[profiles, :, None]
-        announced = self.device.announced_endowments[actions, :, -1:]
+        announced = self.device.actions.announced_endowments[actions, :, -1:]
         uncovered = ~shown_by(announced, owed)
         if uncovered.any():
             row, player = np.argwhere(uncovered)[0]
@@ -208,15 +207,7 @@ class Contract:
     def settlement(self) -> Settlement:
         """How each recommendation that can occur ends if all obey; batch dimension ``(R,)``."""
         profiles, actions, _ = self.device.support
-        return settle(
-            Play(
-                self.device.quotes[actions],
-                self.device.orders[actions],
-                self.device.announced_endowments[actions],
-                self.transfers[profiles],
-            ),
-            self.rules,
-        )
+        return settle(self.device.actions[actions].with_arrays(transfers=self.transfers[profiles]), self.rules)
 
 
 def device_of(contract: GrandContract, rules: MarketRules = PAPER_RULES) -> Contract:
@@ -226,13 +217,7 @@ def device_of(contract: GrandContract, rules: MarketRules = PAPER_RULES) -> Cont
         Giraud and Rochon, proof of Theorem 1.
     """
     profiles = contract.economy.profiles
-    recommendations = [contract.recommend(reports) for reports in profiles]
-    device = CommunicationDevice(
-        np.stack([recommendation.quotes for recommendation in recommendations]),
-        np.stack([recommendation.orders for recommendation in recommendations]),
-        contract.announced_endowments,
-        sparse.eye_array(len(profiles), format="csr"),
-    )
+    device = CommunicationDevice(contract.recommend(profiles), sparse.eye_array(len(profiles), format="csr"))
     return Contract(contract.economy, device, contract.transfers, rules)
 
 
@@ -279,7 +264,7 @@ def obedient_gains(contract: Contract, player: int) -> FloatArray:
         Giraud and Rochon, section 3, expected utility of a contract.
     """
     profiles, actions, _ = contract.device.support
-    announced = contract.device.announced_endowments[actions]
+    announced = contract.device.actions.announced_endowments[actions]
     gains = gains_by_type(contract.economy, player, contract.settlement)
     weights = interim_weights(contract, player)
     reports = contract.economy.profiles[profiles, player]

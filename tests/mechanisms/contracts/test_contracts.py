@@ -48,12 +48,10 @@ def random_contract(seed: int, rules: MarketRules) -> Contract:
     order = generator.normal(size=(2, 2, 2, 2)) * [0.3, 1.5]
     announced = poorest[:, None, :] * generator.uniform(0.5, 1.0, (2, 2, 2))
     pairs = list(itertools.product(range(2), repeat=2))
-    device = CommunicationDevice(
-        np.array([[quote[i, own[i]] for i in range(2)] for own in pairs]),
-        np.array([[order[i, own[i]] for i in range(2)] for own in pairs]),
-        np.array([[announced[i, own[i]] for i in range(2)] for own in pairs]),
-        sparse.csr_array(generator.dirichlet(np.full(4, 0.7), size=4)),
+    actions = Play(
+        *(np.array([[part[i, own[i]] for i in range(2)] for own in pairs]) for part in (quote, order, announced))
     )
+    device = CommunicationDevice(actions, sparse.csr_array(generator.dirichlet(np.full(4, 0.7), size=4)))
     paid = generator.normal(size=4)
     return Contract(economy, device, np.stack([paid, -paid], axis=1), rules)
 
@@ -83,8 +81,7 @@ def slow_utility(contract: Contract, i: int, true_type: int, report: int, plan: 
         said[i] = report
         place = int(prior.profile_numbers(said))
         for a, likelihood in enumerate(device.probability.toarray()[place]):
-            quotes, orders = device.quotes[a].copy(), device.orders[a].copy()
-            announced = device.announced_endowments[a].copy()
+            quotes, orders, announced, _ = (array.copy() for array in device.actions[a].arrays)
             played = plan.get(orders[i].tobytes())
             if played is not None:
                 quotes[i], orders[i], announced[i] = played.quote, played.order, played.announced_endowment
@@ -188,9 +185,8 @@ def test_utility_is_linear_in_the_devices_lottery(seed: int, share: float) -> No
 def test_an_alternative_that_does_not_cover_the_transfer_is_not_open() -> None:
     traders = three_traders()
     paid = np.array([[-20.0, 10.0, 10.0]])
-    no_trade = CommunicationDevice(
-        np.ones((1, 3, 2)), np.zeros((1, 3, 3, 2)), traders.endowments(traders.profiles), lottery(1.0)
-    )
+    actions = Play(np.ones((1, 3, 2)), np.zeros((1, 3, 3, 2)), traders.endowments(traders.profiles))
+    no_trade = CommunicationDevice(actions, lottery(1.0))
 
     def borrow_and_announce(money: float) -> Alternatives:
         def instead(player: int, told: Action) -> Action:
@@ -214,8 +210,8 @@ def test_unsound_contracts_are_refused() -> None:
     traders = three_traders()
     sound = device_of(grand_contract(traders))
     device = sound.device
-    announced = device.announced_endowments * np.array([[1.0, 1.0], [1.1, 1.0], [1.0, 1.0]])
-    exaggerated = replace(device, announced_endowments=announced)
+    announced = device.actions.announced_endowments * np.array([[1.0, 1.0], [1.1, 1.0], [1.0, 1.0]])
+    exaggerated = replace(device, actions=device.actions.with_arrays(announced_endowments=announced))
     with pytest.raises(ValueError, match="must balance"):
         replace(sound, transfers=sound.transfers + 1.0)
     with pytest.raises(ValueError, match="transfers has shape"):
@@ -223,7 +219,7 @@ def test_unsound_contracts_are_refused() -> None:
     with pytest.raises(ValueError, match=r"sum to 0\.9; they must sum to 1"):
         replace(device, probability=lottery(0.9))
     with pytest.raises(ValueError, match="at least 0"):
-        CommunicationDevice(np.ones((2, 3, 2)), np.zeros((2, 3, 3, 2)), np.ones((2, 3, 2)), lottery(1.5, -0.5))
+        CommunicationDevice(Play(np.ones((2, 3, 2)), np.zeros((2, 3, 3, 2)), np.ones((2, 3, 2))), lottery(1.5, -0.5))
     with pytest.raises(ValueError, match="1 joint actions"):
         replace(device, probability=lottery(0.5, 0.5))
     with pytest.raises(ValueError, match="orders has shape"):
