@@ -223,7 +223,7 @@ def test_unsound_contracts_are_refused() -> None:
     with pytest.raises(ValueError, match="1 joint actions"):
         replace(device, probability=lottery(0.5, 0.5))
     with pytest.raises(ValueError, match="orders has shape"):
-        replace(device, orders=np.zeros((3, 3, 2)))
+        replace(device, actions=device.actions.with_arrays(orders=np.zeros((3, 3, 2))))
     with pytest.raises(ValueError, match=r"trader 1 is told to announce more than it owns"):
         replace(sound, device=exaggerated)
     with pytest.raises(ValueError, match="takes 40 of the numeraire from trader 0"):
