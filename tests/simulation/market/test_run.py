@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from marketgame.agents.behaviours import (
+    BEHAVIOURS,
     Arbitraging,
+    Behaviour,
     BestResponding,
     Mispricing,
     Misreporting,
@@ -71,6 +74,21 @@ def test_the_same_seed_gives_the_same_bytes_whatever_else_ran(
     again = simulate(lively)
     write_run(tmp_path / "two", again, {})
     assert file_bytes(tmp_path / "one") == file_bytes(tmp_path / "two")
+
+
+@pytest.mark.parametrize("kind", BEHAVIOURS.own)
+def test_every_behaviour_is_played_the_same_again_and_changes_no_draw_of_others(
+    kind: type[Behaviour], lively: MarketScenario
+) -> None:
+    behaviour = kind(**({"reports": {"t0": "t1"}} if kind is Misreporting else {}))
+    asked = replace(lively, assignments=(Assignment(behaviour, ("p0",)), Assignment(Noisy(), ("p1",))), rounds=2)
+    first, again = simulate(asked), simulate(asked)
+    assert first["players"].equals(again["players"])
+    players = plain(first["players"])
+    assert set(players[players["player"] == "p0"]["behaviour"]) == {kind.name}
+    usual = plain(simulate(replace(asked, assignments=(Assignment(Noisy(), ("p1",)),)))["players"])
+    for column in ("type", "reported_type"):
+        assert (players[column] == usual[column])[players["player"] != "p0"].all()
 
 
 def test_another_seed_gives_other_draws(lively: MarketScenario, tables: dict[str, pa.Table]) -> None:
