@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from marketgame import results
+from marketgame.agents.behaviours import BEHAVIOURS, Behaviour, Misreporting
 from marketgame.experiments.files.game_scenario_file import load_game_scenario
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.scenario_file import load_scenario
@@ -56,6 +57,18 @@ def load(folder: Path, text: str) -> GameScenario:
     file = folder / "scenario.toml"
     file.write_text(text, encoding="utf-8")
     return load_game_scenario(file)
+
+
+@pytest.mark.parametrize("kind", BEHAVIOURS.own)
+def test_a_game_takes_just_the_behaviours_that_need_no_market(kind: type[Behaviour], tmp_path: Path) -> None:
+    parameters = 'reports = { L = "H" }' if kind is Misreporting else ""
+    text = f'kind = "scenario"\ngame = "{EXAMPLE_2}"\n[[traders]]\nplayers = ["seller"]\nbehaviour = "{kind.name}"\n'
+    if kind.suits_games():
+        (assignment,) = load(tmp_path, text + parameters).assignments
+        assert type(assignment.behaviour) is kind
+    else:
+        with pytest.raises(InputError, match=rf"traders\[0\].behaviour is '{kind.name}'; it must be one of obedient"):
+            load(tmp_path, text)
 
 
 def test_everything_in_the_file_is_in_the_scenario(tmp_path: Path) -> None:
