@@ -177,8 +177,9 @@ def test_a_sweep_knows_the_money_of_its_economy_though_it_keeps_no_holdings(fold
     assert sweep.unit("rounds", "welfare") == "euro"
     other = run.manifest["inputs"] | {"b.toml": {"text": 'goods = ["wheat", "money"]\nunits = ["tonne", "dollar"]'}}  # type: ignore[operator]
     assert Run(folder, {"inputs": other}, sweep.tables).unit("rounds", "welfare") == "numeraire"
-    game = {"inputs": {"game.toml": {"text": 'kind = "coalitional-game"'}}}
-    for manifest in (game, {"units": {}}):
+    game: dict[str, object] = {"inputs": {"game.toml": {"text": 'kind = "coalitional-game"'}}}
+    nameless: dict[str, object] = {"units": {}}
+    for manifest in (game, nameless):
         assert Run(folder, manifest, sweep.tables).unit("rounds", "welfare") == "money"
     assert Run(folder, {"units": {"wheat": "tonne", "money": "yen"}}, sweep.tables).unit("rounds", "welfare") == "yen"
 
