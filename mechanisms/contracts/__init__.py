@@ -9,7 +9,7 @@
 | orders that pass exact tests, what is granted for rounding | ours | `recommended_orders` |
 | misreport gains | GR Definitions 1 and 4 | `incentives` |
 | communication equilibrium | GR Definition 4' | `communication_equilibrium` |
-| incentive-compatible transfers | GR 6.1 | `transfers`, `transfer_program` |
+| incentive-compatible transfers, contracts with them | GR 6.1 | `transfers`, `transfer_program` |
 | compatibility and non-degeneracy | GR section 4 | `compatibility` |
 
 GR is Giraud and Rochon (2001).

@@ -4,7 +4,9 @@
 |---|---|---|
 | rules, one enumeration each | GR 2.2-2.3, ours | `rules` |
 | plays: quotes, orders, announced endowments, transfers | GR 2.2-2.3 | `plays` |
-| settlement | GR 2.2, Definition 2 | `settlement`; compiled: `kernel` |
+| at what price a trade is charged | GR 2.2, (1), ours | `prices` |
+| settling | GR 2.2, (1) | `settle`; compiled: `kernel` |
+| how plays end, which flows stand at what charge | GR 2.2, Definition 2 | `settlement` |
 | feasible set and projection | GR 2.2 | `feasible_set` |
 | decisions without rounding errors | Dekker (1971) | `exact_test` |
 
