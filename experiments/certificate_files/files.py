@@ -21,11 +21,11 @@ from marketgame.experiments.certificate_files.forms import Seen
 from marketgame.experiments.files.input_file import (
     LARGEST_CERTIFICATE,
     InputError,
+    InputFiles,
     InputModel,
     blamed_on,
     kind_of,
     parsed,
-    read_bytes,
     refuse,
     validated,
 )
@@ -47,20 +47,25 @@ class CertificateInput(InputModel):
     content: CONTENT.annotation = Field(description="what is certified")  # type: ignore[name-defined]
 
 
-def load_certificate(path: Path | str) -> Certificate:
+def load_certificate(path: Path | str, files: InputFiles | None = None) -> Certificate:
     """Return the certificate in a file, unverified.
+
+    Args:
+        path: the file.
+        files: keeps what is read, and says whether it may name code of anybody's; it may not without it.
 
     Raises:
         InputError: the file cannot be read, is not a certificate, was changed since it was written, or its parts do
             not go together.
     """
     path = Path(path)
-    content = read_bytes(path, LARGEST_CERTIFICATE)
+    files = InputFiles() if files is None else files
+    content = files.read(path, LARGEST_CERTIFICATE)
     document = parsed(path, content, partial(json.loads, object_pairs_hook=_without_repeats), "a whole JSON document")
     if not isinstance(document, dict):
         raise InputError(f"{path}: this is not a certificate; it must be a JSON object")
     kind_of(document, path, [KIND])
-    certificate = validated(CertificateInput, document, path)
+    certificate = validated(CertificateInput, document, path, allow_code=files.allow_code)
     found = content_hash(document)
     if certificate.sha256 != found:
         refuse(

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from marketgame.experiments.commands.explained import pages, print_contents, print_explanation
-from marketgame.experiments.printing import answer_console
+from marketgame.experiments.commands.explained import json_schema, pages, print_contents, print_explanation
+from marketgame.experiments.printing import answer_console, print_json
 
 
 def _kinds() -> list[str]:
@@ -27,9 +27,14 @@ def command(
         str | None,
         typer.Argument(metavar="SECTION", help="A part of the page, such as `traders` of `scenario`; all without it."),
     ] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of a kind of input file, for editors, instead.")
+    ] = False,
 ) -> None:
     """Document every field of a kind of input file, every column of the result tables, or every figure."""
-    if kind is None:
+    if schema:
+        print_json(json_schema(kind))
+    elif kind is None:
         print_contents(answer_console())
     else:
         print_explanation(kind, section, answer_console())

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import groupby
-from typing import Any
+from typing import Any, Union
 
 from pyarrow import types
+from pydantic import TypeAdapter
 from rich.console import Console, RenderableType
 from rich.syntax import Syntax
 from rich.text import Text
@@ -23,6 +24,8 @@ from marketgame.experiments.sweep.tables import SWEEP_TABLES
 from marketgame.simulation.recording.columns import Column
 from marketgame.simulation.recording.tables import TABLES
 
+# Of JSON Schema, as Pydantic writes it.
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 RESULT_TABLES = "tables"
 FIGURES = "figures"
 CERTIFICATES = InputKind(
@@ -111,6 +114,19 @@ def print_contents(console: Console) -> None:
     """Print what can be explained."""
     rows = [[name, page.meaning] for name, page in pages().items()]
     console.print(table("marketgame explain KIND explains one of these", ["kind", "what it is"], rows, texts=2))
+
+
+def json_schema(kind: str | None) -> dict[str, Any]:
+    """Return the JSON Schema of a kind of input file: what its keys are, what they may be and what they mean.
+
+    Raises:
+        InputError: there is no such kind.
+    """
+    kinds = {name: page.kinds for name, page in pages().items() if page.kinds}
+    if kind not in kinds:
+        raise InputError(f"KIND is {kind!r}; {one_of(str(kind), list(kinds))}, to have a schema")
+    union: Any = Union[tuple(described.model for described in kinds[kind])]  # noqa: UP007 -- built from a list
+    return {"$schema": DIALECT, **TypeAdapter(union).json_schema(), "title": kind}
 
 
 def print_explanation(kind: str, section: str | None, console: Console) -> None:

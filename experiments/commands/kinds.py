@@ -112,10 +112,10 @@ def load_input(path: Path, files: InputFiles | None = None) -> Loaded:
     Raises:
         InputError: something is wrong with it.
     """
+    files = InputFiles() if files is None else files
     if path.suffix == ".json":
         module = import_module("marketgame.experiments.certificate_files.files")
-        return Loaded(CERTIFICATE, path.stem, module.load_certificate(path))
-    files = InputFiles() if files is None else files
+        return Loaded(CERTIFICATE, path.stem, module.load_certificate(path, files))
     table = read_table(path, files)
     kind = kind_of(table, path, list(KINDS))
     described = KINDS[kind]

@@ -15,7 +15,9 @@ from marketgame.experiments.certificate_files.replay import (
     replayed,
 )
 from marketgame.experiments.files.examples import located
+from marketgame.experiments.files.input_file import InputFiles
 from marketgame.experiments.printing import (
+    AllowCodeOption,
     JsonOption,
     answer_console,
     in_progress,
@@ -30,13 +32,14 @@ def command(
             parser=located, metavar="CERTIFICATE", help="A certificate file, as `marketgame certify` writes it."
         ),
     ],
+    allow_code: AllowCodeOption = False,
     json: JsonOption = False,
 ) -> None:
     """Play a stored deviation or blocking plan again, or check a stored proof, and recompute every number in it.
 
     The exit code is 1 if a number or a condition is wrong.
     """
-    stored = load_certificate(certificate)
+    stored = load_certificate(certificate, InputFiles(allow_code=allow_code))
     with in_progress("playing the certificate"):
         replay = replayed(stored)
     if json:

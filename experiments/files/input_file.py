@@ -156,7 +156,7 @@ def _again(error: ErrorDetails) -> InitErrorDetails:
 
 
 class InputFiles:
-    """The files that one command reads: each is read once, and what was parsed is what is kept.
+    """The files that one command reads: each is read and parsed once, and what was parsed is what is kept.
 
     Who records where a result came from takes ``contents``, not what stands on the disk by then.
 
@@ -167,6 +167,7 @@ class InputFiles:
     def __init__(self, *, allow_code: bool = False) -> None:
         self.allow_code = allow_code
         self._contents: dict[Path, bytes] = {}
+        self._tables: dict[Path, dict[str, Any]] = {}
 
     @property
     def contents(self) -> Mapping[Path, bytes]:
@@ -183,10 +184,25 @@ class InputFiles:
         Raises:
             InputError: there is no such file, it is none, or it is too large.
         """
-        where = Path(normpath(path.absolute()))
+        where = _absolute(path)
         if where not in self._contents:
             self._contents[where] = read_bytes(path, largest)
         return self._contents[where]
+
+    def table(self, path: Path) -> dict[str, Any]:
+        """Return the TOML document in a file, the same object to all who ask: nobody changes it.
+
+        Raises:
+            InputError: there is no such file, it cannot be read, or it is not TOML.
+        """
+        where = _absolute(path)
+        if where not in self._tables:
+            self._tables[where] = parsed(path, self.read(path), tomllib.loads, "TOML")
+        return self._tables[where]
+
+
+def _absolute(path: Path) -> Path:
+    return Path(normpath(path.absolute()))
 
 
 def read_bytes(path: Path, largest: int = LARGEST_INPUT) -> bytes:
@@ -232,8 +248,7 @@ def read_table(path: Path, files: InputFiles | None = None) -> dict[str, Any]:
     Raises:
         InputError: there is no such file, it cannot be read, or it is not TOML.
     """
-    content = read_bytes(path) if files is None else files.read(path)
-    return parsed(path, content, tomllib.loads, "TOML")
+    return (InputFiles() if files is None else files).table(path)
 
 
 def parsed[Document](path: Path, content: bytes, parse: Callable[[str], Document], language: str) -> Document:

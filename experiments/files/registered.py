@@ -63,7 +63,10 @@ class Registered[Table: InputModel]:
         return core_schema.with_info_plain_validator_function(self._read)
 
     def __get_pydantic_json_schema__(self, _schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"oneOf": [handler(table.__pydantic_core_schema__) for table in self.tables()]}
+        named = [handler(table.__pydantic_core_schema__) for table in self.tables()]
+        # Of classes that only a file names it is not known what their tables hold.
+        outside = {"type": "object", "properties": {self.key: {"pattern": "^[^:]+:[^:]+$"}}, "required": [self.key]}
+        return {"oneOf": [*named, outside]}
 
     def _read(self, given: object, info: ValidationInfo) -> Table:
         if not isinstance(given, Mapping):
