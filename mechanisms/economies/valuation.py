@@ -165,11 +165,26 @@ class Valuation(ABC):
     def indirect_utility(self, prices: FloatArray, limit: FloatArray) -> FloatArray:
         """Return a bound, ``(...)``, on v(q) - p.q over 0 <= q <= limit; with separable goods, the maximum."""
         demand = self.demand(prices)
-        return self.value(demand) - (prices * demand).sum(axis=-1)
+        if np.isfinite(demand).all():
+            return self.value(demand) - (prices * demand).sum(axis=-1)
+        near = np.minimum(demand, limit)
+        return self.value(near) - (prices * near).sum(axis=-1) + self._best_elsewhere(near, prices, limit)
 
     def indirect_gain(self, start: FloatArray, prices: FloatArray, limit: FloatArray) -> FloatArray:
         """Return what ``indirect_utility`` bounds, ``(...)``, less v - p.q at bundles ``(..., G)``, without levels."""
-        return self._gain_less_expense(start, prices, self.demand(prices))
+        demand = self.demand(prices)
+        if np.isfinite(demand).all():
+            return self._gain_less_expense(start, prices, demand)
+        near = np.minimum(demand, limit)
+        return self._gain_less_expense(start, prices, near) + self._best_elsewhere(near, prices, limit)
+
+    def _best_elsewhere(self, near: FloatArray, prices: FloatArray, limit: FloatArray) -> FloatArray:
+        """Return what v(q) - p.q may at most be more, ``(...)``, than near, over 0 <= q <= limit: by the tangent."""
+        surplus = self.supergradient(near) - prices
+        with np.errstate(invalid="ignore"):
+            more = np.where(near < limit, surplus * (limit - near), 0)
+            less = np.where(near > 0, -surplus * near, 0)
+        return np.maximum(more, less).sum(axis=-1)
 
     def _gain_less_expense(self, start: FloatArray, prices: FloatArray, end: FloatArray) -> FloatArray:
         change = end - start
