@@ -119,13 +119,10 @@ class Settlement:
             Giraud and Rochon (2001), section 2.2, remarks, and note 4 for the variant.
         """
         withheld = self._withheld(endowments)
-        match self.rules.withholding:
-            case Withholding.WASTED:
-                return self.allocation
-            case Withholding.CONSUMED:
-                return self.allocation + withheld
-            case _:
-                assert_never(self.rules.withholding)
+        # The market settles by no rule that it was not taught.
+        if self.rules.withholding is Withholding.WASTED:
+            return self.allocation
+        return self.allocation + withheld
 
     def net_consumption(self, endowments: ArrayLike) -> FloatArray:
         """Return what players finally consume less what they were endowed with.
@@ -134,13 +131,10 @@ class Settlement:
         are those of `consumption`.
         """
         withheld = self._withheld(endowments)
-        match self.rules.withholding:
-            case Withholding.WASTED:
-                return self.change - withheld
-            case Withholding.CONSUMED:
-                return self.change.copy()
-            case _:
-                assert_never(self.rules.withholding)
+        # The market settles by no rule that it was not taught.
+        if self.rules.withholding is Withholding.WASTED:
+            return self.change - withheld
+        return self.change.copy()
 
     def _withheld(self, endowments: ArrayLike) -> FloatArray:
         """Return what is owned and not announced, refusing announcements of more than is owned."""
