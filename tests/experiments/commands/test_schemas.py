@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from marketgame.experiments import HOME
-from marketgame.experiments.commands.explained import CERTIFICATE, json_schema
-from marketgame.experiments.commands.kinds import KINDS
+from marketgame.experiments.commands.explained import json_schema
+from marketgame.experiments.commands.kinds import CERTIFICATE, KINDS
 from tests.experiments.command_calls import Call, assert_one_line, one_document
 
 FOLDERS = ("economies", "games", "scenarios", "sweeps", "certificates")
