@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from marketgame.agents.knowledge import (
-    MarketKnowledge,
-    RecommendedKnowledge,
-)
+from marketgame.agents.knowledge import MarketKnowledge, RecommendedKnowledge
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.settle import settle

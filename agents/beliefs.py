@@ -15,11 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    BooleanArray,
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.market_game.plays import Play
 

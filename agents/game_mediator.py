@@ -13,18 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marketgame.agents.framework import (
-    RoundAgent,
-    RoundModel,
-)
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
-from marketgame.mechanisms.coalitional_games.game import (
-    Coalition,
-    CoalitionalGame,
-)
+from marketgame.agents.framework import RoundAgent, RoundModel
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 
 

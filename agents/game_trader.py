@@ -7,21 +7,11 @@ from functools import cached_property
 
 import numpy as np
 
-from marketgame.agents.behaviours.behaviour import (
-    Behaviour,
-    answered,
-)
+from marketgame.agents.behaviours.behaviour import Behaviour, answered
 from marketgame.agents.blocking.invited import Invited
 from marketgame.agents.blocking.offer import BlockingOffer
-from marketgame.agents.framework import (
-    RoundAgent,
-    RoundModel,
-)
-from marketgame.agents.private_type import (
-    GamePlayer,
-    GameTypeKnowledge,
-    game_players,
-)
+from marketgame.agents.framework import RoundAgent, RoundModel
+from marketgame.agents.private_type import GamePlayer, GameTypeKnowledge, game_players
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism

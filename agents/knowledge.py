@@ -14,18 +14,10 @@ from functools import cached_property
 
 import numpy as np
 
-from marketgame.agents.beliefs import (
-    Belief,
-    Inference,
-    OwnRecommendation,
-)
+from marketgame.agents.beliefs import Belief, Inference, OwnRecommendation
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 

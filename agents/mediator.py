@@ -5,19 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from marketgame.agents.beliefs import OwnRecommendation
-from marketgame.agents.framework import (
-    RoundAgent,
-    RoundModel,
-)
-from marketgame.mechanisms.arrays import (
-    BooleanArray,
-    FloatArray,
-    IntegerArray,
-    read_only,
-)
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-)
+from marketgame.agents.framework import RoundAgent, RoundModel
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, read_only
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.market_game.plays import Play
 
 

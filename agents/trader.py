@@ -6,40 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from marketgame.agents.behaviours.behaviour import (
-    Behaviour,
-    Order,
-    answered,
-)
-from marketgame.agents.beliefs import (
-    Inference,
-    OwnRecommendation,
-)
+from marketgame.agents.behaviours.behaviour import Behaviour, Order, answered
+from marketgame.agents.beliefs import Inference, OwnRecommendation
 from marketgame.agents.blocking.invited import Invited
 from marketgame.agents.blocking.offer import BlockingOffer
-from marketgame.agents.coalitions.agreement import (
-    NO_REPORT,
-    Agreement,
-)
+from marketgame.agents.coalitions.agreement import NO_REPORT, Agreement
 from marketgame.agents.coalitions.offered import OfferedSideContract
-from marketgame.agents.coalitions.organiser import (
-    MemberAnswer,
-    Reply,
-)
-from marketgame.agents.framework import (
-    RoundAgent,
-    RoundModel,
-)
-from marketgame.agents.knowledge import (
-    CommonKnowledge,
-    MarketKnowledge,
-    RecommendedKnowledge,
-    TypeKnowledge,
-)
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.agents.coalitions.organiser import MemberAnswer, Reply
+from marketgame.agents.framework import RoundAgent, RoundModel
+from marketgame.agents.knowledge import CommonKnowledge, MarketKnowledge, RecommendedKnowledge, TypeKnowledge
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 
 
 class Trader(RoundAgent):

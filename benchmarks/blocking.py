@@ -9,10 +9,7 @@ import numpy as np
 from benchmarks.measurement import Measurement, print_table, time_of
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.blocking import find_blocking_plan, search
-from marketgame.mechanisms.coalitional_games.game import (
-    ActionSet,
-    CoalitionalGame,
-)
+from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
 
 BLOCKED, UNBLOCKED = 1.5, 4.0
 """Average stakes at which random games of these sizes are and are not blocked."""

@@ -14,16 +14,8 @@ from collections.abc import Callable
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.blocking import (
-    BlockingPlan,
-    NoBlockingPlan,
-    Support,
-    find_blocking_plan,
-)
-from marketgame.mechanisms.coalitional_games.game import (
-    CoalitionalGame,
-    bilateral_trade,
-)
+from marketgame.mechanisms.blocking import BlockingPlan, NoBlockingPlan, Support, find_blocking_plan
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame, bilateral_trade
 from marketgame.mechanisms.coalitional_games.mechanism import stakes
 from marketgame.mechanisms.core import (
     CoreAllocation,
@@ -41,11 +33,7 @@ from marketgame.mechanisms.core import (
     welfare,
     with_best_severance,
 )
-from marketgame.mechanisms.incentive_efficiency.search import (
-    IncentiveEfficient,
-    Participation,
-    incentive_efficient,
-)
+from marketgame.mechanisms.incentive_efficiency.search import IncentiveEfficient, Participation, incentive_efficient
 from marketgame.mechanisms.linear_program import Sense
 from tests.mechanisms.balanced_games import balanced_game, lemons
 from tests.mechanisms.myerson_examples import EXAMPLE_1, EXAMPLE_2

@@ -13,22 +13,12 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, brentq, minimize
 
 from benchmarks.measurement import Measurement, print_table, time_of
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.valuation import Valuation
-from marketgame.mechanisms.economies.valuations import (
-    Power,
-    Quadratic,
-)
+from marketgame.mechanisms.economies.valuations import Power, Quadratic
 
 PLAYERS, TYPES = 6, 10
 SAMPLE = 300

@@ -15,10 +15,7 @@ import numpy as np
 
 from benchmarks.measurement import Measurement, print_table, time_of
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.coalitional_games.game import (
-    ActionSet,
-    CoalitionalGame,
-)
+from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
 from marketgame.mechanisms.incentive_efficiency.program import InterimProgram
 from marketgame.mechanisms.incentive_efficiency.search import (
     EfficiencyProblem,

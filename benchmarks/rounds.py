@@ -13,45 +13,20 @@ import mesa
 import numpy as np
 
 from benchmarks.measurement import Measurement, print_table, time_of
-from marketgame.agents.behaviours import (
-    Behaviour,
-    Obedient,
-    Order,
-)
-from marketgame.agents.beliefs import (
-    Inference,
-    OwnRecommendation,
-)
-from marketgame.agents.knowledge import (
-    CommonKnowledge,
-    MarketKnowledge,
-    RecommendedKnowledge,
-    TypeKnowledge,
-)
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    grand_contract,
-)
+from marketgame.agents.behaviours import Behaviour, Obedient, Order
+from marketgame.agents.beliefs import Inference, OwnRecommendation
+from marketgame.agents.knowledge import CommonKnowledge, MarketKnowledge, RecommendedKnowledge, TypeKnowledge
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.mechanisms.market_game.settle import settle
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.scenario.market_scenario import MarketScenario
-from marketgame.simulation.scenario.streams import (
-    private_seed,
-    random_stream,
-)
+from marketgame.simulation.scenario.streams import private_seed, random_stream
 
 ROUNDS = 20
 REPEATS = 15

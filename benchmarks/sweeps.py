@@ -24,21 +24,9 @@ import pyarrow.parquet as pq
 
 from benchmarks.measurement import Measurement, time_of
 from marketgame import results
-from marketgame.experiments.sweep import (
-    Sweep,
-    Workers,
-    on_this_machine,
-    prepare,
-    run_sweep,
-)
-from marketgame.experiments.sweep.publishing import (
-    publish,
-    stored_schemas,
-)
-from marketgame.experiments.sweep.storage import (
-    PartStore,
-    write_table,
-)
+from marketgame.experiments.sweep import Sweep, Workers, on_this_machine, prepare, run_sweep
+from marketgame.experiments.sweep.publishing import publish, stored_schemas
+from marketgame.experiments.sweep.storage import PartStore, write_table
 from marketgame.experiments.sweep.tables import OUTCOMES
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.simulation.recording.tables import TABLES

@@ -27,10 +27,7 @@ from rich.table import Table
 from rich.text import Text
 
 from marketgame.mechanisms import UnansweredError
-from marketgame.results.names import (
-    LONGEST_NAME,
-    on_a_line,
-)
+from marketgame.results.names import LONGEST_NAME, on_a_line
 
 if TYPE_CHECKING:
     import pandas as pd

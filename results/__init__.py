@@ -24,23 +24,11 @@ if TYPE_CHECKING:
         with_benchmarks,
         with_parameters,
     )
-    from marketgame.results.figures import (
-        save_figures,
-        standard_figures,
-    )
-    from marketgame.results.loading import (
-        Run,
-        load,
-    )
+    from marketgame.results.figures import save_figures, standard_figures
+    from marketgame.results.loading import Run, load
     from marketgame.results.mediators import mediator_summary
-    from marketgame.results.sensitivity import (
-        failures_by_parameter,
-        sobol_indices,
-    )
-    from marketgame.results.summaries import (
-        player_summary,
-        summary,
-    )
+    from marketgame.results.sensitivity import failures_by_parameter, sobol_indices
+    from marketgame.results.summaries import player_summary, summary
 
 __all__ = [
     "Comparison",

@@ -21,14 +21,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from marketgame.results.manifests import (
-    FILES,
-    MANIFEST,
-    DamagedFileError,
-    check,
-    place_of,
-    read_manifest,
-)
+from marketgame.results.manifests import FILES, MANIFEST, DamagedFileError, check, place_of, read_manifest
 from marketgame.results.names import LONGEST_NAME, on_a_line
 
 SWEEP: Final = "sweep"  # the kind that the manifest of a sweep names

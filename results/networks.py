@@ -6,10 +6,7 @@ import networkx as nx
 import numpy as np
 
 from marketgame.results.loading import Run
-from marketgame.results.selection import (
-    NEGLIGIBLE,
-    rows_of_round,
-)
+from marketgame.results.selection import NEGLIGIBLE, rows_of_round
 
 
 def trade_graph(run: Run, round_number: int, run_number: int = 0) -> nx.DiGraph[str]:

@@ -7,11 +7,7 @@ from typing import Final
 import pandas as pd
 
 from marketgame.results.loading import Run
-from marketgame.results.selection import (
-    NEGLIGIBLE,
-    gains_of,
-    rows_of_run,
-)
+from marketgame.results.selection import NEGLIGIBLE, gains_of, rows_of_run
 
 PLAYED: Final = "played"
 FIRST_BEST: Final = "first-best"

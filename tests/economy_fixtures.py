@@ -7,11 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuations import Quadratic
 
 type RandomEconomy = Callable[[int, int, int, int], Economy]

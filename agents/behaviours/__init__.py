@@ -21,22 +21,14 @@ from __future__ import annotations
 from dataclasses import is_dataclass
 
 from marketgame.agents.behaviours.arbitraging import Arbitraging
-from marketgame.agents.behaviours.behaviour import (
-    Behaviour,
-    Obedient,
-    Order,
-)
+from marketgame.agents.behaviours.behaviour import Behaviour, Obedient, Order
 from marketgame.agents.behaviours.best_responding import BestResponding
 from marketgame.agents.behaviours.deceiving import Deceiving
 from marketgame.agents.behaviours.loyal import Loyal
 from marketgame.agents.behaviours.mispricing import Mispricing
 from marketgame.agents.behaviours.misreporting import Misreporting
 from marketgame.agents.behaviours.noisy import Noisy
-from marketgame.agents.behaviours.reactive import (
-    Reactive,
-    ReactiveArbitraging,
-    ReactiveWithholding,
-)
+from marketgame.agents.behaviours.reactive import Reactive, ReactiveArbitraging, ReactiveWithholding
 from marketgame.agents.behaviours.short_selling import ShortSelling
 from marketgame.agents.behaviours.withholding import Withholding
 from marketgame.registry import Registry

@@ -7,16 +7,8 @@ from typing import ClassVar, override
 
 import numpy as np
 
-from marketgame.agents.anticipation import (
-    largest_own_cost,
-    largest_supply,
-    stripping_orders,
-)
-from marketgame.agents.behaviours.behaviour import (
-    Behaviour,
-    Order,
-    recommended_order,
-)
+from marketgame.agents.anticipation import largest_own_cost, largest_supply, stripping_orders
+from marketgame.agents.behaviours.behaviour import Behaviour, Order, recommended_order
 from marketgame.agents.knowledge import MarketKnowledge
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.registry import parameter

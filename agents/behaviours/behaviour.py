@@ -8,14 +8,8 @@ from typing import ClassVar
 
 from marketgame.agents.blocking.invited import Invited
 from marketgame.agents.coalitions.offered import OfferedSideContract
-from marketgame.agents.knowledge import (
-    MarketKnowledge,
-    RecommendedKnowledge,
-)
-from marketgame.agents.private_type import (
-    PrivateType,
-    TypedPlayer,
-)
+from marketgame.agents.knowledge import MarketKnowledge, RecommendedKnowledge
+from marketgame.agents.private_type import PrivateType, TypedPlayer
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.registry import refuse_out_of_bounds
 

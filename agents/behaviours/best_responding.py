@@ -8,16 +8,8 @@ from typing import ClassVar, override
 import numpy as np
 
 from marketgame.agents.anticipation import expected_gain
-from marketgame.agents.behaviours.behaviour import (
-    Behaviour,
-    Order,
-    recommended_order,
-)
-from marketgame.agents.behaviours.order_candidates import (
-    Candidates,
-    neighbours,
-    structured_candidates,
-)
+from marketgame.agents.behaviours.behaviour import Behaviour, Order, recommended_order
+from marketgame.agents.behaviours.order_candidates import Candidates, neighbours, structured_candidates
 from marketgame.agents.blocking.invited import Invited
 from marketgame.agents.coalitions.offered import OfferedSideContract
 from marketgame.agents.knowledge import MarketKnowledge

@@ -8,11 +8,7 @@ from typing import ClassVar, override
 
 from marketgame.agents.behaviours.behaviour import Behaviour
 from marketgame.agents.blocking.invited import Invited
-from marketgame.agents.private_type import (
-    PrivateType,
-    TypedPlayer,
-    type_names,
-)
+from marketgame.agents.private_type import PrivateType, TypedPlayer, type_names
 from marketgame.registry import MisnamedError, parameter
 
 

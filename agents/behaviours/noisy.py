@@ -7,14 +7,8 @@ from typing import ClassVar, override
 
 import numpy as np
 
-from marketgame.agents.behaviours.behaviour import (
-    Behaviour,
-    Order,
-)
-from marketgame.agents.knowledge import (
-    MarketKnowledge,
-    RecommendedKnowledge,
-)
+from marketgame.agents.behaviours.behaviour import Behaviour, Order
+from marketgame.agents.knowledge import MarketKnowledge, RecommendedKnowledge
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.registry import parameter
 

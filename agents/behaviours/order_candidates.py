@@ -6,20 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marketgame.agents.anticipation import (
-    largest_supply,
-    spendable,
-)
-from marketgame.agents.behaviours.arbitraging import (
-    arbitrage,
-    largest_gap,
-)
+from marketgame.agents.anticipation import largest_supply, spendable
+from marketgame.agents.behaviours.arbitraging import arbitrage, largest_gap
 from marketgame.agents.behaviours.short_selling import short_sale
 from marketgame.agents.knowledge import MarketKnowledge
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.market_game.rules import Withholding
 
 # Attacks are tried barely large enough, comfortably, and against rules that ration what is ordered.

@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, override
 import numpy as np
 
 from marketgame.agents.announcements import accepted_announcements
-from marketgame.agents.behaviours.behaviour import (
-    Behaviour,
-    Order,
-    recommended_order,
-)
+from marketgame.agents.behaviours.behaviour import Behaviour, Order, recommended_order
 from marketgame.agents.knowledge import MarketKnowledge
 from marketgame.mechanisms.market_game.plays import Play, stacked
 from marketgame.mechanisms.market_game.rules import Timing
@@ -22,10 +18,7 @@ from marketgame.registry import parameter
 # What coalitions can do is searched by a solver that takes long to load; behaviours are named in files that are only
 # to be checked, so they load it when they act.
 if TYPE_CHECKING:
-    from marketgame.mechanisms.deviations.situation import (
-        Reaction,
-        Situation,
-    )
+    from marketgame.mechanisms.deviations.situation import Reaction, Situation
 
 
 @dataclass(frozen=True)

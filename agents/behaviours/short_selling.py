@@ -23,11 +23,7 @@ from marketgame.agents.anticipation import (
     spendable,
     stripping_orders,
 )
-from marketgame.agents.behaviours.behaviour import (
-    Behaviour,
-    Order,
-    recommended_order,
-)
+from marketgame.agents.behaviours.behaviour import Behaviour, Order, recommended_order
 from marketgame.agents.knowledge import MarketKnowledge
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.registry import parameter

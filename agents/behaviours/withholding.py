@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, override
 
-from marketgame.agents.behaviours.behaviour import (
-    Behaviour,
-    Order,
-)
+from marketgame.agents.behaviours.behaviour import Behaviour, Order
 from marketgame.agents.knowledge import MarketKnowledge
 from marketgame.registry import parameter
 

@@ -8,23 +8,11 @@ from enum import StrEnum
 
 import numpy as np
 
-from marketgame.agents.blocking.offer import (
-    BlockingOffer,
-    offer_of,
-)
+from marketgame.agents.blocking.offer import BlockingOffer, offer_of
 from marketgame.agents.blocking.stake_beliefs import StakeBeliefs
-from marketgame.agents.framework import (
-    RoundAgent,
-    RoundModel,
-)
+from marketgame.agents.framework import RoundAgent, RoundModel
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.blocking import (
-    ALL_COALITIONS,
-    BlockingPlan,
-    CoalitionLimits,
-    Invitation,
-    find_blocking_plan,
-)
+from marketgame.mechanisms.blocking import ALL_COALITIONS, BlockingPlan, CoalitionLimits, Invitation, find_blocking_plan
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 
 

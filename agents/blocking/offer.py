@@ -17,14 +17,8 @@ from functools import cached_property
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    BooleanArray,
-    FloatArray,
-)
-from marketgame.mechanisms.blocking import (
-    BlockingPlan,
-    Invitation,
-)
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray
+from marketgame.mechanisms.blocking import BlockingPlan, Invitation
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 
 # A type that leaves less often than this, of the times it is asked, is paid when asked: dividing by so small a

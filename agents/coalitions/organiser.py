@@ -8,25 +8,10 @@ from enum import StrEnum
 
 import numpy as np
 
-from marketgame.agents.coalitions.agreement import (
-    Agreement,
-    drawn,
-)
-from marketgame.agents.coalitions.breaking import (
-    Break,
-    Breaking,
-    Recommended,
-    joint,
-)
-from marketgame.agents.coalitions.choice import (
-    Coalition,
-    CoalitionChoice,
-    CoalitionSelection,
-)
-from marketgame.agents.framework import (
-    RoundAgent,
-    RoundModel,
-)
+from marketgame.agents.coalitions.agreement import Agreement, drawn
+from marketgame.agents.coalitions.breaking import Break, Breaking, Recommended, joint
+from marketgame.agents.coalitions.choice import Coalition, CoalitionChoice, CoalitionSelection
+from marketgame.agents.framework import RoundAgent, RoundModel
 from marketgame.mechanisms.deviations.situation import JointAction
 
 

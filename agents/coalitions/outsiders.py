@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from marketgame.agents.behaviours import (
-    Behaviour,
-    Reactive,
-)
+from marketgame.agents.behaviours import Behaviour, Reactive
 from marketgame.agents.coalitions.choice import Coalition
 from marketgame.mechanisms.deviations.reactions import ReactionsByType
 from marketgame.mechanisms.deviations.situation import Reaction

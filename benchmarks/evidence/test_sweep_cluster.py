@@ -14,11 +14,7 @@ import distributed
 import pytest
 
 from marketgame.experiments.files.input_file import InputError
-from marketgame.experiments.sweep import (
-    Watcher,
-    on_cluster,
-    run_sweep,
-)
+from marketgame.experiments.sweep import Watcher, on_cluster, run_sweep
 from marketgame.experiments.sweep.progress import Progress
 from tests.experiments import faulty_runs
 from tests.experiments.sweep_cases import LONG, SMALL, assert_same

@@ -33,10 +33,7 @@ from marketgame.mechanisms.core import (
     refutation_margin,
 )
 from marketgame.mechanisms.core.objective import CoreGoal
-from marketgame.mechanisms.linear_program.deadline import (
-    NO_DEADLINE,
-    Deadline,
-)
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,12 +13,7 @@ from marketgame.experiments.efficiency.game_document import (
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.blocking import Support
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-from marketgame.mechanisms.coalitional_games.mechanism import (
-    Mechanism,
-    expected_cost,
-    interim_utilities,
-    rules,
-)
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, expected_cost, interim_utilities, rules
 from marketgame.mechanisms.core import (
     CoreAllocation,
     CoreOptimum,

@@ -8,22 +8,12 @@ from rich.console import Console, Group
 
 from marketgame.experiments.blocking.core_document import expected_severance_of
 from marketgame.experiments.blocking.printing import multipliers_table
-from marketgame.experiments.printing import (
-    marked,
-    named,
-    number,
-    table,
-)
+from marketgame.experiments.printing import marked, named, number, table
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.blocking import Support
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-from marketgame.mechanisms.coalitional_games.mechanism import (
-    Rule,
-    expected_cost,
-    interim_utilities,
-    rules,
-)
+from marketgame.mechanisms.coalitional_games.mechanism import Rule, expected_cost, interim_utilities, rules
 from marketgame.mechanisms.core import (
     CoreAllocation,
     CoreOptimum,

@@ -10,12 +10,7 @@ from marketgame.experiments.efficiency.game_document import (
     virtual_weights_document,
     without_sign_of_zero,
 )
-from marketgame.mechanisms.blocking import (
-    BlockingPlan,
-    CoalitionLimits,
-    Invitation,
-    NoBlockingPlan,
-)
+from marketgame.mechanisms.blocking import BlockingPlan, CoalitionLimits, Invitation, NoBlockingPlan
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 
 if TYPE_CHECKING:

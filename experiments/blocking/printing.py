@@ -10,25 +10,13 @@ import numpy as np
 from rich.console import Console, Group
 
 from marketgame.experiments.blocking.document import invitation_document
-from marketgame.experiments.printing import (
-    marked,
-    named,
-    number,
-    table,
-)
+from marketgame.experiments.printing import marked, named, number, table
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.blocking import (
-    BlockingPlan,
-    CoalitionLimits,
-    NoBlockingPlan,
-)
+from marketgame.mechanisms.blocking import BlockingPlan, CoalitionLimits, NoBlockingPlan
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.economies.coalitions import coalition_name
-from marketgame.mechanisms.incentive_efficiency.virtual_utility import (
-    VirtualWeights,
-    notable_multipliers,
-)
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights, notable_multipliers
 
 if TYPE_CHECKING:
     from marketgame.experiments.blocking.verdict import BlockingVerdict

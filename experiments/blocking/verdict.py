@@ -15,21 +15,11 @@ from marketgame.experiments.certificate_files.files import save_certificate
 from marketgame.experiments.efficiency.game_printing import by_type
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.game_file import EstablishedGame, game_of
-from marketgame.experiments.files.input_file import (
-    InputError,
-    blamed_on,
-    unknown_name,
-)
+from marketgame.experiments.files.input_file import InputError, blamed_on, unknown_name
 from marketgame.experiments.files.output_folder import Writing
 from marketgame.experiments.printing import Printed, drawn_bars
 from marketgame.mechanisms.arrays import FloatArray, undefined_raises
-from marketgame.mechanisms.blocking import (
-    BlockingPlan,
-    CoalitionLimits,
-    NoBlockingPlan,
-    Support,
-    find_blocking_plan,
-)
+from marketgame.mechanisms.blocking import BlockingPlan, CoalitionLimits, NoBlockingPlan, Support, find_blocking_plan
 from marketgame.mechanisms.certificates import (
     BlockingCertificate,
     InhibitionCertificate,
@@ -37,11 +27,7 @@ from marketgame.mechanisms.certificates import (
     certify_plan,
 )
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-from marketgame.mechanisms.coalitional_games.mechanism import (
-    Feasibility,
-    feasibility,
-    stakes,
-)
+from marketgame.mechanisms.coalitional_games.mechanism import Feasibility, feasibility, stakes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

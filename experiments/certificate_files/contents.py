@@ -12,12 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from marketgame.agents.behaviours import ReactiveArbitraging, ReactiveWithholding
-from marketgame.experiments.certificate_files.economy import (
-    StoredEconomy,
-    StoredGame,
-    economy_document,
-    game_document,
-)
+from marketgame.experiments.certificate_files.economy import StoredEconomy, StoredGame, economy_document, game_document
 from marketgame.experiments.certificate_files.forms import (
     FORMS,
     LAYOUTS,

@@ -8,23 +8,13 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from marketgame.experiments.files.economy_file import (
-    Name,
-    TypeTable,
-    player_of,
-)
+from marketgame.experiments.files.economy_file import Name, TypeTable, player_of
 from marketgame.experiments.files.input_file import InputModel
 from marketgame.experiments.files.valuation_tables import valuation_document
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.coalitional_games.game import (
-    ActionSet,
-    CoalitionalGame,
-)
+from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
 from marketgame.mechanisms.economies.beliefs import CorrelatedPrior
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, PlayerType
 
 type Nonnegative = Annotated[float, Field(ge=0)]
 

@@ -9,16 +9,8 @@ import numpy as np
 from rich.console import Console
 
 from marketgame.experiments.certificate_files.contents import names_of, reaction_text
-from marketgame.experiments.certificate_files.replay import (
-    Replay,
-    entry,
-)
-from marketgame.experiments.printing import (
-    marked,
-    named,
-    number,
-    table,
-)
+from marketgame.experiments.certificate_files.replay import Replay, entry
+from marketgame.experiments.printing import marked, named, number, table
 from marketgame.mechanisms.certificates import (
     BlockingCertificate,
     DeviationCertificate,

@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from marketgame.experiments.certificate_files.contents import reaction_document
-from marketgame.mechanisms.certificates.examination import (
-    Examination,
-    FoundDeviation,
-)
+from marketgame.mechanisms.certificates.examination import Examination, FoundDeviation
 from marketgame.mechanisms.deviations.effort import Verdict
 
 ANSWERS = {Verdict.PROVEN: True, Verdict.REFUTED: False, Verdict.NOT_REFUTED: "not refuted"}

@@ -10,19 +10,8 @@ from pathlib import Path
 from marketgame.experiments.certificate_files.economy import economy_document
 from marketgame.experiments.certificate_files.files import save_certificate
 from marketgame.experiments.files.input_file import InputError
-from marketgame.experiments.files.output_folder import (
-    Held,
-    Purpose,
-    Writing,
-    beside,
-    holding,
-    writing,
-)
-from marketgame.experiments.files.provenance import (
-    command_line,
-    input_files,
-    software,
-)
+from marketgame.experiments.files.output_folder import Held, Purpose, Writing, beside, holding, writing
+from marketgame.experiments.files.provenance import command_line, input_files, software
 from marketgame.mechanisms.certificates.examination import Examination
 from marketgame.mechanisms.economies.economy import Economy
 

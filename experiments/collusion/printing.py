@@ -10,12 +10,7 @@ from rich.console import Console
 
 from marketgame.experiments.certificate_files.contents import reaction_text
 from marketgame.experiments.collusion.document import rules_document
-from marketgame.experiments.printing import (
-    marked,
-    named,
-    number,
-    table,
-)
+from marketgame.experiments.printing import marked, named, number, table
 from marketgame.mechanisms.certificates.examination import Examination
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.coalitions import coalition_name

@@ -5,10 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from marketgame.agents.coalitions.outsiders import expected_reaction
-from marketgame.mechanisms.certificates.examination import (
-    ExpectReaction,
-    outsiders_play_on,
-)
+from marketgame.mechanisms.certificates.examination import ExpectReaction, outsiders_play_on
 from marketgame.mechanisms.market_game.rules import Timing
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 

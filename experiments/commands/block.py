@@ -12,23 +12,12 @@ from marketgame.experiments import ExitCode
 from marketgame.experiments.blocking.document import blocking_document
 from marketgame.experiments.blocking.printing import print_verdict
 from marketgame.experiments.blocking.verdict import coalition_limits, judge_blocking, write_certificate
-from marketgame.experiments.collusion.files import (
-    certificate_folder,
-    commit_certificates,
-)
+from marketgame.experiments.collusion.files import certificate_folder, commit_certificates
 from marketgame.experiments.commands.invocation import LargestOption, LinkOption
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.game_file import load_game
-from marketgame.experiments.files.input_file import (
-    InputFiles,
-    blamed_on,
-)
-from marketgame.experiments.printing import (
-    JsonOption,
-    answer_console,
-    in_progress,
-    print_json,
-)
+from marketgame.experiments.files.input_file import InputFiles, blamed_on
+from marketgame.experiments.printing import JsonOption, answer_console, in_progress, print_json
 
 
 def command(

@@ -28,13 +28,7 @@ from marketgame.experiments.commands.invocation import LargestOption
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputError, InputFiles, blamed_on
 from marketgame.experiments.files.sources import outside_sources
-from marketgame.experiments.printing import (
-    AllowCodeOption,
-    JsonOption,
-    answer_console,
-    in_progress,
-    print_json,
-)
+from marketgame.experiments.printing import AllowCodeOption, JsonOption, answer_console, in_progress, print_json
 from marketgame.mechanisms.linear_program.deadline import Deadline
 
 

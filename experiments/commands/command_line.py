@@ -15,12 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from marketgame.experiments import ExitCode
-from marketgame.experiments.files.interruption import (
-    REMARK,
-    heard,
-    interrupt,
-    leave,
-)
+from marketgame.experiments.files.interruption import REMARK, heard, interrupt, leave
 
 # Every command with its line on the front page, in the order shown.
 COMMANDS = {

@@ -8,17 +8,8 @@ from typing import Annotated
 
 import typer
 
-from marketgame.experiments.files.examples import (
-    PREFIX,
-    copy_example,
-    examples,
-)
-from marketgame.experiments.printing import (
-    JsonOption,
-    answer_console,
-    print_json,
-    table,
-)
+from marketgame.experiments.files.examples import PREFIX, copy_example, examples
+from marketgame.experiments.printing import JsonOption, answer_console, print_json, table
 from marketgame.results.names import on_a_line
 
 

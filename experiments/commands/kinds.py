@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from marketgame.experiments import HOME
 from marketgame.experiments.files.examples import located
-from marketgame.experiments.files.input_file import (
-    InputFiles,
-    InputModel,
-    kind_of,
-    read_table,
-)
+from marketgame.experiments.files.input_file import InputFiles, InputModel, kind_of, read_table
 from marketgame.mechanisms.arrays import undefined_raises
 
 if TYPE_CHECKING:

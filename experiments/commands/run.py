@@ -23,10 +23,7 @@ from marketgame.experiments.play.running import (
     run_folder,
     with_benchmarks,
 )
-from marketgame.experiments.play.summary import (
-    print_summary,
-    summary_document,
-)
+from marketgame.experiments.play.summary import print_summary, summary_document
 from marketgame.experiments.printing import (
     AllowCodeOption,
     JsonOption,

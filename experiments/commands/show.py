@@ -10,20 +10,9 @@ import typer
 
 from marketgame import results
 from marketgame.experiments.files.input_file import InputError
-from marketgame.experiments.files.output_folder import (
-    Purpose,
-    holding,
-    writing,
-)
-from marketgame.experiments.files.provenance import (
-    command_line,
-    printable,
-    software,
-)
-from marketgame.experiments.play.running import (
-    FIGURES,
-    draw_figures,
-)
+from marketgame.experiments.files.output_folder import Purpose, holding, writing
+from marketgame.experiments.files.provenance import command_line, printable, software
+from marketgame.experiments.play.running import FIGURES, draw_figures
 from marketgame.experiments.play.summary import print_summary
 from marketgame.experiments.printing import answer_console
 from marketgame.experiments.sweep.folder import is_of_sweep

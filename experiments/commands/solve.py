@@ -16,13 +16,7 @@ from marketgame.experiments.efficiency.solution import EconomySolution
 from marketgame.experiments.efficiency.solving import solve
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import member
-from marketgame.experiments.printing import (
-    AllowCodeOption,
-    JsonOption,
-    answer_console,
-    in_progress,
-    print_json,
-)
+from marketgame.experiments.printing import AllowCodeOption, JsonOption, answer_console, in_progress, print_json
 from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.incentive_efficiency.second_best import Money
 

@@ -14,10 +14,7 @@ from rich.progress import TextColumn
 from marketgame import results
 from marketgame.experiments import ExitCode
 from marketgame.experiments.files.examples import located
-from marketgame.experiments.files.input_file import (
-    InputError,
-    InputFiles,
-)
+from marketgame.experiments.files.input_file import InputError, InputFiles
 from marketgame.experiments.play.running import DEFAULT_RUNS
 from marketgame.experiments.printing import (
     AllowCodeOption,
@@ -39,15 +36,9 @@ from marketgame.experiments.sweep import (
     run_sweep,
 )
 from marketgame.experiments.sweep.file import read_sweep
-from marketgame.experiments.sweep.progress import (
-    PointSummary,
-    Progress,
-)
+from marketgame.experiments.sweep.progress import PointSummary, Progress
 from marketgame.experiments.sweep.statement import Plan
-from marketgame.experiments.sweep.summary import (
-    print_sweep,
-    sweep_summary,
-)
+from marketgame.experiments.sweep.summary import print_sweep, sweep_summary
 from marketgame.results.names import on_a_line
 
 

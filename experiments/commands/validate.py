@@ -13,15 +13,8 @@ from marketgame.experiments.commands.command_line import report
 from marketgame.experiments.commands.kinds import load_input
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputError, InputFiles
-from marketgame.experiments.printing import (
-    AllowCodeOption,
-    JsonOption,
-    print_json,
-)
-from marketgame.results.names import (
-    LONGEST_NAME,
-    on_a_line,
-)
+from marketgame.experiments.printing import AllowCodeOption, JsonOption, print_json
+from marketgame.results.names import LONGEST_NAME, on_a_line
 
 
 def command(

@@ -10,11 +10,7 @@ import pandas as pd
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from marketgame.experiments.printing import (
-    number,
-    share,
-    table,
-)
+from marketgame.experiments.printing import number, share, table
 from marketgame.mechanisms.economies.efficiency import value_of_goods
 from marketgame.mechanisms.incentive_efficiency.second_best import SecondBest
 from marketgame.mechanisms.incentive_efficiency.welfare import (

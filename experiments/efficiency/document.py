@@ -10,15 +10,9 @@ from marketgame.experiments.efficiency.benchmarks import (
     constraint_document,
     constraint_rows,
 )
-from marketgame.experiments.efficiency.solution import (
-    ContractAnswer,
-    EconomySolution,
-)
+from marketgame.experiments.efficiency.solution import ContractAnswer, EconomySolution
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.contracts.compatibility import (
-    CompatibilityHolds,
-    UndecidedConditionError,
-)
+from marketgame.mechanisms.contracts.compatibility import CompatibilityHolds, UndecidedConditionError
 from marketgame.mechanisms.economies.economy import Economy
 
 

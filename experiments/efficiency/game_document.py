@@ -7,25 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from marketgame.experiments.efficiency.game_solution import (
-    EstablishedMechanism,
-    GameSolution,
-)
+from marketgame.experiments.efficiency.game_solution import EstablishedMechanism, GameSolution
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-from marketgame.mechanisms.coalitional_games.mechanism import (
-    Mechanism,
-    rules,
-)
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, rules
 from marketgame.mechanisms.incentive_efficiency.optimality import Conditions
-from marketgame.mechanisms.incentive_efficiency.search import (
-    IncentiveEfficient,
-    NoOptimum,
-)
-from marketgame.mechanisms.incentive_efficiency.virtual_utility import (
-    VirtualWeights,
-    virtual_utility,
-)
+from marketgame.mechanisms.incentive_efficiency.search import IncentiveEfficient, NoOptimum
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights, virtual_utility
 
 # Smaller multipliers, relative to the probabilities of their types, are rounding of a price that is zero.
 SMALLEST_MULTIPLIER = 1e-12

@@ -9,39 +9,18 @@ import numpy as np
 import pandas as pd
 from rich.console import Console, Group
 
-from marketgame.experiments.efficiency.benchmarks import (
-    ConstraintRow,
-    constraint_table,
-)
-from marketgame.experiments.printing import (
-    marked,
-    named,
-    number,
-    table,
-)
+from marketgame.experiments.efficiency.benchmarks import ConstraintRow, constraint_table
+from marketgame.experiments.printing import marked, named, number, table
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-from marketgame.mechanisms.coalitional_games.mechanism import (
-    Mechanism,
-    rules,
-)
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, rules
 from marketgame.mechanisms.incentive_efficiency.optimality import CONDITION_LIMIT
-from marketgame.mechanisms.incentive_efficiency.search import (
-    IncentiveEfficient,
-    NoOptimum,
-    Participation,
-)
-from marketgame.mechanisms.incentive_efficiency.virtual_utility import (
-    NOTABLE,
-    virtual_utility,
-)
+from marketgame.mechanisms.incentive_efficiency.search import IncentiveEfficient, NoOptimum, Participation
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import NOTABLE, virtual_utility
 
 if TYPE_CHECKING:
-    from marketgame.experiments.efficiency.game_solution import (
-        EstablishedMechanism,
-        GameSolution,
-    )
+    from marketgame.experiments.efficiency.game_solution import EstablishedMechanism, GameSolution
 
 # More rows than fit a screen are left to the JSON document, which holds every profile.
 MOST_PROFILES_SHOWN = 12

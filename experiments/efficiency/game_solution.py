@@ -13,25 +13,15 @@ from marketgame.experiments.files.game_file import EstablishedGame
 from marketgame.experiments.printing import Printed, drawn_bars
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-from marketgame.mechanisms.coalitional_games.mechanism import (
-    Mechanism,
-    feasibility,
-    interim_utilities,
-)
-from marketgame.mechanisms.incentive_efficiency.dominance import (
-    Dominance,
-    dominating_mechanism,
-)
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, feasibility, interim_utilities
+from marketgame.mechanisms.incentive_efficiency.dominance import Dominance, dominating_mechanism
 from marketgame.mechanisms.incentive_efficiency.search import (
     IncentiveEfficient,
     NoOptimum,
     Participation,
     proven_optimum,
 )
-from marketgame.mechanisms.linear_program.deadline import (
-    NO_DEADLINE,
-    Deadline,
-)
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

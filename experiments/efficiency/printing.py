@@ -13,23 +13,12 @@ from marketgame.experiments.efficiency.benchmarks import (
     constraint_rows,
     constraint_table,
 )
-from marketgame.experiments.printing import (
-    marked,
-    named,
-    number,
-    table,
-)
-from marketgame.mechanisms.contracts.compatibility import (
-    CompatibilityFails,
-    CompatibilityHolds,
-)
+from marketgame.experiments.printing import marked, named, number, table
+from marketgame.mechanisms.contracts.compatibility import CompatibilityFails, CompatibilityHolds
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 
 if TYPE_CHECKING:
-    from marketgame.experiments.efficiency.solution import (
-        ContractAnswer,
-        EconomySolution,
-    )
+    from marketgame.experiments.efficiency.solution import ContractAnswer, EconomySolution
 
 # More rows than fit a screen are left to the JSON document, which holds every profile.
 MOST_PROFILES_SHOWN = 12

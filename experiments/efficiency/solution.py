@@ -20,25 +20,15 @@ from marketgame.mechanisms.contracts.compatibility import (
     UndecidedConditionError,
     check_compatibility,
 )
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    TransferRule,
-    walrasian_payments,
-)
-from marketgame.mechanisms.contracts.incentives import (
-    IncentiveCheck,
-    check_incentives,
-)
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule, walrasian_payments
+from marketgame.mechanisms.contracts.incentives import IncentiveCheck, check_incentives
 from marketgame.mechanisms.contracts.transfers import (
     IncentiveTransfers,
     NoIncentiveTransfers,
     expected_externality_transfers,
     incentive_compatible_transfers,
 )
-from marketgame.mechanisms.economies.assumptions import (
-    Assumption,
-    check_assumptions,
-)
+from marketgame.mechanisms.economies.assumptions import Assumption, check_assumptions
 from marketgame.mechanisms.economies.beliefs import Prior
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import (
@@ -47,10 +37,7 @@ from marketgame.mechanisms.economies.efficiency import (
     efficient_allocation,
     value_of_goods,
 )
-from marketgame.mechanisms.economies.walras import (
-    WalrasianEquilibrium,
-    walrasian_equilibrium,
-)
+from marketgame.mechanisms.economies.walras import WalrasianEquilibrium, walrasian_equilibrium
 from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.incentive_efficiency.second_best import Money
 from marketgame.mechanisms.incentive_efficiency.welfare import (

@@ -9,14 +9,7 @@ from marketgame.experiments.efficiency.solution import EconomySolution, solve_ec
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.game_file import EstablishedGame, game_of, load_game
-from marketgame.experiments.files.input_file import (
-    InputError,
-    InputFiles,
-    blamed_on,
-    kind_of,
-    member,
-    read_table,
-)
+from marketgame.experiments.files.input_file import InputError, InputFiles, blamed_on, kind_of, member, read_table
 from marketgame.mechanisms.arrays import undefined_raises
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.economies.economy import Economy

@@ -11,12 +11,7 @@ from pydantic import Field
 
 from marketgame.agents.coalitions.choice import CoalitionChoice
 from marketgame.experiments.files.class_tables import Name, built, read_from
-from marketgame.experiments.files.input_file import (
-    InputModel,
-    blamed_on,
-    refuse,
-    unknown_name,
-)
+from marketgame.experiments.files.input_file import InputModel, blamed_on, refuse, unknown_name
 from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.organisers import Organiser
 

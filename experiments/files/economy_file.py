@@ -25,16 +25,8 @@ from marketgame.experiments.files.input_file import (
     unknown_name,
 )
 from marketgame.experiments.files.valuation_tables import ValuationInput
-from marketgame.mechanisms.economies.beliefs import (
-    PROBABILITY_TOLERANCE,
-    CorrelatedPrior,
-    IndependentPrior,
-)
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.beliefs import PROBABILITY_TOLERANCE, CorrelatedPrior, IndependentPrior
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 
 log = logging.getLogger("marketgame")
 

@@ -14,11 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from marketgame.experiments import HOME
-from marketgame.experiments.files.input_file import (
-    InputError,
-    read_bytes,
-    refuse,
-)
+from marketgame.experiments.files.input_file import InputError, read_bytes, refuse
 
 PREFIX = "example:"
 # By the folder they are in.

@@ -25,10 +25,7 @@ from marketgame.experiments.files.input_file import (
     refuse,
     unknown_name,
 )
-from marketgame.experiments.files.trader_tables import (
-    TraderInput,
-    TraderTable,
-)
+from marketgame.experiments.files.trader_tables import TraderInput, TraderTable
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import MarketRules

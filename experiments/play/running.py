@@ -13,43 +13,17 @@ from typing import Any
 
 from marketgame import results
 from marketgame.experiments.files.examples import located
-from marketgame.experiments.files.game_scenario_file import (
-    load_game_scenario,
-    names_game,
-)
-from marketgame.experiments.files.input_file import (
-    InputError,
-    InputFiles,
-    blamed_on,
-)
-from marketgame.experiments.files.interruption import (
-    Postponement,
-    heard,
-)
-from marketgame.experiments.files.output_folder import (
-    Held,
-    Purpose,
-    Writing,
-    beside,
-    holding,
-    writing,
-)
-from marketgame.experiments.files.provenance import (
-    command_line,
-    input_files,
-    software,
-)
+from marketgame.experiments.files.game_scenario_file import load_game_scenario, names_game
+from marketgame.experiments.files.input_file import InputError, InputFiles, blamed_on
+from marketgame.experiments.files.interruption import Postponement, heard
+from marketgame.experiments.files.output_folder import Held, Purpose, Writing, beside, holding, writing
+from marketgame.experiments.files.provenance import command_line, input_files, software
 from marketgame.experiments.files.scenario_file import load_scenario
 from marketgame.experiments.files.sources import outside_sources
 from marketgame.experiments.play.summary import PlayedRun, played
 from marketgame.mechanisms.arrays import undefined_raises
 from marketgame.results.names import file_names
-from marketgame.simulation.run import (
-    SimulationInterrupted,
-    model_of,
-    simulate,
-    write_tables,
-)
+from marketgame.simulation.run import SimulationInterrupted, model_of, simulate, write_tables
 from marketgame.simulation.scenario.established import establish, with_incentive_benchmarks
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.scenario import Scenario

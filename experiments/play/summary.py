@@ -20,13 +20,7 @@ from marketgame.experiments.efficiency.benchmarks import (
     constraint_document,
     constraint_table,
 )
-from marketgame.experiments.printing import (
-    Printed,
-    named,
-    number,
-    share,
-    table,
-)
+from marketgame.experiments.printing import Printed, named, number, share, table
 from marketgame.results.loading import Run
 from marketgame.results.names import on_a_line
 

@@ -13,11 +13,7 @@ from matplotlib.figure import Figure
 from marketgame.experiments import HOME
 from marketgame.experiments.files.game_file import load_game
 from marketgame.experiments.files.output_folder import replace_file
-from marketgame.experiments.play.running import (
-    play,
-    prepare,
-    run_folder,
-)
+from marketgame.experiments.play.running import play, prepare, run_folder
 from marketgame.experiments.studies.severance import (
     HIGHEST_PRICE,
     LEAST_BETA,
@@ -28,17 +24,9 @@ from marketgame.experiments.studies.severance import (
     sweep_severance,
 )
 from marketgame.mechanisms.coalitional_games.mechanism import interim_utilities
-from marketgame.mechanisms.core.projection import (
-    CoreProjection,
-    PayoffAxis,
-    core_projection,
-)
+from marketgame.mechanisms.core.projection import CoreProjection, PayoffAxis, core_projection
 from marketgame.results.figures import standard_figures
-from marketgame.results.figures.core import (
-    core_in_payoff_plane,
-    severance_and_side_bets,
-    severance_sweep,
-)
+from marketgame.results.figures.core import core_in_payoff_plane, severance_and_side_bets, severance_sweep
 from marketgame.results.figures.saving import save_figure
 from marketgame.results.loading import load
 

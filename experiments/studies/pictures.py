@@ -7,12 +7,7 @@ import tempfile
 from pathlib import Path
 
 from marketgame.experiments import HOME
-from marketgame.experiments.play.running import (
-    FIGURES,
-    play,
-    prepare,
-    run_folder,
-)
+from marketgame.experiments.play.running import FIGURES, play, prepare, run_folder
 from marketgame.experiments.studies import core_pictures
 
 SCENARIOS = HOME / "scenarios"

@@ -21,15 +21,9 @@ import pandas as pd
 from marketgame.experiments import HOME
 from marketgame.experiments.files.game_file import load_game
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.blocking import (
-    BlockingPlan,
-    find_blocking_plan,
-)
+from marketgame.mechanisms.blocking import BlockingPlan, find_blocking_plan
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-from marketgame.mechanisms.coalitional_games.mechanism import (
-    Mechanism,
-    stakes,
-)
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, stakes
 from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.game_scenario import GameScenario

@@ -23,10 +23,7 @@ from marketgame.experiments.printing import number
 from marketgame.experiments.sweep import run_sweep
 from marketgame.experiments.sweep.file import load_sweep
 from marketgame.results.loading import Run
-from marketgame.results.mediators import (
-    ESTABLISHED,
-    LEFT,
-)
+from marketgame.results.mediators import ESTABLISHED, LEFT
 
 SWEEPS = HOME / "sweeps"
 PAGE = HOME.parent / "docs" / "sweeps.md"

@@ -15,12 +15,7 @@ from matplotlib.ticker import PercentFormatter
 
 from marketgame import results
 from marketgame.experiments.play.running import DEFAULT_RUNS
-from marketgame.experiments.studies.sweep_pages import (
-    MISREPORTERS,
-    SWEEPS,
-    WELFARE,
-    with_changes,
-)
+from marketgame.experiments.studies.sweep_pages import MISREPORTERS, SWEEPS, WELFARE, with_changes
 from marketgame.experiments.sweep import run_sweep
 from marketgame.experiments.sweep.file import load_sweep
 from marketgame.results.figures.saving import save_figure

@@ -32,30 +32,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from marketgame.experiments.sweep.design import (
-        Design,
-        Interval,
-        Scale,
-        Values,
-    )
-    from marketgame.experiments.sweep.execution import (
-        SweepInterrupted,
-        SweepOutcome,
-        SweepStatus,
-        Watcher,
-        run_sweep,
-    )
-    from marketgame.experiments.sweep.executors import (
-        Workers,
-        on_cluster,
-        on_executor,
-        on_this_machine,
-    )
+    from marketgame.experiments.sweep.design import Design, Interval, Scale, Values
+    from marketgame.experiments.sweep.execution import SweepInterrupted, SweepOutcome, SweepStatus, Watcher, run_sweep
+    from marketgame.experiments.sweep.executors import Workers, on_cluster, on_executor, on_this_machine
     from marketgame.experiments.sweep.folder import OnChange
-    from marketgame.experiments.sweep.statement import (
-        Sweep,
-        prepare,
-    )
+    from marketgame.experiments.sweep.statement import Sweep, prepare
 
 __all__ = [
     "Design",

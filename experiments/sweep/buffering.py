@@ -8,15 +8,9 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from marketgame.experiments.sweep.playing import (
-    Ending,
-    Played,
-)
+from marketgame.experiments.sweep.playing import Ending, Played
 from marketgame.experiments.sweep.storage import PartStore
-from marketgame.experiments.sweep.tables import (
-    OUTCOMES,
-    RunStatus,
-)
+from marketgame.experiments.sweep.tables import OUTCOMES, RunStatus
 from marketgame.simulation.recording.columns import TableSchema
 
 MOST_BYTES: Final = 64 << 20

@@ -15,26 +15,12 @@ from pathlib import Path
 
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.interruption import heard
-from marketgame.experiments.files.output_folder import (
-    write_manifest,
-    writing,
-)
-from marketgame.experiments.files.provenance import (
-    command_line,
-    input_files,
-    software,
-)
+from marketgame.experiments.files.output_folder import write_manifest, writing
+from marketgame.experiments.files.provenance import command_line, input_files, software
 from marketgame.experiments.files.sources import outside_modules
 from marketgame.experiments.sweep.buffering import Buffer
-from marketgame.experiments.sweep.design import (
-    Axis,
-    Design,
-    Interval,
-)
-from marketgame.experiments.sweep.executors import (
-    Workers,
-    on_this_machine,
-)
+from marketgame.experiments.sweep.design import Axis, Design, Interval
+from marketgame.experiments.sweep.executors import Workers, on_this_machine
 from marketgame.experiments.sweep.folder import (
     KIND,
     PURPOSE,
@@ -48,29 +34,12 @@ from marketgame.experiments.sweep.folder import (
     parts_name,
     point_digests,
 )
-from marketgame.experiments.sweep.identity import (
-    Identity,
-    changes,
-    code_digest,
-    identity,
-)
+from marketgame.experiments.sweep.identity import Identity, changes, code_digest, identity
 from marketgame.experiments.sweep.playing import Simulate
-from marketgame.experiments.sweep.progress import (
-    PointSummary,
-    Progress,
-    Tally,
-)
+from marketgame.experiments.sweep.progress import PointSummary, Progress, Tally
 from marketgame.experiments.sweep.publishing import publish
-from marketgame.experiments.sweep.scheduling import (
-    Schedule,
-    played_chunks,
-    runs_to_play,
-)
-from marketgame.experiments.sweep.statement import (
-    Plan,
-    Sweep,
-    prepare,
-)
+from marketgame.experiments.sweep.scheduling import Schedule, played_chunks, runs_to_play
+from marketgame.experiments.sweep.statement import Plan, Sweep, prepare
 from marketgame.results.manifests import FILES
 from marketgame.simulation.run import simulate as simulate_scenario
 from marketgame.simulation.scenario.streams import BIT_GENERATOR

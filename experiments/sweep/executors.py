@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from marketgame.experiments.files.input_file import InputError
-from marketgame.experiments.sweep.isolation import (
-    end_runners,
-    threads_with_runners,
-)
+from marketgame.experiments.sweep.isolation import end_runners, threads_with_runners
 
 SECONDS_TO_REACH_A_CLUSTER = 10
 

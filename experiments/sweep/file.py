@@ -9,20 +9,9 @@ from pydantic import Discriminator, Field, Tag
 
 from marketgame.experiments.files.class_tables import Name
 from marketgame.experiments.files.examples import file_named
-from marketgame.experiments.files.input_file import (
-    InputFiles,
-    InputModel,
-    read_input,
-    refuse,
-)
+from marketgame.experiments.files.input_file import InputFiles, InputModel, read_input, refuse
 from marketgame.experiments.files.scenario_file import LARGEST_SEED
-from marketgame.experiments.sweep.design import (
-    Axis,
-    Design,
-    Interval,
-    Scale,
-    Values,
-)
+from marketgame.experiments.sweep.design import Axis, Design, Interval, Scale, Values
 from marketgame.experiments.sweep.statement import (
     DEFAULT_SAMPLES,
     DEFAULT_SEEDS,

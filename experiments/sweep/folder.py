@@ -31,29 +31,12 @@ from marketgame.experiments.files.output_folder import (
     holding,
     write_manifest,
 )
-from marketgame.experiments.sweep.identity import (
-    Identity,
-    changes,
-)
+from marketgame.experiments.sweep.identity import Identity, changes
 from marketgame.experiments.sweep.publishing import stored_schemas
 from marketgame.experiments.sweep.statement import Plan
-from marketgame.experiments.sweep.storage import (
-    PARTIAL,
-    RUNS,
-    DamagedResultError,
-    Part,
-    PartStore,
-    remove_parts,
-)
+from marketgame.experiments.sweep.storage import PARTIAL, RUNS, DamagedResultError, Part, PartStore, remove_parts
 from marketgame.mechanisms.arrays import IntegerArray
-from marketgame.results.manifests import (
-    FILES,
-    MANIFEST,
-    SEAL,
-    DamagedFileError,
-    check,
-    read_manifest,
-)
+from marketgame.results.manifests import FILES, MANIFEST, SEAL, DamagedFileError, check, read_manifest
 
 KIND: Final = "sweep"
 LOCK: Final = ".lock"

@@ -21,20 +21,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from marketgame.experiments.sweep.playing import (
-    Chunk,
-    Ending,
-    Played,
-    Refusal,
-    Task,
-)
-from marketgame.experiments.sweep.runner import (
-    CURRENT_RUN,
-    NO_RUN,
-    ONE_THREAD,
-    receive,
-    send,
-)
+from marketgame.experiments.sweep.playing import Chunk, Ending, Played, Refusal, Task
+from marketgame.experiments.sweep.runner import CURRENT_RUN, NO_RUN, ONE_THREAD, receive, send
 from marketgame.experiments.sweep.tables import RunStatus
 from marketgame.mechanisms import UnansweredError
 

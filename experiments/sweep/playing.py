@@ -16,10 +16,7 @@ import pyarrow.compute as pc
 
 from marketgame.experiments.sweep.tables import RunStatus
 from marketgame.simulation.recording.benchmarks import EXPECTATION
-from marketgame.simulation.recording.tables import (
-    BENCHMARKS,
-    RUNS,
-)
+from marketgame.simulation.recording.tables import BENCHMARKS, RUNS
 from marketgame.simulation.scenario.established import establish
 from marketgame.simulation.scenario.scenario import Scenario
 

@@ -11,10 +11,7 @@ from math import nan
 import pyarrow as pa
 
 from marketgame.experiments.sweep.playing import Played
-from marketgame.experiments.sweep.statement import (
-    Plan,
-    in_words,
-)
+from marketgame.experiments.sweep.statement import Plan, in_words
 from marketgame.experiments.sweep.tables import RunStatus
 
 

@@ -8,19 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from marketgame.experiments.sweep.statement import Plan
-from marketgame.experiments.sweep.storage import (
-    MergedRows,
-    Part,
-    write_table,
-)
-from marketgame.experiments.sweep.tables import (
-    KEPT_FROM,
-    KEYS,
-    OUTCOMES,
-    POINTS,
-    parameter_array,
-    parameter_field,
-)
+from marketgame.experiments.sweep.storage import MergedRows, Part, write_table
+from marketgame.experiments.sweep.tables import KEPT_FROM, KEYS, OUTCOMES, POINTS, parameter_array, parameter_field
 
 
 def stored_schemas(plan: Plan) -> dict[str, pa.Schema]:

@@ -13,17 +13,8 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from marketgame.experiments.sweep.isolation import (
-    RunnerError,
-    play_apart,
-)
-from marketgame.experiments.sweep.playing import (
-    Chunk,
-    Ending,
-    Played,
-    Simulate,
-    Task,
-)
+from marketgame.experiments.sweep.isolation import RunnerError, play_apart
+from marketgame.experiments.sweep.playing import Chunk, Ending, Played, Simulate, Task
 from marketgame.experiments.sweep.statement import Plan
 from marketgame.experiments.sweep.tables import RunStatus
 from marketgame.mechanisms import UnansweredError

@@ -12,30 +12,11 @@ from types import MappingProxyType
 from typing import Any
 
 from marketgame.experiments.files.examples import located
-from marketgame.experiments.files.input_file import (
-    InputError,
-    InputFiles,
-    shown,
-    unknown_name,
-)
+from marketgame.experiments.files.input_file import InputError, InputFiles, shown, unknown_name
 from marketgame.experiments.files.scenario_file import LARGEST_SEED
-from marketgame.experiments.sweep.base import (
-    BaseScenario,
-    base_scenario,
-)
-from marketgame.experiments.sweep.design import (
-    Axis,
-    Design,
-    Interval,
-    Point,
-    Values,
-    points,
-)
-from marketgame.experiments.sweep.paths import (
-    ScenarioPath,
-    scenario_path,
-    with_value,
-)
+from marketgame.experiments.sweep.base import BaseScenario, base_scenario
+from marketgame.experiments.sweep.design import Axis, Design, Interval, Point, Values, points
+from marketgame.experiments.sweep.paths import ScenarioPath, scenario_path, with_value
 from marketgame.simulation.scenario.scenario import Scenario
 
 DEFAULT_SEEDS = 10

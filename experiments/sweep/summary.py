@@ -17,12 +17,7 @@ from marketgame import results
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputFiles, member
 from marketgame.experiments.play.running import DEFAULT_RUNS
-from marketgame.experiments.printing import (
-    Printed,
-    drawn_bars,
-    number,
-    table,
-)
+from marketgame.experiments.printing import Printed, drawn_bars, number, table
 from marketgame.experiments.sweep.execution import run_sweep
 from marketgame.experiments.sweep.executors import Workers
 from marketgame.experiments.sweep.file import read_sweep

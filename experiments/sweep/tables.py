@@ -11,19 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from marketgame.simulation.recording.columns import (
-    KEY,
-    NAME,
-    NUMBER,
-    TEXT,
-    WHOLE,
-    Column,
-    TableSchema,
-)
-from marketgame.simulation.recording.tables import (
-    RUNS,
-    TABLES,
-)
+from marketgame.simulation.recording.columns import KEY, NAME, NUMBER, TEXT, WHOLE, Column, TableSchema
+from marketgame.simulation.recording.tables import RUNS, TABLES
 
 
 class RunStatus(StrEnum):

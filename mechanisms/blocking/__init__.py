@@ -16,28 +16,10 @@ Source:
     Myerson (2006), sections 4 to 6.
 """
 
-from marketgame.mechanisms.blocking.coalition_limits import (
-    ALL_COALITIONS,
-    CoalitionLimits,
-    Normalisation,
-    Support,
-)
-from marketgame.mechanisms.blocking.plan import (
-    BlockingPlan,
-    Invitation,
-    Tenability,
-    replay,
-)
-from marketgame.mechanisms.blocking.proof import (
-    SupportResiduals,
-    support_residuals,
-)
-from marketgame.mechanisms.blocking.search import (
-    NoBlockingPlan,
-    find_blocking_plan,
-    finely_inhibitive,
-    inhibitive,
-)
+from marketgame.mechanisms.blocking.coalition_limits import ALL_COALITIONS, CoalitionLimits, Normalisation, Support
+from marketgame.mechanisms.blocking.plan import BlockingPlan, Invitation, Tenability, replay
+from marketgame.mechanisms.blocking.proof import SupportResiduals, support_residuals
+from marketgame.mechanisms.blocking.search import NoBlockingPlan, find_blocking_plan, finely_inhibitive, inhibitive
 
 __all__ = [
     "ALL_COALITIONS",

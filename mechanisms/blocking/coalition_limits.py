@@ -7,10 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from marketgame.mechanisms.coalitional_games.game import (
-        Coalition,
-        CoalitionalGame,
-    )
+    from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
 
 
 class Support(StrEnum):

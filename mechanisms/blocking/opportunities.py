@@ -19,14 +19,8 @@ from marketgame.mechanisms.blocking.coalition_limits import Support
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from marketgame.mechanisms.arrays import (
-        FloatArray,
-        IntegerArray,
-    )
-    from marketgame.mechanisms.coalitional_games.game import (
-        Coalition,
-        CoalitionalGame,
-    )
+    from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+    from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,18 +27,9 @@ from marketgame.mechanisms.blocking.coalition_limits import Support
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from marketgame.mechanisms.arrays import (
-        BooleanArray,
-        FloatArray,
-    )
-    from marketgame.mechanisms.blocking.coalition_limits import (
-        CoalitionLimits,
-        Normalisation,
-    )
-    from marketgame.mechanisms.coalitional_games.game import (
-        Coalition,
-        CoalitionalGame,
-    )
+    from marketgame.mechanisms.arrays import BooleanArray, FloatArray
+    from marketgame.mechanisms.blocking.coalition_limits import CoalitionLimits, Normalisation
+    from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
     from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
 
 ROUNDING = 1e-15

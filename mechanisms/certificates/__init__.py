@@ -19,33 +19,12 @@ from marketgame.mechanisms.certificates.blocking import (
     certify_inhibition,
     certify_plan,
 )
-from marketgame.mechanisms.certificates.certificate import (
-    Certificate,
-    recomputed,
-    verify,
-)
-from marketgame.mechanisms.certificates.deviation import (
-    Claim,
-    DeviationCertificate,
-    certify_deviation,
-)
-from marketgame.mechanisms.certificates.misreport import (
-    MisreportCertificate,
-    certify_misreport,
-)
-from marketgame.mechanisms.certificates.side_contract import (
-    SideContractCertificate,
-    certify_side_contract,
-)
-from marketgame.mechanisms.certificates.stability import (
-    CoalitionBound,
-    StabilityCertificate,
-    certify_stability,
-)
-from marketgame.mechanisms.certificates.verification import (
-    Mismatch,
-    Verification,
-)
+from marketgame.mechanisms.certificates.certificate import Certificate, recomputed, verify
+from marketgame.mechanisms.certificates.deviation import Claim, DeviationCertificate, certify_deviation
+from marketgame.mechanisms.certificates.misreport import MisreportCertificate, certify_misreport
+from marketgame.mechanisms.certificates.side_contract import SideContractCertificate, certify_side_contract
+from marketgame.mechanisms.certificates.stability import CoalitionBound, StabilityCertificate, certify_stability
+from marketgame.mechanisms.certificates.verification import Mismatch, Verification
 
 __all__ = [
     "BlockingCertificate",

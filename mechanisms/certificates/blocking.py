@@ -10,25 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.blocking.coalition_limits import (
-    ALL_COALITIONS,
-    CoalitionLimits,
-    Support,
-)
-from marketgame.mechanisms.blocking.plan import (
-    Invitation,
-    Tenability,
-    replay,
-)
-from marketgame.mechanisms.blocking.proof import (
-    SupportResiduals,
-    support_residuals,
-)
-from marketgame.mechanisms.certificates.verification import (
-    Verification,
-    compared,
-    required,
-)
+from marketgame.mechanisms.blocking.coalition_limits import ALL_COALITIONS, CoalitionLimits, Support
+from marketgame.mechanisms.blocking.plan import Invitation, Tenability, replay
+from marketgame.mechanisms.blocking.proof import SupportResiduals, support_residuals
+from marketgame.mechanisms.certificates.verification import Verification, compared, required
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
 

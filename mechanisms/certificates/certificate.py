@@ -10,26 +10,14 @@ from marketgame.mechanisms.certificates.blocking import (
     verify_inhibition,
     verify_plan,
 )
-from marketgame.mechanisms.certificates.deviation import (
-    DeviationCertificate,
-    recomputed_deviation,
-    verify_deviation,
-)
-from marketgame.mechanisms.certificates.misreport import (
-    MisreportCertificate,
-    recomputed_misreport,
-    verify_misreport,
-)
+from marketgame.mechanisms.certificates.deviation import DeviationCertificate, recomputed_deviation, verify_deviation
+from marketgame.mechanisms.certificates.misreport import MisreportCertificate, recomputed_misreport, verify_misreport
 from marketgame.mechanisms.certificates.side_contract import (
     SideContractCertificate,
     recomputed_side_contract,
     verify_side_contract,
 )
-from marketgame.mechanisms.certificates.stability import (
-    StabilityCertificate,
-    recomputed_stability,
-    verify_stability,
-)
+from marketgame.mechanisms.certificates.stability import StabilityCertificate, recomputed_stability, verify_stability
 from marketgame.mechanisms.certificates.verification import Verification
 
 type Certificate = (

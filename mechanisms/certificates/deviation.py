@@ -17,37 +17,15 @@ from fractions import Fraction
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    finite_array,
-    read_only,
-)
+from marketgame.mechanisms.arrays import FloatArray, finite_array, read_only
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
-from marketgame.mechanisms.certificates.plain.deviating import (
-    PlainAction,
-    deviation,
-)
+from marketgame.mechanisms.certificates.plain.deviating import PlainAction, deviation
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING
-from marketgame.mechanisms.certificates.plays import (
-    DeviationOutcome,
-    compared_deviations,
-    quantities_in,
-    stakes_in,
-)
-from marketgame.mechanisms.certificates.verification import (
-    Verification,
-    compared,
-    required,
-)
+from marketgame.mechanisms.certificates.plays import DeviationOutcome, compared_deviations, quantities_in, stakes_in
+from marketgame.mechanisms.certificates.verification import Verification, compared, required
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
-from marketgame.mechanisms.deviations.reactions import (
-    can_be_stored,
-    storable,
-)
-from marketgame.mechanisms.deviations.situation import (
-    JointAction,
-    Situation,
-)
+from marketgame.mechanisms.deviations.reactions import can_be_stored, storable
+from marketgame.mechanisms.deviations.situation import JointAction, Situation
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.market_game.rules import Timing

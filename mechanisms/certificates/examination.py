@@ -26,14 +26,8 @@ from math import ceil
 import numpy as np
 
 from marketgame.mechanisms.certificates.certificate import verify
-from marketgame.mechanisms.certificates.deviation import (
-    DeviationCertificate,
-    certify_deviation,
-)
-from marketgame.mechanisms.certificates.misreport import (
-    MisreportCertificate,
-    certify_misreport,
-)
+from marketgame.mechanisms.certificates.deviation import DeviationCertificate, certify_deviation
+from marketgame.mechanisms.certificates.misreport import MisreportCertificate, certify_misreport
 from marketgame.mechanisms.certificates.plain.bounds import PlainBounds
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
 from marketgame.mechanisms.certificates.side_contract import (
@@ -41,10 +35,7 @@ from marketgame.mechanisms.certificates.side_contract import (
     certify_side_contract,
     expected_gains,
 )
-from marketgame.mechanisms.certificates.stability import (
-    StabilityCertificate,
-    certify_stability,
-)
+from marketgame.mechanisms.certificates.stability import StabilityCertificate, certify_stability
 from marketgame.mechanisms.collusion.side_contracts.arbitrage import deterred_by_arbitrage
 from marketgame.mechanisms.collusion.side_contracts.search import (
     SideContractSearch,
@@ -58,42 +49,18 @@ from marketgame.mechanisms.contracts.communication_equilibrium import (
     best_bundle,
     check_communication_equilibrium,
 )
-from marketgame.mechanisms.contracts.contract import (
-    Contract,
-    check_contract,
-    device_of,
-)
+from marketgame.mechanisms.contracts.contract import Contract, check_contract, device_of
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck
 from marketgame.mechanisms.contracts.knowledge import commonly_known
-from marketgame.mechanisms.deviations.bounds import (
-    BoundReason,
-    least_bound,
-)
-from marketgame.mechanisms.deviations.effort import (
-    Effort,
-    Objective,
-    Verdict,
-    together,
-)
-from marketgame.mechanisms.deviations.oracle import (
-    most_profitable_deviation,
-    profit_tolerance,
-)
+from marketgame.mechanisms.deviations.bounds import BoundReason, least_bound
+from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict, together
+from marketgame.mechanisms.deviations.oracle import most_profitable_deviation, profit_tolerance
 from marketgame.mechanisms.deviations.reactions import storable
-from marketgame.mechanisms.deviations.situation import (
-    JointAction,
-    Reaction,
-    Situation,
-    situations,
-)
+from marketgame.mechanisms.deviations.situation import JointAction, Reaction, Situation, situations
 from marketgame.mechanisms.economies.coalitions import coalition_name
 from marketgame.mechanisms.economies.stakes import UndecidableError
-from marketgame.mechanisms.linear_program.deadline import (
-    NO_DEADLINE,
-    Deadline,
-    DeadlinePassedError,
-)
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline, DeadlinePassedError
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 # Which share of the time may go into deriving a proof; the rest is for verifying it.

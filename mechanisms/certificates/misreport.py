@@ -14,22 +14,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    finite_array,
-    read_only,
-)
+from marketgame.mechanisms.arrays import FloatArray, finite_array, read_only
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
 from marketgame.mechanisms.certificates.plain.deviating import as_quoted
 from marketgame.mechanisms.certificates.plain.settlement import PlainPlay
-from marketgame.mechanisms.certificates.plays import (
-    DeviationOutcome,
-    compared_deviations,
-)
-from marketgame.mechanisms.certificates.verification import (
-    Verification,
-    required,
-)
+from marketgame.mechanisms.certificates.plays import DeviationOutcome, compared_deviations
+from marketgame.mechanisms.certificates.verification import Verification, required
 from marketgame.mechanisms.contracts.communication_equilibrium import Deviation
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.economies.economy import Economy

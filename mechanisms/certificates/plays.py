@@ -9,19 +9,10 @@ from typing import Self
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    BooleanArray,
-    FloatArray,
-)
-from marketgame.mechanisms.certificates.plain.contract import (
-    PlainContract,
-    PlainEnd,
-)
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray
+from marketgame.mechanisms.certificates.plain.contract import PlainContract, PlainEnd
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING
-from marketgame.mechanisms.certificates.verification import (
-    Verification,
-    compared,
-)
+from marketgame.mechanisms.certificates.verification import Verification, compared
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,40 +17,16 @@ from fractions import Fraction
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    finite_array,
-    read_only,
-)
-from marketgame.mechanisms.certificates.plain.contract import (
-    PlainContract,
-    PlainEnd,
-)
-from marketgame.mechanisms.certificates.plain.deviating import (
-    PlainAction,
-    deviation,
-)
+from marketgame.mechanisms.arrays import FloatArray, finite_array, read_only
+from marketgame.mechanisms.certificates.plain.contract import PlainContract, PlainEnd
+from marketgame.mechanisms.certificates.plain.deviating import PlainAction, deviation
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING
-from marketgame.mechanisms.certificates.plays import (
-    PlayOutcome,
-    compared_outcomes,
-    outcome_of,
-)
-from marketgame.mechanisms.certificates.verification import (
-    Verification,
-    compared,
-    required,
-)
-from marketgame.mechanisms.collusion.side_contracts.side_contract import (
-    Clause,
-    SideContract,
-)
+from marketgame.mechanisms.certificates.plays import PlayOutcome, compared_outcomes, outcome_of
+from marketgame.mechanisms.certificates.verification import Verification, compared, required
+from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause, SideContract
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.knowledge import Information
-from marketgame.mechanisms.deviations.reactions import (
-    StorableReaction,
-    storable,
-)
+from marketgame.mechanisms.deviations.reactions import StorableReaction, storable
 from marketgame.mechanisms.deviations.situation import Reaction
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.exact_numbers import exact

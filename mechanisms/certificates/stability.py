@@ -20,22 +20,11 @@ from itertools import combinations
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.plain.bounds import PlainBounds
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
-from marketgame.mechanisms.certificates.plain.incentives import (
-    LargestLie,
-    largest_lie,
-)
-from marketgame.mechanisms.certificates.verification import (
-    NUMBER_TOLERANCE,
-    Verification,
-    compared,
-    required,
-)
+from marketgame.mechanisms.certificates.plain.incentives import LargestLie, largest_lie
+from marketgame.mechanisms.certificates.verification import NUMBER_TOLERANCE, Verification, compared, required
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.deviations.bounds import BoundReason
-from marketgame.mechanisms.deviations.reactions import (
-    StorableReaction,
-    storable,
-)
+from marketgame.mechanisms.deviations.reactions import StorableReaction, storable
 from marketgame.mechanisms.deviations.situation import Reaction
 from marketgame.mechanisms.economies.coalitions import coalition_name
 from marketgame.mechanisms.economies.economy import Economy

@@ -30,10 +30,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.coalitional_games.game import (
-    ActionSet,
-    CoalitionalGame,
-)
+from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
 
 if TYPE_CHECKING:
     from marketgame.mechanisms.arrays import FloatArray

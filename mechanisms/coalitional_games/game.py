@@ -24,10 +24,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    finite_array,
-    read_only,
-)
+from marketgame.mechanisms.arrays import finite_array, read_only
 from marketgame.mechanisms.economies.coalitions import coalition_name
 
 if TYPE_CHECKING:
@@ -35,10 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from marketgame.mechanisms.arrays import (
-        FloatArray,
-        IntegerArray,
-    )
+    from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 
 type Coalition = tuple[int, ...]
 """Player numbers in increasing order; never empty."""

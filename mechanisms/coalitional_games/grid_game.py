@@ -16,11 +16,7 @@ from math import comb
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.coalitional_games.game import (
-    ActionSet,
-    Coalition,
-    CoalitionalGame,
-)
+from marketgame.mechanisms.coalitional_games.game import ActionSet, Coalition, CoalitionalGame
 from marketgame.mechanisms.economies.assumptions import endowments_depend_on_types
 from marketgame.mechanisms.economies.economy import Economy
 

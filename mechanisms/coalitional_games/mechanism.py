@@ -22,14 +22,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    finite_array,
-    read_only,
-)
-from marketgame.mechanisms.coalitional_games.at_stake import (
-    at_stake,
-    measured_from_alone,
-)
+from marketgame.mechanisms.arrays import finite_array, read_only
+from marketgame.mechanisms.coalitional_games.at_stake import at_stake, measured_from_alone
 
 if TYPE_CHECKING:
     from marketgame.mechanisms.arrays import FloatArray

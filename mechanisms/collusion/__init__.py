@@ -23,10 +23,7 @@ r"""Collusion: side-contracts by which coalitions improve upon a contract, found
 GR is Giraud and Rochon (2001).
 """
 
-from marketgame.mechanisms.collusion.finite_games.collusion_check import (
-    CollusionCheck,
-    check_collusion,
-)
+from marketgame.mechanisms.collusion.finite_games.collusion_check import CollusionCheck, check_collusion
 from marketgame.mechanisms.collusion.finite_games.equilibrium import (
     InadmissibleTransferError,
     incentive_gain,
@@ -51,10 +48,7 @@ from marketgame.mechanisms.collusion.finite_games.improvement import (
     improvement,
     verify_improvement,
 )
-from marketgame.mechanisms.collusion.finite_games.improvement_bound import (
-    Multipliers,
-    bound_of,
-)
+from marketgame.mechanisms.collusion.finite_games.improvement_bound import Multipliers, bound_of
 from marketgame.mechanisms.collusion.finite_games.improvement_program import SideProblem
 from marketgame.mechanisms.collusion.finite_games.internal_consistency import (
     ConsistencyEffort,
@@ -62,26 +56,14 @@ from marketgame.mechanisms.collusion.finite_games.internal_consistency import (
     internally_consistent_improvement,
     objection,
 )
-from marketgame.mechanisms.collusion.finite_games.revised_game import (
-    RevisedGame,
-    coalitions_of,
-    revised_game,
-)
+from marketgame.mechanisms.collusion.finite_games.revised_game import RevisedGame, coalitions_of, revised_game
 from marketgame.mechanisms.collusion.finite_games.third_party import (
     ThirdPartyOffer,
     immune_to_third_party,
     third_party_offer,
 )
-from marketgame.mechanisms.collusion.side_contracts.cells import (
-    Cell,
-    Knowledge,
-    knowledge_of,
-)
-from marketgame.mechanisms.collusion.side_contracts.obedience import (
-    Breach,
-    ObedienceCheck,
-    check_obedience,
-)
+from marketgame.mechanisms.collusion.side_contracts.cells import Cell, Knowledge, knowledge_of
+from marketgame.mechanisms.collusion.side_contracts.obedience import Breach, ObedienceCheck, check_obedience
 from marketgame.mechanisms.collusion.side_contracts.search import (
     SideContractSearch,
     SideEffort,

@@ -38,11 +38,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    BooleanArray,
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.economies.efficiency import (
     FEASIBILITY_TOLERANCE,
     OPTIMALITY_TOLERANCE,

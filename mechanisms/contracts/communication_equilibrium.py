@@ -22,11 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    BooleanArray,
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.contracts.contract import (
     Action,
     Contract,

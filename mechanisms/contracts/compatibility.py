@@ -30,27 +30,12 @@ from numpy.typing import NDArray
 from scipy.linalg import null_space
 
 from marketgame.mechanisms import UnansweredError
-from marketgame.mechanisms.arrays import (
-    BooleanArray,
-    FloatArray,
-    read_only,
-)
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, read_only
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck
-from marketgame.mechanisms.economies.beliefs import (
-    Prior,
-    beliefs_about_others,
-    profiles_by_own_type,
-    transfer_weights,
-)
+from marketgame.mechanisms.economies.beliefs import Prior, beliefs_about_others, profiles_by_own_type, transfer_weights
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
-from marketgame.mechanisms.linear_program import (
-    RESIDUAL_LIMIT,
-    LinearProgram,
-    Sense,
-    Solution,
-    Status,
-)
+from marketgame.mechanisms.linear_program import RESIDUAL_LIMIT, LinearProgram, Sense, Solution, Status
 
 # Singular values below this share of the largest are rounding of probabilities.
 RANK_TOLERANCE = 1e-9

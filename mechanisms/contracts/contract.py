@@ -23,25 +23,10 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from marketgame.mechanisms.arrays import (
-    BooleanArray,
-    FloatArray,
-    IntegerArray,
-    finite_array,
-    read_only,
-)
-from marketgame.mechanisms.contracts.grand_contract import (
-    BALANCE_TOLERANCE,
-    GrandContract,
-)
-from marketgame.mechanisms.contracts.incentives import (
-    IncentiveCheck,
-    judged_incentives,
-)
-from marketgame.mechanisms.economies.beliefs import (
-    beliefs_about_others,
-    profiles_by_own_type,
-)
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, finite_array, read_only
+from marketgame.mechanisms.contracts.grand_contract import BALANCE_TOLERANCE, GrandContract
+from marketgame.mechanisms.contracts.incentives import IncentiveCheck, judged_incentives
+from marketgame.mechanisms.economies.beliefs import beliefs_about_others, profiles_by_own_type
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.stakes import stakes_by_type

@@ -24,12 +24,7 @@ from functools import cached_property
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-    finite_array,
-    read_only,
-)
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
 from marketgame.mechanisms.contracts.canonical import (
     SAME_NUMBER,
     canonical_allocation,
@@ -37,15 +32,9 @@ from marketgame.mechanisms.contracts.canonical import (
     one_number,
     rows_numbered,
 )
-from marketgame.mechanisms.contracts.recommended_orders import (
-    granted_for_rounding,
-    orders_to_each,
-)
+from marketgame.mechanisms.contracts.recommended_orders import granted_for_rounding, orders_to_each
 from marketgame.mechanisms.economies.economy import Economy
-from marketgame.mechanisms.economies.efficiency import (
-    EfficientAllocation,
-    efficient_allocation,
-)
+from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
 from marketgame.mechanisms.economies.stakes import stakes_by_type
 from marketgame.mechanisms.economies.walras import at_payable_prices
 from marketgame.mechanisms.market_game.plays import Play

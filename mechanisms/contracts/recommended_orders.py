@@ -28,10 +28,7 @@ from __future__ import annotations
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.market_game.exact_test import (
-    rounded_up,
-    two_product,
-)
+from marketgame.mechanisms.market_game.exact_test import rounded_up, two_product
 
 # Purchasing power granted beyond the value of the recommended orders, in shares of the value of all that is traded. It
 # leaves players solvent whose counterparties order ten thousand times as much, in good faith and rounded.

@@ -19,24 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketgame.mechanisms import UnansweredError
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    finite_array,
-)
+from marketgame.mechanisms.arrays import FloatArray, finite_array
 from marketgame.mechanisms.contracts.grand_contract import BALANCE_TOLERANCE
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck
-from marketgame.mechanisms.economies.beliefs import (
-    Prior,
-    beliefs_about_others,
-    profiles_by_own_type,
-)
-from marketgame.mechanisms.linear_program import (
-    LinearProgram,
-    Solution,
-    Status,
-    certified,
-    infeasibility_margin,
-)
+from marketgame.mechanisms.economies.beliefs import Prior, beliefs_about_others, profiles_by_own_type
+from marketgame.mechanisms.linear_program import LinearProgram, Solution, Status, certified, infeasibility_margin
 
 # Rows are in this share of what is at stake for their type, so that what the solver's tolerances leave of misreport
 # gains stays below the gains that count.

@@ -26,20 +26,10 @@ from enum import Enum
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    read_only,
-)
+from marketgame.mechanisms.arrays import FloatArray, read_only
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule, grand_contract
-from marketgame.mechanisms.contracts.incentives import (
-    IncentiveCheck,
-    check_incentives,
-)
-from marketgame.mechanisms.contracts.transfer_program import (
-    SystemMultipliers,
-    TransferProgram,
-    UndecidedTransfersError,
-)
+from marketgame.mechanisms.contracts.incentives import IncentiveCheck, check_incentives
+from marketgame.mechanisms.contracts.transfer_program import SystemMultipliers, TransferProgram, UndecidedTransfersError
 from marketgame.mechanisms.economies.beliefs import transfer_weights
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation

@@ -29,17 +29,8 @@ Source:
 """
 
 from marketgame.mechanisms.core.achievability import achieving_mechanism
-from marketgame.mechanisms.core.allocation import (
-    CoreAllocation,
-    CoreResiduals,
-    core_residuals,
-    interim_objective,
-)
-from marketgame.mechanisms.core.membership import (
-    InfeasibleMechanism,
-    core_membership,
-    with_best_severance,
-)
+from marketgame.mechanisms.core.allocation import CoreAllocation, CoreResiduals, core_residuals, interim_objective
+from marketgame.mechanisms.core.membership import InfeasibleMechanism, core_membership, with_best_severance
 from marketgame.mechanisms.core.objective import (
     CoreGoal,
     CoreObjective,
@@ -49,23 +40,10 @@ from marketgame.mechanisms.core.objective import (
     severance_of,
     welfare,
 )
-from marketgame.mechanisms.core.outcome import (
-    CoreOptimum,
-    CoreStatus,
-    EmptyCore,
-    UndecidedCore,
-    refutation_margin,
-)
-from marketgame.mechanisms.core.search import (
-    find_core_allocation,
-    optimise_core,
-)
+from marketgame.mechanisms.core.outcome import CoreOptimum, CoreStatus, EmptyCore, UndecidedCore, refutation_margin
+from marketgame.mechanisms.core.search import find_core_allocation, optimise_core
 from marketgame.mechanisms.core.severance import NoSeverance
-from marketgame.mechanisms.core.variant import (
-    CoreEffort,
-    CoreVariant,
-    SeverancePay,
-)
+from marketgame.mechanisms.core.variant import CoreEffort, CoreVariant, SeverancePay
 
 __all__ = [
     "CoreAllocation",

@@ -16,26 +16,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.blocking import (
-    SupportResiduals,
-    support_residuals,
-)
+from marketgame.mechanisms.blocking import SupportResiduals, support_residuals
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
-from marketgame.mechanisms.coalitional_games.mechanism import (
-    Mechanism,
-    expected_cost,
-    interim_utilities,
-    stakes,
-)
-from marketgame.mechanisms.core.variant import (
-    CoreVariant,
-    SeverancePay,
-)
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, expected_cost, interim_utilities, stakes
+from marketgame.mechanisms.core.variant import CoreVariant, SeverancePay
 from marketgame.mechanisms.incentive_efficiency.optimality import optimality_conditions
-from marketgame.mechanisms.incentive_efficiency.virtual_utility import (
-    transform,
-    transformed,
-)
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import transform, transformed
 from marketgame.mechanisms.linear_program import RESIDUAL_LIMIT
 
 if TYPE_CHECKING:

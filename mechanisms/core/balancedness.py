@@ -24,24 +24,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.coalitional_games.at_stake import (
-    at_stake,
-    measured_from_alone,
-)
-from marketgame.mechanisms.linear_program import (
-    LinearProgram,
-    Sense,
-    certified,
-)
+from marketgame.mechanisms.coalitional_games.at_stake import at_stake, measured_from_alone
+from marketgame.mechanisms.linear_program import LinearProgram, Sense, certified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.coalitional_games.game import (
-        Coalition,
-        CoalitionalGame,
-    )
+    from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
     from marketgame.mechanisms.linear_program import Block
 
 MOST_PLAYERS = 5

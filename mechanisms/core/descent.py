@@ -6,15 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.coalitional_games.at_stake import (
-    measured_from_alone,
-    normal_form,
-)
-from marketgame.mechanisms.core.allocation import (
-    CoreAllocation,
-    core_allocation,
-    expanded,
-)
+from marketgame.mechanisms.coalitional_games.at_stake import measured_from_alone, normal_form
+from marketgame.mechanisms.core.allocation import CoreAllocation, core_allocation, expanded
 from marketgame.mechanisms.core.program import CoreProgram
 from marketgame.mechanisms.core.trust_region import descend
 from marketgame.mechanisms.core.variant import SeverancePay
@@ -32,10 +25,7 @@ if TYPE_CHECKING:
     from marketgame.mechanisms.arrays import FloatArray
     from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
     from marketgame.mechanisms.core.objective import CoreObjective
-    from marketgame.mechanisms.core.variant import (
-        CoreEffort,
-        CoreVariant,
-    )
+    from marketgame.mechanisms.core.variant import CoreEffort, CoreVariant
     from marketgame.mechanisms.linear_program.deadline import Deadline
 
 NO_COST = 1e-10

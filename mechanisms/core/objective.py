@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    finite_array,
-    read_only,
-)
+from marketgame.mechanisms.arrays import finite_array, read_only
 from marketgame.mechanisms.linear_program import Sense
 
 if TYPE_CHECKING:

@@ -16,10 +16,7 @@ if TYPE_CHECKING:
     from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
     from marketgame.mechanisms.core.allocation import CoreAllocation
     from marketgame.mechanisms.core.objective import CoreObjective
-    from marketgame.mechanisms.core.region import (
-        Division,
-        Region,
-    )
+    from marketgame.mechanisms.core.region import Division, Region
     from marketgame.mechanisms.core.variant import CoreVariant
     from marketgame.mechanisms.linear_program import Sense
 

@@ -30,15 +30,9 @@ from marketgame.mechanisms.blocking import Support
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.core.region import Region
 from marketgame.mechanisms.core.type_pairs import TypePairs
-from marketgame.mechanisms.core.virtual_stakes import (
-    VirtualStakes,
-    leaving_opportunities,
-)
+from marketgame.mechanisms.core.virtual_stakes import VirtualStakes, leaving_opportunities
 from marketgame.mechanisms.incentive_efficiency.column_generation import FiniteActions
-from marketgame.mechanisms.linear_program import (
-    LinearProgram,
-    Sense,
-)
+from marketgame.mechanisms.linear_program import LinearProgram, Sense
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
 
 if TYPE_CHECKING:

@@ -20,33 +20,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
-from marketgame.mechanisms.coalitional_games.mechanism import (
-    ex_post_utilities,
-    misreport_gains,
-)
-from marketgame.mechanisms.core.branching import (
-    CONVINCING_MARGIN,
-    without_noise,
-)
+from marketgame.mechanisms.coalitional_games.mechanism import ex_post_utilities, misreport_gains
+from marketgame.mechanisms.core.branching import CONVINCING_MARGIN, without_noise
 from marketgame.mechanisms.core.trust_region import descend
 from marketgame.mechanisms.core.type_pairs import TypePairs
-from marketgame.mechanisms.core.virtual_stakes import (
-    VirtualStakes,
-    leaving_opportunities,
-)
-from marketgame.mechanisms.linear_program import (
-    RESIDUAL_LIMIT,
-    LinearProgram,
-    Sense,
-    Status,
-    infeasibility_margin,
-)
+from marketgame.mechanisms.core.virtual_stakes import VirtualStakes, leaving_opportunities
+from marketgame.mechanisms.linear_program import RESIDUAL_LIMIT, LinearProgram, Sense, Status, infeasibility_margin
 
 if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import (
-        FloatArray,
-        IntegerArray,
-    )
+    from marketgame.mechanisms.arrays import FloatArray, IntegerArray
     from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
     from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
     from marketgame.mechanisms.core.variant import CoreVariant

@@ -5,11 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from marketgame.mechanisms.blocking import (
-    ALL_COALITIONS,
-    CoalitionLimits,
-    Support,
-)
+from marketgame.mechanisms.blocking import ALL_COALITIONS, CoalitionLimits, Support
 
 
 class SeverancePay(StrEnum):

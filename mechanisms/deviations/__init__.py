@@ -17,27 +17,10 @@ that none is profitable. The *program's* bound holds for the quotes tried and fo
 GR is Giraud and Rochon (2001).
 """
 
-from marketgame.mechanisms.deviations.bounds import (
-    Bound,
-    BoundReason,
-    least_bound,
-    proven_bounds,
-)
-from marketgame.mechanisms.deviations.effort import (
-    Effort,
-    Objective,
-    Verdict,
-)
-from marketgame.mechanisms.deviations.oracle import (
-    DeviationSearch,
-    Spent,
-    most_profitable_deviation,
-    profit_tolerance,
-)
-from marketgame.mechanisms.deviations.order_search import (
-    OrderSearch,
-    best_orders,
-)
+from marketgame.mechanisms.deviations.bounds import Bound, BoundReason, least_bound, proven_bounds
+from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
+from marketgame.mechanisms.deviations.oracle import DeviationSearch, Spent, most_profitable_deviation, profit_tolerance
+from marketgame.mechanisms.deviations.order_search import OrderSearch, best_orders
 from marketgame.mechanisms.deviations.quotes import quote_patterns
 from marketgame.mechanisms.deviations.situation import (
     JointAction,

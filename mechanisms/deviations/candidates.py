@@ -11,16 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
-from marketgame.mechanisms.deviations.situation import (
-    JointAction,
-    admissible,
-    gains,
-    stacked,
-)
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.deviations.situation import JointAction, admissible, gains, stacked
 
 if TYPE_CHECKING:
     from marketgame.mechanisms.deviations.situation import Situation

@@ -6,10 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from marketgame.mechanisms.linear_program.deadline import (
-    NO_DEADLINE,
-    Deadline,
-)
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
 
 class Objective(StrEnum):

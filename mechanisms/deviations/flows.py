@@ -13,11 +13,7 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.deviations.stage_two import StageTwo
-from marketgame.mechanisms.linear_program import (
-    Block,
-    LinearProgram,
-    Selection,
-)
+from marketgame.mechanisms.linear_program import Block, LinearProgram, Selection
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,17 +28,9 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.deviations.effort import Objective
-from marketgame.mechanisms.deviations.flows import (
-    Flows,
-    standing_flows,
-    stated_flows,
-)
+from marketgame.mechanisms.deviations.flows import Flows, standing_flows, stated_flows
 from marketgame.mechanisms.deviations.stage_two import StageTwo
-from marketgame.mechanisms.linear_program import (
-    Block,
-    LinearProgram,
-    Sense,
-)
+from marketgame.mechanisms.linear_program import Block, LinearProgram, Sense
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, Solvency, Withholding
 
 if TYPE_CHECKING:

@@ -14,37 +14,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.deviations.effort import (
-    Effort,
-    Objective,
-)
-from marketgame.mechanisms.deviations.lean_money import (
-    lean_money,
-    with_all_money,
-)
-from marketgame.mechanisms.deviations.order_program import (
-    OrderProgram,
-    add_tangents,
-    starting_points,
-)
-from marketgame.mechanisms.deviations.situation import (
-    JointAction,
-    Situation,
-    gains,
-    played,
-    with_replies,
-)
+from marketgame.mechanisms.deviations.effort import Effort, Objective
+from marketgame.mechanisms.deviations.lean_money import lean_money, with_all_money
+from marketgame.mechanisms.deviations.order_program import OrderProgram, add_tangents, starting_points
+from marketgame.mechanisms.deviations.situation import JointAction, Situation, gains, played, with_replies
 from marketgame.mechanisms.deviations.stage_two import StageTwo
-from marketgame.mechanisms.linear_program import (
-    NamedArrays,
-    Solution,
-    Status,
-)
-from marketgame.mechanisms.market_game.rules import (
-    Bankruptcy,
-    Coverage,
-    Pricing,
-)
+from marketgame.mechanisms.linear_program import NamedArrays, Solution, Status
+from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, Pricing
 
 # By how much the solvent keep clear of bankruptcy in what is reported where they can, in shares of what everything is
 # worth or of the supply of a good; the solver is less accurate than settlement, which forgives nothing.

@@ -10,14 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from marketgame.mechanisms.market_game.rules import (
-    Bankruptcy,
-    Coverage,
-    Pricing,
-    Solvency,
-    Timing,
-    Withholding,
-)
+from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, Pricing, Solvency, Timing, Withholding
 
 if TYPE_CHECKING:
     from marketgame.mechanisms.market_game.rules import MarketRules

@@ -16,11 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.deviations.situation import (
-    Reaction,
-    Replies,
-    Situation,
-)
+from marketgame.mechanisms.deviations.situation import Reaction, Replies, Situation
 from marketgame.mechanisms.market_game.rules import Coverage
 from marketgame.registry import parameter
 

@@ -17,17 +17,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    BooleanArray,
-    FloatArray,
-    IntegerArray,
-    finite_array,
-    read_only,
-)
-from marketgame.mechanisms.contracts.knowledge import (
-    information,
-    told_apart,
-)
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, finite_array, read_only
+from marketgame.mechanisms.contracts.knowledge import information, told_apart
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.stakes import stakes_of_play
 from marketgame.mechanisms.market_game.plays import Play

@@ -13,16 +13,8 @@ from functools import cached_property
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    BooleanArray,
-    FloatArray,
-    read_only,
-)
-from marketgame.mechanisms.deviations.situation import (
-    JointAction,
-    Situation,
-    played,
-)
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, read_only
+from marketgame.mechanisms.deviations.situation import JointAction, Situation, played
 from marketgame.mechanisms.market_game.prices import trade_prices
 from marketgame.mechanisms.market_game.rules import Bankruptcy, BankruptcyReason, Coverage, Pricing
 

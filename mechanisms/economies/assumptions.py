@@ -13,10 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, PlayerType
 
 # Sums of endowments are equal when they are so up to a rounding for each of the numbers added.
 ROUNDING = float(np.finfo(np.float64).eps)

@@ -19,12 +19,7 @@ from typing import override
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-    finite_array,
-    read_only,
-)
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
 
 # Probabilities typed as decimals sum to one up to their rounding.
 PROBABILITY_TOLERANCE = 1e-9

@@ -16,17 +16,9 @@ from functools import cached_property
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-    finite_array,
-    read_only,
-)
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
 from marketgame.mechanisms.economies.beliefs import Prior
-from marketgame.mechanisms.economies.valuation import (
-    Valuation,
-    ValuationTable,
-)
+from marketgame.mechanisms.economies.valuation import Valuation, ValuationTable
 
 
 @dataclass(frozen=True, eq=False)

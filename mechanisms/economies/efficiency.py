@@ -23,10 +23,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from marketgame.mechanisms import UnansweredError
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.interior_allocation import allocate_by_interior_point
 from marketgame.mechanisms.economies.separable_allocation import (
@@ -34,10 +31,7 @@ from marketgame.mechanisms.economies.separable_allocation import (
     allocate_good_by_good,
     type_tables,
 )
-from marketgame.mechanisms.economies.symmetry import (
-    Representatives,
-    representatives,
-)
+from marketgame.mechanisms.economies.symmetry import Representatives, representatives
 from marketgame.mechanisms.economies.valuation import ValuationBatch
 
 # The largest relative distance between an allocation's value and its dual bound that is reported as efficient.

@@ -16,11 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    BooleanArray,
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 
 MOST_STEPS = 100
 # How much of the complementarity gap each step aims to keep, and how near the boundary it may go.

@@ -13,10 +13,7 @@ from typing import ClassVar, override
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    BooleanArray,
-    FloatArray,
-)
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray
 from marketgame.mechanisms.economies.exact_numbers import exact
 from marketgame.mechanisms.economies.valuation import (
     Bundle,

@@ -14,23 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.economies.economy import Economy
-from marketgame.mechanisms.economies.valuation import (
-    Valuation,
-    ValuationBatch,
-    ValuationTable,
-)
-from marketgame.mechanisms.economies.valuations import (
-    Abatement,
-    DiagonalQuadratic,
-    Exponential,
-    Logarithmic,
-    Power,
-)
+from marketgame.mechanisms.economies.valuation import Valuation, ValuationBatch, ValuationTable
+from marketgame.mechanisms.economies.valuations import Abatement, DiagonalQuadratic, Exponential, Logarithmic, Power
 
 # Newton's method needs about ten steps; bisection, its safeguard, at most as many as a float has bits.
 MOST_STEPS = 200

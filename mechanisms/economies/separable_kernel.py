@@ -25,10 +25,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.economies.separable_allocation import (
     COEFFICIENTS,
     EXPONENTIAL,

@@ -27,10 +27,7 @@ from __future__ import annotations
 import numpy as np
 
 from marketgame.mechanisms import UnansweredError
-from marketgame.mechanisms.arrays import (
-    BooleanArray,
-    FloatArray,
-)
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation
 

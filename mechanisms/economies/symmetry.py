@@ -15,18 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from marketgame.mechanisms.economies.economy import (
-        Economy,
-        PlayerType,
-    )
+    from marketgame.mechanisms.economies.economy import Economy, PlayerType
 
 
 @dataclass(frozen=True, eq=False)

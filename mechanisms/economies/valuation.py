@@ -30,13 +30,7 @@ from typing import Any, ClassVar, Self, override
 import numpy as np
 from numpy.typing import ArrayLike
 
-from marketgame.mechanisms.arrays import (
-    BooleanArray,
-    FloatArray,
-    IntegerArray,
-    finite_array,
-    read_only,
-)
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, finite_array, read_only
 from marketgame.mechanisms.economies.exact_numbers import exact
 from marketgame.registry import parameter
 

@@ -13,15 +13,8 @@ from typing import ClassVar, override
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.economies.exact_numbers import (
-    exact_exponential,
-    exact_logarithm,
-    exact_power,
-)
-from marketgame.mechanisms.economies.quadratic import (
-    DiagonalQuadratic,
-    Quadratic,
-)
+from marketgame.mechanisms.economies.exact_numbers import exact_exponential, exact_logarithm, exact_power
+from marketgame.mechanisms.economies.quadratic import DiagonalQuadratic, Quadratic
 from marketgame.mechanisms.economies.valuation import (
     SeparableValuation,
     Valuation,

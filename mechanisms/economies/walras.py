@@ -23,11 +23,7 @@ from importlib import import_module
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    BooleanArray,
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation
 from marketgame.mechanisms.economies.valuation import ValuationBatch

@@ -23,22 +23,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
-from marketgame.mechanisms.incentive_efficiency.program import (
-    SHORTFALL_TOLERANCE,
-    UNDECIDED,
-    InterimProgram,
-    undecided,
-)
-from marketgame.mechanisms.incentive_efficiency.virtual_utility import (
-    equal_weights,
-    transform,
-    transformed,
-)
-from marketgame.mechanisms.linear_program import (
-    Simplex,
-    Status,
-    certified,
-)
+from marketgame.mechanisms.incentive_efficiency.program import SHORTFALL_TOLERANCE, UNDECIDED, InterimProgram, undecided
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import equal_weights, transform, transformed
+from marketgame.mechanisms.linear_program import Simplex, Status, certified
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
 
 if TYPE_CHECKING:
@@ -46,21 +33,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from marketgame.mechanisms.arrays import (
-        FloatArray,
-        IntegerArray,
-    )
+    from marketgame.mechanisms.arrays import FloatArray, IntegerArray
     from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-    from marketgame.mechanisms.incentive_efficiency.program import (
-        InterimAnswer,
-        Shortfall,
-    )
-    from marketgame.mechanisms.linear_program import (
-        Basis,
-        Block,
-        Residuals,
-        Solution,
-    )
+    from marketgame.mechanisms.incentive_efficiency.program import InterimAnswer, Shortfall
+    from marketgame.mechanisms.linear_program import Basis, Block, Residuals, Solution
     from marketgame.mechanisms.linear_program.deadline import Deadline
 
 PRICING_TOLERANCE = 1e-9

@@ -19,10 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.coalitional_games.at_stake import (
-    at_stake,
-    measured_from_alone,
-)
+from marketgame.mechanisms.coalitional_games.at_stake import at_stake, measured_from_alone
 from marketgame.mechanisms.coalitional_games.mechanism import (
     SMALLEST_PROBABILITY,
     expected_cost,

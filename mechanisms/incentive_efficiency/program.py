@@ -36,24 +36,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
-from marketgame.mechanisms.linear_program import (
-    LinearProgram,
-    Sense,
-    Status,
-    verify,
-)
+from marketgame.mechanisms.linear_program import LinearProgram, Sense, Status, verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from marketgame.mechanisms.arrays import (
-        FloatArray,
-        IntegerArray,
-    )
-    from marketgame.mechanisms.linear_program import (
-        Block,
-        Solution,
-    )
+    from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+    from marketgame.mechanisms.linear_program import Block, Solution
 
 
 SHORTFALL_TOLERANCE = 1e-9

@@ -25,10 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from marketgame.mechanisms import UnansweredError
-from marketgame.mechanisms.coalitional_games.at_stake import (
-    at_stake,
-    normal_form,
-)
+from marketgame.mechanisms.coalitional_games.at_stake import at_stake, normal_form
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 from marketgame.mechanisms.incentive_efficiency.column_generation import (
     ColumnGenerator,
@@ -36,11 +33,7 @@ from marketgame.mechanisms.incentive_efficiency.column_generation import (
     FiniteActions,
     Generated,
 )
-from marketgame.mechanisms.incentive_efficiency.optimality import (
-    Conditions,
-    Requirement,
-    optimality_conditions,
-)
+from marketgame.mechanisms.incentive_efficiency.optimality import Conditions, Requirement, optimality_conditions
 from marketgame.mechanisms.incentive_efficiency.program import (
     SHORTFALL_TOLERANCE,
     InterimProgram,
@@ -49,10 +42,7 @@ from marketgame.mechanisms.incentive_efficiency.program import (
     undecided,
 )
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import notable_multipliers
-from marketgame.mechanisms.linear_program import (
-    Status,
-    certified,
-)
+from marketgame.mechanisms.linear_program import Status, certified
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
 
 if TYPE_CHECKING:
@@ -62,10 +52,7 @@ if TYPE_CHECKING:
 
     from marketgame.mechanisms.arrays import FloatArray
     from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-    from marketgame.mechanisms.incentive_efficiency.program import (
-        InterimAnswer,
-        Shortfall,
-    )
+    from marketgame.mechanisms.incentive_efficiency.program import InterimAnswer, Shortfall
     from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
     from marketgame.mechanisms.linear_program import Residuals
     from marketgame.mechanisms.linear_program.deadline import Deadline

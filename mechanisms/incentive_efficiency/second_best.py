@@ -23,21 +23,11 @@ import numpy as np
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import autarky_welfare
-from marketgame.mechanisms.incentive_efficiency.column_generation import (
-    ColumnGenerator,
-    ColumnPool,
-    Generated,
-)
-from marketgame.mechanisms.incentive_efficiency.program import (
-    balanced_payments,
-    expected_payments,
-)
+from marketgame.mechanisms.incentive_efficiency.column_generation import ColumnGenerator, ColumnPool, Generated
+from marketgame.mechanisms.incentive_efficiency.program import balanced_payments, expected_payments
 from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.incentive_efficiency.virtual_allocation import DivisibleActions
-from marketgame.mechanisms.linear_program import (
-    Residuals,
-    Status,
-)
+from marketgame.mechanisms.linear_program import Residuals, Status
 
 # A multiplier above this, scaled so that the budget's is 1, says that a constraint costs welfare.
 BINDING_MULTIPLIER = 1e-7

@@ -22,10 +22,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.economies.assumptions import endowments_depend_on_types
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.interior_allocation import allocate_by_interior_point

@@ -22,24 +22,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    finite_array,
-    read_only,
-)
+from marketgame.mechanisms.arrays import finite_array, read_only
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike
 
-    from marketgame.mechanisms.arrays import (
-        BooleanArray,
-        FloatArray,
-    )
-    from marketgame.mechanisms.coalitional_games.game import (
-        Coalition,
-        CoalitionalGame,
-    )
+    from marketgame.mechanisms.arrays import BooleanArray, FloatArray
+    from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
 
 
 NOTABLE = 1e-7

@@ -10,16 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.economies.economy import Economy
-from marketgame.mechanisms.economies.efficiency import (
-    EfficientAllocation,
-    value_of_goods,
-)
+from marketgame.mechanisms.economies.efficiency import EfficientAllocation, value_of_goods
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.economies.walras import WalrasianEquilibrium
 from marketgame.mechanisms.incentive_efficiency.search import (
@@ -29,17 +23,9 @@ from marketgame.mechanisms.incentive_efficiency.search import (
     Participation,
     incentive_efficient,
 )
-from marketgame.mechanisms.incentive_efficiency.second_best import (
-    Money,
-    SecondBest,
-    second_best,
-)
+from marketgame.mechanisms.incentive_efficiency.second_best import Money, SecondBest, second_best
 from marketgame.mechanisms.incentive_efficiency.virtual_allocation import DivisibleActions
-from marketgame.mechanisms.linear_program import (
-    SolverRefusedError,
-    Status,
-    UnverifiedAnswerError,
-)
+from marketgame.mechanisms.linear_program import SolverRefusedError, Status, UnverifiedAnswerError
 from marketgame.mechanisms.linear_program.deadline import Deadline
 
 

@@ -33,26 +33,12 @@ answer against the program's own arrays without the solver, ``certified`` refuse
 | one deadline for everything | `deadline` |
 """
 
-from marketgame.mechanisms.linear_program.assembly import (
-    Arrays,
-    Sense,
-)
+from marketgame.mechanisms.linear_program.assembly import Arrays, Sense
 from marketgame.mechanisms.linear_program.basis import Basis
-from marketgame.mechanisms.linear_program.blocks import (
-    Block,
-    Selection,
-)
-from marketgame.mechanisms.linear_program.highs import (
-    Simplex,
-    SolverRefusedError,
-)
+from marketgame.mechanisms.linear_program.blocks import Block, Selection
+from marketgame.mechanisms.linear_program.highs import Simplex, SolverRefusedError
 from marketgame.mechanisms.linear_program.program import LinearProgram
-from marketgame.mechanisms.linear_program.solution import (
-    NamedArrays,
-    NoAnswerError,
-    Solution,
-    Status,
-)
+from marketgame.mechanisms.linear_program.solution import NamedArrays, NoAnswerError, Solution, Status
 from marketgame.mechanisms.linear_program.verification import (
     RESIDUAL_LIMIT,
     Residuals,

@@ -13,10 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import (
-        BooleanArray,
-        FloatArray,
-    )
+    from marketgame.mechanisms.arrays import BooleanArray, FloatArray
 
 type PositionArray = NDArray[np.int32]
 """Row and column numbers as the solver stores them."""

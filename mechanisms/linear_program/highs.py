@@ -11,23 +11,13 @@ import numpy as np
 
 from marketgame.mechanisms import UnansweredError
 from marketgame.mechanisms.linear_program.basis import Basis
-from marketgame.mechanisms.linear_program.deadline import (
-    NO_DEADLINE,
-    Deadline,
-)
-from marketgame.mechanisms.linear_program.solution import (
-    Answer,
-    Status,
-)
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
+from marketgame.mechanisms.linear_program.solution import Answer, Status
 
 if TYPE_CHECKING:
     from scipy import sparse
 
-    from marketgame.mechanisms.arrays import (
-        BooleanArray,
-        FloatArray,
-        IntegerArray,
-    )
+    from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
     from marketgame.mechanisms.linear_program.assembly import Arrays
 
 FEASIBILITY_TOLERANCE = 1e-9

@@ -7,29 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.linear_program.assembly import (
-    Sense,
-    reaches_into,
-    replaced,
-)
-from marketgame.mechanisms.linear_program.blocks import (
-    Kind,
-    positions_of,
-)
+from marketgame.mechanisms.linear_program.assembly import Sense, reaches_into, replaced
+from marketgame.mechanisms.linear_program.blocks import Kind, positions_of
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
-from marketgame.mechanisms.linear_program.highs import (
-    Limits,
-    Simplex,
-    Solver,
-)
-from marketgame.mechanisms.linear_program.refinement import (
-    refined,
-    solved_afresh,
-)
-from marketgame.mechanisms.linear_program.solution import (
-    Solution,
-    Status,
-)
+from marketgame.mechanisms.linear_program.highs import Limits, Simplex, Solver
+from marketgame.mechanisms.linear_program.refinement import refined, solved_afresh
+from marketgame.mechanisms.linear_program.solution import Solution, Status
 from marketgame.mechanisms.linear_program.statement import (
     Statement,
     broadcast_entries,

@@ -33,10 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.linear_program.assembly import (
-        Arrays,
-        Sense,
-    )
+    from marketgame.mechanisms.linear_program.assembly import Arrays, Sense
     from marketgame.mechanisms.linear_program.basis import Basis
     from marketgame.mechanisms.linear_program.deadline import Deadline
 

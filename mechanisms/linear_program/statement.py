@@ -7,20 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from marketgame.mechanisms.linear_program.assembly import (
-    Arrays,
-    DenseColumns,
-    Sense,
-    Triplets,
-    extended,
-)
-from marketgame.mechanisms.linear_program.blocks import (
-    Block,
-    Kind,
-    Selection,
-    labelled_dimensions,
-    positions_of,
-)
+from marketgame.mechanisms.linear_program.assembly import Arrays, DenseColumns, Sense, Triplets, extended
+from marketgame.mechanisms.linear_program.blocks import Block, Kind, Selection, labelled_dimensions, positions_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,10 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.linear_program.assembly import (
-        Piece,
-        PositionArray,
-    )
+    from marketgame.mechanisms.linear_program.assembly import Piece, PositionArray
     from marketgame.mechanisms.linear_program.solution import Parts
 
 type Members = Selection | Block

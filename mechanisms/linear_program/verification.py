@@ -22,10 +22,7 @@ if TYPE_CHECKING:
 
     from marketgame.mechanisms.arrays import FloatArray
     from marketgame.mechanisms.linear_program.assembly import Arrays
-    from marketgame.mechanisms.linear_program.solution import (
-        Parts,
-        Solution,
-    )
+    from marketgame.mechanisms.linear_program.solution import Parts, Solution
     from marketgame.mechanisms.linear_program.statement import Statement
 
 RESIDUAL_LIMIT = 1e-7

@@ -30,10 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from marketgame.mechanisms.arrays import (
-        BooleanArray,
-        FloatArray,
-    )
+    from marketgame.mechanisms.arrays import BooleanArray, FloatArray
     from marketgame.mechanisms.market_game.plays import Block
 
 

@@ -29,10 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from marketgame.mechanisms.arrays import (
-        BooleanArray,
-        FloatArray,
-    )
+    from marketgame.mechanisms.arrays import BooleanArray, FloatArray
     from marketgame.mechanisms.market_game.plays import Play
 
 # Sums may be reordered and products fused. Infinite and undefined values keep their meaning: they are how the kernel

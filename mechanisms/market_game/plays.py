@@ -13,11 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from marketgame.mechanisms.arrays import (
-        BooleanArray,
-        FloatArray,
-        IntegerArray,
-    )
+    from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,18 +38,8 @@ import numpy as np
 
 from marketgame.mechanisms.market_game.exact_test import exact_test
 from marketgame.mechanisms.market_game.feasible_set import ration
-from marketgame.mechanisms.market_game.plays import (
-    Block,
-    Play,
-    play_first,
-    refuse,
-    refuse_uncovered,
-    refuse_unsound,
-)
-from marketgame.mechanisms.market_game.prices import (
-    PRICES,
-    trade_prices,
-)
+from marketgame.mechanisms.market_game.plays import Block, Play, play_first, refuse, refuse_uncovered, refuse_unsound
+from marketgame.mechanisms.market_game.prices import PRICES, trade_prices
 from marketgame.mechanisms.market_game.rules import (
     PAPER_RULES,
     Bankruptcy,
@@ -67,10 +57,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from marketgame.mechanisms.arrays import (
-        FloatArray,
-        IntegerArray,
-    )
+    from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 
 # Sums of N L products of orders and quotes err by less than N L + 4 times half the precision times the gross value of
 # their terms, whatever the order of summation; this factor of (N L + 4) is four times as much. A player whose cost is

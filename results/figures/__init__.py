@@ -10,11 +10,7 @@ from marketgame.results.figures.legible import legible
 from marketgame.results.figures.network import trade_network
 from marketgame.results.figures.quotes import quotes_against_supporting_price
 from marketgame.results.figures.registry import FIGURES, RunFigure, standard_figures
-from marketgame.results.figures.saving import (
-    FigureFormat,
-    save_figure,
-    save_figures,
-)
+from marketgame.results.figures.saving import FigureFormat, save_figure, save_figures
 from marketgame.results.figures.side_contracts import side_contracts_over_rounds
 from marketgame.results.figures.welfare import welfare_over_rounds
 

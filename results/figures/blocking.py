@@ -30,10 +30,7 @@ from marketgame.results.figures.style import (
     with_unit,
 )
 from marketgame.results.loading import Run
-from marketgame.results.mediators import (
-    ESTABLISHED,
-    LEFT,
-)
+from marketgame.results.mediators import ESTABLISHED, LEFT
 from marketgame.results.selection import rows_of_run
 
 _BAND: Final = 2.0  # standard errors on either side of a mean

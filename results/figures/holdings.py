@@ -26,14 +26,8 @@ from marketgame.results.figures.style import (
     short_number,
     some_names,
 )
-from marketgame.results.loading import (
-    OBEDIENT,
-    Run,
-)
-from marketgame.results.selection import (
-    NEGLIGIBLE,
-    rows_of_round,
-)
+from marketgame.results.loading import OBEDIENT, Run
+from marketgame.results.selection import NEGLIGIBLE, rows_of_round
 
 _MOST_NAMED: Final = len(SERIES)
 _LETTER: Final = 0.0165  # of the bar's width, what one letter of a name takes

@@ -10,15 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from marketgame.results.figures.style import (
-    GREY,
-    INK,
-    dress,
-    in_house_style,
-    new_figure,
-    plain,
-    put_title,
-)
+from marketgame.results.figures.style import GREY, INK, dress, in_house_style, new_figure, plain, put_title
 
 _PAGE_WIDTH: Final = 7.2
 _COLOURS: Final = {"yes": "#9FD3C0", "not refuted": "#D9D9D9", "no": "#F0B798"}

@@ -15,10 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.text import Annotation
 
-from marketgame.results.figures.ring import (
-    largest_ring,
-    ring_places,
-)
+from marketgame.results.figures.ring import largest_ring, ring_places
 from marketgame.results.figures.scales import StrengthScale
 from marketgame.results.figures.style import (
     COLUMN_WIDTH,
@@ -37,15 +34,8 @@ from marketgame.results.figures.style import (
     round_number_below,
     short_number,
 )
-from marketgame.results.loading import (
-    OBEDIENT,
-    Run,
-)
-from marketgame.results.networks import (
-    edge_values,
-    node_wealth,
-    trade_graph,
-)
+from marketgame.results.loading import OBEDIENT, Run
+from marketgame.results.networks import edge_values, node_wealth, trade_graph
 
 _MANY: Final = 10  # players, from which labels are turned to the ring's radius
 _LARGEST_NODE: Final = 30.0  # points across

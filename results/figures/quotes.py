@@ -31,14 +31,8 @@ from marketgame.results.figures.style import (
     some_names,
     with_unit,
 )
-from marketgame.results.loading import (
-    OBEDIENT,
-    Run,
-)
-from marketgame.results.selection import (
-    NEGLIGIBLE,
-    rows_of_run,
-)
+from marketgame.results.loading import OBEDIENT, Run
+from marketgame.results.selection import NEGLIGIBLE, rows_of_run
 
 _MOST_MARKED: Final = 60  # rounds, beyond which only some are drawn
 _LINE: Final = 50  # letters of a label

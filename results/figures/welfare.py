@@ -27,10 +27,7 @@ from marketgame.results.figures.style import (
     with_unit,
 )
 from marketgame.results.loading import Run
-from marketgame.results.selection import (
-    gains_of,
-    rows_of_run,
-)
+from marketgame.results.selection import gains_of, rows_of_run
 
 _MOST_MARKED: Final = 40  # rounds, beyond which single rounds fade behind their rolling mean
 _SPANS: Final = 40  # how many bars, and how many lengths of the rolling mean, share the width

@@ -8,18 +8,9 @@ import numpy as np
 
 from marketgame.agents.blocking.mediator import Approach
 from marketgame.agents.framework import RoundModel
-from marketgame.agents.game_mediator import (
-    Established,
-    EstablishedGameMediator,
-)
-from marketgame.agents.game_trader import (
-    GameCommonKnowledge,
-    GameTrader,
-)
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.agents.game_mediator import Established, EstablishedGameMediator
+from marketgame.agents.game_trader import GameCommonKnowledge, GameTrader
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.coalitional_games.mechanism import stakes
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.simulation.recording.game import GameRecorder

@@ -7,18 +7,12 @@ from functools import partial
 import numpy as np
 
 from marketgame.agents.announcements import accepted_announcements
-from marketgame.agents.behaviours import (
-    Behaviour,
-    Order,
-)
+from marketgame.agents.behaviours import Behaviour, Order
 from marketgame.agents.framework import RoundModel
 from marketgame.agents.knowledge import CommonKnowledge
 from marketgame.agents.mediator import EstablishedMediator
 from marketgame.agents.trader import Trader
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.coalitional_games.grid_game import game_on_grid
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import Timing
@@ -31,21 +25,10 @@ from marketgame.simulation.scenario.established_contract import (
     refuse_uncovered_transfers,
 )
 from marketgame.simulation.scenario.market_scenario import MarketScenario
-from marketgame.simulation.scenario.streams import (
-    private_seed,
-    random_stream,
-)
-from marketgame.simulation.stages.departures import (
-    Departures,
-    MarketBlocking,
-    nobody_left,
-)
+from marketgame.simulation.scenario.streams import private_seed, random_stream
+from marketgame.simulation.stages.departures import Departures, MarketBlocking, nobody_left
 from marketgame.simulation.stages.market_play import Round
-from marketgame.simulation.stages.side_contracts import (
-    Collusion,
-    SideContractStage,
-    nobody_colluded,
-)
+from marketgame.simulation.stages.side_contracts import Collusion, SideContractStage, nobody_colluded
 
 
 class MarketModel(RoundModel):

@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from marketgame.agents.behaviours import (
-    Behaviour,
-    Obedient,
-)
-from marketgame.agents.private_type import (
-    TypedPlayer,
-    type_names,
-)
+from marketgame.agents.behaviours import Behaviour, Obedient
+from marketgame.agents.private_type import TypedPlayer, type_names
 from marketgame.simulation.scenario.streams import random_stream
 
 

@@ -6,10 +6,7 @@ import numpy as np
 
 from marketgame.agents.behaviours import Behaviour
 from marketgame.agents.beliefs import Inference
-from marketgame.agents.knowledge import (
-    CommonKnowledge,
-    TypeKnowledge,
-)
+from marketgame.agents.knowledge import CommonKnowledge, TypeKnowledge
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.transfers import contract_with_transfers

@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule
 from marketgame.mechanisms.economies.economy import Economy, Player
 from marketgame.mechanisms.market_game.rules import MarketRules
-from marketgame.simulation.scenario.organisers import (
-    Organiser,
-    check_organisers,
-)
+from marketgame.simulation.scenario.organisers import Organiser, check_organisers
 from marketgame.simulation.scenario.scenario import Scenario
 
 if TYPE_CHECKING:

@@ -9,15 +9,8 @@ from typing import ClassVar
 
 from marketgame.agents.behaviours import Behaviour
 from marketgame.agents.private_type import TypedPlayer
-from marketgame.simulation.scenario.assignments import (
-    Assignment,
-    behaviour_table,
-    check_assignments,
-)
-from marketgame.simulation.scenario.blockers import (
-    Blocker,
-    check_blockers,
-)
+from marketgame.simulation.scenario.assignments import Assignment, behaviour_table, check_assignments
+from marketgame.simulation.scenario.blockers import Blocker, check_blockers
 
 
 @dataclass(frozen=True, eq=False)

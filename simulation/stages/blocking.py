@@ -7,27 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marketgame.agents.blocking.mediator import (
-    Approach,
-    Ask,
-    BlockingMediator,
-)
-from marketgame.agents.blocking.stake_beliefs import (
-    EstimatedStakes,
-    KnownStakes,
-    StakeBeliefs,
-    StakeSource,
-)
+from marketgame.agents.blocking.mediator import Approach, Ask, BlockingMediator
+from marketgame.agents.blocking.stake_beliefs import EstimatedStakes, KnownStakes, StakeBeliefs, StakeSource
 from marketgame.agents.framework import RoundModel
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.blocking import CoalitionLimits
-from marketgame.mechanisms.coalitional_games.game import (
-    Coalition,
-    CoalitionalGame,
-)
+from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
 from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.streams import random_stream
 

@@ -23,21 +23,12 @@ from marketgame.agents.blocking.mediator import Approach
 from marketgame.agents.framework import RoundModel
 from marketgame.agents.knowledge import CommonKnowledge
 from marketgame.agents.trader import Trader
-from marketgame.mechanisms.arrays import (
-    BooleanArray,
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.grid_game import grid_bundles
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.simulation.scenario.blockers import Blocker
-from marketgame.simulation.stages.blocking import (
-    STAYS,
-    BlockingStage,
-    mediators_followed,
-    side_payments,
-)
+from marketgame.simulation.stages.blocking import STAYS, BlockingStage, mediators_followed, side_payments
 
 
 @dataclass(frozen=True, eq=False)

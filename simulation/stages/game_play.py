@@ -6,10 +6,7 @@ from dataclasses import dataclass
 
 from marketgame.agents.blocking.mediator import Approach
 from marketgame.agents.game_mediator import Established
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.simulation.stages.blocking import Formed
 
 

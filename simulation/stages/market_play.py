@@ -8,11 +8,7 @@ import numpy as np
 
 from marketgame.agents.blocking.mediator import Approach
 from marketgame.agents.coalitions.organiser import Negotiation
-from marketgame.mechanisms.arrays import (
-    BooleanArray,
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import MarketRules

@@ -16,42 +16,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marketgame.agents.behaviours import (
-    Behaviour,
-    Order,
-)
-from marketgame.agents.coalitions.breaking import (
-    BestDeviation,
-    Breaking,
-)
-from marketgame.agents.coalitions.finding import (
-    AgreementSearch,
-    deviation_finder,
-)
-from marketgame.agents.coalitions.organiser import (
-    PLAYED,
-    CoalitionOrganiser,
-    FindAgreement,
-    Negotiation,
-    drawn_luck,
-)
+from marketgame.agents.behaviours import Behaviour, Order
+from marketgame.agents.coalitions.breaking import BestDeviation, Breaking
+from marketgame.agents.coalitions.finding import AgreementSearch, deviation_finder
+from marketgame.agents.coalitions.organiser import PLAYED, CoalitionOrganiser, FindAgreement, Negotiation, drawn_luck
 from marketgame.agents.coalitions.outsiders import expected_reaction
 from marketgame.agents.framework import RoundModel
 from marketgame.agents.knowledge import CommonKnowledge
 from marketgame.agents.trader import Trader
-from marketgame.mechanisms.arrays import (
-    BooleanArray,
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
 from marketgame.mechanisms.collusion.side_contracts.search import SideEffort
 from marketgame.mechanisms.deviations.effort import Effort
-from marketgame.simulation.scenario.organisers import (
-    Organiser,
-    OrganiserEffort,
-    SideConcept,
-)
+from marketgame.simulation.scenario.organisers import Organiser, OrganiserEffort, SideConcept
 from marketgame.simulation.scenario.streams import random_stream
 
 CONCEPTS = {

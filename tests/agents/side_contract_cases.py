@@ -15,23 +15,10 @@ from marketgame.mechanisms.collusion.side_contracts.side_contract import (
     promised_utilities,
     status_quo_utilities,
 )
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    grand_contract,
-)
-from marketgame.mechanisms.deviations.situation import (
-    JointAction,
-    Reaction,
-    obedient,
-    situation_of,
-    stacked,
-)
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
+from marketgame.mechanisms.deviations.situation import JointAction, Reaction, obedient, situation_of, stacked
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.market_game.rules import MarketRules
 

@@ -8,24 +8,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from marketgame.agents.anticipation import (
-    expected_gain,
-    promised_gain,
-)
-from marketgame.agents.behaviours import (
-    Arbitraging,
-    BestResponding,
-    Order,
-    ShortSelling,
-)
+from marketgame.agents.anticipation import expected_gain, promised_gain
+from marketgame.agents.behaviours import Arbitraging, BestResponding, Order, ShortSelling
 from marketgame.agents.behaviours.arbitraging import largest_gap
 from marketgame.agents.behaviours.order_candidates import structured_candidates
 from marketgame.agents.knowledge import MarketKnowledge
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    grand_contract,
-)
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.plays import Play

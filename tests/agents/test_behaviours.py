@@ -24,14 +24,8 @@ from marketgame.agents.behaviours import (
     Withholding,
 )
 from marketgame.agents.beliefs import Inference
-from marketgame.agents.knowledge import (
-    CommonKnowledge,
-    TypeKnowledge,
-)
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    grand_contract,
-)
+from marketgame.agents.knowledge import CommonKnowledge, TypeKnowledge
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.mechanisms.market_game.settle import settle

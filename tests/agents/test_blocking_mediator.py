@@ -7,32 +7,15 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from marketgame.agents.behaviours import (
-    Behaviour,
-    BestResponding,
-    Loyal,
-    Misreporting,
-    Obedient,
-)
+from marketgame.agents.behaviours import Behaviour, BestResponding, Loyal, Misreporting, Obedient
 from marketgame.agents.blocking.invited import Invited
-from marketgame.agents.blocking.mediator import (
-    Approach,
-    BlockingMediator,
-    InvitationFate,
-)
+from marketgame.agents.blocking.mediator import Approach, BlockingMediator, InvitationFate
 from marketgame.agents.blocking.offer import BlockingOffer
-from marketgame.agents.blocking.stake_beliefs import (
-    ROUNDS_BETWEEN_ESTIMATES,
-    EstimatedStakes,
-    KnownStakes,
-)
+from marketgame.agents.blocking.stake_beliefs import ROUNDS_BETWEEN_ESTIMATES, EstimatedStakes, KnownStakes
 from marketgame.agents.framework import RoundModel
 from marketgame.agents.private_type import game_players
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.coalitional_games.game import (
-    CoalitionalGame,
-    bilateral_trade,
-)
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame, bilateral_trade
 
 # Myerson's second example, pooling at 3.5: the plan of section 9 is one of the profitable ones.
 GAME = bilateral_trade([3.0, 2.0], [[7.0], [0.0]], [0.5, 0.5], [1.0], names=(("H", "L"), ("only",)))

@@ -9,16 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketgame.agents.blocking.offer import (
-    BlockingOffer,
-    offer_of,
-)
+from marketgame.agents.blocking.offer import BlockingOffer, offer_of
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.blocking import (
-    BlockingPlan,
-    find_blocking_plan,
-    replay,
-)
+from marketgame.mechanisms.blocking import BlockingPlan, find_blocking_plan, replay
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from tests.mechanisms.random_games import random_game
 

@@ -5,22 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from marketgame.agents.behaviours import (
-    BestResponding,
-    Deceiving,
-    Loyal,
-    Misreporting,
-    Obedient,
-)
-from marketgame.agents.coalitions.agreement import (
-    NO_REPORT,
-    drawn,
-)
+from marketgame.agents.behaviours import BestResponding, Deceiving, Loyal, Misreporting, Obedient
+from marketgame.agents.coalitions.agreement import NO_REPORT, drawn
 from marketgame.agents.coalitions.offered import OfferedSideContract
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    grand_contract,
-)
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.economies.beliefs import CorrelatedPrior
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.plays import Play

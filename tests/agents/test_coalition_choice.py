@@ -7,10 +7,7 @@ from itertools import combinations
 import networkx as nx
 import pytest
 
-from marketgame.agents.coalitions.choice import (
-    CoalitionChoice,
-    CoalitionSelection,
-)
+from marketgame.agents.coalitions.choice import CoalitionChoice, CoalitionSelection
 
 
 def test_all_coalitions_of_the_sizes_asked_for_are_listed_small_ones_first() -> None:

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from marketgame.agents.behaviours import (
-    Behaviour,
-    Obedient,
-    ReactiveArbitraging,
-    ReactiveWithholding,
-)
+from marketgame.agents.behaviours import Behaviour, Obedient, ReactiveArbitraging, ReactiveWithholding
 from marketgame.agents.coalitions.outsiders import expected_reaction
 from marketgame.mechanisms.deviations.reactions import (
     ArbitrageAfterMisquotes,

@@ -20,23 +20,11 @@ from marketgame.agents.behaviours import (
     ShortSelling,
     Withholding,
 )
-from marketgame.agents.beliefs import (
-    Inference,
-    OwnRecommendation,
-)
-from marketgame.agents.knowledge import (
-    CommonKnowledge,
-    MarketKnowledge,
-    RecommendedKnowledge,
-    TypeKnowledge,
-)
+from marketgame.agents.beliefs import Inference, OwnRecommendation
+from marketgame.agents.knowledge import CommonKnowledge, MarketKnowledge, RecommendedKnowledge, TypeKnowledge
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.simulation.market.model import MarketModel

@@ -16,13 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from marketgame.experiments.sweep import (
-    OnChange,
-    Sweep,
-    buffering,
-    run_sweep,
-    storage,
-)
+from marketgame.experiments.sweep import OnChange, Sweep, buffering, run_sweep, storage
 from marketgame.results.manifests import PENDING
 from tests.experiments import faulty_runs
 

@@ -11,16 +11,8 @@ from itertools import product
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
-from marketgame.mechanisms.deviations.situation import (
-    JointAction,
-    Situation,
-    admissible,
-    obedient,
-)
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.deviations.situation import JointAction, Situation, admissible, obedient
 
 type Charge = Callable[[FloatArray, FloatArray], FloatArray]
 """From flows ``(B, N, N, L)`` and quotes ``(B, N, L)`` to what each player is charged for each, ``(B, N, N, L)``."""

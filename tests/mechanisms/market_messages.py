@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pytest
 
-from marketgame.mechanisms.contracts.recommended_orders import (
-    granted_for_rounding,
-    orders_to_each,
-)
+from marketgame.mechanisms.contracts.recommended_orders import granted_for_rounding, orders_to_each
 from marketgame.mechanisms.market_game.settle import Engine
 from marketgame.mechanisms.market_game.settlement import Settlement
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from marketgame.mechanisms.coalitional_games.game import (
-    CoalitionalGame,
-    bilateral_trade,
-)
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame, bilateral_trade
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 
 

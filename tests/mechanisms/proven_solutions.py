@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-from marketgame.mechanisms.incentive_efficiency.search import (
-    IncentiveEfficient,
-    incentive_efficient,
-)
+from marketgame.mechanisms.incentive_efficiency.search import IncentiveEfficient, incentive_efficient
 from marketgame.mechanisms.linear_program import RESIDUAL_LIMIT
 
 

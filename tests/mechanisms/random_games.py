@@ -8,10 +8,7 @@ import numpy as np
 from scipy import optimize
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.coalitional_games.game import (
-    ActionSet,
-    CoalitionalGame,
-)
+from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
 
 

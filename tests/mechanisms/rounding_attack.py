@@ -13,10 +13,7 @@ from fractions import Fraction
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.contracts.recommended_orders import (
-    granted_for_rounding,
-    orders_to_each,
-)
+from marketgame.mechanisms.contracts.recommended_orders import granted_for_rounding, orders_to_each
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
 from marketgame.mechanisms.market_game.settle import settle

@@ -17,25 +17,10 @@ from hypothesis.extra.numpy import arrays
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.economies import valuations
-from marketgame.mechanisms.economies.beliefs import (
-    CorrelatedPrior,
-    IndependentPrior,
-    Prior,
-)
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior, Prior
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuation import SeparableValuation, Valuation
-from marketgame.mechanisms.economies.valuations import (
-    Abatement,
-    Exponential,
-    Linear,
-    Logarithmic,
-    Power,
-    Quadratic,
-)
+from marketgame.mechanisms.economies.valuations import Abatement, Exponential, Linear, Logarithmic, Power, Quadratic
 
 NUMERAIRE = 50.0
 

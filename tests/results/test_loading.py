@@ -16,10 +16,7 @@ import pytest
 
 from marketgame import results
 from marketgame.experiments.sweep.tables import SWEEP_TABLES
-from marketgame.results.loading import (
-    REQUIRED_COLUMNS,
-    Run,
-)
+from marketgame.results.loading import REQUIRED_COLUMNS, Run
 from marketgame.simulation.recording.tables import TABLES
 
 REQUIRED = ("runs", "rounds", "players", "holdings", "trades", "events", "benchmarks")

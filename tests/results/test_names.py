@@ -5,13 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketgame.results.names import (
-    LONGEST_FILE_NAME,
-    LONGEST_LINE,
-    file_names,
-    labels,
-    on_a_line,
-)
+from marketgame.results.names import LONGEST_FILE_NAME, LONGEST_LINE, file_names, labels, on_a_line
 
 ANYTHING = st.text(max_size=80) | st.text(alphabet="aA/. \\\n\x1b$é", max_size=6)
 ASCII = frozenset(range(32, 127))

@@ -15,15 +15,9 @@ from marketgame.results.figures import (
     trade_network,
     who_ends_with_what,
 )
-from marketgame.results.loading import (
-    REQUIRED_COLUMNS,
-    Run,
-)
+from marketgame.results.loading import REQUIRED_COLUMNS, Run
 from marketgame.simulation.recording.tables import TABLES
-from marketgame.simulation.run import (
-    simulate,
-    write_run,
-)
+from marketgame.simulation.run import simulate, write_run
 from tests.results.figure_contents import words
 
 SCENARIOS = Path(__file__).parents[2] / "experiments" / "scenarios"

@@ -7,11 +7,7 @@ import pytest
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuations import Logarithmic
 from tests.economy_fixtures import RandomEconomy, three_trader_economy
 

@@ -9,31 +9,11 @@ import pandas as pd
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.studies.institutions.answers import EFFORT
 from marketgame.experiments.studies.institutions.families import ECONOMIES
-from marketgame.experiments.studies.institutions.institution import (
-    Institution,
-    Outsiders,
-    institutions,
-)
-from marketgame.mechanisms.collusion.side_contracts.search import (
-    SideEffort,
-    find_side_contract,
-)
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    grand_contract,
-)
-from marketgame.mechanisms.deviations import (
-    Objective,
-    most_profitable_deviation,
-    situation_of,
-)
-from marketgame.mechanisms.market_game.rules import (
-    Bankruptcy,
-    Coverage,
-    MarketRules,
-    Pricing,
-    Solvency,
-)
+from marketgame.experiments.studies.institutions.institution import Institution, Outsiders, institutions
+from marketgame.mechanisms.collusion.side_contracts.search import SideEffort, find_side_contract
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
+from marketgame.mechanisms.deviations import Objective, most_profitable_deviation, situation_of
+from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
 
 # The Annex B regions that sell most permits: Eastern economies in transition and the former Soviet Union.
 SELLERS = ("EET", "FSU")

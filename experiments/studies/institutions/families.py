@@ -11,16 +11,9 @@ from marketgame.experiments import HOME
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuation import Valuation
-from marketgame.mechanisms.economies.valuations import (
-    Logarithmic,
-    Quadratic,
-)
+from marketgame.mechanisms.economies.valuations import Logarithmic, Quadratic
 
 ECONOMIES = HOME / "economies"
 PUBLISHED = ("three-traders", "annex-b", "three-farmers")

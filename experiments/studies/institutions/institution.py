@@ -9,13 +9,7 @@ from itertools import product
 from typing import assert_never
 
 from marketgame.mechanisms.deviations.reactions import WithholdingAfterMisquotes
-from marketgame.mechanisms.market_game.rules import (
-    Bankruptcy,
-    Coverage,
-    MarketRules,
-    Pricing,
-    Solvency,
-)
+from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
 
 
 class Outsiders(StrEnum):

@@ -11,10 +11,7 @@ import pandas as pd
 from marketgame.experiments.studies.institutions.answers import Question
 from marketgame.mechanisms.deviations import Verdict
 from marketgame.mechanisms.market_game.rules import Solvency
-from marketgame.results.figures.institutions import (
-    cartel_gains,
-    institution_matrix,
-)
+from marketgame.results.figures.institutions import cartel_gains, institution_matrix
 
 RULES = ("pricing", "solvency", "bankruptcy", "coverage")
 NAMES = {

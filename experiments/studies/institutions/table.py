@@ -11,22 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from marketgame.experiments.studies.institutions.answers import (
-    EFFORT,
-    answers,
-)
-from marketgame.experiments.studies.institutions.families import (
-    SIZES,
-    economies,
-)
-from marketgame.experiments.studies.institutions.institution import (
-    Institution,
-    institutions,
-)
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    grand_contract,
-)
+from marketgame.experiments.studies.institutions.answers import EFFORT, answers
+from marketgame.experiments.studies.institutions.families import SIZES, economies
+from marketgame.experiments.studies.institutions.institution import Institution, institutions
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
 from marketgame.mechanisms.economies.coalitions import coalition_name
 

@@ -21,15 +21,8 @@ from math import fsum, inf, nextafter
 
 import numpy as np
 
-from marketgame.mechanisms.certificates.plain.contract import (
-    UNLIMITED,
-    PlainContract,
-    surplus,
-)
-from marketgame.mechanisms.certificates.plain.deviating import (
-    announced_by_the_wary,
-    withholding_rule,
-)
+from marketgame.mechanisms.certificates.plain.contract import UNLIMITED, PlainContract, surplus
+from marketgame.mechanisms.certificates.plain.deviating import announced_by_the_wary, withholding_rule
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING
 from marketgame.mechanisms.deviations.bounds import BoundReason
 from marketgame.mechanisms.deviations.reactions import StorableReaction
@@ -38,18 +31,8 @@ from marketgame.mechanisms.economies.interior_allocation import allocate_by_inte
 from marketgame.mechanisms.economies.separable_allocation import allocate_good_by_good
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.economies.valuation import Bundle
-from marketgame.mechanisms.linear_program.deadline import (
-    NO_DEADLINE,
-    Deadline,
-)
-from marketgame.mechanisms.market_game.rules import (
-    Bankruptcy,
-    Coverage,
-    Pricing,
-    Solvency,
-    Timing,
-    Withholding,
-)
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
+from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, Pricing, Solvency, Timing, Withholding
 
 type Derivation = Callable[[Sequence[int], int, StorableReaction | None], Fraction | None]
 """From members, a profile and how outsiders react to what the members cannot gain beyond; none if that is not known."""

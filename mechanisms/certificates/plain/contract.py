@@ -20,10 +20,7 @@ from functools import cached_property
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    finite_array,
-)
+from marketgame.mechanisms.arrays import FloatArray, finite_array
 from marketgame.mechanisms.certificates.plain.settlement import (
     NOTHING,
     PlainPlay,
@@ -33,20 +30,11 @@ from marketgame.mechanisms.certificates.plain.settlement import (
     settled,
 )
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, PlayerType
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.exact_numbers import exact
-from marketgame.mechanisms.economies.stakes import (
-    GAIN_TOLERANCE,
-    stakes_by_profile,
-)
-from marketgame.mechanisms.economies.valuation import (
-    Bundle,
-    Valuation,
-)
+from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE, stakes_by_profile
+from marketgame.mechanisms.economies.valuation import Bundle, Valuation
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 # Numbers of recommendations that differ by less, relative to what they are about, are the same.

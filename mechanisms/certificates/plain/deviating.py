@@ -10,15 +10,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Self
 
-from marketgame.mechanisms.certificates.plain.contract import (
-    SAME_NUMBER,
-    PlainContract,
-)
-from marketgame.mechanisms.certificates.plain.settlement import (
-    NOTHING,
-    PlainPlay,
-    Table,
-)
+from marketgame.mechanisms.certificates.plain.contract import SAME_NUMBER, PlainContract
+from marketgame.mechanisms.certificates.plain.settlement import NOTHING, PlainPlay, Table
 from marketgame.mechanisms.deviations.reactions import (
     ArbitrageAfterMisquotes,
     ReactionRule,
@@ -29,10 +22,7 @@ from marketgame.mechanisms.deviations.reactions import (
 from marketgame.mechanisms.deviations.situation import JointAction
 from marketgame.mechanisms.economies.exact_numbers import exact
 from marketgame.mechanisms.economies.valuation import Bundle
-from marketgame.mechanisms.market_game.rules import (
-    Coverage,
-    Timing,
-)
+from marketgame.mechanisms.market_game.rules import Coverage, Timing
 
 # The sum of two numbers in floating point errs by less than this share of it.
 ROUNDING = Fraction(1, 2**50)

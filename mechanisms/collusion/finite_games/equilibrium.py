@@ -18,18 +18,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.collusion.finite_games.extended_game import (
-    UNTABULATED,
-    Concept,
-    require_fit,
-)
+from marketgame.mechanisms.collusion.finite_games.extended_game import UNTABULATED, Concept, require_fit
 
 if TYPE_CHECKING:
     from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.collusion.finite_games.extended_game import (
-        CommunicationContract,
-        ExtendedGame,
-    )
+    from marketgame.mechanisms.collusion.finite_games.extended_game import CommunicationContract, ExtendedGame
 
 INCENTIVE_TOLERANCE = 1e-7
 """Gains below this share of the largest payoff are rounding."""

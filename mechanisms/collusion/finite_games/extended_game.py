@@ -24,18 +24,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import (
-    finite_array,
-    read_only,
-)
+from marketgame.mechanisms.arrays import finite_array, read_only
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from marketgame.mechanisms.arrays import (
-        FloatArray,
-        IntegerArray,
-    )
+    from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 
 PROBABILITY_TOLERANCE = 1e-9
 """Probabilities sum to one up to the rounding of decimals."""

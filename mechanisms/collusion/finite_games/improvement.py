@@ -24,26 +24,15 @@ from marketgame.mechanisms.collusion.finite_games.equilibrium import (
     incentive_gain,
     interim_utilities,
 )
-from marketgame.mechanisms.collusion.finite_games.extended_game import (
-    CommunicationContract,
-    Concept,
-    require_fit,
-)
+from marketgame.mechanisms.collusion.finite_games.extended_game import CommunicationContract, Concept, require_fit
 from marketgame.mechanisms.collusion.finite_games.improvement_bound import (
     Multipliers,
     bound_of,
     contradiction,
     multipliers_of,
 )
-from marketgame.mechanisms.collusion.finite_games.improvement_program import (
-    SideProblem,
-    SideProgram,
-    Wish,
-)
-from marketgame.mechanisms.collusion.finite_games.revised_game import (
-    RevisedGame,
-    revised_game,
-)
+from marketgame.mechanisms.collusion.finite_games.improvement_program import SideProblem, SideProgram, Wish
+from marketgame.mechanisms.collusion.finite_games.revised_game import RevisedGame, revised_game
 from marketgame.mechanisms.deviations.effort import Objective
 from marketgame.mechanisms.linear_program import Status
 

@@ -24,10 +24,7 @@ import numpy as np
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
 
 if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import (
-        BooleanArray,
-        FloatArray,
-    )
+    from marketgame.mechanisms.arrays import BooleanArray, FloatArray
     from marketgame.mechanisms.collusion.finite_games.improvement_program import SideProblem
     from marketgame.mechanisms.linear_program import NamedArrays
 

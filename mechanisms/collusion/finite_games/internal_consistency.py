@@ -26,10 +26,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.collusion.finite_games.extended_game import (
-    UNTABULATED,
-    Concept,
-)
+from marketgame.mechanisms.collusion.finite_games.extended_game import UNTABULATED, Concept
 from marketgame.mechanisms.collusion.finite_games.improvement import (
     GAIN_TOLERANCE,
     Improvement,
@@ -39,15 +36,8 @@ from marketgame.mechanisms.collusion.finite_games.improvement import (
     disproof,
     improvement_from,
 )
-from marketgame.mechanisms.collusion.finite_games.improvement_program import (
-    SideProblem,
-    SideProgram,
-    Wish,
-)
-from marketgame.mechanisms.collusion.finite_games.revised_game import (
-    coalitions_of,
-    revised_game,
-)
+from marketgame.mechanisms.collusion.finite_games.improvement_program import SideProblem, SideProgram, Wish
+from marketgame.mechanisms.collusion.finite_games.revised_game import coalitions_of, revised_game
 from marketgame.mechanisms.deviations.effort import Objective
 from marketgame.mechanisms.linear_program import Status
 
@@ -55,10 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from marketgame.mechanisms.arrays import BooleanArray, FloatArray
-    from marketgame.mechanisms.collusion.finite_games.extended_game import (
-        CommunicationContract,
-        ExtendedGame,
-    )
+    from marketgame.mechanisms.collusion.finite_games.extended_game import CommunicationContract, ExtendedGame
     from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
 ROUNDING = 1e-9
 """Payoffs that differ by less, relative to the largest, are equal here."""

@@ -29,10 +29,7 @@ from marketgame.mechanisms.collusion.finite_games.extended_game import (
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from marketgame.mechanisms.arrays import (
-        FloatArray,
-        IntegerArray,
-    )
+    from marketgame.mechanisms.arrays import FloatArray, IntegerArray
     from marketgame.mechanisms.collusion.finite_games.extended_game import CommunicationContract
 
 type Coalition = tuple[int, ...]

@@ -25,33 +25,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.collusion.finite_games.equilibrium import (
-    INCENTIVE_TOLERANCE,
-    incentive_gain,
-)
-from marketgame.mechanisms.collusion.finite_games.extended_game import (
-    Concept,
-    require_fit,
-)
-from marketgame.mechanisms.collusion.finite_games.improvement import (
-    GAIN_TOLERANCE,
-    answered,
-)
-from marketgame.mechanisms.linear_program import (
-    LinearProgram,
-    Sense,
-    Status,
-    certified,
-)
+from marketgame.mechanisms.collusion.finite_games.equilibrium import INCENTIVE_TOLERANCE, incentive_gain
+from marketgame.mechanisms.collusion.finite_games.extended_game import Concept, require_fit
+from marketgame.mechanisms.collusion.finite_games.improvement import GAIN_TOLERANCE, answered
+from marketgame.mechanisms.linear_program import LinearProgram, Sense, Status, certified
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.collusion.finite_games.extended_game import (
-        CommunicationContract,
-        ExtendedGame,
-    )
+    from marketgame.mechanisms.collusion.finite_games.extended_game import CommunicationContract, ExtendedGame
     from marketgame.mechanisms.linear_program import Block
 
 type Knowledge = tuple[int, int]

@@ -16,19 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.contracts.knowledge import (
-    Information,
-    known_by,
-)
-from marketgame.mechanisms.deviations.situation import (
-    Reaction,
-    Situation,
-    situation_among,
-)
-from marketgame.mechanisms.market_game.rules import (
-    PAPER_RULES,
-    MarketRules,
-)
+from marketgame.mechanisms.contracts.knowledge import Information, known_by
+from marketgame.mechanisms.deviations.situation import Reaction, Situation, situation_among
+from marketgame.mechanisms.market_game.rules import PAPER_RULES, MarketRules
 
 if TYPE_CHECKING:
     from marketgame.mechanisms.arrays import FloatArray

@@ -20,31 +20,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.collusion.side_contracts.side_contract import (
-    can_be_carried_out,
-    with_side_transfers,
-)
-from marketgame.mechanisms.deviations.effort import (
-    Effort,
-    Objective,
-)
+from marketgame.mechanisms.collusion.side_contracts.side_contract import can_be_carried_out, with_side_transfers
+from marketgame.mechanisms.deviations.effort import Effort, Objective
 from marketgame.mechanisms.deviations.oracle import most_profitable_deviation
 from marketgame.mechanisms.deviations.order_search import best_orders
-from marketgame.mechanisms.deviations.quotes import (
-    EXTREME,
-    quoted,
-)
-from marketgame.mechanisms.deviations.situation import (
-    JointAction,
-    obedient,
-    played,
-    stacked,
-    trade_gains,
-)
-from marketgame.mechanisms.market_game.rules import (
-    BankruptcyReason,
-    Coverage,
-)
+from marketgame.mechanisms.deviations.quotes import EXTREME, quoted
+from marketgame.mechanisms.deviations.situation import JointAction, obedient, played, stacked, trade_gains
+from marketgame.mechanisms.market_game.rules import BankruptcyReason, Coverage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

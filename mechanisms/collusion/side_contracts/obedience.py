@@ -27,15 +27,8 @@ import numpy as np
 from marketgame.mechanisms.collusion.side_contracts.menu import settled_gains
 from marketgame.mechanisms.collusion.side_contracts.program import Temptation
 from marketgame.mechanisms.deviations.bounds import least_bound
-from marketgame.mechanisms.deviations.effort import (
-    Effort,
-    Objective,
-    Verdict,
-)
-from marketgame.mechanisms.deviations.oracle import (
-    most_profitable_deviation,
-    profit_tolerance,
-)
+from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
+from marketgame.mechanisms.deviations.oracle import most_profitable_deviation, profit_tolerance
 from marketgame.mechanisms.deviations.order_search import best_orders
 from marketgame.mechanisms.deviations.situation import (
     JointAction,

@@ -26,21 +26,11 @@ from marketgame.mechanisms.collusion.side_contracts.side_contract import (
 )
 from marketgame.mechanisms.deviations.effort import Objective
 from marketgame.mechanisms.deviations.situation import stacked
-from marketgame.mechanisms.linear_program import (
-    LinearProgram,
-    Sense,
-    Status,
-)
-from marketgame.mechanisms.linear_program.deadline import (
-    NO_DEADLINE,
-    Deadline,
-)
+from marketgame.mechanisms.linear_program import LinearProgram, Sense, Status
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
 if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import (
-        BooleanArray,
-        FloatArray,
-    )
+    from marketgame.mechanisms.arrays import BooleanArray, FloatArray
     from marketgame.mechanisms.collusion.side_contracts.cells import Knowledge
     from marketgame.mechanisms.collusion.side_contracts.menu import Menu
     from marketgame.mechanisms.linear_program import Block

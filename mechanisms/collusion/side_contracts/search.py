@@ -24,21 +24,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
-from marketgame.mechanisms.collusion.side_contracts.cells import (
-    Knowledge,
-    knowledge_of,
-)
-from marketgame.mechanisms.collusion.side_contracts.menu import (
-    Menu,
-    martyr_actions,
-    oracle_actions,
-    priced_actions,
-)
-from marketgame.mechanisms.collusion.side_contracts.obedience import (
-    ObedienceCheck,
-    check_obedience,
-    temptation_of,
-)
+from marketgame.mechanisms.collusion.side_contracts.cells import Knowledge, knowledge_of
+from marketgame.mechanisms.collusion.side_contracts.menu import Menu, martyr_actions, oracle_actions, priced_actions
+from marketgame.mechanisms.collusion.side_contracts.obedience import ObedienceCheck, check_obedience, temptation_of
 from marketgame.mechanisms.collusion.side_contracts.program import Master
 from marketgame.mechanisms.collusion.side_contracts.side_contract import (
     SideContract,
@@ -51,11 +39,7 @@ from marketgame.mechanisms.collusion.side_contracts.side_contract import (
     status_quo_utilities,
 )
 from marketgame.mechanisms.deviations.bounds import least_bound
-from marketgame.mechanisms.deviations.effort import (
-    Effort,
-    Objective,
-    Verdict,
-)
+from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
 from marketgame.mechanisms.deviations.oracle import profit_tolerance
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 

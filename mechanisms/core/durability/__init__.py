@@ -12,11 +12,7 @@ from marketgame.mechanisms.core.durability.examination import (
     examine_alternative,
     rejection_violation,
 )
-from marketgame.mechanisms.core.durability.search import (
-    AlternativeSearch,
-    NotRefuted,
-    search_durability,
-)
+from marketgame.mechanisms.core.durability.search import AlternativeSearch, NotRefuted, search_durability
 
 __all__ = [
     "AlternativeGame",

@@ -16,20 +16,13 @@ from marketgame.mechanisms.core.durability.examination import (
     coalition_payoffs,
     examine_alternative,
 )
-from marketgame.mechanisms.linear_program import (
-    LinearProgram,
-    Sense,
-    Status,
-)
+from marketgame.mechanisms.linear_program import LinearProgram, Sense, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.coalitional_games.game import (
-        Coalition,
-        CoalitionalGame,
-    )
+    from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
     from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 
 FEE = 1e-3

@@ -9,10 +9,7 @@ import pytest
 from marketgame.experiments.blocking.core_answer import CoreAnswer
 from marketgame.experiments.commands import core as core_command
 from marketgame.experiments.studies.carbon import ECONOMIES
-from marketgame.mechanisms.core import (
-    CoreVariant,
-    UndecidedCore,
-)
+from marketgame.mechanisms.core import CoreVariant, UndecidedCore
 from tests.experiments.command_calls import Answer, Call, assert_one_line, one_document
 
 GAMES = ECONOMIES.parent / "games"

@@ -10,28 +10,10 @@ import numpy as np
 import pytest
 
 from marketgame.experiments.files.game_file import load_game
-from marketgame.mechanisms.blocking import (
-    BlockingPlan,
-    Invitation,
-    NoBlockingPlan,
-    find_blocking_plan,
-    replay,
-)
-from marketgame.mechanisms.certificates.blocking import (
-    certify_inhibition,
-    certify_plan,
-    verify_inhibition,
-    verify_plan,
-)
-from marketgame.mechanisms.coalitional_games.game import (
-    ActionSet,
-    CoalitionalGame,
-)
-from marketgame.mechanisms.coalitional_games.mechanism import (
-    Mechanism,
-    feasibility,
-    stakes,
-)
+from marketgame.mechanisms.blocking import BlockingPlan, Invitation, NoBlockingPlan, find_blocking_plan, replay
+from marketgame.mechanisms.certificates.blocking import certify_inhibition, certify_plan, verify_inhibition, verify_plan
+from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, feasibility, stakes
 from marketgame.mechanisms.core import (
     CoreAllocation,
     CoreEffort,
@@ -40,15 +22,8 @@ from marketgame.mechanisms.core import (
     optimise_core,
     welfare,
 )
-from marketgame.mechanisms.incentive_efficiency.search import (
-    IncentiveEfficient,
-    Participation,
-    incentive_efficient,
-)
-from marketgame.mechanisms.incentive_efficiency.virtual_utility import (
-    VirtualWeights,
-    equal_weights,
-)
+from marketgame.mechanisms.incentive_efficiency.search import IncentiveEfficient, Participation, incentive_efficient
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights, equal_weights
 from marketgame.mechanisms.linear_program import Sense
 from tests.experiments.command_calls import Call, one_document
 

@@ -11,16 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marketgame.experiments.certificate_files.files import (
-    content_hash,
-    load_certificate,
-)
-from marketgame.mechanisms.certificates import (
-    DeviationCertificate,
-    StabilityCertificate,
-    recomputed,
-    verify,
-)
+from marketgame.experiments.certificate_files.files import content_hash, load_certificate
+from marketgame.mechanisms.certificates import DeviationCertificate, StabilityCertificate, recomputed, verify
 from tests.experiments.command_calls import Call, one_document
 
 CASES = Path(__file__).parents[1] / "cases"

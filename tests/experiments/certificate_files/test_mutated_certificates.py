@@ -18,21 +18,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marketgame.experiments.certificate_files.files import (
-    CertificateInput,
-    certificate_text,
-)
-from marketgame.experiments.files.input_file import (
-    InputError,
-    validated,
-)
-from marketgame.mechanisms.blocking import (
-    BlockingPlan,
-    NoBlockingPlan,
-    Support,
-    find_blocking_plan,
-    replay,
-)
+from marketgame.experiments.certificate_files.files import CertificateInput, certificate_text
+from marketgame.experiments.files.input_file import InputError, validated
+from marketgame.mechanisms.blocking import BlockingPlan, NoBlockingPlan, Support, find_blocking_plan, replay
 from marketgame.mechanisms.certificates import (
     BlockingCertificate,
     Certificate,

@@ -24,11 +24,7 @@ from marketgame.experiments.files.explanation import tables_of
 from marketgame.experiments.files.game_file import load_game
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.studies.carbon import ECONOMIES
-from marketgame.mechanisms.blocking import (
-    BlockingPlan,
-    NoBlockingPlan,
-    find_blocking_plan,
-)
+from marketgame.mechanisms.blocking import BlockingPlan, NoBlockingPlan, find_blocking_plan
 from marketgame.mechanisms.certificates import (
     Certificate,
     certify_deviation,
@@ -41,18 +37,8 @@ from marketgame.mechanisms.coalitional_games.mechanism import stakes
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
 from marketgame.mechanisms.deviations.situation import situation_of
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
-from marketgame.mechanisms.economies.valuations import (
-    DiagonalQuadratic,
-    Exponential,
-    Linear,
-    Logarithmic,
-    Power,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
+from marketgame.mechanisms.economies.valuations import DiagonalQuadratic, Exponential, Linear, Logarithmic, Power
 from marketgame.mechanisms.market_game.rules import MarketRules
 from tests.experiments.command_calls import GAMES, Call, assert_one_line, one_document
 from tests.mechanisms.certificates.test_certificates import short_sale, two_faces

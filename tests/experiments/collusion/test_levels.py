@@ -16,12 +16,7 @@ from marketgame.experiments.files.valuation_tables import valuation_document
 from marketgame.experiments.studies.carbon import ECONOMIES
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.economies.economy import Economy
-from marketgame.mechanisms.economies.valuation import (
-    NOT_EXACT,
-    SeparableValuation,
-    coefficient,
-    diagonal_matrices,
-)
+from marketgame.mechanisms.economies.valuation import NOT_EXACT, SeparableValuation, coefficient, diagonal_matrices
 from tests.experiments.command_calls import Call, assert_one_line, one_document
 from tests.mechanisms.strategies import economy_of, one_type
 

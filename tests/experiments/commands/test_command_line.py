@@ -20,10 +20,7 @@ import pytest
 
 from marketgame import results
 from marketgame.experiments import ExitCode, commands
-from marketgame.experiments.commands.command_line import (
-    COMMANDS,
-    front_page,
-)
+from marketgame.experiments.commands.command_line import COMMANDS, front_page
 from marketgame.experiments.commands.explained import pages
 from marketgame.experiments.commands.invocation import invoke
 from marketgame.experiments.commands.kinds import KINDS
@@ -32,21 +29,11 @@ from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.play import running
 from marketgame.experiments.studies.carbon import ECONOMIES
 from marketgame.mechanisms import UnansweredError
-from marketgame.mechanisms.contracts.transfers import (
-    NoIncentiveTransfers,
-    TransferBound,
-)
+from marketgame.mechanisms.contracts.transfers import NoIncentiveTransfers, TransferBound
 from marketgame.mechanisms.economies.efficiency import UnprovenOptimumError
 from marketgame.simulation.recording.tables import TABLES
 from marketgame.simulation.run import simulate
-from tests.experiments.command_calls import (
-    HOME,
-    SCENARIOS,
-    Call,
-    assert_one_line,
-    instead_of_drawing,
-    one_document,
-)
+from tests.experiments.command_calls import HOME, SCENARIOS, Call, assert_one_line, instead_of_drawing, one_document
 from tests.test_imports import modules
 
 START = "import sys; from marketgame.experiments.commands.command_line import main; main()"

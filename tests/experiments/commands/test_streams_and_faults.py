@@ -16,15 +16,9 @@ import numpy as np
 import pytest
 
 from marketgame.experiments import ExitCode
-from marketgame.experiments.commands.command_line import (
-    COMMANDS,
-    TRACEBACK,
-)
+from marketgame.experiments.commands.command_line import COMMANDS, TRACEBACK
 from marketgame.experiments.files.input_file import LARGEST_NUMBER
-from marketgame.experiments.printing import (
-    NotFiniteError,
-    print_json,
-)
+from marketgame.experiments.printing import NotFiniteError, print_json
 from marketgame.experiments.studies.carbon import ECONOMIES
 from tests.experiments.command_calls import GAMES, HOME, Answer, Call, assert_one_line, one_document
 

@@ -13,11 +13,7 @@ from marketgame import results
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.studies.carbon import ECONOMIES
 from marketgame.mechanisms.coalitional_games.grid_game import game_on_grid
-from marketgame.mechanisms.incentive_efficiency.search import (
-    IncentiveEfficient,
-    Participation,
-    incentive_efficient,
-)
+from marketgame.mechanisms.incentive_efficiency.search import IncentiveEfficient, Participation, incentive_efficient
 from marketgame.mechanisms.incentive_efficiency.second_best import Money
 from marketgame.mechanisms.linear_program import UnverifiedAnswerError
 from tests.experiments.command_calls import SCENARIOS, Call, one_document

@@ -5,17 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from marketgame.experiments.efficiency.solution import (
-    EconomySolution,
-    solve_economy,
-)
+from marketgame.experiments.efficiency.solution import EconomySolution, solve_economy
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.economies.beliefs import CorrelatedPrior
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.incentive_efficiency.welfare import UnknownBenchmark
 from tests.mechanisms.strategies import economy_of, line
 

@@ -9,14 +9,7 @@ import pytest
 from marketgame.experiments import HOME
 from marketgame.experiments.commands.kinds import load_input
 from marketgame.experiments.files import examples as module
-from marketgame.experiments.files.examples import (
-    KINDS,
-    Example,
-    copy_example,
-    example,
-    examples,
-    located,
-)
+from marketgame.experiments.files.examples import KINDS, Example, copy_example, example, examples, located
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.provenance import input_files
 from tests.experiments.command_calls import Call, assert_one_line, one_document

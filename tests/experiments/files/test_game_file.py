@@ -9,16 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marketgame.experiments.files.game_file import (
-    EstablishedGame,
-    load_game,
-)
+from marketgame.experiments.files.game_file import EstablishedGame, load_game
 from marketgame.experiments.files.input_file import InputError
-from marketgame.mechanisms.coalitional_games.mechanism import (
-    expected_cost,
-    interim_utilities,
-    misreport_gains,
-)
+from marketgame.mechanisms.coalitional_games.mechanism import expected_cost, interim_utilities, misreport_gains
 from tests.experiments.command_calls import GAMES
 from tests.experiments.refused_files import refusal_of
 

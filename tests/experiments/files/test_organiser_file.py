@@ -7,22 +7,11 @@ from pathlib import Path
 import pytest
 
 from marketgame import results
-from marketgame.agents.behaviours import (
-    Deceiving,
-    ReactiveArbitraging,
-    ReactiveWithholding,
-)
-from marketgame.agents.coalitions.choice import (
-    CoalitionChoice,
-    CoalitionSelection,
-)
+from marketgame.agents.behaviours import Deceiving, ReactiveArbitraging, ReactiveWithholding
+from marketgame.agents.coalitions.choice import CoalitionChoice, CoalitionSelection
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.scenario_file import load_scenario
-from marketgame.simulation.scenario.organisers import (
-    Organiser,
-    OrganiserEffort,
-    SideConcept,
-)
+from marketgame.simulation.scenario.organisers import Organiser, OrganiserEffort, SideConcept
 from tests.experiments.command_calls import SCENARIOS, Call, one_document
 
 ECONOMY = SCENARIOS.parent / "economies" / "three-farmers.toml"

@@ -21,10 +21,7 @@ from typing import NamedTuple
 import pytest
 
 from marketgame import results
-from marketgame.experiments.commands.command_line import (
-    COMMANDS,
-    main,
-)
+from marketgame.experiments.commands.command_line import COMMANDS, main
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.output_folder import (
     STAGE,
@@ -34,13 +31,7 @@ from marketgame.experiments.files.output_folder import (
     write_manifest,
     writing,
 )
-from marketgame.results.manifests import (
-    MANIFEST,
-    PENDING,
-    checksum,
-    place_of,
-    read_manifest,
-)
+from marketgame.results.manifests import MANIFEST, PENDING, checksum, place_of, read_manifest
 from tests.experiments.command_calls import GAMES, HOME, SCENARIOS, Answer, Call, assert_one_line
 from tests.experiments.kills import KilledError, kill_at
 

@@ -8,14 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from marketgame.agents.behaviours import (
-    BEHAVIOURS,
-    Behaviour,
-    Misreporting,
-    Noisy,
-    Obedient,
-    Withholding,
-)
+from marketgame.agents.behaviours import BEHAVIOURS, Behaviour, Misreporting, Noisy, Obedient, Withholding
 from marketgame.experiments.files.explanation import options_of
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.scenario_file import load_scenario
@@ -24,9 +17,7 @@ from marketgame.experiments.play.running import prepare
 from marketgame.experiments.studies.carbon import ECONOMIES
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.market_game.rules import MarketRules, Solvency, Timing
-from marketgame.simulation.scenario.market_scenario import (
-    MarketScenario,
-)
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 from tests.experiments.refused_files import refusal_of
 
 SCENARIOS = ECONOMIES.parent / "scenarios"

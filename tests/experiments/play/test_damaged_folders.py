@@ -17,18 +17,10 @@ import pytest
 
 from marketgame import results
 from marketgame.experiments.commands.command_line import main
-from marketgame.experiments.sweep import (
-    SweepInterrupted,
-    Watcher,
-    buffering,
-    run_sweep,
-)
+from marketgame.experiments.sweep import SweepInterrupted, Watcher, buffering, run_sweep
 from marketgame.experiments.sweep.file import load_sweep
 from marketgame.experiments.sweep.progress import Progress
-from marketgame.results.manifests import (
-    MANIFEST,
-    manifest_text,
-)
+from marketgame.results.manifests import MANIFEST, manifest_text
 from tests.experiments.command_calls import SCENARIOS, Call, assert_one_line
 from tests.experiments.sweep_cases import assert_same
 

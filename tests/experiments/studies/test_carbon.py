@@ -8,10 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marketgame.experiments.efficiency.solution import (
-    EconomySolution,
-    solve_economy,
-)
+from marketgame.experiments.efficiency.solution import EconomySolution, solve_economy
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.studies.carbon import (
     COST_FACTORS,

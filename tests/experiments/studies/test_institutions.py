@@ -10,16 +10,8 @@ import pandas as pd
 import pytest
 
 from marketgame.experiments.studies.institutions import report, table
-from marketgame.experiments.studies.institutions.answers import (
-    ORACLE,
-    Question,
-    answers,
-)
-from marketgame.experiments.studies.institutions.institution import (
-    Institution,
-    Outsiders,
-    institutions,
-)
+from marketgame.experiments.studies.institutions.answers import ORACLE, Question, answers
+from marketgame.experiments.studies.institutions.institution import Institution, Outsiders, institutions
 from marketgame.experiments.studies.institutions.table import contract_of
 from marketgame.mechanisms.collusion.side_contracts.search import SideEffort
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
@@ -27,17 +19,8 @@ from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuations import Quadratic
-from marketgame.mechanisms.market_game.rules import (
-    Bankruptcy,
-    Coverage,
-    MarketRules,
-    Pricing,
-    Solvency,
-)
-from marketgame.results.figures.institutions import (
-    cartel_gains,
-    institution_matrix,
-)
+from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
+from marketgame.results.figures.institutions import cartel_gains, institution_matrix
 
 REPAIRED = MarketRules(Pricing.VOID, Solvency.NO_SHORT_SALES, Bankruptcy.UNWIND, coverage=Coverage.ANNOUNCED_NUMERAIRE)
 COVERED = MarketRules(solvency=Solvency.NO_SHORT_SALES, coverage=Coverage.ANNOUNCED_NUMERAIRE)

@@ -17,11 +17,7 @@ from marketgame.experiments.studies.severance import (
     sweep_severance,
 )
 from marketgame.mechanisms.blocking import inhibitive
-from marketgame.mechanisms.coalitional_games.mechanism import (
-    expected_cost,
-    misreport_gains,
-    stakes,
-)
+from marketgame.mechanisms.coalitional_games.mechanism import expected_cost, misreport_gains, stakes
 
 GAME = example()
 

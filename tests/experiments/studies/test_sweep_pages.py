@@ -14,10 +14,7 @@ from matplotlib import pyplot
 
 from marketgame import results
 from marketgame.experiments.studies import sweep_pages, sweep_pictures
-from marketgame.experiments.sweep import (
-    on_this_machine,
-    run_sweep,
-)
+from marketgame.experiments.sweep import on_this_machine, run_sweep
 from marketgame.experiments.sweep.file import read_sweep
 
 ROOT = Path(__file__).parents[3]

@@ -14,17 +14,8 @@ import pytest
 from marketgame import results
 from marketgame.experiments.commands.command_line import main
 from marketgame.experiments.files.input_file import InputError
-from marketgame.experiments.sweep import (
-    Interval,
-    Scale,
-    Sweep,
-    prepare,
-    run_sweep,
-)
-from marketgame.experiments.sweep.file import (
-    load_sweep,
-    read_sweep,
-)
+from marketgame.experiments.sweep import Interval, Scale, Sweep, prepare, run_sweep
+from marketgame.experiments.sweep.file import load_sweep, read_sweep
 from tests.experiments.sweep_cases import runs_on_disk, wait_until
 
 HOME = Path(__file__).parents[3] / "experiments"

@@ -16,31 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketgame.experiments.files.game_scenario_file import GameScenarioInput
-from marketgame.experiments.files.input_file import (
-    InputError,
-    read_table,
-)
+from marketgame.experiments.files.input_file import InputError, read_table
 from marketgame.experiments.files.provenance import SOURCES
 from marketgame.experiments.files.scenario_file import ScenarioInput
 from marketgame.experiments.files.sources import input_sources
-from marketgame.experiments.sweep import (
-    Design,
-    Interval,
-    Scale,
-    Sweep,
-    Values,
-    prepare,
-)
+from marketgame.experiments.sweep import Design, Interval, Scale, Sweep, Values, prepare
 from marketgame.experiments.sweep.design import points
-from marketgame.experiments.sweep.identity import (
-    changes,
-    identity,
-)
-from marketgame.experiments.sweep.paths import (
-    known_paths,
-    scenario_path,
-    with_value,
-)
+from marketgame.experiments.sweep.identity import changes, identity
+from marketgame.experiments.sweep.paths import known_paths, scenario_path, with_value
 from marketgame.experiments.sweep.statement import AxisInput
 from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.game_scenario import GameScenario

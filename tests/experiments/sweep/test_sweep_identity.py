@@ -16,16 +16,8 @@ import pytest
 from marketgame import results
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.sources import computing_sources, reached_sources
-from marketgame.experiments.sweep import (
-    OnChange,
-    on_this_machine,
-    prepare,
-    run_sweep,
-)
-from marketgame.experiments.sweep.identity import (
-    function_digest,
-    identity,
-)
+from marketgame.experiments.sweep import OnChange, on_this_machine, prepare, run_sweep
+from marketgame.experiments.sweep.identity import function_digest, identity
 from marketgame.experiments.sweep.isolation import RunnerError
 from marketgame.simulation.run import simulate
 from tests.experiments.sweep_cases import SHARE, SMALL

@@ -27,10 +27,7 @@ from marketgame.experiments.sweep import (
     run_sweep,
     storage,
 )
-from marketgame.experiments.sweep.progress import (
-    PointSummary,
-    Progress,
-)
+from marketgame.experiments.sweep.progress import PointSummary, Progress
 from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from tests.experiments import faulty_runs

@@ -14,13 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketgame.experiments.sweep import storage
-from marketgame.experiments.sweep.storage import (
-    MergedRows,
-    Part,
-    PartStore,
-    made_whole,
-    write_table,
-)
+from marketgame.experiments.sweep.storage import MergedRows, Part, PartStore, made_whole, write_table
 from marketgame.experiments.sweep.tables import parameter_array
 from tests.experiments.kills import KilledError, kill_at
 

@@ -27,11 +27,7 @@ from marketgame.mechanisms.blocking import (
     search,
     support_residuals,
 )
-from marketgame.mechanisms.coalitional_games.game import (
-    ActionSet,
-    Coalition,
-    CoalitionalGame,
-)
+from marketgame.mechanisms.coalitional_games.game import ActionSet, Coalition, CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import stakes
 from tests.mechanisms.myerson_examples import EQUAL_GAINS, EXAMPLE_1, EXAMPLE_2, VIRTUALLY_EQUITABLE, pooling
 

@@ -11,11 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.blocking import (
-    BlockingPlan,
-    NoBlockingPlan,
-    find_blocking_plan,
-)
+from marketgame.mechanisms.blocking import BlockingPlan, NoBlockingPlan, find_blocking_plan
 from marketgame.mechanisms.certificates import (
     BlockingCertificate,
     Claim,
@@ -26,24 +22,10 @@ from marketgame.mechanisms.certificates import (
     certify_plan,
     verify,
 )
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    grand_contract,
-)
-from marketgame.mechanisms.deviations.situation import (
-    JointAction,
-    Replies,
-    Situation,
-    gains,
-    obedient,
-    situation_of,
-)
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
+from marketgame.mechanisms.deviations.situation import JointAction, Replies, Situation, gains, obedient, situation_of
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
 from marketgame.mechanisms.market_game.plays import joined

@@ -7,21 +7,11 @@ from itertools import product
 import numpy as np
 import pytest
 
-from marketgame.mechanisms.certificates import (
-    Claim,
-    certify_deviation,
-    certify_misreport,
-    certify_stability,
-    verify,
-)
+from marketgame.mechanisms.certificates import Claim, certify_deviation, certify_misreport, certify_stability, verify
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
 from marketgame.mechanisms.deviations.situation import situation_of
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuations import Quadratic
 from tests.mechanisms.certificates.test_certificates import WEALTH_RULES, short_sale
 from tests.mechanisms.private_value_economies import three_traders

@@ -28,29 +28,12 @@ from marketgame.mechanisms.collusion.side_contracts.side_contract import (
     promised_utilities,
     status_quo_utilities,
 )
-from marketgame.mechanisms.contracts.communication_equilibrium import (
-    best_bundle,
-    check_communication_equilibrium,
-)
-from marketgame.mechanisms.contracts.contract import (
-    check_contract,
-    device_of,
-)
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    grand_contract,
-)
-from marketgame.mechanisms.contracts.knowledge import (
-    commonly_known,
-    information,
-)
+from marketgame.mechanisms.contracts.communication_equilibrium import best_bundle, check_communication_equilibrium
+from marketgame.mechanisms.contracts.contract import check_contract, device_of
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
+from marketgame.mechanisms.contracts.knowledge import commonly_known, information
 from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
-from marketgame.mechanisms.deviations.situation import (
-    JointAction,
-    obedient,
-    situations,
-    stacked,
-)
+from marketgame.mechanisms.deviations.situation import JointAction, obedient, situations, stacked
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Pricing, Solvency

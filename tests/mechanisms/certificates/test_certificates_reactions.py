@@ -30,19 +30,8 @@ from marketgame.mechanisms.collusion.side_contracts.side_contract import (
 )
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
 from marketgame.mechanisms.deviations.bounds import BoundReason
-from marketgame.mechanisms.deviations.reactions import (
-    ArbitrageAfterMisquotes,
-    ReactionRule,
-    WithholdingAfterMisquotes,
-)
-from marketgame.mechanisms.deviations.situation import (
-    Replies,
-    Situation,
-    gains,
-    obedient,
-    situation_of,
-    stacked,
-)
+from marketgame.mechanisms.deviations.reactions import ArbitrageAfterMisquotes, ReactionRule, WithholdingAfterMisquotes
+from marketgame.mechanisms.deviations.situation import Replies, Situation, gains, obedient, situation_of, stacked
 from marketgame.mechanisms.market_game.rules import Coverage, MarketRules, Solvency, Timing
 from tests.mechanisms.certificates.test_certificates import short_sale
 from tests.mechanisms.certificates.test_certificates_contracts import all_coalitions, refused, walrasian

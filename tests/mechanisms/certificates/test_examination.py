@@ -22,33 +22,14 @@ from marketgame.mechanisms.certificates.examination import (
     excluded,
 )
 from marketgame.mechanisms.collusion.side_contracts.obedience import ObedienceCheck
-from marketgame.mechanisms.collusion.side_contracts.search import (
-    SideContractSearch,
-    find_side_contract,
-)
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    grand_contract,
-)
+from marketgame.mechanisms.collusion.side_contracts.search import SideContractSearch, find_side_contract
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.deviations.effort import Verdict, together
-from marketgame.mechanisms.deviations.oracle import (
-    DeviationSearch,
-    most_profitable_deviation,
-)
+from marketgame.mechanisms.deviations.oracle import DeviationSearch, most_profitable_deviation
 from marketgame.mechanisms.deviations.reactions import ArbitrageAfterMisquotes
-from marketgame.mechanisms.deviations.situation import (
-    Situation,
-    obedient,
-)
+from marketgame.mechanisms.deviations.situation import Situation, obedient
 from marketgame.mechanisms.linear_program.deadline import Deadline
-from marketgame.mechanisms.market_game.rules import (
-    PAPER_RULES,
-    Bankruptcy,
-    Coverage,
-    MarketRules,
-    Pricing,
-    Solvency,
-)
+from marketgame.mechanisms.market_game.rules import PAPER_RULES, Bankruptcy, Coverage, MarketRules, Pricing, Solvency
 from tests.mechanisms.private_value_economies import three_traders
 
 # Where trades with bankrupt players are cancelled, nothing excludes that an agreement between two is kept.

@@ -21,45 +21,19 @@ from marketgame.mechanisms.certificates import (
 )
 from marketgame.mechanisms.certificates.plain.bounds import PlainBounds
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
-from marketgame.mechanisms.certificates.plain.deviating import (
-    PlainAction,
-    deviation,
-)
-from marketgame.mechanisms.certificates.plain.settlement import (
-    PlainPlay,
-    settled,
-)
+from marketgame.mechanisms.certificates.plain.deviating import PlainAction, deviation
+from marketgame.mechanisms.certificates.plain.settlement import PlainPlay, settled
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
 from marketgame.mechanisms.collusion.side_contracts.cells import knowledge_of
-from marketgame.mechanisms.collusion.side_contracts.side_contract import (
-    Clause,
-    SideContract,
-    status_quo_utilities,
-)
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    grand_contract,
-)
+from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause, SideContract, status_quo_utilities
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
-from marketgame.mechanisms.deviations.situation import (
-    JointAction,
-    Situation,
-    obedient,
-    situations,
-    stacked,
-)
+from marketgame.mechanisms.deviations.situation import JointAction, Situation, obedient, situations, stacked
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.exact_numbers import exact
 from marketgame.mechanisms.market_game.plays import Play
-from marketgame.mechanisms.market_game.rules import (
-    Bankruptcy,
-    Coverage,
-    MarketRules,
-    Pricing,
-    Solvency,
-    Withholding,
-)
+from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Withholding
 from marketgame.mechanisms.market_game.settle import Engine, settle
 from tests.mechanisms.adversarial_plays import adversarial_plays
 from tests.mechanisms.deviations.test_bounds_of_every_rule import EVERY_RULE, Unheard, charge_of

@@ -10,10 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.coalitional_games.game import (
-    ActionSet,
-    CoalitionalGame,
-)
+from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import (
     Mechanism,
     ex_post_utilities,

@@ -16,37 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.blocking import (
-    BlockingPlan,
-    NoBlockingPlan,
-    find_blocking_plan,
-)
+from marketgame.mechanisms.blocking import BlockingPlan, NoBlockingPlan, find_blocking_plan
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
-from marketgame.mechanisms.coalitional_games.game import (
-    ActionSet,
-    CoalitionalGame,
-    bilateral_trade,
-)
-from marketgame.mechanisms.coalitional_games.mechanism import (
-    Mechanism,
-    feasibility,
-)
-from marketgame.mechanisms.core import (
-    CoreAllocation,
-    CoreEffort,
-    EmptyCore,
-    find_core_allocation,
-)
-from marketgame.mechanisms.core.balancedness import (
-    BalancedGame,
-    Equality,
-    check_balancedness,
-)
-from marketgame.mechanisms.core.durability import (
-    AlternativeSearch,
-    Refutation,
-    search_durability,
-)
+from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame, bilateral_trade
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, feasibility
+from marketgame.mechanisms.core import CoreAllocation, CoreEffort, EmptyCore, find_core_allocation
+from marketgame.mechanisms.core.balancedness import BalancedGame, Equality, check_balancedness
+from marketgame.mechanisms.core.durability import AlternativeSearch, Refutation, search_durability
 from marketgame.mechanisms.incentive_efficiency.dominance import dominating_mechanism
 from marketgame.mechanisms.incentive_efficiency.search import (
     Budget,

@@ -8,19 +8,9 @@ import numpy as np
 import pytest
 
 from marketgame.mechanisms.coalitional_games.grid_game import game_on_grid
-from marketgame.mechanisms.economies.beliefs import (
-    CorrelatedPrior,
-    IndependentPrior,
-)
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
-from marketgame.mechanisms.economies.efficiency import (
-    autarky_welfare,
-    efficient_allocation,
-)
+from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
+from marketgame.mechanisms.economies.efficiency import autarky_welfare, efficient_allocation
 from marketgame.mechanisms.economies.valuations import Quadratic
 
 

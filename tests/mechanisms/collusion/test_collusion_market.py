@@ -22,35 +22,14 @@ from marketgame.mechanisms.collusion import (
     knowledge_of,
     misreport_gain,
 )
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    grand_contract,
-)
-from marketgame.mechanisms.deviations import (
-    Effort,
-    JointAction,
-    Objective,
-    Verdict,
-)
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
+from marketgame.mechanisms.deviations import Effort, JointAction, Objective, Verdict
 from marketgame.mechanisms.deviations.reactions import WithholdingAfterMisquotes
-from marketgame.mechanisms.economies.beliefs import (
-    CorrelatedPrior,
-    IndependentPrior,
-)
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.market_game.plays import Play
-from marketgame.mechanisms.market_game.rules import (
-    PAPER_RULES,
-    Bankruptcy,
-    Coverage,
-    MarketRules,
-    Pricing,
-)
+from marketgame.mechanisms.market_game.rules import PAPER_RULES, Bankruptcy, Coverage, MarketRules, Pricing
 from marketgame.mechanisms.market_game.settle import settle
 from tests.mechanisms.private_value_economies import three_traders
 

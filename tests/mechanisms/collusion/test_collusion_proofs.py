@@ -11,10 +11,7 @@ from hypothesis import strategies as st
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.collusion.side_contracts.arbitrage import deterred_by_arbitrage
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    grand_contract,
-)
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.deviations import (
     BoundReason,
     JointAction,
@@ -25,19 +22,9 @@ from marketgame.mechanisms.deviations import (
     situation_of,
 )
 from marketgame.mechanisms.deviations.reactions import WithholdingAfterMisquotes
-from marketgame.mechanisms.economies.valuations import (
-    Abatement,
-    Quadratic,
-)
+from marketgame.mechanisms.economies.valuations import Abatement, Quadratic
 from marketgame.mechanisms.market_game.plays import Play
-from marketgame.mechanisms.market_game.rules import (
-    Bankruptcy,
-    Coverage,
-    MarketRules,
-    Pricing,
-    Solvency,
-    Withholding,
-)
+from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Withholding
 from marketgame.mechanisms.market_game.settle import settle
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
 from tests.mechanisms.strategies import economy_of, line, one_type

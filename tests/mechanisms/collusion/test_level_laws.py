@@ -11,47 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.contracts.contract import (
-    check_contract,
-    device_of,
-)
+from marketgame.mechanisms.contracts.contract import check_contract, device_of
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
-from marketgame.mechanisms.contracts.incentives import (
-    IncentiveCheck,
-    check_incentives,
-)
-from marketgame.mechanisms.contracts.transfers import (
-    IncentiveTransfers,
-    incentive_compatible_transfers,
-)
-from marketgame.mechanisms.deviations import (
-    Effort,
-    least_bound,
-    most_profitable_deviation,
-    situation_of,
-)
+from marketgame.mechanisms.contracts.incentives import IncentiveCheck, check_incentives
+from marketgame.mechanisms.contracts.transfers import IncentiveTransfers, incentive_compatible_transfers
+from marketgame.mechanisms.deviations import Effort, least_bound, most_profitable_deviation, situation_of
 from marketgame.mechanisms.deviations.oracle import profit_tolerance
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.economies.valuation import Valuation, coefficient
-from marketgame.mechanisms.economies.valuations import (
-    Exponential,
-    Linear,
-    Quadratic,
-)
-from marketgame.mechanisms.market_game.rules import (
-    Bankruptcy,
-    Coverage,
-    MarketRules,
-    Pricing,
-    Solvency,
-)
+from marketgame.mechanisms.economies.valuations import Exponential, Linear, Quadratic
+from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
 from tests.mechanisms.private_value_economies import (
     random_correlated_prior,
     random_economy,

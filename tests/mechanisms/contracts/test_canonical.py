@@ -9,48 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
-from marketgame.mechanisms.contracts.canonical import (
-    SAME_NUMBER,
-    one_number,
-)
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    grand_contract,
-)
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.contracts.canonical import SAME_NUMBER, one_number
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.contracts.knowledge import information
 from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
-from marketgame.mechanisms.deviations import (
-    obedient,
-    situation_of,
-)
+from marketgame.mechanisms.deviations import obedient, situation_of
 from marketgame.mechanisms.deviations.bounds import least_bound
 from marketgame.mechanisms.deviations.situation import situation_among
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.symmetry import representatives
 from marketgame.mechanisms.economies.valuation import Valuation
-from marketgame.mechanisms.economies.valuations import (
-    Abatement,
-    Exponential,
-    Logarithmic,
-    Power,
-    Quadratic,
-)
-from marketgame.mechanisms.market_game.rules import (
-    Bankruptcy,
-    Coverage,
-    MarketRules,
-    Pricing,
-    Solvency,
-)
+from marketgame.mechanisms.economies.valuations import Abatement, Exponential, Logarithmic, Power, Quadratic
+from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
 from marketgame.mechanisms.market_game.settle import settle
 from tests.mechanisms.exact_allocation import exact_information, exact_outcome
 from tests.mechanisms.strategies import economy_of, line, one_type

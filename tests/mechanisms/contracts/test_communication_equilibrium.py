@@ -17,23 +17,12 @@ from marketgame.mechanisms.contracts.communication_equilibrium import (
     check_communication_equilibrium,
     exchange,
 )
-from marketgame.mechanisms.contracts.contract import (
-    Action,
-    check_contract,
-    device_of,
-)
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    grand_contract,
-)
+from marketgame.mechanisms.contracts.contract import Action, check_contract, device_of
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.contracts.incentives import check_incentives
 from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.valuations import Linear
 from marketgame.mechanisms.market_game.rules import MarketRules

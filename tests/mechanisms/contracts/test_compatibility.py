@@ -11,10 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.contracts.compatibility import (
     CompatibilityFails,
     CompatibilityHolds,
@@ -25,26 +22,12 @@ from marketgame.mechanisms.contracts.compatibility import (
     witness_residual,
 )
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
-from marketgame.mechanisms.contracts.incentives import (
-    check_incentives,
-    reported_gains,
-)
+from marketgame.mechanisms.contracts.incentives import check_incentives, reported_gains
 from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
-from marketgame.mechanisms.economies.beliefs import (
-    CorrelatedPrior,
-    IndependentPrior,
-    Prior,
-)
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-)
+from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior, Prior
+from marketgame.mechanisms.economies.economy import Economy, Player
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
-from tests.mechanisms.private_value_economies import (
-    random_correlated_prior,
-    random_economy,
-    random_independent_prior,
-)
+from tests.mechanisms.private_value_economies import random_correlated_prior, random_economy, random_independent_prior
 
 SEEDS = st.integers(0, 2**32 - 1)
 COUNTS = st.sampled_from([(2, 2), (3, 2), (3, 3), (2, 2, 2), (1, 3, 2), (3, 2, 4), (2, 2, 2, 2)])

@@ -11,17 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from marketgame.mechanisms.contracts.communication_equilibrium import (
-    Alternatives,
-    check_communication_equilibrium,
-)
-from marketgame.mechanisms.contracts.contract import (
-    Action,
-    CommunicationDevice,
-    Contract,
-    check_contract,
-    device_of,
-)
+from marketgame.mechanisms.contracts.communication_equilibrium import Alternatives, check_communication_equilibrium
+from marketgame.mechanisms.contracts.contract import Action, CommunicationDevice, Contract, check_contract, device_of
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
 from marketgame.mechanisms.economies.beliefs import CorrelatedPrior
 from marketgame.mechanisms.market_game.plays import Play

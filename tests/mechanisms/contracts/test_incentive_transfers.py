@@ -11,10 +11,7 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.contracts.compatibility import (
-    CompatibilityHolds,
-    check_compatibility,
-)
+from marketgame.mechanisms.contracts.compatibility import CompatibilityHolds, check_compatibility
 from marketgame.mechanisms.contracts.contract import device_of
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
 from marketgame.mechanisms.contracts.incentives import check_incentives
@@ -28,19 +25,9 @@ from marketgame.mechanisms.contracts.transfers import (
     incentive_compatible_transfers,
     smallest_equivalent_transfers,
 )
-from marketgame.mechanisms.economies.beliefs import (
-    CorrelatedPrior,
-    IndependentPrior,
-)
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
-from marketgame.mechanisms.economies.efficiency import (
-    EfficientAllocation,
-    efficient_allocation,
-)
+from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
+from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
 from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.market_game.rules import Coverage, MarketRules
 from tests.mechanisms.private_value_economies import (

@@ -10,20 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    grand_contract,
-)
-from marketgame.mechanisms.contracts.incentives import (
-    check_incentives,
-    reported_gains,
-)
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
+from marketgame.mechanisms.contracts.incentives import check_incentives, reported_gains
 from marketgame.mechanisms.economies.beliefs import Prior
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from tests.mechanisms.strategies import correlated_priors, economies, economy_of, independent_priors, line, one_type
 
 FEW = settings(max_examples=15, deadline=None)

@@ -15,10 +15,7 @@ from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.studies.carbon import ECONOMIES
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
-from marketgame.mechanisms.contracts.recommended_orders import (
-    granted_for_rounding,
-    orders_to_each,
-)
+from marketgame.mechanisms.contracts.recommended_orders import granted_for_rounding, orders_to_each
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Pricing, Solvency
 from marketgame.mechanisms.market_game.settle import settle

@@ -13,11 +13,7 @@ from marketgame.mechanisms.contracts.grand_contract import grand_contract
 from marketgame.mechanisms.contracts.incentives import check_incentives
 from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
 from marketgame.mechanisms.economies.beliefs import CorrelatedPrior
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.valuations import Power
 from tests.mechanisms.strategies import economies, economy_of, line, one_type

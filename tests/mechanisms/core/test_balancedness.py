@@ -10,15 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from marketgame.mechanisms.coalitional_games.game import (
-    ActionSet,
-    CoalitionalGame,
-    bilateral_trade,
-)
-from marketgame.mechanisms.core import (
-    CoreAllocation,
-    find_core_allocation,
-)
+from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame, bilateral_trade
+from marketgame.mechanisms.core import CoreAllocation, find_core_allocation
 from marketgame.mechanisms.core.balancedness import (
     BalancedGame,
     Equality,

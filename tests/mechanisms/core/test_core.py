@@ -12,21 +12,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from marketgame.mechanisms.blocking import (
-    CoalitionLimits,
-    NoBlockingPlan,
-    Support,
-    find_blocking_plan,
-)
-from marketgame.mechanisms.coalitional_games.game import (
-    ActionSet,
-    CoalitionalGame,
-)
-from marketgame.mechanisms.coalitional_games.mechanism import (
-    Mechanism,
-    interim_utilities,
-    stakes,
-)
+from marketgame.mechanisms.blocking import CoalitionLimits, NoBlockingPlan, Support, find_blocking_plan
+from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, interim_utilities, stakes
 from marketgame.mechanisms.core import (
     CoreAllocation,
     CoreEffort,
@@ -50,10 +38,7 @@ from marketgame.mechanisms.core import (
     welfare,
 )
 from marketgame.mechanisms.core.outcome import Refuted
-from marketgame.mechanisms.incentive_efficiency.search import (
-    IncentiveEfficient,
-    incentive_efficient,
-)
+from marketgame.mechanisms.incentive_efficiency.search import IncentiveEfficient, incentive_efficient
 from marketgame.mechanisms.linear_program import Sense
 from tests.mechanisms.balanced_games import balanced_game, lemons
 from tests.mechanisms.myerson_examples import EXAMPLE_1, EXAMPLE_2, example

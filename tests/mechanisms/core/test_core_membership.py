@@ -11,16 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketgame.mechanisms.blocking import BlockingPlan
-from marketgame.mechanisms.coalitional_games.game import (
-    CoalitionalGame,
-    bilateral_trade,
-)
-from marketgame.mechanisms.coalitional_games.mechanism import (
-    Mechanism,
-    expected_cost,
-    misreport_gains,
-    stakes,
-)
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame, bilateral_trade
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, expected_cost, misreport_gains, stakes
 from marketgame.mechanisms.core import (
     CoreAllocation,
     CoreVariant,

@@ -11,20 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from marketgame.mechanisms.arrays import (
-    FloatArray,
-    IntegerArray,
-)
-from marketgame.mechanisms.coalitional_games.game import (
-    ActionSet,
-    CoalitionalGame,
-    bilateral_trade,
-)
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame, bilateral_trade
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
-from marketgame.mechanisms.core import (
-    CoreAllocation,
-    find_core_allocation,
-)
+from marketgame.mechanisms.core import CoreAllocation, find_core_allocation
 from marketgame.mechanisms.core.durability import (
     AlternativeGame,
     AlternativeSearch,

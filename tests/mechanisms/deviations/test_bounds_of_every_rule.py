@@ -12,17 +12,8 @@ import pytest
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.collusion.side_contracts.arbitrage import deterred_by_arbitrage
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    grand_contract,
-)
-from marketgame.mechanisms.deviations import (
-    BoundReason,
-    Situation,
-    gains,
-    proven_bounds,
-    situation_of,
-)
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
+from marketgame.mechanisms.deviations import BoundReason, Situation, gains, proven_bounds, situation_of
 from marketgame.mechanisms.deviations import premises as stated
 from marketgame.mechanisms.deviations.premises import Premise
 from marketgame.mechanisms.deviations.reactions import WithholdingAfterMisquotes

@@ -9,10 +9,7 @@ import numpy as np
 import pytest
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    grand_contract,
-)
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.deviations import (
     DeviationSearch,
     Effort,

@@ -9,10 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    grand_contract,
-)
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.deviations import (
     BoundReason,
     Effort,
@@ -27,22 +24,9 @@ from marketgame.mechanisms.deviations import (
     situation_of,
 )
 from marketgame.mechanisms.deviations.bounds import bound_by_resources
-from marketgame.mechanisms.deviations.reactions import (
-    ReactionsByType,
-    WithholdingAfterMisquotes,
-)
-from marketgame.mechanisms.deviations.situation import (
-    Reaction,
-    admissible,
-)
-from marketgame.mechanisms.market_game.rules import (
-    Bankruptcy,
-    Coverage,
-    MarketRules,
-    Pricing,
-    Solvency,
-    Withholding,
-)
+from marketgame.mechanisms.deviations.reactions import ReactionsByType, WithholdingAfterMisquotes
+from marketgame.mechanisms.deviations.situation import Reaction, admissible
+from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Withholding
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
 
 SLACK = 1e-7

@@ -10,10 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from marketgame.mechanisms.arrays import (
-    BooleanArray,
-    FloatArray,
-)
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
 from marketgame.mechanisms.deviations import (
     Effort,
@@ -32,21 +29,10 @@ from marketgame.mechanisms.deviations import (
     situation_of,
     utilities,
 )
-from marketgame.mechanisms.deviations.situation import (
-    admissible,
-    stacked,
-    with_replies,
-)
+from marketgame.mechanisms.deviations.situation import admissible, stacked, with_replies
 from marketgame.mechanisms.deviations.stage_two import StageTwo
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
-from marketgame.mechanisms.economies.valuations import (
-    Power,
-    Quadratic,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
+from marketgame.mechanisms.economies.valuations import Power, Quadratic
 from marketgame.mechanisms.market_game.plays import joined
 from marketgame.mechanisms.market_game.rules import (
     Bankruptcy,

@@ -9,32 +9,15 @@ import numpy as np
 import pytest
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.certificates import (
-    StabilityCertificate,
-    certify_stability,
-    verify,
-)
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    grand_contract,
-)
-from marketgame.mechanisms.deviations.bounds import (
-    BoundReason,
-    least_bound,
-)
+from marketgame.mechanisms.certificates import StabilityCertificate, certify_stability, verify
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
+from marketgame.mechanisms.deviations.bounds import BoundReason, least_bound
 from marketgame.mechanisms.deviations.reactions import (
     ArbitrageAfterMisquotes,
     ReactionsByType,
     WithholdingAfterMisquotes,
 )
-from marketgame.mechanisms.deviations.situation import (
-    Reaction,
-    Replies,
-    Situation,
-    obedient,
-    played,
-    situation_of,
-)
+from marketgame.mechanisms.deviations.situation import Reaction, Replies, Situation, obedient, played, situation_of
 from marketgame.mechanisms.market_game.rules import Coverage, MarketRules, Solvency
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
 

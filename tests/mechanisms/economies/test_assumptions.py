@@ -5,21 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from marketgame.mechanisms.economies.assumptions import (
-    Assumption,
-    check_assumptions,
-)
+from marketgame.mechanisms.economies.assumptions import Assumption, check_assumptions
 from marketgame.mechanisms.economies.beliefs import CorrelatedPrior
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
-from marketgame.mechanisms.economies.valuations import (
-    Abatement,
-    Linear,
-    Quadratic,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
+from marketgame.mechanisms.economies.valuations import Abatement, Linear, Quadratic
 from tests.mechanisms.strategies import economy_of, line, one_type
 
 ENOUGH = "at least three players and two goods"

@@ -9,11 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketgame.mechanisms.economies.beliefs import (
-    CorrelatedPrior,
-    IndependentPrior,
-    Prior,
-)
+from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior, Prior
 from tests.mechanisms.strategies import TYPE_COUNTS, correlated_priors, independent_priors
 
 FEW = settings(max_examples=30, deadline=None)

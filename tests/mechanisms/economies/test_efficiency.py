@@ -13,11 +13,7 @@ from scipy import optimize
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import (
     OPTIMALITY_TOLERANCE,
     autarky_welfare,
@@ -26,12 +22,7 @@ from marketgame.mechanisms.economies.efficiency import (
     value_of_goods,
 )
 from marketgame.mechanisms.economies.valuation import Valuation
-from marketgame.mechanisms.economies.valuations import (
-    Abatement,
-    Logarithmic,
-    Power,
-    Quadratic,
-)
+from marketgame.mechanisms.economies.valuations import Abatement, Logarithmic, Power, Quadratic
 from tests.mechanisms.strategies import FAMILIES, SMOOTH, economies, economy_of, line, one_type, supplies
 
 FEW = settings(max_examples=40, deadline=None)

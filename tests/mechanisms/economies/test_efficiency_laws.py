@@ -9,21 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.valuation import Valuation
-from marketgame.mechanisms.economies.valuations import (
-    Abatement,
-    Exponential,
-    Linear,
-    Logarithmic,
-    Power,
-    Quadratic,
-)
+from marketgame.mechanisms.economies.valuations import Abatement, Exponential, Linear, Logarithmic, Power, Quadratic
 from tests.mechanisms.strategies import FAMILIES, SMOOTH, economies, economy_of, quadratics
 
 FEWER = settings(max_examples=12, deadline=None)

@@ -16,10 +16,7 @@ from marketgame.mechanisms.economies.efficiency import (
     optimality_gap,
     value_of_goods,
 )
-from marketgame.mechanisms.economies.valuations import (
-    Linear,
-    Quadratic,
-)
+from marketgame.mechanisms.economies.valuations import Linear, Quadratic
 from tests.mechanisms.strategies import economies, economy_of, one_type, supplies
 
 FEW = settings(max_examples=40, deadline=None)

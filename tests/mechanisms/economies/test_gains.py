@@ -11,16 +11,8 @@ from hypothesis import strategies as st
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
-from marketgame.mechanisms.economies.stakes import (
-    GAIN_TOLERANCE,
-    UndecidableError,
-    counts_as_gain,
-    stakes_by_type,
-)
-from marketgame.mechanisms.economies.valuation import (
-    Valuation,
-    ValuationTable,
-)
+from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE, UndecidableError, counts_as_gain, stakes_by_type
+from marketgame.mechanisms.economies.valuation import Valuation, ValuationTable
 from marketgame.mechanisms.economies.valuations import (
     Abatement,
     DiagonalQuadratic,

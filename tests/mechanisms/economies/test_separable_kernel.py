@@ -11,26 +11,11 @@ import pytest
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.economies import efficiency
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
-from marketgame.mechanisms.economies.efficiency import (
-    EfficientAllocation,
-    efficient_allocation,
-    optimality_gap,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
+from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation, optimality_gap
 from marketgame.mechanisms.economies.separable_allocation import type_tables
 from marketgame.mechanisms.economies.valuation import Valuation
-from marketgame.mechanisms.economies.valuations import (
-    Abatement,
-    Exponential,
-    Linear,
-    Logarithmic,
-    Power,
-    Quadratic,
-)
+from marketgame.mechanisms.economies.valuations import Abatement, Exponential, Linear, Logarithmic, Power, Quadratic
 
 kernel = pytest.importorskip("marketgame.mechanisms.economies.separable_kernel", exc_type=ImportError)
 

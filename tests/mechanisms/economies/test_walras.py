@@ -10,26 +10,12 @@ from scipy.optimize import minimize_scalar
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
-from marketgame.mechanisms.contracts.recommended_orders import (
-    GRANTED_DIFFERENCE,
-    GRANTED_ROUNDING,
-)
+from marketgame.mechanisms.contracts.recommended_orders import GRANTED_DIFFERENCE, GRANTED_ROUNDING
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.valuation import Valuation
-from marketgame.mechanisms.economies.valuations import (
-    Abatement,
-    Exponential,
-    Linear,
-    Logarithmic,
-    Power,
-    Quadratic,
-)
+from marketgame.mechanisms.economies.valuations import Abatement, Exponential, Linear, Logarithmic, Power, Quadratic
 from marketgame.mechanisms.economies.walras import (
     Equilibrium,
     WalrasianEquilibrium,

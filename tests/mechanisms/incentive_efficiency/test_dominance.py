@@ -13,12 +13,7 @@ from marketgame.mechanisms.coalitional_games.mechanism import (
     expected_cost,
     misreport_gains,
 )
-from marketgame.mechanisms.incentive_efficiency.dominance import (
-    Beneficiaries,
-    Restraint,
-    Stage,
-    dominating_mechanism,
-)
+from marketgame.mechanisms.incentive_efficiency.dominance import Beneficiaries, Restraint, Stage, dominating_mechanism
 from tests.mechanisms.myerson_examples import EQUAL_GAINS, EXAMPLE_1
 from tests.mechanisms.proven_solutions import solved
 from tests.mechanisms.random_games import random_game, random_weights

@@ -7,16 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketgame.mechanisms.incentive_efficiency.frontier import (
-    efficient_mechanisms,
-    frontier,
-)
-from marketgame.mechanisms.incentive_efficiency.search import (
-    IncentiveEfficient,
-    Method,
-    NoOptimum,
-    Participation,
-)
+from marketgame.mechanisms.incentive_efficiency.frontier import efficient_mechanisms, frontier
+from marketgame.mechanisms.incentive_efficiency.search import IncentiveEfficient, Method, NoOptimum, Participation
 from tests.mechanisms.myerson_examples import EXAMPLE_1
 from tests.mechanisms.proven_solutions import solved
 from tests.mechanisms.random_games import random_game, random_weights

@@ -12,15 +12,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.coalitional_games.game import (
-    ActionSet,
-    CoalitionalGame,
-)
-from marketgame.mechanisms.coalitional_games.mechanism import (
-    expected_cost,
-    interim_utilities,
-    misreport_gains,
-)
+from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
+from marketgame.mechanisms.coalitional_games.mechanism import expected_cost, interim_utilities, misreport_gains
 from marketgame.mechanisms.incentive_efficiency.optimality import virtual_bound
 from marketgame.mechanisms.incentive_efficiency.search import (
     Budget,

@@ -7,24 +7,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from marketgame.mechanisms.coalitional_games.game import (
-    CoalitionalGame,
-    bilateral_trade,
-)
-from marketgame.mechanisms.coalitional_games.mechanism import (
-    Mechanism,
-    interim_utilities,
-)
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame, bilateral_trade
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, interim_utilities
 from marketgame.mechanisms.incentive_efficiency.dominance import dominating_mechanism
-from marketgame.mechanisms.incentive_efficiency.optimality import (
-    optimality_conditions,
-    virtual_bound,
-)
+from marketgame.mechanisms.incentive_efficiency.optimality import optimality_conditions, virtual_bound
 from marketgame.mechanisms.incentive_efficiency.search import Participation
-from marketgame.mechanisms.incentive_efficiency.virtual_utility import (
-    VirtualWeights,
-    equal_weights,
-)
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights, equal_weights
 from tests.mechanisms.myerson_examples import EQUAL_GAINS, EXAMPLE_1, EXAMPLE_2, pooling
 from tests.mechanisms.proven_solutions import solved
 

@@ -8,40 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketgame.mechanisms.coalitional_games.grid_game import game_on_grid
-from marketgame.mechanisms.economies.beliefs import (
-    CorrelatedPrior,
-    IndependentPrior,
-)
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
-from marketgame.mechanisms.economies.efficiency import (
-    autarky_welfare,
-    efficient_allocation,
-)
+from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
+from marketgame.mechanisms.economies.efficiency import autarky_welfare, efficient_allocation
 from marketgame.mechanisms.economies.valuation import Valuation
-from marketgame.mechanisms.economies.valuations import (
-    Exponential,
-    Linear,
-    Logarithmic,
-    Quadratic,
-)
-from marketgame.mechanisms.incentive_efficiency.search import (
-    IncentiveEfficient,
-    Participation,
-    incentive_efficient,
-)
-from marketgame.mechanisms.incentive_efficiency.second_best import (
-    Money,
-    SecondBest,
-    second_best,
-)
-from marketgame.mechanisms.linear_program import (
-    RESIDUAL_LIMIT,
-    Status,
-)
+from marketgame.mechanisms.economies.valuations import Exponential, Linear, Logarithmic, Quadratic
+from marketgame.mechanisms.incentive_efficiency.search import IncentiveEfficient, Participation, incentive_efficient
+from marketgame.mechanisms.incentive_efficiency.second_best import Money, SecondBest, second_best
+from marketgame.mechanisms.linear_program import RESIDUAL_LIMIT, Status
 from tests.mechanisms.economies.test_walras import FAMILIES, some_valuation
 from tests.mechanisms.ex_post_programs import gains_on_grid
 

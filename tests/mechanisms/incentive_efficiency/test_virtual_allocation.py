@@ -9,24 +9,11 @@ from hypothesis import strategies as st
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.valuation import Valuation
-from marketgame.mechanisms.economies.valuations import (
-    Abatement,
-    Exponential,
-    Logarithmic,
-    Power,
-    Quadratic,
-)
-from marketgame.mechanisms.incentive_efficiency.virtual_allocation import (
-    CombinedValuations,
-    virtual_allocation,
-)
+from marketgame.mechanisms.economies.valuations import Abatement, Exponential, Logarithmic, Power, Quadratic
+from marketgame.mechanisms.incentive_efficiency.virtual_allocation import CombinedValuations, virtual_allocation
 
 PLAYERS = 3
 CELLS = 150

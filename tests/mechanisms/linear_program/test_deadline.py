@@ -7,11 +7,7 @@ import time
 
 import pytest
 
-from marketgame.mechanisms.linear_program.deadline import (
-    NO_DEADLINE,
-    Deadline,
-    DeadlinePassedError,
-)
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline, DeadlinePassedError
 
 
 def test_no_limit_never_passes() -> None:

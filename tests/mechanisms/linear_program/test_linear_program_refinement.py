@@ -8,11 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.linear_program import (
-    LinearProgram,
-    Sense,
-    certified,
-)
+from marketgame.mechanisms.linear_program import LinearProgram, Sense, certified
 
 SEEDS = st.integers(0, 2**32 - 1)
 

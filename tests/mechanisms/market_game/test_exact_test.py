@@ -11,12 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketgame.mechanisms.market_game.exact_test import (
-    accurate_sum,
-    float_not_below,
-    rounded_up,
-    two_product,
-)
+from marketgame.mechanisms.market_game.exact_test import accurate_sum, float_not_below, rounded_up, two_product
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Pricing, Solvency
 from marketgame.mechanisms.market_game.settle import Engine, settle

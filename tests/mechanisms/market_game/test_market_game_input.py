@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from marketgame.mechanisms.market_game.exact_test import (
-    _prices,
-)
+from marketgame.mechanisms.market_game.exact_test import _prices
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.prices import trade_prices
 from marketgame.mechanisms.market_game.rules import MarketRules, Pricing

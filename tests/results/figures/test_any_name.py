@@ -10,11 +10,7 @@ import pytest
 from matplotlib.text import Text
 
 from marketgame import results
-from marketgame.experiments.play.running import (
-    play,
-    prepare,
-    run_folder,
-)
+from marketgame.experiments.play.running import play, prepare, run_folder
 from marketgame.results.figures.legible import legible
 
 CASES = Path(__file__).parents[2] / "experiments" / "cases"

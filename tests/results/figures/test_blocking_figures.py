@@ -16,21 +16,10 @@ from marketgame.agents.blocking.stake_beliefs import StakeSource
 from marketgame.mechanisms.coalitional_games.game import bilateral_trade
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 from marketgame.results.figures import standard_figures
-from marketgame.results.figures.blocking import (
-    invitations,
-    mediator_profits,
-)
-from marketgame.results.figures.core import (
-    core_in_payoff_plane,
-    exact_number,
-    severance_and_side_bets,
-    severance_sweep,
-)
+from marketgame.results.figures.blocking import invitations, mediator_profits
+from marketgame.results.figures.core import core_in_payoff_plane, exact_number, severance_and_side_bets, severance_sweep
 from marketgame.results.loading import Run
-from marketgame.simulation.run import (
-    simulate,
-    write_run,
-)
+from marketgame.simulation.run import simulate, write_run
 from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.game_scenario import GameScenario
 from tests.results.figure_contents import axes_of, inside, points, texts, words

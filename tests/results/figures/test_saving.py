@@ -22,11 +22,7 @@ from marketgame.results.figures import (
     welfare_over_rounds,
     who_ends_with_what,
 )
-from marketgame.results.figures.style import (
-    ORANGE,
-    SKY,
-    VERMILION,
-)
+from marketgame.results.figures.style import ORANGE, SKY, VERMILION
 from marketgame.results.loading import Run
 from tests.results.figure_contents import LONG_UNITS, SIX, THIRTY, axes_of, inside, texts, words
 

@@ -14,19 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.patches import Rectangle
 
-from marketgame.agents.coalitions.organiser import (
-    ANSWERS,
-    FATES,
-)
+from marketgame.agents.coalitions.organiser import ANSWERS, FATES
 from marketgame.results.figures import standard_figures
-from marketgame.results.figures.side_contract_counts import (
-    REFUSALS,
-    Outcome,
-    block_length,
-)
-from marketgame.results.figures.side_contracts import (
-    side_contracts_over_rounds,
-)
+from marketgame.results.figures.side_contract_counts import REFUSALS, Outcome, block_length
+from marketgame.results.figures.side_contracts import side_contracts_over_rounds
 from marketgame.results.loading import Run
 from tests.results.figure_contents import LONG_UNITS, SIX, axes_of, inside, rows, texts, words
 from tests.results.made_up_side_contracts import AGREED, Attempt, with_side_contracts

@@ -12,14 +12,7 @@ from hypothesis import strategies as st
 
 from marketgame.results.figures.ring import largest_ring
 from marketgame.results.figures.scales import StrengthScale
-from marketgame.results.figures.style import (
-    ORANGE,
-    SERIES,
-    SKY,
-    VERMILION,
-    round_number_below,
-    short_number,
-)
+from marketgame.results.figures.style import ORANGE, SERIES, SKY, VERMILION, round_number_below, short_number
 
 
 @settings(deadline=None, max_examples=100)

@@ -10,35 +10,15 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from marketgame.agents.behaviours import (
-    BestResponding,
-    Loyal,
-    Misreporting,
-    Noisy,
-)
+from marketgame.agents.behaviours import BestResponding, Loyal, Misreporting, Noisy
 from marketgame.agents.blocking.stake_beliefs import StakeSource
-from marketgame.mechanisms.blocking import (
-    BlockingPlan,
-    find_blocking_plan,
-)
-from marketgame.mechanisms.coalitional_games.game import (
-    CoalitionalGame,
-    bilateral_trade,
-)
-from marketgame.mechanisms.coalitional_games.mechanism import (
-    Mechanism,
-    stakes,
-)
-from marketgame.mechanisms.core import (
-    CoreAllocation,
-    find_core_allocation,
-)
+from marketgame.mechanisms.blocking import BlockingPlan, find_blocking_plan
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame, bilateral_trade
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, stakes
+from marketgame.mechanisms.core import CoreAllocation, find_core_allocation
 from marketgame.simulation.recording import recorder
 from marketgame.simulation.recording.tables import TABLES
-from marketgame.simulation.run import (
-    simulate,
-    write_run,
-)
+from marketgame.simulation.run import simulate, write_run
 from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.game_scenario import GameScenario

@@ -30,11 +30,7 @@ from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Pri
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.recording import benchmarks, recorder
 from marketgame.simulation.recording.tables import TABLES
-from marketgame.simulation.run import (
-    SimulationInterrupted,
-    simulate,
-    write_run,
-)
+from marketgame.simulation.run import SimulationInterrupted, simulate, write_run
 from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from tests.economy_fixtures import RandomEconomy

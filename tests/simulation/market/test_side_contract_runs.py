@@ -20,11 +20,7 @@ from marketgame.agents.behaviours import (
     ReactiveWithholding,
 )
 from marketgame.agents.coalitions.agreement import Agreement
-from marketgame.agents.coalitions.choice import (
-    Coalition,
-    CoalitionChoice,
-    CoalitionSelection,
-)
+from marketgame.agents.coalitions.choice import Coalition, CoalitionChoice, CoalitionSelection
 from marketgame.agents.coalitions.finding import AgreementSearch
 from marketgame.agents.coalitions.offered import OfferedSideContract
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
@@ -36,20 +32,9 @@ from marketgame.mechanisms.collusion.side_contracts.side_contract import (
     promised_utilities,
     status_quo_utilities,
 )
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    grand_contract,
-    walrasian_payments,
-)
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract, walrasian_payments
 from marketgame.mechanisms.deviations import Effort
-from marketgame.mechanisms.deviations.situation import (
-    JointAction,
-    Reaction,
-    Situation,
-    gains,
-    obedient,
-    stacked,
-)
+from marketgame.mechanisms.deviations.situation import JointAction, Reaction, Situation, gains, obedient, stacked
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.market_game.rules import Coverage, MarketRules, Solvency, Timing
@@ -58,10 +43,7 @@ from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.market_scenario import MarketScenario
-from marketgame.simulation.scenario.organisers import (
-    Organiser,
-    OrganiserEffort,
-)
+from marketgame.simulation.scenario.organisers import Organiser, OrganiserEffort
 from tests.agents.side_contract_cases import drawing_lots, farmers, favouring_the_modest, secretive
 from tests.field_changes import with_fields
 

@@ -7,28 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from marketgame.mechanisms.economies.beliefs import (
-    CorrelatedPrior,
-    IndependentPrior,
-)
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
-from marketgame.mechanisms.economies.valuations import (
-    Linear,
-    Quadratic,
-)
+from marketgame.mechanisms.economies.valuations import Linear, Quadratic
 from marketgame.mechanisms.economies.walras import walrasian_equilibrium
 from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.incentive_efficiency.second_best import SecondBest
-from marketgame.mechanisms.incentive_efficiency.welfare import (
-    UnknownBenchmark,
-    incentive_benchmarks,
-    walrasian_welfare,
-)
+from marketgame.mechanisms.incentive_efficiency.welfare import UnknownBenchmark, incentive_benchmarks, walrasian_welfare
 from marketgame.simulation.recording.tables import TABLES
 from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.market_scenario import MarketScenario

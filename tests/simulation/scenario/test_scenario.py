@@ -5,22 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from marketgame.agents.behaviours import (
-    Mispricing,
-    Misreporting,
-    Noisy,
-    Withholding,
-)
+from marketgame.agents.behaviours import Mispricing, Misreporting, Noisy, Withholding
 from marketgame.mechanisms.contracts.grand_contract import TransferRule, grand_contract
-from marketgame.mechanisms.economies.beliefs import (
-    CorrelatedPrior,
-    IndependentPrior,
-)
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.market_game.rules import Coverage, MarketRules
 from marketgame.simulation.market.model import MarketModel

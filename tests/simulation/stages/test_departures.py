@@ -9,32 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from marketgame.agents.behaviours import (
-    Loyal,
-    Misreporting,
-    Noisy,
-    ShortSelling,
-    Withholding,
-)
+from marketgame.agents.behaviours import Loyal, Misreporting, Noisy, ShortSelling, Withholding
 from marketgame.agents.blocking.stake_beliefs import StakeSource
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.blocking import (
-    BlockingPlan,
-    find_blocking_plan,
-)
+from marketgame.mechanisms.blocking import BlockingPlan, find_blocking_plan
 from marketgame.mechanisms.coalitional_games.grid_game import game_on_grid
-from marketgame.mechanisms.contracts.grand_contract import (
-    GrandContract,
-    TransferRule,
-    grand_contract,
-)
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule, grand_contract
 from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
-from marketgame.mechanisms.economies.economy import (
-    Economy,
-    Player,
-    PlayerType,
-)
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.market_game.plays import Play
@@ -45,9 +28,7 @@ from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.blockers import Blocker
-from marketgame.simulation.scenario.market_scenario import (
-    MarketScenario,
-)
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 PARTS = 4
 
