@@ -15,12 +15,14 @@ from marketgame.experiments.collusion.printing import coalition_frame, print_cer
 from marketgame.experiments.collusion.reactions import expected_reactions
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.examples import located
+from marketgame.experiments.files.game_scenario_file import names_game
 from marketgame.experiments.files.input_file import (
     InputError,
     InputFiles,
     blamed_on,
     kind_of,
     read_table,
+    refuse,
     unknown_name,
     validated,
 )
@@ -120,6 +122,8 @@ def certified_scenario(of: Path | str | MarketScenario | Economy, read: InputFil
             return MarketScenario(of.name, of, transfers=_usual_transfers(of))
     file = located(of)
     if kind_of(read_table(file, read), file, ("scenario", "market-economy")) == "scenario":
+        if names_game(file, read):
+            refuse(file, "game", "is given; what is certified is a contract on a market, of a scenario with an economy")
         return load_scenario(file, files=read)
     return certified_scenario(load_economy(file, read), read)
 

@@ -224,6 +224,8 @@ class Solver:
             if model in STATUS and ran != highspy.HighsStatus.kError:
                 break
             model, ran = self._run_afresh(attempt, limits.deadline)
+        if self._found_impossible_before_solving():
+            model, ran = self._run_afresh(Simplex.DUAL, limits.deadline)
         status = STATUS.get(model, Status.FAILED) if ran != highspy.HighsStatus.kError else Status.FAILED
         information = self._highs.getInfo()
         seconds = self._highs.getRunTime() - begin
@@ -240,6 +242,11 @@ class Solver:
             ray=self._ray(status) if limits.evidence else None,
             best_known=self._best_known() if status in (Status.TIME_LIMIT, Status.ITERATION_LIMIT) else None,
         )
+
+    def _found_impossible_before_solving(self) -> bool:
+        """Whether presolve alone says that there is no answer, which it has said of programs that have one."""
+        found: bool = self._highs.getModelPresolveStatus() == highspy.HighsPresolveStatus.kInfeasible
+        return found
 
     def _apply(self, limits: Limits) -> None:
         self._stop_at(limits.deadline)
