@@ -76,6 +76,7 @@ def test_solve_takes_a_file_an_economy_or_a_game(tmp_path: Path) -> None:
     ]
     pd.testing.assert_frame_equal(face.solve(economy).table, face.solve(located(TRADERS)).table)
     game = face.load("example:myerson-example-1")
+    # What a file holds is known only when it is loaded: `load` is typed by all kinds.
     mere = face.solve(game.game)  # type: ignore[union-attr]
     assert mere.table["weight"].tolist() == [0.5, 0.5, 1.0]
     with pytest.raises(face.InputError, match="participation is 'all'; it must be one of none, individual"):
@@ -111,6 +112,7 @@ def test_certify_gives_what_the_command_prints(marketgame: Call, tmp_path: Path)
     found = face.certify(TRADERS, rules={"solvency": face.Solvency.NO_SHORT_SALES}, largest=1)
     shows_itself(found, printed)
     assert found.unilaterally_stable == "proven"
+    # What a file holds is known only when it is loaded: `load` is typed by all kinds.
     pair = face.certify(face.load(TRADERS), coalitions=[("ann", "bob")], seconds=0)  # type: ignore[arg-type]
     assert list(pair.table.index) == ["ann", "bob", "cat", "ann + bob"]
     with pytest.raises(face.InputError, match="coalitions is 'bib'"):
@@ -122,6 +124,7 @@ def test_run_gives_what_the_command_prints_and_load_reads_it_again(marketgame: C
     printed = marketgame("run", SHORT[0], "--rounds", SHORT[1], "--out", "out").out
     played = face.run(SHORT[0], rounds=SHORT[1], out="out")
     shows_itself(played, printed)
+    # What a file holds is known only when it is loaded: `load` is typed by all kinds.
     shows_itself(face.load("out"), printed)  # type: ignore[arg-type]
 
 
@@ -148,6 +151,7 @@ def test_sweep_gives_what_the_command_prints(marketgame: Call) -> None:
     shows_itself(swept, marketgame("sweep", "sweep.toml", "--out", "swept").out)
     assert str(face.load("swept")) == str(swept)
     checked = face.load("sweep.toml")
+    # What a file holds is known only when it is loaded: `load` is typed by all kinds.
     np.testing.assert_array_equal(face.sweep(checked, out="swept").table, swept.table)  # type: ignore[arg-type]
 
 

@@ -66,6 +66,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
 
     def collecting(table: FittedTable, *arguments: object) -> object:
         tables.append(table)
+        # The arguments are Rich's own, passed on as they come.
         return original(table, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(FittedTable, "__rich_console__", collecting)

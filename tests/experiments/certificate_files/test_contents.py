@@ -47,6 +47,7 @@ class Pair:
 
 def pair(**keys: object) -> Pair:
     record = Record(Pair)
+    # The model is made from the class, so its type is known only when it runs.
     stored = validated(record.model, {"first": [[1.0, 2.0]], "second": [3.0, 4.0], "label": "x"} | keys, "pair.json")  # type: ignore[arg-type]
     found: Pair = record.read(stored, Seen())
     return found
