@@ -92,11 +92,18 @@ def test_a_package_has_few_rooms_and_no_circle_of_imports_among_them(package: st
 
 
 def used_names(source: str, module: str) -> set[str]:
-    """Return the full names that a module uses when it runs: what it imports, but not for its types alone."""
+    """Return the full names that a module uses when it runs: what it imports, but not for types of functions alone."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            node.body = [ast.Pass()]
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+            for argument in ast.walk(node.args):
+                if isinstance(argument, ast.arg):
+                    argument.annotation = None
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and "__all__" not in used:
+            node.names = [alias for alias in node.names if (alias.asname or alias.name) in used] or [ast.alias("none")]
     return imported_modules(ast.unparse(tree), module)
 
 

@@ -9,18 +9,14 @@ utility itself.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.blocking.coalition_limits import Support
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from marketgame.mechanisms.arrays import FloatArray, IntegerArray
-    from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
+from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,20 +17,14 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from marketgame.mechanisms.arrays import finite_array
-from marketgame.mechanisms.blocking.coalition_limits import Support
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from marketgame.mechanisms.arrays import BooleanArray, FloatArray
-    from marketgame.mechanisms.blocking.coalition_limits import CoalitionLimits, Normalisation
-    from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
-    from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, finite_array
+from marketgame.mechanisms.blocking.coalition_limits import CoalitionLimits, Normalisation, Support
+from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
 
 ROUNDING = 1e-15
 """Share of what a plan moves that rounding may add to its profit."""

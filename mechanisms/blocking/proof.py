@@ -21,25 +21,23 @@ Members for whom that is nothing gain nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from marketgame.mechanisms.arrays import finite_array
+from marketgame.mechanisms.arrays import FloatArray, finite_array
 from marketgame.mechanisms.blocking.coalition_limits import ALL_COALITIONS, CoalitionLimits, Support
 from marketgame.mechanisms.coalitional_games.at_stake import ROUNDING as LEVEL_ROUNDING
 from marketgame.mechanisms.coalitional_games.at_stake import AtStake, at_stake
+from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
-from marketgame.mechanisms.incentive_efficiency.virtual_utility import hydraulic_weights, relative_imbalance
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import (
+    VirtualWeights,
+    hydraulic_weights,
+    relative_imbalance,
+)
 from marketgame.mechanisms.linear_program import RESIDUAL_LIMIT
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
-    from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
 
 type LongArray = NDArray[np.longdouble]
 """Numbers of extended precision."""

@@ -16,35 +16,37 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from marketgame.mechanisms.arrays import finite_array
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray, finite_array
 from marketgame.mechanisms.blocking.coalition_limits import ALL_COALITIONS, CoalitionLimits, Normalisation, Support
 from marketgame.mechanisms.blocking.opportunities import Opportunities, opportunities
 from marketgame.mechanisms.blocking.plan import BlockingPlan, Invitation, Tenability, replay
 from marketgame.mechanisms.blocking.proof import SupportResiduals, support_residuals
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake, measured_from_alone, tempered
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import (
     VirtualWeights,
     equal_weights,
     hydraulic_weights,
     transform,
 )
-from marketgame.mechanisms.linear_program import LinearProgram, Sense, Simplex, Status, UnverifiedAnswerError, certified
-from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import ArrayLike
-
-    from marketgame.mechanisms.arrays import FloatArray, IntegerArray
-    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-    from marketgame.mechanisms.linear_program import Block, Selection, Solution
-    from marketgame.mechanisms.linear_program.deadline import Deadline
+from marketgame.mechanisms.linear_program import (
+    Block,
+    LinearProgram,
+    Selection,
+    Sense,
+    Simplex,
+    Solution,
+    Status,
+    UnverifiedAnswerError,
+    certified,
+)
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
 NEGLIGIBLE = 1e-9
 """Profits and reduced costs below this, relative to what is at stake, count as none."""

@@ -26,14 +26,11 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import FloatArray
 
 SMALL_SHARE = 1e-3
 """Least share of what is at stake on average that counts as at stake for every type, since money is everybody's."""

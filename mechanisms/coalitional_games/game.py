@@ -17,22 +17,16 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from marketgame.mechanisms.arrays import finite_array, read_only
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
 from marketgame.mechanisms.economies.coalitions import coalition_name
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from numpy.typing import ArrayLike
-
-    from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 
 type Coalition = tuple[int, ...]
 """Player numbers in increasing order; never empty."""

@@ -34,11 +34,11 @@ removed: the net trades of nought satisfy every condition there is.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
+from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import (
     FEASIBILITY_TOLERANCE,
     OPTIMALITY_TOLERANCE,
@@ -46,9 +46,6 @@ from marketgame.mechanisms.economies.efficiency import (
     optimality_gap,
     value_of_goods,
 )
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.economies.economy import Economy
 
 SAME_NUMBER = 1e-9
 """Numbers this close, relative to what they are measured against, are one."""

@@ -16,15 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import IntegerArray
 from marketgame.mechanisms.contracts.canonical import rows_numbered
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import IntegerArray
-    from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ Source:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from marketgame.mechanisms.arrays import finite_array
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 from marketgame.mechanisms.core.allocation import with_stakes
 from marketgame.mechanisms.incentive_efficiency.search import (
     Budget,
@@ -24,12 +25,6 @@ from marketgame.mechanisms.incentive_efficiency.search import (
     OutsideOptions,
     incentive_efficient,
 )
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-    from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 
 
 def achieving_mechanism(game: CoalitionalGame, stakes: ArrayLike) -> Mechanism | NoOptimum:

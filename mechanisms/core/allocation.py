@@ -12,24 +12,20 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.blocking import SupportResiduals, support_residuals
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, expected_cost, interim_utilities, stakes
+from marketgame.mechanisms.core.objective import CoreObjective
+from marketgame.mechanisms.core.program import CorePoint
 from marketgame.mechanisms.core.variant import CoreVariant, SeverancePay
 from marketgame.mechanisms.incentive_efficiency.optimality import optimality_conditions
-from marketgame.mechanisms.incentive_efficiency.virtual_utility import transform, transformed
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights, transform, transformed
 from marketgame.mechanisms.linear_program import RESIDUAL_LIMIT
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-    from marketgame.mechanisms.core.objective import CoreObjective
-    from marketgame.mechanisms.core.program import CorePoint
-    from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
 
 
 @dataclass(frozen=True)

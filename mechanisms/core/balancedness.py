@@ -18,21 +18,16 @@ Source:
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake, measured_from_alone
-from marketgame.mechanisms.linear_program import LinearProgram, Sense, certified
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
-    from marketgame.mechanisms.linear_program import Block
+from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
+from marketgame.mechanisms.linear_program import Block, LinearProgram, Sense, certified
 
 MOST_PLAYERS = 5
 """More players have too many minimal balanced collections to enumerate: 200,214 for six."""

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake, normal_form
-from marketgame.mechanisms.core.outcome import Divided, Refuted
-from marketgame.mechanisms.core.region import Cut, Division
-from marketgame.mechanisms.core.relaxation import CoreRelaxation
-from marketgame.mechanisms.core.variant import SeverancePay
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+from marketgame.mechanisms.core.objective import CoreObjective
+from marketgame.mechanisms.core.outcome import Divided, Refutation, Refuted
+from marketgame.mechanisms.core.region import Cut, Division, Region
+from marketgame.mechanisms.core.relaxation import Candidate, CoreRelaxation
+from marketgame.mechanisms.core.variant import CoreEffort, CoreVariant, SeverancePay
 from marketgame.mechanisms.linear_program import Status, infeasibility_margin, verify
-from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, DeadlinePassedError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from marketgame.mechanisms.arrays import BooleanArray, FloatArray
-    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-    from marketgame.mechanisms.core.objective import CoreObjective
-    from marketgame.mechanisms.core.outcome import Refutation
-    from marketgame.mechanisms.core.region import Region
-    from marketgame.mechanisms.core.relaxation import Candidate
-    from marketgame.mechanisms.core.variant import CoreEffort, CoreVariant
-    from marketgame.mechanisms.linear_program.deadline import Deadline
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline, DeadlinePassedError
 
 GAP = 1e-6
 """Difference between value and bound that counts as none, relative to what is at stake."""

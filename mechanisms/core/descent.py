@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.at_stake import measured_from_alone, normal_form
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.core.allocation import CoreAllocation, core_allocation, expanded
+from marketgame.mechanisms.core.objective import CoreObjective
 from marketgame.mechanisms.core.program import CoreProgram
 from marketgame.mechanisms.core.trust_region import descend
-from marketgame.mechanisms.core.variant import SeverancePay
+from marketgame.mechanisms.core.variant import CoreEffort, CoreVariant, SeverancePay
 from marketgame.mechanisms.incentive_efficiency.search import (
     Budget,
     EfficiencyProblem,
     IncentiveEfficient,
     Participation,
 )
-from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-    from marketgame.mechanisms.core.objective import CoreObjective
-    from marketgame.mechanisms.core.variant import CoreEffort, CoreVariant
-    from marketgame.mechanisms.linear_program.deadline import Deadline
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
 NO_COST = 1e-10
 """Losses of the mediator below this, relative to what is at stake, count as none."""

@@ -13,22 +13,18 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from marketgame.mechanisms.blocking import BlockingPlan, find_blocking_plan
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, feasibility, stakes
 from marketgame.mechanisms.core.allocation import CoreAllocation, core_allocation
 from marketgame.mechanisms.core.outcome import UndecidedCore
 from marketgame.mechanisms.core.search import USUAL_VARIANT
 from marketgame.mechanisms.core.severance import NoSeverance, SeveranceChoice
-from marketgame.mechanisms.core.variant import SeverancePay
+from marketgame.mechanisms.core.variant import CoreVariant, SeverancePay
 from marketgame.mechanisms.linear_program import UnverifiedAnswerError
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-    from marketgame.mechanisms.core.variant import CoreVariant
 
 
 @dataclass(frozen=True)

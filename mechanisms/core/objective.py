@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import finite_array, read_only
+from marketgame.mechanisms.arrays import FloatArray, finite_array, read_only
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.linear_program import Sense
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.at_stake import normal_form
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+from marketgame.mechanisms.core.allocation import CoreAllocation
+from marketgame.mechanisms.core.objective import CoreObjective
+from marketgame.mechanisms.core.region import Division, Region
 from marketgame.mechanisms.core.relaxation import CoreRelaxation
-from marketgame.mechanisms.core.variant import SeverancePay
-from marketgame.mechanisms.linear_program import infeasibility_margin
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-    from marketgame.mechanisms.core.allocation import CoreAllocation
-    from marketgame.mechanisms.core.objective import CoreObjective
-    from marketgame.mechanisms.core.region import Division, Region
-    from marketgame.mechanisms.core.variant import CoreVariant
-    from marketgame.mechanisms.linear_program import Sense
+from marketgame.mechanisms.core.variant import CoreVariant, SeverancePay
+from marketgame.mechanisms.linear_program import Sense, infeasibility_margin
 
 
 class CoreStatus(Enum):

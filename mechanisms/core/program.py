@@ -19,24 +19,19 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.blocking import CoalitionLimits, Support
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+from marketgame.mechanisms.core.objective import CoreObjective
 from marketgame.mechanisms.core.type_pairs import TypePairs
 from marketgame.mechanisms.core.virtual_stakes import VirtualStakes, leaving_opportunities
 from marketgame.mechanisms.incentive_efficiency.program import InterimProgram
-from marketgame.mechanisms.linear_program import Status
-from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.blocking import CoalitionLimits, Support
-    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-    from marketgame.mechanisms.core.objective import CoreObjective
-    from marketgame.mechanisms.linear_program import LinearProgram, Solution
-    from marketgame.mechanisms.linear_program.deadline import Deadline
+from marketgame.mechanisms.linear_program import LinearProgram, Solution, Status
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
 
 @dataclass(frozen=True, eq=False)

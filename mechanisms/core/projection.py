@@ -12,12 +12,12 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import read_only
+from marketgame.mechanisms.arrays import FloatArray, read_only
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import interim_utilities
 from marketgame.mechanisms.core import (
     CoreEffort,
@@ -30,10 +30,6 @@ from marketgame.mechanisms.core import (
     optimise_core,
 )
 from marketgame.mechanisms.linear_program import Sense
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 
 SAME_POINT = 1e-6
 """Points nearer than this, relative to what is at stake, are one vertex."""

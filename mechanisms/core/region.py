@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.arrays import FloatArray
 
 
 class Cut(Enum):

@@ -22,27 +22,20 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.blocking import Support
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.blocking import CoalitionLimits, Support
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+from marketgame.mechanisms.core.objective import CoreObjective
 from marketgame.mechanisms.core.region import Region
 from marketgame.mechanisms.core.type_pairs import TypePairs
 from marketgame.mechanisms.core.virtual_stakes import VirtualStakes, leaving_opportunities
 from marketgame.mechanisms.incentive_efficiency.column_generation import FiniteActions
-from marketgame.mechanisms.linear_program import LinearProgram, Sense
-from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.blocking import CoalitionLimits
-    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-    from marketgame.mechanisms.core.objective import CoreObjective
-    from marketgame.mechanisms.linear_program import Solution
-    from marketgame.mechanisms.linear_program.deadline import Deadline
-
+from marketgame.mechanisms.linear_program import LinearProgram, Sense, Solution
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
 CORNER = np.array([[1.0, -1.0], [-1.0, 1.0]])
 """Signs that make (multiplier - its end) (difference - its end) nonnegative, by lower or upper end of each."""

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake, measured_from_alone
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.core.allocation import CoreAllocation, interim_objective
 from marketgame.mechanisms.core.branching import RegionSearch
 from marketgame.mechanisms.core.descent import CoreDescent
+from marketgame.mechanisms.core.objective import CoreObjective
 from marketgame.mechanisms.core.outcome import CoreOptimum, EmptyCore, UndecidedCore
 from marketgame.mechanisms.core.variant import CoreEffort, CoreVariant
 from marketgame.mechanisms.linear_program import Sense, UnverifiedAnswerError
-from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, DeadlinePassedError
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-    from marketgame.mechanisms.core.objective import CoreObjective
-    from marketgame.mechanisms.linear_program.deadline import Deadline
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline, DeadlinePassedError
 
 USUAL_VARIANT = CoreVariant()
 """The core as the paper defines it."""

@@ -15,25 +15,27 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
-from marketgame.mechanisms.coalitional_games.mechanism import ex_post_utilities, misreport_gains
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, ex_post_utilities, misreport_gains
 from marketgame.mechanisms.core.branching import CONVINCING_MARGIN, without_noise
 from marketgame.mechanisms.core.trust_region import descend
 from marketgame.mechanisms.core.type_pairs import TypePairs
+from marketgame.mechanisms.core.variant import CoreVariant
 from marketgame.mechanisms.core.virtual_stakes import VirtualStakes, leaving_opportunities
-from marketgame.mechanisms.linear_program import RESIDUAL_LIMIT, LinearProgram, Sense, Status, infeasibility_margin
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import FloatArray, IntegerArray
-    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-    from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
-    from marketgame.mechanisms.core.variant import CoreVariant
-    from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
-    from marketgame.mechanisms.linear_program import Block
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
+from marketgame.mechanisms.linear_program import (
+    RESIDUAL_LIMIT,
+    Block,
+    LinearProgram,
+    Sense,
+    Status,
+    infeasibility_margin,
+)
 
 NEGLIGIBLE = 1e-10
 """Shortfalls of stakes below this, relative to the largest utility, count as none."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.linear_program.deadline import Deadline
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
 FIRST_RADIUS = 0.25
 """How far a multiplier may move in the first step, in units of probability."""

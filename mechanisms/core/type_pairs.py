@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.incentive_efficiency.program import TypeRows
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import FloatArray, IntegerArray
-    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-    from marketgame.mechanisms.linear_program import Block, LinearProgram
+from marketgame.mechanisms.linear_program import Block, LinearProgram
 
 
 class TypePairs:

@@ -21,18 +21,14 @@ Source:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.blocking import CoalitionLimits, Support
 from marketgame.mechanisms.blocking.opportunities import Opportunities, opportunities
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import FloatArray, IntegerArray
-    from marketgame.mechanisms.blocking import CoalitionLimits, Support
-    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-    from marketgame.mechanisms.core.type_pairs import TypePairs
-    from marketgame.mechanisms.linear_program import Block, LinearProgram, Solution
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+from marketgame.mechanisms.core.type_pairs import TypePairs
+from marketgame.mechanisms.linear_program import Block, LinearProgram, Solution
 
 
 def leaving_opportunities(game: CoalitionalGame, support: Support, limits: CoalitionLimits) -> list[Opportunities]:

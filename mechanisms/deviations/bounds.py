@@ -39,19 +39,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray, read_only
 from marketgame.mechanisms.deviations import premises
 from marketgame.mechanisms.deviations.reactions import announced_after_misquotes
+from marketgame.mechanisms.deviations.situation import Situation
 from marketgame.mechanisms.economies.interior_allocation import allocate_by_interior_point
 from marketgame.mechanisms.economies.separable_allocation import allocate_good_by_good
 from marketgame.mechanisms.market_game.rules import Coverage, Withholding
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.deviations.situation import Situation
 
 
 class BoundReason(StrEnum):

@@ -7,15 +7,10 @@ balances its own cost with numeraire.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
-from marketgame.mechanisms.deviations.situation import JointAction, admissible, gains, stacked
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.deviations.situation import Situation
+from marketgame.mechanisms.deviations.situation import JointAction, Situation, admissible, gains, stacked
 
 # How much is ordered, in multiples of the supply.
 _SIZES = (0.05, 0.3, 1.0, 5.0)

@@ -8,14 +8,11 @@ everybody owns just several times as much as that; what they do is then settled 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms.deviations.situation import JointAction, Situation
 from marketgame.mechanisms.economies.economy import Economy, Player
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.deviations.situation import JointAction, Situation
 
 # Nobody needs more money than this many times what is at stake for everybody together, beside its transfer.
 ENOUGH = 4.0

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,11 +29,9 @@ from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.deviations.effort import Objective
 from marketgame.mechanisms.deviations.flows import Flows, standing_flows, stated_flows
 from marketgame.mechanisms.deviations.stage_two import StageTwo
+from marketgame.mechanisms.economies.valuation import ValuationBatch
 from marketgame.mechanisms.linear_program import Block, LinearProgram, Sense
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, Solvency, Withholding
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.economies.valuation import ValuationBatch
 
 # Side transfers are at most this many times what everything is worth.
 SIDE_TRANSFER_LIMIT = 10.0

@@ -8,12 +8,16 @@ themselves are in ``docs/collusion.md``; what each needs of a rule is said besid
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
 
-from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, Pricing, Solvency, Timing, Withholding
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.mechanisms.market_game.rules import (
+    Bankruptcy,
+    Coverage,
+    MarketRules,
+    Pricing,
+    Solvency,
+    Timing,
+    Withholding,
+)
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from marketgame.mechanisms.deviations.situation import Situation
+from marketgame.mechanisms.deviations.situation import Situation
 
 EXTREME = 1e3
 """Factor of an enormous quote."""

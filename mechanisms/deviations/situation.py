@@ -11,27 +11,23 @@ recommendations. Every gain reported by this package is computed here, by settli
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, finite_array, read_only
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.knowledge import information, told_apart
-from marketgame.mechanisms.economies.efficiency import efficient_allocation
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
 from marketgame.mechanisms.economies.stakes import stakes_of_play
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import PAPER_RULES, Coverage, MarketRules, Timing
 from marketgame.mechanisms.market_game.settle import settle
 from marketgame.mechanisms.market_game.settlement import Settlement
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from marketgame.mechanisms.contracts.grand_contract import GrandContract
-    from marketgame.mechanisms.economies.economy import Economy
-    from marketgame.mechanisms.economies.efficiency import EfficientAllocation
 
 # Side transfers add up to zero, and probabilities to one, up to this share of the largest of them.
 BALANCE_TOLERANCE = 1e-9

@@ -10,17 +10,13 @@ The numeraire enters utility one for one, so that how much of it a type owns doe
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable
-
-    from marketgame.mechanisms.economies.economy import Economy, PlayerType
+from marketgame.mechanisms.economies.economy import Economy, PlayerType
 
 
 @dataclass(frozen=True, eq=False)

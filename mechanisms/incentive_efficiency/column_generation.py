@@ -16,28 +16,28 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
-from marketgame.mechanisms.incentive_efficiency.program import SHORTFALL_TOLERANCE, UNDECIDED, InterimProgram, undecided
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+from marketgame.mechanisms.incentive_efficiency.program import (
+    SHORTFALL_TOLERANCE,
+    UNDECIDED,
+    InterimAnswer,
+    InterimProgram,
+    Shortfall,
+    undecided,
+)
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import equal_weights, transform, transformed
-from marketgame.mechanisms.linear_program import Simplex, Status, certified
-from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from marketgame.mechanisms.arrays import FloatArray, IntegerArray
-    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-    from marketgame.mechanisms.incentive_efficiency.program import InterimAnswer, Shortfall
-    from marketgame.mechanisms.linear_program import Basis, Block, Residuals, Solution
-    from marketgame.mechanisms.linear_program.deadline import Deadline
+from marketgame.mechanisms.linear_program import Basis, Block, Residuals, Simplex, Solution, Status, certified
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
 PRICING_TOLERANCE = 1e-9
 """Virtual surplus above what the program pays for a profile that counts as none, relative to its own size."""

@@ -21,11 +21,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake, measured_from_alone, normal_form
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import (
     Mechanism,
     ex_post_utilities,
@@ -34,13 +35,8 @@ from marketgame.mechanisms.coalitional_games.mechanism import (
 )
 from marketgame.mechanisms.incentive_efficiency.program import TypeRows, expected_payments
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
-from marketgame.mechanisms.linear_program import LinearProgram, Sense, Status, certified
+from marketgame.mechanisms.linear_program import LinearProgram, Residuals, Selection, Sense, Solution, Status, certified
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline, DeadlinePassedError
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import FloatArray, IntegerArray
-    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-    from marketgame.mechanisms.linear_program import Residuals, Selection, Solution
 
 DOMINANCE_TOLERANCE = 1e-7
 """Smaller improvements, relative to what is at stake, count as none."""

@@ -11,11 +11,14 @@ Source:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.incentive_efficiency.search import (
     Budget,
     EfficiencyProblem,
@@ -25,14 +28,6 @@ from marketgame.mechanisms.incentive_efficiency.search import (
     OutsideOptions,
     Participation,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from numpy.typing import ArrayLike
-
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 
 type PlayerType = tuple[int, int]
 """A player's number and the number of one of its types."""

@@ -15,28 +15,25 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake, measured_from_alone
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import (
     SMALLEST_PROBABILITY,
+    Mechanism,
     expected_cost,
     interim_utilities,
     misreport_gains,
 )
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import (
+    VirtualWeights,
     hydraulic_violation,
     relative_imbalance,
     virtual_utility,
 )
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-    from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
-    from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
 
 CONDITION_LIMIT = 1e-7
 """Largest violation, relative to what is at stake, that counts as none."""

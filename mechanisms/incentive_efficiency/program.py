@@ -30,20 +30,14 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
-from marketgame.mechanisms.linear_program import LinearProgram, Sense, Status, verify
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from marketgame.mechanisms.arrays import FloatArray, IntegerArray
-    from marketgame.mechanisms.linear_program import Block, Solution
-
+from marketgame.mechanisms.linear_program import Block, LinearProgram, Sense, Solution, Status, verify
 
 SHORTFALL_TOLERANCE = 1e-9
 """Shortfall, in units of the largest utility, that counts as none."""

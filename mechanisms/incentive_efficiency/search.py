@@ -18,14 +18,17 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from marketgame.mechanisms import UnansweredError
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake, normal_form
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 from marketgame.mechanisms.incentive_efficiency.column_generation import (
     ColumnGenerator,
@@ -36,26 +39,16 @@ from marketgame.mechanisms.incentive_efficiency.column_generation import (
 from marketgame.mechanisms.incentive_efficiency.optimality import Conditions, Requirement, optimality_conditions
 from marketgame.mechanisms.incentive_efficiency.program import (
     SHORTFALL_TOLERANCE,
+    InterimAnswer,
     InterimProgram,
+    Shortfall,
     balanced_payments,
     expected_payments,
     undecided,
 )
-from marketgame.mechanisms.incentive_efficiency.virtual_utility import notable_multipliers
-from marketgame.mechanisms.linear_program import Status, certified
-from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import ArrayLike
-
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-    from marketgame.mechanisms.incentive_efficiency.program import InterimAnswer, Shortfall
-    from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
-    from marketgame.mechanisms.linear_program import Residuals
-    from marketgame.mechanisms.linear_program.deadline import Deadline
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights, notable_multipliers
+from marketgame.mechanisms.linear_program import Residuals, Status, certified
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
 SMALL_PROGRAM = 2_000
 """Programs with fewer coefficients are enumerated: generating columns would cost more than it saves."""

@@ -17,21 +17,14 @@ Source:
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from marketgame.mechanisms.arrays import finite_array, read_only
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import ArrayLike
-
-    from marketgame.mechanisms.arrays import BooleanArray, FloatArray
-    from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
-
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, finite_array, read_only
+from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
 
 NOTABLE = 1e-7
 """Multipliers and prices above this share of the probability of their types are more than rounding."""

@@ -6,14 +6,12 @@ import itertools
 import math
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import BooleanArray, FloatArray
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray
 
 type PositionArray = NDArray[np.int32]
 """Row and column numbers as the solver stores them."""

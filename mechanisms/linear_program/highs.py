@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import highspy
 import numpy as np
+from scipy import sparse
 
 from marketgame.mechanisms import UnansweredError
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
+from marketgame.mechanisms.linear_program.assembly import Arrays
 from marketgame.mechanisms.linear_program.basis import Basis
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 from marketgame.mechanisms.linear_program.solution import Answer, Status
-
-if TYPE_CHECKING:
-    from scipy import sparse
-
-    from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
-    from marketgame.mechanisms.linear_program.assembly import Arrays
 
 FEASIBILITY_TOLERANCE = 1e-9
 """Largest violation of a constraint or of a reduced cost's sign the solver may leave, in the program's units."""

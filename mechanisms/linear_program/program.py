@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.linear_program.assembly import Sense, reaches_into, replaced
+from marketgame.mechanisms.linear_program.basis import Basis
 from marketgame.mechanisms.linear_program.blocks import Kind, positions_of
-from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
-from marketgame.mechanisms.linear_program.highs import Limits, Simplex, Solver
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
+from marketgame.mechanisms.linear_program.highs import Limits, Simplex, Solver, SolverOutcome
 from marketgame.mechanisms.linear_program.refinement import refined, solved_afresh
 from marketgame.mechanisms.linear_program.solution import Solution, Status
 from marketgame.mechanisms.linear_program.statement import (
+    Members,
     Statement,
     broadcast_entries,
     fitting,
@@ -21,15 +24,6 @@ from marketgame.mechanisms.linear_program.statement import (
     ordered_bounds,
     require_finite,
 )
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.linear_program.basis import Basis
-    from marketgame.mechanisms.linear_program.deadline import Deadline
-    from marketgame.mechanisms.linear_program.highs import SolverOutcome
-    from marketgame.mechanisms.linear_program.statement import Members
 
 
 class LinearProgram(Statement):

@@ -21,21 +21,18 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import highspy
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.linear_program.assembly import Arrays, Sense
+from marketgame.mechanisms.linear_program.basis import Basis
+from marketgame.mechanisms.linear_program.deadline import Deadline
 from marketgame.mechanisms.linear_program.solution import Answer
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.linear_program.assembly import Arrays, Sense
-    from marketgame.mechanisms.linear_program.basis import Basis
-    from marketgame.mechanisms.linear_program.deadline import Deadline
 
 EXACT_ENOUGH = 1e-11
 """Residuals below this, relative to the largest term of their own row or column, are not worth another solve."""

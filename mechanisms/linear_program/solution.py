@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from marketgame.mechanisms import UnansweredError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.linear_program.blocks import Block
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.linear_program.blocks import Block
 
 
 class Status(Enum):

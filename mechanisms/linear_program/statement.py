@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 
-from marketgame.mechanisms.linear_program.assembly import Arrays, DenseColumns, Sense, Triplets, extended
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.linear_program.assembly import (
+    Arrays,
+    DenseColumns,
+    Piece,
+    PositionArray,
+    Sense,
+    Triplets,
+    extended,
+)
 from marketgame.mechanisms.linear_program.blocks import Block, Kind, Selection, labelled_dimensions, positions_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import ArrayLike
-
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.linear_program.assembly import Piece, PositionArray
-    from marketgame.mechanisms.linear_program.solution import Parts
+from marketgame.mechanisms.linear_program.solution import Parts
 
 type Members = Selection | Block
 """Variables or constraints: some of a block, or all of it."""

@@ -11,19 +11,15 @@ one does. The dual objective is then :math:`c \cdot x`; it is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import sparse
 
 from marketgame.mechanisms import UnansweredError
-
-if TYPE_CHECKING:
-    from scipy import sparse
-
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.linear_program.assembly import Arrays
-    from marketgame.mechanisms.linear_program.solution import Parts, Solution
-    from marketgame.mechanisms.linear_program.statement import Statement
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.linear_program.assembly import Arrays
+from marketgame.mechanisms.linear_program.solution import Parts, Solution
+from marketgame.mechanisms.linear_program.statement import Statement
 
 RESIDUAL_LIMIT = 1e-7
 """Largest residual, relative to the data's scale, of an answer that may be reported."""

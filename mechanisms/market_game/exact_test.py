@@ -16,22 +16,18 @@ Sources:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray
+from marketgame.mechanisms.market_game.plays import Block
 from marketgame.mechanisms.market_game.prices import trade_prices
 from marketgame.mechanisms.market_game.rules import Pricing
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from numpy.typing import NDArray
-
-    from marketgame.mechanisms.arrays import BooleanArray, FloatArray
-    from marketgame.mechanisms.market_game.plays import Block
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,10 @@ section 2.2, with supply :math:`s = \sum_i e_i`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import ArrayLike
 
-from marketgame.mechanisms.arrays import finite_array
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.arrays import FloatArray, finite_array
 
 
 def project_feasible(bundles: ArrayLike, supply: ArrayLike) -> FloatArray:

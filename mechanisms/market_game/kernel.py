@@ -16,21 +16,18 @@ Arrays are flat below the play: entry ``i * goods + h`` is good ``h`` of player 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numba
 import numpy as np
 from numba import types
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-    from marketgame.mechanisms.arrays import BooleanArray, FloatArray
-    from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray
+from marketgame.mechanisms.market_game.plays import Play
 
 # Sums may be reordered and products fused. Infinite and undefined values keep their meaning: they are how the kernel
 # notices plays that are not sound.

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.market_game.rules import Pricing
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from marketgame.mechanisms.arrays import FloatArray
 
 type Prices = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
 """From what a player and its counterparty quote to the prices at which the player buys and sells."""

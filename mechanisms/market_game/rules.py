@@ -6,15 +6,13 @@ or mentions a variant, the member says so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Self, cast
+from typing import Self, cast
 
 from marketgame.registry import parameter
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class Pricing(StrEnum):

@@ -30,12 +30,15 @@ the player who orders first, transfers ``(..., N)``.
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.market_game.exact_test import exact_test
 from marketgame.mechanisms.market_game.feasible_set import ration
 from marketgame.mechanisms.market_game.plays import Block, Play, play_first, refuse, refuse_uncovered, refuse_unsound
@@ -51,13 +54,6 @@ from marketgame.mechanisms.market_game.rules import (
     Withholding,
 )
 from marketgame.mechanisms.market_game.settlement import Settlement
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-
-    from numpy.typing import NDArray
-
-    from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 
 # Sums of N L products of orders and quotes err by less than N L + 4 times half the precision times the gross value of
 # their terms, whatever the order of summation; this factor of (N L + 4) is four times as much. A player whose cost is

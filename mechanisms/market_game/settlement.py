@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from marketgame.mechanisms.arrays import finite_array
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, finite_array
 from marketgame.mechanisms.market_game.plays import Play, stacked
 from marketgame.mechanisms.market_game.prices import trade_prices
 from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Pricing, Withholding
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import ArrayLike, NDArray
-
-    from marketgame.mechanisms.arrays import BooleanArray, FloatArray
 
 
 @dataclass(frozen=True, eq=False)

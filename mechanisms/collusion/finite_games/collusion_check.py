@@ -13,10 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from marketgame.mechanisms.collusion.finite_games.equilibrium import INCENTIVE_TOLERANCE, incentive_gain
-from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
+from marketgame.mechanisms.collusion.finite_games.extended_game import CommunicationContract, Concept, ExtendedGame
 from marketgame.mechanisms.collusion.finite_games.improvement import (
     Improvement,
     NoImprovement,
@@ -29,12 +28,8 @@ from marketgame.mechanisms.collusion.finite_games.internal_consistency import (
     Unsettled,
     internally_consistent_improvement,
 )
-from marketgame.mechanisms.collusion.finite_games.revised_game import coalitions_of
+from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition, coalitions_of
 from marketgame.mechanisms.deviations.effort import Verdict, together
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.collusion.finite_games.extended_game import CommunicationContract, ExtendedGame
-    from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
 
 type Finding = Improvement | NoImprovement | Unsettled
 """What was found about one coalition."""

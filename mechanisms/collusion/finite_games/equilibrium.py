@@ -14,15 +14,16 @@ Source:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from marketgame.mechanisms.collusion.finite_games.extended_game import UNTABULATED, Concept, require_fit
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.collusion.finite_games.extended_game import CommunicationContract, ExtendedGame
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.collusion.finite_games.extended_game import (
+    UNTABULATED,
+    CommunicationContract,
+    Concept,
+    ExtendedGame,
+    require_fit,
+)
 
 INCENTIVE_TOLERANCE = 1e-7
 """Gains below this share of the largest payoff are rounding."""

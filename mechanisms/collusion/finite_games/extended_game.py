@@ -17,19 +17,14 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import finite_array, read_only
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable
-
-    from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
 
 PROBABILITY_TOLERANCE = 1e-9
 """Probabilities sum to one up to the rounding of decimals."""

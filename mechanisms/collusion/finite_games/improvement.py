@@ -13,18 +13,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from marketgame.mechanisms import UnansweredError
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.collusion.finite_games.equilibrium import (
     INCENTIVE_TOLERANCE,
     InadmissibleTransferError,
     incentive_gain,
     interim_utilities,
 )
-from marketgame.mechanisms.collusion.finite_games.extended_game import CommunicationContract, Concept, require_fit
+from marketgame.mechanisms.collusion.finite_games.extended_game import (
+    CommunicationContract,
+    Concept,
+    ExtendedGame,
+    require_fit,
+)
 from marketgame.mechanisms.collusion.finite_games.improvement_bound import (
     Multipliers,
     bound_of,
@@ -32,16 +37,9 @@ from marketgame.mechanisms.collusion.finite_games.improvement_bound import (
     multipliers_of,
 )
 from marketgame.mechanisms.collusion.finite_games.improvement_program import SideProblem, SideProgram, Wish
-from marketgame.mechanisms.collusion.finite_games.revised_game import RevisedGame, revised_game
+from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition, RevisedGame, revised_game
 from marketgame.mechanisms.deviations.effort import Objective
-from marketgame.mechanisms.linear_program import Status
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.collusion.finite_games.extended_game import ExtendedGame
-    from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
-    from marketgame.mechanisms.deviations.effort import Objective
-from marketgame.mechanisms.linear_program import Solution
+from marketgame.mechanisms.linear_program import Solution, Status
 
 GAIN_TOLERANCE = 1e-6
 """Total expected gains below this share of the largest payoff are not called gains."""

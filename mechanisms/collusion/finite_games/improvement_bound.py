@@ -17,16 +17,13 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import BooleanArray, FloatArray
-    from marketgame.mechanisms.collusion.finite_games.improvement_program import SideProblem
-    from marketgame.mechanisms.linear_program import NamedArrays
+from marketgame.mechanisms.collusion.finite_games.improvement_program import SideProblem
+from marketgame.mechanisms.linear_program import NamedArrays
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,19 +17,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray
 from marketgame.mechanisms.collusion.finite_games.extended_game import UNTABULATED, Concept
-from marketgame.mechanisms.linear_program import LinearProgram, Selection, Sense, Status, certified
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from marketgame.mechanisms.arrays import BooleanArray, FloatArray
-    from marketgame.mechanisms.collusion.finite_games.revised_game import RevisedGame
-    from marketgame.mechanisms.linear_program import Solution
+from marketgame.mechanisms.collusion.finite_games.revised_game import RevisedGame
+from marketgame.mechanisms.linear_program import LinearProgram, Selection, Sense, Solution, Status, certified
 
 
 @dataclass(frozen=True, eq=False)

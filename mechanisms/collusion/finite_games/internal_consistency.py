@@ -21,12 +21,18 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.collusion.finite_games.extended_game import UNTABULATED, Concept
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray
+from marketgame.mechanisms.collusion.finite_games.extended_game import (
+    UNTABULATED,
+    CommunicationContract,
+    Concept,
+    ExtendedGame,
+)
 from marketgame.mechanisms.collusion.finite_games.improvement import (
     GAIN_TOLERANCE,
     Improvement,
@@ -37,16 +43,10 @@ from marketgame.mechanisms.collusion.finite_games.improvement import (
     improvement_from,
 )
 from marketgame.mechanisms.collusion.finite_games.improvement_program import SideProblem, SideProgram, Wish
-from marketgame.mechanisms.collusion.finite_games.revised_game import coalitions_of, revised_game
+from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition, coalitions_of, revised_game
 from marketgame.mechanisms.deviations.effort import Objective
 from marketgame.mechanisms.linear_program import Status
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from marketgame.mechanisms.arrays import BooleanArray, FloatArray
-    from marketgame.mechanisms.collusion.finite_games.extended_game import CommunicationContract, ExtendedGame
-    from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
 ROUNDING = 1e-9
 """Payoffs that differ by less, relative to the largest, are equal here."""
 

@@ -12,25 +12,21 @@ Source:
 from __future__ import annotations
 
 import itertools
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.collusion.finite_games.equilibrium import InadmissibleTransferError
 from marketgame.mechanisms.collusion.finite_games.extended_game import (
     UNTABULATED,
+    CommunicationContract,
     ExtendedGame,
     contract_for,
     require_fit,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable
-
-    from marketgame.mechanisms.arrays import FloatArray, IntegerArray
-    from marketgame.mechanisms.collusion.finite_games.extended_game import CommunicationContract
 
 type Coalition = tuple[int, ...]
 """Numbers of players, increasing."""

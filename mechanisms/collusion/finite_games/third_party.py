@@ -20,22 +20,21 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.collusion.finite_games.equilibrium import INCENTIVE_TOLERANCE, incentive_gain
-from marketgame.mechanisms.collusion.finite_games.extended_game import Concept, require_fit
+from marketgame.mechanisms.collusion.finite_games.extended_game import (
+    CommunicationContract,
+    Concept,
+    ExtendedGame,
+    require_fit,
+)
 from marketgame.mechanisms.collusion.finite_games.improvement import GAIN_TOLERANCE, answered
-from marketgame.mechanisms.linear_program import LinearProgram, Sense, Status, certified
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.collusion.finite_games.extended_game import CommunicationContract, ExtendedGame
-    from marketgame.mechanisms.linear_program import Block
+from marketgame.mechanisms.linear_program import Block, LinearProgram, Sense, Status, certified
 
 type Knowledge = tuple[int, int]
 """A player's type and what the grand contract told it."""

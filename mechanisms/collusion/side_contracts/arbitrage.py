@@ -11,15 +11,11 @@ Source:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.deviations.premises import ARBITRAGE
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.contracts.grand_contract import GrandContract
-    from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.mechanisms.market_game.rules import MarketRules
 
 LEAST_WEALTH = 1e-12
 """A wealth of less than this share of what is owned and of what is transferred may be none."""

@@ -12,18 +12,15 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.knowledge import Information, known_by
 from marketgame.mechanisms.deviations.situation import Reaction, Situation, situation_among
 from marketgame.mechanisms.market_game.rules import PAPER_RULES, MarketRules
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
-    from marketgame.mechanisms.contracts.grand_contract import GrandContract
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,24 +15,19 @@ ours; the sacrificed member is the one who quotes low in the proof of Theorem 1 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.collusion.side_contracts.side_contract import can_be_carried_out, with_side_transfers
 from marketgame.mechanisms.deviations.effort import Effort, Objective
 from marketgame.mechanisms.deviations.oracle import most_profitable_deviation
 from marketgame.mechanisms.deviations.order_search import best_orders
 from marketgame.mechanisms.deviations.quotes import EXTREME, quoted
-from marketgame.mechanisms.deviations.situation import JointAction, obedient, played, stacked, trade_gains
+from marketgame.mechanisms.deviations.situation import JointAction, Situation, obedient, played, stacked, trade_gains
 from marketgame.mechanisms.market_game.rules import BankruptcyReason, Coverage
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.deviations.situation import Situation
 
 MOST_ROLES = 6
 """So many ways to exchange the members' roles in an action are tried."""

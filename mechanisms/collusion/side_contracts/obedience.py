@@ -19,13 +19,16 @@ Source:
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.collusion.side_contracts.menu import settled_gains
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.collusion.side_contracts.cells import Knowledge
+from marketgame.mechanisms.collusion.side_contracts.menu import Menu, settled_gains
 from marketgame.mechanisms.collusion.side_contracts.program import Temptation
+from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause
 from marketgame.mechanisms.deviations.bounds import least_bound
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
 from marketgame.mechanisms.deviations.oracle import most_profitable_deviation, profit_tolerance
@@ -42,14 +45,6 @@ from marketgame.mechanisms.deviations.situation import (
 from marketgame.mechanisms.market_game.plays import joined
 from marketgame.mechanisms.market_game.rules import Timing
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.collusion.side_contracts.cells import Knowledge
-    from marketgame.mechanisms.collusion.side_contracts.menu import Menu
-    from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause
-    from marketgame.mechanisms.deviations.situation import Situation
 SHARES = (0.01, 0.1, 0.5, 1.0, 3.0)
 """Amounts exchanged, in multiples of the supply of the good."""
 

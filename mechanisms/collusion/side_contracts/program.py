@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.collusion.side_contracts.menu import settled_gains
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray
+from marketgame.mechanisms.collusion.side_contracts.cells import Knowledge
+from marketgame.mechanisms.collusion.side_contracts.menu import Menu, settled_gains
 from marketgame.mechanisms.collusion.side_contracts.side_contract import (
     Clause,
     clause_gains,
@@ -26,14 +27,8 @@ from marketgame.mechanisms.collusion.side_contracts.side_contract import (
 )
 from marketgame.mechanisms.deviations.effort import Objective
 from marketgame.mechanisms.deviations.situation import stacked
-from marketgame.mechanisms.linear_program import LinearProgram, Sense, Status
+from marketgame.mechanisms.linear_program import Block, LinearProgram, Sense, Status
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import BooleanArray, FloatArray
-    from marketgame.mechanisms.collusion.side_contracts.cells import Knowledge
-    from marketgame.mechanisms.collusion.side_contracts.menu import Menu
-    from marketgame.mechanisms.linear_program import Block
 
 SMALLEST_CHANCE = 1e-11
 """Joint actions that matter less than what is at stake times this probability are what the solver leaves of none."""

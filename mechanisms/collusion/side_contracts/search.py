@@ -19,16 +19,18 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
+from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
 from marketgame.mechanisms.collusion.side_contracts.cells import Knowledge, knowledge_of
 from marketgame.mechanisms.collusion.side_contracts.menu import Menu, martyr_actions, oracle_actions, priced_actions
 from marketgame.mechanisms.collusion.side_contracts.obedience import ObedienceCheck, check_obedience, temptation_of
-from marketgame.mechanisms.collusion.side_contracts.program import Master
+from marketgame.mechanisms.collusion.side_contracts.program import Master, MasterAnswer
 from marketgame.mechanisms.collusion.side_contracts.side_contract import (
+    Clause,
     SideContract,
     kept_gains,
     misreport_gains,
@@ -38,19 +40,13 @@ from marketgame.mechanisms.collusion.side_contracts.side_contract import (
     stakes_of,
     status_quo_utilities,
 )
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.deviations.bounds import least_bound
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
 from marketgame.mechanisms.deviations.oracle import profit_tolerance
+from marketgame.mechanisms.deviations.situation import Reaction
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
-    from marketgame.mechanisms.collusion.side_contracts.program import MasterAnswer
-    from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause
-    from marketgame.mechanisms.contracts.grand_contract import GrandContract
-    from marketgame.mechanisms.deviations.situation import Reaction
-    from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.mechanisms.market_game.rules import MarketRules
 
 ROUNDING = 64 * float(np.finfo(np.float64).eps)
 """Two computations of a utility agree up to this share of it."""

@@ -11,20 +11,22 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import finite_array, read_only
-from marketgame.mechanisms.deviations.situation import JointAction, admissible, obedient, stacked, trade_gains
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import BooleanArray, FloatArray
-    from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
-    from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
-    from marketgame.mechanisms.collusion.side_contracts.cells import Cell, Knowledge
-    from marketgame.mechanisms.contracts.knowledge import Information
-    from marketgame.mechanisms.deviations.situation import Situation
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, finite_array, read_only
+from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
+from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
+from marketgame.mechanisms.collusion.side_contracts.cells import Cell, Knowledge
+from marketgame.mechanisms.contracts.knowledge import Information
+from marketgame.mechanisms.deviations.situation import (
+    JointAction,
+    Situation,
+    admissible,
+    obedient,
+    stacked,
+    trade_gains,
+)
 
 PROBABILITY_TOLERANCE = 1e-9
 """Probabilities of a lottery sum to one up to the rounding of decimals."""

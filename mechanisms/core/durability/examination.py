@@ -18,20 +18,14 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import finite_array, read_only
+from marketgame.mechanisms.arrays import FloatArray, finite_array, read_only
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake, measured_from_alone
-from marketgame.mechanisms.coalitional_games.mechanism import ex_post_utilities
-from marketgame.mechanisms.linear_program import LinearProgram, Sense, Status, UnverifiedAnswerError
-
-if TYPE_CHECKING:
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
-    from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
-    from marketgame.mechanisms.linear_program import Block, Solution
+from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, ex_post_utilities
+from marketgame.mechanisms.linear_program import Block, LinearProgram, Sense, Solution, Status, UnverifiedAnswerError
 
 NEGLIGIBLE = 1e-5
 """Gains below this, relative to the largest payoff of both games, count as none: integer programs are exact to 1e-6."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
+from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 from marketgame.mechanisms.core.durability.examination import (
     AlternativeGame,
     Refutation,
@@ -17,13 +20,6 @@ from marketgame.mechanisms.core.durability.examination import (
     examine_alternative,
 )
 from marketgame.mechanisms.linear_program import LinearProgram, Sense, Status
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from marketgame.mechanisms.arrays import FloatArray
-    from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
-    from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 
 FEE = 1e-3
 """What the blocking mediator keeps in the alternatives tried, relative to what the coalition can gain by them."""
