@@ -17,22 +17,12 @@ from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.blocking import BlockingPlan, NoBlockingPlan, Support, find_blocking_plan
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame, bilateral_trade
 from marketgame.mechanisms.coalitional_games.mechanism import stakes
-from marketgame.mechanisms.core import (
-    CoreAllocation,
-    CoreEffort,
-    CoreOptimum,
-    CoreVariant,
-    EmptyCore,
-    SeverancePay,
-    core_residuals,
-    find_core_allocation,
-    interim_utility,
-    optimise_core,
-    refutation_margin,
-    severance_of,
-    welfare,
-    with_best_severance,
-)
+from marketgame.mechanisms.core.allocation import CoreAllocation, core_residuals
+from marketgame.mechanisms.core.membership import with_best_severance
+from marketgame.mechanisms.core.objective import interim_utility, severance_of, welfare
+from marketgame.mechanisms.core.outcome import CoreOptimum, EmptyCore, refutation_margin
+from marketgame.mechanisms.core.search import find_core_allocation, optimise_core
+from marketgame.mechanisms.core.variant import CoreEffort, CoreVariant, SeverancePay
 from marketgame.mechanisms.incentive_efficiency.search import IncentiveEfficient, Participation, incentive_efficient
 from marketgame.mechanisms.linear_program import Sense
 from tests.mechanisms.balanced_games import balanced_game, lemons

@@ -15,8 +15,9 @@ from marketgame.mechanisms.collusion.side_contracts.search import (
     find_side_contract,
 )
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
-from marketgame.mechanisms.deviations import Effort, Objective, Situation, Verdict, most_profitable_deviation
-from marketgame.mechanisms.deviations.situation import JointAction, Reaction
+from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
+from marketgame.mechanisms.deviations.oracle import most_profitable_deviation
+from marketgame.mechanisms.deviations.situation import JointAction, Reaction, Situation
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 

@@ -19,20 +19,11 @@ from marketgame.mechanisms.arrays import undefined_raises
 from marketgame.mechanisms.blocking import Support
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import interim_utilities
-from marketgame.mechanisms.core import (
-    CoreAllocation,
-    CoreEffort,
-    CoreOptimum,
-    CoreStatus,
-    CoreVariant,
-    EmptyCore,
-    SeverancePay,
-    UndecidedCore,
-    find_core_allocation,
-    optimise_core,
-    refutation_margin,
-)
+from marketgame.mechanisms.core.allocation import CoreAllocation
 from marketgame.mechanisms.core.objective import CoreGoal
+from marketgame.mechanisms.core.outcome import CoreOptimum, CoreStatus, EmptyCore, UndecidedCore, refutation_margin
+from marketgame.mechanisms.core.search import find_core_allocation, optimise_core
+from marketgame.mechanisms.core.variant import CoreEffort, CoreVariant, SeverancePay
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
 if TYPE_CHECKING:

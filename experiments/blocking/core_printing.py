@@ -14,14 +14,9 @@ from marketgame.mechanisms.blocking import Support
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Rule, expected_cost, interim_utilities, rules
-from marketgame.mechanisms.core import (
-    CoreAllocation,
-    CoreOptimum,
-    CoreResiduals,
-    EmptyCore,
-    SeverancePay,
-    UndecidedCore,
-)
+from marketgame.mechanisms.core.allocation import CoreAllocation, CoreResiduals
+from marketgame.mechanisms.core.outcome import CoreOptimum, EmptyCore, UndecidedCore
+from marketgame.mechanisms.core.variant import SeverancePay
 from marketgame.mechanisms.linear_program import Sense
 
 if TYPE_CHECKING:

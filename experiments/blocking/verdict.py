@@ -20,7 +20,7 @@ from marketgame.experiments.files.output_folder import Writing
 from marketgame.experiments.printing import Printed, drawn_bars
 from marketgame.mechanisms.arrays import FloatArray, undefined_raises
 from marketgame.mechanisms.blocking import BlockingPlan, CoalitionLimits, NoBlockingPlan, Support, find_blocking_plan
-from marketgame.mechanisms.certificates import (
+from marketgame.mechanisms.certificates.blocking import (
     BlockingCertificate,
     InhibitionCertificate,
     certify_inhibition,

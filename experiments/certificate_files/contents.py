@@ -26,15 +26,11 @@ from marketgame.experiments.certificate_files.forms import (
 )
 from marketgame.experiments.files.economy_file import Name
 from marketgame.experiments.files.scenario_file import RulesInput
-from marketgame.mechanisms.certificates import (
-    BlockingCertificate,
-    CoalitionBound,
-    DeviationCertificate,
-    InhibitionCertificate,
-    MisreportCertificate,
-    SideContractCertificate,
-    StabilityCertificate,
-)
+from marketgame.mechanisms.certificates.blocking import BlockingCertificate, InhibitionCertificate
+from marketgame.mechanisms.certificates.deviation import DeviationCertificate
+from marketgame.mechanisms.certificates.misreport import MisreportCertificate
+from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
+from marketgame.mechanisms.certificates.stability import CoalitionBound, StabilityCertificate
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause
 from marketgame.mechanisms.contracts.knowledge import Information

@@ -30,7 +30,7 @@ from marketgame.experiments.files.input_file import (
     validated,
 )
 from marketgame.experiments.files.output_folder import replace_file
-from marketgame.mechanisms.certificates import Certificate
+from marketgame.mechanisms.certificates.certificate import Certificate
 
 KIND = "certificate"
 FORMAT = 1

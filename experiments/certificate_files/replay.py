@@ -8,18 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from marketgame.experiments.certificate_files.contents import CERTIFIES, TAGS, names_of
-from marketgame.mechanisms.certificates import (
-    BlockingCertificate,
-    Certificate,
-    DeviationCertificate,
-    InhibitionCertificate,
-    MisreportCertificate,
-    SideContractCertificate,
-    StabilityCertificate,
-    Verification,
-    recomputed,
-    verify,
-)
+from marketgame.mechanisms.certificates.blocking import BlockingCertificate, InhibitionCertificate
+from marketgame.mechanisms.certificates.certificate import Certificate, recomputed, verify
+from marketgame.mechanisms.certificates.deviation import DeviationCertificate
+from marketgame.mechanisms.certificates.misreport import MisreportCertificate
+from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
+from marketgame.mechanisms.certificates.stability import StabilityCertificate
+from marketgame.mechanisms.certificates.verification import Verification
 
 type MarketCertificate = DeviationCertificate | SideContractCertificate | MisreportCertificate | StabilityCertificate
 

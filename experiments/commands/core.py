@@ -16,7 +16,8 @@ from marketgame.experiments.files.game_file import OBJECTIVES, core_goal, load_g
 from marketgame.experiments.files.input_file import blamed_on
 from marketgame.experiments.printing import JsonOption, answer_console, in_progress, print_json, remark_console
 from marketgame.mechanisms.blocking import Support
-from marketgame.mechanisms.core import CoreEffort, CoreStatus, CoreVariant, SeverancePay
+from marketgame.mechanisms.core.outcome import CoreStatus
+from marketgame.mechanisms.core.variant import CoreEffort, CoreVariant, SeverancePay
 from marketgame.mechanisms.linear_program.deadline import Deadline
 
 

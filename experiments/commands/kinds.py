@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from marketgame.experiments.play.summary import PlayedRun
     from marketgame.experiments.sweep.statement import Plan
     from marketgame.experiments.sweep.summary import PlayedSweep
-    from marketgame.mechanisms.certificates import Certificate
+    from marketgame.mechanisms.certificates.certificate import Certificate
     from marketgame.mechanisms.economies.economy import Economy
     from marketgame.simulation.scenario.scenario import Scenario
 

@@ -27,7 +27,7 @@ from marketgame.experiments.files.input_file import (
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.coalitional_games.game import PROBABILITY_TOLERANCE, ActionSet, Coalition, CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
-from marketgame.mechanisms.core import CoreGoal, CoreObjective, expected_severance, interim_utility, welfare
+from marketgame.mechanisms.core.objective import CoreGoal, CoreObjective, expected_severance, interim_utility, welfare
 from marketgame.mechanisms.economies.coalitions import coalition_name
 from marketgame.mechanisms.linear_program import Sense
 

@@ -12,38 +12,3 @@
 `verify` recomputes every number of any of them and names those that differ. What is about the market is derived by
 :mod:`marketgame.mechanisms.certificates.plain`, which shares nothing with the searches, in rational numbers.
 """
-
-from marketgame.mechanisms.certificates.blocking import (
-    BlockingCertificate,
-    InhibitionCertificate,
-    certify_inhibition,
-    certify_plan,
-)
-from marketgame.mechanisms.certificates.certificate import Certificate, recomputed, verify
-from marketgame.mechanisms.certificates.deviation import Claim, DeviationCertificate, certify_deviation
-from marketgame.mechanisms.certificates.misreport import MisreportCertificate, certify_misreport
-from marketgame.mechanisms.certificates.side_contract import SideContractCertificate, certify_side_contract
-from marketgame.mechanisms.certificates.stability import CoalitionBound, StabilityCertificate, certify_stability
-from marketgame.mechanisms.certificates.verification import Mismatch, Verification
-
-__all__ = [
-    "BlockingCertificate",
-    "Certificate",
-    "Claim",
-    "CoalitionBound",
-    "DeviationCertificate",
-    "InhibitionCertificate",
-    "Mismatch",
-    "MisreportCertificate",
-    "SideContractCertificate",
-    "StabilityCertificate",
-    "Verification",
-    "certify_deviation",
-    "certify_inhibition",
-    "certify_misreport",
-    "certify_plan",
-    "certify_side_contract",
-    "certify_stability",
-    "recomputed",
-    "verify",
-]

@@ -19,16 +19,10 @@ from marketgame.mechanisms.arrays import FloatArray, read_only
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import interim_utilities
-from marketgame.mechanisms.core import (
-    CoreEffort,
-    CoreObjective,
-    CoreOptimum,
-    CoreVariant,
-    EmptyCore,
-    UndecidedCore,
-    interim_utility,
-    optimise_core,
-)
+from marketgame.mechanisms.core.objective import CoreObjective, interim_utility
+from marketgame.mechanisms.core.outcome import CoreOptimum, EmptyCore, UndecidedCore
+from marketgame.mechanisms.core.search import optimise_core
+from marketgame.mechanisms.core.variant import CoreEffort, CoreVariant
 from marketgame.mechanisms.linear_program import Sense
 
 SAME_POINT = 1e-6

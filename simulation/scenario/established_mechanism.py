@@ -7,14 +7,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
-from marketgame.mechanisms.core import (
-    CoreAllocation,
-    CoreGoal,
-    CoreOptimum,
-    EmptyCore,
-    find_core_allocation,
-    optimise_core,
-)
+from marketgame.mechanisms.core.allocation import CoreAllocation
+from marketgame.mechanisms.core.objective import CoreGoal
+from marketgame.mechanisms.core.outcome import CoreOptimum, EmptyCore
+from marketgame.mechanisms.core.search import find_core_allocation, optimise_core
 from marketgame.mechanisms.incentive_efficiency.search import IncentiveEfficient, UndecidedGameError, proven_optimum
 
 if TYPE_CHECKING:

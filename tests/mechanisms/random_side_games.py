@@ -15,7 +15,7 @@ import numpy as np
 from scipy import optimize
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.collusion import CommunicationContract, ExtendedGame, contract_for
+from marketgame.mechanisms.collusion.finite_games.extended_game import CommunicationContract, ExtendedGame, contract_for
 
 # Begins with the type.
 type Knowledge = tuple[int, *tuple[object, ...]]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketgame.mechanisms.deviations import JointAction, Situation
+from marketgame.mechanisms.deviations.situation import JointAction, Situation
 from marketgame.mechanisms.market_game.rules import Withholding
 from tests.mechanisms.slow_settlement import settle_one_play
 

@@ -29,7 +29,8 @@ from marketgame.mechanisms.certificates.examination import (
 from marketgame.mechanisms.collusion.side_contracts.search import SideEffort
 from marketgame.mechanisms.collusion.side_contracts.side_contract import SideContract
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
-from marketgame.mechanisms.deviations import BoundReason, Effort, Objective, Verdict
+from marketgame.mechanisms.deviations.bounds import BoundReason
+from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
 
 # Enough to come close to the bounds on the economies of the table; one profile is enough to refute.
 ORACLE = Effort(quote_vectors=8, local_rounds=1, seconds_per_program=2.0)

@@ -12,7 +12,9 @@ from marketgame.experiments.studies.institutions.families import ECONOMIES
 from marketgame.experiments.studies.institutions.institution import Institution, Outsiders, institutions
 from marketgame.mechanisms.collusion.side_contracts.search import SideEffort, find_side_contract
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
-from marketgame.mechanisms.deviations import Objective, most_profitable_deviation, situation_of
+from marketgame.mechanisms.deviations.effort import Objective
+from marketgame.mechanisms.deviations.oracle import most_profitable_deviation
+from marketgame.mechanisms.deviations.situation import situation_of
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
 
 # The Annex B regions that sell most permits: Eastern economies in transition and the former Soviet Union.

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from marketgame.experiments.studies.institutions.answers import Question
-from marketgame.mechanisms.deviations import Verdict
+from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.market_game.rules import Solvency
 from marketgame.results.figures.institutions import cartel_gains, institution_matrix
 

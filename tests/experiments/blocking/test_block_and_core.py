@@ -9,7 +9,8 @@ import pytest
 from marketgame.experiments.blocking.core_answer import CoreAnswer
 from marketgame.experiments.commands import core as core_command
 from marketgame.experiments.studies.carbon import ECONOMIES
-from marketgame.mechanisms.core import CoreVariant, UndecidedCore
+from marketgame.mechanisms.core.outcome import UndecidedCore
+from marketgame.mechanisms.core.variant import CoreVariant
 from tests.experiments.command_calls import Answer, Call, assert_one_line, one_document
 
 GAMES = ECONOMIES.parent / "games"

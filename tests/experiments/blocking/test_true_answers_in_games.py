@@ -14,14 +14,11 @@ from marketgame.mechanisms.blocking import BlockingPlan, Invitation, NoBlockingP
 from marketgame.mechanisms.certificates.blocking import certify_inhibition, certify_plan, verify_inhibition, verify_plan
 from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, feasibility, stakes
-from marketgame.mechanisms.core import (
-    CoreAllocation,
-    CoreEffort,
-    UndecidedCore,
-    find_core_allocation,
-    optimise_core,
-    welfare,
-)
+from marketgame.mechanisms.core.allocation import CoreAllocation
+from marketgame.mechanisms.core.objective import welfare
+from marketgame.mechanisms.core.outcome import UndecidedCore
+from marketgame.mechanisms.core.search import find_core_allocation, optimise_core
+from marketgame.mechanisms.core.variant import CoreEffort
 from marketgame.mechanisms.incentive_efficiency.search import IncentiveEfficient, Participation, incentive_efficient
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights, equal_weights
 from marketgame.mechanisms.linear_program import Sense

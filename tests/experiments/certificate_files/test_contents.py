@@ -12,7 +12,7 @@ from marketgame.experiments.certificate_files.contents import CERTIFICATES
 from marketgame.experiments.certificate_files.forms import LAYOUTS, MisfitError, Record, Seen
 from marketgame.experiments.files.input_file import InputError, validated
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.certificates import Certificate
+from marketgame.mechanisms.certificates.certificate import Certificate
 from marketgame.mechanisms.deviations.situation import Situation
 
 # Economy and rules stand at the top of the certificate; what is known to be efficient only saves time.

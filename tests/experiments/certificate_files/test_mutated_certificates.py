@@ -21,17 +21,14 @@ import pytest
 from marketgame.experiments.certificate_files.files import CertificateInput, certificate_text
 from marketgame.experiments.files.input_file import InputError, validated
 from marketgame.mechanisms.blocking import BlockingPlan, NoBlockingPlan, Support, find_blocking_plan, replay
-from marketgame.mechanisms.certificates import (
+from marketgame.mechanisms.certificates.blocking import (
     BlockingCertificate,
-    Certificate,
-    Claim,
-    DeviationCertificate,
     InhibitionCertificate,
-    certify_deviation,
     certify_inhibition,
     certify_plan,
-    verify,
 )
+from marketgame.mechanisms.certificates.certificate import Certificate, verify
+from marketgame.mechanisms.certificates.deviation import Claim, DeviationCertificate, certify_deviation
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
 from marketgame.mechanisms.deviations.situation import situation_of
 from marketgame.mechanisms.economies.efficiency import efficient_allocation

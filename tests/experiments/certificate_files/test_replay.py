@@ -25,14 +25,10 @@ from marketgame.experiments.files.game_file import load_game
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.studies.carbon import ECONOMIES
 from marketgame.mechanisms.blocking import BlockingPlan, NoBlockingPlan, find_blocking_plan
-from marketgame.mechanisms.certificates import (
-    Certificate,
-    certify_deviation,
-    certify_inhibition,
-    certify_plan,
-    certify_stability,
-    verify,
-)
+from marketgame.mechanisms.certificates.blocking import certify_inhibition, certify_plan
+from marketgame.mechanisms.certificates.certificate import Certificate, verify
+from marketgame.mechanisms.certificates.deviation import certify_deviation
+from marketgame.mechanisms.certificates.stability import certify_stability
 from marketgame.mechanisms.coalitional_games.mechanism import stakes
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
 from marketgame.mechanisms.deviations.situation import situation_of

@@ -12,16 +12,14 @@ from hypothesis import strategies as st
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.blocking import BlockingPlan, NoBlockingPlan, find_blocking_plan
-from marketgame.mechanisms.certificates import (
+from marketgame.mechanisms.certificates.blocking import (
     BlockingCertificate,
-    Claim,
-    DeviationCertificate,
     InhibitionCertificate,
-    certify_deviation,
     certify_inhibition,
     certify_plan,
-    verify,
 )
+from marketgame.mechanisms.certificates.certificate import verify
+from marketgame.mechanisms.certificates.deviation import Claim, DeviationCertificate, certify_deviation
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.deviations.situation import JointAction, Replies, Situation, gains, obedient, situation_of
 from marketgame.mechanisms.economies.beliefs import IndependentPrior

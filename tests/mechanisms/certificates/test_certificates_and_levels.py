@@ -7,7 +7,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from marketgame.mechanisms.certificates import Claim, certify_deviation, certify_misreport, certify_stability, verify
+from marketgame.mechanisms.certificates.certificate import verify
+from marketgame.mechanisms.certificates.deviation import Claim, certify_deviation
+from marketgame.mechanisms.certificates.misreport import certify_misreport
+from marketgame.mechanisms.certificates.stability import certify_stability
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
 from marketgame.mechanisms.deviations.situation import situation_of
 from marketgame.mechanisms.economies.beliefs import IndependentPrior

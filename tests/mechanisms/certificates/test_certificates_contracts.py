@@ -9,17 +9,11 @@ from functools import cache
 import numpy as np
 import pytest
 
-from marketgame.mechanisms.certificates import (
-    MisreportCertificate,
-    SideContractCertificate,
-    StabilityCertificate,
-    Verification,
-    certify_misreport,
-    certify_side_contract,
-    certify_stability,
-    recomputed,
-    verify,
-)
+from marketgame.mechanisms.certificates.certificate import recomputed, verify
+from marketgame.mechanisms.certificates.misreport import MisreportCertificate, certify_misreport
+from marketgame.mechanisms.certificates.side_contract import SideContractCertificate, certify_side_contract
+from marketgame.mechanisms.certificates.stability import StabilityCertificate, certify_stability
+from marketgame.mechanisms.certificates.verification import Verification
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
 from marketgame.mechanisms.collusion.side_contracts.cells import knowledge_of
 from marketgame.mechanisms.collusion.side_contracts.side_contract import (

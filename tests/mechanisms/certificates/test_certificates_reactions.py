@@ -9,17 +9,10 @@ import numpy as np
 import pytest
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.certificates import (
-    Claim,
-    DeviationCertificate,
-    SideContractCertificate,
-    StabilityCertificate,
-    certify_deviation,
-    certify_side_contract,
-    certify_stability,
-    recomputed,
-    verify,
-)
+from marketgame.mechanisms.certificates.certificate import recomputed, verify
+from marketgame.mechanisms.certificates.deviation import Claim, DeviationCertificate, certify_deviation
+from marketgame.mechanisms.certificates.side_contract import SideContractCertificate, certify_side_contract
+from marketgame.mechanisms.certificates.stability import StabilityCertificate, certify_stability
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
 from marketgame.mechanisms.collusion.side_contracts.cells import knowledge_of
 from marketgame.mechanisms.collusion.side_contracts.side_contract import (

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from marketgame.mechanisms.certificates import examination as module
-from marketgame.mechanisms.certificates import verify
+from marketgame.mechanisms.certificates.certificate import verify
 from marketgame.mechanisms.certificates.examination import (
     DeviationKind,
     Examination,

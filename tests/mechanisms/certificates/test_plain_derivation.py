@@ -12,17 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.certificates import (
-    Claim,
-    certify_deviation,
-    certify_side_contract,
-    certify_stability,
-    verify,
-)
+from marketgame.mechanisms.certificates.certificate import verify
+from marketgame.mechanisms.certificates.deviation import Claim, certify_deviation
 from marketgame.mechanisms.certificates.plain.bounds import PlainBounds
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
 from marketgame.mechanisms.certificates.plain.deviating import PlainAction, deviation
 from marketgame.mechanisms.certificates.plain.settlement import PlainPlay, settled
+from marketgame.mechanisms.certificates.side_contract import certify_side_contract
+from marketgame.mechanisms.certificates.stability import certify_stability
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
 from marketgame.mechanisms.collusion.side_contracts.cells import knowledge_of
 from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause, SideContract, status_quo_utilities

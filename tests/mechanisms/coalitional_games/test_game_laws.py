@@ -20,9 +20,13 @@ from marketgame.mechanisms.blocking import BlockingPlan, NoBlockingPlan, find_bl
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame, bilateral_trade
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, feasibility
-from marketgame.mechanisms.core import CoreAllocation, CoreEffort, EmptyCore, find_core_allocation
+from marketgame.mechanisms.core.allocation import CoreAllocation
 from marketgame.mechanisms.core.balancedness import BalancedGame, Equality, check_balancedness
-from marketgame.mechanisms.core.durability import AlternativeSearch, Refutation, search_durability
+from marketgame.mechanisms.core.durability.examination import Refutation
+from marketgame.mechanisms.core.durability.search import AlternativeSearch, search_durability
+from marketgame.mechanisms.core.outcome import EmptyCore
+from marketgame.mechanisms.core.search import find_core_allocation
+from marketgame.mechanisms.core.variant import CoreEffort
 from marketgame.mechanisms.incentive_efficiency.dominance import dominating_mechanism
 from marketgame.mechanisms.incentive_efficiency.search import (
     Budget,

@@ -10,31 +10,35 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from marketgame.mechanisms.collusion import (
+from marketgame.mechanisms.collusion.finite_games.collusion_check import check_collusion
+from marketgame.mechanisms.collusion.finite_games.equilibrium import (
+    incentive_gain,
+    is_bic,
+    is_communication_equilibrium,
+)
+from marketgame.mechanisms.collusion.finite_games.extended_game import (
     CommunicationContract,
     Concept,
-    ConsistencyEffort,
     ExtendedGame,
+    pure_contract,
+)
+from marketgame.mechanisms.collusion.finite_games.improvement import (
     Improvement,
     NoImprovement,
     Proof,
-    SideProblem,
-    Unsettled,
-    bound_of,
-    check_collusion,
-    immune_to_third_party,
     improvement,
-    incentive_gain,
-    internally_consistent_improvement,
-    is_bic,
-    is_communication_equilibrium,
-    objection,
-    pure_contract,
-    revised_game,
-    third_party_offer,
     verify_improvement,
 )
-from marketgame.mechanisms.collusion.finite_games.improvement_bound import contradiction
+from marketgame.mechanisms.collusion.finite_games.improvement_bound import bound_of, contradiction
+from marketgame.mechanisms.collusion.finite_games.improvement_program import SideProblem
+from marketgame.mechanisms.collusion.finite_games.internal_consistency import (
+    ConsistencyEffort,
+    Unsettled,
+    internally_consistent_improvement,
+    objection,
+)
+from marketgame.mechanisms.collusion.finite_games.revised_game import revised_game
+from marketgame.mechanisms.collusion.finite_games.third_party import immune_to_third_party, third_party_offer
 from marketgame.mechanisms.deviations.effort import Verdict
 from tests.mechanisms.random_side_games import (
     SlowPlay,

@@ -5,20 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from marketgame.mechanisms.collusion import (
+from marketgame.mechanisms.collusion.finite_games.collusion_check import check_collusion
+from marketgame.mechanisms.collusion.finite_games.equilibrium import is_bic, is_communication_equilibrium
+from marketgame.mechanisms.collusion.finite_games.extended_game import (
     CommunicationContract,
     Concept,
     ExtendedGame,
-    Improvement,
-    check_collusion,
     contract_for,
-    improvement,
-    is_bic,
-    is_communication_equilibrium,
-    objection,
     pure_contract,
-    revised_game,
 )
+from marketgame.mechanisms.collusion.finite_games.improvement import Improvement, improvement
+from marketgame.mechanisms.collusion.finite_games.internal_consistency import objection
+from marketgame.mechanisms.collusion.finite_games.revised_game import revised_game
 from marketgame.mechanisms.deviations.effort import Objective, Verdict
 from tests.documentation import names_after
 from tests.mechanisms.random_side_games import complete_information

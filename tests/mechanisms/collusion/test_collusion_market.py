@@ -9,22 +9,21 @@ import numpy as np
 import pytest
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.collusion import (
-    Clause,
-    Concept,
-    SideContract,
+from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
+from marketgame.mechanisms.collusion.side_contracts.cells import knowledge_of
+from marketgame.mechanisms.collusion.side_contracts.obedience import check_obedience
+from marketgame.mechanisms.collusion.side_contracts.search import (
     SideContractSearch,
     SideEffort,
-    check_obedience,
     find_consistent_side_contract,
     find_side_contract,
     flaws_of_side_contract,
-    knowledge_of,
-    misreport_gain,
 )
+from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause, SideContract, misreport_gain
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
-from marketgame.mechanisms.deviations import Effort, JointAction, Objective, Verdict
+from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
 from marketgame.mechanisms.deviations.reactions import WithholdingAfterMisquotes
+from marketgame.mechanisms.deviations.situation import JointAction
 from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuations import Quadratic

@@ -12,16 +12,10 @@ from hypothesis import strategies as st
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.collusion.side_contracts.arbitrage import deterred_by_arbitrage
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
-from marketgame.mechanisms.deviations import (
-    BoundReason,
-    JointAction,
-    gains,
-    least_bound,
-    most_profitable_deviation,
-    obedient,
-    situation_of,
-)
+from marketgame.mechanisms.deviations.bounds import BoundReason, least_bound
+from marketgame.mechanisms.deviations.oracle import most_profitable_deviation
 from marketgame.mechanisms.deviations.reactions import WithholdingAfterMisquotes
+from marketgame.mechanisms.deviations.situation import JointAction, gains, obedient, situation_of
 from marketgame.mechanisms.economies.valuations import Abatement, Quadratic
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Withholding

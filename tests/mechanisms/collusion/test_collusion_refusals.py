@@ -8,27 +8,27 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from marketgame.mechanisms.collusion import (
-    CollusionCheck,
+from marketgame.mechanisms.collusion.finite_games.collusion_check import CollusionCheck, check_collusion
+from marketgame.mechanisms.collusion.finite_games.equilibrium import InadmissibleTransferError, is_bic
+from marketgame.mechanisms.collusion.finite_games.extended_game import (
     CommunicationContract,
     Concept,
     ExtendedGame,
+    contract_for,
+    pure_contract,
+)
+from marketgame.mechanisms.collusion.finite_games.improvement import (
     Flaw,
     Improvement,
-    InadmissibleTransferError,
     NoImprovement,
     Proof,
-    SideProblem,
-    bound_of,
-    check_collusion,
-    contract_for,
     flaws_of,
     improvement,
-    is_bic,
-    pure_contract,
-    revised_game,
     verify_improvement,
 )
+from marketgame.mechanisms.collusion.finite_games.improvement_bound import bound_of
+from marketgame.mechanisms.collusion.finite_games.improvement_program import SideProblem
+from marketgame.mechanisms.collusion.finite_games.revised_game import revised_game
 from tests.mechanisms.random_side_games import random_contract, random_game
 from tests.mechanisms.side_game_examples import PRISONERS, SEXES
 

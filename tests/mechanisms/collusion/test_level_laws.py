@@ -15,8 +15,10 @@ from marketgame.mechanisms.contracts.contract import check_contract, device_of
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck, check_incentives
 from marketgame.mechanisms.contracts.transfers import IncentiveTransfers, incentive_compatible_transfers
-from marketgame.mechanisms.deviations import Effort, least_bound, most_profitable_deviation, situation_of
-from marketgame.mechanisms.deviations.oracle import profit_tolerance
+from marketgame.mechanisms.deviations.bounds import least_bound
+from marketgame.mechanisms.deviations.effort import Effort
+from marketgame.mechanisms.deviations.oracle import most_profitable_deviation, profit_tolerance
+from marketgame.mechanisms.deviations.situation import situation_of
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import efficient_allocation

@@ -14,9 +14,8 @@ from marketgame.mechanisms.contracts.canonical import SAME_NUMBER, one_number
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.contracts.knowledge import information
 from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
-from marketgame.mechanisms.deviations import obedient, situation_of
 from marketgame.mechanisms.deviations.bounds import least_bound
-from marketgame.mechanisms.deviations.situation import situation_among
+from marketgame.mechanisms.deviations.situation import obedient, situation_among, situation_of
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.symmetry import representatives

@@ -17,7 +17,7 @@ from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.contracts.knowledge import information
 from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
-from marketgame.mechanisms.deviations import least_bound
+from marketgame.mechanisms.deviations.bounds import least_bound
 from marketgame.mechanisms.deviations.situation import situation_among
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame, bilateral_trade
-from marketgame.mechanisms.core import CoreAllocation, find_core_allocation
+from marketgame.mechanisms.core.allocation import CoreAllocation
 from marketgame.mechanisms.core.balancedness import (
     BalancedGame,
     Equality,
@@ -21,6 +21,7 @@ from marketgame.mechanisms.core.balancedness import (
     minimal_balanced_collections,
     plan_utilities,
 )
+from marketgame.mechanisms.core.search import find_core_allocation
 
 SEEDS = st.integers(0, 2**32 - 1)
 

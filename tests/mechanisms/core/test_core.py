@@ -15,29 +15,26 @@ from scipy import optimize
 from marketgame.mechanisms.blocking import CoalitionLimits, NoBlockingPlan, Support, find_blocking_plan
 from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, interim_utilities, stakes
-from marketgame.mechanisms.core import (
-    CoreAllocation,
-    CoreEffort,
+from marketgame.mechanisms.core.allocation import CoreAllocation, core_residuals, interim_objective
+from marketgame.mechanisms.core.membership import core_membership
+from marketgame.mechanisms.core.objective import (
     CoreObjective,
-    CoreOptimum,
-    CoreStatus,
-    CoreVariant,
-    EmptyCore,
-    SeverancePay,
-    UndecidedCore,
-    core_membership,
-    core_residuals,
     expected_severance,
-    find_core_allocation,
-    interim_objective,
     interim_utility,
     mediator_profit,
-    optimise_core,
-    refutation_margin,
     severance_of,
     welfare,
 )
-from marketgame.mechanisms.core.outcome import Refuted
+from marketgame.mechanisms.core.outcome import (
+    CoreOptimum,
+    CoreStatus,
+    EmptyCore,
+    Refuted,
+    UndecidedCore,
+    refutation_margin,
+)
+from marketgame.mechanisms.core.search import find_core_allocation, optimise_core
+from marketgame.mechanisms.core.variant import CoreEffort, CoreVariant, SeverancePay
 from marketgame.mechanisms.incentive_efficiency.search import IncentiveEfficient, incentive_efficient
 from marketgame.mechanisms.linear_program import Sense
 from tests.mechanisms.balanced_games import balanced_game, lemons

@@ -13,17 +13,12 @@ from hypothesis import strategies as st
 from marketgame.mechanisms.blocking import BlockingPlan
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame, bilateral_trade
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, expected_cost, misreport_gains, stakes
-from marketgame.mechanisms.core import (
-    CoreAllocation,
-    CoreVariant,
-    InfeasibleMechanism,
-    NoSeverance,
-    SeverancePay,
-    achieving_mechanism,
-    core_membership,
-    find_core_allocation,
-    with_best_severance,
-)
+from marketgame.mechanisms.core.achievability import achieving_mechanism
+from marketgame.mechanisms.core.allocation import CoreAllocation
+from marketgame.mechanisms.core.membership import InfeasibleMechanism, core_membership, with_best_severance
+from marketgame.mechanisms.core.search import find_core_allocation
+from marketgame.mechanisms.core.severance import NoSeverance
+from marketgame.mechanisms.core.variant import CoreVariant, SeverancePay
 from marketgame.mechanisms.incentive_efficiency.search import NoOptimum
 from marketgame.mechanisms.linear_program import Status
 from tests.mechanisms.myerson_examples import EQUAL_GAINS, EXAMPLE_1, EXAMPLE_2, VIRTUALLY_EQUITABLE, pooling

@@ -14,18 +14,17 @@ from hypothesis import strategies as st
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame, bilateral_trade
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
-from marketgame.mechanisms.core import CoreAllocation, find_core_allocation
-from marketgame.mechanisms.core.durability import (
+from marketgame.mechanisms.core.allocation import CoreAllocation
+from marketgame.mechanisms.core.durability.examination import (
     AlternativeGame,
-    AlternativeSearch,
-    NotRefuted,
     Refutation,
     Rejection,
     coalition_payoffs,
     examine_alternative,
     rejection_violation,
-    search_durability,
 )
+from marketgame.mechanisms.core.durability.search import AlternativeSearch, NotRefuted, search_durability
+from marketgame.mechanisms.core.search import find_core_allocation
 from tests.mechanisms.balanced_games import lemons
 from tests.mechanisms.myerson_examples import EXAMPLE_1, EXAMPLE_2
 

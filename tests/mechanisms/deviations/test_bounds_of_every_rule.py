@@ -13,10 +13,11 @@ import pytest
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.collusion.side_contracts.arbitrage import deterred_by_arbitrage
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
-from marketgame.mechanisms.deviations import BoundReason, Situation, gains, proven_bounds, situation_of
 from marketgame.mechanisms.deviations import premises as stated
+from marketgame.mechanisms.deviations.bounds import BoundReason, proven_bounds
 from marketgame.mechanisms.deviations.premises import Premise
 from marketgame.mechanisms.deviations.reactions import WithholdingAfterMisquotes
+from marketgame.mechanisms.deviations.situation import Situation, gains, situation_of
 from marketgame.mechanisms.economies.economy import Player
 from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.market_game.prices import PRICES, Prices, trade_prices

@@ -10,16 +10,13 @@ import pytest
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
-from marketgame.mechanisms.deviations import (
-    DeviationSearch,
-    Effort,
+from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
+from marketgame.mechanisms.deviations.oracle import DeviationSearch, most_profitable_deviation
+from marketgame.mechanisms.deviations.situation import (
     JointAction,
-    Objective,
     Replies,
     Situation,
-    Verdict,
     gains,
-    most_profitable_deviation,
     obedient,
     played,
     situation_of,

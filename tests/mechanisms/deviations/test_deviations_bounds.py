@@ -10,22 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
-from marketgame.mechanisms.deviations import (
-    BoundReason,
-    Effort,
+from marketgame.mechanisms.deviations.bounds import BoundReason, bound_by_resources, least_bound, proven_bounds
+from marketgame.mechanisms.deviations.effort import Effort, Verdict
+from marketgame.mechanisms.deviations.oracle import most_profitable_deviation
+from marketgame.mechanisms.deviations.reactions import ReactionsByType, WithholdingAfterMisquotes
+from marketgame.mechanisms.deviations.situation import (
     JointAction,
+    Reaction,
     Situation,
-    Verdict,
+    admissible,
     gains,
-    least_bound,
-    most_profitable_deviation,
     obedient,
-    proven_bounds,
     situation_of,
 )
-from marketgame.mechanisms.deviations.bounds import bound_by_resources
-from marketgame.mechanisms.deviations.reactions import ReactionsByType, WithholdingAfterMisquotes
-from marketgame.mechanisms.deviations.situation import Reaction, admissible
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Withholding
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
 

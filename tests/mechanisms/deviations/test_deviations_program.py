@@ -12,24 +12,24 @@ from hypothesis import strategies as st
 
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
-from marketgame.mechanisms.deviations import (
-    Effort,
+from marketgame.mechanisms.deviations.bounds import least_bound
+from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
+from marketgame.mechanisms.deviations.oracle import most_profitable_deviation
+from marketgame.mechanisms.deviations.order_search import best_orders
+from marketgame.mechanisms.deviations.quotes import quote_patterns
+from marketgame.mechanisms.deviations.situation import (
     JointAction,
-    Objective,
     Replies,
     Situation,
-    Verdict,
-    best_orders,
+    admissible,
     gains,
-    least_bound,
-    most_profitable_deviation,
     obedient,
     played,
-    quote_patterns,
     situation_of,
+    stacked,
     utilities,
+    with_replies,
 )
-from marketgame.mechanisms.deviations.situation import admissible, stacked, with_replies
 from marketgame.mechanisms.deviations.stage_two import StageTwo
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuations import Power, Quadratic

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.certificates import StabilityCertificate, certify_stability, verify
+from marketgame.mechanisms.certificates.certificate import verify
+from marketgame.mechanisms.certificates.stability import StabilityCertificate, certify_stability
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.deviations.bounds import BoundReason, least_bound
 from marketgame.mechanisms.deviations.reactions import (

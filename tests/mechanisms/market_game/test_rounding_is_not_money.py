@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
-from marketgame.mechanisms.deviations import JointAction, Situation, gains, obedient, situation_of
 from marketgame.mechanisms.deviations.order_search import evened
+from marketgame.mechanisms.deviations.situation import JointAction, Situation, gains, obedient, situation_of
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE, stakes_by_profile
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
 from tests.mechanisms.private_value_economies import three_traders

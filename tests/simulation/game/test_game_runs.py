@@ -15,7 +15,8 @@ from marketgame.agents.blocking.stake_beliefs import StakeSource
 from marketgame.mechanisms.blocking import BlockingPlan, find_blocking_plan
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame, bilateral_trade
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, stakes
-from marketgame.mechanisms.core import CoreAllocation, find_core_allocation
+from marketgame.mechanisms.core.allocation import CoreAllocation
+from marketgame.mechanisms.core.search import find_core_allocation
 from marketgame.simulation.recording import recorder
 from marketgame.simulation.recording.tables import TABLES
 from marketgame.simulation.run import simulate, write_run

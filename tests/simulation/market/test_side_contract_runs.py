@@ -33,7 +33,7 @@ from marketgame.mechanisms.collusion.side_contracts.side_contract import (
     status_quo_utilities,
 )
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract, walrasian_payments
-from marketgame.mechanisms.deviations import Effort
+from marketgame.mechanisms.deviations.effort import Effort
 from marketgame.mechanisms.deviations.situation import JointAction, Reaction, Situation, gains, obedient, stacked
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
