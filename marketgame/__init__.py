@@ -47,9 +47,15 @@ if TYPE_CHECKING:
     from marketgame.mechanisms.contracts.grand_contract import TransferRule
     from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior
     from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
-    from marketgame.mechanisms.economies.quadratic import Quadratic
     from marketgame.mechanisms.economies.valuation import SeparableValuation, Valuation
-    from marketgame.mechanisms.economies.valuations import Abatement, Exponential, Linear, Logarithmic, Power
+    from marketgame.mechanisms.economies.valuations import (
+        Abatement,
+        Exponential,
+        Linear,
+        Logarithmic,
+        Power,
+        Quadratic,
+    )
     from marketgame.mechanisms.market_game.rules import (
         Bankruptcy,
         Coverage,
@@ -142,7 +148,7 @@ _HOME = {
     "PlayerType": "mechanisms.economies.economy",
     "Power": "mechanisms.economies.valuations",
     "Pricing": "mechanisms.market_game.rules",
-    "Quadratic": "mechanisms.economies.quadratic",
+    "Quadratic": "mechanisms.economies.valuations",
     "Scenario": "simulation.scenario.scenario",
     "SeparableValuation": "mechanisms.economies.valuation",
     "Solvency": "mechanisms.market_game.rules",

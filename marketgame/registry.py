@@ -1,20 +1,21 @@
 """Open registries: what a name in a file stands for, whether it is ours or anybody's own.
 
-Members of ours are listed once, by class or function. Distributions that are installed add theirs as entry points of
-the registry's group, and ``package.module:Name`` names anything that can be imported, where whoever reads the file
-allows it to run code. Nothing from outside is imported before something names it.
+Members of ours are listed nowhere: whatever a module of the registry's home defines, is accepted and has a name of its
+own is one, so that a new member is a new file. Distributions that are installed add theirs as entry points of the
+registry's group, and ``package.module:Name`` names anything that can be imported, where whoever reads the file allows
+it to run code. Nothing from outside is imported before something names it.
 
     >>> from dataclasses import dataclass, field
     >>> @dataclass(frozen=True)
     ... class Late:
     ...     name = "late"
     ...     minutes: float = field(default=5.0, metadata=parameter("by how much", unit="minutes", ge=0))
-    >>> habits = Registry("habit", "example.habits", "a class", lambda found: isinstance(found, type), (Late,))
-    >>> habits.find("late")(minutes=3.0)
-    Late(minutes=3.0)
-    >>> habits.find("lat")
+    >>> from marketgame.agents.behaviours import BEHAVIOURS
+    >>> BEHAVIOURS.find("noisy")()
+    Noisy(quote_scale=0.1, order_scale=0.1)
+    >>> BEHAVIOURS.find("nosy")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    marketgame.registry.UnknownNameError: there is no habit 'lat'; it must be one of late; did you mean 'late'?
+    marketgame.registry.UnknownNameError: there is no behaviour 'nosy'; it must be one of arbitraging, ...
     >>> refuse_out_of_bounds(Late(-1.0), "habit 'late'")
     Traceback (most recent call last):
     ValueError: minutes of habit 'late' is -1.0; it must be at least 0
@@ -24,17 +25,19 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 from math import isfinite
 from operator import attrgetter
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+    from types import ModuleType
 
     from _typeshed import DataclassInstance
 
@@ -78,21 +81,39 @@ class Registry[Member]:
         group: the group of entry points by which installed distributions add members.
         required: what a member must be, in words.
         accepts: whether something is a member.
-        own: members of ours, in the order in which they are listed.
-        name_of: the name of a member of ours.
+        home: the module, or the package with modules, that defines members of ours.
+        owns: whether something with a name of its own is a member of ours; what ``accepts`` says, without it.
+        order: what members of ours are sorted by; their names without it.
     """
 
     what: str
     group: str
     required: str
     accepts: Callable[[object], bool]
-    own: tuple[Member, ...]
-    name_of: Callable[[Member], str] = field(default=attrgetter("name"))
+    home: str
+    owns: Callable[[object], bool] | None = None
+    order: Callable[[Member], Any] = field(default=attrgetter("name"))
 
-    @property
+    @cached_property
+    def own(self) -> tuple[Member, ...]:
+        """Members of ours; the modules of their home are imported when somebody asks for the first time."""
+        found = (each for module in _modules(self.home) for each in vars(module).values())
+        return tuple(sorted(dict.fromkeys(filter(self._is_own, found)), key=self.order))
+
+    def _is_own(self, found: object) -> bool:
+        # A class inherits a name from what it refines, and is no member by that: `DiagonalQuadratic`.
+        return isinstance(getattr(found, "__dict__", {}).get("name"), str) and (self.owns or self.accepts)(found)
+
+    @cached_property
     def members(self) -> Mapping[str, Member]:
-        """Members of ours by name; nothing is imported for them."""
+        """Members of ours by name."""
         return {self.name_of(member): member for member in self.own}
+
+    @staticmethod
+    def name_of(member: Any) -> str:
+        """Return the name of a member of ours."""
+        name: str = member.name
+        return name
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -150,6 +171,14 @@ class Registry[Member]:
     def _advice(self, name: str) -> str:
         close = get_close_matches(name, self.names, n=1)
         return ", ".join(self.names) + (f"; did you mean {close[0]!r}?" if close else "")
+
+
+def _modules(home: str) -> Iterator[ModuleType]:
+    """Yield a module, and those in it if it is a package."""
+    package = import_module(home)
+    yield package
+    for found in iter_modules(getattr(package, "__path__", ()), f"{home}."):
+        yield import_module(found.name)
 
 
 def _installed(group: str) -> Mapping[str, EntryPoint]:

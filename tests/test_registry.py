@@ -15,11 +15,15 @@ from marketgame.registry import NotAllowedError, NotAMemberError, Registry, Unkn
 class Habit:
     """What members of the registry of these tests are derived from."""
 
-    name = "any"
+    name: str
 
 
 class Early(Habit):
     name = "early"
+
+
+class Earlier(Early):
+    """Refines a member, and is none: it has no name of its own."""
 
 
 HABITS: Registry[type[Habit]] = Registry(
@@ -27,7 +31,7 @@ HABITS: Registry[type[Habit]] = Registry(
     "example.habits",
     "a class derived from Habit",
     lambda found: isinstance(found, type) and issubclass(found, Habit),
-    (Early,),
+    __name__,
 )
 THEIRS = """
 from pathlib import Path
@@ -56,6 +60,10 @@ def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_module_s_examples_hold() -> None:
     assert doctest.testmod(registry).failed == 0
+
+
+def test_members_are_what_is_accepted_and_has_a_name_of_its_own() -> None:
+    assert HABITS.own == (Early,)
 
 
 def test_what_is_installed_is_listed_without_being_imported(theirs: Path) -> None:

@@ -1,19 +1,6 @@
-"""How a trader acts: one behaviour per module, all small frozen objects.
+"""How a trader acts: one behaviour per module, all small frozen objects; a new module is a new behaviour.
 
-| behaviour | in one sentence |
-|---|---|
-| :class:`Obedient` | reports its type, quotes and orders what it is told to |
-| :class:`Loyal` | obeys and refuses every invitation to leave or to collude |
-| :class:`Misreporting` | reports another type |
-| :class:`Withholding` | announces part of its endowment |
-| :class:`Deceiving` | tells fellow members of a coalition whatever pays it most |
-| :class:`Mispricing` | quotes a multiple of the recommended prices |
-| :class:`Noisy` | quotes and orders with errors |
-| :class:`ShortSelling` | sells a good it does not have and takes everything else |
-| :class:`Arbitraging` | buys at a low quote, sells at a high one, takes everything |
-| :class:`ReactiveWithholding` | announces next to nothing once somebody misquotes |
-| :class:`ReactiveArbitraging` | arbitrages once somebody misquotes, and obeys otherwise |
-| :class:`BestResponding` | orders what pays best if the others obey |
+The first line of each class says what it does, and ``marketgame explain scenario traders`` prints it.
 """
 
 from __future__ import annotations
@@ -43,20 +30,7 @@ BEHAVIOURS: Registry[type[Behaviour]] = Registry(
     group="marketgame.behaviours",
     required="a frozen dataclass with a name, derived from marketgame.agents.behaviours.Behaviour",
     accepts=_is_behaviour,
-    own=(
-        Obedient,
-        Misreporting,
-        Withholding,
-        ShortSelling,
-        Arbitraging,
-        Mispricing,
-        Noisy,
-        BestResponding,
-        Loyal,
-        Deceiving,
-        ReactiveWithholding,
-        ReactiveArbitraging,
-    ),
+    home=__name__,
 )
 
 __all__ = [

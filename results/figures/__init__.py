@@ -5,11 +5,12 @@
 No figure needs a screen, and none touches Matplotlib's global state.
 """
 
+from marketgame.results.figures.figure import RunFigure
 from marketgame.results.figures.holdings import who_ends_with_what
 from marketgame.results.figures.legible import legible
 from marketgame.results.figures.network import trade_network
 from marketgame.results.figures.quotes import quotes_against_supporting_price
-from marketgame.results.figures.registry import FIGURES, RunFigure, standard_figures
+from marketgame.results.figures.registry import FIGURES, standard_figures
 from marketgame.results.figures.saving import FigureFormat, save_figure, save_figures
 from marketgame.results.figures.side_contracts import side_contracts_over_rounds
 from marketgame.results.figures.welfare import welfare_over_rounds

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from marketgame.results.figures.figure import RunFigure, View
 from marketgame.results.figures.style import (
     COLUMN_WIDTH,
     GREY,
@@ -47,6 +48,10 @@ _LINE: Final = 24  # letters
 _DASHES: Final = (0, (4, 2))
 
 
+def _has_rivals(view: View) -> bool:
+    return bool((rows_of_run(view.run, "mediators", view.number)["mediator"] != ESTABLISHED).any())
+
+
 @in_house_style
 def mediator_profits(run: Run, run_number: int = 0) -> Figure:
     """Draw the mean profit per round of every mediator, from the first round up to each.
@@ -78,6 +83,16 @@ def mediator_profits(run: Run, run_number: int = 0) -> Figure:
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     put_title(figure, *_profit_clauses(rows))
     return figure
+
+
+MEDIATOR_PROFITS: Final = RunFigure(
+    50,
+    "mediator-profits",
+    "what blocking mediators earn over the rounds, against what their plans promise",
+    ("mediators",),
+    lambda view: mediator_profits(view.run, view.number),
+    worthwhile=_has_rivals,
+)
 
 
 @in_house_style
@@ -117,6 +132,16 @@ def invitations(run: Run, run_number: int = 0) -> Figure:
     figure.legend(handles=handles, loc="outside lower center", ncols=1)
     put_title(figure, *_invitation_clauses(rows, rounds))
     return figure
+
+
+INVITATIONS: Final = RunFigure(
+    60,
+    "invitations",
+    "whom blocking mediators invite, and what becomes of it",
+    ("mediators", "invitations"),
+    lambda view: invitations(view.run, view.number),
+    worthwhile=_has_rivals,
+)
 
 
 def _recorded(run: Run, table: str, run_number: int) -> pd.DataFrame:

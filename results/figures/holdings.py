@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
+from marketgame.results.figures.figure import RunFigure
 from marketgame.results.figures.style import (
     COLUMN_WIDTH,
     INK,
@@ -85,6 +86,15 @@ def who_ends_with_what(run: Run, round_number: int, run_number: int = 0) -> Figu
     _explain(figure, {name: looks[name] for name in looks if max(before.loc[name].max(), after.loc[name].max()) > 0})
     put_title(figure, *_clauses(run, after, looks, round_number))
     return figure
+
+
+WHO_ENDS_WITH_WHAT: Final = RunFigure(
+    30,
+    "who-ends-with-what",
+    "how each good is divided before and after a round",
+    ("holdings",),
+    lambda view: who_ends_with_what(view.run, view.round, view.number),
+)
 
 
 def shares(run: Run, column: str, round_number: int, run_number: int = 0) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.text import Annotation
 
+from marketgame.results.figures.figure import RunFigure
 from marketgame.results.figures.ring import largest_ring, ring_places
 from marketgame.results.figures.scales import StrengthScale
 from marketgame.results.figures.style import (
@@ -90,6 +91,15 @@ def trade_network(run: Run, round_number: int, run_number: int = 0) -> Figure:
     _explain_arrows(arrows_key, graph, unit)
     _explain_colours(colours_key, graph)
     return figure
+
+
+TRADE_NETWORK: Final = RunFigure(
+    20,
+    "trade-network",
+    "who gave goods to whom in a round, who is rich, who is bankrupt",
+    ("holdings",),
+    lambda view: trade_network(view.run, view.round, view.number),
+)
 
 
 def _divide(figure: Figure) -> list[Axes]:

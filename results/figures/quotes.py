@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from marketgame.results.figures.figure import RunFigure
 from marketgame.results.figures.style import (
     COLUMN_WIDTH,
     GREY,
@@ -128,6 +129,16 @@ def quotes_against_supporting_price(run: Run, good: str, run_number: int = 0) ->
     figure.legend(handles, labels, loc="outside lower center", ncols=1 if wide else 2)
     put_title(figure, *_clauses(groups))
     return figure
+
+
+QUOTES: Final = RunFigure(
+    40,
+    "quotes",
+    "who quotes off the price that supports the efficient allocation, for each good",
+    ("holdings",),
+    lambda view: quotes_against_supporting_price(view.run, view.good, view.number),
+    by_good=True,
+)
 
 
 def quote_groups(run: Run, good: str, run_number: int = 0) -> list[QuoteGroup]:

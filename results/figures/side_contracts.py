@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter, SymmetricalLogLocator
 
+from marketgame.results.figures.figure import RunFigure
 from marketgame.results.figures.side_contract_counts import (
     AGREED,
     OTHERS,
@@ -118,6 +119,15 @@ def side_contracts_over_rounds(run: Run, run_number: int = 0) -> Figure:
         _draw_gains(parts[1], named, run.unit(TABLE, "realised_gain"))
     put_title(figure, *_clauses(made, rows))
     return figure
+
+
+SIDE_CONTRACTS: Final = RunFigure(
+    70,
+    "side-contracts",
+    "which coalitions form, who breaks them, what members gain",
+    ("side_contracts",),
+    lambda view: side_contracts_over_rounds(view.run, view.number),
+)
 
 
 def _labels(shown: Sequence[Group]) -> dict[str, str]:

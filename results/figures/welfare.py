@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from marketgame.results.figures.figure import RunFigure
 from marketgame.results.figures.style import (
     BLUE,
     COLUMN_WIDTH,
@@ -69,6 +70,15 @@ def welfare_over_rounds(run: Run, run_number: int = 0) -> Figure:
     figure.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=3, title=title)
     put_title(figure, *_clauses(rounds))
     return figure
+
+
+WELFARE: Final = RunFigure(
+    10,
+    "welfare",
+    "gains over autarky against first best, and bankruptcies, over the rounds",
+    ("rounds",),
+    lambda view: welfare_over_rounds(view.run, view.number),
+)
 
 
 def gains(rounds: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from marketgame.mechanisms.economies.economy import Economy
-from marketgame.mechanisms.economies.quadratic import Quadratic
+from marketgame.mechanisms.economies.valuations import Quadratic
 
 
 def decimal(number: np.float64) -> Fraction:

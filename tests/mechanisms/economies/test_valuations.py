@@ -13,9 +13,17 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.economies import quadratic, valuations
+from marketgame.mechanisms.economies import valuations
 from marketgame.mechanisms.economies.valuation import SeparableValuation, Valuation, ValuationTable, coefficient
-from marketgame.mechanisms.economies.valuations import Abatement, Exponential, Linear, Logarithmic, Power, Quadratic
+from marketgame.mechanisms.economies.valuations import (
+    Abatement,
+    Exponential,
+    Linear,
+    Logarithmic,
+    Power,
+    Quadratic,
+    quadratic,
+)
 from tests.mechanisms.strategies import (
     FAMILIES,
     SEPARABLE,

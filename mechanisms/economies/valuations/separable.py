@@ -1,4 +1,4 @@
-r"""The families of valuations that value goods one by one; that in which goods enter together is in `quadratic`.
+r"""The families of valuations that value goods one by one.
 
 Each class states its formula, twice: in floating point for whatever searches, in rational numbers for whatever checks.
 Every method follows the conventions of :class:`marketgame.mechanisms.economies.valuation.Valuation`.
@@ -6,7 +6,7 @@ Every method follows the conventions of :class:`marketgame.mechanisms.economies.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar, override
 
@@ -14,27 +14,13 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.economies.exact_numbers import exact_exponential, exact_logarithm, exact_power
-from marketgame.mechanisms.economies.quadratic import DiagonalQuadratic, Quadratic
 from marketgame.mechanisms.economies.valuation import (
     SeparableValuation,
-    Valuation,
     coefficient,
     diagonal_matrices,
     log_ratio,
     power_gain,
 )
-from marketgame.registry import Registry
-
-__all__ = [
-    "FAMILIES",
-    "Abatement",
-    "DiagonalQuadratic",
-    "Exponential",
-    "Linear",
-    "Logarithmic",
-    "Power",
-    "Quadratic",
-]
 
 
 @dataclass(frozen=True, eq=False)
@@ -370,17 +356,3 @@ class Linear(SeparableValuation):
     @override
     def strictly_concave(self, limit: FloatArray) -> bool:
         return False
-
-
-def _is_family(found: object) -> bool:
-    return isinstance(found, type) and issubclass(found, Valuation) and is_dataclass(found)
-
-
-FAMILIES: Registry[type[Valuation]] = Registry(
-    "family of valuations",
-    "marketgame.valuations",
-    "a dataclass that is a Valuation",
-    _is_family,
-    (Quadratic, Logarithmic, Power, Exponential, Abatement, Linear),
-)
-"""What the ``family`` of a valuation in a file stands for."""
