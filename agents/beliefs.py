@@ -13,28 +13,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
-from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.contracts.terms import DirectContract, OwnRecommendation
 from marketgame.mechanisms.market_game.plays import Play
-
-
-@dataclass(frozen=True, eq=False)
-class OwnRecommendation:
-    """What the device tells one trader, and what becomes known with it.
-
-    Attributes:
-        quotes: the prices it is to quote, ``(L,)``, numeraire per unit.
-        orders: the net demands it is to address to each player, ``(N, L)``, units.
-        announced_endowment: the endowment it is to announce, ``(L,)``, units.
-        transfers: the purchasing power granted to every player, ``(N,)``, numeraire; public.
-    """
-
-    quotes: FloatArray
-    orders: FloatArray
-    announced_endowment: FloatArray
-    transfers: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +42,11 @@ class Inference:
     Each trader keeps its own, because what is remembered here tells what the player was and heard.
 
     Attributes:
-        contract: the grand contract, common knowledge.
+        contract: the contract, common knowledge.
         player: the player's number.
     """
 
-    contract: GrandContract
+    contract: DirectContract
     player: int
     _beliefs: dict[tuple[int, int, bytes], Belief] = field(default_factory=dict, init=False, repr=False)
 
@@ -94,43 +75,7 @@ class Inference:
         return self._beliefs[key]
 
     def _revise(self, own_type: int, report: int, received: OwnRecommendation) -> Belief:
-        profiles = self.contract.efficient.profiles
-        candidates = np.flatnonzero(profiles[:, self.player] == report)
-        consistent = candidates[self._agree(candidates, received)]
-        if not len(consistent):
-            raise ValueError(f"the contract tells player {self.player} this at no profile where it reports {report}")
-        probability = self._prior_weight(profiles[consistent], own_type)
-        possible = probability > 0
-        ranking = np.argsort(-probability[possible], kind="stable")
-        return self._promises(consistent[possible][ranking], probability[possible][ranking])
-
-    def _agree(self, numbers: IntegerArray, received: OwnRecommendation) -> BooleanArray:
-        """Say at which profiles the device tells the player what it was told, ``(len(numbers),)``."""
-        contract, player = self.contract, self.player
-        pairs = (
-            (contract.efficient.price[numbers], received.quotes),
-            (contract.orders[numbers, player][:, None], received.orders),
-            (contract.announced_endowments[numbers, player], received.announced_endowment),
-            (contract.transfers[numbers], received.transfers),
-        )
-        told = [(known == heard).reshape(len(numbers), -1).all(axis=-1) for known, heard in pairs]
-        return np.asarray(np.all(told, axis=0))
-
-    def _prior_weight(self, profiles: IntegerArray, own_type: int) -> FloatArray:
-        """Return q(the others' types | own true type), normalised over the profiles, ``(K,)``."""
-        prior = self.contract.economy.prior
-        true_profiles = profiles.copy()
-        true_profiles[:, self.player] = own_type
-        weight = prior.probability[prior.profile_numbers(true_profiles)]
-        if not weight.any():
-            weight = np.ones(len(profiles))
-        return np.asarray(weight / weight.sum())
-
-    def _promises(self, numbers: IntegerArray, probability: FloatArray) -> Belief:
-        profiles = self.contract.efficient.profiles[numbers]
-        return Belief(
-            profiles=profiles,
-            probability=probability,
-            play=self.contract.recommend(profiles),
-            allocation=self.contract.allocation[numbers],
-        )
+        posterior = self.contract.posterior(self.player, own_type, report, received)
+        play = self.contract.recommend(posterior.profiles)
+        allocation = self.contract.terms(posterior.profiles).allocation
+        return Belief(posterior.profiles, posterior.probability, play, allocation)

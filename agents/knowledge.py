@@ -14,9 +14,10 @@ from functools import cached_property
 
 import numpy as np
 
-from marketgame.agents.beliefs import Belief, Inference, OwnRecommendation
+from marketgame.agents.beliefs import Belief, Inference
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.terms import DirectContract, OwnRecommendation
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.market_game.rules import MarketRules
 
@@ -26,14 +27,14 @@ class CommonKnowledge:
     """What everybody knows, and knows that everybody knows.
 
     Attributes:
-        contract: the grand contract, a public function from reports to recommendations; with it come the
+        contract: the established contract, a public function from reports to recommendations; with it come the
             economy and the prior.
         rules: how the market settles.
         severance: what the established mediator promises to those who leave, at every profile of reports,
             ``(P, N)``, numeraire; nothing by default.
     """
 
-    contract: GrandContract
+    contract: DirectContract
     rules: MarketRules
     severance: FloatArray | None = None
 
@@ -41,6 +42,20 @@ class CommonKnowledge:
     def economy(self) -> Economy:
         """The economy: who could be of which type, how likely that is, and what each would own and value."""
         return self.contract.economy
+
+    @property
+    def listed(self) -> GrandContract:
+        """The contract with everything it says at every profile, for whoever cannot do without.
+
+        Raises:
+            ValueError: there are too many profiles to list.
+        """
+        if isinstance(self.contract, GrandContract):
+            return self.contract
+        raise ValueError(
+            f"economy {self.economy.name!r} has too many type profiles to list them; blocking mediators and "
+            "coalition organisers need every one"
+        )
 
     def belief_by_type(self, player: int, type_number: int) -> FloatArray:
         """Return what a player believes knowing only its own type, over all profiles, ``(P,)``."""
@@ -68,8 +83,8 @@ class CommonKnowledge:
         reports[:, player] = report
         reported = prior.profile_numbers(reports)
         shown = self.economy.players[player].types[report].endowment[-1]
-        money = (shown - own.endowment[-1]) + self.contract.numeraire_transfers[reported, player]
-        goods = own.valuation.gain(own.endowment[:-1], self.contract.efficient.bundles[reported, player])
+        money = (shown - own.endowment[-1]) + self.listed.numeraire_transfers[reported, player]
+        goods = own.valuation.gain(own.endowment[:-1], self.listed.efficient.bundles[reported, player])
         stakes = np.zeros(len(prior.profiles))
         stakes[possible] = goods + money
         if self.severance is not None:

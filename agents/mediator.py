@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from marketgame.agents.beliefs import OwnRecommendation
 from marketgame.agents.framework import RoundAgent, RoundModel
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, read_only
-from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.terms import DirectContract, OwnRecommendation
 from marketgame.mechanisms.market_game.plays import Play
 
 
@@ -24,7 +23,7 @@ class EstablishedMediator(RoundAgent):
             nothing by default.
     """
 
-    def __init__(self, model: RoundModel, contract: GrandContract, severance: FloatArray | None = None) -> None:
+    def __init__(self, model: RoundModel, contract: DirectContract, severance: FloatArray | None = None) -> None:
         super().__init__(model)
         self.contract = contract
         self.severance = severance

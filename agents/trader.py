@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from marketgame.agents.behaviours.behaviour import Behaviour, Order, answered
-from marketgame.agents.beliefs import Inference, OwnRecommendation
+from marketgame.agents.beliefs import Inference
 from marketgame.agents.blocking.invited import Invited
 from marketgame.agents.blocking.offer import BlockingOffer
 from marketgame.agents.coalitions.agreement import NO_REPORT, Agreement
@@ -16,6 +16,7 @@ from marketgame.agents.coalitions.organiser import MemberAnswer, Reply
 from marketgame.agents.framework import RoundAgent, RoundModel
 from marketgame.agents.knowledge import CommonKnowledge, MarketKnowledge, RecommendedKnowledge, TypeKnowledge
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.contracts.terms import OwnRecommendation
 
 
 class Trader(RoundAgent):

@@ -14,10 +14,11 @@ import numpy as np
 
 from benchmarks.measurement import Measurement, print_table, time_of
 from marketgame.agents.behaviours import Behaviour, Obedient, Order
-from marketgame.agents.beliefs import Inference, OwnRecommendation
+from marketgame.agents.beliefs import Inference
 from marketgame.agents.knowledge import CommonKnowledge, MarketKnowledge, RecommendedKnowledge, TypeKnowledge
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
+from marketgame.mechanisms.contracts.terms import OwnRecommendation
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuations import Quadratic
@@ -107,7 +108,7 @@ class BareMarket:
     def __init__(self, economy: Economy) -> None:
         common = CommonKnowledge(grand_contract(economy), MarketRules())
         self.prior = economy.prior
-        self.device = Device(common.contract)
+        self.device = Device(common.listed)
         self.traders = [BareTrader(common, player) for player in range(len(economy.players))]
         self.nature = random_stream(0, "nature")
         self.rounds = 0

@@ -3,7 +3,7 @@
 | Concept | Source | Module |
 |---|---|---|
 | communication devices with transfers | GR Definitions 2-4 | `contract` |
-| grand contract | GR proof of Theorem 1 | `grand_contract` |
+| grand contract, what any contract says after reports | GR proof of Theorem 1 | `grand_contract`, `terms` |
 | numbers that computation cannot tell apart made one | ours | `canonical` |
 | what players know once they are told | GR Definition 5 | `knowledge` |
 | orders that pass exact tests, what is granted for rounding | ours | `recommended_orders` |

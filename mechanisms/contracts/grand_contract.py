@@ -21,6 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import override
 
 import numpy as np
 
@@ -33,11 +34,11 @@ from marketgame.mechanisms.contracts.canonical import (
     rows_numbered,
 )
 from marketgame.mechanisms.contracts.recommended_orders import granted_for_rounding, orders_to_each
+from marketgame.mechanisms.contracts.terms import DirectContract, OwnRecommendation, Posterior, Terms
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
 from marketgame.mechanisms.economies.stakes import stakes_by_type
 from marketgame.mechanisms.economies.walras import at_payable_prices
-from marketgame.mechanisms.market_game.plays import Play
 
 # Transfers balance when their sum is zero up to this share of the largest of them and of what the supply is worth.
 BALANCE_TOLERANCE = 1e-9
@@ -59,7 +60,7 @@ class TransferRule(StrEnum):
 
 
 @dataclass(frozen=True, eq=False)
-class GrandContract:
+class GrandContract(DirectContract):
     """Recommendations and transfers for every profile of reports.
 
     Attributes:
@@ -166,26 +167,42 @@ class GrandContract:
         granted = granted_for_rounding(self.efficient.price, self.orders, self.net_trades)
         return read_only(goods_bought + self.net_trades[..., -1] + granted)
 
-    def recommend(self, reports: IntegerArray) -> Play:
-        """Return the play that the mediator recommends, with the transfers that go with it.
-
-        Args:
-            reports: the type number each player reports, ``(..., N)``.
-
-        Returns:
-            Everyone's quotes, orders, announced endowments and transfers, batch dimensions ``(...)``.
-
-        Source:
-            Giraud and Rochon, proof of Theorem 1.
-        """
+    @override
+    def terms(self, reports: IntegerArray) -> Terms:
         number = self.economy.prior.profile_numbers(reports)
-        players = len(self.economy.players)
-        return Play(
-            quotes=np.repeat(self.efficient.price[number][..., None, :], players, axis=-2),
-            orders=np.repeat(self.orders[number][..., None, :], players, axis=-2),
-            announced_endowments=self.announced_endowments[number],
-            transfers=self.transfers[number],
+        return Terms(
+            self.efficient.at(number),
+            self.numeraire_transfers[number],
+            self.orders[number],
+            self.announced_endowments[number],
+            self.transfers[number],
+            self.allocation[number],
         )
+
+    @override
+    def posterior(self, player: int, own_type: int, report: int, received: OwnRecommendation) -> Posterior:
+        prior, profiles = self.economy.prior, self.efficient.profiles
+        numbers = np.flatnonzero(profiles[:, player] == report)
+        pairs = (
+            (self.efficient.price, received.quotes),
+            (self.orders[:, player, None], received.orders),
+            (self.announced_endowments[:, player], received.announced_endowment),
+            (self.transfers, received.transfers),
+        )
+        for known, heard in pairs:
+            same = known[numbers] == heard
+            numbers = numbers[same.all(axis=tuple(range(1, same.ndim)))]
+        if not len(numbers):
+            raise ValueError(f"the contract tells player {player} this at no profile where it reports {report}")
+        true_profiles = profiles[numbers]
+        true_profiles[:, player] = own_type
+        weight = prior.probability[prior.profile_numbers(true_profiles)]
+        if not weight.any():
+            weight = np.ones(len(numbers))
+        probability = weight / weight.sum()
+        possible = probability > 0
+        ranking = np.argsort(-probability[possible], kind="stable")
+        return Posterior(profiles[numbers[possible][ranking]], probability[possible][ranking])
 
     @cached_property
     def utilities(self) -> FloatArray:
@@ -199,6 +216,7 @@ class GrandContract:
         return read_only(goods + self.numeraire_transfers)
 
     @cached_property
+    @override
     def stakes(self) -> FloatArray:
         """What is at stake for each type, ``(types of all players,)``; see :func:`stakes_by_type`."""
         return read_only(stakes_by_type(self.economy, self.efficient, self.numeraire_transfers))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation, value_of_goods
@@ -100,21 +100,17 @@ def gains_from_trade(economy: Economy, bundles: FloatArray) -> FloatArray:
     return np.asarray(economy.gains_from_goods(economy.profiles, bundles).sum(axis=-1))
 
 
-def first_best_gains(
-    economy: Economy, efficient: EfficientAllocation, numbers: IntegerArray | None = None
-) -> FloatArray:
+def first_best_gains(economy: Economy, efficient: EfficientAllocation) -> FloatArray:
     """Return what the first best gains over autarky, numeraire; zero where that is none of what is at stake.
 
     Args:
         economy: the economy.
-        efficient: its efficient allocations.
-        numbers: which of them, ``(R,)``; all when left out.
+        efficient: its efficient allocations in P profiles.
 
     Returns:
-        Gains, ``(P,)`` or ``(R,)``.
+        Gains, ``(P,)``.
     """
-    chosen = slice(None) if numbers is None else numbers
-    profiles, bundles, price = efficient.profiles[chosen], efficient.bundles[chosen], efficient.price[chosen, :-1]
+    profiles, bundles, price = efficient.profiles, efficient.bundles, efficient.price[:, :-1]
     gains = economy.gains_from_goods(profiles, bundles).sum(axis=-1)
     owned = economy.endowments(profiles)[..., :-1]
     at_stake = (price[:, None] * np.maximum(owned, bundles)).sum(axis=(-1, -2))

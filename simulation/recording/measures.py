@@ -15,7 +15,7 @@ import numpy as np
 from marketgame.agents.blocking.mediator import Approach
 from marketgame.agents.coalitions.organiser import Negotiation
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
-from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import autarky_welfare
 from marketgame.mechanisms.incentive_efficiency.welfare import first_best_gains
@@ -166,20 +166,19 @@ class Measures:
         return np.asarray((self.consumed * self.price[:, None, :]).sum(axis=-1) + self.paid)
 
 
-def measure(plays: Sequence[Round], contract: GrandContract, rules: MarketRules, labels: Labels) -> Measures:
+def measure(plays: Sequence[Round], contract: DirectContract, rules: MarketRules, labels: Labels) -> Measures:
     """Return everything that is measured in some rounds, or in none."""
     stacked = _stack(plays) if plays else nothing_played(contract.economy, rules, len(labels.mediators) - 1)
-    economy, efficient = contract.economy, contract.efficient
+    economy, told = contract.economy, contract.terms(stacked.reports)
+    efficient = contract.terms(stacked.profile).efficient
     numbers = economy.prior.profile_numbers(stacked.profile)
-    reported = economy.prior.profile_numbers(stacked.reports)
-    promised = contract.allocation[reported]
     endowments = economy.endowments(stacked.profile)
     consumed, paid = consumed_in(stacked, economy), stacked.severance + stacked.side_payments
     net_consumed = net_consumed_in(stacked, economy)
     gained = economy.gains(stacked.profile, net_consumed) + paid
-    promised_gains = economy.gains_from_goods(stacked.profile, contract.efficient.bundles[reported])
-    promised_gains += contract.numeraire_transfers[reported]
-    promised_gains += contract.endowments[reported][..., -1] - endowments[..., -1]
+    promised_gains = economy.gains_from_goods(stacked.profile, told.efficient.bundles)
+    promised_gains += told.numeraire_transfers
+    promised_gains += economy.endowments(stacked.reports)[..., -1] - endowments[..., -1]
     return Measures(
         plays=stacked,
         profile_numbers=numbers,
@@ -188,14 +187,14 @@ def measure(plays: Sequence[Round], contract: GrandContract, rules: MarketRules,
         net_consumed=net_consumed,
         paid=paid,
         utility=economy.utility(stacked.profile, consumed) + paid,
-        promised_utility=economy.utility(stacked.profile, promised),
-        price=efficient.price[numbers],
-        lowest_price=efficient.lowest_price[numbers],
-        first_best=efficient.welfare[numbers],
+        promised_utility=economy.utility(stacked.profile, told.allocation),
+        price=efficient.price,
+        lowest_price=efficient.lowest_price,
+        first_best=efficient.welfare,
         autarky=autarky_welfare(economy, stacked.profile),
         over_promise=gained - promised_gains,
         gains=gained.sum(axis=-1),
-        first_best_gains=first_best_gains(economy, efficient, numbers),
+        first_best_gains=first_best_gains(economy, efficient),
         approaches=tuple(play.approaches for play in plays),
         negotiations=tuple(play.negotiations for play in plays),
         labels=labels,

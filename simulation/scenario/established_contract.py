@@ -39,7 +39,7 @@ def refuse_uncovered_transfers(common: CommonKnowledge, behaviours: tuple[tuple[
     """
     if common.rules.coverage is not Coverage.ANNOUNCED_NUMERAIRE:
         return
-    contract = common.contract
+    contract = common.listed
     profiles = contract.efficient.profiles
     rounding = COVERAGE_TOLERANCE * float(contract.stakes.max())
     for player, by_type in enumerate(behaviours):

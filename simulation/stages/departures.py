@@ -83,7 +83,7 @@ class MarketBlocking:
     ) -> None:
         self.game = game
         self._economy: Economy = common.economy
-        self._contract = common.contract
+        self._contract = common.listed
         severance = np.zeros(game.profiles.shape) if common.severance is None else common.severance
         self._bundles = {coalition: grid_bundles(common.economy, coalition, parts) for coalition in game.coalitions}
         stakes = self._contract.gains - severance

@@ -121,7 +121,7 @@ class SideContractStage:
         if organiser.find is not None:
             return organiser.find
         search = AgreementSearch(
-            self._common.contract,
+            self._common.listed,
             self._common.rules,
             CONCEPTS[organiser.concept],
             organiser.consistent,

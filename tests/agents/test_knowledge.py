@@ -20,9 +20,10 @@ from marketgame.agents.behaviours import (
     ShortSelling,
     Withholding,
 )
-from marketgame.agents.beliefs import Inference, OwnRecommendation
+from marketgame.agents.beliefs import Inference
 from marketgame.agents.knowledge import CommonKnowledge, MarketKnowledge, RecommendedKnowledge, TypeKnowledge
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
+from marketgame.mechanisms.contracts.terms import OwnRecommendation
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuations import Quadratic

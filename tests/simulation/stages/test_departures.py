@@ -174,7 +174,7 @@ def test_those_who_stay_fail_when_their_transfer_no_longer_covers_what_they_owe(
         if not play.left.any():
             assert not play.settlement.bankrupt.any()
             continue
-        granted = contract.transfers[contract.economy.prior.profile_numbers(play.reports)]
+        granted = contract.recommend(play.reports).transfers
         for player in np.flatnonzero(~play.left):
             lacking = (granted[play.left] - granted[player]).sum()
             assert play.settlement.bankrupt[player] == (lacking > 1e-9)

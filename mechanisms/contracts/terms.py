@@ -1,0 +1,126 @@
+"""What a contract says after reports, whoever works it out: for every profile in advance, or for those that occur."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.efficiency import EfficientAllocation
+from marketgame.mechanisms.market_game.plays import Play
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """What a contract says at K profiles of reports.
+
+    Attributes:
+        efficient: the efficient allocations with their supporting prices, which all are to quote.
+        numeraire_transfers: by how much each player's numeraire changes, ``(K, N)``.
+        orders: what each player is to order from every player, itself included, ``(K, N, L)``, units.
+        announced_endowments: what each is to announce, ``(K, N, L)``, units.
+        transfers: the purchasing power granted to each, ``(K, N)``, numeraire.
+        allocation: what each ends with if all obey, ``(K, N, L)``, units.
+    """
+
+    efficient: EfficientAllocation
+    numeraire_transfers: FloatArray
+    orders: FloatArray
+    announced_endowments: FloatArray
+    transfers: FloatArray
+    allocation: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class OwnRecommendation:
+    """What the device tells one trader, and what becomes known with it.
+
+    Attributes:
+        quotes: the prices it is to quote, ``(L,)``, numeraire per unit.
+        orders: the net demands it is to address to each player, ``(N, L)``, units.
+        announced_endowment: the endowment it is to announce, ``(L,)``, units.
+        transfers: the purchasing power granted to every player, ``(N,)``, numeraire; public.
+    """
+
+    quotes: FloatArray
+    orders: FloatArray
+    announced_endowment: FloatArray
+    transfers: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """The profiles of reports that a player who has been told something considers possible, most probable first.
+
+    Attributes:
+        profiles: reported types, ``(K, N)``.
+        probability: of each, ``(K,)``.
+        sampled: whether these are draws from the posterior, all equally likely, rather than all there are.
+    """
+
+    profiles: IntegerArray
+    probability: FloatArray
+    sampled: bool = False
+
+
+class DirectContract(ABC):
+    """A public function from reports to what everybody is told.
+
+    Attributes:
+        economy: whose types are reported.
+    """
+
+    economy: Economy
+
+    @abstractmethod
+    def terms(self, reports: IntegerArray) -> Terms:
+        """Return what the contract says at profiles of reports ``(K, N)``."""
+
+    @property
+    @abstractmethod
+    def stakes(self) -> FloatArray:
+        """What is at stake for each type, ``(types of all players,)``, numeraire."""
+
+    @abstractmethod
+    def posterior(self, player: int, own_type: int, report: int, received: OwnRecommendation) -> Posterior:
+        """Return what a player considers possible after the recommendation.
+
+        Args:
+            player: its number.
+            own_type: its true type, which governs what it believes about the others' types.
+            report: the type it reported.
+            received: what the device told it.
+
+        Returns:
+            The posterior over the profiles of reports that agree with all it was told. When the prior gives all of
+            them probability zero, as only a misreport can bring about, they are equally likely.
+
+        Raises:
+            ValueError: the contract recommends this at no profile.
+
+        Source:
+            Giraud and Rochon, section 3, the belief q-hat given type and recommendation.
+        """
+
+    def recommend(self, reports: IntegerArray) -> Play:
+        """Return the play that the mediator recommends, with the transfers that go with it.
+
+        Args:
+            reports: the type number each player reports, ``(..., N)``.
+
+        Returns:
+            Everyone's quotes, orders, announced endowments and transfers, batch dimensions ``(...)``.
+
+        Source:
+            Giraud and Rochon, proof of Theorem 1.
+        """
+        batch, players = reports.shape[:-1], reports.shape[-1]
+        terms = self.terms(reports.reshape(-1, players))
+        # Everybody quotes the price, and orders from each what it orders from any.
+        price = np.repeat(terms.efficient.price[:, None], players, axis=1)
+        orders = np.repeat(terms.orders[:, :, None], players, axis=2)
+        play = Play(price, orders, terms.announced_endowments, terms.transfers)
+        return Play(*(array.reshape(*batch, *array.shape[1:]) for array in play.arrays))
