@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from pydantic import Field
 
 from marketgame.agents.coalitions.choice import CoalitionChoice
 from marketgame.experiments.files.class_tables import Name, built, read_from
-from marketgame.experiments.files.input_file import InputModel, blamed_on, refuse, unknown_name
+from marketgame.experiments.files.input_file import InputModel, Mistakes, blamed_on, made, refuse, unknown_name
 from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.organisers import Organiser
 
@@ -115,16 +116,18 @@ class OrganiserInput(InputModel):
         Raises:
             InputError: a name is nobody's, or settings do not go together.
         """
-        members = None
-        if self.members is not None:
-            members = frozenset(
-                _number(name, players, f"{field}.members[{place}]", path) for place, name in enumerate(self.members)
-            )
-        if self.links is not None and self.graph is not None:
-            refuse(path, f"{field}.graph", "is given beside links; an organiser has one of them")
-        links = None if self.graph is None else self.graph.links(len(players))
-        if self.links is not None:
-            links = _linked(self.links, players, f"{field}.links", path)
+        mistakes = Mistakes()
+        members, links = None, None
+        with mistakes.kept():
+            if self.members is not None:
+                members = frozenset(_numbers(self.members, players, f"{field}.members", path))
+        with mistakes.kept():
+            if self.links is not None and self.graph is not None:
+                refuse(path, f"{field}.graph", "is given beside links; an organiser has one of them")
+            links = None if self.graph is None else self.graph.links(len(players))
+            if self.links is not None:
+                links = _linked(self.links, players, f"{field}.links", path)
+        mistakes.tell()
         with blamed_on(path, f"{field}: "):
             choice = built(self, CoalitionChoice, members=members, links=links)
             organiser: Organiser = built(self, Organiser, choice=choice)
@@ -133,14 +136,18 @@ class OrganiserInput(InputModel):
 
 def _linked(links: Links, players: Sequence[str], field: str, path: Path) -> frozenset[tuple[int, int]]:
     """Return the pairs of players that are linked, by number."""
-    found = set()
-    for place, pair in enumerate(links):
-        at = f"{field}[{place}]"
-        first, second = sorted(_number(name, players, f"{at}[{end}]", path) for end, name in enumerate(pair))
-        if first == second:
-            refuse(path, at, f"joins {pair[0]!r} to itself; it must name two different players")
-        found.add((first, second))
-    return frozenset(found)
+    return frozenset(made(partial(_link, pair, players, f"{field}[{n}]", path) for n, pair in enumerate(links)))
+
+
+def _link(pair: Sequence[str], players: Sequence[str], field: str, path: Path) -> tuple[int, int]:
+    first, second = sorted(_numbers(pair, players, field, path))
+    if first == second:
+        refuse(path, field, f"joins {pair[0]!r} to itself; it must name two different players")
+    return first, second
+
+
+def _numbers(names: Sequence[str], players: Sequence[str], field: str, path: Path) -> tuple[int, ...]:
+    return made(partial(_number, name, players, f"{field}[{place}]", path) for place, name in enumerate(names))
 
 
 def _number(name: str, players: Sequence[str], field: str, path: Path) -> int:

@@ -17,6 +17,8 @@ from marketgame.experiments.files.input_file import (
     LARGEST_WORTH,
     InputFiles,
     InputModel,
+    Mistakes,
+    MistakesError,
     blamed_on,
     made,
     one_of,
@@ -25,6 +27,7 @@ from marketgame.experiments.files.input_file import (
     unknown_name,
 )
 from marketgame.experiments.files.valuation_tables import ValuationInput
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.economies.beliefs import PROBABILITY_TOLERANCE, CorrelatedPrior, IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 
@@ -53,13 +56,15 @@ class TypeTable(InputModel):
         Raises:
             ValueError: sizes disagree, or there is no such valuation; begins with the field that is wrong.
         """
-        if len(self.endowment) != len(goods):
-            wanted = f"it must have {len(goods)}, one per good: {goods}"
-            raise ValueError(f"{field}.endowment has {len(self.endowment)} entries; {wanted}")
-        for parameter, size in self.valuation.sizes().items():
-            if size != len(goods) - 1:
-                wanted = f"it must have {len(goods) - 1}, one per good other than the numeraire: {goods[:-1]}"
-                raise ValueError(f"{field}.valuation.{parameter} has {size} entries; {wanted}")
+        mistakes = Mistakes(MistakesError)
+        each, others = f"one per good: {goods}", f"one per good other than {goods[-1]!r}: {goods[:-1]}"
+        sizes = [("endowment", len(self.endowment), len(goods), each)]
+        sizes += [(f"valuation.{key}", size, len(goods) - 1, others) for key, size in self.valuation.sizes().items()]
+        for parameter, size, wanted, which in sizes:
+            with mistakes.kept():
+                if size != wanted:
+                    raise ValueError(f"{field}.{parameter} has {size} entries; it must have {wanted}, {which}")
+        mistakes.tell()
         try:
             valuation = self.valuation.build()
         except ValueError as error:
@@ -82,6 +87,26 @@ class PlayerInput(InputModel):
     types: dict[Name, TypeInput] = Field(
         min_length=1, description="one table [players.types.NAME] for each type the player may be"
     )
+
+    def marginal(self) -> FloatArray:
+        """Return the probabilities of the types, ``(K,)``.
+
+        Raises:
+            ValueError: one is missing, or they do not sum to 1; begins with the field that is wrong.
+        """
+        field, mistakes = f"players.{self.name}.types", Mistakes(MistakesError)
+        given = [kind.probability for kind in self.types.values()]
+        if given == [None]:
+            return np.ones(1)
+        for name, probability in zip(self.types, given, strict=True):
+            with mistakes.kept():
+                if probability is None:
+                    missing = f"is missing; it must be given: {self.name} has {len(self.types)} types"
+                    raise ValueError(f"{field}.{name}.probability {missing}")
+        mistakes.tell()
+        known = [probability for probability in given if probability is not None]
+        _refuse_other_sums(known, f"{field}.*.probability")
+        return np.array(known)
 
 
 class ProfileInput(InputModel):
@@ -118,45 +143,42 @@ class EconomyInput(InputModel):
         Raises:
             ValueError: it is none; begins with the field that is wrong.
         """
-        self._refuse_repeats()
-        players = made(partial(player_of, each.name, each.types.items(), self.goods) for each in self.players)
-        _refuse_worth_beyond_computation(players)
-        prior = self._independent_prior() if self.prior is None else self._joint_prior(self.prior)
-        return Economy(self.name, tuple(self.goods), tuple(self.units), players, prior, self.source)
-
-    def _refuse_repeats(self) -> None:
-        for field, names in (("goods", self.goods), ("players", [player.name for player in self.players])):
-            first: dict[str, int] = {}
-            for place, name in enumerate(names):
-                if first.setdefault(name, place) < place:
-                    label = f"{field}[{place}].name" if field == "players" else f"{field}[{place}]"
-                    raise ValueError(f"{label} is {shown(name)}, as is {field}[{first[name]}]; names must differ")
-        if len(self.units) != len(self.goods):
-            raise ValueError(f"units has {len(self.units)} entries; it must have {len(self.goods)}, one per good")
-
-    def _independent_prior(self) -> IndependentPrior:
-        marginals = []
+        mistakes = Mistakes(MistakesError)
+        _keep_repeats("goods[{}]", self.goods, mistakes)
+        with mistakes.kept():
+            if len(self.units) != len(self.goods):
+                raise ValueError(f"units has {len(self.units)} entries; it must have {len(self.goods)}, one per good")
+        _keep_repeats("players[{}].name", [player.name for player in self.players], mistakes)
+        named = not mistakes
+        players, marginals = [], []
         for player in self.players:
-            field, given = f"players.{player.name}.types", []
-            for name, kind in player.types.items():
-                probability = 1.0 if kind.probability is None and len(player.types) == 1 else kind.probability
-                if probability is None:
-                    types = f"{player.name} has {len(player.types)} types"
-                    raise ValueError(f"{field}.{name}.probability is missing; it must be given: {types}")
-                given.append(probability)
-            _refuse_other_sums(given, f"{field}.*.probability")
-            marginals.append(np.array(given))
-        return IndependentPrior(marginals)
+            with mistakes.kept():
+                players.append(player_of(player.name, player.types.items(), self.goods))
+            with mistakes.kept():
+                marginals.append(player.marginal() if self.prior is None else np.ones(len(player.types)))
+        prior: IndependentPrior | CorrelatedPrior | None = None
+        with mistakes.kept():
+            # Entries name players, who have to have names of their own for that.
+            if self.prior is not None and named:
+                prior = self._joint_prior(self.prior)
+        mistakes.tell()
+        _refuse_worth_beyond_computation(players)
+        prior = IndependentPrior(marginals) if prior is None else prior
+        return Economy(self.name, tuple(self.goods), tuple(self.units), tuple(players), prior, self.source)
 
     def _joint_prior(self, prior: PriorInput) -> CorrelatedPrior:
         type_names = {player.name: list(player.types) for player in self.players}
         given: dict[tuple[int, ...], float] = {}
+        mistakes = Mistakes(MistakesError)
         for place, entry in enumerate(prior.joint):
-            field = f"prior.joint[{place}].types"
-            profile = _profile(entry, type_names, field)
-            if profile in given:
-                raise ValueError(f"{field} is {_in_words(entry.types)}, as is an entry before; list each profile once")
-            given[profile] = entry.probability
+            with mistakes.kept():
+                field = f"prior.joint[{place}].types"
+                profile = _profile(entry, type_names, field)
+                if profile in given:
+                    problem = f"is {_in_words(entry.types)}, as is an entry before; list each profile once"
+                    raise ValueError(f"{field} {problem}")
+                given[profile] = entry.probability
+        mistakes.tell()
         _refuse_gaps(given, type_names)
         _refuse_other_sums(given.values(), "prior.joint[*].probability")
         joint = np.zeros([len(names) for names in type_names.values()])
@@ -165,10 +187,24 @@ class EconomyInput(InputModel):
         for number, player in enumerate(self.players):
             others = tuple(axis for axis in range(joint.ndim) if axis != number)
             for kind, probability in zip(player.types, joint.sum(axis=others), strict=True):
-                if probability <= 0:
-                    given_none = f"give {player.name} = {kind!r} the probability 0"
-                    raise ValueError(f"prior.joint {given_none}; every type must have some")
+                with mistakes.kept():
+                    if probability <= 0:
+                        given_none = f"give {player.name} = {kind!r} the probability 0"
+                        raise ValueError(f"prior.joint {given_none}; every type must have some")
+        mistakes.tell()
         return CorrelatedPrior(joint)
+
+
+def _keep_repeats(field: str, names: Sequence[str], mistakes: Mistakes) -> None:
+    """Keep each name that is given twice as a mistake."""
+    first: dict[str, int] = {}
+    for place, name in enumerate(names):
+        with mistakes.kept():
+            if first.setdefault(name, place) < place:
+                before = field.partition("[")[0]
+                raise ValueError(
+                    f"{field.format(place)} is {shown(name)}, as is {before}[{first[name]}]; names must differ"
+                )
 
 
 def load_economy(path: Path | str, files: InputFiles | None = None) -> Economy:
@@ -219,31 +255,40 @@ def player_of(name: str, types: Iterable[tuple[str, TypeTable]], goods: Sequence
     Raises:
         ValueError: a table is wrong; begins with the field that is.
     """
-    return Player(name, made(partial(kind.build, each, goods, f"players.{name}.types.{each}") for each, kind in types))
+    makers = (partial(kind.build, each, goods, f"players.{name}.types.{each}") for each, kind in types)
+    return Player(name, made(makers, MistakesError))
 
 
 def _refuse_worth_beyond_computation(players: Iterable[Player]) -> None:
     """Refuse a valuation that makes more of all there is than can be computed with."""
     types = [(player, kind) for player in players for kind in player.types]
     everything = sum((kind.endowment[:-1] for _, kind in types), np.zeros(len(types[0][1].endowment) - 1))
+    mistakes = Mistakes(MistakesError)
     for player, kind in types:
         with np.errstate(all="ignore"):
             worth = float(kind.valuation.value(everything))
-        if not abs(worth) <= LARGEST_WORTH:
-            field = f"players.{player.name}.types.{kind.name}.valuation"
-            found = f"is worth {worth:g} where it holds all there is of every good"
-            raise ValueError(f"{field} {found}; it must be at most {LARGEST_WORTH:g} in size, to be computed with")
+        with mistakes.kept():
+            if not abs(worth) <= LARGEST_WORTH:
+                field = f"players.{player.name}.types.{kind.name}.valuation"
+                found = f"is worth {worth:g} where it holds all there is of every good"
+                raise ValueError(f"{field} {found}; it must be at most {LARGEST_WORTH:g} in size, to be computed with")
+    mistakes.tell()
 
 
 def _profile(entry: ProfileInput, type_names: Mapping[str, list[str]], field: str) -> tuple[int, ...]:
+    mistakes = Mistakes(MistakesError)
     for player, chosen in entry.types.items():
-        if player not in type_names:
-            raise ValueError(f"{field}.{player} is not a player; {one_of(player, list(type_names))}")
-        if chosen not in type_names[player]:
-            raise ValueError(f"{field}.{player} {unknown_name(chosen, type_names[player])}")
-    for player in type_names:
-        if player not in entry.types:
-            raise ValueError(f"{field}.{player} is missing; it must be given: an entry names every player's type")
+        with mistakes.kept():
+            if player not in type_names:
+                raise ValueError(f"{field}.{player} is not a player; {one_of(player, list(type_names))}")
+            if chosen not in type_names[player]:
+                raise ValueError(f"{field}.{player} {unknown_name(chosen, type_names[player])}")
+    # Whoever misspelt a name has left out the right one.
+    for player in type_names if not mistakes else ():
+        with mistakes.kept():
+            if player not in entry.types:
+                raise ValueError(f"{field}.{player} is missing; it must be given: an entry names every player's type")
+    mistakes.tell()
     return tuple(names.index(entry.types[player]) for player, names in type_names.items())
 
 

@@ -17,6 +17,7 @@ from marketgame.experiments.files.input_file import (
     InputError,
     InputFiles,
     InputModel,
+    Mistakes,
     blamed_on,
     one_of,
     read_input,
@@ -89,21 +90,31 @@ def game_from(content: GameInput, path: Path) -> EstablishedGame:
         InputError: the content does not describe a game.
     """
     _check_players(content, path)
-    if content.mechanism is not None and content.allocation is not None:
-        refuse(path, "allocation", "is given beside mechanism; it must stand alone")
     cases = TypeCases(path, {player: list(content.types[player]) for player in content.players})
-    game = _game(content, cases)
-    stakes = None
-    if content.allocation is not None:
-        rules = [(rule.types, rule.stake) for rule in content.allocation.rules]
-        stakes = cases.table("allocation.rules", rules, "stake", content.players)
+    mistakes = Mistakes()
+    with mistakes.kept():
+        game = _game(content, cases)
+    stakes, mechanism = None, None
+    with mistakes.kept():
+        if content.mechanism is not None and content.allocation is not None:
+            refuse(path, "allocation", "is given beside mechanism; it must stand alone")
+        if content.allocation is not None:
+            rules = [(rule.types, rule.stake) for rule in content.allocation.rules]
+            stakes = cases.table("allocation.rules", rules, "stake", content.players)
+    with mistakes.kept():
+        # Its rules name actions of everybody, which a game has that is right.
+        if content.mechanism is not None and not mistakes:
+            mechanism = _mechanism(content.mechanism, cases, game)
+    with mistakes.kept():
+        weights = _weights(content, path)
+    mistakes.tell()
     return EstablishedGame(
         name=content.name,
         source=content.source,
         game=game,
-        mechanism=None if content.mechanism is None else _mechanism(content.mechanism, cases, game),
+        mechanism=mechanism,
         stakes=stakes,
-        weights=_weights(content, path),
+        weights=weights,
     )
 
 
@@ -163,14 +174,18 @@ class TypeCases:
         profiles = self.profiles
         entry_of = np.full(len(profiles), -1)
         rows = np.empty((len(entries), len(columns)))
+        mistakes = Mistakes()
         for place, (types, values) in enumerate(entries):
-            matching = np.flatnonzero(self.matches(types, f"{field}[{place}].types"))
-            taken = matching[entry_of[matching] >= 0]
-            if len(taken):
-                names = self._names(profiles[taken[0]])
-                refuse(self.path, f"{field}[{place}]", f"holds at {names}, as does an entry before; give one of them")
-            entry_of[matching] = place
-            rows[place] = self._row(f"{field}[{place}].{key}", values, columns, default)
+            with mistakes.kept():
+                matching = np.flatnonzero(self.matches(types, f"{field}[{place}].types"))
+                taken = matching[entry_of[matching] >= 0]
+                if len(taken):
+                    holds = f"holds at {self._names(profiles[taken[0]])}, as does an entry before; give one of them"
+                    refuse(self.path, f"{field}[{place}]", holds)
+                entry_of[matching] = place
+            with mistakes.kept():
+                rows[place] = self._row(f"{field}[{place}].{key}", values, columns, default)
+        mistakes.tell()
         if (entry_of < 0).any():
             names = self._names(profiles[int(np.argmin(entry_of))])
             refuse(self.path, field, f"has no entry for {names}; every type profile must have one")
@@ -189,24 +204,32 @@ class TypeCases:
         """
         profiles = self.profiles
         matches = np.ones(len(profiles), dtype=np.bool_)
+        mistakes = Mistakes()
         for player, kind in types.items():
-            if player not in self.types:
-                refuse(self.path, f"{field}.{player}", f"names no player; {one_of(player, list(self.types))}")
-            if kind not in self.types[player]:
-                refuse(self.path, f"{field}.{player}", unknown_name(kind, self.types[player]))
-            number = list(self.types).index(player)
-            matches &= profiles[:, number] == self.types[player].index(kind)
+            with mistakes.kept():
+                if player not in self.types:
+                    refuse(self.path, f"{field}.{player}", f"names no player; {one_of(player, list(self.types))}")
+                if kind not in self.types[player]:
+                    refuse(self.path, f"{field}.{player}", unknown_name(kind, self.types[player]))
+                number = list(self.types).index(player)
+                matches &= profiles[:, number] == self.types[player].index(kind)
+        mistakes.tell()
         return matches
 
     def _row(
         self, field: str, values: Mapping[str, float], columns: Sequence[str], default: float | None
     ) -> list[float]:
+        mistakes = Mistakes()
         for name in values:
-            if name not in columns:
-                refuse(self.path, f"{field}.{name}", f"is not asked for; {one_of(name, columns)}")
-        for name in columns:
-            if default is None and name not in values:
-                refuse(self.path, f"{field}.{name}", f"is missing; it must be given for each of {', '.join(columns)}")
+            with mistakes.kept():
+                if name not in columns:
+                    refuse(self.path, f"{field}.{name}", f"is not asked for; {one_of(name, columns)}")
+        for name in columns if default is None else ():
+            with mistakes.kept():
+                if name not in values:
+                    missing = f"is missing; it must be given for each of {', '.join(columns)}"
+                    refuse(self.path, f"{field}.{name}", missing)
+        mistakes.tell()
         return [values.get(name, default or 0.0) for name in columns]
 
     def _names(self, profile: IntegerArray) -> str:
@@ -216,17 +239,21 @@ class TypeCases:
 
 def _check_players(content: GameInput, path: Path) -> None:
     known: set[str] = set()
+    mistakes = Mistakes()
     for place, name in enumerate(content.players):
-        if name in known:
-            refuse(path, f"players[{place}]", f"is {shown(name)}, as is one before; names must differ")
-        known.add(name)
-        if not content.types.get(name):
-            refuse(path, f"types.{name}", "is missing; it must be given: the probability of each type, by name")
-        _check_sum(path, f"types.{name}", content.types[name].values())
+        with mistakes.kept():
+            if name in known:
+                refuse(path, f"players[{place}]", f"is {shown(name)}, as is one before; names must differ")
+            known.add(name)
+            if not content.types.get(name):
+                refuse(path, f"types.{name}", "is missing; it must be given: the probability of each type, by name")
+            _check_sum(path, f"types.{name}", content.types[name].values())
     for field, names in (("types", content.types), ("weights", content.weights)):
         for name in names:
-            if name not in content.players:
-                refuse(path, f"{field}.{name}", f"names no player; {one_of(name, content.players)}")
+            with mistakes.kept():
+                if name not in content.players:
+                    refuse(path, f"{field}.{name}", f"names no player; {one_of(name, content.players)}")
+    mistakes.tell()
     total = prod(len(content.types[name]) for name in content.players)
     if total > MOST_PROFILES:
         refuse(path, "types", f"makes {total} type profiles; there must be at most {MOST_PROFILES}")
@@ -241,17 +268,20 @@ def _check_sum(path: Path, field: str, probabilities: Iterable[float]) -> None:
 def _game(content: GameInput, cases: TypeCases) -> CoalitionalGame:
     names: dict[Coalition, list[str]] = {}
     utilities: dict[Coalition, list[FloatArray]] = {}
+    mistakes = Mistakes()
     for place, action in enumerate(content.actions):
         field = f"actions[{place}]"
-        coalition = _coalition(action.coalition, content.players, f"{field}.coalition", cases.path)
-        members = [content.players[member] for member in coalition]
-        if action.name in names.setdefault(coalition, []):
-            problem = f"is {action.name!r}, as is another action of {' + '.join(members)}; names must differ"
-            refuse(cases.path, f"{field}.name", problem)
-        names[coalition].append(action.name)
-        entries = [(payoff.types, payoff.utility) for payoff in action.payoffs]
-        payoffs = cases.table(f"{field}.payoffs", entries, "utility", members)
-        utilities.setdefault(coalition, []).append(payoffs.T)
+        with mistakes.kept():
+            coalition = _coalition(action.coalition, content.players, f"{field}.coalition", cases.path)
+            members = [content.players[member] for member in coalition]
+            if action.name in names.setdefault(coalition, []):
+                problem = f"is {action.name!r}, as is another action of {' + '.join(members)}; names must differ"
+                refuse(cases.path, f"{field}.name", problem)
+            names[coalition].append(action.name)
+            entries = [(payoff.types, payoff.utility) for payoff in action.payoffs]
+            payoffs = cases.table(f"{field}.payoffs", entries, "utility", members)
+            utilities.setdefault(coalition, []).append(payoffs.T)
+    mistakes.tell()
     _check_coalitions(content, names, cases)
     types = content.types
     with blamed_on(cases.path, "actions: "):
@@ -305,42 +335,51 @@ def _with_splits(actions: Mapping[Coalition, int], count: int) -> dict[Coalition
 
 
 def _coalition(members: Sequence[str], players: Sequence[str], field: str, path: Path) -> Coalition:
+    mistakes = Mistakes()
     for place, member in enumerate(members):
-        if member not in players:
-            refuse(path, f"{field}[{place}]", unknown_name(member, players))
-        if member in members[:place]:
-            refuse(path, f"{field}[{place}]", f"is {member!r}, as is one before; name each member once")
+        with mistakes.kept():
+            if member not in players:
+                refuse(path, f"{field}[{place}]", unknown_name(member, players))
+            if member in members[:place]:
+                refuse(path, f"{field}[{place}]", f"is {member!r}, as is one before; name each member once")
+    mistakes.tell()
     return tuple(sorted(players.index(member) for member in members))
 
 
 def _mechanism(established: MechanismInput, cases: TypeCases, game: CoalitionalGame) -> Mechanism:
     field, rules = "mechanism.rules", established.rules
+    mistakes = Mistakes()
     for place, rule in enumerate(rules):
-        _check_sum(cases.path, f"{field}[{place}].action", rule.action.values())
+        with mistakes.kept():
+            _check_sum(cases.path, f"{field}[{place}].action", rule.action.values())
     actions = game.actions[game.grand_coalition].names
-    chosen = cases.table(field, [(rule.types, rule.action) for rule in rules], "action", actions, 0.0)
-    paid = cases.table(field, [(rule.types, rule.payment) for rule in rules], "payment", game.players, 0.0)
-    owed = cases.table(field, [(rule.types, rule.severance) for rule in rules], "severance", game.players, 0.0)
+    with mistakes.kept():
+        chosen = cases.table(field, [(rule.types, rule.action) for rule in rules], "action", actions, 0.0)
+    with mistakes.kept():
+        paid = cases.table(field, [(rule.types, rule.payment) for rule in rules], "payment", game.players, 0.0)
+    with mistakes.kept():
+        owed = cases.table(field, [(rule.types, rule.severance) for rule in rules], "severance", game.players, 0.0)
+    mistakes.tell()
     with blamed_on(cases.path, "mechanism: "):
         return Mechanism(chosen, paid, owed)
 
 
 def _weights(content: GameInput, path: Path) -> tuple[FloatArray, ...]:
-    weights = []
+    weights, mistakes = [], Mistakes()
     for player in content.players:
         types = content.types[player]
         given = content.weights.get(player, types)
+        field = f"weights.{player}"
         for name in given:
-            if name not in types:
-                refuse(path, f"weights.{player}.{name}", f"names no type; {one_of(name, list(types))}")
+            with mistakes.kept():
+                if name not in types:
+                    refuse(path, f"{field}.{name}", f"names no type; {one_of(name, list(types))}")
         for name in types:
-            if name not in given:
-                refuse(
-                    path,
-                    f"weights.{player}.{name}",
-                    f"is missing; it must be given for each of {', '.join(types)}",
-                )
-        weights.append(np.array([given[name] for name in types]))
+            with mistakes.kept():
+                if name not in given:
+                    refuse(path, f"{field}.{name}", f"is missing; it must be given for each of {', '.join(types)}")
+        weights.append(np.array([given.get(name, 0.0) for name in types]))
+    mistakes.tell()
     return tuple(weights)
 
 

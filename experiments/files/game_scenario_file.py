@@ -29,6 +29,7 @@ from marketgame.experiments.files.game_file import (
 from marketgame.experiments.files.input_file import (
     InputFiles,
     InputModel,
+    Mistakes,
     blamed_on,
     read_input,
     read_table,
@@ -68,6 +69,8 @@ class GameContractInput(InputModel):
 
 class GameScenarioInput(PlayedInput):
     """A coalitional game to be played without a market: mechanism, behaviours, blocking mediators, rounds and seed."""
+
+    makes = GameScenario
 
     game: Name = Field(description="path of a coalitional-game file, relative to this file, or example:NAME")
     contract: GameContractInput = Field(GameContractInput(), description="what the established mediator offers")
@@ -136,8 +139,12 @@ def build_game_scenario(
     """
     established = game_in(file_named(content.game, path, "game"))
     game = established.game
-    common = content.common(content.traders, content.blockers, game_players(game), path, (rounds, seed))
-    mechanism = _mechanism(content.contract, established, path)
+    mistakes = Mistakes()
+    with mistakes.kept():
+        mechanism = _mechanism(content.contract, established, path)
+    with mistakes.kept():
+        common = content.common(content.traders, content.blockers, game_players(game), path, (rounds, seed))
+    mistakes.tell()
     with blamed_on(path):
         return GameScenario(
             game_name=established.name,
@@ -150,21 +157,27 @@ def build_game_scenario(
 def _mechanism(contract: GameContractInput, established: EstablishedGame, path: Path) -> Mechanism | WantedMechanism:
     """Return what is established where it is stated, and otherwise what is to be found: reading solves nothing."""
     game, optimised = established.game, contract.minimize is not None or contract.maximize is not None
-    if optimised and contract.mechanism is not MechanismChoice.CORE:
-        refuse(path, "contract.mechanism", f"is {contract.mechanism.value!r}; only 'core' is minimised or maximised")
     cases = TypeCases(path, dict(zip(game.players, game.types, strict=True)))
-    wanted = WantedMechanism(
-        contract.mechanism,
-        established.weights,
-        core_goal(game, contract.minimize, contract.maximize, f"{path}: contract."),
-        _severance(contract.severance, cases) if contract.severance else None,
-        _side_bets(contract.side_bets, cases, game.players),
+    mistakes = Mistakes()
+    with mistakes.kept():
+        if optimised and contract.mechanism is not MechanismChoice.CORE:
+            problem = f"is {contract.mechanism.value!r}; only 'core' is minimised or maximised"
+            refuse(path, "contract.mechanism", problem)
+        if contract.mechanism is MechanismChoice.FILE and established.mechanism is None:
+            refuse(path, "contract.mechanism", "is 'file', but the game's file has no [mechanism]; choose another")
+    with mistakes.kept():
+        goal = core_goal(game, contract.minimize, contract.maximize, f"{path}: contract.")
+    with mistakes.kept():
+        severance = _severance(contract.severance, cases) if contract.severance else None
+    with mistakes.kept():
+        side_bets = _side_bets(contract.side_bets, cases, game.players)
+    mistakes.tell()
+    wanted = WantedMechanism(contract.mechanism, established.weights, goal, severance, side_bets)
+    return (
+        wanted
+        if established.mechanism is None or contract.mechanism is not MechanismChoice.FILE
+        else (wanted.made_of(established.mechanism))
     )
-    if contract.mechanism is not MechanismChoice.FILE:
-        return wanted
-    if established.mechanism is None:
-        refuse(path, "contract.mechanism", "is 'file', but the game's file has no [mechanism]; choose another")
-    return wanted.made_of(established.mechanism)
 
 
 def _severance(promised: Mapping[str, Mapping[str, float]], cases: TypeCases) -> FloatArray:
@@ -180,11 +193,16 @@ def _severance(promised: Mapping[str, Mapping[str, float]], cases: TypeCases) ->
 def _side_bets(bets: Sequence[SideBetInput], cases: TypeCases, players: Sequence[str]) -> FloatArray:
     """Return what side-bets pay at every profile, ``(P, N)``, units of money; several may hold at one."""
     table = np.zeros((len(cases.profiles), len(players)))
+    mistakes = Mistakes()
     for place, bet in enumerate(bets):
         field = f"contract.side_bets[{place}]"
-        holds = cases.matches(bet.types, f"{field}.types")
+        with mistakes.kept():
+            holds = cases.matches(bet.types, f"{field}.types")
         for name, amount in bet.payment.items():
-            if name not in players:
-                refuse(cases.path, f"{field}.payment", unknown_name(name, players))
-            table[holds, list(players).index(name)] += amount
+            with mistakes.kept():
+                if name not in players:
+                    refuse(cases.path, f"{field}.payment", unknown_name(name, players))
+                if not mistakes:
+                    table[holds, list(players).index(name)] += amount
+    mistakes.tell()
     return table

@@ -5,8 +5,8 @@ A line names the file, the field by its dotted path, the value found and what is
     farmers.toml: players.ann.types.modest.endowment[1] is -3.0; it must be at least 0
 
 In a path the entries of a list of tables are called by their name where they have one, else by their position,
-counted from 0. What the models can tell is told at once, in the order of the file; what does not go together is told
-when all of that is right, at once for all players of an economy.
+counted from 0. What the models can tell is told at once, in the order of the file. When all of that is right, so is
+what does not go together: names of nobody, names given twice, sizes that disagree, probabilities that do not add up.
 """
 
 from __future__ import annotations
@@ -420,25 +420,58 @@ class MistakesError(ValueError):
     """Several mistakes of one file, one argument each, which begins with the field that is wrong."""
 
 
-def _problems(error: ValueError) -> tuple[object, ...]:
-    return error.args if isinstance(error, MistakesError) else (error,)
+def _problems(error: Exception) -> tuple[object, ...]:
+    return error.args if isinstance(error, InputError | MistakesError) else (error,)
 
 
-def made[Part](makers: Iterable[Callable[[], Part]]) -> tuple[Part, ...]:
+class Mistakes:
+    """What is wrong with parts of a file that are looked at independently of each other; told together in the end.
+
+    Args:
+        told_as: the error that tells them, and of which they are kept: `InputError` where they name their file,
+            `MistakesError` where `blamed_on` names it for them.
+    """
+
+    def __init__(self, told_as: type[InputError | MistakesError] = InputError) -> None:
+        self._told_as = told_as
+        self._kept: type[Exception] = InputError if issubclass(told_as, InputError) else ValueError
+        self._found: list[object] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep what is wrong with a part, and go on after it."""
+        try:
+            yield
+        except self._kept as error:
+            self._found += _problems(error)
+
+    def tell(self) -> None:
+        """Tell what was kept, once a part has to be right for others to be looked at, and in the end.
+
+        Raises:
+            InputError: anything was; or a `MistakesError`, as asked for.
+        """
+        if self._found:
+            # Who asks the same of several tables of one entry is told once.
+            raise self._told_as(*list(dict.fromkeys(map(str, self._found)))[:MOST_MISTAKES])
+
+
+def made[Part](
+    makers: Iterable[Callable[[], Part]], told_as: type[InputError | MistakesError] = InputError
+) -> tuple[Part, ...]:
     """Return the parts of something that are made independently of each other.
 
     Raises:
-        MistakesError: some cannot be; it holds what is wrong with each.
+        InputError: some cannot be; it holds what is wrong with each; or a `MistakesError`, as asked for.
     """
-    parts: list[Part] = []
-    problems: list[object] = []
+    parts, mistakes = [], Mistakes(told_as)
     for make in makers:
-        try:
+        with mistakes.kept():
             parts.append(make())
-        except ValueError as error:
-            problems += _problems(error)
-    if problems:
-        raise MistakesError(*problems[:MOST_MISTAKES])
+    mistakes.tell()
     return tuple(parts)
 
 

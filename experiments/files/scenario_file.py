@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, ClassVar, Literal, TypedDict
 
 from pydantic import Field
 
@@ -18,8 +18,10 @@ from marketgame.experiments.files.examples import file_named
 from marketgame.experiments.files.input_file import (
     InputFiles,
     InputModel,
+    Mistakes,
     blamed_on,
     entry_path,
+    made,
     one_of,
     read_input,
     refuse,
@@ -30,9 +32,11 @@ from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.registry import MisnamedError
-from marketgame.simulation.scenario.assignments import Assignment
-from marketgame.simulation.scenario.blockers import Blocker
+from marketgame.simulation.scenario.assignments import Assignment, check_assignments
+from marketgame.simulation.scenario.blockers import Blocker, check_blockers
 from marketgame.simulation.scenario.market_scenario import MarketScenario
+from marketgame.simulation.scenario.organisers import check_organisers
+from marketgame.simulation.scenario.scenario import Scenario
 
 LARGEST_SEED = 2**63 - 1
 MOST_ROUNDS = 1_000_000_000
@@ -71,7 +75,13 @@ class Common(TypedDict):
 
 
 class PlayedInput(InputModel):
-    """What is played, on a market or in a coalitional game: its name, for how long and from which seed."""
+    """What is played, on a market or in a coalitional game: its name, for how long and from which seed.
+
+    Attributes:
+        makes: what is made of it.
+    """
+
+    makes: ClassVar[type[Scenario]]
 
     kind: Literal["scenario"] = Field(description="what the file holds")
     name: Name | None = Field(None, description="for titles and tables; without it the file's name")
@@ -103,10 +113,20 @@ class PlayedInput(InputModel):
             InputError: a table names players or types that are not there, or a parameter makes no sense.
         """
         names, (rounds, seed) = [player.name for player in players], instead
+        mistakes = Mistakes()
+        with mistakes.kept():
+            assignments = assignments_of(traders, players, path)
+            with blamed_on(path):
+                check_assignments(assignments, players, self.makes.SETTING)
+        with mistakes.kept():
+            led = made((partial(each.build, names, where, path) for where, each in _placed("blockers", blockers)))
+            with blamed_on(path):
+                check_blockers(led, len(players))
+        mistakes.tell()
         return {
             "name": self.name or path.stem,
-            "assignments": assignments_of(traders, players, path),
-            "blockers": tuple(each.build(names, where, path) for where, each in _placed("blockers", blockers)),
+            "assignments": assignments,
+            "blockers": led,
             "rounds": self.rounds if rounds is None else rounds,
             "seed": self.seed if seed is None else seed,
         }
@@ -114,6 +134,8 @@ class PlayedInput(InputModel):
 
 class ScenarioInput(PlayedInput):
     """One market to be played: economy, rules, contract, behaviours, rounds and seed."""
+
+    makes = MarketScenario
 
     economy: Name = Field(description="path of a market-economy file, relative to this file, or example:NAME")
     rules: RulesInput = Field(RulesInput(), description="how the market settles")
@@ -173,13 +195,18 @@ def build_scenario(
         InputError: the economy cannot be read, or something does not fit it.
     """
     economy = economy_in(file_named(content.economy, path, "economy"))
-    common = content.common(content.traders, content.blockers, economy.players, path, (rounds, seed))
-    organisers = tuple(
-        organiser.build(economy.player_names, where, path)
-        for where, organiser in _placed("organisers", content.organisers)
-    )
-    types = {player.name: [kind.name for kind in player.types] for player in economy.players}
-    check_severance(content.contract.severance, types, path)
+    mistakes = Mistakes()
+    with mistakes.kept():
+        types = {player.name: [kind.name for kind in player.types] for player in economy.players}
+        check_severance(content.contract.severance, types, path)
+    with mistakes.kept():
+        common = content.common(content.traders, content.blockers, economy.players, path, (rounds, seed))
+    with mistakes.kept():
+        tables = _placed("organisers", content.organisers)
+        organisers = made((partial(each.build, economy.player_names, where, path) for where, each in tables))
+        with blamed_on(path):
+            check_organisers(organisers, len(economy.players))
+    mistakes.tell()
     with blamed_on(path):
         return MarketScenario(
             economy=economy,
@@ -205,7 +232,7 @@ def assignments_of(
     Raises:
         InputError: a table names players or types that are not there, or a parameter makes no sense.
     """
-    return tuple(_assignment(trader, where, players, path) for where, trader in _placed("traders", traders))
+    return made((partial(_assignment, trader, where, players, path) for where, trader in _placed("traders", traders)))
 
 
 def _placed[Table: TraderTable | BlockerInput | OrganiserInput](
@@ -217,12 +244,18 @@ def _placed[Table: TraderTable | BlockerInput | OrganiserInput](
 
 
 def _assignment(trader: TraderTable, field: str, players: Sequence[TypedPlayer], path: Path) -> Assignment:
-    _refuse_unknown(trader.players or (), [player.name for player in players], f"{field}.players", path)
+    mistakes = Mistakes()
+    with mistakes.kept():
+        _refuse_unknown(trader.players or (), [player.name for player in players], f"{field}.players", path)
     named = [player for player in players if trader.players is None or player.name in trader.players]
     kinds = list(dict.fromkeys(kind.name for player in named for kind in player.types))
-    _refuse_unknown(trader.types or (), kinds, f"{field}.types", path)
-    with blamed_on(path, f"{field}: "):
+    with mistakes.kept():
+        # Without players of their own, types are those of nobody.
+        _refuse_unknown(trader.types or () if named else (), kinds, f"{field}.types", path)
+    with mistakes.kept(), blamed_on(path, f"{field}: "):
         behaviour: Behaviour = trader.build()
+    mistakes.tell()
+    with blamed_on(path, f"{field}: "):
         try:
             behaviour.check(named)
         except MisnamedError as error:
@@ -248,16 +281,23 @@ def check_severance(
     Raises:
         InputError: a name is unknown.
     """
+    mistakes = Mistakes()
     for name, by_type in severance.items():
         field = f"contract.severance.{name}"
-        if name not in types:
-            refuse(path, field, f"names no player; {one_of(name, list(types))}")
-        for kind in by_type:
-            if kind not in types[name]:
-                refuse(path, f"{field}.{kind}", f"names no type; {one_of(kind, types[name])}")
+        with mistakes.kept():
+            if name not in types:
+                refuse(path, field, f"names no player; {one_of(name, list(types))}")
+        for kind in by_type if name in types else ():
+            with mistakes.kept():
+                if kind not in types[name]:
+                    refuse(path, f"{field}.{kind}", f"names no type; {one_of(kind, types[name])}")
+    mistakes.tell()
 
 
 def _refuse_unknown(names: Sequence[str], allowed: Sequence[str], field: str, path: Path) -> None:
+    mistakes = Mistakes()
     for place, name in enumerate(names):
-        if name not in allowed:
-            refuse(path, f"{field}[{place}]", unknown_name(name, allowed))
+        with mistakes.kept():
+            if name not in allowed:
+                refuse(path, f"{field}[{place}]", unknown_name(name, allowed))
+    mistakes.tell()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import import_module
 from math import prod
 from pathlib import Path
@@ -12,7 +13,15 @@ from types import MappingProxyType
 from typing import Any
 
 from marketgame.experiments.files.examples import located
-from marketgame.experiments.files.input_file import InputError, InputFiles, shown, unknown_name
+from marketgame.experiments.files.input_file import (
+    InputError,
+    InputFiles,
+    Mistakes,
+    blamed_on,
+    made,
+    shown,
+    unknown_name,
+)
 from marketgame.experiments.files.scenario_file import LARGEST_SEED
 from marketgame.experiments.sweep.base import BaseScenario, base_scenario
 from marketgame.experiments.sweep.design import Axis, Design, Interval, Point, Values, points
@@ -134,17 +143,23 @@ def prepare(sweep: Sweep, blamed: Path | None = None, files: InputFiles | None =
     blamed = blamed or scenario_file
     files = InputFiles() if files is None else files
     base = base_scenario(scenario_file, files)
-    _check_numbers(sweep, blamed)
-    _check_points(sweep, blamed)
+    mistakes = Mistakes()
+    with mistakes.kept():
+        _check_numbers(sweep, blamed)
+        _check_points(sweep, blamed)
     first_seed = base.seed if sweep.first_seed is None else sweep.first_seed
-    if not 0 <= first_seed <= LARGEST_SEED - sweep.seeds:
-        raise InputError(f"{blamed}: first_seed is {first_seed}; seeds must be from 0 to {LARGEST_SEED}")
-    fixed, paths = _paths(sweep, base, blamed)
+    with mistakes.kept():
+        if not 0 <= first_seed <= LARGEST_SEED - sweep.seeds:
+            raise InputError(f"{blamed}: first_seed is {first_seed}; seeds must be from 0 to {LARGEST_SEED}")
+    with mistakes.kept():
+        fixed, paths = _paths(sweep, base, blamed)
+    mistakes.tell()
     content = base.with_opened(base.content, (*fixed, *paths))
     for path in fixed:
         content = with_value(content, path, sweep.settings[path.text])
-    axes = tuple(
-        _axis(path, given, sweep.design, blamed) for path, given in zip(paths, sweep.axes.values(), strict=True)
+    axes = made(
+        partial(_axis, path, given, sweep.design, blamed)
+        for path, given in zip(paths, sweep.axes.values(), strict=True)
     )
     visited = _visited(sweep, axes, blamed)
     planned = []
@@ -158,16 +173,21 @@ def prepare(sweep: Sweep, blamed: Path | None = None, files: InputFiles | None =
 
 
 def _check_numbers(sweep: Sweep, blamed: Path) -> None:
+    mistakes = Mistakes()
     for name, value in (("seeds", sweep.seeds), ("samples", sweep.samples)):
-        if value < 1:
-            raise InputError(f"{blamed}: {name} is {value}; it must be at least 1")
-    if sweep.seconds_per_run is not None and not sweep.seconds_per_run > 0:
-        raise InputError(f"{blamed}: seconds_per_run is {sweep.seconds_per_run}; it must be greater than 0")
+        with mistakes.kept():
+            if value < 1:
+                raise InputError(f"{blamed}: {name} is {value}; it must be at least 1")
+    with mistakes.kept():
+        if sweep.seconds_per_run is not None and not sweep.seconds_per_run > 0:
+            raise InputError(f"{blamed}: seconds_per_run is {sweep.seconds_per_run}; it must be greater than 0")
     # The schemas need PyArrow, which is heavy; checking a file of another kind does without it.
     kept_from = list(import_module("marketgame.experiments.sweep.tables").KEPT_FROM)
     for table in sweep.tables:
-        if table not in kept_from:
-            raise InputError(f"{blamed}: tables {unknown_name(table, kept_from)}")
+        with mistakes.kept():
+            if table not in kept_from:
+                raise InputError(f"{blamed}: tables {unknown_name(table, kept_from)}")
+    mistakes.tell()
 
 
 def _check_points(sweep: Sweep, blamed: Path) -> None:
@@ -199,22 +219,25 @@ def _paths(sweep: Sweep, base: BaseScenario, blamed: Path) -> tuple[tuple[Scenar
     """Return where the settings and where the axes of a sweep put their values."""
     if not sweep.axes:
         raise InputError(f"{blamed}: axes is empty; a sweep must vary something")
-    found = {}
     # Whatever varies inside an economy or a game is looked up there; nobody else opens it.
     inside = any(text.startswith(f"{base.setting}.") for text in (*sweep.settings, *sweep.axes))
     opened = base.opened if inside else None
-    for field_name, texts in (("settings", sweep.settings), ("axes", sweep.axes)):
-        try:
-            found[field_name] = tuple(scenario_path(text, base.content, base.model, opened) for text in texts)
-        except ValueError as error:
-            raise InputError(f"{blamed}: {field_name}: {error}") from None
-    paths = (*found["settings"], *found["axes"])
+
+    def path_of(field_name: str, text: str) -> ScenarioPath:
+        with blamed_on(blamed, f"{field_name}: "):
+            return scenario_path(text, base.content, base.model, opened)
+
+    named = [*(("settings", text) for text in sweep.settings), *(("axes", text) for text in sweep.axes)]
+    paths = made(partial(path_of, *each) for each in named)
+    mistakes = Mistakes()
     for place, path in enumerate(paths):
         for other in paths[:place]:
             shorter = min(len(path.steps), len(other.steps))
-            if path.steps[:shorter] == other.steps[:shorter]:
-                raise InputError(f"{blamed}: {other.text!r} and {path.text!r} set the same thing")
-    return found["settings"], found["axes"]
+            with mistakes.kept():
+                if path.steps[:shorter] == other.steps[:shorter]:
+                    raise InputError(f"{blamed}: {other.text!r} and {path.text!r} set the same thing")
+    mistakes.tell()
+    return paths[: len(sweep.settings)], paths[len(sweep.settings) :]
 
 
 def _axis(path: ScenarioPath, given: AxisInput, design: Design, blamed: Path) -> Axis:

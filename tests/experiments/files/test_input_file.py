@@ -16,6 +16,7 @@ import pytest
 
 from marketgame.experiments.certificate_files.files import load_certificate
 from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.files.game_file import load_game
 from marketgame.experiments.files.input_file import (
     DEEPEST,
     LARGEST_INPUT,
@@ -206,3 +207,137 @@ def test_what_does_not_fit_is_told_of_every_type_of_every_player_at_once(tmp_pat
     for problem in told:
         assert re.match(r"players\.\w+\.types\.\w+\.endowment has 3 entries; it must have 2", problem)
     assert len(set(told)) == 6
+
+
+def test_mistakes_of_meaning_are_told_at_once_from_top_to_bottom(tmp_path: Path) -> None:
+    text = """
+    kind = "market-economy"
+    name = "wrong in many ways"
+    goods = ["wheat", "money", "wheat"]
+    units = ["tonne", "euro"]
+    [[players]]
+    name = "ann"
+    [players.types.modest]
+    endowment = [2.0, 1.0]
+    valuation = { family = "quadratic", intercept = [1.0], slope = [[1.0]] }
+    [players.types.hungry]
+    probability = 0.5
+    endowment = [2.0, 1.0, 1.0]
+    valuation = { family = "quadratic", intercept = [1.0, 1.0], slope = [[1.0, 0.0], [0.0, -1.0]] }
+    [[players]]
+    name = "bob"
+    [players.types.poor]
+    probability = 0.5
+    endowment = [2.0, 1.0, 1.0]
+    valuation = { family = "logarithmic", weight = [1.0, 1.0], shift = [1.0, 1.0] }
+    [[players]]
+    name = "ann"
+    [players.types.only]
+    endowment = [2.0, 1.0, 1.0]
+    valuation = { family = "logarithmic", weight = [1.0, 1.0], shift = [1.0, 1.0] }
+    """
+    told = problems_of(tmp_path / "economy.toml", text, load_economy)
+    assert [problem.partition(";")[0] for problem in told] == [
+        "goods[2] is 'wheat', as is goods[0]",
+        "units has 2 entries",
+        "players[2].name is 'ann', as is players[0]",
+        "players.ann.types.modest.endowment has 2 entries",
+        "players.ann.types.modest.valuation.intercept has 1 entries",
+        "players.ann.types.modest.valuation.slope has 1 entries",
+        "players.ann.types.modest.valuation.slope[0] has 1 entries",
+        "players.ann.types.hungry.valuation.slope is [[1.0, 0.0], [0.0, -1.0]]",
+        "players.ann.types.modest.probability is missing",
+        "players.bob.types.*.probability is 0.5 in sum",
+    ]
+
+
+def test_entries_of_a_joint_prior_are_told_at_once(tmp_path: Path) -> None:
+    shipped = (SCENARIOS.parent / "economies" / "three-farmers-correlated.toml").read_text(encoding="utf-8")
+    start = shipped.index("[prior]")
+    prior = """[prior]
+    joint = [
+      { types = { anne = "modest", bob = "poor" }, probability = 0.5 },
+      { types = { ann = "modest", bob = "nobody", cleo = "nobody" }, probability = 0.5 },
+    ]
+    """
+    told = problems_of(tmp_path / "economy.toml", shipped[:start] + prior, load_economy)
+    assert {problem.partition(" ")[0].rpartition(".")[0] for problem in told} == {
+        "prior.joint[0].types",
+        "prior.joint[1].types",
+    }
+    assert len(told) >= 3
+
+
+def test_names_of_nobody_are_told_of_all_tables_of_a_scenario_at_once(tmp_path: Path) -> None:
+    text = f"""
+    kind = "scenario"
+    economy = {json.dumps(str(SCENARIOS.parent / "economies" / "three-farmers.toml"))}
+    [contract.severance]
+    nobody = {{ modest = 1.0 }}
+    ann = {{ unheard = 1.0 }}
+    [[traders]]
+    players = ["nobody", "ann", "no one"]
+    types = ["unheard"]
+    behaviour = "noisy"
+    [[traders]]
+    behaviour = "misreporting"
+    reports = {{ unheard = "modest" }}
+    [[blockers]]
+    links = [["ann", "nobody"], ["ann", "ann"]]
+    [[organisers]]
+    members = ["nobody", "no one"]
+    [[organisers]]
+    name = "broker"
+    links = [["nobody", "no one"]]
+    """
+    told = problems_of(tmp_path / "scenario.toml", text, load_scenario)
+    assert [problem.partition(" ")[0] for problem in told] == [
+        "contract.severance.nobody",
+        "contract.severance.ann.unheard",
+        "traders[0].players[0]",
+        "traders[0].players[2]",
+        "traders[0].types[0]",
+        "traders[1].reports.unheard",
+        "blockers[0].links[0][1]",
+        "blockers[0].links[1]",
+        "organisers[0].members[0]",
+        "organisers[0].members[1]",
+        "organisers.broker.links[0][0]",
+        "organisers.broker.links[0][1]",
+    ]
+
+
+def test_what_does_not_fit_in_a_game_is_told_at_once(tmp_path: Path) -> None:
+    text = """
+    kind = "coalitional-game"
+    name = "wrong in many ways"
+    players = ["seller", "buyer"]
+    [types]
+    seller = { H = 0.5, L = 0.5 }
+    buyer = { only = 1.0 }
+    [weights]
+    seller = { H = 0.5, M = 0.5 }
+    [[actions]]
+    coalition = ["seller", "nobody"]
+    name = "keep"
+    payoffs = [ { utility = { seller = 0.0 } } ]
+    [[actions]]
+    coalition = ["buyer"]
+    name = "keep"
+    payoffs = [ { types = { seller = "M" }, utility = { bayer = 0.0 } } ]
+    [allocation]
+    rules = [ { types = { nobody = "H" }, stake = { seller = 1.0, buyer = 1.0 } } ]
+    """
+    told = problems_of(tmp_path / "game.toml", text, load_game)
+    assert [problem.partition(" ")[0] for problem in told] == [
+        "actions[0].coalition[1]",
+        "actions[1].payoffs[0].types.seller",
+        "actions[1].payoffs[0].utility.bayer",
+        "actions[1].payoffs[0].utility.buyer",
+        "allocation.rules[0].types.nobody",
+        "weights.seller.M",
+        "weights.seller.L",
+    ]
+    unsummed = text.replace("L = 0.5", "L = 0.7").replace("only = 1.0", "only = 0.9")
+    told = problems_of(tmp_path / "game.toml", unsummed, load_game)
+    assert [problem.partition(" ")[0] for problem in told] == ["types.seller", "types.buyer"]

@@ -128,7 +128,11 @@ MISTAKES = {
     ),
     "unknown player": ('"bob"]', '"rob"]', ["traders[0].players[1] is 'rob'", "ann, bob, cat", "mean 'bob'"]),
     "unknown type": ('["modest"]', '["modes"]', ["traders[0].types[0] is 'modes'", "modest, hungry"]),
-    "unknown behaviour": ('"misreporting"', '"lying"', ["traders[0].behaviour is 'lying'", "obedient, misreporting"]),
+    "unknown behaviour": (
+        '"misreporting"',
+        '"lying"',
+        ["traders[0].behaviour is 'lying'", ", ".join(BEHAVIOURS.members)],
+    ),
     "unknown true type": ("{ modest", "{ modes", ["traders[0].reports.modes is 'modes'", "mean 'modest'"]),
     "unknown reported type": ('= "hungry"', '= "angry"', ["traders[0].reports.modest is 'angry'", "mean 'hungry'"]),
     "no reports": ('reports   = { modest = "hungry" }', "", ["traders[0].reports is missing"]),

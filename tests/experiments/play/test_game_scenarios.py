@@ -67,7 +67,8 @@ def test_a_game_takes_just_the_behaviours_that_need_no_market(kind: type[Behavio
         (assignment,) = load(tmp_path, text + parameters).assignments
         assert type(assignment.behaviour) is kind
     else:
-        with pytest.raises(InputError, match=rf"traders\[0\].behaviour is '{kind.name}'; it must be one of obedient"):
+        allowed = ", ".join(each.name for each in BEHAVIOURS.own if each.suits_games())
+        with pytest.raises(InputError, match=rf"traders\[0\].behaviour is '{kind.name}'; it must be one of {allowed}"):
             load(tmp_path, text)
 
 
