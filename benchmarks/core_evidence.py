@@ -15,7 +15,7 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.blocking import BlockingPlan, NoBlockingPlan, Support, find_blocking_plan
-from marketgame.mechanisms.coalitional_games.game import CoalitionalGame, bilateral_trade
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import stakes
 from marketgame.mechanisms.core.allocation import CoreAllocation, core_residuals
 from marketgame.mechanisms.core.membership import with_best_severance
@@ -26,7 +26,7 @@ from marketgame.mechanisms.core.variant import CoreEffort, CoreVariant, Severanc
 from marketgame.mechanisms.incentive_efficiency.search import IncentiveEfficient, Participation, incentive_efficient
 from marketgame.mechanisms.linear_program import Sense
 from tests.mechanisms.balanced_games import balanced_game, lemons
-from tests.mechanisms.myerson_examples import EXAMPLE_1, EXAMPLE_2
+from tests.mechanisms.myerson_examples import EXAMPLE_1, EXAMPLE_2, bilateral_trade
 
 GAMES = 200
 ENOUGH = 0.99

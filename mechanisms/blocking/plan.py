@@ -96,18 +96,6 @@ class BlockingPlan:
         drawn = generator.choice(len(probabilities) + 1, p=_distribution(np.append(probabilities, max(rest, 0.0))))
         return self.invitations[drawn] if drawn < len(self.invitations) else None
 
-    def payments_when_asked(self) -> tuple[FloatArray, ...]:
-        """Return what to pay each type every time it is asked, one ``(K_i,)`` for each player.
-
-        Paid whenever a drawn invitation names the player, also if the coalition then stays, it comes to the
-        plan's expected payments and leaves every comparison between reports as it is.
-        """
-        result = []
-        for player, payments in enumerate(self.payments):
-            asked = sum(one.probability for one in self.invitations if player in one.coalition)
-            result.append(payments / asked if asked > 0 else np.zeros_like(payments))
-        return tuple(result)
-
 
 @dataclass(frozen=True, eq=False)
 class Tenability:

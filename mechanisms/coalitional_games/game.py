@@ -247,46 +247,6 @@ class CoalitionalGame:
         return ActionSet(all_names, np.concatenate(utilities))
 
 
-def bilateral_trade(
-    seller_values: ArrayLike,
-    buyer_values: ArrayLike,
-    seller_probabilities: ArrayLike,
-    buyer_probabilities: ArrayLike,
-    *,
-    names: tuple[Sequence[str], Sequence[str]] | None = None,
-) -> CoalitionalGame:
-    """Return the game of one seller with one good and one buyer, payoffs measured from no trade.
-
-    Alone each can only ``keep`` what it has; together they ``keep`` or ``trade``.
-
-    Args:
-        seller_values: worth of the good to the seller at each type of seller and buyer, ``(K_1, K_2)``, or
-            ``(K_1,)`` when only the seller's type matters.
-        buyer_values: worth to the buyer, ``(K_1, K_2)``, or ``(K_2,)`` when only the buyer's type matters.
-        seller_probabilities: ``(K_1,)``.
-        buyer_probabilities: ``(K_2,)``.
-        names: of the seller's and of the buyer's types; numbers from 0 by default.
-
-    Raises:
-        ValueError: shapes disagree, or as for ``CoalitionalGame``.
-    """
-    probabilities = (np.asarray(seller_probabilities, float), np.asarray(buyer_probabilities, float))
-    counts = (probabilities[0].size, probabilities[1].size)
-    worth = finite_array("seller_values", seller_values)
-    cost = np.broadcast_to(worth[:, None] if worth.ndim == 1 else worth, counts)
-    gain = np.broadcast_to(finite_array("buyer_values", buyer_values), counts)
-    trade = np.stack([-cost.ravel(), gain.ravel()])
-    nothing = np.zeros_like(trade)
-    alone = ActionSet(("keep",), nothing[None, :1])
-    type_names = tuple(tuple(str(name) for name in (names[side] if names else range(counts[side]))) for side in (0, 1))
-    return CoalitionalGame(
-        ("seller", "buyer"),
-        type_names,
-        probabilities,
-        {(0,): alone, (1,): alone, (0, 1): ActionSet(("keep", "trade"), np.stack([nothing, trade]))},
-    )
-
-
 def _profile_table(counts: tuple[int, ...]) -> IntegerArray:
     """Return all combinations in lexicographic order, ``(P, N)``."""
     return np.indices(counts).reshape(len(counts), -1).T.astype(np.int64)

@@ -1,4 +1,4 @@
-r"""The conditions on beliefs and incentives under which Giraud and Rochon's theorem speaks (their section 4).
+r"""The condition on beliefs under which Giraud and Rochon's theorem speaks (their section 4).
 
 **Compatibility condition.** With :math:`\lambda_i(m, k) \ge 0` the weight of "type k of player i does not report
 m", the only :math:`\kappa` for which
@@ -15,8 +15,6 @@ Deciding it takes one linear program and some linear algebra. The solutions :mat
 largest support S one program finds. Its dual gives balanced transfers under which every lie outside S is
 punished strictly and no lie in S is rewarded or punished, which proves that S is largest. The cone spans all
 solutions supported by S, sign aside; the condition holds if and only if all of these have :math:`\kappa = 0`.
-
-**Non-degeneracy.** Some type of some player loses by every lie open to it.
 """
 
 from __future__ import annotations
@@ -31,10 +29,7 @@ from scipy.linalg import null_space
 
 from marketgame.mechanisms import UnansweredError
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, read_only
-from marketgame.mechanisms.contracts.incentives import IncentiveCheck
 from marketgame.mechanisms.economies.beliefs import Prior, beliefs_about_others, profiles_by_own_type, transfer_weights
-from marketgame.mechanisms.economies.economy import Economy
-from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.linear_program import RESIDUAL_LIMIT, LinearProgram, Sense, Solution, Status
 
 # Singular values below this share of the largest are rounding of probabilities.
@@ -78,21 +73,6 @@ class CompatibilityFails:
 
     misreport_multipliers: tuple[FloatArray, ...]
     balance_multipliers: FloatArray
-
-
-@dataclass(frozen=True)
-class TruthfulType:
-    """The type that loses most by its least costly lie.
-
-    Attributes:
-        player: its player.
-        type_name: the type.
-        loss: what that lie costs it, numeraire.
-    """
-
-    player: str
-    type_name: str
-    loss: float
 
 
 def check_compatibility(
@@ -402,27 +382,3 @@ def proof_residual(prior: Prior, proof: CompatibilityHolds, reportable: Sequence
     spared_lies = [allowed & ~punished for allowed, punished in zip(lies, proof.punished, strict=True)]
     _, prices = _free_directions(prior, spared_lies)
     return max(worst, float(np.abs(prices).max(initial=0.0)))
-
-
-def non_degenerate_type(economy: Economy, check: IncentiveCheck) -> TruthfulType | None:
-    """Return a type that strictly prefers the truth to every lie open to it, or none.
-
-    Args:
-        economy: whose types are reported.
-        check: of the contract's incentives.
-
-    Returns:
-        Of all such types the one whose least costly lie costs most. A type to which no lie is open does not
-        count.
-
-    Source:
-        Giraud and Rochon, section 4, non-degeneracy assumption.
-    """
-    best: TruthfulType | None = None
-    for player, gains, stakes in zip(economy.players, check.gains, check.stakes, strict=True):
-        lies = np.where(np.eye(len(gains), dtype=bool), -np.inf, gains)
-        for kind, loss, at_stake in zip(player.types, -lies.max(axis=1), stakes, strict=True):
-            strict = np.isfinite(loss) and loss > GAIN_TOLERANCE * at_stake
-            if strict and (best is None or loss > best.loss):
-                best = TruthfulType(player.name, kind.name, float(loss))
-    return best

@@ -19,8 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketgame.mechanisms import UnansweredError
-from marketgame.mechanisms.arrays import FloatArray, finite_array
-from marketgame.mechanisms.contracts.grand_contract import BALANCE_TOLERANCE
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck
 from marketgame.mechanisms.economies.beliefs import Prior, beliefs_about_others, profiles_by_own_type
 from marketgame.mechanisms.linear_program import LinearProgram, Solution, Status, certified, infeasibility_margin
@@ -120,24 +119,6 @@ class TransferProgram:
         for rows, sign in ((paid, 1.0), (received, -1.0)):
             self._program.add(rows, self._transfer, 1.0)
             self._program.add(rows, self._largest, sign)
-
-    def keep_gains(self, transfers: FloatArray) -> None:
-        """Ask for transfers under which every lie gains what it does under balanced transfers ``(P, N)``.
-
-        Raises:
-            ValueError: the given transfers do not balance.
-        """
-        given = finite_array("transfers", transfers, self._transfer.shape[::-1]) / self._unit
-        matrix = self._program.arrays().matrix[:, self._transfer.members]
-        activity = matrix @ given.T.ravel()
-        excess = float(np.abs(activity[self._balance.members]).max())
-        if excess > BALANCE_TOLERANCE * (1 + np.abs(given).max()):
-            raise ValueError(f"transfers sum to {excess * self._unit:.6g} in some profile; they must balance")
-        # Where next to nothing is at stake the unit is tiny, and what rounding leaves of large transfers must not be
-        # mistaken for gains that contradict each other.
-        rounding = ROUNDING * (abs(matrix) @ np.abs(given.T).ravel())
-        low, high = (activity + sign * rounding for sign in (-1, 1))
-        self._program.set_limits(self._truth, at_least=low[self._truth.members], at_most=high[self._truth.members])
 
     def solve(self) -> FloatArray | SystemMultipliers:
         """Return transfers, ``(P, N)``, whose largest is smallest, or the multipliers that rule transfers out.

@@ -29,7 +29,7 @@ import numpy as np
 from marketgame.mechanisms.arrays import FloatArray, read_only
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule, grand_contract
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck, check_incentives
-from marketgame.mechanisms.contracts.transfer_program import SystemMultipliers, TransferProgram, UndecidedTransfersError
+from marketgame.mechanisms.contracts.transfer_program import SystemMultipliers, TransferProgram
 from marketgame.mechanisms.economies.beliefs import transfer_weights
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
@@ -60,11 +60,6 @@ class IncentiveTransfers:
 
     numeraire_transfers: FloatArray
     largest: float
-
-    @property
-    def numeraire_needed(self) -> FloatArray:
-        """What each player must own of the numeraire to pay in every profile, ``(N,)``."""
-        return np.maximum(-self.numeraire_transfers.min(axis=0), 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,39 +165,6 @@ def incentive_compatible_transfers(
     if isinstance(answer, SystemMultipliers):
         multipliers = tuple(read_only(matrix) for matrix in answer.misreport)
         return NoIncentiveTransfers(bound, multipliers, read_only(answer.balance), answer.least_gain)
-    return _balanced(answer, lowest, unpaid.stakes)
-
-
-def smallest_equivalent_transfers(
-    economy: Economy, efficient: EfficientAllocation, numeraire_transfers: FloatArray
-) -> IncentiveTransfers:
-    """Return balanced transfers under which every misreport gains what it does under the given ones.
-
-    Incentives depend on transfers only through what each type expects from each report, which leaves room to make
-    the largest transfer smaller: players then need to own less of the numeraire.
-
-    Args:
-        economy: with any prior.
-        efficient: the efficient allocation of every profile.
-        numeraire_transfers: balanced transfers, ``(P, N)``, numeraire.
-
-    Returns:
-        Of all such transfers some whose largest absolute one is smallest.
-
-    Raises:
-        ValueError: the given transfers do not balance.
-        UndecidedTransfersError: the solver failed.
-
-    Source:
-        Giraud and Rochon, section 6.1, the system of linear inequalities in f with its slacks held.
-    """
-    unpaid = check_without_transfers(economy, efficient)
-    lowest = lowest_transfers(economy, efficient, TransferBound.NONE)
-    program = TransferProgram(economy.prior, unpaid, lowest)
-    program.keep_gains(numeraire_transfers)
-    answer = program.solve()
-    if isinstance(answer, SystemMultipliers):
-        raise UndecidedTransfersError("no transfers were found with these gains, although some are given")
     return _balanced(answer, lowest, unpaid.stakes)
 
 

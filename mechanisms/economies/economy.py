@@ -191,23 +191,18 @@ class Economy:
         held = np.maximum(self.endowment_table[rows, :-1] + goods, 0)
         return self._gains_from_goods(rows, held, goods) + net_consumption[..., -1]
 
-    def gains_from_goods(
-        self, profiles: IntegerArray, bundles: FloatArray, net_bundles: FloatArray | None = None
-    ) -> FloatArray:
+    def gains_from_goods(self, profiles: IntegerArray, bundles: FloatArray) -> FloatArray:
         """Return how much more each player values bundles of goods than its endowment of them.
 
         Args:
             profiles: type numbers, ``(..., N)``.
             bundles: of the goods other than the numeraire, ``(..., N, G)``, units.
-            net_bundles: what is consumed beyond the endowment, ``(..., N, G)``, where it is known more exactly
-                than as a difference.
 
         Returns:
             Gains, ``(..., N)``, in units of the numeraire; measured from :attr:`reference_goods`.
         """
         rows = self.rows(profiles)
-        net = bundles - self.endowment_table[rows, :-1] if net_bundles is None else net_bundles
-        return self._gains_from_goods(rows, bundles, net)
+        return self._gains_from_goods(rows, bundles, bundles - self.endowment_table[rows, :-1])
 
     def _gains_from_goods(self, rows: IntegerArray, bundles: FloatArray, net_bundles: FloatArray) -> FloatArray:
         reference = self.reference_goods[rows]

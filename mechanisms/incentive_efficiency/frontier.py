@@ -3,7 +3,7 @@ r"""What incentives allow two types to have at once: the frontier of interim uti
 The set of interim utilities that feasible mechanisms give is convex, and so is its shadow on the plane of two
 types' utilities. Its frontier runs from the best mechanism for one to the best for the other, and every
 corner of it is the incentive-efficient mechanism for some weights on the two. Other types count through their
-participation constraints (or through weights of their own: then use ``efficient_mechanisms``).
+participation constraints.
 
 Source:
     Myerson (2006), section 3: weights :math:`\lambda` trace incentive-efficient mechanisms.
@@ -11,19 +11,14 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 import numpy as np
-from numpy.typing import ArrayLike
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.incentive_efficiency.search import (
-    Budget,
     EfficiencyProblem,
     IncentiveEfficient,
-    Method,
     NoOptimum,
     OutsideOptions,
     Participation,
@@ -34,31 +29,6 @@ type PlayerType = tuple[int, int]
 
 CORNER_TOLERANCE = 1e-8
 """Corners that lie closer than this to the line between their neighbours, relative to its length, are none."""
-
-
-def efficient_mechanisms(
-    game: CoalitionalGame,
-    weights: Iterable[Sequence[ArrayLike]],
-    participation: Participation | OutsideOptions = Participation.NONE,
-    *,
-    budget: Budget = Budget.EX_POST,
-    method: Method = Method.AUTOMATIC,
-) -> list[IncentiveEfficient | NoOptimum]:
-    r"""Return the incentive-efficient mechanism for each choice of weights, every solve starting from the last.
-
-    Args:
-        game: with N players.
-        weights: choices of :math:`\lambda`, each one ``(K_i,)`` for each player.
-        participation: who must be willing to take part.
-        budget: how payments balance.
-        method: how to solve.
-
-    Raises:
-        ValueError: weights do not fit the game.
-        UnverifiedAnswerError: an answer fails the independent check.
-    """
-    problem = EfficiencyProblem(game, budget=budget, method=method)
-    return [problem.solve(choice, participation) for choice in weights]
 
 
 def frontier(

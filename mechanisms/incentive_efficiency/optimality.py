@@ -147,15 +147,6 @@ def optimality_conditions(
     )
 
 
-def virtual_bound(game: CoalitionalGame, virtual: VirtualWeights) -> float:
-    r"""Return :math:`\sum_t p(t) \max_c \sum_i v_i(c, t)`.
-
-    No feasible mechanism has a larger :math:`\sum_i \sum_t \lambda_i(t) U_i(t)`, whatever nonnegative
-    :math:`(\lambda, \alpha)` satisfy the hydraulic equations (5); this is the Lagrangian (4) maximised.
-    """
-    return float(game.probability @ virtual_utility(game, virtual).sum(axis=1).max(axis=0))
-
-
 def _virtual_loss(action_probability: FloatArray, surplus: FloatArray) -> FloatArray:
     """Return the virtual surplus expected to be lost at each profile, ``(P,)``."""
     lost = np.where(action_probability.T > 0, surplus.max(axis=0) - surplus, 0.0)

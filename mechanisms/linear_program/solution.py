@@ -130,31 +130,6 @@ class Solution:
         return NamedArrays(self.numbers().reduced_costs, self.variables)
 
     @property
-    def farkas(self) -> NamedArrays:
-        """Multipliers proving infeasibility, by constraint block.
-
-        Positive where the lower side of the constraint is used, negative where the upper one is: the combination
-        of constraints with these weights cannot be met by any value of the variables within their bounds.
-
-        Raises:
-            NoAnswerError: the program is not infeasible, or the solver gave no proof.
-        """
-        if self.status is not Status.INFEASIBLE or self.ray is None:
-            raise NoAnswerError(f"there is no proof of infeasibility to read: {self.status.value}")
-        return NamedArrays(self.ray, self.constraints)
-
-    @property
-    def direction(self) -> NamedArrays:
-        """Direction of endless improvement, by variable block.
-
-        Raises:
-            NoAnswerError: the program is not unbounded, or the solver gave no direction.
-        """
-        if self.status is not Status.UNBOUNDED or self.ray is None:
-            raise NoAnswerError(f"there is no direction of improvement to read: {self.status.value}")
-        return NamedArrays(self.ray, self.variables)
-
-    @property
     def incumbent(self) -> NamedArrays:
         """Best feasible point found before a limit, by variable block: feasible, not optimal.
 

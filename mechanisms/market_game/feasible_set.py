@@ -9,50 +9,8 @@ section 2.2, with supply :math:`s = \sum_i e_i`.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from marketgame.mechanisms.arrays import FloatArray, finite_array
-
-
-def project_feasible(bundles: ArrayLike, supply: ArrayLike) -> FloatArray:
-    r"""Return the feasible allocation nearest to the desired bundles.
-
-    For each good :math:`h` the claims :math:`d_{ih}` are cut by one ration,
-    :math:`x_{ih} = (d_{ih} - \theta_h)^+`, with the smallest :math:`\theta_h \ge 0`
-    such that :math:`\sum_i x_{ih} \le s_h`.
-
-    Args:
-        bundles: desired holdings, ``(..., N, L)``, units of each good; any sign.
-        supply: what there is to hand out, ``(..., L)``, units of each good; nonnegative. Leading dimensions
-            broadcast against those of the bundles.
-
-    Returns:
-        Allocation, ``(..., N, L)``, units of each good; nonnegative. Sums over players are right to rounding
-        relative to the supply, however large the claims.
-
-    Raises:
-        ValueError: shapes disagree, a bundle is not finite, or supply is negative or not finite.
-
-    Source:
-        Giraud and Rochon (2001), section 2.2. Their remark that the projection splits into a first one on what does
-        not exceed supply and a second one on the nonnegative orthant does not hold: desired holdings (-10, 3, 2) of
-        one good with supply 4 give (0, 2.5, 1.5), while the two steps give (0, 3, 2).
-    """
-    desired = finite_array("bundles", bundles, (None, None))
-    available = finite_array("supply", supply, (desired.shape[-1],))
-    if (available < 0).any():
-        raise ValueError(f"supply must be nonnegative; it holds {available.min()}")
-    if not desired.shape[-2]:
-        raise ValueError(f"bundles of shape {desired.shape} belong to nobody")
-    try:
-        batch = np.broadcast_shapes(desired.shape[:-2], available.shape[:-1])
-    except ValueError:
-        raise ValueError(
-            f"bundles of shape {desired.shape} and supply of shape {available.shape} must have leading "
-            "dimensions that broadcast"
-        ) from None
-    claims = np.moveaxis(np.broadcast_to(desired, batch + desired.shape[-2:]), -2, 0)
-    return np.ascontiguousarray(np.moveaxis(ration(claims, np.zeros_like(claims), available), 0, -2))
+from marketgame.mechanisms.arrays import FloatArray
 
 
 def ration(changes: FloatArray, owned: FloatArray, left: FloatArray | float = 0.0) -> FloatArray:

@@ -15,7 +15,8 @@ from marketgame.agents.blocking.stake_beliefs import ROUNDS_BETWEEN_ESTIMATES, E
 from marketgame.agents.framework import RoundModel
 from marketgame.agents.private_type import game_players
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.coalitional_games.game import CoalitionalGame, bilateral_trade
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+from tests.mechanisms.myerson_examples import bilateral_trade
 
 # Myerson's second example, pooling at 3.5: the plan of section 9 is one of the profitable ones.
 GAME = bilateral_trade([3.0, 2.0], [[7.0], [0.0]], [0.5, 0.5], [1.0], names=(("H", "L"), ("only",)))

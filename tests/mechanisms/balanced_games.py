@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame, bilateral_trade
+from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
+from tests.mechanisms.myerson_examples import bilateral_trade
 
 
 def balanced_game(generator: np.random.Generator, counts: tuple[int, ...], actions: int = 2) -> CoalitionalGame:

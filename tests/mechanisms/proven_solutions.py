@@ -6,6 +6,7 @@ from typing import Any
 
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.incentive_efficiency.search import IncentiveEfficient, incentive_efficient
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights, virtual_utility
 from marketgame.mechanisms.linear_program import RESIDUAL_LIMIT
 
 
@@ -16,3 +17,12 @@ def solved(game: CoalitionalGame, *arguments: Any, **options: Any) -> IncentiveE
     assert answer.conditions.hold
     assert answer.residuals.largest <= RESIDUAL_LIMIT
     return answer
+
+
+def virtual_bound(game: CoalitionalGame, virtual: VirtualWeights) -> float:
+    r"""Return :math:`\sum_t p(t) \max_c \sum_i v_i(c, t)`.
+
+    No feasible mechanism has a larger :math:`\sum_i \sum_t \lambda_i(t) U_i(t)`, whatever nonnegative
+    :math:`(\lambda, \alpha)` satisfy the hydraulic equations (5); this is the Lagrangian (4) maximised.
+    """
+    return float(game.probability @ virtual_utility(game, virtual).sum(axis=1).max(axis=0))

@@ -92,32 +92,6 @@ def incentive_gain(game: ExtendedGame, contract: CommunicationContract, concept:
     return largest
 
 
-def is_bic(game: ExtendedGame, contract: CommunicationContract) -> bool:
-    """Return whether no type of any insider gains by a lie.
-
-    Raises:
-        InadmissibleTransferError: some report leads to transfers that are not tabulated.
-        ValueError: the contract does not fit the game.
-
-    Source:
-        Giraud and Rochon (2001), Definition 4.
-    """
-    return satisfies(game, contract, Concept.BIC)
-
-
-def is_communication_equilibrium(game: ExtendedGame, contract: CommunicationContract) -> bool:
-    """Return whether no type of any insider gains by a lie, by disobedience, or by both.
-
-    Raises:
-        InadmissibleTransferError: some report leads to transfers that are not tabulated.
-        ValueError: the contract does not fit the game.
-
-    Source:
-        Giraud and Rochon (2001), Definition 4'; Forges (1986).
-    """
-    return satisfies(game, contract, Concept.COMMUNICATION_EQUILIBRIUM)
-
-
 def satisfies(game: ExtendedGame, contract: CommunicationContract, concept: Concept) -> bool:
     """Return whether the contract is a BIC or a ComE, whichever the concept names."""
     return incentive_gain(game, contract, concept) <= INCENTIVE_TOLERANCE * game.scale

@@ -241,11 +241,6 @@ def flaws_of(game: ExtendedGame, contract: CommunicationContract, claimed: Impro
     return tuple(_flaws_of_utilities(revised, claimed, temptation))
 
 
-def verify_improvement(game: ExtendedGame, contract: CommunicationContract, claimed: Improvement) -> bool:
-    """Return whether a claimed improvement satisfies Definition 6 (or 6') and brings the utilities it states."""
-    return not flaws_of(game, contract, claimed)
-
-
 def answered(solution: Solution) -> Solution:
     """Return the solution if it decides something.
 

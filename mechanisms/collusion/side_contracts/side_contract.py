@@ -94,22 +94,6 @@ class SideContract:
         """Expected gain of each information of each member, ``(information,)`` each, numeraire."""
         return tuple(after - before for after, before in zip(self.promised, self.status_quo, strict=True))
 
-    def information_at(self, member: int, profile: int) -> int:
-        """Return the number of what a member knows when the grand contract has spoken for a true profile.
-
-        Args:
-            member: the player's number.
-            profile: the number of the type profile.
-
-        Raises:
-            ValueError: the player is no member, or the profile has probability zero.
-        """
-        place = self.coalition.index(member)
-        for number, known in enumerate(self.information[place]):
-            if profile in known.profiles:
-                return number
-        raise ValueError(f"profile {profile} has probability 0; nobody knows anything in it")
-
     def clause_after(self, reports: tuple[int, ...]) -> Clause | None:
         """Return what happens after reports; none if they disagree, so that the grand contract stands."""
         return next((clause for clause in self.clauses if clause.reports == reports), None)

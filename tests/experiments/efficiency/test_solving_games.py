@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from marketgame.experiments.files.game_file import load_game
-from marketgame.mechanisms.incentive_efficiency.optimality import virtual_bound
 from marketgame.mechanisms.incentive_efficiency.search import NoOptimum
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
 from marketgame.mechanisms.linear_program import Status
 from tests.experiments.command_calls import GAMES, SCENARIOS, Call, assert_one_line, one_document
+from tests.mechanisms.proven_solutions import virtual_bound
 
 NO_TRADE = 'name      = "keep_all"\npayoffs   = [ { utility = { seller = 0.0, buyer = 0.0 } } ]'
 FORCED = 'name      = "keep_all"\npayoffs   = [ { utility = { seller = -1.0, buyer = -1.0 } } ]'

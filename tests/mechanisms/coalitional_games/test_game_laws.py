@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.blocking import BlockingPlan, NoBlockingPlan, find_blocking_plan
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
-from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame, bilateral_trade
+from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, feasibility
 from marketgame.mechanisms.core.allocation import CoreAllocation
 from marketgame.mechanisms.core.balancedness import BalancedGame, Equality, check_balancedness
@@ -35,7 +35,7 @@ from marketgame.mechanisms.incentive_efficiency.search import (
     Participation,
     incentive_efficient,
 )
-from tests.mechanisms.myerson_examples import EXAMPLE_1, EXAMPLE_2
+from tests.mechanisms.myerson_examples import EXAMPLE_1, EXAMPLE_2, bilateral_trade
 
 SEEDS = st.integers(0, 2**32 - 1)
 LEVEL = 2.0**30

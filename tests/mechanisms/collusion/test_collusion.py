@@ -11,11 +11,7 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from marketgame.mechanisms.collusion.finite_games.collusion_check import check_collusion
-from marketgame.mechanisms.collusion.finite_games.equilibrium import (
-    incentive_gain,
-    is_bic,
-    is_communication_equilibrium,
-)
+from marketgame.mechanisms.collusion.finite_games.equilibrium import incentive_gain, satisfies
 from marketgame.mechanisms.collusion.finite_games.extended_game import (
     CommunicationContract,
     Concept,
@@ -26,8 +22,8 @@ from marketgame.mechanisms.collusion.finite_games.improvement import (
     Improvement,
     NoImprovement,
     Proof,
+    flaws_of,
     improvement,
-    verify_improvement,
 )
 from marketgame.mechanisms.collusion.finite_games.improvement_bound import bound_of, contradiction
 from marketgame.mechanisms.collusion.finite_games.improvement_program import SideProblem
@@ -127,7 +123,7 @@ def test_reallocations_are_chosen_as_well_as_by_trying_all_of_them(seed: int, co
     assert total == pytest.approx(max(0.0, slow.total) if slow else 0.0, abs=CLOSE * 10)
     if isinstance(found, Improvement):
         assert_improves(found, plays)
-        assert verify_improvement(game, contract, found)
+        assert not flaws_of(game, contract, found)
 
 
 @settings(max_examples=30, deadline=None)
@@ -199,8 +195,8 @@ def test_every_communication_equilibrium_is_incentive_compatible(seed: int) -> N
     for contract in (random_contract(game, seed), communication_equilibrium(game, (1.0, 0.5))):
         lies = incentive_gain(game, contract, Concept.BIC)
         assert lies <= incentive_gain(game, contract, Concept.COMMUNICATION_EQUILIBRIUM) + CLOSE
-        if is_communication_equilibrium(game, contract):
-            assert is_bic(game, contract)
+        if satisfies(game, contract, Concept.COMMUNICATION_EQUILIBRIUM):
+            assert satisfies(game, contract, Concept.BIC)
 
 
 @settings(max_examples=25, deadline=None)

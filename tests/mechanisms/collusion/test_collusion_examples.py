@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from marketgame.mechanisms.collusion.finite_games.collusion_check import check_collusion
-from marketgame.mechanisms.collusion.finite_games.equilibrium import is_bic, is_communication_equilibrium
+from marketgame.mechanisms.collusion.finite_games.equilibrium import satisfies
 from marketgame.mechanisms.collusion.finite_games.extended_game import (
     CommunicationContract,
     Concept,
@@ -46,8 +46,8 @@ def test_prisoners_who_betray_have_only_an_agreement_that_each_would_break(conce
 
 def test_prisoners_who_agree_on_silence_are_betrayed_by_one() -> None:
     silence = pure_contract(PRISONERS, np.array([0, 0]))
-    assert is_bic(PRISONERS, silence)
-    assert not is_communication_equilibrium(PRISONERS, silence)
+    assert satisfies(PRISONERS, silence, Concept.BIC)
+    assert not satisfies(PRISONERS, silence, Concept.COMMUNICATION_EQUILIBRIUM)
     assert isinstance(check_collusion(PRISONERS, silence).consistent[0,], Improvement)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from marketgame.mechanisms.collusion.finite_games.collusion_check import CollusionCheck, check_collusion
-from marketgame.mechanisms.collusion.finite_games.equilibrium import InadmissibleTransferError, is_bic
+from marketgame.mechanisms.collusion.finite_games.equilibrium import InadmissibleTransferError, incentive_gain
 from marketgame.mechanisms.collusion.finite_games.extended_game import (
     CommunicationContract,
     Concept,
@@ -24,7 +24,6 @@ from marketgame.mechanisms.collusion.finite_games.improvement import (
     Proof,
     flaws_of,
     improvement,
-    verify_improvement,
 )
 from marketgame.mechanisms.collusion.finite_games.improvement_bound import bound_of
 from marketgame.mechanisms.collusion.finite_games.improvement_program import SideProblem
@@ -58,7 +57,7 @@ def improved_upon() -> tuple[ExtendedGame, CommunicationContract, Improvement]:
 
 def test_a_witness_is_accepted_and_its_mutants_are_refused() -> None:
     game, contract, found = improved_upon()
-    assert verify_improvement(game, contract, found)
+    assert not flaws_of(game, contract, found)
     revised = revised_game(game, contract, (0, 1))
     idle = replace(found, contract=revised.obedience, promised=found.status_quo)
     assert Flaw.NO_GAIN in flaws_of(game, contract, idle)
@@ -103,7 +102,7 @@ def test_a_reallocation_beyond_the_table_is_inadmissible() -> None:
     claim = Improvement((0, 1), Concept.BIC, moved, revised.status_quo, revised.status_quo)
     assert flaws_of(game, contract, claim) == (Flaw.INADMISSIBLE,)
     with pytest.raises(InadmissibleTransferError, match="too far"):
-        is_bic(revised.game, moved)
+        incentive_gain(revised.game, moved, Concept.BIC)
     assert isinstance(found, CollusionCheck)
 
 

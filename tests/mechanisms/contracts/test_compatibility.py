@@ -17,17 +17,11 @@ from marketgame.mechanisms.contracts.compatibility import (
     CompatibilityHolds,
     UndecidedConditionError,
     check_compatibility,
-    non_degenerate_type,
     proof_residual,
     witness_residual,
 )
-from marketgame.mechanisms.contracts.grand_contract import grand_contract
-from marketgame.mechanisms.contracts.incentives import check_incentives, reported_gains
-from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
 from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior, Prior
-from marketgame.mechanisms.economies.economy import Economy, Player
-from marketgame.mechanisms.economies.efficiency import efficient_allocation
-from tests.mechanisms.private_value_economies import random_correlated_prior, random_economy, random_independent_prior
+from tests.mechanisms.private_value_economies import random_correlated_prior, random_independent_prior
 
 SEEDS = st.integers(0, 2**32 - 1)
 COUNTS = st.sampled_from([(2, 2), (3, 2), (3, 3), (2, 2, 2), (1, 3, 2), (3, 2, 4), (2, 2, 2, 2)])
@@ -227,36 +221,6 @@ def test_what_does_not_fit_is_refused() -> None:
     assert isinstance(holds, CompatibilityHolds)
     with pytest.raises(ValueError, match="another size"):
         proof_residual(random_correlated_prior(1, (2, 2, 2)), holds)
-
-
-@settings(max_examples=15, deadline=None)
-@given(SEEDS)
-def test_the_non_degenerate_type_loses_most_by_its_least_costly_lie(seed: int) -> None:
-    """At corners types may get the same whatever they say; then no type loses."""
-    economy = random_economy(seed, random_independent_prior(seed, (2, 3)))
-    contract = grand_contract(economy, expected_externality_transfers(economy, efficient_allocation(economy)))
-    strict = non_degenerate_type(economy, check_incentives(contract))
-    losses = {}
-    for i, player in enumerate(economy.players):
-        utilities = reported_gains(contract, i)
-        for k, kind in enumerate(player.types):
-            losses[player.name, kind.name] = utilities[k, k] - np.delete(utilities[k], k).max()
-    if strict is None:
-        assert max(losses.values()) <= 1e-6
-    else:
-        assert strict.loss == pytest.approx(max(losses.values()))
-        assert strict.loss == pytest.approx(losses[strict.player, strict.type_name])
-        assert strict.loss > 0
-
-
-def test_identical_types_are_degenerate() -> None:
-    single = random_economy(2, IndependentPrior([np.ones(1)] * 2))
-    players = tuple(
-        Player(player.name, (player.types[0], replace(player.types[0], name="twin"))) for player in single.players
-    )
-    twins = Economy("twins", single.goods, single.units, players, random_independent_prior(2, (2, 2)))
-    for economy in (single, twins):
-        assert non_degenerate_type(economy, check_incentives(grand_contract(economy))) is None
 
 
 @pytest.mark.parametrize("chance", [1e-1, 1e-4, 1e-7, 1e-9, 1e-12])

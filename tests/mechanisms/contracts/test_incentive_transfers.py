@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
@@ -23,7 +23,6 @@ from marketgame.mechanisms.contracts.transfers import (
     contradiction,
     expected_externality_transfers,
     incentive_compatible_transfers,
-    smallest_equivalent_transfers,
 )
 from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
@@ -121,24 +120,6 @@ def test_the_papers_inequalities_in_f_at_the_closed_form_are_the_misreport_gains
     for fast, written_out in zip(gains, slow, strict=True):
         np.testing.assert_allclose(fast, written_out, atol=1e-9)
         assert written_out.max() <= 1e-9
-
-
-@settings(max_examples=15, deadline=None)
-@given(SEEDS, TWO_OR_THREE_PLAYERS, GOODS)
-@example(92332493, (2, 2), 1)  # Nothing is at stake but rounding.
-def test_the_linear_system_at_the_closed_forms_slacks_gives_the_same_gains_by_transfers_that_are_no_larger(
-    seed: int, counts: tuple[int, ...], goods: int
-) -> None:
-    economy = random_economy(seed, random_independent_prior(seed, counts), goods=goods)
-    efficient = efficient_allocation(economy)
-    closed_form = expected_externality_transfers(economy, efficient)
-    gains = check_incentives(grand_contract(economy, closed_form)).gains
-    smaller = smallest_equivalent_transfers(economy, efficient, closed_form)
-    assert smaller.largest <= np.abs(closed_form).max() * (1 + 1e-9)
-    assert np.abs(smaller.numeraire_transfers.sum(axis=1)).max() <= 1e-14 * (1 + smaller.largest)
-    same = check_incentives(grand_contract(economy, smaller.numeraire_transfers)).gains
-    for from_program, from_formula in zip(same, gains, strict=True):
-        np.testing.assert_allclose(from_program, from_formula, atol=1e-7)
 
 
 @settings(max_examples=15, deadline=None)
@@ -310,9 +291,9 @@ def test_transfers_without_debt_leave_nobody_in_debt_and_exist_for_the_rich_enou
     bounded = solve(economy, TransferBound.NO_DEBT)
     if isinstance(bounded, NoIncentiveTransfers):
         assert contradiction(economy, efficient_allocation(economy), bounded) > 0
-        assert found(economy).numeraire_needed.max() > money
+        assert -found(economy).numeraire_transfers.min() > money
     else:
-        assert bounded.numeraire_needed.max() <= money * (1 + 1e-9)
+        assert -bounded.numeraire_transfers.min() <= money * (1 + 1e-9)
         # A grand contract refuses transfers that leave debts.
         assert largest_gain(economy, bounded.numeraire_transfers) <= 1e-6
 
@@ -375,8 +356,6 @@ def test_what_does_not_fit_is_refused() -> None:
         expected_externality_transfers(correlated, efficient_allocation(correlated))
     with pytest.raises(ValueError, match="every profile"):
         incentive_compatible_transfers(correlated, efficient_allocation(correlated, correlated.profiles[:2]))
-    with pytest.raises(ValueError, match="must balance"):
-        smallest_equivalent_transfers(correlated, efficient_allocation(correlated), np.ones((4, 2)))
     alone = random_economy(1, IndependentPrior([np.array([0.5, 0.5])]))
     with pytest.raises(ValueError, match="one player"):
         expected_externality_transfers(alone, efficient_allocation(alone))

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame, bilateral_trade
+from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
 from marketgame.mechanisms.core.allocation import CoreAllocation
 from marketgame.mechanisms.core.balancedness import (
     BalancedGame,
@@ -22,6 +22,7 @@ from marketgame.mechanisms.core.balancedness import (
     plan_utilities,
 )
 from marketgame.mechanisms.core.search import find_core_allocation
+from tests.mechanisms.myerson_examples import bilateral_trade
 
 SEEDS = st.integers(0, 2**32 - 1)
 

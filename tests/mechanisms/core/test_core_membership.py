@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketgame.mechanisms.blocking import BlockingPlan
-from marketgame.mechanisms.coalitional_games.game import CoalitionalGame, bilateral_trade
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, expected_cost, misreport_gains, stakes
 from marketgame.mechanisms.core.achievability import achieving_mechanism
 from marketgame.mechanisms.core.allocation import CoreAllocation
@@ -21,7 +21,14 @@ from marketgame.mechanisms.core.severance import NoSeverance
 from marketgame.mechanisms.core.variant import CoreVariant, SeverancePay
 from marketgame.mechanisms.incentive_efficiency.search import NoOptimum
 from marketgame.mechanisms.linear_program import Status
-from tests.mechanisms.myerson_examples import EQUAL_GAINS, EXAMPLE_1, EXAMPLE_2, VIRTUALLY_EQUITABLE, pooling
+from tests.mechanisms.myerson_examples import (
+    EQUAL_GAINS,
+    EXAMPLE_1,
+    EXAMPLE_2,
+    VIRTUALLY_EQUITABLE,
+    bilateral_trade,
+    pooling,
+)
 
 SELLER, LOW = 0, 0
 WITHOUT_SEVERANCE = CoreVariant(severance=SeverancePay.NONE)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame, bilateral_trade
+from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import interim_utilities
 from marketgame.mechanisms.core.allocation import CoreAllocation
 from marketgame.mechanisms.core.outcome import EmptyCore
 from marketgame.mechanisms.core.projection import CoreProjection, PayoffAxis, core_projection
 from marketgame.mechanisms.core.search import find_core_allocation
 from marketgame.mechanisms.core.variant import CoreEffort, CoreVariant, SeverancePay
+from tests.mechanisms.myerson_examples import bilateral_trade
 
 NAMES = (("H", "L"), ("only",))
 EXAMPLE_1 = bilateral_trade([5.0, 1.0], [[6.0], [2.0]], [0.5, 0.5], [1.0], names=NAMES)

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
-from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame, bilateral_trade
+from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 from marketgame.mechanisms.core.allocation import CoreAllocation
 from marketgame.mechanisms.core.durability.examination import (
@@ -26,7 +26,7 @@ from marketgame.mechanisms.core.durability.examination import (
 from marketgame.mechanisms.core.durability.search import AlternativeSearch, NotRefuted, search_durability
 from marketgame.mechanisms.core.search import find_core_allocation
 from tests.mechanisms.balanced_games import lemons
-from tests.mechanisms.myerson_examples import EXAMPLE_1, EXAMPLE_2
+from tests.mechanisms.myerson_examples import EXAMPLE_1, EXAMPLE_2, bilateral_trade
 
 SEEDS = st.integers(0, 2**32 - 1)
 FEW = AlternativeSearch(games=8)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
-from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame, bilateral_trade
+from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
 from marketgame.mechanisms.incentive_efficiency.column_generation import ColumnGenerator, FiniteActions, PricedActions
 from marketgame.mechanisms.incentive_efficiency.program import InterimProgram
 from marketgame.mechanisms.incentive_efficiency.search import (
@@ -24,6 +24,7 @@ from marketgame.mechanisms.incentive_efficiency.search import (
 )
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import transform, virtual_utility
 from marketgame.mechanisms.linear_program import RESIDUAL_LIMIT, Status
+from tests.mechanisms.myerson_examples import bilateral_trade
 from tests.mechanisms.random_games import random_game, random_virtual_weights, random_weights
 
 SEEDS = st.integers(0, 2**32 - 1)

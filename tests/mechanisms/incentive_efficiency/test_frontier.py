@@ -7,8 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketgame.mechanisms.incentive_efficiency.frontier import efficient_mechanisms, frontier
-from marketgame.mechanisms.incentive_efficiency.search import IncentiveEfficient, Method, NoOptimum, Participation
+from marketgame.mechanisms.incentive_efficiency.frontier import frontier
+from marketgame.mechanisms.incentive_efficiency.search import (
+    EfficiencyProblem,
+    IncentiveEfficient,
+    Method,
+    NoOptimum,
+    Participation,
+)
 from tests.mechanisms.myerson_examples import EXAMPLE_1
 from tests.mechanisms.proven_solutions import solved
 from tests.mechanisms.random_games import random_game, random_weights
@@ -45,7 +51,9 @@ def test_many_weights_solved_in_turn_equal_each_solved_alone() -> None:
     game = random_game(11, players=3, types=2, actions=4)
     choices = [random_weights(game, seed) for seed in range(5)]
     for method in (Method.ENUMERATION, Method.COLUMN_GENERATION):
-        for choice, answer in zip(choices, efficient_mechanisms(game, choices, method=method), strict=True):
+        problem = EfficiencyProblem(game, method=method)
+        for choice in choices:
+            answer = problem.solve(choice, Participation.NONE)
             assert isinstance(answer, IncentiveEfficient)
             assert answer.conditions.hold
             assert answer.value == pytest.approx(solved(game, choice).value, abs=1e-9)

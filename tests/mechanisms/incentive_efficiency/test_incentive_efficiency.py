@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import expected_cost, interim_utilities, misreport_gains
-from marketgame.mechanisms.incentive_efficiency.optimality import virtual_bound
 from marketgame.mechanisms.incentive_efficiency.search import (
     Budget,
     IncentiveEfficient,
@@ -28,7 +27,7 @@ from marketgame.mechanisms.incentive_efficiency.virtual_utility import hydraulic
 from marketgame.mechanisms.linear_program import Status
 from marketgame.mechanisms.linear_program.deadline import Deadline
 from tests.mechanisms.myerson_examples import EXAMPLE_1
-from tests.mechanisms.proven_solutions import solved
+from tests.mechanisms.proven_solutions import solved, virtual_bound
 from tests.mechanisms.random_games import random_game, random_weights, slow_incentive_efficiency
 
 SEEDS = st.integers(0, 2**32 - 1)

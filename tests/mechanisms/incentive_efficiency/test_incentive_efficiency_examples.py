@@ -7,14 +7,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from marketgame.mechanisms.coalitional_games.game import CoalitionalGame, bilateral_trade
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, interim_utilities
 from marketgame.mechanisms.incentive_efficiency.dominance import dominating_mechanism
-from marketgame.mechanisms.incentive_efficiency.optimality import optimality_conditions, virtual_bound
+from marketgame.mechanisms.incentive_efficiency.optimality import optimality_conditions
 from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights, equal_weights
-from tests.mechanisms.myerson_examples import EQUAL_GAINS, EXAMPLE_1, EXAMPLE_2, pooling
-from tests.mechanisms.proven_solutions import solved
+from tests.mechanisms.myerson_examples import EQUAL_GAINS, EXAMPLE_1, EXAMPLE_2, bilateral_trade, pooling
+from tests.mechanisms.proven_solutions import solved, virtual_bound
 
 SUPPORT_1 = VirtualWeights((np.array([3 / 8, 5 / 8]), np.ones(1)), (np.array([[0, 1 / 8], [0, 0]]), np.zeros((1, 1))))
 

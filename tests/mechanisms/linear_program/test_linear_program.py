@@ -15,6 +15,7 @@ from marketgame.mechanisms.linear_program import (
     RESIDUAL_LIMIT,
     Basis,
     LinearProgram,
+    NamedArrays,
     NoAnswerError,
     Sense,
     Simplex,
@@ -158,7 +159,8 @@ def test_infeasibility_comes_with_multipliers_that_prove_it() -> None:
     program.set_limits(program.blocks[1]["supply"][0], at_most=[350.0, 500.0])
     solution = program.solve()
     assert solution.status is Status.INFEASIBLE
-    proof = solution.farkas
+    assert solution.ray is not None
+    proof = NamedArrays(solution.ray, solution.constraints)
     assert (proof["demand"] > 0).all()
     assert (proof["supply"] < 0).all()
     assert infeasibility_margin(program, proof.flat) > 1e-3
@@ -173,7 +175,8 @@ def test_the_proof_of_infeasibility_has_the_same_sign_in_both_senses(sense: Sens
     program.add(program.constraints("floor", at_least=2.0), x, 1.0)
     program.add(program.constraints("ceiling", at_most=1.0), x, 1.0)
     solution = program.solve()
-    assert infeasibility_margin(program, solution.farkas.flat) > 0
+    assert solution.ray is not None
+    assert infeasibility_margin(program, solution.ray) > 0
 
 
 def test_an_unbounded_program_comes_with_a_direction_of_improvement() -> None:
@@ -182,7 +185,8 @@ def test_an_unbounded_program_comes_with_a_direction_of_improvement() -> None:
     program.add(program.constraints("difference", at_most=1.0), x, [1.0, -1.0])
     solution = program.solve()
     assert solution.status is Status.UNBOUNDED
-    direction = solution.direction["x"]
+    assert solution.ray is not None
+    direction = NamedArrays(solution.ray, solution.variables)["x"]
     assert direction.sum() > 0
     assert direction[0] - direction[1] <= 1e-9
     with pytest.raises(NoAnswerError, match="without limit"):

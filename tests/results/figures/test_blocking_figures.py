@@ -13,7 +13,6 @@ from matplotlib.patches import Polygon, Rectangle
 
 from marketgame import results
 from marketgame.agents.blocking.stake_beliefs import StakeSource
-from marketgame.mechanisms.coalitional_games.game import bilateral_trade
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 from marketgame.results.figures import standard_figures
 from marketgame.results.figures.blocking import invitations, mediator_profits
@@ -22,6 +21,7 @@ from marketgame.results.loading import Run
 from marketgame.simulation.run import simulate, write_run
 from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.game_scenario import GameScenario
+from tests.mechanisms.myerson_examples import bilateral_trade
 from tests.results.figure_contents import axes_of, inside, points, texts, words
 
 GAME = bilateral_trade([3.0, 2.0], [[7.0], [0.0]], [0.5, 0.5], [1.0], names=(("H", "L"), ("only",)))

@@ -13,7 +13,7 @@ import pytest
 from marketgame.agents.behaviours import BestResponding, Loyal, Misreporting, Noisy
 from marketgame.agents.blocking.stake_beliefs import StakeSource
 from marketgame.mechanisms.blocking import BlockingPlan, find_blocking_plan
-from marketgame.mechanisms.coalitional_games.game import CoalitionalGame, bilateral_trade
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, stakes
 from marketgame.mechanisms.core.allocation import CoreAllocation
 from marketgame.mechanisms.core.search import find_core_allocation
@@ -23,6 +23,7 @@ from marketgame.simulation.run import simulate, write_run
 from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.game_scenario import GameScenario
+from tests.mechanisms.myerson_examples import bilateral_trade
 from tests.mechanisms.random_games import random_game
 
 NAMES = (("H", "L"), ("only",))

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from marketgame.mechanisms.coalitional_games.game import bilateral_trade
 from marketgame.mechanisms.coalitional_games.grid_game import game_on_grid
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
@@ -25,6 +24,7 @@ from marketgame.simulation.scenario.game_scenario import GameScenario
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.organisers import Organiser
 from tests.economy_fixtures import three_trader_economy
+from tests.mechanisms.myerson_examples import bilateral_trade
 
 RIVAL = (Blocker("rival"),)
 MARKET = MarketScenario("s", three_trader_economy(), blockers=RIVAL, organisers=(Organiser("cartel"),))
