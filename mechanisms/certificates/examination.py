@@ -320,10 +320,6 @@ def examine(
 def examine_coalition(examiner: Examiner, coalition: Coalition) -> CoalitionFinding:
     """Return what a coalition can gain, without asking whether what it agrees on is internally consistent.
 
-    Args:
-        examiner: of which contract.
-        coalition: the members, ascending.
-
     Raises:
         UndecidableError: the two derivations of a bound disagree.
     """
@@ -336,12 +332,7 @@ def examine_coalition(examiner: Examiner, coalition: Coalition) -> CoalitionFind
 
 
 def excluded(examiner: Examiner, coalitions: Sequence[Coalition]) -> frozenset[BoundReason] | None:
-    """Return why none of some coalitions can gain, by bounds alone; none unless all are excluded.
-
-    Args:
-        examiner: of which contract.
-        coalitions: members ascending.
-    """
+    """Return why none of some coalitions can gain, by bounds alone; none unless all are excluded."""
     reasons: set[BoundReason] = set()
     for coalition in coalitions:
         for situation in situations(examiner.contract, coalition, examiner.rules, examiner.reaction_to(coalition)):
@@ -405,12 +396,7 @@ def _searched(examiner: Examiner, finding: CoalitionFinding, promising: list[Sit
 
 
 def examine_consistency(examiner: Examiner, finding: CoalitionFinding) -> CoalitionFinding:
-    """Return the finding about a coalition with what is known about internally consistent improvements.
-
-    Args:
-        examiner: of which contract.
-        finding: of `examine_coalition`; only about pairs more can be found out.
-    """
+    """Return the finding about a coalition with what is known about internally consistent improvements."""
     if len(finding.coalition) != PAIR or finding.consistent is not Verdict.NOT_REFUTED:
         return finding
     found = _side_contract(examiner, finding, consistent=True)

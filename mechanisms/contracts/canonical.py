@@ -91,10 +91,6 @@ def one_number(values: FloatArray, distance: FloatArray, groups: IntegerArray | 
 def canonical_allocation(economy: Economy, efficient: EfficientAllocation) -> EfficientAllocation:
     """Return efficient allocations in which prices and bundles that cannot be told apart are equal.
 
-    Args:
-        economy: the economy.
-        efficient: allocations of any profiles; numbers are compared between these.
-
     Returns:
         The same allocations where nothing had to be changed; doing it again changes nothing.
     """
@@ -127,13 +123,7 @@ def canonical_allocation(economy: Economy, efficient: EfficientAllocation) -> Ef
 
 
 def canonical_payments(economy: Economy, efficient: EfficientAllocation, payments: FloatArray) -> FloatArray:
-    """Return payments, ``(P, N)``, numeraire, in which those that cannot be told apart are equal; they still balance.
-
-    Args:
-        economy: the economy.
-        efficient: a canonical allocation of every profile.
-        payments: by how much each player's numeraire changes, ``(P, N)``; they sum to zero.
-    """
+    """Return payments, ``(P, N)``, in which those that cannot be told apart are equal; they still balance."""
     owned = economy.endowments(efficient.profiles)[..., :-1]
     prices = efficient.price[:, None, :-1]
     worth = (prices * owned).sum(axis=(-1, -2))

@@ -237,10 +237,6 @@ def obedient_gains(contract: Contract, player: int) -> FloatArray:
 
     The others are truthful.
 
-    Args:
-        contract: the contract.
-        player: the player's number.
-
     Returns:
         Entry ``[t, m]`` is the expected gain of type t reporting m, ``(types, types)``, numeraire; minus infinity
         where t does not own what it may be told to announce.
@@ -263,13 +259,8 @@ def obedient_gains(contract: Contract, player: int) -> FloatArray:
 def gains_by_type(economy: Economy, player: int, settlement: Settlement) -> FloatArray:
     """Return by how much each type of a player is better off in settled plays than on its endowment.
 
-    Args:
-        economy: whose types the players are of.
-        player: the player's number.
-        settlement: of R plays.
-
     Returns:
-        Gains, ``(types, R)``, numeraire. For a type that does not own what it announces they mean nothing.
+        Gains, ``(types, R)`` over R plays, numeraire; for a type that does not own what it announces without meaning.
     """
     count, announced = economy.prior.type_counts[player], settlement.play.announced_endowments
     gains = np.empty((count, len(announced)))

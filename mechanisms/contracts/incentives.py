@@ -89,9 +89,7 @@ def judged_incentives(economy: Economy, reported: Sequence[FloatArray], stakes: 
 def reported_gains(contract: GrandContract, player: int) -> FloatArray:
     """Return by how much each type expects to be better off than on its endowment, for each report.
 
-    Args:
-        contract: the contract; the others report truthfully and all obey.
-        player: the player's number.
+    All obey, and the others are truthful.
 
     Returns:
         Entry ``[t, m]`` is the expected gain of type t reporting m, ``(types, types)``, numeraire; minus infinity

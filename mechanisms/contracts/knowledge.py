@@ -38,12 +38,7 @@ class Information:
 
 
 def information(contract: GrandContract, members: Sequence[int]) -> IntegerArray:
-    """Return the number of what members know together at every profile, ``(P,)``; -1 where it cannot occur.
-
-    Args:
-        contract: which everybody reported the truth to.
-        members: of a coalition; one for what a player knows alone.
-    """
+    """Return the number of what members know together at every profile, ``(P,)``; -1 where it cannot occur."""
     economy = contract.economy
     parts = [part for member in members for part in (economy.profiles[:, member], contract.messages[:, member])]
     known = rows_numbered(np.column_stack(parts).astype(np.float64))

@@ -84,10 +84,6 @@ class NoIncentiveTransfers:
 def expected_externality_transfers(economy: Economy, efficient: EfficientAllocation) -> FloatArray:
     """Return the transfers of d'Aspremont and Gérard-Varet.
 
-    Args:
-        economy: with independent types.
-        efficient: the efficient allocation of every profile.
-
     Returns:
         By how much each player's numeraire changes, ``(P, N)``; each row sums to zero.
 
@@ -138,11 +134,6 @@ def incentive_compatible_transfers(
 ) -> IncentiveTransfers | NoIncentiveTransfers:
     """Return balanced transfers that make truth an equilibrium, or the proof that there are none.
 
-    Args:
-        economy: with any prior.
-        efficient: the efficient allocation of every profile.
-        bound: what else the transfers must respect.
-
     Returns:
         Of all such transfers some whose largest absolute one is smallest; or multipliers that contradict their
         existence, which ``contradiction`` verifies.
@@ -169,12 +160,7 @@ def incentive_compatible_transfers(
 
 
 def contract_with_transfers(economy: Economy, rule: TransferRule, rules: MarketRules = PAPER_RULES) -> GrandContract:
-    """Return the grand contract with the transfers that a rule asks for.
-
-    Args:
-        economy: the economy.
-        rule: which transfers.
-        rules: of the market; where they ask for coverage nothing is taken that is not announced.
+    """Return the grand contract with the transfers that a rule asks for; with coverage, what is announced covers them.
 
     Raises:
         ValueError: there are no such transfers, or they leave a player in debt.
@@ -228,11 +214,6 @@ def contradiction(economy: Economy, efficient: EfficientAllocation, evidence: No
 
     Transfers that satisfied every condition would make the weighted sum of the incentive conditions at most
     zero (with a bound: at most what the bound leaves); the evidence weighs them to more than that.
-
-    Args:
-        economy: the economy.
-        efficient: its efficient allocation in every profile.
-        evidence: claimed to prove that there are no transfers.
 
     Returns:
         The contradiction relative to the terms it consists of: up to 1, positive if the evidence is valid,

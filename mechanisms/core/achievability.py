@@ -28,11 +28,7 @@ from marketgame.mechanisms.incentive_efficiency.search import (
 
 
 def achieving_mechanism(game: CoalitionalGame, stakes: ArrayLike) -> Mechanism | NoOptimum:
-    r"""Return a feasible mechanism that achieves stakes, or why there is none.
-
-    Args:
-        game: with N players and P type profiles.
-        stakes: :math:`\omega_i(t)`, in units of money, ``(P, N)``.
+    r"""Return a feasible mechanism that achieves stakes :math:`\omega_i(t)`, ``(P, N)``, or why there is none.
 
     Returns:
         The mechanism that achieves them with the largest expected welfare, severance included; or what is missing,

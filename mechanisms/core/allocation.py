@@ -95,12 +95,6 @@ def core_residuals(
 ) -> CoreResiduals:
     """Recompute what makes a mechanism a core allocation, profile by profile and without linear programming.
 
-    Args:
-        game: with N players.
-        mechanism: with the severance it promises.
-        virtual: weights and multipliers claimed to prove its stakes inhibitive.
-        variant: the version of the core.
-
     Raises:
         ValueError: the mechanism does not fit the game.
     """
@@ -150,12 +144,6 @@ def expanded(
 
     The virtual transform is inverted player by player; its matrix has nonpositive entries off the diagonal and
     columns that sum to the type's probability, so that its inverse exists and is nonnegative.
-
-    Args:
-        game: with N players.
-        point: solution of the core program.
-        virtual: its weights and multipliers.
-        severance: of each type, one ``(K_i,)`` for each player.
     """
     coefficients = transform(virtual, game.type_probabilities)
     omega = np.stack(

@@ -95,10 +95,6 @@ class BalancedGame:
 def check_balancedness(game: CoalitionalGame, equality: Equality = Equality.UTILITIES) -> BalancedGame | UnbalancedPlan:
     """Return whether a game is balanced, with a plan the grand coalition cannot imitate if it is not.
 
-    Args:
-        game: with at most five players.
-        equality: how closely it must imitate.
-
     Raises:
         ValueError: there are too many players.
         UnverifiedAnswerError: the solver's answer fails the independent check.
@@ -139,9 +135,6 @@ def direction_advantage(game: CoalitionalGame, utilities: FloatArray, direction:
 
 def minimal_balanced_collections(players: int) -> Iterator[dict[Coalition, float]]:
     """Yield every minimal balanced collection of coalitions with its only weights, small collections first.
-
-    Args:
-        players: their number, at most five.
 
     Raises:
         ValueError: there are too many players.

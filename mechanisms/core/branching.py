@@ -94,13 +94,7 @@ class RegionSearch:
         return relaxation
 
     def run(self, effort: CoreEffort, attempt: Callable[[FloatArray], float]) -> None:
-        """Search until the bound meets the best value, nothing is left, or the effort is spent.
-
-        Args:
-            effort: limits.
-            attempt: looks for a core allocation from multipliers and returns the best value known so far,
-                infinity if there is none.
-        """
+        """Search until the bound meets the best value, nothing is left, or the effort is spent."""
         if not effort.regions:
             return
         self.reason = ""

@@ -45,11 +45,6 @@ def core_membership(
 ) -> CoreAllocation | BlockingPlan | InfeasibleMechanism:
     """Return the proof that a mechanism with its severance is in the core, or what is wrong with it.
 
-    Args:
-        game: with N players.
-        mechanism: with the severance it promises.
-        variant: the version of the core.
-
     Returns:
         The core allocation with its proof; a blocking plan against it; or why it is not feasible.
 
@@ -79,10 +74,7 @@ def with_best_severance(
 ) -> CoreAllocation | NoSeverance | UndecidedCore | InfeasibleMechanism:
     """Return the mechanism with severance that brings it into the core, or the proof that none does.
 
-    Args:
-        game: with N players.
-        mechanism: whose actions and payments, side-bets included, are to stay; its severance is replaced.
-        variant: the version of the core; it must allow severance.
+    Its actions and payments stay, side-bets included; the severance it promised is replaced.
 
     Returns:
         The core allocation with the least expected severance the search found; the proof that no severance puts

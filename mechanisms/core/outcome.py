@@ -130,10 +130,6 @@ class CoreOptimum:
 def refutation_margin(game: CoalitionalGame, empty: EmptyCore) -> float:
     """Recompute the proof that a core is empty, without a solver.
 
-    Args:
-        game: whose core is claimed to be empty.
-        empty: the claim.
-
     Returns:
         The smallest margin by which a combination of constraints contradicts itself, over the regions of the
         proof, relative to its size; the core is empty when it is positive.

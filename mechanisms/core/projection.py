@@ -67,12 +67,6 @@ def core_projection(
 ) -> CoreProjection | EmptyCore | UndecidedCore:
     """Return the hull of the core in the plane of two interim payoffs.
 
-    Args:
-        game: with N players.
-        axes: which payoffs.
-        variant: the version of the core; the usual one by default.
-        effort: when to give up an optimisation.
-
     Returns:
         The hull; the proof that the core is empty; or that nothing is known.
 

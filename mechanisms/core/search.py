@@ -37,12 +37,6 @@ def find_core_allocation(
     Local searches start from no multipliers and from those of incentive-efficient mechanisms. Only when all of
     them fail is the core's relaxation divided, region by region.
 
-    Args:
-        game: with N players.
-        variant: the version of the core.
-        effort: when to give up.
-        deadline: of everything this is part of; whichever limit comes first holds.
-
     Returns:
         An allocation, recomputed from the definition; the proof that there is none; or that nothing is known.
 
@@ -76,14 +70,6 @@ def optimise_core(
     deadline: Deadline = NO_DEADLINE,
 ) -> CoreOptimum | EmptyCore | UndecidedCore:
     """Return the core allocation with the smallest or largest value of a linear objective.
-
-    Args:
-        game: with N players.
-        objective: of interim utilities, payments and severance.
-        sense: smallest or largest.
-        variant: the version of the core.
-        effort: when to give up; what was found by then is returned with the bound proved by then.
-        deadline: of everything this is part of; whichever limit comes first holds.
 
     Returns:
         The best allocation found, with a bound on all others; the proof that the core is empty; or that nothing

@@ -19,14 +19,7 @@ _SIZES = (0.05, 0.3, 1.0, 5.0)
 def constructed_actions(
     situation: Situation, menu: list[FloatArray], count: int, generator: np.random.Generator
 ) -> tuple[JointAction, IntegerArray]:
-    """Return a batch of constructed joint actions, and which quotes of the menu each uses.
-
-    Args:
-        situation: what the coalition faces.
-        menu: quotes, ``(S, L)`` each, used in turn.
-        count: how many.
-        generator: source of randomness.
-    """
+    """Return a batch of constructed joint actions, and which quotes of the menu each uses."""
     numbers = np.arange(count) % len(menu)
     actions = [_constructed(situation, menu[number], generator) for number in numbers]
     return stacked(actions), numbers

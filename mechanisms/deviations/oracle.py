@@ -77,11 +77,6 @@ def most_profitable_deviation(
 ) -> DeviationSearch:
     """Search for the most profitable joint deviation of a coalition.
 
-    Args:
-        situation: what the coalition faces.
-        objective: what to make large.
-        effort: how hard to search; the default takes seconds.
-
     Returns:
         The best deviation found, with the bound that says how far from the best possible it can be. Nothing is
         searched when the bound already excludes a profit, unless the effort asks for it.

@@ -290,10 +290,6 @@ def _values_of(solution: Solution) -> NamedArrays | None:
 def evened(situation: Situation, action: JointAction) -> JointAction | None:
     """Return one joint action with money moved so that all who are at their budgets share what room there is.
 
-    Args:
-        situation: what the coalition faces.
-        action: one action of the members.
-
     Returns:
         The action, different in what one member orders of the numeraire; None where there is no room.
 

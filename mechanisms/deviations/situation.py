@@ -258,20 +258,12 @@ def played(situation: Situation, action: JointAction) -> Settlement:
 
 
 def utilities(situation: Situation, action: JointAction) -> FloatArray:
-    """Return what each member expects from the joint action, ``(..., S)``, numeraire: for display.
-
-    Raises:
-        ValueError: as for `played`.
-    """
+    """Return what each member expects from the joint action, ``(..., S)``, numeraire: for display."""
     return trade_gains(situation, action) + _reference_utility(situation)
 
 
 def trade_gains(situation: Situation, action: JointAction) -> FloatArray:
-    """Return by how much each member expects to be better off than on its endowment, ``(..., S)``, numeraire.
-
-    Raises:
-        ValueError: as for `played`.
-    """
+    """Return by how much each member expects to be better off than on its endowment, ``(..., S)``, numeraire."""
     return _gains_of_play(situation, played(situation, action))
 
 
@@ -289,11 +281,7 @@ def _reference_utility(situation: Situation) -> FloatArray:
 
 
 def gains(situation: Situation, action: JointAction) -> FloatArray:
-    """Return by how much each member expects to gain from the joint action, ``(..., S)``, numeraire.
-
-    Raises:
-        ValueError: as for `played`.
-    """
+    """Return by how much each member expects to gain from the joint action, ``(..., S)``, numeraire."""
     return trade_gains(situation, action) - situation.obedient_gains
 
 
@@ -313,18 +301,7 @@ def situation_of(
     rules: MarketRules = PAPER_RULES,
     reaction: Reaction | None = None,
 ) -> Situation:
-    """Return the situation of a coalition when everyone else obeys the grand contract.
-
-    Args:
-        contract: the grand contract.
-        profile: number of the type profile, true and reported.
-        coalition: the members' numbers, ascending.
-        rules: of the market.
-        reaction: how outsiders answer quotes that differ from the contract's.
-
-    Returns:
-        The situation, with one draw.
-    """
+    """Return the situation of a coalition in one type profile when everyone else obeys the grand contract."""
     return situation_among(contract, np.array([profile]), coalition, rules, reaction)
 
 
@@ -334,14 +311,7 @@ def situations(
     rules: MarketRules = PAPER_RULES,
     reaction: Reaction | None = None,
 ) -> Iterator[Situation]:
-    """Yield what a coalition may face when everyone else obeys the grand contract, for each thing it may know.
-
-    Args:
-        contract: the grand contract.
-        coalition: the members' numbers, ascending.
-        rules: of the market.
-        reaction: how outsiders answer quotes that differ from the contract's.
-    """
+    """Yield what a coalition may face when everyone else obeys the grand contract, for each thing it may know."""
     for numbers in told_apart(contract, coalition):
         yield situation_among(contract, numbers, coalition, rules, reaction)
 
@@ -353,14 +323,7 @@ def situation_among(
     rules: MarketRules = PAPER_RULES,
     reaction: Reaction | None = None,
 ) -> Situation:
-    """Return what a coalition faces when it knows no more than that the profile is one of some.
-
-    Args:
-        contract: the grand contract, which everyone else obeys.
-        numbers: of the type profiles, true and reported, ``(K,)``, that the members together cannot tell apart.
-        coalition: the members' numbers, ascending.
-        rules: of the market.
-        reaction: how outsiders answer quotes that differ from the contract's.
+    """Return what a coalition faces when it knows no more than that the profile is one of some, ``(K,)``.
 
     Returns:
         The situation, one draw for each profile with its probability given these.
@@ -412,12 +375,7 @@ def _prescribed_with(situation: Situation, action: JointAction) -> Play:
 
 
 def _answered(situation: Situation, play: Play) -> Play:
-    """Return a play in which outsiders order and announce as they react wherever quotes are not the prescribed ones.
-
-    Args:
-        situation: what was prescribed, and how outsiders react, if at all.
-        play: batch dimensions ``(..., K)``; its orders and announcements are overwritten.
-    """
+    """Return a play in which outsiders order and announce as they react wherever quotes are not the prescribed ones."""
     if situation.reaction is None or situation.rules.timing is not Timing.PRICES_FIRST:
         return play
     outsiders = situation.outsiders

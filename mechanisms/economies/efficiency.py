@@ -81,11 +81,7 @@ class EfficientAllocation:
 
 
 def efficient_allocation(economy: Economy, profiles: IntegerArray | None = None) -> EfficientAllocation:
-    """Return the efficient allocation, its supporting price and its welfare for type profiles.
-
-    Args:
-        economy: the economy.
-        profiles: type numbers, ``(P, N)``; every profile of the economy when left out.
+    """Return the efficient allocation, its supporting price and its welfare for type profiles, all if none are given.
 
     Returns:
         The allocations, each proven optimal to a relative ``OPTIMALITY_TOLERANCE``.

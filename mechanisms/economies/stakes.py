@@ -48,11 +48,6 @@ def stakes_by_type(
 ) -> FloatArray:
     """Return what is at stake for each type of each player.
 
-    Args:
-        economy: the economy.
-        efficient: its efficient allocation in every profile.
-        numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``; nobody pays when left out.
-
     Returns:
         Stakes, ``(types of all players,)``, numeraire, in the order of tables over types; nonnegative.
 
@@ -72,11 +67,6 @@ def stakes_of_play(
     economy: Economy, efficient: EfficientAllocation, numeraire_transfers: FloatArray | None = None
 ) -> FloatArray:
     """Return what is at stake for each player in each of the profiles of an efficient allocation alone.
-
-    Args:
-        economy: the economy.
-        efficient: its efficient allocation in P profiles.
-        numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``; nobody pays when left out.
 
     Returns:
         Stakes, ``(P, N)``, numeraire; nonnegative.

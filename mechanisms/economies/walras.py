@@ -86,10 +86,6 @@ class WalrasianEquilibrium:
 def walrasian_equilibrium(economy: Economy, efficient: EfficientAllocation) -> WalrasianEquilibrium:
     """Return equilibria in which nobody owes money.
 
-    Args:
-        economy: the economy.
-        efficient: its efficient allocations with their supporting prices.
-
     Returns:
         At every profile the efficient allocation if that is an equilibrium, another equilibrium otherwise, or what
         keeps it from being known.
@@ -119,10 +115,6 @@ def walrasian_equilibrium(economy: Economy, efficient: EfficientAllocation) -> W
 
 def at_payable_prices(economy: Economy, efficient: EfficientAllocation) -> EfficientAllocation:
     """Return the efficient allocation with prices at which everybody can pay, where such support it.
-
-    Args:
-        economy: the economy.
-        efficient: its efficient allocations.
 
     Returns:
         The same allocations. Where somebody would owe money at the highest supporting price, the price is that of
@@ -271,11 +263,7 @@ class _Market:
         return price if _payable(self._received(price), self.owned) else None
 
     def elsewhere(self, starts: list[FloatArray]) -> tuple[Equilibrium, FloatArray, FloatArray]:
-        """Return what is known of equilibria at other allocations, with bundles, ``(N, G)``, and prices, ``(G,)``.
-
-        Args:
-            starts: prices from which to look for those of several goods, ``(G,)`` each.
-        """
+        """Return what is known of equilibria at other allocations, with bundles, ``(N, G)``, and prices, ``(G,)``."""
         unknown = (np.full_like(self.bundles, np.nan), np.full_like(self.highest, np.nan))
         if self.goods == 1:
             price = self._clearing_price_of_one_good()

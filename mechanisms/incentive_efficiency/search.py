@@ -422,12 +422,6 @@ def proven_optimum(
 ) -> IncentiveEfficient | NoOptimum:
     """Return an incentive-efficient mechanism that proves itself, or the proof that none leaves everybody willing.
 
-    Args:
-        game: what coalitions can do.
-        weights: of each player's types, one ``(K_i,)`` each, nonnegative.
-        participation: who must be willing to take part.
-        deadline: when to give up.
-
     Raises:
         ValueError: all weights are zero, or money moved between players raises the weighted utility without end.
         UndecidedGameError: the solver failed or hit its limit, or its answer does not prove itself.

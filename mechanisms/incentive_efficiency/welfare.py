@@ -103,10 +103,6 @@ def gains_from_trade(economy: Economy, bundles: FloatArray) -> FloatArray:
 def first_best_gains(economy: Economy, efficient: EfficientAllocation) -> FloatArray:
     """Return what the first best gains over autarky, numeraire; zero where that is none of what is at stake.
 
-    Args:
-        economy: the economy.
-        efficient: its efficient allocations in P profiles.
-
     Returns:
         Gains, ``(P,)``.
     """
@@ -129,10 +125,6 @@ type GameBenchmark = tuple[str, IncentiveEfficient | NoOptimum]
 
 def incentive_efficient_benchmarks(game: CoalitionalGame, seconds: float | None = None) -> tuple[GameBenchmark, ...]:
     """Return the most expected welfare that incentives allow, for each kind of participation constraint.
-
-    Args:
-        game: what coalitions can do.
-        seconds: wall time allowed to each, or none.
 
     Raises:
         UnverifiedAnswerError: a solver's answer fails its independent check.

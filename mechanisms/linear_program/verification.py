@@ -88,10 +88,6 @@ def certified(program: Statement, solution: Solution) -> Residuals:
 def verify(program: Statement, solution: Solution) -> Residuals:
     """Recompute feasibility, dual feasibility, complementarity and the duality gap of an answer.
 
-    Args:
-        program: as it was when solved.
-        solution: its answer.
-
     Returns:
         The residuals; infinite ones if some number is not finite.
 

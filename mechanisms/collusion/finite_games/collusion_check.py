@@ -80,12 +80,6 @@ def check_collusion(
 ) -> CollusionCheck:
     """Examine a contract under attack by every coalition of insiders.
 
-    Args:
-        game: with m inside players.
-        contract: fits the game.
-        concept: what players may do against contracts, the grand one and their own.
-        effort: of the search for internally consistent improvements of three or more.
-
     Returns:
         What each coalition can do, with witnesses and proofs.
 

@@ -120,13 +120,6 @@ def improvement(
 ) -> Improvement | NoImprovement:
     """Return an improvement of a coalition upon a contract, or the proof that there is none.
 
-    Args:
-        game: with m inside players.
-        contract: the contract improved upon.
-        coalition: some of the inside players, increasing.
-        concept: what members may do against the side-contract.
-        objective: which improvement.
-
     Raises:
         ValueError: the contract or the coalition does not fit the game.
         InadmissibleTransferError: the contract leads to transfers that are not tabulated.
@@ -220,11 +213,6 @@ def side_contract_from(problem: SideProblem, solution: Solution) -> Communicatio
 
 def flaws_of(game: ExtendedGame, contract: CommunicationContract, claimed: Improvement) -> tuple[Flaw, ...]:
     """Return what is wrong with a claimed improvement, recomputed without the solver; nothing if it is one.
-
-    Args:
-        game: the game.
-        contract: the contract claimed to be improved upon.
-        claimed: the claim.
 
     Raises:
         ValueError: the contract or the coalition does not fit the game.

@@ -44,12 +44,7 @@ class Multipliers:
 
 
 def multipliers_of(problem: SideProblem, weights: NamedArrays) -> Multipliers:
-    """Return a solver's weights of the constraints, made fit for the bound.
-
-    Args:
-        problem: the coalition's problem.
-        weights: multipliers of an optimal answer, or those that prove that there is none.
-    """
+    """Return a solver's weights of the constraints, made fit for the bound."""
     game = problem.revised.game
     participation, disobedience, obedience = [], [], []
     for place, player in enumerate(game.players):

@@ -97,13 +97,6 @@ def internally_consistent_improvement(
 ) -> Improvement | NoImprovement | Unsettled:
     """Return an internally consistent improvement of a coalition, a proof that there is none, or neither.
 
-    Args:
-        game: with m inside players.
-        contract: the contract improved upon.
-        coalition: some of the inside players, increasing.
-        concept: what members may do against the side-contract.
-        effort: for three or more members.
-
     Raises:
         ValueError: the contract or the coalition does not fit the game.
         InadmissibleTransferError: the contract leads to transfers that are not tabulated.
@@ -128,12 +121,6 @@ def objection(
     effort: ConsistencyEffort = USUAL_EFFORT,
 ) -> Improvement | Unsettled | None:
     """Return an internally consistent improvement of a proper part of the insiders upon their contract.
-
-    Args:
-        game: whose insiders made the contract; a revised game when the contract is a side-contract.
-        contract: theirs.
-        concept: what members may do.
-        effort: for parts of three or more.
 
     Returns:
         The improvement; none if there is provably none; what was tried where some part's search was cut.

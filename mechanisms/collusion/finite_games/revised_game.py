@@ -81,11 +81,6 @@ def coalitions_of(players: tuple[int, ...], *, proper: bool = False) -> tuple[Co
 def revised_game(game: ExtendedGame, contract: CommunicationContract, coalition: Coalition) -> RevisedGame:
     """Return the revised game of a coalition after a contract.
 
-    Args:
-        game: with m inside players.
-        contract: fits the game.
-        coalition: some of the inside players, increasing.
-
     Raises:
         ValueError: the contract does not fit, or the coalition is empty or has players who are not inside.
         InadmissibleTransferError: the contract leads to transfers that are not tabulated.

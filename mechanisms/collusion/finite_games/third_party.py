@@ -79,11 +79,6 @@ def third_party_offer(
 ) -> ThirdPartyOffer | None:
     """Return the side-contract a third party offers that makes somebody better off, if there is one.
 
-    Args:
-        game: with two inside players and one row of transfers.
-        contract: the grand contract.
-        concept: what the two may do against the side-contract.
-
     Returns:
         The offer with the largest total gain, or none.
 

@@ -24,10 +24,6 @@ LEAST_WEALTH = 1e-12
 def deterred_by_arbitrage(contract: GrandContract, rules: MarketRules) -> bool:
     """Say whether no coalition has an internally consistent improvement on the grand contract.
 
-    Args:
-        contract: the grand contract; outsiders obey it whatever is quoted.
-        rules: of the market.
-
     Returns:
         True if the proof applies; False says nothing.
     """

@@ -78,12 +78,6 @@ def knowledge_of(
 ) -> Knowledge:
     """Return what the members of a coalition know after the grand contract has spoken to all.
 
-    Args:
-        contract: obeyed by everyone else.
-        coalition: numbers of the members, ascending.
-        rules: of the market.
-        reaction: how outsiders answer quotes that are not the contract's.
-
     Raises:
         ValueError: the coalition is not a nonempty ascending list of players.
     """

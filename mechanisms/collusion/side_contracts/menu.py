@@ -271,11 +271,7 @@ def _among(vector: FloatArray, known: Sequence[FloatArray]) -> bool:
 
 
 def martyr_actions(situation: Situation) -> Iterator[JointAction]:
-    """Yield for each member the actions found best for it among those that sacrifice all others.
-
-    Args:
-        situation: of two or more members.
-    """
+    """Yield for each member the actions found best for it among those that sacrifice all others."""
     for winner in range(len(situation.coalition)):
         tried = [
             _balanced(situation, _sacrifice(situation, winner, *choice), winner)

@@ -105,11 +105,6 @@ class _StillReacting:
 def check_obedience(knowledge: Knowledge, clauses: tuple[Clause, ...], effort: Effort) -> ObedienceCheck:
     """Look for a single member that would break a side-contract.
 
-    Args:
-        knowledge: of the coalition.
-        clauses: for all cells, in the same order.
-        effort: for each question to the oracle.
-
     Returns:
         A breach for each member and information that has one, with the verdict.
     """
@@ -266,9 +261,6 @@ def _sees(situation: Situation, action: JointAction, seen: FloatArray | None) ->
 
 def best_small_change(situation: Situation) -> tuple[JointAction, float]:
     """Return the best of many small changes to what a lone member was told, and its gain.
-
-    Args:
-        situation: of a coalition of one.
 
     Returns:
         A joint action of one, obedience if nothing is better, and its expected gain, numeraire.

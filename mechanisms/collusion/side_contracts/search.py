@@ -156,20 +156,11 @@ def find_consistent_side_contract(
 ) -> SideContractSearch:
     """Look for a side-contract that improves upon the grand contract and that no single member wants to break.
 
-    Args:
-        contract: the grand contract; the other players obey it, or react.
-        rules: of the market.
-        coalition: numbers of the members, ascending. Parts of two or more members are not examined, so for three or
-            more a side-contract found may still be inconsistent.
-        reaction: how outsiders answer quotes that are not the grand contract's.
-        objective: what to make large: the members' total expected gain or the least of all.
-        effort: how hard to look, for gains and for breaches.
+    Parts of two or more members are not examined, so for three or more a side-contract found may still be inconsistent.
+    What is given, and refused, is as for `find_side_contract`.
 
     Returns:
         The best side-contract found, with what is known about single members' obedience to it.
-
-    Raises:
-        ValueError: the coalition is not a nonempty ascending list of players.
 
     Source:
         Giraud and Rochon (2001), Definition 7.
@@ -179,12 +170,7 @@ def find_consistent_side_contract(
 
 
 def flaws_of_side_contract(knowledge: Knowledge, claimed: SideContract) -> tuple[str, ...]:
-    """Return what is wrong with a claimed side-contract, recomputed by settling every play; nothing if it improves.
-
-    Args:
-        knowledge: of the coalition against which contract and rules it is claimed.
-        claimed: the claim.
-    """
+    """Return what is wrong with a claimed side-contract, recomputed by settling every play; nothing if it improves."""
     if claimed.coalition != knowledge.coalition or claimed.information != knowledge.information:
         return ("its members or what they know are others",)
     try:

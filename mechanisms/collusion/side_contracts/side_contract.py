@@ -120,12 +120,7 @@ def clause_gains(cell: Cell, clause: Clause) -> FloatArray:
 
 
 def interim(knowledge: Knowledge, by_cell: list[FloatArray]) -> tuple[FloatArray, ...]:
-    """Return expectations given what each member knows, from those given the cell.
-
-    Args:
-        knowledge: of the coalition.
-        by_cell: for each cell what each member expects, ``(|S|,)``.
-    """
+    """Return expectations given what each member knows, from those given the cell, ``(|S|,)`` each."""
     found = []
     for place in range(len(knowledge.coalition)):
         total = np.zeros(len(knowledge.information[place]))
@@ -137,10 +132,6 @@ def interim(knowledge: Knowledge, by_cell: list[FloatArray]) -> tuple[FloatArray
 
 def promised_gains(knowledge: Knowledge, clauses: tuple[Clause, ...]) -> tuple[FloatArray, ...]:
     """Return by how much truth and obedience make each information of each member better off than its endowment.
-
-    Args:
-        knowledge: of the coalition.
-        clauses: one for each cell, in the same order.
 
     Returns:
         By settling every play, ``(information,)`` each, numeraire.
@@ -172,11 +163,7 @@ def stakes_of(knowledge: Knowledge) -> tuple[FloatArray, ...]:
 
 
 def promised_utilities(knowledge: Knowledge, clauses: tuple[Clause, ...]) -> tuple[FloatArray, ...]:
-    """Return the utility that truth and obedience bring each information of each member: for display.
-
-    Raises:
-        ValueError: as for `promised_gains`.
-    """
+    """Return the utility that truth and obedience bring each information of each member: for display."""
     return _utilities(knowledge, promised_gains(knowledge, clauses))
 
 

@@ -105,11 +105,6 @@ def examine_alternative(
 ) -> Rejection | Refutation:
     """Return how an alternative game fails, or that it refutes the mechanism's durability.
 
-    Args:
-        game: with N players.
-        mechanism: incentive compatible.
-        alternative: for one or two of the players.
-
     Raises:
         ValueError: the mechanism or the alternative does not fit the game.
         RuntimeError: the solver could not decide.

@@ -78,11 +78,6 @@ def search_durability(
     Tried are, for every coalition: the direct mechanism of its own that would please all its types most, each of its
     actions with several divisions of the gains, and random games.
 
-    Args:
-        game: with N players.
-        mechanism: incentive compatible.
-        search: which alternatives to try.
-
     Returns:
         The first alternative found that refutes durability, or how all that were tried fail.
 
