@@ -13,7 +13,6 @@ r"""Collusion: side-contracts by which coalitions improve upon a contract, found
 | (strongly) collusion-proof contract | GR 8 | `collusion_check` |
 | collusion-proof communication equilibrium, strong Bayesian equilibrium | GR 8' | `collusion_check` |
 | lie and disobedience together | GR 6.4, figure 1 | `docs/collusion.md` |
-| two players and a third party | GR 1.1 and 3 | `third_party` |
 | what members may report on the market | GR 5 | `cells` |
 | side-contract on the market game | GR 3, 5, 6 | `side_contract` |
 | its search by column generation | GR 6, 7 | `search`, `menu`, `program` |

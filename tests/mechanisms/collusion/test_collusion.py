@@ -34,8 +34,8 @@ from marketgame.mechanisms.collusion.finite_games.internal_consistency import (
     objection,
 )
 from marketgame.mechanisms.collusion.finite_games.revised_game import revised_game
-from marketgame.mechanisms.collusion.finite_games.third_party import immune_to_third_party, third_party_offer
 from marketgame.mechanisms.deviations.effort import Verdict
+from tests.mechanisms.collusion.third_party import immune_to_third_party, third_party_offer
 from tests.mechanisms.random_side_games import (
     SlowPlay,
     communication_equilibrium,
