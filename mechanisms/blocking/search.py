@@ -276,13 +276,7 @@ class _Master:
     def profit_bound(
         self, virtual: VirtualWeights, normalisation: Normalisation, prices: FloatArray | None = None
     ) -> float:
-        """Return what no plan of a size can exceed as profit, by weak duality, money.
-
-        Args:
-            virtual: any weights and multipliers that satisfy the hydraulic equations.
-            normalisation: what bounds the size of plans.
-            prices: of leaving at each type profile, ``(P,)``, in the program's unit; none for no price.
-        """
+        """Return what no plan of a size can earn, by weak duality, money; prices of leaving are ``(P,)``."""
         coefficients = transform(virtual, self._game.type_probabilities)
         surpluses = [part.virtual_surplus(coefficients).max(axis=0) for part in self._market]
         if normalisation is Normalisation.TOTAL:

@@ -73,12 +73,6 @@ def certify_plan(
 ) -> BlockingCertificate:
     """Return the certificate of a blocking plan, its numbers recomputed from its definition.
 
-    Args:
-        game: with P type profiles and N players.
-        stakes: what each player loses by leaving, ``(P, N)``, units of money.
-        invitations: of the plan.
-        payments: expected, to each type, one ``(K_i,)`` for each player, units of money.
-
     Raises:
         ValueError: stakes, payments or an invitation do not fit the game.
     """

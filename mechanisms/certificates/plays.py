@@ -95,15 +95,7 @@ def _expected(ends: Sequence[PlainEnd], odds: Sequence[Fraction]) -> list[Fracti
 def compared_outcomes(
     path: str, stored: PlayOutcome, recomputed: PlayOutcome, contract: PlainContract, numbers: Sequence[int]
 ) -> Verification:
-    """Compare a stored outcome with the recomputed one.
-
-    Args:
-        path: of the outcome in the certificate.
-        stored: as the certificate has it.
-        recomputed: as it is.
-        contract: says what is at stake.
-        numbers: of the profile in each draw, ``(K,)``.
-    """
+    """Compare a stored outcome with the recomputed one."""
     stakes = stakes_in(contract, numbers)
     return Verification.joined(
         (
@@ -134,14 +126,7 @@ def quantities_in(contract: PlainContract, numbers: Sequence[int]) -> FloatArray
 def compared_deviations(
     stored: DeviationOutcome, recomputed: DeviationOutcome, contract: PlainContract, numbers: Sequence[int]
 ) -> Verification:
-    """Compare the stored numbers of a deviation with the recomputed ones.
-
-    Args:
-        stored: as the certificate has them.
-        recomputed: as they are.
-        contract: says what is at stake.
-        numbers: of the profile in each draw, ``(K,)``.
-    """
+    """Compare the stored numbers of a deviation with the recomputed ones."""
     least = stakes_in(contract, numbers).min(axis=0)
     return Verification.joined(
         (

@@ -27,10 +27,6 @@ MOST_ACTIONS = 100_000
 def game_on_grid(economy: Economy, parts: int) -> CoalitionalGame:
     """Return the coalitional game in which each good is handed out in equal parts.
 
-    Args:
-        economy: with independent types and endowments that do not depend on them.
-        parts: in how many equal parts a coalition's supply of each good is cut; at least 1.
-
     Returns:
         The game; an action is named by the quantities the members get, in their order.
 
@@ -59,11 +55,6 @@ def game_on_grid(economy: Economy, parts: int) -> CoalitionalGame:
 
 def grid_bundles(economy: Economy, coalition: Coalition, parts: int) -> FloatArray:
     """Return what the members get by each joint action of a coalition, in the order of its actions.
-
-    Args:
-        economy: with endowments that do not depend on types.
-        coalition: who divides what its members own.
-        parts: in how many equal parts each good is cut.
 
     Returns:
         Goods without the numeraire, ``(C, S, L - 1)``, units of each good.

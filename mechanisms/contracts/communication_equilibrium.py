@@ -241,12 +241,6 @@ def exchange(good: int, counterparty: int, quantity: float) -> Alternatives:
 def arbitrage(good: int, seller: int, buyer: int, quantity: float) -> Alternatives:
     """Return the alternative of buying a good from one player and selling it to another at the quoted price.
 
-    Args:
-        good: which, not the numeraire.
-        seller: from whom.
-        buyer: to whom.
-        quantity: how much, units.
-
     Source:
         Giraud and Rochon, proof of Theorem 1, the arbitrageur.
     """

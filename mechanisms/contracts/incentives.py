@@ -69,11 +69,7 @@ def check_incentives(contract: GrandContract) -> IncentiveCheck:
 def judged_incentives(economy: Economy, reported: Sequence[FloatArray], stakes: FloatArray) -> IncentiveCheck:
     """Return what reports bring each type, and whether the truth is best.
 
-    Args:
-        economy: whose types are reported.
-        reported: per player, entry ``[t, m]`` is by how much type t that reports m expects to be better off than
-            living on its endowment, ``(types, types)``, numeraire; minus infinity where it cannot report that.
-        stakes: what is at stake for each type, ``(types of all players,)``, numeraire.
+    Reported are, per player, gains as `reported_gains` returns them; stakes are ``(types of all players,)``, numeraire.
     """
     ends = economy.first_rows[1:]
     truthful = [np.diagonal(table) for table in reported]

@@ -157,14 +157,7 @@ class Economy:
         return self.endowment_table[self.rows(profiles)]
 
     def utility(self, profiles: IntegerArray, bundles: FloatArray) -> FloatArray:
-        """Return the utility of each player.
-
-        Args:
-            profiles: type numbers, ``(..., N)``.
-            bundles: what each player consumes, ``(..., N, L)``, units of each good.
-
-        Returns:
-            Utilities, ``(..., N)``, in units of the numeraire.
+        """Return the utility of types ``(..., N)`` who consume bundles ``(..., N, L)``: ``(..., N)``, numeraire.
 
         Source:
             Giraud and Rochon, section 2.1.
@@ -172,16 +165,10 @@ class Economy:
         return self.valuations.value(self.rows(profiles), bundles[..., :-1]) + bundles[..., -1]
 
     def gains(self, profiles: IntegerArray, net_consumption: FloatArray) -> FloatArray:
-        """Return by how much each player is better off than living on its endowment.
+        """Return by how much types ``(..., N)`` are better off than on their endowments, ``(..., N)``, numeraire.
 
-        Nothing of the size of what players own anyhow enters, so that no gain is lost in its rounding.
-
-        Args:
-            profiles: type numbers, ``(..., N)``.
-            net_consumption: what each player consumes beyond its endowment, ``(..., N, L)``, units of each good.
-
-        Returns:
-            Gains, ``(..., N)``, in units of the numeraire; measured from :attr:`reference_goods`.
+        They consume ``(..., N, L)`` beyond them. Nothing of the size of what players own anyhow enters, so that no gain
+        is lost in its rounding: gains are measured from :attr:`reference_goods`.
         """
         return self.gains_of_types(self.rows(profiles), net_consumption)
 
@@ -192,14 +179,9 @@ class Economy:
         return self._gains_from_goods(rows, held, goods) + net_consumption[..., -1]
 
     def gains_from_goods(self, profiles: IntegerArray, bundles: FloatArray) -> FloatArray:
-        """Return how much more each player values bundles of goods than its endowment of them.
+        """Return how much more types ``(..., N)`` value goods ``(..., N, G)`` than what they own of them, ``(..., N)``.
 
-        Args:
-            profiles: type numbers, ``(..., N)``.
-            bundles: of the goods other than the numeraire, ``(..., N, G)``, units.
-
-        Returns:
-            Gains, ``(..., N)``, in units of the numeraire; measured from :attr:`reference_goods`.
+        In numeraire, measured from :attr:`reference_goods`.
         """
         rows = self.rows(profiles)
         return self._gains_from_goods(rows, bundles, bundles - self.endowment_table[rows, :-1])

@@ -42,15 +42,7 @@ class ConcaveValuations(Protocol):
 def allocate_by_interior_point(
     table: ConcaveValuations, rows: IntegerArray, supply: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return efficient bundles and supporting prices for any mixture of valuations.
-
-    Args:
-        table: the valuation of every type.
-        rows: where each player's type stands in the table, ``(P, N)``.
-        supply: what there is of each good, ``(P, G)``, units.
-
-    Returns:
-        Bundles, ``(P, N, G)``, units, and prices, ``(P, G)``, numeraire per unit.
+    """Return efficient bundles and supporting prices for any mixture of valuations, as `allocate_good_by_good` does.
 
     Of a good of which there is none everybody gets nothing, at the price of the first unit to whoever values it most:
     infinite where that unit is worth infinitely much.

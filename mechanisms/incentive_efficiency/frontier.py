@@ -39,11 +39,7 @@ def frontier(
 ) -> tuple[IncentiveEfficient, ...] | NoOptimum:
     """Return the corners of the frontier of two types' interim utilities.
 
-    Args:
-        game: with N players.
-        first: a player and its type.
-        second: another type, of the same or another player.
-        participation: of all types; without it somebody could pay the two without limit.
+    Without participation somebody could pay the two without limit.
 
     Returns:
         Mechanisms in the order in which the first type's utility rises and the second's falls; or why there

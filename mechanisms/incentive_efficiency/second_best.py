@@ -108,12 +108,6 @@ def second_best(
 ) -> SecondBest:
     """Return the incentive-efficient benchmark of an economy.
 
-    Args:
-        economy: with independent types and endowments that do not depend on them.
-        participation: what every type must be left with.
-        seconds: wall time allowed, or none.
-        money: what players can be asked to pay.
-
     Returns:
         The benchmark, with its proven bound and the constraints that cost welfare.
 

@@ -62,11 +62,7 @@ def incentive_benchmarks(
 ) -> tuple[IncentiveBenchmark, ...]:
     """Return the most welfare that incentives allow, for each kind of participation constraint.
 
-    Args:
-        economy: any; where the benchmark is not defined, the answers say why.
-        participation: what every type must be left with.
-        seconds: wall time allowed to each, or none.
-        money: what players can be asked to pay.
+    Where the benchmark is not defined, the answers say why.
     """
     try:
         DivisibleActions(economy)

@@ -143,10 +143,6 @@ class LinearProgram(Statement):
     def refined(self, solution: Solution, deadline: Deadline = NO_DEADLINE) -> Solution:
         """Return an optimum with what the solver's tolerances left out added.
 
-        Args:
-            solution: of the last solve, since when nothing was changed.
-            deadline: after which the answer stays as it is.
-
         Raises:
             ValueError: it is not the last one.
         """

@@ -311,12 +311,7 @@ def _plainly_exact(arrays: Arrays, answer: Answer) -> bool:
 
 
 def solved_afresh(arrays: Arrays, deadline: Deadline) -> Answer | None:
-    """Return the answer to a program whose smallest coefficients the solver would drop, or none if it has none.
-
-    Args:
-        arrays: the program, without integer variables.
-        deadline: after which there is no answer.
-    """
+    """Return the answer to a program whose smallest coefficients the solver would drop, or none if it has none."""
     if not _drops_coefficients(arrays):
         return None
     for most in LARGEST_COEFFICIENTS:
