@@ -17,12 +17,15 @@
 Nothing is imported here, so that asking for one command loads only what that command needs.
 """
 
+from contextvars import ContextVar
 from enum import IntEnum
 from pathlib import Path
 from typing import Self
 
 # Where the economies, games, scenarios, sweeps and data that come with marketgame are.
 HOME = Path(__file__).parent
+# The words after `marketgame` while a command runs; from Python nothing is called by words.
+CALLED: ContextVar[tuple[str, ...] | None] = ContextVar("called", default=None)
 
 
 class ExitCode(IntEnum):

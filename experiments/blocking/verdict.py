@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, override
@@ -12,10 +13,11 @@ from rich.console import Console
 
 from marketgame.experiments.blocking.printing import print_verdict
 from marketgame.experiments.certificate_files.files import save_certificate
+from marketgame.experiments.collusion.files import certificate_folder, commit_certificates
 from marketgame.experiments.efficiency.game_printing import by_type
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.game_file import EstablishedGame, game_of
-from marketgame.experiments.files.input_file import InputError, blamed_on, unknown_name
+from marketgame.experiments.files.input_file import InputError, InputFiles, blamed_on, unknown_name
 from marketgame.experiments.files.output_folder import Writing
 from marketgame.experiments.printing import Printed, drawn_bars
 from marketgame.mechanisms.arrays import FloatArray, undefined_raises
@@ -133,7 +135,11 @@ def judge_blocking(established: EstablishedGame, limits: CoalitionLimits) -> Blo
 
 @undefined_raises
 def block(
-    of: Path | str | EstablishedGame, *, largest: int | None = None, links: Sequence[Link] = ()
+    of: Path | str | EstablishedGame,
+    *,
+    largest: int | None = None,
+    links: Sequence[Link] = (),
+    out: Path | str | None = None,
 ) -> BlockingVerdict:
     """Return the most profitable plan against a game's mechanism or allocation, or the proof that there is none.
 
@@ -141,18 +147,25 @@ def block(
         of: a file, ``example:NAME``, or a game with a mechanism or an allocation.
         largest: of how many members coalitions may be.
         links: pairs of players who can talk to each other; with any, only connected coalitions form.
+        out: folder in which to write the plan or the proof as a certificate, instead of those of an earlier call.
 
     Raises:
-        InputError: the file is wrong, or a link does not name two players.
+        InputError: the file is wrong, a link does not name two players, or the folder cannot be written.
         ValueError: the game has neither a mechanism nor an allocation, or the limits do not fit it.
         UnverifiedAnswerError: the answer fails its independent check.
     """
-    established = game_of(of)
+    read = InputFiles()
+    established = game_of(of, read)
     limits = coalition_limits(established.game, largest, links, "a link")
-    if isinstance(of, EstablishedGame):
-        return judge_blocking(established, limits)
-    with blamed_on(located(of)):
-        return judge_blocking(established, limits)
+    file = Path() if isinstance(of, EstablishedGame) else located(of)
+    with nullcontext() if isinstance(of, EstablishedGame) else blamed_on(file):
+        if out is None:
+            return judge_blocking(established, limits)
+        with certificate_folder(file, Path(out)) as folder:
+            verdict = judge_blocking(established, limits)
+            write_certificate(verdict, folder)
+            commit_certificates(folder, read.contents, file.parent)
+    return verdict
 
 
 PLAN = "blocking-plan.json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, fields, replace
 from itertools import combinations
 from pathlib import Path
@@ -11,6 +12,12 @@ from typing import TYPE_CHECKING, override
 import pandas as pd
 from rich.console import Console
 
+from marketgame.experiments.collusion.files import (
+    certificate_folder,
+    commit_certificates,
+    refuse_unstorable,
+    write_certificates,
+)
 from marketgame.experiments.collusion.printing import coalition_frame, print_certification
 from marketgame.experiments.collusion.reactions import expected_reactions
 from marketgame.experiments.files.economy_file import load_economy
@@ -27,6 +34,7 @@ from marketgame.experiments.files.input_file import (
     validated,
 )
 from marketgame.experiments.files.scenario_file import RulesInput, load_scenario
+from marketgame.experiments.files.sources import outside_sources
 from marketgame.experiments.printing import Printed, drawn_bars
 from marketgame.mechanisms.arrays import undefined_raises
 from marketgame.mechanisms.certificates.examination import Coalition, Examination, examine
@@ -79,6 +87,7 @@ def certify(
     coalitions: Iterable[Members] | None = None,
     largest: int | None = None,
     seconds: float = USUAL_SECONDS,
+    out: Path | str | None = None,
     allow_code: bool = False,
 ) -> Certification:
     """Find out whether a contract is incentive compatible, unilaterally stable, collusion-proof, and strongly so.
@@ -89,22 +98,30 @@ def certify(
         coalitions: those to examine beside single players, each by the names of its members; all without it.
         largest: of how many members coalitions may be.
         seconds: wall time for everything; what is not found by then is not known.
+        out: folder in which to write the certificates of the answers, instead of those of an earlier call.
         allow_code: whether files may name code of anybody's, which then is imported.
 
     Raises:
-        InputError: the file is wrong, or a rule or a player is none.
+        InputError: the file is wrong, a rule or a player is none, or the folder cannot be written.
         ValueError: the rules do not admit the contract; an InputError where it has a file.
         UndecidableError: two derivations of one number disagree.
     """
     deadline = Deadline.after(seconds)
-    scenario = certified_scenario(of, InputFiles(allow_code=allow_code))
+    read = InputFiles(allow_code=allow_code)
+    scenario = certified_scenario(of, read)
     chosen = rules if isinstance(rules, MarketRules) else with_rules(scenario.rules, rules or {}, "rules")
     scenario = replace(scenario, rules=chosen)
     examined = examined_coalitions(scenario.economy.player_names, coalitions, largest, "coalitions")
-    if isinstance(of, MarketScenario | Economy):
-        return examination_of(scenario, examined, deadline)
-    with blamed_on(located(of)):
-        return examination_of(scenario, examined, deadline)
+    file = Path() if isinstance(of, MarketScenario | Economy) else located(of)
+    with nullcontext() if isinstance(of, MarketScenario | Economy) else blamed_on(file):
+        if out is None:
+            return examination_of(scenario, examined, deadline)
+        refuse_unstorable(scenario.economy)
+        with certificate_folder(file, Path(out)) as folder:
+            found = examination_of(scenario, examined, deadline)
+            write_certificates(found, folder)
+            commit_certificates(folder, read.contents, file.parent, outside_sources(scenario))
+    return found
 
 
 def certified_scenario(of: Path | str | MarketScenario | Economy, read: InputFiles) -> MarketScenario:

@@ -14,7 +14,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
-from marketgame.experiments import ExitCode
+from marketgame.experiments import CALLED, ExitCode
 from marketgame.experiments.files.interruption import REMARK, heard, interrupt, leave
 
 # Every command with its line on the front page, in the order shown.
@@ -119,8 +119,12 @@ def _called(words: list[str]) -> int:
         case [name, *arguments]:
             command = import_module(f"marketgame.experiments.commands.{name}").command
             invoke = import_module("marketgame.experiments.commands.invocation").invoke
-            with heard(interrupt):
-                code: int = invoke(command, f"marketgame {name}", arguments)
+            called = CALLED.set(tuple(words))
+            try:
+                with heard(interrupt):
+                    code: int = invoke(command, f"marketgame {name}", arguments)
+            finally:
+                CALLED.reset(called)
             return code
     return ExitCode.DONE
 

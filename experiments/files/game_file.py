@@ -118,8 +118,12 @@ def game_from(content: GameInput, path: Path) -> EstablishedGame:
     )
 
 
-def game_of(of: Path | str | EstablishedGame | CoalitionalGame) -> EstablishedGame:
+def game_of(of: Path | str | EstablishedGame | CoalitionalGame, files: InputFiles | None = None) -> EstablishedGame:
     """Return a game with what is established in it: as loaded, from its file, or a mere game, in which nothing is.
+
+    Args:
+        of: the game, or its file.
+        files: keeps what is read; the file is read anew without it.
 
     Raises:
         InputError: a file cannot be read or does not describe a game.
@@ -130,7 +134,7 @@ def game_of(of: Path | str | EstablishedGame | CoalitionalGame) -> EstablishedGa
         case CoalitionalGame():
             return EstablishedGame("game", "", of, None, None, of.type_probabilities)
         case _:
-            return load_game(located(of))
+            return load_game(located(of), files)
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,11 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from marketgame.experiments import HOME
+from marketgame.experiments import CALLED, HOME
 from marketgame.experiments.files.examples import PREFIX
 
 DISTRIBUTION = "marketgame"
@@ -41,9 +40,10 @@ def input_files(contents: Mapping[Path, bytes], folder: Path) -> dict[str, dict[
     return kept
 
 
-def command_line() -> list[str]:
-    """Return how this program was called."""
-    return ["marketgame", *map(printable, sys.argv[1:])]
+def command_line() -> list[str] | None:
+    """Return how the command was called that is running; none from Python, whose program has words of its own."""
+    words = CALLED.get()
+    return None if words is None else ["marketgame", *map(printable, words)]
 
 
 def printable(name: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -166,3 +168,31 @@ def test_load_gives_what_a_file_of_each_kind_describes(kind: str) -> None:
 def test_the_page_on_python_says_what_happens() -> None:
     assert len(statements("from-python.md")) > 20
     assert names_after("from-python.md")
+
+
+def test_certificates_are_written_from_python_as_by_the_command_which_says_how_it_was_called(
+    marketgame: Call, tmp_path: Path
+) -> None:
+    answered: dict[str, partial[Printed]] = {
+        "certify": partial(face.certify, "example:three-traders", largest=1),
+        "block": partial(face.block, "example:myerson-example-1-equal-gains"),
+    }
+    for name, answer in answered.items():
+        words = (name, *answer.args, *(("--largest", 1) if name == "certify" else ()))
+        assert marketgame(*words, "--out", "by-command").code == 1
+        assert isinstance(answer(out="from-python"), Printed)
+        by_command, from_python = (
+            {file.name: file.read_text(encoding="utf-8") for file in (tmp_path / folder).iterdir()}
+            for folder in ("by-command", "from-python")
+        )
+        manifests = [json.loads(files.pop("manifest.json")) for files in (by_command, from_python)]
+        assert len(by_command) >= 1
+        assert from_python == by_command
+        assert [manifest.pop("command") for manifest in manifests] == [
+            ["marketgame", *map(str, words), "--out", "by-command"],
+            None,
+        ]
+        assert len({manifest.pop("sha256") for manifest in manifests}) == 2
+        assert manifests[0] == manifests[1]
+        for file in (tmp_path / "from-python").glob("[!m]*.json"):
+            assert marketgame("replay", file).code == 0
