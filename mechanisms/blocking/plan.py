@@ -93,7 +93,8 @@ class BlockingPlan:
         rest = 1 - probabilities.sum()
         if rest < -1e-9:
             raise ValueError(f"the invitations have total probability {probabilities.sum():.12g}, more than 1")
-        drawn = generator.choice(len(probabilities) + 1, p=_distribution(np.append(probabilities, max(rest, 0.0))))
+        weights = np.append(probabilities, max(rest, 0.0))
+        drawn = generator.choice(len(weights), p=weights / weights.sum())
         return self.invitations[drawn] if drawn < len(self.invitations) else None
 
 
@@ -279,7 +280,3 @@ def _matches(game: CoalitionalGame, invitation: Invitation, except_for: int | No
 def _largest_ratio(errors: FloatArray, terms: FloatArray) -> float:
     """Return the largest error relative to its terms; what has no terms has no error."""
     return float(np.divide(errors, terms, out=np.zeros_like(errors), where=terms > 0).max())
-
-
-def _distribution(weights: FloatArray) -> FloatArray:
-    return weights / weights.sum()

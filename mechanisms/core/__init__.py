@@ -18,12 +18,6 @@ A mechanism that is incentive compatible, on which the mediator expects no loss,
 | balanced games | M Theorem 2 | `balancedness` |
 | durability | M section 10 | `durability` |
 
-* ``find_core_allocation`` returns some core allocation or the proof that there is none.
-* ``optimise_core`` returns the one with the smallest or largest value of a linear objective, with a bound.
-* ``achieving_mechanism`` achieves given stakes with severance and side-bets, or says why nothing does.
-* ``core_membership`` judges a given mechanism, ``with_best_severance`` one whose severance may be chosen.
-* ``core_residuals`` and ``refutation_margin`` replay the answers without a solver.
-
 Source:
     Myerson (2006), sections 7 to 9.
 """

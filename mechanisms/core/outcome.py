@@ -67,11 +67,7 @@ class EmptyCore:
     variant: CoreVariant
     refutation: Refutation
     regions: int
-
-    @property
-    def status(self) -> CoreStatus:
-        """Always ``EMPTY``."""
-        return CoreStatus.EMPTY
+    status = CoreStatus.EMPTY
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +83,7 @@ class UndecidedCore:
     variant: CoreVariant
     reason: str
     regions: int
-
-    @property
-    def status(self) -> CoreStatus:
-        """Always ``UNKNOWN``."""
-        return CoreStatus.UNKNOWN
+    status = CoreStatus.UNKNOWN
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,11 +107,7 @@ class CoreOptimum:
     bound: float
     tolerance: float
     regions: int
-
-    @property
-    def status(self) -> CoreStatus:
-        """Always ``FOUND``; whether it is the best possible is told by ``optimal``."""
-        return CoreStatus.FOUND
+    status = CoreStatus.FOUND  # Whether it is the best possible is told by `optimal`.
 
     @property
     def optimal(self) -> bool:

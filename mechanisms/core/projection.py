@@ -21,8 +21,8 @@ from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import interim_utilities
 from marketgame.mechanisms.core.objective import CoreObjective, interim_utility
 from marketgame.mechanisms.core.outcome import CoreOptimum, EmptyCore, UndecidedCore
-from marketgame.mechanisms.core.search import optimise_core
-from marketgame.mechanisms.core.variant import CoreEffort, CoreVariant
+from marketgame.mechanisms.core.search import USUAL_VARIANT, optimise_core
+from marketgame.mechanisms.core.variant import CoreVariant
 from marketgame.mechanisms.linear_program import Sense
 
 SAME_POINT = 1e-6
@@ -62,8 +62,7 @@ class CoreProjection:
 def core_projection(
     game: CoalitionalGame,
     axes: tuple[PayoffAxis, PayoffAxis],
-    variant: CoreVariant | None = None,
-    effort: CoreEffort | None = None,
+    variant: CoreVariant = USUAL_VARIANT,
 ) -> CoreProjection | EmptyCore | UndecidedCore:
     """Return the hull of the core in the plane of two interim payoffs.
 
@@ -76,7 +75,7 @@ def core_projection(
     for axis in axes:
         if not (0 <= axis.player < len(game.players) and 0 <= axis.kind < game.type_counts[axis.player]):
             raise ValueError(f"{axis} is no payoff of a game with {game.type_counts} types")
-    search = _Hull(game, axes, variant or CoreVariant(), effort or CoreEffort())
+    search = _Hull(game, axes, variant)
     for direction in FIRST_DIRECTIONS:
         problem = search.look(np.array(direction))
         if problem is not None:
@@ -91,14 +90,8 @@ def core_projection(
 class _Hull:
     """The polygon found so far and what is proved about it."""
 
-    def __init__(
-        self,
-        game: CoalitionalGame,
-        axes: tuple[PayoffAxis, PayoffAxis],
-        variant: CoreVariant,
-        effort: CoreEffort,
-    ) -> None:
-        self._game, self._variant, self._effort = game, variant, effort
+    def __init__(self, game: CoalitionalGame, axes: tuple[PayoffAxis, PayoffAxis], variant: CoreVariant) -> None:
+        self._game, self._variant = game, variant
         self._axes = [interim_utility(game, axis.player, axis.kind) for axis in axes]
         self._points: list[FloatArray] = []
         self._looked: list[FloatArray] = []
@@ -109,13 +102,13 @@ class _Hull:
     def look(self, direction: FloatArray) -> EmptyCore | UndecidedCore | None:
         """Find the core allocation furthest in a direction ``(2,)``; return why there is none, if so."""
         self.searches += 1
-        found = optimise_core(self._game, self._objective(direction), Sense.MAXIMIZE, self._variant, self._effort)
+        found = optimise_core(self._game, self._objective(direction), Sense.MAXIMIZE, self._variant)
         if not isinstance(found, CoreOptimum):
             return found
         self.exact &= found.optimal
         self._looked.append(direction)
         utility = interim_utilities(self._game, found.allocation.mechanism)
-        point = np.array([_value(axis, utility) for axis in self._axes])
+        point = np.array([sum(float(a @ b) for a, b in zip(axis.utility, utility, strict=True)) for axis in self._axes])
         if all(np.abs(point - known).max() > SAME_POINT * self._unit for known in self._points):
             self._points.append(point)
         return None
@@ -160,7 +153,3 @@ class _Hull:
         utility = tuple(np.sum(part, axis=0) for part in zip(*scaled, strict=True))
         nothing = tuple(np.zeros(count) for count in self._game.type_counts)
         return CoreObjective("payoff in a direction", utility, nothing, nothing)
-
-
-def _value(axis: CoreObjective, utility: tuple[FloatArray, ...]) -> float:
-    return sum(float(a @ b) for a, b in zip(axis.utility, utility, strict=True))

@@ -34,7 +34,7 @@ class Flows:
 
     def add_holdings(self, rows: Selection) -> None:
         """Add net trades to rows ``(K, N, L)``."""
-        self.program.add(_between(rows, 2), self.net, 1.0)
+        self.program.add(Selection(rows.block, np.expand_dims(rows.positions, 2)), self.net, 1.0)
 
     def add_costs(self, rows: Selection) -> None:
         """Add costs to rows ``(K, N)``."""
@@ -115,10 +115,6 @@ def standing_flows(program: LinearProgram, stage: StageTwo, ordered: Flows, solv
 def _transposed(block: Block) -> Selection:
     """Return the same variables with the two players exchanged."""
     return Selection(block, block.positions.swapaxes(1, 2))
-
-
-def _between(rows: Selection, axis: int) -> Selection:
-    return Selection(rows.block, np.expand_dims(rows.positions, axis))
 
 
 def _dimensions(stage: StageTwo) -> dict[str, int]:

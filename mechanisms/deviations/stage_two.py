@@ -225,7 +225,7 @@ class StageTwo:
 
 
 def _balanced(side: FloatArray, least: FloatArray, unit: float) -> FloatArray:
-    """Return side transfers that sum to zero, lifted to their least level where the solver left them just below, ``(S,)``, numeraire."""
+    """Return side transfers ``(S,)`` that sum to zero, lifted to their least level where the solver left them below."""
     near = np.abs(side - least) <= _NEXT_TO * unit
     lifted = np.where(near, np.maximum(side, least), side)
     free = ~near if (~near).any() else np.ones_like(near)

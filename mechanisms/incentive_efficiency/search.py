@@ -139,11 +139,7 @@ class IncentiveEfficient:
     residuals: Residuals
     rounds: int | None = None
     pool: ColumnPool | None = None
-
-    @property
-    def status(self) -> Status:
-        """Always ``OPTIMAL``; to be read beside ``NoOptimum``."""
-        return Status.OPTIMAL
+    status = Status.OPTIMAL  # To be read beside `NoOptimum`.
 
     @property
     def jeopardies(self) -> tuple[Jeopardy, ...]:

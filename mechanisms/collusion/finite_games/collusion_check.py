@@ -97,14 +97,14 @@ def check_collusion(
         try:
             found: Finding = improvement(game, contract, coalition, concept)
         except UndecidedError:
-            found = Unsettled(coalition, concept, 0, ())
+            found = Unsettled(coalition, concept, 0)
         improvements[coalition] = consistent[coalition] = found
         if isinstance(found, NoImprovement) or len(coalition) == 1:
             continue
         try:
             consistent[coalition] = internally_consistent_improvement(game, contract, coalition, concept, effort)
         except UndecidedError:
-            consistent[coalition] = Unsettled(coalition, concept, 0, ())
+            consistent[coalition] = Unsettled(coalition, concept, 0)
     return CollusionCheck(concept, gain, gain <= INCENTIVE_TOLERANCE * game.scale, improvements, consistent)
 
 

@@ -79,13 +79,11 @@ class Unsettled:
         coalition: of whom.
         concept: under which.
         tried: improvements generated.
-        objections: for each of them the part that breaks it, or none where a part's own search was cut.
     """
 
     coalition: Coalition
     concept: Concept
     tried: int
-    objections: tuple[Improvement | None, ...]
 
 
 def internally_consistent_improvement(
@@ -144,7 +142,7 @@ def _searched(problem: SideProblem, effort: ConsistencyEffort) -> Improvement | 
     game = problem.revised.game
     program = SideProgram(problem, whole=len(problem.reallocations) > 1)
     program.forbid(ruled_out(problem))
-    objections: list[Improvement | None] = []
+    tried = 0
     for wish in _wishes(len(game.players), effort):
         solution = answered(program.solve(wish))
         if solution.status is not Status.OPTIMAL:
@@ -155,12 +153,12 @@ def _searched(problem: SideProblem, effort: ConsistencyEffort) -> Improvement | 
         broken = objection(game, candidate.contract, problem.concept, effort)
         if broken is None:
             return candidate
-        objections.append(broken if isinstance(broken, Improvement) else None)
+        tried += 1
         if isinstance(broken, Improvement):
             deter = _deterrence(problem, candidate.contract, broken)
-            limit = program.program.constraints(f"deterrence {len(objections)}", at_most=0.0)
+            limit = program.program.constraints(f"deterrence {tried}", at_most=0.0)
             program.program.add(limit, program.device, deter)
-    return Unsettled(game.players, problem.concept, len(objections), tuple(objections))
+    return Unsettled(game.players, problem.concept, tried)
 
 
 def _wishes(members: int, effort: ConsistencyEffort) -> Iterator[Wish]:

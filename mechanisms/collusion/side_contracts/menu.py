@@ -220,15 +220,6 @@ def _favouring(situation: Situation, quotes: FloatArray, effort: Effort) -> Iter
             yield best
 
 
-def priced_actions(
-    situation: Situation, weights: FloatArray, quotes: FloatArray, effort: Effort
-) -> Iterator[JointAction]:
-    """Yield the best action for weights of the members' gains, at quotes that have proved useful."""
-    best = best_orders(situation, quotes, Objective.TOTAL, effort, weights).best
-    if best is not None:
-        yield best
-
-
 def _roles_exchanged(situation: Situation, action: JointAction) -> Iterator[JointAction]:
     """Yield an action, and it with the members' roles exchanged: each member's turn to be sacrificed."""
     count = len(situation.coalition)

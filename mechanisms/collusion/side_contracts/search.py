@@ -26,7 +26,7 @@ from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
 from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
 from marketgame.mechanisms.collusion.side_contracts.cells import Knowledge, knowledge_of
-from marketgame.mechanisms.collusion.side_contracts.menu import Menu, martyr_actions, oracle_actions, priced_actions
+from marketgame.mechanisms.collusion.side_contracts.menu import Menu, martyr_actions, oracle_actions
 from marketgame.mechanisms.collusion.side_contracts.obedience import ObedienceCheck, check_obedience, temptation_of
 from marketgame.mechanisms.collusion.side_contracts.program import Master, MasterAnswer
 from marketgame.mechanisms.collusion.side_contracts.side_contract import (
@@ -44,6 +44,7 @@ from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.deviations.bounds import least_bound
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
 from marketgame.mechanisms.deviations.oracle import profit_tolerance
+from marketgame.mechanisms.deviations.order_search import best_orders
 from marketgame.mechanisms.deviations.situation import Reaction
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.market_game.rules import MarketRules
@@ -151,7 +152,6 @@ def find_consistent_side_contract(
     coalition: Coalition,
     *,
     reaction: Reaction | None = None,
-    objective: Objective = Objective.TOTAL,
     effort: SideEffort = USUAL_SIDE_EFFORT,
 ) -> SideContractSearch:
     """Look for a side-contract that improves upon the grand contract and that no single member wants to break.
@@ -166,7 +166,7 @@ def find_consistent_side_contract(
         Giraud and Rochon (2001), Definition 7.
     """
     knowledge = knowledge_of(contract, coalition, rules, reaction)
-    return _Search(knowledge, Concept.BIC, objective, effort, len(coalition) > 1).run()
+    return _Search(knowledge, Concept.BIC, Objective.TOTAL, effort, len(coalition) > 1).run()
 
 
 def flaws_of_side_contract(knowledge: Knowledge, claimed: SideContract) -> tuple[str, ...]:
@@ -259,14 +259,14 @@ class _Search:
         return master.solve(self.objective)
 
     def _priced(self, menu: Menu, worth: FloatArray) -> bool:
-        """Add the best joint actions for some weights, at the quotes of the most valuable entry of the menu."""
+        """Add the best joint action for some weights, at the quotes of the most valuable entry of the menu."""
         if len(menu.actions) < 2:
             return False
         table = menu.table()
         values = np.where(np.isfinite(table).all(axis=-1), table @ worth, -np.inf)
-        best = menu.actions[int(np.unravel_index(int(values.argmax()), values.shape)[1])]
-        grew = [menu.add(action) for action in priced_actions(menu.situation, worth, best.quotes, self.effort.oracle)]
-        return any(grew)
+        quotes = menu.actions[int(np.unravel_index(int(values.argmax()), values.shape)[1])].quotes
+        best = best_orders(menu.situation, quotes, Objective.TOTAL, self.effort.oracle, worth).best
+        return best is not None and menu.add(best)
 
     def _floors(self, kept: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:
         """Return what must be promised: the status quo, or what voiding the side-contract alone brings."""
