@@ -57,11 +57,7 @@ class Opportunities:
         return np.arange(len(self.types))[:, None] + change * stride
 
     def virtual_surplus(self, coefficients: Sequence[FloatArray]) -> FloatArray:
-        r"""Return :math:`E[\sum_{i \in S} v_i(c, t) - V_i(\omega, t) | t_S]`, ``(C, Q)``.
-
-        Args:
-            coefficients: of virtual utility, one ``(K_i, K_i)`` for each player of the game.
-        """
+        r"""Return :math:`E[\sum_{i \in S} v_i(c, t) - V_i(\omega, t) | t_S]`, ``(C, Q)``."""
         actions, _, profiles = self.gains.shape
         surplus = np.zeros((actions, profiles))
         for member, player in enumerate(self.coalition):
@@ -76,14 +72,7 @@ class Opportunities:
 
 
 def opportunities(game: CoalitionalGame, stakes: FloatArray, coalition: Coalition, support: Support) -> Opportunities:
-    r"""Return the gains of a coalition from leaving.
-
-    Args:
-        game: with N players and P type profiles.
-        stakes: :math:`\omega_i(t)`, what players lose by leaving, ``(P, N)``.
-        coalition: who leaves.
-        support: whose types its action may depend on.
-    """
+    r"""Return the gains of a coalition from leaving, with stakes :math:`\omega_i(t)`, ``(P, N)``."""
     known = coalition if support is Support.COARSE else game.grand_coalition
     utilities = game.conditional_expectation(game.actions[coalition].utilities, known)
     kept = game.conditional_expectation(stakes.T[list(coalition)], known)

@@ -230,8 +230,7 @@ class InterimProgram:
     def state_every_action(self, utilities: FloatArray) -> None:
         r"""State a variable ``action`` for every action at every profile, and its coefficients.
 
-        Args:
-            utilities: :math:`u_i(c, t)`, ``(C, N, P)``, in the game's units.
+        Utilities are :math:`u_i(c, t)`, ``(C, N, P)``, in the game's units.
         """
         counts = tuple(self.types.counts.tolist())
         size = {f"type of player {i}": count for i, count in enumerate(counts)} | {"action": len(utilities)}
@@ -266,11 +265,7 @@ class InterimProgram:
         self.program.set_bounds(self._shortfall, upper=0.0)
 
     def tolerate(self, shortfall: float) -> None:
-        """Allow a shortfall that counts as none, so that what is possible only with it does not count as impossible.
-
-        Args:
-            shortfall: the least there is, in the program's unit.
-        """
+        """Allow a shortfall that counts as none, so that what is possible only with it does not count as impossible."""
         self.program.set_bounds(self._shortfall, upper=2 * max(shortfall, 0.0))
 
     def minimise_shortfall(self) -> None:
@@ -313,9 +308,6 @@ class InterimProgram:
 
         With :math:`w_i(t_i)` the virtual worth of money to a type, it is at each profile best to take everybody's
         money and to give it to whoever virtually values it most, or to nobody if all values are negative.
-
-        Args:
-            coefficients: of virtual utility, as ``virtual_utility.transform`` returns them.
         """
         if self.holdings is None:
             return 0.0

@@ -96,10 +96,6 @@ def transform(virtual: VirtualWeights, probabilities: Sequence[ArrayLike]) -> tu
 
     Entry ``[k, t]`` is the coefficient of :math:`w_i(t_{-i}, k)` in the virtual utility of type :math:`t`.
 
-    Args:
-        virtual: weights and multipliers.
-        probabilities: of each player's types, ``(K_i,)``.
-
     Source:
         Myerson (2006), equations (3) and (13).
     """
@@ -144,15 +140,11 @@ def relative_imbalance(virtual: VirtualWeights, probabilities: Sequence[ArrayLik
 
 
 def hydraulic_weights(probability: FloatArray, multipliers: FloatArray) -> tuple[FloatArray, FloatArray]:
-    r"""Return the weights that the hydraulic equations (5) give to one player's multipliers, none negative.
+    r"""Return the weights that equations (5) give to one player's multipliers ``(K_i, K_i)``, none negative.
 
     Where rounding would make a weight negative, what the type is tempted by in all, the outflow
     :math:`\sum_r \alpha_i(r|t)`, is cut down to its probability and inflow; that takes from the inflow of others, and
     so on. Cutting what is clipped off a weight from the equations instead would matter to a rare type.
-
-    Args:
-        probability: of the player's types, ``(K_i,)``.
-        multipliers: not negative, ``(K_i, K_i)``.
 
     Returns:
         The weights, ``(K_i,)``, and the multipliers they belong to.
@@ -168,15 +160,9 @@ def hydraulic_weights(probability: FloatArray, multipliers: FloatArray) -> tuple
 
 
 def virtual_utility(game: CoalitionalGame, virtual: VirtualWeights, coalition: Coalition | None = None) -> FloatArray:
-    r"""Return :math:`v_i(c, t, \lambda, \alpha)` for the members and actions of a coalition.
+    r"""Return :math:`v_i(c, t, \lambda, \alpha)` for the members and actions of a coalition, ``(C, S, P)``.
 
-    Args:
-        game: with N players.
-        virtual: for all N players.
-        coalition: the grand coalition by default.
-
-    Returns:
-        ``(C, S, P)``, in the units of utility.
+    The coalition is the grand one by default.
 
     Source:
         Myerson (2006), equation (3).
@@ -191,15 +177,7 @@ def virtual_utility(game: CoalitionalGame, virtual: VirtualWeights, coalition: C
 
 
 def virtual_stakes(game: CoalitionalGame, virtual: VirtualWeights, stakes: ArrayLike) -> FloatArray:
-    r"""Return :math:`V_i(\omega, t, \lambda, \alpha)`.
-
-    Args:
-        game: with N players.
-        virtual: weights and multipliers.
-        stakes: :math:`\omega_i(t)`, ``(P, N)``.
-
-    Returns:
-        ``(P, N)``.
+    r"""Return :math:`V_i(\omega, t, \lambda, \alpha)`, ``(P, N)``, of stakes :math:`\omega_i(t)`, ``(P, N)``.
 
     Source:
         Myerson (2006), equation (13).
@@ -211,17 +189,7 @@ def virtual_stakes(game: CoalitionalGame, virtual: VirtualWeights, stakes: Array
 
 
 def transformed(game: CoalitionalGame, coefficients: FloatArray, player: int, values: FloatArray) -> FloatArray:
-    """Return one player's virtual values.
-
-    Args:
-        game: whose profiles the values are over.
-        coefficients: of that player, from ``transform``, ``(K_i, K_i)``.
-        player: its number.
-        values: ``(..., P)``.
-
-    Returns:
-        ``(..., P)``.
-    """
+    """Return one player's virtual values of values ``(..., P)``, by its coefficients from ``transform``."""
     before = math.prod(game.type_counts[:player])
     expanded = values.reshape(*values.shape[:-1], before, game.type_counts[player], -1)
     if expanded.shape[-1] == 1:

@@ -97,11 +97,7 @@ def gains_from_trade(economy: Economy, bundles: FloatArray) -> FloatArray:
 
 
 def first_best_gains(economy: Economy, efficient: EfficientAllocation) -> FloatArray:
-    """Return what the first best gains over autarky, numeraire; zero where that is none of what is at stake.
-
-    Returns:
-        Gains, ``(P,)``.
-    """
+    """Return what the first best gains over autarky, ``(P,)``, numeraire; zero where it is none of what is at stake."""
     profiles, bundles, price = efficient.profiles, efficient.bundles, efficient.price[:, :-1]
     gains = economy.gains_from_goods(profiles, bundles).sum(axis=-1)
     owned = economy.endowments(profiles)[..., :-1]

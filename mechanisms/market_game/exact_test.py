@@ -142,16 +142,10 @@ def tame(values: FloatArray) -> BooleanArray:
 
 
 def accurate_sum(terms: FloatArray) -> tuple[FloatArray, BooleanArray]:
-    """Return sums over the first dimension, and whether they are certain.
+    """Return sums of terms ``(T, ...)`` over the first dimension, and whether they are certain, ``(...)`` each.
 
     A certain sum is one of the two numbers next to the exact one, and the exact one where floating point holds it; so
     its sign is right. Terms must not overflow when added.
-
-    Args:
-        terms: ``(T, ...)``.
-
-    Returns:
-        Sums and certainty, ``(...)`` each.
     """
     first, errors = _distilled(terms)
     second, errors = _distilled(errors)
@@ -177,14 +171,7 @@ def _distilled(terms: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def rounded_up(terms: FloatArray) -> tuple[FloatArray, BooleanArray]:
-    """Return the least numbers that are not below the exact sums over the first dimension, and whether it is certain.
-
-    Args:
-        terms: ``(T, ...)``.
-
-    Returns:
-        Sums and certainty, ``(...)`` each.
-    """
+    """Return the least numbers not below sums of terms ``(T, ...)``, and whether it is certain, ``(...)`` each."""
     total, certain = accurate_sum(terms)
     excess, sure = accurate_sum(np.concatenate((terms, -total[np.newaxis])))
     return np.where(excess > 0.0, np.nextafter(total, np.inf), total), certain & sure

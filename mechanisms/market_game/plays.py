@@ -175,13 +175,7 @@ def play_first[T: np.generic](values: NDArray[T]) -> NDArray[T]:
 
 
 def refuse(block: Block, bad: BooleanArray, message: Callable[..., str]) -> None:
-    """Raise a ValueError about the first bad entry, if any, naming the play when there are several.
-
-    Args:
-        block: the plays.
-        bad: which entries are bad, with the play as the last dimension.
-        message: what to say, given the index of the entry.
-    """
+    """Raise a ValueError about the first bad entry ``(..., B)``, if any, naming the play when there are several."""
     if bad.any():
         place = tuple(int(index) for index in np.argwhere(bad)[0])
         play = tuple(int(index) for index in np.unravel_index(block.positions[place[-1]], block.batch))
