@@ -37,6 +37,10 @@ STATUS = {
 }
 
 
+STANDSTILL = 100
+"""So many moves per variable without an iteration are a standstill: prices stay, so each has cause for one or two."""
+
+
 class SolverRefusedError(UnansweredError, RuntimeError):
     """The solver did not accept a program or a change to it."""
 
@@ -89,6 +93,28 @@ class SolverOutcome:
     answer: Answer | None = None
     ray: FloatArray | None = None
     best_known: FloatArray | None = None
+
+
+def run_without_standstill(highs: Any) -> highspy.HighsStatus:
+    """Run the solver, and stop it where its primal simplex moves variables from bound to bound for ever.
+
+    On programs with bounds of 1e16 it has done so until the time it was given was over, however long that was.
+    """
+    most = STANDSTILL * max(highs.getNumCol(), 1)
+    iterations = moves = 0
+
+    def watch(event: highspy.HighsCallbackEvent) -> None:
+        nonlocal iterations, moves
+        now = event.data_out.simplex_iteration_count
+        iterations, moves = now, moves + 1 if now == iterations else 0
+        if moves > most:
+            event.interrupt()
+
+    highs.cbSimplexInterrupt.subscribe(watch)
+    try:
+        return highs.run()
+    finally:
+        highs.cbSimplexInterrupt.unsubscribe(watch)
 
 
 class Solver:
@@ -215,7 +241,7 @@ class Solver:
         """
         self._apply(limits)
         begin = self._highs.getRunTime()
-        ran = self._highs.run()
+        ran = self._run_by(limits.simplex)
         model = self._highs.getModelStatus()
         for attempt in PLAIN_ATTEMPTS:
             if model in STATUS and ran != highspy.HighsStatus.kError:
@@ -269,9 +295,12 @@ class Solver:
         self._require(self._highs.setOptionValue("presolve", "off"), "option presolve")
         self._require(self._highs.setOptionValue("simplex_strategy", simplex.value), "option simplex_strategy")
         self._stop_at(deadline)
-        ran = self._highs.run()
+        ran = self._run_by(simplex)
         self._require(self._highs.setOptionValue("presolve", "choose"), "option presolve")
         return self._highs.getModelStatus(), ran
+
+    def _run_by(self, simplex: Simplex) -> highspy.HighsStatus:
+        return run_without_standstill(self._highs) if simplex is Simplex.PRIMAL else self._highs.run()
 
     def _optimum(self, iterations: int, seconds: float) -> SolverOutcome:
         solution = self._highs.getSolution()

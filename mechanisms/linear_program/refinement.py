@@ -32,6 +32,7 @@ from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.linear_program.assembly import Arrays, Sense
 from marketgame.mechanisms.linear_program.basis import Basis
 from marketgame.mechanisms.linear_program.deadline import Deadline
+from marketgame.mechanisms.linear_program.highs import Simplex, run_without_standstill
 from marketgame.mechanisms.linear_program.solution import Answer
 
 EXACT_ENOUGH = 1e-11
@@ -76,8 +77,11 @@ NOISE = 1e-12
 NEAR_A_LIMIT = 1e-9
 """A variable no farther than this from a bound, relative to its own size, stands at it."""
 
-OTHER_METHODS = (1, 4)
-"""What to try from scratch where the solver gives up: its numbers for the dual and for the primal simplex."""
+OTHER_METHODS = (Simplex.DUAL, Simplex.PRIMAL)
+"""What to try from scratch where the solver gives up."""
+
+MOST_ITERATIONS = 10
+"""Iterations per row and column after which a correction is given up: what can be corrected takes fewer than two."""
 
 DECIDED = frozenset(
     {
@@ -355,6 +359,7 @@ class _Correction:
             ("dual_feasibility_tolerance", TOLERANCE),
             ("small_matrix_value", SMALLEST_COEFFICIENT),
             ("presolve", "off"),
+            ("simplex_iteration_limit", MOST_ITERATIONS * sum(program.matrix.shape)),
         ):
             self._highs.setOptionValue(option, value)
         matrix = program.matrix
@@ -376,7 +381,8 @@ class _Correction:
             matrix.data,
             np.zeros(columns, dtype=np.int32),
         )
-        if basis is not None and (basis.columns, basis.rows) == (program.columns.size, rows):
+        self._from_scratch = basis is None or (basis.columns, basis.rows) != (program.columns.size, rows)
+        if basis is not None and not self._from_scratch:
             self._highs.setBasis(program.basis(basis))
 
     def improved(self, point: _Point, deadline: Deadline) -> _Point | None:
@@ -404,14 +410,17 @@ class _Correction:
         )
         if any(change == highspy.HighsStatus.kError for change in changes):
             return None
+        # From scratch the first run is what the first of the other methods does.
+        untried = OTHER_METHODS[1:] if self._from_scratch else OTHER_METHODS
+        self._from_scratch = False
         ran = highs.run()
-        for method in OTHER_METHODS:
+        for method in untried:
             if highs.getModelStatus() in DECIDED or deadline.passed:
                 break
             highs.clearSolver()
-            highs.setOptionValue("simplex_strategy", method)
+            highs.setOptionValue("simplex_strategy", method.value)
             highs.setOptionValue("time_limit", highs.getRunTime() + deadline.left)
-            ran = highs.run()
+            ran = run_without_standstill(highs)
         solution = highs.getSolution()
         optimal = highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
         if ran == highspy.HighsStatus.kError or not (optimal and solution.value_valid and solution.dual_valid):
