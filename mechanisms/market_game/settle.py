@@ -176,13 +176,17 @@ def _left_to_numpy(
     yield from (undecided[first : first + length] for first in range(0, undecided.size, length))
 
 
+def _compiles(rules: MarketRules) -> bool:
+    """Whether the compiled engine knows the rules."""
+    return rules.bankruptcy is Bankruptcy.TRADES_STAND and rules.pricing in _OWN_SHARE
+
+
 def _wants_kernel(plays: Play, rules: MarketRules, engine: Engine) -> bool:
-    supported = rules.bankruptcy is Bankruptcy.TRADES_STAND and rules.pricing in _OWN_SHARE
-    if engine is Engine.COMPILED and not supported:
+    if engine is Engine.COMPILED and not _compiles(rules):
         raise ValueError(f"the compiled engine settles {' and '.join(_OWN_SHARE)} pricing with standing trades only")
     if engine is Engine.AUTOMATIC:
         large = plays.orders.size >= _KERNEL_PAYS_FROM
-        return supported and large and importlib.util.find_spec("numba") is not None
+        return _compiles(rules) and large and importlib.util.find_spec("numba") is not None
     return engine is Engine.COMPILED
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,11 +10,21 @@ import numpy as np
 import pytest
 
 from marketgame.mechanisms.contracts.recommended_orders import granted_for_rounding, orders_to_each
-from marketgame.mechanisms.market_game.settle import Engine
+from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Pricing, Solvency
+from marketgame.mechanisms.market_game.settle import Engine, _compiles
 from marketgame.mechanisms.market_game.settlement import Settlement
 
 if TYPE_CHECKING:
     from marketgame.mechanisms.arrays import FloatArray
+
+SETTLING_RULES = [MarketRules(*options) for options in itertools.product(Pricing, Solvency, Bankruptcy)]
+COMPILED_RULES = [rules for rules in SETTLING_RULES if _compiles(rules)]
+
+
+def by_rules(rules: list[MarketRules]) -> pytest.MarkDecorator:
+    """Test under each of these rules, by name."""
+    return pytest.mark.parametrize("rules", rules, ids=lambda r: f"{r.pricing}-{r.solvency}-{r.bankruptcy}")
+
 
 needs_numba = pytest.mark.skipif(not find_spec("numba"), reason="needs Numba")
 each_engine = pytest.mark.parametrize("engine", [Engine.NUMPY, pytest.param(Engine.COMPILED, marks=needs_numba)])

@@ -13,23 +13,23 @@ from hypothesis import strategies as st
 
 from marketgame.mechanisms.market_game.exact_test import accurate_sum, float_not_below, rounded_up, two_product
 from marketgame.mechanisms.market_game.plays import Play
-from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Pricing, Solvency
+from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.mechanisms.market_game.settle import Engine, settle
 from marketgame.mechanisms.market_game.settlement import Settlement
-from tests.mechanisms.market_messages import Messages, each_engine, needs_numba
+from tests.mechanisms.market_messages import (
+    COMPILED_RULES,
+    SETTLING_RULES,
+    Messages,
+    by_rules,
+    each_engine,
+    needs_numba,
+)
 from tests.mechanisms.slow_settlement import settle_one_play
 
 if TYPE_CHECKING:
     from marketgame.mechanisms.arrays import FloatArray
 
 SEEDS = st.integers(0, 2**32 - 1)
-SETTLING_RULES = [MarketRules(*options) for options in itertools.product(Pricing, Solvency, Bankruptcy)]
-COMPILED_RULES = [
-    rules
-    for rules in SETTLING_RULES
-    if rules.pricing in (Pricing.COUNTERPARTY, Pricing.MIDPOINT) and rules.bankruptcy is Bankruptcy.TRADES_STAND
-]
-BY_RULES = pytest.mark.parametrize("rules", SETTLING_RULES, ids=lambda r: f"{r.pricing}-{r.solvency}-{r.bankruptcy}")
 
 
 def in_rationals(play: Messages, rules: MarketRules) -> dict[str, list[Any]]:
@@ -39,12 +39,13 @@ def in_rationals(play: Messages, rules: MarketRules) -> dict[str, list[Any]]:
     return settle_one_play(exact[0], exact[1], exact[2], exact[3], names)
 
 
-def at_the_edge(generator: np.random.Generator, rules: MarketRules) -> Messages:
+def at_the_edge(generator: np.random.Generator, rules: MarketRules, size: tuple[int, int] | None = None) -> Messages:
     """A play of huge orders that cancel but for ordinary ones, whose players are at their budgets or a digit off.
 
-    Some sell exactly all they hold, some a digit more; some quotes agree, some are nought.
+    Some sell exactly all they hold, some a digit more; some quotes agree, some are nought. Players and goods are as
+    many as is said, or few.
     """
-    players, goods = int(generator.integers(1, 6)), int(generator.integers(1, 4))
+    players, goods = size or (int(generator.integers(1, 6)), int(generator.integers(1, 4)))
     quotes = generator.uniform(0.5, 2, (players, goods)) * (generator.random((players, goods)) < 0.9)
     quotes[generator.random(players) < 0.5] = quotes[0]
     quotes[:, -1] = 1.0
@@ -82,7 +83,7 @@ def rounded(values: list[Any]) -> FloatArray:
     return np.array(np.vectorize(float, otypes=[float])(np.array(values, dtype=object)))
 
 
-@BY_RULES
+@by_rules(SETTLING_RULES)
 @settings(deadline=None, max_examples=60)
 @given(SEEDS)
 def test_huge_orders_that_cancel_are_settled_as_in_exact_arithmetic(rules: MarketRules, seed: int) -> None:
@@ -91,17 +92,16 @@ def test_huge_orders_that_cancel_are_settled_as_in_exact_arithmetic(rules: Marke
 
 
 @needs_numba
-@pytest.mark.parametrize("rules", COMPILED_RULES, ids=lambda r: f"{r.pricing}-{r.solvency}")
-@settings(deadline=None, max_examples=25)
+@by_rules(COMPILED_RULES)
+@settings(deadline=None, max_examples=60)
 @given(SEEDS)
 def test_the_compiled_engine_settles_them_as_in_exact_arithmetic_too(rules: MarketRules, seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    play = at_the_edge(generator, rules)
-    if play.endowments.shape in ((3, 2), (2, 2), (4, 2)):
-        assert_exact(settle(Play(*play), rules, engine=Engine.COMPILED), play, rules)
+    # The size that other tests have compiled.
+    play = at_the_edge(np.random.default_rng(seed), rules, (3, 3))
+    assert_exact(settle(Play(*play), rules, engine=Engine.COMPILED), play, rules)
 
 
-@BY_RULES
+@by_rules(SETTLING_RULES)
 @settings(deadline=None, max_examples=15)
 @given(SEEDS)
 def test_a_play_ends_alike_alone_and_in_a_batch_and_whatever_the_players_numbers(rules: MarketRules, seed: int) -> None:
@@ -119,7 +119,7 @@ def test_a_play_ends_alike_alone_and_in_a_batch_and_whatever_the_players_numbers
         np.testing.assert_array_equal(getattr(renamed, name), getattr(alone, name)[to])
 
 
-@BY_RULES
+@by_rules(SETTLING_RULES)
 @settings(deadline=None, max_examples=15)
 @given(SEEDS, st.integers(-30, 30), st.integers(-30, 30))
 def test_binary_units_of_money_and_goods_change_no_verdict(

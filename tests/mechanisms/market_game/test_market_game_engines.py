@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from marketgame.mechanisms.market_game.plays import Play
-from marketgame.mechanisms.market_game.rules import Bankruptcy, BankruptcyReason, MarketRules, Pricing, Solvency
+from marketgame.mechanisms.market_game.rules import BankruptcyReason, MarketRules
 from marketgame.mechanisms.market_game.settle import Engine, settle
-from tests.mechanisms.market_messages import assert_same, needs_numba, random_messages
+from tests.mechanisms.market_messages import (
+    COMPILED_RULES,
+    SETTLING_RULES,
+    assert_same,
+    by_rules,
+    needs_numba,
+    random_messages,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,15 +27,11 @@ if TYPE_CHECKING:
     from marketgame.mechanisms.market_game.plays import Play
 
 NO_SHORT_SALES = MarketRules.no_short_sales()
-COMPILED_RULES = [
-    MarketRules(pricing, solvency)
-    for pricing, solvency in itertools.product((Pricing.COUNTERPARTY, Pricing.MIDPOINT), Solvency)
-]
 
 
 @needs_numba
-@pytest.mark.parametrize(("players", "goods"), [(1, 1), (3, 2), (18, 2)])
-@pytest.mark.parametrize("rules", COMPILED_RULES, ids=lambda r: f"{r.pricing}-{r.solvency}")
+@pytest.mark.parametrize(("players", "goods"), [(1, 1), (3, 3), (18, 3)])
+@by_rules(COMPILED_RULES)
 def test_both_engines_agree(players: int, goods: int, rules: MarketRules) -> None:
     messages = random_messages(np.random.default_rng(players), (7, 100), players, goods)
     messages.orders[0] = 0.0
@@ -51,21 +53,21 @@ def test_both_engines_agree(players: int, goods: int, rules: MarketRules) -> Non
 @needs_numba
 def test_both_engines_broadcast_alike() -> None:
     generator = np.random.default_rng(3)
-    quotes, orders, _, transfers = random_messages(generator, (4, 1), 3, 2)
-    many = random_messages(generator, (5,), 3, 2).endowments
+    quotes, orders, _, transfers = random_messages(generator, (4, 1), 3, 3)
+    many = random_messages(generator, (5,), 3, 3).endowments
     for messages in ((quotes, orders[0, 0], many, transfers[0]), (quotes[0, 0], orders, many, transfers)):
         compiled, reference = (settle(Play(*messages), engine=engine) for engine in (Engine.COMPILED, Engine.NUMPY))
-        assert compiled.allocation.shape == (4, 5, 3, 2)
+        assert compiled.allocation.shape == (4, 5, 3, 3)
         assert_same(compiled, reference, 1e-12)
 
 
 @needs_numba
-@pytest.mark.parametrize("rules", COMPILED_RULES, ids=lambda r: f"{r.pricing}-{r.solvency}")
+@by_rules(COMPILED_RULES)
 @pytest.mark.parametrize("missing", [0.0, 1e-16, 1e-14, 1e-12, 1e-9])
 def test_both_engines_draw_the_same_line_between_solvency_and_bankruptcy(missing: float, rules: MarketRules) -> None:
     # At its cost, which is rounded up where it matters, a player is solvent; a last digit below it, it is not.
     generator = np.random.default_rng(5)
-    quotes, orders, endowments, transfers = random_messages(generator, (200,), 3, 2)
+    quotes, orders, endowments, transfers = random_messages(generator, (200,), 3, 3)
     for _ in range(2):  # The second time all are in doubt, so that costs are the least numbers not below exact ones.
         transfers = settle(Play(quotes, orders, endowments, transfers), rules).cost
     short_of_it = transfers - missing * generator.uniform(1, 10, transfers.shape)
@@ -77,7 +79,7 @@ def test_both_engines_draw_the_same_line_between_solvency_and_bankruptcy(missing
     assert (below.reason == BankruptcyReason.BUDGET).all()
 
 
-@pytest.mark.parametrize("rules", [MarketRules(bankruptcy=Bankruptcy.UNWIND), MarketRules(Pricing.SPREAD)])
+@by_rules([rules for rules in SETTLING_RULES if rules not in COMPILED_RULES])
 def test_the_compiled_engine_refuses_rules_it_does_not_know(rules: MarketRules) -> None:
     messages = random_messages(np.random.default_rng(0), (), 3, 2)
     with pytest.raises(ValueError, match="counterparty and midpoint pricing with standing trades only"):
@@ -85,7 +87,7 @@ def test_the_compiled_engine_refuses_rules_it_does_not_know(rules: MarketRules) 
 
 
 @needs_numba
-@pytest.mark.parametrize("rules", COMPILED_RULES, ids=lambda r: f"{r.pricing}-{r.solvency}")
+@by_rules(COMPILED_RULES)
 @pytest.mark.parametrize("players", [3, 18])
 def test_goods_counted_in_very_different_units_are_settled_by_the_compiled_engine_itself(
     players: int, rules: MarketRules, monkeypatch: pytest.MonkeyPatch
