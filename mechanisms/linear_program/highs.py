@@ -112,9 +112,10 @@ def run_without_standstill(highs: Any) -> highspy.HighsStatus:
 
     highs.cbSimplexInterrupt.subscribe(watch)
     try:
-        return highs.run()
+        ran: highspy.HighsStatus = highs.run()
     finally:
         highs.cbSimplexInterrupt.unsubscribe(watch)
+    return ran
 
 
 class Solver:
@@ -300,7 +301,10 @@ class Solver:
         return self._highs.getModelStatus(), ran
 
     def _run_by(self, simplex: Simplex) -> highspy.HighsStatus:
-        return run_without_standstill(self._highs) if simplex is Simplex.PRIMAL else self._highs.run()
+        if simplex is Simplex.PRIMAL:
+            return run_without_standstill(self._highs)
+        ran: highspy.HighsStatus = self._highs.run()
+        return ran
 
     def _optimum(self, iterations: int, seconds: float) -> SolverOutcome:
         solution = self._highs.getSolution()
