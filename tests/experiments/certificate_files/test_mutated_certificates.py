@@ -12,6 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,7 @@ MUTATED: dict[str, Callable[[], Certificate]] = {
 }
 
 
+@cache
 def document_of(name: str) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(TEXT if name == "shipped" else certificate_text(MUTATED[name]()))
     return document

@@ -105,12 +105,18 @@ def two_of_three(rules: MarketRules, coalition: tuple[int, ...] = (0, 1)) -> Exa
     return examine(traders(), rules, [*ALONE, coalition], Deadline.after(60.0))
 
 
+# What was found for a coalition of the three traders where agreements are not deterred.
+FOUND: dict[tuple[int, ...], SideContractSearch] = {}
+
+
 def let_every_agreement_be_obeyed_as(verdict: Verdict, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the search for consistent side-contracts say this of the obedience to whatever it finds."""
 
-    def judged(*arguments: Any, **options: Any) -> SideContractSearch:
-        search = find_side_contract(*arguments, **options)
-        return replace(search, obeyed=ObedienceCheck(verdict, ()))
+    def judged(contract: GrandContract, rules: MarketRules, coalition: tuple[int, ...], **options: Any) -> Any:
+        assert (contract, rules) == (traders(), NOT_DETERRED)
+        if coalition not in FOUND:
+            FOUND[coalition] = find_side_contract(contract, rules, coalition, **options)
+        return replace(FOUND[coalition], obeyed=ObedienceCheck(verdict, ()))
 
     monkeypatch.setattr(module, "find_consistent_side_contract", judged)
 
