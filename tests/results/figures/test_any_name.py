@@ -11,9 +11,17 @@ from matplotlib.text import Text
 
 from marketgame import results
 from marketgame.experiments.play.running import play, prepare, run_folder
+from marketgame.results import save_figures
 from marketgame.results.figures.legible import legible
+from tests.experiments.command_calls import instead_of_drawing
 
 CASES = Path(__file__).parents[2] / "experiments" / "cases"
+
+
+@pytest.fixture
+def drawn_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the drawing to the test."""
+    monkeypatch.setattr(results, "save_figures", instead_of_drawing)
 
 
 def run_of(scenario: Path, folder: Path) -> results.Run:
@@ -31,6 +39,7 @@ def texts(run: results.Run) -> list[str]:
     ]
 
 
+@pytest.mark.usefixtures("drawn_later")
 def test_goods_whose_names_differ_have_different_files(tmp_path: Path) -> None:
     """Goods "a/b" and "a b" shared one file, in which the second replaced the first."""
     run = run_of(CASES / "figures-collide-run.toml", tmp_path / "run")
@@ -40,6 +49,7 @@ def test_goods_whose_names_differ_have_different_files(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.usefixtures("drawn_later")
 def test_names_are_drawn_as_they_stand_and_lead_nowhere(tmp_path: Path) -> None:
     """A null is written out; dollars, backslashes and markup stand for themselves; slashes lead to no other folder.
 
@@ -50,7 +60,7 @@ def test_names_are_drawn_as_they_stand_and_lead_nowhere(tmp_path: Path) -> None:
     assert r"\x00/..\$\frac{1}{$" in drawn
     assert "<img src=x onerror=alert(1)>" in drawn
     assert "../../../../elsewhere" in drawn
-    files = results.save_figures(run, tmp_path / "figures")
+    files = save_figures(run, tmp_path / "figures")
     assert {file.parent for file in files} == {tmp_path / "figures"}
     assert len(set(files)) == len(files)
 
@@ -74,6 +84,7 @@ def test_long_names_and_letters_that_the_font_lacks_are_shown_and_said(
     assert results.save_figures(run, tmp_path / "figures", formats=(results.figures.FigureFormat.PNG,))
 
 
+@pytest.mark.usefixtures("drawn_later")
 def test_a_run_of_plain_names_is_drawn_as_it_is(tmp_path: Path) -> None:
     run = run_of(CASES / "figures-collide-run.toml", tmp_path / "run")
     assert legible(run) is run
