@@ -177,7 +177,7 @@ class CoalitionalGame:
         return number
 
     def conditional_expectation(self, values: ArrayLike, coalition: Coalition) -> FloatArray:
-        r"""Return :math:`E[w(t) \mid t_S]` of values ``(..., P)``, in the order of ``coalition_profiles``, ``(..., P_S)``.
+        r"""Return :math:`E[w(t) \mid t_S]` of values ``(..., P)``, by ``coalition_profiles``, ``(..., P_S)``.
 
         Raises:
             ValueError: the last dimension is not the number of profiles.
