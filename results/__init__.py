@@ -48,29 +48,22 @@ __all__ = [
     "with_parameters",
 ]
 
-_HOME = {
-    "Comparison": "marketgame.results.comparison",
-    "Run": "marketgame.results.loading",
-    "compare": "marketgame.results.comparison",
-    "failures_by_parameter": "marketgame.results.sensitivity",
-    "load": "marketgame.results.loading",
-    "mediator_summary": "marketgame.results.mediators",
-    "over_seeds": "marketgame.results.comparison",
-    "paired_differences": "marketgame.results.comparison",
-    "player_summary": "marketgame.results.summaries",
-    "save_figures": "marketgame.results.figures",
-    "sobol_indices": "marketgame.results.sensitivity",
-    "standard_figures": "marketgame.results.figures",
-    "summary": "marketgame.results.summaries",
-    "with_benchmarks": "marketgame.results.comparison",
-    "with_parameters": "marketgame.results.comparison",
+# The names that each module offers.
+_OFFERED = {
+    "comparison": "Comparison compare over_seeds paired_differences with_benchmarks with_parameters",
+    "figures": "save_figures standard_figures",
+    "loading": "Run load",
+    "mediators": "mediator_summary",
+    "sensitivity": "failures_by_parameter sobol_indices",
+    "summaries": "player_summary summary",
 }
+_HOME = {name: module for module, names in _OFFERED.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'results' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -94,11 +94,6 @@ def compare(first: Run | str | Path, *others: Run | str | Path, confidence: floa
     rules, the contract, who behaves how, or who organises whom. Intervals are the percentile bootstrap's over rounds:
     where traders learn, rounds depend on each other, and only more seeds say more.
 
-    Args:
-        first: a run or its folder, which the others are compared with.
-        others: at least one.
-        confidence: probability with which intervals are to cover the mean gain.
-
     Raises:
         ValueError: there is nothing to compare, a folder holds a sweep, runs are of different economies, seeds or
             types, or the confidence is not between 0 and 1.
@@ -266,9 +261,6 @@ def paired_differences(
 def with_benchmarks(sweep: Run) -> pd.DataFrame:
     """Return the table of runs with what each run's economy could have achieved.
 
-    Args:
-        sweep: a loaded sweep folder that keeps the table of benchmarks.
-
     Returns:
         The table of runs with one more column for each benchmark, named ``expected_<benchmark>_welfare``
         (expectation over the prior, numeraire; missing where it is not known), and ``share_of_first_best_gains``:
@@ -298,10 +290,6 @@ def with_benchmarks(sweep: Run) -> pd.DataFrame:
 
 def with_parameters(sweep: Run, table: str) -> pd.DataFrame:
     """Return a table of a sweep with the status and the parameters of each row's run.
-
-    Args:
-        sweep: a loaded sweep folder.
-        table: name of a table it keeps, such as ``rounds``.
 
     Raises:
         ValueError: the folder keeps no such table.

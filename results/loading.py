@@ -193,12 +193,6 @@ class Run:
 def load(folder: str | Path) -> Run:
     """Read the folder of a run or of a sweep.
 
-    Args:
-        folder: what ``marketgame run`` or ``marketgame sweep`` wrote.
-
-    Returns:
-        The manifest and every table in the folder.
-
     Raises:
         FileNotFoundError: the folder, its manifest or one of its tables is not there.
         DamagedFileError: a file is not what was written, or cannot be read.

@@ -127,11 +127,6 @@ def place_of(home: Path, name: str) -> Path:
 def check(home: Path, manifest: Mapping[str, Any], name: str) -> None:
     """Check that a file is what a manifest says was written.
 
-    Args:
-        home: the folder of the manifest.
-        manifest: it.
-        name: the file, by its path in the folder.
-
     Raises:
         DamagedFileError: it is not.
         FileNotFoundError: it is not there.

@@ -16,10 +16,6 @@ LEFT: Final = "left"  # what became of an invitation that all joined
 def mediator_summary(run: Run, run_number: int = 0) -> pd.DataFrame:
     """Return what each mediator earned.
 
-    Args:
-        run: a loaded run folder.
-        run_number: which run of the folder.
-
     Returns:
         One row for each mediator, the established one first, with columns ``profit`` (mean per round),
         ``standard_error``, ``expected_profit`` (mean per round of what its plan promised), ``severance`` (mean per

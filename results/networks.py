@@ -15,11 +15,6 @@ def trade_graph(run: Run, round_number: int, run_number: int = 0) -> nx.DiGraph[
     The numeraire is left out: it pays for the goods and flows against them. So are trades worth less than
     1e-9 of the economy's wealth in that round, which are rounding.
 
-    Args:
-        run: a loaded run folder.
-        round_number: which round.
-        run_number: which run of the folder.
-
     Returns:
         A graph whose nodes are the players, with attributes ``wealth`` (numeraire), ``bankrupt`` and
         ``behaviour``, and whose edges run from giver to receiver, with attribute ``value`` (numeraire): what the

@@ -78,9 +78,6 @@ def sobol_indices(sweep: Run, measure: str, confidence: float = CONFIDENCE) -> p
 def failures_by_parameter(sweep: Run) -> pd.DataFrame:
     """Return where in the space of parameters runs fail, and how surprising that would be if it did not matter.
 
-    Args:
-        sweep: a loaded sweep of any design.
-
     Returns:
         One row for each parameter and each of its values (numbers of more values than that in four classes of equal
         size): ``parameter``, ``value`` (in words), ``runs``, ``failed``, ``share_failed`` and ``p_value``, the same

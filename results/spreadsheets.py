@@ -29,13 +29,6 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 def write_csv(run: Run, folder: Path) -> list[Path]:
     """Write every table as a CSV file in UTF-8.
 
-    Args:
-        run: a loaded run or sweep.
-        folder: where to; it is there.
-
-    Returns:
-        The files, in the order of the tables.
-
     Raises:
         OSError: a file cannot be written.
     """
@@ -50,13 +43,6 @@ def write_csv(run: Run, folder: Path) -> list[Path]:
 
 def write_workbook(run: Run, folder: Path) -> list[Path]:
     """Write every table as a sheet of one workbook.
-
-    Args:
-        run: a loaded run or sweep.
-        folder: where to; it is there.
-
-    Returns:
-        The file.
 
     Raises:
         ImportError: XlsxWriter is not installed.

@@ -22,10 +22,6 @@ def summary(run: Run, run_number: int = 0) -> pd.DataFrame:
     All are compared at the type profiles that were drawn, so that luck of the draw favours none. A benchmark known
     only in expectation over the prior is measured against first best and autarky in expectation.
 
-    Args:
-        run: a loaded run folder.
-        run_number: which run of the folder.
-
     Returns:
         One row for ``played`` and for each benchmark, with columns ``welfare`` (mean per round, numeraire),
         ``gains`` (over autarky, numeraire), ``gap_to_first_best`` (numeraire), ``share_of_first_best_gains``
@@ -54,10 +50,6 @@ def summary(run: Run, run_number: int = 0) -> pd.DataFrame:
 
 def player_summary(run: Run, run_number: int = 0) -> pd.DataFrame:
     """Return how each player fared.
-
-    Args:
-        run: a loaded run folder.
-        run_number: which run of the folder.
 
     Returns:
         One row for each player, in the economy's order, with columns ``behaviour``, ``mean_utility``,

@@ -1,5 +1,9 @@
 """Figures of a run, for print: each function takes a loaded run and returns a Matplotlib figure.
 
+Those of a run say by ``run_number`` which run of its folder they show, and by ``round_number`` which of its rounds;
+they raise ValueError where the folder holds no such run, the run no such round, or the tables nothing to draw. They are
+a column wide, or wider where they must be.
+
 `results.figures.registry` lists those that every run gets whose tables it needs; `results.figures.saving` writes them.
 
 No figure needs a screen, and none touches Matplotlib's global state.

@@ -6,24 +6,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from marketgame.results.figures import style
 from marketgame.results.figures.legible import legible_names
-from marketgame.results.figures.style import (
-    BLUE,
-    INK,
-    WIDE,
-    dress,
-    in_house_style,
-    new_figure,
-    plain,
-    put_title,
-    short_number,
-    with_unit,
-)
 
 _ROW = 0.26  # inches, for each bar
 
 
-@in_house_style
+@style.in_house_style
 def bars(table: pd.DataFrame, column: str, title: str) -> Figure:
     """Draw a column of a table, a bar for each row that has a number, with the number at its end.
 
@@ -32,9 +21,6 @@ def bars(table: pd.DataFrame, column: str, title: str) -> Figure:
         column: what is drawn.
         title: what it shows.
 
-    Returns:
-        The figure, as high as there are bars.
-
     Raises:
         ValueError: the table has no such column, or no number in it.
     """
@@ -42,17 +28,17 @@ def bars(table: pd.DataFrame, column: str, title: str) -> Figure:
         raise ValueError(f"there is nothing to draw: the table holds no number in {column!r}")
     values = table[column].dropna().astype(float)
     names = [", ".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in values.index]
-    figure = new_figure(WIDE, 0.9 + _ROW * len(values))
+    figure = style.new_figure(style.WIDE, 0.9 + _ROW * len(values))
     axes = figure.subplots()
-    drawn = axes.barh(range(len(values)), values.to_numpy(), height=0.6, color=BLUE)
-    axes.bar_label(drawn, [f" {short_number(value)} " for value in values], color=INK)
-    axes.axvline(0.0, color=INK, linewidth=0.6)
+    drawn = axes.barh(range(len(values)), values.to_numpy(), height=0.6, color=style.BLUE)
+    axes.bar_label(drawn, [f" {style.short_number(value)} " for value in values], color=style.INK)
+    axes.axvline(0.0, color=style.INK, linewidth=0.6)
     labels = legible_names(names)
-    axes.set_yticks(range(len(values)), [plain(labels[name]) for name in names])
+    axes.set_yticks(range(len(values)), [style.plain(labels[name]) for name in names])
     axes.invert_yaxis()
     axes.margins(x=0.15)
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.set_xlabel(with_unit(column.replace("_", " "), table.attrs.get("units", {}).get(column, "")))
-    dress(axes)
-    put_title(figure, title)
+    axes.set_xlabel(style.with_unit(column.replace("_", " "), table.attrs.get("units", {}).get(column, "")))
+    style.dress(axes)
+    style.put_title(figure, title)
     return figure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -11,25 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from marketgame.results.figures import style
 from marketgame.results.figures.figure import RunFigure, View
-from marketgame.results.figures.style import (
-    COLUMN_WIDTH,
-    GREY,
-    INK,
-    PALE,
-    SERIES,
-    SKY,
-    VERMILION,
-    count_of,
-    dress,
-    in_house_style,
-    new_figure,
-    plain,
-    put_title,
-    short_number,
-    some_names,
-    with_unit,
-)
 from marketgame.results.loading import Run
 from marketgame.results.mediators import ESTABLISHED, LEFT
 from marketgame.results.selection import rows_of_run
@@ -38,9 +21,9 @@ _BAND: Final = 2.0  # standard errors on either side of a mean
 _POINTS: Final = 400  # along a line; more would be drawn on top of each other
 # What became of invitations: how it is written, its colour and its hatch.
 _FATES: Final = (
-    (LEFT, "all joined and left", VERMILION, ""),
-    ("other-types", "sent back: types other than wanted", PALE, ""),
-    ("refused", "sent back: somebody refused", SKY, "////"),
+    (LEFT, "all joined and left", style.VERMILION, ""),
+    ("other-types", "sent back: types other than wanted", style.PALE, ""),
+    ("refused", "sent back: somebody refused", style.SKY, "////"),
     ("too-late", "somebody had left already", "white", "...."),
 )
 _ROW: Final = 0.15  # inches, for a line of text
@@ -52,36 +35,26 @@ def _has_rivals(view: View) -> bool:
     return bool((rows_of_run(view.run, "mediators", view.number)["mediator"] != ESTABLISHED).any())
 
 
-@in_house_style
+@style.in_house_style
 def mediator_profits(run: Run, run_number: int = 0) -> Figure:
     """Draw the mean profit per round of every mediator, from the first round up to each.
 
     Bands are two standard errors wide on either side. A dashed line shows what a mediator's own plan promised it.
-
-    Args:
-        run: a loaded run folder.
-        run_number: which run of the folder.
-
-    Returns:
-        The figure, one column wide.
-
-    Raises:
-        ValueError: the folder holds no such run, or no mediators are recorded in it.
     """
     rows = _recorded(run, "mediators", run_number)
-    figure = new_figure(COLUMN_WIDTH, 2.6)
+    figure = style.new_figure(style.COLUMN_WIDTH, 2.6)
     axes = figure.add_subplot()
     for place, name in enumerate(_mediators(rows)):
         _draw_mean(axes, rows[rows["mediator"] == name], name, place)
-    axes.axhline(0.0, color=GREY, lw=0.8, ls=":", zorder=1)
-    axes.plot([], [], color=GREY, ls=_DASHES, lw=0.9, label="promised by its plan")
+    axes.axhline(0.0, color=style.GREY, lw=0.8, ls=":", zorder=1)
+    axes.plot([], [], color=style.GREY, ls=_DASHES, lw=0.9, label="promised by its plan")
     axes.set_xlabel("rounds played")
-    axes.set_ylabel(with_unit("mean profit per round", run.unit("mediators", "profit"), room=30))
+    axes.set_ylabel(style.with_unit("mean profit per round", run.unit("mediators", "profit"), room=30))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     axes.margins(x=0.01)
-    dress(axes)
+    style.dress(axes)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    put_title(figure, *_profit_clauses(rows))
+    style.put_title(figure, *_profit_clauses(rows))
     return figure
 
 
@@ -95,32 +68,21 @@ MEDIATOR_PROFITS: Final = RunFigure(
 )
 
 
-@in_house_style
+@style.in_house_style
 def invitations(run: Run, run_number: int = 0) -> Figure:
-    """Draw who was invited by whom to do what, and what became of it.
-
-    Args:
-        run: a loaded run folder.
-        run_number: which run of the folder.
-
-    Returns:
-        The figure, one column wide.
-
-    Raises:
-        ValueError: the folder holds no such run, or nobody was invited in it.
-    """
+    """Draw who was invited by whom to do what, and what became of it."""
     rows = _recorded(run, "invitations", run_number)
     rounds = len(rows_of_run(run, "rounds", run_number))
     shares = _invitation_shares(rows, _doubtful(rows, rows_of_run(run, "players", run_number)), rounds)
     names = [str(name) for name in shares.index.unique("mediator")]
     headings = len(names)
     lines = max(str(what).count("\n") + 1 for _, what in shares.index)
-    figure = new_figure(COLUMN_WIDTH, 1.25 + _ROW * lines * (len(shares) + headings))
+    figure = style.new_figure(style.COLUMN_WIDTH, 1.25 + _ROW * lines * (len(shares) + headings))
     axes = figure.add_subplot()
     ticks: list[tuple[float, str]] = []
     height = 0.0
     for name in names:
-        axes.text(0.0, height, plain(f"{name} invites"), ha="left", va="center", fontweight="bold")
+        axes.text(0.0, height, style.plain(f"{name} invites"), ha="left", va="center", fontweight="bold")
         for what, row in shares.xs(name).iterrows():
             height += 1
             _draw_fates(axes, height, row)
@@ -128,9 +90,9 @@ def invitations(run: Run, run_number: int = 0) -> Figure:
         height += 1
     _dress_invitations(axes, ticks, height)
     present = [fate for fate in _FATES if fate[0] in shares and shares[fate[0]].any()]
-    handles = [Patch(fc=colour, ec=INK, lw=0.4, hatch=hatch, label=label) for _, label, colour, hatch in present]
+    handles = [Patch(fc=colour, ec=style.INK, lw=0.4, hatch=hatch, label=label) for _, label, colour, hatch in present]
     figure.legend(handles=handles, loc="outside lower center", ncols=1)
-    put_title(figure, *_invitation_clauses(rows, rounds))
+    style.put_title(figure, *_invitation_clauses(rows, rounds))
     return figure
 
 
@@ -167,8 +129,8 @@ def _draw_mean(axes: Axes, rows: pd.DataFrame, name: str, place: int) -> None:
     # The first rounds say nothing and would set the scale.
     first = min(len(profit) // 20, len(profit) - 1)
     shown = np.unique(np.linspace(first, len(profit) - 1, min(_POINTS, len(profit))).astype(int))
-    colour = INK if name == ESTABLISHED else SERIES[place % len(SERIES)]
-    axes.plot(played[shown], mean[shown], color=colour, label=plain(name), gid=name)
+    colour = style.INK if name == ESTABLISHED else style.SERIES[place % len(style.SERIES)]
+    axes.plot(played[shown], mean[shown], color=colour, label=style.plain(name), gid=name)
     low, high = (mean + sign * _BAND * spread for sign in (-1, 1))
     axes.fill_between(played[shown], low[shown], high[shown], color=colour, alpha=0.15, lw=0)
     axes.plot(played[shown], promised[shown], color=colour, ls=_DASHES, lw=0.9, gid=f"{name} promised")
@@ -180,8 +142,8 @@ def _profit_clauses(rows: pd.DataFrame) -> list[str]:
         profit = rows.loc[rows["mediator"] == name, "profit"]
         values = profit.to_numpy(dtype=float)
         mean, error = float(values.mean()), float(values.std() / np.sqrt(len(values)))
-        margin = f" ± {short_number(_rounded(_BAND * error))}" if error > 0 else ""
-        clauses.append(f"{name} earns {short_number(_rounded(mean))}{margin} per round".replace("-", "−"))
+        margin = f" ± {style.short_number(_rounded(_BAND * error))}" if error > 0 else ""
+        clauses.append(f"{name} earns {style.short_number(_rounded(mean))}{margin} per round".replace("-", "−"))
     return clauses
 
 
@@ -229,13 +191,13 @@ def _draw_fates(axes: Axes, height: float, shares: pd.Series) -> None:
     for fate, _, colour, hatch in _FATES:
         width = float(widths.get(fate, 0.0))
         if width > 0:
-            axes.barh(height, width, 0.7, left, fc=colour, ec=INK, lw=0.4, hatch=hatch, gid=fate)
+            axes.barh(height, width, 0.7, left, fc=colour, ec=style.INK, lw=0.4, hatch=hatch, gid=fate)
             left += width
 
 
 def _dress_invitations(axes: Axes, ticks: list[tuple[float, str]], height: float) -> None:
-    dress(axes)
-    axes.set_yticks([at for at, _ in ticks], [plain(what) for _, what in ticks])
+    style.dress(axes)
+    axes.set_yticks([at for at, _ in ticks], [style.plain(what) for _, what in ticks])
     axes.set_ylim(height - 0.3, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
@@ -247,8 +209,8 @@ def _dress_invitations(axes: Axes, ticks: list[tuple[float, str]], height: float
 def _invitation_clauses(rows: pd.DataFrame, rounds: int) -> list[str]:
     away = rows[rows["fate"] == LEFT]
     if away.empty:
-        return [f"Nobody leaves in {count_of(rounds, 'round')}"]
+        return [f"Nobody leaves in {style.count_of(rounds, 'round')}"]
     share = away["round"].nunique() / rounds
-    names: dict[str, Any] = {str(name): None for name in away["mediator"].unique()}
-    verb = "leads" if len(names) == 1 else "lead"
-    return [f"{some_names(list(names))} {verb} players away in {100 * share:.3g}% of {count_of(rounds, 'round')}"]
+    names = [str(name) for name in away["mediator"].unique()]
+    who = f"{style.some_names(names)} {'leads' if len(names) == 1 else 'lead'}"
+    return [f"{who} players away in {100 * share:.3g}% of {style.count_of(rounds, 'round')}"]

@@ -17,24 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Polygon
 
-from marketgame.results.figures.style import (
-    BLUE,
-    COLUMN_WIDTH,
-    GREEN,
-    GREY,
-    INK,
-    MARKERS,
-    ORANGE,
-    SERIES,
-    VERMILION,
-    dress,
-    in_house_style,
-    new_figure,
-    plain,
-    put_title,
-    short_number,
-    with_unit,
-)
+from marketgame.results.figures import style
 
 _LARGEST_DENOMINATOR: Final = 60
 _EXACT: Final = 1e-6  # within which a number is written as a fraction
@@ -42,7 +25,7 @@ _PROFITS: Final = LinearSegmentedColormap.from_list("profits", ["#FBE3D3", "#E9A
 _NONE: Final = 1e-9  # profits below this are none
 
 
-@in_house_style
+@style.in_house_style
 def core_in_payoff_plane(
     vertices: Sequence[tuple[float, float]],
     labels: tuple[str, str],
@@ -59,37 +42,39 @@ def core_in_payoff_plane(
         unit: of payoffs.
         title: what is shown.
 
-    Returns:
-        The figure, one column wide.
-
     Raises:
         ValueError: there are no vertices.
     """
     corners = np.array(vertices, dtype=float).reshape(-1, 2)
     if not len(corners):
         raise ValueError("an empty core has no picture")
-    figure = new_figure(COLUMN_WIDTH, COLUMN_WIDTH * 0.95)
+    figure = style.new_figure(style.COLUMN_WIDTH, style.COLUMN_WIDTH * 0.95)
     axes = figure.add_subplot()
     closed = len(corners) > 2
-    axes.add_patch(Polygon(corners, closed=closed, fc="#CFE3F1" if closed else "none", ec=BLUE, lw=1.2, gid="core"))
-    axes.plot(*corners.T, "o", color=BLUE, ms=4, gid="vertices", label="vertices of the core")
+    axes.add_patch(
+        Polygon(corners, closed=closed, fc="#CFE3F1" if closed else "none", ec=style.BLUE, lw=1.2, gid="core")
+    )
+    axes.plot(*corners.T, "o", color=style.BLUE, ms=4, gid="vertices", label="vertices of the core")
     others = np.array(list((marks or {}).values()), dtype=float).reshape(-1, 2)
     for place, (name, point) in enumerate((marks or {}).items()):
-        marker, colour = MARKERS[1 + place % (len(MARKERS) - 1)], (VERMILION, GREEN, ORANGE)[place % 3]
-        axes.plot(*point, marker, color=colour, ms=5, label=plain(name), ls="", gid=name)
+        marker, colour = (
+            style.MARKERS[1 + place % (len(style.MARKERS) - 1)],
+            (style.VERMILION, style.GREEN, style.ORANGE)[place % 3],
+        )
+        axes.plot(*point, marker, color=colour, ms=5, label=style.plain(name), ls="", gid=name)
     _make_room(axes, np.vstack((corners, others)))
     centre = corners.mean(axis=0)
     for corner in corners:
         _label_corner(axes, corner, centre)
-    axes.set_xlabel(with_unit(f"payoff of {labels[0]}", unit))
-    axes.set_ylabel(with_unit(f"payoff of {labels[1]}", unit))
-    dress(axes)
+    axes.set_xlabel(style.with_unit(f"payoff of {labels[0]}", unit))
+    axes.set_ylabel(style.with_unit(f"payoff of {labels[1]}", unit))
+    style.dress(axes)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=1)
-    put_title(figure, title)
+    style.put_title(figure, title)
     return figure
 
 
-@in_house_style
+@style.in_house_style
 def severance_and_side_bets(
     profits: pd.DataFrame,
     regions: Mapping[str, Sequence[tuple[float, float]]],
@@ -105,42 +90,39 @@ def severance_and_side_bets(
         smallest: the severance, and its side-bet, that is predicted to be the smallest.
         unit: of money.
         title: what the map of profits is about.
-
-    Returns:
-        The figure, one column wide.
     """
     grid = profits.pivot_table(index="side_bet", columns="severance", values="profit")
     across, up = grid.columns.to_numpy(dtype=float), grid.index.to_numpy(dtype=float)
     values = np.ma.masked_less_equal(grid.to_numpy(dtype=float), _NONE)
-    figure = new_figure(COLUMN_WIDTH, 3.6)
+    figure = style.new_figure(style.COLUMN_WIDTH, 3.6)
     axes = figure.add_subplot()
     axes.set_facecolor("#D5EBDD")
     drawn = axes.pcolormesh(across, up, values, cmap=_PROFITS, vmin=0, shading="nearest", rasterized=True)
     for place, (name, corners) in enumerate(regions.items()):
         points = np.array(corners, dtype=float)
         line = ("-", (0, (4, 2)), (0, (1, 1.2)))[place % 3]
-        axes.add_patch(Polygon(points, closed=True, fc="none", ec=INK, lw=1.1, ls=line, gid=name))
-    axes.plot(*smallest, "o", color=VERMILION, ms=4.5, zorder=4, gid="smallest")
+        axes.add_patch(Polygon(points, closed=True, fc="none", ec=style.INK, lw=1.1, ls=line, gid=name))
+    axes.plot(*smallest, "o", color=style.VERMILION, ms=4.5, zorder=4, gid="smallest")
     axes.annotate(
-        plain(f"smallest severance {exact_number(smallest[0])}\nwith a side-bet of {exact_number(smallest[1])}"),
+        style.plain(f"smallest severance {exact_number(smallest[0])}\nwith a side-bet of {exact_number(smallest[1])}"),
         smallest,
         xytext=(0.03, 0.86),
         textcoords="axes fraction",
         va="center",
-        arrowprops={"arrowstyle": "-", "color": INK, "lw": 0.6},
+        arrowprops={"arrowstyle": "-", "color": style.INK, "lw": 0.6},
     )
     axes.set(xlim=(across[0], across[-1]), ylim=(up[0], up[-1]))
-    axes.set_xlabel(with_unit("severance promised to the bad type", unit))
-    axes.set_ylabel(with_unit("side-bet on the seller's type", unit))
+    axes.set_xlabel(style.with_unit("severance promised to the bad type", unit))
+    axes.set_ylabel(style.with_unit("side-bet on the seller's type", unit))
     bar = figure.colorbar(drawn, ax=axes, pad=0.02)
-    bar.set_label(with_unit("profit of a blocking mediator", unit))
-    dress(axes)
+    bar.set_label(style.with_unit("profit of a blocking mediator", unit))
+    style.dress(axes)
     _explain_regions(figure, list(regions))
-    put_title(figure, title)
+    style.put_title(figure, title)
     return figure
 
 
-@in_house_style
+@style.in_house_style
 def severance_sweep(sweep: pd.DataFrame, predicted: Sequence[float], unit: str) -> Figure:
     """Draw what becomes of blocking as the severance promised rises.
 
@@ -148,39 +130,43 @@ def severance_sweep(sweep: pd.DataFrame, predicted: Sequence[float], unit: str) 
         sweep: columns ``severance``, ``program_profit``, ``mean_profit``, ``standard_error`` and ``blocking_rate``.
         predicted: where blocking is predicted to stop, and to begin again if it does.
         unit: of money.
-
-    Returns:
-        The figure, one column wide.
     """
-    figure = new_figure(COLUMN_WIDTH, 3.7)
+    figure = style.new_figure(style.COLUMN_WIDTH, 3.7)
     above, below = figure.subplots(2, 1, sharex=True)
     severance = sweep["severance"].to_numpy(dtype=float)
-    above.plot(severance, sweep["program_profit"], color=INK, lw=1.0, label="promised by the linear program")
+    above.plot(severance, sweep["program_profit"], color=style.INK, lw=1.0, label="promised by the linear program")
     error = 2 * sweep["standard_error"].to_numpy(dtype=float)
     above.errorbar(
-        severance, sweep["mean_profit"], error, fmt="o", color=BLUE, ms=3, lw=0.8, label="mean in simulation ± 2 s.e."
+        severance,
+        sweep["mean_profit"],
+        error,
+        fmt="o",
+        color=style.BLUE,
+        ms=3,
+        lw=0.8,
+        label="mean in simulation ± 2 s.e.",
     )
-    below.plot(severance, sweep["blocking_rate"], "o-", color=SERIES[1], ms=3, lw=0.8, label="in simulation")
+    below.plot(severance, sweep["blocking_rate"], "o-", color=style.SERIES[1], ms=3, lw=0.8, label="in simulation")
     for axes in (above, below):
         for place, value in enumerate(predicted):
             axes.axvline(
                 value,
-                color=GREY,
+                color=style.GREY,
                 lw=0.8,
                 ls=":",
                 label=None if place else "predicted by condition (27)",
                 gid="predicted",
             )
-        dress(axes)
-    above.axhline(0, color=GREY, lw=0.5)
-    above.set_ylabel(with_unit("profit per round", unit))
+        style.dress(axes)
+    above.axhline(0, color=style.GREY, lw=0.5)
+    above.set_ylabel(style.with_unit("profit per round", unit))
     below.set_ylabel("share of rounds in which\na coalition leaves")
-    below.set_xlabel(with_unit("severance promised to the bad type", unit))
+    below.set_xlabel(style.with_unit("severance promised to the bad type", unit))
     below.set_ylim(-0.05, 1.05)
     figure.align_ylabels()
     figure.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=1)
     where = " and ".join(exact_number(value) for value in predicted)
-    put_title(figure, f"Nothing to block {'between' if len(predicted) > 1 else 'from'} severance of {where}")
+    style.put_title(figure, f"Nothing to block {'between' if len(predicted) > 1 else 'from'} severance of {where}")
     return figure
 
 
@@ -188,7 +174,7 @@ def exact_number(value: float) -> str:
     """Return a number as a fraction where it is one with a small denominator, and as a decimal otherwise."""
     fraction = Fraction(value).limit_denominator(_LARGEST_DENOMINATOR)
     if abs(float(fraction) - value) > _EXACT:
-        return short_number(round(value, 4)).replace("-", "−")
+        return style.short_number(round(value, 4)).replace("-", "−")
     decimal = f"{value:.10g}" if abs(round(value, 2) - value) <= _EXACT else ""
     return (decimal or str(fraction)).replace("-", "−")
 
@@ -218,6 +204,7 @@ def _explain_regions(figure: Figure, names: list[str]) -> None:
     styles = ("-", (0, (4, 2)), (0, (1, 1.2)))
     handles: list[Patch | Line2D] = [Patch(fc="#D5EBDD", ec="none", label="no blocking plan earns anything")]
     handles += [
-        Line2D([], [], color=INK, lw=1.1, ls=styles[place % 3], label=plain(name)) for place, name in enumerate(names)
+        Line2D([], [], color=style.INK, lw=1.1, ls=styles[place % 3], label=style.plain(name))
+        for place, name in enumerate(names)
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=1)

@@ -13,24 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
+from marketgame.results.figures import style
 from marketgame.results.figures.figure import RunFigure
-from marketgame.results.figures.style import (
-    COLUMN_WIDTH,
-    INK,
-    PALE,
-    SERIES,
-    dress,
-    in_house_style,
-    new_figure,
-    plain,
-    put_title,
-    short_number,
-    some_names,
-)
 from marketgame.results.loading import OBEDIENT, Run
 from marketgame.results.selection import NEGLIGIBLE, rows_of_round
 
-_MOST_NAMED: Final = len(SERIES)
+_MOST_NAMED: Final = len(style.SERIES)
 _LETTER: Final = 0.0165  # of the bar's width, what one letter of a name takes
 _STEP: Final = 2.7  # from one good to the next, in bars
 _NOTEWORTHY: Final = 0.01  # of a good, from which the title speaks of waste
@@ -49,7 +37,7 @@ class _Look:
     label: str
 
 
-@in_house_style
+@style.in_house_style
 def who_ends_with_what(run: Run, round_number: int, run_number: int = 0) -> Figure:
     """Draw how every good is divided among the players before and after a round.
 
@@ -57,34 +45,23 @@ def who_ends_with_what(run: Run, round_number: int, run_number: int = 0) -> Figu
     endowment. Bankrupt players are hatched, those who do not follow the contract say how they behave, and what
     nobody consumes is shown as wasted. Of many players only those who stand out are named: who is bankrupt, who
     does not follow the contract, and who holds the largest shares.
-
-    Args:
-        run: a loaded run folder.
-        round_number: which round.
-        run_number: which run of the folder.
-
-    Returns:
-        The figure, one column wide.
-
-    Raises:
-        ValueError: the folder holds no such run, or the run no such round.
     """
     before = shares(run, "endowment", round_number, run_number)
     after = shares(run, "consumption", round_number, run_number)
     looks = _looks(run, before, after, round_number, run_number)
     before, after = _gathered(before, list(looks)), _gathered(after, list(looks))
-    figure = new_figure(COLUMN_WIDTH, 1.0 + 0.62 * len(run.goods) + 0.16 * (len(looks) // 2 + 1))
+    figure = style.new_figure(style.COLUMN_WIDTH, 1.0 + 0.62 * len(run.goods) + 0.16 * (len(looks) // 2 + 1))
     axes = figure.add_subplot()
     rows = rows_of_round(run, "holdings", round_number, run_number)
     for place, good in enumerate(run.goods):
         for bar, parts in enumerate((before, after)):
             _draw_bar(axes, _STEP * place + bar, _by_name(parts[good]), looks)
-        total = short_number(float(rows.loc[rows["good"] == good, "endowment"].sum()))
+        total = style.short_number(float(rows.loc[rows["good"] == good, "endowment"].sum()))
         words = f"{good}: {total} {run.unit('holdings', 'endowment', good)}".strip()
-        axes.text(0, _STEP * place - 0.58, plain(words), ha="left", va="bottom", fontweight="bold")
+        axes.text(0, _STEP * place - 0.58, style.plain(words), ha="left", va="bottom", fontweight="bold")
     _dress(axes, len(run.goods))
     _explain(figure, {name: looks[name] for name in looks if max(before.loc[name].max(), after.loc[name].max()) > 0})
-    put_title(figure, *_clauses(run, after, looks, round_number))
+    style.put_title(figure, *_clauses(run, after, looks, round_number))
     return figure
 
 
@@ -98,20 +75,11 @@ WHO_ENDS_WITH_WHAT: Final = RunFigure(
 
 
 def shares(run: Run, column: str, round_number: int, run_number: int = 0) -> pd.DataFrame:
-    """Return what part of the aggregate endowment of each good every player has.
-
-    Args:
-        run: a loaded run folder.
-        column: a column of the table of holdings, in units of the good.
-        round_number: which round.
-        run_number: which run of the folder.
+    """Return what part of the aggregate endowment of each good every player has, by a column of the table of holdings.
 
     Returns:
         One row for each player and one column for each good, between 0 and 1; missing where there is none of a
         good.
-
-    Raises:
-        ValueError: the folder holds no such run, or the run no such round.
     """
     rows = rows_of_round(run, "holdings", round_number, run_number)
     amounts = rows.pivot_table(index="player", columns="good", values=column, observed=True, sort=False)
@@ -130,10 +98,10 @@ def _looks(run: Run, before: pd.DataFrame, after: pd.DataFrame, round_number: in
     for name in (name for name in remarks if name in named):
         label = f"{name} ({', '.join(remarks[name])})" if remarks[name] else name
         hatch = BANKRUPT_HATCH if _BANKRUPT in remarks[name] else ""
-        looks[name] = _Look(SERIES[len(looks)], hatch, label)
+        looks[name] = _Look(style.SERIES[len(looks)], hatch, label)
     if len(named) < len(order):
         others = f"{len(order) - len(named)} others"
-        looks[others] = _Look(PALE, "", others)
+        looks[others] = _Look(style.PALE, "", others)
     return looks | {WASTED: _Look("white", "....", WASTED)}
 
 
@@ -167,10 +135,12 @@ def _draw_bar(axes: Axes, height: float, parts: dict[str, float], looks: dict[st
         width = parts[name]
         if width <= 0:
             continue
-        axes.barh(height, width, 0.86, left, fc=look.colour, hatch=look.hatch, ec=INK, lw=0.4, gid=name)
+        axes.barh(height, width, 0.86, left, fc=look.colour, hatch=look.hatch, ec=style.INK, lw=0.4, gid=name)
         if width > _LETTER * len(name) + 0.02 and name != WASTED:
             light = sum(part * share for part, share in zip(to_rgb(look.colour), _LUMINANCE, strict=True)) > 0.45
-            axes.text(left + width / 2, height, plain(name), ha="center", va="center", color=INK if light else "w")
+            axes.text(
+                left + width / 2, height, style.plain(name), ha="center", va="center", color=style.INK if light else "w"
+            )
         left += width
 
 
@@ -180,14 +150,15 @@ def _by_name(parts: pd.Series) -> dict[str, float]:
 
 def _explain(figure: Figure, looks: dict[str, _Look]) -> None:
     handles = [
-        Patch(fc=look.colour, ec=INK, lw=0.4, hatch=look.hatch, label=plain(look.label)) for look in looks.values()
+        Patch(fc=look.colour, ec=style.INK, lw=0.4, hatch=look.hatch, label=style.plain(look.label))
+        for look in looks.values()
     ]
     columns = 2 if max((len(look.label) for look in looks.values()), default=0) <= 30 else 1
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
 def _dress(axes: Axes, goods: int) -> None:
-    dress(axes)
+    style.dress(axes)
     axes.set(xlim=(0, 1), ylim=(_STEP * (goods - 1) + 1.55, -1.2))
     axes.set_yticks([_STEP * place + bar for place in range(goods) for bar in (0, 1)], ["before", "after"] * goods)
     axes.tick_params(axis="y", length=0)
@@ -204,7 +175,7 @@ def _clauses(run: Run, after: pd.DataFrame, looks: dict[str, _Look], round_numbe
         for good, part in parts.items()
         if part.get(WASTED, 0.0) >= _NOTEWORTHY
     ]
-    waste = [f"{some_names(wasted)} wasted"] if wasted else []
+    waste = [f"{style.some_names(wasted)} wasted"] if wasted else []
     held = {
         name: {good: part[name] for good, part in parts.items() if name in part}
         for name in looks
@@ -216,7 +187,7 @@ def _clauses(run: Run, after: pd.DataFrame, looks: dict[str, _Look], round_numbe
     taken = {name: [good for good, part in share.items() if part > 1 - NEGLIGIBLE] for name, share in held.items()}
     winners = [f"{name} with all the {' and '.join(goods)}" for name, goods in taken.items() if goods]
     if winners:
-        return [f"Round {round_number} leaves {some_names(winners)}", *waste]
+        return [f"Round {round_number} leaves {style.some_names(winners)}", *waste]
     return [f"Round {round_number} leaves nobody more than {_percent(largest)} of any good", *waste]
 
 

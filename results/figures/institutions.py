@@ -37,9 +37,6 @@ def institution_matrix(
         questions: the columns, in order.
         title: what is shown.
 
-    Returns:
-        The figure, a page wide.
-
     Raises:
         ValueError: there is no panel.
     """
@@ -81,9 +78,6 @@ def cartel_gains(table: pd.DataFrame, unit: str, title: str) -> Figure:
             expects, at best), ``total`` (the largest sum of gains found) and ``bound`` (on any sum).
         unit: of gains.
         title: what is shown.
-
-    Returns:
-        The figure, a page wide.
     """
     figure = new_figure(_PAGE_WIDTH, 1.3 + 0.24 * len(table))
     axes = figure.add_subplot()

@@ -15,26 +15,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.text import Annotation
 
+from marketgame.results.figures import style
 from marketgame.results.figures.figure import RunFigure
 from marketgame.results.figures.ring import largest_ring, ring_places
 from marketgame.results.figures.scales import StrengthScale
-from marketgame.results.figures.style import (
-    COLUMN_WIDTH,
-    GREY,
-    INK,
-    ORANGE,
-    SKY,
-    SMALL,
-    STRENGTH,
-    VERMILION,
-    WIDE,
-    in_house_style,
-    new_figure,
-    plain,
-    put_title,
-    round_number_below,
-    short_number,
-)
 from marketgame.results.loading import OBEDIENT, Run
 from marketgame.results.networks import edge_values, node_wealth, trade_graph
 
@@ -55,7 +39,7 @@ _KEY: Final[dict[str, Any]] = {
 }
 
 
-@in_house_style
+@style.in_house_style
 def trade_network(run: Run, round_number: int, run_number: int = 0) -> Figure:
     """Draw who gave goods to whom in a round.
 
@@ -63,22 +47,13 @@ def trade_network(run: Run, round_number: int, run_number: int = 0) -> Figure:
     runs from giver to receiver, wider and darker the more the goods are worth at the supporting price; the
     numeraire, which flows the other way, is not drawn. Bankrupt players carry a cross, and players who do not
     follow the contract say how they behave.
-
-    Args:
-        run: a loaded run folder.
-        round_number: which round.
-        run_number: which run of the folder.
-
-    Returns:
-        The figure, one column wide, or one and a half for many players.
-
-    Raises:
-        ValueError: the folder holds no such run, or the run no such round.
     """
     graph = trade_graph(run, round_number, run_number)
     many = len(graph) > _MANY
-    figure = new_figure(*((WIDE, WIDE * 1.1) if many else (COLUMN_WIDTH, COLUMN_WIDTH * 1.25)), layout=None)
-    put_title(figure, *_clauses(run, graph, round_number))
+    figure = style.new_figure(
+        *((style.WIDE, style.WIDE * 1.1) if many else (style.COLUMN_WIDTH, style.COLUMN_WIDTH * 1.25)), layout=None
+    )
+    style.put_title(figure, *_clauses(run, graph, round_number))
     axes, sizes_key, arrows_key, colours_key = _divide(figure)
     places = ring_places(graph)
     across = _node_sizes(graph, (95.0 if many else 60.0) * math.tau / len(graph))
@@ -152,7 +127,7 @@ def _draw_arrows(
 ) -> None:
     values = edge_values(graph)
     if not values:
-        axes.text(0, 0, "no trade", ha="center", va="center", color=GREY)
+        axes.text(0, 0, "no trade", ha="center", va="center", color=style.GREY)
         return
     scale = _arrow_scale(graph)
     for (giver, receiver), value in sorted(values.items(), key=lambda edge: edge[1]):
@@ -167,7 +142,7 @@ def _draw_arrows(
             shrinkA=across[giver] / 2,
             shrinkB=across[receiver] / 2 + 0.5,
             linewidth=width,
-            color=STRENGTH(strength),
+            color=style.STRENGTH(strength),
             zorder=1 + strength,
             joinstyle="miter",
         )
@@ -190,15 +165,17 @@ def _draw_nodes(
 ) -> None:
     for name, player in graph.nodes(data=True):
         colour = _colour(bankrupt=player["bankrupt"], behaviour=player["behaviour"])
-        axes.plot(*places[name], "o", ms=across[name], mfc=colour, mec=INK, mew=0.6, zorder=3, gid=name, clip_on=False)
+        axes.plot(
+            *places[name], "o", ms=across[name], mfc=colour, mec=style.INK, mew=0.6, zorder=3, gid=name, clip_on=False
+        )
         if player["bankrupt"]:
-            axes.plot(*places[name], "X", ms=7, mfc=VERMILION, mec=INK, mew=0.5, zorder=4, clip_on=False)
+            axes.plot(*places[name], "X", ms=7, mfc=style.VERMILION, mec=style.INK, mew=0.5, zorder=4, clip_on=False)
 
 
 def _colour(*, bankrupt: bool, behaviour: str) -> str:
     if bankrupt:
-        return VERMILION
-    return SKY if behaviour == OBEDIENT else ORANGE
+        return style.VERMILION
+    return style.SKY if behaviour == OBEDIENT else style.ORANGE
 
 
 def _draw_labels(
@@ -218,12 +195,12 @@ def _draw_labels(
         lines = textwrap.wrap(name, 2 * _LABEL if turned else _LABEL)
         lines += [", ".join(remarks)] if turned and remarks else remarks
         text = axes.annotate(
-            plain("\n".join(lines)),
+            style.plain("\n".join(lines)),
             (east, north),
             (0, 0),
             textcoords="offset points",
             annotation_clip=False,
-            fontsize=SMALL,
+            fontsize=style.SMALL,
             fontweight="bold" if remarks else "normal",
             linespacing=1.05,
         )
@@ -261,7 +238,7 @@ def _put_on_shoulder(text: Annotation, east: float, north: float, away: float) -
 
 def _clauses(run: Run, graph: nx.DiGraph[str], round_number: int) -> tuple[str, str]:
     total = sum(edge_values(graph).values())
-    amount = f"{short_number(total)} {run.unit('trades', 'value')}".strip()
+    amount = f"{style.short_number(total)} {run.unit('trades', 'value')}".strip()
     bankrupt = [name for name, fate in graph.nodes(data="bankrupt") if fate]
     moved = f"trade worth {amount}" if total > 0 else "no trade"
     fate = f"{len(bankrupt)} of {len(graph)} players bankrupt" if bankrupt else "nobody bankrupt"
@@ -269,7 +246,7 @@ def _clauses(run: Run, graph: nx.DiGraph[str], round_number: int) -> tuple[str, 
 
 
 def _explain_sizes(axes: Axes, graph: nx.DiGraph[str], across: Mapping[str, float], unit: str) -> None:
-    title = plain(f"area: wealth after trade\n{unit}")
+    title = style.plain(f"area: wealth after trade\n{unit}")
     axes.legend(handles=_wealth_samples(graph, across), title=title, loc="upper left", **_KEY)
 
 
@@ -279,7 +256,7 @@ def _explain_arrows(axes: Axes, graph: nx.DiGraph[str], unit: str) -> None:
     scale = _arrow_scale(graph)
     samples = [_arrow_sample(graph, scale, value) for value in scale.samples()]
     kind = " (logarithmic)" if scale.logarithmic else ""
-    title = plain(f"arrow: value of goods{kind}\n{unit}")
+    title = style.plain(f"arrow: value of goods{kind}\n{unit}")
     axes.legend(handles=samples, title=title, loc="upper left", **_KEY)
 
 
@@ -291,7 +268,7 @@ def _explain_colours(axes: Axes, graph: nx.DiGraph[str]) -> None:
 def _arrow_sample(graph: nx.DiGraph[str], scale: StrengthScale, value: float) -> Line2D:
     strength = scale.strength(value)
     width = _arrow_width(graph, strength)
-    return Line2D([], [], color=STRENGTH(strength), linewidth=width, label=short_number(value))
+    return Line2D([], [], color=style.STRENGTH(strength), linewidth=width, label=style.short_number(value))
 
 
 def _wealth_samples(graph: nx.DiGraph[str], across: Mapping[str, float]) -> list[Line2D]:
@@ -302,18 +279,18 @@ def _wealth_samples(graph: nx.DiGraph[str], across: Mapping[str, float]) -> list
         return [_node_sample(_SMALLEST_NODE, "0")]
     # A larger circle would not fit a line of the legend.
     upper = wealth[richest] * min(1.0, (_LEGEND_NODE / across[richest]) ** 2)
-    amounts = {round_number_below(upper), round_number_below(upper / 4)}
+    amounts = {style.round_number_below(upper), style.round_number_below(upper / 4)}
     amounts |= {0.0} if min(wealth.values()) < 0.01 * upper else set()
     sizes = {amount: across[richest] * math.sqrt(amount / wealth[richest]) for amount in sorted(amounts)}
-    return [_node_sample(max(_SMALLEST_NODE, size), short_number(amount)) for amount, size in sizes.items()]
+    return [_node_sample(max(_SMALLEST_NODE, size), style.short_number(amount)) for amount, size in sizes.items()]
 
 
 def _node_sample(across: float, label: str, colour: str = "none", marker: str = "o") -> Line2D:
-    return Line2D([], [], ls="", marker=marker, ms=across, mfc=colour, mec=INK, mew=0.6, label=label)
+    return Line2D([], [], ls="", marker=marker, ms=across, mfc=colour, mec=style.INK, mew=0.6, label=label)
 
 
 def _status_samples(graph: nx.DiGraph[str]) -> list[Line2D]:
     """Return the colours of the nodes in words."""
     seen = {_colour(bankrupt=player["bankrupt"], behaviour=player["behaviour"]) for _, player in graph.nodes(data=True)}
-    words = {SKY: ("obedient", "o"), ORANGE: ("not obedient", "o"), VERMILION: ("bankrupt", "X")}
+    words = {style.SKY: ("obedient", "o"), style.ORANGE: ("not obedient", "o"), style.VERMILION: ("bankrupt", "X")}
     return [_node_sample(7.0, word, colour, mark) for colour, (word, mark) in words.items() if colour in seen]

@@ -15,23 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from marketgame.results.figures import style
 from marketgame.results.figures.figure import RunFigure
-from marketgame.results.figures.style import (
-    COLUMN_WIDTH,
-    GREY,
-    INK,
-    MARKERS,
-    PALE,
-    SERIES,
-    count_of,
-    dress,
-    in_house_style,
-    new_figure,
-    plain,
-    put_title,
-    some_names,
-    with_unit,
-)
 from marketgame.results.loading import OBEDIENT, Run
 from marketgame.results.selection import NEGLIGIBLE, rows_of_run
 
@@ -66,7 +51,7 @@ class QuoteGroup:
             f"{name} ({', '.join(sorted(self.behaviours[name]))})" for name in self.players if name not in obedient
         ]
         first = obedient if len(obedient) <= 2 else [f"{len(obedient)} obedient players"]
-        label = ", ".join([*first, some_names(others, limit=2)] if others else first)
+        label = ", ".join([*first, style.some_names(others, limit=2)] if others else first)
         return "\n".join(textwrap.wrap(label, _LINE))
 
     @property
@@ -89,7 +74,7 @@ class QuoteGroup:
         return self.farthest > _SLACK * float(self.rounds["supporting_price"].abs().max())
 
 
-@in_house_style
+@style.in_house_style
 def quotes_against_supporting_price(run: Run, good: str, run_number: int = 0) -> Figure:
     """Draw every player's quotes of a good against its supporting price.
 
@@ -97,37 +82,25 @@ def quotes_against_supporting_price(run: Run, good: str, run_number: int = 0) ->
     with the type profile, quotes are plotted against it and truthful ones lie on the diagonal; otherwise they are
     plotted over rounds. Where every price of an interval supports the efficient allocation, the interval is
     shaded.
-
-    Args:
-        run: a loaded run folder.
-        good: any good but the numeraire.
-        run_number: which run of the folder.
-
-    Returns:
-        The figure, one column wide.
-
-    Raises:
-        ValueError: there is no such good, it is the numeraire, the folder holds no such run, or the run played
-            no round.
     """
     groups = quote_groups(run, good, run_number)
-    figure = new_figure(COLUMN_WIDTH, 2.9)
+    figure = style.new_figure(style.COLUMN_WIDTH, 2.9)
     axes = figure.add_subplot()
     prices = groups[0].rounds
     varies = np.ptp(prices["supporting_price"]) > NEGLIGIBLE * prices["supporting_price"].abs().max()
     if varies:
         _draw_against_price(axes, groups)
-        axes.set_xlabel(with_unit("supporting price", run.unit("holdings", "supporting_price", good), room=50))
+        axes.set_xlabel(style.with_unit("supporting price", run.unit("holdings", "supporting_price", good), room=50))
     else:
         _draw_over_rounds(axes, groups)
     _bend_for_wild_quotes(axes, groups, both=bool(varies))
     unit = run.unit("holdings", "quote", good)
-    axes.set_ylabel(with_unit(f"quote of {good}", unit, room=34))
-    dress(axes)
+    axes.set_ylabel(style.with_unit(f"quote of {good}", unit, room=34))
+    style.dress(axes)
     handles, labels = axes.get_legend_handles_labels()
     wide = max(len(label) for label in labels) > _LINE // 2
     figure.legend(handles, labels, loc="outside lower center", ncols=1 if wide else 2)
-    put_title(figure, *_clauses(groups))
+    style.put_title(figure, *_clauses(groups))
     return figure
 
 
@@ -183,9 +156,11 @@ def _draw_over_rounds(axes: Axes, groups: list[QuoteGroup]) -> None:
     price, lowest = (np.pad(prices[name], 1, mode="edge") for name in ("supporting_price", "lowest_supporting_price"))
     line = "supporting price"
     if (price - lowest > NEGLIGIBLE * np.abs(price)).any():
-        axes.fill_between(when, lowest, price, step="mid", color=PALE, lw=0, label="supporting interval", zorder=0)
+        axes.fill_between(
+            when, lowest, price, step="mid", color=style.PALE, lw=0, label="supporting interval", zorder=0
+        )
         line = "highest supporting price"
-    axes.plot(when, price, color=INK, lw=0.8, label=line, zorder=1)
+    axes.plot(when, price, color=style.INK, lw=0.8, label=line, zorder=1)
     step = -(-len(prices) // _MOST_MARKED)
     for group, colour, marker in _looks(groups):
         shown = group.rounds.iloc[::step]
@@ -195,7 +170,7 @@ def _draw_over_rounds(axes: Axes, groups: list[QuoteGroup]) -> None:
             marker,
             color=colour,
             mfc="none",
-            label=plain(group.label),
+            label=style.plain(group.label),
             clip_on=False,
         )
     axes.set_xlim(first - 0.6, last + 0.6)
@@ -207,9 +182,9 @@ def _draw_against_price(axes: Axes, groups: list[QuoteGroup]) -> None:
     prices = groups[0].rounds.drop_duplicates(["supporting_price", "lowest_supporting_price"])
     price, lowest = prices["supporting_price"].to_numpy(), prices["lowest_supporting_price"].to_numpy()
     if (price - lowest > NEGLIGIBLE * np.abs(price)).any():
-        axes.vlines(price, lowest, price, color=PALE, lw=4, label="supporting interval", zorder=0)
+        axes.vlines(price, lowest, price, color=style.PALE, lw=4, label="supporting interval", zorder=0)
     ends = [float(price.min()), float(price.max())]
-    axes.plot(ends, ends, color=INK, lw=0.8, label="quote = supporting price", zorder=1)
+    axes.plot(ends, ends, color=style.INK, lw=0.8, label="quote = supporting price", zorder=1)
     looks = _looks(groups)
     beside = _steps_aside([group for group, _, _ in looks], price)
     for (group, colour, marker), aside in zip(looks, beside, strict=True):
@@ -217,7 +192,7 @@ def _draw_against_price(axes: Axes, groups: list[QuoteGroup]) -> None:
         shown = group.rounds.drop_duplicates(["quote", "supporting_price"])
         shown = shown.iloc[:: -(-len(shown) // (3 * _MOST_MARKED))]
         where = shown["supporting_price"] + aside
-        axes.plot(where, shown["quote"], marker, color=colour, mfc="none", label=plain(group.label))
+        axes.plot(where, shown["quote"], marker, color=colour, mfc="none", label=style.plain(group.label))
 
 
 def _steps_aside(groups: list[QuoteGroup], prices: npt.NDArray[np.float64]) -> list[float]:
@@ -235,8 +210,8 @@ def _looks(groups: list[QuoteGroup]) -> list[tuple[QuoteGroup, str, str]]:
     deviating = [group for group in groups if group.deviates]
     if len(deviating) > _MOST_SERIES:
         deviating = [*deviating[: _MOST_SERIES - 1], _joined(deviating[_MOST_SERIES - 1 :])]
-    looks = [(group, GREY, "o") for group in groups if not group.deviates]
-    looks += [(group, SERIES[k], MARKERS[k + 1]) for k, group in enumerate(deviating)]
+    looks = [(group, style.GREY, "o") for group in groups if not group.deviates]
+    looks += [(group, style.SERIES[k], style.MARKERS[k + 1]) for k, group in enumerate(deviating)]
     return looks
 
 
@@ -262,10 +237,10 @@ def _bend_for_wild_quotes(axes: Axes, groups: list[QuoteGroup], *, both: bool) -
 def _clauses(groups: list[QuoteGroup]) -> tuple[str, str]:
     deviating = [name for group in groups if group.deviates for name in group.players]
     everyone = sum(len(group.players) for group in groups)
-    rounds = count_of(len(groups[0].rounds), "round")
+    rounds = style.count_of(len(groups[0].rounds), "round")
     if not deviating:
         return "Everybody quotes a supporting price", rounds
     if len(deviating) == everyone:
         return "Nobody keeps to the supporting price", rounds
     verb = "departs" if len(deviating) == 1 else "depart"
-    return f"{some_names(deviating)} {verb} from the supporting price", rounds
+    return f"{style.some_names(deviating)} {verb} from the supporting price", rounds

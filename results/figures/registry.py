@@ -49,12 +49,6 @@ def standard_figures(run: Run, round_number: int | None = None, run_number: int 
 
     A figure that cannot be drawn is left out with a warning.
 
-    Args:
-        run: a loaded run folder.
-        round_number: which round the figures of a single round show; by default the one with the most
-            bankruptcies, and among these the one that lost most against first best.
-        run_number: which run of the folder.
-
     Returns:
         Figures by file name without ending, in the order of the registry: those whose tables have rows.
 

@@ -37,13 +37,6 @@ def save_figures(
 ) -> list[Path]:
     """Write the standard figures of a run; one that cannot be drawn or written as an image is left out with a warning.
 
-    Args:
-        run: a loaded run folder.
-        folder: where to; made if it is not there.
-        formats: as what.
-        round_number: which round the figures of a single round show; by default the most telling one.
-        run_number: which run of the folder.
-
     Returns:
         The files, in the order of the figures.
 

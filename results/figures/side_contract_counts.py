@@ -96,9 +96,6 @@ def recorded(run: Run, run_number: int = 0) -> pd.DataFrame:
 def attempts(rows: pd.DataFrame) -> pd.DataFrame:
     """Return one row for each attempt, with its outcome.
 
-    Args:
-        rows: as :func:`recorded` returns them.
-
     Returns:
         Columns ``round``, ``organiser``, ``coalition`` and ``outcome``, in the order of the table.
 
@@ -120,10 +117,6 @@ def groups(rows: pd.DataFrame, made: pd.DataFrame) -> tuple[list[Group], pd.Seri
     """Return what is shown on its own, those who agreed most often first, and to which group each attempt belongs.
 
     Coalitions that agreed equally often follow by how often they were tried. Of more than seven the last are one group.
-
-    Args:
-        rows: as :func:`recorded` returns them.
-        made: as :func:`attempts` returns them.
 
     Returns:
         The groups, and the key of each attempt's group, indexed as the attempts.
@@ -153,11 +146,7 @@ def block_length(rounds: int) -> int:
 
 
 def longest_kept(made: pd.DataFrame) -> int:
-    """Return the most attempts in a row at one coalition that ended in an agreement that was kept.
-
-    Args:
-        made: attempts, as :func:`attempts` returns them.
-    """
+    """Return the most attempts in a row at one coalition that ended in an agreement that was kept."""
     lengths = [0]
     for _, outcomes in made.groupby(["organiser", "coalition"])["outcome"]:
         runs = groupby(outcome == Outcome.KEPT for outcome in outcomes)
@@ -171,12 +160,6 @@ def standings(rows: pd.DataFrame, made: pd.DataFrame, group_of: pd.Series, group
     Of more than four members, those who refused, lied or broke most often and then those whose gains were furthest
     from what was promised are told one by one, and the others on average, as is everybody in a group of several
     coalitions.
-
-    Args:
-        rows: as :func:`recorded` returns them.
-        made: as :func:`attempts` returns them.
-        group_of: which group each attempt belongs to.
-        group: whose members are meant.
     """
     within = rows.merge(made[group_of == group.key], on=_ATTEMPT)
     if within["expected_gain"].isna().all():

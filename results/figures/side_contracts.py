@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter, SymmetricalLogLocator
 
+from marketgame.results.figures import style
 from marketgame.results.figures.figure import RunFigure
 from marketgame.results.figures.side_contract_counts import (
     AGREED,
@@ -31,39 +32,19 @@ from marketgame.results.figures.side_contract_counts import (
     recorded,
     standings,
 )
-from marketgame.results.figures.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    INK,
-    PALE,
-    SKY,
-    SMALL,
-    VERMILION,
-    WIDE,
-    YELLOW,
-    dress,
-    in_house_style,
-    new_figure,
-    plain,
-    put_title,
-    short_number,
-    some_names,
-    with_unit,
-)
 from marketgame.results.loading import Run
 from marketgame.results.selection import rows_of_run
 
 # How each outcome is written, its colour and its hatch, from the bottom of a bar to its top.
 _LOOKS: Final[Mapping[Outcome, tuple[str, str, str]]] = MappingProxyType(
     {
-        Outcome.KEPT: ("agreed and kept", GREEN, ""),
-        Outcome.BROKEN: ("agreed, then broken", VERMILION, "////"),
-        Outcome.VOID: ("void: reports or goods do not fit", YELLOW, "xxxx"),
-        Outcome.WOULD_LOSE: ("refused: would lose", SKY, ""),
-        Outcome.UNWILLING: ("refused without loss", SKY, "\\\\\\\\"),
+        Outcome.KEPT: ("agreed and kept", style.GREEN, ""),
+        Outcome.BROKEN: ("agreed, then broken", style.VERMILION, "////"),
+        Outcome.VOID: ("void: reports or goods do not fit", style.YELLOW, "xxxx"),
+        Outcome.WOULD_LOSE: ("refused: would lose", style.SKY, ""),
+        Outcome.UNWILLING: ("refused without loss", style.SKY, "\\\\\\\\"),
         Outcome.TOO_LATE: ("too late: a member is taken", "white", "...."),
-        Outcome.NONE_FOUND: ("no side-contract found", PALE, ""),
+        Outcome.NONE_FOUND: ("no side-contract found", style.PALE, ""),
     }
 )
 _BAND: Final = 2.0  # standard errors on either side of a mean
@@ -78,7 +59,7 @@ _MOST_NAMED: Final = 3  # players in the title
 _CLEAR: Final[Mapping[str, Any]] = MappingProxyType({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
 
 
-@in_house_style
+@style.in_house_style
 def side_contracts_over_rounds(run: Run, run_number: int = 0) -> Figure:
     """Draw what became of every attempt at a side-contract, and what members gained against what they expected.
 
@@ -89,16 +70,6 @@ def side_contracts_over_rounds(run: Run, run_number: int = 0) -> Figure:
     it stands how often the member refused, lied to its partners or was among those who broke the agreement. Of many
     coalitions those who agreed most often are shown, and the others together; coalitions of which nobody was ever
     asked have no gains.
-
-    Args:
-        run: a loaded run folder.
-        run_number: which run of the folder.
-
-    Returns:
-        The figure, wider than a column.
-
-    Raises:
-        ValueError: the folder holds no such run, or no attempt at a side-contract is recorded in it.
     """
     rows = recorded(run, run_number)
     made = attempts(rows)
@@ -110,14 +81,14 @@ def side_contracts_over_rounds(run: Run, run_number: int = 0) -> Figure:
     strip = max(_STRIP, 0.14 * max(label.count("\n") + 1 for label in labels.values()))
     heights = [0.75 + strip * len(shown) + _ROW * math.ceil(made["outcome"].nunique() / 3)]
     heights += [1.1 + _ROW * lines] if lines else []
-    figure = new_figure(WIDE, 0.35 + sum(heights))
+    figure = style.new_figure(style.WIDE, 0.35 + sum(heights))
     parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     _draw_strips(parts[0], made.assign(group=group_of), shown, labels, played)
     _explain_outcomes(parts[0], set(made["outcome"]))
     if lines:
         named = [(labels[group.key], fared[group.key]) for group in shown if fared[group.key]]
         _draw_gains(parts[1], named, run.unit(TABLE, "realised_gain"))
-    put_title(figure, *_clauses(made, rows))
+    style.put_title(figure, *_clauses(made, rows))
     return figure
 
 
@@ -174,7 +145,7 @@ def _draw_strips(
         outcomes = made.loc[made["group"] == group.key, "outcome"]
         _draw_outcomes(axes, pd.crosstab(block[outcomes.index], outcomes), first, length)
         axes.set(ylim=(0, float(tallest[alone].max() if group.members else tallest[group.key])), yticks=[])
-        axes.set_ylabel(plain(labels[group.key]), rotation=0, ha="right", va="center", labelpad=4)
+        axes.set_ylabel(style.plain(labels[group.key]), rotation=0, ha="right", va="center", labelpad=4)
         axes.spines["left"].set_visible(False)
         axes.tick_params(bottom=axes is grid[-1])
         kept = outcomes == Outcome.KEPT
@@ -185,7 +156,7 @@ def _draw_strips(
             longest_kept(made[made["group"] == group.key]),
         )
         _write_numbers(axes, 0.5, [f"{number:,}" for number in numbers], "axes fraction")
-        dress(axes)
+        style.dress(axes)
     _write_numbers(grid[0], 1.0, ["tried", "agreed", "kept", "longest\nrun"], "axes fraction", va="bottom")
     grid[-1].set(xlim=(first - 0.5, int(played.max()) + 0.5))
     grid[-1].xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
@@ -195,7 +166,7 @@ def _draw_strips(
 
 def _explain_outcomes(part: SubFigure, present: Collection[str]) -> None:
     looks = [look for outcome, look in _LOOKS.items() if outcome in present]
-    handles = [Patch(fc=colour, ec=INK, lw=0.4, hatch=hatch, label=label) for label, colour, hatch in looks]
+    handles = [Patch(fc=colour, ec=style.INK, lw=0.4, hatch=hatch, label=label) for label, colour, hatch in looks]
     part.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)))
 
 
@@ -208,7 +179,7 @@ def _draw_outcomes(axes: Axes, counts: pd.DataFrame, first: int, length: int) ->
             continue
         heights = counts[outcome].to_numpy(dtype=float)
         some = heights > 0
-        bars = axes.bar(left[some], heights[some], length, bottom[some], align="edge", fc=colour, ec=INK, lw=0.3)
+        bars = axes.bar(left[some], heights[some], length, bottom[some], align="edge", fc=colour, ec=style.INK, lw=0.3)
         for bar in bars:
             bar.set(hatch=hatch, gid=str(outcome))
         bottom += heights
@@ -237,7 +208,7 @@ def _write_numbers(
             textcoords="offset points",
             ha="right",
             va=va,
-            fontsize=SMALL,
+            fontsize=style.SMALL,
         )
 
 
@@ -249,7 +220,7 @@ def _draw_gains(part: SubFigure, fared: Sequence[tuple[str, list[Standing]]], un
         axes.text(
             0.0,
             height,
-            plain(label.replace("\n", " ")),
+            style.plain(label.replace("\n", " ")),
             va="center_baseline",
             weight="bold",
             bbox=_CLEAR,
@@ -261,9 +232,9 @@ def _draw_gains(part: SubFigure, fared: Sequence[tuple[str, list[Standing]]], un
             _draw_member(axes, height, member)
             _write_numbers(axes, height, [f"{it:,}" for it in (member.refused, member.lied, member.broke)], "data")
         height += 1
-    dress(axes)
-    axes.axvline(0.0, color=GREY, lw=0.8, ls=":", zorder=1)
-    axes.set_yticks([at for at, _ in ticks], [plain(_shortened(name)) for _, name in ticks])
+    style.dress(axes)
+    axes.axvline(0.0, color=style.GREY, lw=0.8, ls=":", zorder=1)
+    axes.set_yticks([at for at, _ in ticks], [style.plain(_shortened(name)) for _, name in ticks])
     axes.set_ylim(height - 0.4, -1.5)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
@@ -275,13 +246,13 @@ def _draw_gains(part: SubFigure, fared: Sequence[tuple[str, list[Standing]]], un
 def _draw_member(axes: Axes, height: float, member: Standing) -> None:
     """Draw one member's mean gain with its interval, and what it was promised."""
     if not math.isnan(member.realised):
-        axes.plot([member.promised, member.realised], [height] * 2, color=GREY, lw=0.6, zorder=1.5)
-        axes.plot([member.realised], [height], "o", color=BLUE, gid=f"{member.name} realised")
+        axes.plot([member.promised, member.realised], [height] * 2, color=style.GREY, lw=0.6, zorder=1.5)
+        axes.plot([member.realised], [height], "o", color=style.BLUE, gid=f"{member.name} realised")
     if not math.isnan(member.standard_error):
         ends = [member.realised + sign * _BAND * member.standard_error for sign in (-1, 1)]
-        axes.plot(ends, [height] * 2, color=BLUE, lw=1.6, solid_capstyle="butt", gid=f"{member.name} interval")
+        axes.plot(ends, [height] * 2, color=style.BLUE, lw=1.6, solid_capstyle="butt", gid=f"{member.name} interval")
     if not math.isnan(member.promised):
-        axes.plot([member.promised], [height], "D", mfc="white", mec=INK, mew=0.9, gid=f"{member.name} promised")
+        axes.plot([member.promised], [height], "D", mfc="white", mec=style.INK, mew=0.9, gid=f"{member.name} promised")
 
 
 def _set_scale(axes: Axes, members: Sequence[Standing], unit: str) -> None:
@@ -295,17 +266,19 @@ def _set_scale(axes: Axes, members: Sequence[Standing], unit: str) -> None:
         locator = SymmetricalLogLocator(base=10.0, linthresh=straight)
         locator.set_params(numticks=_DECADES)
         axes.xaxis.set_major_locator(locator)
-        unit = f"{unit}, logarithmic beyond ±{short_number(straight)}".lstrip(", ")
+        unit = f"{unit}, logarithmic beyond ±{style.short_number(straight)}".lstrip(", ")
     else:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
     axes.margins(x=0.06)
-    axes.set_xlabel(with_unit(what, unit, room=64))
+    axes.set_xlabel(style.with_unit(what, unit, room=64))
 
 
 def _explain_gains(part: SubFigure, colluded: bool) -> None:
-    promised = Line2D([], [], ls="", marker="D", mfc="white", mec=INK, mew=0.9, label="promised: expected when asked")
-    realised = Line2D([], [], color=BLUE, lw=1.6, marker="o", label="realised, ± 2 standard errors")
+    promised = Line2D(
+        [], [], ls="", marker="D", mfc="white", mec=style.INK, mew=0.9, label="promised: expected when asked"
+    )
+    realised = Line2D([], [], color=style.BLUE, lw=1.6, marker="o", label="realised, ± 2 standard errors")
     part.legend(handles=[promised, realised] if colluded else [promised], loc="outside lower center", ncols=2)
 
 
@@ -323,5 +296,5 @@ def _clauses(made: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     breaks = rows.loc[rows["broke"], "player"].value_counts(sort=False)
     worst = [_shortened(str(name)) for name in breaks.index[breaks == breaks.max()]]
     if 0 < len(worst) <= _MOST_NAMED:
-        clauses.append(f"{some_names(worst)} {'breaks' if len(worst) == 1 else 'break'} most often")
+        clauses.append(f"{style.some_names(worst)} {'breaks' if len(worst) == 1 else 'break'} most often")
     return clauses

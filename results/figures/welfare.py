@@ -12,21 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from marketgame.results.figures import style
 from marketgame.results.figures.figure import RunFigure
-from marketgame.results.figures.style import (
-    BLUE,
-    COLUMN_WIDTH,
-    GREY,
-    INK,
-    VERMILION,
-    count_of,
-    dress,
-    in_house_style,
-    new_figure,
-    put_title,
-    short_number,
-    with_unit,
-)
 from marketgame.results.loading import Run
 from marketgame.results.selection import gains_of, rows_of_run
 
@@ -36,39 +23,29 @@ _SPANS: Final = 40  # how many bars, and how many lengths of the rolling mean, s
 _DEEP_LOSS: Final = 20.0
 
 
-@in_house_style
+@style.in_house_style
 def welfare_over_rounds(run: Run, run_number: int = 0) -> Figure:
     """Draw what trade gained over autarky in each round, against the most it could gain, and who went bankrupt.
 
     Welfare contains every endowment of the numeraire, which may be vast; the gains over autarky do not. Runs of
     more than 40 rounds show the rolling mean over single rounds drawn faintly, and bankruptcies as the mean of
     spans of rounds.
-
-    Args:
-        run: a loaded run folder.
-        run_number: which run of the folder.
-
-    Returns:
-        The figure, one column wide.
-
-    Raises:
-        ValueError: the folder holds no such run, or the run played no round.
     """
     rounds = rows_of_run(run, "rounds", run_number)
     if rounds.empty:
         raise ValueError(f"run {run_number} in {run.folder} played no round")
-    figure = new_figure(COLUMN_WIDTH, 3.1)
+    figure = style.new_figure(style.COLUMN_WIDTH, 3.1)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     unit = run.unit("rounds", "welfare")
     _draw_gains(above, rounds, unit)
     _draw_bankruptcies(below, rounds)
     for axes in (above, below):
-        dress(axes)
+        style.dress(axes)
     figure.align_ylabels()
     window = rolling_window(len(rounds))
     title = f"dots: single rounds; lines: mean of {window} rounds" if window > 1 else None
     figure.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=3, title=title)
-    put_title(figure, *_clauses(rounds))
+    style.put_title(figure, *_clauses(rounds))
     return figure
 
 
@@ -84,9 +61,6 @@ WELFARE: Final = RunFigure(
 def gains(rounds: pd.DataFrame) -> pd.DataFrame:
     """Return what the play and the first best gain over autarky.
 
-    Args:
-        rounds: rows of the table of rounds.
-
     Returns:
         Columns ``round``, ``played`` and ``first_best``; the gains in units of the numeraire.
     """
@@ -98,16 +72,16 @@ def _draw_gains(axes: Axes, rounds: pd.DataFrame, unit: str) -> None:
     window = rolling_window(len(gained))
     _draw_series(axes, gained["round"], gained["played"], window, _PLAYED)
     _draw_series(axes, gained["round"], gained["first_best"], window, _FIRST_BEST)
-    axes.axhline(0.0, color=GREY, lw=0.8, ls=":", label="autarky", zorder=1)
+    axes.axhline(0.0, color=style.GREY, lw=0.8, ls=":", label="autarky", zorder=1)
     best, worst = float(gained["first_best"].max()), float(gained["played"].min())
     if 0 < best < -worst / _DEEP_LOSS:
         straight = 10.0 ** math.ceil(math.log10(best))
         axes.set_yscale("symlog", linthresh=straight, linscale=1.5)
         axes.set_ylim(2 * worst, 1.3 * straight)
-        unit = f"{unit}, logarithmic below −{short_number(straight)}".lstrip(", ")
+        unit = f"{unit}, logarithmic below −{style.short_number(straight)}".lstrip(", ")
     else:
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
-    axes.set_ylabel(with_unit("gains over autarky", unit, room=30))
+    axes.set_ylabel(style.with_unit("gains over autarky", unit, room=30))
 
 
 @dataclass(frozen=True)
@@ -120,9 +94,9 @@ class _Look:
     mean: Mapping[str, Any]
 
 
-_PLAYED: Final = _Look("played", BLUE, {"marker": "o", "lw": 0.8}, {"lw": 1.6})
+_PLAYED: Final = _Look("played", style.BLUE, {"marker": "o", "lw": 0.8}, {"lw": 1.6})
 _FIRST_BEST: Final = _Look(
-    "first best", INK, {"marker": "_", "ls": "", "ms": 8, "mew": 1.2, "zorder": 3}, {"ls": (0, (3, 2)), "lw": 1.0}
+    "first best", style.INK, {"marker": "_", "ls": "", "ms": 8, "mew": 1.2, "zorder": 3}, {"ls": (0, (3, 2)), "lw": 1.0}
 )
 
 
@@ -147,25 +121,25 @@ def _draw_bankruptcies(axes: Axes, rounds: pd.DataFrame) -> None:
     span = (rounds["round"] - first) // width
     means = rounds.groupby(span)["bankruptcies"].mean()
     centres = first - 0.5 + (means.index.to_numpy() + 0.5) * width
-    axes.bar(centres, means.to_numpy(), width=width * (0.6 if width == 1 else 1.0), color=VERMILION)
+    axes.bar(centres, means.to_numpy(), width=width * (0.6 if width == 1 else 1.0), color=style.VERMILION)
     axes.set(xlabel="round", xlim=(first - 0.6, int(rounds["round"].max()) + 0.6))
     axes.set_ylabel("bankruptcies" if width == 1 else "bankruptcies\nper round")
     axes.set_ylim(0, 1.1 * float(means.max()) or 1.0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=2, steps=[1, 2, 5, 10], integer=width == 1))
     if not means.any():
-        axes.text(0.5, 0.5, "none", transform=axes.transAxes, ha="center", va="center", color=GREY)
+        axes.text(0.5, 0.5, "none", transform=axes.transAxes, ha="center", va="center", color=style.GREY)
 
 
 def _clauses(rounds: pd.DataFrame) -> tuple[str, str]:
     gained = gains(rounds)
     most = float(gained["first_best"].mean())
     bankruptcies = int(rounds["bankruptcies"].sum())
-    fate = f"{count_of(bankruptcies, 'bankruptcy', 'bankruptcies')} in {count_of(len(rounds), 'round')}"
+    fate = f"{style.count_of(bankruptcies, 'bankruptcy', 'bankruptcies')} in {style.count_of(len(rounds), 'round')}"
     if most <= 0:
         return "There is nothing to gain from trade", fate
     share = float(gained["played"].mean()) / most
     if abs(share - 1) <= 1e-9:
         return "Play attains the first best", fate
-    percent = f"{100 * share:.1f}" if abs(share) < 10 else short_number(100 * share)
+    percent = f"{100 * share:.1f}" if abs(share) < 10 else style.short_number(100 * share)
     return f"Play realises {percent.replace('-', '−')}% of the first-best gains", fate
