@@ -47,11 +47,6 @@ class EstablishedGameMediator(RoundAgent):
     The mechanism is a plan for all players. When some leave with a blocking mediator, the established one pays them
     the severance it promised at the reports made; the plan and its payments are void, and it lets those who stay do
     whatever gives them the largest sum of utilities at the types reported. The papers are silent on those who stay.
-
-    Args:
-        model: the model it lives in.
-        game: what coalitions can do.
-        mechanism: what it has announced.
     """
 
     def __init__(self, model: RoundModel, game: CoalitionalGame, mechanism: Mechanism) -> None:

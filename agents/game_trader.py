@@ -62,12 +62,6 @@ class GameCommonKnowledge:
 class GameTrader(RoundAgent):
     """Reports a type to the established mediator and answers blocking ones, as its behaviour decides.
 
-    Args:
-        model: the model it lives in.
-        player: its number in the game.
-        behaviours: how it behaves, by its type.
-        common: common knowledge.
-
     Attributes:
         type_number: its type in this round.
         reported: the type it reported to the established mediator in this round.

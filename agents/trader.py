@@ -24,12 +24,6 @@ class Trader(RoundAgent):
 
     It returns messages; only the market moves goods.
 
-    Args:
-        model: the model it lives in.
-        player: its number in the economy.
-        behaviours: how it behaves, by its type.
-        common: common knowledge.
-
     Attributes:
         known_type: what it knows since nature's draw in this round.
         reported: the type it reported in this round.

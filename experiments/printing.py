@@ -143,11 +143,7 @@ def named(name: str) -> str:
 
 @contextmanager
 def in_progress(what: str) -> Iterator[None]:
-    """Show on a terminal that something is being computed; say how long it took if that was long.
-
-    Args:
-        what: a phrase such as "solving the game".
-    """
+    """Show on a terminal that something is being computed; say how long it took if that was long."""
     console, started = remark_console(), time.monotonic()
     with console.status(what):
         yield
@@ -226,14 +222,7 @@ class FittedTable:
             yield self._listed(options.max_width)
 
     def fitted(self, room: int) -> list[dict[int, int]]:
-        """Return, for each table that is drawn, the width of each of its columns by its place, in letters.
-
-        Args:
-            room: the width there is, in letters.
-
-        Returns:
-            The tables; none where no table fits.
-        """
+        """Return, for each table that is drawn, the width of each of its columns by its place, in letters."""
         wanted = [max(heading.cell_len, _longest(column)) for heading, column in self._columns()]
         if _width(wanted) <= room:
             return [dict(enumerate(wanted))]

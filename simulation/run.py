@@ -93,10 +93,6 @@ def write_run(folder: Path, tables: Mapping[str, pa.Table], manifest: Mapping[st
 def write_tables(folder: Path, tables: Mapping[str, pa.Table]) -> None:
     """Write the tables of a run, each there whole or not at all.
 
-    Args:
-        folder: made if need be.
-        tables: by name.
-
     Raises:
         OSError: the folder cannot be written.
     """

@@ -76,14 +76,6 @@ class BlockingMediator(RoundAgent):
     Each round it draws an invitation from its plan, asks the players it names for their types, and lets the
     coalition leave if all accept and report the types it names. Otherwise everybody stays where it is.
 
-    Args:
-        model: the model it lives in.
-        number: its number among the blocking mediators.
-        name: its name.
-        game: what coalitions can do.
-        beliefs: what it believes about the stakes.
-        limits: which coalitions it can reach.
-
     Attributes:
         offer: the plan it announces; none while it knows of no profitable one.
     """

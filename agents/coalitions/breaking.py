@@ -128,12 +128,7 @@ class Breaking:
 
 
 def facing_agreement(recommended: Recommended, members: Coalition) -> Situation:
-    """Return what some members face once the side-device has recommended: all else as agreed.
-
-    Args:
-        recommended: what was recommended.
-        members: some of the agreement's, ascending.
-    """
+    """Return what some members, ascending, face once the side-device has recommended: all else as agreed."""
     agreement = recommended.agreement
     places = [agreement.coalition.index(member) for member in members]
     told = recommended.action

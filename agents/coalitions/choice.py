@@ -72,9 +72,6 @@ class CoalitionChoice:
     def coalitions(self, players: int) -> tuple[Coalition, ...]:
         """Return the coalitions that it can bring together, small ones first.
 
-        Args:
-            players: how many there are.
-
         Raises:
             ValueError: there are none, or too many to list.
         """

@@ -58,11 +58,7 @@ class AgreementSearch:
 
 
 def deviation_finder(effort: Effort) -> BestDeviation:
-    """Return what finds the joint action that is best for a coalition, or nothing where none pays.
-
-    Args:
-        effort: how hard to search.
-    """
+    """Return what finds the joint action that is best for a coalition, or nothing where none pays."""
 
     def best_deviation(situation: Situation) -> JointAction | None:
         # What counts for several members is that all of them gain; for one it is the same.

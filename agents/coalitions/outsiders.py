@@ -13,10 +13,6 @@ from marketgame.mechanisms.deviations.situation import Reaction
 def expected_reaction(behaviours: Sequence[Sequence[Behaviour]], coalition: Coalition) -> Reaction | None:
     """Return how those outside a coalition answer quotes that are not the contract's; none if all play on.
 
-    Args:
-        behaviours: of each player, for each of its types.
-        coalition: its members, whose own behaviours do not count.
-
     Source:
         ours; that strategies may depend on the quotes seen is Giraud and Rochon (2001), section 2.3.
     """

@@ -107,13 +107,6 @@ def search_core(
 ) -> CoreAnswer:
     """Return a core allocation of a game, any one or the best one.
 
-    Args:
-        established: what the file holds; only its game counts.
-        variant: the version of the core.
-        goal: what is optimised; none for any allocation.
-        effort: when to give up.
-        deadline: of everything this is part of; whichever limit comes first holds.
-
     Raises:
         ValueError: the coalition limits do not fit the game.
         UnverifiedAnswerError: an answer fails its independent check.

@@ -26,10 +26,6 @@ def blocking_document(verdict: BlockingVerdict, certificate: Path | None = None)
 
     ``profit`` is normalised so that the probabilities of all invitations sum to one; ``largest_profit`` is that of
     the same plan with its invitations as frequent as probabilities allow at every profile of types.
-
-    Args:
-        verdict: on what a file establishes.
-        certificate: where it was written, if it was.
     """
     game, found = verdict.game, verdict.verdict
     plan = isinstance(found, BlockingPlan)

@@ -23,13 +23,7 @@ if TYPE_CHECKING:
 
 
 def print_verdict(verdict: BlockingVerdict, console: Console, certificate: Path | None = None) -> None:
-    """Print whether what a file establishes can be blocked, and the plan or the proof.
-
-    Args:
-        verdict: on what the file establishes.
-        console: to print on.
-        certificate: where it was written, if it was.
-    """
+    """Print whether what a file establishes can be blocked, and the plan or the proof."""
     game = verdict.game
     console.print(
         f"[bold]{named(verdict.established.name)}[/bold]: {len(game.players)} players, "

@@ -111,10 +111,6 @@ class BlockingVerdict(Printed):
 def judge_blocking(established: EstablishedGame, limits: CoalitionLimits) -> BlockingVerdict:
     """Return whether what a file establishes can be blocked.
 
-    Args:
-        established: what the file holds.
-        limits: which coalitions can form.
-
     Raises:
         ValueError: the file gives neither a mechanism nor an allocation, or the limits do not fit the game.
         UnverifiedAnswerError: the answer fails its independent check.

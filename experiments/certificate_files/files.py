@@ -50,10 +50,6 @@ class CertificateInput(InputModel):
 def load_certificate(path: Path | str, files: InputFiles | None = None) -> Certificate:
     """Return the certificate in a file, unverified.
 
-    Args:
-        path: the file.
-        files: keeps what is read, and says whether it may name code of anybody's; it may not without it.
-
     Raises:
         InputError: the file cannot be read, is not a certificate, was changed since it was written, or its parts do
             not go together.

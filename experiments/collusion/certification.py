@@ -154,11 +154,6 @@ def _usual_transfers(economy: Economy) -> TransferRule:
 def with_rules(rules: MarketRules, given: Mapping[str, str], field: str) -> MarketRules:
     """Return rules with some replaced.
 
-    Args:
-        rules: what they are otherwise.
-        given: by name.
-        field: where they were given, for messages.
-
     Raises:
         InputError: there is no such rule, or it cannot be that.
     """
@@ -174,13 +169,7 @@ def with_rules(rules: MarketRules, given: Mapping[str, str], field: str) -> Mark
 def examined_coalitions(
     players: tuple[str, ...], named: Iterable[Members] | None, largest: int | None, field: str
 ) -> tuple[Coalition, ...]:
-    """Return single players, then the coalitions named, or all up to the largest size.
-
-    Args:
-        players: all there are.
-        named: coalitions, each by its members or a text with commas between them.
-        largest: of how many members they may be.
-        field: where they were named, for messages.
+    """Return single players, then the coalitions named, ``field`` says where, or all up to the largest size.
 
     Raises:
         InputError: a member is no player.
@@ -203,11 +192,6 @@ def _members(players: tuple[str, ...], members: Members, field: str) -> Coalitio
 
 def examination_of(scenario: MarketScenario, coalitions: Sequence[Coalition], deadline: Deadline) -> Certification:
     """Examine the contract of a scenario.
-
-    Args:
-        scenario: what is examined.
-        coalitions: which to examine.
-        deadline: of everything.
 
     Raises:
         ValueError: the contract does not exist, or the rules do not admit it.

@@ -18,11 +18,7 @@ def certification_document(
 ) -> dict[str, Any]:
     """Return what is known about a contract as the JSON document of ``marketgame certify``.
 
-    Args:
-        name: of what was examined.
-        examination: what is known.
-        files: where the certificate of each deviation was written, by its place.
-        proof: where the proof was written that no coalition gains, if there is one.
+    ``files`` say where the certificate of each deviation was written, by its place, and ``proof`` where that of none.
     """
     names = examination.contract.economy.player_names
     worst = examination.incentives.worst

@@ -58,12 +58,6 @@ def commit_certificates(
 ) -> None:
     """Put certificates in the place of those of an earlier call.
 
-    Args:
-        folder: where they are.
-        contents: the files that they are about, as they were parsed.
-        home: the folder that the names of these files are relative to.
-        code: what classes in them depend on that are not this program's own: hashes and versions, by module.
-
     Raises:
         OSError: the folder cannot be written; what it held is still there.
     """
@@ -77,10 +71,6 @@ def _are_certificates(held: Held) -> bool:
 
 def write_certificates(examination: Examination, folder: Writing) -> tuple[dict[int, Path], Path | None]:
     """Write the certificates of all deviations, and of the proof that there is none.
-
-    Args:
-        examination: what is known.
-        folder: what `certificate_folder` provides.
 
     Returns:
         Where the certificate of each deviation will be, by its place, and where the proof will be, if there is one.

@@ -15,9 +15,6 @@ def expected_reactions(scenario: MarketScenario) -> ExpectReaction:
 
     Everybody is taken to play on where quotes are not seen before orders.
 
-    Args:
-        scenario: says how traders behave.
-
     Raises:
         ValueError: a behaviour does not fit the players.
     """

@@ -20,14 +20,7 @@ TYPED = ("_TYPER_COMPLETE_ARGS", "COMP_WORDS")
 
 
 def complete(words: Sequence[str]) -> int:
-    """Answer a shell that completes a line, or print or install what makes it ask.
-
-    Args:
-        words: what was typed after ``marketgame``: an option of the front page, or nothing of interest.
-
-    Returns:
-        The exit code.
-    """
+    """Answer a shell that completes a line, or print or install what makes it ask."""
     app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
     typed = next((os.environ[name] for name in TYPED if name in os.environ), "").split()
     for name, summary in COMMANDS.items():

@@ -132,11 +132,6 @@ def json_schema(kind: str | None) -> dict[str, Any]:
 def print_explanation(kind: str, section: str | None, console: Console) -> None:
     """Print every field of a kind of file with an example, every column of the result tables, or every figure.
 
-    Args:
-        kind: what is explained.
-        section: the only section that is printed; all of them without it.
-        console: where to.
-
     Raises:
         InputError: there is no such kind or no such section.
     """

@@ -100,10 +100,6 @@ def load_input(path: Path, files: InputFiles | None = None) -> Loaded:
 
     A JSON file is taken for a certificate; whether what it says is true is not checked.
 
-    Args:
-        path: the file.
-        files: keeps what is read; every file is read anew without it.
-
     Raises:
         InputError: something is wrong with it.
     """

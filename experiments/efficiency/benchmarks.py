@@ -137,12 +137,7 @@ def _loose_bounds(rows: Sequence[BenchmarkRow]) -> Iterator[str]:
 
 
 def benchmark_frame(rows: Iterable[BenchmarkRow], unit: str) -> pd.DataFrame:
-    """Return welfare by benchmark as a data frame, numbers missing where they are not known.
-
-    Args:
-        rows: one for each benchmark.
-        unit: of money.
-    """
+    """Return welfare by benchmark as a data frame, in a unit of money; numbers are missing where they are not known."""
     columns = {
         row.name: {
             "welfare": row.welfare,

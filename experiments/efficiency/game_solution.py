@@ -109,11 +109,6 @@ def solve_game(
 ) -> GameSolution:
     """Return the incentive-efficient benchmark of a game for the weights of its file.
 
-    Args:
-        established: what the file holds.
-        participation: who must be willing to take part.
-        deadline: when to give up.
-
     Raises:
         ValueError: all weights are zero, or money moved between players raises the weighted utility without end.
         UndecidedGameError: the solver failed or hit its limit, or its answer does not prove itself.

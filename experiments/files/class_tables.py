@@ -79,12 +79,6 @@ def read_from[Table: InputModel](kind: type, *names: str) -> Callable[[type[Tabl
 def table_of[Table: ClassTable](member: type, name: str, key: str, base: type[Table]) -> type[Table]:
     """Return the table of a member of a registry: the keys of a base, the member's name, and the member's fields.
 
-    Args:
-        member: a dataclass.
-        name: what files call it.
-        key: under which the name stands.
-        base: what all tables of the registry share.
-
     Raises:
         NotAMemberError: a field has the name of another key, or values that no file can hold.
     """

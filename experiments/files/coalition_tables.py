@@ -31,11 +31,6 @@ class BlockerInput(InputModel):
     def build(self, players: Sequence[str], field: str, path: Path) -> Blocker:
         """Return the mediator.
 
-        Args:
-            players: whom it can name.
-            field: where the table stands in the file.
-            path: the file.
-
         Raises:
             InputError: a link names nobody, or the name is taken.
         """
@@ -107,11 +102,6 @@ class OrganiserInput(InputModel):
 
     def build(self, players: Sequence[str], field: str, path: Path) -> Organiser:
         """Return the organiser.
-
-        Args:
-            players: whom it can name.
-            field: where the table stands in the file.
-            path: the file.
 
         Raises:
             InputError: a name is nobody's, or settings do not go together.

@@ -48,11 +48,6 @@ class TypeTable(InputModel):
     def build(self, name: str, goods: Sequence[str], field: str) -> PlayerType:
         """Return the type.
 
-        Args:
-            name: the type's.
-            goods: names; the numeraire last.
-            field: where the table stands in the file.
-
         Raises:
             ValueError: sizes disagree, or there is no such valuation; begins with the field that is wrong.
         """
@@ -210,10 +205,6 @@ def _keep_repeats(field: str, names: Sequence[str], mistakes: Mistakes) -> None:
 def load_economy(path: Path | str, files: InputFiles | None = None) -> Economy:
     """Return the economy in a file; what is unusual but allowed is logged as a warning.
 
-    Args:
-        path: the file.
-        files: keeps what is read; every file is read anew without it.
-
     Raises:
         InputError: the file cannot be read or does not describe an economy; the message names file, field, value
             and what is allowed.
@@ -227,10 +218,6 @@ def load_economy(path: Path | str, files: InputFiles | None = None) -> Economy:
 
 def economy_from(content: EconomyInput, path: Path) -> Economy:
     """Return the economy that a file's content describes.
-
-    Args:
-        content: what the file holds, or would hold.
-        path: the file, on which mistakes are blamed.
 
     Raises:
         InputError: the content does not describe an economy.

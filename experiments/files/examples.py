@@ -133,10 +133,6 @@ def file_named(name: str, path: Path, field: str) -> Path:
 def copy_example(name: str, folder: Path) -> tuple[Path, ...]:
     """Copy an example and the files that it needs into a folder, where they name each other without folders.
 
-    Args:
-        name: of the example.
-        folder: where to.
-
     Returns:
         The files, the example's first; what was there already, and the same, among them.
 

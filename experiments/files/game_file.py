@@ -67,10 +67,6 @@ class EstablishedGame:
 def load_game(path: Path | str, files: InputFiles | None = None) -> EstablishedGame:
     """Return the game in a file.
 
-    Args:
-        path: the file.
-        files: keeps what is read; every file is read anew without it.
-
     Raises:
         InputError: the file cannot be read or does not describe a game; the message names file, field, value and
             what is allowed.
@@ -81,10 +77,6 @@ def load_game(path: Path | str, files: InputFiles | None = None) -> EstablishedG
 
 def game_from(content: GameInput, path: Path) -> EstablishedGame:
     """Return the game that a file's content describes.
-
-    Args:
-        content: what the file holds, or would hold.
-        path: the file, on which mistakes are blamed.
 
     Raises:
         InputError: the content does not describe a game.
@@ -197,11 +189,7 @@ class TypeCases:
         return table
 
     def matches(self, types: Mapping[str, str], field: str) -> BooleanArray:
-        """Say at which profiles some players are of the types named, ``(P,)``.
-
-        Args:
-            types: by player; players that are left out may be of any type.
-            field: where this stands, for messages.
+        """Say at which profiles some players are of the types named, whatever those of the others, ``(P,)``.
 
         Raises:
             InputError: a name is unknown.
@@ -470,12 +458,6 @@ OBJECTIVES = f"{SEVERANCE}|{PAYOFF}:PLAYER/TYPE|{WELFARE}"
 
 def core_goal(game: CoalitionalGame, minimize: str | None, maximize: str | None, prefix: str = "--") -> CoreGoal | None:
     """Return what ``minimize`` and ``maximize`` ask for, if anything.
-
-    Args:
-        game: whose core is meant.
-        minimize: name of an objective.
-        maximize: name of an objective.
-        prefix: what stands before the two words where they were written, for messages.
 
     Raises:
         InputError: both are given, or one names no objective of the game.

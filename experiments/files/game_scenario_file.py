@@ -85,10 +85,6 @@ class GameScenarioInput(PlayedInput):
 def names_game(path: Path, files: InputFiles | None = None) -> bool:
     """Whether a scenario file names a coalitional game.
 
-    Args:
-        path: the file.
-        files: keeps what is read; every file is read anew without it.
-
     Raises:
         InputError: the file cannot be read, or names an economy too.
     """
@@ -102,12 +98,6 @@ def load_game_scenario(
     path: Path, rounds: int | None = None, seed: int | None = None, files: InputFiles | None = None
 ) -> GameScenario:
     """Return the scenario in a file that names a coalitional game.
-
-    Args:
-        path: the file.
-        rounds: how many rounds to play instead of the file's number.
-        seed: the seed to use instead of the file's.
-        files: keeps what is read; every file is read anew without it.
 
     Raises:
         InputError: the file or the game it names cannot be read or is wrong.
@@ -126,13 +116,6 @@ def build_game_scenario(
     game_in: Callable[[Path], EstablishedGame] = load_game,
 ) -> GameScenario:
     """Return the scenario that a file's content describes.
-
-    Args:
-        content: what the file holds, or would hold.
-        path: the file; the game's path is relative to it, and mistakes are blamed on it.
-        rounds: how many rounds to play instead of the file's number.
-        seed: the seed to use instead of the file's.
-        game_in: reads a game file.
 
     Raises:
         InputError: the game cannot be read, or something does not fit it.

@@ -177,10 +177,6 @@ class InputFiles:
     def read(self, path: Path, largest: int = LARGEST_INPUT) -> bytes:
         """Return the bytes of a file, as they were when it was first read.
 
-        Args:
-            path: the file.
-            largest: how many bytes it may have.
-
         Raises:
             InputError: there is no such file, it is none, or it is too large.
         """
@@ -207,10 +203,6 @@ def _absolute(path: Path) -> Path:
 
 def read_bytes(path: Path, largest: int = LARGEST_INPUT) -> bytes:
     """Return the bytes of a file; pipes and devices are refused before anything is read from them.
-
-    Args:
-        path: the file.
-        largest: how many bytes it may have.
 
     Raises:
         InputError: there is no such file, it is none, or it is too large.
@@ -240,10 +232,6 @@ def _refuse_other_than_files(path: Path, mode: int) -> None:
 
 def read_table(path: Path, files: InputFiles | None = None) -> dict[str, Any]:
     """Return the TOML document in a file.
-
-    Args:
-        path: the file.
-        files: keeps what is read; the file is read anew without it.
 
     Raises:
         InputError: there is no such file, it cannot be read, or it is not TOML.
@@ -298,11 +286,6 @@ def is_deep(text: str) -> bool:
 def read_input[Model: InputModel](model: type[Model], path: Path, files: InputFiles | None = None) -> Model:
     """Return a file as a model.
 
-    Args:
-        model: what it must be.
-        path: the file.
-        files: keeps what is read; the file is read anew without it.
-
     Raises:
         InputError: the file cannot be read, is of another kind, or a field is wrong.
     """
@@ -331,12 +314,6 @@ def validated[Model: InputModel](
     model: type[Model], table: Mapping[str, Any], path: Path, *, allow_code: bool = False
 ) -> Model:
     """Return the table as a model.
-
-    Args:
-        model: what it must be.
-        table: as it was parsed.
-        path: the file, for messages.
-        allow_code: whether it may name code of anybody's.
 
     Raises:
         InputError: keys are unknown or missing, or values are not allowed.

@@ -92,10 +92,6 @@ class Held:
 def holding(folder: Path, purpose: Purpose) -> Held:
     """Return what a folder holds.
 
-    Args:
-        folder: the folder; it need not be there.
-        purpose: what it is to hold.
-
     Raises:
         ForeignFileError: it is no folder, or holds anything that its manifest does not list as it is now.
         InputError: it cannot be read.
@@ -206,13 +202,7 @@ def _is_ours_to_remove(stage: Path) -> bool:
 
 
 def beside(folder: Path, purpose: Purpose, fits: Callable[[Held], bool]) -> Path:
-    """Return a folder of that name, with a number if need be, that is free or holds what may be replaced.
-
-    Args:
-        folder: what it would be called.
-        purpose: what it is to hold.
-        fits: whether what a folder holds may be replaced.
-    """
+    """Return a folder of that name, with a number if need be, that is free or holds what may be replaced."""
     for number in count(1):
         candidate = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
         with suppress(ForeignFileError):

@@ -26,10 +26,6 @@ def input_files(contents: Mapping[Path, bytes], folder: Path) -> dict[str, dict[
     """Return the text and hash of input files, by their paths relative to a folder.
 
     Examples that files outside of the program name are called so, wherever it is installed.
-
-    Args:
-        contents: what was parsed, by path.
-        folder: the folder.
     """
     kept = {}
     for path, content in contents.items():

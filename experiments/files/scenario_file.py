@@ -102,13 +102,6 @@ class PlayedInput(InputModel):
     ) -> Common:
         """Return what a scenario of either kind is told.
 
-        Args:
-            traders: who behaves how.
-            blockers: who tries to lead players away.
-            players: all there are.
-            path: the file.
-            instead: numbers of rounds and of the seed to be used instead of the file's.
-
         Raises:
             InputError: a table names players or types that are not there, or a parameter makes no sense.
         """
@@ -159,12 +152,6 @@ def load_scenario(
 ) -> MarketScenario:
     """Return the scenario in a file.
 
-    Args:
-        path: the file.
-        rounds: how many rounds to play instead of the file's number.
-        seed: the seed to use instead of the file's.
-        files: keeps what is read; every file is read anew without it.
-
     Raises:
         InputError: the file or the economy it names cannot be read or is wrong.
     """
@@ -183,13 +170,6 @@ def build_scenario(
     economy_in: Callable[[Path], Economy] = load_economy,
 ) -> MarketScenario:
     """Return the scenario that a file's content describes.
-
-    Args:
-        content: what the file holds, or would hold.
-        path: the file; the economy's path is relative to it, and mistakes are blamed on it.
-        rounds: how many rounds to play instead of the file's number.
-        seed: the seed to use instead of the file's.
-        economy_in: reads an economy file.
 
     Raises:
         InputError: the economy cannot be read, or something does not fit it.
@@ -223,11 +203,6 @@ def assignments_of(
     traders: Sequence[TraderTable], players: Sequence[TypedPlayer], path: Path
 ) -> tuple[Assignment, ...]:
     """Return who behaves how, as tables say.
-
-    Args:
-        traders: the tables, in order.
-        players: all there are.
-        path: the file.
 
     Raises:
         InputError: a table names players or types that are not there, or a parameter makes no sense.
@@ -272,11 +247,6 @@ def check_severance(
     severance: Mapping[str, Mapping[str, float]], types: Mapping[str, Sequence[str]], path: Path
 ) -> None:
     """Refuse severance that is promised to players or types that are not there.
-
-    Args:
-        severance: by player and type.
-        types: the names of every player's types.
-        path: the file.
 
     Raises:
         InputError: a name is unknown.

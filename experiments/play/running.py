@@ -88,12 +88,6 @@ def prepare(
 ) -> Prepared:
     """Return the scenario in a file, on a market or in a coalitional game, with the contract that it plays.
 
-    Args:
-        path: the scenario's file.
-        rounds: how many rounds to play instead of the file's number.
-        seed: the seed to use instead of the file's.
-        files: keeps what is read; every file is read anew without it.
-
     Raises:
         InputError: the file is wrong, or the contract it asks for does not exist for its economy.
     """
@@ -254,14 +248,6 @@ def run(
 
 def draw_figures(run: results.Run, folder: Writing, round_number: int | None = None) -> list[Path]:
     """Draw the standard figures of a run into its folder, in the place of those drawn before.
-
-    Args:
-        run: the run.
-        folder: its folder.
-        round_number: which round the figures of a single round show; by default the most telling one.
-
-    Returns:
-        The files.
 
     Raises:
         ValueError: the run has no such round.

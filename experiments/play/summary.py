@@ -198,13 +198,7 @@ def mediators_document(run: Run) -> dict[str, dict[str, float | None]]:
 
 
 def mediators_table(run: Run, unit: str, scale: float) -> Group | None:
-    """Return the table of what mediators earned; none when nobody but the established one was there.
-
-    Args:
-        run: a loaded run folder.
-        unit: of money.
-        scale: size of the numbers, next to which smaller ones are rounding.
-    """
+    """Return the table of what mediators earned; none when nobody but the established one was there."""
     document = mediators_document(run)
     rows = [[name, *_cells(name, row, scale)] for name, row in document.items()]
     columns = ["mediator", "profit", "± 2 standard errors", "promised by its plan", "severance", "led away in"]
@@ -250,13 +244,7 @@ def side_contracts_document(run: Run) -> list[dict[str, Any]]:
 
 
 def side_contracts_table(run: Run, unit: str, scale: float) -> Group | None:
-    """Return the table of what became of side-contracts; none when nobody organised any.
-
-    Args:
-        run: a loaded run folder.
-        unit: of money.
-        scale: size of the numbers, next to which smaller ones are rounding.
-    """
+    """Return the table of what became of side-contracts; none when nobody organised any."""
     rows = [
         [
             *(each[key] for key in ("organiser", "coalition", "fate")),

@@ -50,9 +50,6 @@ PLAYED = (
 def draw(folder: Path) -> list[Path]:
     """Compute what the pictures show and draw them; the sweep is written as a table beside its picture.
 
-    Args:
-        folder: where the files go; made if need be.
-
     Returns:
         The files written.
     """

@@ -32,9 +32,6 @@ PICTURES = (
 def draw(folder: Path) -> list[Path]:
     """Play the scenarios behind the pictures and draw them.
 
-    Args:
-        folder: where the pictures go; made if need be.
-
     Returns:
         The files written: pictures, and a table beside the one it is drawn from.
     """

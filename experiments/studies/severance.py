@@ -85,12 +85,6 @@ def blocking_profits(
 ) -> pd.DataFrame:
     """Return what the most profitable blocking plan earns against every combination of promises.
 
-    Args:
-        game: of the example.
-        price: at which the good is always sold.
-        severance: values to try.
-        side_bets: values to try.
-
     Returns:
         Columns ``severance``, ``side_bet`` and ``profit``, money.
     """
@@ -107,10 +101,6 @@ def predicted_region(price: float, points: int = 60) -> list[tuple[float, float]
 
     Where severance is below 1 condition (27) reads :math:`\varepsilon \ge 1 - (\chi - 3) / 2 \beta`, above it
     :math:`\varepsilon \le 1 + (\chi - 3) / 2 \beta`; both ends are curves in the plane of severance and side-bet.
-
-    Args:
-        price: at which the good is always sold.
-        points: along each curve.
     """
     beta = np.linspace(LEAST_BETA, MOST_BETA, points)
     slack = (price - WORTH_TO_GOOD_SELLER) / (2 * beta)

@@ -42,9 +42,6 @@ UNIT = "euro"
 def draw(folder: Path) -> list[Path]:
     """Run the sweeps behind the pictures and draw them.
 
-    Args:
-        folder: where the pictures go; made if need be.
-
     Returns:
         The files written.
 

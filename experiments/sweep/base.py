@@ -97,10 +97,6 @@ class BaseScenario:
 def base_scenario(file: Path, files: InputFiles) -> BaseScenario:
     """Return the scenario in a file as something to be varied.
 
-    Args:
-        file: the file.
-        files: keeps what is read, here and for every variant.
-
     Raises:
         InputError: the file cannot be read or is wrong.
     """

@@ -22,11 +22,7 @@ MOST_SECONDS_AT_RISK: Final = 60.0
 
 
 class Buffer:
-    """Collects what chunks bring and writes it to the parts of a sweep.
-
-    Args:
-        store: the parts.
-    """
+    """Collects what chunks bring and writes it to the parts of a sweep."""
 
     def __init__(self, store: PartStore) -> None:
         self._store = store

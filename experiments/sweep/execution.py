@@ -151,16 +151,7 @@ def run_sweep(
 
 
 class _Session:
-    """One process's work at a sweep.
-
-    Args:
-        plan: the sweep.
-        folder: its folder.
-        now: what its results depend on.
-        found: what the folder holds.
-        on_change: what to do with results that depend on something else.
-        replay_damaged: whether what is damaged is played again, instead of refused.
-    """
+    """One process's work at a sweep."""
 
     def __init__(
         self, plan: Plan, folder: Path, now: Identity, found: Found, on_change: OnChange, *, replay_damaged: bool

@@ -33,9 +33,6 @@ class Workers:
 def on_this_machine(count: int | None = None) -> Iterator[Workers]:
     """Provide processes on this machine.
 
-    Args:
-        count: how many; one for each core this process may use when left out.
-
     Raises:
         InputError: the count is not positive.
     """

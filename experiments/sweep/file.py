@@ -90,10 +90,6 @@ class SweepInput(InputModel):
 def read_sweep(path: Path | str, files: InputFiles | None = None) -> Sweep:
     """Return the sweep that a file states; what it says of the scenario is checked by ``load_sweep``.
 
-    Args:
-        path: the file.
-        files: keeps what is read; the file is read anew without it.
-
     Raises:
         InputError: the file cannot be read or is wrong.
     """
@@ -116,10 +112,6 @@ def read_sweep(path: Path | str, files: InputFiles | None = None) -> Sweep:
 
 def load_sweep(path: Path | str, files: InputFiles | None = None) -> Plan:
     """Return the sweep in a file, every point of it checked.
-
-    Args:
-        path: the file.
-        files: keeps what is read; every file is read anew without it.
 
     Raises:
         InputError: the file or the scenario cannot be read or is wrong.

@@ -84,10 +84,6 @@ PURPOSE: Final = Purpose(
 def locked(folder: Path, *, replay_damaged: bool) -> Iterator[None]:
     """Make a folder if need be, and keep other processes from running a sweep in it.
 
-    Args:
-        folder: the folder.
-        replay_damaged: whether what is damaged is to be played again, instead of refused.
-
     Raises:
         DamagedResultError: its manifest is not what was written.
         ForeignFileError: it holds something else than a sweep.
@@ -131,10 +127,6 @@ class Found:
 
 def look(folder: Path, *, replay_damaged: bool) -> Found:
     """Return what a folder holds, after finishing what an earlier process was killed over.
-
-    Args:
-        folder: the folder of a sweep, locked.
-        replay_damaged: whether what is damaged is to be played again, instead of refused.
 
     Raises:
         DamagedResultError: a file is not what was written.
@@ -207,15 +199,6 @@ def open_store(
     replay_damaged: bool,
 ) -> PartStore:
     """Return the parts that a sweep has written to its folder so far.
-
-    Args:
-        plan: the sweep.
-        folder: its folder.
-        now: what its results depend on.
-        on_change: what to do with results that depend on something else.
-        found: what ``look`` found there.
-        manifest: what the sweep is.
-        replay_damaged: whether parts that are damaged are removed, instead of refused.
 
     Raises:
         DamagedResultError: a part is not what was written.

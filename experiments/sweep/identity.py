@@ -25,10 +25,6 @@ type Identity = Mapping[str, Mapping[str, str]]
 def identity(plan: Plan, simulate: Callable[..., object]) -> Identity:
     """Return what the results of a sweep depend on.
 
-    Args:
-        plan: the sweep.
-        simulate: the function that plays a scenario.
-
     Returns:
         Hashes and versions by what they are of: ``design``, ``code`` and ``software``.
     """

@@ -58,12 +58,7 @@ class PointSummary:
 
 
 class Tally:
-    """Counts runs as they end.
-
-    Args:
-        plan: the sweep.
-        ended: how the runs of earlier sessions ended.
-    """
+    """Counts runs as they end."""
 
     def __init__(self, plan: Plan, ended: Mapping[int, str]) -> None:
         self._plan = plan

@@ -31,11 +31,6 @@ def points_table(plan: Plan) -> pa.Table:
 def publish(plan: Plan, parts: tuple[Part, ...], folder: Path) -> None:
     """Write the tables of a sweep, each in the order of the runs, from the parts it has so far.
 
-    Args:
-        plan: the sweep.
-        parts: what it has written.
-        folder: where to.
-
     Raises:
         OSError: a table cannot be written.
     """

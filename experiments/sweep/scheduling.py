@@ -137,11 +137,6 @@ class Schedule:
 def played_chunks(schedule: Schedule, executor: Executor, on_tick: Callable[[], None]) -> Generator[Played]:
     """Yield what has come of the runs of a schedule, as it comes, until every run has ended.
 
-    Args:
-        schedule: the runs.
-        executor: calls functions somewhere, several at a time.
-        on_tick: called a few times a second.
-
     Raises:
         RunnerError: no process that plays runs can be started.
         WorkersLostError: the executor keeps losing the work it is given.

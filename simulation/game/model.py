@@ -34,9 +34,6 @@ class GameModel(RoundModel):
     Reports go to the established mediator first. Then, before it commits itself to anything, blocking mediators ask
     who would rather leave; whoever is sent back keeps the established plan as it was.
 
-    Args:
-        game_scenario: what to play.
-
     Attributes:
         mediator: the established mediator.
         traders: one per player, in the game's order.

@@ -34,9 +34,6 @@ from marketgame.simulation.stages.side_contracts import Collusion, SideContractS
 class MarketModel(RoundModel):
     """Plays a scenario; every ``step`` is one round in the order of the papers.
 
-    Args:
-        market_scenario: what to play.
-
     Attributes:
         mediator: the established mediator.
         traders: one per player, in the economy's order.

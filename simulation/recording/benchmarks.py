@@ -82,12 +82,7 @@ def constraints_of_economy(incentives: Sequence[IncentiveBenchmark]) -> list[Con
 
 
 def benchmarks_of_game(game: CoalitionalGame, incentives: Sequence[GameBenchmark]) -> list[BenchmarkEntry]:
-    """Return one entry for each benchmark and profile, and one for each benchmark's expectation.
-
-    Args:
-        game: what coalitions can do.
-        incentives: incentive-efficient mechanisms of largest expected welfare, by the benchmark's name.
-    """
+    """Return one entry for each benchmark and profile, and one for each benchmark's expectation."""
     alone = autarky_of_game(game)
     entries = []
     for name, welfare in (("first-best", first_best_of_game(game)), ("autarky", alone)):

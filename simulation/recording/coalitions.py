@@ -50,13 +50,7 @@ class Invitations:
 
 
 def invitations(approaches: Sequence[Sequence[Approach]], profile: IntegerArray, labels: Labels) -> Invitations:
-    """Return who was asked in some rounds.
-
-    Args:
-        approaches: of each round.
-        profile: true types, ``(R, N)``.
-        labels: names.
-    """
+    """Return who was asked in some rounds, in which the true types were ``(R, N)``."""
 
     def asked() -> Iterator[Invited]:
         for number, each in enumerate(approaches):

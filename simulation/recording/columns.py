@@ -101,10 +101,6 @@ class TableSchema[Source]:
     def table(self, source: Source, given: Mapping[str, Values]) -> pa.Table:
         """Return the table of a source.
 
-        Args:
-            source: what it is made of.
-            given: values of the columns that say which row is which.
-
         Raises:
             SchemaError: a column is missing, unknown, of another type, or lacks entries that it must have.
         """
@@ -171,13 +167,7 @@ def numbered(names: Sequence[str]) -> tuple[tuple[str, ...], IntegerArray]:
 
 
 def entry_table[Entry](schema: TableSchema[Sequence[Entry]], run: int, entries: Sequence[Entry]) -> pa.Table:
-    """Return entries as the rows of their table.
-
-    Args:
-        schema: the table's; its columns are the run and the attributes of an entry.
-        run: number of the run.
-        entries: in order.
-    """
+    """Return entries as the rows of their table."""
     names = [column.name for column in schema.columns if column.value is None and column.name != "run"]
     given: dict[str, Values] = {name: [getattr(entry, name) for entry in entries] for name in names}
     return schema.table(entries, {"run": np.full(len(entries), run), **given})
@@ -186,16 +176,7 @@ def entry_table[Entry](schema: TableSchema[Sequence[Entry]], run: int, entries: 
 def grid_table[Source](
     schema: TableSchema[Source], source: Source, run: int, first_round: int, rounds: int, **axes: Sequence[str]
 ) -> pa.Table:
-    """Return one row for each combination of a round with a name from each axis, in this order.
-
-    Args:
-        schema: the table's.
-        source: what it is made of.
-        run: number of the run.
-        first_round: number of the first round.
-        rounds: how many there are.
-        axes: the names along each further dimension, by the name of its column.
-    """
+    """Return one row for each combination of a round with a name from each axis, in this order."""
     shape = (rounds, *map(len, axes.values()))
     number, *codes = (np.broadcast_to(each, shape) for each in np.ogrid[tuple(slice(size) for size in shape)])
     along: dict[str, Values] = {
@@ -207,14 +188,6 @@ def grid_table[Source](
 def listed_table[Source](
     schema: TableSchema[Source], source: Source, run: int, first_round: int, rounds: Sequence[int] | IntegerArray
 ) -> pa.Table:
-    """Return one row for each thing that is listed.
-
-    Args:
-        schema: the table's.
-        source: what it is made of.
-        run: number of the run.
-        first_round: number of the first round.
-        rounds: in which each thing happened, counted from the first.
-    """
+    """Return one row for each thing that is listed with its round, counted from the first."""
     number = np.asarray(rounds, np.int64)
     return schema.table(source, {"run": np.full(number.shape, run), "round": first_round + number})

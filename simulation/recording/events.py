@@ -43,12 +43,7 @@ class NamedEvents(Events):
 
 
 def in_order(parts: Sequence[Events], labels: Labels) -> NamedEvents:
-    """Return events of different kinds in order.
-
-    Args:
-        parts: events of different kinds.
-        labels: names.
-    """
+    """Return events of different kinds in order."""
     together = {field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Events)}
     order = np.lexsort(tuple(together[name] for name in ("good", "player", "kind", "number")))
     return NamedEvents(**{name: column[order] for name, column in together.items()}, labels=labels)

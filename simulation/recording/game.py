@@ -118,13 +118,7 @@ class GameMeasures:
 
 
 class GameRecorder(Recorder[GamePlay, GameMeasures]):
-    """Keeps every round of one run of a coalitional game.
-
-    Args:
-        scenario: what is run.
-        behaviours: how each player behaves, by its type.
-        run: number of the run in its tables.
-    """
+    """Keeps every round of one run of a coalitional game."""
 
     def __init__(self, scenario: GameScenario, behaviours: tuple[tuple[Behaviour, ...], ...], run: int = 0) -> None:
         self._game = game = scenario.game

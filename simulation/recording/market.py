@@ -74,15 +74,7 @@ def trades(measures: Measures) -> Trades:
 
 
 class MarketRecorder(Recorder[Round, Measures]):
-    """Keeps every round of one run on a market.
-
-    Args:
-        scenario: what is run.
-        contract: the established contract.
-        behaviours: how each player behaves, by its type.
-        game: what coalitions can do without the others, if there are blocking mediators.
-        run: number of the run in its tables.
-    """
+    """Keeps every round of one run on a market."""
 
     def __init__(
         self,

@@ -63,11 +63,6 @@ class WholeRun:
 class Recorder[Play, Measured: Rounds](ABC):
     """Keeps every round of one run.
 
-    Args:
-        scenario: what is run.
-        labels: the names behind the numbers.
-        run: number of the run in its tables.
-
     Raises:
         SchemaError: what it makes of rounds is not what the schemas of the tables say.
     """

@@ -41,11 +41,6 @@ class Assignment:
 def check_assignments(assignments: Sequence[Assignment], players: Sequence[TypedPlayer], where: str) -> None:
     """Refuse assignments that make no sense for the players.
 
-    Args:
-        assignments: in order.
-        players: all of them.
-        where: what they belong to, for messages.
-
     Raises:
         ValueError: a player or type is unknown, shares exceed one, or a behaviour does not suit its players.
     """

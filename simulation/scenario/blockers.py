@@ -54,10 +54,6 @@ class Blocker:
 def check_blockers(blockers: Sequence[Blocker], players: int) -> None:
     """Refuse blocking mediators that do not go together or do not fit the players.
 
-    Args:
-        blockers: all of them.
-        players: how many there are.
-
     Raises:
         ValueError: two have one name, or a link joins players that are not there or not different.
     """

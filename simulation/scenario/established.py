@@ -28,12 +28,7 @@ def establish(scenario: Scenario) -> Scenario:
 
 
 def with_incentive_benchmarks(scenario: Scenario, seconds: float | None) -> Scenario:
-    """Return a scenario with the incentive-efficient benchmarks that are to be recorded beside the play.
-
-    Args:
-        scenario: what is to be played.
-        seconds: wall time allowed to each benchmark, or none; one that takes longer is not known.
-    """
+    """Return a scenario with its incentive-efficient benchmarks; one that takes more seconds is not known."""
     match scenario:
         case MarketScenario():
             return replace(scenario, incentives=incentive_benchmarks(scenario.economy, seconds=seconds))

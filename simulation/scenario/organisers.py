@@ -110,10 +110,6 @@ class Organiser:
 def check_organisers(organisers: Sequence[Organiser], players: int) -> None:
     """Refuse coalition organisers that do not go together or do not fit the players.
 
-    Args:
-        organisers: all of them.
-        players: how many there are.
-
     Raises:
         ValueError: two have one name, one names players that are not there, or no coalition fits.
     """

@@ -73,9 +73,6 @@ class BlockingStage:
     def play(self, ask: Ask) -> tuple[Approach, ...]:
         """Let every mediator invite, in random order; who has left cannot be asked again.
 
-        Args:
-            ask: puts a question to a player.
-
         Returns:
             The invitations, in the order in which they were made.
         """

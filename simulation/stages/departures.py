@@ -90,12 +90,7 @@ class MarketBlocking:
         self._stage = BlockingStage(model, blockers, game, stakes, severance, seed)
 
     def play(self, traders: Sequence[Trader], profile: IntegerArray) -> Departures:
-        """Let every mediator invite.
-
-        Args:
-            traders: who have reported to the established mediator.
-            profile: their true types, ``(N,)``.
-        """
+        """Let every mediator invite traders who have reported to the established one; true types are ``(N,)``."""
         approaches = self._stage.play(lambda player, offer: traders[player].answer(offer))
         return Departures(
             approaches,

@@ -62,13 +62,7 @@ class Round:
 
 
 def nothing_played(economy: Economy, rules: MarketRules, blockers: int) -> Round:
-    """Return no rounds side by side: every array has a first dimension of length zero.
-
-    Args:
-        economy: what would be traded.
-        rules: of the market.
-        blockers: how many blocking mediators there are.
-    """
+    """Return no rounds side by side: every array has a first dimension of length zero."""
     players, goods = len(economy.players), len(economy.goods)
     nobody, nothing = np.zeros((0, players)), np.zeros((0, players, goods))
     types, orders = np.zeros((0, players), np.int64), np.zeros((0, players, players, goods))

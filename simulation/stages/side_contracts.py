@@ -95,13 +95,7 @@ class SideContractStage:
         self._order = random_stream(seed, "order of coalition organisers")
 
     def play(self, traders: Sequence[Trader], reports: IntegerArray, left: BooleanArray) -> Collusion:
-        """Let every organiser try, in random order, and tell members what they have agreed upon.
-
-        Args:
-            traders: who have heard the established mediator's recommendation.
-            reports: to the established mediator, ``(N,)``.
-            left: who has left the market, ``(N,)``.
-        """
+        """Let every organiser try, in random order, and tell members what they have agreed upon."""
         number = int(self._common.economy.prior.profile_numbers(reports))
         bound = frozenset(np.flatnonzero(left).tolist())
         transfers, negotiations = np.zeros(len(traders)), []

@@ -67,13 +67,7 @@ class Ruling:
 
 
 def answers(contract: GrandContract, institution: Institution, effort: SideEffort = EFFORT) -> dict[Question, Ruling]:
-    """Return the answers for one grand contract under one institution.
-
-    Args:
-        contract: for the efficient allocations of an economy.
-        institution: the rules and what outsiders do.
-        effort: of each search.
-    """
+    """Return the answers for one grand contract under one institution."""
     # Where members only deviate at some profiles, the least gain over all is zero.
     objective = Objective.LEAST if len(contract.economy.profiles) == 1 else Objective.TOTAL
     thoroughness = Thoroughness(effort, oracle=None, objective=objective, derived_twice=False)

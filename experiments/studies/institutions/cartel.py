@@ -25,9 +25,6 @@ MILLION_IN_BILLION = 1000.0
 def cartel_table(effort: SideEffort = EFFORT) -> pd.DataFrame:
     """Return what the cartel gains under each institution whose outsiders obey, and under withholding if covered.
 
-    Args:
-        effort: of each search.
-
     Returns:
         One row per institution: its rules, ``verdict``, the two members' gains at the joint action with the largest
         sum, that sum (``total``), ``least`` (what the member who gains least expects, by lot if need be), and

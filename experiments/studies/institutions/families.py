@@ -45,15 +45,7 @@ def economies(seed: int = 0, sizes: tuple[tuple[int, int, int], ...] = SIZES) ->
 
 
 def random_economy(family: Family, players: int, goods: int, types: int, generator: np.random.Generator) -> Economy:
-    """Return a random economy whose traders all own some of every good, and whose types are independent.
-
-    Args:
-        family: how goods are valued.
-        players: how many traders.
-        goods: how many goods beside the numeraire.
-        types: how many types each trader has; they own the same and value it differently.
-        generator: where chance comes from.
-    """
+    """Return a random economy whose traders all own some of every good, and whose types are independent."""
     traders = []
     for number in range(players):
         endowment = np.append(generator.uniform(0.5, 3.0, goods), MONEY)

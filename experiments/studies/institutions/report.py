@@ -34,9 +34,6 @@ WORST_FIRST = (NO, OPEN, YES)
 def summary(table: pd.DataFrame) -> pd.DataFrame:
     """Return one row per institution and question, over the economies.
 
-    Args:
-        table: as `experiments.studies.institutions.table.compute` returns it.
-
     Returns:
         The key of the institution, ``question``, how many economies there are (``economies``), in how many the answer
         is ``yes`` and ``no``, the worst ``verdict``, why (``because``), and the median of the members' summed gains
