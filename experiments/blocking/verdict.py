@@ -6,30 +6,45 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, override
+from typing import TYPE_CHECKING, Any, override
 
+import numpy as np
 import pandas as pd
-from rich.console import Console
+from rich.console import Console, Group
 
-from marketgame.experiments.blocking.printing import print_verdict
 from marketgame.experiments.certificate_files.files import save_certificate
 from marketgame.experiments.collusion.files import certificate_folder, commit_certificates
+from marketgame.experiments.efficiency.game_document import (
+    by_player_and_type,
+    virtual_weights_document,
+    without_sign_of_zero,
+)
 from marketgame.experiments.efficiency.game_printing import by_type
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.game_file import EstablishedGame, game_of
 from marketgame.experiments.files.input_file import InputError, InputFiles, blamed_on, unknown_name
 from marketgame.experiments.files.output_folder import Writing
-from marketgame.experiments.printing import Printed, drawn_bars
+from marketgame.experiments.printing import Printed, drawn_bars, marked, named, number, table
 from marketgame.mechanisms.arrays import FloatArray, undefined_raises
-from marketgame.mechanisms.blocking import BlockingPlan, CoalitionLimits, NoBlockingPlan, Support, find_blocking_plan
-from marketgame.mechanisms.certificates.blocking import (
+from marketgame.mechanisms.blocking import (
+    BlockingPlan,
+    CoalitionLimits,
+    Invitation,
+    NoBlockingPlan,
+    Support,
+    find_blocking_plan,
+)
+from marketgame.mechanisms.certificates import (
     BlockingCertificate,
     InhibitionCertificate,
     certify_inhibition,
     certify_plan,
 )
+from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Feasibility, feasibility, stakes
+from marketgame.mechanisms.economies.coalitions import coalition_name
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights, notable_multipliers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -217,3 +232,208 @@ def _link(game: CoalitionalGame, link: Link, field: str) -> tuple[int, int]:
             raise InputError(f"{field} {unknown_name(name, game.players)}")
     first, second = sorted(game.players.index(name) for name in names)
     return first, second
+
+
+# What is known of a plan, and of the proof that there is none.
+PLAN_KEYS = ("profit_bound", "largest_profit", "plan", "payments", "interim_gain")
+PROOF_KEYS = ("lambda", "alpha", "residuals")
+
+
+def blocking_document(verdict: BlockingVerdict, certificate: Path | None = None) -> dict[str, Any]:
+    """Return the verdict as the JSON document of ``marketgame block``.
+
+    ``profit`` is normalised so that the probabilities of all invitations sum to one; ``largest_profit`` is that of
+    the same plan with its invitations as frequent as probabilities allow at every profile of types.
+    """
+    game, found = verdict.game, verdict.verdict
+    plan = isinstance(found, BlockingPlan)
+    return {
+        "kind": "coalitional-game",
+        "game": verdict.established.name,
+        "players": list(game.players),
+        "blocked": verdict.blocked,
+        "profit": found.profit if isinstance(found, BlockingPlan) else 0.0,
+        **(plan_document(game, found) if isinstance(found, BlockingPlan) else dict.fromkeys(PLAN_KEYS)),
+        **(_proof_document(game, found) if isinstance(found, NoBlockingPlan) else dict.fromkeys(PROOF_KEYS)),
+        "finely_inhibitive": verdict.finely_inhibitive,
+        "fine_plan": _fine_document(game, verdict.fine) if not plan else None,
+        "limits": _limits_document(game, found.limits),
+        "established": {
+            "feasible": verdict.feasible,
+            "largest_misreport_gain": verdict.largest_misreport_gain,
+            "expected_cost": verdict.expected_cost,
+        },
+        "certificate": None if certificate is None else str(certificate),
+    }
+
+
+def plan_document(game: CoalitionalGame, plan: BlockingPlan) -> dict[str, Any]:
+    """Return a blocking plan: whom it invites, what it pays, and what everybody gains."""
+    return {
+        "profit_bound": plan.profit_bound,
+        "largest_profit": plan.largest_profit,
+        "plan": [invitation_document(game, invitation) for invitation in plan.invitations],
+        "payments": by_player_and_type(game, plan.payments),
+        "interim_gain": by_player_and_type(game, plan.interim_gains),
+    }
+
+
+def invitation_document(game: CoalitionalGame, invitation: Invitation) -> dict[str, Any]:
+    """Return an invitation in names."""
+    fine = len(invitation.types) == len(game.players)
+    known = game.grand_coalition if fine else invitation.coalition
+    return {
+        "coalition": [game.players[player] for player in invitation.coalition],
+        "types": {
+            game.players[player]: game.types[player][kind] for player, kind in zip(known, invitation.types, strict=True)
+        },
+        "action": game.actions[invitation.coalition].names[invitation.action],
+        "probability": invitation.probability,
+    }
+
+
+def _proof_document(game: CoalitionalGame, proof: NoBlockingPlan) -> dict[str, Any]:
+    return {
+        **virtual_weights_document(game, proof.virtual),
+        "residuals": {
+            "hydraulic": proof.residuals.hydraulic,
+            "negativity": proof.residuals.negativity,
+            "surplus": without_sign_of_zero(max(proof.residuals.surplus, 0.0)),
+        },
+    }
+
+
+def _fine_document(game: CoalitionalGame, fine: BlockingPlan | NoBlockingPlan) -> dict[str, Any] | None:
+    return {"profit": fine.profit, **plan_document(game, fine)} if isinstance(fine, BlockingPlan) else None
+
+
+def _limits_document(game: CoalitionalGame, limits: CoalitionLimits) -> dict[str, Any]:
+    """Return what was left out of the search; the answer covers no other coalitions."""
+    links = None if limits.network is None else sorted(limits.network)
+    return {
+        "largest_coalition": limits.largest,
+        "links": None if links is None else [[game.players[first], game.players[second]] for first, second in links],
+    }
+
+
+def print_verdict(verdict: BlockingVerdict, console: Console, certificate: Path | None = None) -> None:
+    """Print whether what a file establishes can be blocked, and the plan or the proof."""
+    game = verdict.game
+    console.print(
+        f"[bold]{named(verdict.established.name)}[/bold]: {len(game.players)} players, "
+        f"{len(game.profiles)} type profile(s)"
+    )
+    if verdict.established.source:
+        console.print(f"source: {marked(verdict.established.source)}", style="dim")
+    console.print()
+    if not verdict.feasible:
+        console.print(
+            "[bold]Note[/bold]: the file's mechanism is not feasible, somebody gains by lying or its mediator loses; "
+            "the stakes are those of truthful reports.\n"
+        )
+    if isinstance(verdict.verdict, BlockingPlan):
+        _print_plan(game, verdict.verdict, _scale(verdict), console)
+    else:
+        _print_proof(verdict, verdict.verdict, console)
+    console.print(_what_was_searched(game, verdict.verdict.limits))
+    if certificate is not None:
+        console.print(f"To see it checked: marketgame replay {marked(str(certificate))}", soft_wrap=True)
+
+
+def _print_plan(game: CoalitionalGame, plan: BlockingPlan, scale: float, console: Console) -> None:
+    console.print(
+        f"[bold]Blocked[/bold]: a blocking mediator can expect a profit of [bold]{number(plan.profit, scale)}[/bold] "
+        f"per invitation, and nobody one of more than {number(plan.profit_bound, scale)}.\n"
+        f"Inviting as often as probabilities allow, the same plan earns {number(plan.largest_profit, scale)}.\n"
+    )
+    console.print(_plan_table("The plan: whom to invite, and what they do if these are their types", game, plan))
+    console.print(_terms_table(game, plan.payments, plan.interim_gains, scale))
+
+
+def _plan_table(title: str, game: CoalitionalGame, plan: BlockingPlan) -> Group:
+    rows = []
+    for invitation in plan.invitations:
+        named = invitation_document(game, invitation)
+        types = ", ".join(f"{player}={kind}" for player, kind in named["types"].items())
+        rows.append([coalition_name(named["coalition"]), types, named["action"], number(named["probability"])])
+    return table(title, ["invited", "types", "action", "probability"], rows, texts=3)
+
+
+def _terms_table(
+    game: CoalitionalGame, payments: Sequence[FloatArray], gains: Sequence[FloatArray], scale: float
+) -> Group:
+    rows = (
+        [
+            player if kind == 0 else "",
+            name,
+            number(float(payments[i][kind]), scale),
+            number(float(gains[i][kind]), scale),
+        ]
+        for i, player in enumerate(game.players)
+        for kind, name in enumerate(game.types[i])
+    )
+    title = "What each type expects: paid by the mediator, and gained over staying"
+    return table(title, ["player", "type", "paid", "gain"], rows, texts=2)
+
+
+def _print_proof(verdict: BlockingVerdict, proof: NoBlockingPlan, console: Console) -> None:
+    game, fine = verdict.game, verdict.fine
+    console.print("[bold]Inhibitive[/bold]: no blocking mediator can expect a profit.")
+    if isinstance(fine, BlockingPlan):
+        scale = _scale(verdict)
+        console.print(
+            f"Not finely so: one that also knew the types of those who stay could expect {number(fine.profit, scale)}."
+        )
+        console.print(_plan_table("A plan of such a mediator", game, fine))
+        console.print(_terms_table(game, fine.payments, fine.interim_gains, scale))
+    else:
+        console.print("Finely so: not even one that knows the types of those who stay.\n")
+    console.print(weights_table(game, proof.virtual))
+    console.print(multipliers_table(game, proof.virtual))
+    missed = proof.residuals.largest
+    console.print(f"Theorem 1's conditions, recomputed without the solver, are missed by {missed:.1e} at most.")
+
+
+def weights_table(game: CoalitionalGame, virtual: VirtualWeights) -> Group:
+    """Return a table of the weights λ of all types."""
+    rows = (
+        [
+            player if kind == 0 else "",
+            name,
+            number(float(game.type_probabilities[i][kind])),
+            number(float(virtual.weights[i][kind]), 1.0),
+        ]
+        for i, player in enumerate(game.players)
+        for kind, name in enumerate(game.types[i])
+    )
+    return table("Weights λ of virtual utility", ["player", "type", "probability", "λ"], rows, texts=2)
+
+
+def multipliers_table(game: CoalitionalGame, virtual: VirtualWeights) -> Group:
+    """Return a table of the multipliers α that are not zero."""
+    rows = [
+        [player, names[kind], names[report], number(float(alpha[kind, report]))]
+        for player, names, alpha, probability in zip(
+            game.players, game.types, virtual.multipliers, game.type_probabilities, strict=True
+        )
+        for kind, report in np.argwhere(notable_multipliers(alpha, probability))
+    ]
+    columns = ["player", "type", "tempted to report", "α"]
+    return table("Multipliers α of lies", columns, rows or [["none", "", "", ""]], texts=3)
+
+
+def _what_was_searched(game: CoalitionalGame, limits: CoalitionLimits) -> str:
+    if not limits.bind:
+        return "All coalitions were considered."
+    what = []
+    if limits.largest is not None:
+        what.append(f"of at most {limits.largest} members")
+    if limits.network is not None:
+        links = ", ".join(f"{game.players[first]}-{game.players[second]}" for first, second in sorted(limits.network))
+        what.append(f"connected by the links {links}")
+    return f"Only coalitions {' and '.join(what)} were considered; the answer covers no others."
+
+
+def _scale(verdict: BlockingVerdict) -> float:
+    """Return the size of the numbers, next to which smaller ones are rounding."""
+    return at_stake(verdict.game).unit

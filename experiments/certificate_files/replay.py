@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from marketgame.experiments.certificate_files.contents import CERTIFIES, TAGS, names_of
-from marketgame.mechanisms.certificates.blocking import BlockingCertificate, InhibitionCertificate
-from marketgame.mechanisms.certificates.certificate import Certificate, recomputed, verify
-from marketgame.mechanisms.certificates.deviation import DeviationCertificate
-from marketgame.mechanisms.certificates.misreport import MisreportCertificate
-from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
-from marketgame.mechanisms.certificates.stability import StabilityCertificate
-from marketgame.mechanisms.certificates.verification import Verification
+import numpy as np
+from rich.console import Console
+
+from marketgame.experiments.certificate_files.contents import CERTIFIES, TAGS, names_of, reaction_text
+from marketgame.experiments.printing import marked, named, number, table
+from marketgame.mechanisms.certificates import (
+    BlockingCertificate,
+    Certificate,
+    DeviationCertificate,
+    InhibitionCertificate,
+    MisreportCertificate,
+    SideContractCertificate,
+    StabilityCertificate,
+    Verification,
+    recomputed,
+    verify,
+)
+from marketgame.mechanisms.economies.coalitions import coalition_name
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.market_game.rules import MarketRules
 
 type MarketCertificate = DeviationCertificate | SideContractCertificate | MisreportCertificate | StabilityCertificate
 
@@ -156,3 +168,184 @@ def _player_document(replay: Replay, place: int) -> dict[str, Any]:
 def _pair(replay: Replay, quantity: Callable[[Any], float]) -> dict[str, float | None]:
     """Return a number as it is stored and as it is recomputed."""
     return dict(zip(("stored", "recomputed"), replay.both(quantity), strict=True))
+
+
+type Pair = tuple[float, float | None]
+type PlayedCertificate = DeviationCertificate | MisreportCertificate
+
+# Wrong numbers listed before the rest is only counted.
+MOST_MISMATCHES = 30
+UNPLAYABLE = "-"
+
+
+def print_replay(replay: Replay, console: Console) -> None:
+    """Print a replayed certificate: its numbers beside the recomputed ones, what is wrong, and the verdict."""
+    match replay.certificate:
+        case DeviationCertificate() as stored:
+            _print_deviation(stored, replay, console)
+        case SideContractCertificate() as stored:
+            _print_side_contract(stored, replay, console)
+        case MisreportCertificate() as stored:
+            _print_misreport(stored, replay, console)
+        case StabilityCertificate() as stored:
+            _print_stability(stored, replay, console)
+        case BlockingCertificate() as stored:
+            _print_plan(stored, replay, console)
+        case InhibitionCertificate():
+            _print_inhibition(replay, console)
+    _print_findings(replay, console)
+
+
+def _print_heading(economy: Economy, text: str, rules: MarketRules, console: Console) -> None:
+    console.print(f"[bold]{named(economy.name)}[/bold]: {marked(text)}")
+    chosen = ", ".join(f"{rule.name} {getattr(rules, rule.name)}" for rule in fields(rules))
+    console.print(f"rules: {chosen}\n", style="dim")
+
+
+def _print_deviation(stored: DeviationCertificate, replay: Replay, console: Console) -> None:
+    situation, economy = stored.situation, stored.economy
+    text = f"{_joined(situation.coalition, economy)} deviating from what everybody was to play"
+    _print_heading(economy, text, situation.rules, console)
+    _print_outcome(stored, situation.coalition, replay, console)
+
+
+def _print_misreport(stored: MisreportCertificate, replay: Replay, console: Console) -> None:
+    liar = stored.economy.players[stored.player]
+    true_type, reported = liar.types[stored.true_type].name, liar.types[stored.reported_type].name
+    text = f"{liar.name} of type {true_type} reporting {reported}"
+    _print_heading(stored.economy, text, stored.rules, console)
+    _print_outcome(stored, (stored.player,), replay, console)
+
+
+def _print_outcome(stored: PlayedCertificate, members: tuple[int, ...], replay: Replay, console: Console) -> None:
+    economy = stored.economy
+    columns = ["player", "", "promised", "recomputed", "gets", "recomputed", "gain", "recomputed"]
+    # Gains may be far smaller than what everybody owns.
+    outcome = stored.outcome
+    scales = {name: float(np.abs(getattr(outcome, name)).max()) for name in ("promised", "obtained", "gain")}
+    rows = []
+    for place, name in enumerate(economy.player_names):
+        row = [name, "member" if place in members else ""]
+        for quantity, scale in scales.items():
+            row += _shown(replay.both(entry("outcome", quantity, place)), scale)
+        rows.append(row)
+    console.print(table("Expected utilities, stored and recomputed", columns, rows, texts=2))
+    if isinstance(found := replay.recomputed, DeviationCertificate | MisreportCertificate):
+        holdings = [f"{good} {when}" for good in economy.goods for when in ("before", "after")]
+        columns = ["draw", "player", "bankrupt", *holdings]
+        console.print(table("Recomputed: who goes bankrupt, and what each consumes", columns, _fates(found), texts=3))
+
+
+def _fates(found: PlayedCertificate) -> Iterator[list[str]]:
+    """Yield a row for every draw and player of a recomputed play."""
+    before, after = found.outcome.before, found.outcome.after
+    for draw in range(len(after.bankrupt)):
+        for place, name in enumerate(found.economy.player_names):
+            holdings = zip(before.consumption[draw, place], after.consumption[draw, place], strict=True)
+            fate = "yes" if after.bankrupt[draw, place] else "no"
+            fate += " (also before)" if before.bankrupt[draw, place] else ""
+            numbers = [number(float(held), 1.0) for pair in holdings for held in pair]
+            yield ["" if place else str(draw + 1), name, fate, *numbers]
+
+
+def _print_side_contract(stored: SideContractCertificate, replay: Replay, console: Console) -> None:
+    economy = stored.economy
+    _print_heading(economy, f"side-contract of {_joined(stored.coalition, economy)}", stored.rules, console)
+    if stored.reaction is not None:
+        console.print(f"outsiders after a misquote: {marked(reaction_text(stored.reaction, economy))}\n", style="dim")
+    scale = max(float(np.abs(kept).max(initial=0.0)) for kept in stored.status_quo)
+    rows = []
+    for place, member in enumerate(stored.coalition):
+        kinds = economy.players[member].types
+        for number_of, known in enumerate(stored.information[place]):
+            row = [economy.player_names[member], kinds[known.type].name, ", ".join(map(str, known.profiles))]
+            for quantity in ("status_quo", "promised"):
+                row += _shown(replay.both(entry(quantity, place, number_of)), scale)
+            rows.append(row)
+    columns = ["member", "type", "profiles it thinks possible", "without", "recomputed", "promised", "recomputed"]
+    console.print(table("What members expect, by what they know", columns, rows, texts=3))
+    if isinstance(found := replay.recomputed, SideContractCertificate):
+        gets = (f"{name} gets" for name in names_of(stored.coalition, economy))
+        columns = ["profiles", "probability", "bankrupt", *gets]
+        console.print(table("Recomputed: what the device draws, and what comes of it", columns, _draws(found), texts=3))
+
+
+def _draws(found: SideContractCertificate) -> Iterator[list[str]]:
+    """Yield a row for every clause and joint action that it draws."""
+    names, members = found.economy.player_names, list(found.coalition)
+    for clause, outcome in zip(found.clauses, found.outcomes, strict=True):
+        likely = found.economy.prior.probability[list(clause.profiles)]
+        for place, chance in enumerate(clause.probability):
+            failed = outcome.bankrupt[place].any(axis=0)
+            broke = ", ".join(name for name, fails in zip(names, failed, strict=True) if fails) or "nobody"
+            utility = (likely / likely.sum()) @ outcome.utility[place]
+            reports = "" if place else ", ".join(map(str, clause.profiles))
+            yield [reports, number(float(chance)), broke, *(number(float(one), 1.0) for one in utility[members])]
+
+
+def _print_stability(stored: StabilityCertificate, replay: Replay, console: Console) -> None:
+    economy = stored.economy
+    _print_heading(economy, f"{_claim(stored)} gains against the contract", stored.rules, console)
+    scale = float(np.abs(stored.numeraire_transfers).max())
+    rows = [["lie", "", *_shown(replay.both(entry("misreport_gain")), scale)]]
+    for place, bound in enumerate(stored.bounds):
+        gain = replay.both(entry("bounds", place, "total_gain"))
+        rows.append([_joined(bound.coalition, economy), bound.reason.value, *_shown(gain, scale)])
+    console.print(table("Gain at most", ["by", "bound", "stored", "recomputed"], rows, texts=2))
+    for reaction in dict.fromkeys(bound.reaction for bound in stored.bounds if bound.reaction is not None):
+        against = [bound for bound in stored.bounds if bound.reaction == reaction]
+        members = ", ".join(_joined(bound.coalition, economy) for bound in against)
+        text = reaction_text(reaction, economy)
+        console.print(f"outsiders of {marked(members)} after a misquote: {marked(text)}", style="dim")
+
+
+def _claim(stored: StabilityCertificate) -> str:
+    """Return whom the claim is about, in words."""
+    players = len(stored.economy.players)
+    if stored.largest >= players:
+        return "no coalition"
+    sizes = [f"no coalition of up to {stored.largest}"] if stored.largest else []
+    return ", nor ".join([*sizes, *(_joined(members, stored.economy) for members in stored.named)])
+
+
+def _print_plan(stored: BlockingCertificate, replay: Replay, console: Console) -> None:
+    console.print(f"Blocking plan with {len(stored.invitations)} invitation(s)\n", style="bold")
+    rows = {"profit": replay.both(entry("profit"))}
+    for place, name in enumerate(stored.game.players):
+        for kind, kind_name in enumerate(stored.game.types[place]):
+            rows[f"gain of {name}/{kind_name}"] = replay.both(entry("interim_gains", place, kind))
+    rows["gain from a lie"] = replay.both(entry("largest_misreport_gain"))
+    scale = float(np.abs(stored.stakes).max())
+    _print_pairs("What the mediator and the invited expect", rows, scale, console)
+
+
+def _print_inhibition(replay: Replay, console: Console) -> None:
+    console.print("No blocking plan is tenable: conditions of Myerson's Theorem 1\n", style="bold")
+    rows = {name: replay.both(entry("residuals", name)) for name in ("hydraulic", "negativity", "surplus")}
+    _print_pairs("By how much they are missed", rows, 0.0, console)
+
+
+def _print_pairs(title: str, rows: Mapping[str, Pair], scale: float, console: Console) -> None:
+    texts = [[name, *_shown(pair, scale)] for name, pair in rows.items()]
+    console.print(table(title, ["", "stored", "recomputed"], texts))
+
+
+def _shown(pair: Pair, scale: float) -> list[str]:
+    return [UNPLAYABLE if value is None else number(value, scale) for value in pair]
+
+
+def _print_findings(replay: Replay, console: Console) -> None:
+    mismatches = replay.verification.mismatches
+    if mismatches:
+        rows = [[one.quantity, repr(one.stored), repr(one.recomputed)] for one in mismatches[:MOST_MISMATCHES]]
+        console.print(table("Numbers that are not what comes out", ["number", "stored", "recomputed"], rows))
+    if len(mismatches) > MOST_MISMATCHES:
+        console.print(f"and {len(mismatches) - MOST_MISMATCHES} more")
+    for failure in replay.verification.failures:
+        console.print(marked(f"{failure}."))
+    verdict = "confirmed" if replay.confirmed else "refused"
+    console.print(f"[bold]{verdict}[/bold]")
+
+
+def _joined(coalition: Sequence[int], economy: Economy) -> str:
+    return coalition_name(names_of(coalition, economy))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, override
@@ -18,8 +19,8 @@ from marketgame.experiments.collusion.files import (
     refuse_unstorable,
     write_certificates,
 )
+from marketgame.agents.coalitions.outsiders import expected_reaction
 from marketgame.experiments.collusion.printing import coalition_frame, print_certification
-from marketgame.experiments.collusion.reactions import expected_reactions
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.game_scenario_file import names_game
@@ -37,11 +38,17 @@ from marketgame.experiments.files.scenario_file import RulesInput, load_scenario
 from marketgame.experiments.files.sources import outside_sources
 from marketgame.experiments.printing import Printed, drawn_bars
 from marketgame.mechanisms.arrays import undefined_raises
-from marketgame.mechanisms.certificates.examination import Coalition, Examination, examine
+from marketgame.mechanisms.certificates.examination import (
+    Coalition,
+    Examination,
+    ExpectReaction,
+    examine,
+    outsiders_play_on,
+)
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.linear_program.deadline import Deadline
-from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.mechanisms.market_game.rules import MarketRules, Timing
 from marketgame.simulation.scenario.established_contract import established_contract
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
@@ -200,3 +207,16 @@ def examination_of(scenario: MarketScenario, coalitions: Sequence[Coalition], de
     contract = established_contract(scenario)
     found = examine(contract, scenario.rules, coalitions, deadline, expected_reactions(scenario))
     return Certification(**{each.name: getattr(found, each.name) for each in fields(found)}, name=scenario.name)
+
+
+def expected_reactions(scenario: MarketScenario) -> ExpectReaction:
+    """Return how those outside a coalition answer misquotes.
+
+    Everybody is taken to play on where quotes are not seen before orders.
+
+    Raises:
+        ValueError: a behaviour does not fit the players.
+    """
+    if scenario.rules.timing is not Timing.PRICES_FIRST:
+        return outsiders_play_on
+    return partial(expected_reaction, scenario.behaviours())

@@ -9,9 +9,13 @@ from typing import Annotated
 import typer
 
 from marketgame.experiments import ExitCode
-from marketgame.experiments.blocking.document import blocking_document
-from marketgame.experiments.blocking.printing import print_verdict
-from marketgame.experiments.blocking.verdict import coalition_limits, judge_blocking, write_certificate
+from marketgame.experiments.blocking.verdict import (
+    blocking_document,
+    coalition_limits,
+    judge_blocking,
+    print_verdict,
+    write_certificate,
+)
 from marketgame.experiments.collusion.files import certificate_folder, commit_certificates
 from marketgame.experiments.commands.invocation import LargestOption, LinkOption
 from marketgame.experiments.files.examples import located

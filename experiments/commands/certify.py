@@ -16,14 +16,13 @@ from marketgame.experiments.collusion.certification import (
     examined_coalitions,
     with_rules,
 )
-from marketgame.experiments.collusion.document import certification_document
 from marketgame.experiments.collusion.files import (
     certificate_folder,
     commit_certificates,
     refuse_unstorable,
     write_certificates,
 )
-from marketgame.experiments.collusion.printing import print_certification
+from marketgame.experiments.collusion.printing import certification_document, print_certification
 from marketgame.experiments.commands.invocation import LargestOption
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputError, InputFiles, blamed_on

@@ -8,9 +8,7 @@ from typing import Annotated
 import typer
 
 from marketgame.experiments import ExitCode
-from marketgame.experiments.blocking.core_answer import CoreAnswer, search_core
-from marketgame.experiments.blocking.core_document import core_document
-from marketgame.experiments.blocking.core_printing import print_core
+from marketgame.experiments.blocking.core_answer import CoreAnswer, core_document, print_core, search_core
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.game_file import OBJECTIVES, core_goal, load_game
 from marketgame.experiments.files.input_file import blamed_on

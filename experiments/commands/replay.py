@@ -9,8 +9,7 @@ import typer
 
 from marketgame.experiments import ExitCode
 from marketgame.experiments.certificate_files.files import load_certificate
-from marketgame.experiments.certificate_files.printing import print_replay
-from marketgame.experiments.certificate_files.replay import replay_document, replayed
+from marketgame.experiments.certificate_files.replay import print_replay, replay_document, replayed
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputFiles
 from marketgame.experiments.printing import AllowCodeOption, JsonOption, answer_console, in_progress, print_json

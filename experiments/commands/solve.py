@@ -9,10 +9,9 @@ import typer
 
 from marketgame.experiments import ExitCode
 from marketgame.experiments.commands.command_line import report
-from marketgame.experiments.efficiency.document import solution_document
 from marketgame.experiments.efficiency.game_document import game_document
 from marketgame.experiments.efficiency.game_solution import GameSolution
-from marketgame.experiments.efficiency.solution import EconomySolution
+from marketgame.experiments.efficiency.solution import EconomySolution, solution_document
 from marketgame.experiments.efficiency.solving import solve
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import member

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, override
+from typing import TYPE_CHECKING, Any, override
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
+from rich.console import Console, Group
 
-from marketgame.experiments.efficiency.benchmarks import benchmark_frame, benchmark_rows
-from marketgame.experiments.efficiency.printing import print_solution
-from marketgame.experiments.printing import Printed, drawn_bars
+from marketgame.experiments.efficiency.benchmarks import (
+    benchmark_document,
+    benchmark_frame,
+    benchmark_rows,
+    benchmark_table,
+    constraint_document,
+    constraint_rows,
+    constraint_table,
+)
+from marketgame.experiments.printing import Printed, drawn_bars, marked, named, number, table
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.compatibility import (
     CompatibilityFails,
@@ -210,3 +218,220 @@ def _incentive_transfers(economy: Economy, efficient: EfficientAllocation) -> Co
         case NoIncentiveTransfers() as evidence:
             obstacle = f"whatever the balanced transfers, some type gains {evidence.least_gain:.6g} by a misreport"
             return ContractAnswer(TransferRule.LP, None, None, obstacle)
+
+
+# More rows than fit a screen are left to the JSON document, which holds every profile.
+MOST_PROFILES_SHOWN = 12
+MOST_ALLOCATION_ROWS = 24
+
+TRANSFERS = {
+    TransferRule.NONE: "pay the supporting price",
+    TransferRule.EXPECTED_EXTERNALITY: "expected externality",
+    TransferRule.LP: "linear program",
+}
+
+
+def print_solution(solution: EconomySolution, console: Console) -> None:
+    """Print the benchmarks of an economy."""
+    economy = solution.economy
+    profiles = len(economy.profiles)
+    console.print(f"[bold]{named(economy.name)}[/bold]: {len(economy.players)} players, {profiles} type profile(s)")
+    if economy.source:
+        console.print(f"source: {marked(economy.source)}", style="dim")
+    shown = min(profiles, MOST_PROFILES_SHOWN)
+    console.print(_prices(solution, shown))
+    if shown < profiles:
+        console.print(f"{profiles - shown} of {profiles} profiles are left out here; --json has all of them.\n")
+    allocated = max(min(profiles, MOST_ALLOCATION_ROWS // len(economy.players)), 1)
+    console.print(_allocations(solution, allocated))
+    if allocated < profiles:
+        console.print(f"{profiles - allocated} of {profiles} profiles are left out here; --json has all of them.\n")
+    unit = economy.units[-1]
+    console.print(benchmark_table(f"Welfare expected over the prior, in {unit}", list(benchmark_rows(solution))))
+    if solution.incentives_known:
+        console.print(constraint_table("Constraints that cost welfare", constraint_rows(solution)))
+    console.print(_incentives(solution))
+    console.print(_assumptions(solution))
+
+
+def _prices(solution: EconomySolution, shown: int) -> Group:
+    economy, efficient = solution.economy, solution.efficient
+    priced = economy.goods[:-1]
+    rows = (
+        [
+            str(profile + 1),
+            _types(solution, profile),
+            number(float(economy.prior.probability[profile])),
+            *(_price(solution, profile, good) for good in range(len(priced))),
+            number(float(efficient.welfare[profile])),
+            number(float(efficient.value_of_goods[profile])),
+            number(float(solution.autarky_value_of_goods[profile])),
+        ]
+        for profile in range(shown)
+    )
+    columns = ["profile", "types", "probability", *(f"price {good}" for good in priced), "welfare"]
+    columns += ["value of goods", "in autarky"]
+    return table(f"Supporting prices and welfare, in {economy.units[-1]}", columns, rows, texts=2)
+
+
+def _types(solution: EconomySolution, profile: int) -> str:
+    economy = solution.economy
+    names = economy.type_names(economy.profiles[profile])
+    uncertain = {player.name for player in economy.players if len(player.types) > 1}
+    return ", ".join(f"{player}={kind}" for player, kind in names.items() if player in uncertain) or "known"
+
+
+def _price(solution: EconomySolution, profile: int, good: int) -> str:
+    highest = float(solution.efficient.price[profile, good])
+    lowest = float(solution.efficient.lowest_price[profile, good])
+    return number(highest) if lowest == highest else f"{number(lowest)} to {number(highest)}"
+
+
+def _allocations(solution: EconomySolution, shown: int) -> Group:
+    economy = solution.economy
+    goods = economy.goods[:-1]
+    columns = ["profile", "player"]
+    columns += [f"{good} {what}" for good in goods for what in ("owned", "efficient")] + ["pays"]
+    units = ", ".join(f"{good} in {unit}" for good, unit in zip(economy.goods, economy.units, strict=True))
+    title = f"Efficient allocation, paid for at the supporting price ({units})"
+    return table(title, columns, _allocation_rows(solution, shown), texts=2)
+
+
+def _allocation_rows(solution: EconomySolution, shown: int) -> Iterator[list[str]]:
+    economy = solution.economy
+    endowments = economy.endowments(economy.profiles[:shown])
+    for profile in range(shown):
+        for player, name in enumerate(economy.player_names):
+            owned, efficient = endowments[profile, player], solution.efficient.bundles[profile, player]
+            cells = [number(float(x)) for pair in zip(owned[:-1], efficient, strict=True) for x in pair]
+            payment = -float(solution.walrasian_payments[profile, player])
+            yield [str(profile + 1) if player == 0 else "", name, *cells, number(payment)]
+
+
+def _incentives(solution: EconomySolution) -> Group:
+    answers = [solution.walrasian]
+    if solution.incentive_transfers is not None:
+        answers.append(solution.incentive_transfers)
+    rows = [[TRANSFERS[answer.rule], *_incentive_cells(answer)] for answer in answers]
+    columns = ["transfers", "truth is best", "most profitable misreport", "gain"]
+    title = f"Truthful reports to the grand contract, in {solution.economy.units[-1]}"
+    return table(title, columns, rows, texts=3)
+
+
+def _incentive_cells(answer: ContractAnswer) -> list[str]:
+    if answer.incentives is None:
+        return ["impossible", answer.obstacle, ""]
+    worst = answer.incentives.worst
+    scale = max(float(stakes.max()) for stakes in answer.incentives.stakes)
+    verdict = "yes" if answer.incentives.incentive_compatible else "no"
+    if worst is None:
+        return [verdict, "nobody has two types", ""]
+    return [verdict, f"{worst.player}: {worst.true_type} reported as {worst.reported_type}", number(worst.gain, scale)]
+
+
+def _assumptions(solution: EconomySolution) -> Group:
+    rows = [[each.name, each.source, "met" if each.holds else "not met", each.reason] for each in solution.assumptions]
+    match solution.compatibility:
+        case CompatibilityHolds():
+            verdict, reason = "met", ""
+        case CompatibilityFails():
+            verdict, reason = "not met", f"some weights on misreports imply a price of {solution.economy.goods[-1]}"
+        case undecided:
+            verdict, reason = "not known", str(undecided)
+    rows.append(["compatibility condition", "section 4", verdict, reason])
+    columns = ["assumption", "Giraud and Rochon", "", "why not"]
+    return table("Assumptions of the theory", columns, rows, texts=4)
+
+
+def solution_document(solution: EconomySolution) -> dict[str, Any]:
+    """Return the solution as the JSON document of ``marketgame solve``.
+
+    ``allocation`` gives each player the efficient goods and the numeraire left after paying for them at the
+    supporting price; ``transfers`` say by how much the numeraire changes instead under ``transfer_rule``, to which
+    ``incentive_compatible`` and ``largest_misreport_gain`` refer. ``walrasian`` says the same of paying the price.
+    ``benchmarks`` are expected over the prior; a multiplier says how much money in the mediator's budget is
+    worth as much as relaxing the constraint by one unit.
+    """
+    economy, efficient = solution.economy, solution.efficient
+    return {
+        "kind": "market-economy",
+        "economy": economy.name,
+        "goods": list(economy.goods),
+        "units": dict(zip(economy.goods, economy.units, strict=True)),
+        "profiles": [_profile_document(solution, number) for number in range(len(economy.profiles))],
+        "first_best_welfare": solution.expected(efficient.welfare),
+        "autarky_welfare": solution.expected(solution.autarky_welfare),
+        "gains_from_trade": solution.gains_from_trade,
+        "value_of_goods": solution.expected(efficient.value_of_goods),
+        "autarky_value_of_goods": solution.expected(solution.autarky_value_of_goods),
+        "largest_optimality_gap": float(efficient.optimality_gap.max()),
+        "assumptions": [
+            {"name": each.name, "source": each.source, "holds": each.holds, "reason": each.reason}
+            for each in solution.assumptions
+        ],
+        **_transfers_document(solution),
+        "walrasian": _incentives_document(solution.walrasian),
+        "compatibility_condition": None
+        if isinstance(solution.compatibility, UndecidedConditionError)
+        else isinstance(solution.compatibility, CompatibilityHolds),
+        "benchmarks": benchmark_document(benchmark_rows(solution)),
+        "binding_constraints": constraint_document(constraint_rows(solution)),
+    }
+
+
+def _profile_document(solution: EconomySolution, number: int) -> dict[str, Any]:
+    economy, efficient = solution.economy, solution.efficient
+    allocation = solution.walrasian_allocation[number]
+    return {
+        "types": economy.type_names(economy.profiles[number]),
+        "probability": float(economy.prior.probability[number]),
+        "allocation": {
+            name: _by_good(economy, bundle) for name, bundle in zip(economy.player_names, allocation, strict=True)
+        },
+        "price": _by_good(economy, efficient.price[number]),
+        "lowest_price": _by_good(economy, efficient.lowest_price[number]),
+        "welfare": float(efficient.welfare[number]),
+        "autarky_welfare": float(solution.autarky_welfare[number]),
+        "value_of_goods": float(efficient.value_of_goods[number]),
+        "autarky_value_of_goods": float(solution.autarky_value_of_goods[number]),
+    }
+
+
+def _transfers_document(solution: EconomySolution) -> dict[str, Any]:
+    answer, economy = solution.incentive_transfers, solution.economy
+    if answer is None:
+        unknown = ("transfer_rule", "transfers", "incentive_compatible", "largest_misreport_gain", "worst_misreport")
+        return dict.fromkeys(unknown)
+    transfers = None
+    if answer.numeraire_transfers is not None:
+        transfers = [
+            {
+                "types": economy.type_names(profile),
+                "transfer": dict(zip(economy.player_names, map(float, row), strict=True)),
+            }
+            for profile, row in zip(economy.profiles, answer.numeraire_transfers, strict=True)
+        ]
+    return {"transfer_rule": answer.rule.value, "transfers": transfers, **_incentives_document(answer)}
+
+
+def _incentives_document(answer: ContractAnswer) -> dict[str, Any]:
+    if answer.incentives is None:
+        return {
+            "incentive_compatible": False if answer.numeraire_transfers is None else None,
+            "largest_misreport_gain": None,
+            "worst_misreport": None,
+            "obstacle": answer.obstacle,
+        }
+    worst = answer.incentives.worst
+    misreport = worst and {"player": worst.player, "type": worst.true_type, "report": worst.reported_type}
+    return {
+        "incentive_compatible": answer.incentives.incentive_compatible,
+        # Without a player of two types there is no misreport, and no gain from one.
+        "largest_misreport_gain": worst.gain if worst else 0.0,
+        "worst_misreport": misreport,
+        "obstacle": None,
+    }
+
+
+def _by_good(economy: Economy, values: FloatArray) -> dict[str, float]:
+    return dict(zip(economy.goods, map(float, values), strict=True))
