@@ -10,7 +10,7 @@ import re
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -39,6 +39,8 @@ WIDTH_WITHOUT_TERMINAL = 120
 SECONDS_WORTH_A_REMARK = 10.0
 # Letters between two columns of a table.
 _GAP = 3
+# More rows than fit a screen are left to the JSON document, which holds all.
+MOST_PROFILES_SHOWN = 12
 # Letters of a cell: some name a coalition, some are sentences.
 LONGEST_CELL = 300
 # Below this share of the numbers beside it, a number is a rounding error.
@@ -139,6 +141,27 @@ def marked(text: str) -> str:
 def named(name: str) -> str:
     """Return a name as part of a line that may hold markup: printed as it stands, shortened if it is long."""
     return escape(on_a_line(name, LONGEST_NAME))
+
+
+def print_heading(console: Console, name: str, players: int, profiles: int, source: str = "") -> None:
+    """Print what an answer is about, how large it is and where it comes from."""
+    console.print(f"[bold]{named(name)}[/bold]: {players} players, {profiles} type profile(s)")
+    if source:
+        console.print(f"source: {marked(source)}", style="dim")
+
+
+def print_left_out(console: Console, profiles: int, shown: int) -> None:
+    """Say how many type profiles a table leaves out, if any."""
+    if shown < profiles:
+        console.print(f"{profiles - shown} of {profiles} profiles are left out here; --json has all of them.\n")
+
+
+def print_answer(document: Callable[[], Any], shown: Callable[[Console], None], *, json: bool) -> None:
+    """Print an answer on standard output, as its document or as its tables."""
+    if json:
+        print_json(document())
+    else:
+        shown(answer_console())
 
 
 @contextmanager

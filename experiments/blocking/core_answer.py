@@ -9,23 +9,37 @@ from typing import TYPE_CHECKING, Any, override
 import pandas as pd
 from rich.console import Console, Group
 
-from marketgame.experiments.blocking.verdict import multipliers_table
 from marketgame.experiments.efficiency.game_document import (
     by_player_and_type,
     mechanism_document,
     virtual_weights_document,
     without_sign_of_zero,
 )
-from marketgame.experiments.efficiency.game_printing import by_type
+from marketgame.experiments.efficiency.game_printing import (
+    by_type,
+    lottery_in_words,
+    multipliers_table,
+    table_by_type,
+    types_in_words,
+)
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.game_file import EstablishedGame, core_goal, game_of
 from marketgame.experiments.files.input_file import blamed_on, member
-from marketgame.experiments.printing import Printed, drawn_bars, marked, named, number, table
+from marketgame.experiments.printing import (
+    MOST_PROFILES_SHOWN,
+    Printed,
+    drawn_bars,
+    marked,
+    number,
+    print_heading,
+    print_left_out,
+    table,
+)
 from marketgame.mechanisms.arrays import FloatArray, undefined_raises
 from marketgame.mechanisms.blocking import Support
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, Rule, expected_cost, interim_utilities, rules
+from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, expected_cost, interim_utilities, rules
 from marketgame.mechanisms.core import (
     CoreAllocation,
     CoreEffort,
@@ -265,21 +279,10 @@ def _evidence_document(answer: CoreAnswer) -> dict[str, Any] | None:
             return None
 
 
-# More rows than fit a screen are left to the JSON document, which holds every profile.
-MOST_PROFILES_SHOWN = 12
-# Less of a probability than this would be shown as 0 beside a 1.
-SMALLEST_SHARE_SHOWN = 1e-6
-
-
 def print_core(answer: CoreAnswer, console: Console) -> None:
     """Print a core allocation with its proof, or why there is none."""
-    game = answer.game
-    console.print(
-        f"[bold]{named(answer.established.name)}[/bold]: {len(game.players)} players, "
-        f"{len(game.profiles)} type profile(s)"
-    )
-    if answer.established.source:
-        console.print(f"source: {marked(answer.established.source)}", style="dim")
+    game, established = answer.game, answer.established
+    print_heading(console, established.name, len(game.players), len(game.profiles), established.source)
     console.print(f"{_which_core(answer)}\n")
     match answer.answer:
         case EmptyCore():
@@ -304,13 +307,11 @@ def _which_core(answer: CoreAnswer) -> str:
 
 
 def _print_allocation(answer: CoreAnswer, allocation: CoreAllocation, console: Console) -> None:
-    game, scale = answer.game, _scale(answer.game)
+    game, scale = answer.game, at_stake(answer.game).unit
     console.print(_headline(answer.optimum))
     mechanism = allocation.mechanism
     console.print(_mechanism_table(game, allocation))
-    if len(game.profiles) > MOST_PROFILES_SHOWN:
-        left = len(game.profiles) - MOST_PROFILES_SHOWN
-        console.print(f"{left} of {len(game.profiles)} profiles are left out here; --json has all of them.\n")
+    print_left_out(console, len(game.profiles), MOST_PROFILES_SHOWN)
     console.print(_types_table(game, allocation))
     console.print(multipliers_table(game, allocation.virtual))
     console.print(_residuals_table(allocation.residuals))
@@ -330,17 +331,17 @@ def _headline(optimum: CoreOptimum | None) -> str:
 
 
 def _mechanism_table(game: CoalitionalGame, allocation: CoreAllocation) -> Group:
-    scale = _scale(game)
+    scale = at_stake(game).unit
     shown = rules(game, allocation.mechanism)[:MOST_PROFILES_SHOWN]
     severed = [player for player in game.players if any(rule.severance[player] > 0 for rule in shown)]
     rows = (
         [
-            _types(game, rule),
-            _lottery(rule.action),
+            types_in_words(game, place),
+            lottery_in_words(rule.action),
             *(number(rule.payment[player], scale) for player in game.players),
             *(number(rule.severance[player], scale) for player in severed),
         ]
-        for rule in shown
+        for place, rule in enumerate(shown)
     )
     columns = [
         *("types", "action"),
@@ -350,38 +351,16 @@ def _mechanism_table(game: CoalitionalGame, allocation: CoreAllocation) -> Group
     return table("A mechanism in the core, in money", columns, rows, texts=2)
 
 
-def _types(game: CoalitionalGame, rule: Rule) -> str:
-    """Return a profile in words, without the players whose type everybody knows."""
-    counts = dict(zip(game.players, game.type_counts, strict=True))
-    return ", ".join(f"{player}={kind}" for player, kind in rule.types.items() if counts[player] > 1) or "known"
-
-
-def _lottery(action: dict[str, float]) -> str:
-    likely = {name: odds for name, odds in action.items() if odds >= SMALLEST_SHARE_SHOWN}
-    if len(likely) == 1:
-        return next(iter(likely))
-    return ", ".join(f"{name} {number(odds)}" for name, odds in likely.items())
-
-
 def _types_table(game: CoalitionalGame, allocation: CoreAllocation) -> Group:
-    scale, alone = _scale(game), game.individual_values()
-    interim = interim_utilities(game, allocation.mechanism)
-    stakes = interim_stakes(game, allocation)
-    rows = (
-        [
-            player if kind == 0 else "",
-            name,
-            number(float(game.type_probabilities[i][kind])),
-            number(float(allocation.virtual.weights[i][kind]), 1.0),
-            number(float(interim[i][kind]), scale),
-            number(float(stakes[i][kind]), scale),
-            number(float(alone[i][kind]), scale),
-        ]
-        for i, player in enumerate(game.players)
-        for kind, name in enumerate(game.types[i])
-    )
-    columns = ["player", "type", "probability", "λ", "expected utility", "stake", "alone"]
-    return table("Types; the stake is what is lost by leaving, severance deducted", columns, rows, texts=2)
+    scale = at_stake(game).unit
+    columns = {
+        "probability": (game.type_probabilities, 0.0),
+        "λ": (allocation.virtual.weights, 1.0),
+        "expected utility": (interim_utilities(game, allocation.mechanism), scale),
+        "stake": (interim_stakes(game, allocation), scale),
+        "alone": (game.individual_values(), scale),
+    }
+    return table_by_type("Types; the stake is what is lost by leaving, severance deducted", game, columns)
 
 
 def interim_stakes(game: CoalitionalGame, allocation: CoreAllocation) -> tuple[FloatArray, ...]:
@@ -404,7 +383,3 @@ def _residuals_table(found: CoreResiduals) -> Group:
             ["the mediator expects no profit", "Theorem 3", f"{found.profit:.1e}"],
         ]
     return table("Proof, recomputed without the solver", ["condition", "Myerson", "missed by"], rows, texts=2)
-
-
-def _scale(game: CoalitionalGame) -> float:
-    return at_stake(game).unit

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, override
 
-import numpy as np
 import pandas as pd
 from rich.console import Console, Group
 
@@ -19,12 +18,12 @@ from marketgame.experiments.efficiency.game_document import (
     virtual_weights_document,
     without_sign_of_zero,
 )
-from marketgame.experiments.efficiency.game_printing import by_type
+from marketgame.experiments.efficiency.game_printing import by_type, multipliers_table, table_by_type
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.game_file import EstablishedGame, game_of
 from marketgame.experiments.files.input_file import InputError, InputFiles, blamed_on, unknown_name
 from marketgame.experiments.files.output_folder import Writing
-from marketgame.experiments.printing import Printed, drawn_bars, marked, named, number, table
+from marketgame.experiments.printing import Printed, drawn_bars, marked, number, print_heading, table
 from marketgame.mechanisms.arrays import FloatArray, undefined_raises
 from marketgame.mechanisms.blocking import (
     BlockingPlan,
@@ -44,7 +43,6 @@ from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Feasibility, feasibility, stakes
 from marketgame.mechanisms.economies.coalitions import coalition_name
-from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights, notable_multipliers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -318,13 +316,8 @@ def _limits_document(game: CoalitionalGame, limits: CoalitionLimits) -> dict[str
 
 def print_verdict(verdict: BlockingVerdict, console: Console, certificate: Path | None = None) -> None:
     """Print whether what a file establishes can be blocked, and the plan or the proof."""
-    game = verdict.game
-    console.print(
-        f"[bold]{named(verdict.established.name)}[/bold]: {len(game.players)} players, "
-        f"{len(game.profiles)} type profile(s)"
-    )
-    if verdict.established.source:
-        console.print(f"source: {marked(verdict.established.source)}", style="dim")
+    game, established = verdict.game, verdict.established
+    print_heading(console, established.name, len(game.players), len(game.profiles), established.source)
     console.print()
     if not verdict.feasible:
         console.print(
@@ -332,7 +325,7 @@ def print_verdict(verdict: BlockingVerdict, console: Console, certificate: Path 
             "the stakes are those of truthful reports.\n"
         )
     if isinstance(verdict.verdict, BlockingPlan):
-        _print_plan(game, verdict.verdict, _scale(verdict), console)
+        _print_plan(game, verdict.verdict, at_stake(verdict.game).unit, console)
     else:
         _print_proof(verdict, verdict.verdict, console)
     console.print(_what_was_searched(game, verdict.verdict.limits))
@@ -362,25 +355,15 @@ def _plan_table(title: str, game: CoalitionalGame, plan: BlockingPlan) -> Group:
 def _terms_table(
     game: CoalitionalGame, payments: Sequence[FloatArray], gains: Sequence[FloatArray], scale: float
 ) -> Group:
-    rows = (
-        [
-            player if kind == 0 else "",
-            name,
-            number(float(payments[i][kind]), scale),
-            number(float(gains[i][kind]), scale),
-        ]
-        for i, player in enumerate(game.players)
-        for kind, name in enumerate(game.types[i])
-    )
     title = "What each type expects: paid by the mediator, and gained over staying"
-    return table(title, ["player", "type", "paid", "gain"], rows, texts=2)
+    return table_by_type(title, game, {"paid": (payments, scale), "gain": (gains, scale)})
 
 
 def _print_proof(verdict: BlockingVerdict, proof: NoBlockingPlan, console: Console) -> None:
     game, fine = verdict.game, verdict.fine
     console.print("[bold]Inhibitive[/bold]: no blocking mediator can expect a profit.")
     if isinstance(fine, BlockingPlan):
-        scale = _scale(verdict)
+        scale = at_stake(verdict.game).unit
         console.print(
             f"Not finely so: one that also knew the types of those who stay could expect {number(fine.profit, scale)}."
         )
@@ -388,38 +371,11 @@ def _print_proof(verdict: BlockingVerdict, proof: NoBlockingPlan, console: Conso
         console.print(_terms_table(game, fine.payments, fine.interim_gains, scale))
     else:
         console.print("Finely so: not even one that knows the types of those who stay.\n")
-    console.print(weights_table(game, proof.virtual))
+    weights = {"probability": (game.type_probabilities, 0.0), "λ": (proof.virtual.weights, 1.0)}
+    console.print(table_by_type("Weights λ of virtual utility", game, weights))
     console.print(multipliers_table(game, proof.virtual))
     missed = proof.residuals.largest
     console.print(f"Theorem 1's conditions, recomputed without the solver, are missed by {missed:.1e} at most.")
-
-
-def weights_table(game: CoalitionalGame, virtual: VirtualWeights) -> Group:
-    """Return a table of the weights λ of all types."""
-    rows = (
-        [
-            player if kind == 0 else "",
-            name,
-            number(float(game.type_probabilities[i][kind])),
-            number(float(virtual.weights[i][kind]), 1.0),
-        ]
-        for i, player in enumerate(game.players)
-        for kind, name in enumerate(game.types[i])
-    )
-    return table("Weights λ of virtual utility", ["player", "type", "probability", "λ"], rows, texts=2)
-
-
-def multipliers_table(game: CoalitionalGame, virtual: VirtualWeights) -> Group:
-    """Return a table of the multipliers α that are not zero."""
-    rows = [
-        [player, names[kind], names[report], number(float(alpha[kind, report]))]
-        for player, names, alpha, probability in zip(
-            game.players, game.types, virtual.multipliers, game.type_probabilities, strict=True
-        )
-        for kind, report in np.argwhere(notable_multipliers(alpha, probability))
-    ]
-    columns = ["player", "type", "tempted to report", "α"]
-    return table("Multipliers α of lies", columns, rows or [["none", "", "", ""]], texts=3)
 
 
 def _what_was_searched(game: CoalitionalGame, limits: CoalitionLimits) -> str:
@@ -432,8 +388,3 @@ def _what_was_searched(game: CoalitionalGame, limits: CoalitionLimits) -> str:
         links = ", ".join(f"{game.players[first]}-{game.players[second]}" for first, second in sorted(limits.network))
         what.append(f"connected by the links {links}")
     return f"Only coalitions {' and '.join(what)} were considered; the answer covers no others."
-
-
-def _scale(verdict: BlockingVerdict) -> float:
-    """Return the size of the numbers, next to which smaller ones are rounding."""
-    return at_stake(verdict.game).unit

@@ -10,7 +10,7 @@ import pandas as pd
 from rich.console import Console
 
 from marketgame.experiments.certificate_files.contents import reaction_document, reaction_text
-from marketgame.experiments.printing import marked, named, number, table
+from marketgame.experiments.printing import marked, number, print_heading, table
 from marketgame.mechanisms.certificates.examination import Examination, FoundDeviation
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.coalitions import coalition_name
@@ -24,9 +24,7 @@ def print_certification(
 ) -> None:
     """Print the four answers, what is known about each coalition, and the deviations found."""
     economy = examination.contract.economy
-    console.print(
-        f"[bold]{named(name)}[/bold]: {len(economy.players)} players, {len(economy.profiles)} type profile(s)"
-    )
+    print_heading(console, name, len(economy.players), len(economy.profiles))
     rules = ", ".join(f"{name} {value}" for name, value in rules_document(examination).items())
     console.print(f"rules: {rules}\n", style="dim")
     _print_answers(examination, console)

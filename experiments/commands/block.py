@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,7 @@ from marketgame.experiments.commands.invocation import LargestOption, LinkOption
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.game_file import load_game
 from marketgame.experiments.files.input_file import InputFiles, blamed_on
-from marketgame.experiments.printing import JsonOption, answer_console, in_progress, print_json
+from marketgame.experiments.printing import JsonOption, in_progress, print_answer
 
 
 def command(
@@ -57,9 +58,7 @@ def command(
         if folder is not None:
             certificate = write_certificate(verdict, folder)
             commit_certificates(folder, read.contents, file.parent)
-    if json:
-        print_json(blocking_document(verdict, certificate))
-    else:
-        print_verdict(verdict, answer_console(), certificate)
+    shown = partial(print_verdict, verdict, certificate=certificate)
+    print_answer(lambda: blocking_document(verdict, certificate), shown, json=json)
     if verdict.blocked:
         raise typer.Exit(ExitCode.NO)

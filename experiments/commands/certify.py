@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +28,7 @@ from marketgame.experiments.commands.invocation import LargestOption
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputError, InputFiles, blamed_on
 from marketgame.experiments.files.sources import outside_sources
-from marketgame.experiments.printing import AllowCodeOption, JsonOption, answer_console, in_progress, print_json
+from marketgame.experiments.printing import AllowCodeOption, JsonOption, in_progress, print_answer
 from marketgame.mechanisms.linear_program.deadline import Deadline
 
 
@@ -89,10 +90,8 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
             examination = examination_of(scenario, coalitions, deadline)
         files, proof = write_certificates(examination, folder)
         commit_certificates(folder, read.contents, file.parent, outside_sources(scenario))
-    if json:
-        print_json(certification_document(scenario.name, examination, files, proof))
-    else:
-        print_certification(scenario.name, examination, files, proof, answer_console())
+    known = (scenario.name, examination, files, proof)
+    print_answer(lambda: certification_document(*known), partial(print_certification, *known), json=json)
     if examination.refuted:
         raise typer.Exit(ExitCode.NO)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 from marketgame import results
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.play.comparison import comparison_document, print_comparison
-from marketgame.experiments.printing import JsonOption, answer_console, print_json
+from marketgame.experiments.printing import JsonOption, print_answer
 
 
 def command(
@@ -27,7 +28,4 @@ def command(
         comparison = results.compare(*runs)
     except (FileNotFoundError, ValueError) as error:
         raise InputError(str(error)) from None
-    if json:
-        print_json(comparison_document(comparison))
-    else:
-        print_comparison(comparison, answer_console())
+    print_answer(lambda: comparison_document(comparison), partial(print_comparison, comparison), json=json)

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from marketgame.experiments import ExitCode
-from marketgame.experiments.blocking.core_answer import CoreAnswer, core_document, print_core, search_core
+from marketgame.experiments.blocking.core_answer import CoreAnswer, core_document, search_core
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.game_file import OBJECTIVES, core_goal, load_game
 from marketgame.experiments.files.input_file import blamed_on
-from marketgame.experiments.printing import JsonOption, answer_console, in_progress, print_json, remark_console
+from marketgame.experiments.printing import JsonOption, in_progress, print_answer, remark_console
 from marketgame.mechanisms.blocking import Support
 from marketgame.mechanisms.core.outcome import CoreStatus
 from marketgame.mechanisms.core.variant import CoreEffort, CoreVariant, SeverancePay
@@ -53,10 +53,7 @@ def command(
     )
     with blamed_on(file), in_progress("searching the core"):
         answer = search_core(established, variant, goal, CoreEffort(seconds=seconds), deadline)
-    if json:
-        print_json(core_document(answer))
-    else:
-        print_core(answer, answer_console())
+    print_answer(lambda: core_document(answer), answer.print_on, json=json)
     _remark(answer)
     if answer.status is CoreStatus.UNKNOWN:
         raise typer.Exit(ExitCode.NO_ANSWER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from marketgame.experiments.certificate_files.files import load_certificate
 from marketgame.experiments.certificate_files.replay import print_replay, replay_document, replayed
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputFiles
-from marketgame.experiments.printing import AllowCodeOption, JsonOption, answer_console, in_progress, print_json
+from marketgame.experiments.printing import AllowCodeOption, JsonOption, in_progress, print_answer
 
 
 def command(
@@ -32,9 +33,6 @@ def command(
     stored = load_certificate(certificate, InputFiles(allow_code=allow_code))
     with in_progress("playing the certificate"):
         replay = replayed(stored)
-    if json:
-        print_json(replay_document(replay))
-    else:
-        print_replay(replay, answer_console())
+    print_answer(lambda: replay_document(replay), partial(print_replay, replay), json=json)
     if not replay.confirmed:
         raise typer.Exit(ExitCode.NO)

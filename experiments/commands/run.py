@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -27,11 +28,10 @@ from marketgame.experiments.play.summary import print_summary, summary_document
 from marketgame.experiments.printing import (
     AllowCodeOption,
     JsonOption,
-    answer_console,
     in_progress,
     marked,
     named,
-    print_json,
+    print_answer,
     remark_console,
 )
 
@@ -64,10 +64,7 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
             ready = with_benchmarks(ready, benchmark_seconds)
         outcome = _play_with_progress(ready, folder)
     run = results.load(outcome.folder)
-    if json:
-        print_json(summary_document(run))
-    else:
-        print_summary(run, answer_console())
+    print_answer(lambda: summary_document(run), partial(print_summary, run), json=json)
     if outcome.status is RunEnd.INTERRUPTED:
         remark_console().print(f"interrupted; the rounds played until then are in {marked(str(outcome.folder))}")
         raise typer.Exit(ExitCode.INTERRUPTED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,9 +20,8 @@ from marketgame.experiments.play.running import DEFAULT_RUNS
 from marketgame.experiments.printing import (
     AllowCodeOption,
     JsonOption,
-    answer_console,
     named,
-    print_json,
+    print_answer,
     remark_console,
 )
 from marketgame.experiments.sweep import (
@@ -128,7 +128,4 @@ def _duration(seconds: float) -> str:
 
 def _report(outcome: SweepOutcome, *, json: bool) -> None:
     summary = sweep_summary(results.load(outcome.folder))
-    if json:
-        print_json(summary)
-    else:
-        print_sweep(summary, answer_console())
+    print_answer(lambda: summary, partial(print_sweep, summary), json=json)

@@ -10,20 +10,30 @@ import pandas as pd
 from rich.console import Console, Group
 
 from marketgame.experiments.efficiency.benchmarks import ConstraintRow, constraint_table
-from marketgame.experiments.printing import marked, named, number, table
+from marketgame.experiments.printing import (
+    MOST_PROFILES_SHOWN,
+    marked,
+    number,
+    print_heading,
+    print_left_out,
+    table,
+)
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, rules
 from marketgame.mechanisms.incentive_efficiency.optimality import CONDITION_LIMIT
 from marketgame.mechanisms.incentive_efficiency.search import IncentiveEfficient, NoOptimum, Participation
-from marketgame.mechanisms.incentive_efficiency.virtual_utility import NOTABLE, virtual_utility
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import (
+    NOTABLE,
+    VirtualWeights,
+    notable_multipliers,
+    virtual_utility,
+)
 
 if TYPE_CHECKING:
     from marketgame.experiments.efficiency.game_solution import EstablishedMechanism, GameSolution
 
-# More rows than fit a screen are left to the JSON document, which holds every profile.
-MOST_PROFILES_SHOWN = 12
 MOST_ACTION_ROWS = 24
 # Less of a probability than this would be shown as 0 beside a 1.
 SMALLEST_SHARE_SHOWN = 1e-6
@@ -51,12 +61,9 @@ def by_type(game: CoalitionalGame, columns: Mapping[str, Sequence[FloatArray] | 
 def print_game_solution(solution: GameSolution, console: Console) -> None:
     """Print the incentive-efficient benchmark of a game."""
     game, answer = solution.game, solution.answer
-    count = len(game.profiles)
-    console.print(
-        f"[bold]{named(solution.established.name)}[/bold]: {len(game.players)} players, {count} type profile(s)"
+    print_heading(
+        console, solution.established.name, len(game.players), len(game.profiles), solution.established.source
     )
-    if solution.established.source:
-        console.print(f"source: {marked(solution.established.source)}", style="dim")
     console.print()
     if isinstance(answer, IncentiveEfficient):
         _print_answer(solution, answer, console)
@@ -75,16 +82,11 @@ def _print_answer(solution: GameSolution, answer: IncentiveEfficient, console: C
     )
     shown = min(len(game.profiles), MOST_PROFILES_SHOWN)
     console.print(_mechanism_table("An incentive-efficient mechanism, in money", game, answer.mechanism, shown))
-    _say_what_is_left_out(len(game.profiles), shown, console)
+    print_left_out(console, len(game.profiles), shown)
     console.print(_types_table(solution, answer))
     console.print(constraint_table("Constraints that cost weighted utility", _binding(answer)))
     console.print(_virtual_table(answer))
     console.print(_conditions_table(answer))
-
-
-def _say_what_is_left_out(profiles: int, shown: int, console: Console) -> None:
-    if shown < profiles:
-        console.print(f"{profiles - shown} of {profiles} profiles are left out here; --json has all of them.\n")
 
 
 def _print_impossible(answer: NoOptimum, console: Console) -> None:
@@ -96,10 +98,10 @@ def _print_impossible(answer: NoOptimum, console: Console) -> None:
 def _mechanism_table(title: str, game: CoalitionalGame, mechanism: Mechanism, shown: int) -> Group:
     rows = (
         [
-            _types(game, place),
-            _lottery(rule.action),
+            types_in_words(game, place),
+            lottery_in_words(rule.action),
             number(rule.probability),
-            *(number(paid, _scale(game)) for paid in rule.payment.values()),
+            *(number(paid, at_stake(game).unit) for paid in rule.payment.values()),
         ]
         for place, rule in enumerate(rules(game, mechanism)[:shown])
     )
@@ -107,38 +109,63 @@ def _mechanism_table(title: str, game: CoalitionalGame, mechanism: Mechanism, sh
     return table(title, columns, rows, texts=2)
 
 
-def _lottery(action: dict[str, float]) -> str:
+def lottery_in_words(action: Mapping[str, float]) -> str:
+    """Return the actions that are likely enough to be shown, with their probabilities unless there is one only."""
     likely = {name: odds for name, odds in action.items() if odds >= SMALLEST_SHARE_SHOWN}
     if len(likely) == 1:
         return next(iter(likely))
     return ", ".join(f"{name} {number(odds)}" for name, odds in likely.items())
 
 
-def _types(game: CoalitionalGame, profile: int) -> str:
+def types_in_words(game: CoalitionalGame, profile: int) -> str:
     """Return a profile in words, without the players whose type everybody knows."""
     uncertain = [i for i, count in enumerate(game.type_counts) if count > 1]
     named = (f"{game.players[i]}={game.types[i][game.profiles[profile, i]]}" for i in uncertain)
     return ", ".join(named) or "known"
 
 
-def _types_table(solution: GameSolution, answer: IncentiveEfficient) -> Group:
-    game, scale = solution.game, _scale(solution.game)
-    alone = game.individual_values()
+type ByType = Sequence[FloatArray]
+
+
+def table_by_type(title: str, game: CoalitionalGame, columns: Mapping[str, tuple[ByType, float]]) -> Group:
+    """Return a table of numbers of each type of each player.
+
+    Args:
+        title: what it shows.
+        game: whose types they are.
+        columns: by heading, one ``(K_i,)`` for each player, and the size next to which smaller numbers are rounding.
+    """
     rows = (
-        [
-            player if kind == 0 else "",
-            name,
-            number(float(game.type_probabilities[i][kind])),
-            number(float(answer.weights[i][kind])),
-            number(float(answer.virtual.weights[i][kind]), 1.0),
-            number(float(answer.interim[i][kind]), scale),
-            number(float(alone[i][kind]), scale),
-        ]
+        [player if kind == 0 else "", name, *(number(float(each[i][kind]), scale) for each, scale in columns.values())]
         for i, player in enumerate(game.players)
         for kind, name in enumerate(game.types[i])
     )
-    columns = ["player", "type", "probability", "weight", "λ", "expected utility", "alone"]
-    return table("Types; λ adds the price of participation to the weight", columns, rows, texts=2)
+    return table(title, ["player", "type", *columns], rows, texts=2)
+
+
+def multipliers_table(game: CoalitionalGame, virtual: VirtualWeights) -> Group:
+    """Return a table of the multipliers α that are not zero."""
+    rows = [
+        [player, names[kind], names[report], number(float(alpha[kind, report]))]
+        for player, names, alpha, probability in zip(
+            game.players, game.types, virtual.multipliers, game.type_probabilities, strict=True
+        )
+        for kind, report in np.argwhere(notable_multipliers(alpha, probability))
+    ]
+    columns = ["player", "type", "tempted to report", "α"]
+    return table("Multipliers α of lies", columns, rows or [["none", "", "", ""]], texts=3)
+
+
+def _types_table(solution: GameSolution, answer: IncentiveEfficient) -> Group:
+    game, scale = solution.game, at_stake(solution.game).unit
+    columns = {
+        "probability": (game.type_probabilities, 0.0),
+        "weight": (answer.weights, 0.0),
+        "λ": (answer.virtual.weights, 1.0),
+        "expected utility": (answer.interim, scale),
+        "alone": (game.individual_values(), scale),
+    }
+    return table_by_type("Types; λ adds the price of participation to the weight", game, columns)
 
 
 def _binding(answer: IncentiveEfficient) -> Iterator[ConstraintRow]:
@@ -160,7 +187,7 @@ def _virtual_table(answer: IncentiveEfficient) -> Group:
     places = np.argwhere((chosen >= SMALLEST_SHARE_SHOWN) | fits)[:MOST_ACTION_ROWS]
     rows = (
         [
-            _types(game, profile),
+            types_in_words(game, profile),
             names[action],
             *(number(float(value), scale) for value in values[action, :, profile]),
             number(float(values[action, :, profile].sum()), scale),
@@ -190,8 +217,8 @@ def _conditions_table(answer: IncentiveEfficient) -> Group:
 def _print_established(game: CoalitionalGame, established: EstablishedMechanism, console: Console) -> None:
     shown = min(len(game.profiles), MOST_PROFILES_SHOWN)
     console.print(_mechanism_table("The mechanism of the file, in money", game, established.mechanism, shown))
-    _say_what_is_left_out(len(game.profiles), shown, console)
-    scale = _scale(game)
+    print_left_out(console, len(game.profiles), shown)
+    scale = at_stake(game).unit
     rows = (
         [
             player if kind == 0 else "",
@@ -220,7 +247,3 @@ def _verdict(established: EstablishedMechanism, scale: float) -> str:
     if dominance.dominated:
         return f"Feasible, but not incentive-efficient: every type could have {number(dominance.gain, scale)} more."
     return "Feasible and incentive-efficient: no feasible mechanism is better for every type."
-
-
-def _scale(game: CoalitionalGame) -> float:
-    return at_stake(game).unit

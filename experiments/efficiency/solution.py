@@ -20,7 +20,15 @@ from marketgame.experiments.efficiency.benchmarks import (
     constraint_rows,
     constraint_table,
 )
-from marketgame.experiments.printing import Printed, drawn_bars, marked, named, number, table
+from marketgame.experiments.printing import (
+    MOST_PROFILES_SHOWN,
+    Printed,
+    drawn_bars,
+    number,
+    print_heading,
+    print_left_out,
+    table,
+)
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.compatibility import (
     CompatibilityFails,
@@ -220,8 +228,6 @@ def _incentive_transfers(economy: Economy, efficient: EfficientAllocation) -> Co
             return ContractAnswer(TransferRule.LP, None, None, obstacle)
 
 
-# More rows than fit a screen are left to the JSON document, which holds every profile.
-MOST_PROFILES_SHOWN = 12
 MOST_ALLOCATION_ROWS = 24
 
 TRANSFERS = {
@@ -235,17 +241,13 @@ def print_solution(solution: EconomySolution, console: Console) -> None:
     """Print the benchmarks of an economy."""
     economy = solution.economy
     profiles = len(economy.profiles)
-    console.print(f"[bold]{named(economy.name)}[/bold]: {len(economy.players)} players, {profiles} type profile(s)")
-    if economy.source:
-        console.print(f"source: {marked(economy.source)}", style="dim")
+    print_heading(console, economy.name, len(economy.players), profiles, economy.source)
     shown = min(profiles, MOST_PROFILES_SHOWN)
     console.print(_prices(solution, shown))
-    if shown < profiles:
-        console.print(f"{profiles - shown} of {profiles} profiles are left out here; --json has all of them.\n")
+    print_left_out(console, profiles, shown)
     allocated = max(min(profiles, MOST_ALLOCATION_ROWS // len(economy.players)), 1)
     console.print(_allocations(solution, allocated))
-    if allocated < profiles:
-        console.print(f"{profiles - allocated} of {profiles} profiles are left out here; --json has all of them.\n")
+    print_left_out(console, profiles, allocated)
     unit = economy.units[-1]
     console.print(benchmark_table(f"Welfare expected over the prior, in {unit}", list(benchmark_rows(solution))))
     if solution.incentives_known:
