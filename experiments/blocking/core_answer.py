@@ -40,21 +40,11 @@ from marketgame.mechanisms.blocking import Support
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, expected_cost, interim_utilities, rules
-from marketgame.mechanisms.core import (
-    CoreAllocation,
-    CoreEffort,
-    CoreOptimum,
-    CoreResiduals,
-    CoreStatus,
-    CoreVariant,
-    EmptyCore,
-    SeverancePay,
-    UndecidedCore,
-    find_core_allocation,
-    optimise_core,
-    refutation_margin,
-)
+from marketgame.mechanisms.core.allocation import CoreAllocation, CoreResiduals
 from marketgame.mechanisms.core.objective import CoreGoal
+from marketgame.mechanisms.core.outcome import CoreOptimum, CoreStatus, EmptyCore, UndecidedCore, refutation_margin
+from marketgame.mechanisms.core.search import find_core_allocation, optimise_core
+from marketgame.mechanisms.core.variant import CoreEffort, CoreVariant, SeverancePay
 from marketgame.mechanisms.linear_program import Sense
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 

@@ -33,7 +33,7 @@ from marketgame.mechanisms.blocking import (
     Support,
     find_blocking_plan,
 )
-from marketgame.mechanisms.certificates import (
+from marketgame.mechanisms.certificates.blocking import (
     BlockingCertificate,
     InhibitionCertificate,
     certify_inhibition,

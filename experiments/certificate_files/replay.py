@@ -12,18 +12,13 @@ from rich.console import Console
 
 from marketgame.experiments.certificate_files.contents import CERTIFIES, TAGS, names_of, reaction_text
 from marketgame.experiments.printing import marked, named, number, table
-from marketgame.mechanisms.certificates import (
-    BlockingCertificate,
-    Certificate,
-    DeviationCertificate,
-    InhibitionCertificate,
-    MisreportCertificate,
-    SideContractCertificate,
-    StabilityCertificate,
-    Verification,
-    recomputed,
-    verify,
-)
+from marketgame.mechanisms.certificates.blocking import BlockingCertificate, InhibitionCertificate
+from marketgame.mechanisms.certificates.certificate import Certificate, recomputed, verify
+from marketgame.mechanisms.certificates.deviation import DeviationCertificate
+from marketgame.mechanisms.certificates.misreport import MisreportCertificate
+from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
+from marketgame.mechanisms.certificates.stability import StabilityCertificate
+from marketgame.mechanisms.certificates.verification import Verification
 from marketgame.mechanisms.economies.coalitions import coalition_name
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import MarketRules
