@@ -9,8 +9,7 @@ from pathlib import Path
 
 from marketgame.experiments.certificate_files.economy import economy_document
 from marketgame.experiments.certificate_files.files import save_certificate
-from marketgame.experiments.files.input_file import InputError
-from marketgame.experiments.files.output_folder import Held, Purpose, Writing, beside, holding, writing
+from marketgame.experiments.files.output_folder import Held, Purpose, Writing, beside, refuse_other_kinds, writing
 from marketgame.experiments.files.provenance import command_line, input_files, software
 from marketgame.mechanisms.certificates.examination import Examination
 from marketgame.mechanisms.economies.economy import Economy
@@ -44,11 +43,7 @@ def certificate_folder(file: Path, wanted: Path | None) -> Iterator[Writing]:
     purpose = Purpose(CERTIFICATES, None if wanted is None else "--out")
     if wanted is None:
         wanted = beside(DEFAULT_FOLDER / f"{file.stem}-certificates", purpose, _are_certificates)
-    held = holding(wanted, purpose)
-    if held.manifest is not None and not _are_certificates(held):
-        raise InputError(
-            f"{purpose.blaming(wanted)} holds something else than certificates; name a new or empty folder"
-        )
+    refuse_other_kinds(wanted, purpose, CERTIFICATES, "certificates")
     with writing(wanted, purpose) as folder:
         yield folder
 

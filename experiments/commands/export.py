@@ -10,7 +10,7 @@ import typer
 
 from marketgame import results
 from marketgame.experiments.files.input_file import InputError
-from marketgame.experiments.files.output_folder import Purpose, holding, writing
+from marketgame.experiments.files.output_folder import Purpose, refuse_other_kinds, writing
 from marketgame.experiments.files.provenance import command_line, printable, software
 from marketgame.results.names import on_a_line
 from marketgame.results.spreadsheets import write_csv, write_workbook
@@ -34,11 +34,7 @@ def command(
     purpose = Purpose("an export", None if out is None else "--out")
     try:
         loaded = results.load(run)
-        held = holding(folder, purpose).manifest
-        if held is not None and held.get("kind") != EXPORT:
-            raise InputError(
-                f"{purpose.blaming(folder)} holds something else than an export; name a new or empty folder"
-            )
+        refuse_other_kinds(folder, purpose, EXPORT, "an export")
         with writing(folder, purpose) as place:
             files = (write_csv(loaded, place.stage) if csv else []) + (
                 write_workbook(loaded, place.stage) if xlsx else []

@@ -10,7 +10,7 @@ import typer
 
 from marketgame import results
 from marketgame.experiments.files.input_file import InputError
-from marketgame.experiments.files.output_folder import Purpose, holding, writing
+from marketgame.experiments.files.output_folder import Purpose, refuse_other_kinds, writing
 from marketgame.experiments.files.provenance import command_line, printable, software
 from marketgame.experiments.play.running import FIGURES, draw_figures
 from marketgame.experiments.play.summary import print_summary
@@ -48,9 +48,7 @@ def _drawn(loaded: results.Run, run: Path, out: Path | None, round_number: int |
         with writing(run, Purpose("a run", spared=is_of_sweep)) as folder:
             return draw_figures(loaded, folder, round_number)
     purpose = Purpose(FIGURES, "--out")
-    held = holding(out, purpose).manifest
-    if held is not None and held.get("kind") != FIGURES:
-        raise InputError(f"{purpose.blaming(out)} holds something else than figures; name a new or empty folder")
+    refuse_other_kinds(out, purpose, FIGURES, "figures")
     with writing(out, purpose) as folder:
         drawn = results.save_figures(loaded, folder.stage, round_number=round_number)
         folder.commit({"kind": FIGURES, "run": printable(str(run)), "command": command_line(), **software()})

@@ -106,6 +106,17 @@ def holding(folder: Path, purpose: Purpose) -> Held:
         raise InputError(f"{purpose.blaming(folder)} cannot be read: {reason_of(error)}; name another folder") from None
 
 
+def refuse_other_kinds(folder: Path, purpose: Purpose, kind: str, what: str) -> None:
+    """Refuse a folder that holds what a command of another kind wrote.
+
+    Raises:
+        InputError: it does, or cannot be read.
+    """
+    manifest = holding(folder, purpose).manifest
+    if manifest is not None and manifest.get("kind") != kind:
+        raise InputError(f"{purpose.blaming(folder)} holds something else than {what}; name a new or empty folder")
+
+
 def _holding(folder: Path, purpose: Purpose) -> Held:
     if not folder.exists() and not folder.is_symlink():
         return Held(None, frozenset())

@@ -18,20 +18,8 @@ from marketgame.experiments.play.running import DEFAULT_RUNS
 from marketgame.experiments.studies.sweep_pages import MISREPORTERS, SWEEPS, WELFARE, with_changes
 from marketgame.experiments.sweep import run_sweep
 from marketgame.experiments.sweep.file import load_sweep
+from marketgame.results.figures import style
 from marketgame.results.figures.saving import save_figure
-from marketgame.results.figures.style import (
-    BLUE,
-    COLUMN_WIDTH,
-    GREY,
-    INK,
-    MARKERS,
-    VERMILION,
-    dress,
-    in_house_style,
-    new_figure,
-    put_title,
-    with_unit,
-)
 from marketgame.results.loading import Run
 
 MISREPORTING = "share-of-misreporters"
@@ -54,7 +42,7 @@ def draw(folder: Path) -> list[Path]:
     return [save_figure(welfare_by_misreporters(results.load(home)), folder / f"{MISREPORTING}.png")]
 
 
-@in_house_style
+@style.in_house_style
 def welfare_by_misreporters(sweep: Run) -> Figure:
     """Draw what lies cost at each share of liars: all traders together, a liar, and each of the others.
 
@@ -65,18 +53,20 @@ def welfare_by_misreporters(sweep: Run) -> Figure:
         The figure, one column wide.
     """
     runs = with_changes(sweep, MISREPORTERS, "misreporting")
-    figure = new_figure(COLUMN_WIDTH, 4.1)
+    figure = style.new_figure(style.COLUMN_WIDTH, 4.1)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.15))
     best = float(runs["mean_first_best_welfare"].mean())
-    above.axhline(best, color=GREY, lw=0.8, ls=":")
-    above.annotate("first best", (1, best), (0, 2), textcoords="offset points", ha="right", va="bottom", color=GREY)
-    _draw_band(above, results.over_seeds(runs, WELFARE, MISREPORTERS), INK, MARKERS[0])
-    above.set_ylabel(with_unit("welfare per round", UNIT))
+    above.axhline(best, color=style.GREY, lw=0.8, ls=":")
+    above.annotate(
+        "first best", (1, best), (0, 2), textcoords="offset points", ha="right", va="bottom", color=style.GREY
+    )
+    _draw_band(above, results.over_seeds(runs, WELFARE, MISREPORTERS), style.INK, style.MARKERS[0])
+    above.set_ylabel(style.with_unit("welfare per round", UNIT))
     above.margins(y=0.12)
-    below.axhline(0, color=GREY, lw=0.5)
+    below.axhline(0, color=style.GREY, lw=0.5)
     for column, name, colour, marker, offset in (
-        ("change_of_them", "a liar", VERMILION, MARKERS[1], 7),
-        ("change_of_others", "a trader who\ntells the truth", BLUE, MARKERS[2], 6),
+        ("change_of_them", "a liar", style.VERMILION, style.MARKERS[1], 7),
+        ("change_of_others", "a trader who\ntells the truth", style.BLUE, style.MARKERS[2], 6),
     ):
         change = results.over_seeds(runs, column, MISREPORTERS).dropna(subset="mean")
         _draw_band(below, change, colour, marker)
@@ -90,14 +80,16 @@ def welfare_by_misreporters(sweep: Run) -> Figure:
             va="center",
             annotation_clip=False,
         )
-    below.set_ylabel(with_unit("change per round\nagainst nobody lying", UNIT))
+    below.set_ylabel(style.with_unit("change per round\nagainst nobody lying", UNIT))
     below.set_xlabel("share of the six traders with private types who misreport")
     below.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     for axes in (above, below):
         axes.set_xlim(-0.03, 1.03)
-        dress(axes)
+        style.dress(axes)
     figure.align_ylabels()
-    put_title(figure, "A single liar bears the whole cost of the lie", "six liars together gain at the others' expense")
+    style.put_title(
+        figure, "A single liar bears the whole cost of the lie", "six liars together gain at the others' expense"
+    )
     return figure
 
 

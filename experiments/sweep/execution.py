@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.interruption import heard
-from marketgame.experiments.files.output_folder import write_manifest, writing
+from marketgame.experiments.files.output_folder import reason_of, write_manifest, writing
 from marketgame.experiments.files.provenance import command_line, input_files, software
 from marketgame.experiments.files.sources import outside_modules
 from marketgame.experiments.sweep.buffering import Buffer
@@ -282,12 +281,7 @@ def _blamed_on_disk(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # Arrow keeps the number of the error, but wraps its meaning in words of its own.
-        reason = error if error.errno is None else os.strerror(error.errno)
-        raise InputError(
-            f"{folder}: cannot be written: {reason}; what was written before is kept: make room, "
-            "then run the same sweep again"
-        ) from error
+        raise InputError(f"{folder}: cannot be written: {reason_of(error)}; {PURPOSE.advice}") from error
 
 
 def sweep_document(plan: Plan) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from marketgame.experiments.files.class_tables import Name
+from marketgame.experiments.files.class_tables import Name, built
 from marketgame.experiments.files.examples import file_named
 from marketgame.experiments.files.input_file import InputFiles, InputModel, read_input, refuse
 from marketgame.experiments.files.scenario_file import LARGEST_SEED
@@ -95,19 +95,10 @@ def read_sweep(path: Path | str, files: InputFiles | None = None) -> Sweep:
     """
     path = Path(path)
     content = read_input(SweepInput, path, files)
-    return Sweep(
-        scenario=file_named(content.scenario, path, "scenario"),
-        axes={name: _axis(name, table, path) for name, table in content.axes.items()},
-        settings=content.settings,
-        design=content.design,
-        seeds=content.seeds,
-        first_seed=content.first_seed,
-        samples=content.samples,
-        sampling_seed=content.sampling_seed,
-        seconds_per_run=content.seconds_per_run,
-        tables=tuple(content.tables),
-        name=content.name,
-    )
+    axes = {name: _axis(name, table, path) for name, table in content.axes.items()}
+    scenario, tables = file_named(content.scenario, path, "scenario"), tuple(content.tables)
+    stated: Sweep = built(content, Sweep, scenario=scenario, axes=axes, tables=tables)
+    return stated
 
 
 def load_sweep(path: Path | str, files: InputFiles | None = None) -> Plan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -42,6 +42,21 @@ class NamedEvents(Events):
     labels: Labels
 
 
+def _happened(
+    kind: int,
+    number: IntegerArray | Sequence[int],
+    amount: FloatArray | Sequence[float],
+    *,
+    player: IntegerArray | Sequence[int] | int = NOBODY,
+    good: IntegerArray | int = NOTHING,
+    reason: IntegerArray | Sequence[int] | int = NOTHING,
+) -> Events:
+    """Return events of one kind, by the numbers of their rounds."""
+    rounds = np.asarray(number, np.int64)
+    codes = (np.broadcast_to(np.asarray(each, np.int64), rounds.shape) for each in (player, good, reason))
+    return Events(np.full(rounds.shape, kind), rounds, *codes, np.asarray(amount, np.float64))
+
+
 def in_order(parts: Sequence[Events], labels: Labels) -> NamedEvents:
     """Return events of different kinds in order."""
     together = {field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Events)}
@@ -63,24 +78,10 @@ def blocking_events(approaches: Sequence[Sequence[Approach]], severance: FloatAr
     """
     made = [(number, approach) for number, each in enumerate(approaches) for approach in each]
     fates = [EVENT_REASONS.index(approach.fate) for _, approach in made]
-    offers = Events(
-        kind=np.full(len(made), BLOCKING_OFFER),
-        number=np.array([number for number, _ in made], np.int64),
-        player=np.full(len(made), NOBODY),
-        good=np.full(len(made), NOTHING),
-        reason=np.array(fates, np.int64),
-        amount=np.array([approach.profit for _, approach in made]),
-    )
+    rounds, profits = [number for number, _ in made], [approach.profit for _, approach in made]
     number, player = np.nonzero(severance > 0)
-    paid = Events(
-        kind=np.full(number.shape, SEVERANCE_PAID),
-        number=number,
-        player=player,
-        good=np.full(number.shape, NOTHING),
-        reason=np.full(number.shape, NOTHING),
-        amount=severance[number, player],
-    )
-    return offers, paid
+    paid = _happened(SEVERANCE_PAID, number, severance[number, player], player=player)
+    return _happened(BLOCKING_OFFER, rounds, profits, reason=fates), paid
 
 
 def side_contract_events(measures: Measures) -> tuple[Events, ...]:
@@ -91,20 +92,11 @@ def side_contract_events(measures: Measures) -> tuple[Events, ...]:
         0.0 if each.action is None else float(measures.over_promise[number, list(each.coalition)].sum())
         for number, each in tried
     ]
-    proposals = _side_events(OFFERED, offered, [each.expected_gain for _, each in offered])
-    fates = np.array([EVENT_REASONS.index(each.fate) for _, each in tried], np.int64)
-    blamed = np.array([_blamed(each) for _, each in tried], np.int64)
-    return proposals, replace(_side_events(SIDE_CONTRACT, tried, realised), reason=fates, player=blamed)
-
-
-def _side_events(kind: int, tried: Sequence[tuple[int, Negotiation]], amounts: Sequence[float]) -> Events:
-    return Events(
-        kind=np.full(len(tried), kind),
-        number=np.array([number for number, _ in tried], np.int64),
-        player=np.full(len(tried), NOBODY),
-        good=np.full(len(tried), NOTHING),
-        reason=np.full(len(tried), NOTHING),
-        amount=np.array(amounts, np.float64),
+    expected = [each.expected_gain for _, each in offered]
+    fates, blamed = [EVENT_REASONS.index(each.fate) for _, each in tried], [_blamed(each) for _, each in tried]
+    return (
+        _happened(OFFERED, [number for number, _ in offered], expected),
+        _happened(SIDE_CONTRACT, [number for number, _ in tried], realised, reason=fates, player=blamed),
     )
 
 
@@ -129,14 +121,8 @@ def _bankruptcies(measures: Measures) -> Events:
     short = reason == BankruptcyReason.SHORT_SALE
     missing = -np.take_along_axis(holding, good[:, None], axis=-1)[:, 0]
     excess = (settlement.cost - measures.plays.play.transfers)[number, player]
-    return Events(
-        kind=np.full(number.shape, BANKRUPTCY),
-        number=number,
-        player=player,
-        good=np.where(short, good, NOTHING),
-        reason=reason.astype(np.int64),
-        amount=np.maximum(np.where(short, missing, excess), 0),
-    )
+    amount = np.maximum(np.where(short, missing, excess), 0)
+    return _happened(BANKRUPTCY, number, amount, player=player, good=np.where(short, good, NOTHING), reason=reason)
 
 
 def _binding_projections(measures: Measures) -> Events:
@@ -149,25 +135,12 @@ def _binding_projections(measures: Measures) -> Events:
     # Of the numeraire there may be any amount beside what changes hands.
     most[:, -1] = np.minimum(most[:, -1], np.abs(settlement.net_trade[..., -1]).sum(axis=1))
     number, good = np.nonzero(changed > FITTED * most)
-    return Events(
-        kind=np.full(number.shape, PROJECTION_BOUND),
-        number=number,
-        player=np.full(number.shape, NOBODY),
-        good=good,
-        reason=np.full(number.shape, NOTHING),
-        amount=changed[number, good],
-    )
+    return _happened(PROJECTION_BOUND, number, changed[number, good], good=good)
 
 
 def _raised_announcements(measures: Measures) -> Events:
     """Return whose announcement was raised to cover its transfer, and by how much numeraire."""
     raised = measures.plays.raised
     number, player = np.nonzero(raised > DUST * np.abs(measures.plays.play.transfers).max(axis=1, keepdims=True))
-    return Events(
-        kind=np.full(number.shape, ANNOUNCEMENT_RAISED),
-        number=number,
-        player=player,
-        good=np.full(number.shape, measures.price.shape[-1] - 1),
-        reason=np.full(number.shape, NOTHING),
-        amount=raised[number, player],
-    )
+    numeraire = measures.price.shape[-1] - 1
+    return _happened(ANNOUNCEMENT_RAISED, number, raised[number, player], player=player, good=numeraire)
