@@ -53,8 +53,8 @@ def _happened(
 ) -> Events:
     """Return events of one kind, by the numbers of their rounds."""
     rounds = np.asarray(number, np.int64)
-    codes = (np.broadcast_to(np.asarray(each, np.int64), rounds.shape) for each in (player, good, reason))
-    return Events(np.full(rounds.shape, kind), rounds, *codes, np.asarray(amount, np.float64))
+    who, what, why = (np.broadcast_to(np.asarray(each, np.int64), rounds.shape) for each in (player, good, reason))
+    return Events(np.full(rounds.shape, kind), rounds, who, what, why, np.asarray(amount, np.float64))
 
 
 def in_order(parts: Sequence[Events], labels: Labels) -> NamedEvents:
@@ -121,8 +121,8 @@ def _bankruptcies(measures: Measures) -> Events:
     short = reason == BankruptcyReason.SHORT_SALE
     missing = -np.take_along_axis(holding, good[:, None], axis=-1)[:, 0]
     excess = (settlement.cost - measures.plays.play.transfers)[number, player]
-    amount = np.maximum(np.where(short, missing, excess), 0)
-    return _happened(BANKRUPTCY, number, amount, player=player, good=np.where(short, good, NOTHING), reason=reason)
+    amount, why = np.maximum(np.where(short, missing, excess), 0), reason.astype(np.int64)
+    return _happened(BANKRUPTCY, number, amount, player=player, good=np.where(short, good, NOTHING), reason=why)
 
 
 def _binding_projections(measures: Measures) -> Events:
