@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Any, override
 import pandas as pd
 from rich.console import Console, Group
 
-from marketgame.experiments.efficiency.game_document import (
+from marketgame.experiments.efficiency.game_solution import (
     by_player_and_type,
-    mechanism_document,
-    virtual_weights_document,
-    without_sign_of_zero,
-)
-from marketgame.experiments.efficiency.game_printing import (
     by_type,
     lottery_in_words,
+    mechanism_document,
     multipliers_table,
     table_by_type,
     types_in_words,
+    virtual_weights_document,
+    without_sign_of_zero,
 )
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.game_file import EstablishedGame, core_goal, game_of

@@ -14,11 +14,14 @@ from rich.console import Console, Group
 from marketgame.experiments.certificate_files.files import save_certificate
 from marketgame.experiments.collusion.files import certificate_folder, commit_certificates
 from marketgame.experiments.efficiency.game_document import (
+from marketgame.experiments.efficiency.game_solution import (
     by_player_and_type,
+    by_type,
+    multipliers_table,
+    table_by_type,
     virtual_weights_document,
     without_sign_of_zero,
 )
-from marketgame.experiments.efficiency.game_printing import by_type, multipliers_table, table_by_type
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.game_file import EstablishedGame, game_of
 from marketgame.experiments.files.input_file import InputError, InputFiles, blamed_on, unknown_name

@@ -9,8 +9,7 @@ import typer
 
 from marketgame.experiments import ExitCode
 from marketgame.experiments.commands.command_line import report
-from marketgame.experiments.efficiency.game_document import game_document
-from marketgame.experiments.efficiency.game_solution import GameSolution
+from marketgame.experiments.efficiency.game_solution import GameSolution, game_document
 from marketgame.experiments.efficiency.solution import EconomySolution, solution_document
 from marketgame.experiments.efficiency.solving import solve
 from marketgame.experiments.files.examples import located

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, override
 
@@ -12,12 +12,12 @@ import pandas as pd
 from rich.console import Console, Group
 
 from marketgame.experiments.efficiency.benchmarks import (
+    BenchmarkRow,
+    ConstraintRow,
     benchmark_document,
     benchmark_frame,
-    benchmark_rows,
     benchmark_table,
     constraint_document,
-    constraint_rows,
     constraint_table,
 )
 from marketgame.experiments.printing import (
@@ -55,12 +55,15 @@ from marketgame.mechanisms.economies.efficiency import (
 )
 from marketgame.mechanisms.economies.walras import WalrasianEquilibrium, walrasian_equilibrium
 from marketgame.mechanisms.incentive_efficiency.search import Participation
-from marketgame.mechanisms.incentive_efficiency.second_best import Money
+from marketgame.mechanisms.incentive_efficiency.second_best import Money, SecondBest
 from marketgame.mechanisms.incentive_efficiency.welfare import (
     IncentiveBenchmark,
     UnknownBenchmark,
     first_best_gains,
+    gains_from_trade,
     incentive_benchmarks,
+    incentive_name,
+    walrasian_welfare,
 )
 
 if TYPE_CHECKING:
@@ -437,3 +440,43 @@ def _incentives_document(answer: ContractAnswer) -> dict[str, Any]:
 
 def _by_good(economy: Economy, values: FloatArray) -> dict[str, float]:
     return dict(zip(economy.goods, map(float, values), strict=True))
+
+
+def benchmark_rows(solution: EconomySolution) -> Iterator[BenchmarkRow]:
+    """Yield every benchmark, expected over the prior."""
+    economy, efficient, equilibrium = solution.economy, solution.efficient, solution.equilibrium
+    goods = solution.expected(efficient.value_of_goods)
+    yield _benchmark(solution, "first-best", solution.expected(efficient.welfare), solution.gains_from_trade, goods)
+    if equilibrium.obstacle:
+        yield BenchmarkRow("walrasian", None, obstacle=equilibrium.obstacle)
+    else:
+        welfare = solution.expected(walrasian_welfare(economy, equilibrium))
+        gains = solution.expected(gains_from_trade(economy, equilibrium.bundles))
+        traded = solution.expected(value_of_goods(economy, economy.profiles, equilibrium.bundles))
+        yield _benchmark(solution, "walrasian", welfare, gains, traded)
+    for benchmark in solution.incentive_benchmarks:
+        name = incentive_name(benchmark)
+        if isinstance(benchmark, UnknownBenchmark):
+            yield BenchmarkRow(name, None, obstacle=benchmark.reason)
+        else:
+            row = _benchmark(solution, name, benchmark.welfare, benchmark.gains)
+            yield replace(row, upper_bound=benchmark.bound, bound_on_gains=benchmark.bound_on_gains)
+    autarky, own_goods = solution.expected(solution.autarky_welfare), solution.expected(solution.autarky_value_of_goods)
+    yield _benchmark(solution, "autarky", autarky, 0.0, own_goods)
+
+
+def _benchmark(
+    solution: EconomySolution, name: str, welfare: float, gains: float, goods: float | None = None
+) -> BenchmarkRow:
+    most = solution.gains_from_trade
+    share = gains / most if most > 0 else None
+    return BenchmarkRow(name, welfare, gains, most - gains, share, value_of_goods=goods)
+
+
+def constraint_rows(solution: EconomySolution) -> Iterator[ConstraintRow]:
+    """Yield the constraints that cost welfare, benchmark by benchmark."""
+    for benchmark in solution.incentive_benchmarks:
+        if isinstance(benchmark, SecondBest):
+            name = incentive_name(benchmark)
+            for each in benchmark.binding:
+                yield ConstraintRow(name, each.player, each.type, each.report or None, each.multiplier)
