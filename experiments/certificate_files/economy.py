@@ -8,9 +8,8 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from marketgame.experiments.files.economy_file import Name, TypeTable, player_of
+from marketgame.experiments.files.economy_file import Name, TypeTable, player_of, valuation_document
 from marketgame.experiments.files.input_file import InputModel
-from marketgame.experiments.files.valuation_tables import valuation_document
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
 from marketgame.mechanisms.economies.beliefs import CorrelatedPrior

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from math import fsum, prod
 from pathlib import Path
-from typing import Annotated, Literal
+from types import GenericAlias
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
+from marketgame.experiments.files.class_tables import Registered, bounded, table_model
 from marketgame.experiments.files.input_file import (
     LARGEST_WORTH,
     InputFiles,
@@ -26,15 +29,82 @@ from marketgame.experiments.files.input_file import (
     shown,
     unknown_name,
 )
-from marketgame.experiments.files.valuation_tables import ValuationInput
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.economies.beliefs import PROBABILITY_TOLERANCE, CorrelatedPrior, IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
+from marketgame.mechanisms.economies.valuation import NOT_EXACT, Valuation
+from marketgame.mechanisms.economies.valuations import FAMILIES
 
 log = logging.getLogger("marketgame")
 
 type Name = Annotated[str, Field(min_length=1)]
 type Probability = Annotated[float, Field(gt=0, le=1)]
+
+
+FAMILY = "family"
+
+
+class FamilyTable(InputModel):
+    """What the tables of all families share; a table's keys are the family's parameters.
+
+    Every list has one entry for each good other than the numeraire, in the order of the file's ``goods``.
+
+    Attributes:
+        holds: the valuations of the family.
+    """
+
+    holds: ClassVar[type[Valuation]]
+
+    def sizes(self) -> dict[str, int]:
+        """Return the number of entries of every list, by its path in the table."""
+        return {path: size for key, value in self for path, size in _sizes(key, value)}
+
+    def build(self) -> Valuation:
+        """Return the valuation.
+
+        Raises:
+            ValueError: the parameters are not those of a valuation of the family; begins with the field's name.
+        """
+        return self.holds(**{name: np.array(getattr(self, key)) for name, key in self.holds.keys().items()})
+
+
+@cache
+def table_of(family: type[Valuation], name: str) -> type[FamilyTable]:
+    """Return the model of a family's tables, which call it by a name."""
+    table = table_model(family, name, FAMILY, FamilyTable, _lists)
+    table.holds = family
+    return table
+
+
+type ValuationInput = Annotated[FamilyTable, Registered(FAMILIES, FAMILY, table_of)]
+
+
+def valuation_document(valuation: Valuation) -> dict[str, Any]:
+    """Return the table that a valuation can be read from again.
+
+    Raises:
+        ValueError: it is of a family that is only computed with, or not given in rational numbers.
+    """
+    listed = valuation.listed
+    if not listed.is_exact():
+        raise ValueError(NOT_EXACT.format(type(listed).__name__))
+    parameters = {key: getattr(listed, name).tolist() for name, key in listed.keys().items()}
+    return {FAMILY: FAMILIES.called(type(listed)), **parameters}
+
+
+def _lists(field: dataclasses.Field[Any]) -> Any:
+    """Return the type of a parameter's values: as many lists inside each other as it runs over goods."""
+    annotation = bounded(float, field)
+    for _ in range(field.metadata["dimensions"]):
+        annotation = GenericAlias(list, (annotation,))
+    return annotation
+
+
+def _sizes(path: str, value: object) -> list[tuple[str, int]]:
+    if not isinstance(value, list):
+        return []
+    inner = (each for place, entry in enumerate(value) for each in _sizes(f"{path}[{place}]", entry))
+    return [(path, len(value)), *inner]
 
 
 class TypeTable(InputModel):

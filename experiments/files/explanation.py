@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, TypeAliasType, Union, get_args, get_
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic.fields import FieldInfo
 
+from marketgame.experiments.files.class_tables import Registered
 from marketgame.experiments.files.input_file import InputModel, shown
-from marketgame.experiments.files.registered import Registered
 
 SCALARS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 

@@ -36,8 +36,7 @@ from marketgame.experiments.files.input_file import (
     refuse,
     unknown_name,
 )
-from marketgame.experiments.files.scenario_file import PlayedInput, check_severance
-from marketgame.experiments.files.trader_tables import GameTraderInput
+from marketgame.experiments.files.scenario_file import GameTraderInput, PlayedInput, check_severance
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 from marketgame.simulation.scenario.established_mechanism import MechanismChoice, WantedMechanism

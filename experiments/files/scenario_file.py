@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypedDict
 
 from pydantic import Field
 
-from marketgame.agents.behaviours import Behaviour
+from marketgame.agents.behaviours import BEHAVIOURS, Behaviour
 from marketgame.agents.private_type import TypedPlayer
-from marketgame.experiments.files.class_tables import ClassTable, Name, read_from
+from marketgame.experiments.files.class_tables import ClassTable, Name, Registered, read_from, table_of
 from marketgame.experiments.files.coalition_tables import BlockerInput, OrganiserInput
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.examples import file_named
@@ -27,7 +27,6 @@ from marketgame.experiments.files.input_file import (
     refuse,
     unknown_name,
 )
-from marketgame.experiments.files.trader_tables import TraderInput, TraderTable
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import MarketRules
@@ -41,6 +40,39 @@ from marketgame.simulation.scenario.scenario import Scenario
 LARGEST_SEED = 2**63 - 1
 MOST_ROUNDS = 1_000_000_000
 MOST_PARTS = 1000
+
+
+BEHAVIOUR = "behaviour"
+
+
+class TraderTable(ClassTable):
+    """Whom a behaviour is given to; without any of the three, to everybody.
+
+    Where several tables name a trader, the last one counts. The tables themselves are those of ``BEHAVIOURS``.
+    """
+
+    name: Name | None = Field(None, description="what messages and the axes of sweeps call this table")
+    players: list[Name] | None = Field(None, min_length=1, description="these players, by name")
+    types: list[Name] | None = Field(None, min_length=1, description="whoever is of one of these types in a round")
+    share: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None, description="this share of the players that no other table names, drawn once from the seed"
+    )
+
+
+def _suits_games(behaviour: type[Behaviour]) -> bool:
+    return behaviour.suits_games()
+
+
+@cache
+def _table_of(behaviour: type[Behaviour], name: str) -> type[TraderTable]:
+    return table_of(behaviour, name, BEHAVIOUR, TraderTable)
+
+
+type TraderInput = Annotated[TraderTable, Registered(BEHAVIOURS, BEHAVIOUR, _table_of)]
+type GameTraderInput = Annotated[
+    TraderTable,
+    Registered(BEHAVIOURS, BEHAVIOUR, _table_of, _suits_games, "which needs a market; this scenario has none"),
+]
 
 
 @read_from(MarketRules)

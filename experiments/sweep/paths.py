@@ -18,9 +18,9 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, Literal, get_args, get_origin
 
+from marketgame.experiments.files.class_tables import Registered
 from marketgame.experiments.files.explanation import options_of, unwrapped
 from marketgame.experiments.files.input_file import InputModel, name_of, one_of
-from marketgame.experiments.files.registered import Registered
 
 # What identifies the base scenario or is set by the sweep itself.
 RESERVED = {

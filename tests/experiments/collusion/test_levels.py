@@ -11,8 +11,7 @@ import pytest
 
 from marketgame.experiments.collusion import certification
 from marketgame.experiments.collusion.files import refuse_unstorable
-from marketgame.experiments.files.economy_file import load_economy
-from marketgame.experiments.files.valuation_tables import valuation_document
+from marketgame.experiments.files.economy_file import load_economy, valuation_document
 from marketgame.experiments.studies.carbon import ECONOMIES
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.economies.economy import Economy

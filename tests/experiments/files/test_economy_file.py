@@ -12,10 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketgame.experiments.efficiency.solution import solve_economy
-from marketgame.experiments.files.economy_file import EconomyInput, load_economy
+from marketgame.experiments.files.economy_file import EconomyInput, load_economy, valuation_document
 from marketgame.experiments.files.explanation import tables_of
 from marketgame.experiments.files.input_file import InputError
-from marketgame.experiments.files.valuation_tables import valuation_document
 from marketgame.experiments.studies.carbon import ECONOMIES
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.valuation import Valuation

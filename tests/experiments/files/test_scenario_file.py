@@ -11,8 +11,7 @@ import pytest
 from marketgame.agents.behaviours import BEHAVIOURS, Behaviour, Misreporting, Noisy, Obedient, Withholding
 from marketgame.experiments.files.explanation import options_of
 from marketgame.experiments.files.input_file import InputError
-from marketgame.experiments.files.scenario_file import load_scenario
-from marketgame.experiments.files.trader_tables import TraderInput, TraderTable
+from marketgame.experiments.files.scenario_file import TraderInput, TraderTable, load_scenario
 from marketgame.experiments.play.running import prepare
 from marketgame.experiments.studies.carbon import ECONOMIES
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
