@@ -16,35 +16,22 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter, SymmetricalLogLocator
 
+from marketgame.results.figures import side_contract_counts as counts
 from marketgame.results.figures import style
 from marketgame.results.figures.figure import RunFigure
-from marketgame.results.figures.side_contract_counts import (
-    AGREED,
-    OTHERS,
-    TABLE,
-    Group,
-    Outcome,
-    Standing,
-    attempts,
-    block_length,
-    groups,
-    longest_kept,
-    recorded,
-    standings,
-)
 from marketgame.results.loading import Run
 from marketgame.results.selection import rows_of_run
 
 # How each outcome is written, its colour and its hatch, from the bottom of a bar to its top.
-_LOOKS: Final[Mapping[Outcome, tuple[str, str, str]]] = MappingProxyType(
+_LOOKS: Final[Mapping[counts.Outcome, tuple[str, str, str]]] = MappingProxyType(
     {
-        Outcome.KEPT: ("agreed and kept", style.GREEN, ""),
-        Outcome.BROKEN: ("agreed, then broken", style.VERMILION, "////"),
-        Outcome.VOID: ("void: reports or goods do not fit", style.YELLOW, "xxxx"),
-        Outcome.WOULD_LOSE: ("refused: would lose", style.SKY, ""),
-        Outcome.UNWILLING: ("refused without loss", style.SKY, "\\\\\\\\"),
-        Outcome.TOO_LATE: ("too late: a member is taken", "white", "...."),
-        Outcome.NONE_FOUND: ("no side-contract found", style.PALE, ""),
+        counts.Outcome.KEPT: ("agreed and kept", style.GREEN, ""),
+        counts.Outcome.BROKEN: ("agreed, then broken", style.VERMILION, "////"),
+        counts.Outcome.VOID: ("void: reports or goods do not fit", style.YELLOW, "xxxx"),
+        counts.Outcome.WOULD_LOSE: ("refused: would lose", style.SKY, ""),
+        counts.Outcome.UNWILLING: ("refused without loss", style.SKY, "\\\\\\\\"),
+        counts.Outcome.TOO_LATE: ("too late: a member is taken", "white", "...."),
+        counts.Outcome.NONE_FOUND: ("no side-contract found", style.PALE, ""),
     }
 )
 _BAND: Final = 2.0  # standard errors on either side of a mean
@@ -71,12 +58,12 @@ def side_contracts_over_rounds(run: Run, run_number: int = 0) -> Figure:
     coalitions those who agreed most often are shown, and the others together; coalitions of which nobody was ever
     asked have no gains.
     """
-    rows = recorded(run, run_number)
-    made = attempts(rows)
-    shown, group_of = groups(rows, made)
+    rows = counts.recorded(run, run_number)
+    made = counts.attempts(rows)
+    shown, group_of = counts.groups(rows, made)
     played = rows_of_run(run, "rounds", run_number)["round"]
     labels = _labels(shown)
-    fared = {group.key: standings(rows, made, group_of, group) for group in shown}
+    fared = {group.key: counts.standings(rows, made, group_of, group) for group in shown}
     lines = sum(len(each) + 1 for each in fared.values() if each)
     strip = max(_STRIP, 0.14 * max(label.count("\n") + 1 for label in labels.values()))
     heights = [0.75 + strip * len(shown) + _ROW * math.ceil(made["outcome"].nunique() / 3)]
@@ -87,7 +74,7 @@ def side_contracts_over_rounds(run: Run, run_number: int = 0) -> Figure:
     _explain_outcomes(parts[0], set(made["outcome"]))
     if lines:
         named = [(labels[group.key], fared[group.key]) for group in shown if fared[group.key]]
-        _draw_gains(parts[1], named, run.unit(TABLE, "realised_gain"))
+        _draw_gains(parts[1], named, run.unit(counts.TABLE, "realised_gain"))
     style.put_title(figure, *_clauses(made, rows))
     return figure
 
@@ -101,7 +88,7 @@ SIDE_CONTRACTS: Final = RunFigure(
 )
 
 
-def _labels(shown: Sequence[Group]) -> dict[str, str]:
+def _labels(shown: Sequence[counts.Group]) -> dict[str, str]:
     """Return what each group is called, no two alike."""
     several = len({group.organiser for group in shown if group.organiser}) > 1
     labels: dict[str, str] = {}
@@ -133,10 +120,10 @@ def _shortened(name: str) -> str:
 
 
 def _draw_strips(
-    part: SubFigure, made: pd.DataFrame, shown: Sequence[Group], labels: Mapping[str, str], played: pd.Series
+    part: SubFigure, made: pd.DataFrame, shown: Sequence[counts.Group], labels: Mapping[str, str], played: pd.Series
 ) -> None:
     """Draw each group's attempts by outcome along the rounds, and write beside them how they ended."""
-    first, length = int(played.min()), block_length(len(played))
+    first, length = int(played.min()), counts.block_length(len(played))
     block = ((made["round"] - first) // length).rename("block")
     grid = part.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
     tallest = made.groupby(["group", block]).size().groupby(level="group").max()
@@ -148,12 +135,12 @@ def _draw_strips(
         axes.set_ylabel(style.plain(labels[group.key]), rotation=0, ha="right", va="center", labelpad=4)
         axes.spines["left"].set_visible(False)
         axes.tick_params(bottom=axes is grid[-1])
-        kept = outcomes == Outcome.KEPT
+        kept = outcomes == counts.Outcome.KEPT
         numbers = (
             len(outcomes),
-            int(outcomes.isin(AGREED).sum()),
+            int(outcomes.isin(counts.AGREED).sum()),
             int(kept.sum()),
-            longest_kept(made[made["group"] == group.key]),
+            counts.longest_kept(made[made["group"] == group.key]),
         )
         _write_numbers(axes, 0.5, [f"{number:,}" for number in numbers], "axes fraction")
         style.dress(axes)
@@ -170,14 +157,14 @@ def _explain_outcomes(part: SubFigure, present: Collection[str]) -> None:
     part.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)))
 
 
-def _draw_outcomes(axes: Axes, counts: pd.DataFrame, first: int, length: int) -> None:
+def _draw_outcomes(axes: Axes, ended: pd.DataFrame, first: int, length: int) -> None:
     """Draw the outcomes of each block on top of each other."""
-    left = first - 0.5 + counts.index.to_numpy(dtype=float) * length
-    bottom = np.zeros(len(counts))
+    left = first - 0.5 + ended.index.to_numpy(dtype=float) * length
+    bottom = np.zeros(len(ended))
     for outcome, (_, colour, hatch) in _LOOKS.items():
-        if outcome not in counts:
+        if outcome not in ended:
             continue
-        heights = counts[outcome].to_numpy(dtype=float)
+        heights = ended[outcome].to_numpy(dtype=float)
         some = heights > 0
         bars = axes.bar(left[some], heights[some], length, bottom[some], align="edge", fc=colour, ec=style.INK, lw=0.3)
         for bar in bars:
@@ -187,7 +174,7 @@ def _draw_outcomes(axes: Axes, counts: pd.DataFrame, first: int, length: int) ->
 
 def _scale(length: int, tallest: pd.Series, alone: Sequence[str]) -> str:
     """Return what the axis along the rounds and the height of the strips measure."""
-    most, others = int(tallest[list(alone)].max()), int(tallest.get(OTHERS, 0))
+    most, others = int(tallest[list(alone)].max()), int(tallest.get(counts.OTHERS, 0))
     if length == most == 1 and others <= 1:
         return "round"
     blocks = f"round, in blocks of {length:,}" if length > 1 else "round"
@@ -212,7 +199,7 @@ def _write_numbers(
         )
 
 
-def _draw_gains(part: SubFigure, fared: Sequence[tuple[str, list[Standing]]], unit: str) -> None:
+def _draw_gains(part: SubFigure, fared: Sequence[tuple[str, list[counts.Standing]]], unit: str) -> None:
     """Draw what members were promised and what they got, and write beside it what they did to each other."""
     axes = part.subplots()
     height, ticks = 0.0, []
@@ -243,7 +230,7 @@ def _draw_gains(part: SubFigure, fared: Sequence[tuple[str, list[Standing]]], un
     _explain_gains(part, any(not math.isnan(it.realised) for _, members in fared for it in members))
 
 
-def _draw_member(axes: Axes, height: float, member: Standing) -> None:
+def _draw_member(axes: Axes, height: float, member: counts.Standing) -> None:
     """Draw one member's mean gain with its interval, and what it was promised."""
     if not math.isnan(member.realised):
         axes.plot([member.promised, member.realised], [height] * 2, color=style.GREY, lw=0.6, zorder=1.5)
@@ -255,7 +242,7 @@ def _draw_member(axes: Axes, height: float, member: Standing) -> None:
         axes.plot([member.promised], [height], "D", mfc="white", mec=style.INK, mew=0.9, gid=f"{member.name} promised")
 
 
-def _set_scale(axes: Axes, members: Sequence[Standing], unit: str) -> None:
+def _set_scale(axes: Axes, members: Sequence[counts.Standing], unit: str) -> None:
     """Measure gains on a linear axis, or on one that is logarithmic far from zero where gains are far apart."""
     sizes = np.abs([value for each in members for value in (each.promised, each.realised) if not math.isnan(value)])
     typical = float(np.median(sizes[sizes > 0])) if (sizes > 0).any() else 0.0
@@ -284,7 +271,7 @@ def _explain_gains(part: SubFigure, colluded: bool) -> None:
 
 def _clauses(made: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     """Say how many attempts led to agreements, how many of these were kept, and who broke most of the others."""
-    agreed, kept = int(made["outcome"].isin(AGREED).sum()), int((made["outcome"] == Outcome.KEPT).sum())
+    agreed, kept = int(made["outcome"].isin(counts.AGREED).sum()), int((made["outcome"] == counts.Outcome.KEPT).sum())
     organisers = [str(name) for name in made["organiser"].unique()]
     who = organisers[0] if len(organisers) == 1 else f"{len(organisers)} organisers"
     attempted = f"{len(made):,} {'attempt' if len(made) == 1 else 'attempts'}"
