@@ -13,7 +13,6 @@ from rich.console import Console, Group
 
 from marketgame.experiments.certificate_files.files import save_certificate
 from marketgame.experiments.collusion.files import certificate_folder, commit_certificates
-from marketgame.experiments.efficiency.game_document import (
 from marketgame.experiments.efficiency.game_solution import (
     by_player_and_type,
     by_type,

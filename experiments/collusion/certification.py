@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, override
 import pandas as pd
 from rich.console import Console
 
+from marketgame.agents.coalitions.outsiders import expected_reaction
 from marketgame.experiments.collusion.files import (
     certificate_folder,
     commit_certificates,
     refuse_unstorable,
     write_certificates,
 )
-from marketgame.agents.coalitions.outsiders import expected_reaction
 from marketgame.experiments.collusion.printing import coalition_frame, print_certification
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.examples import located
