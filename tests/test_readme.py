@@ -21,6 +21,7 @@ from tests.experiments.command_calls import Call
 from tests.test_docstrings import is_there, modules
 
 marketgame = of_commands.marketgame
+quick_figures = of_commands.quick_figures
 ROOT = Path(__file__).parents[1]
 PAGES = {
     page.name: page.read_text(encoding="utf-8") for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -145,12 +146,23 @@ def test_what_answers_at_once_does_so_as_shown(line: str, marketgame: Call, tmp_
     assert answer.out
 
 
-def test_the_table_that_the_readme_shows_first_is_printed(marketgame: Call) -> None:
-    shown = blocks("README.md", "text")[0]
-    printed = {" ".join(line.split()) for line in marketgame("solve", "example:annex-b").out.splitlines()}
-    rows = [" ".join(line.split()) for line in shown.splitlines() if line.strip() and not line.strip().startswith("─")]
-    assert len(rows) == 3
-    assert set(rows) <= printed
+def test_what_the_readme_shows_is_what_its_commands_print_on_80_columns(
+    marketgame: Call, quick_figures: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    words = ("solve example:annex-b", "run example:annex-b-one-short-seller")
+    assert [line for line in words if f"marketgame {line}" not in README] == []
+    shown = blocks("README.md", "text")
+    assert len(shown) == len(words)
+    for block, line in zip(shown, words, strict=True):
+        answer = marketgame(*line.split())
+        assert answer.code == 0
+        assert told(block) in told(answer.out)
+
+
+def told(text: str) -> str:
+    """Return a text without the room around its lines."""
+    return "\n".join(line.rstrip() for line in text.splitlines() if line.strip())
 
 
 def test_every_module_and_test_that_a_page_names_exists() -> None:

@@ -9,6 +9,7 @@ import sys
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -173,7 +174,7 @@ def test_the_page_on_python_says_what_happens() -> None:
 def test_certificates_are_written_from_python_as_by_the_command_which_says_how_it_was_called(
     marketgame: Call, tmp_path: Path
 ) -> None:
-    answered: dict[str, partial[Printed]] = {
+    answered: dict[str, partial[Any]] = {
         "certify": partial(face.certify, "example:three-traders", largest=1),
         "block": partial(face.block, "example:myerson-example-1-equal-gains"),
     }
