@@ -1,10 +1,7 @@
 """Read what a run wrote, summarise it, and draw it.
 
-    >>> from marketgame import results
-    >>> run = results.load("results/runs/three-farmers")   # doctest: +SKIP
-    >>> run.rounds["welfare"].mean()                       # doctest: +SKIP
-    >>> results.summary(run)                               # doctest: +SKIP
-    >>> results.save_figures(run, "figures")               # doctest: +SKIP
+Of the run that ``load(folder)`` reads, every table is an attribute, a pandas data frame: ``run.rounds["welfare"]``.
+``summary(run)`` sets it against its benchmarks, and ``save_figures(run, folder)`` draws it.
 
 Importing the package costs nothing: pandas, PyArrow and Matplotlib are loaded on the first use of a name that
 needs them.

@@ -4,11 +4,9 @@ Whatever is compared has the same seeds, so that differences are not differences
 table of runs, such as ``results.load(folder).runs``, and return a table; runs that failed take no part, and how many
 did is in the answer.
 
-    >>> from marketgame import results
-    >>> results.compare("results/runs/obedient", "results/runs/cartel").table                   # doctest: +SKIP
-    >>> runs = results.load("results/runs/solvency").runs                                       # doctest: +SKIP
-    >>> results.over_seeds(runs, "mean_welfare", by="rules.solvency")                           # doctest: +SKIP
-    >>> results.paired_differences(runs, "mean_welfare", "rules.solvency", baseline="budget")   # doctest: +SKIP
+``compare("obedient", "cartel").table`` is of two folders of runs; of the points of a sweep are
+``over_seeds(runs, "mean_welfare", by="rules.solvency")`` and
+``paired_differences(runs, "mean_welfare", "rules.solvency", baseline="budget")``.
 """
 
 from __future__ import annotations

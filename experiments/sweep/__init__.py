@@ -1,8 +1,12 @@
 """Parameter sweeps that never lose a run.
 
-    >>> from marketgame.experiments.sweep import Sweep, run_sweep
-    >>> sweep = Sweep("scenario.toml", {"rules.solvency": ["budget", "no-short-sales"]}, seeds=20)
-    >>> outcome = run_sweep(sweep, "results/runs/solvency")  # doctest: +SKIP
+A `Sweep` says what varies; `run_sweep` plays it into a folder, and goes on there after whatever stopped it.
+
+    >>> from marketgame.experiments.sweep import Sweep
+    >>> from marketgame.experiments.sweep.statement import prepare
+    >>> rules = {"rules.solvency": ["budget", "no-short-sales"]}
+    >>> prepare(Sweep("example:three-traders-short-seller", rules, seeds=20)).runs
+    40
 
 | concept | where |
 |---|---|

@@ -122,12 +122,13 @@ def completed(line: str, shell: str, monkeypatch: pytest.MonkeyPatch, marketgame
     monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
     monkeypatch.setenv("_TYPER_COMPLETE_ARGS", line)
     monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
+    monkeypatch.setenv("_TYPER_COMPLETE_WORD_TO_COMPLETE", line.rpartition(" ")[2])
     answer = marketgame()
     assert (answer.code, answer.err) == (ExitCode.DONE, "")
     return answer.out
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell", "pwsh"])
 def test_a_shell_completes_commands_and_the_options_of_each(
     shell: str, marketgame: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +148,19 @@ def test_what_makes_a_shell_ask_is_printed_and_installed(
     assert "_MARKETGAME_COMPLETE=complete_bash" in printed.out
     assert marketgame("--install-completion").code == ExitCode.DONE
     assert any(printed.out.strip() in file.read_text("utf-8") for file in tmp_path.rglob("*") if file.is_file())
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell", "pwsh"])
+def test_what_makes_a_shell_ask_is_printed_for_the_shell_that_is_named(shell: str, marketgame: Call) -> None:
+    printed = marketgame("--show-completion", shell)
+    assert (printed.code, printed.err) == (ExitCode.DONE, "")
+    powershell = shell in ("powershell", "pwsh")
+    assert f"complete_{'powershell' if powershell else shell}" in printed.out
+    assert ("Register-ArgumentCompleter -Native -CommandName marketgame" in printed.out) == powershell
+
+
+def test_a_shell_that_is_not_known_is_bad_input(marketgame: Call) -> None:
+    assert_one_line(marketgame("--show-completion", "tcsh"), "--show-completion", "tcsh")
 
 
 def test_a_shell_that_cannot_be_told_is_bad_input(marketgame: Call, monkeypatch: pytest.MonkeyPatch) -> None:
