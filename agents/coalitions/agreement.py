@@ -21,9 +21,9 @@ import numpy as np
 from marketgame.agents.announcements import accepted_announcements
 from marketgame.agents.coalitions.choice import Coalition
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray, read_only
-from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause, SideContract, can_be_carried_out
+from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause, SideContract
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
-from marketgame.mechanisms.deviations.situation import JointAction, Reaction, Situation, gains, situation_of
+from marketgame.mechanisms.deviations.situation import JointAction, Reaction, Situation, admissible, gains, situation_of
 from marketgame.mechanisms.market_game.plays import stacked
 from marketgame.mechanisms.market_game.rules import MarketRules
 
@@ -84,7 +84,7 @@ class Agreement:
         key = (number, types, reports)
         if key not in self._clauses:
             clause = self.terms.clause_after(reports)
-            if clause is not None and not can_be_carried_out(self.situation(number, types), clause.actions).all():
+            if clause is not None and not admissible(self.situation(number, types), clause.actions).all():
                 clause = None
             self._clauses[key] = clause
         return self._clauses[key]

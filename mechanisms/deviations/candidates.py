@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
-from marketgame.mechanisms.deviations.situation import JointAction, Situation, admissible, gains, stacked
+from marketgame.mechanisms.deviations.situation import JointAction, Situation, stacked
 
 # How much is ordered, in multiples of the supply.
 _SIZES = (0.05, 0.3, 1.0, 5.0)
@@ -23,20 +23,6 @@ def constructed_actions(
     numbers = np.arange(count) % len(menu)
     actions = [_constructed(situation, menu[number], generator) for number in numbers]
     return stacked(actions), numbers
-
-
-def settled_gains(situation: Situation, actions: JointAction) -> FloatArray:
-    """Return the members' gains, ``(B, S)``; minus infinity where a transfer is not covered."""
-    allowed = admissible(situation, actions)
-    gained = np.full((*actions.batch, len(situation.coalition)), -np.inf)
-    for index in np.flatnonzero(allowed) if situation.reaction is not None else ():
-        try:
-            gained[index] = gains(situation, actions[int(index)])
-        except ValueError:  # What outsiders announce in reaction does not cover their transfers.
-            continue
-    if situation.reaction is None and allowed.any():
-        gained[allowed] = gains(situation, actions[allowed])
-    return gained
 
 
 def _constructed(situation: Situation, quotes: FloatArray, generator: np.random.Generator) -> JointAction:

@@ -9,12 +9,12 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, read_only
 from marketgame.mechanisms.deviations.bounds import Bound, BoundReason, least_bound
-from marketgame.mechanisms.deviations.candidates import constructed_actions, settled_gains
+from marketgame.mechanisms.deviations.candidates import constructed_actions
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
 from marketgame.mechanisms.deviations.lean_money import lean_money, with_all_money
 from marketgame.mechanisms.deviations.order_search import OrderSearch, best_orders, objective_value
 from marketgame.mechanisms.deviations.quotes import quote_patterns, varied_quotes
-from marketgame.mechanisms.deviations.situation import JointAction, Situation
+from marketgame.mechanisms.deviations.situation import JointAction, Situation, settled_gains
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 
 # The search ends when what was found is this close, relatively, to what is possible.
@@ -200,7 +200,7 @@ class _Search:
 
     def _settled(self, actions: JointAction) -> FloatArray:
         """Settle constructed deviations, keep the best, and return what those bring that bring something, ``(B,)``."""
-        gained = settled_gains(self.situation, actions)
+        gained = settled_gains(self.situation, actions) - self.situation.obedient_gains
         self.settled += len(gained)
         values = objective_value(self.objective, np.ones(gained.shape[-1]), gained)
         winner = int(np.argmax(values))

@@ -286,12 +286,31 @@ def gains(situation: Situation, action: JointAction) -> FloatArray:
 
 
 def admissible(situation: Situation, action: JointAction) -> BooleanArray:
-    """Return whether the members' transfers are covered where the rules ask for it, ``(...)``."""
+    """Return whether members own what they announce and cover their transfers where the rules ask for it, ``(...)``."""
+    shown: BooleanArray = (action.announced_endowments <= situation.endowments[0, situation.members]).all(axis=(-1, -2))
     if situation.rules.coverage is not Coverage.ANNOUNCED_NUMERAIRE:
-        return np.ones(action.batch, dtype=np.bool_)
+        return shown
     least = situation.prescribed.transfers[:, situation.members].min(axis=0)
-    covered: BooleanArray = (least + action.side_transfers >= -action.announced_endowments[..., -1]).all(axis=-1)
-    return covered
+    return shown & (least + action.side_transfers >= -action.announced_endowments[..., -1]).all(axis=-1)
+
+
+def settled_gains(situation: Situation, batch: JointAction) -> FloatArray:
+    """Return by how much joint actions make members better off than their endowments, ``(B, S)``, numeraire.
+
+    Minus infinity where they cannot be carried out.
+    """
+    allowed = admissible(situation, batch)
+    values = np.full((*batch.batch, len(situation.coalition)), -np.inf)
+    if situation.reaction is None:
+        if allowed.any():
+            values[allowed] = trade_gains(situation, batch[allowed])
+        return values
+    for number in np.flatnonzero(allowed):
+        try:
+            values[number] = trade_gains(situation, batch[int(number)])
+        except ValueError:  # What outsiders announce in reaction does not cover their transfers.
+            continue
+    return values
 
 
 def situation_of(

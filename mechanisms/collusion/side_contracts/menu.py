@@ -21,12 +21,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.collusion.side_contracts.side_contract import can_be_carried_out, with_side_transfers
+from marketgame.mechanisms.collusion.side_contracts.side_contract import with_side_transfers
 from marketgame.mechanisms.deviations.effort import Effort, Objective
 from marketgame.mechanisms.deviations.oracle import most_profitable_deviation
 from marketgame.mechanisms.deviations.order_search import best_orders
 from marketgame.mechanisms.deviations.quotes import EXTREME, quoted
-from marketgame.mechanisms.deviations.situation import JointAction, Situation, obedient, played, stacked, trade_gains
+from marketgame.mechanisms.deviations.situation import (
+    JointAction,
+    Situation,
+    admissible,
+    obedient,
+    played,
+    settled_gains,
+    stacked,
+)
 from marketgame.mechanisms.market_game.rules import BankruptcyReason, Coverage
 
 MOST_ROLES = 6
@@ -109,32 +117,13 @@ class Menu:
     def _shared(self, fresh: list[JointAction]) -> Iterator[FloatArray]:
         """Yield side-transfers that the new actions can share with each other and with old ones."""
         # In exchanged roles a member may owe a transfer that it cannot cover; other side-transfers may still do.
-        covered = can_be_carried_out(self.situation, stacked(fresh)) if fresh else ()
+        covered = admissible(self.situation, stacked(fresh)) if fresh else ()
         fresh = [action for action, possible in zip(fresh, covered, strict=True) if possible]
         ranges = [transfer_range(self.situation, action) for action in fresh]
         yield from _meeting(ranges)
         for pair in itertools.combinations(ranges, 2):
             yield from _meeting(list(pair))
         yield from (action.side_transfers for action in fresh)
-
-
-def settled_gains(situation: Situation, batch: JointAction) -> FloatArray:
-    """Return by how much joint actions make members better off than their endowments, ``(B, |S|)``, numeraire.
-
-    Minus infinity where they cannot be carried out.
-    """
-    allowed = can_be_carried_out(situation, batch)
-    values = np.full((*batch.batch, len(situation.coalition)), -np.inf)
-    if situation.reaction is None:
-        if allowed.any():
-            values[allowed] = trade_gains(situation, batch[allowed])
-        return values
-    for number in np.flatnonzero(allowed):
-        try:
-            values[number] = trade_gains(situation, batch[int(number)])
-        except ValueError:  # What outsiders announce in reaction does not cover their transfers.
-            continue
-    return values
 
 
 def transfer_range(situation: Situation, action: JointAction) -> tuple[FloatArray, FloatArray]:

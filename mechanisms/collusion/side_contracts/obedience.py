@@ -26,7 +26,7 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.collusion.side_contracts.cells import Knowledge
-from marketgame.mechanisms.collusion.side_contracts.menu import Menu, settled_gains
+from marketgame.mechanisms.collusion.side_contracts.menu import Menu
 from marketgame.mechanisms.collusion.side_contracts.program import Temptation
 from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause
 from marketgame.mechanisms.deviations.bounds import least_bound
@@ -40,6 +40,7 @@ from marketgame.mechanisms.deviations.situation import (
     Situation,
     obedient,
     played,
+    settled_gains,
     stacked,
 )
 from marketgame.mechanisms.market_game.plays import joined

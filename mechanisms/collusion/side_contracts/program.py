@@ -18,7 +18,7 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray
 from marketgame.mechanisms.collusion.side_contracts.cells import Knowledge
-from marketgame.mechanisms.collusion.side_contracts.menu import Menu, settled_gains
+from marketgame.mechanisms.collusion.side_contracts.menu import Menu
 from marketgame.mechanisms.collusion.side_contracts.side_contract import (
     Clause,
     clause_gains,
@@ -26,7 +26,7 @@ from marketgame.mechanisms.collusion.side_contracts.side_contract import (
     with_side_transfers,
 )
 from marketgame.mechanisms.deviations.effort import Objective
-from marketgame.mechanisms.deviations.situation import stacked
+from marketgame.mechanisms.deviations.situation import settled_gains, stacked
 from marketgame.mechanisms.linear_program import Block, LinearProgram, Sense, Status
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 

@@ -152,6 +152,7 @@ def find_consistent_side_contract(
     coalition: Coalition,
     *,
     reaction: Reaction | None = None,
+    objective: Objective = Objective.TOTAL,
     effort: SideEffort = USUAL_SIDE_EFFORT,
 ) -> SideContractSearch:
     """Look for a side-contract that improves upon the grand contract and that no single member wants to break.
@@ -166,7 +167,7 @@ def find_consistent_side_contract(
         Giraud and Rochon (2001), Definition 7.
     """
     knowledge = knowledge_of(contract, coalition, rules, reaction)
-    return _Search(knowledge, Concept.BIC, Objective.TOTAL, effort, len(coalition) > 1).run()
+    return _Search(knowledge, Concept.BIC, objective, effort, len(coalition) > 1).run()
 
 
 def flaws_of_side_contract(knowledge: Knowledge, claimed: SideContract) -> tuple[str, ...]:

@@ -14,14 +14,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import BooleanArray, FloatArray, finite_array, read_only
+from marketgame.mechanisms.arrays import FloatArray, finite_array, read_only
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
 from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
 from marketgame.mechanisms.collusion.side_contracts.cells import Cell, Knowledge
 from marketgame.mechanisms.contracts.knowledge import Information
 from marketgame.mechanisms.deviations.situation import (
     JointAction,
-    Situation,
     admissible,
     obedient,
     stacked,
@@ -213,14 +212,6 @@ def gains_after(cell: Cell, clause: Clause | None) -> FloatArray:
 
     The clause may apply truly or not; without one the grand contract stands.
     """
-    if clause is None or not can_be_carried_out(cell.situation, clause.actions).all():
+    if clause is None or not admissible(cell.situation, clause.actions).all():
         return cell.situation.obedient_gains
     return clause_gains(cell, clause)
-
-
-def can_be_carried_out(situation: Situation, actions: JointAction) -> BooleanArray:
-    """Return which joint actions nobody is unable to carry out, as truth values, ``(B,)``."""
-    owned = situation.endowments[0, situation.members]
-    shown = (actions.announced_endowments <= owned).all(axis=(-1, -2))
-    allowed: BooleanArray = shown & admissible(situation, actions)
-    return allowed
