@@ -8,7 +8,6 @@ else runs on the machine is not charged to whoever happened to wait for it.
 
 from __future__ import annotations
 
-from dataclasses import fields
 from functools import partial
 from time import process_time
 from typing import Any
@@ -46,7 +45,7 @@ def random_messages(plays: int, players: int, goods: int) -> tuple[FloatArray, F
 
 
 def arrays_of(settlement: Settlement) -> list[NDArray[Any]]:
-    return [getattr(settlement, field.name) for field in fields(Settlement)]
+    return [getattr(settlement, name) for name in Settlement.array_names()]
 
 
 def write(settlement: Settlement) -> list[NDArray[Any]]:

@@ -266,6 +266,6 @@ def _partitions(members: Coalition) -> Iterator[tuple[Coalition, ...]]:
 def _require_distinct(what: str, names: Sequence[str]) -> None:
     if not names:
         raise ValueError(f"there are no {what}")
-    repeated = sorted({name for name in names if list(names).count(name) > 1})
+    repeated = sorted(name for name, times in Counter(names).items() if times > 1)
     if repeated:
         raise ValueError(f"{what} must have different names; repeated: {', '.join(repeated)}")

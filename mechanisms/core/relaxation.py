@@ -210,7 +210,7 @@ class CoreRelaxation:
         odds = game.probability[:, None]
         program.add(rows[:, None], self._action[0], -odds * everybody.gains.sum(axis=1).T / self.unit)
         for member in game.grand_coalition:
-            exaggeration = self._virtual.exaggerations(everybody, member)
+            exaggeration = self._virtual.exaggerations(everybody, member, slice(None), slice(None))
             profile, other, pair = self._virtual.pretenders(everybody, member)
             program.add(
                 rows[profile[:, None]],

@@ -28,6 +28,7 @@ from marketgame.mechanisms.blocking import CoalitionLimits, Support
 from marketgame.mechanisms.blocking.opportunities import Opportunities, opportunities
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.core.type_pairs import TypePairs
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights, transform
 from marketgame.mechanisms.linear_program import Block, LinearProgram, Solution
 
 
@@ -74,38 +75,94 @@ class VirtualStakes:
         return stakes
 
     def state_blocking(self, part: Opportunities, multipliers: Block, first: int = 0) -> None:
-        """State the condition for one coalition, with what its members keep as variables of their own.
+        """State the condition for one coalition and all its actions.
 
         Args:
             part: what the coalition expects from its actions.
             multipliers: block of variables that holds the multiplier of every pair of types.
             first: place in it of the first pair.
         """
-        program, game = self._program, self._game
-        name = game.coalition_name(part.coalition)
+        actions, profiles = np.indices((len(part.gains), len(part.types))).reshape(2, -1)
+        name = self._game.coalition_name(part.coalition)
+        self.add_blocking(f"blocking by {name}", part, self.state_kept(part), multipliers, actions, profiles, first)
+
+    def state_kept(self, part: Opportunities) -> Block:
+        """State what the members of a coalition keep together as variables of their own, ``(Q,)``."""
+        program = self._program
+        name = self._game.coalition_name(part.coalition)
         known = {"known types": len(part.types)}
         kept = program.variables(f"kept by {name}", known, lower=-np.inf)
         sums = program.constraints(f"what {name} keep", known, equal_to=0.0)
-        rows = game.coalition_profile_of(part.known)
+        rows = self._game.coalition_profile_of(part.known)
         program.add(sums[rows[:, None]], self.variables[:, list(part.coalition)], 1.0)
         program.add(sums, kept, -1.0)
-        gains = part.probability * part.gains.sum(axis=1) / self._unit
-        blocking = program.constraints(f"blocking by {name}", {"action": len(gains), **known}, at_least=gains)
-        program.add(blocking, kept[None, :], 1.0)
-        for member in range(len(part.coalition)):
-            profile, report, pair = self.pretenders(part, member)
-            exaggeration = part.probability[profile] * self.exaggerations(part, member)[:, profile, report]
-            program.add(blocking[:, profile], multipliers[first + pair], -exaggeration)
+        return kept
 
-    def exaggerations(self, part: Opportunities, member: int) -> FloatArray:
+    def add_blocking(
+        self,
+        name: str,
+        part: Opportunities,
+        kept: Block,
+        multipliers: Block,
+        actions: IntegerArray,
+        profiles: IntegerArray,
+        first: int = 0,
+    ) -> None:
+        """State the condition for one coalition and R of its actions, each at one profile of known types.
+
+        Args:
+            name: of the new constraints.
+            part: what the coalition expects from its actions.
+            kept: what its members keep, from `state_kept`.
+            multipliers: block of variables that holds the multiplier of every pair of types.
+            actions: their numbers, ``(R,)``.
+            profiles: numbers of the profiles of known types, ``(R,)``.
+            first: place in the multipliers of the first pair.
+        """
+        program = self._program
+        gains = part.probability[profiles] * part.gains.sum(axis=1)[actions, profiles] / self._unit
+        blocking = program.constraints(name, {"action at known types": len(actions)}, at_least=gains)
+        program.add(blocking, kept[profiles], 1.0)
+        for member, player in enumerate(part.coalition):
+            shape = len(part.types), self._game.type_counts[player] - 1
+            _, report, pair = (each.reshape(shape)[profiles] for each in self.pretenders(part, member))
+            moved = np.take_along_axis(self.exaggerations(part, member, actions, profiles), report, axis=-1)
+            program.add(blocking[:, None], multipliers[first + pair], -part.probability[profiles, None] * moved)
+
+    def most_blocking(self, part: Opportunities, virtual: VirtualWeights) -> tuple[IntegerArray, FloatArray]:
+        """Return which action has the largest virtual worth at each profile of known types, and what must be kept.
+
+        Args:
+            part: what the coalition expects from its actions.
+            virtual: weights and multipliers that satisfy the hydraulic equations.
+
+        Returns:
+            Actions and the least that members may keep, times the profile's probability, in the program's unit,
+            ``(Q,)`` each.
+        """
+        worth = part.virtual_surplus(transform(virtual, self._game.type_probabilities))
+        best = worth.argmax(axis=0)
+        return best, part.probability * worth[best, np.arange(best.size)] / self._unit
+
+    def exaggerations(
+        self, part: Opportunities, member: int, actions: IntegerArray | slice, profiles: IntegerArray | slice
+    ) -> FloatArray:
         r"""Return by how much each multiplier of a pretender moves the member's virtual utility.
 
-        That is :math:`(u_i(c, t) - u_i(c, (t_{-i}, r))) / p_i(t_i)`, ``(C, Q, K_i)``, in the program's unit.
+        That is :math:`(u_i(c, t) - u_i(c, (t_{-i}, r))) / p_i(t_i)`, ``(..., K_i)``, in the program's unit.
+
+        Args:
+            part: what the coalition expects from its actions.
+            member: place of the member in it.
+            actions: their numbers.
+            profiles: numbers of the profiles of known types, likewise.
         """
         probability = self._game.type_probabilities[part.coalition[member]]
         gains = part.gains[:, member] / self._unit
-        differences: FloatArray = gains[:, :, None] - gains[:, part.misreports(member)]
-        return differences / probability[part.types_of(member)][:, None]
+        others = part.misreports(member)[profiles]
+        told = gains[:, others] if isinstance(actions, slice) else gains[actions[:, None], others]
+        differences: FloatArray = gains[actions, profiles][..., None] - told
+        return differences / probability[part.types_of(member)[profiles]][:, None]
 
     def pretenders(self, part: Opportunities, member: int) -> tuple[IntegerArray, IntegerArray, IntegerArray]:
         """Return every profile with every other type of the member, and the pair in which that type pretends."""

@@ -235,6 +235,10 @@ class Solver:
     def basis(self, basis: Basis) -> None:
         self._require(self._highs.setBasis(basis.native), "basis")
 
+    def forget(self) -> None:
+        """Forget where the last solve ended."""
+        self._require(self._highs.clearSolver(), "request to start afresh")
+
     def run(self, limits: Limits) -> SolverOutcome:
         """Solve from where the last solve ended.
 
@@ -292,7 +296,7 @@ class Solver:
 
     def _run_afresh(self, simplex: Simplex, deadline: Deadline) -> tuple[highspy.HighsModelStatus, highspy.HighsStatus]:
         """Solve again from scratch without presolve, by the given method."""
-        self._require(self._highs.clearSolver(), "request to start afresh")
+        self.forget()
         self._require(self._highs.setOptionValue("presolve", "off"), "option presolve")
         self._require(self._highs.setOptionValue("simplex_strategy", simplex.value), "option simplex_strategy")
         self._stop_at(deadline)
@@ -327,7 +331,7 @@ class Solver:
 
     def _doubted(self, found: SolverOutcome, deadline: Deadline) -> SolverOutcome:
         """Solve a program with integer variables again, with presolve; keep the better answer and the weaker bound."""
-        self._require(self._highs.clearSolver(), "request to start afresh")
+        self.forget()
         self._require(self._highs.setOptionValue("presolve", "on"), "option presolve")
         self._stop_at(deadline)
         ran = self._highs.run()

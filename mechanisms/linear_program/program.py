@@ -204,6 +204,12 @@ class LinearProgram(Statement):
             )
         self._start = basis
 
+    def forget(self) -> None:
+        """Start the next solve from scratch."""
+        self._start = None
+        if self._engine is not None:
+            self._engine.forget()
+
     def _absorb(self) -> None:
         self._stale = self._stale or reaches_into(self._pieces, *self._held)
         super()._absorb()

@@ -12,9 +12,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from marketgame.mechanisms.blocking import CoalitionLimits, NoBlockingPlan, Support, find_blocking_plan
+from marketgame.mechanisms.blocking import ALL_COALITIONS, CoalitionLimits, NoBlockingPlan, Support, find_blocking_plan
+from marketgame.mechanisms.coalitional_games.at_stake import normal_form
 from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, interim_utilities, stakes
+from marketgame.mechanisms.core import program as core_program
 from marketgame.mechanisms.core.allocation import CoreAllocation, core_residuals, interim_objective
 from marketgame.mechanisms.core.membership import core_membership
 from marketgame.mechanisms.core.objective import (
@@ -230,6 +232,35 @@ def test_balanced_games_have_core_allocations_that_no_blocking_mediator_breaks(
     assert core_residuals(game, found.mechanism, found.virtual, found.variant).acceptable
     assert stakes(game, found.mechanism) == pytest.approx(found.stakes)
     assert isinstance(find_blocking_plan(game, found.stakes, support=support), NoBlockingPlan)
+
+
+def least_costs(game: CoalitionalGame, few: int, share: float) -> list[float]:
+    """What the mediator must lose at given multipliers and near them, with larger sets of actions generated."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(core_program, "FEW_ACTIONS", few)
+        program = core_program.CoreProgram(normal_form(game), Support.COARSE, ALL_COALITIONS, severance=True)
+        program.minimise(None, 1.0)
+        program.spread(100.0)
+        point = program.solve_at(share * program.pairs.probability[program.pairs.true])
+        assert point is not None
+        near = program.solve_near(point, 0.05)
+        assert near is not None
+        return [point.cost / program.unit, near.cost / program.unit]
+
+
+@settings(max_examples=8, deadline=None)
+@given(SEEDS, st.sampled_from([(2, 2), (3, 2), (2, 2, 2)]), st.floats(0.0, 0.3))
+def test_actions_and_threats_that_are_generated_cost_the_mediator_what_all_of_them_cost(
+    seed: int, counts: tuple[int, ...], share: float
+) -> None:
+    game = balanced_game(np.random.default_rng(seed), counts, actions=4)
+    assert least_costs(game, 0, share) == pytest.approx(least_costs(game, 10**9, share), abs=1e-7)
+
+
+def test_five_players_who_can_do_hundreds_of_things_together_have_a_core_allocation() -> None:
+    game = balanced_game(np.random.default_rng(3), (2,) * 5)
+    assert len(game.actions[game.grand_coalition].names) > 400
+    assert isinstance(find_core_allocation(game), CoreAllocation)
 
 
 @settings(max_examples=20, deadline=None)
