@@ -145,6 +145,7 @@ def test_organisers_are_explained(marketgame: Call) -> None:
         assert words in shown
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_nobody_colludes_where_the_organiser_proves_that_nobody_can(marketgame: Call, tmp_path: Path) -> None:
     scenario = SCENARIOS / "three-traders-organised-repaired.toml"
     answer = marketgame("run", scenario, "--rounds", 4, "--out", tmp_path / "run", "--json")
@@ -156,6 +157,7 @@ def test_nobody_colludes_where_the_organiser_proves_that_nobody_can(marketgame: 
     assert all(each["expected_gain"] is None for each in document["side_contracts"])
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_a_run_shows_side_contracts_by_fate_with_what_they_gained(marketgame: Call, tmp_path: Path) -> None:
     text = """
     [contract]

@@ -39,8 +39,8 @@ from tests.mechanisms.myerson_examples import EXAMPLE_1, EXAMPLE_2, bilateral_tr
 
 SEEDS = st.integers(0, 2**32 - 1)
 LEVEL = 2.0**30
-# Whatever is decided in these games is decided in the first region.
-EFFORT = CoreEffort(starts=3, regions=4, seconds=20)
+# What is decided in these games is decided in the first region, or in its parts.
+EFFORT = CoreEffort(starts=3, regions=3, seconds=20)
 
 
 @dataclass(frozen=True, eq=False)
