@@ -183,7 +183,7 @@ class Contract:
             row, player = np.argwhere(uncovered)[0]
             names = self.economy.type_names(self.economy.profiles[profiles[row]])
             raise ValueError(
-                f"the transfer takes {owed[row, player, 0]:.6g} of the numeraire from "
+                f"the transfer takes {owed[row, player, 0]:.6g} {self.economy.money} from "
                 f"{self.economy.player_names[player]} for types {names}, who announces only "
                 f"{announced[row, player, 0]:.6g}; the rule of coverage does not admit that"
             )

@@ -95,7 +95,7 @@ class GrandContract(DirectContract):
             number, player = np.argwhere(owed)[0]
             profile = self.economy.type_names(self.economy.profiles[number])
             raise ValueError(
-                f"{self.economy.player_names[player]} would end with {held[number, player]:.6g} of the numeraire "
+                f"{self.economy.player_names[player]} would end with {held[number, player]:.6g} {self.economy.money} "
                 f"for types {profile}; endow it with at least {-held[number, player]:.6g} more"
             )
 

@@ -44,9 +44,9 @@ ROOM_TOLERANCE = 1e-9
 class TransferBound(Enum):
     """How far transfers may reach into a player's numeraire; the value says it in words."""
 
-    NONE = "players are assumed to own enough of the numeraire"
-    NO_DEBT = "nobody ends with less than no numeraire"
-    ANNOUNCED = "nobody ends in debt, and no purchasing power is taken beyond the numeraire announced"
+    NONE = "players are assumed to own enough to pay"
+    NO_DEBT = "nobody ends in debt"
+    ANNOUNCED = "nobody ends in debt, and no purchasing power is taken beyond what is announced"
 
 
 @dataclass(frozen=True, eq=False)

@@ -109,6 +109,11 @@ class Economy:
         """The players' names, in order."""
         return tuple(player.name for player in self.players)
 
+    @property
+    def money(self) -> str:
+        """What an amount of the numeraire is written with: its unit and its name."""
+        return f"{self.units[-1]} of {self.goods[-1]}"
+
     @cached_property
     def valuations(self) -> ValuationTable:
         """The valuation of every type, one row each."""

@@ -53,9 +53,9 @@ class Equilibrium(Enum):
 
     EFFICIENT = "the efficient allocation is an equilibrium in which everybody can pay"
     POOR = "what players can pay keeps the equilibrium from the efficient allocation"
-    NONE = "at some types no prices clear the market unless somebody owes numeraire"
+    NONE = "at some types no prices clear the market unless somebody ends in debt"
     NOT_FOUND = (
-        "at some types the efficient allocation is no equilibrium unless somebody owes numeraire, "
+        "at some types the efficient allocation is no equilibrium unless somebody ends in debt, "
         "and no other equilibrium was found"
     )
 

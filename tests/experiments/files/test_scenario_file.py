@@ -174,7 +174,7 @@ def test_a_contract_that_cannot_be_paid_is_refused_before_anything_is_played(tmp
     (tmp_path / "poor.toml").write_text(poor, encoding="utf-8")
     file = tmp_path / "scenario.toml"
     file.write_text('kind = "scenario"\neconomy = "poor.toml"\n', encoding="utf-8")
-    with pytest.raises(InputError, match="of the numeraire"):
+    with pytest.raises(InputError, match="euro of money"):
         prepare(file)
 
 
