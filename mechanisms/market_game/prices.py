@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.market_game.rules import Pricing
+
+
+class Pricing(StrEnum):
+    """At what price a trade between two players is charged."""
+
+    COUNTERPARTY = "counterparty"
+    """Each side is charged at the other's quote; the paper's rule."""
+    VOID = "void"
+    """Only pairs who quote exactly the same vector trade."""
+    SPREAD = "spread"
+    """Good by good, the buyer pays the higher of the two quotes and the seller receives the lower."""
+    MIDPOINT = "midpoint"
+    """Both sides are charged at the mean of the two quotes."""
+
 
 type Prices = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
 """From what a player and its counterparty quote to the prices at which the player buys and sells."""

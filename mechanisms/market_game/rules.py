@@ -12,20 +12,21 @@ from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Self, cast
 
+from marketgame.mechanisms.market_game.prices import Pricing
 from marketgame.registry import parameter
 
-
-class Pricing(StrEnum):
-    """At what price a trade between two players is charged."""
-
-    COUNTERPARTY = "counterparty"
-    """Each side is charged at the other's quote; the paper's rule."""
-    VOID = "void"
-    """Only pairs who quote exactly the same vector trade."""
-    SPREAD = "spread"
-    """Good by good, the buyer pays the higher of the two quotes and the seller receives the lower."""
-    MIDPOINT = "midpoint"
-    """Both sides are charged at the mean of the two quotes."""
+__all__ = [
+    "PAPER_RULES",
+    "PRESETS",
+    "Bankruptcy",
+    "BankruptcyReason",
+    "Coverage",
+    "MarketRules",
+    "Pricing",
+    "Solvency",
+    "Timing",
+    "Withholding",
+]
 
 
 class Solvency(StrEnum):
