@@ -9,6 +9,8 @@ type FloatArray = NDArray[np.float64]
 type IntegerArray = NDArray[np.int64]
 type BooleanArray = NDArray[np.bool_]
 
+# Probabilities sum to one up to the rounding of decimals.
+PROBABILITY_TOLERANCE = 1e-9
 # Decorates functions in which numbers that overflow or are undefined are not to go on as if they were numbers.
 undefined_raises = np.errstate(over="raise", divide="raise", invalid="raise")
 

@@ -29,8 +29,8 @@ from marketgame.experiments.files.input_file import (
     shown,
     unknown_name,
 )
-from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.economies.beliefs import PROBABILITY_TOLERANCE, CorrelatedPrior, IndependentPrior
+from marketgame.mechanisms.arrays import PROBABILITY_TOLERANCE, FloatArray
+from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuation import NOT_EXACT, Valuation
 from marketgame.mechanisms.economies.valuations import FAMILIES

@@ -25,8 +25,8 @@ from marketgame.experiments.files.input_file import (
     shown,
     unknown_name,
 )
-from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
-from marketgame.mechanisms.coalitional_games.game import PROBABILITY_TOLERANCE, ActionSet, Coalition, CoalitionalGame
+from marketgame.mechanisms.arrays import PROBABILITY_TOLERANCE, BooleanArray, FloatArray, IntegerArray
+from marketgame.mechanisms.coalitional_games.game import ActionSet, Coalition, CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 from marketgame.mechanisms.core.objective import CoreGoal, CoreObjective, expected_severance, interim_utility, welfare
 from marketgame.mechanisms.economies.coalitions import coalition_name

@@ -10,11 +10,11 @@ Source: Giraud and Rochon (2001), Definitions 4 and 4', and section 6.4, figure 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, finite_array, read_only
+from marketgame.mechanisms.certificates.deviation import negligible
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
 from marketgame.mechanisms.certificates.plain.deviating import as_quoted
 from marketgame.mechanisms.certificates.plain.settlement import PlainPlay
@@ -24,7 +24,6 @@ from marketgame.mechanisms.contracts.communication_equilibrium import Deviation
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.exact_numbers import exact
-from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 
@@ -156,7 +155,7 @@ def verify_misreport(certificate: MisreportCertificate) -> Verification:
             compared_deviations(certificate.outcome, played.outcome, contract, played.numbers),
             _measurable(certificate, contract, played.reports),
             required(
-                gain > Fraction(GAIN_TOLERANCE) * stake,
+                gain > negligible(stake),
                 f"the misreport gains {float(gain):.6g}; it must gain something",
             ),
         )

@@ -18,6 +18,7 @@ from fractions import Fraction
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, finite_array, read_only
+from marketgame.mechanisms.certificates.deviation import negligible
 from marketgame.mechanisms.certificates.plain.contract import PlainContract, PlainEnd
 from marketgame.mechanisms.certificates.plain.deviating import PlainAction, deviation
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING
@@ -30,7 +31,6 @@ from marketgame.mechanisms.deviations.reactions import StorableReaction, storabl
 from marketgame.mechanisms.deviations.situation import Reaction
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.exact_numbers import exact
-from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 
@@ -192,11 +192,6 @@ def _improves(certificate: SideContractCertificate, terms: _Terms) -> Verificati
             required(not terms.orders_to_oneself, "a member orders from itself, which means nothing; that must be 0"),
         )
     )
-
-
-def negligible(stake: Fraction) -> Fraction:
-    """Return up to where a gain is none, numeraire, given what is at stake."""
-    return Fraction(GAIN_TOLERANCE) * stake
 
 
 def _outcomes_agree(certificate: SideContractCertificate, terms: _Terms) -> Verification:

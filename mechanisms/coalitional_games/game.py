@@ -25,14 +25,11 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike
 
-from marketgame.mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
+from marketgame.mechanisms.arrays import PROBABILITY_TOLERANCE, FloatArray, IntegerArray, finite_array, read_only
 from marketgame.mechanisms.economies.coalitions import coalition_name
 
 type Coalition = tuple[int, ...]
 """Player numbers in increasing order; never empty."""
-
-PROBABILITY_TOLERANCE = 1e-9
-"""Largest distance of a sum of probabilities from one."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,12 +21,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import FloatArray, finite_array, read_only
+from marketgame.mechanisms.arrays import PROBABILITY_TOLERANCE, FloatArray, finite_array, read_only
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake, measured_from_alone
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-
-PROBABILITY_TOLERANCE = 1e-9
-"""Largest distance of a profile's action probabilities from a distribution."""
 
 FEASIBILITY_LIMIT = 1e-7
 """Gains by misreports and expected losses below this share of what is at stake count as none."""

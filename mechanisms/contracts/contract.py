@@ -23,7 +23,14 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, finite_array, read_only
+from marketgame.mechanisms.arrays import (
+    PROBABILITY_TOLERANCE,
+    BooleanArray,
+    FloatArray,
+    IntegerArray,
+    finite_array,
+    read_only,
+)
 from marketgame.mechanisms.contracts.grand_contract import BALANCE_TOLERANCE, GrandContract
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck, judged_incentives
 from marketgame.mechanisms.economies.beliefs import beliefs_about_others, profiles_by_own_type
@@ -34,9 +41,6 @@ from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import PAPER_RULES, Coverage, MarketRules
 from marketgame.mechanisms.market_game.settle import settle
 from marketgame.mechanisms.market_game.settlement import Settlement
-
-# Probabilities of a device sum to one up to the rounding of decimals.
-PROBABILITY_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)

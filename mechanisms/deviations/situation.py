@@ -18,8 +18,15 @@ from typing import Protocol
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, finite_array, read_only
-from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.arrays import (
+    PROBABILITY_TOLERANCE,
+    BooleanArray,
+    FloatArray,
+    IntegerArray,
+    finite_array,
+    read_only,
+)
+from marketgame.mechanisms.contracts.grand_contract import BALANCE_TOLERANCE, GrandContract
 from marketgame.mechanisms.contracts.knowledge import information, told_apart
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
@@ -28,9 +35,6 @@ from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import PAPER_RULES, Coverage, MarketRules, Timing
 from marketgame.mechanisms.market_game.settle import settle
 from marketgame.mechanisms.market_game.settlement import Settlement
-
-# Side transfers add up to zero, and probabilities to one, up to this share of the largest of them.
-BALANCE_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +116,7 @@ class Situation:
         if not self.coalition or not ascending or not 0 <= self.coalition[0] <= self.coalition[-1] < players:
             raise ValueError(f"the coalition is {self.coalition}; it must list players 0 to {players - 1}, ascending")
         total = float(self.probability.sum())
-        if (self.probability < 0).any() or abs(total - 1) > BALANCE_TOLERANCE:
+        if (self.probability < 0).any() or abs(total - 1) > PROBABILITY_TOLERANCE:
             raise ValueError(f"probabilities are {self.probability.tolist()}; they must be at least 0 and sum to 1")
         if (self.profiles[:, self.members] != self.profiles[0, self.members]).any():
             raise ValueError("a member has different types in different draws; members know their own types")

@@ -19,10 +19,8 @@ from typing import override
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
+from marketgame.mechanisms.arrays import PROBABILITY_TOLERANCE, FloatArray, IntegerArray, finite_array, read_only
 
-# Probabilities typed as decimals sum to one up to their rounding.
-PROBABILITY_TOLERANCE = 1e-9
 # Beyond this, tables over all profiles no longer fit in memory beside the computations on them.
 MOST_PROFILES = 5_000_000
 # Nor may tables over profiles and players have more entries: computations hold tens of them, of 160 megabytes each.

@@ -72,7 +72,7 @@ def interim_utilities(game: ExtendedGame, contract: CommunicationContract, place
     Types to which the player's prior gives no probability have utility zero.
     """
     values = disobedience_values(game, contract, place)
-    return _conditional(game, place, np.einsum("kkbb->k", values))
+    return given_type(game, place, np.einsum("kkbb->k", values))
 
 
 def incentive_gain(game: ExtendedGame, contract: CommunicationContract, concept: Concept) -> float:
@@ -87,7 +87,7 @@ def incentive_gain(game: ExtendedGame, contract: CommunicationContract, concept:
         values = disobedience_values(game, contract, place)
         truth = np.einsum("kkbb->k", values)
         lies = np.einsum("klbb->kl", values) if concept is Concept.BIC else values.max(axis=-1).sum(axis=-1)
-        gains = _conditional(game, place, (lies - truth[:, None]).max(axis=1))
+        gains = given_type(game, place, (lies - truth[:, None]).max(axis=1))
         largest = max(largest, float(gains[game.type_probabilities[place] > 0].max()))
     return largest
 
@@ -102,6 +102,7 @@ def _own_first(values: FloatArray, place: int) -> FloatArray:
     return np.moveaxis(values, 1 + place, 1).reshape(len(values), values.shape[1 + place], -1)
 
 
-def _conditional(game: ExtendedGame, place: int, values: FloatArray) -> FloatArray:
+def given_type(game: ExtendedGame, place: int, values: FloatArray) -> FloatArray:
+    """Return what each type of a player expects, ``(types,)``, from that times its probability; nothing without one."""
     probability = game.type_probabilities[place]
     return np.where(probability > 0, values / np.where(probability > 0, probability, 1.0), 0.0)

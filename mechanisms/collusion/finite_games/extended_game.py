@@ -24,10 +24,7 @@ from functools import cached_property
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
-
-PROBABILITY_TOLERANCE = 1e-9
-"""Probabilities sum to one up to the rounding of decimals."""
+from marketgame.mechanisms.arrays import PROBABILITY_TOLERANCE, FloatArray, IntegerArray, finite_array, read_only
 
 TRANSFER_TOLERANCE = 1e-9
 """Transfers that differ by less, relative to the largest tabulated, are the same."""

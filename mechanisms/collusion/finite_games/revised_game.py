@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
-from marketgame.mechanisms.collusion.finite_games.equilibrium import InadmissibleTransferError
+from marketgame.mechanisms.collusion.finite_games.equilibrium import InadmissibleTransferError, given_type
 from marketgame.mechanisms.collusion.finite_games.extended_game import (
     UNTABULATED,
     CommunicationContract,
@@ -67,8 +67,7 @@ class RevisedGame:
         for place in game.members:
             earned = game.payoffs_at(game.granted, place)[(states, *told)] * game.priors[:, place]
             total = np.bincount(game.types[:, place], weights=earned, minlength=game.type_counts[place])
-            probability = game.type_probabilities[place]
-            found.append(np.where(probability > 0, total / np.where(probability > 0, probability, 1.0), 0.0))
+            found.append(given_type(game, place, total))
         return tuple(found)
 
 

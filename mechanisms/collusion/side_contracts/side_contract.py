@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import FloatArray, finite_array, read_only
+from marketgame.mechanisms.arrays import PROBABILITY_TOLERANCE, FloatArray, finite_array, read_only
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
 from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
 from marketgame.mechanisms.collusion.side_contracts.cells import Cell, Knowledge
@@ -26,9 +26,6 @@ from marketgame.mechanisms.deviations.situation import (
     stacked,
     trade_gains,
 )
-
-PROBABILITY_TOLERANCE = 1e-9
-"""Probabilities of a lottery sum to one up to the rounding of decimals."""
 
 
 @dataclass(frozen=True, eq=False)
