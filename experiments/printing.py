@@ -165,11 +165,14 @@ def print_answer(document: Callable[[], Any], shown: Callable[[Console], None], 
 
 
 @contextmanager
-def in_progress(what: str) -> Iterator[None]:
-    """Show on a terminal that something is being computed; say how long it took if that was long."""
+def in_progress(what: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal that something is being computed; say how long it took if that was long.
+
+    What is yielded shows another phrase in its place.
+    """
     console, started = remark_console(), time.monotonic()
-    with console.status(what):
-        yield
+    with console.status(what) as status:
+        yield lambda other: status.update(marked(other))
     elapsed = time.monotonic() - started
     if elapsed > SECONDS_WORTH_A_REMARK:
         console.print(f"{what} took {elapsed:.0f} seconds")

@@ -226,6 +226,9 @@ BY_TYPE = Record(
 )
 ANY_REACTION = tagged((*ONE_RULE, BY_TYPE))
 REACTION = optional(Form(ANY_REACTION.annotation, _reaction, ANY_REACTION.write))
+BOUND = Record(
+    CoalitionBound, (Key("coalition", form=COALITION), "reason", "total_gain", Key("reaction", form=REACTION))
+)
 
 for layout in (
     Record(
@@ -253,7 +256,7 @@ for layout in (
             Key("announced_endowments", "actions.announced_endowments", batch="B"),
         ),
     ),
-    Record(CoalitionBound, (Key("coalition", form=COALITION), "reason", "total_gain", Key("reaction", form=REACTION))),
+    BOUND,
 ):
     LAYOUTS[layout.kind] = layout
 
@@ -311,7 +314,8 @@ CERTIFICATES = (
             "misreport_gain",
             Key("largest_coalition", "largest", LARGEST),
             Key("named_coalitions", "named", listed(COALITION), default=()),
-            "bounds",
+            Key("bounds", form=listed(BOUND.form, maybe_none=True)),
+            "member_gains",
         ),
         (CERTIFIES, "stability"),
     ),

@@ -273,9 +273,9 @@ def _with_batch(record: Record, batch: str) -> Record:
     return replace(record, keys=[Key(key, batch=batch) if isinstance(key, str) else key for key in keys])
 
 
-def listed(entry: Form) -> Form:
-    """Return the form of a tuple of values; one of tables has at least one."""
-    tables = isinstance(entry.annotation, type) and issubclass(entry.annotation, InputModel)
+def listed(entry: Form, *, maybe_none: bool = False) -> Form:
+    """Return the form of a tuple of values; one of tables has at least one, unless it is said that it may have none."""
+    tables = isinstance(entry.annotation, type) and issubclass(entry.annotation, InputModel) and not maybe_none
     annotation = GenericAlias(list, (entry.annotation,))
 
     def read(stored: list[Any], seen: Seen) -> tuple[Any, ...]:

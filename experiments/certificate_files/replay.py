@@ -19,6 +19,7 @@ from marketgame.mechanisms.certificates.misreport import MisreportCertificate
 from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
 from marketgame.mechanisms.certificates.stability import StabilityCertificate
 from marketgame.mechanisms.certificates.verification import Verification
+from marketgame.mechanisms.deviations.bounds import BoundReason
 from marketgame.mechanisms.economies.coalitions import coalition_name
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import MarketRules
@@ -286,7 +287,12 @@ def _print_stability(stored: StabilityCertificate, replay: Replay, console: Cons
     for place, bound in enumerate(stored.bounds):
         gain = replay.both(entry("bounds", place, "total_gain"))
         rows.append([_joined(bound.coalition, economy), bound.reason.value, *_shown(gain, scale)])
+    for player in range(0 if stored.member_gains is None else len(stored.member_gains)):
+        gain = replay.both(entry("member_gains", player))
+        rows.append([f"{_joined((player,), economy)}, in a coalition", BoundReason.WEALTH.value, *_shown(gain, scale)])
     console.print(table("Gain at most", ["by", "bound", "stored", "recomputed"], rows, texts=2))
+    if stored.member_gains is not None:
+        console.print("Every other coalition gains at most what its members do in sum.")
     for reaction in dict.fromkeys(bound.reaction for bound in stored.bounds if bound.reaction is not None):
         against = [bound for bound in stored.bounds if bound.reaction == reaction]
         members = ", ".join(_joined(bound.coalition, economy) for bound in against)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, override
 
@@ -39,13 +38,15 @@ from marketgame.experiments.files.sources import outside_sources
 from marketgame.experiments.printing import Printed, drawn_bars
 from marketgame.mechanisms.arrays import undefined_raises
 from marketgame.mechanisms.certificates.examination import (
-    Coalition,
     Examination,
     ExpectReaction,
+    Watch,
     examine,
     outsiders_play_on,
+    unwatched,
 )
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
+from marketgame.mechanisms.economies.coalitions import Coalition, Coalitions
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.linear_program.deadline import Deadline
 from marketgame.mechanisms.market_game.rules import MarketRules, Timing
@@ -93,6 +94,7 @@ def certify(
     rules: MarketRules | Mapping[str, str] | None = None,
     coalitions: Iterable[Members] | None = None,
     largest: int | None = None,
+    every: bool = False,
     seconds: float = USUAL_SECONDS,
     out: Path | str | None = None,
     allow_code: bool = False,
@@ -104,6 +106,7 @@ def certify(
         rules: of the market instead of the scenario's, or the paper's for an economy; by name those that differ.
         coalitions: those to examine beside single players, each by the names of its members; all without it.
         largest: of how many members coalitions may be.
+        every: whether to look for improvements of every coalition, even where no answer depends on it.
         seconds: wall time for everything; what is not found by then is not known.
         out: folder in which to write the certificates of the answers, instead of those of an earlier call.
         allow_code: whether files may name code of anybody's, which then is imported.
@@ -118,14 +121,14 @@ def certify(
     scenario = certified_scenario(of, read)
     chosen = rules if isinstance(rules, MarketRules) else with_rules(scenario.rules, rules or {}, "rules")
     scenario = replace(scenario, rules=chosen)
-    examined = examined_coalitions(scenario.economy.player_names, coalitions, largest, "coalitions")
+    asked = asked_coalitions(scenario.economy.player_names, coalitions, largest, "coalitions")
     file = Path() if isinstance(of, MarketScenario | Economy) else located(of)
     with nullcontext() if isinstance(of, MarketScenario | Economy) else blamed_on(file):
         if out is None:
-            return examination_of(scenario, examined, deadline)
+            return examination_of(scenario, asked, deadline, every=every)
         refuse_unstorable(scenario.economy)
         with certificate_folder(file, Path(out)) as folder:
-            found = examination_of(scenario, examined, deadline)
+            found = examination_of(scenario, asked, deadline, every=every)
             write_certificates(found, folder)
             commit_certificates(folder, read.contents, file.parent, outside_sources(scenario))
     return found
@@ -173,20 +176,18 @@ def with_rules(rules: MarketRules, given: Mapping[str, str], field: str) -> Mark
     return built
 
 
-def examined_coalitions(
+def asked_coalitions(
     players: tuple[str, ...], named: Iterable[Members] | None, largest: int | None, field: str
-) -> tuple[Coalition, ...]:
+) -> Coalitions:
     """Return single players, then the coalitions named, ``field`` says where, or all up to the largest size.
 
     Raises:
         InputError: a member is no player.
     """
-    alone = tuple((player,) for player in range(len(players)))
     if named:
         chosen = dict.fromkeys(_members(players, one, field) for one in named)
-        return (*alone, *(one for one in chosen if len(one) > 1))
-    sizes = range(2, min(largest or len(players), len(players)) + 1)
-    return (*alone, *(one for size in sizes for one in combinations(range(len(players)), size)))
+        return Coalitions(len(players), 1, tuple(one for one in chosen if len(one) > 1))
+    return Coalitions(len(players), min(largest or len(players), len(players)))
 
 
 def _members(players: tuple[str, ...], members: Members, field: str) -> Coalition:
@@ -197,15 +198,25 @@ def _members(players: tuple[str, ...], members: Members, field: str) -> Coalitio
     return tuple(sorted({players.index(name) for name in names}))
 
 
-def examination_of(scenario: MarketScenario, coalitions: Sequence[Coalition], deadline: Deadline) -> Certification:
+def examination_of(
+    scenario: MarketScenario,
+    coalitions: Coalitions,
+    deadline: Deadline,
+    *,
+    every: bool = False,
+    watch: Watch = unwatched,
+) -> Certification:
     """Examine the contract of a scenario.
+
+    Further arguments are those of `marketgame.mechanisms.certificates.examination.examine`.
 
     Raises:
         ValueError: the contract does not exist, or the rules do not admit it.
         UndecidableError: two derivations of one number disagree.
     """
     contract = established_contract(scenario)
-    found = examine(contract, scenario.rules, coalitions, deadline, expected_reactions(scenario))
+    reactions = expected_reactions(scenario)
+    found = examine(contract, scenario.rules, coalitions, deadline, reactions, every=every, watch=watch)
     return Certification(**{each.name: getattr(found, each.name) for each in fields(found)}, name=scenario.name)
 
 

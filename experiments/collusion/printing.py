@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from rich.console import Console
 
 from marketgame.experiments.certificate_files.contents import reaction_document, reaction_text
 from marketgame.experiments.printing import marked, number, print_heading, table
-from marketgame.mechanisms.certificates.examination import Examination, FoundDeviation
+from marketgame.mechanisms.certificates.examination import CoalitionFinding, Examination, FoundDeviation
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.coalitions import coalition_name
 
@@ -31,7 +31,7 @@ def print_certification(
     scale = float(examination.contract.stakes.max())
     rows = [
         [
-            coalition_name(economy.player_names[member] for member in finding.coalition),
+            _coalition(finding, economy.player_names),
             FOUND[finding.improvement],
             FOUND[finding.consistent],
             "not known" if finding.bound is None else number(finding.bound, scale),
@@ -44,10 +44,26 @@ def print_certification(
     _print_deviations(examination, files, scale, console)
     if proof is not None:
         console.print(f"The proof that nobody gains is in {marked(str(proof))}", soft_wrap=True)
+    if examination.by_member is not None and (others := examination.by_member.unlisted):
+        console.print(f"{others:,} other coalitions cannot gain either: none of their members could by its wealth.")
     if not examination.everybody:
-        console.print("Not every coalition was examined; whether others gain is not known.")
+        console.print(_not_examined(examination))
     if Verdict.NOT_REFUTED in (examination.collusion_proof, examination.strongly_collusion_proof):
         console.print("Not refuted: nothing was found that would refute it, and no bound excludes that there is.")
+
+
+def _coalition(finding: CoalitionFinding, names: Sequence[str]) -> str:
+    name = coalition_name(names[member] for member in finding.coalition)
+    return name if finding.alike == 1 else f"{name}, and {finding.alike - 1:,} alike"
+
+
+def _not_examined(examination: Examination) -> str:
+    answers = {examination.collusion_proof, examination.strongly_collusion_proof, examination.unilaterally_stable}
+    if Verdict.NOT_REFUTED in answers or not examination.unexamined:
+        return "Not every coalition was examined; whether others gain is not known."
+    return (
+        f"The answers are settled; {examination.unexamined:,} coalitions were not examined. With --every they would be."
+    )
 
 
 def coalition_frame(examination: Examination) -> pd.DataFrame:
@@ -132,14 +148,28 @@ def certification_document(
                 "internally_consistent_improvement": finding.consistent.value,
                 "bound_on_total_gain": finding.bound,
                 "reaction_of_outsiders": reaction_document(finding.reaction),
+                "coalitions_alike": finding.alike,
             }
             for finding in examination.findings
         ],
+        "bounds_by_member": _by_member(examination),
+        "coalitions_not_examined": examination.unexamined,
         "every_coalition_examined": examination.everybody,
         "deviations": [
             _deviation(examination, found, files.get(place)) for place, found in enumerate(examination.deviations)
         ],
         "proof": None if proof is None else str(proof),
+    }
+
+
+def _by_member(examination: Examination) -> dict[str, Any] | None:
+    bounds = examination.by_member
+    if bounds is None:
+        return None
+    names = examination.contract.economy.player_names
+    return {
+        "gain_at_most": {name: bounds.of((player,)) for player, name in enumerate(names)},
+        "coalitions_not_listed": bounds.unlisted,
     }
 
 

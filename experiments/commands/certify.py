@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,9 +13,9 @@ import typer
 from marketgame.experiments import ExitCode
 from marketgame.experiments.collusion.certification import (
     USUAL_SECONDS,
+    asked_coalitions,
     certified_scenario,
     examination_of,
-    examined_coalitions,
     with_rules,
 )
 from marketgame.experiments.collusion.files import (
@@ -29,6 +30,9 @@ from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputError, InputFiles, blamed_on
 from marketgame.experiments.files.sources import outside_sources
 from marketgame.experiments.printing import AllowCodeOption, JsonOption, in_progress, print_answer
+from marketgame.mechanisms.certificates.examination import CoalitionFinding
+from marketgame.mechanisms.deviations.effort import Verdict
+from marketgame.mechanisms.economies.coalitions import Coalition, coalition_name
 from marketgame.mechanisms.linear_program.deadline import Deadline
 
 
@@ -59,6 +63,10 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
         ),
     ] = None,
     largest: LargestOption = None,
+    every: Annotated[
+        bool,
+        typer.Option("--every", help="Look for improvements of every coalition, even where no answer depends on it."),
+    ] = False,
     seconds: Annotated[
         float,
         typer.Option(min=0, metavar="N", help="Wall time for everything; what is not found by then is not known."),
@@ -76,24 +84,37 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
     """Find out whether a contract is incentive compatible, unilaterally stable, collusion-proof, and strongly so.
 
     Members expect outsiders to obey or, where a scenario's traders answer misquotes, to answer them so.
-    Every no comes with a certificate of a deviation that `marketgame replay` plays again, a yes to everything with a
-    certificate of its proof. The exit code is 1 if an answer is no.
+    What one player alone gains settles all answers but the first, and once all are settled nothing more is looked for
+    without --every. Every no comes with a certificate of a deviation that `marketgame replay` plays again, a yes to
+    everything with a certificate of its proof. The exit code is 1 if an answer is no.
     """
     read, deadline = InputFiles(allow_code=allow_code), Deadline.after(seconds)
     scenario = certified_scenario(file, read)
     scenario = replace(scenario, rules=with_rules(scenario.rules, _by_name(rule or []), "--rule"))
-    coalitions = examined_coalitions(scenario.economy.player_names, coalition, largest, "--coalition")
+    coalitions = asked_coalitions(scenario.economy.player_names, coalition, largest, "--coalition")
     with blamed_on(file):
         refuse_unstorable(scenario.economy)
     with certificate_folder(file, out) as folder:
-        with blamed_on(file), in_progress("looking for profitable deviations"):
-            examination = examination_of(scenario, coalitions, deadline)
+        with blamed_on(file), in_progress("looking for profitable deviations") as show:
+            watch = partial(_shown, show, scenario.economy.player_names)
+            examination = examination_of(scenario, coalitions, deadline, every=every, watch=watch)
         files, proof = write_certificates(examination, folder)
         commit_certificates(folder, read.contents, file.parent, outside_sources(scenario))
     known = (scenario.name, examination, files, proof)
     print_answer(lambda: certification_document(*known), partial(print_certification, *known), json=json)
     if examination.refuted:
         raise typer.Exit(ExitCode.NO)
+
+
+def _shown(
+    show: Callable[[str], None], names: Sequence[str], coalition: Coalition, found: Sequence[CoalitionFinding]
+) -> None:
+    """Show which coalition is examined, and what was found before."""
+    gaining = [one.coalition for one in found if one.improvement is Verdict.REFUTED]
+    last = f"; {coalition_name(names[member] for member in gaining[-1])} gains" if gaining else ""
+    more = f", and {len(gaining) - 1} before" if len(gaining) > 1 else ""
+    excluded = sum(one.improvement is Verdict.PROVEN for one in found)
+    show(f"examining {coalition_name(names[one] for one in coalition)}: {excluded} cannot gain{last}{more}")
 
 
 def _by_name(rules: list[str]) -> dict[str, str]:

@@ -12,6 +12,12 @@ device to agree on it, since whoever reports something else only voids the agree
 sought, with lotteries and with reports that must be true. That no improvement is internally consistent may follow from
 the rules; otherwise pairs are examined: an improvement is consistent if neither member alone can gain by breaking it,
 which must be proven.
+
+What one player alone gains nobody is left to break: it refutes all three claims about coalitions. So players are asked
+first, and once nothing that is still to be found could change an answer, nothing more is looked for unless that is
+asked for. Where coalitions are bounded by wealth, one bound for each player stands for all of them. Players who are
+exchangeable (:mod:`marketgame.mechanisms.contracts.exchange`) are one: of the coalitions with as many members of each
+kind one is examined, whose answer is that of all.
 """
 
 from __future__ import annotations
@@ -21,10 +27,11 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property, partial
 from itertools import chain
-from math import ceil
+from math import ceil, comb
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.certificate import verify
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate, certify_deviation
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate, certify_misreport
@@ -35,7 +42,11 @@ from marketgame.mechanisms.certificates.side_contract import (
     certify_side_contract,
     expected_gains,
 )
-from marketgame.mechanisms.certificates.stability import StabilityCertificate, certify_stability
+from marketgame.mechanisms.certificates.stability import (
+    StabilityCertificate,
+    certify_stability,
+    certify_stability_by_member,
+)
 from marketgame.mechanisms.collusion.side_contracts.arbitrage import deterred_by_arbitrage
 from marketgame.mechanisms.collusion.side_contracts.search import (
     SideContractSearch,
@@ -50,16 +61,17 @@ from marketgame.mechanisms.contracts.communication_equilibrium import (
     check_communication_equilibrium,
 )
 from marketgame.mechanisms.contracts.contract import Contract, check_contract, device_of
+from marketgame.mechanisms.contracts.exchange import exchangeable_players
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck
 from marketgame.mechanisms.contracts.knowledge import commonly_known
-from marketgame.mechanisms.deviations.bounds import BoundReason, least_bound
+from marketgame.mechanisms.deviations.bounds import BoundReason, least_bound, wealth_beyond
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict, together
 from marketgame.mechanisms.deviations.oracle import most_profitable_deviation, profit_tolerance
-from marketgame.mechanisms.deviations.reactions import storable
+from marketgame.mechanisms.deviations.reactions import ReactionsByType, WithholdingAfterMisquotes, storable
 from marketgame.mechanisms.deviations.situation import JointAction, Reaction, Situation, situations
-from marketgame.mechanisms.economies.coalitions import coalition_name
-from marketgame.mechanisms.economies.stakes import UndecidableError
+from marketgame.mechanisms.economies.coalitions import Coalition, Coalitions, coalition_name, kinds_of_coalitions
+from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE, UndecidableError, stakes_of_play
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline, DeadlinePassedError
 from marketgame.mechanisms.market_game.rules import MarketRules
 
@@ -70,17 +82,24 @@ GRACE = 0.4
 # With less time than this, a search for a side-contract looks at fewer cases.
 PATIENT_SECONDS = 60.0
 PAIR = 2
+# If there are more, those whose members' bounds prove that they cannot gain are not listed one by one.
+LISTED = 1023
 
-type Coalition = tuple[int, ...]
 type ImprovementCertificate = DeviationCertificate | SideContractCertificate
 type GainCertificate = ImprovementCertificate | MisreportCertificate
 type ExpectReaction = Callable[[Coalition], Reaction | None]
-"""From a coalition to how those outside it answer misquotes, None if they play on."""
+"""From a coalition to how those outside it answer misquotes, None if they play on; from () to how all players would."""
+type Watch = Callable[[Coalition, Sequence[CoalitionFinding]], None]
+"""Told of each coalition before it is examined, and what was found before."""
 
 
 def outsiders_play_on(_: Coalition) -> Reaction | None:
     """Return no reaction, whatever the coalition."""
     return None
+
+
+def unwatched(_: Coalition, __: Sequence[CoalitionFinding]) -> None:
+    """Show nobody what is examined."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +150,10 @@ class Examiner:
 
     @cached_property
     def deterred(self) -> bool:
-        """Whether arbitrage provably tempts a member of every coalition to break what it agrees on."""
+        """Whether arbitrage provably tempts a member of every coalition to break what it agrees on.
+
+        Who reacts leaves less to be taken; the proof is about outsiders who play on.
+        """
         return deterred_by_arbitrage(self.contract, self.rules)
 
 
@@ -164,6 +186,7 @@ class CoalitionFinding:
             was no time to derive it.
         reasons: why they cannot, one for each thing that they may know; some may be the same.
         reaction: how those outside the coalition answer quotes that are not the contract's; none if they play on.
+        alike: how many coalitions this is true of, itself included: all that equal players can turn it into.
     """
 
     coalition: Coalition
@@ -174,6 +197,25 @@ class CoalitionFinding:
     bound: float | None = None
     reasons: frozenset[BoundReason] = frozenset()
     reaction: Reaction | None = None
+    alike: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class MemberBounds:
+    """That no coalition with an outsider gains, whatever those outside do: its members could not by their wealth.
+
+    Attributes:
+        gains: by how much more than it gets each player could enjoy its wealth, at every profile, ``(P, N)``,
+            numeraire; a coalition gains at most its members' sum.
+        unlisted: how many coalitions there are that no finding is about.
+    """
+
+    gains: FloatArray
+    unlisted: int = 0
+
+    def of(self, coalition: Coalition) -> float:
+        """Return what a coalition cannot gain beyond, numeraire."""
+        return float(self.gains[:, coalition].sum(axis=1).max())
 
 
 class DeviationKind(StrEnum):
@@ -228,19 +270,27 @@ class Examination:
         contract: the contract.
         rules: of its market.
         incentives: all gains from lies that are obeyed.
-        findings: about each coalition, single players first.
+        findings: about each coalition that was examined, single players first; one for all that are alike.
+        by_member: that proves what is not listed in findings; none if nothing is proven so.
+        unexamined: how many coalitions that were asked about were not looked at: no finding could have changed an
+            answer, or there was no time.
         deviations: that refute something, and those that combine a lie with disobedience.
         proof: that no coalition gains; none if that is not proven.
         everybody: whether all coalitions were examined.
+        deterred: whether arbitrage provably deters every coalition, examined or not, from what is no internally
+            consistent improvement of a single player.
     """
 
     contract: GrandContract
     rules: MarketRules
     incentives: IncentiveCheck
     findings: tuple[CoalitionFinding, ...]
+    by_member: MemberBounds | None
+    unexamined: int
     deviations: tuple[FoundDeviation, ...]
     proof: StabilityCertificate | None
     everybody: bool
+    deterred: bool
 
     @property
     def incentive_compatible(self) -> bool:
@@ -255,18 +305,18 @@ class Examination:
     @property
     def strongly_collusion_proof(self) -> Verdict:
         """Whether truth is best and no coalition improves upon the contract."""
-        return self._stable([finding.improvement for finding in self.findings])
+        return self._stable([finding.improvement for finding in self.findings], self.everybody)
 
     @property
     def collusion_proof(self) -> Verdict:
         """Whether truth is best and no coalition has an internally consistent improvement."""
-        return self._stable([finding.consistent for finding in self.findings])
+        return self._stable([finding.consistent for finding in self.findings], self.everybody or self.deterred)
 
-    def _stable(self, verdicts: Sequence[Verdict]) -> Verdict:
+    def _stable(self, verdicts: Sequence[Verdict], about_all: bool) -> Verdict:
         if not self.incentive_compatible:
             return Verdict.REFUTED
         # Coalitions that were not examined might gain.
-        return together(verdicts if self.everybody else [*verdicts, Verdict.NOT_REFUTED])
+        return together(verdicts if about_all else [*verdicts, Verdict.NOT_REFUTED])
 
     @property
     def refuted(self) -> bool:
@@ -278,18 +328,23 @@ class Examination:
 def examine(
     contract: GrandContract,
     rules: MarketRules,
-    coalitions: Sequence[Coalition],
+    coalitions: Coalitions | Sequence[Coalition],
     deadline: Deadline = NO_DEADLINE,
     reaction_to: ExpectReaction = outsiders_play_on,
+    *,
+    every: bool = False,
+    watch: Watch = unwatched,
 ) -> Examination:
     """Examine a grand contract.
 
     Args:
         contract: the contract.
         rules: of its market.
-        coalitions: which to examine; members ascending.
+        coalitions: which to examine; members ascending. Those that are named are examined in any case.
         deadline: of everything; what time does not suffice for is not refuted.
         reaction_to: how those outside a coalition answer misquotes, as far as its members know.
+        every: whether to look for improvements of every coalition, even where no answer depends on it.
+        watch: is told of each coalition before it is examined.
 
     Raises:
         ValueError: the rules do not admit the contract.
@@ -302,23 +357,168 @@ def examine(
     proof_by = Deadline.after(max(deadline.left * SHARE_FOR_PROOF, GRACE))
     bounds_by = Deadline.after(max(deadline.left, GRACE))
     examiner = Examiner(contract, rules, reaction_to, deadline, bounds_by, proof_by)
-    findings = [examine_coalition(examiner, coalition) for coalition in coalitions]
-    if incentives.incentive_compatible and Verdict.REFUTED not in [one.consistent for one in findings]:
-        findings = [examine_consistency(examiner, finding) for finding in findings]
-    proven = incentives.incentive_compatible and all(one.improvement is Verdict.PROVEN for one in findings)
+    players = len(contract.economy.players)
+    asked = coalitions if isinstance(coalitions, Coalitions) else Coalitions.of(players, coalitions)
+    alike = exchangeable_players(contract, _reactions_by_player(reaction_to(()), players))
+    tour = _Tour(examiner, asked, alike, incentives.incentive_compatible, every, watch)
+    tour.go()
     return Examination(
         contract=contract,
         rules=rules,
         incentives=incentives,
-        findings=tuple(findings),
-        deviations=(*lies, *chain.from_iterable(map(_deviations, findings))),
-        proof=_stability(examiner, findings) if proven else None,
-        everybody=len(coalitions) == 2 ** len(contract.economy.players) - 1,
+        findings=tuple(tour.findings.values()),
+        by_member=tour.by_member,
+        unexamined=tour.unexamined,
+        deviations=(*lies, *chain.from_iterable(map(_deviations, tour.findings.values()))),
+        proof=_stability(examiner, asked, tour) if tour.nobody_gains else None,
+        everybody=asked.complete and tour.unexamined == 0,
+        deterred=tour.deterred,
     )
 
 
-def examine_coalition(examiner: Examiner, coalition: Coalition) -> CoalitionFinding:
+@dataclass(eq=False)
+class _Tour:
+    """Coalitions one by one, until nothing that is left could change an answer.
+
+    Attributes:
+        examiner: of what.
+        asked: about which coalitions.
+        alike: for each player the first that can take its place.
+        truthful: whether truth is best; otherwise what coalitions gain changes no answer.
+        every: whether to go on anyway.
+        watch: is told of each coalition.
+        findings: by coalition, in the order of examination.
+        by_member: what excludes gains of all coalitions with an outsider, if that is so.
+    """
+
+    examiner: Examiner
+    asked: Coalitions
+    alike: tuple[int, ...]
+    truthful: bool
+    every: bool
+    watch: Watch
+    findings: dict[Coalition, CoalitionFinding] = field(default_factory=dict)
+    by_member: MemberBounds | None = None
+
+    def go(self) -> None:
+        """Examine single players, then coalitions that are named, then others, the small ones first."""
+        self._examine_kinds(range(1, min(1, self.asked.largest) + 1))
+        sizes = range(PAIR, self.asked.largest + 1)
+        if sizes or any(len(one) > 1 for one in self.asked.named):
+            self.by_member = self._excluded_by_member()
+        if self.by_member is not None:
+            self._list_excluded(self.by_member)
+            sizes = range(max(PAIR, self.asked.players), self.asked.largest + 1)
+        for coalition in self.asked.named:
+            if coalition not in self.findings:
+                self._examine(coalition)
+        self._examine_kinds(sizes)
+        if self.truthful and not self._consistent_found:
+            self._examine_consistency()
+
+    @property
+    def unexamined(self) -> int:
+        """How many coalitions that were asked about nothing is known of."""
+        unlisted = 0 if self.by_member is None else self.by_member.unlisted
+        return self.asked.count - unlisted - sum(finding.alike for finding in self.findings.values())
+
+    @property
+    def nobody_gains(self) -> bool:
+        """Whether it is proven that truth is best and nobody gains of all that were asked about."""
+        verdicts = {finding.improvement for finding in self.findings.values()}
+        return self.truthful and not self.unexamined and verdicts <= {Verdict.PROVEN}
+
+    @cached_property
+    def deterred(self) -> bool:
+        """Whether arbitrage deters all coalitions of several players, examined or not."""
+        return self.asked.largest > 0 and self.examiner.reaction_to(()) is None and self.examiner.deterred
+
+    @property
+    def _consistent_found(self) -> bool:
+        return Verdict.REFUTED in {finding.consistent for finding in self.findings.values()}
+
+    def _examine_kinds(self, sizes: range) -> None:
+        """Examine one coalition of each kind, as long as the answer for it could change that for all."""
+        for size in sizes:
+            for coalition, count in kinds_of_coalitions(self.alike, size):
+                improved = Verdict.REFUTED in {finding.improvement for finding in self.findings.values()}
+                if size == 1 or self.every or (self.truthful and not improved):
+                    self._examine(coalition, count)
+                elif self.truthful and size == PAIR and not (self._consistent_found or self.deterred):
+                    # Its improvements do not matter any more, but consistent ones would.
+                    self._examine(coalition, count, searched=False)
+                else:
+                    return
+                if size > 1 and (self.examiner.bounds_by or self.examiner.deadline).passed:
+                    return
+
+    def _examine(self, coalition: Coalition, count: int = 1, *, searched: bool = True) -> None:
+        self.watch(coalition, tuple(self.findings.values()))
+        finding = examine_coalition(self.examiner, coalition, searched=searched)
+        self.findings[coalition] = replace(finding, alike=count)
+
+    def _examine_consistency(self) -> None:
+        for coalition, finding in self.findings.items():
+            if not _may_be_consistent(finding):
+                continue
+            self.watch(coalition, tuple(self.findings.values()))
+            self.findings[coalition] = examine_consistency(self.examiner, finding)
+            if self._consistent_found and not self.every:
+                return
+
+    def _excluded_by_member(self) -> MemberBounds | None:
+        """Return what excludes gains of all coalitions with an outsider, if that can be said of their members."""
+        contract = self.examiner.contract
+        gains = wealth_beyond(contract, self.examiner.rules)
+        if gains is None:
+            return None
+        possible = contract.economy.prior.probability > 0
+        stakes = stakes_of_play(contract.economy, contract.efficient, contract.numeraire_transfers)
+        if (gains > GAIN_TOLERANCE * stakes)[possible].any():
+            return None
+        if self.examiner.thoroughness.derived_twice:
+            try:
+                derived = self.examiner.derived.by_member
+            except DeadlinePassedError:
+                return None
+            if derived is None or not all(bound.excludes for bound in derived):
+                return None
+        return MemberBounds(gains[possible])
+
+    def _list_excluded(self, bounds: MemberBounds) -> None:
+        """List coalitions that are proven not to gain, unless they are too many."""
+        sizes = range(PAIR, min(self.asked.largest, self.asked.players - 1) + 1)
+        count = sum(comb(self.asked.players, size) for size in sizes)
+        kinds = chain.from_iterable(kinds_of_coalitions(self.alike, size) for size in sizes)
+        if count > LISTED:
+            self.by_member, kinds = replace(bounds, unlisted=count), chain(())
+        named = ((one, 1) for one in self.asked.named if 1 < len(one) < self.asked.players)
+        for coalition, alike in chain(kinds, named):
+            self.findings[coalition] = CoalitionFinding(
+                coalition,
+                improvement=Verdict.PROVEN,
+                consistent=Verdict.PROVEN,
+                bound=bounds.of(coalition),
+                reasons=frozenset({BoundReason.WEALTH}),
+                reaction=self.examiner.reaction_to(coalition),
+                alike=alike,
+            )
+
+
+def _reactions_by_player(reaction: Reaction | None, players: int) -> Sequence[object]:
+    """Return how each player answers misquotes, as something that is equal for players who do it alike.
+
+    Only of rules that name nobody, and ask nobody first, is it known that they also treat alike whom they answer.
+    """
+    given = reaction.rules if isinstance(reaction, ReactionsByType) else ((reaction,),) * players
+    fair = all(rule is None or isinstance(rule, WithholdingAfterMisquotes) for kinds in given for rule in kinds)
+    return given if fair else range(players)
+
+
+def examine_coalition(examiner: Examiner, coalition: Coalition, *, searched: bool = True) -> CoalitionFinding:
     """Return what a coalition can gain, without asking whether what it agrees on is internally consistent.
+
+    What follows from bounds alone is all there is unless it is to be ``searched``.
 
     Raises:
         UndecidableError: the two derivations of a bound disagree.
@@ -328,7 +528,8 @@ def examine_coalition(examiner: Examiner, coalition: Coalition) -> CoalitionFind
         finding, promising = _bounded(examiner, finding)
     except DeadlinePassedError:
         return finding
-    return finding if finding.improvement is Verdict.PROVEN else _searched(examiner, finding, promising)
+    proven = finding.improvement is Verdict.PROVEN
+    return _searched(examiner, finding, promising) if searched and not proven else finding
 
 
 def excluded(examiner: Examiner, coalitions: Sequence[Coalition]) -> frozenset[BoundReason] | None:
@@ -389,7 +590,6 @@ def _searched(examiner: Examiner, finding: CoalitionFinding, promising: list[Sit
     verdict = Verdict.NOT_REFUTED if found is None else Verdict.REFUTED
     if alone:  # Nobody is left who could break what one player does alone.
         return replace(finding, improvement=verdict, consistent=verdict, found=found)
-    # Who reacts leaves less to be taken; the proof that arbitrage deters is about outsiders who play on.
     deterred = finding.reaction is None and examiner.deterred
     consistent = Verdict.PROVEN if deterred else Verdict.NOT_REFUTED
     return replace(finding, improvement=verdict, consistent=consistent, found=found)
@@ -397,7 +597,7 @@ def _searched(examiner: Examiner, finding: CoalitionFinding, promising: list[Sit
 
 def examine_consistency(examiner: Examiner, finding: CoalitionFinding) -> CoalitionFinding:
     """Return the finding about a coalition with what is known about internally consistent improvements."""
-    if len(finding.coalition) != PAIR or finding.consistent is not Verdict.NOT_REFUTED:
+    if not _may_be_consistent(finding):
         return finding
     found = _side_contract(examiner, finding, consistent=True)
     if found is None:
@@ -405,6 +605,10 @@ def examine_consistency(examiner: Examiner, finding: CoalitionFinding) -> Coalit
     if found.kept is not Verdict.PROVEN:
         return replace(finding, found_consistent=found)
     return replace(finding, improvement=Verdict.REFUTED, consistent=Verdict.REFUTED, found_consistent=found)
+
+
+def _may_be_consistent(finding: CoalitionFinding) -> bool:
+    return len(finding.coalition) == PAIR and finding.consistent is Verdict.NOT_REFUTED
 
 
 def _joint_action(examiner: Examiner, promising: list[Situation], effort: Effort) -> FoundImprovement | None:
@@ -474,14 +678,19 @@ def _accepted(
     return FoundImprovement(agreement, certificate, kept) if verify(certificate).confirmed else None
 
 
-def _stability(examiner: Examiner, findings: Sequence[CoalitionFinding]) -> StabilityCertificate:
-    """Return the certificate of what all findings say.
+def _stability(examiner: Examiner, asked: Coalitions, tour: _Tour) -> StabilityCertificate:
+    """Return the certificate that no coalition gains that was asked about.
 
     Raises:
         UndecidableError: the second derivation does not say the same.
     """
-    coalitions, reactions = [one.coalition for one in findings], [one.reaction for one in findings]
-    proof = certify_stability(examiner.contract, examiner.rules, coalitions, reactions, examiner.derived)
+    contract, rules, derived = examiner.contract, examiner.rules, examiner.derived
+    if tour.by_member is not None:
+        proof = certify_stability_by_member(contract, rules, asked, derived)
+    else:
+        coalitions = list(asked)
+        reactions = [examiner.reaction_to(one) for one in coalitions]
+        proof = certify_stability(contract, rules, coalitions, reactions, replace(derived, deadline=NO_DEADLINE))
     verification = verify(proof)
     if not verification.confirmed:
         raise UndecidableError(f"no coalition gains by one derivation, but by another: {verification.failures[0]}")

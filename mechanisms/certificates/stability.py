@@ -3,9 +3,11 @@
 Truth is best under the contract, and in everything that a coalition may know, a proven bound excludes that its members
 gain in total: neither a joint action nor a lottery over joint actions then improves upon the contract (Definition 6),
 with or without internal consistency. Where outsiders answer misquotes by a rule, the bound may rest on it, and the rule
-is part of what is certified. The certificate is about all coalitions up to some size, and others that it names; it must
-hold a bound for each. Verification needs nothing but economy, rules, contract and how outsiders react, and derives
-everything anew (:mod:`marketgame.mechanisms.certificates.plain`).
+is part of what is certified. The certificate is about all coalitions up to some size, and others that it names. It must
+hold a bound for each, or one for each player: by wealth a coalition with an outsider gains at most what its members
+could gain in sum, so that as many numbers as there are players stand for all of these coalitions. Verification needs
+nothing but economy, rules, contract and how outsiders react, and derives everything anew
+(:mod:`marketgame.mechanisms.certificates.plain`).
 
 Source: Giraud and Rochon (2001), Definitions 4 to 8.
 """
@@ -15,9 +17,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations
 
-from marketgame.mechanisms.arrays import FloatArray
+import numpy as np
+
+from marketgame.mechanisms.arrays import FloatArray, read_only
 from marketgame.mechanisms.certificates.plain.bounds import PlainBounds
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
 from marketgame.mechanisms.certificates.plain.incentives import LargestLie, largest_lie
@@ -26,11 +29,9 @@ from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.deviations.bounds import BoundReason
 from marketgame.mechanisms.deviations.reactions import StorableReaction, storable
 from marketgame.mechanisms.deviations.situation import Reaction
-from marketgame.mechanisms.economies.coalitions import coalition_name
+from marketgame.mechanisms.economies.coalitions import Coalition, Coalitions, coalition_name
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import MarketRules
-
-type Coalition = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,9 @@ class StabilityCertificate:
         misreport_gain: the most that a type gains by a lie, numeraire; 0 if there is none to tell.
         largest: the claim is about all coalitions of up to so many players.
         named: larger coalitions that the claim is about too, ascending.
-        bounds: one for each coalition that the claim is about.
+        bounds: one for each coalition that the claim is about, but those that have an outsider where the next is given.
+        member_gains: by how much more than it gets each player could enjoy its wealth, numeraire, ``(N,)``: what
+            coalitions with an outsider cannot exceed in sum; none if that is not what excludes their gains.
     """
 
     economy: Economy
@@ -74,11 +77,12 @@ class StabilityCertificate:
     largest: int
     named: tuple[Coalition, ...]
     bounds: tuple[CoalitionBound, ...]
+    member_gains: FloatArray | None = None
 
     @property
-    def about(self) -> set[Coalition]:
+    def about(self) -> Coalitions:
         """The coalitions that the claim is about."""
-        return coalitions_up_to(len(self.economy.players), self.largest) | set(self.named)
+        return Coalitions(len(self.economy.players), self.largest, self.named)
 
 
 def certify_stability(
@@ -88,7 +92,7 @@ def certify_stability(
     reactions: Sequence[Reaction | None] | None = None,
     bounds: PlainBounds | None = None,
 ) -> StabilityCertificate:
-    """Return what is proven about coalitions; whether it excludes gains is for `verify_stability` to say.
+    """Return what is proven about coalitions one by one; whether it excludes gains is for `verify_stability` to say.
 
     Args:
         contract: the contract.
@@ -103,18 +107,47 @@ def certify_stability(
     given = [None] * len(coalitions) if reactions is None else reactions
     answered = {coalition: storable(reaction) for coalition, reaction in zip(coalitions, given, strict=True)}
     bounds = PlainBounds(PlainContract(contract, rules)) if bounds is None else bounds
-    players = len(contract.economy.players)
-    sizes = [size for size in range(1, players + 1) if coalitions_up_to(players, size) <= answered.keys()]
-    largest = max(sizes, default=0)
+    about = Coalitions.of(len(contract.economy.players), answered)
+    found = tuple(_bound(bounds, coalition, reaction) for coalition, reaction in answered.items())
+    return _certificate(bounds, about, found)
+
+
+def certify_stability_by_member(
+    contract: GrandContract, rules: MarketRules, about: Coalitions, bounds: PlainBounds | None = None
+) -> StabilityCertificate:
+    """Return what is proven about coalitions by the sum of what their members gain, however those outside react.
+
+    Args:
+        contract: the contract.
+        rules: of its market.
+        about: which coalitions.
+        bounds: against the contract under these rules, if some were derived before.
+
+    Raises:
+        ValueError: the rules do not admit the contract, or the bound by wealth is not proven under them.
+    """
+    bounds = PlainBounds(PlainContract(contract, rules)) if bounds is None else bounds
+    if bounds.by_member is None:
+        raise ValueError("the bound by wealth is not proven under the rules")
+    everybody = tuple(range(about.players))
+    found = (_bound(bounds, everybody, None),) if everybody in about else ()
+    return _certificate(bounds, about, found, read_only(np.array([float(one.gain) for one in bounds.by_member])))
+
+
+def _certificate(
+    bounds: PlainBounds, about: Coalitions, found: tuple[CoalitionBound, ...], member_gains: FloatArray | None = None
+) -> StabilityCertificate:
+    contract = bounds.contract.contract
     return StabilityCertificate(
         economy=contract.economy,
-        rules=rules,
+        rules=bounds.contract.rules,
         numeraire_transfers=contract.numeraire_transfers,
         prices=contract.efficient.price,
         misreport_gain=float(largest_lie(bounds.contract).gain),
-        largest=largest,
-        named=tuple(sorted(one for one in answered if len(one) > largest)),
-        bounds=tuple(_bound(bounds, coalition, reaction) for coalition, reaction in answered.items()),
+        largest=about.largest,
+        named=about.named,
+        bounds=found,
+        member_gains=member_gains,
     )
 
 
@@ -122,11 +155,14 @@ def recomputed_stability(certificate: StabilityCertificate) -> StabilityCertific
     """Return the certificate with its numbers recomputed.
 
     Raises:
-        ValueError: the contract does not exist, or the rules do not admit it.
+        ValueError: the contract does not exist, or the rules do not admit it, or the proof does not hold under them.
     """
+    contract = _contract(certificate).contract
+    if certificate.member_gains is not None:
+        return certify_stability_by_member(contract, certificate.rules, certificate.about)
     coalitions = [bound.coalition for bound in certificate.bounds]
     reactions = [bound.reaction for bound in certificate.bounds]
-    return certify_stability(_contract(certificate).contract, certificate.rules, coalitions, reactions)
+    return certify_stability(contract, certificate.rules, coalitions, reactions)
 
 
 def verify_stability(certificate: StabilityCertificate) -> Verification:
@@ -138,29 +174,28 @@ def verify_stability(certificate: StabilityCertificate) -> Verification:
         contract = _contract(certificate)
         lie, bounds = largest_lie(contract), PlainBounds(contract)
         found = [_verified(certificate, place, bounds) for place in range(len(certificate.bounds))]
+        found.append(_verified_by_member(certificate, bounds))
         doubts = tuple(contract.doubts())
     except (ValueError, ArithmeticError) as error:
         return Verification(failures=(f"the contract cannot be recomputed: {error}",))
     return Verification.joined((Verification(failures=doubts), _truthful(certificate, lie), *found))
 
 
-def coalitions_up_to(players: int, size: int) -> set[Coalition]:
-    """Return all coalitions of up to so many players."""
-    return {members for count in range(1, size + 1) for members in combinations(range(players), count)}
-
-
 def _listed(certificate: StabilityCertificate) -> Verification:
-    """Check that there is one bound for each coalition that the claim is about."""
-    names = certificate.economy.player_names
-    held = [bound.coalition for bound in certificate.bounds]
-    missing, strange = certificate.about - set(held), set(held) - certificate.about
-    if missing:
-        members = coalition_name(names[member] for member in min(missing))
+    """Check that there is one bound for each coalition that the claim is about, and that no other bounds it."""
+    names, about = certificate.economy.player_names, certificate.about
+    held = {bound.coalition for bound in certificate.bounds}
+    everybody = tuple(range(about.players))
+    needed = about if certificate.member_gains is None else ([everybody] if everybody in about else [])
+    missing = next((coalition for coalition in needed if coalition not in held), None)
+    if missing is not None:
+        members = coalition_name(names[member] for member in missing)
         return Verification(failures=(f"there is no bound for {members}, whom the claim is about",))
+    known = all(coalition in about for coalition in held)
     return Verification.joined(
         (
-            required(not strange, "there is a bound for a coalition that the claim is not about"),
-            required(len(held) == len(set(held)), "there are two bounds for one coalition"),
+            required(known, "there is a bound for a coalition that the claim is not about"),
+            required(len(held) == len(certificate.bounds), "there are two bounds for one coalition"),
         )
     )
 
@@ -194,6 +229,23 @@ def _verified(certificate: StabilityCertificate, place: int, bounds: PlainBounds
             required(holds, f"bounds[{place}].reason is {stored.reason.value}, which does not hold for {members}"),
             required(found.excludes, f"{members} could gain up to {gain:.6g} together"),
         )
+    )
+
+
+def _verified_by_member(certificate: StabilityCertificate, bounds: PlainBounds) -> Verification:
+    """Compare what each player could gain by its wealth with what can be derived, and check that nobody could."""
+    if certificate.member_gains is None:
+        return Verification()
+    if bounds.by_member is None:
+        return Verification(failures=("member_gains are of wealth, which bounds nothing under these rules",))
+    stakes = [float(bounds.contract.stakes[one.number][player]) for player, one in enumerate(bounds.by_member)]
+    gains = [float(one.gain) for one in bounds.by_member]
+    named = zip(certificate.economy.player_names, bounds.by_member, strict=True)
+    failures = [
+        f"{name} could gain up to {float(one.gain):.6g} by its wealth" for name, one in named if not one.excludes
+    ]
+    return Verification.joined(
+        (compared("member_gains", certificate.member_gains, gains, stakes), Verification(failures=tuple(failures)))
     )
 
 

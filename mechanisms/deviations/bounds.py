@@ -43,12 +43,18 @@ from enum import StrEnum
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray, read_only
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.deviations import premises
 from marketgame.mechanisms.deviations.reactions import announced_after_misquotes
 from marketgame.mechanisms.deviations.situation import Situation
+from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.interior_allocation import allocate_by_interior_point
 from marketgame.mechanisms.economies.separable_allocation import allocate_good_by_good
-from marketgame.mechanisms.market_game.rules import Coverage, Withholding
+from marketgame.mechanisms.market_game.rules import Coverage, MarketRules, Withholding
+from marketgame.mechanisms.market_game.settle import settle
+
+# How many numbers of orders are settled at once.
+_ORDERS_AT_ONCE = 10**7
 
 
 class BoundReason(StrEnum):
@@ -118,6 +124,32 @@ def proven_bounds(situation: Situation) -> tuple[Bound, ...]:
     return tuple(bounds)
 
 
+def wealth_beyond(contract: GrandContract, rules: MarketRules) -> FloatArray | None:
+    """Return by how much more than it gets each player could enjoy its wealth at the contract's prices.
+
+    The bound by wealth on a coalition with an outsider is the sum of its members'.
+
+    Args:
+        contract: the contract, which everybody else obeys.
+        rules: of the market.
+
+    Returns:
+        Gains at every profile, ``(P, N)``, numeraire; none if the bound by wealth is not proven under the rules.
+    """
+    economy = contract.economy
+    if not premises.WEALTH.holds(rules) or len(economy.players) == 1:
+        return None
+    owned, found = contract.endowments, np.empty(economy.profiles.shape)
+    some = max(1, _ORDERS_AT_ONCE // contract.orders[0].size // len(economy.players))
+    for first in range(0, len(found), some):
+        rows = slice(first, first + some)
+        net = settle(contract.recommend(economy.profiles[rows]), rules).net_consumption(owned[rows])
+        enjoyed = economy.gains(economy.profiles[rows], net)
+        surplus = _surplus(economy, economy.rows(economy.profiles[rows]), owned[rows], contract.efficient.price[rows])
+        found[rows] = contract.transfers[rows] + surplus - enjoyed
+    return found
+
+
 def bound_by_resources(situation: Situation, prices: FloatArray | None = None) -> Bound:
     """Return the bound that holds under all rules: members consume at most what there is.
 
@@ -153,7 +185,7 @@ def _sharing(situation: Situation, beyond: FloatArray, prices: FloatArray | None
     """
     owned = situation.endowments[:, situation.members, :-1].sum(axis=1)
     used = _prices_within(situation, owned + beyond[:, :-1]) if prices is None else prices
-    return np.asarray((used * beyond).sum(axis=-1) + _surplus(situation, used).sum(axis=-1))
+    return np.asarray((used * beyond).sum(axis=-1) + _members_surplus(situation, used))
 
 
 def _within_budget(situation: Situation, prices: FloatArray) -> FloatArray:
@@ -197,18 +229,37 @@ def _bound(situation: Situation, reason: BoundReason, prices: FloatArray, gain: 
 def _within_wealth(situation: Situation, prices: FloatArray) -> FloatArray:
     """Return the most that the members can gain together in each draw if they may spend their wealth, ``(K,)``."""
     received = situation.prescribed.transfers[:, situation.members].sum(axis=-1)
-    return np.asarray(received + _surplus(situation, prices).sum(axis=-1))
+    return np.asarray(received + _members_surplus(situation, prices))
 
 
-def _surplus(situation: Situation, prices: FloatArray) -> FloatArray:
-    """Return a bound on each member's gain over its endowment, less expense, ``(K, S)``, over bundles there may be."""
-    rows = situation.economy.rows(situation.profiles)[:, situation.members]
-    goods = np.broadcast_to(prices[:, None, :-1], (*rows.shape, prices.shape[-1] - 1))
-    supply = np.broadcast_to(situation.supply[:, None, :-1], goods.shape)
-    reference = situation.economy.reference_goods[rows]
-    owned = situation.endowments[:, situation.members, :-1]
-    surplus = situation.economy.valuations.select(rows).indirect_gain(reference, goods, supply)
-    return np.asarray(surplus + (goods * (owned - reference)).sum(axis=-1))
+def _members_surplus(situation: Situation, prices: FloatArray) -> FloatArray:
+    """Return a bound on the members' gain over their endowments, less expense, ``(K,)``."""
+    rows = situation.economy.rows(situation.profiles)
+    everybody = situation.endowments.sum(axis=1, keepdims=True)
+    owned = situation.endowments[:, situation.members]
+    return _surplus(situation.economy, rows[:, situation.members], owned, prices, everybody).sum(axis=-1)
+
+
+def _surplus(
+    economy: Economy, rows: IntegerArray, owned: FloatArray, prices: FloatArray, supply: FloatArray | None = None
+) -> FloatArray:
+    """Return a bound on each player's gain over its endowment, less expense, over bundles there may be.
+
+    Args:
+        economy: whose types the players are of.
+        rows: of players' types in tables over types, ``(K, S)``.
+        owned: their endowments, ``(K, S, L)``, units.
+        prices: ``(K, L)``, numeraire per unit.
+        supply: what there is, ``(K, 1, L)``, units; what they own together if left out.
+
+    Returns:
+        The bounds, ``(K, S)``, numeraire.
+    """
+    reference, most = economy.reference_goods[rows], owned.sum(axis=1, keepdims=True) if supply is None else supply
+    goods = np.broadcast_to(prices[:, None, :-1], reference.shape)
+    limit = np.broadcast_to(most[..., :-1], reference.shape)
+    surplus = economy.valuations.select(rows).indirect_gain(reference, goods, limit)
+    return np.asarray(surplus + (goods * (owned[..., :-1] - reference)).sum(axis=-1))
 
 
 def _gain_from(situation: Situation, player: int, goods: FloatArray, money: FloatArray) -> FloatArray:

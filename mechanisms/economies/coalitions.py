@@ -1,8 +1,19 @@
-"""How a coalition is written wherever somebody reads it: in tables, in messages, beside certificates."""
+"""Coalitions: how they are written, and which ones a question is about.
+
+Players who are equal in all respects can take each other's place. What is true of one coalition is then true of all
+that have as many members of each kind, so that one of them stands for all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb, prod
+
+type Coalition = tuple[int, ...]
+"""The numbers of its members, ascending."""
 
 
 def coalition_name(members: Iterable[str]) -> str:
@@ -12,3 +23,75 @@ def coalition_name(members: Iterable[str]) -> str:
     'ann + bob'
     """
     return " + ".join(members)
+
+
+@dataclass(frozen=True)
+class Coalitions:
+    """All coalitions of up to some size, and others by name. There may be too many to list.
+
+    Attributes:
+        players: how many there are.
+        largest: of how many members those are that need no name; 0 for none.
+        named: others.
+    """
+
+    players: int
+    largest: int
+    named: tuple[Coalition, ...] = ()
+
+    @classmethod
+    def of(cls, players: int, listed: Collection[Coalition]) -> Coalitions:
+        """Return the coalitions of a list.
+
+        >>> Coalitions.of(3, [(0,), (1,), (2,), (0, 2)])
+        Coalitions(players=3, largest=1, named=((0, 2),))
+        """
+        once = sorted(set(listed))
+        sizes, largest = Counter(map(len, once)), 0
+        while largest < players and sizes[largest + 1] == comb(players, largest + 1):
+            largest += 1
+        return cls(players, largest, tuple(one for one in once if len(one) > largest))
+
+    @property
+    def count(self) -> int:
+        """How many they are."""
+        return sum(comb(self.players, size) for size in range(1, self.largest + 1)) + len(self.named)
+
+    @property
+    def complete(self) -> bool:
+        """Whether they are all that there are."""
+        return self.largest == self.players
+
+    def __iter__(self) -> Iterator[Coalition]:
+        for size in range(1, self.largest + 1):
+            yield from combinations(range(self.players), size)
+        yield from self.named
+
+    def __contains__(self, coalition: Coalition) -> bool:
+        return 0 < len(coalition) <= self.largest or coalition in self.named
+
+
+def kinds_of_coalitions(alike: Sequence[int], size: int) -> Iterator[tuple[Coalition, int]]:
+    """Yield one coalition of each kind, and how many are of its kind.
+
+    Args:
+        alike: for each player the number of its kind; players of one kind can take each other's place.
+        size: how many members.
+
+    >>> list(kinds_of_coalitions([0, 1, 0], 2))
+    [((0, 2), 1), ((0, 1), 2)]
+    """
+    kinds = [[player for player, other in enumerate(alike) if other == kind] for kind in dict.fromkeys(alike)]
+    for taken in _divided([len(kind) for kind in kinds], size):
+        members = (player for kind, some in zip(kinds, taken, strict=True) for player in kind[:some])
+        yield tuple(sorted(members)), prod(comb(len(kind), some) for kind, some in zip(kinds, taken, strict=True))
+
+
+def _divided(limits: Sequence[int], total: int) -> Iterator[tuple[int, ...]]:
+    """Yield how a number can be divided into parts within limits, large first parts first."""
+    if not limits:
+        yield ()
+        return
+    for part in range(min(limits[0], total), max(total - sum(limits[1:]), 0) - 1, -1):
+        for others in _divided(limits[1:], total - part):
+            yield part, *others

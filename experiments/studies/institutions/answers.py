@@ -17,7 +17,6 @@ from itertools import combinations
 from marketgame.experiments.studies.institutions.institution import Institution
 from marketgame.mechanisms.certificates.examination import (
     PAIR,
-    Coalition,
     CoalitionFinding,
     Examiner,
     FoundImprovement,
@@ -31,6 +30,7 @@ from marketgame.mechanisms.collusion.side_contracts.side_contract import SideCon
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.deviations.bounds import BoundReason
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
+from marketgame.mechanisms.economies.coalitions import Coalition
 
 # Enough to come close to the bounds on the economies of the table; one profile is enough to refute.
 ORACLE = Effort(quote_vectors=8, local_rounds=1, seconds_per_program=2.0)

@@ -134,6 +134,28 @@ class PlainBounds:
             self._weakest[coalition, reaction] = found
         return self._weakest[coalition, reaction]
 
+    @cached_property
+    def by_member(self) -> tuple[PlainBound, ...] | None:
+        """The bound by wealth on each player, the weakest over the profiles that can occur; none if it is not proven.
+
+        That on a coalition with an outsider is at most the sum of its members', since what is owned adds up.
+
+        Raises:
+            DeadlinePassedError: time ran out before there was one.
+        """
+        if self._wealth((0,), 0, None) is None:
+            return None
+        return tuple(self._by_wealth(player) for player in range(len(self.contract.economy.players)))
+
+    def _by_wealth(self, player: int) -> PlainBound:
+        found = []
+        for number in (number for number, likely in enumerate(self.contract.probability) if likely > 0):
+            self.deadline.check()
+            gain = self._headroom(player, number)
+            excludes = gain <= NO_GAIN * self.contract.stakes[number][player]
+            found.append(PlainBound(BoundReason.WEALTH, gain, number, excludes))
+        return max(found, key=_weakness)
+
     def _all_within_wealth(self, coalition: tuple[int, ...], cells: list[list[int]]) -> PlainBound | None:
         """Return the bound by wealth if it excludes gains in all cells by far, derived quickly: sums are rounded up."""
         if len(coalition) == 1 or self._wealth(coalition, cells[0][0], None) is None:

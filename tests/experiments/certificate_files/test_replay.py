@@ -43,6 +43,7 @@ from tests.mechanisms.certificates.test_certificates_contracts import (
     a_lie,
     a_lie_and_other_orders,
     an_agreement,
+    by_member,
     stable,
 )
 from tests.mechanisms.certificates.test_certificates_reactions import (
@@ -109,6 +110,7 @@ MADE: dict[str, Callable[[], Certificate]] = {
     "lie and other orders": a_lie_and_other_orders,
     "side-contract": lambda: an_agreement()[1],
     "stability": stable,
+    "stability by member": by_member,
     "carbon": of_carbon,
     "families": of_every_family,
     "complements": of_complements,

@@ -173,7 +173,8 @@ def test_against_wary_outsiders_no_coalition_gains_and_the_proof_replays(marketg
 
 
 def test_against_outsiders_who_play_on_every_pair_gains(marketgame: Call, tmp_path: Path) -> None:
-    document = one_document(marketgame("certify", against("", tmp_path), "--out", tmp_path / "out", "--json"))
+    arguments = (against("", tmp_path), "--every", "--out", tmp_path / "out", "--json")
+    document = one_document(marketgame("certify", *arguments))
     assert [document[key] for key in ANSWERS] == [True, True, True, False]
     assert [entry["reaction_of_outsiders"] for entry in document["coalitions"]] == [None] * 7
     assert [found["coalition"] for found in document["deviations"]] == PAIRS
@@ -184,7 +185,7 @@ def test_a_reaction_counts_for_those_coalitions_only_that_leave_out_who_has_it(
     marketgame: Call, tmp_path: Path
 ) -> None:
     scenario = against(f'{WARY_TABLE}players = ["cat"]\n', tmp_path)
-    document = one_document(marketgame("certify", scenario, "--out", tmp_path / "out", "--json"))
+    document = one_document(marketgame("certify", scenario, "--every", "--out", tmp_path / "out", "--json"))
     reactions = {tuple(entry["coalition"]): entry["reaction_of_outsiders"] for entry in document["coalitions"]}
     rule = {"rule": "withholding-after-misquotes", "share": 1e-6}
     by_type = {"rule": "by-type", "rules": [[None], [None], [rule]]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,11 @@ import pytest
 from marketgame.mechanisms.certificates.certificate import recomputed, verify
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate, certify_misreport
 from marketgame.mechanisms.certificates.side_contract import SideContractCertificate, certify_side_contract
-from marketgame.mechanisms.certificates.stability import StabilityCertificate, certify_stability
+from marketgame.mechanisms.certificates.stability import (
+    StabilityCertificate,
+    certify_stability,
+    certify_stability_by_member,
+)
 from marketgame.mechanisms.certificates.verification import Verification
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
 from marketgame.mechanisms.collusion.side_contracts.cells import knowledge_of
@@ -29,6 +34,7 @@ from marketgame.mechanisms.contracts.knowledge import commonly_known, informatio
 from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
 from marketgame.mechanisms.deviations.situation import JointAction, obedient, situations, stacked
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
+from marketgame.mechanisms.economies.coalitions import Coalitions
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Pricing, Solvency
 from tests.field_changes import with_fields
@@ -336,3 +342,60 @@ def test_stability_of_another_economy_is_another_proof() -> None:
     too_much = certificate.numeraire_transfers + np.array([[60.0, -60.0, 0.0]])
     borrowed = replace(certificate, numeraire_transfers=too_much)
     assert "cannot be recomputed" in verify(borrowed).failures[0]
+
+
+def by_member() -> StabilityCertificate:
+    return certify_stability_by_member(truthful(), WEALTH_RULES, Coalitions(3, 3))
+
+
+def test_a_number_for_each_player_proves_what_one_for_each_coalition_does() -> None:
+    short, long = by_member(), stable()
+    assert [bound.coalition for bound in short.bounds] == [(0, 1, 2)]
+    assert short.about == long.about
+    assert verify(short).confirmed
+    assert verify(recomputed(short)).confirmed
+
+
+@pytest.mark.parametrize("player", [0, 1, 2])
+def test_a_member_who_is_said_to_gain_more_or_less_is_refused(player: int) -> None:
+    certificate = by_member()
+    for change in (-0.01, 0.01):
+        gains = certificate.member_gains + change * np.eye(3)[player]
+        mismatches = verify(replace(certificate, member_gains=gains)).mismatches
+        assert [m.quantity for m in mismatches] == [f"member_gains[{player}]"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"rules": replace(WEALTH_RULES, pricing=Pricing.COUNTERPARTY)}, "of wealth, which bounds nothing"),
+        ({"rules": replace(WEALTH_RULES, bankruptcy=Bankruptcy.TRADES_STAND)}, "of wealth, which bounds nothing"),
+        ({"bounds": ()}, "there is no bound for player 0 + player 1 + player 2"),
+        ({"member_gains": None}, "there is no bound for player 0"),
+        ({"member_gains": np.zeros(2)}, "member_gains has shape (2,)"),
+        ({"largest": 2}, "a coalition that the claim is not about"),
+        ({"numeraire_transfers": walrasian().numeraire_transfers}, "by a lie"),
+    ],
+)
+def test_a_proof_by_members_that_lacks_its_premise_or_a_part_is_refused(changed: dict[str, Any], why: str) -> None:
+    failures = verify(replace(by_member(), **changed)).failures
+    assert any(why in failure for failure in failures), failures
+
+
+def test_a_proof_by_members_is_about_those_with_an_outsider_if_it_says_so() -> None:
+    for about in (Coalitions(3, 2), Coalitions(3, 0, ((0, 2),))):
+        certificate = certify_stability_by_member(truthful(), WEALTH_RULES, about)
+        assert not certificate.bounds
+        assert verify(certificate).confirmed
+    with pytest.raises(ValueError, match="not proven under the rules"):
+        certify_stability_by_member(truthful(), MarketRules(), Coalitions(3, 2))
+
+
+def test_money_that_buys_more_than_the_contract_gives_is_seen_in_its_owner() -> None:
+    """Prices that are not those of the allocation leave room, and name who has it."""
+    certificate = by_member()
+    assert certificate.prices is not None
+    wrong = certificate.prices.copy()
+    wrong[:, 0] *= 1.001
+    failures = verify(replace(certificate, prices=wrong)).failures
+    assert any("by its wealth" in failure for failure in failures)

@@ -28,13 +28,16 @@ from marketgame.mechanisms.deviations.effort import Verdict, together
 from marketgame.mechanisms.deviations.oracle import DeviationSearch, most_profitable_deviation
 from marketgame.mechanisms.deviations.reactions import ArbitrageAfterMisquotes
 from marketgame.mechanisms.deviations.situation import Situation, obedient
+from marketgame.mechanisms.economies.coalitions import Coalitions
 from marketgame.mechanisms.linear_program.deadline import Deadline
 from marketgame.mechanisms.market_game.rules import PAPER_RULES, Bankruptcy, Coverage, MarketRules, Pricing, Solvency
 from tests.mechanisms.private_value_economies import three_traders
+from tests.mechanisms.strategies import economy_of, line, one_type
 
 # Where trades with bankrupt players are cancelled, nothing excludes that an agreement between two is kept.
 NOT_DETERRED = MarketRules(solvency=Solvency.NO_SHORT_SALES, bankruptcy=Bankruptcy.UNWIND)
 NO_SHORT_SALES = MarketRules.no_short_sales()
+REPAIRED = replace(NOT_DETERRED, pricing=Pricing.SPREAD, coverage=Coverage.ANNOUNCED_NUMERAIRE)
 ALONE = [(0,), (1,), (2,)]
 ALL = list(chain.from_iterable(combinations(range(3), size) for size in (1, 2, 3)))
 
@@ -173,3 +176,62 @@ def test_after_the_deadline_no_search_begins(monkeypatch: pytest.MonkeyPatch) ->
     assert finding.bound > 0
     unknown = examine_coalition(replace(late, bounds_by=None), (0, 1))
     assert (unknown.improvement, unknown.consistent, unknown.bound) == (Verdict.NOT_REFUTED, Verdict.NOT_REFUTED, None)
+
+
+def test_what_one_player_gains_alone_settles_all_answers_and_larger_coalitions_wait_until_asked_for() -> None:
+    found = examine(traders(), PAPER_RULES, Coalitions(3, 3))
+    assert [finding.coalition for finding in found.findings] == ALONE
+    assert found.unexamined == 4
+    assert not found.everybody
+    answers = (found.unilaterally_stable, found.collusion_proof, found.strongly_collusion_proof)
+    assert answers == (Verdict.REFUTED,) * 3
+    named = examine(traders(), PAPER_RULES, Coalitions(3, 1, ((0, 2),)))
+    assert [finding.coalition for finding in named.findings] == [*ALONE, (0, 2)]
+    assert named.unexamined == 0
+
+
+def test_one_pair_that_gains_settles_what_no_consistent_agreement_can_change() -> None:
+    seen: list[tuple[int, ...]] = []
+    found = examine(traders(), NO_SHORT_SALES, Coalitions(3, 3), watch=lambda coalition, _: seen.append(coalition))
+    assert seen == [*ALONE, (0, 1)]
+    assert found.unilaterally_stable is found.collusion_proof is Verdict.PROVEN
+    assert found.strongly_collusion_proof is Verdict.REFUTED
+    assert found.unexamined == 3
+
+
+def five(alike: bool) -> GrandContract:
+    """Two buyers and three sellers; alike in their groups, or different by a millionth."""
+    tell = [0.0 if alike else 1e-6 * place for place in range(5)]
+    buyers = [one_type(f"buyer {place}", [0.5, 40.0], line(7.0 + tell[place])) for place in range(2)]
+    sellers = [one_type(f"seller {place}", [3.0, 40.0], line(5.0 + tell[2 + place])) for place in range(3)]
+    return grand_contract(economy_of([sellers[0], buyers[0], sellers[1], buyers[1], sellers[2]]))
+
+
+@pytest.mark.parametrize("rules", [PAPER_RULES, REPAIRED])
+def test_equal_players_are_examined_once_and_the_answers_are_those_of_players_who_hardly_differ(
+    rules: MarketRules,
+) -> None:
+    equal, different = (examine(five(alike), rules, Coalitions(5, 5)) for alike in (True, False))
+    assert len([one for one in equal.findings if len(one.coalition) == 1]) == 2
+    assert [one.alike for one in equal.findings[:2]] == [3, 2]
+    assert equal.everybody == different.everybody
+    for answer in ("incentive_compatible", "unilaterally_stable", "collusion_proof", "strongly_collusion_proof"):
+        assert getattr(equal, answer) == getattr(different, answer)
+    verdicts = {one.coalition: one.improvement for one in different.findings}
+    for finding in equal.findings:
+        assert verdicts[finding.coalition] is finding.improvement
+    if equal.proof is not None:
+        assert verify(equal.proof).confirmed
+        assert sum(one.alike for one in equal.findings) == 31
+
+
+def test_twenty_players_are_proved_safe_by_a_number_for_each() -> None:
+    players = [one_type(f"player {place}", [1.0 + 0.1 * place, 40.0], line(5.0 + 0.3 * place)) for place in range(20)]
+    found = examine(grand_contract(economy_of(players)), REPAIRED, Coalitions(20, 20))
+    assert found.strongly_collusion_proof is Verdict.PROVEN
+    assert found.everybody
+    assert found.by_member is not None
+    assert found.by_member.unlisted + len(found.findings) == 2**20 - 1
+    assert found.proof is not None
+    assert len(found.proof.bounds) == 1
+    assert verify(found.proof).confirmed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations, product
 
 import numpy as np
@@ -10,7 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
-from marketgame.mechanisms.deviations.bounds import BoundReason, bound_by_resources, least_bound, proven_bounds
+from marketgame.mechanisms.deviations.bounds import (
+    BoundReason,
+    bound_by_resources,
+    least_bound,
+    proven_bounds,
+    wealth_beyond,
+)
 from marketgame.mechanisms.deviations.effort import Effort, Verdict
 from marketgame.mechanisms.deviations.oracle import most_profitable_deviation
 from marketgame.mechanisms.deviations.reactions import ReactionsByType, WithholdingAfterMisquotes
@@ -22,9 +29,11 @@ from marketgame.mechanisms.deviations.situation import (
     gains,
     obedient,
     situation_of,
+    situations,
 )
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Withholding
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
+from tests.mechanisms.strategies import economy_of, line, one_type
 
 SLACK = 1e-7
 QUICK = Effort(quote_vectors=10, local_rounds=1, seconds_per_program=3.0)
@@ -194,3 +203,40 @@ def test_goods_enjoyed_together_do_not_loosen_the_bound_of_a_lone_member() -> No
     assert not economy.valuations.separable
     for player in range(3):
         assert least_bound(situation_of(contract, 0, (player,), rules)).total_gain == pytest.approx(0.0, abs=1e-7)
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("withholding", list(Withholding))
+def test_the_bound_by_wealth_on_a_coalition_is_the_sum_of_its_members(seed: int, withholding: Withholding) -> None:
+    contract, rules = random_contract(seed), replace(REPAIRED, withholding=withholding)
+    beyond = wealth_beyond(contract, rules)
+    assert beyond is not None
+    numbers = {tuple(profile): number for number, profile in enumerate(contract.economy.profiles.tolist())}
+    for size, reaction in product((1, 2), (None, LITTLE)):
+        for coalition in combinations(range(3), size):
+            for situation in situations(contract, coalition, rules, reaction):
+                (bound,) = [one for one in proven_bounds(situation) if one.reason is BoundReason.WEALTH]
+                rows = [numbers[tuple(profile)] for profile in situation.profiles.tolist()]
+                summed = situation.probability @ beyond[rows][:, situation.members].sum(axis=1)
+                assert bound.total_gain == pytest.approx(summed, rel=1e-12, abs=1e-12 * situation.stake)
+
+
+def test_whoever_must_consume_what_burdens_it_has_wealth_beyond_what_it_gets() -> None:
+    """The example of ``docs/collusion.md``: at price 0 the first trader is left with 1.723 more than it wants."""
+    tastes, owned = (1.0, 1.2, 1.5), (4.0, 1.0, 1.5)
+    players = [
+        one_type(f"trader {n}", [has, 30.0], line(v)) for n, (v, has) in enumerate(zip(tastes, owned, strict=True))
+    ]
+    contract, burdened = grand_contract(economy_of(players)), replace(REPAIRED, withholding=Withholding.CONSUMED)
+    beyond, wasted = wealth_beyond(contract, burdened), wealth_beyond(contract, REPAIRED)
+    assert beyond is not None
+    assert wasted is not None
+    used = sum(tastes) / sum(owned)
+    left = np.array(owned) * (1 - used)
+    np.testing.assert_allclose(beyond[0], left**2 / 2, atol=1e-12)
+    np.testing.assert_allclose(wasted[0], 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("dropped", [{"pricing": Pricing.MIDPOINT}, {"coverage": Coverage.UNLIMITED}])
+def test_wealth_bounds_nothing_member_by_member_where_it_bounds_no_coalition(dropped: dict[str, str]) -> None:
+    assert wealth_beyond(random_contract(0), replace(REPAIRED, **dropped)) is None
