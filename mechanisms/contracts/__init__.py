@@ -6,6 +6,7 @@
 | grand contract, what any contract says after reports | GR proof of Theorem 1 | `grand_contract`, `terms` |
 | numbers that computation cannot tell apart made one | ours | `canonical` |
 | what players know once they are told | GR Definition 5 | `knowledge` |
+| players who can take each other's place | ours | `exchange` |
 | orders that pass exact tests, what is granted for rounding | ours | `recommended_orders` |
 | misreport gains | GR Definitions 1 and 4 | `incentives` |
 | communication equilibrium | GR Definition 4' | `communication_equilibrium` |

@@ -14,8 +14,10 @@ from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, Independent
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuations import Quadratic
 
-KINDS = (PlayerType("low", np.array([2.0, 40.0]), Quadratic(np.array([4.0]), np.array([[1.0]]))),)
-KINDS += (PlayerType("high", np.array([2.0, 40.0]), Quadratic(np.array([7.0]), np.array([[1.0]]))),)
+KINDS = (
+    PlayerType("low", np.array([2.0, 40.0]), Quadratic(np.array([4.0]), np.array([[1.0]]))),
+    PlayerType("high", np.array([2.0, 40.0]), Quadratic(np.array([7.0]), np.array([[1.0]]))),
+)
 OTHER = PlayerType("only", np.array([1.0, 40.0]), Quadratic(np.array([6.0]), np.array([[0.5]])))
 
 

@@ -237,6 +237,8 @@ def test_whoever_must_consume_what_burdens_it_has_wealth_beyond_what_it_gets() -
     np.testing.assert_allclose(wasted[0], 0, atol=1e-12)
 
 
-@pytest.mark.parametrize("dropped", [{"pricing": Pricing.MIDPOINT}, {"coverage": Coverage.UNLIMITED}])
-def test_wealth_bounds_nothing_member_by_member_where_it_bounds_no_coalition(dropped: dict[str, str]) -> None:
-    assert wealth_beyond(random_contract(0), replace(REPAIRED, **dropped)) is None
+@pytest.mark.parametrize(
+    "rules", [replace(REPAIRED, pricing=Pricing.MIDPOINT), replace(REPAIRED, coverage=Coverage.UNLIMITED)]
+)
+def test_wealth_bounds_nothing_member_by_member_where_it_bounds_no_coalition(rules: MarketRules) -> None:
+    assert wealth_beyond(random_contract(0), rules) is None
