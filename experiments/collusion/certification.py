@@ -88,7 +88,7 @@ class Certification(Printed, Examination):
 
 
 @undefined_raises
-def certify(
+def certify(  # noqa: PLR0913 -- one parameter for each option of the command line
     of: Path | str | MarketScenario | Economy,
     *,
     rules: MarketRules | Mapping[str, str] | None = None,
