@@ -16,17 +16,7 @@ from marketgame.mechanisms.market_game.rules import Coverage, MarketRules
 def accepted_announcements(
     offered: FloatArray, endowments: FloatArray, transfers: FloatArray, rules: MarketRules
 ) -> FloatArray:
-    """Return the announcements the market accepts.
-
-    Args:
-        offered: what players announce, ``(..., N, L)``, units.
-        endowments: what they own, ``(..., N, L)``, units.
-        transfers: purchasing power granted, ``(..., N)``, numeraire.
-        rules: the market rules.
-
-    Returns:
-        Accepted announcements, ``(..., N, L)``, units, between zero and the endowments.
-    """
+    """Return the announcements the market accepts of those offered, ``(..., N, L)``, units, up to the endowments."""
     accepted = np.minimum(np.maximum(offered, 0), endowments)
     if rules.coverage is Coverage.ANNOUNCED_NUMERAIRE:
         least = np.minimum(-transfers, endowments[..., -1])

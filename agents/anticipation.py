@@ -80,16 +80,7 @@ def promised_gain(knowledge: RecommendedKnowledge) -> float:
 
 
 def expected_gain(knowledge: MarketKnowledge, net_demands: FloatArray, announced_endowments: FloatArray) -> FloatArray:
-    """Return by how much candidate orders are expected to beat living on the endowment, under the market's rules.
-
-    Args:
-        knowledge: what the trader knows when it orders.
-        net_demands: candidates, ``(C, N, L)``, units.
-        announced_endowments: announced with each, ``(C, L)``, units; no more than the trader owns.
-
-    Returns:
-        Expected gains, ``(C,)``, numeraire.
-    """
+    """Return by how much candidates ``(C, N, L)``, units, are expected to beat the endowment, ``(C,)``, numeraire."""
     pieces = max(1, net_demands.shape[0] * knowledge.belief.play.orders.size // NUMBERS_AT_ONCE)
     return np.concatenate(
         [

@@ -128,11 +128,7 @@ class TypeKnowledge:
         return self.own_type.valuation.value(bundles[..., :-1]) + bundles[..., -1]
 
     def gain(self, net_consumption: FloatArray) -> FloatArray:
-        """Return by how much it is better off than on its endowment, ``(...)``, numeraire.
-
-        Args:
-            net_consumption: what it consumes beyond its endowment, ``(..., L)``, units.
-        """
+        """Return the gain, ``(...)``, numeraire, of consuming so much beyond its endowment, ``(..., L)``, units."""
         row = self.common.economy.first_rows[self.player] + self.type_number
         return self.common.economy.gains_of_types(np.full(net_consumption.shape[:-1], row), net_consumption)
 

@@ -15,12 +15,6 @@ class EstablishedMediator(RoundAgent):
 
     It knows nothing but the reports. A profile of reports is worked out once. Whoever leaves with a blocking mediator
     is paid the severance promised at the reports that were made.
-
-    Args:
-        model: the model it lives in.
-        contract: what it has announced.
-        severance: what it has promised to those who leave, at every profile of reports, ``(P, N)``, numeraire;
-            nothing by default.
     """
 
     def __init__(self, model: RoundModel, contract: DirectContract, severance: FloatArray | None = None) -> None:

@@ -239,10 +239,6 @@ def parameter(  # noqa: PLR0913 -- one argument for each thing that a field can 
 def refuse_out_of_bounds(member: DataclassInstance, of: str = "") -> None:
     """Refuse a number whose field does not allow it; one with bounds must be finite.
 
-    Args:
-        member: whose fields are checked.
-        of: what it is, for the message; empty where that goes without saying.
-
     Raises:
         ValueError: naming the field, its value and what is allowed.
     """

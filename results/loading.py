@@ -170,11 +170,6 @@ class Run:
     def unit(self, table: str, column: str, good: str | None = None) -> str:
         """Return the unit of a column in the economy's own words.
 
-        Args:
-            table: name of the table.
-            column: name of the column.
-            good: the good that is meant, where a column speaks of any of them.
-
         Returns:
             The unit that the table gives, with "numeraire" and "unit of the good" replaced by the units of the
             economy file where the manifest keeps it; empty when the table gives none.

@@ -81,19 +81,11 @@ def largest_gap(knowledge: MarketKnowledge) -> Gap | None:
 
 
 def arbitrage(knowledge: MarketKnowledge, gap: Gap, size: float) -> FloatArray:
-    r"""Return the arbitrageur's orders.
+    """Return the arbitrageur's orders, ``(N, L)``, units; the size is in multiples of the aggregate endowment.
 
     With :math:`z^*` of the good passed on from the low quoter :math:`i_o` to the high quoter i, its own cost
     falls by :math:`z^* (p_i - p_{i_o})` and the high quoter's rises by :math:`z^* p_j`; :math:`z^*` is twice
     what either needs, plus the given size.
-
-    Args:
-        knowledge: what the trader knows when it orders.
-        gap: the good and the two players.
-        size: how much more to pass on, in multiples of the aggregate endowment.
-
-    Returns:
-        Orders, ``(N, L)``, units.
 
     Source:
         Giraud and Rochon, proof of Theorem 1, the strategy of player j.

@@ -53,13 +53,7 @@ class BlockingOffer:
         return place if place < len(self.invitations) else -1
 
     def payments(self, number: int, reports: tuple[int | None, ...], *, leaves: bool) -> FloatArray:
-        """Return what each player is paid, negative if it pays, ``(N,)``, money.
-
-        Args:
-            number: of the invitation.
-            reports: the answers of those asked, in their order; none where one refused.
-            leaves: whether the coalition leaves.
-        """
+        """Return what each player is paid, negative if it pays, ``(N,)``, money."""
         paid = np.zeros(len(self.game.players))
         for place, (player, report) in enumerate(zip(self.invitations[number].coalition, reports, strict=True)):
             if report is not None:
@@ -116,13 +110,7 @@ class BlockingOffer:
 
 
 def offer_of(game: CoalitionalGame, stakes: FloatArray, plan: BlockingPlan) -> BlockingOffer:
-    """Return the offer that carries out a plan.
-
-    Args:
-        game: what coalitions can do.
-        stakes: what the mediator believes players lose by leaving, ``(P, N)``, money.
-        plan: the plan; its expected payments are kept, report by report.
-    """
+    """Return the offer that carries out a plan; the stakes that the mediator believes in are ``(P, N)``, money."""
     largest = max(
         float(np.abs(stakes).max()), *(float(np.abs(actions.utilities).max()) for actions in game.actions.values())
     )

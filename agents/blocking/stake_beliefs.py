@@ -35,20 +35,11 @@ class StakeBeliefs(ABC):
 
     @abstractmethod
     def observe(self, profile: int, received: FloatArray) -> None:
-        """See how a round in which everybody stayed ended.
-
-        Args:
-            profile: number of the profile of reports to the established mediator.
-            received: what everybody got, judged at the type it reported, ``(N,)``, units of money.
-        """
+        """See what a round in which all stayed gave, at the types reported, ``(N,)``, money."""
 
 
 class KnownStakes(StakeBeliefs):
-    """The stakes as they are.
-
-    Args:
-        stakes: ``(P, N)``, units of money.
-    """
+    """The stakes as they are, ``(P, N)``, units of money."""
 
     def __init__(self, stakes: FloatArray) -> None:
         self._new: FloatArray | None = stakes
@@ -64,15 +55,10 @@ class KnownStakes(StakeBeliefs):
 
 
 class EstimatedStakes(StakeBeliefs):
-    """Means over the rounds seen, profile by profile, less the severance that is promised publicly.
+    """Means over the rounds seen, profile by profile, less the severance ``(P, N)`` that is promised publicly.
 
     At a profile never seen, players are taken to have as much at stake as the grand coalition could give them or as
     they were ever seen to get, so that nobody is led out of what is unknown.
-
-    Args:
-        game: what the grand coalition can do.
-        severance: promised to those who leave, ``(P, N)``, units of money.
-        caution: how many standard errors are added to each mean.
     """
 
     def __init__(self, game: CoalitionalGame, severance: FloatArray, caution: float) -> None:

@@ -74,13 +74,7 @@ class Agreement:
         return read_only(numbers)
 
     def clause(self, number: int, types: tuple[int, ...], reports: tuple[int, ...]) -> Clause | None:
-        """Return what members are bound to after some reports; none if the side-contract is void.
-
-        Args:
-            number: of the profile of reports to the established mediator.
-            types: the members' true types.
-            reports: what they tell the side-device.
-        """
+        """Return what members are bound to after some reports; none if the side-contract is void."""
         key = (number, types, reports)
         if key not in self._clauses:
             clause = self.terms.clause_after(reports)
@@ -90,12 +84,7 @@ class Agreement:
         return self._clauses[key]
 
     def situation(self, number: int, types: tuple[int, ...]) -> Situation:
-        """Return what the members face if everybody else obeys.
-
-        Args:
-            number: of the profile of reports to the established mediator; outsiders reported the truth.
-            types: the members' true types.
-        """
+        """Return what the members face if everybody else obeys."""
         key = (number, types)
         if key not in self._situations:
             self._situations[key] = self._facing(number, types)
@@ -109,13 +98,7 @@ class Agreement:
         return self._actions[key]
 
     def gains_at(self, number: int, types: tuple[int, ...], reports: tuple[int, ...]) -> FloatArray:
-        """Return what each member gains upon obedience, ``(S,)``, numeraire, expected over the side-device's draw.
-
-        Args:
-            number: of the profile of reports to the established mediator.
-            types: the members' true types.
-            reports: what the members tell the side-device.
-        """
+        """Return what each member gains upon obedience, ``(S,)``, numeraire, expected over the side-device's draw."""
         key = (number, types, reports)
         if key not in self._gains:
             self._gains[key] = self._work_out(number, types, reports)

@@ -40,12 +40,7 @@ class AgreementSearch:
     effort: SideEffort = USUAL_SIDE_EFFORT
 
     def find(self, coalition: Coalition, reaction: Reaction | None = None) -> Agreement | None:
-        """Return the side-contract found for a coalition, or none.
-
-        Args:
-            coalition: the members' numbers, ascending.
-            reaction: how outsiders answer quotes that are not the contract's; none if they obey.
-        """
+        """Return the side-contract found for a coalition, or none."""
         asked = (self.contract, self.rules, coalition)
         # A communication equilibrium leaves no single member a reason to break it in any case.
         if self.consistent and self.concept is Concept.BIC:

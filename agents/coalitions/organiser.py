@@ -133,15 +133,6 @@ class CoalitionOrganiser(RoundAgent):
     one refusal ends it. Who accepted reports to the side-device and plays what it recommends, unless a sub-coalition
     knows better by then.
 
-    Args:
-        model: the model it lives in.
-        number: its number among the organisers.
-        name: its name.
-        choice: which coalitions it approaches, and how often.
-        find: finds side-contracts.
-        breaking: looks for sub-coalitions that break them.
-        players: how many players there are.
-
     Raises:
         ValueError: no coalition fits its choice.
     """

@@ -237,11 +237,6 @@ LAYOUTS: dict[type, Record] = {}
 def form_of(annotation: Any, about: Documented, batch: str = "") -> Form:
     """Return how JSON holds values of a type.
 
-    Args:
-        annotation: the type.
-        about: what is known of the field.
-        batch: letters of dimensions in front of those of arrays in a dataclass.
-
     Raises:
         TypeError: it is not known how.
     """

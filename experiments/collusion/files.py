@@ -65,10 +65,7 @@ def _are_certificates(held: Held) -> bool:
 
 
 def write_certificates(examination: Examination, folder: Writing) -> tuple[dict[int, Path], Path | None]:
-    """Write the certificates of all deviations, and of the proof that there is none.
-
-    Returns:
-        Where the certificate of each deviation will be, by its place, and where the proof will be, if there is one.
+    """Write the certificates of deviations, by their place, and of the proof that there is none; return where.
 
     Raises:
         InputError: a file cannot be written.

@@ -51,16 +51,7 @@ class WarningLines(logging.Handler):
 
 
 def invoke(command: Callable[..., None], name: str, arguments: Sequence[str]) -> int:
-    """Call a command with arguments as typed.
-
-    Args:
-        command: a function whose parameters Typer understands.
-        name: what the user typed to get here, for the command's help.
-        arguments: what the user typed after it.
-
-    Returns:
-        The exit code, which says how it went.
-    """
+    """Call a command, under the name that its help gives, with arguments as typed, and return the exit code."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(context_settings=HELP)(_past_typer(command))
     logging.getLogger("marketgame").handlers = [WarningLines()]

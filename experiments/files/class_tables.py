@@ -259,12 +259,7 @@ def default_of(field: Field[Any]) -> Any:
 
 
 def described(field: Field[Any], value: Any = MISSING) -> Any:
-    """Return what is known of a field's key beside the type of its values.
-
-    Args:
-        field: the field.
-        value: what stands for its default in a file; the default itself, without it.
-    """
+    """Return what is known of a field's key beside the type of its values."""
     value = default_of(field) if value is MISSING else value
     default = {} if value is MISSING else {"default": value}
     lengths = {length: field.metadata[length] for length in LENGTHS if length in field.metadata}

@@ -111,12 +111,7 @@ def established(scenario: Scenario) -> Scenario:
 
 
 def with_benchmarks(prepared: Prepared, seconds: float | None = BENCHMARK_SECONDS) -> Prepared:
-    """Return the scenario with the incentive-efficient benchmarks, to be recorded beside the play.
-
-    Args:
-        prepared: what to play.
-        seconds: wall time allowed to each benchmark, or none; one that takes longer is recorded as not known.
-    """
+    """Return the scenario with its incentive-efficient benchmarks, each as far as seconds suffice to know it."""
     return replace(prepared, scenario=with_incentive_benchmarks(prepared.scenario, seconds))
 
 
@@ -157,11 +152,6 @@ def _is_same(held: Held, prepared: Prepared) -> bool:
 
 def play(prepared: Prepared, folder: Writing, on_round: Callable[[int], None]) -> RunOutcome:
     """Play a scenario and write its run folder; an interruption keeps the rounds played until then.
-
-    Args:
-        prepared: what to play.
-        folder: what ``run_folder`` provides for it.
-        on_round: called after each round with the number of rounds played.
 
     Raises:
         OSError: the folder cannot be written; what it held is still there.

@@ -48,11 +48,7 @@ PLAYED = (
 
 
 def draw(folder: Path) -> list[Path]:
-    """Compute what the pictures show and draw them; the sweep is written as a table beside its picture.
-
-    Returns:
-        The files written.
-    """
+    """Compute what the pictures show and draw them; the sweep is written as a table beside its picture."""
     folder.mkdir(parents=True, exist_ok=True)
     sweep = sweep_severance(example(), HIGHEST_PRICE, SWEPT.tolist(), ROUNDS, SEED)
     table = folder / "severance-sweep.csv"

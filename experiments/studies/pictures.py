@@ -30,11 +30,7 @@ PICTURES = (
 
 
 def draw(folder: Path) -> list[Path]:
-    """Play the scenarios behind the pictures and draw them.
-
-    Returns:
-        The files written: pictures, and a table beside the one it is drawn from.
-    """
+    """Play the scenarios behind the pictures and draw them."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     with tempfile.TemporaryDirectory() as scratch:

@@ -83,11 +83,7 @@ def example() -> CoalitionalGame:
 def blocking_profits(
     game: CoalitionalGame, price: float, severance: Sequence[float], side_bets: Sequence[float]
 ) -> pd.DataFrame:
-    """Return what the most profitable blocking plan earns against every combination of promises.
-
-    Returns:
-        Columns ``severance``, ``side_bet`` and ``profit``, money.
-    """
+    """Return as ``profit``, money, what the best blocking plan earns against each ``severance`` and ``side_bet``."""
     rows = [
         (promised, bet, _profit(game, Promises(price, promised, bet).mechanism(game)))
         for promised in severance

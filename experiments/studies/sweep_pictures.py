@@ -30,9 +30,6 @@ UNIT = "euro"
 def draw(folder: Path) -> list[Path]:
     """Run the sweeps behind the pictures and draw them.
 
-    Returns:
-        The files written.
-
     Raises:
         InputError: the folder of a sweep cannot be written, or holds results of other code.
     """
@@ -44,14 +41,7 @@ def draw(folder: Path) -> list[Path]:
 
 @style.in_house_style
 def welfare_by_misreporters(sweep: Run) -> Figure:
-    """Draw what lies cost at each share of liars: all traders together, a liar, and each of the others.
-
-    Args:
-        sweep: a loaded sweep over the share of misreporters that keeps players and benchmarks.
-
-    Returns:
-        The figure, one column wide.
-    """
+    """Draw what lies cost at each share of liars: all traders together, a liar, and each of the others."""
     runs = with_changes(sweep, MISREPORTERS, "misreporting")
     figure = style.new_figure(style.COLUMN_WIDTH, 4.1)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.15))

@@ -169,12 +169,6 @@ def _unit_cube(design: Design, dimensions: int, samples: int, seed: int) -> Floa
 def _saltelli(pairs: FloatArray) -> FloatArray:
     """Return, for each pair of points, the first, the first with one coordinate of the second, and the second.
 
-    Args:
-        pairs: two points of the unit cube side by side, ``(samples, 2 D)``.
-
-    Returns:
-        The points, ``(samples (D + 2), D)``.
-
     Source:
         Saltelli et al. (2010), Variance based sensitivity analysis of model output, Table 2 (radial sampling).
     """

@@ -59,9 +59,6 @@ def on_cluster(address: str) -> Iterator[Workers]:
     Whoever can reach a scheduler's port can run any code on its workers, and what workers send back is unpickled here:
     name only clusters whose ports none but trusted users can reach (docs/sweeps.md).
 
-    Args:
-        address: of the cluster's scheduler, such as ``tcp://node1:8786``.
-
     Raises:
         InputError: Dask is not installed, nobody answers at the address, or the cluster has no workers.
     """
@@ -89,12 +86,7 @@ def on_cluster(address: str) -> Iterator[Workers]:
 
 @contextmanager
 def on_executor(executor: Executor, count: int) -> Iterator[Workers]:
-    """Provide an executor of your own; it stays open.
-
-    Args:
-        executor: its workers must be able to import this package.
-        count: how many calls it carries out at a time.
-    """
+    """Provide an executor of your own; it stays open."""
     before = threads_with_runners()
     try:
         yield Workers(executor, count)

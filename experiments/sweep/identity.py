@@ -23,11 +23,7 @@ type Identity = Mapping[str, Mapping[str, str]]
 
 
 def identity(plan: Plan, simulate: Callable[..., object]) -> Identity:
-    """Return what the results of a sweep depend on.
-
-    Returns:
-        Hashes and versions by what they are of: ``design``, ``code`` and ``software``.
-    """
+    """Return hashes and versions of what the results of a sweep depend on: ``design``, ``code`` and ``software``."""
     sweep = plan.sweep
     settings = [hashlib.sha256(plan.inputs[file]).hexdigest() for file in setting_files(plan)]
     points = [json.dumps(point.content, sort_keys=True) for point in plan.points]
@@ -65,10 +61,6 @@ def code_digest() -> str:
 
 def function_digest(function: Callable[..., object], modules: Sequence[str] = ()) -> str:
     """Return a hash of the name of a function and of all that its module imports, directly or not.
-
-    Args:
-        function: the function.
-        modules: that count too, with all that they import.
 
     Raises:
         InputError: another process could not import the function by its name.

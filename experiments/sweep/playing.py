@@ -123,12 +123,7 @@ def _read_only_view(content: dict[Any, Any]) -> MappingProxyType[Any, Any]:
 
 
 def play_chunk(chunk: Chunk, on_run: Callable[[int | None], None]) -> Played:
-    """Play runs until they are done or time is up; a run that raises an error ends nothing but itself.
-
-    Args:
-        chunk: the runs.
-        on_run: called with the number of each run before it begins, and with none after it has ended.
-    """
+    """Play runs until done or out of time, telling ``on_run`` each and none after it; an error ends its run alone."""
     started, endings = time.perf_counter(), []
     pieces: dict[str, list[pa.Table]] = {name: [] for name in (RUNS.name, *chunk.tables)}
     done: list[int] = []

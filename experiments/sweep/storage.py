@@ -81,11 +81,6 @@ class Part:
 class PartStore:
     """The parts of one sweep.
 
-    Args:
-        home: their folder; made if need be.
-        schemas: the tables that every part has; ``runs`` is among them.
-        drop_damaged: whether parts that are damaged are removed instead of refused.
-
     Raises:
         DamagedResultError: a part is not what was written.
         ForeignFileError: the folder holds anything but parts.

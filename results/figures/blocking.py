@@ -159,13 +159,7 @@ def _doubtful(rows: pd.DataFrame, players: pd.DataFrame) -> pd.DataFrame:
 
 
 def _invitation_shares(rows: pd.DataFrame, asked: pd.DataFrame, rounds: int) -> pd.DataFrame:
-    """Return in what share of rounds each coalition was invited, by mediator and by what became of it.
-
-    Args:
-        rows: of everybody asked.
-        asked: of those among them whose type is worth saying.
-        rounds: how many were played.
-    """
+    """Return in what share of rounds each coalition was invited, by mediator and by what became of it."""
     key = ["round", "mediator"]
     named = asked["player"].astype(str) + "=" + asked["wanted_type"].astype(str)
     wanted = named.groupby([asked[name].astype(str) for name in key]).agg(", ".join)

@@ -49,9 +49,6 @@ def standard_figures(run: Run, round_number: int | None = None, run_number: int 
 
     A figure that cannot be drawn is left out with a warning.
 
-    Returns:
-        Figures by file name without ending, in the order of the registry: those whose tables have rows.
-
     Raises:
         ValueError: the folder holds no such run, or the run no such round.
     """

@@ -37,9 +37,6 @@ def save_figures(
 ) -> list[Path]:
     """Write the standard figures of a run; one that cannot be drawn or written as an image is left out with a warning.
 
-    Returns:
-        The files, in the order of the figures.
-
     Raises:
         ValueError: the folder holds no such run, or the run no such round.
         OSError: a file cannot be written.

@@ -94,10 +94,7 @@ def recorded(run: Run, run_number: int = 0) -> pd.DataFrame:
 
 
 def attempts(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each attempt, with its outcome.
-
-    Returns:
-        Columns ``round``, ``organiser``, ``coalition`` and ``outcome``, in the order of the table.
+    """Return each attempt with its outcome, as ``round``, ``organiser``, ``coalition`` and ``outcome``.
 
     Raises:
         ValueError: something became of an attempt that is none of the outcomes.
@@ -117,9 +114,6 @@ def groups(rows: pd.DataFrame, made: pd.DataFrame) -> tuple[list[Group], pd.Seri
     """Return what is shown on its own, those who agreed most often first, and to which group each attempt belongs.
 
     Coalitions that agreed equally often follow by how often they were tried. Of more than seven the last are one group.
-
-    Returns:
-        The groups, and the key of each attempt's group, indexed as the attempts.
     """
     pairs = made.assign(agreed=made["outcome"].isin(AGREED)).groupby(["organiser", "coalition"], sort=False)
     ranked = pairs["agreed"].agg(["sum", "size"]).sort_values(["sum", "size"], ascending=False, kind="stable")

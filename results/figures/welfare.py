@@ -59,11 +59,7 @@ WELFARE: Final = RunFigure(
 
 
 def gains(rounds: pd.DataFrame) -> pd.DataFrame:
-    """Return what the play and the first best gain over autarky.
-
-    Returns:
-        Columns ``round``, ``played`` and ``first_best``; the gains in units of the numeraire.
-    """
+    """Return what is gained over autarky in each ``round``: ``played`` and ``first_best``, numeraire."""
     return pd.concat([rounds[["round"]], gains_of(rounds)], axis=1)
 
 

@@ -58,16 +58,7 @@ class ConstraintEntry(NamedTuple):
 def benchmarks_of_economy(
     contract: GrandContract, drawn: AbstractSet[int], incentives: Sequence[IncentiveBenchmark]
 ) -> list[BenchmarkEntry]:
-    """Return one entry for each benchmark and profile, and one for each benchmark's expectation.
-
-    Args:
-        contract: the established contract; the benchmarks are those of its economy.
-        drawn: numbers of the profiles that were drawn.
-        incentives: the incentive-efficient benchmarks of the economy, known in expectation only.
-
-    Returns:
-        Benchmark by benchmark, profiles in order, the expectation last.
-    """
+    """Return one entry for each benchmark and profile, of many those drawn, and one for its expectation."""
     return [*_at_every_profile(contract, drawn), *map(_in_expectation, incentives)]
 
 

@@ -154,14 +154,7 @@ class Members:
 def members(
     negotiations: Sequence[Sequence[Negotiation]], profile: IntegerArray, over_promise: FloatArray, labels: Labels
 ) -> Members:
-    """Return who was approached by coalition organisers in some rounds.
-
-    Args:
-        negotiations: of each round.
-        profile: true types, ``(R, N)``.
-        over_promise: utility above what the contract promises, ``(R, N)``, numeraire.
-        labels: names.
-    """
+    """Return whom organisers approached, given true types and utility above what was promised, ``(R, N)``."""
     rows = [
         Member(
             number, tried, place, labels.type(player, int(profile[number, player])), float(over_promise[number, player])

@@ -130,10 +130,6 @@ class TableSchema[Source]:
     def refuse_other_entries(self, kind: type[Any], given: Sequence[str]) -> None:
         """Refuse a class of entries, one for each row, whose attributes are not the columns that are to be read off.
 
-        Args:
-            kind: a class whose attributes are annotated.
-            given: columns that do not come from entries.
-
         Raises:
             SchemaError: a column is missing, unknown, of another type, or may be missing only here or there.
         """

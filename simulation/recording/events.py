@@ -70,12 +70,7 @@ def market_events(measures: Measures) -> tuple[Events, ...]:
 
 
 def blocking_events(approaches: Sequence[Sequence[Approach]], severance: FloatArray) -> tuple[Events, ...]:
-    """Return the invitations of blocking mediators, and the severance that was paid.
-
-    Args:
-        approaches: of each round, in the order in which they were made.
-        severance: paid to each player in each round, ``(R, N)``, units of money.
-    """
+    """Return the invitations of blocking mediators, and the severance that was paid, ``(R, N)``, units of money."""
     made = [(number, approach) for number, each in enumerate(approaches) for approach in each]
     fates = [EVENT_REASONS.index(approach.fate) for _, approach in made]
     rounds, profits = [number for number, _ in made], [approach.profit for _, approach in made]

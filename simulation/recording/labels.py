@@ -20,14 +20,6 @@ from marketgame.simulation.scenario.organisers import Organiser
 class Labels:
     """The names of players, types, behaviours, goods, mediators, organisers, coalitions and what these do.
 
-    Args:
-        players: with their types.
-        behaviours: how each behaves, by its type.
-        blockers: names of the blocking mediators.
-        game: what coalitions can do without the others; none where nobody can leave.
-        goods: their names.
-        organisers: the coalition organisers.
-
     Attributes:
         blocking: whether coalitions can leave.
     """

@@ -15,14 +15,11 @@ BIT_GENERATOR = "PCG64"
 
 
 def random_stream(seed: int, *name: str | int) -> np.random.Generator:
-    """Return the generator of a source of randomness, always from its beginning.
+    """Return the generator of a source of randomness from its beginning, independent of those of other names.
 
     Args:
         seed: the run's seed.
         name: what is random, from the general to the particular, such as ``"trader", "ann", 12, "order"``.
-
-    Returns:
-        A generator independent of those of all other names and seeds.
     """
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=_digest(*name))))
 

@@ -36,16 +36,7 @@ class Formed:
 
 
 class BlockingStage:
-    """The blocking mediators of a run, who draw from streams of their own.
-
-    Args:
-        model: the model they live in.
-        blockers: what each is like.
-        game: what coalitions can do without the others.
-        stakes: what players would lose by leaving if all reported truthfully, ``(P, N)``, units of money.
-        severance: what they would be paid for it by the established mediator, ``(P, N)``, units of money.
-        seed: of the run.
-    """
+    """The blocking mediators of a run; stakes under truthful reports and severance are ``(P, N)``, units of money."""
 
     def __init__(
         self,
@@ -71,11 +62,7 @@ class BlockingStage:
         self._order = random_stream(seed, "order of blocking mediators")
 
     def play(self, ask: Ask) -> tuple[Approach, ...]:
-        """Let every mediator invite, in random order; who has left cannot be asked again.
-
-        Returns:
-            The invitations, in the order in which they were made.
-        """
+        """Let every mediator invite, in the random order that is returned; who has left is not asked again."""
         approaches: list[Approach] = []
         gone: frozenset[int] = frozenset()
         for number in self._order.permutation(len(self.mediators)):
@@ -86,12 +73,7 @@ class BlockingStage:
         return tuple(approaches)
 
     def observe(self, profile: int, received: FloatArray) -> None:
-        """Let every mediator see how a round in which everybody stayed ended.
-
-        Args:
-            profile: number of the profile of reports to the established mediator.
-            received: what everybody got, judged at the type it reported, ``(N,)``, units of money.
-        """
+        """Let every mediator see what a round in which all stayed gave, at the types reported, ``(N,)``, money."""
         for mediator in self.mediators:
             mediator.beliefs.observe(profile, received)
 

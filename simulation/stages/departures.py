@@ -61,16 +61,7 @@ def nobody_left(players: int, goods: int) -> Departures:
 
 
 class MarketBlocking:
-    """The blocking mediators of a market.
-
-    Args:
-        model: the model they live in.
-        blockers: what each is like.
-        game: what coalitions can do with what they own, in gains over consuming one's own endowment.
-        parts: in how many equal parts coalitions divide each good, as in the game.
-        common: common knowledge.
-        seed: of the run.
-    """
+    """The blocking mediators of a market."""
 
     def __init__(
         self,
@@ -101,12 +92,7 @@ class MarketBlocking:
         )
 
     def observe(self, reports: IntegerArray, net_consumed: FloatArray) -> None:
-        """Let every mediator see how a round in which everybody stayed ended.
-
-        Args:
-            reports: to the established mediator, ``(N,)``.
-            net_consumed: what everybody consumed beyond the endowment it reported, ``(N, L)``, units.
-        """
+        """Let every mediator see reports, ``(N,)``, and what went beyond endowments reported, ``(N, L)``, units."""
         number = int(self._economy.prior.profile_numbers(reports))
         self._stage.observe(number, self._economy.gains(reports, net_consumed))
 

@@ -58,15 +58,7 @@ def nobody_colluded(players: int) -> Collusion:
 
 
 class SideContractStage:
-    """The coalition organisers of a market, who draw from streams of their own.
-
-    Args:
-        model: the model they live in.
-        organisers: what each is like.
-        common: common knowledge.
-        behaviours: how each player behaves, by its type: organisers know how outsiders react to misquotes.
-        seed: of the run.
-    """
+    """The coalition organisers of a market, who draw from streams of their own."""
 
     def __init__(
         self,

@@ -31,12 +31,7 @@ class Family(StrEnum):
 
 
 def economies(seed: int = 0, sizes: tuple[tuple[int, int, int], ...] = SIZES) -> Iterator[Economy]:
-    """Yield the economies of the institution table, the published ones first.
-
-    Args:
-        seed: of the random economies; each has its own stream.
-        sizes: of the random economies: players, goods without the numeraire, types of each player.
-    """
+    """Yield the economies of the institution table, the published ones first."""
     for name in PUBLISHED:
         yield load_economy(ECONOMIES / f"{name}.toml")
     cases = [(family, size) for size in sizes for family in Family]
