@@ -61,17 +61,8 @@ def input_sources() -> frozenset[Path]:
 
 def _imported_of_ours(file: Path) -> list[Path]:
     """Return the modules of this package whose names stand in a source file, those imported on first use included."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        match node:
-            case ast.Import():
-                names.update(alias.name for alias in node.names)
-            case ast.ImportFrom(module=str(module)):
-                names.update((module, *(f"{module}.{alias.name}" for alias in node.names)))
-            case ast.Constant(value=str(text)):
-                names.add(text)
-    inside = (found[1] for name in names if (found := MODULE.fullmatch(name)))
-    modules = (SOURCES / f"{name.replace('.', '/')}.py" for name in inside)
+    inside = (found[1] for name in _imported(file.read_bytes(), "") if (found := MODULE.fullmatch(name)))
+    modules = (SOURCES / f"{name.replace('.', '/')}.py" for name in set(inside))
     return [module for module in modules if module.is_file()]
 
 
