@@ -9,6 +9,7 @@ import pandas as pd
 from rich.console import Console
 
 from marketgame import results
+from marketgame.experiments.play.summary import finite
 from marketgame.experiments.printing import marked, number, share, table
 from marketgame.results.loading import Run
 
@@ -38,7 +39,7 @@ def _rows_of(comparison: results.Comparison, run: Run) -> list[dict[str, Any]]:
 
 
 def _gain_document(row: dict[str, Any]) -> dict[str, Any]:
-    numbers = {name: float(row[name]) if isfinite(row[name]) else None for name in (*NUMBERS, "share_positive")}
+    numbers = {name: finite(row[name]) for name in (*NUMBERS, "share_positive")}
     return {"group": row["group"], "who": row["who"], **numbers, "rounds": int(row["rounds"])}
 
 
@@ -61,5 +62,4 @@ def print_comparison(comparison: results.Comparison, console: Console) -> None:
 
 def _cells(row: dict[str, Any], scale: float) -> list[str]:
     numbers = [number(row[name], scale) if isfinite(row[name]) else "-" for name in NUMBERS]
-    positive = row["share_positive"]
-    return [*numbers, share(positive if isfinite(positive) else None)]
+    return [*numbers, share(finite(row["share_positive"]))]

@@ -22,6 +22,7 @@ from marketgame.experiments.efficiency.benchmarks import (
 )
 from marketgame.experiments.printing import Printed, named, number, share, table
 from marketgame.results.loading import Run
+from marketgame.results.mediators import ESTABLISHED
 from marketgame.results.names import on_a_line
 
 if TYPE_CHECKING:
@@ -99,9 +100,7 @@ def _players(run: Run) -> dict[str, dict[str, Any]]:
     return {
         str(name): {
             "behaviour": str(row["behaviour"]),
-            "mean_utility": float(row["mean_utility"]),
-            "mean_promised_utility": float(row["mean_promised_utility"]),
-            "mean_wealth": float(row["mean_wealth"]),
+            **{key: float(row[key]) for key in UTILITIES},
             "bankruptcies": int(row["bankruptcies"]),
         }
         for name, row in results.player_summary(run).iterrows()
@@ -183,17 +182,13 @@ def _in_words(bankruptcies: list[dict[str, Any]]) -> str:
     return ", ".join(listed) or "none"
 
 
-ESTABLISHED = "established"
-
-
 def mediators_document(run: Run) -> dict[str, dict[str, float | None]]:
     """Return what each mediator earned per round; nothing when nobody but the established one was there."""
     summary = results.mediator_summary(run)
     if not (summary.index != ESTABLISHED).any():
         return {}
     return {
-        str(name): {str(column): float(value) if isfinite(value) else None for column, value in row.items()}
-        for name, row in summary.iterrows()
+        str(name): {str(column): finite(value) for column, value in row.items()} for name, row in summary.iterrows()
     }
 
 
@@ -232,12 +227,9 @@ def side_contracts_document(run: Run) -> list[dict[str, Any]]:
     frame = met.mean().assign(rounds=met.size()).reset_index()
     return [
         {
-            "organiser": str(row["organiser"]),
-            "coalition": str(row["coalition"]),
-            "fate": str(row["fate"]),
+            **{key: str(row[key]) for key in ("organiser", "coalition", "fate")},
             "rounds": int(row["rounds"]),
-            "expected_gain": _known(row["expected_gain"]),
-            "realised_gain": _known(row["realised_gain"]),
+            **{key: finite(row[key]) for key in ("expected_gain", "realised_gain")},
         }
         for _, row in frame.iterrows()
     ]
@@ -256,7 +248,3 @@ def side_contracts_table(run: Run, unit: str, scale: float) -> Group | None:
     columns = ["organiser", "coalition", "fate", "rounds", "expected gain", "realised gain"]
     title = f"Side-contracts, members' gains in sum, mean per round, in {unit}"
     return table(title, columns, rows, texts=3) if rows else None
-
-
-def _known(value: float) -> float | None:
-    return None if pd.isna(value) else float(value)

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, override
 
@@ -17,6 +16,7 @@ from marketgame import results
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputFiles, member
 from marketgame.experiments.play.running import DEFAULT_RUNS
+from marketgame.experiments.play.summary import finite
 from marketgame.experiments.printing import Printed, drawn_bars, number, table
 from marketgame.experiments.sweep.execution import run_sweep
 from marketgame.experiments.sweep.executors import Workers
@@ -130,7 +130,7 @@ def _points(sweep: Run) -> list[dict[str, Any]]:
         {
             "point": int(row["point"]),
             "parameters": {name: _plain(row[name]) for name in sweep.parameters},
-            "welfare": {name: _finite(float(row[name])) for name in ("mean", "low", "high")},
+            "welfare": {name: finite(row[name]) for name in ("mean", "low", "high")},
             "done": int(row["runs"]),
             "failed": int(row["failed"]),
         }
@@ -147,10 +147,6 @@ def _errors(sweep: Run) -> list[dict[str, Any]]:
 
 def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
-
-
-def _finite(value: float) -> float | None:
-    return value if isfinite(value) else None
 
 
 def print_sweep(summary: dict[str, Any], console: Console) -> None:
