@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from marketgame.simulation.scenario.game_scenario import GameScenario
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.scenario import Scenario
 
-MANIFEST = "manifest.json"
 COMPRESSION = "zstd"
 # Few large row groups compress and load better than many small ones.
 ROWS_PER_GROUP = 1 << 20
@@ -73,23 +71,6 @@ def simulate(scenario: Scenario, on_round: Callable[[int], None] | None = None) 
     return model.recorder.tables()
 
 
-def write_run(folder: Path, tables: Mapping[str, pa.Table], manifest: Mapping[str, object]) -> None:
-    """Write a run folder; a file is there whole or not at all, and the manifest comes last.
-
-    Args:
-        folder: made if need be; files of the same names are replaced, links of these names too, not what they lead to.
-        tables: by name.
-        manifest: what the run was, as plain JSON values.
-
-    Raises:
-        OSError: the folder cannot be written.
-        TypeError: the manifest holds something JSON cannot.
-    """
-    write_tables(folder, tables)
-    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    _write_whole(folder / MANIFEST, lambda path: path.write_text(text, encoding="utf-8"))
-
-
 def write_tables(folder: Path, tables: Mapping[str, pa.Table]) -> None:
     """Write the tables of a run, each there whole or not at all.
 
@@ -99,20 +80,11 @@ def write_tables(folder: Path, tables: Mapping[str, pa.Table]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         key_columns = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
-        _write_whole(folder / f"{name}.parquet", _parquet_writer(table, key_columns))
-
-
-def _parquet_writer(table: pa.Table, key_columns: list[str]) -> Callable[[Path], object]:
-    return lambda path: pq.write_table(
-        table, path, compression=COMPRESSION, use_dictionary=key_columns, row_group_size=ROWS_PER_GROUP
-    )
-
-
-def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside the final place, then move there in one step."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        write(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+        path, partial = folder / f"{name}.parquet", folder / f".{name}.parquet.partial"
+        options = {"compression": COMPRESSION, "row_group_size": ROWS_PER_GROUP}
+        try:
+            # Beside its place, then moved there in one step.
+            pq.write_table(table, partial, use_dictionary=key_columns, **options)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)

@@ -17,8 +17,9 @@ from marketgame.results.figures import (
 )
 from marketgame.results.loading import REQUIRED_COLUMNS, Run
 from marketgame.simulation.recording.tables import TABLES
-from marketgame.simulation.run import simulate, write_run
+from marketgame.simulation.run import simulate
 from tests.results.figure_contents import words
+from tests.run_folders import write_run
 
 SCENARIOS = Path(__file__).parents[2] / "experiments" / "scenarios"
 

@@ -18,11 +18,12 @@ from marketgame.results.figures import standard_figures
 from marketgame.results.figures.blocking import invitations, mediator_profits
 from marketgame.results.figures.core import core_in_payoff_plane, exact_number, severance_and_side_bets, severance_sweep
 from marketgame.results.loading import Run
-from marketgame.simulation.run import simulate, write_run
+from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.game_scenario import GameScenario
 from tests.mechanisms.myerson_examples import bilateral_trade
 from tests.results.figure_contents import axes_of, inside, points, texts, words
+from tests.run_folders import write_run
 
 GAME = bilateral_trade([3.0, 2.0], [[7.0], [0.0]], [0.5, 0.5], [1.0], names=(("H", "L"), ("only",)))
 POOLING = Mechanism(np.array([[0.0, 1.0], [0.0, 1.0]]), np.full((2, 2), 3.25) * (1, -1))

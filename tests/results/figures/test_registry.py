@@ -15,8 +15,9 @@ from marketgame.experiments.files.scenario_file import load_scenario
 from marketgame.results.figures import FIGURES, FigureFormat, RunFigure, save_figures, standard_figures
 from marketgame.results.loading import Run
 from marketgame.simulation.recording.tables import TABLES
-from marketgame.simulation.run import simulate, write_run
+from marketgame.simulation.run import simulate
 from tests.experiments.command_calls import SCENARIOS
+from tests.run_folders import write_run
 
 OURS = [figure for figure in FIGURES.own if isinstance(figure, RunFigure)]
 THEIRS = """

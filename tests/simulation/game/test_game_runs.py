@@ -19,12 +19,13 @@ from marketgame.mechanisms.core.allocation import CoreAllocation
 from marketgame.mechanisms.core.search import find_core_allocation
 from marketgame.simulation.recording import recorder
 from marketgame.simulation.recording.tables import TABLES
-from marketgame.simulation.run import simulate, write_run
+from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.game_scenario import GameScenario
 from tests.mechanisms.myerson_examples import bilateral_trade
 from tests.mechanisms.random_games import random_game
+from tests.run_folders import write_run
 
 NAMES = (("H", "L"), ("only",))
 EXAMPLE_1 = bilateral_trade([5.0, 1.0], [[6.0], [2.0]], [0.5, 0.5], [1.0], names=NAMES)
