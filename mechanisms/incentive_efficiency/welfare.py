@@ -26,7 +26,7 @@ from marketgame.mechanisms.incentive_efficiency.search import (
 from marketgame.mechanisms.incentive_efficiency.second_best import Money, SecondBest, second_best
 from marketgame.mechanisms.incentive_efficiency.virtual_allocation import DivisibleActions
 from marketgame.mechanisms.linear_program import SolverRefusedError, Status, UnverifiedAnswerError
-from marketgame.mechanisms.linear_program.deadline import Deadline
+from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,8 @@ def incentive_benchmarks(
 def _solved(economy: Economy, participation: Participation, seconds: float | None, money: Money) -> IncentiveBenchmark:
     try:
         answer = second_best(economy, participation, seconds, money)
+    except DeadlinePassedError:
+        return UnknownBenchmark(participation, Status.TIME_LIMIT.value, solver_failed=True, money=money)
     except (SolverRefusedError, UnverifiedAnswerError) as failure:
         return UnknownBenchmark(participation, str(failure), solver_failed=True, money=money)
     if answer.status is Status.OPTIMAL:
