@@ -23,6 +23,7 @@ from marketgame.experiments.files.input_file import (
     Mistakes,
     MistakesError,
     blamed_on,
+    listed,
     made,
     one_of,
     read_input,
@@ -122,7 +123,7 @@ class TypeTable(InputModel):
             ValueError: sizes disagree, or there is no such valuation; begins with the field that is wrong.
         """
         mistakes = Mistakes(MistakesError)
-        each, others = f"one per good: {goods}", f"one per good other than {goods[-1]!r}: {goods[:-1]}"
+        each, others = f"one per good: {listed(goods)}", f"one per good other than {goods[-1]!r}: {listed(goods[:-1])}"
         sizes = [("endowment", len(self.endowment), len(goods), each)]
         sizes += [(f"valuation.{key}", size, len(goods) - 1, others) for key, size in self.valuation.sizes().items()]
         for parameter, size, wanted, which in sizes:

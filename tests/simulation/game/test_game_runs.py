@@ -309,7 +309,7 @@ def test_benchmarks_stand_beside_the_play() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"assignments": (Assignment(Noisy()),)}, "'noisy' needs a market; without one the behaviours are obedient"),
+        ({"assignments": (Assignment(Noisy()),)}, "'noisy' needs a market; without one the behaviours are .*obedient"),
         ({"assignments": (Assignment(Loyal(), ("zed",)),)}, "no player 'zed' in the game"),
         ({"blockers": (Blocker("a"), Blocker("a"))}, "two blocking mediators are named 'a'"),
         ({"blockers": (Blocker("a", network=frozenset({(0, 7)})),)}, r"link \(0, 7\) of 'a'"),
