@@ -10,12 +10,13 @@ spatial index and pandas, which take ten times as long; they are loaded when som
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, override
 
 if TYPE_CHECKING:
@@ -69,11 +70,29 @@ def _opened(name: str) -> ModuleType:
     return package
 
 
+def _callers() -> list[tuple[FrameType | None]]:
+    """Return who called, and who called that."""
+    here = inspect.currentframe()
+    caller = None if here is None else here.f_back
+    return [(caller,), (None if caller is None else caller.f_back,)]
+
+
+@contextmanager
+def _callers_found_quickly() -> Iterator[None]:
+    """Let Mesa's log find out meanwhile which module calls it without reading all source code."""
+    slow = {"stack": inspect.stack, "getmodule": inspect.getmodule}
+    vars(inspect).update(stack=_callers, getmodule=lambda frame, *_: sys.modules[frame.f_globals["__name__"]])
+    try:
+        yield
+    finally:
+        vars(inspect).update(slow)
+
+
 def _mesa() -> ModuleType:
     """Return Mesa with its agents and models."""
     package = _opened("mesa")
     _opened("mesa.experimental")
-    with _standing_in("pandas"):
+    with _standing_in("pandas"), _callers_found_quickly():
         for name, home in (("Agent", "mesa.agent"), ("Model", "mesa.model")):
             setattr(package, name, getattr(import_module(home), name))
     return package

@@ -24,8 +24,8 @@ def _room(key: bytes, answer: tuple[Play, tuple[OwnRecommendation, ...]]) -> int
 class EstablishedMediator(RoundAgent):
     """Announces a contract, hears reports, and tells everyone privately what the contract recommends.
 
-    It knows nothing but the reports, which are worked out once while there is room. Whoever leaves with a blocking mediator
-    is paid the severance promised at the reports that were made.
+    It knows nothing but the reports; what follows from them is worked out once while there is room. Whoever leaves with
+    a blocking mediator is paid the severance promised at the reports that were made.
     """
 
     def __init__(self, model: RoundModel, contract: DirectContract, severance: FloatArray | None = None) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from marketgame.simulation.game.model import GameModel
-from marketgame.simulation.market.model import MarketModel
-from marketgame.simulation.scenario.game_scenario import GameScenario
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.scenario import Scenario
+
+if TYPE_CHECKING:
+    from marketgame.simulation.game.model import GameModel
+    from marketgame.simulation.market.model import MarketModel
 
 COMPRESSION = "zstd"
 # Few large row groups compress and load better than many small ones.
@@ -37,11 +39,16 @@ def model_of(scenario: Scenario) -> GameModel | MarketModel:
     Raises:
         ValueError: the established contract does not exist for this economy, or a rule forbids it.
     """
-    match scenario:
-        case GameScenario():
-            return GameModel(scenario)
-        case MarketScenario():
-            return MarketModel(scenario)
+    # Each is loaded where it is played: a market does without games, their mechanisms and their core.
+    if isinstance(scenario, MarketScenario):
+        from marketgame.simulation.market.model import MarketModel  # noqa: PLC0415
+
+        return MarketModel(scenario)
+    from marketgame.simulation.game.model import GameModel  # noqa: PLC0415
+    from marketgame.simulation.scenario.game_scenario import GameScenario  # noqa: PLC0415
+
+    if isinstance(scenario, GameScenario):
+        return GameModel(scenario)
     raise TypeError(f"{type(scenario).__name__} is played neither on a market nor in a game")
 
 

@@ -22,7 +22,6 @@ from marketgame.experiments.collusion.files import (
 from marketgame.experiments.collusion.printing import coalition_frame, print_certification
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.examples import located
-from marketgame.experiments.files.game_scenario_file import names_game
 from marketgame.experiments.files.input_file import (
     InputError,
     InputFiles,
@@ -33,7 +32,7 @@ from marketgame.experiments.files.input_file import (
     unknown_name,
     validated,
 )
-from marketgame.experiments.files.scenario_file import RulesInput, load_scenario
+from marketgame.experiments.files.scenario_file import RulesInput, load_scenario, names_game
 from marketgame.experiments.files.sources import outside_sources
 from marketgame.experiments.printing import Printed, drawn_bars
 from marketgame.mechanisms.arrays import undefined_raises

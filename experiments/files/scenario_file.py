@@ -24,6 +24,7 @@ from marketgame.experiments.files.input_file import (
     made,
     one_of,
     read_input,
+    read_table,
     refuse,
     unknown_name,
 )
@@ -177,6 +178,22 @@ class ScenarioInput(PlayedInput):
     parts: Annotated[int, Field(ge=1, le=MOST_PARTS)] = Field(
         4, description="in how many equal parts coalitions that leave can divide each good they own"
     )
+
+
+def names_game(path: Path, files: InputFiles | None = None) -> bool:
+    """Whether a scenario file names a coalitional game.
+
+    Args:
+        path: the file.
+        files: keeps what is read; every file is read anew without it.
+
+    Raises:
+        InputError: the file cannot be read, or names an economy too.
+    """
+    content = read_table(path, files)
+    if "game" in content and "economy" in content:
+        refuse(path, "game", "is given beside economy; a scenario has one of them")
+    return "game" in content
 
 
 def load_scenario(

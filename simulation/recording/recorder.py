@@ -36,10 +36,10 @@ from marketgame.simulation.recording.tables import (
     TABLES,
 )
 from marketgame.simulation.scenario.scenario import Scenario
-from marketgame.simulation.stages.blocking import Formed
 
 if TYPE_CHECKING:
     from marketgame.simulation.recording.tables import Rounds
+    from marketgame.simulation.stages.blocking import Formed
 
 # Rounds are turned into rows in pieces of this size, wherever a run stops.
 ROUNDS_AT_ONCE = 1024

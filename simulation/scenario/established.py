@@ -6,8 +6,6 @@ from dataclasses import replace
 
 from marketgame.mechanisms.incentive_efficiency.welfare import incentive_benchmarks, incentive_efficient_benchmarks
 from marketgame.simulation.scenario.established_contract import established_contract
-from marketgame.simulation.scenario.established_mechanism import established_mechanism
-from marketgame.simulation.scenario.game_scenario import GameScenario
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.scenario import Scenario
 
@@ -19,19 +17,23 @@ def establish(scenario: Scenario) -> Scenario:
         ValueError: there is none such as it asks for.
         UndecidedGameError: no mechanism was found, and none was proved not to exist.
     """
-    match scenario:
-        case MarketScenario():
-            return replace(scenario, contract=established_contract(scenario))
-        case GameScenario():
-            return replace(scenario, mechanism=established_mechanism(scenario))
+    if isinstance(scenario, MarketScenario):
+        return replace(scenario, contract=established_contract(scenario))
+    # Markets do without games and their core.
+    from marketgame.simulation.scenario.established_mechanism import established_mechanism  # noqa: PLC0415
+    from marketgame.simulation.scenario.game_scenario import GameScenario  # noqa: PLC0415
+
+    if isinstance(scenario, GameScenario):
+        return replace(scenario, mechanism=established_mechanism(scenario))
     raise TypeError(f"{type(scenario).__name__} is played neither on a market nor in a game")
 
 
 def with_incentive_benchmarks(scenario: Scenario, seconds: float | None) -> Scenario:
     """Return a scenario with its incentive-efficient benchmarks; one that takes more seconds is not known."""
-    match scenario:
-        case MarketScenario():
-            return replace(scenario, incentives=incentive_benchmarks(scenario.economy, seconds=seconds))
-        case GameScenario():
-            return replace(scenario, incentives=incentive_efficient_benchmarks(scenario.game, seconds))
+    if isinstance(scenario, MarketScenario):
+        return replace(scenario, incentives=incentive_benchmarks(scenario.economy, seconds=seconds))
+    from marketgame.simulation.scenario.game_scenario import GameScenario  # noqa: PLC0415
+
+    if isinstance(scenario, GameScenario):
+        return replace(scenario, incentives=incentive_efficient_benchmarks(scenario.game, seconds))
     raise TypeError(f"{type(scenario).__name__} is played neither on a market nor in a game")

@@ -7,26 +7,44 @@ from hypothesis import strategies as st
 
 from marketgame.agents.memory import Memory
 
-SIZES = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 30)), max_size=60)
+type Question = tuple[int, int]
+
+QUESTIONS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 30)), max_size=60)
 
 
-@given(SIZES, st.integers(0, 60))
-def test_answers_are_those_worked_out_and_never_take_more_room_than_there_is_but_for_the_latest(
-    questions: list[tuple[int, int]], room: int
-) -> None:
-    memory = Memory[tuple[int, int], tuple[int, int]](room, lambda key, _: key[1])
-    worked_out = []
-    for key in questions:
-        assert memory.answer(key, lambda key=key: worked_out.append(key) or (key[0], -key[1])) == (key[0], -key[1])
-        held = [each[0] for each in memory._answers.values()]
-        assert held[-1] == (key[0], -key[1])
-        assert len(held) == 1 or sum(-size for _, size in held) <= room
+class Counting:
+    """A memory of questions' own sizes, and what was worked out for it."""
+
+    def __init__(self, room: int) -> None:
+        self.memory = Memory[Question, int](room, lambda question, _: question[1])
+        self.worked_out: list[Question] = []
+
+    def ask(self, question: Question) -> int:
+        """Return ten times the first number of a question, worked out or remembered."""
+        return self.memory.answer(question, lambda: self._work_out(question))
+
+    def _work_out(self, question: Question) -> int:
+        self.worked_out.append(question)
+        return 10 * question[0]
 
 
-@given(SIZES)
-def test_with_room_enough_everything_is_worked_out_once(questions: list[tuple[int, int]]) -> None:
-    memory = Memory[tuple[int, int], int](10_000, lambda key, _: key[1])
-    worked_out: list[tuple[int, int]] = []
-    for key in questions:
-        memory.answer(key, lambda key=key: len(worked_out.append(key) or worked_out))
-    assert len(worked_out) == len(set(questions)) == len(memory)
+@given(QUESTIONS, st.integers(0, 60))
+def test_answers_are_right_and_the_latest_that_fit_are_remembered(questions: list[Question], room: int) -> None:
+    counting, latest = Counting(room), list[Question]()
+    for question in questions:
+        known = question in latest
+        before = len(counting.worked_out)
+        assert counting.ask(question) == 10 * question[0]
+        assert len(counting.worked_out) == before + (not known)
+        latest = [*(each for each in latest if each != question), question]
+        while not known and len(latest) > 1 and sum(size for _, size in latest) > room:
+            latest.pop(0)
+        assert len(counting.memory) == len(latest)
+
+
+@given(QUESTIONS)
+def test_with_room_enough_everything_is_worked_out_once(questions: list[Question]) -> None:
+    counting = Counting(10_000)
+    for question in questions:
+        counting.ask(question)
+    assert sorted(counting.worked_out) == sorted(set(questions))

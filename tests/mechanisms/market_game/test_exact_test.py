@@ -92,7 +92,7 @@ def test_huge_orders_that_cancel_are_settled_as_in_exact_arithmetic(rules: Marke
     assert_exact(settle(Play(*play), rules, engine=Engine.NUMPY), play, rules)
 
 
-@BY_RULES
+@by_rules(SETTLING_RULES)
 @settings(deadline=None, max_examples=25)
 @given(SEEDS)
 def test_plays_of_many_players_are_settled_as_in_exact_arithmetic(rules: MarketRules, seed: int) -> None:
