@@ -34,7 +34,12 @@ from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.registry import MisnamedError
 from marketgame.simulation.scenario.assignments import Assignment, check_assignments
 from marketgame.simulation.scenario.blockers import Blocker, check_blockers
-from marketgame.simulation.scenario.market_scenario import MarketScenario
+from marketgame.simulation.scenario.market_scenario import (
+    MOST_TRADERS_LISTED,
+    MOST_TRADES_LISTED,
+    MarketScenario,
+    TradeRows,
+)
 from marketgame.simulation.scenario.organisers import check_organisers
 from marketgame.simulation.scenario.scenario import Scenario
 
@@ -94,6 +99,16 @@ class ContractInput(InputModel):
     )
     severance: dict[Name, dict[Name, Annotated[float, Field(ge=0)]]] = Field(
         {}, description="promised to those who leave with a blocking mediator, by player and reported type"
+    )
+
+
+class TablesInput(InputModel):
+    """What the tables of a run list."""
+
+    trades: Annotated[TradeRows, Field(strict=False)] = Field(
+        TradeRows.AUTOMATIC,
+        description=f"one by one: all; the largest {MOST_TRADES_LISTED} of each round; none; automatic: all among "
+        f"at most {MOST_TRADERS_LISTED} traders, the largest among more; trade_totals adds up all in any case",
     )
 
 
@@ -175,6 +190,7 @@ class ScenarioInput(PlayedInput):
     organisers: list[OrganiserInput] = Field(
         [], description="one table [[organisers]] for each organiser of coalitions, who proposes side-contracts"
     )
+    tables: TablesInput = Field(TablesInput(), description="what the tables of a run list")
     parts: Annotated[int, Field(ge=1, le=MOST_PARTS)] = Field(
         4, description="in how many equal parts coalitions that leave can divide each good they own"
     )
@@ -244,6 +260,7 @@ def build_scenario(
             parts=content.parts,
             severance=content.contract.severance,
             organisers=organisers,
+            trades=content.tables.trades,
             **common,
         )
 

@@ -198,6 +198,7 @@ def play(
             "command": command_line(),
             "bit_generator": type(random_stream(scenario.seed, "nature").bit_generator).__name__,
             "units": _units(scenario),
+            **_trades_listed(scenario),
             **software(),
             "started": started.isoformat(timespec="seconds"),
             "wall_seconds": round(time.perf_counter() - clock, 3),
@@ -218,6 +219,12 @@ def _units(scenario: Scenario) -> dict[str, str]:
     if not isinstance(scenario, MarketScenario):
         return {}
     return dict(zip(scenario.economy.goods, scenario.economy.units, strict=True))
+
+
+def _trades_listed(scenario: Scenario) -> dict[str, str]:
+    """Return which trades of a market are listed one by one, where these are not all."""
+    most = scenario.most_trades_listed if isinstance(scenario, MarketScenario) else None
+    return {} if most is None else {"trades": f"the {most} largest of each round" if most else "none"}
 
 
 @undefined_raises

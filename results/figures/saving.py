@@ -87,8 +87,8 @@ def _save_png(figure: Figure, file: io.BytesIO) -> None:
     try:
         figure.set_dpi(DOTS_PER_INCH)
         # Drawn once: what Matplotlib saves it draws twice, encodes, and would have to be decoded.
-        canvas.draw()
-        image = Image.fromarray(np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3]))
+        canvas.draw()  # type: ignore[no-untyped-call]
+        image = Image.fromarray(np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3]))  # type: ignore[no-untyped-call]
     finally:
         figure.set_dpi(before)
     # Median cut would merge the colours of small marks, and the colours carry meaning.
