@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
@@ -115,6 +115,9 @@ class RoundModel(mesa.Model):  # type: ignore[misc]  # Mesa ships no type inform
 
     def __init__(self, seed: int) -> None:
         super().__init__(rng=seed)
+
+    def announce_searches(self, announce: Callable[[str], None]) -> None:
+        """Have it announced in words when a search begins that takes a while; as a rule there is none."""
 
     @property
     def round_number(self) -> int:

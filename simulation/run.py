@@ -52,12 +52,17 @@ def model_of(scenario: Scenario) -> GameModel | MarketModel:
     raise TypeError(f"{type(scenario).__name__} is played neither on a market nor in a game")
 
 
-def simulate(scenario: Scenario, on_round: Callable[[int], None] | None = None) -> dict[str, pa.Table]:
+def simulate(
+    scenario: Scenario,
+    on_round: Callable[[int], None] | None = None,
+    on_search: Callable[[str], None] | None = None,
+) -> dict[str, pa.Table]:
     """Play a scenario.
 
     Args:
         scenario: what to play, on a market or in a coalitional game.
         on_round: called after each round with the number of rounds played.
+        on_search: called with what an organiser of coalitions begins to search, in words.
 
     Returns:
         Every table of :data:`marketgame.simulation.recording.tables.TABLES`; the same for the same scenario, bit for
@@ -68,6 +73,8 @@ def simulate(scenario: Scenario, on_round: Callable[[int], None] | None = None) 
         SimulationInterrupted: the user interrupted; the rounds completed are in its ``tables``.
     """
     model = model_of(scenario)
+    if on_search is not None:
+        model.announce_searches(on_search)
     try:
         for played in range(1, scenario.rounds + 1):
             model.step()

@@ -76,5 +76,12 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
 
 def _play_with_progress(prepared: Prepared, folder: Writing, figures: Figures) -> RunOutcome:
     with Progress(console=remark_console()) as progress:
-        task = progress.add_task(f"playing {named(prepared.path.stem)}", total=prepared.scenario.rounds)
-        return play(prepared, folder, lambda played: progress.update(task, completed=played), figures)
+        playing = f"playing {named(prepared.path.stem)}"
+        task = progress.add_task(playing, total=prepared.scenario.rounds)
+        return play(
+            prepared,
+            folder,
+            lambda played: progress.update(task, completed=played, description=playing),
+            figures,
+            lambda search: progress.update(task, description=f"{playing}: {marked(search)}"),
+        )

@@ -166,7 +166,11 @@ def _is_same(held: Held, prepared: Prepared) -> bool:
 
 
 def play(
-    prepared: Prepared, folder: Writing, on_round: Callable[[int], None], figures: Figures = Figures.PNG
+    prepared: Prepared,
+    folder: Writing,
+    on_round: Callable[[int], None],
+    figures: Figures = Figures.PNG,
+    on_search: Callable[[str], None] | None = None,
 ) -> RunOutcome:
     """Play a scenario and write its run folder; an interruption keeps the rounds played until then.
 
@@ -175,6 +179,7 @@ def play(
         folder: what ``run_folder`` provides for it.
         on_round: called after each round with the number of rounds played.
         figures: which figures to draw when the tables are there.
+        on_search: called with what an organiser of coalitions begins to search, in words.
 
     Raises:
         OSError: the folder cannot be written; what it held is still there.
@@ -191,7 +196,7 @@ def play(
 
     with heard(stopping):
         try:
-            tables, status = simulate(scenario, after_round), RunEnd.DONE
+            tables, status = simulate(scenario, after_round, on_search), RunEnd.DONE
         except SimulationInterrupted as interruption:
             tables, status = interruption.tables, RunEnd.INTERRUPTED
         manifest = prepared.identity | {

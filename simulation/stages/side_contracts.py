@@ -11,7 +11,7 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,8 @@ from marketgame.simulation.scenario.organisers import Organiser, OrganiserEffort
 from marketgame.simulation.scenario.streams import random_stream
 
 if TYPE_CHECKING:
+    from marketgame.agents.coalitions.agreement import Agreement
+    from marketgame.agents.coalitions.choice import Coalition
     from marketgame.mechanisms.deviations.effort import Effort
 
 # The same scenario must give the same tables on a slow machine: programs take a fraction of a second.
@@ -79,11 +81,18 @@ class SideContractStage:
             )
             for number, organiser in enumerate(organisers)
         )
+        self.on_search: Callable[[str, Coalition], None] | None = None
+        self._begun = False
         self._streams = [random_stream(seed, "coalition organiser", organiser.name) for organiser in organisers]
         self._order = random_stream(seed, "order of coalition organisers")
 
     def play(self, traders: Sequence[Trader], reports: IntegerArray, left: BooleanArray) -> Collusion:
         """Let every organiser try, in random order, and tell members what they have agreed upon."""
+        if not self._begun:
+            # What a run of some length will need is searched at once, so that no later round is held up by it.
+            self._begun = True
+            for organiser in self.organisers:
+                organiser.prepare()
         number = int(self._common.economy.prior.profile_numbers(reports))
         bound = frozenset(np.flatnonzero(left).tolist())
         transfers, negotiations = np.zeros(len(traders)), []
@@ -115,7 +124,13 @@ class SideContractStage:
             organiser.consistent,
             SideEffort(_oracle_effort(effort), effort.rounds, effort.breaches, effort.cells),
         )
-        return lambda coalition: search.find(coalition, expected_reaction(self._behaviours, coalition))
+
+        def find(coalition: Coalition) -> Agreement | None:
+            if self.on_search is not None:
+                self.on_search(organiser.name, coalition)
+            return search.find(coalition, expected_reaction(self._behaviours, coalition))
+
+        return find
 
     def _best_deviation(self, organiser: Organiser) -> BestDeviation:
         if organiser.best_deviation is not None:

@@ -271,7 +271,7 @@ def test_tables_follow_the_schema_however_many_rounds_are_written_at_once(monkey
         for field in table.schema:
             if not field.nullable:
                 assert table[field.name].null_count == 0
-    for name in ("holdings", "trades"):
+    for name in ("holdings", "trades", "trade_totals"):
         assert whole[name].num_rows == 0
 
 
