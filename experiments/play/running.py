@@ -305,4 +305,4 @@ def save_figures(run: results.Run, folder: Path, figures: Figures, round_number:
     from marketgame.results.figures import FigureFormat  # noqa: PLC0415
 
     formats = {Figures.NONE: (), Figures.PNG: (FigureFormat.PNG,), Figures.ALL: (FigureFormat.PNG, FigureFormat.PDF)}
-    return results.save_figures(run, folder, formats[figures], round_number=round_number)
+    return results.save_figures(run, folder, formats=formats[figures], round_number=round_number)
