@@ -98,12 +98,10 @@ class Begun:
     Attributes:
         knowledge: of the coalition.
         menus: of its cells, grown.
-        programs: master programs solved for that.
     """
 
     knowledge: Knowledge
     menus: tuple[Menu, ...]
-    programs: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,10 +236,10 @@ class _Search:
         if self.begun is None:
             self._open_menus()
         else:
-            self.menus, self.programs = list(self.begun.menus), self.begun.programs
+            self.menus = list(self.begun.menus)
         master = Master(self.knowledge, self.menus, self._floors(kept), deadline=self.effort.oracle.deadline)
         answer = self._grown(master)
-        begun = Begun(self.knowledge, tuple(self.menus), self.programs)
+        begun = Begun(self.knowledge, tuple(self.menus))
         obeyed = None
         if self.obey:
             answer, obeyed = self._obeyed(master, answer)
