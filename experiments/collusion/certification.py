@@ -44,7 +44,7 @@ from marketgame.mechanisms.certificates.examination import (
     outsiders_play_on,
     unwatched,
 )
-from marketgame.mechanisms.contracts.grand_contract import TransferRule
+from marketgame.mechanisms.contracts.grand_contract import TransferRule, listed
 from marketgame.mechanisms.economies.coalitions import Coalition, Coalitions
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.linear_program.deadline import Deadline
@@ -213,7 +213,7 @@ def examination_of(
         ValueError: the contract does not exist, or the rules do not admit it.
         UndecidableError: two derivations of one number disagree.
     """
-    contract = established_contract(scenario)
+    contract = listed(established_contract(scenario))
     reactions = expected_reactions(scenario)
     found = examine(contract, scenario.rules, coalitions, deadline, reactions, every=every, watch=watch)
     return Certification(**{each.name: getattr(found, each.name) for each in fields(found)}, name=scenario.name)

@@ -49,7 +49,6 @@ from marketgame.mechanisms.certificates.stability import (
 )
 from marketgame.mechanisms.collusion.side_contracts.arbitrage import deterred_by_arbitrage
 from marketgame.mechanisms.collusion.side_contracts.search import (
-    Begun,
     SideContractSearch,
     SideEffort,
     find_consistent_side_contract,
@@ -188,7 +187,6 @@ class CoalitionFinding:
         reasons: why they cannot, one for each thing that they may know; some may be the same.
         reaction: how those outside the coalition answer quotes that are not the contract's; none if they play on.
         alike: how many coalitions this is true of, itself included: all that equal players can turn it into.
-        begun: from where a search for a consistent side-contract can go on; none if it has to begin.
     """
 
     coalition: Coalition
@@ -200,7 +198,6 @@ class CoalitionFinding:
     reasons: frozenset[BoundReason] = frozenset()
     reaction: Reaction | None = None
     alike: int = 1
-    begun: Begun | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -298,7 +295,7 @@ class Examination:
     @property
     def incentive_compatible(self) -> bool:
         """Whether truth is best for everybody who then obeys."""
-        return self.incentives.incentive_compatible
+        return self.incentives.incentive_compatible is True
 
     @property
     def unilaterally_stable(self) -> Verdict:
@@ -363,7 +360,7 @@ def examine(
     players = len(contract.economy.players)
     asked = coalitions if isinstance(coalitions, Coalitions) else Coalitions.of(players, coalitions)
     alike = exchangeable_players(contract, _reactions_by_player(reaction_to(()), players))
-    tour = _Tour(examiner, asked, alike, incentives.incentive_compatible, every, watch)
+    tour = _Tour(examiner, asked, alike, incentives.incentive_compatible is True, every, watch)
     tour.go()
     return Examination(
         contract=contract,
@@ -589,8 +586,7 @@ def _searched(examiner: Examiner, finding: CoalitionFinding, promising: list[Sit
     if oracle is not None and commonly_known(examiner.contract, finding.coalition):
         found = _joint_action(examiner, promising, oracle)
     if found is None and (oracle is None or not alone):
-        found, begun = _side_contract(examiner, finding, consistent=False)
-        finding = replace(finding, begun=begun)
+        found = _side_contract(examiner, finding, consistent=False)
     verdict = Verdict.NOT_REFUTED if found is None else Verdict.REFUTED
     if alone:  # Nobody is left who could break what one player does alone.
         return replace(finding, improvement=verdict, consistent=verdict, found=found)
@@ -603,7 +599,7 @@ def examine_consistency(examiner: Examiner, finding: CoalitionFinding) -> Coalit
     """Return the finding about a coalition with what is known about internally consistent improvements."""
     if not _may_be_consistent(finding):
         return finding
-    found, _ = _side_contract(examiner, finding, consistent=True)
+    found = _side_contract(examiner, finding, consistent=True)
     if found is None:
         return finding
     if found.kept is not Verdict.PROVEN:
@@ -630,14 +626,12 @@ def _joint_action(examiner: Examiner, promising: list[Situation], effort: Effort
     return None
 
 
-def _side_contract(
-    examiner: Examiner, finding: CoalitionFinding, *, consistent: bool
-) -> tuple[FoundImprovement | None, Begun | None]:
-    """Return a side-contract, one that no single member was found to break if it must be so, and what was begun."""
+def _side_contract(examiner: Examiner, finding: CoalitionFinding, *, consistent: bool) -> FoundImprovement | None:
+    """Return a side-contract; one that no single member was found to break, if it must be so."""
     if examiner.deadline.passed:
-        return None, None
+        return None
     contract, rules = examiner.contract, examiner.rules
-    find = partial(find_consistent_side_contract, begun=finding.begun) if consistent else find_side_contract
+    find = find_consistent_side_contract if consistent else find_side_contract
     search: SideContractSearch = find(
         contract,
         rules,
@@ -648,12 +642,12 @@ def _side_contract(
     )
     agreed = search.side_contract
     if agreed is None:
-        return None, search.begun
+        return None
     kept = Verdict.NOT_REFUTED if search.obeyed is None else search.obeyed.verdict
     if consistent and kept is not Verdict.PROVEN:
-        return FoundImprovement(agreed, None, kept), search.begun
+        return FoundImprovement(agreed, None, kept)
     certify = partial(certify_side_contract, contract, rules, agreed, finding.reaction)
-    return _accepted(examiner, agreed, certify, kept), search.begun
+    return _accepted(examiner, agreed, certify, kept)
 
 
 def _timely(effort: SideEffort, deadline: Deadline) -> SideEffort:

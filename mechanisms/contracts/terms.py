@@ -105,6 +105,10 @@ class DirectContract(ABC):
             Giraud and Rochon, section 3, the belief q-hat given type and recommendation.
         """
 
+    @abstractmethod
+    def most_taken(self, player: int, report: int) -> float:
+        """Return no less than the most purchasing power that is taken from a player who reports a type, numeraire."""
+
     def recommend(self, reports: IntegerArray) -> Play:
         """Return the play that the mediator recommends, with the transfers that go with it.
 

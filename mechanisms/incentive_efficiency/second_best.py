@@ -83,6 +83,7 @@ class SecondBest:
         concave: whether every virtual valuation met was concave, so that the bound is reached.
         rounds: how often divisions of the goods were priced.
         residuals: the independent check of the last linear program.
+        standard_error: of the gains, numeraire; zero unless profiles are drawn because they are too many to list.
     """
 
     participation: Participation
@@ -98,6 +99,7 @@ class SecondBest:
     concave: bool
     rounds: int
     residuals: Residuals | None
+    standard_error: float = 0.0
 
 
 def second_best(

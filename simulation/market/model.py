@@ -66,7 +66,7 @@ class MarketModel(RoundModel):
         self._nobody_colluded = nobody_colluded(len(self.traders))
         self._nobody_left = nobody_left(len(self.traders), len(self.economy.goods))
         game = None if self.blocking is None else self.blocking.game
-        self.recorder = MarketRecorder(market_scenario, common.listed, behaviours, game)
+        self.recorder = MarketRecorder(market_scenario, common.contract, behaviours, game)
         self.last_play: Round | None = None
 
     def step(self) -> None:

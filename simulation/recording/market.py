@@ -12,7 +12,7 @@ import pyarrow as pa
 from marketgame.agents.behaviours import Behaviour
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.simulation.recording.benchmarks import (
     BenchmarkEntry,
     ConstraintEntry,
@@ -24,6 +24,7 @@ from marketgame.simulation.recording.columns import grid_table, listed_table
 from marketgame.simulation.recording.events import Events, market_events, side_contract_events
 from marketgame.simulation.recording.labels import Labels
 from marketgame.simulation.recording.measures import Measures, measure
+from marketgame.simulation.recording.profile_numbers import ProfileNumbers
 from marketgame.simulation.recording.recorder import Recorder
 from marketgame.simulation.recording.tables import HOLDINGS, SIDE_CONTRACTS, TRADE_TOTALS, TRADES
 from marketgame.simulation.scenario.market_scenario import MarketScenario
@@ -105,20 +106,21 @@ class MarketRecorder(Recorder[Round, Measures]):
     def __init__(
         self,
         scenario: MarketScenario,
-        contract: GrandContract,
+        contract: DirectContract,
         behaviours: tuple[tuple[Behaviour, ...], ...],
         game: CoalitionalGame | None = None,
         run: int = 0,
     ) -> None:
         self._market = scenario
         self._contract = contract
+        self._numbers = ProfileNumbers(scenario.economy.prior)
         economy, blockers = scenario.economy, [blocker.name for blocker in scenario.blockers]
         labels = Labels(economy.players, behaviours, blockers, game, economy.goods, scenario.organisers)
         super().__init__(scenario, labels, run)
 
     def measured(self, plays: Sequence[Round]) -> Measures:
         """Return some rounds side by side, or none."""
-        return measure(plays, self._contract, self._market.rules, self._labels)
+        return measure(plays, self._contract, self._market.rules, self._labels, self._numbers)
 
     def size(self, play: Round) -> int:
         """Return how many bytes a round takes until it has been turned into rows."""
@@ -130,7 +132,7 @@ class MarketRecorder(Recorder[Round, Measures]):
 
     def benchmarks(self, drawn: AbstractSet[int]) -> list[BenchmarkEntry]:
         """Return what the economy could have achieved."""
-        return benchmarks_of_economy(self._contract, drawn, self._market.incentives)
+        return benchmarks_of_economy(self._contract, self._numbers, drawn, self._market.incentives)
 
     def constraints(self) -> list[ConstraintEntry]:
         """Return what costs welfare in incentive-efficient benchmarks."""

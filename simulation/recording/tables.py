@@ -381,6 +381,11 @@ BENCHMARKS: TableSchema[Sequence[BenchmarkEntry]] = TableSchema(
         ),
         _amount("bound_on_gains", "the same of the gains", nullable=True),
         Column("obstacle", TEXT, "phrase", "why welfare is not known; empty when it is"),
+        _amount(
+            "standard_error",
+            "of the gains where profiles are drawn, too many to list; 0 where all count; missing when not known",
+            nullable=True,
+        ),
     ),
 )
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule
+from marketgame.mechanisms.contracts.grand_contract import TransferRule
+from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.mechanisms.economies.economy import Economy, Player
 from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.simulation.scenario.organisers import Organiser, check_organisers
@@ -58,7 +59,7 @@ class MarketScenario(Scenario):
     economy: Economy
     rules: MarketRules = field(default_factory=MarketRules)
     transfers: TransferRule = TransferRule.NONE
-    contract: GrandContract | None = None
+    contract: DirectContract | None = None
     incentives: tuple[IncentiveBenchmark, ...] = ()
     parts: int = 4
     severance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
