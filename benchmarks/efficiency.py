@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, brentq, minimize
 
-from benchmarks.measurement import Measurement, print_table, time_of
+from benchmarks.measurement import Measurement, medians_of, print_table, time_of
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
@@ -95,8 +95,14 @@ def measure() -> list[Measurement]:
         chosen = np.random.default_rng(SEED).choice(len(economy.profiles), SAMPLE, replace=False)
         sample = economy.profiles[chosen]
         answer = efficient_allocation(economy)
-        ours = time_of(partial(efficient_allocation, economy), REPEATS) / len(economy.profiles)
-        brent = time_of(partial(of_each, allocation_by_brent, economy, sample), REPEATS) / SAMPLE
+        seconds = medians_of(
+            {
+                "ours": partial(efficient_allocation, economy),
+                "brent": partial(of_each, allocation_by_brent, economy, sample),
+            },
+            REPEATS,
+        )
+        ours, brent = seconds["ours"] / len(economy.profiles), seconds["brent"] / SAMPLE
         general = time_of(partial(of_each, value_by_scipy, economy, sample[:30]), 1) / 30
         by_brent = [allocation_by_brent(economy, profile) for profile in sample]
         price = np.array([price for price, _ in by_brent])

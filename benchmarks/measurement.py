@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,17 @@ def time_of(function: Callable[[], object], repeats: int, clock: Callable[[], fl
         function()
         fastest = min(fastest, clock() - start)
     return fastest
+
+
+def medians_of(
+    functions: Mapping[str, Callable[[], object]], repeats: int, clock: Callable[[], float] = perf_counter
+) -> dict[str, float]:
+    """Return the median seconds of each function, called in turn so that whatever else runs disturbs all alike."""
+    times: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(repeats):
+        for name, function in functions.items():
+            times[name].append(time_of(function, 1, clock))
+    return {name: median(each) for name, each in times.items()}
 
 
 def print_table(measurements: Iterable[Measurement]) -> None:

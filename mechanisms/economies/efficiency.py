@@ -17,7 +17,7 @@ for feasible bundles alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -27,6 +27,7 @@ from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.interior_allocation import allocate_by_interior_point
 from marketgame.mechanisms.economies.separable_allocation import (
+    WHOLE_SUPPLY,
     WORTH_INFINITELY_MUCH,
     allocate_good_by_good,
     type_tables,
@@ -44,8 +45,6 @@ FEASIBILITY_TOLERANCE = 1e-12
 PROFILES_AT_ONCE = 1 << 13
 # From this many profiles on, the compiled kernel repays importing Numba and loading the compiled code.
 KERNEL_PAYS_FROM = 1 << 18
-# A bundle this close, relatively, to the whole supply is the whole supply.
-WHOLE_SUPPLY = 1 - 1e-12
 
 
 class UnprovenOptimumError(UnansweredError, ArithmeticError):
@@ -106,6 +105,9 @@ def _solved(economy: Economy, chosen: IntegerArray) -> EfficientAllocation:
     open_questions = np.arange(len(chosen))
     if len(chosen) >= KERNEL_PAYS_FROM and economy.valuations.separable and find_spec("numba") is not None:
         open_questions = _solve_compiled(economy, answer)
+        if not open_questions.size:
+            return replace(answer, lowest_price=answer.price)
+        np.copyto(answer.lowest_price, answer.price)
     for start in range(0, len(open_questions), PROFILES_AT_ONCE):
         _solve(economy, answer, open_questions[start : start + PROFILES_AT_ONCE])
     _refuse_unproven(economy, answer)
@@ -287,20 +289,15 @@ def _solve_compiled(economy: Economy, answer: EfficientAllocation) -> IntegerArr
 
     if len(answer.profiles) < kernel.LANES:
         return np.arange(len(answer.profiles))
-    largest_share = np.empty(len(answer.profiles))
     kernel.solve(
         types,
         np.ascontiguousarray(answer.profiles),
         kernel.AllocationArrays(
             answer.bundles,
             answer.price,
-            answer.lowest_price,
             answer.value_of_goods,
             answer.welfare,
             answer.optimality_gap,
-            largest_share,
         ),
     )
-    # Where one player holds a whole supply, the supporting prices form an interval.
-    proven = (answer.optimality_gap <= OPTIMALITY_TOLERANCE) & (largest_share < WHOLE_SUPPLY)
-    return np.flatnonzero(~proven)
+    return np.flatnonzero(~(answer.optimality_gap <= OPTIMALITY_TOLERANCE))

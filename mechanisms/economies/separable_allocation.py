@@ -9,6 +9,7 @@ Inside, players come before profiles, ``(N, P, G)``: sums over players then add 
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,6 +24,8 @@ from marketgame.mechanisms.economies.valuations import Abatement, DiagonalQuadra
 MOST_STEPS = 200
 # Prices closer than this, relatively, are equal: the rounding of a sum of a few demands.
 PRICE_TOLERANCE = 4 * np.finfo(np.float64).eps
+# A bundle this close, relatively, to the whole supply is the whole supply.
+WHOLE_SUPPLY = 1 - 1e-12
 # Why there is no efficient allocation, nor a price, of a good of which there is none.
 WORTH_INFINITELY_MUCH = "nobody owns any unit of a good whose first unit is worth infinitely much"
 
@@ -128,8 +131,21 @@ class TypeTables(NamedTuple):
     columns: FloatArray  # per good, endowment, lowest price, coefficients; of the numeraire the endowment, (L, 8, R)
 
 
+_TABLES: weakref.WeakKeyDictionary[Economy, TypeTables | None] = weakref.WeakKeyDictionary()
+
+
 def type_tables(economy: Economy) -> TypeTables | None:
-    """Return what the kernel needs to know, or none if a player's types are not all of one family it knows."""
+    """Return what the kernel needs to know, or none if a player's types are not all of one family it knows.
+
+    It is computed once for each economy.
+    """
+    if economy not in _TABLES:
+        _TABLES[economy] = _tabulated(economy)
+    return _TABLES[economy]
+
+
+def _tabulated(economy: Economy) -> TypeTables | None:
+    """Compute what `type_tables` returns."""
     families = [{CODES.get(type(kind.valuation.simplified())) for kind in player.types} for player in economy.players]
     codes = [code for family in families for code in family if code is not None]
     if any(len(family) > 1 for family in families) or len(codes) < len(families):

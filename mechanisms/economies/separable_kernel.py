@@ -32,6 +32,7 @@ from marketgame.mechanisms.economies.separable_allocation import (
     LOGARITHMIC,
     POWER,
     QUADRATIC,
+    WHOLE_SUPPLY,
     TypeTables,
 )
 
@@ -48,8 +49,8 @@ FEASIBILITY_TOLERANCE = 1e-12
 
 # Where things stand in the array of what everybody shares, and in each player's part of the array of what is its own.
 # Flat arrays at constant offsets let the compiler prove that what it reads and what it writes do not overlap.
-_SUPPLY, _LOWEST, _PRICE, _LOG_PRICE, _EXCESS, _SLOPE, _VALUE, _INDIRECT, _SPENT, _LARGEST, _SHARED = range(
-    0, 11 * LANES, LANES
+_SUPPLY, _LOWEST, _PRICE, _BEFORE, _LOG_PRICE, _EXCESS, _SLOPE, _VALUE, _INDIRECT, _SPENT, _LARGEST, _SHARED = range(
+    0, 12 * LANES, LANES
 )
 _ENDOWED, _LOWEST_OWN, _FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _DEMAND, _OWN_SLOPE, _PLAYER = range(
     0, 11 * LANES, LANES
@@ -68,11 +69,9 @@ class AllocationArrays(NamedTuple):
 
     bundles: FloatArray  # (P, N, G)
     price: FloatArray  # with the numeraire's last, (P, L)
-    lowest_price: FloatArray  # (P, L)
     value: FloatArray  # the players' summed valuations, (P,)
     welfare: FloatArray  # and all the numeraire there is, (P,)
-    optimality_gap: FloatArray  # relative; not a number without an answer, (P,)
-    largest_share: FloatArray  # the largest part of any good's supply that one player holds, (P,)
+    optimality_gap: FloatArray  # relative; not a number without an answer, or where one player holds a supply, (P,)
 
 
 def _compiled[F: Callable[..., object]](function: F) -> F:
@@ -184,13 +183,18 @@ def _clear(families: IntegerArray, shared: FloatArray, own: FloatArray) -> None:
             shared[_EXCESS + lane] = -shared[_SUPPLY + lane]
             shared[_SLOPE + lane] = 0
         for i in range(len(families)):
-            _respond(families[i], shared, own[i])
+            if families[i] == QUADRATIC:
+                _add_linear_demand(shared, own[i])
+            else:
+                _respond(families[i], shared, own[i])
         if step < ELASTIC_STEPS and _curved(families):
             _step_by_elasticity(shared)
         elif _step_by_slope(shared):
             break
     for i in range(len(own)):
         mine = own[i]
+        if families[i] == QUADRATIC:
+            _record_linear_demand(shared, mine)
         for lane in range(LANES):
             demand = mine[_DEMAND + lane] - mine[_OWN_SLOPE + lane] * shared[_EXCESS + lane]
             mine[_DEMAND + lane] = demand if demand > 0 else 0.0
@@ -206,6 +210,7 @@ def _step_by_slope(shared: FloatArray) -> bool:
         newton = max(lowest, price + shared[_EXCESS + lane] / shared[_SLOPE + lane])
         move = newton - price
         shared[_EXCESS + lane] = move
+        shared[_BEFORE + lane] = price
         shared[_PRICE + lane] = newton
         settled = (abs(move) <= PRICE_TOLERANCE * price) | ((move > 0) & (move <= LAST_STEP * price))
         unsettled += 0 if settled else 1
@@ -254,14 +259,29 @@ def _record(lane: int, demand: float, slope: float, shared: FloatArray, mine: Fl
 
 
 @_compiled
+def _add_linear_demand(shared: FloatArray, mine: FloatArray) -> None:
+    """Add a player's demand and by how much it falls; it is so cheap that only the last is recorded, again."""
+    for lane in range(LANES):
+        inverse = mine[_SECOND + lane]
+        demand = (mine[_FIRST + lane] - shared[_PRICE + lane]) * inverse
+        shared[_EXCESS + lane] += demand if demand > 0 else 0.0
+        shared[_SLOPE + lane] += inverse if demand > 0 else 0.0
+
+
+@_compiled
+def _record_linear_demand(shared: FloatArray, mine: FloatArray) -> None:
+    """Record a player's demand, and by how much it falls, at the prices before the last step."""
+    for lane in range(LANES):
+        inverse = mine[_SECOND + lane]
+        demand = (mine[_FIRST + lane] - shared[_BEFORE + lane]) * inverse
+        mine[_DEMAND + lane] = demand if demand > 0 else 0.0
+        mine[_OWN_SLOPE + lane] = inverse if demand > 0 else 0.0
+
+
+@_compiled
 def _respond(family: int, shared: FloatArray, mine: FloatArray) -> None:
-    """Compute a player's demand at the prices, and by how much it falls per unit of price."""
-    if family == QUADRATIC:
-        for lane in range(LANES):
-            inverse = mine[_SECOND + lane]
-            demand = (mine[_FIRST + lane] - shared[_PRICE + lane]) * inverse
-            _record(lane, demand, inverse, shared, mine)
-    elif family == LOGARITHMIC:
+    """Compute a player's demand at the prices, and by how much it falls per unit of price; not of quadratic values."""
+    if family == LOGARITHMIC:
         for lane in range(LANES):
             price = shared[_PRICE + lane]
             shifted = mine[_FIRST + lane] / price
@@ -351,10 +371,9 @@ def _prove(family: int, shared: FloatArray, mine: FloatArray) -> None:
 def _hand_out(start: int, good: int, shared: FloatArray, own: FloatArray, answer: AllocationArrays) -> None:
     """Write the bundles and prices of a good."""
     end = start + LANES
-    bundles, price, lowest_price = answer.bundles[start:end], answer.price[start:end], answer.lowest_price[start:end]
+    bundles, price = answer.bundles[start:end], answer.price[start:end]
     for lane in range(LANES):
         price[lane, good] = shared[_PRICE + lane]
-        lowest_price[lane, good] = shared[_PRICE + lane]
         for i in range(len(own)):
             bundles[lane, i, good] = own[i, _DEMAND + lane]
 
@@ -363,16 +382,15 @@ def _hand_out(start: int, good: int, shared: FloatArray, own: FloatArray, answer
 def _sum_up(start: int, shared: FloatArray, answer: AllocationArrays) -> None:
     """Write what concerns all goods of a profile; what is called supply is now the numeraire."""
     end, numeraire = start + LANES, answer.price.shape[1] - 1
-    price, lowest_price = answer.price[start:end], answer.lowest_price[start:end]
+    price, gap = answer.price[start:end], answer.optimality_gap[start:end]
     value, welfare = answer.value[start:end], answer.welfare[start:end]
-    gap, largest_share = answer.optimality_gap[start:end], answer.largest_share[start:end]
     for lane in range(LANES):
         worth, indirect, spent = shared[_VALUE + lane], shared[_INDIRECT + lane], shared[_SPENT + lane]
         # Less than is at stake: what is not proven this way is left to be proven without the rounding of values.
         scale = spent
         price[lane, numeraire] = 1
-        lowest_price[lane, numeraire] = 1
         value[lane] = worth
         welfare[lane] = worth + shared[_SUPPLY + lane]
-        gap[lane] = (spent + indirect - worth) / (scale if scale != 0 else 1.0)
-        largest_share[lane] = shared[_LARGEST + lane]
+        distance = (spent + indirect - worth) / (scale if scale != 0 else 1.0)
+        # Where one player holds a whole supply, the supporting prices form an interval.
+        gap[lane] = distance if shared[_LARGEST + lane] < WHOLE_SUPPLY else np.nan

@@ -77,18 +77,25 @@ class Play:
         return Play(**(given | arrays))
 
     def flat(self) -> Play:
-        """Return the same plays with one batch dimension; nothing is copied that need not be."""
+        """Return the same plays with one batch dimension; nothing is copied that need not be, or checked again."""
         count, own = prod(self.batch), len(self.batch)
-        return Play(*(array.reshape(count, *array.shape[own:]) for array in self._broadcast()))
+        flat = object.__new__(Play)
+        for name, array in zip(_ARRAYS, self._broadcast(), strict=True):
+            object.__setattr__(flat, name, array.reshape(count, *array.shape[own:]))
+        object.__setattr__(flat, "batch", (count,))
+        return flat
 
     def _broadcast(self) -> tuple[FloatArray, ...]:
         """Return the arrays, each with all batch dimensions."""
         return tuple(
-            np.broadcast_to(array, self.batch + array.shape[array.ndim - own :])
+            array
+            if array.ndim - own == len(self.batch) and array.shape[: array.ndim - own] == self.batch
+            else np.broadcast_to(array, self.batch + array.shape[array.ndim - own :])
             for array, own in zip(self.arrays, _OWN_DIMENSIONS, strict=True)
         )
 
 
+_ARRAYS = ("quotes", "orders", "announced_endowments", "transfers")
 # How many dimensions quotes, orders, announced endowments and transfers have beside those of the batch.
 _OWN_DIMENSIONS = (2, 3, 2, 1)
 
