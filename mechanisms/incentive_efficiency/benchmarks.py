@@ -26,6 +26,7 @@ from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.incentive_efficiency.second_best import Money, SecondBest, second_best
 from marketgame.mechanisms.incentive_efficiency.virtual_allocation import DivisibleActions
 from marketgame.mechanisms.incentive_efficiency.welfare import IncentiveBenchmark, UnknownBenchmark, first_best_gains
+from marketgame.mechanisms.incentive_efficiency.willing import willing_bounds
 from marketgame.mechanisms.linear_program import SolverRefusedError, Status, UnverifiedAnswerError
 from marketgame.mechanisms.linear_program.deadline import DeadlinePassedError
 
@@ -46,7 +47,7 @@ def incentive_benchmarks(
         money: what players can be asked to pay.
         sample: what stands for the profiles where they are too many to list; found anew without it.
     """
-    if sample is None and economy.prior.obstacle and Participation.NONE in participation:
+    if sample is None and economy.prior.obstacle:
         sample = sampled(economy, seconds)
     return tuple(_benchmark(economy, each, seconds, money, sample) for each in participation)
 
@@ -59,6 +60,8 @@ def _benchmark(
         if first_best is not None:
             return first_best
     if economy.prior.obstacle:
+        if participation is Participation.INDIVIDUAL and sample is not None:
+            return willing_bounds(economy, money, sample)
         return UnknownBenchmark(participation, economy.prior.obstacle, solver_failed=False, money=money)
     try:
         DivisibleActions(economy)
