@@ -405,17 +405,16 @@ class _Tour:
 
     def go(self) -> None:
         """Examine single players, then coalitions that are named, then others, the small ones first."""
-        self._examine_kinds(range(1, min(1, self.asked.largest) + 1))
-        sizes = range(PAIR, self.asked.largest + 1)
-        if sizes or any(len(one) > 1 for one in self.asked.named):
-            self.by_member = self._excluded_by_member()
-        if self.by_member is not None:
+        self.by_member, first = self._excluded_by_member(), PAIR
+        if self.by_member is None:
+            self._examine_kinds(range(1, min(1, self.asked.largest) + 1))
+        else:
             self._list_excluded(self.by_member)
-            sizes = range(max(PAIR, self.asked.players), self.asked.largest + 1)
+            first = self.asked.players
         for coalition in self.asked.named:
             if coalition not in self.findings:
                 self._examine(coalition)
-        self._examine_kinds(sizes)
+        self._examine_kinds(range(first, self.asked.largest + 1))
         if self.truthful and not self._consistent_found:
             self._examine_consistency()
 
@@ -489,13 +488,13 @@ class _Tour:
         return MemberBounds(gains[possible])
 
     def _list_excluded(self, bounds: MemberBounds) -> None:
-        """List coalitions that are proven not to gain, unless they are too many."""
-        sizes = range(PAIR, min(self.asked.largest, self.asked.players - 1) + 1)
-        count = sum(comb(self.asked.players, size) for size in sizes)
+        """List coalitions that are proven not to gain: single players, and all unless they are too many."""
+        sizes = range(1, min(self.asked.largest, self.asked.players - 1) + 1)
+        others = sum(comb(self.asked.players, size) for size in sizes[1:])
+        if others > LISTED:
+            self.by_member, sizes = replace(bounds, unlisted=others), sizes[:1]
         kinds = chain.from_iterable(kinds_of_coalitions(self.alike, size) for size in sizes)
-        if count > LISTED:
-            self.by_member, kinds = replace(bounds, unlisted=count), chain(())
-        named = ((one, 1) for one in self.asked.named if 1 < len(one) < self.asked.players)
+        named = ((one, 1) for one in self.asked.named if len(one) < self.asked.players)
         for coalition, alike in chain(kinds, named):
             self.findings[coalition] = CoalitionFinding(
                 coalition,
