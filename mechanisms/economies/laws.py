@@ -9,14 +9,14 @@ law adds is how likely players are of low types, or of high ones, together. Play
   so that the law is a finite sum, exactly.
 * *Gaussian copula* with one factor: :math:`u_i = \Phi(\sqrt{\rho}\, z + \sqrt{1 - \rho}\, \varepsilon_i)` with z and
   :math:`\varepsilon_i` standard normal, so that any two levels have a Gaussian copula of correlation :math:`\rho`. The
-  factor z is integrated by the trapezoidal rule, whose error falls faster than any power of the step; steps are halved
-  until probabilities of types change by no more than rounding. Draws are from the same sum, so that it *is* the law.
+  factor z is integrated by the trapezoidal rule, whose error falls faster than any power of the step. Draws are from
+  the same sum, so that it *is* the law.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
+from math import ceil, sqrt
 
 import numpy as np
 
@@ -25,8 +25,9 @@ from marketgame.mechanisms.economies.beliefs import FactorPrior
 
 # The factor of a copula lies within this many standard deviations but for a chance of 1e-18.
 FARTHEST = 9.0
-# Halving steps is over when the probabilities of types are those asked for, up to this.
-INTEGRATION_TOLERANCE = 1e-13
+# The rule's error is about exp(-(2 pi n)^2 / 2k) with n steps while types change over, for probabilities of k players'
+# types: rounding for up to nine players, and less than 1e-9 for fifteen.
+STEPS_A_CHANGE = 4
 MOST_STEPS = 1 << 12
 
 
@@ -67,16 +68,13 @@ def gaussian_copula(marginals: Sequence[FloatArray], correlation: float) -> Fact
     from scipy.special import ndtr, ndtri  # noqa: PLC0415
 
     levels = [ndtri(np.minimum(np.cumsum(each)[:-1], 1.0)) for each in marginals]
-    steps = 64
-    while steps <= MOST_STEPS:
-        factor = np.linspace(-FARTHEST, FARTHEST, steps + 1)
-        weights = np.exp(-(factor**2) / 2)
-        weights /= weights.sum()
-        below = [ndtr((each - sqrt(correlation) * factor[:, None]) / sqrt(1 - correlation)) for each in levels]
-        found = [np.diff(np.pad(each, ((0, 0), (1, 1)), constant_values=((0, 0), (0, 1))), axis=1) for each in below]
-        pairs = zip(found, marginals, strict=True)
-        off = max(float(np.abs(weights @ chances - each).max()) for chances, each in pairs)
-        if off <= INTEGRATION_TOLERANCE:
-            return FactorPrior(weights, [np.maximum(each, 0.0) for each in found])
-        steps *= 2
-    raise ValueError(f"correlation is {correlation}; it is too close to 1 for the law to be integrated")
+    # Types change over with the factor within a distance of this many standard deviations.
+    width = min(1.0, sqrt((1 - correlation) / correlation)) if correlation > 0 else 1.0
+    steps = ceil(2 * FARTHEST * STEPS_A_CHANGE / width)
+    if steps > MOST_STEPS:
+        raise ValueError(f"correlation is {correlation}; it is too close to 1 for the law to be integrated")
+    factor = np.linspace(-FARTHEST, FARTHEST, steps + 1)
+    weights = np.exp(-(factor**2) / 2)
+    below = [ndtr((each - sqrt(correlation) * factor[:, None]) / sqrt(1 - correlation)) for each in levels]
+    found = [np.diff(np.pad(each, ((0, 0), (1, 1)), constant_values=((0, 0), (0, 1))), axis=1) for each in below]
+    return FactorPrior(weights / weights.sum(), [np.maximum(each, 0.0) for each in found])

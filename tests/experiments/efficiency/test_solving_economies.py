@@ -114,3 +114,71 @@ def test_a_billion_of_money_hides_no_gain(marketgame: Call, tmp_path: Path) -> N
         printed.append(next(line for line in lines if line.startswith(" first best")).split()[3:6])
     assert printed[0] == printed[1]
     assert rows[1] == pytest.approx(rows[0], rel=1e-9)
+
+
+def many(players: int) -> str:
+    return f"""
+kind  = "market-economy"
+name  = "many"
+goods = ["grain", "money"]
+units = ["tonne", "euro"]
+[[players]]
+name  = "rich"
+count = {players // 2}
+[players.types.modest]
+probability = 0.4
+endowment   = [3.0, 60.0]
+valuation   = {{ family = "quadratic", intercept = [6.0], slope = [[1.0]] }}
+[players.types.hungry]
+probability = 0.6
+endowment   = [3.0, 60.0]
+valuation   = {{ family = "quadratic", intercept = [8.0], slope = [[1.0]] }}
+""" + "".join(
+        f"""
+[[players]]
+name = "poor {number}"
+[players.types.modest]
+probability = 0.5
+endowment   = [1.0, 60.0]
+valuation   = {{ family = "logarithmic", weight = [{6 + number / players}], shift = [1.0] }}
+[players.types.hungry]
+probability = 0.5
+endowment   = [1.0, 60.0]
+valuation   = {{ family = "logarithmic", weight = [{9 + number / players}], shift = [1.0] }}
+"""
+        for number in range(players - players // 2)
+    )
+
+
+def test_what_cannot_be_listed_is_sampled_and_says_so(marketgame: Call, tmp_path: Path) -> None:
+    (tmp_path / "many.toml").write_text(many(24))
+    found = one_document(marketgame("solve", "many.toml", "--json"))
+    sampled, benchmarks = found["sampled"], found["benchmarks"]
+    assert found["profiles"] is None
+    assert sampled["draws"] > sampled["draws_of_others"] > 0
+    assert 0 < sampled["standard_errors"]["gains_from_trade"] < 0.002 * found["gains_from_trade"]
+    assert found["incentive_compatible"] is True
+    assert found["largest_misreport_gain"] < -5 * sampled["standard_errors"]["largest_misreport_gain"] < 0
+    # Known at once, and from a sample: what is best is met, and nothing bounds it.
+    best = benchmarks["incentive-efficient"]
+    assert best["gains_over_autarky"] == pytest.approx(found["gains_from_trade"], rel=1e-12)
+    assert best["upper_bound"] is None
+    assert "type profiles" in benchmarks["incentive-efficient-individual"]["obstacle"]
+    assert found["interim"]["rich 1"] == found["interim"]["rich 12"]
+    printed = marketgame("solve", "many.toml")
+    assert printed.code == 0
+    assert "sampled: " in printed.out
+    assert "rich 1 and 11 alike" in printed.out
+    assert "yes, by draws" in printed.out
+
+
+def test_replicas_are_counted_exactly_and_agree_with_what_few_of_them_say(marketgame: Call, tmp_path: Path) -> None:
+    alone = many(48).partition('\n[[players]]\nname = "poor')[0]
+    for count in (8, 60):
+        (tmp_path / f"{count}.toml").write_text(alone.replace("count = 24", f"count = {count}"))
+    few, many_of_them = (one_document(marketgame("solve", f"{count}.toml", "--json")) for count in (8, 60))
+    # Both are exact; per head, what eight gain is nearly what sixty do: markets of equals gain by differences alone.
+    assert (few["sampled"], many_of_them["sampled"]) == (None, None)
+    per_head = few["gains_from_trade"] / 8, many_of_them["gains_from_trade"] / 60
+    assert per_head[1] == pytest.approx(per_head[0] * (1 - 1 / 60) / (1 - 1 / 8), rel=1e-9)
+    assert many_of_them["incentive_compatible"] is True

@@ -268,3 +268,44 @@ def test_a_negative_coefficient_of_abatement_is_accepted_with_a_warning(
     caplog.clear()
     load(tmp_path, TWO_FARMERS)
     assert not caplog.records
+
+
+def test_a_count_makes_players_who_are_alike(tmp_path: Path) -> None:
+    economy = load(tmp_path, TWO_FARMERS.replace('name = "ann"', 'name = "ann"\ncount = 3'))
+    assert economy.player_names == ("ann 1", "ann 2", "ann 3", "bob")
+    written_out = economy.prior.probability.reshape(2, 2, 2)
+    np.testing.assert_allclose(written_out, np.full((2, 2, 2), 0.125))
+    assert economy.kinds.tolist() == [0, 1, 0, 1, 0, 1, 2]
+
+
+LAW_MISTAKES = {
+    "an unknown law": ('name = "common-shok", weight = 0.5', ["prior.law.name", "mean 'common-shock'"]),
+    "a weight beyond 1": ('name = "common-shock", weight = 1.5', ["prior.law.weight", "at most 1"]),
+    "another law's key": ('name = "common-shock", weight = 0.5, correlation = 0.5', ["prior.law.correlation"]),
+    "perfect correlation": ('name = "gaussian-copula", correlation = 1.0', ["prior.law.correlation", "less than 1"]),
+    "too much to integrate": ('name = "gaussian-copula", correlation = 0.9999999', ["prior.law.correlation", "close"]),
+}
+
+
+@pytest.mark.parametrize("mistake", LAW_MISTAKES)
+def test_a_mistake_in_a_law_is_named(mistake: str, tmp_path: Path) -> None:
+    law, fragments = LAW_MISTAKES[mistake]
+    message = refusal(tmp_path, TWO_FARMERS + f"[prior]\nlaw = {{ {law} }}\n")
+    assert [part for part in fragments if part not in message] == [], message
+
+
+def test_a_prior_is_a_list_or_a_law(tmp_path: Path) -> None:
+    law = '\nlaw = { name = "common-shock", weight = 0.5 }\n'
+    assert "prior has both joint and law" in refusal(tmp_path, TWO_FARMERS + JOINT + law)
+    assert "prior has neither joint nor law" in refusal(tmp_path, TWO_FARMERS + "[prior]\n")
+    many = TWO_FARMERS.replace('name = "ann"', 'name = "ann"\ncount = 2') + "[prior]" + law
+    # Both follow the level with chance 1/4, and are otherwise as good as independent.
+    found = load(tmp_path, many).prior.probability.reshape(2, 2)
+    np.testing.assert_allclose(found, [[0.3125, 0.1875], [0.1875, 0.3125]])
+
+
+def test_a_name_made_by_a_count_is_nobody_elses(tmp_path: Path) -> None:
+    text = TWO_FARMERS.replace('name = "ann"', 'name = "ann"\ncount = 2').replace('name = "bob"', 'name = "ann 2"')
+    message = refusal(tmp_path, text)
+    assert "players.ann.count is 2" in message
+    assert "names must differ" in message
