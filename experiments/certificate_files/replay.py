@@ -20,7 +20,7 @@ from marketgame.mechanisms.certificates.side_contract import SideContractCertifi
 from marketgame.mechanisms.certificates.stability import StabilityCertificate
 from marketgame.mechanisms.certificates.verification import Verification
 from marketgame.mechanisms.deviations.bounds import BoundReason
-from marketgame.mechanisms.economies.coalitions import coalition_name
+from marketgame.mechanisms.economies.coalitions import MOST_LISTED, coalition_name
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import MarketRules
 
@@ -130,12 +130,21 @@ def _market_subject(stored: MarketCertificate, replay: Replay) -> dict[str, Any]
                 "players": {name: _player_document(replay, place) for place, name in enumerate(names)},
             }
         case StabilityCertificate():
+            claimed = stored.about
+            listed = claimed if claimed.count <= MOST_LISTED else (bound.coalition for bound in stored.bounds)
             about = {
-                "coalitions": [names_of(one.coalition, economy) for one in stored.bounds],
+                "largest_coalition": stored.largest,
+                "coalitions": [names_of(one, economy) for one in listed],
                 "misreport_gain": _pair(replay, entry("misreport_gain")),
-                "total_gain": _pair(replay, lambda one: max(each.total_gain for each in one.bounds)),
+                "total_gain": _pair(replay, _most_in_total),
             }
     return {"economy": economy.name, **about}
+
+
+def _most_in_total(stored: StabilityCertificate) -> float:
+    """Return what no coalition that the proof is about gains beyond, numeraire."""
+    by_member = [] if stored.member_gains is None else [float(np.maximum(stored.member_gains, 0.0).sum())]
+    return max([bound.total_gain for bound in stored.bounds] + by_member)
 
 
 def _member(replay: Replay, place: int) -> list[dict[str, Any]]:

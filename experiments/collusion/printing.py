@@ -13,7 +13,7 @@ from marketgame.experiments.certificate_files.contents import reaction_document,
 from marketgame.experiments.printing import marked, number, print_heading, table
 from marketgame.mechanisms.certificates.examination import CoalitionFinding, Examination, FoundDeviation
 from marketgame.mechanisms.deviations.effort import Verdict
-from marketgame.mechanisms.economies.coalitions import coalition_name
+from marketgame.mechanisms.economies.coalitions import Coalition, coalition_name
 
 COLUMNS = ["coalition", "outsiders"]
 FOUND = {Verdict.PROVEN: "none", Verdict.REFUTED: "found", Verdict.NOT_REFUTED: "not known"}
@@ -50,6 +50,15 @@ def print_certification(
         console.print(_not_examined(examination))
     if Verdict.NOT_REFUTED in (examination.collusion_proof, examination.strongly_collusion_proof):
         console.print("Not refuted: nothing was found that would refute it, and no bound excludes that there is.")
+
+
+def progress_text(names: Sequence[str], coalition: Coalition, found: Sequence[CoalitionFinding]) -> str:
+    """Return which coalition is examined, and what was found before."""
+    gaining = [one.coalition for one in found if one.improvement is Verdict.REFUTED]
+    last = f"; {coalition_name(names[member] for member in gaining[-1])} gains" if gaining else ""
+    more = f", and {len(gaining) - 1} before" if len(gaining) > 1 else ""
+    excluded = sum(one.improvement is Verdict.PROVEN for one in found)
+    return f"examining {coalition_name(names[one] for one in coalition)}: {excluded} cannot gain{last}{more}"
 
 
 def _coalition(finding: CoalitionFinding, names: Sequence[str]) -> str:

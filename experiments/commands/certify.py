@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,15 +23,12 @@ from marketgame.experiments.collusion.files import (
     refuse_unstorable,
     write_certificates,
 )
-from marketgame.experiments.collusion.printing import certification_document, print_certification
+from marketgame.experiments.collusion.printing import certification_document, print_certification, progress_text
 from marketgame.experiments.commands.invocation import LargestOption
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputError, InputFiles, blamed_on
 from marketgame.experiments.files.sources import outside_sources
 from marketgame.experiments.printing import AllowCodeOption, JsonOption, in_progress, print_answer
-from marketgame.mechanisms.certificates.examination import CoalitionFinding
-from marketgame.mechanisms.deviations.effort import Verdict
-from marketgame.mechanisms.economies.coalitions import Coalition, coalition_name
 from marketgame.mechanisms.linear_program.deadline import Deadline
 
 
@@ -96,25 +92,16 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
         refuse_unstorable(scenario.economy)
     with certificate_folder(file, out) as folder:
         with blamed_on(file), in_progress("looking for profitable deviations") as show:
-            watch = partial(_shown, show, scenario.economy.player_names)
-            examination = examination_of(scenario, coalitions, deadline, every=every, watch=watch)
+            names = scenario.economy.player_names
+            examination = examination_of(
+                scenario, coalitions, deadline, every=every, watch=lambda *known: show(progress_text(names, *known))
+            )
         files, proof = write_certificates(examination, folder)
         commit_certificates(folder, read.contents, file.parent, outside_sources(scenario))
     known = (scenario.name, examination, files, proof)
     print_answer(lambda: certification_document(*known), partial(print_certification, *known), json=json)
     if examination.refuted:
         raise typer.Exit(ExitCode.NO)
-
-
-def _shown(
-    show: Callable[[str], None], names: Sequence[str], coalition: Coalition, found: Sequence[CoalitionFinding]
-) -> None:
-    """Show which coalition is examined, and what was found before."""
-    gaining = [one.coalition for one in found if one.improvement is Verdict.REFUTED]
-    last = f"; {coalition_name(names[member] for member in gaining[-1])} gains" if gaining else ""
-    more = f", and {len(gaining) - 1} before" if len(gaining) > 1 else ""
-    excluded = sum(one.improvement is Verdict.PROVEN for one in found)
-    show(f"examining {coalition_name(names[one] for one in coalition)}: {excluded} cannot gain{last}{more}")
 
 
 def _by_name(rules: list[str]) -> dict[str, str]:

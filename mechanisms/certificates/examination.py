@@ -71,7 +71,13 @@ from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict, 
 from marketgame.mechanisms.deviations.oracle import most_profitable_deviation, profit_tolerance
 from marketgame.mechanisms.deviations.reactions import ReactionsByType, WithholdingAfterMisquotes, storable
 from marketgame.mechanisms.deviations.situation import JointAction, Reaction, Situation, situations
-from marketgame.mechanisms.economies.coalitions import Coalition, Coalitions, coalition_name, kinds_of_coalitions
+from marketgame.mechanisms.economies.coalitions import (
+    MOST_LISTED,
+    Coalition,
+    Coalitions,
+    coalition_name,
+    kinds_of_coalitions,
+)
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE, UndecidableError, stakes_of_play
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline, DeadlinePassedError
 from marketgame.mechanisms.market_game.rules import MarketRules
@@ -83,8 +89,6 @@ GRACE = 0.4
 # With less time than this, a search for a side-contract looks at fewer cases.
 PATIENT_SECONDS = 60.0
 PAIR = 2
-# If there are more, those whose members' bounds prove that they cannot gain are not listed one by one.
-LISTED = 1023
 
 type ImprovementCertificate = DeviationCertificate | SideContractCertificate
 type GainCertificate = ImprovementCertificate | MisreportCertificate
@@ -491,7 +495,7 @@ class _Tour:
         """List coalitions that are proven not to gain: single players, and all unless they are too many."""
         sizes = range(1, min(self.asked.largest, self.asked.players - 1) + 1)
         others = sum(comb(self.asked.players, size) for size in sizes[1:])
-        if others > LISTED:
+        if others > MOST_LISTED:
             self.by_member, sizes = replace(bounds, unlisted=others), sizes[:1]
         kinds = chain.from_iterable(kinds_of_coalitions(self.alike, size) for size in sizes)
         named = ((one, 1) for one in self.asked.named if len(one) < self.asked.players)

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from math import comb, prod
 
+MOST_LISTED = 1023
+"""If there are more, coalitions of which one thing is proven together are not listed one by one."""
+
 type Coalition = tuple[int, ...]
 """The numbers of its members, ascending."""
 

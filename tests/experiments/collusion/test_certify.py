@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from marketgame.experiments.collusion.printing import progress_text
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.studies.carbon import ECONOMIES
+from marketgame.mechanisms.certificates.examination import CoalitionFinding
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
+from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Solvency
 from tests.experiments.command_calls import SCENARIOS, Call, assert_one_line, one_document, results_in
 
@@ -86,6 +89,34 @@ def test_under_four_rules_together_no_coalition_gains_and_the_proof_replays(
     # Only a lie together with disobedience can pay; that is outside the four questions.
     assert {found["kind"] for found in document["deviations"]} <= {"lie and reorder"}
     assert "The proof that nobody gains" in marketgame("certify", *arguments).out
+
+
+def test_a_proof_by_members_says_whom_it_is_about_when_it_is_replayed(marketgame: Call, tmp_path: Path) -> None:
+    arguments = (
+        FARMERS,
+        *with_rules("pricing=void", *PROVEN_RULES),
+        "--largest",
+        2,
+        "--out",
+        tmp_path / "out",
+        "--json",
+    )
+    document = one_document(marketgame("certify", *arguments))
+    assert document["bounds_by_member"]["coalitions_not_listed"] == 0
+    assert max(document["bounds_by_member"]["gain_at_most"].values()) < 1e-9
+    replayed = one_document(marketgame("replay", document["proof"], "--json"))
+    assert replayed["confirmed"] is True
+    assert replayed["largest_coalition"] == 2
+    assert sorted(map(len, replayed["coalitions"])) == [1, 1, 1, 2, 2, 2]
+    assert "Every other coalition gains at most what its members do" in marketgame("replay", document["proof"]).out
+
+
+def test_progress_says_which_coalition_is_examined_and_what_was_found() -> None:
+    found = [CoalitionFinding((0,), Verdict.PROVEN), CoalitionFinding((1,), Verdict.REFUTED)]
+    names = ("ann", "bob", "cat")
+    assert progress_text(names, (2,), found) == "examining cat: 1 cannot gain; bob gains"
+    found.append(CoalitionFinding((0, 2), Verdict.REFUTED))
+    assert progress_text(names, (1, 2), found) == "examining bob + cat: 1 cannot gain; ann + cat gains, and 1 before"
 
 
 def test_a_contract_without_incentive_transfers_is_refuted_by_a_lie(marketgame: Call, tmp_path: Path) -> None:
