@@ -22,3 +22,10 @@ def accepted_announcements(
         least = np.minimum(-transfers, endowments[..., -1])
         accepted[..., -1] = np.maximum(accepted[..., -1], least)
     return accepted
+
+
+def raised(accepted: FloatArray, offered: FloatArray, rules: MarketRules) -> FloatArray:
+    """Return how much numeraire the market added to the announcements offered, ``(..., N)``, units."""
+    if rules.coverage is not Coverage.ANNOUNCED_NUMERAIRE:
+        return np.zeros(accepted.shape[:-1])
+    return np.asarray(np.maximum(accepted[..., -1] - np.maximum(offered[..., -1], 0), 0))

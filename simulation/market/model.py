@@ -8,7 +8,7 @@ from typing import override
 
 import numpy as np
 
-from marketgame.agents.announcements import accepted_announcements
+from marketgame.agents.announcements import accepted_announcements, raised
 from marketgame.agents.behaviours import Behaviour, Order
 from marketgame.agents.framework import RoundModel
 from marketgame.agents.knowledge import CommonKnowledge
@@ -87,7 +87,8 @@ class MarketModel(RoundModel):
             collusion = self.organising.play(self.traders, reports, departures.left)
         # Stage 9: quotes, then orders. Whoever left stands at the recommended quote, where nobody can trade with it.
         quotes = np.stack([trader.quote() for trader in self.traders])
-        quotes[departures.left] = recommendation.quotes[departures.left]
+        if departures is not self._nobody_left:
+            quotes[departures.left] = recommendation.quotes[departures.left]
         orders = self._order(quotes)
         # Stage 10: settlement and records.
         self.last_play = self._settle(profile, reports, recommendation, departures, collusion, quotes, orders)
@@ -148,20 +149,23 @@ class MarketModel(RoundModel):
         quotes: FloatArray,
         orders: list[Order],
     ) -> Round:
+        # A round in which nobody can leave or collude is spared what these change.
         rules, left = self.market_scenario.rules, departures.left
-        transfers = np.where(left, 0.0, recommendation.transfers)
-        if collusion.side_transfers.any():
+        transfers, endowments = recommendation.transfers, self.economy.endowments(profile)
+        if departures is not self._nobody_left:
+            transfers, endowments = np.where(left, 0.0, transfers), np.where(left[:, None], 0.0, endowments)
+        if collusion is not self._nobody_colluded and collusion.side_transfers.any():
             transfers = transfers + collusion.side_transfers
-        endowments = np.where(left[:, None], 0.0, self.economy.endowments(profile))
         offered = np.stack([order.announced_endowment for order in orders])
         announced = accepted_announcements(offered, endowments, transfers, rules)
         net_demands = np.stack([order.net_demands for order in orders])
-        net_demands[left] = 0
-        net_demands[:, left] = 0
+        if departures is not self._nobody_left:
+            net_demands[left] = 0
+            net_demands[:, left] = 0
         return Round(
             profile=profile,
             reports=reports,
-            raised=np.maximum(announced[:, -1] - np.maximum(offered[:, -1], 0), 0),
+            raised=raised(announced, offered, rules),
             settlement=settle(Play(quotes, net_demands, announced, transfers), rules),
             followed=departures.followed,
             outside=departures.outside,
