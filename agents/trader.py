@@ -25,6 +25,7 @@ class Trader(RoundAgent):
     It returns messages; only the market moves goods.
 
     Attributes:
+        behaviour: how it behaves, being of the type it is in this round.
         known_type: what it knows since nature's draw in this round.
         reported: the type it reported in this round.
         recommended: what it knows since the mediator's recommendation in this round.
@@ -42,6 +43,7 @@ class Trader(RoundAgent):
         self._offered: dict[tuple[Agreement, int, int, OwnRecommendation], tuple[OfferedSideContract, float]] = {}
         self._prospects: dict[tuple[int, int], tuple[FloatArray, FloatArray]] = {}
         self.known_type: TypeKnowledge
+        self.behaviour: Behaviour
         self.reported = 0
         self.recommended: RecommendedKnowledge
         self.agreed: tuple[FloatArray, Order] | None = None
@@ -51,14 +53,10 @@ class Trader(RoundAgent):
         """Its name in the economy."""
         return self.common.economy.players[self.player].name
 
-    @property
-    def behaviour(self) -> Behaviour:
-        """How it behaves, being of the type it is."""
-        return self.behaviours[self.known_type.type_number]
-
     def learn_type(self, type_number: int, stream: Callable[[str], np.random.Generator]) -> None:
         """Begin a round: learn one's own type and nothing else."""
         self.agreed = None
+        self.behaviour = self.behaviours[type_number]
         self.known_type = TypeKnowledge(self.common, self._inference, type_number, stream)
 
     def report(self) -> int:

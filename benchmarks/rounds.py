@@ -8,6 +8,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from functools import partial
+from statistics import median
+from time import process_time
 
 import mesa
 import numpy as np
@@ -30,7 +32,7 @@ from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.streams import private_seed, random_stream
 
 ROUNDS = 20
-REPEATS = 15
+REPEATS = 31
 
 
 def many_traders(players: int, goods: int, kinds: int = 2) -> Economy:
@@ -229,22 +231,22 @@ class CollectedMarket(mesa.Model):  # type: ignore[misc]  # Mesa ships no type i
 
 
 def times_per_round(*steps: Callable[[], None]) -> list[float]:
-    """Return the seconds a round takes on each side, taken in turns so that a busy machine slows all alike."""
+    """Return the median processor time of a round on each side; sides take turns, so that noise hits all alike."""
 
     def play(step: Callable[[], None]) -> None:
         for _ in range(ROUNDS):
             step()
 
-    turns = [[time_of(partial(play, step), 1) for step in steps] for _ in range(REPEATS)]
-    return [min(times) / ROUNDS for times in zip(*turns, strict=True)]
+    turns = [[time_of(partial(play, step), 1, process_time) for step in steps] for _ in range(REPEATS)]
+    return [median(times) / ROUNDS for times in zip(*turns, strict=True)]
 
 
 def compare(players: int, goods: int) -> list[Measurement]:
     economy = many_traders(players, goods)
     model, collected = MarketModel(MarketScenario("many", economy)), CollectedMarket(economy)
     bare, ours, theirs = times_per_round(BareMarket(economy).step, model.step, collected.step)
-    written = ours + time_of(model.recorder.tables, 1) / (ROUNDS * REPEATS)
-    framed = theirs + time_of(collected.collector.get_agent_vars_dataframe, 1) / (ROUNDS * REPEATS)
+    written = ours + time_of(model.recorder.tables, 1, process_time) / (ROUNDS * REPEATS)
+    framed = theirs + time_of(collected.collector.get_agent_vars_dataframe, 1, process_time) / (ROUNDS * REPEATS)
     size = f"{players} traders, {goods} goods"
     return [
         Measurement(

@@ -63,6 +63,7 @@ class MarketModel(RoundModel):
         self._seeds = tuple(private_seed(market_scenario.seed, "trader", name) for name in self.economy.player_names)
         self.blocking = self._blocking(common)
         self.organising = self._organising(common, behaviours)
+        self._no_severance = np.zeros(len(self.traders))
         self._nobody_colluded = nobody_colluded(len(self.traders))
         self._nobody_left = nobody_left(len(self.traders), len(self.economy.goods))
         game = None if self.blocking is None else self.blocking.game
@@ -150,18 +151,19 @@ class MarketModel(RoundModel):
         orders: list[Order],
     ) -> Round:
         # A round in which nobody can leave or collude is spared what these change.
-        rules, left = self.market_scenario.rules, departures.left
+        rules, severance = self.market_scenario.rules, self._no_severance
         transfers, endowments = recommendation.transfers, self.economy.endowments(profile)
+        net_demands = np.stack([order.net_demands for order in orders])
         if departures is not self._nobody_left:
+            left = departures.left
             transfers, endowments = np.where(left, 0.0, transfers), np.where(left[:, None], 0.0, endowments)
+            net_demands[left] = 0
+            net_demands[:, left] = 0
+            severance = self.mediator.severance_owed(reports, left)
         if collusion is not self._nobody_colluded and collusion.side_transfers.any():
             transfers = transfers + collusion.side_transfers
         offered = np.stack([order.announced_endowment for order in orders])
         announced = accepted_announcements(offered, endowments, transfers, rules)
-        net_demands = np.stack([order.net_demands for order in orders])
-        if departures is not self._nobody_left:
-            net_demands[left] = 0
-            net_demands[:, left] = 0
         return Round(
             profile=profile,
             reports=reports,
@@ -169,7 +171,7 @@ class MarketModel(RoundModel):
             settlement=settle(Play(quotes, net_demands, announced, transfers), rules),
             followed=departures.followed,
             outside=departures.outside,
-            severance=self.mediator.severance_owed(reports, left),
+            severance=severance,
             side_payments=departures.side_payments,
             expected_profits=departures.expected_profits,
             approaches=departures.approaches,
