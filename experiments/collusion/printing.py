@@ -16,6 +16,8 @@ from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.coalitions import Coalition, coalition_name
 
 COLUMNS = ["coalition", "outsiders"]
+# Of numbers with more digits only their size is told.
+LONG = 12
 FOUND = {Verdict.PROVEN: "none", Verdict.REFUTED: "found", Verdict.NOT_REFUTED: "not known"}
 
 
@@ -45,7 +47,9 @@ def print_certification(
     if proof is not None:
         console.print(f"The proof that nobody gains is in {marked(str(proof))}", soft_wrap=True)
     if examination.by_member is not None and (others := examination.by_member.unlisted):
-        console.print(f"{others:,} other coalitions cannot gain either: none of their members could by its wealth.")
+        console.print(
+            f"{_many(others)} other coalitions cannot gain either: none of their members could by its wealth."
+        )
     if not examination.everybody:
         console.print(_not_examined(examination))
     if Verdict.NOT_REFUTED in (examination.collusion_proof, examination.strongly_collusion_proof):
@@ -66,12 +70,18 @@ def _coalition(finding: CoalitionFinding, names: Sequence[str]) -> str:
     return name if finding.alike == 1 else f"{name}, and {finding.alike - 1:,} alike"
 
 
+def _many(count: int) -> str:
+    digits = len(str(count)) - 1
+    return f"{count:,}" if digits < LONG else f"more than 10^{digits}"
+
+
 def _not_examined(examination: Examination) -> str:
     answers = {examination.collusion_proof, examination.strongly_collusion_proof, examination.unilaterally_stable}
     if Verdict.NOT_REFUTED in answers or not examination.unexamined:
         return "Not every coalition was examined; whether others gain is not known."
     return (
-        f"The answers are settled; {examination.unexamined:,} coalitions were not examined. With --every they would be."
+        f"The answers are settled; {_many(examination.unexamined)} coalitions were not examined. With --every they "
+        "would be."
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import accumulate, combinations
 from math import comb, prod
 
 MOST_LISTED = 1023
@@ -17,6 +17,7 @@ MOST_LISTED = 1023
 
 type Coalition = tuple[int, ...]
 """The numbers of its members, ascending."""
+type _Part = tuple[int, int]
 
 
 def coalition_name(members: Iterable[str]) -> str:
@@ -84,17 +85,27 @@ def kinds_of_coalitions(alike: Sequence[int], size: int) -> Iterator[tuple[Coali
     >>> list(kinds_of_coalitions([0, 1, 0], 2))
     [((0, 2), 1), ((0, 1), 2)]
     """
-    kinds = [[player for player, other in enumerate(alike) if other == kind] for kind in dict.fromkeys(alike)]
-    for taken in _divided([len(kind) for kind in kinds], size):
-        members = (player for kind, some in zip(kinds, taken, strict=True) for player in kind[:some])
-        yield tuple(sorted(members)), prod(comb(len(kind), some) for kind, some in zip(kinds, taken, strict=True))
+    kinds: dict[int, list[int]] = {}
+    for player, kind in enumerate(alike):
+        kinds.setdefault(kind, []).append(player)
+    groups = list(kinds.values())
+    room = [*accumulate(map(len, reversed(groups)), initial=0)][::-1]
+    for taken in _divided([len(group) for group in groups], room, size):
+        members = (player for place, some in taken for player in groups[place][:some])
+        yield tuple(sorted(members)), prod(comb(len(groups[place]), some) for place, some in taken)
 
 
-def _divided(limits: Sequence[int], total: int) -> Iterator[tuple[int, ...]]:
-    """Yield how a number can be divided into parts within limits, large first parts first."""
-    if not limits:
+def _divided(limits: Sequence[int], room: Sequence[int], total: int, first: int = 0) -> Iterator[tuple[_Part, ...]]:
+    """Yield how a number can be divided into parts within limits, as places and parts, those of first places first.
+
+    From each place on there is ``room`` for so much.
+    """
+    if total == 0:
         yield ()
         return
-    for part in range(min(limits[0], total), max(total - sum(limits[1:]), 0) - 1, -1):
-        for others in _divided(limits[1:], total - part):
-            yield part, *others
+    for place in range(first, len(limits)):
+        if room[place] < total:
+            return
+        for part in range(min(limits[place], total), 0, -1):
+            for others in _divided(limits, room, total - part, place + 1):
+                yield (place, part), *others

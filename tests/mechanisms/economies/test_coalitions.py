@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import combinations
+from math import comb
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +26,14 @@ def test_one_coalition_of_each_kind_stands_for_all_of_its_kind(alike: list[int],
 def test_players_of_different_kinds_are_combined_in_all_ways_in_order(players: int, data: st.DataObject) -> None:
     size = data.draw(st.integers(1, players))
     assert [each for each, _ in kinds_of_coalitions(range(players), size)] == list(combinations(range(players), size))
+
+
+def test_the_first_of_more_coalitions_than_anybody_can_list_come_at_once() -> None:
+    different, alike = (kinds_of_coalitions(kinds, 500) for kinds in (range(1000), [0] * 1000))
+    assert next(kinds_of_coalitions(range(1000), 2)) == ((0, 1), 1)
+    assert next(different) == (tuple(range(500)), 1)
+    assert next(alike)[1] == comb(1000, 500)
+    assert Coalitions(1000, 1000).count == 2**1000 - 1
 
 
 @given(st.integers(1, 5), st.data())
