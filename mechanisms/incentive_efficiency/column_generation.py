@@ -173,7 +173,7 @@ class ColumnGenerator:
     ) -> None:
         self.oracle = oracle
         self._prior = _profile_probability(oracle)
-        self._master = InterimProgram(oracle.type_probabilities, oracle.profiles, oracle.unit, holdings)
+        self._master = InterimProgram(oracle.type_probabilities, oracle.profiles, oracle.unit, holdings, gradually=True)
         self._known: set[tuple[int, bytes]] = set()
         self._profiles: list[IntegerArray] = []
         self._actions: list[NDArray[np.generic]] = []
@@ -293,8 +293,13 @@ class ColumnGenerator:
         )
 
     def _run(self, deadline: Deadline) -> Solution:
-        """Solve up to the solver's tolerances."""
-        return self._master.program.solve(deadline=deadline, simplex=Simplex.AUTOMATIC, evidence=False, refine=False)
+        """Solve up to the solver's tolerances, and again with the incentive constraints that the answer violates."""
+        while True:
+            solution = self._master.program.solve(
+                deadline=deadline, simplex=Simplex.AUTOMATIC, evidence=False, refine=False
+            )
+            if not (solution.optimal and self._master.state_violated(solution)):
+                return solution
 
     def _precise(self, solution: Solution, deadline: Deadline) -> Solution:
         """Return the solution of the last run to the last digits, or itself if it already is."""

@@ -30,6 +30,7 @@ Source:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,10 +38,20 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
-from marketgame.mechanisms.linear_program import Block, LinearProgram, Sense, Solution, Status, verify
+from marketgame.mechanisms.linear_program import Block, LinearProgram, Selection, Sense, Solution, Status, verify
 
 SHORTFALL_TOLERANCE = 1e-9
 """Shortfall, in units of the largest utility, that counts as none."""
+
+MANY_PAIRS = 1000
+"""With more pairs of different types of one player than these, incentive constraints are stated gradually: between
+neighbours, in the order in which types are named, and then where they are violated. Nearly all others never bind."""
+
+VIOLATED = 1e-9
+"""By how much, in the program's unit, a constraint that is not stated may be violated."""
+
+AT_ONCE = 3
+"""How many of a type's violated incentive constraints are stated at once."""
 
 UNDECIDED = (Status.INFEASIBLE, Status.FAILED)
 """Outcomes after which the least shortfall is computed: it proves infeasibility, or gives a feasible start."""
@@ -135,6 +146,25 @@ class Shortfall:
     virtual: VirtualWeights
 
 
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """Action variables of which not all coefficients are stated.
+
+    Attributes:
+        actions: the n variables.
+        reports: what each type would have to report to meet them, ``(n, M)``.
+        coefficients: in the definition of what each type expects from that report, ``(n, M)``.
+    """
+
+    actions: Block
+    reports: IntegerArray
+    coefficients: FloatArray
+
+    def chosen(self, numbers: IntegerArray) -> Selection:
+        """Return some of the variables."""
+        return self.actions[np.unravel_index(numbers, self.actions.shape)]
+
+
 class InterimProgram:
     """The program without its action columns, which whoever uses it adds.
 
@@ -149,6 +179,7 @@ class InterimProgram:
         holdings: the money each player can pay at most, ``(N,)``; none where payments have no limit. If given, the
             program has variables ``ex post payment[profile, player]`` and constraints ``balance[profile]`` and
             ``expected payment[type]``, and its ``budget`` has no limit, because it balances at every profile.
+        gradually: whether incentive constraints may be left out until `state_violated` is asked for them.
     """
 
     def __init__(
@@ -157,8 +188,15 @@ class InterimProgram:
         profiles: IntegerArray,
         unit: float,
         holdings: FloatArray | None = None,
+        *,
+        gradually: bool = False,
     ) -> None:
         self.types = TypeRows([len(p) for p in probabilities])
+        kind, report = self.types.reports()
+        self._missing = np.zeros((self.types.size, self.types.most), dtype=np.bool_)
+        if gradually and kind.size - self.types.size > MANY_PAIRS:
+            self._missing[kind, report] = np.abs(report - self.types.own[kind]) > 1
+        self._columns: list[_Columns] = []
         self.profiles = profiles
         self.unit = unit
         self.holdings = holdings
@@ -195,20 +233,57 @@ class InterimProgram:
     def _state(self) -> None:
         kind, report = self.types.reports()
         truth = self.types.own[kind]
-        lie = report != truth
-        reported = self.types.offset[self.types.player[kind]] + report
+        lie = (report != truth) & ~self._missing[kind, report]
         program, value, payment = self.program, self._value, self._payment
         program.add(self.definition[kind, report], value[kind, report], -1.0)
-        incentive = self._incentive[kind[lie], report[lie]]
-        program.add(incentive, value[kind[lie], truth[lie]], 1.0)
-        program.add(incentive, payment[kind[lie]], 1.0)
-        program.add(incentive, value[kind[lie], report[lie]], -1.0)
-        program.add(incentive, payment[reported[lie]], -1.0)
-        program.add(incentive, self._shortfall, 1.0)
+        self._state_incentives(kind[lie], report[lie])
         program.add(self._budget, payment, self._type_probability)
         program.add(self._participation, value[np.arange(self.types.size), self.types.own], 1.0)
         program.add(self._participation, payment, 1.0)
         program.add(self._participation, self._shortfall, 1.0)
+
+    def _state_incentives(self, kind: IntegerArray, report: IntegerArray) -> None:
+        """State that types, by their places in the row, do not gain by reports, ``(R,)`` each."""
+        program, value, payment = self.program, self._value, self._payment
+        incentive = self._incentive[kind, report]
+        program.add(incentive, value[kind, self.types.own[kind]], 1.0)
+        program.add(incentive, payment[kind], 1.0)
+        program.add(incentive, value[kind, report], -1.0)
+        program.add(incentive, payment[self.types.offset[self.types.player[kind]] + report], -1.0)
+        program.add(incentive, self._shortfall, 1.0)
+
+    def state_violated(self, solution: Solution) -> bool:
+        """State the incentive constraints that a solution violates most; say whether it violates any.
+
+        Args:
+            solution: optimal, of the program as it is.
+        """
+        if not self._missing.any():
+            return False
+        shares, worth, done = solution["action"].ravel(), np.zeros(self._missing.shape), 0
+        kind = np.arange(self.types.size)
+        for columns in self._columns:
+            share = shares[done : done + len(columns.reports)]
+            done += share.size
+            used = share > 0.0
+            np.add.at(worth, (kind, columns.reports[used]), share[used, None] * columns.coefficients[used])
+        payment = solution["payment"]
+        last = self.types.size - 1
+        told = np.minimum(self.types.offset[self.types.player][:, None] + np.arange(self.types.most), last)
+        truth = worth[kind, self.types.own] + payment
+        gain = worth + payment[told] - truth[:, None] - float(solution["shortfall"])
+        gain = np.where(self._missing, gain, -np.inf)
+        most = -np.sort(-gain, axis=1)[:, min(AT_ONCE, self.types.most) - 1]
+        kinds, reports = np.nonzero((gain > VIOLATED) & (gain >= most[:, None]))
+        self._missing[kinds, reports] = False
+        for columns in self._columns:
+            for row, report in zip(kinds, reports, strict=True):
+                concerned = np.flatnonzero(columns.reports[:, row] == report)
+                self.program.add(
+                    self.definition[row, report], columns.chosen(concerned), columns.coefficients[concerned, row]
+                )
+        self._state_incentives(kinds, reports)
+        return bool(kinds.size)
 
     def state_actions(self, actions: Block, profiles: IntegerArray, utilities: FloatArray) -> None:
         r"""State the coefficients of action variables :math:`\mu(c|t)`.
@@ -221,10 +296,26 @@ class InterimProgram:
         """
         own = self.profiles[profiles][..., self.types.player]
         odds = self._prior[profiles][..., None] / self._type_probability[self.types.offset[self.types.player] + own]
+        coefficients = utilities * (odds / self.unit)
+        if self._missing.any():
+            self._state_gradually(actions, profiles, own, coefficients)
+            return
         self.program.set_columns(
             actions,
             (self.probability[profiles[..., None]], 1.0),
-            (self.definition[np.arange(self.types.size), own], utilities * (odds / self.unit)),
+            (self.definition[np.arange(self.types.size), own], coefficients),
+        )
+
+    def _state_gradually(
+        self, actions: Block, profiles: IntegerArray, reports: IntegerArray, coefficients: FloatArray
+    ) -> None:
+        """State those coefficients of n action variables that stated incentive constraints need."""
+        columns = _Columns(actions, reports, coefficients)
+        self._columns.append(columns)
+        self.program.add(self.probability[profiles], columns.chosen(np.arange(actions.size)), 1.0)
+        column, kind = np.nonzero(~self._missing[np.arange(self.types.size), reports])
+        self.program.add(
+            self.definition[kind, reports[column, kind]], columns.chosen(column), coefficients[column, kind]
         )
 
     def state_every_action(self, utilities: FloatArray) -> None:
@@ -235,6 +326,9 @@ class InterimProgram:
         counts = tuple(self.types.counts.tolist())
         size = {f"type of player {i}": count for i, count in enumerate(counts)} | {"action": len(utilities)}
         actions = self.program.variables("action", size)
+        if self._missing.any():
+            self._state_every_action_gradually(actions, utilities)
+            return
         # The types that may have reported t_i stand in the last dimension; t_i itself makes no difference there.
         coefficients = tuple(
             self._odds_times_utilities(player, utilities[:, player].reshape(-1, *counts))
@@ -246,6 +340,18 @@ class InterimProgram:
             (self.probability[np.arange(len(self.profiles)).reshape(*counts, 1, 1)], 1.0),
             (self.definition[np.arange(self.types.size), reports], coefficients),
         )
+
+    def _state_every_action_gradually(self, actions: Block, utilities: FloatArray) -> None:
+        """Do what `state_every_action` does for the constraints that are stated."""
+        counts = tuple(self.types.counts.tolist())
+        profiles = np.repeat(np.arange(len(self.profiles)), len(utilities))
+        strides = np.array([math.prod(counts[player + 1 :]) for player in range(len(counts))])
+        own = self.profiles[:, self.types.player]
+        number = np.arange(len(self.profiles))[:, None] + (self.types.own - own) * strides[self.types.player]
+        by_type = np.moveaxis(utilities[:, self.types.player, number], 0, 1).reshape(-1, self.types.size)
+        own = own[profiles]
+        odds = self._prior[profiles][:, None] / self._type_probability[self.types.offset[self.types.player] + own]
+        self._state_gradually(actions, profiles, own, by_type * (odds / self.unit))
 
     def _odds_times_utilities(self, player: int, utilities: FloatArray) -> FloatArray:
         r"""Return :math:`p(t_{-i}) u_i(c, (t_{-i}, k))` of one player from ``(C, K_1, ..., K_N)``.

@@ -47,7 +47,7 @@ from marketgame.mechanisms.incentive_efficiency.program import (
     undecided,
 )
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights, notable_multipliers
-from marketgame.mechanisms.linear_program import Residuals, Status, certified
+from marketgame.mechanisms.linear_program import Residuals, Solution, Status, certified
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline, DeadlinePassedError
 
 SMALL_PROGRAM = 2_000
@@ -192,7 +192,7 @@ class EfficiencyProblem:
         if method is Method.COLUMN_GENERATION or start is not None:
             self._generator = ColumnGenerator(self._oracle, start)
         else:
-            self._program = InterimProgram(game.type_probabilities, game.profiles, self._oracle.unit)
+            self._program = InterimProgram(game.type_probabilities, game.profiles, self._oracle.unit, gradually=True)
             self._program.state_every_action(self._normal.actions[game.grand_coalition].utilities)
 
     def solve(
@@ -226,10 +226,10 @@ class EfficiencyProblem:
         program = self._program.program
         self._program.set_outside(spare)
         self._program.set_weights(weights)
-        solution = program.solve(deadline=deadline, evidence=False)
+        solution = self._run(deadline, evidence=False)
         if outside is not None and undecided(program, solution):
             self._program.minimise_shortfall()
-            missing = program.solve(deadline=deadline)
+            missing = self._run(deadline)
             if not missing.optimal:
                 return NoOptimum(missing.status, missing.status.value)
             if -missing.objective > SHORTFALL_TOLERANCE:
@@ -237,7 +237,7 @@ class EfficiencyProblem:
                 return _infeasible(self._program.read_shortfall(missing))
             self._program.set_weights(weights)
             self._program.tolerate(-missing.objective)
-            solution = program.solve(deadline=deadline, evidence=False)
+            solution = self._run(deadline, evidence=False)
         if not solution.optimal:
             return self._without_optimum(solution.status, weights)
         residuals = certified(program, solution)
@@ -245,6 +245,14 @@ class EfficiencyProblem:
         answer = self._program.read(solution)
         chosen = solution["action"].reshape(len(self.game.profiles), -1)
         return self._efficient(weights, outside, (value, value), answer, chosen, residuals)
+
+    def _run(self, deadline: Deadline, *, evidence: bool = True) -> Solution:
+        """Solve, and again with the incentive constraints that the answer violates."""
+        program = self._program.program
+        solution = program.solve(deadline=deadline, evidence=evidence, refine=False)
+        while solution.optimal and self._program.state_violated(solution):
+            solution = program.solve(deadline=deadline, evidence=evidence, refine=False)
+        return program.refined(solution, deadline)
 
     def _generated(
         self, found: Generated, weights: tuple[FloatArray, ...], outside: tuple[FloatArray, ...] | None

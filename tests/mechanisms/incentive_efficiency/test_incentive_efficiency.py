@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import expected_cost, interim_utilities, misreport_gains
+from marketgame.mechanisms.incentive_efficiency import program
 from marketgame.mechanisms.incentive_efficiency.search import (
     Budget,
     IncentiveEfficient,
@@ -26,7 +27,7 @@ from marketgame.mechanisms.incentive_efficiency.search import (
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import hydraulic_violation
 from marketgame.mechanisms.linear_program import Status
 from marketgame.mechanisms.linear_program.deadline import Deadline
-from tests.mechanisms.myerson_examples import EXAMPLE_1
+from tests.mechanisms.myerson_examples import EXAMPLE_1, bilateral_trade
 from tests.mechanisms.proven_solutions import solved, virtual_bound
 from tests.mechanisms.random_games import random_game, random_weights, slow_incentive_efficiency
 
@@ -50,6 +51,39 @@ def test_conditions_5_to_7_hold_and_duality_is_strong(seed: int, method: Method)
     assert virtual_bound(game, answer.virtual) == pytest.approx(answer.value, abs=1e-9)
     for effective, given_weights in zip(answer.virtual.weights, weights, strict=True):
         assert effective == pytest.approx(given_weights, abs=1e-9)
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEEDS, st.sampled_from([Method.ENUMERATION, Method.COLUMN_GENERATION]), st.sampled_from(Participation))
+def test_incentive_constraints_stated_where_they_are_violated_leave_the_optimum_what_it_is(
+    seed: int, method: Method, participation: Participation
+) -> None:
+    """Values are interdependent and types in no order, so that others than neighbours are tempted too."""
+    game = random_game(seed, players=2, types=5, actions=4)
+    weights = random_weights(game, seed)
+    whole = incentive_efficient(game, weights, participation, method=method)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(program, "MANY_PAIRS", 0)
+        patch.setattr(program, "AT_ONCE", 1)
+        gradual = incentive_efficient(game, weights, participation, method=method)
+    assert gradual.status is whole.status
+    if isinstance(whole, IncentiveEfficient):
+        assert isinstance(gradual, IncentiveEfficient)
+        assert gradual.conditions.hold
+        assert gradual.value == pytest.approx(whole.value, abs=1e-8)
+        assert gradual.bound == pytest.approx(whole.value, abs=1e-8)
+
+
+def test_two_players_with_a_hundred_types_trade_as_much_as_incentives_allow() -> None:
+    """Myerson and Satterthwaite (1983): 9/64 in the limit where everybody must be willing, else the first best."""
+    values, odds = (np.arange(100) + 0.5) / 100, np.full(100, 0.01)
+    game = bilateral_trade(values, values, odds, odds)
+    gains = np.maximum(values - values[:, None], 0.0).mean()
+    assert solved(game, game.type_probabilities).value == pytest.approx(gains, abs=1e-9)
+    willing = incentive_efficient(game, participation=Participation.INDIVIDUAL)
+    assert isinstance(willing, IncentiveEfficient)
+    assert willing.conditions.hold
+    assert 9 / 64 < willing.value < 9 / 64 + 0.15 / 100
 
 
 @settings(max_examples=25, deadline=None)
