@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.contracts.grand_contract import walrasian_payments
 from marketgame.mechanisms.contracts.sampled import SampledEconomy, sampled
 from marketgame.mechanisms.contracts.transfers import (
     balanced_externalities,
@@ -20,8 +22,8 @@ from marketgame.mechanisms.contracts.transfers import (
 )
 from marketgame.mechanisms.economies.assumptions import endowments_depend_on_types
 from marketgame.mechanisms.economies.economy import Economy
-from marketgame.mechanisms.economies.efficiency import efficient_allocation
-from marketgame.mechanisms.economies.profiles import Listing, exact_profiles
+from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
+from marketgame.mechanisms.economies.profiles import Listing, Profiles, exact_profiles
 from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.incentive_efficiency.second_best import Money, SecondBest, second_best
 from marketgame.mechanisms.incentive_efficiency.virtual_allocation import DivisibleActions
@@ -55,10 +57,12 @@ def incentive_benchmarks(
 def _benchmark(
     economy: Economy, participation: Participation, seconds: float | None, money: Money, sample: SampledEconomy | None
 ) -> IncentiveBenchmark:
-    if participation is Participation.NONE:
-        first_best = payable_first_best(economy, money, sample)
-        if first_best is not None:
-            return first_best
+    if economy.prior.size == 1:
+        first_best = traded_first_best(economy, participation, money)
+    else:
+        first_best = payable_first_best(economy, money, sample) if participation is Participation.NONE else None
+    if first_best is not None:
+        return first_best
     if economy.prior.obstacle:
         if participation is Participation.INDIVIDUAL and sample is not None:
             return willing_bounds(economy, money, sample)
@@ -80,6 +84,24 @@ def _solved(economy: Economy, participation: Participation, seconds: float | Non
     if answer.status is Status.OPTIMAL:
         return answer
     return UnknownBenchmark(participation, answer.status.value, solver_failed=True, money=money)
+
+
+def traded_first_best(economy: Economy, participation: Participation, money: Money) -> SecondBest | None:
+    """Return the first best of an economy without private information, if players who pay prices can pay them.
+
+    Who trades at a supporting price gains or stays as it is, so that everybody is willing.
+
+    Source:
+        Giraud and Rochon, proof of Theorem 1.
+    """
+    efficient = efficient_allocation(economy)
+    payments = walrasian_payments(economy, efficient)
+    owned = economy.endowments(efficient.profiles)[..., -1]
+    if money is Money.OWNED and (owned + payments < 0).any():
+        return None
+    gained = economy.gains_from_goods(efficient.profiles, efficient.bundles) + payments
+    profiles = exact_profiles(economy, Listing.LISTED)
+    return _first_best(economy, participation, money, profiles, efficient, payments, tuple(gained.T))
 
 
 def payable_first_best(economy: Economy, money: Money, sample: SampledEconomy | None) -> SecondBest | None:
@@ -119,10 +141,22 @@ def payable_first_best(economy: Economy, money: Money, sample: SampledEconomy | 
         payments = np.zeros((0, players))
         brought = np.split(expected_transfers(economy, externalities), economy.first_rows[1:])
         interim = [np.diagonal(table) + own for table, own in zip(sample.tables.reported(brought), lump, strict=True)]
+    return _first_best(economy, Participation.NONE, money, profiles, efficient, payments, tuple(interim))
+
+
+def _first_best(
+    economy: Economy,
+    participation: Participation,
+    money: Money,
+    profiles: Profiles,
+    efficient: EfficientAllocation,
+    payments: FloatArray,
+    interim_gains: tuple[FloatArray, ...],
+) -> SecondBest:
     welfare, gains = profiles.expected(efficient.welfare), profiles.expected(first_best_gains(economy, efficient))
     bounds = (gains.value, welfare.value) if profiles.exact else (np.nan, np.nan)
     return SecondBest(
-        participation=Participation.NONE,
+        participation=participation,
         money=money,
         status=Status.OPTIMAL,
         gains=gains.value,
@@ -130,7 +164,7 @@ def payable_first_best(economy: Economy, money: Money, sample: SampledEconomy | 
         welfare=welfare.value,
         bound=bounds[1],
         payments=payments,
-        interim_gains=tuple(interim),
+        interim_gains=interim_gains,
         binding=(),
         concave=True,
         rounds=0,

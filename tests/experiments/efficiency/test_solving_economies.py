@@ -163,7 +163,7 @@ def test_what_cannot_be_listed_is_sampled_and_says_so(marketgame: Call, tmp_path
     best = benchmarks["incentive-efficient"]
     assert best["gains_over_autarky"] == pytest.approx(found["gains_from_trade"], rel=1e-12)
     assert best["upper_bound"] is None
-    assert "type profiles" in benchmarks["incentive-efficient-individual"]["obstacle"]
+    assert benchmarks["incentive-efficient-individual"]["gains_over_autarky"] <= best["gains_over_autarky"]
     assert found["interim"]["rich 1"] == found["interim"]["rich 12"]
     printed = marketgame("solve", "many.toml")
     assert printed.code == 0

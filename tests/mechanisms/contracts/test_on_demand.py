@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -18,6 +19,7 @@ from marketgame.mechanisms.contracts.transfers import (
     least_transfers,
     numeraire_left,
 )
+from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.profiles import Listing
@@ -215,3 +217,18 @@ def test_where_some_owe_money_lump_sums_pay_for_it_and_where_all_do_the_first_be
     assert isinstance(unknown, UnknownBenchmark)
     (imagined,) = incentive_benchmarks(poor, (Participation.NONE,), seconds=0.0, money=Money.UNLIMITED)
     assert isinstance(imagined, SecondBest)
+
+
+def test_known_types_that_trade_at_prices_are_willing_and_reach_the_first_best_without_any_program() -> None:
+    economy = all_different(5)
+    known = replace(
+        economy,
+        players=tuple(replace(player, types=player.types[:1]) for player in economy.players),
+        prior=IndependentPrior([np.ones(1)] * 5),
+    )
+    for found in incentive_benchmarks(known, seconds=0.0):
+        program = second_best(known, found.participation)
+        assert isinstance(found, SecondBest)
+        assert found.gains == pytest.approx(program.gains, rel=1e-7)
+        assert min(float(gains.min()) for gains in found.interim_gains) >= 0
+        assert np.abs(found.payments.sum()) < 1e-12
