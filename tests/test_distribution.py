@@ -92,9 +92,8 @@ def test_an_installed_example_is_solved_and_played_by_its_name_beside_modules_of
     command = python.with_name("marketgame.exe" if os.name == "nt" else "marketgame")
     solved = json.loads(said(elsewhere, command, "solve", "example:three-traders", "--json"))
     assert solved["economy"] == "three traders"
-    played = json.loads(
-        said(elsewhere, python, "-m", "marketgame", "run", "example:tutorial-obedient", "--rounds", 1, "--json")
-    )
+    options = ("--rounds", 1, "--figures", "png", "--json")
+    played = json.loads(said(elsewhere, python, "-m", "marketgame", "run", "example:tutorial-obedient", *options))
     assert (elsewhere / played["folder"] / "manifest.json").is_file()
     assert said(elsewhere, python, "-m", "marketgame", "examples", "tutorial-obedient").split() == [
         *("tutorial-obedient.toml", "three-traders.toml"),

@@ -15,7 +15,7 @@ import pytest
 from marketgame import results
 from marketgame.experiments.files.sources import reached_sources
 from tests.experiments import conftest as of_commands
-from tests.experiments.command_calls import Call
+from tests.experiments.command_calls import Call, instead_of_drawing
 
 marketgame = of_commands.marketgame
 PAGE = (Path(__file__).parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
@@ -69,7 +69,10 @@ def test_the_page_works_from_its_first_line_to_its_last(
                 if words[0] == "pip":
                     install(home)
                     continue
-                answer = marketgame(*words[1:])
+                with monkeypatch.context() as patch:
+                    if "installed" not in words:  # whose figures are looked at
+                        patch.setattr(results, "save_figures", instead_of_drawing)
+                    answer = marketgame(*words[1:])
                 assert answer.code == (1 if words[1] == "certify" else 0), f"{line}: {answer.err}"
                 assert words[1] != "explain" or EXPLAINED[words[2]] in answer.out
 

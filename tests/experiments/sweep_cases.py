@@ -138,7 +138,8 @@ def main(folder: str, step: str = "", time_of_death: str = "0") -> None:
     if step:
         _kill_at(step, int(time_of_death))
     on_change = OnChange(os.environ.get(ON_CHANGE, OnChange.REFUSE))
-    run_sweep(LONG, folder, 2, simulate=faulty_runs.stops_at_the_gate, on_change=on_change)
+    # Where it is killed over what it writes, one worker gives it enough to write.
+    run_sweep(LONG, folder, 1 if step else 2, simulate=faulty_runs.stops_at_the_gate, on_change=on_change)
 
 
 if __name__ == "__main__":

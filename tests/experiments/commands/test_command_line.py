@@ -514,6 +514,19 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 """
 
 
+# Says by a file, named last, that a round is played.
+PLAYING = """
+import sys
+from pathlib import Path
+from marketgame.simulation.market.model import MarketModel
+step, told = MarketModel.step, Path(sys.argv.pop())
+def telling(model):
+    told.touch()
+    step(model)
+MarketModel.step = telling
+"""
+
+
 @pytest.mark.parametrize("number", STOPPING)
 def test_whatever_asks_a_real_process_to_end_it_exits_with_130_and_leaves_a_readable_folder(
     number: signal.Signals, tmp_path: Path
@@ -521,13 +534,17 @@ def test_whatever_asks_a_real_process_to_end_it_exits_with_130_and_leaves_a_read
     scenario = SCENARIOS / "three-farmers-obedient.toml"
     words = ["run", str(scenario), "--rounds", "100000000", "--out", str(tmp_path / "run"), "--json"]
     with subprocess.Popen(
-        [sys.executable, "-c", LISTENING + START, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", LISTENING + PLAYING + START, *words, str(tmp_path / "playing")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         try:
             deadline = time.monotonic() + 120
-            while not (tmp_path / "run").exists() and time.monotonic() < deadline:
+            while not (tmp_path / "playing").exists() and time.monotonic() < deadline:
                 time.sleep(0.05)
-            time.sleep(2)
+            assert (tmp_path / "run").exists()
+            time.sleep(0.1)
             os.kill(process.pid, number)
             # Whoever logs out, or loses patience, sends another.
             time.sleep(0.05)

@@ -73,7 +73,7 @@ def test_nobody_to_tell_still_leaves_the_exit_code() -> None:
 
 
 def test_closed_streams_take_no_file_with_them(tmp_path: Path) -> None:
-    script = f'exec "{sys.executable}" -m marketgame run "$1" --rounds 1 >&- 2>&-'
+    script = f'exec "{sys.executable}" -m marketgame run "$1" --rounds 1 --figures none >&- 2>&-'
     scenario = HOME / "scenarios" / "three-traders-organised.toml"
     variables = {**os.environ, "PYTHONPATH": str(HOME.parent)}
     done = subprocess.run(["sh", "-c", script, "sh", scenario], check=False, cwd=tmp_path, env=variables, timeout=100)

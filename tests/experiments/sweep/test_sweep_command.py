@@ -86,7 +86,12 @@ def test_interrupting_the_command_leaves_tables_and_exit_code_130(
 ) -> None:
     file.write_text(file.read_text().replace("seeds    = 2", "seeds    = 100000"))
     out = tmp_path / "out"
-    start = "import sys; from marketgame.experiments.commands.command_line import main; main()"
+    # It writes what it has at once.
+    start = (
+        "from marketgame.experiments.commands.command_line import main; "
+        "from marketgame.experiments.sweep import buffering; "
+        "buffering.LEAST_SECONDS_AT_RISK = 0.0; main()"
+    )
     command = [sys.executable, "-c", start, "sweep", str(file), "--workers", "1", "--out", str(out)]
     with subprocess.Popen(
         command, cwd=HOME.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True

@@ -265,14 +265,15 @@ def test_what_a_blocking_mediator_can_earn_stays_the_same(change: str, seed: int
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(seed=SEEDS)
 def test_whether_the_core_is_empty_stays_the_same(change: str, seed: int) -> None:
     case = random_case(seed)
     other = CHANGES[change](case, np.random.default_rng(seed))
-    verdicts = [find_core_allocation(each.game, effort=EFFORT) for each in (case, other)]
-    known = {type(verdict) for verdict in verdicts} & {CoreAllocation, EmptyCore}
-    assert len(known) <= 1, verdicts
+    verdict = find_core_allocation(case.game, effort=EFFORT)
+    if isinstance(verdict, CoreAllocation | EmptyCore):  # What is left open contradicts nothing.
+        found = find_core_allocation(other.game, effort=EFFORT)
+        assert isinstance(found, type(verdict)) or not isinstance(found, CoreAllocation | EmptyCore), (verdict, found)
 
 
 def test_a_solver_that_moves_variables_from_bound_to_bound_for_ever_is_stopped() -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from marketgame import results
 from marketgame.experiments.play.running import play, prepare, run_folder
 from marketgame.results import save_figures
+from marketgame.results.figures import saving
 from marketgame.results.figures.legible import legible
 from tests.experiments.command_calls import instead_of_drawing
 
@@ -31,12 +34,8 @@ def run_of(scenario: Path, folder: Path) -> results.Run:
     return results.load(folder)
 
 
-def texts(run: results.Run) -> list[str]:
-    return [
-        text.get_text().replace(r"\$", "$")
-        for figure in results.standard_figures(run).values()
-        for text in figure.findobj(Text)
-    ]
+def texts(figures: Mapping[str, Figure]) -> list[str]:
+    return [text.get_text().replace(r"\$", "$") for figure in figures.values() for text in figure.findobj(Text)]
 
 
 @pytest.mark.usefixtures("drawn_later")
@@ -50,13 +49,15 @@ def test_goods_whose_names_differ_have_different_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("drawn_later")
-def test_names_are_drawn_as_they_stand_and_lead_nowhere(tmp_path: Path) -> None:
+def test_names_are_drawn_as_they_stand_and_lead_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A null is written out; dollars, backslashes and markup stand for themselves; slashes lead to no other folder.
 
     Warnings are errors: Matplotlib finds no letter missing, and no mathematics.
     """
     run = run_of(CASES / "evil-names-run.toml", tmp_path / "run")
-    drawn = "\n".join(texts(run))
+    figures = results.standard_figures(run)
+    monkeypatch.setattr(saving, "standard_figures", lambda *_: figures)
+    drawn = "\n".join(texts(figures))
     assert r"\x00/..\$\frac{1}{$" in drawn
     assert "<img src=x onerror=alert(1)>" in drawn
     assert "../../../../elsewhere" in drawn
@@ -65,8 +66,9 @@ def test_names_are_drawn_as_they_stand_and_lead_nowhere(tmp_path: Path) -> None:
     assert len(set(files)) == len(files)
 
 
+@pytest.mark.usefixtures("drawn_later")
 def test_long_names_and_letters_that_the_font_lacks_are_shown_and_said(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for case in ("figures-collide-economy.toml", "figures-collide-run.toml"):
         shutil.copy(CASES / case, tmp_path)
@@ -76,12 +78,14 @@ def test_long_names_and_letters_that_the_font_lacks_are_shown_and_said(
     economy.write_text(text.replace('"loaf"', f'"{"loaf " * 500}"'), encoding="utf-8")
     caplog.set_level(logging.WARNING, "marketgame")
     run = run_of(tmp_path / "figures-collide-run.toml", tmp_path / "run")
+    figures = results.standard_figures(run)
     assert "figures have no letters for 包, 面" in caplog.text
     shown = legible(run)
     assert len(set(shown.player_names)) == len(run.player_names)
     assert shown.goods == (r"\u9762\u5305", "a b", "money")
-    assert max(map(len, "\n".join(texts(run)).splitlines())) < 200
-    assert results.save_figures(run, tmp_path / "figures", formats=(results.figures.FigureFormat.PNG,))
+    monkeypatch.setattr(saving, "standard_figures", lambda *_: figures)
+    assert max(map(len, "\n".join(texts(figures)).splitlines())) < 200
+    assert save_figures(run, tmp_path / "figures", formats=(results.figures.FigureFormat.PNG,))
 
 
 @pytest.mark.usefixtures("drawn_later")
