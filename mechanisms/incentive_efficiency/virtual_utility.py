@@ -208,9 +208,10 @@ def mixed_types(coefficients: FloatArray, values: FloatArray) -> FloatArray:
         coefficients: of one player, from ``transform``.
         values: with the player's types in the middle, ``(B, K, A)``.
     """
-    after = values.shape[-1]
+    count, after = values.shape[1:]
     if after > FEW_AFTER:
         return coefficients.T @ values
     # One product of large matrices instead of very many of small ones.
-    wide = np.kron(coefficients, np.eye(after))
-    return (values.reshape(len(values), -1) @ wide).reshape(values.shape)
+    wide, place = np.zeros((count, after, count, after)), np.arange(after)
+    wide[:, place, :, place] = coefficients
+    return (values.reshape(len(values), -1) @ wide.reshape(count * after, -1)).reshape(values.shape)
