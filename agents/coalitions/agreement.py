@@ -19,11 +19,11 @@ from functools import cached_property
 import numpy as np
 
 from marketgame.agents.announcements import accepted_announcements
-from marketgame.agents.coalitions.choice import Coalition
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray, read_only
 from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause, SideContract
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.deviations.situation import JointAction, Reaction, Situation, admissible, gains, situation_of
+from marketgame.mechanisms.economies.coalitions import Coalition
 from marketgame.mechanisms.market_game.plays import stacked
 from marketgame.mechanisms.market_game.rules import MarketRules
 

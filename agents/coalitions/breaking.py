@@ -21,9 +21,9 @@ from itertools import combinations
 import numpy as np
 
 from marketgame.agents.coalitions.agreement import Agreement
-from marketgame.agents.coalitions.choice import Coalition
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.deviations.situation import JointAction, Reaction, Replies, Situation, gains, played
+from marketgame.mechanisms.economies.coalitions import Coalition
 from marketgame.mechanisms.market_game.plays import joined
 
 # What a member must gain by breaking its word, as a share of what is at stake for it, lest it be rounding.

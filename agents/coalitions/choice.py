@@ -7,13 +7,11 @@ from enum import StrEnum
 from itertools import combinations
 from math import comb
 
+from marketgame.mechanisms.economies.coalitions import Coalition
 from marketgame.registry import parameter, refuse_out_of_bounds
 
 # An organiser that had to list more coalitions than this would never get round to them.
 MOST_COALITIONS = 20_000
-
-type Coalition = tuple[int, ...]
-"""Numbers of players, ascending."""
 
 
 class CoalitionSelection(StrEnum):

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from marketgame.agents.coalitions.agreement import Agreement
 from marketgame.agents.coalitions.breaking import BestDeviation
-from marketgame.agents.coalitions.choice import Coalition
 from marketgame.agents.coalitions.kept import found_before
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
 from marketgame.mechanisms.collusion.side_contracts.cells import knowledge_of
@@ -21,6 +20,7 @@ from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
 from marketgame.mechanisms.deviations.oracle import most_profitable_deviation
 from marketgame.mechanisms.deviations.situation import JointAction, Reaction, Situation
+from marketgame.mechanisms.economies.coalitions import Coalition
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from marketgame.agents.coalitions.agreement import Agreement, drawn
 from marketgame.agents.coalitions.breaking import Break, Breaking, Recommended, joint
-from marketgame.agents.coalitions.choice import Coalition, CoalitionChoice, CoalitionSelection
+from marketgame.agents.coalitions.choice import CoalitionChoice, CoalitionSelection
 from marketgame.agents.framework import RoundAgent, RoundModel
 from marketgame.mechanisms.deviations.situation import JointAction
+from marketgame.mechanisms.economies.coalitions import Coalition
 
 
 class AgreementFate(StrEnum):

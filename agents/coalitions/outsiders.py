@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from marketgame.agents.behaviours import Behaviour, Reactive
-from marketgame.agents.coalitions.choice import Coalition
 from marketgame.mechanisms.deviations.reactions import ReactionsByType
 from marketgame.mechanisms.deviations.situation import Reaction
+from marketgame.mechanisms.economies.coalitions import Coalition
 
 
 def expected_reaction(behaviours: Sequence[Sequence[Behaviour]], coalition: Coalition) -> Reaction | None:

@@ -293,7 +293,7 @@ def _established_document(game: CoalitionalGame, established: EstablishedMechani
     proof: dict[str, Any] = {"dominated_by": None, "lambda": None, "alpha": None}
     if dominance is not None and dominance.dominated:
         proof["dominated_by"] = mechanism_document(game, dominance.mechanism)
-    elif dominance is not None and dominance.virtual is not None:
+    elif dominance is not None:
         proof |= virtual_weights_document(game, dominance.virtual)
     return {
         "feasible": established.feasible,

@@ -77,7 +77,6 @@ class NoBlockingPlan:
         residuals: how well they satisfy its conditions (5) and (14), or (17) with fine support.
         profit_bound: no tenable plan that satisfies the normalisation earns more, by weak duality.
         support: whose types an action may depend on.
-        normalisation: the bound on the size of plans.
         limits: on the coalitions that were considered; the proof covers no others.
     """
 
@@ -85,7 +84,6 @@ class NoBlockingPlan:
     residuals: SupportResiduals
     profit_bound: float
     support: Support
-    normalisation: Normalisation
     limits: CoalitionLimits
 
 
@@ -131,7 +129,7 @@ def find_blocking_plan(
         if not residuals.proves:
             raise UnverifiedAnswerError(f"the proof that no plan is profitable fails its check: {residuals}")
         bound = decisive.profit_bound(virtual, normalisation)
-        return NoBlockingPlan(virtual, residuals, bound, support, normalisation, limits)
+        return NoBlockingPlan(virtual, residuals, bound, support, limits)
     master = _Master(game, market, unit, normalisation)
     sized = master.solve(deadline)
     invitations, payments = master.read(sized)

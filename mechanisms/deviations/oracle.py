@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, read_only
-from marketgame.mechanisms.deviations.bounds import Bound, BoundReason, least_bound
+from marketgame.mechanisms.deviations.bounds import Bound, least_bound
 from marketgame.mechanisms.deviations.candidates import constructed_actions
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
 from marketgame.mechanisms.deviations.lean_money import lean_money, with_all_money
@@ -53,7 +53,6 @@ class DeviationSearch:
         gains: the members' gains from it, recomputed by settling it, ``(S,)``, numeraire; zeros for obedience.
         value: of the objective.
         bound: no deviation whatever gives more: all quotes, orders of any size, announcements and side transfers.
-        bound_reason: why.
         program_bound: no deviation with the quotes tried, and orders within the limit of the effort, gives more;
             minus infinity if no program was solved.
         verdict: what follows.
@@ -65,7 +64,6 @@ class DeviationSearch:
     gains: FloatArray
     value: float
     bound: float
-    bound_reason: BoundReason
     program_bound: float
     verdict: Verdict
     effort: Effort
@@ -130,7 +128,6 @@ class _Search:
             gains=read_only(np.zeros(len(self.situation.coalition)) if self.gained is None else self.gained),
             value=self.value,
             bound=max(self.bound, 0.0),
-            bound_reason=self.proven.reason,
             program_bound=self.program_bound,
             verdict=self._verdict(),
             effort=self.effort,

@@ -30,8 +30,8 @@ from marketgame.simulation.scenario.streams import random_stream
 
 if TYPE_CHECKING:
     from marketgame.agents.coalitions.agreement import Agreement
-    from marketgame.agents.coalitions.choice import Coalition
     from marketgame.mechanisms.deviations.effort import Effort
+    from marketgame.mechanisms.economies.coalitions import Coalition
 
 # The same scenario must give the same tables on a slow machine: programs take a fraction of a second.
 SECONDS_PER_PROGRAM = 120.0

@@ -10,7 +10,7 @@ import pytest
 
 from marketgame.agents.coalitions.agreement import Agreement
 from marketgame.agents.coalitions.breaking import Breaking, Recommended, facing_agreement, joint
-from marketgame.agents.coalitions.choice import Coalition, CoalitionChoice, CoalitionSelection
+from marketgame.agents.coalitions.choice import CoalitionChoice, CoalitionSelection
 from marketgame.agents.coalitions.organiser import (
     AgreementFate,
     CoalitionOrganiser,
@@ -22,6 +22,7 @@ from marketgame.agents.coalitions.organiser import (
 from marketgame.agents.framework import RoundModel
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
 from marketgame.mechanisms.deviations.situation import JointAction, Situation, gains, obedient
+from marketgame.mechanisms.economies.coalitions import Coalition
 from tests.agents.side_contract_cases import drawing_lots, farmers_contract, favouring_the_modest, secretive
 
 LUCK = Luck(tries=0.5, coalition=0.0, action=0.25)

@@ -28,8 +28,9 @@ from marketgame.mechanisms.collusion.finite_games.internal_consistency import (
     Unsettled,
     internally_consistent_improvement,
 )
-from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition, coalitions_of
+from marketgame.mechanisms.collusion.finite_games.revised_game import coalitions_of
 from marketgame.mechanisms.deviations.effort import Verdict, together
+from marketgame.mechanisms.economies.coalitions import Coalition
 
 type Finding = Improvement | NoImprovement | Unsettled
 """What was found about one coalition."""

@@ -37,8 +37,9 @@ from marketgame.mechanisms.collusion.finite_games.improvement_bound import (
     multipliers_of,
 )
 from marketgame.mechanisms.collusion.finite_games.improvement_program import SideProblem, SideProgram, Wish
-from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition, RevisedGame, revised_game
+from marketgame.mechanisms.collusion.finite_games.revised_game import RevisedGame, revised_game
 from marketgame.mechanisms.deviations.effort import Objective
+from marketgame.mechanisms.economies.coalitions import Coalition
 from marketgame.mechanisms.linear_program import Solution, Status
 
 GAIN_TOLERANCE = 1e-6

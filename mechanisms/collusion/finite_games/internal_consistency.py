@@ -43,8 +43,9 @@ from marketgame.mechanisms.collusion.finite_games.improvement import (
     improvement_from,
 )
 from marketgame.mechanisms.collusion.finite_games.improvement_program import SideProblem, SideProgram, Wish
-from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition, coalitions_of, revised_game
+from marketgame.mechanisms.collusion.finite_games.revised_game import coalitions_of, revised_game
 from marketgame.mechanisms.deviations.effort import Objective
+from marketgame.mechanisms.economies.coalitions import Coalition
 from marketgame.mechanisms.linear_program import Status
 
 ROUNDING = 1e-9

@@ -27,9 +27,7 @@ from marketgame.mechanisms.collusion.finite_games.extended_game import (
     contract_for,
     require_fit,
 )
-
-type Coalition = tuple[int, ...]
-"""Numbers of players, increasing."""
+from marketgame.mechanisms.economies.coalitions import Coalition
 
 
 @dataclass(frozen=True, eq=False)

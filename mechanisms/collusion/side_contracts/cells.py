@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.knowledge import Information, known_by
 from marketgame.mechanisms.deviations.situation import Reaction, Situation, situation_among
+from marketgame.mechanisms.economies.coalitions import Coalition
 from marketgame.mechanisms.market_game.rules import PAPER_RULES, MarketRules
 
 

@@ -24,7 +24,6 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
-from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
 from marketgame.mechanisms.collusion.side_contracts.cells import Knowledge, knowledge_of
 from marketgame.mechanisms.collusion.side_contracts.menu import Menu, martyr_actions, oracle_actions
 from marketgame.mechanisms.collusion.side_contracts.obedience import ObedienceCheck, check_obedience, temptation_of
@@ -46,6 +45,7 @@ from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
 from marketgame.mechanisms.deviations.oracle import profit_tolerance
 from marketgame.mechanisms.deviations.order_search import best_orders
 from marketgame.mechanisms.deviations.situation import Reaction
+from marketgame.mechanisms.economies.coalitions import Coalition
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.market_game.rules import MarketRules
 

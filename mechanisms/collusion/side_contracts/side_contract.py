@@ -16,7 +16,6 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import PROBABILITY_TOLERANCE, FloatArray, finite_array, read_only
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
-from marketgame.mechanisms.collusion.finite_games.revised_game import Coalition
 from marketgame.mechanisms.collusion.side_contracts.cells import Cell, Knowledge
 from marketgame.mechanisms.contracts.knowledge import Information
 from marketgame.mechanisms.deviations.situation import (
@@ -26,6 +25,7 @@ from marketgame.mechanisms.deviations.situation import (
     stacked,
     trade_gains,
 )
+from marketgame.mechanisms.economies.coalitions import Coalition
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from marketgame.agents.behaviours import (
     ReactiveWithholding,
 )
 from marketgame.agents.coalitions.agreement import Agreement
-from marketgame.agents.coalitions.choice import Coalition, CoalitionChoice, CoalitionSelection
+from marketgame.agents.coalitions.choice import CoalitionChoice, CoalitionSelection
 from marketgame.agents.coalitions.finding import AgreementSearch
 from marketgame.agents.coalitions.offered import OfferedSideContract
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
@@ -35,6 +35,7 @@ from marketgame.mechanisms.collusion.side_contracts.side_contract import (
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract, walrasian_payments
 from marketgame.mechanisms.deviations.effort import Effort
 from marketgame.mechanisms.deviations.situation import JointAction, Reaction, Situation, gains, obedient, stacked
+from marketgame.mechanisms.economies.coalitions import Coalition
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.market_game.plays import Play
