@@ -23,7 +23,7 @@ MOST_KEPT_BACK = 1e-9
 
 def expected_endowments(knowledge: RecommendedKnowledge) -> FloatArray:
     """Return the endowments the players would have, ``(K, N, L)``, units; the trader's own is the true one."""
-    endowments = knowledge.common.economy.endowments(knowledge.belief.profiles)
+    endowments = knowledge.belief.endowments.copy()
     endowments[:, knowledge.player] = knowledge.own_type.endowment
     return endowments
 

@@ -12,9 +12,12 @@ The belief assumes that the others report truthfully, which is what the contract
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
 
 from marketgame.agents.memory import Memory
-from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray, read_only
 from marketgame.mechanisms.contracts.terms import DirectContract, OwnRecommendation
 from marketgame.mechanisms.market_game.plays import Play
 
@@ -28,12 +31,14 @@ class Belief:
         probability: the posterior probability of each, ``(K,)``.
         play: what the device recommends at each, batch dimension ``(K,)``.
         allocation: what the contract promises at each, ``(K, N, L)``, units.
+        endowments: of the types reported, ``(K, N, L)``, units.
     """
 
     profiles: IntegerArray
     probability: FloatArray
     play: Play
     allocation: FloatArray
+    endowments: FloatArray
 
     @property
     def orders_to_each(self) -> FloatArray:
@@ -47,9 +52,19 @@ BYTES_OF_BELIEFS = 1 << 18
 
 def _room(key: tuple[int, int, bytes], belief: Belief) -> int:
     """Return how many bytes a belief takes with its key; orders, the same from everybody, are not kept for each."""
-    arrays = (belief.profiles, belief.probability, belief.allocation, belief.orders_to_each)
+    arrays = (belief.profiles, belief.probability, belief.allocation, belief.endowments, belief.orders_to_each)
     told = (belief.play.quotes, belief.play.announced_endowments, belief.play.transfers)
     return len(key[2]) + sum(array.nbytes for array in (*arrays, *told))
+
+
+# Those who are told a thousand different things in a round mostly believe the same: what follows is worked out once. It
+# is nobody's to look at, as it would tell what others believe.
+@lru_cache(maxsize=8)
+def _said_at(contract: DirectContract, profiles: bytes, players: int) -> tuple[Play, FloatArray, FloatArray]:
+    """Return what a contract recommends and promises at profiles of reports, and what the types reported own."""
+    reports = np.frombuffer(profiles, np.int64).reshape(-1, players)
+    endowments = read_only(contract.economy.endowments(reports))
+    return contract.recommend(reports), contract.terms(reports).allocation, endowments
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +108,5 @@ class Inference:
 
     def _revise(self, own_type: int, report: int, received: OwnRecommendation) -> Belief:
         posterior = self.contract.posterior(self.player, own_type, report, received)
-        play = self.contract.recommend(posterior.profiles)
-        allocation = self.contract.terms(posterior.profiles).allocation
-        return Belief(posterior.profiles, posterior.probability, play, allocation)
+        said = _said_at(self.contract, posterior.profiles.astype(np.int64).tobytes(), posterior.profiles.shape[1])
+        return Belief(posterior.profiles, posterior.probability, *said)
