@@ -458,5 +458,5 @@ def _unequal_weights(players: Sequence[str], weights: Sequence[FloatArray]) -> s
     return (
         f"weights.{players[least]} is {sums[least]:g} in sum and weights.{players[most]} {sums[most]:g}; the sums must "
         f"be the same for all players, or money moved from {players[least]} to {players[most]} raises weighted "
-        "utility without end (--participation individual ends it too)"
+        "utility without end (where participation is individual, it has one)"
     )

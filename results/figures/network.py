@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
 import networkx as nx
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -17,8 +19,6 @@ from matplotlib.text import Annotation
 
 from marketgame.results.figures import style
 from marketgame.results.figures.figure import RunFigure
-from marketgame.results.figures.ring import largest_ring, ring_places
-from marketgame.results.figures.scales import StrengthScale
 from marketgame.results.loading import OBEDIENT, Run
 from marketgame.results.selection import NEGLIGIBLE, rows_of_round
 
@@ -30,6 +30,8 @@ _THICKEST: Final = 3.0
 _LABEL: Final = 16  # letters on a line
 _FEW_ARROWS: Final = 20
 _LEGEND_NODE: Final = 14.0  # points across
+# Amounts further apart than this would leave the smaller ones invisible on a linear scale.
+_LARGEST_LINEAR_RATIO: Final = 100.0
 _KEY: Final[dict[str, Any]] = {
     "alignment": "left",
     "borderaxespad": 0.0,
@@ -37,6 +39,8 @@ _KEY: Final[dict[str, Any]] = {
     "handlelength": 2.4,
     "labelspacing": 0.6,
 }
+
+type _Places = npt.NDArray[np.float64]
 
 
 @style.in_house_style
@@ -338,3 +342,84 @@ def _wealth(run: Run, round_number: int, run_number: int) -> float:
     """Return what all endowments are worth at the supporting price."""
     holdings = rows_of_round(run, "holdings", round_number, run_number)
     return float(np.dot(holdings["endowment"], holdings["supporting_price"]))
+
+
+@dataclass(frozen=True)
+class Ring:
+    """A ring on a page whose origin is its lower left corner.
+
+    Attributes:
+        radius: in points.
+        centre: across and up, in points.
+    """
+
+    radius: float
+    centre: tuple[float, float]
+
+
+def ring_places(graph: nx.DiGraph[str]) -> dict[str, tuple[float, float]]:
+    """Return places on the unit circle, clockwise from the top in the order of the nodes."""
+    around = nx.circular_layout(graph)
+    return {name: (float(place[1]), float(place[0])) for name, place in around.items()}
+
+
+def largest_ring(places: _Places, before: _Places, after: _Places, page: tuple[float, float]) -> Ring:
+    """Return the largest ring that keeps what is drawn around its places on the page.
+
+    Args:
+        places: on the unit circle, ``(N, 2)``.
+        before: how far the drawing at each place reaches left and down from it, ``(N, 2)``, points.
+        after: how far it reaches right and up, ``(N, 2)``, points.
+        page: width and height, points.
+
+    Returns:
+        The ring; of radius 1 where the page has no room for any.
+    """
+    radius = max(page)  # of a single place, which no ring moves
+    for axis in range(2):
+        # With one drawing at each end, the ring may fill what they leave of the page.
+        apart = places[:, None, axis] - places[None, :, axis]
+        room = page[axis] - after[:, None, axis] - before[None, :, axis]
+        ends = apart > 1e-9
+        radius = min(radius, float((room[ends] / apart[ends]).min(initial=radius)))
+    radius = max(radius, 1.0)
+    lowest = (before - radius * places).max(axis=0)
+    highest = (np.array(page) - after - radius * places).min(axis=0)
+    across, up = (lowest + highest) / 2
+    return Ring(radius, (float(across), float(up)))
+
+
+@dataclass(frozen=True)
+class StrengthScale:
+    """Maps positive amounts to [0, 1]: linear from zero, or logarithmic when they are far apart.
+
+    Attributes:
+        smallest: the smallest amount shown.
+        largest: the largest amount shown.
+        logarithmic: whether the amounts are too far apart for a linear scale.
+    """
+
+    smallest: float
+    largest: float
+    logarithmic: bool
+
+    @classmethod
+    def over(cls, amounts: Sequence[float]) -> Self:
+        """Return the scale for these positive amounts, at least one."""
+        # A fifth of the amounts may be lost from sight before the scale is bent.
+        low = np.quantile(amounts, 0.2, method="lower")
+        return cls(min(amounts), max(amounts), bool(max(amounts) > _LARGEST_LINEAR_RATIO * low))
+
+    def strength(self, amount: float) -> float:
+        """Return how strongly to mark an amount, from 0 to 1."""
+        if not self.logarithmic:
+            return amount / self.largest
+        return float(np.log(amount / self.smallest) / np.log(self.largest / self.smallest))
+
+    def samples(self) -> list[float]:
+        """Return up to three round amounts within the scale, in increasing order."""
+        if self.logarithmic:
+            between = [self.smallest * (self.largest / self.smallest) ** share for share in (0.15, 0.5, 1.0)]
+        else:
+            between = [self.largest * share for share in (0.25, 0.5, 1.0)]
+        return sorted({style.round_number_below(amount) for amount in between})
