@@ -29,6 +29,7 @@ _THINNEST: Final = 0.4  # points
 _THICKEST: Final = 3.0
 _LABEL: Final = 16  # letters on a line
 _FEW_ARROWS: Final = 20
+_MOST_ARROWS: Final = 300  # more cannot be told apart, and the largest say most
 _LEGEND_NODE: Final = 14.0  # points across
 # Amounts further apart than this would leave the smaller ones invisible on a linear scale.
 _LARGEST_LINEAR_RATIO: Final = 100.0
@@ -134,7 +135,7 @@ def _draw_arrows(
         axes.text(0, 0, "no trade", ha="center", va="center", color=style.GREY)
         return
     scale = _arrow_scale(graph)
-    for (giver, receiver), value in sorted(values.items(), key=lambda edge: edge[1]):
+    for (giver, receiver), value in sorted(values.items(), key=lambda edge: edge[1])[-_MOST_ARROWS:]:
         strength = scale.strength(value)
         width = _arrow_width(graph, strength)
         arrow = FancyArrowPatch(
@@ -260,6 +261,7 @@ def _explain_arrows(axes: Axes, graph: nx.DiGraph[str], unit: str) -> None:
     scale = _arrow_scale(graph)
     samples = [_arrow_sample(graph, scale, value) for value in scale.samples()]
     kind = " (logarithmic)" if scale.logarithmic else ""
+    kind += f", the {_MOST_ARROWS} largest" if graph.number_of_edges() > _MOST_ARROWS else ""
     title = style.plain(f"arrow: value of goods{kind}\n{unit}")
     axes.legend(handles=samples, title=title, loc="upper left", **_KEY)
 
