@@ -304,7 +304,7 @@ def test_the_established_mediator_keeps_nothing_at_any_core_allocation() -> None
             assert optimum(game, mediator_profit(game), sense).value == pytest.approx(0.0, abs=1e-9)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.floats(0.01, 100.0))
 def test_the_smallest_severance_scales_with_the_unit_of_money(unit: float) -> None:
     game = example([2.0 * unit, 3.0 * unit], [0.0, 7.0 * unit])
