@@ -81,7 +81,7 @@ def _callers() -> list[tuple[FrameType | None]]:
 def _callers_found_quickly() -> Iterator[None]:
     """Let Mesa's log find out meanwhile which module calls it without reading all source code."""
     slow = {"stack": inspect.stack, "getmodule": inspect.getmodule}
-    vars(inspect).update(stack=_callers, getmodule=lambda frame, *_: sys.modules[frame.f_globals["__name__"]])
+    vars(inspect).update(stack=_callers, getmodule=lambda frame, *_: sys.modules.get(frame.f_globals["__name__"]))
     try:
         yield
     finally:

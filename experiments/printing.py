@@ -44,7 +44,7 @@ _GAP = 3
 MOST_COUNTED = 10**15
 MOST_PROFILES_SHOWN = 12
 # Letters of a cell: some name a coalition, some are sentences.
-LONGEST_CELL = 300
+LONGEST_CELL = 500
 # Below this share of the numbers beside it, a number is a rounding error.
 ROUNDING = 1e-9
 
