@@ -6,13 +6,18 @@ found by luck never makes the tests of an unrelated change fail, and is still fo
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 
 from hypothesis import settings
 
-# No test finds what another run has found.
-os.environ["MARKETGAME_CACHE"] = ""
+# Tests find what others of the same run have found, in whatever process, and nothing else.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["MARKETGAME_CACHE"] = found = tempfile.mkdtemp(prefix="marketgame-found-")
+    atexit.register(shutil.rmtree, found, ignore_errors=True)
 # Processes that share the tests are told a width of their own.
 os.environ.pop("COLUMNS", None)
 # Each of the many processes that tests start would compile all sources anew, which takes it longer than its test.

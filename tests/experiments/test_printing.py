@@ -30,7 +30,7 @@ settings = {{ rounds = 2 }}
 # For each command the calls whose tables are looked at; a later call may read what an earlier one wrote.
 CALLS: dict[str, list[list[object]]] = {
     "run": [
-        [SCENARIOS / "three-farmers-organised.toml", "--rounds", 3, "--out", "organised"],
+        [SCENARIOS / "three-traders-organised.toml", "--rounds", 3, "--out", "organised"],
         [SCENARIOS / "myerson-example-1-blocked.toml", "--rounds", 3, "--out", "blocked"],
         [SCENARIOS / "annex-b-one-short-seller.toml", "--rounds", 2, "--out", "short"],
     ],
