@@ -20,8 +20,8 @@ from marketgame.results.loading import Run
 
 CONFIDENCE: Final = 0.95
 SALTELLI: Final = "saltelli"
-# The seed of SALib's bootstrap, so that the same runs always give the same intervals.
-_SEED: Final = 0
+# The seed of SALib's bootstrap, so that the same runs always give the same intervals; to SALib zero is no seed.
+_SEED: Final = 1
 # Numbers are shown in this many classes of equal size.
 _CLASSES: Final = 4
 

@@ -73,6 +73,12 @@ def test_indices_are_those_known_in_closed_form(written: Callable[..., Run]) -> 
     assert_close(table, 1.5)
 
 
+def test_the_same_runs_always_have_the_same_intervals(written: Callable[..., Run]) -> None:
+    sweep = written(ishigami(cube()))
+    first, second = (results.sobol_indices(sweep, "mean_welfare") for _ in range(2))
+    pd.testing.assert_frame_equal(first, second)
+
+
 def test_failed_points_take_their_comparisons_with_them_and_leave_the_rest(written: Callable[..., Run]) -> None:
     failed = np.random.default_rng(5).random(5 * SAMPLES) < 0.05
     touched = int(failed.reshape(SAMPLES, 5).any(axis=1).sum())
