@@ -4,7 +4,8 @@ A search takes seconds and depends on nothing but what is asked: the contract wi
 coalition, and how hard is looked. So what was found is kept under the hash of all that, with the program's own sources
 and the versions of the solver, in memory and in a folder of the user's: ``MARKETGAME_CACHE``, or ``marketgame`` in
 ``XDG_CACHE_HOME``; nowhere if that variable is empty. What a file says is checked by settling every play, so that no
-file can make a side-contract of what is none; a file that is damaged or says something else is as good as none.
+file can make a side-contract of what is none; a file that is damaged or says something else is as good as none. That
+nothing was found cannot be checked so: it rests on the hash alone.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from marketgame.mechanisms.deviations.situation import JointAction
 
 FOLDER = "MARKETGAME_CACHE"
 SOLVING = ("highspy", "numpy", "scipy")
-# What has been found takes no more room than this in memory, and no more files than that in the folder.
+# What has been found takes no more room than this in memory; a folder with that many files is given no more.
 MOST_BYTES = 1 << 24
 MOST_FILES = 1000
 ACTION = tuple(field.name for field in fields(JointAction))
@@ -119,12 +120,12 @@ def _from_folder(
     # A folder that cannot be written keeps nothing.
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Nothing is ever removed to make room: the folder may be somebody else's too.
+        if not file.exists() and len(list(home.iterdir())) >= MOST_FILES:
+            return found
         with NamedTemporaryFile(dir=home, delete=False) as partial:
             partial.write(_written(found))
         Path(partial.name).replace(file)
-        kept = sorted(home.glob("side-contract-*.npz"), key=lambda each: each.stat().st_mtime)
-        for oldest in kept[:-MOST_FILES]:
-            oldest.unlink(missing_ok=True)
     except OSError:
         pass
     return found

@@ -105,6 +105,19 @@ def test_a_file_that_says_something_else_is_as_good_as_none(
     assert len(searches) == 2
 
 
+def test_a_full_folder_is_given_no_more_and_loses_nothing(
+    searches: list[object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "kept" / "side-contract-of-my-thesis.npz"
+    theirs.parent.mkdir()
+    theirs.write_bytes(b"mine")
+    monkeypatch.setattr(kept, "MOST_FILES", 1)
+    found()
+    assert [file.name for file in theirs.parent.iterdir()] == [theirs.name]
+    assert theirs.read_bytes() == b"mine"
+    assert len(searches) == 1
+
+
 def test_nothing_is_written_where_no_folder_is_named(
     searches: list[object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
