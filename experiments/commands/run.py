@@ -13,6 +13,7 @@ from marketgame import results
 from marketgame.experiments import ExitCode
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputFiles
+from marketgame.experiments.files.interruption import postponed
 from marketgame.experiments.files.output_folder import Writing
 from marketgame.experiments.play.running import (
     BENCHMARK_SECONDS,
@@ -62,16 +63,17 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
     json: JsonOption = False,
 ) -> None:
     """Play a scenario; write tables and figures to a run folder and compare the play with the benchmarks."""
-    ready = prepare(scenario, rounds, seed, InputFiles(allow_code=allow_code))
-    with run_folder(ready, out, replay_damaged=replay_damaged) as folder:
-        with in_progress("computing the incentive-efficient benchmarks"):
-            ready = with_benchmarks(ready, benchmark_seconds)
-        outcome = _play_with_progress(ready, folder, figures)
-    run = results.load(outcome.folder)
-    print_answer(lambda: summary_document(run), partial(print_summary, run), json=json)
-    if outcome.status is RunEnd.INTERRUPTED:
-        remark_console().print(f"interrupted; the rounds played until then are in {marked(str(outcome.folder))}")
-        raise typer.Exit(ExitCode.INTERRUPTED)
+    with postponed():
+        ready = prepare(scenario, rounds, seed, InputFiles(allow_code=allow_code))
+        with run_folder(ready, out, replay_damaged=replay_damaged) as folder:
+            with in_progress("computing the incentive-efficient benchmarks"):
+                ready = with_benchmarks(ready, benchmark_seconds)
+            outcome = _play_with_progress(ready, folder, figures)
+        run = results.load(outcome.folder)
+        print_answer(lambda: summary_document(run), partial(print_summary, run), json=json)
+        if outcome.status is RunEnd.INTERRUPTED:
+            remark_console().print(f"interrupted; the rounds played until then are in {marked(str(outcome.folder))}")
+            raise typer.Exit(ExitCode.INTERRUPTED)
 
 
 def _play_with_progress(prepared: Prepared, folder: Writing, figures: Figures) -> RunOutcome:

@@ -16,6 +16,7 @@ from marketgame import results
 from marketgame.experiments import ExitCode
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputError, InputFiles
+from marketgame.experiments.files.interruption import postponed
 from marketgame.experiments.play.running import DEFAULT_RUNS
 from marketgame.experiments.printing import (
     AllowCodeOption,
@@ -78,13 +79,14 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
     plan = prepare(stated if seeds is None else replace(stated, seeds=seeds), sweep, files)
     folder = out or DEFAULT_RUNS / sweep.stem
     where = on_this_machine(workers) if cluster is None else on_cluster(cluster)
-    try:
-        outcome = _run(plan, folder, where, on_change, verbose=verbose, replay_damaged=replay_damaged)
-    except SweepInterrupted as interruption:
-        _report(interruption.outcome, json=json)
-        remark_console().print("interrupted; the same command goes on from here")
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
-    _report(outcome, json=json)
+    with postponed():
+        try:
+            outcome = _run(plan, folder, where, on_change, verbose=verbose, replay_damaged=replay_damaged)
+        except SweepInterrupted as interruption:
+            _report(interruption.outcome, json=json)
+            remark_console().print("interrupted; the same command goes on from here")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        _report(outcome, json=json)
 
 
 def _run(

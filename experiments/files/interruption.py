@@ -55,6 +55,23 @@ def leave(_number: int, _frame: FrameType | None) -> NoReturn:
     os._exit(ExitCode.INTERRUPTED)
 
 
+@contextmanager
+def postponed() -> Iterator[Postponement]:
+    """Let the first signal interrupt and no other, until whatever asked for that first, and so is outermost, has ended.
+
+    A command that says what became of its work when it was interrupted asks for it, and so does the work: else a
+    second signal, a moment after the work has ended, would cut off what is said.
+    """
+    in_force = [signal.getsignal(number) for number in SIGNALS]
+    for hearing in in_force:
+        if isinstance(hearing, Postponement) and threading.current_thread() is threading.main_thread():
+            yield hearing
+            return
+    postponement = Postponement()
+    with heard(postponement):
+        yield postponement
+
+
 class Postponement:
     """Interrupts once, while that is allowed; from then on, or while it is not, it takes note and lets things finish.
 

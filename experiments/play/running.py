@@ -14,7 +14,7 @@ from typing import Any
 from marketgame import results
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputError, InputFiles, blamed_on
-from marketgame.experiments.files.interruption import Postponement, heard
+from marketgame.experiments.files.interruption import postponed
 from marketgame.experiments.files.output_folder import Held, Purpose, Writing, beside, holding, writing
 from marketgame.experiments.files.provenance import command_line, input_files, software
 from marketgame.experiments.files.scenario_file import load_scenario, names_game
@@ -186,15 +186,14 @@ def play(
     """
     scenario = prepared.scenario
     started, clock = datetime.now(UTC), time.perf_counter()
-    stopping = Postponement()
+    with postponed() as stopping:
 
-    def after_round(played: int) -> None:
-        if played == scenario.rounds:
-            # What has been played is written, however impatient its user is.
-            stopping.allowed = False
-        on_round(played)
+        def after_round(played: int) -> None:
+            if played == scenario.rounds:
+                # What has been played is written, however impatient its user is.
+                stopping.allowed = False
+            on_round(played)
 
-    with heard(stopping):
         try:
             tables, status = simulate(scenario, after_round, on_search), RunEnd.DONE
         except SimulationInterrupted as interruption:
@@ -211,6 +210,7 @@ def play(
         }
         write_tables(folder.stage, tables)
         folder.commit(manifest)
+        stopping.allowed = True
     if stopping.wanted or status is RunEnd.INTERRUPTED:
         return RunOutcome(folder.folder, RunEnd.INTERRUPTED)
     # Whatever happens while pictures are drawn, the tables are there.

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from marketgame.experiments.files.input_file import InputError
-from marketgame.experiments.files.interruption import heard
+from marketgame.experiments.files.interruption import heard, postponed
 from marketgame.experiments.files.output_folder import reason_of, write_manifest, writing
 from marketgame.experiments.files.provenance import command_line, input_files, software
 from marketgame.experiments.files.sources import outside_modules
@@ -134,7 +134,7 @@ def run_sweep(
     """
     plan = prepare(sweep) if isinstance(sweep, Sweep) else sweep
     home, now = Path(folder), identity(plan, simulate)
-    with locked(home, replay_damaged=replay_damaged), _blamed_on_disk(home):
+    with postponed() as stopping, locked(home, replay_damaged=replay_damaged), _blamed_on_disk(home):
         found = look(home, replay_damaged=replay_damaged)
         if on_change is not OnChange.RESTART and (finished := _finished(plan, home, now, found)):
             return finished
@@ -145,6 +145,8 @@ def run_sweep(
             with where as crew:
                 session.play(crew, simulate, watcher)
         except KeyboardInterrupt:
+            # What has been played is written, however impatient its user is.
+            stopping.allowed = False
             raise SweepInterrupted(session.close(SweepStatus.INTERRUPTED)) from None
         return session.close(SweepStatus.DONE)
 

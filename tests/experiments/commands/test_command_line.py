@@ -560,6 +560,32 @@ def test_whatever_asks_a_real_process_to_end_it_exits_with_130_and_leaves_a_read
     assert results.load(tmp_path / "run").manifest["status"] == "interrupted"
 
 
+# Interrupts the last round, and again when the answer is about to be printed.
+IMPATIENT = """
+import os, signal
+from marketgame.experiments.commands import run
+from marketgame.simulation.market.model import MarketModel
+step, print_answer = MarketModel.step, run.print_answer
+def interrupted(model):
+    step(model)
+    os.kill(os.getpid(), signal.SIGTERM)
+def again(*answer, **options):
+    os.kill(os.getpid(), signal.SIGTERM)
+    print_answer(*answer, **options)
+MarketModel.step, run.print_answer = interrupted, again
+"""
+
+
+def test_whoever_interrupts_a_run_twice_is_told_what_became_of_it(tmp_path: Path) -> None:
+    words = ["run", str(SCENARIOS / "three-farmers-obedient.toml"), "--out", str(tmp_path / "run"), "--json"]
+    ended = subprocess.run(
+        [sys.executable, "-c", LISTENING + IMPATIENT + START, *words], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 130, ended.stderr
+    assert json.loads(ended.stdout)["status"] == "interrupted"
+    assert results.load(tmp_path / "run").manifest["status"] == "interrupted"
+
+
 @pytest.mark.parametrize(("number", "seconds"), [(signal.SIGINT, 0.0), (signal.SIGTERM, 0.1), (signal.SIGHUP, 0.4)])
 def test_a_signal_while_a_command_is_loaded_ends_it_with_one_line(
     number: signal.Signals, seconds: float, tmp_path: Path
