@@ -1,0 +1,254 @@
+r"""Lies told together: what coalitions that pool their information and their money gain by agreeing what to report.
+
+Before the device is consulted the members of S tell each other their types, agree on reports :math:`r_S`, and share
+whatever that brings. Everybody else tells the truth and all obey what is then recommended. Types :math:`t_S` that report
+:math:`r_S` expect together
+
+.. math:: U_S(r_S | t_S) = \sum_{t_{-S}} q(t_{-S} | t_S) \sum_{i \in S} [v_i(x_i(r_S, t_{-S}), t_i)
+    + \omega^L_i(r_i) + \theta_i(r_S, t_{-S})],
+
+and gain :math:`U_S(r_S | t_S) - U_S(t_S | t_S)`. Coalitions of one are the liars of Giraud and Rochon's Definition 4.
+Endowments must be shown, so no member reports a type that owns more of some good than it does; what it owns beyond the
+report is out of its reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Self
+
+import numpy as np
+
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.economies.stakes import counts_as_gain
+
+# Pairs of true and reported types of a coalition, summed over the coalitions, beyond which not all are looked at.
+MOST_PAIRS = 50_000_000
+# Coalitions, each of which costs some operations of its own.
+MOST_COALITIONS = 20_000
+
+
+@dataclass(frozen=True)
+class JointMisreport:
+    """A lie that members of a coalition tell together.
+
+    Attributes:
+        coalition: the members' names, in the economy's order.
+        true_types: their types, in that order.
+        reported_types: what they report.
+        gain: by how much their expected utilities rise in sum, numeraire, given what they know together.
+    """
+
+    coalition: tuple[str, ...]
+    true_types: tuple[str, ...]
+    reported_types: tuple[str, ...]
+    gain: float
+
+
+@dataclass(frozen=True)
+class JointMisreportCheck:
+    """Whether coalitions that pool information and money report truthfully.
+
+    Attributes:
+        worst: the most profitable joint lie of the coalitions looked at, of those that count as a gain if one does;
+            none where no player has another type to report.
+        examined_size: coalitions of up to that many members were looked at, each of them.
+        players: how many there are.
+        truthful: no lie that was looked at gains more than rounding of what is at stake for the liars.
+    """
+
+    worst: JointMisreport | None
+    examined_size: int
+    players: int
+    truthful: bool
+
+    @property
+    def complete(self) -> bool:
+        """Whether every coalition was looked at, so that being truthful is proved."""
+        return self.examined_size == self.players
+
+
+def check_joint_misreports(contract: GrandContract) -> JointMisreportCheck:
+    """Return the most profitable lie that a coalition tells together, by enumeration.
+
+    Args:
+        contract: the contract; outsiders report truthfully and all obey.
+
+    Returns:
+        The most profitable lie of the coalitions of up to the largest size all of whose lies can be listed.
+    """
+    counts = contract.economy.prior.type_counts
+    size = _largest_size(counts)
+    worst: JointMisreport | None = None
+    counted = False
+    for lies in _coalitions(contract, size):
+        best = lies.best(contract)
+        if best is None:
+            continue
+        lie, counts_now = best
+        if worst is None or (counts_now, lie.gain) > (counted, worst.gain):
+            worst, counted = lie, counts_now
+    return JointMisreportCheck(worst, size, len(counts), not counted)
+
+
+def joint_misreport_gains(contract: GrandContract, members: Sequence[int]) -> FloatArray:
+    """Return what the types of a coalition gain by each joint report.
+
+    Args:
+        contract: the contract.
+        members: the members' numbers, increasing.
+
+    Returns:
+        Entry ``[true types, reported types]``, one dimension a member for either, numeraire; minus infinity where
+        the reports cannot be shown or the true types cannot meet.
+    """
+    everybody = tuple(range(len(contract.economy.players)))
+    lies = _Lies.of_all(contract)
+    for outsider in reversed(everybody):
+        if outsider not in members:
+            lies = lies.without(contract, outsider)
+    return lies.gains(contract)
+
+
+@dataclass(frozen=True, eq=False)
+class _Lies:
+    """What the members of a coalition expect from reports, the types of outsiders averaged.
+
+    Attributes:
+        members: their numbers, increasing.
+        utilities: per member, what each own true type expects at each profile of the members' reports, ``(types,
+            types of the first member, ...)``; with correlated types at each profile of everybody's.
+    """
+
+    members: tuple[int, ...]
+    utilities: tuple[FloatArray, ...]
+
+    @classmethod
+    def of_all(cls, contract: GrandContract) -> Self:
+        counts = contract.economy.prior.type_counts
+        tables = tuple(_utility_of_reports(contract, player).reshape(-1, *counts) for player in range(len(counts)))
+        return cls(tuple(range(len(counts))), tables)
+
+    def without(self, contract: GrandContract, player: int) -> _Lies:
+        """Return the coalition that remains when a member leaves, and tells the truth."""
+        prior = contract.economy.prior
+        place = self.members.index(player)
+        kept = tuple(
+            table if not prior.independent else np.tensordot(table, prior.marginal(player), axes=(place + 1, 0))
+            for other, table in zip(self.members, self.utilities, strict=True)
+            if other != player
+        )
+        return _Lies(tuple(other for other in self.members if other != player), kept)
+
+    def gains(self, contract: GrandContract) -> FloatArray:
+        """See :func:`marketgame.mechanisms.contracts.joint_misreports.joint_misreport_gains`."""
+        prior = contract.economy.prior
+        counts = tuple(prior.type_counts[member] for member in self.members)
+        size, types = len(counts), prod(counts)
+        total = np.zeros((types, types))
+        possible = np.ones((types, types), bool)
+        true_types = np.indices(counts).reshape(size, types)
+        belief = None if prior.independent else _beliefs(contract, self.members)
+        for place, (member, table) in enumerate(zip(self.members, self.utilities, strict=True)):
+            own = true_types[place]
+            if belief is None:
+                total += table.reshape(len(table), types)[own]
+            else:
+                order = (0, *(m + 1 for m in self.members), *(_outsiders(contract, self.members) + 1))
+                arranged = table.transpose(order).reshape(len(table), types, -1)
+                for kind in range(len(table)):
+                    total[own == kind] += belief[own == kind] @ arranged[kind].T
+            possible &= _can_report(contract, member)[own[:, None], own[None, :]]
+        if belief is not None:
+            possible &= belief.sum(axis=-1, keepdims=True) > 0
+        gains = np.where(possible, total - np.diagonal(total)[:, None], -np.inf)
+        return np.asarray(gains.reshape(counts + counts))
+
+    def best(self, contract: GrandContract) -> tuple[JointMisreport, bool] | None:
+        """Return the most profitable lie, and whether it counts; a lie that counts first."""
+        economy = contract.economy
+        counts = tuple(economy.prior.type_counts[member] for member in self.members)
+        types = prod(counts)
+        gains = self.gains(contract).reshape(types, types)
+        np.fill_diagonal(gains, -np.inf)
+        true_types = np.indices(counts).reshape(len(counts), types)
+        first = economy.first_rows[list(self.members)]
+        at_stake = contract.stakes[first[:, None] + true_types].sum(axis=0)
+        count = counts_as_gain(gains, np.broadcast_to(at_stake[:, None], gains.shape))
+        tried = np.where(count, gains, -np.inf) if count.any() else gains
+        told, said = np.unravel_index(int(np.argmax(tried)), tried.shape)
+        if not np.isfinite(tried[told, said]):
+            return None
+        names = [
+            tuple(
+                economy.players[member].types[kind].name
+                for member, kind in zip(self.members, true_types[:, row], strict=True)
+            )
+            for row in (told, said)
+        ]
+        coalition = tuple(economy.player_names[member] for member in self.members)
+        return JointMisreport(coalition, names[0], names[1], float(tried[told, said])), bool(count.any())
+
+
+def _coalitions(contract: GrandContract, size: int) -> Iterator[_Lies]:
+    """Yield every coalition of up to a size once, each averaged from one that is larger by a member."""
+    pending = [(_Lies.of_all(contract), len(contract.economy.players))]
+    while pending:
+        lies, below = pending.pop()
+        if len(lies.members) <= size:
+            yield lies
+        # Whoever leaves stands before whoever left before it, so that no coalition is met twice.
+        for player in lies.members[::-1]:
+            if player < below and len(lies.members) > 1:
+                pending.append((lies.without(contract, player), player))
+
+
+def _largest_size(counts: Sequence[int]) -> int:
+    """Return the largest size such that the lies of all coalitions of up to that size can be listed."""
+    players = len(counts)
+    # Entry k of the elementary symmetric polynomials: how many pairs, or coalitions, there are of size k.
+    pairs, coalitions = np.zeros(players + 1), np.zeros(players + 1)
+    pairs[0] = coalitions[0] = 1
+    for count in counts:
+        pairs[1:] += pairs[:-1] * count**2
+        coalitions[1:] += coalitions[:-1]
+    affordable = (np.cumsum(pairs) <= MOST_PAIRS) & (np.cumsum(coalitions) <= MOST_COALITIONS)
+    return max(1, int(np.flatnonzero(affordable).max()))
+
+
+def _utility_of_reports(contract: GrandContract, player: int) -> FloatArray:
+    """Return what each true type of a player gets at each announced profile beyond its endowment, ``(types, P)``."""
+    economy = contract.economy
+    first = economy.first_rows[player]
+    reports = contract.efficient.profiles[:, player]
+    table = np.empty((economy.prior.type_counts[player], len(reports)))
+    for kind, true_type in enumerate(economy.players[player].types):
+        owned, reference = economy.endowment_table[first + kind], economy.reference_goods[first + kind]
+        money = economy.endowment_table[first + reports, -1] - owned[-1] + contract.numeraire_transfers[:, player]
+        table[kind] = true_type.valuation.gain(reference, contract.efficient.bundles[:, player]) + money
+    return table
+
+
+def _can_report(contract: GrandContract, player: int) -> BooleanArray:
+    """Say which types can show the endowments of which, ``(types, types)``."""
+    economy = contract.economy
+    first = economy.first_rows[player]
+    owned = economy.endowment_table[first : first + economy.prior.type_counts[player]]
+    return np.asarray((owned[None, :, :] <= owned[:, None, :]).all(axis=-1))
+
+
+def _outsiders(contract: GrandContract, members: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.setdiff1d(np.arange(len(contract.economy.players)), members).astype(np.int64)
+
+
+def _beliefs(contract: GrandContract, members: Sequence[int]) -> FloatArray:
+    """Return q(types of outsiders | types of members), ``(types of members, of outsiders)``; zero rows if impossible."""
+    prior = contract.economy.prior
+    order = (*members, *_outsiders(contract, members))
+    types = prod(prior.type_counts[member] for member in members)
+    joint = prior.probability.reshape(prior.type_counts).transpose(order).reshape(types, -1)
+    total = joint.sum(axis=-1, keepdims=True)
+    return np.asarray(np.divide(joint, total, out=np.zeros_like(joint), where=total > 0))
