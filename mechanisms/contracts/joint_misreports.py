@@ -23,6 +23,8 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.incentives import ReportGains
+from marketgame.mechanisms.economies.beliefs import beliefs_about_others, profiles_by_own_type
 from marketgame.mechanisms.economies.stakes import counts_as_gain
 
 # Pairs of true and reported types of a coalition, summed over the coalitions, beyond which not all are looked at.
@@ -85,7 +87,7 @@ def check_joint_misreports(contract: GrandContract) -> JointMisreportCheck:
     worst: JointMisreport | None = None
     counted = False
     for lies in _coalitions(contract, size):
-        best = lies.best(contract)
+        best = _best(contract, lies.gains(contract))
         if best is None:
             continue
         lie, counts_now = best
@@ -94,23 +96,30 @@ def check_joint_misreports(contract: GrandContract) -> JointMisreportCheck:
     return JointMisreportCheck(worst, size, len(counts), not counted)
 
 
-def joint_misreport_gains(contract: GrandContract, members: Sequence[int]) -> FloatArray:
+def joint_misreport_gains(contract: GrandContract, members: Sequence[int]) -> ReportGains:
     """Return what the types of a coalition gain by each joint report.
 
     Args:
         contract: the contract.
         members: the members' numbers, increasing.
-
-    Returns:
-        Entry ``[true types, reported types]``, one dimension a member for either, numeraire; minus infinity where
-        the reports cannot be shown or the true types cannot meet.
     """
-    everybody = tuple(range(len(contract.economy.players)))
     lies = _Lies.of_all(contract)
-    for outsider in reversed(everybody):
+    for outsider in reversed(range(len(contract.economy.players))):
         if outsider not in members:
             lies = lies.without(contract, outsider)
     return lies.gains(contract)
+
+
+def every_joint_misreport(contract: GrandContract) -> Iterator[ReportGains]:
+    """Yield what each coalition gains by each joint report.
+
+    Raises:
+        ValueError: there are too many lies to list.
+    """
+    counts = contract.economy.prior.type_counts
+    if _largest_size(counts) < len(counts):
+        raise ValueError(f"coalitions of {len(counts)} players have more lies than can be listed")
+    return (lies.gains(contract) for lies in _coalitions(contract, len(counts)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,54 +152,45 @@ class _Lies:
         )
         return _Lies(tuple(other for other in self.members if other != player), kept)
 
-    def gains(self, contract: GrandContract) -> FloatArray:
-        """See :func:`marketgame.mechanisms.contracts.joint_misreports.joint_misreport_gains`."""
-        prior = contract.economy.prior
+    def gains(self, contract: GrandContract) -> ReportGains:
+        """Return what their types gain by each joint report."""
+        prior, economy = contract.economy.prior, contract.economy
         counts = tuple(prior.type_counts[member] for member in self.members)
-        size, types = len(counts), prod(counts)
+        types = prod(counts)
         total = np.zeros((types, types))
         possible = np.ones((types, types), bool)
-        true_types = np.indices(counts).reshape(size, types)
-        belief = None if prior.independent else _beliefs(contract, self.members)
-        for place, (member, table) in enumerate(zip(self.members, self.utilities, strict=True)):
-            own = true_types[place]
-            if belief is None:
+        own_types = np.indices(counts).reshape(len(counts), types)
+        beliefs = None if prior.independent else beliefs_about_others(prior, *self.members)
+        for own, member, table in zip(own_types, self.members, self.utilities, strict=True):
+            if beliefs is None:
                 total += table.reshape(len(table), types)[own]
             else:
-                order = (0, *(m + 1 for m in self.members), *(_outsiders(contract, self.members) + 1))
-                arranged = table.transpose(order).reshape(len(table), types, -1)
+                arranged = table.reshape(len(table), -1)[:, profiles_by_own_type(prior, *self.members)]
                 for kind in range(len(table)):
-                    total[own == kind] += belief[own == kind] @ arranged[kind].T
+                    total[own == kind] += beliefs[own == kind] @ arranged[kind].T
             possible &= _can_report(contract, member)[own[:, None], own[None, :]]
-        if belief is not None:
-            possible &= belief.sum(axis=-1, keepdims=True) > 0
+        if beliefs is not None:
+            possible &= beliefs.any(axis=-1, keepdims=True)
         gains = np.where(possible, total - np.diagonal(total)[:, None], -np.inf)
-        return np.asarray(gains.reshape(counts + counts))
+        rows = economy.first_rows[list(self.members), None] + own_types
+        return ReportGains(self.members, gains, contract.stakes[rows].sum(axis=0))
 
-    def best(self, contract: GrandContract) -> tuple[JointMisreport, bool] | None:
-        """Return the most profitable lie, and whether it counts; a lie that counts first."""
-        economy = contract.economy
-        counts = tuple(economy.prior.type_counts[member] for member in self.members)
-        types = prod(counts)
-        gains = self.gains(contract).reshape(types, types)
-        np.fill_diagonal(gains, -np.inf)
-        true_types = np.indices(counts).reshape(len(counts), types)
-        first = economy.first_rows[list(self.members)]
-        at_stake = contract.stakes[first[:, None] + true_types].sum(axis=0)
-        count = counts_as_gain(gains, np.broadcast_to(at_stake[:, None], gains.shape))
-        tried = np.where(count, gains, -np.inf) if count.any() else gains
-        told, said = np.unravel_index(int(np.argmax(tried)), tried.shape)
-        if not np.isfinite(tried[told, said]):
-            return None
-        names = [
-            tuple(
-                economy.players[member].types[kind].name
-                for member, kind in zip(self.members, true_types[:, row], strict=True)
-            )
-            for row in (told, said)
-        ]
-        coalition = tuple(economy.player_names[member] for member in self.members)
-        return JointMisreport(coalition, names[0], names[1], float(tried[told, said])), bool(count.any())
+
+def _best(contract: GrandContract, own: ReportGains) -> tuple[JointMisreport, bool] | None:
+    """Return the most profitable lie of a coalition, and whether it counts; a lie that counts first."""
+    players = [contract.economy.players[member] for member in own.members]
+    lies = np.where(np.eye(len(own.gains), dtype=bool), -np.inf, own.gains)
+    count = counts_as_gain(lies, np.broadcast_to(own.stakes[:, None], lies.shape))
+    tried = np.where(count, lies, -np.inf) if count.any() else lies
+    told, said = np.unravel_index(int(np.argmax(tried)), tried.shape)
+    if not np.isfinite(tried[told, said]):
+        return None
+    true_types, reported_types = (
+        tuple(player.types[kind].name for player, kind in zip(players, kinds, strict=True))
+        for kinds in zip(*np.unravel_index([told, said], [len(player.types) for player in players]), strict=True)
+    )
+    coalition = tuple(player.name for player in players)
+    return JointMisreport(coalition, true_types, reported_types, float(tried[told, said])), bool(count.any())
 
 
 def _coalitions(contract: GrandContract, size: int) -> Iterator[_Lies]:
@@ -238,17 +238,3 @@ def _can_report(contract: GrandContract, player: int) -> BooleanArray:
     first = economy.first_rows[player]
     owned = economy.endowment_table[first : first + economy.prior.type_counts[player]]
     return np.asarray((owned[None, :, :] <= owned[:, None, :]).all(axis=-1))
-
-
-def _outsiders(contract: GrandContract, members: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    return np.setdiff1d(np.arange(len(contract.economy.players)), members).astype(np.int64)
-
-
-def _beliefs(contract: GrandContract, members: Sequence[int]) -> FloatArray:
-    """Return q(types of outsiders | types of members), ``(types of members, of outsiders)``; zero rows if impossible."""
-    prior = contract.economy.prior
-    order = (*members, *_outsiders(contract, members))
-    types = prod(prior.type_counts[member] for member in members)
-    joint = prior.probability.reshape(prior.type_counts).transpose(order).reshape(types, -1)
-    total = joint.sum(axis=-1, keepdims=True)
-    return np.asarray(np.divide(joint, total, out=np.zeros_like(joint), where=total > 0))
