@@ -237,6 +237,7 @@ TRANSFERS = {
     TransferRule.NONE: "pay the supporting price",
     TransferRule.EXPECTED_EXTERNALITY: "expected externality",
     TransferRule.LP: "linear program",
+    TransferRule.COALITION_PROOF: "coalition-proof",
 }
 
 

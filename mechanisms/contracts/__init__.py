@@ -10,7 +10,9 @@
 | orders that pass exact tests, what is granted for rounding | ours | `recommended_orders` |
 | misreport gains | GR Definitions 1 and 4 | `incentives` |
 | communication equilibrium | GR Definition 4' | `communication_equilibrium` |
+| what coalitions gain by lies told together | ours | `joint_misreports` |
 | incentive-compatible transfers, contracts with them | GR 6.1 | `transfers`, `transfer_program` |
+| transfers that no coalition of liars exploits | Safronov (2018) | `coalition_proof` |
 | compatibility and non-degeneracy | GR section 4 | `compatibility` |
 
 GR is Giraud and Rochon (2001).

@@ -57,6 +57,8 @@ class TransferRule(StrEnum):
     """Those of d'Aspremont and Gérard-Varet."""
     LP = "lp"
     """Balanced ones that a linear program finds, the smallest there are."""
+    COALITION_PROOF = "coalition-proof"
+    """Balanced ones under which no coalition that pools information and money gains by lies."""
 
 
 @dataclass(frozen=True, eq=False)

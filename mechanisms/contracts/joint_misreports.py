@@ -1,8 +1,8 @@
 r"""Lies told together: what coalitions that pool their information and their money gain by agreeing what to report.
 
 Before the device is consulted the members of S tell each other their types, agree on reports :math:`r_S`, and share
-whatever that brings. Everybody else tells the truth and all obey what is then recommended. Types :math:`t_S` that report
-:math:`r_S` expect together
+whatever that brings. Everybody else tells the truth and all obey what is then recommended. Types :math:`t_S`
+that report :math:`r_S` expect together
 
 .. math:: U_S(r_S | t_S) = \sum_{t_{-S}} q(t_{-S} | t_S) \sum_{i \in S} [v_i(x_i(r_S, t_{-S}), t_i)
     + \omega^L_i(r_i) + \theta_i(r_S, t_{-S})],
@@ -201,9 +201,8 @@ def _coalitions(contract: GrandContract, size: int) -> Iterator[_Lies]:
         if len(lies.members) <= size:
             yield lies
         # Whoever leaves stands before whoever left before it, so that no coalition is met twice.
-        for player in lies.members[::-1]:
-            if player < below and len(lies.members) > 1:
-                pending.append((lies.without(contract, player), player))
+        leaving = [player for player in lies.members[::-1] if player < below and len(lies.members) > 1]
+        pending.extend((lies.without(contract, player), player) for player in leaving)
 
 
 def _largest_size(counts: Sequence[int]) -> int:

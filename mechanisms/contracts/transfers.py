@@ -27,6 +27,7 @@ from enum import Enum
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, read_only
+from marketgame.mechanisms.contracts.coalition_proof import coalition_proof_transfers
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule, grand_contract
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck, ReportGains, check_incentives
 from marketgame.mechanisms.contracts.joint_misreports import every_joint_misreport, joint_misreport_gains
@@ -196,14 +197,18 @@ def contract_with_transfers(economy: Economy, rule: TransferRule, rules: MarketR
     efficient = efficient_allocation(economy)
     if rule is TransferRule.EXPECTED_EXTERNALITY:
         return GrandContract(economy, efficient, expected_externality_transfers(economy, efficient))
+    together = rule is TransferRule.COALITION_PROOF
+    if together and economy.prior.independent:
+        return GrandContract(economy, efficient, coalition_proof_transfers(economy, efficient))
     covered = rules.coverage is Coverage.ANNOUNCED_NUMERAIRE
     bound = TransferBound.ANNOUNCED if covered else TransferBound.NO_DEBT
-    found = incentive_compatible_transfers(economy, efficient, bound)
+    liars = Liars.TOGETHER if together else Liars.ALONE
+    found = incentive_compatible_transfers(economy, efficient, bound, liars)
     if isinstance(found, IncentiveTransfers):
         return GrandContract(economy, efficient, found.numeraire_transfers)
     raise ValueError(
         f"no balanced transfers make truthful reports an equilibrium of economy {economy.name!r} while "
-        f"{bound.value}: some type always gains {found.least_gain:.6g} or more by lying"
+        f"{bound.value}: {liars.value} always gains {found.least_gain:.6g} or more by lying"
     )
 
 

@@ -137,7 +137,7 @@ def most_by_brute_force(contract: GrandContract, members: tuple[int, ...]) -> fl
         chance = economy.prior.probability[there]
         if chance.sum() == 0:
             continue
-        worth = {}
+        worth: dict[tuple[int, ...], float] = {}
         for said in np.ndindex(*own):
             if any(
                 (economy.players[m].types[to].endowment > economy.players[m].types[of].endowment).any()
@@ -148,7 +148,7 @@ def most_by_brute_force(contract: GrandContract, members: tuple[int, ...]) -> fl
             reported[:, members] = said
             ends = contract.allocation[economy.prior.profile_numbers(reported)]
             utility = economy.utility(economy.profiles[there], ends)[:, members].sum(axis=-1)
-            worth[said] = chance @ utility / chance.sum()
+            worth[said] = float(chance @ utility / chance.sum())
         truth = worth.pop(told)
         best = max([best, *(value - truth for value in worth.values())])
     return best
@@ -248,7 +248,7 @@ def largest_slack(economy: Economy, efficient: EfficientAllocation) -> tuple[flo
     objective[-1] = -1.0
     bounds = [(None, None)] * len(objective)
     found = linprog(objective, np.array(rows), limits, balance, np.zeros(len(profiles)), bounds)
-    assert found.status == 0
+    assert found.fun is not None
     return -found.fun, costs
 
 
