@@ -103,11 +103,21 @@ def joint_misreport_gains(contract: GrandContract, members: Sequence[int]) -> Re
         contract: the contract.
         members: the members' numbers, increasing.
     """
-    lies = _Lies.of_all(contract)
-    for outsider in reversed(range(len(contract.economy.players))):
-        if outsider not in members:
-            lies = lies.without(contract, outsider)
-    return lies.gains(contract)
+    return _lies_of(contract, members).gains(contract)
+
+
+def utilities_of_reports(contract: GrandContract, members: Sequence[int]) -> FloatArray:
+    """Return what each member expects when the coalition's types make joint reports and all obey.
+
+    Args:
+        contract: the contract.
+        members: the members' numbers, increasing.
+
+    Returns:
+        Entry ``[i, t, m]`` is what the i-th member expects beyond living on its endowment, given all members' types t,
+        ``(members, types, types)``, numeraire; types numbered as in `ReportGains`. What cannot be shown is included.
+    """
+    return _lies_of(contract, members).of_members(contract)
 
 
 def every_joint_misreport(contract: GrandContract) -> Iterator[ReportGains]:
@@ -152,27 +162,28 @@ class _Lies:
         )
         return _Lies(tuple(other for other in self.members if other != player), kept)
 
+    def of_members(self, contract: GrandContract) -> FloatArray:
+        """Return what each member expects of its types and reports, ``(members, types, types)``; see `gains`."""
+        prior = contract.economy.prior
+        counts = tuple(prior.type_counts[member] for member in self.members)
+        own_types = np.indices(counts).reshape(len(counts), -1)
+        if prior.independent:
+            tables = zip(own_types, self.utilities, strict=True)
+            return np.stack([table.reshape(len(table), -1)[own] for own, table in tables])
+        beliefs, numbers = (of(prior, *self.members) for of in (beliefs_about_others, profiles_by_own_type))
+        expected = np.empty((len(counts), len(numbers), len(numbers)))
+        for place, (own, table) in enumerate(zip(own_types, self.utilities, strict=True)):
+            for kind, arranged in enumerate(table.reshape(len(table), -1)[:, numbers]):
+                expected[place, own == kind] = beliefs[own == kind] @ arranged.T
+        return expected
+
     def gains(self, contract: GrandContract) -> ReportGains:
         """Return what their types gain by each joint report."""
-        prior, economy = contract.economy.prior, contract.economy
-        counts = tuple(prior.type_counts[member] for member in self.members)
-        types = prod(counts)
-        total = np.zeros((types, types))
-        possible = np.ones((types, types), bool)
-        own_types = np.indices(counts).reshape(len(counts), types)
-        beliefs = None if prior.independent else beliefs_about_others(prior, *self.members)
-        for own, member, table in zip(own_types, self.members, self.utilities, strict=True):
-            if beliefs is None:
-                total += table.reshape(len(table), types)[own]
-            else:
-                arranged = table.reshape(len(table), -1)[:, profiles_by_own_type(prior, *self.members)]
-                for kind in range(len(table)):
-                    total[own == kind] += beliefs[own == kind] @ arranged[kind].T
-            possible &= _can_report(contract, member)[own[:, None], own[None, :]]
-        if beliefs is not None:
-            possible &= beliefs.any(axis=-1, keepdims=True)
-        gains = np.where(possible, total - np.diagonal(total)[:, None], -np.inf)
-        rows = economy.first_rows[list(self.members), None] + own_types
+        economy = contract.economy
+        total = self.of_members(contract).sum(axis=0)
+        gains = np.where(can_report(contract, self.members), total - np.diagonal(total)[:, None], -np.inf)
+        own_types = np.indices([economy.prior.type_counts[member] for member in self.members])
+        rows = economy.first_rows[list(self.members), None] + own_types.reshape(len(self.members), -1)
         return ReportGains(self.members, gains, contract.stakes[rows].sum(axis=0))
 
 
@@ -191,6 +202,14 @@ def _best(contract: GrandContract, own: ReportGains) -> tuple[JointMisreport, bo
     )
     coalition = tuple(player.name for player in players)
     return JointMisreport(coalition, true_types, reported_types, float(tried[told, said])), bool(count.any())
+
+
+def _lies_of(contract: GrandContract, members: Sequence[int]) -> _Lies:
+    lies = _Lies.of_all(contract)
+    for outsider in reversed(range(len(contract.economy.players))):
+        if outsider not in members:
+            lies = lies.without(contract, outsider)
+    return lies
 
 
 def _coalitions(contract: GrandContract, size: int) -> Iterator[_Lies]:
@@ -231,9 +250,12 @@ def _utility_of_reports(contract: GrandContract, player: int) -> FloatArray:
     return table
 
 
-def _can_report(contract: GrandContract, player: int) -> BooleanArray:
-    """Say which types can show the endowments of which, ``(types, types)``."""
+def can_report(contract: GrandContract, members: Sequence[int]) -> BooleanArray:
+    """Say which joint types can occur and show the endowments of which, ``(types, types)``."""
     economy = contract.economy
-    first = economy.first_rows[player]
-    owned = economy.endowment_table[first : first + economy.prior.type_counts[player]]
-    return np.asarray((owned[None, :, :] <= owned[:, None, :]).all(axis=-1))
+    counts = [economy.prior.type_counts[member] for member in members]
+    possible = np.ones((prod(counts), prod(counts)), bool)
+    for member, own in zip(members, np.indices(counts).reshape(len(counts), -1), strict=True):
+        owned = economy.endowment_table[economy.first_rows[member] + own]
+        possible &= (owned[None, :, :] <= owned[:, None, :]).all(axis=-1)
+    return possible & beliefs_about_others(economy.prior, *members).any(axis=-1, keepdims=True)
