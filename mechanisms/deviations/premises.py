@@ -12,8 +12,10 @@ from dataclasses import dataclass, fields
 from marketgame.mechanisms.market_game.rules import (
     Bankruptcy,
     Coverage,
+    Execution,
     MarketRules,
     Pricing,
+    Refusal,
     Solvency,
     Timing,
     Withholding,
@@ -31,6 +33,8 @@ class Premise:
         coverage: likewise.
         withholding: likewise.
         timing: likewise.
+        execution: likewise.
+        refusal: likewise.
     """
 
     pricing: frozenset[Pricing]
@@ -39,6 +43,8 @@ class Premise:
     coverage: frozenset[Coverage]
     withholding: frozenset[Withholding]
     timing: frozenset[Timing]
+    execution: frozenset[Execution]
+    refusal: frozenset[Refusal]
 
     def holds(self, rules: MarketRules) -> bool:
         """Say whether every rule of the market is one for which the proof was made."""
@@ -52,6 +58,11 @@ EITHER_BANKRUPTCY = frozenset({Bankruptcy.TRADES_STAND, Bankruptcy.UNWIND})
 EITHER_COVERAGE = frozenset({Coverage.UNLIMITED, Coverage.ANNOUNCED_NUMERAIRE})
 EITHER_WITHHOLDING = frozenset({Withholding.WASTED, Withholding.CONSUMED})
 EITHER_TIMING = frozenset({Timing.PRICES_FIRST, Timing.SIMULTANEOUS})
+# Which flows are executed does not matter to proofs that use only that they are charged, and that what flows to one
+# flows from another.
+EITHER_EXECUTION = frozenset({Execution.UNILATERAL, Execution.MATCHED})
+# What is said of the contract's orders and transfers is not about deposits.
+NO_DEPOSITS = frozenset({Refusal.FREE})
 
 # Prices at which nobody buys for less, or sells for more, than its counterparty quotes, whatever it quotes itself:
 # `counterparty` charges that quote; `void` admits trades at it or none; under `spread` the buyer pays the higher of
@@ -72,6 +83,8 @@ BUDGET = Premise(
     coverage=EITHER_COVERAGE,
     withholding=EITHER_WITHHOLDING,
     timing=EITHER_TIMING,
+    execution=EITHER_EXECUTION,
+    refusal=NO_DEPOSITS,
 )
 """Proposition 1: a lone player whose counterparties all quote p ends inside its budget at p, or bankrupt."""
 
@@ -83,6 +96,8 @@ BUDGET_OR_SHORT = Premise(
     coverage=EITHER_COVERAGE,
     withholding=EITHER_WITHHOLDING,
     timing=EITHER_TIMING,
+    execution=EITHER_EXECUTION,
+    refusal=NO_DEPOSITS,
 )
 """The same without the rule on short sales: inside its budget, bankrupt, or without some good that has a price."""
 
@@ -97,6 +112,8 @@ WEALTH = Premise(
     coverage=frozenset({Coverage.ANNOUNCED_NUMERAIRE}),
     withholding=EITHER_WITHHOLDING,
     timing=EITHER_TIMING,
+    execution=EITHER_EXECUTION,
+    refusal=NO_DEPOSITS,
 )
 """Theorem 2: a coalition ends every play with at most its wealth at the outsiders' common price."""
 
@@ -108,6 +125,8 @@ WEALTH_AT_ONE_PRICE = Premise(
     withholding=EITHER_WITHHOLDING,
     # Outsiders see a misquote before they order and announce.
     timing=frozenset({Timing.PRICES_FIRST}),
+    execution=EITHER_EXECUTION,
+    refusal=NO_DEPOSITS,
 )
 """Theorem 3: the same in plays without a misquote; in others, members share what they own and little more."""
 
@@ -119,6 +138,8 @@ BUDGET_AT_ONE_PRICE = Premise(
     coverage=EITHER_COVERAGE,
     withholding=EITHER_WITHHOLDING,
     timing=frozenset({Timing.PRICES_FIRST}),
+    execution=EITHER_EXECUTION,
+    refusal=NO_DEPOSITS,
 )
 """Theorem 3 for one player."""
 
@@ -133,5 +154,8 @@ ARBITRAGE = Premise(
     withholding=frozenset({Withholding.WASTED}),
     # It sees the misquote before it orders.
     timing=frozenset({Timing.PRICES_FIRST}),
+    # It takes from outsiders who ordered nothing of the kind.
+    execution=frozenset({Execution.UNILATERAL}),
+    refusal=NO_DEPOSITS,
 )
 """Proposition 4: a member that sees another misquote is tempted to take everything."""
