@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from dataclasses import fields
 from typing import Any
 
 import pandas as pd
@@ -175,8 +176,7 @@ def _by_member(examination: Examination) -> dict[str, Any] | None:
 
 def rules_document(examination: Examination) -> dict[str, str]:
     """Return the rules of the market, by name."""
-    named = ("pricing", "solvency", "bankruptcy", "coverage", "withholding", "timing")
-    return {name: str(getattr(examination.rules, name)) for name in named}
+    return {rule.name: str(getattr(examination.rules, rule.name)) for rule in fields(examination.rules)}
 
 
 def _deviation(examination: Examination, found: FoundDeviation, file: Path | None) -> dict[str, Any]:
