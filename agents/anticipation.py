@@ -6,10 +6,12 @@ the trader still considers possible. Dimension ``K`` runs over these profiles, `
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from marketgame.agents.knowledge import MarketKnowledge, RecommendedKnowledge
-from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.arrays import FloatArray, read_only
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.settle import settle
 
@@ -28,9 +30,27 @@ def expected_endowments(knowledge: RecommendedKnowledge) -> FloatArray:
 
 def receipts_without_own_orders(knowledge: RecommendedKnowledge) -> FloatArray:
     """Return what each player would gain by trade if the trader ordered nothing, ``(K, N, L)``, units."""
-    orders = knowledge.belief.play.orders.copy()
-    orders[:, knowledge.player] = 0
-    return np.asarray(orders.sum(axis=2) - orders.sum(axis=1))
+    orders, player = knowledge.belief.orders_to_each.copy(), knowledge.player
+    ordered = _ordered_in_all(orders).copy()
+    ordered[:, player] = orders[:, player] = 0
+    return np.asarray(ordered - _ordered_from_any(orders))
+
+
+def _ordered_in_all(orders: FloatArray) -> FloatArray:
+    """Return what each player orders in all, ``(K, N, L)``, if it orders the same, ``(K, N, L)``, from each."""
+    return _ordered_in_all_by(orders.tobytes(), orders.shape)
+
+
+# What all are told to order is worked out once for everybody, not by each trader for itself.
+@lru_cache(maxsize=32)
+def _ordered_in_all_by(orders: bytes, shape: tuple[int, ...]) -> FloatArray:
+    to_each = np.frombuffer(orders).reshape(shape)
+    return read_only(np.repeat(to_each[:, :, None], shape[1], axis=2).sum(axis=2))
+
+
+def _ordered_from_any(orders: FloatArray) -> FloatArray:
+    """Return what all together order from any one player, ``(K, 1, L)``, if they order the same from each."""
+    return np.asarray(np.add.accumulate(orders, axis=1)[:, -1:])
 
 
 def stripping_orders(knowledge: RecommendedKnowledge) -> FloatArray:
@@ -73,9 +93,9 @@ def spendable(knowledge: MarketKnowledge) -> float:
 
 def promised_gain(knowledge: RecommendedKnowledge) -> float:
     """Return by how much what the contract promises is expected to beat living on the endowment, numeraire."""
-    told, player = knowledge.belief.play, knowledge.player
-    received = (told.orders.sum(axis=2) - told.orders.sum(axis=1))[:, player]
-    withheld = knowledge.own_type.endowment - told.announced_endowments[:, player]
+    orders, player = knowledge.belief.orders_to_each, knowledge.player
+    received = (_ordered_in_all(orders) - _ordered_from_any(orders))[:, player]
+    withheld = knowledge.own_type.endowment - knowledge.belief.play.announced_endowments[:, player]
     return float(knowledge.belief.probability @ knowledge.gain(received - withheld))
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from marketgame.agents.memory import Memory
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.contracts.terms import DirectContract, OwnRecommendation
 from marketgame.mechanisms.market_game.plays import Play
@@ -34,10 +35,26 @@ class Belief:
     play: Play
     allocation: FloatArray
 
+    @property
+    def orders_to_each(self) -> FloatArray:
+        """What each player is told to order from every player, the same from each, ``(K, N, L)``, units."""
+        return self.play.orders[:, :, 0]
+
+
+# What a trader remembers of its beliefs; a thousand traders remember no more than this each.
+BYTES_OF_BELIEFS = 1 << 18
+
+
+def _room(key: tuple[int, int, bytes], belief: Belief) -> int:
+    """Return how many bytes a belief takes with its key; orders, the same from everybody, are not kept for each."""
+    arrays = (belief.profiles, belief.probability, belief.allocation, belief.orders_to_each)
+    told = (belief.play.quotes, belief.play.announced_endowments, belief.play.transfers)
+    return len(key[2]) + sum(array.nbytes for array in (*arrays, *told))
+
 
 @dataclass(frozen=True, eq=False)
 class Inference:
-    """What recommendations reveal to one player; every answer is computed once.
+    """What recommendations reveal to one player; an answer is computed once while there is room for it.
 
     Each trader keeps its own, because what is remembered here tells what the player was and heard.
 
@@ -48,7 +65,9 @@ class Inference:
 
     contract: DirectContract
     player: int
-    _beliefs: dict[tuple[int, int, bytes], Belief] = field(default_factory=dict, init=False, repr=False)
+    _beliefs: Memory[tuple[int, int, bytes], Belief] = field(
+        default_factory=lambda: Memory(BYTES_OF_BELIEFS, _room), init=False, repr=False
+    )
 
     def belief(self, own_type: int, report: int, received: OwnRecommendation) -> Belief:
         """Return the belief of the player after the recommendation.
@@ -70,9 +89,7 @@ class Inference:
         """
         message = (received.quotes, received.orders, received.announced_endowment, received.transfers)
         key = (own_type, report, b"".join(part.tobytes() for part in message))
-        if key not in self._beliefs:
-            self._beliefs[key] = self._revise(own_type, report, received)
-        return self._beliefs[key]
+        return self._beliefs.answer(key, lambda: self._revise(own_type, report, received))
 
     def _revise(self, own_type: int, report: int, received: OwnRecommendation) -> Belief:
         posterior = self.contract.posterior(self.player, own_type, report, received)

@@ -16,7 +16,7 @@ import numpy as np
 
 from marketgame.agents.beliefs import Belief, Inference
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, listed
 from marketgame.mechanisms.contracts.terms import DirectContract, OwnRecommendation
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.market_game.rules import MarketRules
@@ -50,12 +50,7 @@ class CommonKnowledge:
         Raises:
             ValueError: there are too many profiles to list.
         """
-        if isinstance(self.contract, GrandContract):
-            return self.contract
-        raise ValueError(
-            f"economy {self.economy.name!r} has too many type profiles to list them; blocking mediators and "
-            "coalition organisers need every one"
-        )
+        return listed(self.contract)
 
     def belief_by_type(self, player: int, type_number: int) -> FloatArray:
         """Return what a player believes knowing only its own type, over all profiles, ``(P,)``."""

@@ -5,30 +5,38 @@ from __future__ import annotations
 import numpy as np
 
 from marketgame.agents.framework import RoundAgent, RoundModel
+from marketgame.agents.memory import Memory
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, read_only
 from marketgame.mechanisms.contracts.terms import DirectContract, OwnRecommendation
 from marketgame.mechanisms.market_game.plays import Play
+
+# What a mediator remembers of its recommendations.
+BYTES_OF_ANSWERS = 1 << 24
+
+
+def _room(key: bytes, answer: tuple[Play, tuple[OwnRecommendation, ...]]) -> int:
+    """Return how many bytes recommendations take, the parts that players hear included; views take nothing."""
+    play = answer[0]
+    kept = play.orders.nbytes if play.orders.flags.writeable else 0
+    return len(key) + 2 * (kept + play.quotes.nbytes + play.announced_endowments.nbytes) + play.transfers.nbytes
 
 
 class EstablishedMediator(RoundAgent):
     """Announces a contract, hears reports, and tells everyone privately what the contract recommends.
 
-    It knows nothing but the reports. A profile of reports is worked out once. Whoever leaves with a blocking mediator
-    is paid the severance promised at the reports that were made.
+    It knows nothing but the reports; what follows from them is worked out once while there is room. Whoever leaves with
+    a blocking mediator is paid the severance promised at the reports that were made.
     """
 
     def __init__(self, model: RoundModel, contract: DirectContract, severance: FloatArray | None = None) -> None:
         super().__init__(model)
         self.contract = contract
         self.severance = severance
-        self._answers: dict[bytes, tuple[Play, tuple[OwnRecommendation, ...]]] = {}
+        self._answers: Memory[bytes, tuple[Play, tuple[OwnRecommendation, ...]]] = Memory(BYTES_OF_ANSWERS, _room)
 
     def recommend(self, reports: IntegerArray) -> tuple[Play, tuple[OwnRecommendation, ...]]:
         """Return the recommendations for reported types ``(N,)``, and the part each player hears."""
-        key = reports.tobytes()
-        if key not in self._answers:
-            self._answers[key] = self._work_out(reports)
-        return self._answers[key]
+        return self._answers.answer(reports.tobytes(), lambda: self._work_out(reports))
 
     def severance_owed(self, reports: IntegerArray, left: BooleanArray) -> FloatArray:
         """Return what is paid to those who left, flagged in ``(N,)``, at reports ``(N,)``, as ``(N,)``, numeraire."""
@@ -38,12 +46,14 @@ class EstablishedMediator(RoundAgent):
 
     def _work_out(self, reports: IntegerArray) -> tuple[Play, tuple[OwnRecommendation, ...]]:
         whole = self.contract.recommend(reports)
+        transfers = read_only(whole.transfers)
         parts = tuple(
             OwnRecommendation(
                 read_only(whole.quotes[player]),
-                read_only(whole.orders[player]),
+                # A view where the contract orders the same from everybody: a copy would be one number for each pair.
+                whole.orders[player] if not whole.orders.flags.writeable else read_only(whole.orders[player]),
                 read_only(whole.announced_endowments[player]),
-                read_only(whole.transfers),
+                transfers,
             )
             for player in range(len(reports))
         )

@@ -7,7 +7,7 @@ from importlib import import_module
 
 from benchmarks.measurement import print_table
 
-SUBJECTS = ("settlement", "efficiency", "rounds", "linear_programs", "blocking", "sweeps")
+SUBJECTS = ("settlement", "efficiency", "rounds", "runs", "linear_programs", "blocking", "sweeps")
 
 
 def main(subjects: list[str]) -> None:

@@ -33,8 +33,8 @@ ROUNDS = 20
 REPEATS = 15
 
 
-def many_traders(players: int, goods: int) -> Economy:
-    """Traders of one type each, except for three with two types."""
+def many_traders(players: int, goods: int, kinds: int = 2) -> Economy:
+    """Traders of one type each, except for three who may have more."""
     generator = np.random.default_rng(4)
 
     def kind(name: str) -> PlayerType:
@@ -42,7 +42,7 @@ def many_traders(players: int, goods: int) -> Economy:
         return PlayerType(name, endowment, Quadratic(generator.uniform(5, 9, goods - 1), np.eye(goods - 1)))
 
     everyone = tuple(
-        Player(f"p{number}", tuple(kind(name) for name in ("low", "high")[: 2 if number < 3 else 1]))
+        Player(f"p{number}", tuple(kind(name) for name in ("low", "high")[: kinds if number < 3 else 1]))
         for number in range(players)
     )
     marginals = [np.full(len(player.types), 1 / len(player.types)) for player in everyone]

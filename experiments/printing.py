@@ -40,6 +40,8 @@ SECONDS_WORTH_A_REMARK = 10.0
 # Letters between two columns of a table.
 _GAP = 3
 # More rows than fit a screen are left to the JSON document, which holds all.
+# Larger numbers are given by their size.
+MOST_COUNTED = 10**15
 MOST_PROFILES_SHOWN = 12
 # Letters of a cell: some name a coalition, some are sentences.
 LONGEST_CELL = 300
@@ -145,7 +147,8 @@ def named(name: str) -> str:
 
 def print_heading(console: Console, name: str, players: int, profiles: int, source: str = "") -> None:
     """Print what an answer is about, how large it is and where it comes from."""
-    console.print(f"[bold]{named(name)}[/bold]: {players} players, {profiles} type profile(s)")
+    many = str(profiles) if profiles < MOST_COUNTED else f"about 1e{len(str(profiles)) - 1}"
+    console.print(f"[bold]{named(name)}[/bold]: {players} players, {many} type profile(s)")
     if source:
         console.print(f"source: {marked(source)}", style="dim")
 

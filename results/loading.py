@@ -8,14 +8,14 @@ by column name.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Self, overload
+from typing import Final, Self, overload, override
 
 import pandas as pd
 import pyarrow as pa
@@ -104,6 +104,7 @@ class Run:
     players = TableOfRun("One row for each round and player.")
     holdings = TableOfRun("One row for each round, player and good.")
     trades = TableOfRun("One row for each good that a player received from another in a round.")
+    trade_totals = TableOfRun("One row for each round and good, with what all trades in it add up to.")
     events = TableOfRun("One row for each thing out of the ordinary, such as a bankruptcy, in a round.")
     benchmarks = TableOfRun("Welfare of each benchmark, by type profile and in expectation (profile -1).")
     constraints = TableOfRun("One row for each constraint that costs welfare in an incentive-efficient benchmark.")
@@ -208,12 +209,12 @@ def load(folder: str | Path) -> Run:
         for name in dict.fromkeys((*needed, *names)):
             _existing(home, name)
             check(home, manifest, name)
-        tables = {Path(name).stem: _read_table(place_of(home, name), of_sweep=of_sweep) for name in names}
+        tables = _Tables({Path(name).stem: _read_table(place_of(home, name)) for name in names}, of_sweep=of_sweep)
     except OSError as fault:
         if isinstance(fault, FileNotFoundError):
             raise
         raise DamagedFileError(f"{home} cannot be read: {fault}") from fault
-    return Run(home, MappingProxyType(manifest), MappingProxyType(tables))
+    return Run(home, MappingProxyType(manifest), tables)
 
 
 def _existing(home: Path, file: str) -> Path:
@@ -224,7 +225,29 @@ def _existing(home: Path, file: str) -> Path:
     return path
 
 
-def _read_table(path: Path, *, of_sweep: bool) -> pd.DataFrame:
+class _Tables(Mapping[str, pd.DataFrame]):
+    """Tables by name, each made a frame when it is first asked for: most are for figures alone."""
+
+    def __init__(self, read: Mapping[str, pa.Table], *, of_sweep: bool) -> None:
+        self._read, self._of_sweep = read, of_sweep
+        self._frames: dict[str, pd.DataFrame] = {}
+
+    @override
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._frames:
+            self._frames[name] = _frame(self._read[name], of_sweep=self._of_sweep)
+        return self._frames[name]
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read)
+
+    @override
+    def __len__(self) -> int:
+        return len(self._read)
+
+
+def _read_table(path: Path) -> pa.Table:
     if not path.is_file():
         raise DamagedFileError(f"{path.name} in {path.parent} is damaged: it is not a file")
     try:
@@ -238,6 +261,10 @@ def _read_table(path: Path, *, of_sweep: bool) -> pd.DataFrame:
             raise ValueError(
                 f"{path.name} in {path.parent} has no column {column!r}; it has {', '.join(table.column_names)}"
             )
+    return table
+
+
+def _frame(table: pa.Table, *, of_sweep: bool) -> pd.DataFrame:
     frame: pd.DataFrame = table.to_pandas()
     for field in table.schema if of_sweep else ():
         # A failed run has measured nothing: whole numbers and flags keep their type all the same.

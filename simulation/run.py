@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from marketgame.simulation.game.model import GameModel
-from marketgame.simulation.market.model import MarketModel
-from marketgame.simulation.scenario.game_scenario import GameScenario
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.scenario import Scenario
+
+if TYPE_CHECKING:
+    from marketgame.simulation.game.model import GameModel
+    from marketgame.simulation.market.model import MarketModel
 
 COMPRESSION = "zstd"
 # Few large row groups compress and load better than many small ones.
@@ -37,20 +39,30 @@ def model_of(scenario: Scenario) -> GameModel | MarketModel:
     Raises:
         ValueError: the established contract does not exist for this economy, or a rule forbids it.
     """
-    match scenario:
-        case GameScenario():
-            return GameModel(scenario)
-        case MarketScenario():
-            return MarketModel(scenario)
+    # Each is loaded where it is played: a market does without games, their mechanisms and their core.
+    if isinstance(scenario, MarketScenario):
+        from marketgame.simulation.market.model import MarketModel  # noqa: PLC0415
+
+        return MarketModel(scenario)
+    from marketgame.simulation.game.model import GameModel  # noqa: PLC0415
+    from marketgame.simulation.scenario.game_scenario import GameScenario  # noqa: PLC0415
+
+    if isinstance(scenario, GameScenario):
+        return GameModel(scenario)
     raise TypeError(f"{type(scenario).__name__} is played neither on a market nor in a game")
 
 
-def simulate(scenario: Scenario, on_round: Callable[[int], None] | None = None) -> dict[str, pa.Table]:
+def simulate(
+    scenario: Scenario,
+    on_round: Callable[[int], None] | None = None,
+    on_search: Callable[[str], None] | None = None,
+) -> dict[str, pa.Table]:
     """Play a scenario.
 
     Args:
         scenario: what to play, on a market or in a coalitional game.
         on_round: called after each round with the number of rounds played.
+        on_search: called with what an organiser of coalitions begins to search, in words.
 
     Returns:
         Every table of :data:`marketgame.simulation.recording.tables.TABLES`; the same for the same scenario, bit for
@@ -61,6 +73,8 @@ def simulate(scenario: Scenario, on_round: Callable[[int], None] | None = None) 
         SimulationInterrupted: the user interrupted; the rounds completed are in its ``tables``.
     """
     model = model_of(scenario)
+    if on_search is not None:
+        model.announce_searches(on_search)
     try:
         for played in range(1, scenario.rounds + 1):
             model.step()

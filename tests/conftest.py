@@ -11,6 +11,8 @@ import sys
 
 from hypothesis import settings
 
+# No test finds what another run has found.
+os.environ["MARKETGAME_CACHE"] = ""
 # Processes that share the tests are told a width of their own.
 os.environ.pop("COLUMNS", None)
 # Each of the many processes that tests start would compile all sources anew, which takes it longer than its test.

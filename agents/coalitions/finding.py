@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from marketgame.agents.coalitions.agreement import Agreement
 from marketgame.agents.coalitions.breaking import BestDeviation
 from marketgame.agents.coalitions.choice import Coalition
+from marketgame.agents.coalitions.kept import found_before
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
+from marketgame.mechanisms.collusion.side_contracts.cells import knowledge_of
 from marketgame.mechanisms.collusion.side_contracts.search import (
     USUAL_SIDE_EFFORT,
     SideEffort,
     find_consistent_side_contract,
     find_side_contract,
 )
+from marketgame.mechanisms.collusion.side_contracts.side_contract import SideContract
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
 from marketgame.mechanisms.deviations.oracle import most_profitable_deviation
@@ -41,15 +44,21 @@ class AgreementSearch:
 
     def find(self, coalition: Coalition, reaction: Reaction | None = None) -> Agreement | None:
         """Return the side-contract found for a coalition, or none."""
+        found = found_before(
+            (self, coalition, reaction),
+            lambda: knowledge_of(self.contract, coalition, self.rules, reaction),
+            self.concept,
+            lambda: self._search(coalition, reaction),
+        )
+        return None if found is None else Agreement(self.contract, self.rules, found, reaction)
+
+    def _search(self, coalition: Coalition, reaction: Reaction | None) -> SideContract | None:
         asked = (self.contract, self.rules, coalition)
         # A communication equilibrium leaves no single member a reason to break it in any case.
         if self.consistent and self.concept is Concept.BIC:
-            search = find_consistent_side_contract(*asked, reaction=reaction, effort=self.effort)
-        else:
-            search = find_side_contract(*asked, concept=self.concept, reaction=reaction, effort=self.effort)
-        if search.side_contract is None:
-            return None
-        return Agreement(self.contract, self.rules, search.side_contract, reaction)
+            return find_consistent_side_contract(*asked, reaction=reaction, effort=self.effort).side_contract
+        search = find_side_contract(*asked, concept=self.concept, reaction=reaction, effort=self.effort)
+        return search.side_contract
 
 
 def deviation_finder(effort: Effort) -> BestDeviation:

@@ -122,6 +122,9 @@ def drawn_luck(generator: np.random.Generator) -> Luck:
 
 type Ask = Callable[[int, Agreement], Reply]
 """Asks a player whether it joins a side-contract."""
+# For so few coalitions an organiser searches before it is asked to propose anything.
+MOST_PREPARED = 8
+
 type FindAgreement = Callable[[Coalition], Agreement | None]
 """Finds a side-contract for a coalition, or none."""
 
@@ -156,6 +159,17 @@ class CoalitionOrganiser(RoundAgent):
         self._breaking = breaking
         self._found: dict[Coalition, Agreement | None] = {}
 
+    def prepare(self) -> None:
+        """Search for what will soon be proposed: for every coalition, if one of few is drawn each time."""
+        if self.choice.selection is not CoalitionSelection.ALL and len(self.coalitions) <= MOST_PREPARED:
+            for coalition in self.coalitions:
+                self._agreement(coalition)
+
+    def _agreement(self, coalition: Coalition) -> Agreement | None:
+        if coalition not in self._found:
+            self._found[coalition] = self._find(coalition)
+        return self._found[coalition]
+
     def negotiate(self, luck: Luck, profile: int, bound: frozenset[int], ask: Ask) -> tuple[Negotiation, ...]:
         """Try to bring a coalition together.
 
@@ -184,9 +198,7 @@ class CoalitionOrganiser(RoundAgent):
     def _propose(self, coalition: Coalition, luck: Luck, profile: int, bound: frozenset[int], ask: Ask) -> Negotiation:
         if bound.intersection(coalition):
             return Negotiation(self.number, coalition, AgreementFate.TOO_LATE)
-        if coalition not in self._found:
-            self._found[coalition] = self._find(coalition)
-        agreement = self._found[coalition]
+        agreement = self._agreement(coalition)
         if agreement is None:
             return Negotiation(self.number, coalition, AgreementFate.NONE_FOUND)
         replies: list[Reply] = []

@@ -22,7 +22,6 @@ from marketgame.experiments.collusion.files import (
 from marketgame.experiments.collusion.printing import coalition_frame, print_certification
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.examples import located
-from marketgame.experiments.files.game_scenario_file import names_game
 from marketgame.experiments.files.input_file import (
     InputError,
     InputFiles,
@@ -33,7 +32,7 @@ from marketgame.experiments.files.input_file import (
     unknown_name,
     validated,
 )
-from marketgame.experiments.files.scenario_file import RulesInput, load_scenario
+from marketgame.experiments.files.scenario_file import RulesInput, load_scenario, names_game
 from marketgame.experiments.files.sources import outside_sources
 from marketgame.experiments.printing import Printed, drawn_bars
 from marketgame.mechanisms.arrays import undefined_raises
@@ -45,7 +44,7 @@ from marketgame.mechanisms.certificates.examination import (
     outsiders_play_on,
     unwatched,
 )
-from marketgame.mechanisms.contracts.grand_contract import TransferRule
+from marketgame.mechanisms.contracts.grand_contract import TransferRule, listed
 from marketgame.mechanisms.economies.coalitions import Coalition, Coalitions
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.linear_program.deadline import Deadline
@@ -214,7 +213,7 @@ def examination_of(
         ValueError: the contract does not exist, or the rules do not admit it.
         UndecidableError: two derivations of one number disagree.
     """
-    contract = established_contract(scenario)
+    contract = listed(established_contract(scenario))
     reactions = expected_reactions(scenario)
     found = examine(contract, scenario.rules, coalitions, deadline, reactions, every=every, watch=watch)
     return Certification(**{each.name: getattr(found, each.name) for each in fields(found)}, name=scenario.name)

@@ -16,6 +16,7 @@ from marketgame.experiments.files.input_file import InputFiles
 from marketgame.experiments.files.output_folder import Writing
 from marketgame.experiments.play.running import (
     BENCHMARK_SECONDS,
+    Figures,
     Prepared,
     RunEnd,
     RunOutcome,
@@ -51,6 +52,9 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
         float,
         typer.Option(min=0, metavar="N", help="Wall time allowed to each incentive-efficient benchmark."),
     ] = BENCHMARK_SECONDS,
+    figures: Annotated[
+        Figures, typer.Option(help="Which figures to leave: none, bitmaps, or PDF files too.")
+    ] = Figures.PNG,
     replay_damaged: Annotated[
         bool, typer.Option("--replay-damaged", help="Replace an earlier run even if its files were changed since.")
     ] = False,
@@ -62,7 +66,7 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
     with run_folder(ready, out, replay_damaged=replay_damaged) as folder:
         with in_progress("computing the incentive-efficient benchmarks"):
             ready = with_benchmarks(ready, benchmark_seconds)
-        outcome = _play_with_progress(ready, folder)
+        outcome = _play_with_progress(ready, folder, figures)
     run = results.load(outcome.folder)
     print_answer(lambda: summary_document(run), partial(print_summary, run), json=json)
     if outcome.status is RunEnd.INTERRUPTED:
@@ -70,7 +74,14 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
         raise typer.Exit(ExitCode.INTERRUPTED)
 
 
-def _play_with_progress(prepared: Prepared, folder: Writing) -> RunOutcome:
+def _play_with_progress(prepared: Prepared, folder: Writing, figures: Figures) -> RunOutcome:
     with Progress(console=remark_console()) as progress:
-        task = progress.add_task(f"playing {named(prepared.path.stem)}", total=prepared.scenario.rounds)
-        return play(prepared, folder, lambda played: progress.update(task, completed=played))
+        playing = f"playing {named(prepared.path.stem)}"
+        task = progress.add_task(playing, total=prepared.scenario.rounds)
+        return play(
+            prepared,
+            folder,
+            lambda played: progress.update(task, completed=played, description=playing),
+            figures,
+            lambda search: progress.update(task, description=f"{playing}: {marked(search)}"),
+        )

@@ -12,7 +12,7 @@ from marketgame import results
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.output_folder import Purpose, refuse_other_kinds, writing
 from marketgame.experiments.files.provenance import command_line, printable, software
-from marketgame.experiments.play.running import FIGURES, draw_figures
+from marketgame.experiments.play.running import FIGURES, Figures, draw_figures, save_figures
 from marketgame.experiments.play.summary import print_summary
 from marketgame.experiments.printing import answer_console
 from marketgame.experiments.sweep.folder import is_of_sweep
@@ -46,10 +46,10 @@ def _drawn(loaded: results.Run, run: Path, out: Path | None, round_number: int |
     """Draw figures into the run's own folder or into another, and return their files."""
     if out is None:
         with writing(run, Purpose("a run", spared=is_of_sweep)) as folder:
-            return draw_figures(loaded, folder, round_number)
+            return draw_figures(loaded, folder, Figures.ALL, round_number)
     purpose = Purpose(FIGURES, "--out")
     refuse_other_kinds(out, purpose, FIGURES, "figures")
     with writing(out, purpose) as folder:
-        drawn = results.save_figures(loaded, folder.stage, round_number=round_number)
+        drawn = save_figures(loaded, folder.stage, Figures.ALL, round_number)
         folder.commit({"kind": FIGURES, "run": printable(str(run)), "command": command_line(), **software()})
         return [folder.place(file) for file in drawn]

@@ -42,6 +42,7 @@ class BenchmarkRow:
         upper_bound: proven bound on welfare, numeraire; none when welfare is exact or not known.
         bound_on_gains: proven bound on the gains, numeraire; none when they are exact or not known.
         obstacle: why welfare is not known; empty when it is.
+        standard_error: of the gains where profiles are drawn, numeraire; zero where all count.
     """
 
     name: str
@@ -54,6 +55,7 @@ class BenchmarkRow:
     upper_bound: float | None = None
     bound_on_gains: float | None = None
     obstacle: str = ""
+    standard_error: float = 0.0
 
     @property
     def label(self) -> str:
@@ -117,6 +119,9 @@ def _obstacles(rows: Sequence[BenchmarkRow]) -> Iterator[str]:
 
 
 def _loose_bounds(rows: Sequence[BenchmarkRow]) -> Iterator[str]:
+    drawn = [f"{row.label} {row.standard_error:.2g}" for row in rows if row.standard_error > 0]
+    if drawn:
+        yield f"sampled, standard errors of gains: {', '.join(drawn)}"
     for row in rows:
         if row.gains is None or row.gap is None or row.bound_on_gains is None:
             continue
@@ -153,6 +158,7 @@ def benchmark_document(rows: Iterable[BenchmarkRow]) -> dict[str, dict[str, Any]
             "upper_bound": row.upper_bound,
             "over": row.over or None,
             "obstacle": row.obstacle or None,
+            "standard_error": row.standard_error,
         }
         for row in rows
     }

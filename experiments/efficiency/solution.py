@@ -38,9 +38,12 @@ from marketgame.mechanisms.contracts.compatibility import (
 )
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule, walrasian_payments
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck, check_incentives
+from marketgame.mechanisms.contracts.on_demand import ContractOnDemand, check_on_demand
+from marketgame.mechanisms.contracts.sampled import SampledEconomy, sampled
 from marketgame.mechanisms.contracts.transfers import (
     IncentiveTransfers,
     NoIncentiveTransfers,
+    balanced_externalities,
     expected_externality_transfers,
     incentive_compatible_transfers,
 )
@@ -53,7 +56,9 @@ from marketgame.mechanisms.economies.efficiency import (
     efficient_allocation,
     value_of_goods,
 )
+from marketgame.mechanisms.economies.profiles import Listing, Profiles, exact_profiles
 from marketgame.mechanisms.economies.walras import WalrasianEquilibrium, walrasian_equilibrium
+from marketgame.mechanisms.incentive_efficiency.benchmarks import incentive_benchmarks
 from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.incentive_efficiency.second_best import Money, SecondBest
 from marketgame.mechanisms.incentive_efficiency.welfare import (
@@ -61,7 +66,6 @@ from marketgame.mechanisms.incentive_efficiency.welfare import (
     UnknownBenchmark,
     first_best_gains,
     gains_from_trade,
-    incentive_benchmarks,
     incentive_name,
     walrasian_welfare,
 )
@@ -105,6 +109,7 @@ class EconomySolution(Printed):
         incentive_benchmarks: the most welfare that incentives allow, by what players must be left with.
         compatibility: whether the compatibility condition holds, with the evidence, or why that is not known.
         assumptions: the paper's assumptions, met or not.
+        sample: what stands for all profiles where they are too many to list; arrays by profile then are of these.
     """
 
     economy: Economy
@@ -116,8 +121,9 @@ class EconomySolution(Printed):
     incentive_transfers: ContractAnswer | None
     equilibrium: WalrasianEquilibrium
     incentive_benchmarks: tuple[IncentiveBenchmark, ...]
-    compatibility: CompatibilityHolds | CompatibilityFails | UndecidedConditionError
+    compatibility: CompatibilityHolds | CompatibilityFails | UndecidedConditionError | Unlisted
     assumptions: tuple[Assumption, ...]
+    sample: SampledEconomy | None = None
 
     @override
     def print_on(self, console: Console) -> None:
@@ -148,9 +154,14 @@ class EconomySolution(Printed):
             reasons.append(str(self.compatibility))
         return tuple(dict.fromkeys(reasons))
 
+    @property
+    def profiles(self) -> Profiles:
+        """The profiles that stand for all, with their weights."""
+        return exact_profiles(self.economy, Listing.LISTED) if self.sample is None else self.sample.profiles
+
     def expected(self, values: FloatArray) -> float:
         """Return the expectation over the prior of values by profile, ``(P,)``."""
-        return float(self.economy.prior.probability @ values)
+        return self.profiles.expected(values).value
 
     @cached_property
     def gains_from_trade(self) -> float:
@@ -160,7 +171,7 @@ class EconomySolution(Printed):
     @property
     def walrasian_allocation(self) -> FloatArray:
         """What each player ends with when all pay the supporting price, ``(P, N, L)``, units."""
-        money = self.economy.endowments(self.economy.profiles)[..., -1] + self.walrasian_payments
+        money = self.economy.endowments(self.efficient.profiles)[..., -1] + self.walrasian_payments
         return np.concatenate((self.efficient.bundles, money[..., None]), axis=-1)
 
 
@@ -182,25 +193,50 @@ def solve_economy(
         ValueError: no efficient allocation exists.
         ArithmeticError: an answer was found that could not be proven; the class says which.
     """
-    efficient = efficient_allocation(economy)
-    endowments = economy.endowments(economy.profiles)
+    sample = sampled(economy, seconds) if economy.prior.obstacle else None
+    efficient = efficient_allocation(economy) if sample is None else sample.efficient
+    endowments = economy.endowments(efficient.profiles)
     payments = walrasian_payments(economy, efficient)
+    if sample is None:
+        walrasian = _contract(economy, efficient, TransferRule.NONE, payments)
+        transfers = _incentive_transfers(economy, efficient)
+    else:
+        walrasian = _on_demand(sample, TransferRule.NONE, payments)
+        transfers = _sampled_transfers(sample)
     return EconomySolution(
         economy=economy,
         efficient=efficient,
-        autarky_welfare=autarky_welfare(economy),
-        autarky_value_of_goods=value_of_goods(economy, economy.profiles, endowments[..., :-1]),
+        autarky_welfare=autarky_welfare(economy, efficient.profiles),
+        autarky_value_of_goods=value_of_goods(economy, efficient.profiles, endowments[..., :-1]),
         walrasian_payments=payments,
-        walrasian=_contract(economy, efficient, TransferRule.NONE, payments),
-        incentive_transfers=_incentive_transfers(economy, efficient),
+        walrasian=walrasian,
+        incentive_transfers=transfers,
         equilibrium=walrasian_equilibrium(economy, efficient),
-        incentive_benchmarks=incentive_benchmarks(economy, participation, seconds, money),
+        incentive_benchmarks=incentive_benchmarks(economy, participation, seconds, money, sample),
         compatibility=_compatibility(economy.prior),
         assumptions=check_assumptions(economy),
+        sample=sample,
     )
 
 
-def _compatibility(prior: Prior) -> CompatibilityHolds | CompatibilityFails | UndecidedConditionError:
+@dataclass(frozen=True)
+class Unlisted:
+    """What is known of a condition on all profiles, where they are too many to list.
+
+    Attributes:
+        holds: whether it holds; none if that is not known.
+        reason: why it is not known.
+    """
+
+    holds: bool | None
+    reason: str = ""
+
+
+def _compatibility(prior: Prior) -> CompatibilityHolds | CompatibilityFails | UndecidedConditionError | Unlisted:
+    if prior.obstacle:
+        # Independent types of two players or more always meet it (d'Aspremont and Gérard-Varet 1979).
+        holds = prior.independent and len(prior.type_counts) > 1
+        return Unlisted(holds=True) if holds else Unlisted(None, prior.obstacle)
     try:
         return check_compatibility(prior)
     except UndecidedConditionError as undecided:
@@ -215,6 +251,23 @@ def _contract(
     except ValueError as error:
         return ContractAnswer(rule, transfers, None, str(error))
     return ContractAnswer(rule, transfers, check_incentives(contract))
+
+
+def _on_demand(sample: SampledEconomy, rule: TransferRule, transfers: FloatArray) -> ContractAnswer:
+    try:
+        contract = ContractOnDemand(sample, rule)
+    except ValueError as error:
+        return ContractAnswer(rule, transfers, None, str(error))
+    return ContractAnswer(rule, transfers, check_on_demand(contract))
+
+
+def _sampled_transfers(sample: SampledEconomy) -> ContractAnswer | None:
+    """Return the contract with expected-externality transfers; none where only a program over all profiles knows."""
+    economy = sample.economy
+    if not economy.prior.independent or len(economy.players) < 2:
+        return None
+    transfers = balanced_externalities(economy, sample.externalities, sample.profiles.types)
+    return _on_demand(sample, TransferRule.EXPECTED_EXTERNALITY, transfers)
 
 
 def _incentive_transfers(economy: Economy, efficient: EfficientAllocation) -> ContractAnswer | None:
@@ -244,19 +297,26 @@ TRANSFERS = {
 def print_solution(solution: EconomySolution, console: Console) -> None:
     """Print the benchmarks of an economy."""
     economy = solution.economy
-    profiles = len(economy.profiles)
-    print_heading(console, economy.name, len(economy.players), profiles, economy.source)
-    shown = min(profiles, MOST_PROFILES_SHOWN)
-    console.print(_prices(solution, shown))
-    print_left_out(console, profiles, shown)
-    allocated = max(min(profiles, MOST_ALLOCATION_ROWS // len(economy.players)), 1)
-    console.print(_allocations(solution, allocated))
-    print_left_out(console, profiles, allocated)
+    if solution.sample is None:
+        profiles = len(economy.profiles)
+        print_heading(console, economy.name, len(economy.players), profiles, economy.source)
+        shown = min(profiles, MOST_PROFILES_SHOWN)
+        console.print(_prices(solution, shown))
+        print_left_out(console, profiles, shown)
+        allocated = max(min(profiles, MOST_ALLOCATION_ROWS // len(economy.players)), 1)
+        console.print(_allocations(solution, allocated))
+        print_left_out(console, profiles, allocated)
+    else:
+        print_heading(console, economy.name, len(economy.players), economy.prior.size, economy.source)
+        console.print(f"{_stand_in(solution.sample)}\n")
+        console.print(_price_summary(solution))
     unit = economy.units[-1]
     console.print(benchmark_table(f"Welfare expected over the prior, in {unit}", list(benchmark_rows(solution))))
     if solution.incentives_known:
         console.print(constraint_table("Constraints that cost welfare", constraint_rows(solution)))
     console.print(_incentives(solution))
+    if solution.sample is not None:
+        console.print(_interim(solution))
     console.print(_assumptions(solution))
 
 
@@ -329,10 +389,88 @@ def _incentive_cells(answer: ContractAnswer) -> list[str]:
         return ["impossible", answer.obstacle, ""]
     worst = answer.incentives.worst
     scale = max(float(stakes.max()) for stakes in answer.incentives.stakes)
-    verdict = "yes" if answer.incentives.incentive_compatible else "no"
+    verdict = {True: "yes", False: "no", None: "not told"}[answer.incentives.incentive_compatible]
+    if answer.incentives.standard_errors is not None:
+        verdict += ", by draws"
     if worst is None:
         return [verdict, "nobody has two types", ""]
-    return [verdict, f"{worst.player}: {worst.true_type} reported as {worst.reported_type}", number(worst.gain, scale)]
+    gain = number(worst.gain, scale) + _give_or_take(worst.standard_error)
+    return [verdict, f"{worst.player}: {worst.true_type} reported as {worst.reported_type}", gain]
+
+
+def _give_or_take(standard_error: float) -> str:
+    """Return how a standard error follows the number it belongs to; nothing if that is exact."""
+    return f" ± {standard_error:.2g}" if standard_error > 0 else ""
+
+
+def _stand_in(sample: SampledEconomy) -> str:
+    """Say in words what stands for all profiles."""
+    count = len(sample.profiles.weights)
+    if sample.profiles.exact:
+        return f"exact, from the {count} counts of types among players who are alike"
+    return f"sampled: {count} type profiles drawn, {sample.tables.draws} for every report; ± is one standard error"
+
+
+def _price_summary(solution: EconomySolution) -> Group:
+    economy, profiles, price = solution.economy, solution.profiles, solution.efficient.price
+    rows = []
+    for place, good in enumerate(economy.goods[:-1]):
+        mean = profiles.expected(price[:, place])
+        spread = float(np.sqrt(profiles.expected((price[:, place] - mean.value) ** 2).value))
+        cells = (number(spread), number(float(price[:, place].min())), number(float(price[:, place].max())))
+        rows.append([good, number(mean.value) + _give_or_take(mean.standard_error), *cells])
+    columns = ["good", "expected", "standard deviation", "lowest met", "highest met"]
+    return table(f"Supporting prices, in {economy.units[-1]}", columns, rows, texts=1)
+
+
+def _interim(solution: EconomySolution) -> Group:
+    """Return what types expect and what lies would bring them, one row for each type of players who are not alike."""
+    economy, sample, answer = solution.economy, solution.sample, _incentive_answer(solution)
+    if sample is None or answer.incentives is None:
+        return Group()
+    rows = []
+    for player in np.unique(sample.tables.alike).tolist():
+        alike = int((sample.tables.alike == player).sum()) - 1
+        name = economy.player_names[player] + (f" and {alike} alike" if alike else "")
+        own = economy.players[player]
+        for place, row in enumerate(_interim_rows(economy, answer.incentives, player)):
+            lie = ["", ""]
+            if row.lie is not None:
+                lie = [own.types[row.lie].name, number(row.brought, row.stake) + _give_or_take(row.error)]
+            chance = number(float(economy.prior.marginal(player)[place]))
+            rows.append([name if place == 0 else "", own.types[place].name, chance, number(row.gain), *lie])
+    shown = rows[:MOST_ALLOCATION_ROWS]
+    left = f" ({len(rows) - len(shown)} more rows in the JSON document)" if len(rows) > len(shown) else ""
+    title = f"What types expect over their endowments ({TRANSFERS[answer.rule]}), in {economy.units[-1]}{left}"
+    return table(title, ["player", "type", "probability", "gains", "best lie", "it brings"], shown, texts=2)
+
+
+@dataclass(frozen=True)
+class _InterimRow:
+    """What one type expects to gain, its best lie if it has any, what that brings, and what is at stake."""
+
+    gain: float
+    lie: int | None
+    brought: float
+    error: float
+    stake: float
+
+
+def _interim_rows(economy: Economy, check: IncentiveCheck, player: int) -> Iterator[_InterimRow]:
+    first = economy.first_rows[player]
+    for kind, gains in enumerate(check.gains[player]):
+        gain = float(check.interim_utility[player][kind] - economy.reference_utility[first + kind])
+        lies = np.where(np.arange(len(gains)) == kind, -np.inf, gains)
+        best = int(np.argmax(lies))
+        known = bool(np.isfinite(lies[best]))
+        error = float(check.standard_errors[player][kind, best]) if known and check.standard_errors else 0.0
+        yield _InterimRow(gain, best if known else None, float(lies[best]), error, float(check.stakes[player][kind]))
+
+
+def _incentive_answer(solution: EconomySolution) -> ContractAnswer:
+    """Return the contract that makes truth pay, or the one in which all pay prices."""
+    transfers = solution.incentive_transfers
+    return transfers if transfers is not None and transfers.incentives is not None else solution.walrasian
 
 
 def _assumptions(solution: EconomySolution) -> Group:
@@ -342,6 +480,8 @@ def _assumptions(solution: EconomySolution) -> Group:
             verdict, reason = "met", ""
         case CompatibilityFails():
             verdict, reason = "not met", f"some weights on misreports imply a price of {solution.economy.goods[-1]}"
+        case Unlisted(holds, why):
+            verdict, reason = ("met", "") if holds else ("not known", why)
         case undecided:
             verdict, reason = "not known", str(undecided)
     rows.append(["compatibility condition", "section 4", verdict, reason])
@@ -364,7 +504,10 @@ def solution_document(solution: EconomySolution) -> dict[str, Any]:
         "economy": economy.name,
         "goods": list(economy.goods),
         "units": dict(zip(economy.goods, economy.units, strict=True)),
-        "profiles": [_profile_document(solution, number) for number in range(len(economy.profiles))],
+        "profiles": None
+        if solution.sample is not None
+        else [_profile_document(solution, number) for number in range(len(economy.profiles))],
+        "sampled": _sampled_document(solution),
         "first_best_welfare": solution.expected(efficient.welfare),
         "autarky_welfare": solution.expected(solution.autarky_welfare),
         "gains_from_trade": solution.gains_from_trade,
@@ -377,11 +520,59 @@ def solution_document(solution: EconomySolution) -> dict[str, Any]:
         ],
         **_transfers_document(solution),
         "walrasian": _incentives_document(solution.walrasian),
-        "compatibility_condition": None
-        if isinstance(solution.compatibility, UndecidedConditionError)
-        else isinstance(solution.compatibility, CompatibilityHolds),
+        "interim": _interim_document(solution),
+        "compatibility_condition": _condition(solution),
         "benchmarks": benchmark_document(benchmark_rows(solution)),
         "binding_constraints": constraint_document(constraint_rows(solution)),
+    }
+
+
+def _condition(solution: EconomySolution) -> bool | None:
+    match solution.compatibility:
+        case UndecidedConditionError():
+            return None
+        case Unlisted(holds):
+            return holds
+        case known:
+            return isinstance(known, CompatibilityHolds)
+
+
+def _sampled_document(solution: EconomySolution) -> dict[str, Any] | None:
+    """Return how many profiles were drawn, and the standard errors of what follows from them; none if nothing was."""
+    sample, economy = solution.sample, solution.economy
+    if sample is None or sample.profiles.exact:
+        return None
+    answers = {"largest_misreport_gain": solution.incentive_transfers, "walrasian": solution.walrasian}
+    expected = {
+        "first_best_welfare": solution.efficient.welfare,
+        "autarky_welfare": solution.autarky_welfare,
+        "gains_from_trade": first_best_gains(economy, solution.efficient),
+    }
+    errors = {name: sample.profiles.expected(values).standard_error for name, values in expected.items()}
+    errors |= {
+        name: answer.incentives.worst.standard_error
+        for name, answer in answers.items()
+        if answer is not None and answer.incentives is not None and answer.incentives.worst is not None
+    }
+    return {"draws": len(sample.profiles.weights), "draws_of_others": sample.tables.draws, "standard_errors": errors}
+
+
+def _interim_document(solution: EconomySolution) -> dict[str, Any] | None:
+    """Return what each type expects to gain over its endowment, and by which lie most, by player and type."""
+    answer, economy = _incentive_answer(solution), solution.economy
+    if answer.incentives is None:
+        return None
+    return {
+        player.name: {
+            kind.name: {
+                "gain": row.gain,
+                "best_misreport": None if row.lie is None else player.types[row.lie].name,
+                "misreport_gain": None if row.lie is None else row.brought,
+                "standard_error": None if row.lie is None else row.error,
+            }
+            for kind, row in zip(player.types, _interim_rows(economy, answer.incentives, place), strict=True)
+        }
+        for place, player in enumerate(economy.players)
     }
 
 
@@ -409,7 +600,7 @@ def _transfers_document(solution: EconomySolution) -> dict[str, Any]:
         unknown = ("transfer_rule", "transfers", "incentive_compatible", "largest_misreport_gain", "worst_misreport")
         return dict.fromkeys(unknown)
     transfers = None
-    if answer.numeraire_transfers is not None:
+    if answer.numeraire_transfers is not None and solution.sample is None:
         transfers = [
             {
                 "types": economy.type_names(profile),
@@ -447,31 +638,35 @@ def benchmark_rows(solution: EconomySolution) -> Iterator[BenchmarkRow]:
     """Yield every benchmark, expected over the prior."""
     economy, efficient, equilibrium = solution.economy, solution.efficient, solution.equilibrium
     goods = solution.expected(efficient.value_of_goods)
-    yield _benchmark(solution, "first-best", solution.expected(efficient.welfare), solution.gains_from_trade, goods)
+    error = solution.profiles.expected(first_best_gains(economy, efficient)).standard_error
+    welfare = solution.expected(efficient.welfare)
+    yield _benchmark(solution, "first-best", welfare, solution.gains_from_trade, goods, error)
     if equilibrium.obstacle:
         yield BenchmarkRow("walrasian", None, obstacle=equilibrium.obstacle)
     else:
-        welfare = solution.expected(walrasian_welfare(economy, equilibrium))
-        gains = solution.expected(gains_from_trade(economy, equilibrium.bundles))
-        traded = solution.expected(value_of_goods(economy, economy.profiles, equilibrium.bundles))
-        yield _benchmark(solution, "walrasian", welfare, gains, traded)
+        welfare = solution.expected(walrasian_welfare(economy, efficient.profiles, equilibrium))
+        gained = solution.profiles.expected(gains_from_trade(economy, efficient.profiles, equilibrium.bundles))
+        traded = solution.expected(value_of_goods(economy, efficient.profiles, equilibrium.bundles))
+        yield _benchmark(solution, "walrasian", welfare, gained.value, traded, gained.standard_error)
     for benchmark in solution.incentive_benchmarks:
         name = incentive_name(benchmark)
         if isinstance(benchmark, UnknownBenchmark):
             yield BenchmarkRow(name, None, obstacle=benchmark.reason)
         else:
-            row = _benchmark(solution, name, benchmark.welfare, benchmark.gains)
-            yield replace(row, upper_bound=benchmark.bound, bound_on_gains=benchmark.bound_on_gains)
+            row = _benchmark(solution, name, benchmark.welfare, benchmark.gains, error=benchmark.standard_error)
+            known = not np.isnan(benchmark.bound)
+            bounds = (benchmark.bound, benchmark.bound_on_gains) if known else (None, None)
+            yield replace(row, upper_bound=bounds[0], bound_on_gains=bounds[1])
     autarky, own_goods = solution.expected(solution.autarky_welfare), solution.expected(solution.autarky_value_of_goods)
     yield _benchmark(solution, "autarky", autarky, 0.0, own_goods)
 
 
 def _benchmark(
-    solution: EconomySolution, name: str, welfare: float, gains: float, goods: float | None = None
+    solution: EconomySolution, name: str, welfare: float, gains: float, goods: float | None = None, error: float = 0.0
 ) -> BenchmarkRow:
     most = solution.gains_from_trade
     share = gains / most if most > 0 else None
-    return BenchmarkRow(name, welfare, gains, most - gains, share, value_of_goods=goods)
+    return BenchmarkRow(name, welfare, gains, most - gains, share, value_of_goods=goods, standard_error=error)
 
 
 def constraint_rows(solution: EconomySolution) -> Iterator[ConstraintRow]:

@@ -23,6 +23,7 @@ from marketgame.experiments.files.input_file import (
     Mistakes,
     MistakesError,
     blamed_on,
+    listed,
     made,
     one_of,
     read_input,
@@ -30,8 +31,9 @@ from marketgame.experiments.files.input_file import (
     unknown_name,
 )
 from marketgame.mechanisms.arrays import PROBABILITY_TOLERANCE, FloatArray
-from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior
+from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, FactorPrior, IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
+from marketgame.mechanisms.economies.laws import common_shock, gaussian_copula
 from marketgame.mechanisms.economies.valuation import NOT_EXACT, Valuation
 from marketgame.mechanisms.economies.valuations import FAMILIES
 
@@ -122,7 +124,7 @@ class TypeTable(InputModel):
             ValueError: sizes disagree, or there is no such valuation; begins with the field that is wrong.
         """
         mistakes = Mistakes(MistakesError)
-        each, others = f"one per good: {goods}", f"one per good other than {goods[-1]!r}: {goods[:-1]}"
+        each, others = f"one per good: {listed(goods)}", f"one per good other than {goods[-1]!r}: {listed(goods[:-1])}"
         sizes = [("endowment", len(self.endowment), len(goods), each)]
         sizes += [(f"valuation.{key}", size, len(goods) - 1, others) for key, size in self.valuation.sizes().items()]
         for parameter, size, wanted, which in sizes:
@@ -149,9 +151,16 @@ class PlayerInput(InputModel):
     """A trader and its possible types."""
 
     name: Name = Field(description="the player's name, different from every other player's")
+    count: Annotated[int, Field(ge=1)] = Field(
+        1, description="how many such players there are; of several, 'ann 1', 'ann 2' and so on are the names"
+    )
     types: dict[Name, TypeInput] = Field(
         min_length=1, description="one table [players.types.NAME] for each type the player may be"
     )
+
+    def names(self) -> list[str]:
+        """Return the name of every such player."""
+        return [self.name] if self.count == 1 else [f"{self.name} {place + 1}" for place in range(self.count)]
 
     def marginal(self) -> FloatArray:
         """Return the probabilities of the types, ``(K,)``.
@@ -181,11 +190,45 @@ class ProfileInput(InputModel):
     probability: Annotated[float, Field(ge=0, le=1)] = Field(description="of the profile")
 
 
-class PriorInput(InputModel):
-    """A prior under which types may be correlated."""
+class CommonShockInput(InputModel):
+    """Each player's type follows a level common to all with some probability, and one of its own otherwise."""
 
-    joint: list[ProfileInput] = Field(
-        min_length=1, description="every type profile with its probability; they sum to 1"
+    name: Literal["common-shock"] = Field(description="which law")
+    weight: Annotated[float, Field(ge=0, le=1)] = Field(
+        description="the probability that a player follows the common level"
+    )
+
+    def build(self, marginals: Sequence[FloatArray]) -> FactorPrior:
+        """Return the prior in which types have the given probabilities."""
+        return common_shock(marginals, self.weight)
+
+
+class GaussianCopulaInput(InputModel):
+    """The levels that decide types in their order have a Gaussian copula with one correlation between any two."""
+
+    name: Literal["gaussian-copula"] = Field(description="which law")
+    correlation: Annotated[float, Field(ge=0, lt=1)] = Field(description="of any two players' levels")
+
+    def build(self, marginals: Sequence[FloatArray]) -> FactorPrior:
+        """Return the prior in which types have the given probabilities."""
+        try:
+            return gaussian_copula(marginals, self.correlation)
+        except ValueError as error:
+            raise ValueError(f"prior.law.{error}") from None
+
+
+type LawInput = Annotated[CommonShockInput | GaussianCopulaInput, Field(discriminator="name")]
+
+
+class PriorInput(InputModel):
+    """A prior under which types may be correlated: a list, or a law."""
+
+    joint: list[ProfileInput] | None = Field(
+        None, min_length=1, description="every type profile with its probability; they sum to 1"
+    )
+    law: LawInput | None = Field(
+        None,
+        description="how types, in the order in which they are listed and with their own probabilities, go together",
     )
 
 
@@ -199,7 +242,9 @@ class EconomyInput(InputModel):
     units: list[Name] = Field(min_length=2, description="the unit of each good")
     players: list[PlayerInput] = Field(min_length=1, description="one table [[players]] for each trader")
     prior: PriorInput | None = Field(
-        None, description="joint probabilities; they replace those of the types, which are independent without it"
+        None,
+        description="joint probabilities, which replace those of the types, or a law that correlates them; types are "
+        "independent without it",
     )
 
     def build(self) -> Economy:
@@ -214,28 +259,50 @@ class EconomyInput(InputModel):
             if len(self.units) != len(self.goods):
                 raise ValueError(f"units has {len(self.units)} entries; it must have {len(self.goods)}, one per good")
         _keep_repeats("players[{}].name", [player.name for player in self.players], mistakes)
+        with mistakes.kept():
+            self._refuse_names_made_twice()
         named = not mistakes
         players, marginals = [], []
+        joint = None if self.prior is None else self.prior.joint
         for player in self.players:
             with mistakes.kept():
-                players.append(player_of(player.name, player.types.items(), self.goods))
+                types = player_of(player.name, player.types.items(), self.goods).types
+                players += [Player(name, types) for name in player.names()]
             with mistakes.kept():
-                marginals.append(player.marginal() if self.prior is None else np.ones(len(player.types)))
-        prior: IndependentPrior | CorrelatedPrior | None = None
+                marginals += [player.marginal() if joint is None else np.ones(len(player.types))] * player.count
+        with mistakes.kept():
+            if self.prior is not None and (self.prior.joint is None) == (self.prior.law is None):
+                given = "neither joint nor law" if joint is None else "both joint and law"
+                raise ValueError(f"prior has {given}; it must have one of them")
+        prior: IndependentPrior | CorrelatedPrior | FactorPrior | None = None
         with mistakes.kept():
             # Entries name players, who have to have names of their own for that.
-            if self.prior is not None and named:
-                prior = self._joint_prior(self.prior)
+            if joint is not None and named:
+                prior = self._joint_prior(joint)
         mistakes.tell()
         _refuse_worth_beyond_computation(players)
-        prior = IndependentPrior(marginals) if prior is None else prior
+        if prior is None:
+            law = None if self.prior is None else self.prior.law
+            prior = IndependentPrior(marginals) if law is None else law.build(marginals)
         return Economy(self.name, tuple(self.goods), tuple(self.units), tuple(players), prior, self.source)
 
-    def _joint_prior(self, prior: PriorInput) -> CorrelatedPrior:
-        type_names = {player.name: list(player.types) for player in self.players}
+    def _refuse_names_made_twice(self) -> None:
+        """Refuse the name of one player that is also made of another's name and number."""
+        own = {player.name for player in self.players}
+        for player in self.players:
+            made_too = own.intersection(player.names()) if player.count > 1 else set()
+            if made_too:
+                (first, *_) = sorted(made_too)
+                raise ValueError(
+                    f"players.{player.name}.count is {player.count}, which names one of them {shown(first)}, as "
+                    "another player is named; names must differ"
+                )
+
+    def _joint_prior(self, listed: Sequence[ProfileInput]) -> CorrelatedPrior:
+        type_names = {name: list(player.types) for player in self.players for name in player.names()}
         given: dict[tuple[int, ...], float] = {}
         mistakes = Mistakes(MistakesError)
-        for place, entry in enumerate(prior.joint):
+        for place, entry in enumerate(listed):
             with mistakes.kept():
                 field = f"prior.joint[{place}].types"
                 profile = _profile(entry, type_names, field)
@@ -249,12 +316,12 @@ class EconomyInput(InputModel):
         joint = np.zeros([len(names) for names in type_names.values()])
         for profile, probability in given.items():
             joint[profile] = probability
-        for number, player in enumerate(self.players):
+        for number, (name, types) in enumerate(type_names.items()):
             others = tuple(axis for axis in range(joint.ndim) if axis != number)
-            for kind, probability in zip(player.types, joint.sum(axis=others), strict=True):
+            for kind, probability in zip(types, joint.sum(axis=others), strict=True):
                 with mistakes.kept():
                     if probability <= 0:
-                        given_none = f"give {player.name} = {kind!r} the probability 0"
+                        given_none = f"give {name} = {kind!r} the probability 0"
                         raise ValueError(f"prior.joint {given_none}; every type must have some")
         mistakes.tell()
         return CorrelatedPrior(joint)

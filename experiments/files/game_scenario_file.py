@@ -32,11 +32,10 @@ from marketgame.experiments.files.input_file import (
     Mistakes,
     blamed_on,
     read_input,
-    read_table,
     refuse,
     unknown_name,
 )
-from marketgame.experiments.files.scenario_file import GameTraderInput, PlayedInput, check_severance
+from marketgame.experiments.files.scenario_file import GameTraderInput, PlayedInput, check_severance, names_game
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 from marketgame.simulation.scenario.established_mechanism import MechanismChoice, WantedMechanism
@@ -79,18 +78,6 @@ class GameScenarioInput(PlayedInput):
     blockers: list[BlockerInput] = Field(
         [], description="one table [[blockers]] for each mediator that tries to lead players away"
     )
-
-
-def names_game(path: Path, files: InputFiles | None = None) -> bool:
-    """Whether a scenario file names a coalitional game.
-
-    Raises:
-        InputError: the file cannot be read, or names an economy too.
-    """
-    content = read_table(path, files)
-    if "game" in content and "economy" in content:
-        refuse(path, "game", "is given beside economy; a scenario has one of them")
-    return "game" in content
 
 
 def load_game_scenario(

@@ -477,10 +477,14 @@ def one_of(name: str, allowed: Sequence[str]) -> str:
 
 
 def _advice(name: str, allowed: Sequence[str]) -> str:
-    listed = ", ".join(shortened(each, LONGEST_VALUE_SHOWN) for each in allowed[:MOST_NAMES_LISTED])
-    if len(allowed) > MOST_NAMES_LISTED:
-        listed = f"{listed} and {len(allowed) - MOST_NAMES_LISTED} others"
-    return "; did you mean ".join([listed, *(f"{shown(close)}?" for close in _close(name, allowed))])
+    return "; did you mean ".join([listed(allowed), *(f"{shown(close)}?" for close in _close(name, allowed))])
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a message lists them, of many the first."""
+    first = ", ".join(shortened(each, LONGEST_VALUE_SHOWN) for each in names[:MOST_NAMES_LISTED])
+    others = len(names) - MOST_NAMES_LISTED
+    return f"{first} and {others} others" if others > 0 else first
 
 
 def _close(name: str, allowed: Sequence[str]) -> list[str]:

@@ -24,6 +24,7 @@ from marketgame.experiments.files.input_file import (
     made,
     one_of,
     read_input,
+    read_table,
     refuse,
     unknown_name,
 )
@@ -33,7 +34,12 @@ from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.registry import MisnamedError
 from marketgame.simulation.scenario.assignments import Assignment, check_assignments
 from marketgame.simulation.scenario.blockers import Blocker, check_blockers
-from marketgame.simulation.scenario.market_scenario import MarketScenario
+from marketgame.simulation.scenario.market_scenario import (
+    MOST_TRADERS_LISTED,
+    MOST_TRADES_LISTED,
+    MarketScenario,
+    TradeRows,
+)
 from marketgame.simulation.scenario.organisers import check_organisers
 from marketgame.simulation.scenario.scenario import Scenario
 
@@ -94,6 +100,16 @@ class ContractInput(InputModel):
     )
     severance: dict[Name, dict[Name, Annotated[float, Field(ge=0)]]] = Field(
         {}, description="promised to those who leave with a blocking mediator, by player and reported type"
+    )
+
+
+class TablesInput(InputModel):
+    """What the tables of a run list."""
+
+    trades: Annotated[TradeRows, Field(strict=False)] = Field(
+        TradeRows.AUTOMATIC,
+        description=f"one by one: all; the largest {MOST_TRADES_LISTED} of each round; none; automatic: all among "
+        f"at most {MOST_TRADERS_LISTED} traders, the largest among more; trade_totals adds up all in any case",
     )
 
 
@@ -175,9 +191,26 @@ class ScenarioInput(PlayedInput):
     organisers: list[OrganiserInput] = Field(
         [], description="one table [[organisers]] for each organiser of coalitions, who proposes side-contracts"
     )
+    tables: TablesInput = Field(TablesInput(), description="what the tables of a run list")
     parts: Annotated[int, Field(ge=1, le=MOST_PARTS)] = Field(
         4, description="in how many equal parts coalitions that leave can divide each good they own"
     )
+
+
+def names_game(path: Path, files: InputFiles | None = None) -> bool:
+    """Whether a scenario file names a coalitional game.
+
+    Args:
+        path: the file.
+        files: keeps what is read; every file is read anew without it.
+
+    Raises:
+        InputError: the file cannot be read, or names an economy too.
+    """
+    content = read_table(path, files)
+    if "game" in content and "economy" in content:
+        refuse(path, "game", "is given beside economy; a scenario has one of them")
+    return "game" in content
 
 
 def load_scenario(
@@ -228,6 +261,7 @@ def build_scenario(
             parts=content.parts,
             severance=content.contract.severance,
             organisers=organisers,
+            trades=content.tables.trades,
             **common,
         )
 

@@ -13,12 +13,11 @@ from typing import Any
 
 from marketgame import results
 from marketgame.experiments.files.examples import located
-from marketgame.experiments.files.game_scenario_file import load_game_scenario, names_game
 from marketgame.experiments.files.input_file import InputError, InputFiles, blamed_on
 from marketgame.experiments.files.interruption import Postponement, heard
 from marketgame.experiments.files.output_folder import Held, Purpose, Writing, beside, holding, writing
 from marketgame.experiments.files.provenance import command_line, input_files, software
-from marketgame.experiments.files.scenario_file import load_scenario
+from marketgame.experiments.files.scenario_file import load_scenario, names_game
 from marketgame.experiments.files.sources import outside_sources
 from marketgame.experiments.play.summary import PlayedRun, played
 from marketgame.mechanisms.arrays import undefined_raises
@@ -33,6 +32,17 @@ DEFAULT_RUNS = Path("results") / "runs"
 FIGURES = "figures"
 # Wall time allowed to each incentive-efficient benchmark beside a run.
 BENCHMARK_SECONDS = 60.0
+
+
+class Figures(StrEnum):
+    """Which figures a run leaves."""
+
+    NONE = "none"
+    """None; `marketgame show` draws them later."""
+    PNG = "png"
+    """Bitmaps."""
+    ALL = "all"
+    """Bitmaps, and PDF files for print."""
 
 
 class RunEnd(StrEnum):
@@ -92,8 +102,13 @@ def prepare(
         InputError: the file is wrong, or the contract it asks for does not exist for its economy.
     """
     files = InputFiles() if files is None else files
-    load = load_game_scenario if names_game(path, files) else load_scenario
-    scenario: Scenario = load(path, rounds, seed, files)
+    if names_game(path, files):
+        # Markets do without games and their core.
+        from marketgame.experiments.files.game_scenario_file import load_game_scenario  # noqa: PLC0415
+
+        scenario: Scenario = load_game_scenario(path, rounds, seed, files)
+    else:
+        scenario = load_scenario(path, rounds, seed, files)
     with blamed_on(path):
         return Prepared(path, established(scenario), files.contents, outside_sources(scenario))
 
@@ -150,8 +165,21 @@ def _is_same(held: Held, prepared: Prepared) -> bool:
     return held.manifest is not None and bool(prepared.inputs) and prepared.identity.items() <= held.manifest.items()
 
 
-def play(prepared: Prepared, folder: Writing, on_round: Callable[[int], None]) -> RunOutcome:
+def play(
+    prepared: Prepared,
+    folder: Writing,
+    on_round: Callable[[int], None],
+    figures: Figures = Figures.PNG,
+    on_search: Callable[[str], None] | None = None,
+) -> RunOutcome:
     """Play a scenario and write its run folder; an interruption keeps the rounds played until then.
+
+    Args:
+        prepared: what to play.
+        folder: what ``run_folder`` provides for it.
+        on_round: called after each round with the number of rounds played.
+        figures: which figures to draw when the tables are there.
+        on_search: called with what an organiser of coalitions begins to search, in words.
 
     Raises:
         OSError: the folder cannot be written; what it held is still there.
@@ -168,13 +196,14 @@ def play(prepared: Prepared, folder: Writing, on_round: Callable[[int], None]) -
 
     with heard(stopping):
         try:
-            tables, status = simulate(scenario, after_round), RunEnd.DONE
+            tables, status = simulate(scenario, after_round, on_search), RunEnd.DONE
         except SimulationInterrupted as interruption:
             tables, status = interruption.tables, RunEnd.INTERRUPTED
         manifest = prepared.identity | {
             "command": command_line(),
             "bit_generator": type(random_stream(scenario.seed, "nature").bit_generator).__name__,
             "units": _units(scenario),
+            **_trades_listed(scenario),
             **software(),
             "started": started.isoformat(timespec="seconds"),
             "wall_seconds": round(time.perf_counter() - clock, 3),
@@ -185,7 +214,8 @@ def play(prepared: Prepared, folder: Writing, on_round: Callable[[int], None]) -
     if stopping.wanted or status is RunEnd.INTERRUPTED:
         return RunOutcome(folder.folder, RunEnd.INTERRUPTED)
     # Whatever happens while pictures are drawn, the tables are there.
-    draw_figures(results.load(folder.folder), folder)
+    if figures is not Figures.NONE:
+        draw_figures(results.load(folder.folder), folder, figures)
     return RunOutcome(folder.folder, status)
 
 
@@ -196,14 +226,21 @@ def _units(scenario: Scenario) -> dict[str, str]:
     return dict(zip(scenario.economy.goods, scenario.economy.units, strict=True))
 
 
+def _trades_listed(scenario: Scenario) -> dict[str, str]:
+    """Return which trades of a market are listed one by one, where these are not all."""
+    most = scenario.most_trades_listed if isinstance(scenario, MarketScenario) else None
+    return {} if most is None else {"trades": f"the {most} largest of each round" if most else "none"}
+
+
 @undefined_raises
-def run(
+def run(  # noqa: PLR0913 -- one parameter for each option of the command
     of: Path | str | Scenario,
     *,
     rounds: int | None = None,
     seed: int | None = None,
     out: Path | str | None = None,
     benchmark_seconds: float | None = BENCHMARK_SECONDS,
+    figures: Figures | str = Figures.PNG,
     replay_damaged: bool = False,
     allow_code: bool = False,
 ) -> PlayedRun:
@@ -215,14 +252,17 @@ def run(
         seed: the seed to use instead of the scenario's.
         out: the run folder; beside other runs in ``results/runs``, named after scenario and seed, without it.
         benchmark_seconds: wall time allowed to each incentive-efficient benchmark, or none.
+        figures: ``"png"``, ``"all"`` for PDF files too, or ``"none"``.
         replay_damaged: whether an earlier run is replaced even if its files were changed since they were written.
         allow_code: whether files may name code of anybody's, which then is imported.
 
     Raises:
         InputError: a file is wrong, or the folder holds something else or cannot be written.
-        ValueError: the contract that a scenario asks for does not exist; an InputError where it has a file.
+        ValueError: the contract that a scenario asks for does not exist, an InputError where it has a file; or there
+            are no such figures.
         KeyboardInterrupt: the user interrupted; the rounds played until then are in the folder.
     """
+    wanted = Figures(figures)
     if isinstance(of, Path | str):
         ready = prepare(located(of), rounds, seed, InputFiles(allow_code=allow_code))
     else:
@@ -230,19 +270,39 @@ def run(
         (name,) = file_names([of.name])
         ready = Prepared(Path(name), established(scenario), {}, outside_sources(scenario))
     with run_folder(ready, None if out is None else Path(out), replay_damaged=replay_damaged) as folder:
-        outcome = play(with_benchmarks(ready, benchmark_seconds), folder, lambda _: None)
+        outcome = play(with_benchmarks(ready, benchmark_seconds), folder, lambda _: None, wanted)
     if outcome.status is RunEnd.INTERRUPTED:
         raise KeyboardInterrupt(f"the rounds played until then are in {outcome.folder}")
     return played(results.load(outcome.folder))
 
 
-def draw_figures(run: results.Run, folder: Writing, round_number: int | None = None) -> list[Path]:
+def draw_figures(
+    run: results.Run, folder: Writing, figures: Figures = Figures.ALL, round_number: int | None = None
+) -> list[Path]:
     """Draw the standard figures of a run into its folder, in the place of those drawn before.
+
+    Args:
+        run: the run.
+        folder: its folder.
+        figures: as what.
+        round_number: which round the figures of a single round show; by default the most telling one.
+
+    Returns:
+        The files.
 
     Raises:
         ValueError: the run has no such round.
         OSError: the folder cannot be written; what it held is still there.
     """
-    drawn = results.save_figures(run, folder.stage / FIGURES, round_number=round_number)
+    drawn = save_figures(run, folder.stage / FIGURES, figures, round_number)
     folder.commit(run.manifest, added=True)
     return [folder.place(file) for file in drawn]
+
+
+def save_figures(run: results.Run, folder: Path, figures: Figures, round_number: int | None = None) -> list[Path]:
+    """Draw the standard figures of a run into any folder; arguments, results and errors are those of `draw_figures`."""
+    # Matplotlib is loaded where something is drawn.
+    from marketgame.results.figures import FigureFormat  # noqa: PLC0415
+
+    formats = {Figures.NONE: (), Figures.PNG: (FigureFormat.PNG,), Figures.ALL: (FigureFormat.PNG, FigureFormat.PDF)}
+    return results.save_figures(run, folder, formats=formats[figures], round_number=round_number)

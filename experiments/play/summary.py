@@ -62,7 +62,9 @@ def _benchmarks(run: Run) -> list[BenchmarkRow]:
     if run.rounds.empty:
         return []
     # Folders written before benchmarks could be unknown lack the columns that say why.
-    noted = run.benchmarks.reindex(columns=["benchmark", "profile", "upper_bound", "bound_on_gains", "obstacle"])
+    noted = run.benchmarks.reindex(
+        columns=["benchmark", "profile", "upper_bound", "bound_on_gains", "obstacle", "standard_error"]
+    )
     notes = noted[noted["profile"] == EXPECTATION].set_index("benchmark")
     return [_benchmark(str(name), row, notes) for name, row in results.summary(run).iterrows()]
 
@@ -81,6 +83,7 @@ def _benchmark(name: str, row: pd.Series, notes: pd.DataFrame) -> BenchmarkRow:
         upper_bound=finite(note["upper_bound"]) if over == PRIOR and note else None,
         bound_on_gains=finite(note["bound_on_gains"]) if over == PRIOR and note else None,
         obstacle="" if pd.isna(obstacle) else str(obstacle),
+        standard_error=(finite(note["standard_error"]) or 0.0) if over == PRIOR and note else 0.0,
     )
 
 

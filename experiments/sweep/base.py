@@ -11,9 +11,9 @@ from typing import Any
 from marketgame.experiments.files.economy_file import EconomyInput, economy_from, load_economy
 from marketgame.experiments.files.examples import located_beside
 from marketgame.experiments.files.game_file import EstablishedGame, GameInput, game_from, load_game
-from marketgame.experiments.files.game_scenario_file import GameScenarioInput, build_game_scenario, names_game
+from marketgame.experiments.files.game_scenario_file import GameScenarioInput, build_game_scenario
 from marketgame.experiments.files.input_file import InputFiles, InputModel, read_table, validated
-from marketgame.experiments.files.scenario_file import ScenarioInput, build_scenario
+from marketgame.experiments.files.scenario_file import ScenarioInput, build_scenario, names_game
 from marketgame.experiments.sweep.paths import Opened, ScenarioPath
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.simulation.scenario.scenario import Scenario

@@ -17,6 +17,7 @@ import numpy as np
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.blocking.coalition_limits import Support
 from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import mixed_types
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,7 @@ class Opportunities:
             place = self._place(member)
             before = actions * math.prod(self.type_counts[:place])
             expanded = self.gains[:, member].reshape(before, self.type_counts[place], -1)
-            surplus += (coefficients[player].T @ expanded).reshape(actions, profiles)
+            surplus += mixed_types(coefficients[player], expanded).reshape(actions, profiles)
         return surplus
 
     def _place(self, member: int) -> int:
@@ -74,7 +75,7 @@ class Opportunities:
 def opportunities(game: CoalitionalGame, stakes: FloatArray, coalition: Coalition, support: Support) -> Opportunities:
     r"""Return the gains of a coalition from leaving, with stakes :math:`\omega_i(t)`, ``(P, N)``."""
     known = coalition if support is Support.COARSE else game.grand_coalition
-    utilities = game.conditional_expectation(game.actions[coalition].utilities, known)
+    utilities = game.expected_utilities(coalition, known)
     kept = game.conditional_expectation(stakes.T[list(coalition)], known)
     types = game.coalition_profiles(known)
     marginals = [game.type_probabilities[player][types[:, place]] for place, player in enumerate(known)]

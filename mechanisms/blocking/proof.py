@@ -20,13 +20,14 @@ Members for whom that is nothing gain nothing.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from marketgame.mechanisms.arrays import FloatArray, finite_array
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray, finite_array
 from marketgame.mechanisms.blocking.coalition_limits import ALL_COALITIONS, CoalitionLimits, Support
 from marketgame.mechanisms.coalitional_games.at_stake import ROUNDING as LEVEL_ROUNDING
 from marketgame.mechanisms.coalitional_games.at_stake import AtStake, at_stake
@@ -35,6 +36,7 @@ from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import (
     VirtualWeights,
     hydraulic_weights,
+    mixed_types,
     relative_imbalance,
 )
 from marketgame.mechanisms.linear_program import RESIDUAL_LIMIT
@@ -109,13 +111,23 @@ def support_residuals(
     omega = finite_array("stakes", stakes, (len(game.profiles), len(game.players)))
     stake, alone = at_stake(game), _own_stakes(game, omega)
     coefficients = _coefficients(game, virtual)
-    surplus = -np.inf
+    parts, least = [], -np.inf
     for coalition in limits.coalitions(game):
         known = coalition if support is Support.COARSE else game.grand_coalition
-        found = _largest_surplus(game, omega, coalition, known, coefficients)
         scale = _scale(game, omega, coalition, known, (alone, stake, coefficients))
-        surplus = max(surplus, float(np.divide(found, scale, out=_without_scale(found), where=scale > 0).max()))
-    return SupportResiduals(*relative_imbalance(virtual, game.type_probabilities), surplus)
+        surplus, error = _surplus_in_doubles(game, omega, coalition, known, coefficients)
+        sure = np.divide(surplus - error, scale, out=np.full(surplus.shape, -np.inf), where=scale > 0)
+        least = max(least, float(sure.max()))
+        parts.append((coalition, known, scale, surplus + error))
+    largest = -np.inf
+    for coalition, known, scale, most in parts:
+        # Only actions that may have the largest surplus of all are worth more digits.
+        enough = np.multiply(least, scale, out=np.full(scale.shape, -np.inf), where=scale > 0)
+        actions = np.flatnonzero((~(most < enough)).any(axis=1))
+        if actions.size:
+            found = _largest_surplus(game, omega, coalition, known, coefficients, actions)
+            largest = max(largest, float(np.divide(found, scale, out=_without_scale(found), where=scale > 0).max()))
+    return SupportResiduals(*relative_imbalance(virtual, game.type_probabilities), largest)
 
 
 def _without_scale(surplus: FloatArray) -> FloatArray:
@@ -142,9 +154,13 @@ def _largest_surplus(
     coalition: Coalition,
     known: Coalition,
     coefficients: tuple[LongArray, ...],
+    actions: IntegerArray,
 ) -> FloatArray:
-    """Return the largest virtual surplus of a coalition's actions given the types known, ``(Q,)``, rounding added."""
-    utilities = game.actions[coalition].utilities
+    """Return the largest virtual surplus of some of a coalition's actions given the types known, ``(Q,)``.
+
+    Rounding is added to it.
+    """
+    utilities = game.actions[coalition].utilities[actions]
     rounding = np.finfo(np.longdouble).eps * sum(game.type_counts)
     surplus: Any = np.longdouble(0)
     terms: Any = np.longdouble(0)
@@ -156,6 +172,28 @@ def _largest_surplus(
         terms = terms + _transformed(game, known, player, np.abs(coefficients[player]), size)
     largest: FloatArray = (surplus + rounding * terms).max(axis=0).astype(np.float64)
     return largest
+
+
+def _surplus_in_doubles(
+    game: CoalitionalGame,
+    omega: FloatArray,
+    coalition: Coalition,
+    known: Coalition,
+    coefficients: tuple[LongArray, ...],
+) -> tuple[FloatArray, float]:
+    """Return the virtual surplus of a coalition's actions given the types known, ``(C, Q)``, and its largest error."""
+    gains = game.expected_utilities(coalition, known) - game.conditional_expectation(omega.T[list(coalition)], known)
+    surplus = np.zeros((len(gains), gains.shape[-1]))
+    largest = game.largest_utility + float(np.abs(omega).max())
+    terms = 0.0
+    for place, player in enumerate(coalition):
+        before = math.prod(game.type_counts[one] for one in known[: known.index(player)])
+        expanded = gains[:, place].reshape(len(gains) * before, game.type_counts[player], -1)
+        surplus += mixed_types(coefficients[player].astype(np.float64), expanded).reshape(surplus.shape)
+        terms += largest * float(np.abs(coefficients[player]).sum(axis=0).max())
+    # A sum errs by no more than the number of its terms, and every type of every player is one at most twice.
+    steps = 4 * (sum(game.type_counts) + len(game.players) + 4)
+    return surplus, steps * float(np.finfo(np.float64).eps) * terms
 
 
 def _expected(game: CoalitionalGame, values: LongArray, known: Coalition) -> LongArray:
@@ -184,12 +222,12 @@ def _own_stakes(game: CoalitionalGame, omega: FloatArray) -> tuple[FloatArray, .
         level = np.abs(own).max() + np.abs(omega[:, player]).max()
         kept = np.abs(game.conditional_expectation(omega[:, player], (player,)) - own)
         result.append(np.where(kept > LEVEL_ROUNDING * level, kept, 0.0))
-    for coalition, actions in game.actions.items():
+    for coalition in game.actions:
         if len(coalition) == 1:
             continue
         types = game.coalition_profiles(coalition)
         before = np.stack([alone[player][types[:, place]] for place, player in enumerate(coalition)])
-        gained = game.conditional_expectation(actions.utilities, coalition) - before
+        gained = game.expected_utilities(coalition, coalition) - before
         level = np.abs(before).sum(axis=0)
         best = gained.sum(axis=1).max(axis=0)
         best = np.where(best > LEVEL_ROUNDING * (level + np.abs(best)), best, 0.0)

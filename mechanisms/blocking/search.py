@@ -121,7 +121,7 @@ def find_blocking_plan(
         Myerson (2006), program (15) and Theorem 1.
     """
     omega = finite_array("stakes", stakes, (len(game.profiles), len(game.players)))
-    market, unit = _market(game, omega, support, limits)
+    market, unit = _market(game, omega, support, limits, deadline)
     decisive = _Master(game, market, unit, None)
     solution = decisive.solve(deadline)
     virtual = decisive.virtual_weights(solution)
@@ -158,14 +158,18 @@ def _earns(played: Tenability) -> bool:
 
 
 def _market(
-    game: CoalitionalGame, stakes: FloatArray, support: Support, limits: CoalitionLimits
+    game: CoalitionalGame, stakes: FloatArray, support: Support, limits: CoalitionLimits, deadline: Deadline
 ) -> tuple[list[Opportunities], float]:
     """Return what coalitions gain by leaving, ruinous actions tempered, and what is at stake, money."""
     measured, stake = measured_from_alone(game), at_stake(game)
     kept = stakes - np.stack([stake.alone[i][game.profiles[:, i]] for i in game.grand_coalition], axis=1)
     unit = stake.beside(game, kept).unit
-    market = [opportunities(measured, kept, coalition, support) for coalition in limits.coalitions(game)]
-    return [replace(part, gains=tempered(part.gains, unit)) for part in market], unit
+    market = []
+    for coalition in limits.coalitions(game):
+        deadline.check()
+        part = opportunities(measured, kept, coalition, support)
+        market.append(replace(part, gains=tempered(part.gains, unit)))
+    return market, unit
 
 
 def _of_size(
@@ -261,7 +265,7 @@ class _Master:
         if sum(part.size for part in self._market) <= FEW_COLUMNS:
             self._add_all()
         else:
-            self._add_improving(equal_weights(self._game.type_probabilities), np.zeros(self._size.size))
+            self._add_improving(equal_weights(self._game.type_probabilities), np.zeros(self._size.size), deadline)
         while True:
             deadline.check()
             solution = self._program.solve(simplex=Simplex.PRIMAL, deadline=deadline)
@@ -269,7 +273,7 @@ class _Master:
                 deadline.check()
             if not solution.optimal:
                 raise UnverifiedAnswerError(f"whether a plan is profitable was not decided: {solution.status.value}")
-            if not self._add_improving(self.virtual_weights(solution), self.prices(solution)):
+            if not self._add_improving(self.virtual_weights(solution), self.prices(solution), deadline):
                 certified(self._program, solution)
                 return solution
 
@@ -330,10 +334,13 @@ class _Master:
         indices = [np.indices((len(part.gains), len(part.types))) for part in self._market]
         self._add([(number, actions.ravel(), profiles.ravel()) for number, (actions, profiles) in enumerate(indices)])
 
-    def _add_improving(self, virtual: VirtualWeights, prices: FloatArray) -> bool:
+    def _add_improving(self, virtual: VirtualWeights, prices: FloatArray, deadline: Deadline) -> bool:
         """Add the best new action of every coalition and profile if it improves; return whether any was added."""
         coefficients = transform(virtual, self._game.type_probabilities)
-        candidates = [self._best_actions(part, coefficients, prices) for part in self._market]
+        candidates = []
+        for part in self._market:
+            deadline.check()
+            candidates.append(self._best_actions(part, coefficients, prices))
         every = np.concatenate([reduced for _, reduced in candidates])
         improving = every[every > NEGLIGIBLE]
         most = self._most_columns

@@ -49,6 +49,7 @@ from marketgame.mechanisms.certificates.stability import (
 )
 from marketgame.mechanisms.collusion.side_contracts.arbitrage import deterred_by_arbitrage
 from marketgame.mechanisms.collusion.side_contracts.search import (
+    Begun,
     SideContractSearch,
     SideEffort,
     find_consistent_side_contract,
@@ -187,6 +188,7 @@ class CoalitionFinding:
         reasons: why they cannot, one for each thing that they may know; some may be the same.
         reaction: how those outside the coalition answer quotes that are not the contract's; none if they play on.
         alike: how many coalitions this is true of, itself included: all that equal players can turn it into.
+        begun: from where a search for a consistent side-contract can go on; none if it has to begin.
     """
 
     coalition: Coalition
@@ -198,6 +200,7 @@ class CoalitionFinding:
     reasons: frozenset[BoundReason] = frozenset()
     reaction: Reaction | None = None
     alike: int = 1
+    begun: Begun | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -295,7 +298,7 @@ class Examination:
     @property
     def incentive_compatible(self) -> bool:
         """Whether truth is best for everybody who then obeys."""
-        return self.incentives.incentive_compatible
+        return self.incentives.incentive_compatible is True
 
     @property
     def unilaterally_stable(self) -> Verdict:
@@ -360,7 +363,7 @@ def examine(
     players = len(contract.economy.players)
     asked = coalitions if isinstance(coalitions, Coalitions) else Coalitions.of(players, coalitions)
     alike = exchangeable_players(contract, _reactions_by_player(reaction_to(()), players))
-    tour = _Tour(examiner, asked, alike, incentives.incentive_compatible, every, watch)
+    tour = _Tour(examiner, asked, alike, incentives.incentive_compatible is True, every, watch)
     tour.go()
     return Examination(
         contract=contract,
@@ -586,7 +589,8 @@ def _searched(examiner: Examiner, finding: CoalitionFinding, promising: list[Sit
     if oracle is not None and commonly_known(examiner.contract, finding.coalition):
         found = _joint_action(examiner, promising, oracle)
     if found is None and (oracle is None or not alone):
-        found = _side_contract(examiner, finding, consistent=False)
+        found, begun = _side_contract(examiner, finding, consistent=False)
+        finding = replace(finding, begun=begun)
     verdict = Verdict.NOT_REFUTED if found is None else Verdict.REFUTED
     if alone:  # Nobody is left who could break what one player does alone.
         return replace(finding, improvement=verdict, consistent=verdict, found=found)
@@ -599,7 +603,7 @@ def examine_consistency(examiner: Examiner, finding: CoalitionFinding) -> Coalit
     """Return the finding about a coalition with what is known about internally consistent improvements."""
     if not _may_be_consistent(finding):
         return finding
-    found = _side_contract(examiner, finding, consistent=True)
+    found, _ = _side_contract(examiner, finding, consistent=True)
     if found is None:
         return finding
     if found.kept is not Verdict.PROVEN:
@@ -626,12 +630,14 @@ def _joint_action(examiner: Examiner, promising: list[Situation], effort: Effort
     return None
 
 
-def _side_contract(examiner: Examiner, finding: CoalitionFinding, *, consistent: bool) -> FoundImprovement | None:
-    """Return a side-contract; one that no single member was found to break, if it must be so."""
+def _side_contract(
+    examiner: Examiner, finding: CoalitionFinding, *, consistent: bool
+) -> tuple[FoundImprovement | None, Begun | None]:
+    """Return a side-contract, one that no single member was found to break if it must be so, and what was begun."""
     if examiner.deadline.passed:
-        return None
+        return None, None
     contract, rules = examiner.contract, examiner.rules
-    find = find_consistent_side_contract if consistent else find_side_contract
+    find = partial(find_consistent_side_contract, begun=finding.begun) if consistent else find_side_contract
     search: SideContractSearch = find(
         contract,
         rules,
@@ -642,12 +648,12 @@ def _side_contract(examiner: Examiner, finding: CoalitionFinding, *, consistent:
     )
     agreed = search.side_contract
     if agreed is None:
-        return None
+        return None, search.begun
     kept = Verdict.NOT_REFUTED if search.obeyed is None else search.obeyed.verdict
     if consistent and kept is not Verdict.PROVEN:
-        return FoundImprovement(agreed, None, kept)
+        return FoundImprovement(agreed, None, kept), search.begun
     certify = partial(certify_side_contract, contract, rules, agreed, finding.reaction)
-    return _accepted(examiner, agreed, certify, kept)
+    return _accepted(examiner, agreed, certify, kept), search.begun
 
 
 def _timely(effort: SideEffort, deadline: Deadline) -> SideEffort:

@@ -75,6 +75,8 @@ class AtStake:
 
 _KNOWN: weakref.WeakKeyDictionary[CoalitionalGame, AtStake] = weakref.WeakKeyDictionary()
 
+_MEASURED: weakref.WeakKeyDictionary[CoalitionalGame, CoalitionalGame] = weakref.WeakKeyDictionary()
+
 
 def at_stake(game: CoalitionalGame) -> AtStake:
     """Return what is at stake in a game; computed once for each game."""
@@ -85,8 +87,13 @@ def at_stake(game: CoalitionalGame) -> AtStake:
 
 
 def measured_from_alone(game: CoalitionalGame) -> CoalitionalGame:
-    """Return the game with every type's utilities measured from what it expects alone."""
-    return _with_utilities(game, _differences(game, at_stake(game).alone))
+    """Return the game with every type's utilities measured from what it expects alone; computed once for each game."""
+    known = _MEASURED.get(game)
+    if known is None:
+        known = _with_utilities(game, _differences(game, at_stake(game).alone))
+        if known is not game:
+            _MEASURED[game] = known
+    return known
 
 
 def normal_form(game: CoalitionalGame) -> CoalitionalGame:

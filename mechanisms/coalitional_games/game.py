@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import weakref
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -187,6 +188,23 @@ class CoalitionalGame:
             expanded = np.tensordot(expanded, self.type_probabilities[player], axes=(len(batch) + player, 0))
         return expanded.reshape(*batch, -1)
 
+    @cached_property
+    def largest_utility(self) -> float:
+        """The largest utility there is, in absolute terms."""
+        return max(float(np.abs(action_set.utilities).max()) for action_set in self.actions.values())
+
+    def expected_utilities(self, coalition: Coalition, known: Coalition) -> FloatArray:
+        r"""Return :math:`E[u_i(c, t) \mid t_K]` of a coalition's members and actions, ``(C, S, P_K)``.
+
+        They are computed once for each game: many stakes may be compared with them.
+        """
+        kept = _EXPECTED.setdefault(self, {})
+        if (coalition, known) not in kept:
+            utilities = self.actions[coalition].utilities
+            expected = utilities if known == self.grand_coalition else self.conditional_expectation(utilities, known)
+            kept[coalition, known] = expected
+        return kept[coalition, known]
+
     def individual_values(self) -> tuple[FloatArray, ...]:
         r"""Return what each type expects from its best action alone, one ``(K_i,)`` for each player.
 
@@ -235,6 +253,11 @@ class CoalitionalGame:
         repeated = {name for name, times in Counter(short).items() if times > 1}
         all_names = tuple(full if name in repeated else name for name, full in zip(short, long, strict=True))
         return ActionSet(all_names, np.concatenate(utilities))
+
+
+_EXPECTED: weakref.WeakKeyDictionary[CoalitionalGame, dict[tuple[Coalition, Coalition], FloatArray]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 def _profile_table(counts: tuple[int, ...]) -> IntegerArray:

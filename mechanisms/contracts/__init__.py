@@ -8,6 +8,8 @@
 | what players know once they are told | GR Definition 5 | `knowledge` |
 | players who can take each other's place | ours | `exchange` |
 | orders that pass exact tests, what is granted for rounding | ours | `recommended_orders` |
+| contracts worked out where reports occur | ours | `on_demand` |
+| what a report leads to, profiles drawn for it | ours | `report_tables`, `sampled` |
 | misreport gains | GR Definitions 1 and 4 | `incentives` |
 | communication equilibrium | GR Definition 4' | `communication_equilibrium` |
 | what coalitions gain by lies told together | ours | `joint_misreports` |

@@ -238,6 +238,9 @@ def _same_and_balanced(
 
     Balancing may bring numbers closer to each other, so it is repeated until no more become one.
     """
+    if len(values) == 1:
+        # There is nothing to tell a single profile from.
+        return _balanced(values + 0.0, totals, moved, groups, free)
     while True:
         columns = [one_number(values[:, i], distance, groups[:, i]) for i in range(values.shape[1])]
         same = np.stack(columns, axis=1)

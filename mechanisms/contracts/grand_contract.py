@@ -67,8 +67,8 @@ class GrandContract(DirectContract):
 
     Attributes:
         economy: whose types are reported.
-        efficient: the efficient allocation of every profile. Of those given, numbers that cannot be told apart are
-            replaced by one.
+        efficient: the efficient allocation of every profile; where a profile is worked out alone, of that. Of those
+            given, numbers that cannot be told apart are replaced by one.
         numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``; they sum to zero. Likewise.
 
     Raises:
@@ -80,7 +80,7 @@ class GrandContract(DirectContract):
     numeraire_transfers: FloatArray
 
     def __post_init__(self) -> None:
-        transfers = finite_array("numeraire transfers", self.numeraire_transfers, self.economy.profiles.shape)
+        transfers = finite_array("numeraire transfers", self.numeraire_transfers, self.efficient.profiles.shape)
         excess = np.abs(transfers.sum(axis=-1))
         if (excess > BALANCE_TOLERANCE * (self.worth_of_goods + np.abs(transfers).max(axis=-1))).any():
             raise ValueError(f"numeraire transfers sum to {excess.max():.6g} in some profile; they must balance")
@@ -95,7 +95,7 @@ class GrandContract(DirectContract):
         owed = -held > HOLDING_TOLERANCE * (self.worth_of_goods[:, None] + np.abs(self.numeraire_transfers))
         if owed.any():
             number, player = np.argwhere(owed)[0]
-            profile = self.economy.type_names(self.economy.profiles[number])
+            profile = self.economy.type_names(self.efficient.profiles[number])
             raise ValueError(
                 f"{self.economy.player_names[player]} would end with {held[number, player]:.6g} {self.economy.money} "
                 f"for types {profile}; endow it with at least {-held[number, player]:.6g} more"
@@ -104,7 +104,7 @@ class GrandContract(DirectContract):
     @cached_property
     def endowments(self) -> FloatArray:
         """The endowments of the reported types, ``(P, N, L)``, units."""
-        return read_only(self.economy.endowments(self.economy.profiles))
+        return read_only(self.economy.endowments(self.efficient.profiles))
 
     @cached_property
     def allocation(self) -> FloatArray:
@@ -165,9 +165,17 @@ class GrandContract(DirectContract):
         Something for the rounding of the contract's own numbers comes on top, see
         `mechanisms.contracts.recommended_orders`.
         """
-        goods_bought = _market_value(self.efficient, self.net_trades[..., :-1])
-        granted = granted_for_rounding(self.efficient.price, self.orders, self.net_trades)
-        return read_only(goods_bought + self.net_trades[..., -1] + granted)
+        return read_only(self.value_of_trades + self.granted)
+
+    @cached_property
+    def value_of_trades(self) -> FloatArray:
+        """What each player's net trade is worth, ``(P, N)``, numeraire."""
+        return read_only(_market_value(self.efficient, self.net_trades[..., :-1]) + self.net_trades[..., -1])
+
+    @cached_property
+    def granted(self) -> FloatArray:
+        """What each player is granted for rounding, ``(N,)``, numeraire."""
+        return read_only(granted_for_rounding(self.efficient.price, self.orders, self.net_trades))
 
     @override
     def terms(self, reports: IntegerArray) -> Terms:
@@ -206,15 +214,20 @@ class GrandContract(DirectContract):
         ranking = np.argsort(-probability[possible], kind="stable")
         return Posterior(profiles[numbers[possible][ranking]], probability[possible][ranking])
 
+    @override
+    def most_taken(self, player: int, report: int) -> float:
+        reported = self.efficient.profiles[:, player] == report
+        return float(np.max(-self.transfers[reported, player]))
+
     @cached_property
     def utilities(self) -> FloatArray:
         """Each player's utility if all report truthfully and obey, ``(P, N)``, numeraire."""
-        return read_only(self.economy.utility(self.economy.profiles, self.allocation))
+        return read_only(self.economy.utility(self.efficient.profiles, self.allocation))
 
     @cached_property
     def gains(self) -> FloatArray:
         """By how much that exceeds each player's utility of living on its endowment, ``(P, N)``, numeraire."""
-        goods = self.economy.gains_from_goods(self.economy.profiles, self.efficient.bundles)
+        goods = self.economy.gains_from_goods(self.efficient.profiles, self.efficient.bundles)
         return read_only(goods + self.numeraire_transfers)
 
     @cached_property
@@ -222,6 +235,18 @@ class GrandContract(DirectContract):
     def stakes(self) -> FloatArray:
         """What is at stake for each type, ``(types of all players,)``; see :func:`stakes_by_type`."""
         return read_only(stakes_by_type(self.economy, self.efficient, self.numeraire_transfers))
+
+
+def listed(contract: DirectContract) -> GrandContract:
+    """Return a contract that says in advance what it says at every profile, for whoever cannot do without.
+
+    Raises:
+        ValueError: there are too many profiles to list.
+    """
+    if isinstance(contract, GrandContract):
+        return contract
+    economy = contract.economy
+    raise ValueError(f"{economy.prior.obstacle}, which economy {economy.name!r} would need for this")
 
 
 def grand_contract(economy: Economy, numeraire_transfers: FloatArray | None = None) -> GrandContract:

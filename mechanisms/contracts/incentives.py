@@ -9,7 +9,7 @@ Endowments must be shown, so a type cannot be reported whose endowment exceeds t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.stakes import counts_as_gain
+
+# From this many standard errors on a mean over draws is told from zero, for some thousand lies at a time.
+SURE = 5.0
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,14 @@ class Misreport:
         true_type: its type.
         reported_type: what it reports.
         gain: by how much its interim utility rises, numeraire; at most zero if truth is best.
+        standard_error: of the gain, where types are drawn; zero where all are counted.
     """
 
     player: str
     true_type: str
     reported_type: str
     gain: float
+    standard_error: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,14 +68,17 @@ class IncentiveCheck:
             minus infinity where m cannot be reported because its endowment cannot be shown.
         stakes: per player, what is at stake for each type, ``(types,)``, numeraire.
         worst: the most profitable misreport, or none when no player has two types.
-        incentive_compatible: whether no misreport gains more than rounding of what is at stake for its type.
+        incentive_compatible: whether no misreport gains more than rounding of what is at stake for its type; none where
+            that lies within `SURE` standard errors.
+        standard_errors: of the gains where types are drawn, likewise; none where all are counted.
     """
 
     interim_utility: tuple[FloatArray, ...]
     gains: tuple[FloatArray, ...]
     stakes: tuple[FloatArray, ...]
     worst: Misreport | None
-    incentive_compatible: bool
+    incentive_compatible: bool | None
+    standard_errors: tuple[FloatArray, ...] | None = None
 
     @property
     def by_player(self) -> tuple[ReportGains, ...]:
@@ -89,10 +97,16 @@ def check_incentives(contract: GrandContract) -> IncentiveCheck:
     return judged_incentives(contract.economy, reported, contract.stakes)
 
 
-def judged_incentives(economy: Economy, reported: Sequence[FloatArray], stakes: FloatArray) -> IncentiveCheck:
+def judged_incentives(
+    economy: Economy,
+    reported: Sequence[FloatArray],
+    stakes: FloatArray,
+    standard_errors: Sequence[FloatArray] | None = None,
+) -> IncentiveCheck:
     """Return what reports bring each type, and whether the truth is best.
 
     Reported are, per player, gains as `reported_gains` returns them; stakes are ``(types of all players,)``, numeraire.
+    Where types are drawn, standard errors of what each report gains come in the same shapes.
     """
     ends = economy.first_rows[1:]
     truthful = [np.diagonal(table) for table in reported]
@@ -102,7 +116,18 @@ def judged_incentives(economy: Economy, reported: Sequence[FloatArray], stakes: 
     gains = tuple(table - truth[:, None] for table, truth in zip(reported, truthful, strict=True))
     at_stake = tuple(np.split(stakes, ends))
     worst, counts = _worst_misreport(economy, gains, at_stake)
-    return IncentiveCheck(interim, gains, at_stake, worst, not counts)
+    if standard_errors is None:
+        return IncentiveCheck(interim, gains, at_stake, worst, not counts)
+    margins = [SURE * np.where(np.isfinite(errors), errors, 0.0) for errors in standard_errors]
+    least, most = ([gain + sign * margin for gain, margin in zip(gains, margins, strict=True)] for sign in (-1, 1))
+    profitable, possible = (_worst_misreport(economy, each, at_stake)[1] for each in (least, most))
+    if worst is not None:
+        player = economy.player_names.index(worst.player)
+        names = [kind.name for kind in economy.players[player].types]
+        error = standard_errors[player][names.index(worst.true_type), names.index(worst.reported_type)]
+        worst = replace(worst, standard_error=float(error))
+    compatible = False if profitable else None if possible else True
+    return IncentiveCheck(interim, gains, at_stake, worst, compatible, tuple(standard_errors))
 
 
 def reported_gains(contract: GrandContract, player: int) -> FloatArray:

@@ -105,6 +105,10 @@ class DirectContract(ABC):
             Giraud and Rochon, section 3, the belief q-hat given type and recommendation.
         """
 
+    @abstractmethod
+    def most_taken(self, player: int, report: int) -> float:
+        """Return no less than the most purchasing power that is taken from a player who reports a type, numeraire."""
+
     def recommend(self, reports: IntegerArray) -> Play:
         """Return the play that the mediator recommends, with the transfers that go with it.
 
@@ -119,8 +123,9 @@ class DirectContract(ABC):
         """
         batch, players = reports.shape[:-1], reports.shape[-1]
         terms = self.terms(reports.reshape(-1, players))
-        # Everybody quotes the price, and orders from each what it orders from any.
+        # Everybody quotes the price, and orders from each what it orders from any: a view, not a number for each pair.
         price = np.repeat(terms.efficient.price[:, None], players, axis=1)
-        orders = np.repeat(terms.orders[:, :, None], players, axis=2)
-        play = Play(price, orders, terms.announced_endowments, terms.transfers)
-        return Play(*(array.reshape(*batch, *array.shape[1:]) for array in play.arrays))
+        told = (price, terms.announced_endowments, terms.transfers, terms.orders)
+        quotes, announced, transfers, to_each = (array.reshape(*batch, *array.shape[1:]) for array in told)
+        orders = np.broadcast_to(to_each[..., None, :], (*to_each.shape[:-1], players, to_each.shape[-1]))
+        return Play(quotes, orders, announced, transfers)

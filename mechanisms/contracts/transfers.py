@@ -26,7 +26,7 @@ from enum import Enum
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import FloatArray, read_only
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray, read_only
 from marketgame.mechanisms.contracts.coalition_proof import coalition_proof_transfers
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule, grand_contract
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck, ReportGains, check_incentives
@@ -109,24 +109,90 @@ def expected_externality_transfers(economy: Economy, efficient: EfficientAllocat
     Source:
         Giraud and Rochon, section 6.1, the formula under the independence condition.
     """
+    refuse_externalities(economy)
+    return balanced_externalities(economy, expected_externalities(economy, efficient), efficient.profiles)
+
+
+def refuse_externalities(economy: Economy) -> None:
+    """Refuse an economy in which expected-externality transfers give no incentives, or there is nobody to pay them.
+
+    Raises:
+        ValueError: types are correlated, or there is one player.
+    """
     if not economy.prior.independent:
         raise ValueError("types are correlated; expected-externality transfers need independent types")
-    players = len(economy.players)
-    if players < 2:
+    if len(economy.players) < 2:
         raise ValueError("there is one player; transfers need somebody to pay them")
+
+
+def expected_externalities(economy: Economy, efficient: EfficientAllocation) -> FloatArray:
+    r"""Return :math:`f_i(t_i) = E[\sum_{j \ne i} v_j | t_i]` less levels, ``(types of all players,)``, numeraire.
+
+    Args:
+        economy: with independent types.
+        efficient: the efficient allocation of every profile.
+    """
+    players = len(economy.players)
     gains = economy.gains_from_goods(efficient.profiles, efficient.bundles)
     others_gain = gains.sum(axis=-1, keepdims=True) - gains
-    externality = np.empty_like(gains)
-    for player in range(players):
-        expected = economy.prior.beliefs(player) @ others_gain[:, player]
-        externality[:, player] = expected[efficient.profiles[:, player]]
+    expected = [economy.prior.beliefs(player) @ others_gain[:, player] for player in range(players)]
+    return np.concatenate(expected)
+
+
+def balanced_externalities(economy: Economy, externalities: FloatArray, profiles: IntegerArray) -> FloatArray:
+    r"""Return :math:`\theta_i(t) = f_i(t_i) - \frac{1}{N - 1} \sum_{j \ne i} f_j(t_j)`, whatever f is.
+
+    Refunds are made of the same numbers as what they refund, so that these transfers balance to the rounding of sums
+    however well f is known.
+
+    Args:
+        economy: with two players or more.
+        externalities: :math:`f_i(t_i)`, ``(types of all players,)``, numeraire, measured from the goods from which
+            gains are measured.
+        profiles: of reports, ``(K, N)``.
+
+    Returns:
+        By how much each player's numeraire changes, ``(K, N)``.
+    """
+    externality, players = externalities[economy.rows(profiles)], profiles.shape[-1]
     total = externality.sum(axis=-1, keepdims=True)
-    transfers = externality - (total - externality) / (players - 1) + _lump_sums(economy)
+    transfers = externality - (total - externality) / (players - 1) + lump_sums(economy)
     # Where lump sums undo what was gained, their rounding is all there is left: it must balance too.
-    return transfers - transfers.mean(axis=-1, keepdims=True)
+    return np.asarray(transfers - transfers.mean(axis=-1, keepdims=True))
 
 
-def _lump_sums(economy: Economy) -> FloatArray:
+def expected_transfers(economy: Economy, externalities: FloatArray) -> FloatArray:
+    """Return what expected-externality transfers bring each report in expectation, ``(types of all players,)``."""
+    count = len(economy.players)
+    likely = np.concatenate([economy.prior.marginal(player) for player in range(count)])
+    expected = np.add.reduceat(likely * externalities, economy.first_rows)
+    refunds = (expected.sum() - expected) / (count - 1)
+    return np.asarray(externalities + (lump_sums(economy) - refunds)[_owners(economy)])
+
+
+def _owners(economy: Economy) -> IntegerArray:
+    """Return whose type each row of tables over types is, ``(types of all players,)``."""
+    return np.repeat(np.arange(len(economy.players)), economy.prior.type_counts)
+
+
+def numeraire_left(economy: Economy, externalities: FloatArray) -> FloatArray:
+    """Return the least numeraire that expected-externality transfers leave players with at any profile, ``(N,)``."""
+    left = economy.endowment_table[:, -1] + least_transfers(economy, externalities)
+    return np.asarray(np.minimum.reduceat(left, economy.first_rows))
+
+
+def least_transfers(economy: Economy, externalities: FloatArray) -> FloatArray:
+    """Return the least that each type receives in expected-externality transfers, ``(types of all players,)``.
+
+    A player pays most where it reports the type with the least externality, while each of the others reports the one
+    with the largest: one sum for each player, not one for each profile.
+    """
+    largest = np.maximum.reduceat(externalities, economy.first_rows)
+    refunds = (largest.sum() - largest) / (len(economy.players) - 1)
+    return np.asarray(externalities + (lump_sums(economy) - refunds)[_owners(economy)])
+
+
+def lump_sums(economy: Economy) -> FloatArray:
     r"""Return what the formula pays a player whatever is reported, because others start from higher values, ``(N,)``.
 
     With :math:`v_j = c_j(t_j) + g_j`, c the value of what gains g are measured from, :math:`f_i` holds

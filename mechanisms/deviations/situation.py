@@ -305,9 +305,14 @@ def settled_gains(situation: Situation, batch: JointAction) -> FloatArray:
     """
     allowed = admissible(situation, batch)
     values = np.full((*batch.batch, len(situation.coalition)), -np.inf)
-    if situation.reaction is None:
-        if allowed.any():
-            values[allowed] = trade_gains(situation, batch[allowed])
+    if not allowed.any():
+        return values
+    try:
+        values[allowed] = trade_gains(situation, batch[allowed])
+    except ValueError:
+        if situation.reaction is None:
+            raise
+    else:
         return values
     for number in np.flatnonzero(allowed):
         try:
@@ -402,11 +407,13 @@ def _answered(situation: Situation, play: Play) -> Play:
     if situation.reaction is None or situation.rules.timing is not Timing.PRICES_FIRST:
         return play
     outsiders = situation.outsiders
-    for index in np.ndindex(play.batch):
-        draw = index[-1]
-        if (play.quotes[index] == situation.prescribed.quotes[draw]).all():
-            continue
-        replies = situation.reaction(situation, draw, play.quotes[index])
+    given: dict[tuple[int, bytes], Replies] = {}
+    misquoted = (play.quotes != situation.prescribed.quotes).any(axis=(-1, -2))
+    for index in map(tuple, np.argwhere(misquoted)):
+        seen = (index[-1], play.quotes[index].tobytes())
+        if seen not in given:
+            given[seen] = situation.reaction(situation, index[-1], play.quotes[index])
+        replies = given[seen]
         play.orders[index][outsiders] = replies.orders[outsiders]
         play.announced_endowments[index][outsiders] = replies.announced_endowments[outsiders]
     return play

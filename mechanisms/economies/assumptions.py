@@ -15,6 +15,8 @@ import numpy as np
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.economies.economy import Economy, PlayerType
 
+# No more of those who violate an assumption are named.
+MOST_NAMED = 24
 # Sums of endowments are equal when they are so up to a rounding for each of the numbers added.
 ROUNDING = float(np.finfo(np.float64).eps)
 
@@ -93,7 +95,8 @@ def _possible_aggregates(economy: Economy) -> FloatArray:
 
 def _for_every_type(economy: Economy, name: str, holds: Callable[[PlayerType], bool]) -> Assumption:
     failing = [f"{p.name}/{kind.name}" for p in economy.players for kind in p.types if not holds(kind)]
-    reason = f"not for {', '.join(failing)}" if failing else ""
+    more = f" and {len(failing) - MOST_NAMED} more" if len(failing) > MOST_NAMED else ""
+    reason = f"not for {', '.join(failing[:MOST_NAMED])}{more}" if failing else ""
     return Assumption(name, "Assumption 1", not failing, reason)
 
 

@@ -27,6 +27,21 @@ MOST_PROFILES = 5_000_000
 MOST_ENTRIES = 20_000_000
 
 
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Profiles drawn from a prior.
+
+    Attributes:
+        profiles: type numbers, ``(D, N)``.
+        chances: how likely each type of each player is given the factor that was drawn with a profile, ``(D or 1,
+            types of all players)``, player 0's types first. Given the factor types are independent, so that whatever
+            the others were drawn to be counts for each own type in proportion to these.
+    """
+
+    profiles: IntegerArray
+    chances: FloatArray
+
+
 class Prior(ABC):
     """A probability over type profiles; every type of every player has positive probability."""
 
@@ -53,6 +68,26 @@ class Prior(ABC):
     def sample(self, generator: np.random.Generator) -> IntegerArray:
         """Draw one profile, ``(N,)``."""
 
+    @abstractmethod
+    def draws(self, generator: np.random.Generator, count: int) -> Draws:
+        """Draw many profiles at once, for expectations over more of them than can be listed."""
+
+    @property
+    def size(self) -> int:
+        """How many type profiles there are."""
+        return prod(self.type_counts)
+
+    @cached_property
+    def obstacle(self) -> str:
+        """Why the profiles cannot be listed; empty where they can."""
+        total, players = self.size, len(self.type_counts)
+        if total > MOST_PROFILES:
+            return f"there are {_large(total)} type profiles; at most {MOST_PROFILES} can be enumerated"
+        if total * players > MOST_ENTRIES:
+            most = MOST_ENTRIES // players
+            return f"there are {total} type profiles of {players} players; at most {most} can be enumerated"
+        return ""
+
     @cached_property
     def profiles(self) -> IntegerArray:
         """Every type profile, ``(P, N)``.
@@ -60,20 +95,21 @@ class Prior(ABC):
         Raises:
             ValueError: there are more profiles than tables can hold.
         """
-        total = prod(self.type_counts)
-        if total > MOST_PROFILES:
-            raise ValueError(f"there are {total} type profiles; at most {MOST_PROFILES} can be enumerated")
-        if total * len(self.type_counts) > MOST_ENTRIES:
-            most = MOST_ENTRIES // len(self.type_counts)
-            players = f"of {len(self.type_counts)} players"
-            raise ValueError(f"there are {total} type profiles {players}; at most {most} can be enumerated")
-        return read_only(np.arange(total)[:, None] // self._strides % np.array(self.type_counts, np.int64))
+        if self.obstacle:
+            raise ValueError(self.obstacle)
+        return read_only(
+            np.arange(prod(self.type_counts))[:, None] // self._strides % np.array(self.type_counts, np.int64)
+        )
 
     @cached_property
     def _strides(self) -> IntegerArray:
         """By how much the number of a profile grows with each player's type number, ``(N,)``."""
         counts = self.type_counts
         return np.array([prod(counts[player + 1 :]) for player in range(len(counts))], np.int64)
+
+    @abstractmethod
+    def chance(self, profiles: IntegerArray) -> FloatArray:
+        """Return the probability of profiles ``(K, N)``, ``(K,)``, listed or not."""
 
     def profile_numbers(self, profiles: IntegerArray) -> IntegerArray:
         """Return the row of ``profiles`` in the table of all profiles, ``(...)`` for ``(..., N)``."""
@@ -124,7 +160,7 @@ class IndependentPrior(Prior):
             checked.append(read_only(_normalised(name, marginal)))
         object.__setattr__(self, "marginals", tuple(checked))
 
-    @property
+    @cached_property
     @override
     def type_counts(self) -> tuple[int, ...]:
         return tuple(len(marginal) for marginal in self.marginals)
@@ -152,15 +188,102 @@ class IndependentPrior(Prior):
 
     @override
     def sample(self, generator: np.random.Generator) -> IntegerArray:
-        return np.asarray((generator.random(len(self.marginals))[:, None] >= self._thresholds).sum(axis=-1))
+        return _types_at(generator.random(len(self.marginals)), self._thresholds)
+
+    @override
+    def chance(self, profiles: IntegerArray) -> FloatArray:
+        return np.asarray(np.prod([each[profiles[:, player]] for player, each in enumerate(self.marginals)], axis=0))
+
+    @override
+    def draws(self, generator: np.random.Generator, count: int) -> Draws:
+        profiles = _types_at(generator.random((count, len(self.marginals))), self._thresholds)
+        return Draws(profiles, np.concatenate(self.marginals)[None])
 
     @cached_property
     def _thresholds(self) -> FloatArray:
-        """Where a uniform draw passes from each type to the next, ``(N, most types - 1)``; 1 where there is none."""
-        thresholds = np.ones((len(self.marginals), max(self.type_counts) - 1))
-        for player, marginal in enumerate(self.marginals):
-            thresholds[player, : len(marginal) - 1] = np.cumsum(marginal)[:-1]
-        return thresholds
+        return _thresholds(self.marginals)
+
+
+@dataclass(frozen=True, eq=False)
+class FactorPrior(Prior):
+    """Types that are independent given a factor which nobody observes, and correlated because it is the same for all.
+
+    Attributes:
+        weights: the probability of each value of the factor, ``(F,)``.
+        chances: per player, the probability of each of its types given each value, ``(F, types)``.
+
+    Raises:
+        ValueError: probabilities are negative or do not sum to one, a type has none, or shapes disagree.
+    """
+
+    weights: FloatArray
+    chances: Sequence[FloatArray]
+
+    def __post_init__(self) -> None:
+        weights = _normalised("probabilities of the factor", finite_array("weights", self.weights, (None,)))
+        checked = []
+        for player, given in enumerate(self.chances):
+            name = f"probabilities of player {player}"
+            chances = finite_array(name, given, (len(weights), None))
+            if (weights < 0).any() or (chances < 0).any() or not (weights @ chances > 0).all():
+                raise ValueError(f"{name} must be at least 0, and those of each type greater somewhere")
+            total = chances.sum(axis=1, keepdims=True)
+            if (np.abs(total - 1) > PROBABILITY_TOLERANCE).any():
+                raise ValueError(f"{name} must sum to 1 at every value of the factor")
+            checked.append(read_only(chances / total))
+        object.__setattr__(self, "weights", read_only(weights))
+        object.__setattr__(self, "chances", tuple(checked))
+
+    @cached_property
+    @override
+    def type_counts(self) -> tuple[int, ...]:
+        return tuple(chances.shape[1] for chances in self.chances)
+
+    @cached_property
+    @override
+    def probability(self) -> FloatArray:
+        total = self.chance(self.profiles)
+        return read_only(total / total.sum())
+
+    @override
+    def chance(self, profiles: IntegerArray) -> FloatArray:
+        total = np.zeros(len(profiles))
+        for number, weight in enumerate(self.weights):
+            factors = [chances[number, profiles[:, player]] for player, chances in enumerate(self.chances)]
+            total += weight * np.prod(factors, axis=0)
+        return total
+
+    @override
+    def marginal(self, player: int) -> FloatArray:
+        return np.asarray(self.weights @ self.chances[player])
+
+    @cached_property
+    @override
+    def independent(self) -> bool:
+        # Given the factor they are; and they are without it if at most one player's chances depend on it.
+        moved = [bool(np.ptp(chances, axis=0).max() > PROBABILITY_TOLERANCE) for chances in self.chances]
+        return sum(moved) <= 1
+
+    @cached_property
+    @override
+    def full_support(self) -> bool:
+        # Some value of the factor at which everything is possible is enough; without one, the profiles tell.
+        possible = np.all([(chances > 0).all(axis=1) for chances in self.chances], axis=0) & (self.weights > 0)
+        return bool(possible.any()) or (not self.obstacle and bool((self.probability > 0).all()))
+
+    @override
+    def sample(self, generator: np.random.Generator) -> IntegerArray:
+        return np.asarray(self.draws(generator, 1).profiles[0])
+
+    @override
+    def draws(self, generator: np.random.Generator, count: int) -> Draws:
+        uniform = generator.random((count, 1 + len(self.chances)))
+        factor = np.minimum((uniform[:, :1] >= np.cumsum(self.weights)).sum(axis=1), len(self.weights) - 1)
+        return Draws(_types_at(uniform[:, 1:], self._thresholds[factor]), np.concatenate(self.chances, axis=1)[factor])
+
+    @cached_property
+    def _thresholds(self) -> FloatArray:
+        return np.stack([_thresholds([each[number] for each in self.chances]) for number in range(len(self.weights))])
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,6 +336,36 @@ class CorrelatedPrior(Prior):
     def sample(self, generator: np.random.Generator) -> IntegerArray:
         number = generator.choice(self.joint.size, p=self.probability)
         return np.array(np.unravel_index(number, self.joint.shape), np.int64)
+
+    @override
+    def chance(self, profiles: IntegerArray) -> FloatArray:
+        return np.asarray(self.joint[tuple(profiles.T)])
+
+    @override
+    def draws(self, generator: np.random.Generator, count: int) -> Draws:
+        numbers = generator.choice(self.joint.size, size=count, p=self.probability)
+        profiles = np.stack(np.unravel_index(numbers, self.joint.shape), axis=1).astype(np.int64)
+        # The whole profile is the factor: what the others are counts for the type that was drawn with it alone.
+        own = [profiles[:, player, None] == np.arange(types) for player, types in enumerate(self.joint.shape)]
+        return Draws(profiles, np.concatenate(own, axis=1).astype(np.float64))
+
+
+def _thresholds(chances: Sequence[FloatArray]) -> FloatArray:
+    """Return where a uniform draw passes from each type to the next, ``(N, most types - 1)``; 1 where there is none."""
+    thresholds = np.ones((len(chances), max(map(len, chances)) - 1))
+    for player, each in enumerate(chances):
+        thresholds[player, : len(each) - 1] = np.cumsum(each)[:-1]
+    return thresholds
+
+
+def _types_at(uniform: FloatArray, thresholds: FloatArray) -> IntegerArray:
+    """Return the types that uniform draws ``(..., N)`` stand for."""
+    return np.asarray((uniform[..., None] >= thresholds).sum(axis=-1))
+
+
+def _large(number: int) -> str:
+    """Return a number in few digits."""
+    return str(number) if number < 10**15 else f"about 1e{len(str(number)) - 1}"
 
 
 def _normalised(name: str, probabilities: FloatArray) -> FloatArray:

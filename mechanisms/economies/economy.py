@@ -11,6 +11,7 @@ Tables over types have one row for each type of each player: player 0's types fi
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -43,6 +44,14 @@ class PlayerType:
         if (endowment < 0).any():
             raise ValueError(f"endowment of type {self.name} is {endowment.tolist()}; it must be at least 0")
         object.__setattr__(self, "endowment", read_only(endowment))
+
+    def kind(self) -> Hashable:
+        """Return what two types have in common that own the same goods and value them by the same numbers."""
+        valuation = self.valuation.simplified()
+        # Adding zero makes minus zero plus zero.
+        parameters = [np.asarray(getattr(valuation, name)) + 0.0 for name in valuation.parameter_names()]
+        goods = self.endowment[:-1] + 0.0
+        return (type(valuation), goods.tobytes(), *((array.shape, array.tobytes()) for array in parameters))
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +150,13 @@ class Economy:
         """The utility from which each type's gains are measured, ``(types of all players,)``, numeraire."""
         goods = self.valuations.value(np.arange(len(self.endowment_table)), self.reference_goods)
         return read_only(goods + self.endowment_table[:, -1])
+
+    @cached_property
+    def kinds(self) -> IntegerArray:
+        """A number for each type of each player, ``(types of all players,)``, equal for types of one kind."""
+        numbers: dict[Hashable, int] = {}
+        kinds = [numbers.setdefault(kind.kind(), len(numbers)) for player in self.players for kind in player.types]
+        return read_only(np.array(kinds, dtype=np.int64))
 
     @cached_property
     def first_rows(self) -> IntegerArray:

@@ -10,13 +10,12 @@ The numeraire enters utility one for one, so that how much of it a type owns doe
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
-from marketgame.mechanisms.economies.economy import Economy, PlayerType
+from marketgame.mechanisms.economies.economy import Economy
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +43,7 @@ class Representatives:
 
 def representatives(economy: Economy, profiles: IntegerArray) -> Representatives | None:
     """Return which of the profiles ``(P, N)`` stand for all of them; None if every one stands for itself alone."""
-    kinds = kinds_of_types(economy)
+    kinds = economy.kinds
     if len(np.unique(kinds)) == len(kinds):
         return None
     found = kinds[economy.rows(profiles)]
@@ -55,21 +54,6 @@ def representatives(economy: Economy, profiles: IntegerArray) -> Representatives
     if len(numbers) == len(profiles):
         return None
     return Representatives(numbers.astype(np.int64), which.reshape(-1).astype(np.int64), order)
-
-
-def kinds_of_types(economy: Economy) -> IntegerArray:
-    """Return a number for each type of each player, ``(types of all players,)``, equal for types of one kind."""
-    numbers: dict[Hashable, int] = {}
-    kinds = [numbers.setdefault(_kind(kind), len(numbers)) for player in economy.players for kind in player.types]
-    return np.array(kinds, dtype=np.int64)
-
-
-def _kind(kind: PlayerType) -> Hashable:
-    valuation = kind.valuation.simplified()
-    # Adding zero makes minus zero plus zero.
-    parameters = [np.asarray(getattr(valuation, name)) + 0.0 for name in valuation.parameter_names()]
-    goods = kind.endowment[:-1] + 0.0
-    return (type(valuation), goods.tobytes(), *((array.shape, array.tobytes()) for array in parameters))
 
 
 def _labels(rows: IntegerArray, kinds: int) -> IntegerArray:

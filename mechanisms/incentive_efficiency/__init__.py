@@ -8,7 +8,7 @@
 | weights and multipliers that prove it | M Theorem 0 | `optimality` |
 | frontier, dominance | M section 3 | `frontier`, `dominance` |
 | an economy at its second best | M (1) | `second_best`, `virtual_allocation` |
-| benchmarks of welfare | ours | `welfare` |
+| benchmarks of welfare, the first best where it is payable | GR 6.1 | `welfare`, `benchmarks` |
 
 M is Myerson (2006).
 """

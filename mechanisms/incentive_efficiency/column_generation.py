@@ -91,7 +91,9 @@ class ActionOracle(Protocol):
             :math:`u_i(c, (t_{-i}, k))` for every player i and type k, types of all players in one row, ``(B, M)``.
         """
 
-    def best_actions(self, coefficients: tuple[FloatArray, ...], profiles: IntegerArray) -> PricedActions:
+    def best_actions(
+        self, coefficients: tuple[FloatArray, ...], profiles: IntegerArray, deadline: Deadline = NO_DEADLINE
+    ) -> PricedActions:
         r"""Return the action of largest virtual surplus at each profile.
 
         Virtual surplus at t is :math:`\sum_i \sum_k A_i[k, t_i] \, u_i(c, (t_{-i}, k))`.
@@ -100,6 +102,10 @@ class ActionOracle(Protocol):
             coefficients: :math:`A_i`, one ``(K_i, K_i)`` for each player, as ``virtual_utility.transform``
                 returns.
             profiles: profile numbers, ``(B,)``.
+            deadline: when to give up.
+
+        Raises:
+            DeadlinePassedError: time ran out.
         """
 
 
@@ -172,9 +178,7 @@ class ColumnGenerator:
         self._profiles: list[IntegerArray] = []
         self._actions: list[NDArray[np.generic]] = []
         self._master.program.variables("action", {"column": 0})
-        if pool is None:
-            self._start()
-        else:
+        if pool is not None:
             self._add(pool.profiles, pool.actions)
             if pool.basis is not None:
                 self._master.program.basis = pool.basis
@@ -189,7 +193,6 @@ class ColumnGenerator:
         weights: Sequence[FloatArray],
         outside: Sequence[FloatArray] | None = None,
         *,
-        seconds: float | None = None,
         deadline: Deadline = NO_DEADLINE,
     ) -> Generated:
         r"""Maximise :math:`\sum_i \sum_t \lambda_i(t) U_i(t)` over feasible mechanisms.
@@ -197,13 +200,14 @@ class ColumnGenerator:
         Args:
             weights: :math:`\lambda_i(t)`, one ``(K_i,)`` for each player.
             outside: least utility each type must get, likewise, minus infinity for none; no constraint by default.
-            seconds: wall time allowed, or none.
-            deadline: of everything this is part of; whichever limit comes first holds.
+            deadline: when to give up.
 
         Raises:
+            DeadlinePassedError: time ran out while actions were priced.
             UnverifiedAnswerError: the last program's answer fails the independent check.
         """
-        deadline = deadline.within(seconds)
+        if not self._profiles:
+            self._start(deadline)
         self._master.set_outside(outside)
         self._master.set_weights(weights)
         solution, rounds = self._run(deadline), 0
@@ -234,7 +238,7 @@ class ColumnGenerator:
             rounds += 1
             if not solution.optimal or -solution.objective <= SHORTFALL_TOLERANCE or rounds >= MOST_ROUNDS:
                 return solution, rounds
-            found = self._priced(solution)
+            found = self._priced(solution, deadline)
             if found.better.size == 0:
                 return solution, rounds
             self._add(found.better, found.priced.actions[found.better])
@@ -249,7 +253,7 @@ class ColumnGenerator:
         best, prices = np.inf, solution
         while solution.optimal:
             rounds += 1
-            found = self._priced(solution)
+            found = self._priced(solution, deadline)
             bound = float(self._prior @ found.priced.bound) + found.money - self._required(solution, outside)
             if bound < best:
                 best, prices = bound, solution
@@ -312,10 +316,10 @@ class ColumnGenerator:
             program.basis = start.padded(*program.size)
         return self._precise(self._run(deadline), deadline)
 
-    def _priced(self, solution: Solution) -> _Priced:
+    def _priced(self, solution: Solution, deadline: Deadline) -> _Priced:
         """Price actions at every profile with the multipliers of a solution."""
         coefficients = transform(self._master.multipliers(solution), self.oracle.type_probabilities)
-        priced = self.oracle.best_actions(coefficients, np.arange(len(self._prior)))
+        priced = self.oracle.best_actions(coefficients, np.arange(len(self._prior)), deadline)
         expected = self._prior * priced.surplus
         missed = expected - solution.shadow_price["probability"] * self.oracle.unit
         # Multipliers of rare types are small, and divided by their probability they are mostly rounding: at their
@@ -326,11 +330,11 @@ class ColumnGenerator:
         money = self._master.worth_of_holdings(coefficients)
         return _Priced(priced, better[~np.array(known, dtype=np.bool_)], money)
 
-    def _start(self) -> None:
+    def _start(self, deadline: Deadline) -> None:
         """Begin with the actions of largest surplus when everybody tells the truth."""
         coefficients = transform(equal_weights(self.oracle.type_probabilities), self.oracle.type_probabilities)
         everywhere = np.arange(len(self._prior))
-        self._add(everywhere, self.oracle.best_actions(coefficients, everywhere).actions)
+        self._add(everywhere, self.oracle.best_actions(coefficients, everywhere, deadline).actions)
 
     def _add(self, profiles: IntegerArray, actions: NDArray[np.generic]) -> Block:
         """Add columns that are not in the program yet."""
@@ -406,13 +410,15 @@ class FiniteActions:
         found: FloatArray = self._utilities[numbers[:, None], self._player, self._alternatives[profiles]]
         return found
 
-    def best_actions(self, coefficients: tuple[FloatArray, ...], profiles: IntegerArray) -> PricedActions:
+    def best_actions(
+        self, coefficients: tuple[FloatArray, ...], profiles: IntegerArray, deadline: Deadline = NO_DEADLINE
+    ) -> PricedActions:
         """Return the action of largest virtual surplus at each profile."""
-        surplus = sum(
-            transformed(self.game, coefficients[player], player, self._utilities[:, player])
-            for player in self.game.grand_coalition
-        )
-        table = np.asarray(surplus)[:, profiles]
+        surplus = np.zeros(())
+        for player in self.game.grand_coalition:
+            deadline.check()
+            surplus = surplus + transformed(self.game, coefficients[player], player, self._utilities[:, player])
+        table = surplus[:, profiles]
         best = table.argmax(axis=0)
         largest = table[best, np.arange(len(profiles))]
         return PricedActions(best, largest, largest)

@@ -48,7 +48,7 @@ from marketgame.mechanisms.incentive_efficiency.program import (
 )
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights, notable_multipliers
 from marketgame.mechanisms.linear_program import Residuals, Status, certified
-from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline, DeadlinePassedError
 
 SMALL_PROGRAM = 2_000
 """Programs with fewer coefficients are enumerated: generating columns would cost more than it saves."""
@@ -209,7 +209,11 @@ class EfficiencyProblem:
         if outside is not None:
             spare = tuple(least - own for least, own in zip(outside, self._stake.alone, strict=True))
         if self._generator is not None:
-            return self._generated(self._generator.solve(given, spare, deadline=deadline), given, outside)
+            try:
+                generated = self._generator.solve(given, spare, deadline=deadline)
+            except DeadlinePassedError:
+                return NoOptimum(Status.TIME_LIMIT, Status.TIME_LIMIT.value)
+            return self._generated(generated, given, outside)
         return self._enumerated(given, outside, spare, deadline)
 
     def _enumerated(

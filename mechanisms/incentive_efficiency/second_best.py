@@ -14,7 +14,6 @@ at every profile become part of the program.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -28,6 +27,7 @@ from marketgame.mechanisms.incentive_efficiency.program import balanced_payments
 from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.incentive_efficiency.virtual_allocation import DivisibleActions
 from marketgame.mechanisms.linear_program import Residuals, Status
+from marketgame.mechanisms.linear_program.deadline import Deadline
 
 # A multiplier above this, scaled so that the budget's is 1, says that a constraint costs welfare.
 BINDING_MULTIPLIER = 1e-7
@@ -83,6 +83,7 @@ class SecondBest:
         concave: whether every virtual valuation met was concave, so that the bound is reached.
         rounds: how often divisions of the goods were priced.
         residuals: the independent check of the last linear program.
+        standard_error: of the gains, numeraire; zero unless profiles are drawn because they are too many to list.
     """
 
     participation: Participation
@@ -98,6 +99,7 @@ class SecondBest:
     concave: bool
     rounds: int
     residuals: Residuals | None
+    standard_error: float = 0.0
 
 
 def second_best(
@@ -114,24 +116,24 @@ def second_best(
     Raises:
         ValueError: types are correlated, or an endowment depends on its player's type.
         UnverifiedAnswerError: the last linear program's answer fails the independent check.
+        DeadlinePassedError: time ran out while the first divisions were looked for.
 
     Source:
         Myerson (2006), section 3, program (1) and Theorem 0; participation as in Myerson and Satterthwaite (1983).
     """
-    deadline = None if seconds is None else time.monotonic() + seconds
+    deadline = Deadline.after(seconds)
     actions = DivisibleActions(economy)
     weights = actions.type_probabilities
     outside = actions.autarky if participation is Participation.INDIVIDUAL else None
-    generated = ColumnGenerator(actions, _first_columns(actions)).solve(weights, outside, seconds=seconds)
+    generated = ColumnGenerator(actions, _first_columns(actions, deadline)).solve(weights, outside, deadline=deadline)
     payments = _payments(economy, generated)
     bound = generated.bound
     holdings = economy.endowments(economy.profiles[0])[:, -1]
     if money is Money.OWNED and generated.answer is not None and not _covered(payments, holdings):
         # Whoever may pay more than it owns gains no less, so that the first bound still holds.
-        left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
         usable = np.minimum(holdings, MOST_MONEY * actions.unit)
         pool = replace(generated.pool, basis=None)  # The program now has payments at every profile.
-        generated = ColumnGenerator(actions, pool, usable).solve(weights, outside, seconds=left)
+        generated = ColumnGenerator(actions, pool, usable).solve(weights, outside, deadline=deadline)
         payments = _payments(economy, generated)
         bound = min(bound, generated.bound)
     autarky = float(economy.prior.probability @ autarky_welfare(economy))
@@ -171,7 +173,7 @@ def _covered(payments: FloatArray, holdings: FloatArray) -> bool:
     return bool((payments >= -holdings - rounding).all() and (payments.sum(axis=1) <= rounding).all())
 
 
-def _first_columns(actions: DivisibleActions) -> ColumnPool:
+def _first_columns(actions: DivisibleActions, deadline: Deadline) -> ColumnPool:
     """Return the columns to start from: the efficient division, and everybody keeping what it owns.
 
     The latter without payments is feasible, whatever must be left to whom, unless somebody owns nothing of a good whose
@@ -179,7 +181,7 @@ def _first_columns(actions: DivisibleActions) -> ColumnPool:
     """
     economy, everywhere = actions.economy, np.arange(len(actions.profiles))
     coefficients = tuple(np.eye(count) for count in economy.prior.type_counts)
-    efficient = actions.best_actions(coefficients, everywhere).actions
+    efficient = actions.best_actions(coefficients, everywhere, deadline).actions
     if (economy.reference_goods != economy.endowment_table[:, :-1]).any():
         return ColumnPool(everywhere, efficient)
     kept = economy.endowments(economy.profiles)[..., :-1].reshape(len(everywhere), -1)

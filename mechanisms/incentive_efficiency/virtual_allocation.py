@@ -16,6 +16,7 @@ A bundle beyond what a player can use counts as disposed of, as in the efficient
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -28,6 +29,7 @@ from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.interior_allocation import allocate_by_interior_point
 from marketgame.mechanisms.economies.valuation import ValuationTable
 from marketgame.mechanisms.incentive_efficiency.column_generation import PricedActions
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
 # How finely the interval from nothing to the whole supply is cut, to prove concavity and to divide a good.
 GRID_CELLS = 512
@@ -41,6 +43,8 @@ MOST_JOINT_GOODS = len(JOINT_CELLS)
 FINER = 4
 REFINEMENTS = 10
 JOINT_REFINEMENTS = 6
+# So many profiles are solved between two looks at the clock: concave ones or good by good, and all goods together.
+PROFILES_AT_ONCE, JOINT_PROFILES_AT_ONCE = 2048, 64
 # A combined curvature above minus this share of its terms is zero up to rounding.
 CURVATURE_TOLERANCE = 1e-12
 
@@ -127,7 +131,9 @@ class CombinedValuations:
         return [(self.weights[rows, order[rows, place]], order[rows, place]) for place in range(width)]
 
 
-def virtual_allocation(economy: Economy, profiles: IntegerArray, weights: FloatArray) -> VirtualAllocation:
+def virtual_allocation(
+    economy: Economy, profiles: IntegerArray, weights: FloatArray, deadline: Deadline = NO_DEADLINE
+) -> VirtualAllocation:
     """Return allocations that maximise the combined valuations for type profiles, and bounds on the optimum.
 
     Args:
@@ -135,9 +141,13 @@ def virtual_allocation(economy: Economy, profiles: IntegerArray, weights: FloatA
         profiles: type numbers, ``(P, N)``.
         weights: the weight of each type's valuation in each type's virtual valuation, ``(R, R)`` over the rows of
             the economy's tables over types; zero between different players.
+        deadline: when to give up.
 
     Returns:
         The allocations with their virtual surplus and its bound.
+
+    Raises:
+        DeadlinePassedError: time ran out.
 
     Source:
         Myerson (2006), equations (3), (4) and (7), for exchange of divisible goods.
@@ -148,16 +158,29 @@ def virtual_allocation(economy: Economy, profiles: IntegerArray, weights: FloatA
     most = supply.max(axis=0)
     concave_rows = np.zeros(len(weights), dtype=bool)
     for row in np.unique(rows):
+        deadline.check()
         concave_rows[row] = _proven_concave(combined, row, most)
     concave = concave_rows[rows].all(axis=-1)
     bundles, bound = np.empty((*rows.shape, supply.shape[-1])), np.empty(len(rows))
+    # However many profiles are solved at once, what each of them gets is the same.
+    cells = _cells(int((~concave).sum()) * rows.shape[-1] * supply.shape[-1], GRID_CELLS)
+    for numbers in _pieces(np.flatnonzero(concave), PROFILES_AT_ONCE):
+        deadline.check()
+        bundles[numbers], bound[numbers] = _allocate_concave(combined, rows[numbers], supply[numbers])
     separable = economy.valuations.separable
-    otherwise = _allocate_on_grid if separable else _allocate_jointly_on_grid
-    for chosen, allocate in ((concave, _allocate_concave), (~concave, otherwise)):
-        if chosen.any():
-            bundles[chosen], bound[chosen] = allocate(combined, rows[chosen], supply[chosen])
+    for numbers in _pieces(np.flatnonzero(~concave), PROFILES_AT_ONCE if separable else JOINT_PROFILES_AT_ONCE):
+        deadline.check()
+        if separable:
+            bundles[numbers], bound[numbers] = _allocate_on_grid(combined, rows[numbers], supply[numbers], cells)
+        else:
+            bundles[numbers], bound[numbers] = _allocate_jointly_on_grid(combined, rows[numbers], supply[numbers])
     surplus = combined.value(rows, bundles).sum(axis=-1)
     return VirtualAllocation(bundles, surplus, np.maximum(bound, surplus), bool(concave.all()))
+
+
+def _pieces(numbers: IntegerArray, most: int) -> Iterator[IntegerArray]:
+    """Yield parts of at most so many of the numbers, in order."""
+    yield from (numbers[start : start + most] for start in range(0, len(numbers), most))
 
 
 def _allocate_concave(
@@ -197,7 +220,7 @@ def _proven_concave(combined: CombinedValuations, row: int, most: FloatArray) ->
 
 
 def _allocate_on_grid(
-    combined: CombinedValuations, rows: IntegerArray, supply: FloatArray
+    combined: CombinedValuations, rows: IntegerArray, supply: FloatArray, cells: int
 ) -> tuple[FloatArray, FloatArray]:
     """Return the best division, ``(P, N, G)``, of separable sums that are not concave, and its bound, ``(P,)``.
 
@@ -206,7 +229,6 @@ def _allocate_on_grid(
     straight between the points gives everybody a whole number of cells.
     """
     goods, players = supply.shape[-1], rows.shape[-1]
-    cells = _cells(rows.size * goods, GRID_CELLS)
     values = np.empty((len(rows), players, goods, cells + 1))
     errors = np.empty((len(rows), players, goods, cells))
     each = np.concatenate([rows.reshape(-1, 1), np.repeat(supply, players, axis=0)], axis=1)
@@ -438,12 +460,14 @@ class DivisibleActions:
         reference = self.economy.reference_goods
         return self.economy.valuations.gain(rows, np.broadcast_to(reference, received.shape), received)
 
-    def best_actions(self, coefficients: tuple[FloatArray, ...], profiles: IntegerArray) -> PricedActions:
+    def best_actions(
+        self, coefficients: tuple[FloatArray, ...], profiles: IntegerArray, deadline: Deadline = NO_DEADLINE
+    ) -> PricedActions:
         """Return the division of largest virtual surplus at each profile, with what none can exceed."""
         weights = np.zeros((len(self._owner), len(self._owner)))
         for player, matrix in enumerate(coefficients):
             own = np.flatnonzero(self._owner == player)
             weights[np.ix_(own, own)] = matrix.T
-        found = virtual_allocation(self.economy, self.profiles[profiles], weights)
+        found = virtual_allocation(self.economy, self.profiles[profiles], weights, deadline)
         self.concave = self.concave and found.concave
         return PricedActions(found.bundles.reshape(len(profiles), -1), found.surplus, found.bound)

@@ -29,6 +29,9 @@ from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalG
 NOTABLE = 1e-7
 """Multipliers and prices above this share of the probability of their types are more than rounding."""
 
+FEW_AFTER = 4
+"""With no more profiles of the players after a player than these, all products are made at once."""
+
 EXCUSED_FLOW = 1e-8
 """Share of what flows through a type, up to one, that its probability is taken to be larger by: a rounding of 1e-15
 is then 1e-7 of it."""
@@ -196,3 +199,18 @@ def transformed(game: CoalitionalGame, coefficients: FloatArray, player: int, va
         # One product of large matrices instead of very many with vectors.
         return (expanded[..., 0].reshape(-1, len(coefficients)) @ coefficients).reshape(values.shape)
     return (coefficients.T @ expanded).reshape(values.shape)
+
+
+def mixed_types(coefficients: FloatArray, values: FloatArray) -> FloatArray:
+    r"""Return :math:`\sum_k A[k, t] w(\cdot, k, \cdot)`, ``(B, K, A)``, of coefficients ``(K, K)`` and values.
+
+    Args:
+        coefficients: of one player, from ``transform``.
+        values: with the player's types in the middle, ``(B, K, A)``.
+    """
+    after = values.shape[-1]
+    if after > FEW_AFTER:
+        return coefficients.T @ values
+    # One product of large matrices instead of very many of small ones.
+    wide = np.kron(coefficients, np.eye(after))
+    return (values.reshape(len(values), -1) @ wide).reshape(values.shape)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation, value_of_goods
@@ -23,9 +23,7 @@ from marketgame.mechanisms.incentive_efficiency.search import (
     Participation,
     incentive_efficient,
 )
-from marketgame.mechanisms.incentive_efficiency.second_best import Money, SecondBest, second_best
-from marketgame.mechanisms.incentive_efficiency.virtual_allocation import DivisibleActions
-from marketgame.mechanisms.linear_program import SolverRefusedError, Status, UnverifiedAnswerError
+from marketgame.mechanisms.incentive_efficiency.second_best import Money, SecondBest
 from marketgame.mechanisms.linear_program.deadline import Deadline
 
 
@@ -54,46 +52,19 @@ INCENTIVE_NAMES = {
 }
 
 
-def incentive_benchmarks(
-    economy: Economy,
-    participation: tuple[Participation, ...] = tuple(Participation),
-    seconds: float | None = None,
-    money: Money = Money.OWNED,
-) -> tuple[IncentiveBenchmark, ...]:
-    """Return the most welfare that incentives allow, for each kind of participation constraint.
-
-    Where the benchmark is not defined, the answers say why.
-    """
-    try:
-        DivisibleActions(economy)
-    except ValueError as undefined:
-        return tuple(UnknownBenchmark(each, str(undefined), solver_failed=False, money=money) for each in participation)
-    return tuple(_solved(economy, each, seconds, money) for each in participation)
-
-
-def _solved(economy: Economy, participation: Participation, seconds: float | None, money: Money) -> IncentiveBenchmark:
-    try:
-        answer = second_best(economy, participation, seconds, money)
-    except (SolverRefusedError, UnverifiedAnswerError) as failure:
-        return UnknownBenchmark(participation, str(failure), solver_failed=True, money=money)
-    if answer.status is Status.OPTIMAL:
-        return answer
-    return UnknownBenchmark(participation, answer.status.value, solver_failed=True, money=money)
-
-
 def incentive_name(benchmark: IncentiveBenchmark) -> str:
     """Return the name of a benchmark in tables and documents; it says so where money need not exist."""
     name = INCENTIVE_NAMES[benchmark.participation]
     return name if benchmark.money is Money.OWNED else f"{name}-{benchmark.money.value}-money"
 
 
-def gains_from_trade(economy: Economy, bundles: FloatArray) -> FloatArray:
+def gains_from_trade(economy: Economy, profiles: IntegerArray, bundles: FloatArray) -> FloatArray:
     """Return by how much bundles ``(P, N, G)`` make everybody together better off than autarky, ``(P,)``, numeraire.
 
-    Money only changes hands, so that it makes no difference; profiles are all of the economy's, in order. Where autarky
-    is worth minus infinity, gains are measured from the economy's reference.
+    Money only changes hands, so that it makes no difference. Where autarky is worth minus infinity, gains are measured
+    from the economy's reference.
     """
-    return np.asarray(economy.gains_from_goods(economy.profiles, bundles).sum(axis=-1))
+    return np.asarray(economy.gains_from_goods(profiles, bundles).sum(axis=-1))
 
 
 def first_best_gains(economy: Economy, efficient: EfficientAllocation) -> FloatArray:
@@ -105,10 +76,10 @@ def first_best_gains(economy: Economy, efficient: EfficientAllocation) -> FloatA
     return np.where(gains > GAIN_TOLERANCE * at_stake, gains, 0.0)
 
 
-def walrasian_welfare(economy: Economy, equilibrium: WalrasianEquilibrium) -> FloatArray:
+def walrasian_welfare(economy: Economy, profiles: IntegerArray, equilibrium: WalrasianEquilibrium) -> FloatArray:
     """Return the players' summed utilities in equilibrium, ``(P,)``, numeraire; not a number where it is not known."""
-    value = value_of_goods(economy, economy.profiles, equilibrium.bundles)
-    return np.asarray(value + economy.endowments(economy.profiles)[..., -1].sum(axis=-1))
+    value = value_of_goods(economy, profiles, equilibrium.bundles)
+    return np.asarray(value + economy.endowments(profiles)[..., -1].sum(axis=-1))
 
 
 type GameBenchmark = tuple[str, IncentiveEfficient | NoOptimum]

@@ -7,15 +7,18 @@ just this cost pays for the trades.
 Adding two floating-point numbers leaves an error that is itself a floating-point number, and so does multiplying two
 [Knuth; Dekker]. Adding in a tree and keeping every error therefore replaces T numbers by one sum and T - 1 errors of
 the same total. Done twice, what is left is smaller than the terms by two precisions; its plain sum and the bound on its
-own error decide nearly every case, and rationals the few others.
+own error decide nearly every case. The few others, and plays of so many players that keeping every error costs more,
+are decided by taking the leading digits off all terms, whose sum is exact, until nothing is left [Rump, Ogita, Oishi];
+numbers whose products may overflow or underflow by rationals.
 
 Sources:
     Dekker (1971), A floating-point technique for extending the available precision; Ogita, Rump and Oishi (2005),
-    Accurate sum and dot product.
+    Accurate sum and dot product; Rump, Ogita and Oishi (2008), Accurate floating-point summation, part I.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -45,6 +48,25 @@ class ExactTest:
 def exact_test(block: Block, pricing: Pricing) -> ExactTest:
     """Return costs, net trades and short sales of plays whose void trades are cancelled already."""
     quotes, orders = block.quotes, block.orders
+    harmless = tame(quotes).all(axis=(0, 1)) & tame(orders).all(axis=(0, 1, 2))
+    decided = np.zeros(quotes.shape[-1], np.bool_)
+    test = ExactTest(*(np.empty(shape, kind) for shape, kind in _shapes(block)))
+    if orders[..., 0].size < _MANY_ORDERS:
+        test, decided = _test_in_floating_point(block, pricing)
+        decided &= harmless
+    for play in np.flatnonzero(~decided):
+        (_test_by_digits if harmless[play] else _test_in_rationals)(block, pricing, int(play), test)
+    return test
+
+
+def _shapes(block: Block) -> tuple[tuple[tuple[int, ...], type], ...]:
+    players, goods, plays = block.quotes.shape
+    return ((players, plays), np.float64), ((players, goods, plays), np.float64), ((players, plays), np.bool_)
+
+
+def _test_in_floating_point(block: Block, pricing: Pricing) -> tuple[ExactTest, BooleanArray]:
+    """Return the test of plays, and of which of them it is certain if their numbers are harmless."""
+    quotes, orders = block.quotes, block.orders
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # Such plays are left to rationals.
         # What flows to i from j is a number and the error it was rounded by.
         flows = two_sum(orders, -orders.swapaxes(0, 1))
@@ -58,17 +80,17 @@ def exact_test(block: Block, pricing: Pricing) -> ExactTest:
             for value in two_product(np.broadcast_to(price, flow.shape), flow)
         ]
         cost, known = rounded_up(np.concatenate(values))
-        decided = (certain & sure).all(axis=(0, 1)) & known.all(axis=0)
-        decided &= tame(quotes).all(axis=(0, 1)) & tame(orders).all(axis=(0, 1, 2))
-    test = ExactTest(cost, net_trade, (holding < 0.0).any(axis=1))
-    for play in np.flatnonzero(~decided):
-        _test_in_rationals(block, pricing, int(play), test)
-    return test
+    decided = (certain & sure).all(axis=(0, 1)) & known.all(axis=0)
+    return ExactTest(cost, net_trade, (holding < 0.0).any(axis=1)), decided
 
 
 def _prices(quotes: FloatArray, flows: FloatArray, pricing: Pricing) -> tuple[FloatArray, ...]:
     """Return prices that add up to what i is charged by trading with j; each broadcasts to ``(N, N, L, B)``."""
-    own, other = quotes[:, np.newaxis], quotes[np.newaxis]
+    return _prices_between(quotes[:, np.newaxis], quotes[np.newaxis], flows, pricing)
+
+
+def _prices_between(own: FloatArray, other: FloatArray, flows: FloatArray, pricing: Pricing) -> tuple[FloatArray, ...]:
+    """Return prices that add up to what players quoting ``own`` are charged for flows from those quoting ``other``."""
     if pricing is Pricing.MIDPOINT:  # A sum of quotes may be rounded, halves are not.
         return own / 2.0, other / 2.0
     bought, sold = trade_prices(pricing, own, other)
@@ -79,6 +101,60 @@ def _by_payer(values: FloatArray) -> FloatArray:
     """Return ``(N, N, L, B)`` as ``(N L, N, B)``: what a player's cost is the sum of comes first."""
     players, _, goods, plays = values.shape
     return values.transpose(1, 2, 0, 3).reshape(players * goods, players, plays)
+
+
+def _test_by_digits(block: Block, pricing: Pricing, play: int, test: ExactTest) -> None:
+    """Fill in the test of one play whose numbers are harmless."""
+    quotes, orders = block.quotes[..., play], block.orders[..., play]
+    players, goods = quotes.shape
+    length = max(1, _ORDERS_AT_ONCE // (players * goods))
+    for first in range(0, players, length):
+        some = slice(first, first + length)
+        flows = two_sum(orders[some], -orders[:, some].swapaxes(0, 1))
+        own = quotes[some]
+        prices = _prices_between(own[:, np.newaxis], quotes[np.newaxis], flows[0], pricing)
+        values = (
+            value
+            for price in prices
+            for flow in flows
+            if flow.any()
+            for value in two_product(np.broadcast_to(price, flow.shape), flow)
+        )
+        cost = np.concatenate(
+            [_by_digits(value.reshape(len(own), -1)) for value in values] or [np.zeros((1, len(own)))]
+        )
+        moved = np.concatenate([_by_digits(np.ascontiguousarray(flow.swapaxes(1, 2))) for flow in flows])
+        for i in range(len(own)):
+            player = first + i
+            test.cost[player, play] = _sum_not_below(cost[:, i].tolist())
+            parts = moved[:, i].T.tolist()
+            test.net_trade[player, :, play] = [math.fsum(each) for each in parts]
+            announced = block.announced_endowments[player, :, play].tolist()
+            test.short[player, play] = any(
+                math.fsum((*each, held)) < 0.0 for each, held in zip(parts, announced, strict=True)
+            )
+
+
+def _by_digits(terms: FloatArray) -> FloatArray:
+    """Return numbers ``(K, ...)`` that add up to the sums of terms ``(..., T)`` over the last dimension, exactly.
+
+    Adding a large power of two to a term and taking it off again leaves the term's leading digits; of as many as T,
+    they add up without rounding.
+    """
+    parts = [np.zeros(terms.shape[:-1])]
+    room = 2.0 ** math.ceil(math.log2(terms.shape[-1] + 2))
+    while largest := max(float(terms.max()), -float(terms.min())):
+        power = room * 2.0 ** math.frexp(largest)[1]
+        leading = (power + terms) - power
+        terms = terms - leading
+        parts.append(leading.sum(axis=-1))
+    return np.stack(parts)
+
+
+def _sum_not_below(terms: list[float]) -> float:
+    """Return the least number that is not below an exact sum."""
+    total = math.fsum(terms)
+    return math.nextafter(total, math.inf) if math.fsum((*terms, -total)) > 0.0 else total
 
 
 def _test_in_rationals(block: Block, pricing: Pricing, play: int, test: ExactTest) -> None:
@@ -105,6 +181,9 @@ def _test_in_rationals(block: Block, pricing: Pricing, play: int, test: ExactTes
         test.short[i, play] = short
 
 
+# From this many orders on, digits are faster than keeping every error, and taken of so many orders at once.
+_MANY_ORDERS = 1 << 17
+_ORDERS_AT_ONCE = 1 << 15
 _PRECISION = float(np.finfo(np.float64).eps)
 # Splits a number into halves of 26 digits, whose products are exact.
 _SPLITTER = 2.0**27 + 1.0

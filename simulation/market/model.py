@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import override
 
 import numpy as np
 
@@ -64,7 +66,7 @@ class MarketModel(RoundModel):
         self._nobody_colluded = nobody_colluded(len(self.traders))
         self._nobody_left = nobody_left(len(self.traders), len(self.economy.goods))
         game = None if self.blocking is None else self.blocking.game
-        self.recorder = MarketRecorder(market_scenario, common.listed, behaviours, game)
+        self.recorder = MarketRecorder(market_scenario, common.contract, behaviours, game)
         self.last_play: Round | None = None
 
     def step(self) -> None:
@@ -94,6 +96,15 @@ class MarketModel(RoundModel):
             net = net_consumed_in(self.last_play, self.economy)
             misreported = self.economy.endowments(profile) - self.economy.endowments(reports)
             self.blocking.observe(reports, net + misreported)
+
+    @override
+    def announce_searches(self, announce: Callable[[str], None]) -> None:
+        if self.organising is None:
+            return
+        names = self.economy.player_names
+        self.organising.on_search = lambda organiser, coalition: announce(
+            f"{organiser} searches for {'+'.join(names[player] for player in coalition)}"
+        )
 
     def _blocking(self, common: CommonKnowledge) -> MarketBlocking | None:
         scenario = self.market_scenario

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-from marketgame.mechanisms.contracts.grand_contract import GrandContract
-from marketgame.mechanisms.economies.efficiency import autarky_welfare
-from marketgame.mechanisms.economies.walras import walrasian_equilibrium
+from marketgame.mechanisms.contracts.grand_contract import listed
+from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
+from marketgame.mechanisms.contracts.terms import DirectContract
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.efficiency import EfficientAllocation, autarky_welfare
+from marketgame.mechanisms.economies.profiles import Estimate
+from marketgame.mechanisms.economies.walras import Equilibrium, walrasian_equilibrium
 from marketgame.mechanisms.incentive_efficiency.search import IncentiveEfficient, NoOptimum
 from marketgame.mechanisms.incentive_efficiency.second_best import SecondBest
 from marketgame.mechanisms.incentive_efficiency.welfare import (
@@ -24,6 +30,7 @@ from marketgame.mechanisms.incentive_efficiency.welfare import (
     gains_from_trade,
     walrasian_welfare,
 )
+from marketgame.simulation.recording.profile_numbers import ProfileNumbers
 
 # Economies with more profiles than this list only those that were drawn, and the expectation over all.
 MOST_PROFILES_LISTED = 4096
@@ -43,6 +50,7 @@ class BenchmarkEntry(NamedTuple):
     upper_bound: float | None
     bound_on_gains: float | None
     obstacle: str
+    standard_error: float | None = 0.0
 
 
 class ConstraintEntry(NamedTuple):
@@ -56,10 +64,13 @@ class ConstraintEntry(NamedTuple):
 
 
 def benchmarks_of_economy(
-    contract: GrandContract, drawn: AbstractSet[int], incentives: Sequence[IncentiveBenchmark]
+    contract: DirectContract,
+    numbers: ProfileNumbers,
+    drawn: AbstractSet[int],
+    incentives: Sequence[IncentiveBenchmark],
 ) -> list[BenchmarkEntry]:
     """Return one entry for each benchmark and profile, of many those drawn, and one for its expectation."""
-    return [*_at_every_profile(contract, drawn), *map(_in_expectation, incentives)]
+    return [*_at_every_profile(contract, numbers, drawn), *map(_in_expectation, incentives)]
 
 
 def constraints_of_economy(incentives: Sequence[IncentiveBenchmark]) -> list[ConstraintEntry]:
@@ -105,23 +116,63 @@ def _found(name: str, known: IncentiveEfficient | NoOptimum, alone: float) -> Be
     return BenchmarkEntry(name, EXPECTATION, "", 1.0, *values, "")
 
 
-def _at_every_profile(contract: GrandContract, drawn: AbstractSet[int]) -> Iterator[BenchmarkEntry]:
-    economy, profiles = contract.economy, contract.efficient.profiles
-    listed = range(len(profiles)) if len(profiles) <= MOST_PROFILES_LISTED else sorted(drawn)
-    words = {number: _in_words(economy.type_names(profiles[number])) for number in listed}
-    odds = economy.prior.probability
-    equilibrium = walrasian_equilibrium(economy, contract.efficient)
-    benchmarks = {
-        "first-best": (contract.efficient.welfare, first_best_gains(economy, contract.efficient)),
-        "autarky": (autarky_welfare(economy, profiles), np.zeros(len(profiles))),
-        "walrasian": (walrasian_welfare(economy, equilibrium), gains_from_trade(economy, equilibrium.bundles)),
-    }
-    for name, (welfare, gains) in benchmarks.items():
-        for number in listed:
-            values = (float(welfare[number]), float(gains[number]))
-            yield _exact(name, number, words[number], float(odds[number]), values, equilibrium.kind[number].value)
-        expected = (float((welfare * odds).sum()), float((gains * odds).sum()))
-        yield _exact(name, EXPECTATION, "", 1.0, expected, equilibrium.obstacle)
+def _at_every_profile(
+    contract: DirectContract, numbers: ProfileNumbers, drawn: AbstractSet[int]
+) -> Iterator[BenchmarkEntry]:
+    economy, prior = contract.economy, contract.economy.prior
+    if isinstance(contract, ContractOnDemand):
+        shown, expected = sorted(drawn), contract.sample.profiles.expected
+        profiles = numbers.profiles(shown)
+        everywhere = _Levels.of(economy, contract.sample.efficient)
+        at_shown, odds = _Levels.of(economy, contract.terms(profiles).efficient), prior.chance(profiles)
+        # Who was what is in the table of players, round by round.
+        words = [""] * len(shown)
+    else:
+        efficient = listed(contract).efficient
+        few = len(efficient.profiles) <= MOST_PROFILES_LISTED
+        shown = list(range(len(efficient.profiles))) if few else sorted(drawn)
+        words = [_in_words(economy.type_names(efficient.profiles[number])) for number in shown]
+        everywhere = _Levels.of(economy, efficient)
+        at_shown, odds = everywhere.at(shown), prior.probability[shown]
+
+        def expected(values: FloatArray) -> Estimate:
+            return Estimate(float((values * prior.probability).sum()), 0.0)
+
+    for name, (welfare, gains) in at_shown.benchmarks.items():
+        for place, number in enumerate(shown):
+            values = (float(welfare[place]), float(gains[place]))
+            yield _exact(name, number, words[place], float(odds[place]), values, at_shown.equilibrium[place].value)
+        level, gained = (expected(values) for values in everywhere.benchmarks[name])
+        entry = _exact(name, EXPECTATION, "", 1.0, (level.value, gained.value), everywhere.obstacle)
+        if entry.welfare is not None and gained.standard_error > 0:
+            # A mean over draws bounds nothing.
+            entry = entry._replace(upper_bound=None, bound_on_gains=None, standard_error=gained.standard_error)
+        yield entry
+
+
+@dataclass(frozen=True, eq=False)
+class _Levels:
+    """Welfare and gains over autarky at some profiles, by benchmark, and what is known of equilibria there."""
+
+    benchmarks: dict[str, tuple[FloatArray, FloatArray]]
+    equilibrium: Sequence[Equilibrium]
+    obstacle: str
+
+    @classmethod
+    def of(cls, economy: Economy, efficient: EfficientAllocation) -> _Levels:
+        profiles, equilibrium = efficient.profiles, walrasian_equilibrium(economy, efficient)
+        traded = gains_from_trade(economy, profiles, equilibrium.bundles)
+        benchmarks = {
+            "first-best": (efficient.welfare, first_best_gains(economy, efficient)),
+            "autarky": (autarky_welfare(economy, profiles), np.zeros(len(profiles))),
+            "walrasian": (walrasian_welfare(economy, profiles, equilibrium), traded),
+        }
+        return cls(benchmarks, equilibrium.kind, equilibrium.obstacle)
+
+    def at(self, places: list[int]) -> _Levels:
+        """Return the same at some of the profiles."""
+        benchmarks = {name: (welfare[places], gains[places]) for name, (welfare, gains) in self.benchmarks.items()}
+        return _Levels(benchmarks, [self.equilibrium[place] for place in places], self.obstacle)
 
 
 def _exact(
@@ -138,12 +189,12 @@ def _in_expectation(benchmark: IncentiveBenchmark) -> BenchmarkEntry:
     name = INCENTIVE_NAMES[benchmark.participation]
     if isinstance(benchmark, SecondBest):
         known = (benchmark.welfare, benchmark.gains, benchmark.bound, benchmark.bound_on_gains)
-        return BenchmarkEntry(name, EXPECTATION, "", 1.0, *known, "")
+        return BenchmarkEntry(name, EXPECTATION, "", 1.0, *known, "", benchmark.standard_error)
     return _unknown(name, EXPECTATION, "", 1.0, benchmark.reason)
 
 
 def _unknown(name: str, profile: int, words: str, probability: float, obstacle: str) -> BenchmarkEntry:
-    return BenchmarkEntry(name, profile, words, probability, None, None, None, None, obstacle)
+    return BenchmarkEntry(name, profile, words, probability, None, None, None, None, obstacle, None)
 
 
 def _in_words(types: dict[str, str]) -> str:

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from marketgame.agents.behaviours import Behaviour
-from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
-from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.simulation.recording.benchmarks import (
     BenchmarkEntry,
     ConstraintEntry,
@@ -24,8 +24,9 @@ from marketgame.simulation.recording.columns import grid_table, listed_table
 from marketgame.simulation.recording.events import Events, market_events, side_contract_events
 from marketgame.simulation.recording.labels import Labels
 from marketgame.simulation.recording.measures import Measures, measure
+from marketgame.simulation.recording.profile_numbers import ProfileNumbers
 from marketgame.simulation.recording.recorder import Recorder
-from marketgame.simulation.recording.tables import HOLDINGS, SIDE_CONTRACTS, TRADES
+from marketgame.simulation.recording.tables import HOLDINGS, SIDE_CONTRACTS, TRADE_TOTALS, TRADES
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.stages.blocking import Formed, departed
 from marketgame.simulation.stages.market_play import Round
@@ -58,9 +59,9 @@ class Trades:
     labels: Labels
 
 
-def trades(measures: Measures) -> Trades:
-    """Return what players received from each other."""
-    place = np.nonzero(measures.received)
+def trades(measures: Measures, most: int | None = None) -> Trades:
+    """Return what players received from each other: of each round the most valuable trades, or all."""
+    place = np.nonzero(measures.received if most is None else _largest(measures.trade_values, most))
     number, player, counterparty, good = place
     charged = measures.plays.settlement.charges
     return Trades(
@@ -73,26 +74,57 @@ def trades(measures: Measures) -> Trades:
     )
 
 
+def _largest(values: FloatArray, most: int) -> BooleanArray:
+    """Say which values of each round, ``(R, N, N, L)``, are the largest of those above zero; of equals the first."""
+    listed = np.zeros(values.shape, np.bool_)
+    if not most:
+        return listed
+    for flat, chosen in ((each.reshape(-1), mark.reshape(-1)) for each, mark in zip(values, listed, strict=True)):
+        least = np.partition(flat, -most)[-most] if flat.size > most else 0.0
+        chosen[flat > max(least, 0.0)] = True
+        if least > 0:
+            chosen[np.flatnonzero(flat == least)[: most - np.count_nonzero(chosen)]] = True
+    return listed
+
+
+class TradeTotals:
+    """What all trades of each round amount to, good by good, ``(R, L)`` each: of Trades, how many and the sums."""
+
+    def __init__(self, measures: Measures) -> None:
+        received, charged = measures.received, measures.plays.settlement.charges
+        moved = received > 0
+        self.trades = np.count_nonzero(moved, axis=(1, 2))
+        self.quantity = received.sum(axis=(1, 2))
+        self.charged_to_players = np.where(moved, charged, 0).sum(axis=(1, 2))
+        self.charged_to_counterparties = np.where(moved.swapaxes(1, 2), charged, 0).sum(axis=(1, 2))
+        self.value = measures.trade_values.sum(axis=(1, 2))
+
+
 class MarketRecorder(Recorder[Round, Measures]):
     """Keeps every round of one run on a market."""
 
     def __init__(
         self,
         scenario: MarketScenario,
-        contract: GrandContract,
+        contract: DirectContract,
         behaviours: tuple[tuple[Behaviour, ...], ...],
         game: CoalitionalGame | None = None,
         run: int = 0,
     ) -> None:
         self._market = scenario
         self._contract = contract
+        self._numbers = ProfileNumbers(scenario.economy.prior)
         economy, blockers = scenario.economy, [blocker.name for blocker in scenario.blockers]
         labels = Labels(economy.players, behaviours, blockers, game, economy.goods, scenario.organisers)
         super().__init__(scenario, labels, run)
 
     def measured(self, plays: Sequence[Round]) -> Measures:
         """Return some rounds side by side, or none."""
-        return measure(plays, self._contract, self._market.rules, self._labels)
+        return measure(plays, self._contract, self._market.rules, self._labels, self._numbers)
+
+    def size(self, play: Round) -> int:
+        """Return how many bytes a round takes until it has been turned into rows."""
+        return sum(array.nbytes for array in play.settlement.play.arrays)
 
     def formed(self, plays: Sequence[Round]) -> list[tuple[int, Formed]]:
         """Return the coalitions that left; who stays trades, which is another table."""
@@ -100,7 +132,7 @@ class MarketRecorder(Recorder[Round, Measures]):
 
     def benchmarks(self, drawn: AbstractSet[int]) -> list[BenchmarkEntry]:
         """Return what the economy could have achieved."""
-        return benchmarks_of_economy(self._contract, drawn, self._market.incentives)
+        return benchmarks_of_economy(self._contract, self._numbers, drawn, self._market.incentives)
 
     def constraints(self) -> list[ConstraintEntry]:
         """Return what costs welfare in incentive-efficient benchmarks."""
@@ -113,12 +145,11 @@ class MarketRecorder(Recorder[Round, Measures]):
     def own_rows(self, measured: Measures, run: int, first_round: int) -> dict[str, pa.Table]:
         """Return what everybody held and traded, and who colluded."""
         labels, place = self._labels, (run, first_round)
-        traded = trades(measured)
+        traded, rounds = trades(measured, self._market.most_trades_listed), len(measured.profile)
         rows = {
-            "holdings": grid_table(
-                HOLDINGS, measured, *place, len(measured.profile), player=labels.players, good=labels.goods
-            ),
+            "holdings": grid_table(HOLDINGS, measured, *place, rounds, player=labels.players, good=labels.goods),
             "trades": listed_table(TRADES, traded, *place, traded.number),
+            "trade_totals": grid_table(TRADE_TOTALS, TradeTotals(measured), *place, rounds, good=labels.goods),
         }
         if labels.organisers:
             colluding = members(measured.negotiations, measured.profile, measured.over_promise, labels)

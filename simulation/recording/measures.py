@@ -23,6 +23,7 @@ from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.mechanisms.market_game.settlement import stacked_settlements
 from marketgame.simulation.recording.coalitions import blocking_profits
 from marketgame.simulation.recording.labels import Labels
+from marketgame.simulation.recording.profile_numbers import ProfileNumbers
 from marketgame.simulation.stages.market_play import Round, nothing_played
 
 # A flow below this share of what there is of a good is a rounding error, not a trade.
@@ -35,7 +36,7 @@ class Measures:
 
     Attributes:
         plays: the rounds as the market saw them; every array has a first dimension ``R``.
-        profile_numbers: place of the true types in the table of all profiles, ``(R,)``.
+        profile_numbers: of the true types, ``(R,)``; see `ProfileNumbers`.
         endowments: ``(R, N, L)``, units.
         consumed: ``(R, N, L)``, units, without what mediators paid.
         net_consumed: what of it goes beyond the endowment, ``(R, N, L)``, units, to the digits of what is traded.
@@ -166,12 +167,13 @@ class Measures:
         return np.asarray((self.consumed * self.price[:, None, :]).sum(axis=-1) + self.paid)
 
 
-def measure(plays: Sequence[Round], contract: DirectContract, rules: MarketRules, labels: Labels) -> Measures:
+def measure(
+    plays: Sequence[Round], contract: DirectContract, rules: MarketRules, labels: Labels, numbers: ProfileNumbers
+) -> Measures:
     """Return everything that is measured in some rounds, or in none."""
     stacked = _stack(plays) if plays else nothing_played(contract.economy, rules, len(labels.mediators) - 1)
     economy, told = contract.economy, contract.terms(stacked.reports)
     efficient = contract.terms(stacked.profile).efficient
-    numbers = economy.prior.profile_numbers(stacked.profile)
     endowments = economy.endowments(stacked.profile)
     consumed, paid = consumed_in(stacked, economy), stacked.severance + stacked.side_payments
     net_consumed = net_consumed_in(stacked, economy)
@@ -181,7 +183,7 @@ def measure(plays: Sequence[Round], contract: DirectContract, rules: MarketRules
     promised_gains += economy.endowments(stacked.reports)[..., -1] - endowments[..., -1]
     return Measures(
         plays=stacked,
-        profile_numbers=numbers,
+        profile_numbers=numbers.of(stacked.profile),
         endowments=endowments,
         consumed=consumed,
         net_consumed=net_consumed,

@@ -36,13 +36,15 @@ from marketgame.simulation.recording.tables import (
     TABLES,
 )
 from marketgame.simulation.scenario.scenario import Scenario
-from marketgame.simulation.stages.blocking import Formed
 
 if TYPE_CHECKING:
     from marketgame.simulation.recording.tables import Rounds
+    from marketgame.simulation.stages.blocking import Formed
 
 # Rounds are turned into rows in pieces of this size, wherever a run stops.
 ROUNDS_AT_ONCE = 1024
+# So are rounds that take this many bytes together, however few.
+BYTES_AT_ONCE = 1 << 24
 # For each kind of recorder the columns of all tables that it has been found to fill; the same ones, not their likes.
 _CHECKED: dict[tuple[type, bool, bool], list[tuple[Column[Any], ...]]] = {}
 
@@ -74,6 +76,7 @@ class Recorder[Play, Measured: Rounds](ABC):
         self._plays: list[Play] = []
         self._pieces: dict[str, list[pa.Table]] = {}
         self._rounds_written = 0
+        self._bytes = 0
         self._check()
 
     def _check(self) -> None:
@@ -102,6 +105,10 @@ class Recorder[Play, Measured: Rounds](ABC):
     def constraints(self) -> list[ConstraintEntry]:
         """Return what costs welfare in incentive-efficient benchmarks."""
 
+    def size(self, play: Play) -> int:
+        """Return how many bytes a round takes until it has been turned into rows, if that is worth counting."""
+        return 0
+
     def events(self, measured: Measured) -> Sequence[Events]:
         """Return what went out of the ordinary beside what blocking mediators did."""
         return ()
@@ -113,7 +120,8 @@ class Recorder[Play, Measured: Rounds](ABC):
     def add(self, play: Play) -> None:
         """Keep one more round."""
         self._plays.append(play)
-        if len(self._plays) == ROUNDS_AT_ONCE:
+        self._bytes += self.size(play)
+        if len(self._plays) >= ROUNDS_AT_ONCE or self._bytes >= BYTES_AT_ONCE:
             self._write_rows()
 
     def tables(self) -> dict[str, pa.Table]:
@@ -141,7 +149,7 @@ class Recorder[Play, Measured: Rounds](ABC):
         pieces = {name: [*self._pieces.get(name, []), table] for name, table in rows.items()}
         written = self._rounds_written + len(self._plays)
         # An interruption finds these rounds either as they were played or as rows, never as both.
-        self._pieces, self._rounds_written, self._plays = pieces, written, []
+        self._pieces, self._rounds_written, self._plays, self._bytes = pieces, written, [], 0
 
     def _rows(self, plays: Sequence[Play]) -> dict[str, pa.Table]:
         measured, labels = self.measured(plays), self._labels

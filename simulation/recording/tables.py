@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from marketgame.simulation.recording.coalitions import Formations, Invitations, Members
     from marketgame.simulation.recording.events import NamedEvents
     from marketgame.simulation.recording.game import GameMeasures
-    from marketgame.simulation.recording.market import Trades
+    from marketgame.simulation.recording.market import Trades, TradeTotals
     from marketgame.simulation.recording.measures import Measures
     from marketgame.simulation.recording.recorder import WholeRun
 
@@ -278,7 +278,8 @@ HOLDINGS: TableSchema[Measures] = TableSchema(
 
 TRADES: TableSchema[Trades] = TableSchema(
     "trades",
-    "one good that one player received from another in one round, cancelled trades left out",
+    "one good that one player received from another in one round, cancelled trades left out; among more than 100 "
+    "players the 1,000 of the largest value, unless the scenario says otherwise",
     (
         _RUN,
         _ROUND,
@@ -288,6 +289,21 @@ TRADES: TableSchema[Trades] = TableSchema(
         _quantity("quantity", "how much, as ordered; positive"),
         _amount("charged_to_player", "what the trade added to the receiver's cost"),
         _amount("charged_to_counterparty", "what it added to the deliverer's cost, as a rule negative"),
+        _amount("value", "quantity at the supporting price"),
+    ),
+)
+
+TRADE_TOTALS: TableSchema[TradeTotals] = TableSchema(
+    "trade_totals",
+    "what all trades in one good in one round amount to, those that the table of trades does not list included",
+    (
+        _RUN,
+        _ROUND,
+        _GOOD,
+        _count("trades", "how many pairs of players traded"),
+        _quantity("quantity", "how much changed hands, as ordered"),
+        _amount("charged_to_players", "what the trades added to the receivers' costs"),
+        _amount("charged_to_counterparties", "what they added to the deliverers' costs, as a rule negative"),
         _amount("value", "quantity at the supporting price"),
     ),
 )
@@ -365,6 +381,11 @@ BENCHMARKS: TableSchema[Sequence[BenchmarkEntry]] = TableSchema(
         ),
         _amount("bound_on_gains", "the same of the gains", nullable=True),
         Column("obstacle", TEXT, "phrase", "why welfare is not known; empty when it is"),
+        _amount(
+            "standard_error",
+            "of the gains where profiles are drawn, too many to list; 0 where all count; missing when not known",
+            nullable=True,
+        ),
     ),
 )
 
@@ -554,7 +575,7 @@ TABLES: Mapping[str, TableSchema[Any]] = MappingProxyType(
     {
         table.name: table
         for table in (
-            *(RUNS, ROUNDS, PLAYERS, HOLDINGS, TRADES, EVENTS, BENCHMARKS, CONSTRAINTS),
+            *(RUNS, ROUNDS, PLAYERS, HOLDINGS, TRADES, TRADE_TOTALS, EVENTS, BENCHMARKS, CONSTRAINTS),
             *(MEDIATORS, INVITATIONS, ACTIONS, SIDE_CONTRACTS),
         )
     }

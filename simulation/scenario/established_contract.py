@@ -8,7 +8,9 @@ from marketgame.agents.behaviours import Behaviour
 from marketgame.agents.beliefs import Inference
 from marketgame.agents.knowledge import CommonKnowledge, TypeKnowledge
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
+from marketgame.mechanisms.contracts.sampled import sampled
+from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.mechanisms.contracts.transfers import contract_with_transfers
 from marketgame.mechanisms.market_game.rules import Coverage
 from marketgame.simulation.scenario.market_scenario import MarketScenario
@@ -18,7 +20,7 @@ from marketgame.simulation.scenario.streams import random_stream
 COVERAGE_TOLERANCE = 1e-12
 
 
-def established_contract(scenario: MarketScenario) -> GrandContract:
+def established_contract(scenario: MarketScenario) -> DirectContract:
     """Return the contract in force.
 
     Raises:
@@ -26,6 +28,8 @@ def established_contract(scenario: MarketScenario) -> GrandContract:
     """
     if scenario.contract is not None:
         return scenario.contract
+    if scenario.economy.prior.obstacle:
+        return ContractOnDemand(sampled(scenario.economy), scenario.transfers)
     return contract_with_transfers(scenario.economy, scenario.transfers, scenario.rules)
 
 
@@ -39,15 +43,13 @@ def refuse_uncovered_transfers(common: CommonKnowledge, behaviours: tuple[tuple[
     """
     if common.rules.coverage is not Coverage.ANNOUNCED_NUMERAIRE:
         return
-    contract = common.listed
-    profiles = contract.efficient.profiles
+    contract = common.contract
     rounding = COVERAGE_TOLERANCE * float(contract.stakes.max())
     for player, by_type in enumerate(behaviours):
         inference = Inference(contract, player)
         for type_number, behaviour in enumerate(by_type):
             knowledge = TypeKnowledge(common, inference, type_number, lambda purpose: random_stream(0, purpose))
-            reported = profiles[:, player] == behaviour.report(knowledge)
-            taken = float(np.max(-contract.transfers[reported, player]))
+            taken = contract.most_taken(player, behaviour.report(knowledge))
             owned = float(knowledge.own_type.endowment[-1])
             if taken > owned + rounding + COVERAGE_TOLERANCE * abs(taken):
                 raise ValueError(

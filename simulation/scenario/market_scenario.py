@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule
+from marketgame.mechanisms.contracts.grand_contract import TransferRule
+from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.mechanisms.economies.economy import Economy, Player
 from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.simulation.scenario.organisers import Organiser, check_organisers
@@ -14,6 +16,22 @@ from marketgame.simulation.scenario.scenario import Scenario
 
 if TYPE_CHECKING:
     from marketgame.mechanisms.incentive_efficiency.welfare import IncentiveBenchmark
+
+
+# In an economy of more traders only so many of the largest trades of a round are listed unless more are asked for.
+MOST_TRADERS_LISTED = 100
+MOST_TRADES_LISTED = 1000
+
+
+class TradeRows(StrEnum):
+    """Which trades of a round are listed one by one; the table ``trade_totals`` adds up all of them in any case."""
+
+    AUTOMATIC = "automatic"
+    """All of them among at most 100 traders, the largest among more."""
+    ALL = "all"
+    LARGEST = "largest"
+    """The 1,000 of the largest value at the supporting price."""
+    NONE = "none"
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +45,7 @@ class MarketScenario(Scenario):
         contract: an established contract to use instead of the one ``transfers`` describes.
         organisers: the coalition organisers.
         parts: in how many equal parts coalitions that leave can divide each good they own.
+        trades: which trades are listed one by one.
         severance: what the established mediator promises to those who leave, by player and reported type, numeraire.
         incentives: the incentive-efficient benchmarks of the economy, to be recorded beside the others; computing
             them may take longer than a run, so they are computed once where runs are prepared.
@@ -40,11 +59,12 @@ class MarketScenario(Scenario):
     economy: Economy
     rules: MarketRules = field(default_factory=MarketRules)
     transfers: TransferRule = TransferRule.NONE
-    contract: GrandContract | None = None
+    contract: DirectContract | None = None
     incentives: tuple[IncentiveBenchmark, ...] = ()
     parts: int = 4
     severance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     organisers: tuple[Organiser, ...] = ()
+    trades: TradeRows = TradeRows.AUTOMATIC
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -56,6 +76,18 @@ class MarketScenario(Scenario):
     def players(self) -> tuple[Player, ...]:
         """All who trade."""
         return self.economy.players
+
+    @property
+    def most_trades_listed(self) -> int | None:
+        """How many trades of a round are listed one by one at most; none for all of them."""
+        match self.trades:
+            case TradeRows.NONE:
+                return 0
+            case TradeRows.ALL:
+                return None
+            case TradeRows.AUTOMATIC if len(self.players) <= MOST_TRADERS_LISTED:
+                return None
+        return MOST_TRADES_LISTED
 
     @property
     def setting_name(self) -> str:

@@ -11,30 +11,28 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from marketgame.agents.behaviours import Behaviour, Order
 from marketgame.agents.coalitions.breaking import BestDeviation, Breaking
-from marketgame.agents.coalitions.finding import AgreementSearch, deviation_finder
 from marketgame.agents.coalitions.organiser import PLAYED, CoalitionOrganiser, FindAgreement, Negotiation, drawn_luck
 from marketgame.agents.coalitions.outsiders import expected_reaction
 from marketgame.agents.framework import RoundModel
 from marketgame.agents.knowledge import CommonKnowledge
 from marketgame.agents.trader import Trader
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
-from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
-from marketgame.mechanisms.collusion.side_contracts.search import SideEffort
-from marketgame.mechanisms.deviations.effort import Effort
 from marketgame.simulation.scenario.organisers import Organiser, OrganiserEffort, SideConcept
 from marketgame.simulation.scenario.streams import random_stream
 
-CONCEPTS = {
-    SideConcept.INCENTIVE_COMPATIBLE: Concept.BIC,
-    SideConcept.COMMUNICATION_EQUILIBRIUM: Concept.COMMUNICATION_EQUILIBRIUM,
-}
+if TYPE_CHECKING:
+    from marketgame.agents.coalitions.agreement import Agreement
+    from marketgame.agents.coalitions.choice import Coalition
+    from marketgame.mechanisms.deviations.effort import Effort
+
 # The same scenario must give the same tables on a slow machine: programs take a fraction of a second.
 SECONDS_PER_PROGRAM = 120.0
 
@@ -83,11 +81,18 @@ class SideContractStage:
             )
             for number, organiser in enumerate(organisers)
         )
+        self.on_search: Callable[[str, Coalition], None] | None = None
+        self._begun = False
         self._streams = [random_stream(seed, "coalition organiser", organiser.name) for organiser in organisers]
         self._order = random_stream(seed, "order of coalition organisers")
 
     def play(self, traders: Sequence[Trader], reports: IntegerArray, left: BooleanArray) -> Collusion:
         """Let every organiser try, in random order, and tell members what they have agreed upon."""
+        if not self._begun:
+            # What a run of some length will need is searched at once, so that no later round is held up by it.
+            self._begun = True
+            for organiser in self.organisers:
+                organiser.prepare()
         number = int(self._common.economy.prior.profile_numbers(reports))
         bound = frozenset(np.flatnonzero(left).tolist())
         transfers, negotiations = np.zeros(len(traders)), []
@@ -106,28 +111,40 @@ class SideContractStage:
     def _finder(self, organiser: Organiser) -> FindAgreement:
         if organiser.find is not None:
             return organiser.find
+        # Searching is loaded where there is something to search for.
+        from marketgame.agents.coalitions.finding import AgreementSearch  # noqa: PLC0415
+        from marketgame.mechanisms.collusion.finite_games.extended_game import Concept  # noqa: PLC0415
+        from marketgame.mechanisms.collusion.side_contracts.search import SideEffort  # noqa: PLC0415
+
+        effort, honest = organiser.effort, organiser.concept is SideConcept.INCENTIVE_COMPATIBLE
         search = AgreementSearch(
             self._common.listed,
             self._common.rules,
-            CONCEPTS[organiser.concept],
+            Concept.BIC if honest else Concept.COMMUNICATION_EQUILIBRIUM,
             organiser.consistent,
-            _side_effort(organiser.effort),
+            SideEffort(_oracle_effort(effort), effort.rounds, effort.breaches, effort.cells),
         )
-        return lambda coalition: search.find(coalition, expected_reaction(self._behaviours, coalition))
+
+        def find(coalition: Coalition) -> Agreement | None:
+            if self.on_search is not None:
+                self.on_search(organiser.name, coalition)
+            return search.find(coalition, expected_reaction(self._behaviours, coalition))
+
+        return find
 
     def _best_deviation(self, organiser: Organiser) -> BestDeviation:
         if organiser.best_deviation is not None:
             return organiser.best_deviation
+        from marketgame.agents.coalitions.finding import deviation_finder  # noqa: PLC0415
+
         return deviation_finder(_oracle_effort(organiser.effort))
 
 
 def _oracle_effort(effort: OrganiserEffort) -> Effort:
     """Return how hard one question is searched; never so long that the machine's speed decides the answer."""
+    from marketgame.mechanisms.deviations.effort import Effort  # noqa: PLC0415
+
     return Effort(quote_vectors=effort.quote_vectors, seconds_per_program=SECONDS_PER_PROGRAM)
-
-
-def _side_effort(effort: OrganiserEffort) -> SideEffort:
-    return SideEffort(_oracle_effort(effort), effort.rounds, effort.breaches, effort.cells)
 
 
 def _undertake(negotiation: Negotiation, traders: Sequence[Trader]) -> FloatArray:

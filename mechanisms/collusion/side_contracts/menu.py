@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -74,6 +74,7 @@ class Menu:
     situation: Situation
     actions: list[JointAction]
     transfers: list[FloatArray]
+    _settled: dict[tuple[Situation, int], FloatArray] = field(default_factory=dict)
 
     @classmethod
     def of(cls, situation: Situation) -> Menu:
@@ -94,13 +95,22 @@ class Menu:
                 self.transfers.append(vector)
         return bool(fresh)
 
-    def table(self) -> FloatArray:
-        """Return what `settled_gains` says of every action under every vector of side-transfers, ``(D, B, |S|)``."""
-        batch = stacked(self.actions)
-        values = np.full((len(self.transfers), len(self.actions), len(self.situation.coalition)), -np.inf)
-        for level, vector in enumerate(self.transfers):
-            values[level] = settled_gains(self.situation, with_side_transfers(batch, vector))
-        return values
+    def table(self, situation: Situation | None = None) -> FloatArray:
+        """Return what `settled_gains` says of every action under every vector of side-transfers, ``(D, B, |S|)``.
+
+        It is asked of the menu's situation or of another one, and of every action once.
+        """
+        faced = self.situation if situation is None else situation
+        return np.stack([self._settled_with(faced, level) for level in range(len(self.transfers))])
+
+    def _settled_with(self, situation: Situation, level: int) -> FloatArray:
+        """Return what every action brings with one of the vectors of side-transfers, ``(B, |S|)``."""
+        asked = (situation, level)
+        known = self._settled.get(asked, np.empty((0, len(situation.coalition))))
+        if len(known) < len(self.actions):
+            fresh = with_side_transfers(stacked(self.actions[len(known) :]), self.transfers[level])
+            known = self._settled[asked] = np.concatenate((known, settled_gains(situation, fresh)))
+        return known
 
     def batch(self, chosen: Sequence[int], level: int) -> JointAction:
         """Return some joint actions with one of the vectors of side-transfers."""

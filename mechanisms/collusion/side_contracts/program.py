@@ -23,10 +23,8 @@ from marketgame.mechanisms.collusion.side_contracts.side_contract import (
     Clause,
     clause_gains,
     stakes_of,
-    with_side_transfers,
 )
 from marketgame.mechanisms.deviations.effort import Objective
-from marketgame.mechanisms.deviations.situation import settled_gains, stacked
 from marketgame.mechanisms.linear_program import Block, LinearProgram, Sense, Status
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
@@ -210,10 +208,8 @@ class Master:
 
     def _after_lie(self, cell: int, other: int, place: int) -> FloatArray:
         """Return what a member expects in a cell from the menu of another, ``(D, B)``: the status quo if impossible."""
-        situation, menu = self.knowledge.cells[cell].situation, self.menus[other]
-        batch = stacked(menu.actions)
-        levels = [settled_gains(situation, with_side_transfers(batch, vector)) for vector in menu.transfers]
-        table = np.stack(levels)[..., place]
+        situation = self.knowledge.cells[cell].situation
+        table = self.menus[other].table(situation)[..., place]
         return np.where(np.isfinite(table), table, situation.obedient_gains[place])
 
     def _total_gain(self, clauses: list[Clause]) -> float:

@@ -92,6 +92,19 @@ class SideSpent:
 
 
 @dataclass(frozen=True, eq=False)
+class Begun:
+    """What a search for any side-contract leaves to one for a consistent one.
+
+    Attributes:
+        knowledge: of the coalition.
+        menus: of its cells, grown.
+    """
+
+    knowledge: Knowledge
+    menus: tuple[Menu, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class SideContractSearch:
     """What a search for a side-contract established.
 
@@ -101,6 +114,8 @@ class SideContractSearch:
         bound: on the total expected gain of every side-contract, numeraire.
         obeyed: what is known about single members' obedience to it, when it was asked for.
         spent: what the search took.
+        begun: its knowledge and menus, from which a search for a consistent side-contract can go on; none if nothing
+            was looked for.
     """
 
     side_contract: SideContract | None
@@ -108,6 +123,7 @@ class SideContractSearch:
     bound: float
     obeyed: ObedienceCheck | None
     spent: SideSpent
+    begun: Begun | None = None
 
 
 def find_side_contract(
@@ -154,11 +170,13 @@ def find_consistent_side_contract(
     reaction: Reaction | None = None,
     objective: Objective = Objective.TOTAL,
     effort: SideEffort = USUAL_SIDE_EFFORT,
+    begun: Begun | None = None,
 ) -> SideContractSearch:
     """Look for a side-contract that improves upon the grand contract and that no single member wants to break.
 
     Parts of two or more members are not examined, so for three or more a side-contract found may still be inconsistent.
-    What is given, and refused, is as for `find_side_contract`.
+    What is given, and refused, is as for `find_side_contract`; what was ``begun`` there against the same contract is
+    not done again.
 
     Returns:
         The best side-contract found, with what is known about single members' obedience to it.
@@ -166,8 +184,8 @@ def find_consistent_side_contract(
     Source:
         Giraud and Rochon (2001), Definition 7.
     """
-    knowledge = knowledge_of(contract, coalition, rules, reaction)
-    return _Search(knowledge, Concept.BIC, objective, effort, len(coalition) > 1).run()
+    knowledge = knowledge_of(contract, coalition, rules, reaction) if begun is None else begun.knowledge
+    return _Search(knowledge, Concept.BIC, objective, effort, len(coalition) > 1, begun=begun).run()
 
 
 def flaws_of_side_contract(knowledge: Knowledge, claimed: SideContract) -> tuple[str, ...]:
@@ -205,6 +223,7 @@ class _Search:
     obey: bool
     programs: int = 0
     menus: list[Menu] = field(default_factory=list)
+    begun: Begun | None = None
 
     def run(self) -> SideContractSearch:
         kept = kept_gains(self.knowledge)
@@ -214,9 +233,13 @@ class _Search:
             most <= profit_tolerance(cell.situation) for cell, most in zip(self.knowledge.cells, bounds, strict=True)
         ):
             return SideContractSearch(None, Verdict.PROVEN, bound, None, SideSpent())
-        self._open_menus()
+        if self.begun is None:
+            self._open_menus()
+        else:
+            self.menus = list(self.begun.menus)
         master = Master(self.knowledge, self.menus, self._floors(kept), deadline=self.effort.oracle.deadline)
         answer = self._grown(master)
+        begun = Begun(self.knowledge, tuple(self.menus))
         obeyed = None
         if self.obey:
             answer, obeyed = self._obeyed(master, answer)
@@ -228,7 +251,7 @@ class _Search:
             self.programs,
             len(master.temptations),
         )
-        return SideContractSearch(found, verdict, bound, obeyed if found is not None else None, spent)
+        return SideContractSearch(found, verdict, bound, obeyed if found is not None else None, spent, begun)
 
     def _open_menus(self) -> None:
         """Let the oracle propose joint actions for the most probable cells, where a gain is not excluded."""
@@ -246,7 +269,8 @@ class _Search:
 
     def _grown(self, master: Master) -> MasterAnswer | None:
         """Let the master's multipliers ask the oracle for more, and return the best side-contract."""
-        for _ in range(self.effort.rounds if len(self.knowledge.coalition) > 1 else 0):
+        rounds = self.effort.rounds if len(self.knowledge.coalition) > 1 and self.begun is None else 0
+        for _ in range(rounds):
             if self.effort.oracle.deadline.passed:
                 break
             self.programs += 1

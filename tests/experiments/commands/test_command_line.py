@@ -463,7 +463,7 @@ def test_a_run_never_overwrites_anything_but_the_same_run(marketgame: Call, tmp_
 def test_an_interrupted_run_keeps_the_rounds_played(
     marketgame: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def simulate_with_interruption(scenario: Any, on_round: Callable[[int], None]) -> Any:
+    def simulate_with_interruption(scenario: Any, on_round: Callable[[int], None], *_: object) -> Any:
         def interrupt_after_three(played: int) -> None:
             on_round(played)
             if played == 3:
@@ -490,7 +490,7 @@ def test_the_manifest_records_what_was_played_whatever_stands_in_the_files_by_th
     economy.write_text(text, encoding="utf-8")
     file.write_text('kind = "scenario"\neconomy = "economy.toml"\nrounds = 2\n', encoding="utf-8")
 
-    def edited_meanwhile(scenario: Any, on_round: Callable[[int], None]) -> Any:
+    def edited_meanwhile(scenario: Any, on_round: Callable[[int], None], *_: object) -> Any:
         economy.write_text("rubbish", encoding="utf-8")
         file.unlink()
         return simulate(scenario, on_round)

@@ -162,7 +162,7 @@ def failing(*_: object, **__: object) -> None:
 def test_a_failed_benchmark_leaves_the_rest_of_the_answer_and_exit_code_3(
     marketgame: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("marketgame.mechanisms.incentive_efficiency.welfare.second_best", failing)
+    monkeypatch.setattr("marketgame.mechanisms.incentive_efficiency.benchmarks.second_best", failing)
     answer = marketgame("solve", ECONOMIES / "three-farmers.toml", "--json")
     assert answer.code == 3
     assert answer.err == "error: no answer: the answer fails the check\n"
@@ -173,7 +173,7 @@ def test_a_failed_benchmark_leaves_the_rest_of_the_answer_and_exit_code_3(
 
 @pytest.mark.usefixtures("quick_figures")
 def test_a_failed_benchmark_does_not_cost_a_run(marketgame: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("marketgame.mechanisms.incentive_efficiency.welfare.second_best", failing)
+    monkeypatch.setattr("marketgame.mechanisms.incentive_efficiency.benchmarks.second_best", failing)
     answer = marketgame("run", SCENARIOS / "three-farmers-obedient.toml", "--json", "--rounds", 2)
     assert answer.code == 0
     assert one_document(answer)["welfare"][WILLING]["obstacle"] == "the answer fails the check"
@@ -222,9 +222,10 @@ def test_benchmarks_are_computed_once_per_run(marketgame: Call, monkeypatch: pyt
         asked.append(participation)
         raise UnverifiedAnswerError("not now")
 
-    monkeypatch.setattr("marketgame.mechanisms.incentive_efficiency.welfare.second_best", counting)
+    monkeypatch.setattr("marketgame.mechanisms.incentive_efficiency.benchmarks.second_best", counting)
     marketgame("run", SCENARIOS / "three-farmers-obedient.toml", "--rounds", 3, "--out", "run")
-    assert asked == list(Participation)
+    # Without participation the first best is known at once.
+    assert asked == [Participation.INDIVIDUAL]
 
 
 @pytest.mark.usefixtures("quick_figures")

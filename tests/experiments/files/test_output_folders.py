@@ -252,7 +252,7 @@ def test_two_processes_do_not_write_to_one_folder(
 def test_certificates_stay_until_there_are_others(
     made: dict[str, Path], marketgame: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def undecided(*_: object) -> None:
+    def undecided(*_: object, **__: object) -> None:
         raise InputError("there is no answer")
 
     folder = tmp_path / "out"

@@ -23,12 +23,14 @@ from marketgame.mechanisms.blocking import (
     find_blocking_plan,
     finely_inhibitive,
     inhibitive,
+    proof,
     replay,
     search,
     support_residuals,
 )
 from marketgame.mechanisms.coalitional_games.game import ActionSet, Coalition, CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import stakes
+from tests.mechanisms import random_games
 from tests.mechanisms.myerson_examples import EQUAL_GAINS, EXAMPLE_1, EXAMPLE_2, VIRTUALLY_EQUITABLE, pooling
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -376,3 +378,20 @@ def test_multipliers_that_do_not_support_the_stakes_are_refused() -> None:
 def test_what_does_not_fit_is_refused_by_name(call: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@settings(max_examples=15, deadline=None)
+@given(SEEDS, st.sampled_from(list(Support)), st.sampled_from([1e-9, 1.0, 1e9]))
+def test_the_residual_is_the_largest_of_all_actions_in_extended_precision(
+    seed: int, support: Support, level: float
+) -> None:
+    """Only actions that may be the largest are computed to the last digit; computing all of them changes nothing."""
+    generator = np.random.default_rng(seed)
+    game = random_games.random_game(seed)
+    omega = level * generator.normal(size=(len(game.profiles), len(game.players)))
+    virtual = find_blocking_plan(game, omega, support=support).virtual
+    found = support_residuals(game, omega, virtual, support=support)
+    surplus_in_doubles = proof._surplus_in_doubles
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(proof, "_surplus_in_doubles", lambda *of: (surplus_in_doubles(*of)[0], np.inf))
+        assert support_residuals(game, omega, virtual, support=support) == found

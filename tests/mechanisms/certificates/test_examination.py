@@ -117,6 +117,7 @@ def let_every_agreement_be_obeyed_as(verdict: Verdict, monkeypatch: pytest.Monke
 
     def judged(contract: GrandContract, rules: MarketRules, coalition: tuple[int, ...], **options: Any) -> Any:
         assert (contract, rules) == (traders(), NOT_DETERRED)
+        options.pop("begun")
         if coalition not in FOUND:
             FOUND[coalition] = find_side_contract(contract, rules, coalition, **options)
         return replace(FOUND[coalition], obeyed=ObedienceCheck(verdict, ()))

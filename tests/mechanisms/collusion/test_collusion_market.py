@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
 from marketgame.mechanisms.collusion.side_contracts.cells import knowledge_of
+from marketgame.mechanisms.collusion.side_contracts.menu import Menu
 from marketgame.mechanisms.collusion.side_contracts.obedience import check_obedience
 from marketgame.mechanisms.collusion.side_contracts.search import (
     SideContractSearch,
@@ -23,7 +24,7 @@ from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause,
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
 from marketgame.mechanisms.deviations.reactions import WithholdingAfterMisquotes
-from marketgame.mechanisms.deviations.situation import JointAction
+from marketgame.mechanisms.deviations.situation import JointAction, trade_gains
 from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuations import Quadratic
@@ -287,9 +288,28 @@ def test_a_member_breaks_the_agreement_of_martyrs_and_its_gain_is_real() -> None
 
 
 def test_no_agreement_of_a_pair_is_found_that_no_single_member_breaks() -> None:
-    search = find_consistent_side_contract(traders(), NO_SHORT_SALES, (0, 1), effort=EFFORT)
+    find = partial(find_consistent_side_contract, traders(), NO_SHORT_SALES, (0, 1), effort=EFFORT)
+    search = find(objective=Objective.LEAST)
     assert search.verdict is Verdict.NOT_REFUTED
     assert search.spent.breaches > 0
+    # A search that goes on where that for any agreement ended comes to the same.
+    gone_on = find(objective=Objective.LEAST, begun=martyrs().begun)
+    assert gone_on.verdict is search.verdict
+    assert replace(gone_on.spent, programs=search.spent.programs) == search.spent
+
+
+def test_what_a_menu_knows_of_its_actions_is_what_they_bring_one_by_one() -> None:
+    begun = martyrs().begun
+    assert begun is not None
+    (menu,) = begun.menus
+    grown = Menu.of(menu.situation)
+    for action in menu.actions[1:5]:
+        grown.add(action, exchanged=False)
+        table = grown.table()
+        for (level, number), values in zip(np.ndindex(table.shape[:2]), table.reshape(-1, 2), strict=True):
+            told = grown.actions[number]
+            moved = replace(told, side_transfers=grown.transfers[level])
+            np.testing.assert_allclose(values, trade_gains(menu.situation, moved), rtol=1e-12)
 
 
 def test_whoever_would_rather_deviate_alone_joins_no_communication_equilibrium() -> None:

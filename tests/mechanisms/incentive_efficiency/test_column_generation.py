@@ -24,6 +24,7 @@ from marketgame.mechanisms.incentive_efficiency.search import (
 )
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import transform, virtual_utility
 from marketgame.mechanisms.linear_program import RESIDUAL_LIMIT, Status
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline, DeadlinePassedError
 from tests.mechanisms.myerson_examples import bilateral_trade
 from tests.mechanisms.random_games import random_game, random_virtual_weights, random_weights
 
@@ -118,8 +119,10 @@ class LooseOracle(FiniteActions):
 
     margin = 0.125
 
-    def best_actions(self, coefficients: tuple[FloatArray, ...], profiles: IntegerArray) -> PricedActions:
-        found = super().best_actions(coefficients, profiles)
+    def best_actions(
+        self, coefficients: tuple[FloatArray, ...], profiles: IntegerArray, deadline: Deadline = NO_DEADLINE
+    ) -> PricedActions:
+        found = super().best_actions(coefficients, profiles, deadline)
         return PricedActions(found.actions, found.surplus, found.bound + self.margin)
 
 
@@ -186,7 +189,8 @@ def test_columns_are_found_even_when_the_first_ones_allow_no_mechanism() -> None
 
 def test_generation_that_runs_out_of_time_is_no_answer() -> None:
     game = random_game(5, players=3, types=3, actions=6)
-    stopped = ColumnGenerator(FiniteActions(game)).solve(game.type_probabilities, seconds=0.0)
+    with pytest.raises(DeadlinePassedError):
+        ColumnGenerator(FiniteActions(game)).solve(game.type_probabilities, deadline=Deadline.after(0.0))
+    stopped = incentive_efficient(game, method=Method.COLUMN_GENERATION, deadline=Deadline.after(0.0))
+    assert isinstance(stopped, NoOptimum)
     assert stopped.status is Status.TIME_LIMIT
-    assert stopped.answer is None
-    assert np.isnan(stopped.value)

@@ -13,7 +13,9 @@ from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.valuation import Valuation
 from marketgame.mechanisms.economies.valuations import Abatement, Exponential, Logarithmic, Power, Quadratic
+from marketgame.mechanisms.incentive_efficiency import virtual_allocation as module
 from marketgame.mechanisms.incentive_efficiency.virtual_allocation import CombinedValuations, virtual_allocation
+from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
 
 PLAYERS = 3
 CELLS = 150
@@ -137,3 +139,24 @@ def test_complements_that_turn_convex_are_bounded() -> None:
     bundles = np.swapaxes(shares, -1, -2)
     surplus = combined.value(np.broadcast_to(economy.rows(profile), bundles.shape[:-1]), bundles).sum(axis=-1)
     assert surplus.max() <= found.bound[0]
+
+
+@pytest.mark.parametrize("goods", [1, 2])
+def test_how_often_the_clock_is_looked_at_changes_no_allocation(goods: int) -> None:
+    steep, flat = 2.0 * np.eye(goods) - 0.3 * (goods - 1), 0.5 * np.eye(goods) + 0.1 * (goods - 1)
+    kinds: list[Valuation] = [Quadratic(np.full(goods, 4.0), slope) for slope in (flat, steep)]
+    economy = economy_of([kinds] * PLAYERS, goods)
+    alpha = np.zeros((PLAYERS, 2))
+    alpha[0, 0] = 1.5
+    weights = virtual_weights(alpha)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "JOINT_CELLS", (16, 8, 4))
+        together = virtual_allocation(economy, economy.profiles, weights)
+        patch.setattr(module, "PROFILES_AT_ONCE", 1)
+        patch.setattr(module, "JOINT_PROFILES_AT_ONCE", 1)
+        in_turn = virtual_allocation(economy, economy.profiles, weights)
+    assert not together.concave
+    np.testing.assert_array_equal(in_turn.bundles, together.bundles)
+    np.testing.assert_array_equal(in_turn.bound, together.bound)
+    with pytest.raises(DeadlinePassedError):
+        virtual_allocation(economy, economy.profiles, weights, Deadline.after(0.0))

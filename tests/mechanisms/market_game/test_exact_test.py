@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from marketgame.mechanisms.market_game import exact_test
 from marketgame.mechanisms.market_game.exact_test import accurate_sum, float_not_below, rounded_up, two_product
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import MarketRules
@@ -89,6 +90,17 @@ def rounded(values: list[Any]) -> FloatArray:
 def test_huge_orders_that_cancel_are_settled_as_in_exact_arithmetic(rules: MarketRules, seed: int) -> None:
     play = at_the_edge(np.random.default_rng(seed), rules)
     assert_exact(settle(Play(*play), rules, engine=Engine.NUMPY), play, rules)
+
+
+@by_rules(SETTLING_RULES)
+@settings(deadline=None, max_examples=25)
+@given(SEEDS)
+def test_plays_of_many_players_are_settled_as_in_exact_arithmetic(rules: MarketRules, seed: int) -> None:
+    play = at_the_edge(np.random.default_rng(seed), rules)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exact_test, "_MANY_ORDERS", 0)
+        patch.setattr(exact_test, "_ORDERS_AT_ONCE", 8)
+        assert_exact(settle(Play(*play), rules, engine=Engine.NUMPY), play, rules)
 
 
 @needs_numba
@@ -185,6 +197,19 @@ def test_certain_sums_are_the_exact_ones_rounded(seed: int, count: int, spread: 
         if sure[column]:
             assert up[column] == float_not_below(exact)
     assert certain.mean() >= 0.8
+
+
+@settings(deadline=None, max_examples=100)
+@given(SEEDS, st.integers(1, 40), st.sampled_from([0, 6, 30, 120]))
+def test_leading_digits_taken_off_until_nothing_is_left_add_up_to_the_exact_sum(
+    seed: int, count: int, spread: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    terms = generator.normal(size=(5, count)) * 10.0 ** generator.uniform(-spread, spread, (5, count))
+    terms = np.concatenate((terms, -terms[:, : count // 2]), axis=1)
+    parts = exact_test._by_digits(terms)
+    for row, part in zip(terms.tolist(), parts.T.tolist(), strict=True):
+        assert sum(map(Fraction, row), Fraction(0)) == sum(map(Fraction, part), Fraction(0))
 
 
 @settings(deadline=None, max_examples=100)

@@ -12,9 +12,10 @@ from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.valuations import Linear, Quadratic
 from marketgame.mechanisms.economies.walras import walrasian_equilibrium
+from marketgame.mechanisms.incentive_efficiency.benchmarks import incentive_benchmarks
 from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.incentive_efficiency.second_best import SecondBest
-from marketgame.mechanisms.incentive_efficiency.welfare import UnknownBenchmark, incentive_benchmarks, walrasian_welfare
+from marketgame.mechanisms.incentive_efficiency.welfare import UnknownBenchmark, walrasian_welfare
 from marketgame.simulation.recording.tables import TABLES
 from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.market_scenario import MarketScenario
@@ -81,16 +82,18 @@ def test_no_time_is_a_reason_too() -> None:
     players = tuple(replace(player, name=f"p{number}") for number in range(4))
     prior = IndependentPrior([np.array([0.5, 0.5])] * 4)
     economy = Economy("four", ("good", "money"), ("unit", "euro"), players, prior)
-    for answer in incentive_benchmarks(economy, seconds=0.0):
-        assert isinstance(answer, UnknownBenchmark)
-        assert answer.solver_failed
-        assert "time limit" in answer.reason
+    first_best, answer = incentive_benchmarks(economy, seconds=0.0)
+    assert isinstance(answer, UnknownBenchmark)
+    assert answer.solver_failed
+    assert "time limit" in answer.reason
+    # Without participation nothing is solved: the first best is known at once.
+    assert isinstance(first_best, SecondBest)
 
 
 def test_equilibrium_welfare_is_the_first_best_where_everybody_can_pay() -> None:
     economy = one_unit_for_sale()
     efficient = efficient_allocation(economy)
-    found = walrasian_welfare(economy, walrasian_equilibrium(economy, efficient))
+    found = walrasian_welfare(economy, economy.profiles, walrasian_equilibrium(economy, efficient))
     np.testing.assert_allclose(found, efficient.welfare)
 
 
@@ -101,5 +104,5 @@ def test_equilibrium_welfare_is_what_half_a_euro_buys_where_that_is_all_there_is
     not give; the high buyer gets a quarter: 0.75 * 2 + 0.25 * 3 = 2.25.
     """
     economy = one_unit_for_sale(money=0.5)
-    found = walrasian_welfare(economy, walrasian_equilibrium(economy, efficient_allocation(economy)))
+    found = walrasian_welfare(economy, economy.profiles, walrasian_equilibrium(economy, efficient_allocation(economy)))
     np.testing.assert_allclose(found - 1, [1.0, 3.0, 2.0, 2.25], rtol=1e-9)

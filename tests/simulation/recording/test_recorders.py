@@ -17,7 +17,7 @@ from marketgame.simulation.recording.columns import FLAG, NUMERAIRE, REAL, TEXT,
 from marketgame.simulation.recording.game import GameRecorder
 from marketgame.simulation.recording.market import MarketRecorder
 from marketgame.simulation.recording.recorder import Recorder
-from marketgame.simulation.recording.tables import HOLDINGS, ROUNDS, SIDE_CONTRACTS, TABLES, TRADES
+from marketgame.simulation.recording.tables import HOLDINGS, ROUNDS, SIDE_CONTRACTS, TABLES, TRADE_TOTALS, TRADES
 from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.game_scenario import GameScenario
@@ -44,7 +44,8 @@ def in_game() -> Recorder[Any, Any]:
 
 # Each recorder with the tables that it fills.
 FILLED = [(on_market, name) for name in TABLES]
-FILLED += [(in_game, name) for name in TABLES if name not in {HOLDINGS.name, TRADES.name, SIDE_CONTRACTS.name}]
+ON_MARKETS_ALONE = {HOLDINGS.name, TRADES.name, TRADE_TOTALS.name, SIDE_CONTRACTS.name}
+FILLED += [(in_game, name) for name in TABLES if name not in ON_MARKETS_ALONE]
 COLUMNS = [(made, name, column) for made, name in FILLED for column in TABLES[name].columns]
 
 type Made = Callable[[], Recorder[Any, Any]]

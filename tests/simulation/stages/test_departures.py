@@ -77,7 +77,7 @@ def frames(played: MarketScenario) -> dict[str, pd.DataFrame]:
 
 def plan_against(played: MarketScenario) -> BlockingPlan:
     economy, contract = played.economy, played.contract
-    assert contract is not None
+    assert isinstance(contract, GrandContract)
     profiles = economy.profiles
     stakes = contract.utilities - economy.utility(profiles, economy.endowments(profiles))
     plan = find_blocking_plan(game_on_grid(economy, PARTS), stakes)

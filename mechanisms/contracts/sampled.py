@@ -1,0 +1,133 @@
+"""What stands for all type profiles of an economy that has too many to list, and how many draws that takes.
+
+The number of draws follows from what is asked: enough that expected gains from trade have a standard error of at most
+``PRECISION`` of themselves, and what a misreport gains one of at most ``PRECISION_OF_LIES`` of what is at stake for who
+lies; a first look says how many these are. Work has a limit, and the standard errors say what was reached.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.contracts.report_tables import ReportTables, pooled, report_tables
+from marketgame.mechanisms.economies.beliefs import Draws
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
+from marketgame.mechanisms.economies.profiles import (
+    Listing,
+    Profiles,
+    drawn_profiles,
+    exact_profiles,
+    listing_of,
+    players_alike,
+    seeded,
+    standard_error,
+)
+
+# The standard errors aimed at, as shares of the gains from trade and of what is at stake.
+PRECISION, PRECISION_OF_LIES = 1e-3, 5e-3
+# How many draws a first look takes: of profiles, and of what the others of every player may be.
+FIRST_DRAWS, FIRST_OTHERS = 512, 32
+# No more bundles than this are worked out: some seconds for a first look at a thousand players of two types each.
+MOST_BUNDLES = 1 << 21
+MOST_BUNDLES_OF_LIARS = 1 << 24
+
+
+@dataclass(frozen=True, eq=False)
+class SampledEconomy:
+    """Profiles that stand for all, with what is efficient there and what every report leads to.
+
+    Attributes:
+        economy: the economy.
+        profiles: counted or drawn.
+        efficient: the efficient allocation at each.
+        tables: what every report of every player leads to.
+        externalities: what each type's report leads the others to expect, ``(types of all players,)``, numeraire, as
+            :func:`~marketgame.mechanisms.contracts.transfers.balanced_externalities` takes it.
+    """
+
+    economy: Economy
+    profiles: Profiles
+    efficient: EfficientAllocation
+    tables: ReportTables
+    externalities: FloatArray
+
+
+def sampled(economy: Economy, seconds: float | None = None, listing: Listing | None = None) -> SampledEconomy:
+    """Return what stands for the profiles of an economy: counts of types among replicas where these are few, or draws.
+
+    Args:
+        economy: any; the same one always has the same draws.
+        seconds: wall time after which no more draws are added to those of the first look, or none.
+        listing: which profiles are to stand for all; what the economy allows, without it.
+    """
+    listing = listing_of(economy) if listing is None else listing
+    if listing is not Listing.DRAWN:
+        profiles = exact_profiles(economy, listing)
+        tables = report_tables(economy, listing)
+        efficient = efficient_allocation(economy, profiles.types)
+        return SampledEconomy(economy, profiles, efficient, tables, tables.externalities())
+    deadline = np.inf if seconds is None else time.monotonic() + seconds
+    prior, players = economy.prior, len(economy.players)
+    most = max(FIRST_DRAWS // 8, MOST_BUNDLES // players)
+    # The first draws are the same, however many there are.
+    draws = prior.draws(seeded(), most)
+    first = min(FIRST_DRAWS, most)
+    profiles, efficient = _solved(economy, draws, first)
+    gains = economy.gains_from_goods(profiles.types, efficient.bundles).sum(axis=1)
+    error = standard_error(profiles.weights, gains)
+    wanted = _wanted(first, error, PRECISION * abs(float(gains.mean())), most)
+    profiles, efficient = _solved(economy, draws, wanted)
+    tables = _tables(economy, draws, deadline)
+    gains = economy.gains_from_goods(profiles.types, efficient.bundles)
+    others_gain = (gains.sum(axis=1, keepdims=True) - gains).mean(axis=0)
+    return SampledEconomy(economy, profiles, efficient, tables, tables.externalities(pooled(others_gain, tables.alike)))
+
+
+def _solved(economy: Economy, draws: Draws, count: int) -> tuple[Profiles, EfficientAllocation]:
+    profiles = drawn_profiles(_first(draws, count))
+    return profiles, efficient_allocation(economy, profiles.types)
+
+
+def _tables(economy: Economy, draws: Draws, deadline: float) -> ReportTables:
+    """Return the tables of reports from as many of the draws as their standard errors ask for."""
+    reports = sum(economy.prior.type_counts[int(player)] - 1 for player in np.unique(players_alike(economy)))
+    most = max(8, MOST_BUNDLES_OF_LIARS // (len(economy.players) * max(reports, 1)))
+    first = min(FIRST_OTHERS, most, len(draws.profiles))
+    started = time.monotonic()
+    tables = report_tables(economy, _first(draws, first))
+    took = time.monotonic() - started
+    worst = largest_relative_error(tables)
+    wanted = _wanted(first, worst, PRECISION_OF_LIES, min(most, len(draws.profiles)))
+    if np.isfinite(deadline):
+        wanted = min(wanted, int(first * (deadline - time.monotonic()) / took))
+    return tables if wanted <= first else report_tables(economy, _first(draws, wanted))
+
+
+def largest_relative_error(tables: ReportTables) -> float:
+    """Return the largest standard error of what a report gains, as a share of what is at stake for who makes it."""
+    largest = 0.0
+    ends = tables.economy.first_rows[1:]
+    stakes = np.split(tables.stakes, ends)
+    nothing = [np.zeros(len(each)) for each in stakes]
+    for money in (None, nothing):
+        for errors, at_stake in zip(tables.standard_errors(money), stakes, strict=True):
+            relative = np.where(np.isfinite(errors), errors, 0.0) / np.where(at_stake > 0, at_stake, np.inf)[:, None]
+            largest = max(largest, float(relative.max()))
+    return largest
+
+
+def _wanted(first: int, error: float, aim: float, most: int) -> int:
+    """Return how many draws bring a standard error down to an aim, somewhat more than it seems, within a limit."""
+    needed = first if error <= aim else ceil(first * 1.1 * (error / aim) ** 2) if aim > 0 else most
+    return min(max(first, needed), most)
+
+
+def _first(draws: Draws, count: int) -> Draws:
+    chances = draws.chances if len(draws.chances) == 1 else draws.chances[:count]
+    return Draws(draws.profiles[:count], chances)
