@@ -53,6 +53,7 @@ from marketgame.mechanisms.collusion.side_contracts.search import (
     SideContractSearch,
     SideEffort,
     find_consistent_side_contract,
+    find_constructed_side_contract,
     find_side_contract,
 )
 from marketgame.mechanisms.collusion.side_contracts.side_contract import SideContract
@@ -78,6 +79,8 @@ from marketgame.mechanisms.market_game.rules import MarketRules
 
 # Which share of the time may go into deriving a proof; the rest is for verifying it.
 SHARE_FOR_PROOF = 0.45
+# Which share may go into improvements of all coalitions that need no search, before any is searched for.
+SHARE_FOR_CONSTRUCTIONS = 0.25
 # Bounds are given this many seconds however little time there is: small economies need no more.
 GRACE = 0.4
 # With less time than this, a search for a side-contract looks at fewer cases.
@@ -412,6 +415,8 @@ class _Tour:
         if self.by_member is not None:
             self._list_excluded(self.by_member)
             sizes = range(max(PAIR, self.asked.players), self.asked.largest + 1)
+        elif self.truthful and sizes and not self._improved:
+            self._construct(range(PAIR, min(self.asked.largest, self.asked.players - 1) + 1))
         for coalition in self.asked.named:
             if coalition not in self.findings:
                 self._examine(coalition)
@@ -440,12 +445,17 @@ class _Tour:
     def _consistent_found(self) -> bool:
         return Verdict.REFUTED in {finding.consistent for finding in self.findings.values()}
 
+    @property
+    def _improved(self) -> bool:
+        return Verdict.REFUTED in {finding.improvement for finding in self.findings.values()}
+
     def _examine_kinds(self, sizes: range) -> None:
         """Examine one coalition of each kind, as long as the answer for it could change that for all."""
         for size in sizes:
             for coalition, count in kinds_of_coalitions(self.alike, size):
-                improved = Verdict.REFUTED in {finding.improvement for finding in self.findings.values()}
-                if size == 1 or self.every or (self.truthful and not improved):
+                if coalition in self.findings:
+                    continue
+                if size == 1 or self.every or (self.truthful and not self._improved):
                     self._examine(coalition, count)
                 elif self.truthful and size == PAIR and not (self._consistent_found or self.deterred):
                     # Its improvements do not matter any more, but consistent ones would.
@@ -454,6 +464,21 @@ class _Tour:
                     return
                 if size > 1 and (self.examiner.bounds_by or self.examiner.deadline).passed:
                     return
+
+    def _construct(self, sizes: range) -> None:
+        """Note the first coalition whose improvement needs no search, and those before it that cannot gain."""
+        until = Deadline.after(SHARE_FOR_CONSTRUCTIONS * self.examiner.deadline.left)
+        for coalition, count in chain.from_iterable(kinds_of_coalitions(self.alike, size) for size in sizes):
+            if until.passed:
+                return
+            self.watch(coalition, tuple(self.findings.values()))
+            finding = examine_coalition(self.examiner, coalition, searched=False)
+            if finding.improvement is Verdict.NOT_REFUTED:
+                finding = _with_construction(self.examiner, finding)
+            if finding.improvement is not Verdict.NOT_REFUTED:
+                self.findings[coalition] = replace(finding, alike=count)
+            if finding.improvement is Verdict.REFUTED:
+                return
 
     def _examine(self, coalition: Coalition, count: int = 1, *, searched: bool = True) -> None:
         self.watch(coalition, tuple(self.findings.values()))
@@ -585,6 +610,8 @@ def _confirm(derived: PlainBounds, finding: CoalitionFinding) -> None:
 def _searched(examiner: Examiner, finding: CoalitionFinding, promising: list[Situation]) -> CoalitionFinding:
     """Return the finding with what searches say."""
     alone, oracle = len(finding.coalition) == 1, examiner.thoroughness.oracle
+    if not alone and (constructed := _with_construction(examiner, finding)).found is not None:
+        return constructed
     found: FoundImprovement | None = None
     if oracle is not None and commonly_known(examiner.contract, finding.coalition):
         found = _joint_action(examiner, promising, oracle)
@@ -594,9 +621,28 @@ def _searched(examiner: Examiner, finding: CoalitionFinding, promising: list[Sit
     verdict = Verdict.NOT_REFUTED if found is None else Verdict.REFUTED
     if alone:  # Nobody is left who could break what one player does alone.
         return replace(finding, improvement=verdict, consistent=verdict, found=found)
-    deterred = finding.reaction is None and examiner.deterred
-    consistent = Verdict.PROVEN if deterred else Verdict.NOT_REFUTED
-    return replace(finding, improvement=verdict, consistent=consistent, found=found)
+    return replace(finding, improvement=verdict, consistent=_deterred(examiner, finding), found=found)
+
+
+def _with_construction(examiner: Examiner, finding: CoalitionFinding) -> CoalitionFinding:
+    """Return the finding with an improvement that needs no search, if there is one."""
+    if examiner.deadline.passed:
+        return finding
+    contract, rules = examiner.contract, examiner.rules
+    agreed = find_constructed_side_contract(
+        contract, rules, finding.coalition, reaction=finding.reaction, deadline=examiner.deadline
+    )
+    if agreed is None:
+        return finding
+    found = _accepted(examiner, agreed, partial(certify_side_contract, contract, rules, agreed, finding.reaction))
+    if found is None:
+        return finding
+    return replace(finding, improvement=Verdict.REFUTED, consistent=_deterred(examiner, finding), found=found)
+
+
+def _deterred(examiner: Examiner, finding: CoalitionFinding) -> Verdict:
+    """Return what is known of consistent improvements where there may be others."""
+    return Verdict.PROVEN if finding.reaction is None and examiner.deterred else Verdict.NOT_REFUTED
 
 
 def examine_consistency(examiner: Examiner, finding: CoalitionFinding) -> CoalitionFinding:

@@ -16,6 +16,7 @@ r"""Collusion: side-contracts by which coalitions improve upon a contract, found
 | what members may report on the market | GR 5 | `cells` |
 | side-contract on the market game | GR 3, 5, 6 | `side_contract` |
 | its search by column generation | GR 6, 7 | `search`, `menu`, `program` |
+| plays mixed by lot that need no search | Theorems 5-7 of `docs/collusion.md` | `constructions` |
 | single members' obedience to it | GR 7 | `obedience` |
 | the grand contract under attack | GR 8, Theorem 1 | `marketgame.mechanisms.certificates.examination` |
 

@@ -62,10 +62,10 @@ def test_where_short_sales_bankrupt_no_single_player_gains_but_pairs_do(marketga
     assert document["unilaterally_stable"] is True
     assert document["strongly_collusion_proof"] is False
     assert document["proof"] is None
-    (joint,) = document["deviations"]
-    assert joint["kind"] == "joint"
-    assert joint["coalition"] == ["ann", "bob"]
-    assert min(joint["gain"].values()) > 0
+    (together,) = document["deviations"]
+    assert together["kind"] == "side-contract"
+    assert together["coalition"] == ["ann", "bob"]
+    assert min(together["gain"].values()) > 0
     assert_everything_replays(document, marketgame)
 
 
