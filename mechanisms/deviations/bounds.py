@@ -23,6 +23,9 @@ outsider. Short sales bankrupt and bankrupt players' trades are unwound: so clai
 endowments, the projection does nothing, and nobody is sacrificed to create claims. Transfers are covered by announced
 numeraire: so a bankrupt member cannot finance the others.
 
+*Wealth or sacrifice.* Where transfers need no cover, a bankrupt member may finance the others. But it ends with
+nothing, and what it owned is withdrawn, so that these share at most what everybody else owns.
+
 *Wealth or alone.* The paper's own remedy, that prices are seen before anybody orders, works too if the contract uses
 it. Let outsiders announce at most a small share of what they own once they see a quote that is not the contract's.
 Without a misquote everybody trades at one price, and the two rules on short sales and coverage suffice for the bound
@@ -37,7 +40,7 @@ Source: Giraud and Rochon (2001), proof of Theorem 1, which claims less under we
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -68,6 +71,8 @@ class BoundReason(StrEnum):
     """A lone member ends inside its budget, or without some good that has a price."""
     WEALTH = "wealth"
     """Members end with no more than their wealth at the outsiders' prices."""
+    WEALTH_OR_SACRIFICE = "wealth-or-sacrifice"
+    """The same unless a member is bankrupt; then the others share no more than all that is left without it."""
     WEALTH_OR_ALONE = "wealth-or-alone"
     """The same unless somebody misquotes; then outsiders withhold, and members share little more than they own."""
 
@@ -118,6 +123,9 @@ def proven_bounds(situation: Situation) -> tuple[Bound, ...]:
         )
     if premises.WEALTH.holds(rules):
         bounds.append(_bound(situation, BoundReason.WEALTH, prices, _within_wealth(situation, prices)))
+    if not alone and premises.SACRIFICE.holds(rules):
+        gain = np.maximum(_within_wealth(situation, prices), _sacrificing(situation))
+        bounds.append(_bound(situation, BoundReason.WEALTH_OR_SACRIFICE, prices, gain))
     if (amounts := _left_alone(situation)) is not None:
         gain = np.maximum(_within_wealth(situation, prices), _sharing(situation, amounts))
         bounds.append(_bound(situation, BoundReason.WEALTH_OR_ALONE, prices, gain))
@@ -186,6 +194,23 @@ def _sharing(situation: Situation, beyond: FloatArray, prices: FloatArray | None
     owned = situation.endowments[:, situation.members, :-1].sum(axis=1)
     used = _prices_within(situation, owned + beyond[:, :-1]) if prices is None else prices
     return np.asarray((used * beyond).sum(axis=-1) + _members_surplus(situation, used))
+
+
+def _sacrificing(situation: Situation) -> FloatArray:
+    """Return the most that the members can gain together in each draw if one of them is bankrupt, ``(K,)``, numeraire.
+
+    That more than one is changes nothing for the better: they could as well be left with nothing.
+    """
+    found, beyond = (
+        np.full(len(situation.probability), -np.inf),
+        situation.endowments[:, situation.outsiders].sum(axis=1),
+    )
+    for member in situation.coalition:
+        owned = situation.endowments[:, member]
+        lost = _gain_from(situation, member, np.zeros_like(owned[:, :-1]), -owned[:, -1])
+        rest = replace(situation, coalition=tuple(other for other in situation.coalition if other != member))
+        found = np.maximum(found, _sharing(rest, beyond) + lost)
+    return found
 
 
 def _within_budget(situation: Situation, prices: FloatArray) -> FloatArray:

@@ -117,6 +117,22 @@ WEALTH = Premise(
 )
 """Theorem 2: a coalition ends every play with at most its wealth at the outsiders' common price."""
 
+SACRIFICE = Premise(
+    # As for the bound by wealth, but for coverage:
+    pricing=NOT_SUBSIDISED,
+    solvency=frozenset({Solvency.NO_SHORT_SALES}),
+    # ... what a bankrupt member owned is withdrawn,
+    bankruptcy=frozenset({Bankruptcy.UNWIND}),
+    # whatever its transfer took,
+    coverage=frozenset({Coverage.UNLIMITED}),
+    # and it consumes nothing.
+    withholding=frozenset({Withholding.WASTED}),
+    timing=EITHER_TIMING,
+    execution=EITHER_EXECUTION,
+    refusal=NO_DEPOSITS,
+)
+"""Theorem 7: a coalition ends a play within its wealth, or shares what there is but what a bankrupt member owned."""
+
 WEALTH_AT_ONE_PRICE = Premise(
     pricing=AT_THE_COMMON_QUOTE,
     solvency=frozenset({Solvency.NO_SHORT_SALES}),

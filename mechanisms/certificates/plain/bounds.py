@@ -32,7 +32,15 @@ from marketgame.mechanisms.economies.separable_allocation import allocate_good_b
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.economies.valuation import Bundle
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
-from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, Pricing, Solvency, Timing, Withholding
+from marketgame.mechanisms.market_game.rules import (
+    Bankruptcy,
+    Coverage,
+    Pricing,
+    Refusal,
+    Solvency,
+    Timing,
+    Withholding,
+)
 
 type Derivation = Callable[[Sequence[int], int, StorableReaction | None], Fraction | None]
 """From members, a profile and how outsiders react to what the members cannot gain beyond; none if that is not known."""
@@ -100,6 +108,7 @@ class PlainBounds:
             (BoundReason.BUDGET_OR_SHORT, self._budget_or_short),
             (BoundReason.WEALTH, self._wealth),
             (BoundReason.WEALTH_OR_ALONE, self._wealth_or_alone),
+            (BoundReason.WEALTH_OR_SACRIFICE, self._wealth_or_sacrifice),
             (BoundReason.RESOURCES, self._resources),
         )
 
@@ -257,6 +266,29 @@ class PlainBounds:
             left = announced_by_the_wary(self.contract, number, player, rule)
             amounts = [amount + more for amount, more in zip(amounts, left, strict=True)]
         ends = [self._spending(coalition, number), self._sharing(coalition, number, amounts)]
+        return self._most(coalition, number, ends)
+
+    def _wealth_or_sacrifice(
+        self, coalition: Sequence[int], number: int, _: StorableReaction | None
+    ) -> Fraction | None:
+        """Members who spend their wealth, or share what all but one of them own, who then is bankrupt."""
+        rules = self.contract.rules
+        proven = (
+            len(coalition) > 1
+            and self._outside(coalition)
+            and rules.pricing in NO_ARBITRAGE
+            and rules.solvency is Solvency.NO_SHORT_SALES
+            and rules.bankruptcy is Bankruptcy.UNWIND
+            and rules.withholding is Withholding.WASTED
+            and rules.refusal is Refusal.FREE
+        )
+        if not proven:
+            return None
+        ends, owned = [self._spending(coalition, number)], self.contract.endowments(number)
+        for lost in coalition:
+            left = [most - less for most, less in zip(self._supply(number), owned[lost], strict=True)]
+            others = [member for member in coalition if member != lost]
+            ends.append(self._sharing(others, number, left) + self._enjoying(lost, number, [NOTHING for _ in left]))
         return self._most(coalition, number, ends)
 
     def _resources(self, coalition: Sequence[int], number: int, _: StorableReaction | None) -> Fraction:

@@ -9,10 +9,13 @@ import pytest
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.certificate import verify
+from marketgame.mechanisms.certificates.plain.bounds import PlainBounds
+from marketgame.mechanisms.certificates.plain.contract import PlainContract
 from marketgame.mechanisms.certificates.side_contract import certify_side_contract
 from marketgame.mechanisms.collusion.side_contracts.constructions import constructed_menu
 from marketgame.mechanisms.collusion.side_contracts.search import find_constructed_side_contract
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
+from marketgame.mechanisms.deviations.bounds import least_bound
 from marketgame.mechanisms.deviations.situation import situation_of
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.market_game.rules import (
@@ -100,6 +103,19 @@ def test_uncovered_transfers_buy_out_who_owns_more_than_the_sacrificed_and_nobod
             assert verify(certify_side_contract(made, rules, found)).confirmed
         covered = replace(rules, coverage=Coverage.ANNOUNCED_NUMERAIRE)
         assert find_constructed_side_contract(made, covered, (0, 1)) is None
+
+
+def test_of_each_pair_it_is_known_whether_a_sacrifice_gains() -> None:
+    answers = []
+    for seed in range(4):
+        made = contract(tuple(np.random.default_rng(seed).uniform(20.0, 60.0, 3)))
+        for pair in ((0, 1), (0, 2), (1, 2)):
+            found = find_constructed_side_contract(made, UNCOVERED[0], pair)
+            proven = least_bound(situation_of(made, 0, pair, UNCOVERED[0])).total_gain <= 1e-6
+            derived = PlainBounds(PlainContract(made, UNCOVERED[0])).weakest(pair, None)
+            assert derived.excludes == proven
+            answers.append((found is None, proven))
+    assert set(answers) == {(False, False), (True, True)}
 
 
 def test_what_is_hidden_and_consumed_pays_for_the_sacrifice() -> None:
