@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain, combinations, product
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ from marketgame.mechanisms.collusion.side_contracts.constructions import constru
 from marketgame.mechanisms.collusion.side_contracts.search import find_constructed_side_contract
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.deviations.bounds import least_bound
-from marketgame.mechanisms.deviations.situation import situation_of
+from marketgame.mechanisms.deviations.oracle import profit_tolerance
+from marketgame.mechanisms.deviations.situation import situation_of, situations
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.market_game.rules import (
     Bankruptcy,
@@ -116,6 +118,25 @@ def test_of_each_pair_it_is_known_whether_a_sacrifice_gains() -> None:
             assert derived.excludes == proven
             answers.append((found is None, proven))
     assert set(answers) == {(False, False), (True, True)}
+
+
+@pytest.mark.parametrize(("players", "goods", "types"), [(3, 1, 1), (3, 1, 2), (4, 2, 1), (5, 1, 1)])
+def test_whether_any_coalition_gains_is_decided_without_a_search(players: int, goods: int, types: int) -> None:
+    prior = IndependentPrior([np.full(types, 1.0 / types)] * players)
+    made = grand_contract(random_economy(players, prior, goods=goods))
+    coalitions = list(chain.from_iterable(combinations(range(players), size) for size in range(2, players)))
+    answers = []
+    for pricing, bankruptcy, coverage in product(list(Pricing)[:3], Bankruptcy, Coverage):
+        rules = replace(NO_SHORT_SALES, pricing=pricing, bankruptcy=bankruptcy, coverage=coverage)
+        gains = any(find_constructed_side_contract(made, rules, coalition) is not None for coalition in coalitions)
+        excluded_all = all(
+            least_bound(situation).total_gain <= profit_tolerance(situation)
+            for coalition in coalitions
+            for situation in situations(made, coalition, rules)
+        )
+        assert gains != excluded_all
+        answers.append(gains)
+    assert set(answers) == {True, False}
 
 
 def test_what_is_hidden_and_consumed_pays_for_the_sacrifice() -> None:
