@@ -9,7 +9,7 @@ that report :math:`r_S` expect together
 
 and gain :math:`U_S(r_S | t_S) - U_S(t_S | t_S)`. Coalitions of one are the liars of Giraud and Rochon's Definition 4.
 Endowments must be shown, so no member reports a type that owns more of some good than it does; what it owns beyond the
-report is out of its reach.
+report is out of its reach, unless the rules let it consume that.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.incentives import ReportGains
 from marketgame.mechanisms.economies.beliefs import beliefs_about_others, profiles_by_own_type
 from marketgame.mechanisms.economies.stakes import counts_as_gain
+from marketgame.mechanisms.market_game.rules import Withholding
 
 # Pairs of true and reported types of a coalition, summed over the coalitions, beyond which not all are looked at.
-MOST_PAIRS = 50_000_000
+MOST_PAIRS = 10_000_000
 # Coalitions, each of which costs some operations of its own.
 MOST_COALITIONS = 20_000
 
@@ -73,11 +74,14 @@ class JointMisreportCheck:
         return self.examined_size == self.players
 
 
-def check_joint_misreports(contract: GrandContract) -> JointMisreportCheck:
+def check_joint_misreports(
+    contract: GrandContract, withholding: Withholding = Withholding.WASTED
+) -> JointMisreportCheck:
     """Return the most profitable lie that a coalition tells together, by enumeration.
 
     Args:
         contract: the contract; outsiders report truthfully and all obey.
+        withholding: what becomes of what a liar owns beyond its report.
 
     Returns:
         The most profitable lie of the coalitions of up to the largest size all of whose lies can be listed.
@@ -86,7 +90,7 @@ def check_joint_misreports(contract: GrandContract) -> JointMisreportCheck:
     size = _largest_size(counts)
     worst: JointMisreport | None = None
     counted = False
-    for lies in _coalitions(contract, size):
+    for lies in _coalitions(contract, size, withholding):
         best = _best(contract, lies.gains(contract))
         if best is None:
             continue
@@ -146,10 +150,12 @@ class _Lies:
     utilities: tuple[FloatArray, ...]
 
     @classmethod
-    def of_all(cls, contract: GrandContract) -> Self:
+    def of_all(cls, contract: GrandContract, withholding: Withholding = Withholding.WASTED) -> Self:
         counts = contract.economy.prior.type_counts
-        tables = tuple(_utility_of_reports(contract, player).reshape(-1, *counts) for player in range(len(counts)))
-        return cls(tuple(range(len(counts))), tables)
+        players = tuple(range(len(counts)))
+        return cls(
+            players, tuple(_utility_of_reports(contract, one, withholding).reshape(-1, *counts) for one in players)
+        )
 
     def without(self, contract: GrandContract, player: int) -> _Lies:
         """Return the coalition that remains when a member leaves, and tells the truth."""
@@ -212,16 +218,20 @@ def _lies_of(contract: GrandContract, members: Sequence[int]) -> _Lies:
     return lies
 
 
-def _coalitions(contract: GrandContract, size: int) -> Iterator[_Lies]:
-    """Yield every coalition of up to a size once, each averaged from one that is larger by a member."""
-    pending = [(_Lies.of_all(contract), len(contract.economy.players))]
+def _coalitions(
+    contract: GrandContract, size: int, withholding: Withholding = Withholding.WASTED
+) -> Iterator[_Lies]:
+    """Yield every coalition of up to a size once: player by player, each either leaves or stays."""
+    pending = [(_Lies.of_all(contract, withholding), 0)]
     while pending:
-        lies, below = pending.pop()
-        if len(lies.members) <= size:
-            yield lies
-        # Whoever leaves stands before whoever left before it, so that no coalition is met twice.
-        leaving = [player for player in lies.members[::-1] if player < below and len(lies.members) > 1]
-        pending.extend((lies.without(contract, player), player) for player in leaving)
+        lies, player = pending.pop()
+        if player == len(contract.economy.players):
+            if lies.members:
+                yield lies
+            continue
+        if lies.members.index(player) < size:
+            pending.append((lies, player + 1))
+        pending.append((lies.without(contract, player), player + 1))
 
 
 def _largest_size(counts: Sequence[int]) -> int:
@@ -237,16 +247,22 @@ def _largest_size(counts: Sequence[int]) -> int:
     return max(1, int(np.flatnonzero(affordable).max()))
 
 
-def _utility_of_reports(contract: GrandContract, player: int) -> FloatArray:
+def _utility_of_reports(contract: GrandContract, player: int, withholding: Withholding) -> FloatArray:
     """Return what each true type of a player gets at each announced profile beyond its endowment, ``(types, P)``."""
     economy = contract.economy
     first = economy.first_rows[player]
     reports = contract.efficient.profiles[:, player]
     table = np.empty((economy.prior.type_counts[player], len(reports)))
+    shown = economy.endowment_table[first + reports]
     for kind, true_type in enumerate(economy.players[player].types):
-        owned, reference = economy.endowment_table[first + kind], economy.reference_goods[first + kind]
-        money = economy.endowment_table[first + reports, -1] - owned[-1] + contract.numeraire_transfers[:, player]
-        table[kind] = true_type.valuation.gain(reference, contract.efficient.bundles[:, player]) + money
+        bundles, received = contract.efficient.bundles[:, player], contract.numeraire_transfers[:, player]
+        withheld = economy.endowment_table[first + kind] - shown
+        if withholding is Withholding.CONSUMED:
+            # Who cannot show what it reports withholds nothing; such reports are left out.
+            bundles = bundles + np.maximum(withheld[:, :-1], 0.0)
+        else:
+            received = received - withheld[:, -1]
+        table[kind] = true_type.valuation.gain(economy.reference_goods[first + kind], bundles) + received
     return table
 
 
