@@ -1,9 +1,10 @@
 """The examination of a grand contract: does it stand up to lies, to single players, and to coalitions?
 
-Four questions, in the order of Giraud and Rochon (2001): is truth best (Definition 4), can one player alone gain by
-what it does after the truth, can a coalition gain by an agreement that no part of it would break in turn (Definition 8,
-collusion-proof), can a coalition gain at all (strongly collusion-proof)? A no comes with a deviation that can be played
-again, a yes with a bound over everything that coalitions could do; where there is neither, the contract is not refuted.
+Five questions, in the order of Giraud and Rochon (2001): is truth best (Definition 4), is it best for coalitions too
+that share what they know and own before they report, can one player alone gain by what it does after the truth, can a
+coalition gain by an agreement that no part of it would break in turn (Definition 8, collusion-proof), can a coalition
+gain at all (strongly collusion-proof)? A no comes with a deviation that can be played again, a yes with a bound over
+everything that coalitions could do; where there is neither, the contract is not refuted.
 All is about outsiders who obey, or who answer misquotes as coalitions expect them to.
 
 Of each coalition the proven bounds are asked first, in everything that its members may know together. Where they leave
@@ -34,6 +35,7 @@ import numpy as np
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.certificate import verify
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate, certify_deviation
+from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCertificate, certify_joint_misreport
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate, certify_misreport
 from marketgame.mechanisms.certificates.plain.bounds import PlainBounds
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
@@ -47,6 +49,7 @@ from marketgame.mechanisms.certificates.stability import (
     certify_stability,
     certify_stability_by_member,
 )
+from marketgame.mechanisms.collusion.report_agreements import SharedGains, gains_by_what_is_shared
 from marketgame.mechanisms.collusion.side_contracts.arbitrage import deterred_by_arbitrage
 from marketgame.mechanisms.collusion.side_contracts.search import (
     Begun,
@@ -66,6 +69,7 @@ from marketgame.mechanisms.contracts.contract import Contract, check_contract, d
 from marketgame.mechanisms.contracts.exchange import exchangeable_players
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck
+from marketgame.mechanisms.contracts.joint_misreports import JointMisreportCheck, check_joint_misreports
 from marketgame.mechanisms.contracts.knowledge import commonly_known
 from marketgame.mechanisms.deviations.bounds import BoundReason, least_bound, wealth_beyond
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict, together
@@ -90,7 +94,7 @@ PAIR = 2
 LISTED = 1023
 
 type ImprovementCertificate = DeviationCertificate | SideContractCertificate
-type GainCertificate = ImprovementCertificate | MisreportCertificate
+type GainCertificate = ImprovementCertificate | MisreportCertificate | JointMisreportCertificate
 type ExpectReaction = Callable[[Coalition], Reaction | None]
 """From a coalition to how those outside it answer misquotes, None if they play on; from () to how all players would."""
 type Watch = Callable[[Coalition, Sequence[CoalitionFinding]], None]
@@ -229,6 +233,8 @@ class DeviationKind(StrEnum):
 
     LIE = "lie"
     """A type reports another and obeys."""
+    JOINT_LIE = "joint lie"
+    """Members of a coalition agree to report other types, obey, and share what that brings."""
     LIE_AND_REORDER = "lie and reorder"
     """A type reports another and then orders what it likes best at the prices its lie brings."""
     UNILATERAL = "unilateral"
@@ -257,7 +263,10 @@ class FoundDeviation:
 
     @property
     def gains(self) -> dict[str, float]:
-        """What each member expects to gain, numeraire: from a side-contract before it knows anything."""
+        """What each member expects to gain, numeraire: from a side-contract before it knows anything.
+
+        Liars who share money have not shared it yet: what counts is their sum.
+        """
         names = self.certificate.economy.player_names
         if isinstance(self.certificate, SideContractCertificate):
             return {
@@ -276,6 +285,9 @@ class Examination:
         contract: the contract.
         rules: of its market.
         incentives: all gains from lies that are obeyed.
+        joint_lies: the most profitable lie that a coalition tells together and obeys.
+        report_agreements: what pairs that gain by joint lies, and the coalition that gains most, gain if they share
+            less; those that there was time for.
         findings: about each coalition that was examined, single players first; one for all that are alike.
         by_member: that proves what is not listed in findings; none if nothing is proven so.
         unexamined: how many coalitions that were asked about were not looked at: no finding could have changed an
@@ -290,6 +302,8 @@ class Examination:
     contract: GrandContract
     rules: MarketRules
     incentives: IncentiveCheck
+    joint_lies: JointMisreportCheck
+    report_agreements: tuple[SharedGains, ...]
     findings: tuple[CoalitionFinding, ...]
     by_member: MemberBounds | None
     unexamined: int
@@ -302,6 +316,13 @@ class Examination:
     def incentive_compatible(self) -> bool:
         """Whether truth is best for everybody who then obeys."""
         return self.incentives.incentive_compatible is True
+
+    @property
+    def coalitions_report_truthfully(self) -> Verdict:
+        """Whether no coalition, of one or more, gains by a lie alone."""
+        if not (self.incentive_compatible and self.joint_lies.truthful):
+            return Verdict.REFUTED
+        return Verdict.PROVEN if self.joint_lies.complete else Verdict.NOT_REFUTED
 
     @property
     def unilaterally_stable(self) -> Verdict:
@@ -326,8 +347,13 @@ class Examination:
 
     @property
     def refuted(self) -> bool:
-        """Whether any of the four questions is answered no."""
-        answers = (self.unilaterally_stable, self.collusion_proof, self.strongly_collusion_proof)
+        """Whether any of the five questions is answered no."""
+        answers = (
+            self.coalitions_report_truthfully,
+            self.unilaterally_stable,
+            self.collusion_proof,
+            self.strongly_collusion_proof,
+        )
         return not self.incentive_compatible or Verdict.REFUTED in answers
 
 
@@ -358,7 +384,8 @@ def examine(
     """
     device = device_of(contract, rules)
     incentives = check_contract(device)
-    lies = _lies(contract, device, incentives)
+    joint_lies = check_joint_misreports(contract, rules.withholding)
+    lies = [*_lies(contract, device, incentives), *_joint_lies(contract, rules, joint_lies)]
     # A proof is verified from the beginning, which takes as long again as it took to derive.
     proof_by = Deadline.after(max(deadline.left * SHARE_FOR_PROOF, GRACE))
     bounds_by = Deadline.after(max(deadline.left, GRACE))
@@ -372,6 +399,8 @@ def examine(
         contract=contract,
         rules=rules,
         incentives=incentives,
+        joint_lies=joint_lies,
+        report_agreements=tuple(gains_by_what_is_shared(contract, joint_lies, deadline)),
         findings=tuple(tour.findings.values()),
         by_member=tour.by_member,
         unexamined=tour.unexamined,
@@ -779,6 +808,28 @@ def _lies(contract: GrandContract, device: Contract, incentives: IncentiveCheck)
             if verify(certificate).confirmed:
                 found.append(_lie(DeviationKind.LIE_AND_REORDER, certificate))
     return found
+
+
+def _joint_lies(contract: GrandContract, rules: MarketRules, check: JointMisreportCheck) -> Iterator[FoundDeviation]:
+    """Yield the most profitable lie that several players tell together, if a lie gains that is not one player's.
+
+    Raises:
+        UndecidableError: it pays by one derivation and by the other does not.
+    """
+    worst = check.worst
+    if worst is None or check.truthful or len(worst.coalition) == 1:
+        return
+    each = zip(worst.coalition, worst.true_types, worst.reported_types, strict=True)
+    members, lies = zip(*(_numbers(contract, *one) for one in each), strict=True)
+    true_types, reported_types = zip(*lies, strict=True)
+    told = certify_joint_misreport(contract, rules, members, true_types, reported_types)
+    verification = verify(told)
+    if not verification.confirmed:
+        raise UndecidableError(
+            f"whether {coalition_name(worst.coalition)} gain by a joint lie cannot be told: by one derivation "
+            f"{worst.gain:.3g}, by another not: {verification.failures[0]}"
+        )
+    yield FoundDeviation(members, DeviationKind.JOINT_LIE, told)
 
 
 def _disobeys(deviation: Deviation) -> bool:

@@ -19,18 +19,30 @@ Members who share neither information nor money have :math:`y = 0`. Members who 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import combinations
+from math import prod
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, read_only
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
-from marketgame.mechanisms.contracts.joint_misreports import can_report, utilities_of_reports
+from marketgame.mechanisms.contracts.joint_misreports import (
+    JointMisreportCheck,
+    can_report,
+    joint_misreport_gains,
+    utilities_of_reports,
+)
+from marketgame.mechanisms.economies.stakes import counts_as_gain
 from marketgame.mechanisms.linear_program import LinearProgram, Sense, Status, certified
 from marketgame.mechanisms.linear_program.blocks import Selection
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 from marketgame.mechanisms.linear_program.verification import UnverifiedAnswerError
+
+# Joint types up to which the program for a coalition of three or more is quick.
+FEW_TYPES = 16
 
 
 class Shared(Enum):
@@ -60,6 +72,61 @@ class ReportAgreement:
     payments: FloatArray
     gains: tuple[FloatArray, ...]
     total_gain: float
+
+
+@dataclass(frozen=True)
+class SharedGains:
+    """What members gain in sum by agreeing what to report, by what they share, in expectation over their types.
+
+    Attributes:
+        members: their numbers, increasing.
+        all: if they tell each other their types, and share money; numeraire.
+        money: if they share money only; none if the program's answer was not confirmed.
+        nothing: if they share neither; likewise.
+    """
+
+    members: tuple[int, ...]
+    all: float
+    money: float | None
+    nothing: float | None
+
+
+def gains_by_what_is_shared(
+    contract: GrandContract, check: JointMisreportCheck, deadline: Deadline = NO_DEADLINE
+) -> Iterator[SharedGains]:
+    """Yield what pairs that gain by joint lies gain if they share less, then the coalition with the best joint lie.
+
+    Who gains nothing while sharing everything gains nothing by sharing less. Of three and more only a coalition with
+    few joint types is asked.
+
+    Args:
+        contract: the contract.
+        check: of its joint lies.
+        deadline: after which no more coalitions are asked.
+    """
+    if check.truthful or check.worst is None:
+        return
+    names = contract.economy.player_names
+    worst = tuple(names.index(name) for name in check.worst.coalition)
+    asked = list(combinations(range(len(names)), 2))
+    if len(worst) > 2 and prod(contract.economy.prior.type_counts[member] for member in worst) <= FEW_TYPES:
+        asked.append(worst)
+    for members in asked:
+        if deadline.passed:
+            return
+        lies = joint_misreport_gains(contract, members)
+        if counts_as_gain(lies.gains, np.broadcast_to(lies.stakes[:, None], lies.gains.shape)).any():
+            likely = _joint_probability(contract, members)
+            best = np.where(likely > 0, lies.gains.max(axis=1, initial=0.0), 0.0)
+            money, nothing = (_total_gain(contract, members, shared) for shared in (Shared.MONEY, Shared.NOTHING))
+            yield SharedGains(members, float(likely @ best), money, nothing)
+
+
+def _total_gain(contract: GrandContract, members: tuple[int, ...], shared: Shared) -> float | None:
+    try:
+        return max(best_report_agreement(contract, members, shared).total_gain, 0.0)
+    except UnverifiedAnswerError:
+        return None
 
 
 def best_report_agreement(

@@ -218,9 +218,7 @@ def _lies_of(contract: GrandContract, members: Sequence[int]) -> _Lies:
     return lies
 
 
-def _coalitions(
-    contract: GrandContract, size: int, withholding: Withholding = Withholding.WASTED
-) -> Iterator[_Lies]:
+def _coalitions(contract: GrandContract, size: int, withholding: Withholding = Withholding.WASTED) -> Iterator[_Lies]:
     """Yield every coalition of up to a size once: player by player, each either leaves or stays."""
     pending = [(_Lies.of_all(contract, withholding), 0)]
     while pending:
