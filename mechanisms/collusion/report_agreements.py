@@ -108,7 +108,7 @@ def gains_by_what_is_shared(
         return
     names = contract.economy.player_names
     worst = tuple(names.index(name) for name in check.worst.coalition)
-    asked = list(combinations(range(len(names)), 2))
+    asked: list[tuple[int, ...]] = list(combinations(range(len(names)), 2))
     if len(worst) > 2 and prod(contract.economy.prior.type_counts[member] for member in worst) <= FEW_TYPES:
         asked.append(worst)
     for members in asked:

@@ -14,15 +14,16 @@ from marketgame.mechanisms.certificates.misreport import certify_misreport
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule
 from marketgame.mechanisms.contracts.joint_misreports import JointMisreport, check_joint_misreports
 from marketgame.mechanisms.contracts.transfers import contract_with_transfers
+from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.market_game.rules import MarketRules, Withholding
 from tests.field_changes import with_fields
 from tests.mechanisms.certificates.test_certificates import nudged
-from tests.mechanisms.private_value_economies import random_economy, random_independent_prior
+from tests.mechanisms.private_value_economies import random_economy
 
 
 @cache
 def contract_of(seed: int, rule: TransferRule, *, type_dependent: bool = False) -> GrandContract:
-    prior = random_independent_prior(seed, (2, 2, 3))
+    prior = IndependentPrior([np.array([0.4, 0.6]), np.array([0.5, 0.5]), np.array([0.25, 0.25, 0.5])])
     economy = random_economy(seed, prior, money=2000.0, type_dependent=type_dependent)
     return contract_with_transfers(economy, rule)
 
@@ -106,7 +107,7 @@ def test_another_coalition_or_other_types_are_refused(part: str) -> None:
     refused = 0
     for changed in changes:
         try:
-            forged = replace(certificate, **{part: tuple(changed)})
+            forged = with_fields(certificate, **{part: tuple(changed)})
         except ValueError:
             refused += 1
         else:
@@ -152,4 +153,4 @@ def test_nobody_reports_what_it_cannot_show() -> None:
 def test_members_and_types_that_do_not_exist_are_refused(fields: dict[str, tuple[int, ...]], message: str) -> None:
     pair = certify_joint_misreport(contract_of(3, TransferRule.NONE), MarketRules(), (0, 1), (0, 0), (1, 1))
     with pytest.raises(ValueError, match=message):
-        replace(pair, **fields)
+        with_fields(pair, **fields)
