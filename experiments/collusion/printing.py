@@ -14,8 +14,11 @@ from marketgame.experiments.certificate_files.contents import reaction_document,
 from marketgame.experiments.efficiency.joint_lies import joint_misreport_document
 from marketgame.experiments.printing import marked, number, print_heading, table
 from marketgame.mechanisms.certificates.examination import CoalitionFinding, Examination, FoundDeviation
+from marketgame.mechanisms.contracts.price_impact import largest_price_impact
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.coalitions import coalition_name
+from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
+from marketgame.mechanisms.market_game.rules import Execution, Refusal
 
 COLUMNS = ["coalition", "outsiders"]
 FOUND = {Verdict.PROVEN: "none", Verdict.REFUTED: "found", Verdict.NOT_REFUTED: "not known"}
@@ -31,6 +34,7 @@ def print_certification(
     console.print(f"rules: {rules}\n", style="dim")
     _print_answers(examination, console)
     scale = float(examination.contract.stakes.max())
+    _print_price_impact(examination, scale, console)
     _print_agreements(examination, scale, console)
     rows = [
         [
@@ -91,6 +95,7 @@ def _print_answers(examination: Examination, console: Console) -> None:
     answers = {
         "Bayesian incentive compatible": compatible,
         "truthfully reported to by coalitions": examination.coalitions_report_truthfully,
+        "safe from one who lies and disobeys": examination.lie_and_disobey_alone,
         "unilaterally stable": examination.unilaterally_stable,
         "collusion-proof": examination.collusion_proof,
         "strongly collusion-proof": examination.strongly_collusion_proof,
@@ -100,6 +105,30 @@ def _print_answers(examination: Examination, console: Console) -> None:
     if examination.coalitions_report_truthfully is Verdict.NOT_REFUTED:
         size = examination.joint_lies.examined_size
         console.print(f"Joint lies were looked for in coalitions of up to {size} members; larger ones have too many.")
+
+
+def _price_impact_document(examination: Examination) -> dict[str, Any] | None:
+    """Return whose lies and reorders gain most in sum whatever the transfers, if that is known to gain."""
+    economy, rules = examination.contract.economy, examination.rules
+    playing_on = rules.execution is Execution.UNILATERAL and rules.refusal is Refusal.FREE
+    found = largest_price_impact(economy, examination.contract.efficient) if playing_on else None
+    if found is None:
+        return None
+    player = economy.players[found.player]
+    return {"player": player.name, "types": [player.types[kind].name for kind in found.types], "sum": found.sum}
+
+
+def _print_price_impact(examination: Examination, scale: float, console: Console) -> None:
+    known = _price_impact_document(examination)
+    if known is not None and known["sum"] > GAIN_TOLERANCE * scale:
+        (one, other), gain = known["types"], number(known["sum"], scale)
+        console.print(
+            f"No transfers deter lies followed by orders of one's own: {known['player']} as {one} reporting {other} "
+            f"and as {other} reporting {one} would gain {gain} in sum at the prices that this brings, where outsiders "
+            "play on and own what is then ordered.\n",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _print_agreements(examination: Examination, scale: float, console: Console) -> None:
@@ -161,6 +190,8 @@ def certification_document(
         "rules": rules_document(examination),
         "bayesian_incentive_compatible": examination.incentive_compatible,
         "coalitions_report_truthfully": ANSWERS[examination.coalitions_report_truthfully],
+        "lie_and_disobey_alone": ANSWERS[examination.lie_and_disobey_alone],
+        "lie_and_reorder_there_and_back": _price_impact_document(examination),
         "unilaterally_stable": ANSWERS[examination.unilaterally_stable],
         "collusion_proof": ANSWERS[examination.collusion_proof],
         "strongly_collusion_proof": ANSWERS[examination.strongly_collusion_proof],

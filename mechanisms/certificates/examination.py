@@ -325,6 +325,15 @@ class Examination:
         return Verdict.PROVEN if self.joint_lies.complete else Verdict.NOT_REFUTED
 
     @property
+    def lie_and_disobey_alone(self) -> Verdict:
+        """Whether no player gains by a lie followed by whatever it likes, obedience included."""
+        alone = {found.kind for found in self.deviations} & {DeviationKind.LIE, DeviationKind.LIE_AND_REORDER}
+        if alone:
+            return Verdict.REFUTED
+        nobody_lies = max(self.contract.economy.prior.type_counts) == 1
+        return Verdict.PROVEN if nobody_lies else Verdict.NOT_REFUTED
+
+    @property
     def unilaterally_stable(self) -> Verdict:
         """Whether no player alone gains by what it does after the truth."""
         return together(finding.improvement for finding in self.findings if len(finding.coalition) == 1)

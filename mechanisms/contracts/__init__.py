@@ -14,6 +14,7 @@
 | communication equilibrium | GR Definition 4' | `communication_equilibrium` |
 | what coalitions gain by lies told together | ours | `joint_misreports` |
 | incentive-compatible transfers, contracts with them | GR 6.1 | `transfers`, `transfer_program` |
+| lies followed by orders of one's own | GR 6.4, figure 1 | `price_impact` |
 | transfers that no coalition of liars exploits | Safronov (2018) | `coalition_proof` |
 | compatibility and non-degeneracy | GR section 4 | `compatibility` |
 

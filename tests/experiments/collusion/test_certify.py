@@ -270,6 +270,11 @@ def test_farmers_who_lie_together_gain_on_expected_externality_transfers_and_the
     # What is done after the truth is another question.
     assert document["strongly_collusion_proof"] is True
     (lie,) = [found for found in document["deviations"] if found["kind"] == "joint lie"]
+    # One of two types reporting each other gains, with any transfers: the sum does.
+    assert document["lie_and_disobey_alone"] is False
+    (alone,) = [found for found in document["deviations"] if found["kind"] == "lie and reorder"]
+    impact = document["lie_and_reorder_there_and_back"]
+    assert 0 < impact["sum"] / 2 <= max(alone["gain"].values()) + 1e-9
     worst = document["largest_coalition_misreport_gain"]
     assert lie["coalition"] == worst["coalition"]
     assert sum(lie["gain"].values()) == pytest.approx(worst["gain"])
