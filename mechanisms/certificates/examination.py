@@ -71,7 +71,7 @@ from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck
 from marketgame.mechanisms.contracts.joint_misreports import JointMisreportCheck, check_joint_misreports
 from marketgame.mechanisms.contracts.knowledge import commonly_known
-from marketgame.mechanisms.deviations.bounds import BoundReason, least_bound, wealth_beyond
+from marketgame.mechanisms.deviations.bounds import BoundReason, least_bound, reason_by_member, wealth_beyond
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict, together
 from marketgame.mechanisms.deviations.oracle import most_profitable_deviation, profit_tolerance
 from marketgame.mechanisms.deviations.reactions import ReactionsByType, WithholdingAfterMisquotes, storable
@@ -149,6 +149,9 @@ class Examiner:
     bounds_by: Deadline | None = None
     proof_by: Deadline | None = None
     thoroughness: Thoroughness = field(default_factory=Thoroughness)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "contract", self.contract.under(self.rules))
 
     @cached_property
     def derived(self) -> PlainBounds:
@@ -391,6 +394,7 @@ def examine(
         ValueError: the rules do not admit the contract.
         UndecidableError: two derivations of one number disagree.
     """
+    contract = contract.under(rules)
     device = device_of(contract, rules)
     incentives = check_contract(device)
     joint_lies = check_joint_misreports(contract, rules.withholding)
@@ -565,7 +569,7 @@ class _Tour:
                 improvement=Verdict.PROVEN,
                 consistent=Verdict.PROVEN,
                 bound=bounds.of(coalition),
-                reasons=frozenset({BoundReason.WEALTH}),
+                reasons=frozenset({reason_by_member(self.examiner.rules) or BoundReason.WEALTH}),
                 reaction=self.examiner.reaction_to(coalition),
                 alike=alike,
             )

@@ -58,10 +58,13 @@ EITHER_BANKRUPTCY = frozenset({Bankruptcy.TRADES_STAND, Bankruptcy.UNWIND})
 EITHER_COVERAGE = frozenset({Coverage.UNLIMITED, Coverage.ANNOUNCED_NUMERAIRE})
 EITHER_WITHHOLDING = frozenset({Withholding.WASTED, Withholding.CONSUMED})
 EITHER_TIMING = frozenset({Timing.PRICES_FIRST, Timing.SIMULTANEOUS})
-# Which flows are executed does not matter to proofs that use only that they are charged, and that what flows to one
-# flows from another.
+# Which of the orders are executed does not matter to proofs that use only that what flows is charged, and that what
+# flows to one flows from another. They never say what is ordered.
 EITHER_EXECUTION = frozenset({Execution.UNILATERAL, Execution.MATCHED})
-# What is said of the contract's orders and transfers is not about deposits.
+# Where recommended flows were executed before, they change what members own when the market opens, and so what wealth
+# is; whoever takes no further part leaves with a bundle that is worth what it owns.
+EITHER_REFUSAL = frozenset({Refusal.FREE, Refusal.ESCROW})
+# That a coalition does no better alone is said of what its members were endowed with.
 NO_DEPOSITS = frozenset({Refusal.FREE})
 
 # Prices at which nobody buys for less, or sells for more, than its counterparty quotes, whatever it quotes itself:
@@ -84,7 +87,7 @@ BUDGET = Premise(
     withholding=EITHER_WITHHOLDING,
     timing=EITHER_TIMING,
     execution=EITHER_EXECUTION,
-    refusal=NO_DEPOSITS,
+    refusal=EITHER_REFUSAL,
 )
 """Proposition 1: a lone player whose counterparties all quote p ends inside its budget at p, or bankrupt."""
 
@@ -97,7 +100,7 @@ BUDGET_OR_SHORT = Premise(
     withholding=EITHER_WITHHOLDING,
     timing=EITHER_TIMING,
     execution=EITHER_EXECUTION,
-    refusal=NO_DEPOSITS,
+    refusal=EITHER_REFUSAL,
 )
 """The same without the rule on short sales: inside its budget, bankrupt, or without some good that has a price."""
 
@@ -113,7 +116,7 @@ WEALTH = Premise(
     withholding=EITHER_WITHHOLDING,
     timing=EITHER_TIMING,
     execution=EITHER_EXECUTION,
-    refusal=NO_DEPOSITS,
+    refusal=EITHER_REFUSAL,
 )
 """Theorem 2: a coalition ends every play with at most its wealth at the outsiders' common price."""
 
@@ -158,6 +161,21 @@ BUDGET_AT_ONE_PRICE = Premise(
     refusal=NO_DEPOSITS,
 )
 """Theorem 3 for one player."""
+
+DEPOSITS = Premise(
+    # How members trade with each other makes nothing of what they hold.
+    pricing=EXAMINED_PRICING,
+    solvency=EITHER_SOLVENCY,
+    bankruptcy=EITHER_BANKRUPTCY,
+    coverage=EITHER_COVERAGE,
+    withholding=EITHER_WITHHOLDING,
+    timing=EITHER_TIMING,
+    # Outsiders order nothing, so that nothing flows to them or from them ...
+    execution=frozenset({Execution.MATCHED}),
+    # ... after the recommended flows, and they keep what they hold.
+    refusal=frozenset({Refusal.ESCROW}),
+)
+"""Theorem 5: members can only divide anew what they hold when the market opens."""
 
 ARBITRAGE = Premise(
     # An arbitrageur is charged at the quotes it sees.

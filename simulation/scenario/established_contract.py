@@ -12,7 +12,7 @@ from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
 from marketgame.mechanisms.contracts.sampled import sampled
 from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.mechanisms.contracts.transfers import contract_with_transfers
-from marketgame.mechanisms.market_game.rules import Coverage
+from marketgame.mechanisms.market_game.rules import Coverage, Execution
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.streams import random_stream
 
@@ -27,10 +27,15 @@ def established_contract(scenario: MarketScenario) -> DirectContract:
         ValueError: the transfers asked for do not exist for this economy, or leave a player in debt.
     """
     if scenario.contract is not None:
-        return scenario.contract
+        return scenario.contract.under(scenario.rules)
     if scenario.economy.prior.obstacle:
+        if scenario.rules.execution is not Execution.UNILATERAL:
+            raise ValueError(
+                f"economy {scenario.economy.name!r} has too many type profiles to list them; rule execution = "
+                f"{scenario.rules.execution.value!r} needs every one"
+            )
         return ContractOnDemand(sampled(scenario.economy), scenario.transfers)
-    return contract_with_transfers(scenario.economy, scenario.transfers, scenario.rules)
+    return contract_with_transfers(scenario.economy, scenario.transfers, scenario.rules).under(scenario.rules)
 
 
 def refuse_uncovered_transfers(common: CommonKnowledge, behaviours: tuple[tuple[Behaviour, ...], ...]) -> None:
