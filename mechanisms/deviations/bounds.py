@@ -323,7 +323,8 @@ def _surplus(
 def _gain_from(situation: Situation, player: int, goods: FloatArray, money: FloatArray) -> FloatArray:
     """Return a bound on what a player can gain over its endowment in each draw, ``(K,)``, numeraire.
 
-    It gets goods ``(K, G)`` or less and more money by ``(K,)`` than it owns when the market opens. It may throw goods away. Where goods enter
+    It gets goods ``(K, G)`` or less and more money by ``(K,)`` than it owns when the market opens. It may throw goods
+    away. Where goods enter
     together no closed form says how much that helps. A tangent does if no good is a burden, and otherwise the prices at
     which it would keep the best of the bundle.
     """
