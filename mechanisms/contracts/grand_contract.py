@@ -101,8 +101,8 @@ class GrandContract(DirectContract):
         object.__setattr__(self, "numeraire_transfers", read_only(payments))
         self._refuse_debt()
 
+    @override
     def under(self, rules: MarketRules) -> Self:
-        """Return the contract as it is recommended under the rules of a market."""
         asked = rules.execution, rules.refusal
         if asked == (self.execution, self.refusal):
             return self

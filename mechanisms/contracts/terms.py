@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from marketgame.mechanisms.contracts.recommended_orders import orders_from_each
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation
 from marketgame.mechanisms.market_game.plays import Play
-from marketgame.mechanisms.market_game.rules import Execution, Refusal
+from marketgame.mechanisms.market_game.rules import Execution, MarketRules, Refusal
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +117,19 @@ class DirectContract(ABC):
     @abstractmethod
     def most_taken(self, player: int, report: int) -> float:
         """Return no less than the most purchasing power that is taken from a player who reports a type, numeraire."""
+
+    def under(self, rules: MarketRules) -> Self:
+        """Return the contract as it is recommended under the rules of a market.
+
+        Raises:
+            ValueError: it is not known what it would recommend under them.
+        """
+        if (rules.execution, rules.refusal) == (self.execution, self.refusal):
+            return self
+        raise ValueError(
+            f"economy {self.economy.name!r} has too many type profiles to list them, which rules execution = "
+            f"{rules.execution.value!r} and refusal = {rules.refusal.value!r} would need"
+        )
 
     def recommend(self, reports: IntegerArray) -> Play:
         """Return the play that the mediator recommends, with the transfers that go with it.

@@ -175,7 +175,7 @@ DEPOSITS = Premise(
     # ... after the recommended flows, and they keep what they hold.
     refusal=frozenset({Refusal.ESCROW}),
 )
-"""Theorem 5: members can only divide anew what they hold when the market opens."""
+"""Theorem 8: members can only divide anew what they hold when the market opens."""
 
 ARBITRAGE = Premise(
     # An arbitrageur is charged at the quotes it sees.

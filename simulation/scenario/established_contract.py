@@ -12,7 +12,7 @@ from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
 from marketgame.mechanisms.contracts.sampled import sampled
 from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.mechanisms.contracts.transfers import contract_with_transfers
-from marketgame.mechanisms.market_game.rules import Coverage, Execution
+from marketgame.mechanisms.market_game.rules import Coverage
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.streams import random_stream
 
@@ -29,12 +29,7 @@ def established_contract(scenario: MarketScenario) -> DirectContract:
     if scenario.contract is not None:
         return scenario.contract.under(scenario.rules)
     if scenario.economy.prior.obstacle:
-        if scenario.rules.execution is not Execution.UNILATERAL:
-            raise ValueError(
-                f"economy {scenario.economy.name!r} has too many type profiles to list them; rule execution = "
-                f"{scenario.rules.execution.value!r} needs every one"
-            )
-        return ContractOnDemand(sampled(scenario.economy), scenario.transfers)
+        return ContractOnDemand(sampled(scenario.economy), scenario.transfers).under(scenario.rules)
     return contract_with_transfers(scenario.economy, scenario.transfers, scenario.rules).under(scenario.rules)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations, product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,7 +101,7 @@ def attack(situation: Situation, generator: np.random.Generator, plays: int) -> 
     )
     among = orders[:, :, situation.members]
     orders[:, :, situation.members] = (among - among.swapaxes(1, 2)) / 2
-    quotes = generator.choice([0.0, 1.0, 3.0, 1e6], (plays, members, goods))
+    quotes = np.array([0.0, 1.0, 3.0, 1e6])[generator.integers(4, size=(plays, members, goods))]
     quotes[::2] = situation.prescribed.quotes[0, situation.members]
     quotes[..., -1] = 1.0
     shown = situation.endowments[0, situation.members] * generator.choice([0.0, 0.5, 1.0], (plays, members, 1))
@@ -136,7 +137,7 @@ def evolved(situation: Situation) -> float:
     members, (players, goods) = situation.members, situation.prescribed.quotes.shape[1:]
     supply = situation.supply[0]
 
-    def lost(chosen: FloatArray) -> FloatArray:
+    def lost(chosen: FloatArray) -> Any:
         plays = chosen.T.reshape(-1, goods + 3)
         orders = np.zeros((len(plays), 2, players, goods))
         orders[:, 0, members[1]] = 3 * plays[:, :goods] * supply
