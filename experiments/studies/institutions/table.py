@@ -110,11 +110,12 @@ def _cell(
     """Return the rows of one economy under one institution."""
     contract = contract_of(number, seed, sizes)
     key = dict(zip(KEY, _key(contract.economy.name, institution), strict=True))
-    asked = {LIARS_TOGETHER: liars_together(contract, institution), **answers(contract, institution, EFFORT)}
+    found = answers(contract, institution, EFFORT)
+    asked = [(LIARS_TOGETHER, liars_together(contract, institution)), *((each.value, found[each]) for each in found)]
     return [
         {
             **key,
-            "question": str(question),
+            "question": question,
             "verdict": answer.verdict.answer,
             "because": answer.because,
             "coalition": coalition_name(answer.coalition),
@@ -122,5 +123,5 @@ def _cell(
             "total_gain": answer.total_gain,
             "bound": answer.bound,
         }
-        for question, answer in asked.items()
+        for question, answer in asked
     ]
