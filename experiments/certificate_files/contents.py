@@ -28,6 +28,7 @@ from marketgame.experiments.files.economy_file import Name
 from marketgame.experiments.files.scenario_file import RulesInput
 from marketgame.mechanisms.certificates.blocking import BlockingCertificate, InhibitionCertificate
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
+from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCertificate
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate
 from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
 from marketgame.mechanisms.certificates.stability import CoalitionBound, StabilityCertificate
@@ -139,6 +140,17 @@ def _member_type(stored: str, seen: Seen) -> int:
     return place_of(stored, _kinds(seen, player), f"information of {seen.parts['economy'].player_names[player]}")
 
 
+def _types_of_members(stored: list[str], seen: Seen) -> tuple[int, ...]:
+    members = seen.parts["coalition"]
+    if len(stored) != len(members):
+        raise ValueError(f"types of {len(stored)} members are given; there are {len(members)}")
+    names = seen.parts["economy"].player_names
+    return tuple(
+        place_of(one, _kinds(seen, member), f"types of {names[member]}")
+        for one, member in zip(stored, members, strict=True)
+    )
+
+
 def _information(stored: list[Any], seen: Seen) -> tuple[tuple[Information, ...], ...]:
     if len(stored) != len(seen.parts["coalition"]):
         raise ValueError(f"information is for {len(stored)} members; there are {len(seen.parts['coalition'])}")
@@ -194,6 +206,13 @@ MEMBER_TYPE = Form(
     _member_type,
     lambda kind, seen: _kinds(seen, seen.parts["coalition"][seen.parts["member"]])[kind],
 )
+TYPES_OF_MEMBERS = Form(
+    list[Name],
+    _types_of_members,
+    lambda kinds, seen: [
+        _kinds(seen, member)[kind] for member, kind in zip(seen.parts["coalition"], kinds, strict=True)
+    ],
+)
 KNOWN = listed(Record(Information, (Key("type", form=MEMBER_TYPE), "profiles")).form)
 INFORMATION = Form(
     list[KNOWN.annotation],  # type: ignore[name-defined]
@@ -242,6 +261,7 @@ for layout in (
             Key("announced_endowments", "prescribed.announced_endowments", batch="K"),
             Key("transfers", "prescribed.transfers", batch="K"),
             Key("reaction", form=REACTION),
+            Key("received", batch="K", default=None),
         ),
     ),
     Record(
@@ -306,6 +326,17 @@ CERTIFICATES = (
             "outcome",
         ),
         (CERTIFIES, "misreport"),
+    ),
+    Record(
+        JointMisreportCertificate,
+        (
+            *MARKET,
+            Key("coalition", form=COALITION),
+            Key("true_types", form=TYPES_OF_MEMBERS),
+            Key("reported_types", form=TYPES_OF_MEMBERS),
+            "outcome",
+        ),
+        (CERTIFIES, "joint-misreport"),
     ),
     Record(
         StabilityCertificate,

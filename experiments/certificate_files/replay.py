@@ -15,6 +15,7 @@ from marketgame.experiments.printing import marked, named, number, table
 from marketgame.mechanisms.certificates.blocking import BlockingCertificate, InhibitionCertificate
 from marketgame.mechanisms.certificates.certificate import Certificate, recomputed, verify
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
+from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCertificate
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate
 from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
 from marketgame.mechanisms.certificates.stability import StabilityCertificate
@@ -24,7 +25,8 @@ from marketgame.mechanisms.economies.coalitions import MOST_LISTED, coalition_na
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import MarketRules
 
-type MarketCertificate = DeviationCertificate | SideContractCertificate | MisreportCertificate | StabilityCertificate
+type PlayedCertificate = DeviationCertificate | MisreportCertificate | JointMisreportCertificate
+type MarketCertificate = PlayedCertificate | SideContractCertificate | StabilityCertificate
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +131,14 @@ def _market_subject(stored: MarketCertificate, replay: Replay) -> dict[str, Any]
                 "reported_type": kinds[stored.reported_type].name,
                 "players": {name: _player_document(replay, place) for place, name in enumerate(names)},
             }
+        case JointMisreportCertificate(coalition=members):
+            about = {
+                "coalition": names_of(members, economy),
+                "true_types": _types_of(stored, stored.true_types),
+                "reported_types": _types_of(stored, stored.reported_types),
+                "total_gain": _pair(replay, total_gain),
+                "players": {name: _player_document(replay, place) for place, name in enumerate(names)},
+            }
         case StabilityCertificate():
             claimed = stored.about
             listed = claimed if claimed.count <= MOST_LISTED else (bound.coalition for bound in stored.bounds)
@@ -176,7 +186,6 @@ def _pair(replay: Replay, quantity: Callable[[Any], float]) -> dict[str, float |
 
 
 type Pair = tuple[float, float | None]
-type PlayedCertificate = DeviationCertificate | MisreportCertificate
 
 # Wrong numbers listed before the rest is only counted.
 MOST_MISMATCHES = 30
@@ -192,6 +201,8 @@ def print_replay(replay: Replay, console: Console) -> None:
             _print_side_contract(stored, replay, console)
         case MisreportCertificate() as stored:
             _print_misreport(stored, replay, console)
+        case JointMisreportCertificate() as stored:
+            _print_joint_misreport(stored, replay, console)
         case StabilityCertificate() as stored:
             _print_stability(stored, replay, console)
         case BlockingCertificate() as stored:
@@ -222,6 +233,27 @@ def _print_misreport(stored: MisreportCertificate, replay: Replay, console: Cons
     _print_outcome(stored, (stored.player,), replay, console)
 
 
+def _print_joint_misreport(stored: JointMisreportCertificate, replay: Replay, console: Console) -> None:
+    types = zip(_types_of(stored, stored.true_types), _types_of(stored, stored.reported_types), strict=True)
+    lies = zip(names_of(stored.coalition, stored.economy), types, strict=True)
+    text = "; ".join(f"{name} of type {true_type} reporting {reported}" for name, (true_type, reported) in lies)
+    _print_heading(stored.economy, text, stored.rules, console)
+    _print_outcome(stored, stored.coalition, replay, console)
+    stored_sum, again = _shown(replay.both(total_gain), float(np.abs(stored.outcome.gain).max()))
+    console.print(f"the members' gains in sum: {stored_sum}; recomputed: {again}")
+
+
+def total_gain(certificate: JointMisreportCertificate) -> float:
+    """Return what the members of a joint lie gain in sum, numeraire."""
+    return float(certificate.outcome.gain[list(certificate.coalition)].sum())
+
+
+def _types_of(stored: JointMisreportCertificate, kinds: Sequence[int]) -> list[str]:
+    """Return the names of members' types."""
+    players = stored.economy.players
+    return [players[member].types[kind].name for member, kind in zip(stored.coalition, kinds, strict=True)]
+
+
 def _print_outcome(stored: PlayedCertificate, members: tuple[int, ...], replay: Replay, console: Console) -> None:
     economy = stored.economy
     columns = ["player", "", "promised", "recomputed", "gets", "recomputed", "gain", "recomputed"]
@@ -235,7 +267,7 @@ def _print_outcome(stored: PlayedCertificate, members: tuple[int, ...], replay: 
             row += _shown(replay.both(entry("outcome", quantity, place)), scale)
         rows.append(row)
     console.print(table("Expected utilities, stored and recomputed", columns, rows, texts=2))
-    if isinstance(found := replay.recomputed, DeviationCertificate | MisreportCertificate):
+    if isinstance(found := replay.recomputed, DeviationCertificate | MisreportCertificate | JointMisreportCertificate):
         holdings = [f"{good} {when}" for good in economy.goods for when in ("before", "after")]
         columns = ["draw", "player", "bankrupt", *holdings]
         console.print(table("Recomputed: who goes bankrupt, and what each consumes", columns, _fates(found), texts=3))

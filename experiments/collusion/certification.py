@@ -27,6 +27,7 @@ from marketgame.experiments.files.input_file import (
     InputFiles,
     blamed_on,
     kind_of,
+    member,
     read_table,
     refuse,
     unknown_name,
@@ -91,6 +92,7 @@ def certify(  # noqa: PLR0913 -- one parameter for each option of the command li
     of: Path | str | MarketScenario | Economy,
     *,
     rules: MarketRules | Mapping[str, str] | None = None,
+    transfers: TransferRule | str | None = None,
     coalitions: Iterable[Members] | None = None,
     largest: int | None = None,
     every: bool = False,
@@ -103,6 +105,7 @@ def certify(  # noqa: PLR0913 -- one parameter for each option of the command li
     Args:
         of: a file, ``example:NAME``, a scenario on a market, or an economy: its contract under which truth is best.
         rules: of the market instead of the scenario's, or the paper's for an economy; by name those that differ.
+        transfers: of the contract, instead of the scenario's, or those under which truth is best for an economy.
         coalitions: those to examine beside single players, each by the names of its members; all without it.
         largest: of how many members coalitions may be.
         every: whether to look for improvements of every coalition, even where no answer depends on it.
@@ -119,7 +122,7 @@ def certify(  # noqa: PLR0913 -- one parameter for each option of the command li
     read = InputFiles(allow_code=allow_code)
     scenario = certified_scenario(of, read)
     chosen = rules if isinstance(rules, MarketRules) else with_rules(scenario.rules, rules or {}, "rules")
-    scenario = replace(scenario, rules=chosen)
+    scenario = replace(with_transfers(scenario, transfers, "transfers"), rules=chosen)
     asked = asked_coalitions(scenario.economy.player_names, coalitions, largest, "coalitions")
     file = Path() if isinstance(of, MarketScenario | Economy) else located(of)
     with nullcontext() if isinstance(of, MarketScenario | Economy) else blamed_on(file):
@@ -158,6 +161,15 @@ def _usual_transfers(economy: Economy) -> TransferRule:
     if max(economy.prior.type_counts) == 1:
         return TransferRule.NONE
     return TransferRule.EXPECTED_EXTERNALITY if economy.prior.independent else TransferRule.LP
+
+
+def with_transfers(scenario: MarketScenario, rule: TransferRule | str | None, field: str) -> MarketScenario:
+    """Return a scenario whose contract has the transfers of a rule, ``field`` says where it is named; its own without.
+
+    Raises:
+        InputError: there is no such rule.
+    """
+    return scenario if rule is None else replace(scenario, transfers=member(TransferRule, rule, field), contract=None)
 
 
 def with_rules(rules: MarketRules, given: Mapping[str, str], field: str) -> MarketRules:

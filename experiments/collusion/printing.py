@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,14 @@ import pandas as pd
 from rich.console import Console
 
 from marketgame.experiments.certificate_files.contents import reaction_document, reaction_text
+from marketgame.experiments.efficiency.joint_lies import joint_misreport_document
 from marketgame.experiments.printing import marked, number, print_heading, table
 from marketgame.mechanisms.certificates.examination import CoalitionFinding, Examination, FoundDeviation
+from marketgame.mechanisms.contracts.price_impact import largest_price_impact
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.coalitions import Coalition, coalition_name
+from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
+from marketgame.mechanisms.market_game.rules import Execution, Refusal
 
 COLUMNS = ["coalition", "outsiders"]
 # Of numbers with more digits only their size is told.
@@ -24,13 +29,15 @@ FOUND = {Verdict.PROVEN: "none", Verdict.REFUTED: "found", Verdict.NOT_REFUTED: 
 def print_certification(
     name: str, examination: Examination, files: Mapping[int, Path], proof: Path | None, console: Console
 ) -> None:
-    """Print the four answers, what is known about each coalition, and the deviations found."""
+    """Print the five answers, what is known about each coalition, and the deviations found."""
     economy = examination.contract.economy
     print_heading(console, name, len(economy.players), len(economy.profiles))
     rules = ", ".join(f"{name} {value}" for name, value in rules_document(examination).items())
     console.print(f"rules: {rules}\n", style="dim")
     _print_answers(examination, console)
     scale = float(examination.contract.stakes.max())
+    _print_price_impact(examination, scale, console)
+    _print_agreements(examination, scale, console)
     rows = [
         [
             _coalition(finding, economy.player_names),
@@ -45,7 +52,7 @@ def print_certification(
     _print_reactions(examination, console)
     _print_deviations(examination, files, scale, console)
     if proof is not None:
-        console.print(f"The proof that nobody gains is in {marked(str(proof))}", soft_wrap=True)
+        console.print(f"The proof that nobody gains after the truth is in {marked(str(proof))}", soft_wrap=True)
     if examination.by_member is not None and (others := examination.by_member.unlisted):
         console.print(
             f"{_many(others)} other coalitions cannot gain either: none of their members could by its wealth."
@@ -106,12 +113,57 @@ def _print_answers(examination: Examination, console: Console) -> None:
     compatible = Verdict.PROVEN if examination.incentive_compatible else Verdict.REFUTED
     answers = {
         "Bayesian incentive compatible": compatible,
+        "truthfully reported to by coalitions": examination.coalitions_report_truthfully,
+        "safe from one who lies and disobeys": examination.lie_and_disobey_alone,
         "unilaterally stable": examination.unilaterally_stable,
         "collusion-proof": examination.collusion_proof,
         "strongly collusion-proof": examination.strongly_collusion_proof,
     }
     rows = [[question, verdict.answer] for question, verdict in answers.items()]
     console.print(table("The contract is", ["property", "answer"], rows, texts=2))
+    if examination.coalitions_report_truthfully is Verdict.NOT_REFUTED:
+        size = examination.joint_lies.examined_size
+        console.print(f"Joint lies were looked for in coalitions of up to {size} members; larger ones have too many.")
+
+
+def _price_impact_document(examination: Examination) -> dict[str, Any] | None:
+    """Return whose lies and reorders gain most in sum whatever the transfers, if that is known to gain."""
+    economy, rules = examination.contract.economy, examination.rules
+    playing_on = rules.execution is Execution.UNILATERAL and rules.refusal is Refusal.FREE
+    found = largest_price_impact(economy, examination.contract.efficient) if playing_on else None
+    if found is None:
+        return None
+    player = economy.players[found.player]
+    return {"player": player.name, "types": [player.types[kind].name for kind in found.types], "sum": found.sum}
+
+
+def _print_price_impact(examination: Examination, scale: float, console: Console) -> None:
+    known = _price_impact_document(examination)
+    if known is not None and known["sum"] > GAIN_TOLERANCE * scale:
+        (one, other), gain = known["types"], number(known["sum"], scale)
+        console.print(
+            f"No transfers deter lies followed by orders of one's own: {known['player']} as {one} reporting {other} "
+            f"and as {other} reporting {one} would gain {gain} in sum at the prices that this brings, where outsiders "
+            "play on and own what is then ordered.\n",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _print_agreements(examination: Examination, scale: float, console: Console) -> None:
+    """Print what liars gain together who do not share all, where some gain who do."""
+    names = examination.contract.economy.player_names
+    rows = [
+        [
+            coalition_name(names[member] for member in found.members),
+            *("not known" if gain is None else number(gain, scale) for gain in (found.all, found.money, found.nothing)),
+        ]
+        for found in examination.report_agreements
+    ]
+    if rows:
+        title = "What members gain in sum by agreeing what to report, expected before they know their types"
+        columns = ["coalition", "sharing what they know and own", "sharing money only", "sharing neither"]
+        console.print(table(title, columns, rows))
 
 
 def _print_reactions(examination: Examination, console: Console) -> None:
@@ -156,10 +208,23 @@ def certification_document(
         "name": name,
         "rules": rules_document(examination),
         "bayesian_incentive_compatible": examination.incentive_compatible,
+        "coalitions_report_truthfully": ANSWERS[examination.coalitions_report_truthfully],
+        "lie_and_disobey_alone": ANSWERS[examination.lie_and_disobey_alone],
+        "lie_and_reorder_there_and_back": _price_impact_document(examination),
         "unilaterally_stable": ANSWERS[examination.unilaterally_stable],
         "collusion_proof": ANSWERS[examination.collusion_proof],
         "strongly_collusion_proof": ANSWERS[examination.strongly_collusion_proof],
         "largest_misreport_gain": None if worst is None else worst.gain,
+        "largest_coalition_misreport_gain": joint_misreport_document(examination.joint_lies),
+        "report_agreements": [
+            {
+                "coalition": [names[member] for member in found.members],
+                "sharing_information_and_money": found.all,
+                "sharing_money": found.money,
+                "sharing_neither": found.nothing,
+            }
+            for found in examination.report_agreements
+        ],
         "coalitions": [
             {
                 "coalition": [names[member] for member in finding.coalition],
@@ -194,8 +259,7 @@ def _by_member(examination: Examination) -> dict[str, Any] | None:
 
 def rules_document(examination: Examination) -> dict[str, str]:
     """Return the rules of the market, by name."""
-    named = ("pricing", "solvency", "bankruptcy", "coverage", "withholding", "timing")
-    return {name: str(getattr(examination.rules, name)) for name in named}
+    return {rule.name: str(getattr(examination.rules, rule.name)) for rule in fields(examination.rules)}
 
 
 def _deviation(examination: Examination, found: FoundDeviation, file: Path | None) -> dict[str, Any]:

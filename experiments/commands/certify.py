@@ -16,6 +16,7 @@ from marketgame.experiments.collusion.certification import (
     certified_scenario,
     examination_of,
     with_rules,
+    with_transfers,
 )
 from marketgame.experiments.collusion.files import (
     certificate_folder,
@@ -24,7 +25,7 @@ from marketgame.experiments.collusion.files import (
     write_certificates,
 )
 from marketgame.experiments.collusion.printing import certification_document, print_certification, progress_text
-from marketgame.experiments.commands.invocation import LargestOption
+from marketgame.experiments.commands.invocation import LargestOption, TransfersOption
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputError, InputFiles, blamed_on
 from marketgame.experiments.files.sources import outside_sources
@@ -50,6 +51,7 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
             help="A rule of the market instead of the file's, or of the paper's for an economy; once for each.",
         ),
     ] = None,
+    transfers: TransfersOption = None,
     coalition: Annotated[
         list[str] | None,
         typer.Option(
@@ -77,7 +79,7 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
     allow_code: AllowCodeOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Find out whether a contract is incentive compatible, unilaterally stable, collusion-proof, and strongly so.
+    """Find out whether a contract is incentive compatible, also for coalitions, stable, and collusion-proof.
 
     Members expect outsiders to obey or, where a scenario's traders answer misquotes, to answer them so.
     What one player alone gains settles all answers but the first, and once all are settled nothing more is looked for
@@ -85,7 +87,7 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
     everything with a certificate of its proof. The exit code is 1 if an answer is no.
     """
     read, deadline = InputFiles(allow_code=allow_code), Deadline.after(seconds)
-    scenario = certified_scenario(file, read)
+    scenario = with_transfers(certified_scenario(file, read), transfers, "--transfers")
     scenario = replace(scenario, rules=with_rules(scenario.rules, _by_name(rule or []), "--rule"))
     coalitions = asked_coalitions(scenario.economy.player_names, coalition, largest, "--coalition")
     with blamed_on(file):

@@ -31,6 +31,15 @@ EXPECTED = (InputError, FloatingPointError, MemoryError, UnansweredError)
 LargestOption = Annotated[
     int | None, typer.Option("--largest", min=1, metavar="N", help="Consider no coalitions of more members than this.")
 ]
+TransfersOption = Annotated[
+    str | None,
+    typer.Option(
+        "--transfers",
+        metavar="none|expected-externality|lp|coalition-proof",
+        help="The transfers of the contract; without it the scenario's, or for an economy some that make the truth the "
+        "best report of single players.",
+    ),
+]
 LinkOption = Annotated[
     list[str] | None,
     typer.Option(

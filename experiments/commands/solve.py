@@ -9,12 +9,14 @@ import typer
 
 from marketgame.experiments import ExitCode
 from marketgame.experiments.commands.command_line import report
+from marketgame.experiments.commands.invocation import TransfersOption
 from marketgame.experiments.efficiency.game_solution import GameSolution, game_document
 from marketgame.experiments.efficiency.solution import EconomySolution, solution_document
 from marketgame.experiments.efficiency.solving import solve
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import member
 from marketgame.experiments.printing import AllowCodeOption, JsonOption, answer_console, in_progress, print_json
+from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.incentive_efficiency.second_best import Money
 
@@ -39,6 +41,7 @@ def command(
             "they own, as without it, or any amount.",
         ),
     ] = None,
+    transfers: TransfersOption = None,
     seconds: Annotated[
         float | None, typer.Option(min=0, metavar="N", help="Wall time allowed to each benchmark; no limit without it.")
     ] = None,
@@ -48,8 +51,11 @@ def command(
     """Compute the benchmarks of an economy, or an incentive-efficient mechanism of a game, with their proofs."""
     constraint = None if participation is None else member(Participation, participation, "--participation")
     payable = None if money is None else member(Money, money, "--money")
+    rule = None if transfers is None else member(TransferRule, transfers, "--transfers")
     with in_progress("solving"):
-        solution = solve(file, participation=constraint, money=payable, seconds=seconds, allow_code=allow_code)
+        solution = solve(
+            file, participation=constraint, money=payable, transfers=rule, seconds=seconds, allow_code=allow_code
+        )
     if json:
         print_json(game_document(solution) if isinstance(solution, GameSolution) else solution_document(solution))
     else:

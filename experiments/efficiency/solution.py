@@ -20,6 +20,7 @@ from marketgame.experiments.efficiency.benchmarks import (
     constraint_document,
     constraint_table,
 )
+from marketgame.experiments.efficiency.joint_lies import joint_misreport_document, joint_misreport_text
 from marketgame.experiments.printing import (
     MOST_PROFILES_SHOWN,
     Printed,
@@ -30,6 +31,7 @@ from marketgame.experiments.printing import (
     table,
 )
 from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.contracts.coalition_proof import coalition_proof_transfers
 from marketgame.mechanisms.contracts.compatibility import (
     CompatibilityFails,
     CompatibilityHolds,
@@ -38,14 +40,17 @@ from marketgame.mechanisms.contracts.compatibility import (
 )
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule, walrasian_payments
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck, check_incentives
+from marketgame.mechanisms.contracts.joint_misreports import JointMisreportCheck, check_joint_misreports
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand, check_on_demand
 from marketgame.mechanisms.contracts.sampled import SampledEconomy, sampled
 from marketgame.mechanisms.contracts.transfers import (
     IncentiveTransfers,
+    Liars,
     NoIncentiveTransfers,
     balanced_externalities,
     expected_externality_transfers,
     incentive_compatible_transfers,
+    refuse_externalities,
 )
 from marketgame.mechanisms.economies.assumptions import Assumption, check_assumptions
 from marketgame.mechanisms.economies.beliefs import Prior
@@ -84,12 +89,14 @@ class ContractAnswer:
             what the rule asks.
         incentives: whether truthful reports are an equilibrium; none when there is no such contract.
         obstacle: why there is no such contract; empty when there is.
+        joint_lies: whether coalitions report truthfully; none where that was not asked.
     """
 
     rule: TransferRule
     numeraire_transfers: FloatArray | None
     incentives: IncentiveCheck | None
     obstacle: str = ""
+    joint_lies: JointMisreportCheck | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -103,8 +110,8 @@ class EconomySolution(Printed):
         autarky_value_of_goods: summed valuations when nobody trades, ``(P,)``, numeraire.
         walrasian_payments: what each player receives when all pay the supporting price, ``(P, N)``, numeraire.
         walrasian: the contract with these payments.
-        incentive_transfers: the contract whose transfers make truth pay: expected externality under independent
-            types, a linear program's otherwise; none for a single player.
+        incentive_transfers: the contract asked for; without that the one whose transfers make truth pay, expected
+            externality under independent types, a linear program's otherwise; none for a single player.
         equilibrium: the competitive equilibrium of every profile in which nobody owes money.
         incentive_benchmarks: the most welfare that incentives allow, by what players must be left with.
         compatibility: whether the compatibility condition holds, with the evidence, or why that is not known.
@@ -180,6 +187,7 @@ def solve_economy(
     participation: tuple[Participation, ...] = tuple(Participation),
     seconds: float | None = None,
     money: Money = Money.OWNED,
+    transfers: TransferRule | None = None,
 ) -> EconomySolution:
     """Return the benchmarks of an economy.
 
@@ -188,21 +196,23 @@ def solve_economy(
         participation: for which participation constraints the incentive-efficient benchmark is computed.
         seconds: wall time allowed to each of these benchmarks, or none.
         money: what players can be asked to pay in them.
+        transfers: of the contract whose incentives are checked; without it those that make the truth pay.
 
     Raises:
-        ValueError: no efficient allocation exists.
+        ValueError: no efficient allocation exists, or a formula for transfers does not hold for the economy.
         ArithmeticError: an answer was found that could not be proven; the class says which.
     """
     sample = sampled(economy, seconds) if economy.prior.obstacle else None
     efficient = efficient_allocation(economy) if sample is None else sample.efficient
     endowments = economy.endowments(efficient.profiles)
     payments = walrasian_payments(economy, efficient)
+    asked = transfers or _usual_rule(economy)
     if sample is None:
         walrasian = _contract(economy, efficient, TransferRule.NONE, payments)
-        transfers = _incentive_transfers(economy, efficient)
+        paid = walrasian if asked is TransferRule.NONE else _incentive_transfers(economy, efficient, asked)
     else:
         walrasian = _on_demand(sample, TransferRule.NONE, payments)
-        transfers = _sampled_transfers(sample)
+        paid = walrasian if asked is TransferRule.NONE else _sampled_transfers(sample, transfers)
     return EconomySolution(
         economy=economy,
         efficient=efficient,
@@ -210,7 +220,7 @@ def solve_economy(
         autarky_value_of_goods=value_of_goods(economy, efficient.profiles, endowments[..., :-1]),
         walrasian_payments=payments,
         walrasian=walrasian,
-        incentive_transfers=transfers,
+        incentive_transfers=paid,
         equilibrium=walrasian_equilibrium(economy, efficient),
         incentive_benchmarks=incentive_benchmarks(economy, participation, seconds, money, sample),
         compatibility=_compatibility(economy.prior),
@@ -250,7 +260,7 @@ def _contract(
         contract = GrandContract(economy, efficient, transfers)
     except ValueError as error:
         return ContractAnswer(rule, transfers, None, str(error))
-    return ContractAnswer(rule, transfers, check_incentives(contract))
+    return ContractAnswer(rule, transfers, check_incentives(contract), joint_lies=check_joint_misreports(contract))
 
 
 def _on_demand(sample: SampledEconomy, rule: TransferRule, transfers: FloatArray) -> ContractAnswer:
@@ -261,27 +271,47 @@ def _on_demand(sample: SampledEconomy, rule: TransferRule, transfers: FloatArray
     return ContractAnswer(rule, transfers, check_on_demand(contract))
 
 
-def _sampled_transfers(sample: SampledEconomy) -> ContractAnswer | None:
-    """Return the contract with expected-externality transfers; none where only a program over all profiles knows."""
+def _sampled_transfers(sample: SampledEconomy, rule: TransferRule | None) -> ContractAnswer | None:
+    """Return the contract with expected-externality transfers; none where only a program over all profiles knows.
+
+    Raises:
+        ValueError: other transfers are asked for, or types are correlated.
+    """
     economy = sample.economy
-    if not economy.prior.independent or len(economy.players) < 2:
+    if rule not in (None, TransferRule.EXPECTED_EXTERNALITY):
+        raise ValueError(f"{rule} transfers take every type profile into account: {economy.prior.obstacle}")
+    if rule is not None:
+        refuse_externalities(economy)
+    elif not economy.prior.independent or len(economy.players) < 2:
         return None
     transfers = balanced_externalities(economy, sample.externalities, sample.profiles.types)
     return _on_demand(sample, TransferRule.EXPECTED_EXTERNALITY, transfers)
 
 
-def _incentive_transfers(economy: Economy, efficient: EfficientAllocation) -> ContractAnswer | None:
+def _usual_rule(economy: Economy) -> TransferRule | None:
     if len(economy.players) < 2:
         return None
-    if economy.prior.independent:
-        transfers = expected_externality_transfers(economy, efficient)
-        return _contract(economy, efficient, TransferRule.EXPECTED_EXTERNALITY, transfers)
-    match incentive_compatible_transfers(economy, efficient):
+    return TransferRule.EXPECTED_EXTERNALITY if economy.prior.independent else TransferRule.LP
+
+
+def _incentive_transfers(
+    economy: Economy, efficient: EfficientAllocation, rule: TransferRule | None
+) -> ContractAnswer | None:
+    if rule is None:
+        return None
+    if rule is TransferRule.EXPECTED_EXTERNALITY:
+        return _contract(economy, efficient, rule, expected_externality_transfers(economy, efficient))
+    together = rule is TransferRule.COALITION_PROOF
+    if together and economy.prior.independent:
+        return _contract(economy, efficient, rule, coalition_proof_transfers(economy, efficient))
+    liars = Liars.TOGETHER if together else Liars.ALONE
+    match incentive_compatible_transfers(economy, efficient, liars=liars):
         case IncentiveTransfers(numeraire_transfers):
-            return _contract(economy, efficient, TransferRule.LP, numeraire_transfers)
+            return _contract(economy, efficient, rule, numeraire_transfers)
         case NoIncentiveTransfers() as evidence:
-            obstacle = f"whatever the balanced transfers, some type gains {evidence.least_gain:.6g} by a misreport"
-            return ContractAnswer(TransferRule.LP, None, None, obstacle)
+            who = "some coalition" if together else "some type"
+            obstacle = f"whatever the balanced transfers, {who} gains {evidence.least_gain:.6g} by a misreport"
+            return ContractAnswer(rule, None, None, obstacle)
 
 
 MOST_ALLOCATION_ROWS = 24
@@ -290,6 +320,7 @@ TRANSFERS = {
     TransferRule.NONE: "pay the supporting price",
     TransferRule.EXPECTED_EXTERNALITY: "expected externality",
     TransferRule.LP: "linear program",
+    TransferRule.COALITION_PROOF: "coalition-proof",
 }
 
 
@@ -314,6 +345,7 @@ def print_solution(solution: EconomySolution, console: Console) -> None:
     if solution.incentives_known:
         console.print(constraint_table("Constraints that cost welfare", constraint_rows(solution)))
     console.print(_incentives(solution))
+    console.print(_joint_lies(solution))
     if solution.sample is not None:
         console.print(_interim(solution))
     console.print(_assumptions(solution))
@@ -374,12 +406,31 @@ def _allocation_rows(solution: EconomySolution, shown: int) -> Iterator[list[str
 
 
 def _incentives(solution: EconomySolution) -> Group:
-    answers = [solution.walrasian]
-    if solution.incentive_transfers is not None:
-        answers.append(solution.incentive_transfers)
-    rows = [[TRANSFERS[answer.rule], *_incentive_cells(answer)] for answer in answers]
+    rows = [[TRANSFERS[answer.rule], *_incentive_cells(answer)] for answer in _answers(solution)]
     columns = ["transfers", "truth is best", "most profitable misreport", "gain"]
     title = f"Truthful reports to the grand contract, in {solution.economy.units[-1]}"
+    return table(title, columns, rows, texts=3)
+
+
+def _answers(solution: EconomySolution) -> list[ContractAnswer]:
+    """Return the contract in which all pay the supporting price and the one with transfers, if that is another."""
+    other = solution.incentive_transfers
+    return [solution.walrasian] if other is None or other is solution.walrasian else [solution.walrasian, other]
+
+
+def _joint_lies(solution: EconomySolution) -> Group:
+    rows = []
+    for answer in _answers(solution):
+        check, incentives = answer.joint_lies, answer.incentives
+        if check is None or incentives is None:
+            continue
+        scale = max(float(stakes.max()) for stakes in incentives.stakes)
+        gain = "" if check.worst is None else number(check.worst.gain, scale)
+        rows.append([TRANSFERS[answer.rule], *joint_misreport_text(check), gain])
+    if not rows:
+        return Group()
+    columns = ["transfers", "truth is best", "most profitable joint lie", "gain in sum"]
+    title = f"Truthful reports of coalitions that share what they know and own, in {solution.economy.units[-1]}"
     return table(title, columns, rows, texts=3)
 
 
@@ -597,7 +648,7 @@ def _transfers_document(solution: EconomySolution) -> dict[str, Any]:
     answer, economy = solution.incentive_transfers, solution.economy
     if answer is None:
         unknown = ("transfer_rule", "transfers", "incentive_compatible", "largest_misreport_gain", "worst_misreport")
-        return dict.fromkeys(unknown)
+        return dict.fromkeys([*unknown, *COALITION_KEYS])
     transfers = None
     if answer.numeraire_transfers is not None and solution.sample is None:
         transfers = [
@@ -616,6 +667,7 @@ def _incentives_document(answer: ContractAnswer) -> dict[str, Any]:
             "incentive_compatible": False if answer.numeraire_transfers is None else None,
             "largest_misreport_gain": None,
             "worst_misreport": None,
+            **dict.fromkeys(COALITION_KEYS),
             "obstacle": answer.obstacle,
         }
     worst = answer.incentives.worst
@@ -625,8 +677,20 @@ def _incentives_document(answer: ContractAnswer) -> dict[str, Any]:
         # Without a player of two types there is no misreport, and no gain from one.
         "largest_misreport_gain": worst.gain if worst else 0.0,
         "worst_misreport": misreport,
+        **_joint_lies_document(answer.joint_lies),
         "obstacle": None,
     }
+
+
+COALITION_KEYS = ("coalitions_report_truthfully", "largest_coalition_misreport_gain", "joint_misreports_not_known")
+
+
+def _joint_lies_document(check: JointMisreportCheck | None) -> dict[str, Any]:
+    """Return whether coalitions report truthfully, the most that one gains, or why that is not known."""
+    if check is None:
+        return {**dict.fromkeys(COALITION_KEYS), COALITION_KEYS[-1]: "there are too many type profiles to list"}
+    truthful = False if not check.truthful else True if check.complete else "not refuted"
+    return dict(zip(COALITION_KEYS, (truthful, joint_misreport_document(check), None), strict=True))
 
 
 def _by_good(economy: Economy, values: FloatArray) -> dict[str, float]:

@@ -12,6 +12,7 @@ from marketgame.experiments.files.game_file import EstablishedGame, game_of, loa
 from marketgame.experiments.files.input_file import InputError, InputFiles, blamed_on, kind_of, member, read_table
 from marketgame.mechanisms.arrays import undefined_raises
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.incentive_efficiency.second_best import Money
@@ -26,6 +27,7 @@ def solve(
     *,
     participation: Participation | str | None = None,
     money: Money | str | None = None,
+    transfers: TransferRule | str | None = None,
     seconds: float | None = None,
     allow_code: bool = False,
 ) -> EconomySolution | GameSolution:
@@ -37,24 +39,26 @@ def solve(
             without it.
         money: what players of an economy can be asked to pay in its incentive-efficient benchmarks; ``owned`` without
             it. Payments in a game have no limit.
+        transfers: of the contract of an economy whose incentives are checked; without it those that make the truth pay.
         seconds: wall time allowed to each benchmark of an economy, or to all that is done about a game; no limit
             without it.
         allow_code: whether the file may name code of anybody's, which then is imported.
 
     Raises:
-        InputError: the file is wrong, an option is none, or money is limited in a game.
-        ValueError: an economy has no efficient allocation, or money moved between players of a game raises the weighted
-            utility without end; an InputError where it has a file.
+        InputError: the file is wrong, an option is none, or a game is asked what only an economy knows.
+        ValueError: an economy has no efficient allocation or not the transfers asked for, or money moved between
+            players of a game raises the weighted utility without end; an InputError where it has a file.
         ArithmeticError: an answer was found that could not be proven; the class says which.
     """
     deadline = Deadline.after(seconds)
     constraint = None if participation is None else member(Participation, participation, "participation")
     payable = None if money is None else member(Money, money, "money")
+    rule = None if transfers is None else member(TransferRule, transfers, "transfers")
     if isinstance(of, Path | str):
         file = located(of)
         with blamed_on(file):
-            return _solved(_read(file, InputFiles(allow_code=allow_code)), constraint, payable, seconds, deadline)
-    return _solved(of, constraint, payable, seconds, deadline)
+            return _solved(_read(file, InputFiles(allow_code=allow_code)), constraint, payable, rule, seconds, deadline)
+    return _solved(of, constraint, payable, rule, seconds, deadline)
 
 
 def _read(file: Path, files: InputFiles) -> Economy | EstablishedGame:
@@ -67,12 +71,15 @@ def _solved(
     of: Economy | EstablishedGame | CoalitionalGame,
     participation: Participation | None,
     money: Money | None,
+    transfers: TransferRule | None,
     seconds: float | None,
     deadline: Deadline,
 ) -> EconomySolution | GameSolution:
     if isinstance(of, Economy):
         wanted = tuple(Participation) if participation is None else (participation,)
-        return solve_economy(of, wanted, seconds, money or Money.OWNED)
+        return solve_economy(of, wanted, seconds, money or Money.OWNED, transfers)
     if money is not None:
         raise InputError("money is for economies; this is a game, in which payments have no limit")
+    if transfers is not None:
+        raise InputError("transfers is for economies; this is a game, whose mechanism has payments of its own")
     return solve_game(game_of(of), participation or Participation.NONE, deadline)

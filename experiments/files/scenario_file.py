@@ -95,7 +95,8 @@ class ContractInput(InputModel):
     transfers: Annotated[TransferRule, Field(strict=False)] = Field(
         TransferRule.EXPECTED_EXTERNALITY,
         description="none: everyone pays the supporting price; expected-externality: d'Aspremont and "
-        "Gérard-Varet's, for independent types; lp: a linear program's, for any prior",
+        "Gérard-Varet's, for independent types; lp: a linear program's, for any prior; coalition-proof: "
+        "no coalition gains by lies told together",
     )
     severance: dict[Name, dict[Name, Annotated[float, Field(ge=0)]]] = Field(
         {}, description="promised to those who leave with a blocking mediator, by player and reported type"

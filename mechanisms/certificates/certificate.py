@@ -11,6 +11,11 @@ from marketgame.mechanisms.certificates.blocking import (
     verify_plan,
 )
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate, recomputed_deviation, verify_deviation
+from marketgame.mechanisms.certificates.joint_misreport import (
+    JointMisreportCertificate,
+    recomputed_joint_misreport,
+    verify_joint_misreport,
+)
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate, recomputed_misreport, verify_misreport
 from marketgame.mechanisms.certificates.side_contract import (
     SideContractCertificate,
@@ -24,6 +29,7 @@ type Certificate = (
     DeviationCertificate
     | SideContractCertificate
     | MisreportCertificate
+    | JointMisreportCertificate
     | StabilityCertificate
     | BlockingCertificate
     | InhibitionCertificate
@@ -44,6 +50,8 @@ def verify(certificate: Certificate) -> Verification:
             found = verify_side_contract(certificate)
         case MisreportCertificate():
             found = verify_misreport(certificate)
+        case JointMisreportCertificate():
+            found = verify_joint_misreport(certificate)
         case StabilityCertificate():
             found = verify_stability(certificate)
     return found
@@ -67,6 +75,8 @@ def recomputed(certificate: Certificate) -> Certificate:
             found = recomputed_side_contract(certificate)
         case MisreportCertificate():
             found = recomputed_misreport(certificate)
+        case JointMisreportCertificate():
+            found = recomputed_joint_misreport(certificate)
         case StabilityCertificate():
             found = recomputed_stability(certificate)
     return found

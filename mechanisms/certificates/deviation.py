@@ -209,8 +209,18 @@ def _prescribed(situation: Situation, contract: PlainContract, numbers: Sequence
             compared("situation.orders", claimed.orders, orders, quantities[:, :, None, :]),
             compared("situation.announced_endowments", claimed.announced_endowments, announced, quantities),
             compared("situation.transfers", claimed.transfers, transfers, stakes),
+            _received(situation, contract, numbers),
         )
     )
+
+
+def _received(situation: Situation, contract: PlainContract, numbers: Sequence[int]) -> Verification:
+    """Compare what was delivered out of deposits with what the contract executes."""
+    flows = contract.contract.received
+    if situation.received is None or flows is None:
+        agreed = situation.received is None and flows is None
+        return required(agreed, "situation.received must be given if flows are executed out of deposits, and only then")
+    return compared("situation.received", situation.received, flows[numbers], quantities_in(contract, numbers))
 
 
 def _gains_as_claimed(certificate: DeviationCertificate, contract: PlainContract, played: _Played) -> Verification:

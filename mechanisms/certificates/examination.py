@@ -1,9 +1,10 @@
 """The examination of a grand contract: does it stand up to lies, to single players, and to coalitions?
 
-Four questions, in the order of Giraud and Rochon (2001): is truth best (Definition 4), can one player alone gain by
-what it does after the truth, can a coalition gain by an agreement that no part of it would break in turn (Definition 8,
-collusion-proof), can a coalition gain at all (strongly collusion-proof)? A no comes with a deviation that can be played
-again, a yes with a bound over everything that coalitions could do; where there is neither, the contract is not refuted.
+Five questions, in the order of Giraud and Rochon (2001): is truth best (Definition 4), is it best for coalitions too
+that share what they know and own before they report, can one player alone gain by what it does after the truth, can a
+coalition gain by an agreement that no part of it would break in turn (Definition 8, collusion-proof), can a coalition
+gain at all (strongly collusion-proof)? A no comes with a deviation that can be played again, a yes with a bound over
+everything that coalitions could do; where there is neither, the contract is not refuted.
 All is about outsiders who obey, or who answer misquotes as coalitions expect them to.
 
 Of each coalition the proven bounds are asked first, in everything that its members may know together. Where they leave
@@ -34,6 +35,7 @@ import numpy as np
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.certificate import verify
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate, certify_deviation
+from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCertificate, certify_joint_misreport
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate, certify_misreport
 from marketgame.mechanisms.certificates.plain.bounds import PlainBounds
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
@@ -47,12 +49,14 @@ from marketgame.mechanisms.certificates.stability import (
     certify_stability,
     certify_stability_by_member,
 )
+from marketgame.mechanisms.collusion.report_agreements import SharedGains, gains_by_what_is_shared
 from marketgame.mechanisms.collusion.side_contracts.arbitrage import deterred_by_arbitrage
 from marketgame.mechanisms.collusion.side_contracts.search import (
     Begun,
     SideContractSearch,
     SideEffort,
     find_consistent_side_contract,
+    find_constructed_side_contract,
     find_side_contract,
 )
 from marketgame.mechanisms.collusion.side_contracts.side_contract import SideContract
@@ -65,8 +69,9 @@ from marketgame.mechanisms.contracts.contract import Contract, check_contract, d
 from marketgame.mechanisms.contracts.exchange import exchangeable_players
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck
+from marketgame.mechanisms.contracts.joint_misreports import JointMisreportCheck, check_joint_misreports
 from marketgame.mechanisms.contracts.knowledge import commonly_known
-from marketgame.mechanisms.deviations.bounds import BoundReason, least_bound, wealth_beyond
+from marketgame.mechanisms.deviations.bounds import BoundReason, least_bound, reason_by_member, wealth_beyond
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict, together
 from marketgame.mechanisms.deviations.oracle import most_profitable_deviation, profit_tolerance
 from marketgame.mechanisms.deviations.reactions import ReactionsByType, WithholdingAfterMisquotes, storable
@@ -84,6 +89,8 @@ from marketgame.mechanisms.market_game.rules import MarketRules
 
 # Which share of the time may go into deriving a proof; the rest is for verifying it.
 SHARE_FOR_PROOF = 0.45
+# Which share may go into improvements of all coalitions that need no search, before any is searched for.
+SHARE_FOR_CONSTRUCTIONS = 0.25
 # Bounds are given this many seconds however little time there is: small economies need no more.
 GRACE = 0.4
 # With less time than this, a search for a side-contract looks at fewer cases.
@@ -91,7 +98,7 @@ PATIENT_SECONDS = 60.0
 PAIR = 2
 
 type ImprovementCertificate = DeviationCertificate | SideContractCertificate
-type GainCertificate = ImprovementCertificate | MisreportCertificate
+type GainCertificate = ImprovementCertificate | MisreportCertificate | JointMisreportCertificate
 type ExpectReaction = Callable[[Coalition], Reaction | None]
 """From a coalition to how those outside it answer misquotes, None if they play on; from () to how all players would."""
 type Watch = Callable[[Coalition, Sequence[CoalitionFinding]], None]
@@ -146,6 +153,9 @@ class Examiner:
     bounds_by: Deadline | None = None
     proof_by: Deadline | None = None
     thoroughness: Thoroughness = field(default_factory=Thoroughness)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "contract", self.contract.under(self.rules))
 
     @cached_property
     def derived(self) -> PlainBounds:
@@ -230,6 +240,8 @@ class DeviationKind(StrEnum):
 
     LIE = "lie"
     """A type reports another and obeys."""
+    JOINT_LIE = "joint lie"
+    """Members of a coalition agree to report other types, obey, and share what that brings."""
     LIE_AND_REORDER = "lie and reorder"
     """A type reports another and then orders what it likes best at the prices its lie brings."""
     UNILATERAL = "unilateral"
@@ -258,7 +270,10 @@ class FoundDeviation:
 
     @property
     def gains(self) -> dict[str, float]:
-        """What each member expects to gain, numeraire: from a side-contract before it knows anything."""
+        """What each member expects to gain, numeraire: from a side-contract before it knows anything.
+
+        Liars who share money have not shared it yet: what counts is their sum.
+        """
         names = self.certificate.economy.player_names
         if isinstance(self.certificate, SideContractCertificate):
             return {
@@ -277,6 +292,9 @@ class Examination:
         contract: the contract.
         rules: of its market.
         incentives: all gains from lies that are obeyed.
+        joint_lies: the most profitable lie that a coalition tells together and obeys.
+        report_agreements: what pairs that gain by joint lies, and the coalition that gains most, gain if they share
+            less; those that there was time for.
         findings: about each coalition that was examined, single players first; one for all that are alike.
         by_member: that proves what is not listed in findings; none if nothing is proven so.
         unexamined: how many coalitions that were asked about were not looked at: no finding could have changed an
@@ -291,6 +309,8 @@ class Examination:
     contract: GrandContract
     rules: MarketRules
     incentives: IncentiveCheck
+    joint_lies: JointMisreportCheck
+    report_agreements: tuple[SharedGains, ...]
     findings: tuple[CoalitionFinding, ...]
     by_member: MemberBounds | None
     unexamined: int
@@ -303,6 +323,22 @@ class Examination:
     def incentive_compatible(self) -> bool:
         """Whether truth is best for everybody who then obeys."""
         return self.incentives.incentive_compatible is True
+
+    @property
+    def coalitions_report_truthfully(self) -> Verdict:
+        """Whether no coalition, of one or more, gains by a lie alone."""
+        if not (self.incentive_compatible and self.joint_lies.truthful):
+            return Verdict.REFUTED
+        return Verdict.PROVEN if self.joint_lies.complete else Verdict.NOT_REFUTED
+
+    @property
+    def lie_and_disobey_alone(self) -> Verdict:
+        """Whether no player gains by a lie followed by whatever it likes, obedience included."""
+        alone = {found.kind for found in self.deviations} & {DeviationKind.LIE, DeviationKind.LIE_AND_REORDER}
+        if alone:
+            return Verdict.REFUTED
+        nobody_lies = max(self.contract.economy.prior.type_counts) == 1
+        return Verdict.PROVEN if nobody_lies else Verdict.NOT_REFUTED
 
     @property
     def unilaterally_stable(self) -> Verdict:
@@ -327,8 +363,13 @@ class Examination:
 
     @property
     def refuted(self) -> bool:
-        """Whether any of the four questions is answered no."""
-        answers = (self.unilaterally_stable, self.collusion_proof, self.strongly_collusion_proof)
+        """Whether any of the five questions is answered no."""
+        answers = (
+            self.coalitions_report_truthfully,
+            self.unilaterally_stable,
+            self.collusion_proof,
+            self.strongly_collusion_proof,
+        )
         return not self.incentive_compatible or Verdict.REFUTED in answers
 
 
@@ -357,9 +398,11 @@ def examine(
         ValueError: the rules do not admit the contract.
         UndecidableError: two derivations of one number disagree.
     """
+    contract = contract.under(rules)
     device = device_of(contract, rules)
     incentives = check_contract(device)
-    lies = _lies(contract, device, incentives)
+    joint_lies = check_joint_misreports(contract, rules.withholding)
+    lies = [*_lies(contract, device, incentives), *_joint_lies(contract, rules, joint_lies)]
     # A proof is verified from the beginning, which takes as long again as it took to derive.
     proof_by = Deadline.after(max(deadline.left * SHARE_FOR_PROOF, GRACE))
     bounds_by = Deadline.after(max(deadline.left, GRACE))
@@ -373,6 +416,8 @@ def examine(
         contract=contract,
         rules=rules,
         incentives=incentives,
+        joint_lies=joint_lies,
+        report_agreements=tuple(gains_by_what_is_shared(contract, joint_lies, deadline)),
         findings=tuple(tour.findings.values()),
         by_member=tour.by_member,
         unexamined=tour.unexamined,
@@ -409,16 +454,17 @@ class _Tour:
 
     def go(self) -> None:
         """Examine single players, then coalitions that are named, then others, the small ones first."""
-        self.by_member, first = self._excluded_by_member(), PAIR
+        self.by_member = self._excluded_by_member()
         if self.by_member is None:
             self._examine_kinds(range(1, min(1, self.asked.largest) + 1))
+            if self.truthful and self.asked.largest >= PAIR and not self._improved:
+                self._construct(range(PAIR, min(self.asked.largest, self.asked.players - 1) + 1))
         else:
             self._list_excluded(self.by_member)
-            first = self.asked.players
         for coalition in self.asked.named:
             if coalition not in self.findings:
                 self._examine(coalition)
-        self._examine_kinds(range(first, self.asked.largest + 1))
+        self._examine_kinds(range(PAIR if self.by_member is None else self.asked.players, self.asked.largest + 1))
         if self.truthful and not self._consistent_found:
             self._examine_consistency()
 
@@ -443,12 +489,17 @@ class _Tour:
     def _consistent_found(self) -> bool:
         return Verdict.REFUTED in {finding.consistent for finding in self.findings.values()}
 
+    @property
+    def _improved(self) -> bool:
+        return Verdict.REFUTED in {finding.improvement for finding in self.findings.values()}
+
     def _examine_kinds(self, sizes: range) -> None:
         """Examine one coalition of each kind, as long as the answer for it could change that for all."""
         for size in sizes:
             for coalition, count in kinds_of_coalitions(self.alike, size):
-                improved = Verdict.REFUTED in {finding.improvement for finding in self.findings.values()}
-                if size == 1 or self.every or (self.truthful and not improved):
+                if coalition in self.findings:
+                    continue
+                if size == 1 or self.every or (self.truthful and not self._improved):
                     self._examine(coalition, count)
                 elif self.truthful and size == PAIR and not (self._consistent_found or self.deterred):
                     # Its improvements do not matter any more, but consistent ones would.
@@ -457,6 +508,21 @@ class _Tour:
                     return
                 if size > 1 and (self.examiner.bounds_by or self.examiner.deadline).passed:
                     return
+
+    def _construct(self, sizes: range) -> None:
+        """Note the first coalition whose improvement needs no search, and those before it that cannot gain."""
+        until = Deadline.after(SHARE_FOR_CONSTRUCTIONS * self.examiner.deadline.left)
+        for coalition, count in chain.from_iterable(kinds_of_coalitions(self.alike, size) for size in sizes):
+            if until.passed:
+                return
+            self.watch(coalition, tuple(self.findings.values()))
+            finding = examine_coalition(self.examiner, coalition, searched=False)
+            if finding.improvement is Verdict.NOT_REFUTED:
+                finding = _with_construction(self.examiner, finding)
+            if finding.improvement is not Verdict.NOT_REFUTED:
+                self.findings[coalition] = replace(finding, alike=count)
+            if finding.improvement is Verdict.REFUTED:
+                return
 
     def _examine(self, coalition: Coalition, count: int = 1, *, searched: bool = True) -> None:
         self.watch(coalition, tuple(self.findings.values()))
@@ -505,7 +571,7 @@ class _Tour:
                 improvement=Verdict.PROVEN,
                 consistent=Verdict.PROVEN,
                 bound=bounds.of(coalition),
-                reasons=frozenset({BoundReason.WEALTH}),
+                reasons=frozenset({reason_by_member(self.examiner.rules) or BoundReason.WEALTH}),
                 reaction=self.examiner.reaction_to(coalition),
                 alike=alike,
             )
@@ -588,6 +654,8 @@ def _confirm(derived: PlainBounds, finding: CoalitionFinding) -> None:
 def _searched(examiner: Examiner, finding: CoalitionFinding, promising: list[Situation]) -> CoalitionFinding:
     """Return the finding with what searches say."""
     alone, oracle = len(finding.coalition) == 1, examiner.thoroughness.oracle
+    if not alone and (constructed := _with_construction(examiner, finding)).found is not None:
+        return constructed
     found: FoundImprovement | None = None
     if oracle is not None and commonly_known(examiner.contract, finding.coalition):
         found = _joint_action(examiner, promising, oracle)
@@ -597,9 +665,28 @@ def _searched(examiner: Examiner, finding: CoalitionFinding, promising: list[Sit
     verdict = Verdict.NOT_REFUTED if found is None else Verdict.REFUTED
     if alone:  # Nobody is left who could break what one player does alone.
         return replace(finding, improvement=verdict, consistent=verdict, found=found)
-    deterred = finding.reaction is None and examiner.deterred
-    consistent = Verdict.PROVEN if deterred else Verdict.NOT_REFUTED
-    return replace(finding, improvement=verdict, consistent=consistent, found=found)
+    return replace(finding, improvement=verdict, consistent=_deterred(examiner, finding), found=found)
+
+
+def _with_construction(examiner: Examiner, finding: CoalitionFinding) -> CoalitionFinding:
+    """Return the finding with an improvement that needs no search, if there is one."""
+    if examiner.deadline.passed:
+        return finding
+    contract, rules = examiner.contract, examiner.rules
+    agreed = find_constructed_side_contract(
+        contract, rules, finding.coalition, reaction=finding.reaction, deadline=examiner.deadline
+    )
+    if agreed is None:
+        return finding
+    found = _accepted(examiner, agreed, partial(certify_side_contract, contract, rules, agreed, finding.reaction))
+    if found is None:
+        return finding
+    return replace(finding, improvement=Verdict.REFUTED, consistent=_deterred(examiner, finding), found=found)
+
+
+def _deterred(examiner: Examiner, finding: CoalitionFinding) -> Verdict:
+    """Return what is known of consistent improvements where there may be others."""
+    return Verdict.PROVEN if finding.reaction is None and examiner.deterred else Verdict.NOT_REFUTED
 
 
 def examine_consistency(examiner: Examiner, finding: CoalitionFinding) -> CoalitionFinding:
@@ -736,6 +823,28 @@ def _lies(contract: GrandContract, device: Contract, incentives: IncentiveCheck)
             if verify(certificate).confirmed:
                 found.append(_lie(DeviationKind.LIE_AND_REORDER, certificate))
     return found
+
+
+def _joint_lies(contract: GrandContract, rules: MarketRules, check: JointMisreportCheck) -> Iterator[FoundDeviation]:
+    """Yield the most profitable lie that several players tell together, if a lie gains that is not one player's.
+
+    Raises:
+        UndecidableError: it pays by one derivation and by the other does not.
+    """
+    worst = check.worst
+    if worst is None or check.truthful or len(worst.coalition) == 1:
+        return
+    each = zip(worst.coalition, worst.true_types, worst.reported_types, strict=True)
+    members, lies = zip(*(_numbers(contract, *one) for one in each), strict=True)
+    true_types, reported_types = zip(*lies, strict=True)
+    told = certify_joint_misreport(contract, rules, members, true_types, reported_types)
+    verification = verify(told)
+    if not verification.confirmed:
+        raise UndecidableError(
+            f"whether {coalition_name(worst.coalition)} gain by a joint lie cannot be told: by one derivation "
+            f"{worst.gain:.3g}, by another not: {verification.failures[0]}"
+        )
+    yield FoundDeviation(members, DeviationKind.JOINT_LIE, told)
 
 
 def _disobeys(deviation: Deviation) -> bool:

@@ -99,6 +99,7 @@ def certify_misreport(
     Raises:
         ValueError: the play is not admitted, or a recommendation is not among those that `instead` answers.
     """
+    contract = contract.under(rules)
     economy, (true_type, reported_type) = contract.economy, lie
     profiles = economy.profiles
     reports = profiles[(profiles[:, player] == true_type) & (economy.prior.probability > 0)]
@@ -178,7 +179,7 @@ class _Played:
         player, lie = certificate.player, certificate.reported_type
         self.reports = [contract.number[(*true[:player], lie, *true[player + 1 :])] for true in profiles]
         after = [
-            contract.ended(_lying(certificate, contract, draw, report), number)
+            contract.ended(_lying(certificate, contract, draw, report), number, report)
             for draw, (number, report) in enumerate(zip(self.numbers, self.reports, strict=True))
         ]
         before = [contract.obeyed(number) for number in self.numbers]

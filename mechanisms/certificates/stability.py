@@ -128,7 +128,7 @@ def certify_stability_by_member(
     """
     bounds = PlainBounds(PlainContract(contract, rules)) if bounds is None else bounds
     if bounds.by_member is None:
-        raise ValueError("the bound by wealth is not proven under the rules")
+        raise ValueError("neither the bound by wealth nor that by deposits is proven under the rules")
     everybody = tuple(range(about.players))
     found = (_bound(bounds, everybody, None),) if everybody in about else ()
     return _certificate(bounds, about, found, read_only(np.array([float(one.gain) for one in bounds.by_member])))

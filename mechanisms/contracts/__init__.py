@@ -12,7 +12,10 @@
 | what a report leads to, profiles drawn for it | ours | `report_tables`, `sampled` |
 | misreport gains | GR Definitions 1 and 4 | `incentives` |
 | communication equilibrium | GR Definition 4' | `communication_equilibrium` |
+| what coalitions gain by lies told together | ours | `joint_misreports` |
 | incentive-compatible transfers, contracts with them | GR 6.1 | `transfers`, `transfer_program` |
+| lies followed by orders of one's own | GR 6.4, figure 1 | `price_impact` |
+| transfers that no coalition of liars exploits | Safronov (2018) | `coalition_proof` |
 | compatibility and non-degeneracy | GR section 4 | `compatibility` |
 
 GR is Giraud and Rochon (2001).

@@ -32,6 +32,7 @@ from marketgame.mechanisms.contracts.contract import (
     interim_weights,
     largest_gain,
     obedient_gains,
+    received_by,
     shown_by,
     sums_by_group,
 )
@@ -140,6 +141,8 @@ class _Choices:
         all_actions = contract.device.recommended(player)
         first, numbers = _distinct(all_actions)
         self.recommended = all_actions[first]
+        self.received = received_by(contract, player, self.actions)
+        self.received_when_told = received_by(contract, player, first)
         # Whatever a player is told is known to it together with what it reported.
         self.heard = numbers[self.actions]
         self.groups = contract.economy.profiles[profiles, player] * len(first) + self.heard
@@ -172,9 +175,10 @@ class _Choices:
         announced[:, self.player] = np.where(kept, played.announced_endowment, obeyed.announced_endowment)
         profiles, _, _ = self.contract.device.support
         settlement = settle(Play(quotes, orders, announced, self.contract.transfers[profiles]), self.contract.rules)
-        gains = gains_by_type(self.contract.economy, self.player, settlement)
+        gains = gains_by_type(self.contract.economy, self.player, settlement, self.received)
         values = self._by_information(self.weights * gains)
-        owned = can_announce(self.contract.economy, self.player, option.announced_endowment)
+        announced = option.announced_endowment
+        owned = can_announce(self.contract.economy, self.player, announced, self.received_when_told)
         refused = self._by_information(self.weights * ~covered) > 0
         return np.where(owned[:, None, :] & ~refused, values, -np.inf)
 

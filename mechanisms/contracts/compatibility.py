@@ -316,7 +316,7 @@ def _witness(prior: Prior, support: Sequence[BooleanArray], weights: FloatArray)
         matrix = np.zeros(lies.shape)
         matrix[lies] = part
         multipliers.append(read_only(matrix))
-    prices = [transfer_weights(prior, player, matrix) for player, matrix in enumerate(multipliers)]
+    prices = [transfer_weights(prior, matrix, player) for player, matrix in enumerate(multipliers)]
     return CompatibilityFails(tuple(multipliers), read_only(np.mean(prices, axis=0)))
 
 
@@ -347,7 +347,7 @@ def witness_residual(
         if largest <= PRICE_TOLERANCE * weights.max(initial=0.0):
             return np.inf
     errors = [
-        np.abs(transfer_weights(prior, player, weights) - prices).max()
+        np.abs(transfer_weights(prior, weights, player) - prices).max()
         for player, weights in enumerate(witness.misreport_multipliers)
     ]
     return float(max(errors)) / largest if largest > 0 else np.inf

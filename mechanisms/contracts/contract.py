@@ -128,6 +128,8 @@ class Contract:
         device: what it recommends after each profile of reports.
         transfers: purchasing power granted to each player at each reported profile, ``(P, N)``, numeraire.
         rules: of the market game.
+        received: what flows to each player out of deposits before each joint action, ``(A, N, L)``, units; none if
+            nothing does.
 
     Raises:
         ValueError: sizes disagree, transfers do not balance, somebody is told to announce more than the type it
@@ -138,6 +140,7 @@ class Contract:
     device: CommunicationDevice
     transfers: FloatArray
     rules: MarketRules = PAPER_RULES
+    received: FloatArray | None = None
 
     def __post_init__(self) -> None:
         shape = self.economy.profiles.shape
@@ -170,6 +173,8 @@ class Contract:
     def _refuse_exaggeration(self) -> None:
         profiles, actions, _ = self.device.support
         owned = self.economy.endowments(self.economy.profiles[profiles])
+        if self.received is not None:
+            owned = owned + self.received[actions]
         exaggerated = ~shown_by(owned, self.device.actions.announced_endowments[actions])
         if exaggerated.any():
             row, player = np.argwhere(exaggerated)[0]
@@ -205,9 +210,10 @@ def device_of(contract: GrandContract, rules: MarketRules = PAPER_RULES) -> Cont
     Source:
         Giraud and Rochon, proof of Theorem 1.
     """
+    contract = contract.under(rules)
     profiles = contract.economy.profiles
     device = CommunicationDevice(contract.recommend(profiles), sparse.eye_array(len(profiles), format="csr"))
-    return Contract(contract.economy, device, contract.transfers, rules)
+    return Contract(contract.economy, device, contract.transfers, rules, contract.received)
 
 
 def check_contract(contract: Contract) -> IncentiveCheck:
@@ -226,9 +232,13 @@ def contract_stakes(contract: Contract) -> FloatArray:
     The money it pays or receives is the largest that any recommendation that can occur makes it pay or receive.
     """
     economy = contract.economy
-    profiles, _, _ = contract.device.support
+    profiles, actions, _ = contract.device.support
     types = economy.profiles[profiles]
-    net = contract.settlement.net_consumption(economy.endowments(types))
+    if contract.received is None:
+        net = contract.settlement.net_consumption(economy.endowments(types))
+    else:
+        received = contract.received[actions]
+        net = contract.settlement.net_consumption(economy.endowments(types) + received) + received
     stakes = stakes_by_type(economy, efficient_allocation(economy))
     paid = np.zeros_like(stakes)
     possible = economy.prior.probability[profiles] > 0
@@ -249,19 +259,33 @@ def obedient_gains(contract: Contract, player: int) -> FloatArray:
         Giraud and Rochon, section 3, expected utility of a contract.
     """
     profiles, actions, _ = contract.device.support
-    announced = contract.device.actions.announced_endowments[actions]
-    gains = gains_by_type(contract.economy, player, contract.settlement)
+    announced = contract.device.actions.announced_endowments[actions, player]
+    received = received_by(contract, player, actions)
+    gains = gains_by_type(contract.economy, player, contract.settlement, received)
     weights = interim_weights(contract, player)
     reports = contract.economy.profiles[profiles, player]
-    obeys = can_announce(contract.economy, player, announced[:, player])
+    obeys = can_announce(contract.economy, player, announced, received)
     count = contract.economy.prior.type_counts[player]
     table = sums_by_group(weights * gains, reports, count)
     impossible = sums_by_group(weights * ~obeys, reports, count) > 0
     return np.where(impossible, -np.inf, table)
 
 
-def gains_by_type(economy: Economy, player: int, settlement: Settlement) -> FloatArray:
+def received_by(contract: Contract, player: int, actions: IntegerArray) -> FloatArray | None:
+    """Return what a player received out of deposits before joint actions ``(R,)``, ``(R, L)``; none if nothing."""
+    return None if contract.received is None else contract.received[actions, player]
+
+
+def gains_by_type(
+    economy: Economy, player: int, settlement: Settlement, received: FloatArray | None = None
+) -> FloatArray:
     """Return by how much each type of a player is better off in settled plays than on its endowment.
+
+    Args:
+        economy: whose types the player is of.
+        player: its number.
+        settlement: of R plays.
+        received: what the player got out of deposits before each, ``(R, L)``, units; nothing if left out.
 
     Returns:
         Gains, ``(types, R)`` over R plays, numeraire; for a type that does not own what it announces without meaning.
@@ -271,8 +295,11 @@ def gains_by_type(economy: Economy, player: int, settlement: Settlement) -> Floa
     for number in range(count):
         row = economy.first_rows[player] + number
         owned = announced.copy()
-        owned[:, player] = np.maximum(economy.endowment_table[row], announced[:, player])
+        holds = economy.endowment_table[row] if received is None else economy.endowment_table[row] + received
+        owned[:, player] = np.maximum(holds, announced[:, player])
         net = settlement.net_consumption(owned)[:, player]
+        if received is not None:
+            net = net + received
         gains[number] = economy.gains_of_types(np.full(len(net), row), net)
     return gains
 
@@ -292,11 +319,16 @@ def interim_weights(contract: Contract, player: int) -> FloatArray:
     return weights
 
 
-def can_announce(economy: Economy, player: int, announced: FloatArray) -> BooleanArray:
-    """Return which types of a player own what is announced, ``(types, ...)`` for ``(..., L)``."""
+def can_announce(
+    economy: Economy, player: int, announced: FloatArray, received: FloatArray | None = None
+) -> BooleanArray:
+    """Return which types of a player own what is announced, ``(types, ...)`` for ``(..., L)``, after what it received.
+
+    Nothing was received if that is left out.
+    """
     first, count = economy.first_rows[player], economy.prior.type_counts[player]
-    owned = economy.endowment_table[first : first + count]
-    return shown_by(owned.reshape(count, *(1,) * (announced.ndim - 1), -1), announced)
+    owned = economy.endowment_table[first : first + count].reshape(count, *(1,) * (announced.ndim - 1), -1)
+    return shown_by(owned if received is None else owned + received, announced)
 
 
 def shown_by(owned: FloatArray, announced: FloatArray) -> BooleanArray:

@@ -12,16 +12,21 @@ The paper assumes that all goods are worth having up to the aggregate endowment.
 margin, efficiency leaves some of it unused; the contract then tells its owners to announce proportionally less, because
 what is announced must find a holder.
 
+Two rules of the market change what is recommended, and not what it leads to. Where orders execute only as far as both
+sides order them, everybody is told the flows of these orders, pair by pair. Where recommended flows may not be refused,
+they are executed out of the endowments of the reported types, which are deposited with the reports; players are then
+to announce what they hold after that and to order nothing, and nobody needs purchasing power.
+
 Recommendations that cannot be told apart are equal bit for bit (:mod:`marketgame.mechanisms.contracts.canonical`), so
 that what a player learns from its recommendation is what it says (:mod:`marketgame.mechanisms.contracts.knowledge`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import override
+from typing import Self, override
 
 import numpy as np
 
@@ -39,6 +44,7 @@ from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
 from marketgame.mechanisms.economies.stakes import stakes_by_type
 from marketgame.mechanisms.economies.walras import at_payable_prices
+from marketgame.mechanisms.market_game.rules import Execution, MarketRules, Refusal
 
 # Transfers balance when their sum is zero up to this share of the largest of them and of what the supply is worth.
 BALANCE_TOLERANCE = 1e-9
@@ -57,6 +63,8 @@ class TransferRule(StrEnum):
     """Those of d'Aspremont and Gérard-Varet."""
     LP = "lp"
     """Balanced ones that a linear program finds, the smallest there are."""
+    COALITION_PROOF = "coalition-proof"
+    """Balanced ones under which no coalition that pools information and money gains by lies."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +76,8 @@ class GrandContract(DirectContract):
         efficient: the efficient allocation of every profile; where a profile is worked out alone, of that. Of those
             given, numbers that cannot be told apart are replaced by one.
         numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``; they sum to zero. Likewise.
+        execution: of the market's orders.
+        refusal: whether recommended flows may be refused.
 
     Raises:
         ValueError: transfers do not balance, or leave a player with less than no numeraire.
@@ -76,6 +86,9 @@ class GrandContract(DirectContract):
     economy: Economy
     efficient: EfficientAllocation
     numeraire_transfers: FloatArray
+    execution: Execution = Execution.UNILATERAL
+    refusal: Refusal = Refusal.FREE
+    _elsewhere: dict[tuple[Execution, Refusal], Self] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         transfers = finite_array("numeraire transfers", self.numeraire_transfers, self.efficient.profiles.shape)
@@ -87,6 +100,15 @@ class GrandContract(DirectContract):
         object.__setattr__(self, "efficient", efficient)
         object.__setattr__(self, "numeraire_transfers", read_only(payments))
         self._refuse_debt()
+
+    @override
+    def under(self, rules: MarketRules) -> Self:
+        asked = rules.execution, rules.refusal
+        if asked == (self.execution, self.refusal):
+            return self
+        if asked not in self._elsewhere:
+            self._elsewhere[asked] = replace(self, execution=rules.execution, refusal=rules.refusal)
+        return self._elsewhere[asked]
 
     def _refuse_debt(self) -> None:
         held = self.allocation[..., -1]
@@ -118,7 +140,17 @@ class GrandContract(DirectContract):
 
     @cached_property
     def announced_endowments(self) -> FloatArray:
-        """What each player is to announce, ``(P, N, L)``, units."""
+        """What each player is to announce, ``(P, N, L)``, units: what is traded, or what it holds after that."""
+        return self._used if self.received is None else read_only(self._used + self.received)
+
+    @cached_property
+    def received(self) -> FloatArray | None:
+        """What flows to each player out of deposits, ``(P, N, L)``, units; none if flows may be refused."""
+        return self.net_trades if self.refusal is Refusal.ESCROW else None
+
+    @cached_property
+    def _used(self) -> FloatArray:
+        """What of each player's endowment is traded or kept, ``(P, N, L)``, units; what is not used is left out."""
         share = np.ones((len(self.endowments), 1, len(self.economy.goods)))
         share[:, 0, :-1] = self._shares_used()
         return read_only(self.endowments * share)
@@ -134,27 +166,40 @@ class GrandContract(DirectContract):
     @cached_property
     def net_trades(self) -> FloatArray:
         """What each player gains by obedient trade, ``(P, N, L)``, units; nobody is to pay more than it has."""
-        goods = self.efficient.bundles - self.announced_endowments[..., :-1]
-        paid = np.maximum(self.numeraire_transfers, -self.announced_endowments[..., -1])
+        goods = self.efficient.bundles - self._used[..., :-1]
+        paid = np.maximum(self.numeraire_transfers, -self._used[..., -1])
         return read_only(np.concatenate((goods, paid[..., None]), axis=-1))
 
     @cached_property
     def orders(self) -> FloatArray:
-        """What each player is to order from every player, itself included, ``(P, N, L)``, units."""
-        return read_only(orders_to_each(self.net_trades))
+        """What each player is to order from every player, itself included, ``(P, N, L)``, units; see `Terms`."""
+        if self.received is not None:
+            return read_only(np.zeros_like(self.net_trades))
+        return read_only(orders_to_each(self.net_trades, self.execution))
 
     @cached_property
     def messages(self) -> IntegerArray:
         """The number of what each player is told at every profile of reports, ``(P, N)``: the same if it is the same.
 
-        A player is told what to quote, what net trade its orders are to add up to, and what to announce.
+        A player is told what to quote, what net trade its orders are to add up to, and what to announce. Where orders
+        are matched, it is told what to order from whom.
         """
         told = (
-            (self.efficient.price, self.net_trades[:, player], self.announced_endowments[:, player])
+            (self.efficient.price, self._trades_told(player), self.announced_endowments[:, player])
             for player in range(len(self.economy.players))
         )
         numbers = [rows_numbered(np.concatenate(parts, axis=1)) for parts in told]
         return read_only(np.stack(numbers, axis=1))
+
+    def _trades_told(self, player: int) -> FloatArray:
+        if self.execution is Execution.UNILATERAL or self.received is not None:
+            return self.net_trades[:, player]
+        return self._orders_from_each(player).reshape(len(self.orders), -1)
+
+    def _orders_from_each(self, player: int) -> FloatArray:
+        """Return what a player is to order from each, ``(P, N, L)`` or ``(P, 1, L)``, units."""
+        own = self.orders[:, player, None]
+        return own if self.execution is Execution.UNILATERAL else own - self.orders
 
     @cached_property
     def transfers(self) -> FloatArray:
@@ -163,6 +208,8 @@ class GrandContract(DirectContract):
         Something for the rounding of the contract's own numbers comes on top, see
         `mechanisms.contracts.recommended_orders`.
         """
+        if self.received is not None:
+            return read_only(np.zeros_like(self.numeraire_transfers))
         return read_only(self.value_of_trades + self.granted)
 
     @cached_property
@@ -173,7 +220,7 @@ class GrandContract(DirectContract):
     @cached_property
     def granted(self) -> FloatArray:
         """What each player is granted for rounding, ``(N,)``, numeraire."""
-        return read_only(granted_for_rounding(self.efficient.price, self.orders, self.net_trades))
+        return read_only(granted_for_rounding(self.efficient.price, self.orders, self.net_trades, self.execution))
 
     @override
     def terms(self, reports: IntegerArray) -> Terms:
@@ -193,7 +240,7 @@ class GrandContract(DirectContract):
         numbers = np.flatnonzero(profiles[:, player] == report)
         pairs = (
             (self.efficient.price, received.quotes),
-            (self.orders[:, player, None], received.orders),
+            (self._orders_from_each(player), received.orders),
             (self.announced_endowments[:, player], received.announced_endowment),
             (self.transfers, received.transfers),
         )

@@ -42,6 +42,23 @@ class Misreport:
 
 
 @dataclass(frozen=True, eq=False)
+class ReportGains:
+    """What a player, or members of a coalition together, gain by reports that are not true.
+
+    Attributes:
+        members: their numbers, increasing.
+        gains: entry ``[t, m]`` is what types t gain by reporting m, ``(types, types)``, numeraire, where the types of
+            members are numbered jointly, the last member's changing fastest; minus infinity where m cannot be shown,
+            or t cannot occur.
+        stakes: what is at stake for types t together, ``(types,)``, numeraire.
+    """
+
+    members: tuple[int, ...]
+    gains: FloatArray
+    stakes: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
 class IncentiveCheck:
     """Whether truthful reports are an equilibrium, with the evidence.
 
@@ -62,6 +79,12 @@ class IncentiveCheck:
     worst: Misreport | None
     incentive_compatible: bool | None
     standard_errors: tuple[FloatArray, ...] | None = None
+
+    @property
+    def by_player(self) -> tuple[ReportGains, ...]:
+        """What each player alone gains by each report."""
+        each = zip(self.gains, self.stakes, strict=True)
+        return tuple(ReportGains((player,), gains, stakes) for player, (gains, stakes) in enumerate(each))
 
 
 def check_incentives(contract: GrandContract) -> IncentiveCheck:

@@ -20,7 +20,11 @@ No player can enlarge what it is granted by anything it does in the market. As n
 receive, that is at most 2.2e-10 of what a coalition has at stake, and besides some roundings of what all players
 trade, which amount to less than 1e-9 for all but players who trade less than a millionth of what the others do.
 
-Source: Giraud and Rochon (2001), proof of Theorem 1.
+Where orders execute only as far as both sides order them, players are told the flows themselves, pair by pair:
+:math:`z_{ij} = (d_i - d_j) / N = -z_{ji}`. There the numbers :math:`d_i / N` are multiples of one power of two, so that
+their differences are not rounded and the above is true of what is delivered.
+
+Source: Giraud and Rochon (2001), proof of Theorem 1; pairwise orders are ours.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.market_game.exact_test import rounded_up, two_product
+from marketgame.mechanisms.market_game.rules import Execution
 
 # Purchasing power granted beyond the value of the recommended orders, in shares of the value of all that is traded. It
 # leaves players solvent whose counterparties order ten thousand times as much, in good faith and rounded.
@@ -40,14 +45,18 @@ _PRECISION = float(np.finfo(np.float64).eps)
 # The sum of orders errs by N / 2 roundings where it is computed, by one where a buyer's order is rounded, and by two
 # where a sale is rounded towards zero. That many of all that is traded are more than enough.
 _SPARE_ROUNDINGS = 8
+# Differences of multiples of the largest order times this are numbers of 53 binary digits.
+_GRID = 2.0**-51
 
 
-def orders_to_each(net_trades: FloatArray) -> FloatArray:
+def orders_to_each(net_trades: FloatArray, execution: Execution = Execution.UNILATERAL) -> FloatArray:
     r"""Return what every player is to order from each of the others.
 
     Args:
         net_trades: what each is to gain by trade in each of P plays, ``(P, N, L)``, units; they add up to zero up to
             rounding.
+        execution: the rule. Where orders are matched, those of the plays are multiples of one power of two for each
+            good, so that differences of two players' are exact.
 
     Returns:
         Orders to each, ``(P, N, L)``, units. Over players they add up to zero or less, and N times a negative order
@@ -59,22 +68,46 @@ def orders_to_each(net_trades: FloatArray) -> FloatArray:
     players = net_trades.shape[-2]
     excess = np.abs(net_trades.sum(axis=-2))
     rounding = (players + _SPARE_ROUNDINGS) * _PRECISION * np.abs(net_trades).sum(axis=-2)
-    spared = (excess + rounding).max(axis=0, initial=0.0)
+    grid = grid_of_orders(net_trades, execution)
+    spared = (excess + rounding).max(axis=0, initial=0.0) + players**2 * grid
     bought = np.maximum(net_trades - spared, 0.0) / players
     sold = np.minimum(net_trades, 0.0) / players
     delivered, error = two_product(np.asarray(float(players)), sold)
     too_much = (delivered < net_trades) | ((delivered == net_trades) & (error < 0.0))
     orders: FloatArray = np.where(net_trades > 0.0, bought, np.where(too_much, np.nextafter(sold, 0.0), sold)) + 0.0
-    return orders
+    # Both buyers and sellers order less by up to a step; what sellers do not deliver buyers were spared.
+    return np.asarray(np.where(grid > 0.0, np.trunc(orders / np.where(grid > 0.0, grid, 1.0)) * grid, orders) + 0.0)
 
 
-def granted_for_rounding(price: FloatArray, orders: FloatArray, net_trades: FloatArray) -> FloatArray:
+def grid_of_orders(net_trades: FloatArray, execution: Execution) -> FloatArray:
+    """Return of what orders of each good are multiples where they are matched, ``(L,)``, units; 0 where of nothing."""
+    largest = np.abs(net_trades).max(axis=(0, 1), initial=0.0) / net_trades.shape[-2]
+    if execution is Execution.UNILATERAL:
+        return np.zeros_like(largest)
+    return np.asarray(np.where(largest > 0.0, np.exp2(np.frexp(largest)[1]) * _GRID, 0.0))
+
+
+def orders_from_each(orders: FloatArray, execution: Execution) -> FloatArray:
+    """Return what players are to order from whom, ``(..., N, N, L)``, units, given `orders_to_each`, ``(..., N, L)``.
+
+    Matched orders are the flows that unilateral ones lead to: antisymmetric, and not rounded.
+    """
+    if execution is Execution.UNILATERAL:
+        # From each what is ordered from any: a view, not a number for each pair.
+        return np.broadcast_to(orders[..., None, :], (*orders.shape[:-1], orders.shape[-2], orders.shape[-1]))
+    return np.asarray(orders[..., :, None, :] - orders[..., None, :, :])
+
+
+def granted_for_rounding(
+    price: FloatArray, orders: FloatArray, net_trades: FloatArray, execution: Execution = Execution.UNILATERAL
+) -> FloatArray:
     """Return what players are granted beyond the value of their net trades, so that nobody who obeys fails by rounding.
 
     Args:
         price: quoted by all in each of P plays, ``(P, L)``, numeraire per unit, the numeraire last.
         orders: what each orders from every other, ``(P, N, L)``, units; sums over players are zero or less.
         net_trades: what was planned, ``(P, N, L)``, units.
+        execution: the rule; where orders are matched, what they are multiples of is granted to all alike.
 
     Returns:
         Purchasing power, ``(N,)``, numeraire. For who never trades, the most that is delivered to everybody.
@@ -89,4 +122,5 @@ def granted_for_rounding(price: FloatArray, orders: FloatArray, net_trades: Floa
     granted = np.minimum(difference, GRANTED_DIFFERENCE * traded) + GRANTED_ROUNDING * traded
     delivered = [-term.reshape(len(price), -1).T for term in two_product(np.broadcast_to(prices, orders.shape), orders)]
     power: FloatArray = granted.max(axis=0, initial=0.0) + rounded_up(np.concatenate(delivered))[0].max(initial=0.0)
-    return power
+    steps = players * (price.max(axis=0, initial=0.0) * grid_of_orders(net_trades, execution)).sum()
+    return np.asarray(power + 2 * steps)

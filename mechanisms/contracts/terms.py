@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.contracts.recommended_orders import orders_from_each
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation
 from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import Execution, MarketRules, Refusal
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +23,8 @@ class Terms:
     Attributes:
         efficient: the efficient allocations with their supporting prices, which all are to quote.
         numeraire_transfers: by how much each player's numeraire changes, ``(K, N)``.
-        orders: what each player is to order from every player, itself included, ``(K, N, L)``, units.
+        orders: what each player is to order from every player, itself included, ``(K, N, L)``, units; where orders are
+            matched, less what it is to be ordered by them.
         announced_endowments: what each is to announce, ``(K, N, L)``, units.
         transfers: the purchasing power granted to each, ``(K, N)``, numeraire.
         allocation: what each ends with if all obey, ``(K, N, L)``, units.
@@ -71,9 +75,14 @@ class DirectContract(ABC):
 
     Attributes:
         economy: whose types are reported.
+        execution: of the orders that are recommended.
+        refusal: whether recommended flows may be refused; if not, they are executed out of deposits, and what is
+            recommended is to announce what one then holds, and to order nothing.
     """
 
     economy: Economy
+    execution: Execution = Execution.UNILATERAL
+    refusal: Refusal = Refusal.FREE
 
     @abstractmethod
     def terms(self, reports: IntegerArray) -> Terms:
@@ -109,6 +118,19 @@ class DirectContract(ABC):
     def most_taken(self, player: int, report: int) -> float:
         """Return no less than the most purchasing power that is taken from a player who reports a type, numeraire."""
 
+    def under(self, rules: MarketRules) -> Self:
+        """Return the contract as it is recommended under the rules of a market.
+
+        Raises:
+            ValueError: it is not known what it would recommend under them.
+        """
+        if (rules.execution, rules.refusal) == (self.execution, self.refusal):
+            return self
+        raise ValueError(
+            f"economy {self.economy.name!r} has too many type profiles to list them, which rules execution = "
+            f"{rules.execution.value!r} and refusal = {rules.refusal.value!r} would need"
+        )
+
     def recommend(self, reports: IntegerArray) -> Play:
         """Return the play that the mediator recommends, with the transfers that go with it.
 
@@ -123,9 +145,8 @@ class DirectContract(ABC):
         """
         batch, players = reports.shape[:-1], reports.shape[-1]
         terms = self.terms(reports.reshape(-1, players))
-        # Everybody quotes the price, and orders from each what it orders from any: a view, not a number for each pair.
+        # Everybody quotes the price.
         price = np.repeat(terms.efficient.price[:, None], players, axis=1)
         told = (price, terms.announced_endowments, terms.transfers, terms.orders)
         quotes, announced, transfers, to_each = (array.reshape(*batch, *array.shape[1:]) for array in told)
-        orders = np.broadcast_to(to_each[..., None, :], (*to_each.shape[:-1], players, to_each.shape[-1]))
-        return Play(quotes, orders, announced, transfers)
+        return Play(quotes, orders_from_each(to_each, self.execution), announced, transfers)

@@ -10,17 +10,20 @@ zero it minimises :math:`\tau`, the largest transfer. Otherwise the multipliers 
 A type's own gain counts in shares of what is at stake for that type, so that nobody's small gain is lost beside the
 large gains of others: each row is divided by what is at stake for its type, and :math:`\epsilon` is weighed so that
 it first means such a share. Only if gains are left over in that sense does it mean an amount.
+
+The lies may also be those of coalitions that know and report their types together, whose members' transfers add up.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from marketgame.mechanisms import UnansweredError
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.contracts.incentives import IncentiveCheck
+from marketgame.mechanisms.contracts.incentives import ReportGains
 from marketgame.mechanisms.economies.beliefs import Prior, beliefs_about_others, profiles_by_own_type
 from marketgame.mechanisms.linear_program import LinearProgram, Solution, Status, certified, infeasibility_margin
 
@@ -46,7 +49,8 @@ class SystemMultipliers:
     """Multipliers that contradict the system.
 
     Attributes:
-        misreport: per player, entry ``[t, m]`` is the weight of "type t does not report m", ``(types, types)``.
+        misreport: per player or coalition, entry ``[t, m]`` is the weight of "types t do not report m", ``(types,
+            types)``.
         balance: the price of numeraire in each profile, ``(P,)``.
         least_gain: the smallest largest misreport gain, numeraire.
     """
@@ -61,17 +65,16 @@ class TransferProgram:
 
     Args:
         prior: the beliefs.
-        unpaid: gains without transfers and what is at stake; a gain of minus infinity sets no condition.
+        unpaid: what players, or coalitions, gain without transfers, and what they have at stake; a gain of minus
+            infinity sets no condition.
         lowest: the least transfer allowed, ``(P, N)``, numeraire; may be minus infinity.
     """
 
-    def __init__(self, prior: Prior, unpaid: IncentiveCheck, lowest: FloatArray) -> None:
-        self._gains = unpaid.gains
-        self._lies = [np.argwhere(np.isfinite(gain) & ~np.eye(len(gain), dtype=bool)) for gain in unpaid.gains]
-        stakes = np.concatenate(
-            [at_stake[lies[:, 0]] for at_stake, lies in zip(unpaid.stakes, self._lies, strict=True)]
-        )
-        self._unit = float(max(at_stake.max() for at_stake in unpaid.stakes)) or 1.0
+    def __init__(self, prior: Prior, unpaid: Sequence[ReportGains], lowest: FloatArray) -> None:
+        self._unpaid = unpaid
+        self._lies = [np.argwhere(np.isfinite(own.gains) & ~np.eye(len(own.gains), dtype=bool)) for own in unpaid]
+        stakes = np.concatenate([own.stakes[lies[:, 0]] for own, lies in zip(unpaid, self._lies, strict=True)])
+        self._unit = float(max(own.stakes.max() for own in unpaid)) or 1.0
         # Whose stake is zero gains and pays in units of what is at stake for others.
         measured = np.where(stakes > 0, np.maximum(stakes, LEAST_STAKE * self._unit), self._unit)
         self._row_unit = ROW_SHARE * measured
@@ -85,7 +88,7 @@ class TransferProgram:
         self._balance = self._program.constraints("balance", {"profile": profiles}, equal_to=0.0)
         rounding = ROUNDING * self._unit
         self._truth = self._program.constraints(
-            "truth", {"misreport": len(stakes)}, at_least=(self._over_lies(unpaid.gains) - rounding) / self._row_unit
+            "truth", {"misreport": len(stakes)}, at_least=(self._unpaid_gains() - rounding) / self._row_unit
         )
         self._state_incentives(prior)
         self._state_sizes()
@@ -94,22 +97,23 @@ class TransferProgram:
         self._program.set_bounds(self._transfer, lower=lowest.T)
         self._bounded = lowest
 
-    def _over_lies(self, tables: tuple[FloatArray, ...]) -> FloatArray:
-        """Return one number per lie from per-player tables over types and reports."""
-        return np.concatenate([table[tuple(lies.T)] for table, lies in zip(tables, self._lies, strict=True)])
+    def _unpaid_gains(self) -> FloatArray:
+        """Return what each lie gains without transfers."""
+        return np.concatenate([own.gains[tuple(lies.T)] for own, lies in zip(self._unpaid, self._lies, strict=True)])
 
     def _state_incentives(self, prior: Prior) -> None:
         self._program.add(self._balance[None, :], self._transfer, 1.0)
         self._program.add(self._truth, self._remaining_gain, 1.0)
         per_row = self._unit / self._row_unit
         first = 0
-        for player, lies in enumerate(self._lies):
+        for own, lies in zip(self._unpaid, self._lies, strict=True):
             rows = self._truth[first : first + len(lies), None]
-            beliefs = beliefs_about_others(prior, player)[lies[:, 0]] * per_row[first : first + len(lies), None]
+            beliefs = beliefs_about_others(prior, *own.members)[lies[:, 0]] * per_row[first : first + len(lies), None]
             first += len(lies)
-            numbers = profiles_by_own_type(prior, player)
-            self._program.add(rows, self._transfer[player, numbers[lies[:, 0]]], beliefs)
-            self._program.add(rows, self._transfer[player, numbers[lies[:, 1]]], -beliefs)
+            numbers = profiles_by_own_type(prior, *own.members)
+            for member in own.members:
+                self._program.add(rows, self._transfer[member, numbers[lies[:, 0]]], beliefs)
+                self._program.add(rows, self._transfer[member, numbers[lies[:, 1]]], -beliefs)
 
     def _state_sizes(self) -> None:
         players, profiles = self._transfer.shape
@@ -144,6 +148,16 @@ class TransferProgram:
             certified(self._program, smallest)
         paid: FloatArray = self._unit * transfers
         return paid
+
+    def largest_slack(self) -> float:
+        """Return the largest share of what is at stake that every lie can be made to cost, at most 1.
+
+        Raises:
+            UndecidedTransfersError: the solver failed.
+        """
+        self._program.set_bounds(self._remaining_gain, lower=-1 / ROW_SHARE, upper=0.0)
+        self._state_objective(remaining_gain=1.0, largest=0.0)
+        return -ROW_SHARE * self._solve().objective
 
     def _state_objective(self, *, remaining_gain: float, largest: float) -> None:
         self._program.set_objective(self._remaining_gain, remaining_gain)
@@ -180,8 +194,8 @@ class TransferProgram:
         per_amount = weights * self._unit / self._row_unit
         total = float(per_amount.sum())
         multipliers, left = [], per_amount / total
-        for gain, lies in zip(self._gains, self._lies, strict=True):
-            matrix = np.zeros_like(gain)
+        for own, lies in zip(self._unpaid, self._lies, strict=True):
+            matrix = np.zeros_like(own.gains)
             matrix[tuple(lies.T)], left = left[: len(lies)], left[len(lies) :]
             multipliers.append(matrix)
         return SystemMultipliers(tuple(multipliers), prices / total, self._unit * objective / total)

@@ -21,24 +21,34 @@ has no solution if and only if some :math:`\lambda_i(m_i, t_i) \ge 0` and :math:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray, read_only
+from marketgame.mechanisms.contracts.coalition_proof import coalition_proof_transfers
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule, grand_contract
-from marketgame.mechanisms.contracts.incentives import IncentiveCheck, check_incentives
+from marketgame.mechanisms.contracts.incentives import IncentiveCheck, ReportGains, check_incentives
+from marketgame.mechanisms.contracts.joint_misreports import every_joint_misreport, joint_misreport_gains
 from marketgame.mechanisms.contracts.transfer_program import SystemMultipliers, TransferProgram
 from marketgame.mechanisms.economies.beliefs import transfer_weights
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
+from marketgame.mechanisms.economies.stakes import stakes_by_type
 from marketgame.mechanisms.market_game.rules import PAPER_RULES, Coverage, MarketRules
 
 # What multipliers leave of a transfer's weight that should cancel is rounding below this share of the largest.
 CANCELLATION_TOLERANCE = 1e-9
 # Bounds that leave no room for balance do so by more than this share of their size.
 ROOM_TOLERANCE = 1e-9
+
+
+class Liars(Enum):
+    """Whose lies transfers must not reward; the value says it in words."""
+
+    ALONE = "some type"
+    TOGETHER = "some coalition"
 
 
 class TransferBound(Enum):
@@ -56,10 +66,13 @@ class IncentiveTransfers:
     Attributes:
         numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``; each row sums to zero.
         largest: the largest absolute transfer, numeraire; no other such transfers have a smaller one.
+        largest_slack: some such transfers make every lie cost at least this share of what is at stake for whoever
+            tells it, and none a larger one; where they lie alone it is not computed, and not a number.
     """
 
     numeraire_transfers: FloatArray
     largest: float
+    largest_slack: float = np.nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +81,8 @@ class NoIncentiveTransfers:
 
     Attributes:
         bound: what else was asked of the transfers.
-        misreport_multipliers: per player, entry ``[t, m]`` is the weight of "type t does not report m",
+        coalitions: who tells the truth in each group of conditions: single players, or coalitions too.
+        misreport_multipliers: per coalition, entry ``[t, m]`` is the weight of "types t do not report m",
             ``(types, types)``; nonnegative.
         balance_multipliers: the price of numeraire in each profile, ``(P,)``.
         least_gain: whatever the transfers, some type gains at least this much by lying, numeraire; infinite if
@@ -76,6 +90,7 @@ class NoIncentiveTransfers:
     """
 
     bound: TransferBound
+    coalitions: tuple[tuple[int, ...], ...]
     misreport_multipliers: tuple[FloatArray, ...]
     balance_multipliers: FloatArray
     least_gain: float
@@ -196,33 +211,45 @@ def lump_sums(economy: Economy) -> FloatArray:
 
 
 def incentive_compatible_transfers(
-    economy: Economy, efficient: EfficientAllocation, bound: TransferBound = TransferBound.NONE
+    economy: Economy,
+    efficient: EfficientAllocation,
+    bound: TransferBound = TransferBound.NONE,
+    liars: Liars = Liars.ALONE,
 ) -> IncentiveTransfers | NoIncentiveTransfers:
     """Return balanced transfers that make truth an equilibrium, or the proof that there are none.
+
+    Args:
+        economy: with any prior.
+        efficient: the efficient allocation of every profile.
+        bound: what else the transfers must respect.
+        liars: whether the truth must also be best for coalitions that pool information and money.
 
     Returns:
         Of all such transfers some whose largest absolute one is smallest; or multipliers that contradict their
         existence, which ``contradiction`` verifies.
 
     Raises:
-        ValueError: the allocation is not over every profile of the economy.
+        ValueError: the allocation is not over every profile of the economy, or there are too many lies to list.
         UndecidedTransfersError: the solver failed, or its proof was not confirmed.
         UnverifiedAnswerError: its transfers were not confirmed to be smallest.
 
     Source:
         Giraud and Rochon, section 6.1, the system of linear inequalities in f.
     """
-    unpaid = check_without_transfers(economy, efficient)
+    unpaid = _gains_without_transfers(economy, efficient, liars)
+    coalitions = tuple(own.members for own in unpaid)
     lowest = lowest_transfers(economy, efficient, bound)
     impossible = lowest.sum(axis=-1) > ROOM_TOLERANCE * np.abs(lowest).sum(axis=-1)
     if impossible.any():
-        multipliers = tuple(np.zeros_like(matrix) for matrix in unpaid.gains)
-        return NoIncentiveTransfers(bound, multipliers, impossible.astype(np.float64), np.inf)
-    answer = TransferProgram(economy.prior, unpaid, lowest).solve()
+        multipliers = tuple(np.zeros_like(own.gains) for own in unpaid)
+        return NoIncentiveTransfers(bound, coalitions, multipliers, impossible.astype(np.float64), np.inf)
+    program = TransferProgram(economy.prior, unpaid, lowest)
+    answer = program.solve()
     if isinstance(answer, SystemMultipliers):
         multipliers = tuple(read_only(matrix) for matrix in answer.misreport)
-        return NoIncentiveTransfers(bound, multipliers, read_only(answer.balance), answer.least_gain)
-    return _balanced(answer, lowest, unpaid.stakes)
+        return NoIncentiveTransfers(bound, coalitions, multipliers, read_only(answer.balance), answer.least_gain)
+    balanced = _balanced(answer, lowest, stakes_by_type(economy, efficient), economy)
+    return balanced if liars is Liars.ALONE else replace(balanced, largest_slack=program.largest_slack())
 
 
 def contract_with_transfers(economy: Economy, rule: TransferRule, rules: MarketRules = PAPER_RULES) -> GrandContract:
@@ -236,14 +263,18 @@ def contract_with_transfers(economy: Economy, rule: TransferRule, rules: MarketR
     efficient = efficient_allocation(economy)
     if rule is TransferRule.EXPECTED_EXTERNALITY:
         return GrandContract(economy, efficient, expected_externality_transfers(economy, efficient))
+    together = rule is TransferRule.COALITION_PROOF
+    if together and economy.prior.independent:
+        return GrandContract(economy, efficient, coalition_proof_transfers(economy, efficient))
     covered = rules.coverage is Coverage.ANNOUNCED_NUMERAIRE
     bound = TransferBound.ANNOUNCED if covered else TransferBound.NO_DEBT
-    found = incentive_compatible_transfers(economy, efficient, bound)
+    liars = Liars.TOGETHER if together else Liars.ALONE
+    found = incentive_compatible_transfers(economy, efficient, bound, liars)
     if isinstance(found, IncentiveTransfers):
         return GrandContract(economy, efficient, found.numeraire_transfers)
     raise ValueError(
         f"no balanced transfers make truthful reports an equilibrium of economy {economy.name!r} while "
-        f"{bound.value}: some type always gains {found.least_gain:.6g} or more by lying"
+        f"{bound.value}: {liars.value} always gains {found.least_gain:.6g} or more by lying"
     )
 
 
@@ -256,10 +287,13 @@ def check_without_transfers(economy: Economy, efficient: EfficientAllocation) ->
     Source:
         Giraud and Rochon, section 6.1, the function written as v with a hat.
     """
+    return check_incentives(_without_transfers(economy, efficient))
+
+
+def _without_transfers(economy: Economy, efficient: EfficientAllocation) -> GrandContract:
     if not np.array_equal(efficient.profiles, economy.profiles):
         raise ValueError("the efficient allocation must be over every profile of the economy, in order")
-    unpaid = GrandContract(economy, efficient, np.zeros(economy.profiles.shape))
-    return check_incentives(unpaid)
+    return GrandContract(economy, efficient, np.zeros(economy.profiles.shape))
 
 
 def lowest_transfers(economy: Economy, efficient: EfficientAllocation, bound: TransferBound) -> FloatArray:
@@ -292,36 +326,49 @@ def contradiction(economy: Economy, efficient: EfficientAllocation, evidence: No
         Giraud and Rochon, section 6.1, by Farkas's lemma; its index convention is corrected as in
         :mod:`marketgame.mechanisms.contracts.compatibility`.
     """
-    gains = check_without_transfers(economy, efficient).gains
+    unpaid = _without_transfers(economy, efficient)
+    gains = [joint_misreport_gains(unpaid, members).gains for members in evidence.coalitions]
     lowest = lowest_transfers(economy, efficient, evidence.bound)
-    shapes = tuple(matrix.shape for matrix in evidence.misreport_multipliers)
-    if shapes != tuple(matrix.shape for matrix in gains) or evidence.balance_multipliers.shape != lowest.shape[:1]:
+    shapes = [matrix.shape for matrix in evidence.misreport_multipliers]
+    if shapes != [matrix.shape for matrix in gains] or evidence.balance_multipliers.shape != lowest.shape[:1]:
         raise ValueError("the evidence is of another size than the economy")
     scale = 0.0
     total = 0.0
-    for player, (weights, gain) in enumerate(zip(evidence.misreport_multipliers, gains, strict=True)):
+    slope = np.zeros_like(lowest)
+    largest = np.zeros(len(economy.players))
+    for members, weights, gain in zip(evidence.coalitions, evidence.misreport_multipliers, gains, strict=True):
         possible = np.isfinite(gain)
         if (weights < 0).any() or weights[~possible].any():
             return -np.inf
         terms = weights[possible] * gain[possible]
-        slope = transfer_weights(economy.prior, player, weights)
-        unweighted = evidence.balance_multipliers - slope
-        rounding = CANCELLATION_TOLERANCE * (np.abs(evidence.balance_multipliers).max() + weights.max())
-        if (unweighted < -rounding).any() or (np.isinf(lowest[:, player]) & (unweighted > rounding)).any():
-            return -np.inf
-        bounded = np.isfinite(lowest[:, player])
-        kept = np.where(unweighted > rounding, unweighted, 0)[bounded] * lowest[bounded, player]
-        total += float(terms.sum() + kept.sum())
-        scale += float(np.abs(terms).sum() + np.abs(kept).sum())
+        slope[:, members] += transfer_weights(economy.prior, weights, *members)[:, None]
+        largest[list(members)] = np.maximum(largest[list(members)], weights.max())
+        total += float(terms.sum())
+        scale += float(np.abs(terms).sum())
+    unweighted = evidence.balance_multipliers[:, None] - slope
+    rounding = CANCELLATION_TOLERANCE * (np.abs(evidence.balance_multipliers).max() + largest)
+    bounded = np.isfinite(lowest)
+    if (unweighted < -rounding).any() or (~bounded & (unweighted > rounding)).any():
+        return -np.inf
+    kept = np.where(unweighted > rounding, unweighted, 0)[bounded] * lowest[bounded]
+    total += float(kept.sum())
+    scale += float(np.abs(kept).sum())
     return total / scale if scale > 0 else -np.inf
 
 
-def _balanced(transfers: FloatArray, lowest: FloatArray, stakes: tuple[FloatArray, ...]) -> IncentiveTransfers:
+def _gains_without_transfers(economy: Economy, efficient: EfficientAllocation, liars: Liars) -> tuple[ReportGains, ...]:
+    """Return what players, or coalitions, gain by lies when nobody pays."""
+    if liars is Liars.ALONE:
+        return check_without_transfers(economy, efficient).by_player
+    return tuple(every_joint_misreport(_without_transfers(economy, efficient)))
+
+
+def _balanced(transfers: FloatArray, lowest: FloatArray, stakes: FloatArray, economy: Economy) -> IncentiveTransfers:
     """Return transfers with what the solver left of imbalance given to whoever has room and most at stake."""
     profiles = np.arange(len(transfers))
     excess = transfers.sum(axis=-1)
     room = transfers - excess[:, None] >= lowest
-    at_stake = np.array([own.max() for own in stakes])
+    at_stake = np.maximum.reduceat(stakes, economy.first_rows)
     chosen = np.where(
         room.any(axis=-1),
         np.argmax(np.where(room, at_stake, -1.0), axis=-1),

@@ -23,11 +23,18 @@ outsider. Short sales bankrupt and bankrupt players' trades are unwound: so clai
 endowments, the projection does nothing, and nobody is sacrificed to create claims. Transfers are covered by announced
 numeraire: so a bankrupt member cannot finance the others.
 
+*Wealth or sacrifice.* Where transfers need no cover, a bankrupt member may finance the others. But it ends with
+nothing, and what it owned is withdrawn, so that these share at most what everybody else owns.
+
 *Wealth or alone.* The paper's own remedy, that prices are seen before anybody orders, works too if the contract uses
 it. Let outsiders announce at most a small share of what they own once they see a quote that is not the contract's.
 Without a misquote everybody trades at one price, and the two rules on short sales and coverage suffice for the bound
 by wealth, by each of the four rules of pricing and even if trades stand (the first alone for one player). With one,
 the members share what they own and little more.
+
+*Deposits.* Where recommended flows are executed out of deposits and further orders only as far as both sides give them,
+outsiders, who order nothing, keep what they hold. Members divide anew what they hold themselves, by whatever other
+rules.
 
 Which rules each of these was proved for is in :mod:`marketgame.mechanisms.deviations.premises`: under a rule that no
 proof names only the bound by resources is claimed. ``docs/collusion.md`` has the proofs.
@@ -37,7 +44,7 @@ Source: Giraud and Rochon (2001), proof of Theorem 1, which claims less under we
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -50,7 +57,7 @@ from marketgame.mechanisms.deviations.situation import Situation
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.interior_allocation import allocate_by_interior_point
 from marketgame.mechanisms.economies.separable_allocation import allocate_good_by_good
-from marketgame.mechanisms.market_game.rules import Coverage, MarketRules, Withholding
+from marketgame.mechanisms.market_game.rules import Coverage, MarketRules, Timing, Withholding
 from marketgame.mechanisms.market_game.settle import settle
 
 # How many numbers of orders are settled at once.
@@ -68,8 +75,12 @@ class BoundReason(StrEnum):
     """A lone member ends inside its budget, or without some good that has a price."""
     WEALTH = "wealth"
     """Members end with no more than their wealth at the outsiders' prices."""
+    WEALTH_OR_SACRIFICE = "wealth-or-sacrifice"
+    """The same unless a member is bankrupt; then the others share no more than all that is left without it."""
     WEALTH_OR_ALONE = "wealth-or-alone"
     """The same unless somebody misquotes; then outsiders withhold, and members share little more than they own."""
+    DEPOSITS = "deposits"
+    """Members only divide anew what they hold after the recommended flows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,35 +129,62 @@ def proven_bounds(situation: Situation) -> tuple[Bound, ...]:
         )
     if premises.WEALTH.holds(rules):
         bounds.append(_bound(situation, BoundReason.WEALTH, prices, _within_wealth(situation, prices)))
+    if not alone and premises.SACRIFICE.holds(rules):
+        gain = np.maximum(_within_wealth(situation, prices), _sacrificing(situation))
+        bounds.append(_bound(situation, BoundReason.WEALTH_OR_SACRIFICE, prices, gain))
+    if premises.DEPOSITS.holds(rules) and _order_nothing(situation):
+        bounds.append(_bound(situation, BoundReason.DEPOSITS, prices, _within_wealth(situation, prices)))
     if (amounts := _left_alone(situation)) is not None:
         gain = np.maximum(_within_wealth(situation, prices), _sharing(situation, amounts))
         bounds.append(_bound(situation, BoundReason.WEALTH_OR_ALONE, prices, gain))
     return tuple(bounds)
 
 
+def _order_nothing(situation: Situation) -> bool:
+    """Say whether outsiders order nothing and owe nothing, whatever is quoted."""
+    told, outside = situation.prescribed, situation.outsiders
+    reacts = situation.reaction is not None and situation.rules.timing is Timing.PRICES_FIRST
+    if reacts and announced_after_misquotes(situation.reaction, situation) is None:
+        return False
+    return not told.orders[:, outside].any() and bool((told.transfers[:, outside] >= 0.0).all())
+
+
+def reason_by_member(rules: MarketRules) -> BoundReason | None:
+    """Return why a coalition with an outsider gains no more than the sum of its members' bounds; none if nothing."""
+    if premises.DEPOSITS.holds(rules):
+        return BoundReason.DEPOSITS
+    return BoundReason.WEALTH if premises.WEALTH.holds(rules) else None
+
+
 def wealth_beyond(contract: GrandContract, rules: MarketRules) -> FloatArray | None:
     """Return by how much more than it gets each player could enjoy its wealth at the contract's prices.
 
-    The bound by wealth on a coalition with an outsider is the sum of its members'.
+    The bound by wealth on a coalition with an outsider is the sum of its members', and so is that by deposits if no
+    outsider orders anything.
 
     Args:
         contract: the contract, which everybody else obeys.
         rules: of the market.
 
     Returns:
-        Gains at every profile, ``(P, N)``, numeraire; none if the bound by wealth is not proven under the rules.
+        Gains at every profile, ``(P, N)``, numeraire; none if neither bound is proven under the rules.
     """
-    economy = contract.economy
-    if not premises.WEALTH.holds(rules) or len(economy.players) == 1:
+    contract = contract.under(rules)
+    economy, received = contract.economy, contract.received
+    if reason_by_member(rules) is None or len(economy.players) == 1:
         return None
     owned, found = contract.endowments, np.empty(economy.profiles.shape)
+    if received is not None:
+        owned = owned + received
     some = max(1, _ORDERS_AT_ONCE // contract.orders[0].size // len(economy.players))
     for first in range(0, len(found), some):
         rows = slice(first, first + some)
         net = settle(contract.recommend(economy.profiles[rows]), rules).net_consumption(owned[rows])
+        net = net if received is None else net + received[rows]
         enjoyed = economy.gains(economy.profiles[rows], net)
         surplus = _surplus(economy, economy.rows(economy.profiles[rows]), owned[rows], contract.efficient.price[rows])
-        found[rows] = contract.transfers[rows] + surplus - enjoyed
+        granted = contract.transfers[rows] if received is None else received[rows, :, -1]
+        found[rows] = granted + surplus - enjoyed
     return found
 
 
@@ -186,6 +224,23 @@ def _sharing(situation: Situation, beyond: FloatArray, prices: FloatArray | None
     owned = situation.endowments[:, situation.members, :-1].sum(axis=1)
     used = _prices_within(situation, owned + beyond[:, :-1]) if prices is None else prices
     return np.asarray((used * beyond).sum(axis=-1) + _members_surplus(situation, used))
+
+
+def _sacrificing(situation: Situation) -> FloatArray:
+    """Return the most that the members can gain together in each draw if one of them is bankrupt, ``(K,)``, numeraire.
+
+    That more than one is changes nothing for the better: they could as well be left with nothing.
+    """
+    found, beyond = (
+        np.full(len(situation.probability), -np.inf),
+        situation.endowments[:, situation.outsiders].sum(axis=1),
+    )
+    for member in situation.coalition:
+        owned = situation.endowments[:, member]
+        lost = _gain_from(situation, member, np.zeros_like(owned[:, :-1]), -owned[:, -1])
+        rest = replace(situation, coalition=tuple(other for other in situation.coalition if other != member))
+        found = np.maximum(found, _sharing(rest, beyond) + lost)
+    return found
 
 
 def _within_budget(situation: Situation, prices: FloatArray) -> FloatArray:
@@ -228,8 +283,8 @@ def _bound(situation: Situation, reason: BoundReason, prices: FloatArray, gain: 
 
 def _within_wealth(situation: Situation, prices: FloatArray) -> FloatArray:
     """Return the most that the members can gain together in each draw if they may spend their wealth, ``(K,)``."""
-    received = situation.prescribed.transfers[:, situation.members].sum(axis=-1)
-    return np.asarray(received + _members_surplus(situation, prices))
+    granted = situation.prescribed.transfers[:, situation.members].sum(axis=-1)
+    return np.asarray(granted + _members_surplus(situation, prices))
 
 
 def _members_surplus(situation: Situation, prices: FloatArray) -> FloatArray:
@@ -237,7 +292,10 @@ def _members_surplus(situation: Situation, prices: FloatArray) -> FloatArray:
     rows = situation.economy.rows(situation.profiles)
     everybody = situation.endowments.sum(axis=1, keepdims=True)
     owned = situation.endowments[:, situation.members]
-    return _surplus(situation.economy, rows[:, situation.members], owned, prices, everybody).sum(axis=-1)
+    surplus = _surplus(situation.economy, rows[:, situation.members], owned, prices, everybody).sum(axis=-1)
+    if situation.received is None:
+        return surplus
+    return np.asarray(surplus + situation.received[:, situation.members, -1].sum(axis=-1))
 
 
 def _surplus(
@@ -265,7 +323,8 @@ def _surplus(
 def _gain_from(situation: Situation, player: int, goods: FloatArray, money: FloatArray) -> FloatArray:
     """Return a bound on what a player can gain over its endowment in each draw, ``(K,)``, numeraire.
 
-    It gets goods ``(K, G)`` or less and more money by ``(K,)`` than it owns. It may throw goods away. Where goods enter
+    It gets goods ``(K, G)`` or less and more money by ``(K,)`` than it owns when the market opens. It may throw goods
+    away. Where goods enter
     together no closed form says how much that helps. A tangent does if no good is a burden, and otherwise the prices at
     which it would keep the best of the bundle.
     """
@@ -281,6 +340,8 @@ def _gain_from(situation: Situation, player: int, goods: FloatArray, money: Floa
         if burdened.size:
             kept = _kept_from(situation, rows, goods, burdened)
             enjoyed[burdened] = np.minimum(enjoyed[burdened], kept)
+    if situation.received is not None:
+        money = money + situation.received[:, player, -1]
     return np.asarray(enjoyed + money)
 
 

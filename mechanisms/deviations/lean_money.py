@@ -42,7 +42,7 @@ class LeanMoney:
 def lean_money(situation: Situation) -> LeanMoney | None:
     """Return the economy with no more money than is needed; none if nobody owns more."""
     needed = ENOUGH * float(situation.stakes.sum()) + float(np.abs(situation.prescribed.transfers).max())
-    if (situation.endowments[..., -1] <= needed).all():
+    if situation.received is not None or (situation.endowments[..., -1] <= needed).all():
         return None
     players = tuple(_with_at_most(player, needed) for player in situation.economy.players)
     return LeanMoney(replace(situation.economy, players=players), needed)

@@ -12,8 +12,10 @@ from dataclasses import dataclass, fields
 from marketgame.mechanisms.market_game.rules import (
     Bankruptcy,
     Coverage,
+    Execution,
     MarketRules,
     Pricing,
+    Refusal,
     Solvency,
     Timing,
     Withholding,
@@ -31,6 +33,8 @@ class Premise:
         coverage: likewise.
         withholding: likewise.
         timing: likewise.
+        execution: likewise.
+        refusal: likewise.
     """
 
     pricing: frozenset[Pricing]
@@ -39,6 +43,8 @@ class Premise:
     coverage: frozenset[Coverage]
     withholding: frozenset[Withholding]
     timing: frozenset[Timing]
+    execution: frozenset[Execution]
+    refusal: frozenset[Refusal]
 
     def holds(self, rules: MarketRules) -> bool:
         """Say whether every rule of the market is one for which the proof was made."""
@@ -52,6 +58,14 @@ EITHER_BANKRUPTCY = frozenset({Bankruptcy.TRADES_STAND, Bankruptcy.UNWIND})
 EITHER_COVERAGE = frozenset({Coverage.UNLIMITED, Coverage.ANNOUNCED_NUMERAIRE})
 EITHER_WITHHOLDING = frozenset({Withholding.WASTED, Withholding.CONSUMED})
 EITHER_TIMING = frozenset({Timing.PRICES_FIRST, Timing.SIMULTANEOUS})
+# Which of the orders are executed does not matter to proofs that use only that what flows is charged, and that what
+# flows to one flows from another. They never say what is ordered.
+EITHER_EXECUTION = frozenset({Execution.UNILATERAL, Execution.MATCHED})
+# Where recommended flows were executed before, they change what members own when the market opens, and so what wealth
+# is; whoever takes no further part leaves with a bundle that is worth what it owns.
+EITHER_REFUSAL = frozenset({Refusal.FREE, Refusal.ESCROW})
+# That a coalition does no better alone is said of what its members were endowed with.
+NO_DEPOSITS = frozenset({Refusal.FREE})
 
 # Prices at which nobody buys for less, or sells for more, than its counterparty quotes, whatever it quotes itself:
 # `counterparty` charges that quote; `void` admits trades at it or none; under `spread` the buyer pays the higher of
@@ -72,6 +86,8 @@ BUDGET = Premise(
     coverage=EITHER_COVERAGE,
     withholding=EITHER_WITHHOLDING,
     timing=EITHER_TIMING,
+    execution=EITHER_EXECUTION,
+    refusal=EITHER_REFUSAL,
 )
 """Proposition 1: a lone player whose counterparties all quote p ends inside its budget at p, or bankrupt."""
 
@@ -83,6 +99,8 @@ BUDGET_OR_SHORT = Premise(
     coverage=EITHER_COVERAGE,
     withholding=EITHER_WITHHOLDING,
     timing=EITHER_TIMING,
+    execution=EITHER_EXECUTION,
+    refusal=EITHER_REFUSAL,
 )
 """The same without the rule on short sales: inside its budget, bankrupt, or without some good that has a price."""
 
@@ -97,8 +115,26 @@ WEALTH = Premise(
     coverage=frozenset({Coverage.ANNOUNCED_NUMERAIRE}),
     withholding=EITHER_WITHHOLDING,
     timing=EITHER_TIMING,
+    execution=EITHER_EXECUTION,
+    refusal=EITHER_REFUSAL,
 )
 """Theorem 2: a coalition ends every play with at most its wealth at the outsiders' common price."""
+
+SACRIFICE = Premise(
+    # As for the bound by wealth, but for coverage:
+    pricing=NOT_SUBSIDISED,
+    solvency=frozenset({Solvency.NO_SHORT_SALES}),
+    # ... what a bankrupt member owned is withdrawn,
+    bankruptcy=frozenset({Bankruptcy.UNWIND}),
+    # whatever its transfer took,
+    coverage=frozenset({Coverage.UNLIMITED}),
+    # and it consumes nothing.
+    withholding=frozenset({Withholding.WASTED}),
+    timing=EITHER_TIMING,
+    execution=EITHER_EXECUTION,
+    refusal=NO_DEPOSITS,
+)
+"""Theorem 7: a coalition ends a play within its wealth, or shares what there is but what a bankrupt member owned."""
 
 WEALTH_AT_ONE_PRICE = Premise(
     pricing=AT_THE_COMMON_QUOTE,
@@ -108,6 +144,8 @@ WEALTH_AT_ONE_PRICE = Premise(
     withholding=EITHER_WITHHOLDING,
     # Outsiders see a misquote before they order and announce.
     timing=frozenset({Timing.PRICES_FIRST}),
+    execution=EITHER_EXECUTION,
+    refusal=NO_DEPOSITS,
 )
 """Theorem 3: the same in plays without a misquote; in others, members share what they own and little more."""
 
@@ -119,8 +157,25 @@ BUDGET_AT_ONE_PRICE = Premise(
     coverage=EITHER_COVERAGE,
     withholding=EITHER_WITHHOLDING,
     timing=frozenset({Timing.PRICES_FIRST}),
+    execution=EITHER_EXECUTION,
+    refusal=NO_DEPOSITS,
 )
 """Theorem 3 for one player."""
+
+DEPOSITS = Premise(
+    # How members trade with each other makes nothing of what they hold.
+    pricing=EXAMINED_PRICING,
+    solvency=EITHER_SOLVENCY,
+    bankruptcy=EITHER_BANKRUPTCY,
+    coverage=EITHER_COVERAGE,
+    withholding=EITHER_WITHHOLDING,
+    timing=EITHER_TIMING,
+    # Outsiders order nothing, so that nothing flows to them or from them ...
+    execution=frozenset({Execution.MATCHED}),
+    # ... after the recommended flows, and they keep what they hold.
+    refusal=frozenset({Refusal.ESCROW}),
+)
+"""Theorem 8: members can only divide anew what they hold when the market opens."""
 
 ARBITRAGE = Premise(
     # An arbitrageur is charged at the quotes it sees.
@@ -133,5 +188,8 @@ ARBITRAGE = Premise(
     withholding=frozenset({Withholding.WASTED}),
     # It sees the misquote before it orders.
     timing=frozenset({Timing.PRICES_FIRST}),
+    # It takes from outsiders who ordered nothing of the kind.
+    execution=frozenset({Execution.UNILATERAL}),
+    refusal=NO_DEPOSITS,
 )
 """Proposition 4: a member that sees another misquote is tempted to take everything."""

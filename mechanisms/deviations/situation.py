@@ -71,6 +71,8 @@ class Situation:
         reaction: how outsiders answer quotes that differ from the prescribed ones, when the timing lets them see
             quotes first; None if they play on.
         efficient: the efficient allocations of the draws' profiles, if they are known; for what is at stake.
+        received: what flowed to everybody out of deposits before the market opened, ``(K, N, L)``, units; none if
+            nothing did.
 
     Raises:
         ValueError: shapes disagree, probabilities do not sum to one, the coalition is not a nonempty ascending list
@@ -85,6 +87,7 @@ class Situation:
     prescribed: Play
     reaction: Reaction | None = None
     efficient: EfficientAllocation | None = None
+    received: FloatArray | None = None
 
     def __post_init__(self) -> None:
         players, goods = len(self.economy.players), len(self.economy.goods)
@@ -138,12 +141,13 @@ class Situation:
 
     @cached_property
     def endowments(self) -> FloatArray:
-        """True endowments, ``(K, N, L)``, units."""
-        return read_only(self.economy.endowments(self.profiles))
+        """What everybody owns when the market opens, ``(K, N, L)``, units: true endowments and what was received."""
+        owned = self.economy.endowments(self.profiles)
+        return read_only(owned if self.received is None else owned + self.received)
 
     @cached_property
     def supply(self) -> FloatArray:
-        """The aggregate endowment, ``(K, L)``, units."""
+        """What there is, ``(K, L)``, units."""
         return read_only(self.endowments.sum(axis=1))
 
     @cached_property
@@ -165,7 +169,7 @@ class Situation:
     def stakes(self) -> FloatArray:
         """What is at stake for every player, at most over the draws, ``(N,)``, numeraire; see `economies.stakes`."""
         efficient = self.efficient or efficient_allocation(self.economy, self.profiles)
-        money = self.obedient_play.net_consumption(self.endowments)[..., -1]
+        money = net_consumption(self, self.obedient_play)[..., -1]
         return read_only(stakes_of_play(self.economy, efficient, money)[self.probability > 0].max(axis=0))
 
     @property
@@ -271,8 +275,14 @@ def trade_gains(situation: Situation, action: JointAction) -> FloatArray:
     return _gains_of_play(situation, played(situation, action))
 
 
-def _gains_of_play(situation: Situation, settlement: Settlement) -> FloatArray:
+def net_consumption(situation: Situation, settlement: Settlement) -> FloatArray:
+    """Return what everybody consumes less its true endowment, ``(..., K, N, L)``, units."""
     net = settlement.net_consumption(situation.endowments)
+    return net if situation.received is None else net + situation.received
+
+
+def _gains_of_play(situation: Situation, settlement: Settlement) -> FloatArray:
+    net = net_consumption(situation, settlement)
     everyone = situation.economy.gains(np.broadcast_to(situation.profiles, net.shape[:-1]), net)
     expected: FloatArray = np.einsum("k,...ki->...i", situation.probability, everyone)
     return expected[..., situation.members]
@@ -340,7 +350,7 @@ def situations(
     reaction: Reaction | None = None,
 ) -> Iterator[Situation]:
     """Yield what a coalition may face when everyone else obeys the grand contract, for each thing it may know."""
-    for numbers in told_apart(contract, coalition):
+    for numbers in told_apart(contract.under(rules), coalition):
         yield situation_among(contract, numbers, coalition, rules, reaction)
 
 
@@ -359,6 +369,7 @@ def situation_among(
     Raises:
         ValueError: the members can tell some of the profiles apart, or none of them can occur.
     """
+    contract = contract.under(rules)
     likely = contract.economy.prior.probability[numbers]
     if len(numbers) > 1 and len(np.unique(information(contract, coalition)[numbers])) > 1:
         raise ValueError("members have other types or are told something else at some of the profiles")
@@ -372,6 +383,7 @@ def situation_among(
         prescribed=contract.recommend(profiles),
         reaction=reaction,
         efficient=contract.efficient.at(numbers),
+        received=None if contract.received is None else contract.received[numbers],
     )
 
 

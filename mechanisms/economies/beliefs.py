@@ -376,25 +376,36 @@ def _normalised(name: str, probabilities: FloatArray) -> FloatArray:
     return probabilities / total
 
 
-def beliefs_about_others(prior: Prior, player: int) -> FloatArray:
-    """Return q(others' types | own type), ``(types, profiles of the others)``."""
-    joint = np.moveaxis(prior.probability.reshape(prior.type_counts), player, 0)
-    return joint.reshape(len(joint), -1) / prior.marginal(player)[:, None]
+def beliefs_about_others(prior: Prior, *members: int) -> FloatArray:
+    """Return q(others' types | own types), ``(types, profiles of the others)``; of several members jointly.
+
+    Rows of joint types that cannot occur are zero.
+    """
+    joint = _by_own_types(prior.probability, prior, members)
+    total = prior.marginal(members[0])[:, None] if len(members) == 1 else joint.sum(axis=-1, keepdims=True)
+    return np.asarray(np.divide(joint, total, out=np.zeros_like(joint), where=total > 0))
 
 
-def profiles_by_own_type(prior: Prior, player: int) -> IntegerArray:
-    """Return the number of each profile, ``(types, profiles of the others)``."""
-    numbers = np.arange(len(prior.probability)).reshape(prior.type_counts)
-    return np.moveaxis(numbers, player, 0).reshape(prior.type_counts[player], -1)
+def profiles_by_own_type(prior: Prior, *members: int) -> IntegerArray:
+    """Return the number of each profile, ``(types, profiles of the others)``; types of several members jointly."""
+    return _by_own_types(np.arange(len(prior.probability)), prior, members)
 
 
-def transfer_weights(prior: Prior, player: int, multipliers: FloatArray) -> FloatArray:
-    r"""Return the weight of a player's transfer in each profile when its incentive conditions are added up.
+def _by_own_types[Number: (np.float64, np.int64)](
+    table: np.ndarray[tuple[int], np.dtype[Number]], prior: Prior, members: Sequence[int]
+) -> np.ndarray[tuple[int, int], np.dtype[Number]]:
+    """Rearrange a table over profiles, ``(P,)``, into ``(joint types of members, profiles of the others)``."""
+    types = prod(prior.type_counts[member] for member in members)
+    return np.moveaxis(table.reshape(prior.type_counts), members, range(len(members))).reshape(types, -1)
+
+
+def transfer_weights(prior: Prior, multipliers: FloatArray, *members: int) -> FloatArray:
+    r"""Return the weight of each member's transfer in each profile when the incentive conditions are added up.
 
     Args:
         prior: the beliefs.
-        player: the player's number.
-        multipliers: entry ``[t, m]`` is the weight of "type t does not report m", ``(types, types)``.
+        multipliers: entry ``[t, m]`` is the weight of "types t do not report m", ``(types, types)``.
+        members: the numbers of the player, or of the coalition that knows and reports the types together.
 
     Returns:
         :math:`q_i(t_{-i}|t_i) \sum_m \lambda_i(m, t_i) - \sum_m \lambda_i(t_i, m) q_i(t_{-i}|m)`, ``(P,)``.
@@ -402,8 +413,8 @@ def transfer_weights(prior: Prior, player: int, multipliers: FloatArray) -> Floa
     Source:
         Giraud and Rochon, compatibility condition, with the indices that its use requires.
     """
-    beliefs = beliefs_about_others(prior, player)
+    beliefs = beliefs_about_others(prior, *members)
     weights = multipliers.sum(axis=1)[:, None] * beliefs - multipliers.T @ beliefs
-    counts = prior.type_counts
-    others = tuple(count for other, count in enumerate(counts) if other != player)
-    return np.moveaxis(weights.reshape(counts[player], *others), 0, player).reshape(-1)
+    own = tuple(prior.type_counts[member] for member in members)
+    others = tuple(count for other, count in enumerate(prior.type_counts) if other not in members)
+    return np.moveaxis(weights.reshape(*own, *others), range(len(members)), members).reshape(-1)

@@ -4,6 +4,7 @@
 |---|---|---|
 | rules, one enumeration each | GR 2.2-2.3, ours | `rules` |
 | plays: quotes, orders, announced endowments, transfers | GR 2.2-2.3 | `plays` |
+| which orders are executed, who trades no further | ours | `execution` |
 | at what price a trade is charged | GR 2.2, (1), ours | `prices` |
 | settling | GR 2.2, (1) | `settle`; compiled: `kernel` |
 | how plays end, which flows stand at what charge | GR 2.2, Definition 2 | `settlement` |

@@ -21,8 +21,10 @@ __all__ = [
     "Bankruptcy",
     "BankruptcyReason",
     "Coverage",
+    "Execution",
     "MarketRules",
     "Pricing",
+    "Refusal",
     "Solvency",
     "Timing",
     "Withholding",
@@ -74,6 +76,24 @@ class Timing(StrEnum):
     """Quotes and orders are chosen at once."""
 
 
+class Execution(StrEnum):
+    """Which of the ordered flows happen."""
+
+    UNILATERAL = "unilateral"
+    """What either side orders binds the other; the paper's rule."""
+    MATCHED = "matched"
+    """A flow executes only as far as both sides order it, good by good, money included."""
+
+
+class Refusal(StrEnum):
+    """Whether a recommended flow may be refused."""
+
+    FREE = "free"
+    """Yes: whoever is told to order something may order something else; the paper's rule."""
+    ESCROW = "escrow"
+    """No: recommended flows are executed out of what was deposited with the reports; then the market opens."""
+
+
 class BankruptcyReason(IntEnum):
     """Which test a player failed; the budget when it failed both."""
 
@@ -106,6 +126,14 @@ class MarketRules:
     timing: Timing = field(
         default=Timing.PRICES_FIRST,
         metadata=parameter("whether orders are placed after all quotes are seen, or with them"),
+    )
+    execution: Execution = field(
+        default=Execution.UNILATERAL,
+        metadata=parameter("which flows happen: what either side orders, or only what both sides order"),
+    )
+    refusal: Refusal = field(
+        default=Refusal.FREE,
+        metadata=parameter("whether recommended flows may be refused, or are executed out of deposits"),
     )
 
     def __post_init__(self) -> None:

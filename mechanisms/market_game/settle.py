@@ -40,6 +40,7 @@ from numpy.typing import NDArray
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.market_game.exact_test import exact_test
+from marketgame.mechanisms.market_game.execution import Executed
 from marketgame.mechanisms.market_game.feasible_set import ration
 from marketgame.mechanisms.market_game.plays import Block, Play, play_first, refuse, refuse_uncovered, refuse_unsound
 from marketgame.mechanisms.market_game.prices import PRICES, trade_prices
@@ -48,8 +49,10 @@ from marketgame.mechanisms.market_game.rules import (
     Bankruptcy,
     BankruptcyReason,
     Coverage,
+    Execution,
     MarketRules,
     Pricing,
+    Refusal,
     Solvency,
     Withholding,
 )
@@ -75,6 +78,8 @@ _SETTLED: dict[str, Collection[str]] = {
     "bankruptcy": (Bankruptcy.TRADES_STAND, Bankruptcy.UNWIND),
     "coverage": (Coverage.UNLIMITED, Coverage.ANNOUNCED_NUMERAIRE),
     "withholding": (Withholding.WASTED, Withholding.CONSUMED),
+    "execution": (Execution.UNILATERAL, Execution.MATCHED),
+    "refusal": (Refusal.FREE, Refusal.ESCROW),
 }
 # The share of the own quote in the price of a trade, for the rules the kernel supports.
 _OWN_SHARE = {Pricing.COUNTERPARTY: 0.0, Pricing.MIDPOINT: 0.5}
@@ -119,11 +124,15 @@ def settle(play: Play, rules: MarketRules = PAPER_RULES, *, engine: Engine = Eng
         Giraud and Rochon (2001), section 2.2, equation (1), and definition 2.
     """
     _refuse_untaught(rules)
-    plays = play.flat()
+    executed = Executed.of(play.flat(), rules)
+    plays = executed.play
     ended = _unsettled(*plays.announced_endowments.shape)
     for selected in _left_to_numpy(plays, rules, engine, ended):
         for name, values in _settle(Block.of(plays, play.batch, selected), rules).items():
             ended[name][selected] = play_first(values)
+    if executed.kept is not None:
+        ended["claim"] += executed.kept
+        ended["allocation"] += executed.kept
     for name, values in ended.items():
         ended[name] = values.reshape(play.batch + values.shape[1:])
         ended[name].flags.writeable = False

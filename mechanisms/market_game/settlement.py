@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, finite_array
+from marketgame.mechanisms.market_game.execution import executed_orders
 from marketgame.mechanisms.market_game.plays import Play, stacked
 from marketgame.mechanisms.market_game.prices import trade_prices
 from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Pricing, Withholding
@@ -57,6 +58,7 @@ class Settlement:
         """What was to flow to i from j before anybody failed, ``(..., N, N, L)``, units; antisymmetric."""
         orders, quotes = self.play.orders, self.play.quotes
         everyone = np.arange(orders.shape[-2])
+        orders = executed_orders(orders, self.rules.execution)
         flows = orders - np.swapaxes(orders, -2, -3)
         flows[..., everyone, everyone, :] = 0.0  # Orders to oneself are ignored, whatever they are.
         if self.rules.pricing is Pricing.VOID:

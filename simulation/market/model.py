@@ -17,7 +17,7 @@ from marketgame.agents.trader import Trader
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.coalitional_games.grid_game import game_on_grid
 from marketgame.mechanisms.market_game.plays import Play
-from marketgame.mechanisms.market_game.rules import Timing
+from marketgame.mechanisms.market_game.rules import Refusal, Timing
 from marketgame.mechanisms.market_game.settle import settle
 from marketgame.simulation.recording.market import MarketRecorder
 from marketgame.simulation.recording.measures import net_consumed_in
@@ -45,12 +45,17 @@ class MarketModel(RoundModel):
         last_play: the round played last, if any.
 
     Raises:
-        ValueError: the established contract does not exist for this economy, a rule forbids it, or coalitions cannot
-            divide what they own as blocking mediators would want.
+        ValueError: the established contract does not exist for this economy, a rule forbids it, recommended flows are
+            executed out of deposits, which agents do not know how to answer, or coalitions cannot divide what they own
+            as blocking mediators would want.
     """
 
     def __init__(self, market_scenario: MarketScenario) -> None:
         super().__init__(market_scenario.seed)
+        if market_scenario.rules.refusal is Refusal.ESCROW:
+            raise ValueError(
+                "rule refusal = 'escrow' cannot be played round by round; `marketgame certify` examines it"
+            )
         self.market_scenario = market_scenario
         self.economy = market_scenario.economy
         severance = promised_severance(market_scenario)

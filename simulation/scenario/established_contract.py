@@ -27,10 +27,10 @@ def established_contract(scenario: MarketScenario) -> DirectContract:
         ValueError: the transfers asked for do not exist for this economy, or leave a player in debt.
     """
     if scenario.contract is not None:
-        return scenario.contract
+        return scenario.contract.under(scenario.rules)
     if scenario.economy.prior.obstacle:
-        return ContractOnDemand(sampled(scenario.economy), scenario.transfers)
-    return contract_with_transfers(scenario.economy, scenario.transfers, scenario.rules)
+        return ContractOnDemand(sampled(scenario.economy), scenario.transfers).under(scenario.rules)
+    return contract_with_transfers(scenario.economy, scenario.transfers, scenario.rules).under(scenario.rules)
 
 
 def refuse_uncovered_transfers(common: CommonKnowledge, behaviours: tuple[tuple[Behaviour, ...], ...]) -> None:

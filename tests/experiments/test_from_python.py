@@ -111,7 +111,9 @@ def test_core_gives_what_the_command_prints(marketgame: Call) -> None:
 def test_certify_gives_what_the_command_prints(marketgame: Call, tmp_path: Path) -> None:
     options = ("--rule", "solvency=no-short-sales", "--largest", 1, "--out", tmp_path / "out")
     lines = marketgame("certify", TRADERS, *options).out.splitlines()
-    printed = "\n".join(line for line in lines if not line.startswith("The proof that nobody gains is in"))
+    printed = "\n".join(
+        line for line in lines if not line.startswith("The proof that nobody gains after the truth is in")
+    )
     found = face.certify(TRADERS, rules={"solvency": face.Solvency.NO_SHORT_SALES}, largest=1)
     shows_itself(found, printed)
     assert found.unilaterally_stable == "proven"

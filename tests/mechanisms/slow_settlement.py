@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
-PAPER = ("counterparty", "budget", "trades-stand")
+PAPER = ("counterparty", "budget", "trades-stand", "unilateral", "free")
 
 
 def settle_one_play(
     quotes: list[Any], orders: list[Any], endowments: list[Any], transfers: list[Any], rules: tuple[str, ...] = PAPER
 ) -> dict[str, list[Any]]:
     """Return cost, reason, net trade, claim, allocation and waste of a play given as nested lists of numbers."""
-    pricing, solvency, bankruptcy = rules
+    pricing, solvency, bankruptcy, execution, refusal = (*rules, *PAPER[len(rules) :])
     players, goods = range(len(quotes)), range(len(quotes[0]))
+    if execution == "matched":
+        orders = [[[both_order(orders[i][j][h], orders[j][i][h]) for h in goods] for j in players] for i in players]
     reason = [0 for _ in players]
     cost: list[Any] = [0 for _ in players]
     standing = [[trades(pricing, quotes, i, j) for j in players] for i in players]
@@ -38,15 +40,11 @@ def settle_one_play(
         if bankruptcy == "trades-stand" or not newly:
             break
         standing = [[standing[i][j] and reason[i] == reason[j] == 0 for j in players] for i in players]
+    apart = [refusal == "escrow" and trades_no_further(i, pricing, quotes, orders, transfers) for i in players]
     claim = [[endowments[i][h] + net_trade[i][h] if reason[i] == 0 else 0 for h in goods] for i in players]
-    allocation: list[list[Any]] = [[0 for _ in goods] for _ in players]
-    wasted = []
-    for h in goods:
-        supply = sum(endowments[i][h] for i in players if bankruptcy == "trades-stand" or reason[i] == 0)
-        shares = nearest_shares([claim[i][h] for i in players], supply)
-        for i in players:
-            allocation[i][h] = shares[i]
-        wasted.append(sum(endowments[i][h] for i in players) - sum(shares))
+    together = [i for i in players if not apart[i]]
+    pooled = [i for i in together if bankruptcy == "trades-stand" or reason[i] == 0]
+    allocation, wasted = shared(claim, together, [sum(endowments[i][h] for i in pooled) for h in goods], endowments)
     return {
         "cost": cost,
         "reason": reason,
@@ -55,6 +53,33 @@ def settle_one_play(
         "allocation": allocation,
         "wasted": wasted,
     }
+
+
+def shared(
+    claim: list[list[Any]], together: list[int], supply: list[Any], endowments: list[list[Any]]
+) -> tuple[list[list[Any]], list[Any]]:
+    """Return what everybody holds after those together share the supply, and what is left of each good."""
+    allocation = [list(own) for own in claim]
+    wasted = []
+    for h, there_is in enumerate(supply):
+        shares = nearest_shares([claim[i][h] for i in together], there_is)
+        for i, share in zip(together, shares, strict=True):
+            allocation[i][h] = share
+        wasted.append(sum(own[h] for own in endowments) - sum(own[h] for own in allocation))
+    return allocation, wasted
+
+
+def both_order(own: Any, other: Any) -> Any:
+    """Return half of what flows to the one as far as the other orders it too; the other half is the other's order."""
+    if own * other >= 0:
+        return own * 0
+    return (min(own, -other) if own > 0 else max(own, -other)) / 2
+
+
+def trades_no_further(i: int, pricing: str, quotes: list[Any], orders: list[Any], transfers: list[Any]) -> bool:
+    """Return whether a player is in no flow and owes nothing."""
+    partners = [j for j in range(len(quotes)) if trades(pricing, quotes, i, j)]
+    return transfers[i] >= 0 and all(orders[i][j] == orders[j][i] for j in partners)
 
 
 def trades(pricing: str, quotes: list[Any], i: int, j: int) -> bool:

@@ -1,4 +1,7 @@
-"""Three questions to one institution on one economy: one player, consistent coalitions, any coalition.
+"""Questions to one institution on one economy: liars together, one player, consistent coalitions, any coalition.
+
+Whether coalitions that share what they know and own gain by lies alone is the same under all rules but that of what is
+withheld; those who gain do so by enumeration, and where nobody does that is a proof.
 
 A "yes" is a proof: a bound on the coalition's total gain that covers every deviation (`mechanisms.deviations.bounds`),
 or the argument of Proposition 4 in ``docs/collusion.md``. A "no" is a deviation of one player, or a side-contract of
@@ -28,6 +31,7 @@ from marketgame.mechanisms.certificates.examination import (
 from marketgame.mechanisms.collusion.side_contracts.search import SideEffort
 from marketgame.mechanisms.collusion.side_contracts.side_contract import SideContract
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.joint_misreports import check_joint_misreports
 from marketgame.mechanisms.deviations.bounds import BoundReason
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
 from marketgame.mechanisms.economies.coalitions import Coalition
@@ -38,7 +42,7 @@ EFFORT = SideEffort(oracle=ORACLE, rounds=2, breaches=5, cells=1)
 
 
 class Question(StrEnum):
-    """Against whom the contract is to be stable."""
+    """Against whom the contract is to be stable, after the truth."""
 
     ONE = "one player"
     CONSISTENT = "consistent coalitions"
@@ -87,6 +91,21 @@ def answers(contract: GrandContract, institution: Institution, effort: SideEffor
     if anybody.verdict is Verdict.PROVEN:  # These pairs cannot gain, but some other coalition might.
         anybody, finding = _stable(examiner, [next(c for c in several if excluded(examiner, [c]) is None)])
     return {Question.ONE: one, Question.CONSISTENT: _consistent(examiner, anybody, finding), Question.ANY: anybody}
+
+
+# Answered before the market opens, and so beside the questions that are asked of every institution.
+LIARS_TOGETHER = "liars together"
+
+
+def liars_together(contract: GrandContract, institution: Institution) -> Ruling:
+    """Return whether coalitions, of one or more, gain by reporting other types and then obeying."""
+    check = check_joint_misreports(contract, institution.rules.withholding)
+    if check.truthful or check.worst is None:
+        verdict = Verdict.PROVEN if check.complete else Verdict.NOT_REFUTED
+        because = "every joint lie costs" if check.complete else f"up to {check.examined_size} members"
+        return Ruling(verdict, because)
+    gain = check.worst.gain / gains_from_trade(contract)
+    return Ruling(Verdict.REFUTED, "joint lie", check.worst.coalition, total_gain=gain, bound=gain)
 
 
 def _stable(examiner: Examiner, coalitions: list[Coalition]) -> tuple[Ruling, CoalitionFinding]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from marketgame.experiments.studies.institutions.answers import Question
+from marketgame.experiments.studies.institutions.answers import LIARS_TOGETHER, Question
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.market_game.rules import Solvency
 from marketgame.results.figures.institutions import cartel_gains, institution_matrix
@@ -67,7 +67,7 @@ def institution_picture(table: pd.DataFrame, file: Path) -> None:
     panels = [(title, kept[kept["outsiders"] == outsiders]) for outsiders, title in PANELS.items()]
     count = int(kept["economies"].max())
     title = f"Which institutions survive whom: {count} economies, short sales bankrupt"
-    figure = institution_matrix(panels, [question.value for question in Question], title)
+    figure = institution_matrix(panels, _questions(table), title)
     figure.savefig(file, dpi=200)
 
 
@@ -85,19 +85,21 @@ def cartel_picture(table: pd.DataFrame, file: Path) -> None:
 
 def institution_markdown(table: pd.DataFrame) -> str:
     """Return the summary as a Markdown table; institutions where short sales are allowed take one line together."""
-    short = summary(table)
+    short, questions = summary(table), _questions(table)
     allowed = short["solvency"] == Solvency.BUDGET
     lines = [
-        "| pricing | trades of bankrupts | transfers | outsiders | " + " | ".join(q.value for q in Question) + " |",
-        "|---" * (4 + len(Question)) + "|",
+        "| pricing | trades of bankrupts | transfers | outsiders | " + " | ".join(questions) + " |",
+        "|---" * (4 + len(questions)) + "|",
     ]
     for key, group in short[~allowed].groupby(["pricing", "bankruptcy", "coverage", "outsiders"], sort=False):
         cells = {row["question"]: _text(row) for row in group.to_dict("records")}
         named = [NAMES.get(str(part), str(part)) for part in key]
-        lines.append("| " + " | ".join([*named, *(cells[question.value] for question in Question)]) + " |")
+        lines.append("| " + " | ".join([*named, *(cells[question] for question in questions)]) + " |")
     broken = short[allowed & (short["question"] == Question.ONE)]
     worst = f"{int(broken['no'].min())} to {int(broken['no'].max())} of {int(broken['economies'].max())}"
-    lines.append(f"| *short sales allowed: any* | *any* | *any* | *any* | no, in {worst} | no | no |")
+    before = [_text(row) for row in short[allowed & (short["question"] == LIARS_TOGETHER)].to_dict("records")[:1]]
+    cells_of_all = ["*short sales allowed: any*", *["*any*"] * 3, *before, f"no, in {worst}", "no", "no"]
+    lines.append("| " + " | ".join(cells_of_all) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -109,6 +111,12 @@ def cartel_markdown(table: pd.DataFrame) -> str:
         numbers = [f"{row[column]:.1f}" for column in columns[5:]]
         lines.append("| " + " | ".join([*(NAMES.get(str(row[c]), str(row[c])) for c in columns[:5]), *numbers]) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _questions(table: pd.DataFrame) -> list[str]:
+    """Return the questions that a table answers, in order; older tables do not ask about liars."""
+    first = [LIARS_TOGETHER] if (table["question"] == LIARS_TOGETHER).any() else []
+    return [*first, *(question.value for question in Question)]
 
 
 def _name(row: Mapping[Hashable, Any]) -> str:

@@ -11,7 +11,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from marketgame.experiments.studies.institutions.answers import EFFORT, answers
+from marketgame.experiments.studies.institutions.answers import (
+    EFFORT,
+    LIARS_TOGETHER,
+    Question,
+    answers,
+    liars_together,
+)
 from marketgame.experiments.studies.institutions.families import SIZES, economies
 from marketgame.experiments.studies.institutions.institution import Institution, institutions
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
@@ -20,7 +26,7 @@ from marketgame.mechanisms.economies.coalitions import coalition_name
 
 KEY = ("economy", "pricing", "solvency", "bankruptcy", "coverage", "outsiders")
 COLUMNS = (*KEY, "question", "verdict", "because", "coalition", "gain", "total_gain", "bound")
-QUESTIONS = 3
+QUESTIONS = 1 + len(Question)
 
 
 def compute(
@@ -104,10 +110,12 @@ def _cell(
     """Return the rows of one economy under one institution."""
     contract = contract_of(number, seed, sizes)
     key = dict(zip(KEY, _key(contract.economy.name, institution), strict=True))
+    found = answers(contract, institution, EFFORT)
+    asked = [(LIARS_TOGETHER, liars_together(contract, institution)), *((each.value, found[each]) for each in found)]
     return [
         {
             **key,
-            "question": question.value,
+            "question": question,
             "verdict": answer.verdict.answer,
             "because": answer.because,
             "coalition": coalition_name(answer.coalition),
@@ -115,5 +123,5 @@ def _cell(
             "total_gain": answer.total_gain,
             "bound": answer.bound,
         }
-        for question, answer in answers(contract, institution, EFFORT).items()
+        for question, answer in asked
     ]

@@ -32,7 +32,16 @@ from marketgame.mechanisms.economies.separable_allocation import allocate_good_b
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.economies.valuation import Bundle
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
-from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, Pricing, Solvency, Timing, Withholding
+from marketgame.mechanisms.market_game.rules import (
+    Bankruptcy,
+    Coverage,
+    Execution,
+    Pricing,
+    Refusal,
+    Solvency,
+    Timing,
+    Withholding,
+)
 
 type Derivation = Callable[[Sequence[int], int, StorableReaction | None], Fraction | None]
 """From members, a profile and how outsiders react to what the members cannot gain beyond; none if that is not known."""
@@ -99,7 +108,9 @@ class PlainBounds:
             (BoundReason.BUDGET, self._budget),
             (BoundReason.BUDGET_OR_SHORT, self._budget_or_short),
             (BoundReason.WEALTH, self._wealth),
+            (BoundReason.DEPOSITS, self._deposits),
             (BoundReason.WEALTH_OR_ALONE, self._wealth_or_alone),
+            (BoundReason.WEALTH_OR_SACRIFICE, self._wealth_or_sacrifice),
             (BoundReason.RESOURCES, self._resources),
         )
 
@@ -136,14 +147,14 @@ class PlainBounds:
 
     @cached_property
     def by_member(self) -> tuple[PlainBound, ...] | None:
-        """The bound by wealth on each player, the weakest over the profiles that can occur; none if it is not proven.
+        """The bound by wealth or by deposits on each player, the weakest over the profiles that can occur, if proven.
 
         That on a coalition with an outsider is at most the sum of its members', since what is owned adds up.
 
         Raises:
             DeadlinePassedError: time ran out before there was one.
         """
-        if self._wealth((0,), 0, None) is None:
+        if self._by_member is None:
             return None
         return tuple(self._by_wealth(player) for player in range(len(self.contract.economy.players)))
 
@@ -153,8 +164,18 @@ class PlainBounds:
             self.deadline.check()
             gain = self._headroom(player, number)
             excludes = gain <= NO_GAIN * self.contract.stakes[number][player]
-            found.append(PlainBound(BoundReason.WEALTH, gain, number, excludes))
+            found.append(PlainBound(self._by_member or BoundReason.WEALTH, gain, number, excludes))
         return max(found, key=_weakness)
+
+    @cached_property
+    def _by_member(self) -> BoundReason | None:
+        """Why coalitions with an outsider gain no more than the sum of what their members could; none if for nothing.
+
+        Deposits protect outsiders who order nothing, be it that they obey or that they withhold after a misquote.
+        """
+        if self._deposits((0,), 0, None) is not None:
+            return BoundReason.DEPOSITS
+        return None if self._wealth((0,), 0, None) is None else BoundReason.WEALTH
 
     def _all_within_wealth(self, coalition: tuple[int, ...], cells: list[list[int]]) -> PlainBound | None:
         """Return the bound by wealth if it excludes gains in all cells by far, derived quickly: sums are rounded up."""
@@ -218,7 +239,7 @@ class PlainBounds:
         if not self._alone(coalition) or rules.pricing not in OTHERS_PRICE or rules.solvency is not Solvency.BUDGET:
             return None
         ends = [self._spending(coalition, number), self._bankrupt(coalition, number)]
-        owned, supply = self.contract.endowments(number)[member], self._supply(number)
+        owned, supply = self.contract.holdings(number)[member], self._supply(number)
         for good, price in enumerate(self.contract.price(number)):
             if price > 0:
                 hidden = owned[good] if rules.withholding is Withholding.CONSUMED else NOTHING
@@ -237,12 +258,25 @@ class PlainBounds:
         )
         return sum((self._headroom(member, number) for member in coalition), NOTHING) if proven else None
 
+    def _deposits(self, coalition: Sequence[int], number: int, reaction: StorableReaction | None) -> Fraction | None:
+        """Any members, where outsiders keep what they hold after the recommended flows: they order nothing more."""
+        rules, outside = self.contract.rules, self._outside(coalition)
+        if not outside or rules.execution is not Execution.MATCHED or rules.refusal is not Refusal.ESCROW:
+            return None
+        if reaction is not None and rules.timing is Timing.PRICES_FIRST:
+            kinds = self.contract.profiles[number]
+            if any(withholding_rule(reaction, player, kinds[player]) is None for player in outside):
+                return None
+        return sum((self._headroom(member, number) for member in coalition), NOTHING)
+
     def _wealth_or_alone(
         self, coalition: Sequence[int], number: int, reaction: StorableReaction | None
     ) -> Fraction | None:
         """Members who are left alone once they misquote, and until then trade at one price."""
         rules, outside = self.contract.rules, self._outside(coalition)
         if not outside or rules.timing is not Timing.PRICES_FIRST or rules.pricing not in ONE_PRICE:
+            return None
+        if rules.refusal is not Refusal.FREE:
             return None
         if rules.solvency is not Solvency.NO_SHORT_SALES:
             return None
@@ -259,6 +293,29 @@ class PlainBounds:
         ends = [self._spending(coalition, number), self._sharing(coalition, number, amounts)]
         return self._most(coalition, number, ends)
 
+    def _wealth_or_sacrifice(
+        self, coalition: Sequence[int], number: int, _: StorableReaction | None
+    ) -> Fraction | None:
+        """Members who spend their wealth, or share what all but one of them own, who then is bankrupt."""
+        rules = self.contract.rules
+        proven = (
+            len(coalition) > 1
+            and self._outside(coalition)
+            and rules.pricing in NO_ARBITRAGE
+            and rules.solvency is Solvency.NO_SHORT_SALES
+            and rules.bankruptcy is Bankruptcy.UNWIND
+            and rules.withholding is Withholding.WASTED
+            and rules.refusal is Refusal.FREE
+        )
+        if not proven:
+            return None
+        ends, owned = [self._spending(coalition, number)], self.contract.endowments(number)
+        for lost in coalition:
+            left = [most - less for most, less in zip(self._supply(number), owned[lost], strict=True)]
+            others = [member for member in coalition if member != lost]
+            ends.append(self._sharing(others, number, left) + self._enjoying(lost, number, [NOTHING for _ in left]))
+        return self._most(coalition, number, ends)
+
     def _resources(self, coalition: Sequence[int], number: int, _: StorableReaction | None) -> Fraction:
         """Any members, under any rules: nobody consumes what is not there."""
         return self._most(coalition, number, [self._sharing(coalition, number, self._supply(number))])
@@ -270,7 +327,7 @@ class PlainBounds:
         return [player for player in range(len(self.contract.economy.players)) if player not in coalition]
 
     def _supply(self, number: int) -> list[Fraction]:
-        return [sum(column, NOTHING) for column in zip(*self.contract.endowments(number), strict=True)]
+        return [sum(column, NOTHING) for column in zip(*self.contract.holdings(number), strict=True)]
 
     def _most(self, coalition: Sequence[int], number: int, ends: Iterable[Fraction]) -> Fraction:
         """Return the most of what members may enjoy together, less what they enjoy if all obey."""
@@ -287,7 +344,7 @@ class PlainBounds:
         if (member, number) not in self._headrooms:
             contract, price = self.contract, self.contract.price(number)
             kind, near = contract.kind(member, number), contract.bundle(member, number)
-            owned = exact(kind.endowment)
+            owned = contract.holdings(number)[member]
             wealth = sum(
                 (p * own for p, own in zip(price, owned, strict=True)), contract.play(number).transfers[member]
             )
@@ -299,7 +356,7 @@ class PlainBounds:
     def _bankrupt(self, coalition: Sequence[int], number: int) -> Fraction:
         """Return what a lone member enjoys at most that goes bankrupt, unless that is within its wealth."""
         rules, (member, *_rest) = self.contract.rules, coalition
-        owned = exact(self.contract.kind(member, number).endowment)
+        owned = self.contract.holdings(number)[member]
         # It may hide everything, go bankrupt on a transfer it owes and does not cover, and consume what it hid.
         hides = rules.withholding is Withholding.CONSUMED and rules.coverage is Coverage.UNLIMITED
         return self._enjoying(member, number, owned if hides else [NOTHING for _ in owned])

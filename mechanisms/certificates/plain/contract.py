@@ -35,7 +35,7 @@ from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.exact_numbers import exact
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE, stakes_by_profile
 from marketgame.mechanisms.economies.valuation import Bundle, Valuation
-from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.mechanisms.market_game.rules import Execution, MarketRules, Refusal
 
 # Numbers of recommendations that differ by less, relative to what they are about, are the same.
 SAME_NUMBER = 1e-9
@@ -80,6 +80,7 @@ class PlainContract:
 
     def __post_init__(self) -> None:
         refuse_unknown(self.rules)
+        object.__setattr__(self, "contract", self.contract.under(self.rules))
 
     @classmethod
     def of(
@@ -143,6 +144,22 @@ class PlainContract:
         """Return what everybody owns, ``[player][good]``, units."""
         return [exact(self.kind(player, number).endowment) for player in range(len(self.economy.players))]
 
+    def holdings(self, number: int, reported: int | None = None) -> Table:
+        """Return what everybody owns when the market opens, ``[player][good]``, units.
+
+        Args:
+            number: of the true profile.
+            reported: of the profile of reports; the same if left out.
+        """
+        owned = self.endowments(number)
+        if self.rules.refusal is Refusal.FREE:
+            return owned
+        flows = self.contract.net_trades[number if reported is None else reported]
+        return [
+            [own + flow for own, flow in zip(row, exact(more), strict=True)]
+            for row, more in zip(owned, flows, strict=True)
+        ]
+
     def price(self, number: int) -> list[Fraction]:
         """Return what everybody is told to quote, ``[good]``, numeraire per unit."""
         return exact(self.contract.efficient.price[self._prices[number]])
@@ -172,13 +189,12 @@ class PlainContract:
         return [self._told_to(player) for player in range(len(self.economy.players))]
 
     def _told_to(self, player: int) -> list[int]:
-        trades, shown = (
-            getattr(self.contract, name)[:, player].tolist() for name in ("net_trades", "announced_endowments")
-        )
+        trades, shown = self._trades_told_to(player), self.contract.announced_endowments[:, player].tolist()
         firsts: dict[int, list[int]] = {}
         found = []
         for number in range(len(self.profiles)):
             scale = self.scale(player, number)
+            scales = scale * (len(trades[number]) // len(scale)), scale
             among = firsts.setdefault(self._prices[number], [])
             first = next(
                 (
@@ -186,8 +202,8 @@ class PlainContract:
                     for one in among
                     if all(
                         abs(row[one][good] - row[number][good]) <= SAME_NUMBER * size
-                        for row in (trades, shown)
-                        for good, size in enumerate(scale)
+                        for row, sizes in zip((trades, shown), scales, strict=True)
+                        for good, size in enumerate(sizes)
                     )
                 ),
                 number,
@@ -195,6 +211,17 @@ class PlainContract:
             among += [first] if first == number else []
             found.append(first)
         return found
+
+    def _trades_told_to(self, player: int) -> list[list[float]]:
+        """Return what a player is told to order from each other, where that matters, or else in sum, ``[profile]``."""
+        orders = self.contract.orders
+        if self.rules.execution is Execution.UNILATERAL or self.rules.refusal is Refusal.ESCROW:
+            told: list[list[float]] = self.contract.net_trades[:, player].tolist()
+            return told
+        return [
+            [own - one for row in rows.tolist() for own, one in zip(rows[player].tolist(), row, strict=True)]
+            for rows in orders
+        ]
 
     def scale(self, player: int, number: int) -> list[float]:
         """Return what a player's quantities are measured against, ``[good]``, units."""
@@ -228,26 +255,35 @@ class PlainContract:
             players = range(len(self.profiles[number]))
             price = self.price(number)
             told = [self._told[player][number] for player in players]
-            orders = [exact(self.contract.orders[first][player]) for player, first in enumerate(told)]
+            orders = [self._orders(player, first) for player, first in enumerate(told)]
             self._plays[number] = PlainPlay(
                 [price for _ in players],
-                [[order for _ in players] for order in orders],
+                orders,
                 [exact(self.contract.announced_endowments[first][player]) for player, first in enumerate(told)],
                 exact(self.contract.transfers[number]),
             )
         return self._plays[number]
 
-    def ended(self, play: PlainPlay, number: int) -> PlainEnd:
+    def _orders(self, player: int, number: int) -> Table:
+        """Return what a player is told to order from each at a profile: the same, or what is to flow between them."""
+        table = [exact(row) for row in self.contract.orders[number]]
+        own = table[player]
+        if self.rules.execution is Execution.UNILATERAL:
+            return [own for _ in table]
+        return [[mine - its for mine, its in zip(own, other, strict=True)] for other in table]
+
+    def ended(self, play: PlainPlay, number: int, reported: int | None = None) -> PlainEnd:
         """Settle a play and evaluate what everybody consumes.
 
         Args:
             play: what everybody does.
             number: of the true profile.
+            reported: of the profile of reports; the same if left out.
 
         Raises:
             ValueError: somebody announces more than it owns, or a transfer is not covered.
         """
-        owned = self.endowments(number)
+        owned = self.holdings(number, reported)
         announced = [_capped(shown, own) for shown, own in zip(play.announced, owned, strict=True)]
         settlement = settled(replace(play, announced=announced), self.rules)
         got = settlement.allocation

@@ -56,7 +56,7 @@ def _gain(contract: PlainContract, player: int, kind: int, report: int) -> Fract
             continue
         reported = contract.number[(*profile[:player], report, *profile[player + 1 :])]
         told = contract.play(reported)
-        owned = contract.endowments(number)[player]
+        owned = contract.holdings(number, reported)[player]
         if not contract.can_announce(told.announced[player], owned):
             return None
         # The play is that of the reported profile; only what the liar owns and wants is its own.

@@ -17,8 +17,10 @@ from marketgame.mechanisms.economies.valuation import Bundle
 from marketgame.mechanisms.market_game.rules import (
     Bankruptcy,
     Coverage,
+    Execution,
     MarketRules,
     Pricing,
+    Refusal,
     Solvency,
     Timing,
     Withholding,
@@ -35,6 +37,8 @@ UNDERSTOOD: dict[str, tuple[str, ...]] = {
     "coverage": (Coverage.UNLIMITED, Coverage.ANNOUNCED_NUMERAIRE),
     "withholding": (Withholding.WASTED, Withholding.CONSUMED),
     "timing": (Timing.PRICES_FIRST, Timing.SIMULTANEOUS),
+    "execution": (Execution.UNILATERAL, Execution.MATCHED),
+    "refusal": (Refusal.FREE, Refusal.ESCROW),
 }
 
 
@@ -94,8 +98,9 @@ def settled(play: PlainPlay, rules: MarketRules) -> PlainSettlement:
     players = range(len(play.quotes))
     cost, bankrupt = [NOTHING for _ in players], [False for _ in players]
     standing = [[i != j and _may_trade(play, rules, i, j) for j in players] for i in players]
+    apart = [_trades_no_further(play, rules, standing, i) for i in players]
     while True:
-        flows = [_flows(play, standing, i) for i in players]
+        flows = [_flows(play, rules, standing, i) for i in players]
         failing = []
         for i in players:
             if bankrupt[i]:
@@ -110,12 +115,15 @@ def settled(play: PlainPlay, rules: MarketRules) -> PlainSettlement:
             break
         standing = [[standing[i][j] and not bankrupt[i] and not bankrupt[j] for j in players] for i in players]
     claims = [_claim(play, flows[i], i) if not bankrupt[i] else [NOTHING for _ in play.quotes[i]] for i in players]
-    given = [i for i in players if rules.bankruptcy is Bankruptcy.TRADES_STAND or not bankrupt[i]]
-    shares = [
-        rationed([claim[good] for claim in claims], sum((play.announced[i][good] for i in given), NOTHING))
-        for good in range(len(play.quotes[0]))
-    ]
-    return PlainSettlement(cost, bankrupt, claims, [[share[i] for share in shares] for i in players])
+    together = [i for i in players if not apart[i]]
+    given = [i for i in together if rules.bankruptcy is Bankruptcy.TRADES_STAND or not bankrupt[i]]
+    allocation = [list(claim) for claim in claims]
+    for good in range(len(play.quotes[0])):
+        supply = sum((play.announced[i][good] for i in given), NOTHING)
+        shares = rationed([claims[i][good] for i in together], supply) if together else []
+        for i, share in zip(together, shares, strict=True):
+            allocation[i][good] = share
+    return PlainSettlement(cost, bankrupt, claims, allocation)
 
 
 def consumed(allocated: Bundle, announced: Bundle, owned: Bundle, rules: MarketRules) -> list[Fraction]:
@@ -156,13 +164,33 @@ def _may_trade(play: PlainPlay, rules: MarketRules, i: int, j: int) -> bool:
     return rules.pricing is not Pricing.VOID or list(play.quotes[i]) == list(play.quotes[j])
 
 
-def _flows(play: PlainPlay, standing: list[list[bool]], i: int) -> list[tuple[int, list[Fraction]]]:
+def _trades_no_further(play: PlainPlay, rules: MarketRules, standing: list[list[bool]], i: int) -> bool:
+    """Say whether a player keeps what it was delivered out of deposits, because no flow of its is executed."""
+    if rules.refusal is Refusal.FREE or play.transfers[i] < 0:
+        return False
+    return not any(any(flow) for _, flow in _flows(play, rules, standing, i))
+
+
+def _flows(play: PlainPlay, rules: MarketRules, standing: list[list[bool]], i: int) -> list[tuple[int, list[Fraction]]]:
     """Return what flows to a player from everybody it trades with."""
     return [
-        (j, [bought - sold for bought, sold in zip(play.orders[i][j], play.orders[j][i], strict=True)])
+        (j, [_flow(rules, own, other) for own, other in zip(play.orders[i][j], play.orders[j][i], strict=True)])
         for j, stands in enumerate(standing[i])
         if stands
     ]
+
+
+def _flow(rules: MarketRules, own: Fraction, other: Fraction) -> Fraction:
+    """Return what flows of a good to a player from another, given what the two order."""
+    match rules.execution:
+        case Execution.UNILATERAL:
+            return own - other
+        case Execution.MATCHED if own > 0 > other:
+            return min(own, -other)
+        case Execution.MATCHED if own < 0 < other:
+            return max(own, -other)
+        case Execution.MATCHED:
+            return NOTHING
 
 
 def _claim(play: PlainPlay, flows: list[tuple[int, list[Fraction]]], i: int) -> list[Fraction]:

@@ -81,6 +81,7 @@ def knowledge_of(
     Raises:
         ValueError: the coalition is not a nonempty ascending list of players.
     """
+    contract = contract.under(rules)
     possible = np.flatnonzero(contract.economy.prior.probability > 0)
     informed = tuple(known_by(contract, member) for member in coalition)
     labels = [{number: place for place, known in enumerate(own) for number in known.profiles} for own in informed]

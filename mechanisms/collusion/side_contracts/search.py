@@ -25,6 +25,7 @@ import numpy as np
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
 from marketgame.mechanisms.collusion.side_contracts.cells import Knowledge, knowledge_of
+from marketgame.mechanisms.collusion.side_contracts.constructions import constructed_menu
 from marketgame.mechanisms.collusion.side_contracts.menu import Menu, martyr_actions, oracle_actions
 from marketgame.mechanisms.collusion.side_contracts.obedience import ObedienceCheck, check_obedience, temptation_of
 from marketgame.mechanisms.collusion.side_contracts.program import Master, MasterAnswer
@@ -47,6 +48,7 @@ from marketgame.mechanisms.deviations.order_search import best_orders
 from marketgame.mechanisms.deviations.situation import Reaction
 from marketgame.mechanisms.economies.coalitions import Coalition
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 ROUNDING = 64 * float(np.finfo(np.float64).eps)
@@ -162,6 +164,25 @@ def find_side_contract(
     return _Search(knowledge, concept, objective, effort, concept is Concept.COMMUNICATION_EQUILIBRIUM).run()
 
 
+def find_constructed_side_contract(
+    contract: GrandContract,
+    rules: MarketRules,
+    coalition: Coalition,
+    *,
+    reaction: Reaction | None = None,
+    deadline: Deadline = NO_DEADLINE,
+) -> SideContract | None:
+    """Return a side-contract that mixes plays which are constructed, not searched for; none if none improves.
+
+    What is given, and refused, is as for `find_side_contract`.
+
+    Source:
+        See `marketgame.mechanisms.collusion.side_contracts.constructions`.
+    """
+    knowledge = knowledge_of(contract, coalition, rules, reaction)
+    return _Search(knowledge, Concept.BIC, Objective.LEAST, USUAL_SIDE_EFFORT, obey=False).constructed(deadline)
+
+
 def find_consistent_side_contract(
     contract: GrandContract,
     rules: MarketRules,
@@ -252,6 +273,14 @@ class _Search:
             len(master.temptations),
         )
         return SideContractSearch(found, verdict, bound, obeyed if found is not None else None, spent, begun)
+
+    def constructed(self, deadline: Deadline) -> SideContract | None:
+        """Return the best side-contract on menus of constructions, if it stands the independent check."""
+        menus = [constructed_menu(cell.situation) for cell in self.knowledge.cells]
+        if all(len(menu.actions) == 1 for menu in menus):
+            return None
+        answer = Master(self.knowledge, menus, kept_gains(self.knowledge), deadline=deadline).solve(self.objective)
+        return None if answer is None or not self._gains(answer.clauses) else self._claimed(answer)
 
     def _open_menus(self) -> None:
         """Let the oracle propose joint actions for the most probable cells, where a gain is not excluded."""

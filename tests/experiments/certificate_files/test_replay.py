@@ -51,6 +51,7 @@ from tests.mechanisms.certificates.test_certificates_reactions import (
     an_agreement_against_arbitrageurs,
     stable_against_wary_outsiders,
 )
+from tests.mechanisms.certificates.test_joint_misreport_certificates import a_joint_lie
 
 TEXT = CERTIFICATES.example.read_text(encoding="utf-8")
 
@@ -108,6 +109,7 @@ MADE: dict[str, Callable[[], Certificate]] = {
     "lottery": of_a_lottery,
     "lie": a_lie,
     "lie and other orders": a_lie_and_other_orders,
+    "joint lie": a_joint_lie,
     "side-contract": lambda: an_agreement()[1],
     "stability": stable,
     "stability by member": by_member,

@@ -22,6 +22,13 @@ FARMERS = ECONOMIES / "three-farmers.toml"
 WARY = SCENARIOS / "three-traders-organised-wary.toml"
 # Where trades with bankrupt players are cancelled, nothing excludes that an agreement between two is kept.
 NOT_DETERRED = MarketRules(solvency=Solvency.NO_SHORT_SALES, bankruptcy=Bankruptcy.UNWIND)
+ANSWERS = (
+    "bayesian_incentive_compatible",
+    "coalitions_report_truthfully",
+    "unilaterally_stable",
+    "collusion_proof",
+    "strongly_collusion_proof",
+)
 PROVEN_RULES = ("solvency=no-short-sales", "bankruptcy=unwind", "coverage=announced-numeraire")
 
 
@@ -65,10 +72,10 @@ def test_where_short_sales_bankrupt_no_single_player_gains_but_pairs_do(marketga
     assert document["unilaterally_stable"] is True
     assert document["strongly_collusion_proof"] is False
     assert document["proof"] is None
-    (joint,) = document["deviations"]
-    assert joint["kind"] == "joint"
-    assert joint["coalition"] == ["ann", "bob"]
-    assert min(joint["gain"].values()) > 0
+    (together,) = document["deviations"]
+    assert together["kind"] == "side-contract"
+    assert together["coalition"] == ["ann", "bob"]
+    assert min(together["gain"].values()) > 0
     assert_everything_replays(document, marketgame)
 
 
@@ -78,15 +85,18 @@ def test_under_four_rules_together_no_coalition_gains_and_the_proof_replays(
     file: Path, pricing: str, marketgame: Call, tmp_path: Path
 ) -> None:
     arguments = (file, *with_rules(pricing, *PROVEN_RULES), "--out", tmp_path / "out")
+    if file == FARMERS:
+        # With those of expected externality two farmers gain before, by what they report.
+        arguments = (*arguments, "--transfers", "coalition-proof")
     answer = marketgame("certify", *arguments, "--json")
     assert answer.code == 0
     document = one_document(answer)
-    keys = ("bayesian_incentive_compatible", "unilaterally_stable", "collusion_proof", "strongly_collusion_proof")
-    assert [document[key] for key in keys] == [True] * 4
+    assert [document[key] for key in ANSWERS] == [True] * 5
+    assert document["report_agreements"] == []
     assert len(document["coalitions"]) == 7
     assert document["every_coalition_examined"] is True
     assert_everything_replays(document, marketgame)
-    # Only a lie together with disobedience can pay; that is outside the four questions.
+    # Only a lie together with disobedience can pay; that is outside the five questions.
     assert {found["kind"] for found in document["deviations"]} <= {"lie and reorder"}
     assert "The proof that nobody gains" in marketgame("certify", *arguments).out
 
@@ -173,7 +183,6 @@ def test_certificates_replace_those_of_an_earlier_call_and_nothing_else(marketga
     assert (tmp_path / "results" / "runs" / "three-traders-certificates").is_dir()
 
 
-ANSWERS = ("bayesian_incentive_compatible", "unilaterally_stable", "collusion_proof", "strongly_collusion_proof")
 PAIRS = [["ann", "bob"], ["ann", "cat"], ["bob", "cat"]]
 ALL = ("ann", "bob", "cat")
 WARY_TABLE = '[[traders]]\nbehaviour = "withholding-after-misquotes"\n'
@@ -192,7 +201,7 @@ def test_against_wary_outsiders_no_coalition_gains_and_the_proof_replays(marketg
     answer = marketgame("certify", WARY, "--out", tmp_path / "out", "--json")
     assert answer.code == 0
     document = one_document(answer)
-    assert [document[key] for key in ANSWERS] == [True] * 4
+    assert [document[key] for key in ANSWERS] == [True] * 5
     assert document["deviations"] == []
     reactions = [entry["reaction_of_outsiders"] for entry in document["coalitions"]]
     assert reactions == [{"rule": "withholding-after-misquotes", "share": 1e-6}] * 6 + [None]
@@ -206,7 +215,7 @@ def test_against_wary_outsiders_no_coalition_gains_and_the_proof_replays(marketg
 def test_against_outsiders_who_play_on_every_pair_gains(marketgame: Call, tmp_path: Path) -> None:
     arguments = (against("", tmp_path), "--every", "--out", tmp_path / "out", "--json")
     document = one_document(marketgame("certify", *arguments))
-    assert [document[key] for key in ANSWERS] == [True, True, True, False]
+    assert [document[key] for key in ANSWERS] == [True, True, True, True, False]
     assert [entry["reaction_of_outsiders"] for entry in document["coalitions"]] == [None] * 7
     assert [found["coalition"] for found in document["deviations"]] == PAIRS
     assert_everything_replays(document, marketgame)
@@ -234,7 +243,7 @@ def test_outsiders_who_withhold_more_or_less_are_told_apart_and_the_proof_replay
     tables = (f'{WARY_TABLE}announced = {share}\nplayers = ["{who}"]\n' for who, share in shares.items())
     scenario = against("\n".join(tables), tmp_path)
     document = one_document(marketgame("certify", scenario, "--out", tmp_path / "out", "--json"))
-    assert [document[key] for key in ANSWERS] == [True] * 4
+    assert [document[key] for key in ANSWERS] == [True] * 5
     assert_everything_replays(document, marketgame)
     replayed = " ".join(marketgame("replay", document["proof"]).out.split())
     assert "ann: withholding-after-misquotes, share 1e-06; bob: withholding-after-misquotes, share 1e-07" in replayed
@@ -276,5 +285,43 @@ def test_twins_who_change_places_do_not_keep_the_four_rules_from_being_proved(
     answer = marketgame("certify", CASES / "twins.toml", *rules, "--out", tmp_path / "out", "--json")
     assert answer.code == 0, answer.err
     document = one_document(answer)
-    assert [document[key] for key in ANSWERS] == [True] * 4
+    assert [document[key] for key in ANSWERS] == [True] * 5
     assert_everything_replays(document, marketgame)
+
+
+def test_farmers_who_lie_together_gain_on_expected_externality_transfers_and_the_lie_replays(
+    marketgame: Call, tmp_path: Path
+) -> None:
+    arguments = (FARMERS, *with_rules("pricing=spread", *PROVEN_RULES), "--out", tmp_path / "out")
+    answer = marketgame("certify", *arguments, "--json")
+    assert answer.code == 1
+    document = one_document(answer)
+    assert document["bayesian_incentive_compatible"] is True
+    assert document["coalitions_report_truthfully"] is False
+    # What is done after the truth is another question.
+    assert document["strongly_collusion_proof"] is True
+    (lie,) = [found for found in document["deviations"] if found["kind"] == "joint lie"]
+    # One of two types reporting each other gains, with any transfers: the sum does.
+    assert document["lie_and_disobey_alone"] is False
+    (alone,) = [found for found in document["deviations"] if found["kind"] == "lie and reorder"]
+    impact = document["lie_and_reorder_there_and_back"]
+    assert 0 < impact["sum"] / 2 <= max(alone["gain"].values()) + 1e-9
+    worst = document["largest_coalition_misreport_gain"]
+    assert lie["coalition"] == worst["coalition"]
+    assert sum(lie["gain"].values()) == pytest.approx(worst["gain"])
+    assert worst["every_coalition_examined"] is True
+    assert_everything_replays(document, marketgame)
+    shared = {tuple(found["coalition"]): found for found in document["report_agreements"]}
+    assert set(worst["coalition"]) in map(set, shared)
+    for found in shared.values():
+        gains = [found[f"sharing_{what}"] for what in ("information_and_money", "money", "neither")]
+        assert gains == sorted(gains, reverse=True)
+        assert gains[-1] >= 0
+
+
+def test_transfers_that_there_are_not_are_refused_by_name(marketgame: Call, tmp_path: Path) -> None:
+    out = ("--out", tmp_path / "out")
+    assert_one_line(marketgame("certify", FARMERS, "--transfers", "fair", *out), "--transfers", "coalition-proof")
+    correlated = ECONOMIES / "three-farmers-correlated.toml"
+    answer = marketgame("certify", correlated, "--transfers", "expected-externality", *out)
+    assert_one_line(answer, "types are correlated")

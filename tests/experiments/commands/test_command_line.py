@@ -219,9 +219,9 @@ def test_transfers_for_correlated_types_come_from_the_linear_program(marketgame:
 
 
 def test_the_impossibility_of_truthful_transfers_is_said(marketgame: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    impossible = NoIncentiveTransfers(TransferBound.NONE, (), np.zeros(8), 0.25)
+    impossible = NoIncentiveTransfers(TransferBound.NONE, (), (), np.zeros(8), 0.25)
     monkeypatch.setattr(
-        "marketgame.experiments.efficiency.solution.incentive_compatible_transfers", lambda *_: impossible
+        "marketgame.experiments.efficiency.solution.incentive_compatible_transfers", lambda *_, **__: impossible
     )
     file = ECONOMIES / "three-farmers-correlated.toml"
     document = one_document(marketgame("solve", file, "--json"))

@@ -10,11 +10,20 @@ import pandas as pd
 import pytest
 
 from marketgame.experiments.studies.institutions import report, table
-from marketgame.experiments.studies.institutions.answers import ORACLE, Question, answers
+from marketgame.experiments.studies.institutions.answers import (
+    LIARS_TOGETHER,
+    ORACLE,
+    Question,
+    answers,
+    gains_from_trade,
+    liars_together,
+)
 from marketgame.experiments.studies.institutions.institution import Institution, Outsiders, institutions
 from marketgame.experiments.studies.institutions.table import contract_of
 from marketgame.mechanisms.collusion.side_contracts.search import SideEffort
-from marketgame.mechanisms.contracts.grand_contract import grand_contract
+from marketgame.mechanisms.contracts.grand_contract import TransferRule, grand_contract
+from marketgame.mechanisms.contracts.joint_misreports import check_joint_misreports
+from marketgame.mechanisms.contracts.transfers import contract_with_transfers
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
@@ -70,6 +79,30 @@ def test_that_the_likeliest_pairs_cannot_gain_proves_nothing_about_other_coaliti
     assert found.bound > 0
 
 
+def test_farmers_who_lie_together_gain_on_expected_externality_transfers_under_every_rule_and_not_on_others() -> None:
+    contract, institution = contract_of(2), Institution(REPAIRED)
+    found = liars_together(contract, institution)
+    assert found.verdict is NO
+    assert len(found.coalition) > 1
+    worst = check_joint_misreports(contract).worst
+    assert worst is not None
+    assert found.total_gain == pytest.approx(worst.gain / gains_from_trade(contract))
+    proof = contract_with_transfers(contract.economy, TransferRule.COALITION_PROOF)
+    assert liars_together(proof, institution).verdict is YES
+
+
+def test_liars_have_a_column_where_a_table_asks_about_them(published: pd.DataFrame) -> None:
+    asked = published[published["question"] == Question.ONE].assign(question=LIARS_TOGETHER, verdict=YES.answer)
+    with_liars = report.institution_markdown(pd.concat([asked, published])).splitlines()
+    without = report.institution_markdown(published).splitlines()
+    assert "liars together | one player" in with_liars[0]
+    assert "liars together" not in without[0]
+    for line, shorter in zip(with_liars[2:], without[2:], strict=True):
+        cells = line.split(" | ")
+        assert cells.pop(4) == "yes"
+        assert " | ".join(cells) == shorter
+
+
 def test_an_interrupted_table_is_completed_to_the_same_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cases = [(0, "three traders", Institution(rules)) for rules in (REPAIRED, MarketRules())]
     monkeypatch.setattr(table, "_cases", lambda *_: iter(cases))
@@ -80,6 +113,8 @@ def test_an_interrupted_table_is_completed_to_the_same_table(tmp_path: Path, mon
     again = table.compute(file, workers=1, on_cell=lambda *counts: told.append(counts))
     assert told == [(2, 2)]
     pd.testing.assert_frame_equal(again, whole, check_dtype=False)
+    # With one type each nobody lies.
+    assert (whole.loc[whole["question"] == LIARS_TOGETHER, "verdict"] == YES.answer).all()
 
 
 @pytest.fixture(scope="module")

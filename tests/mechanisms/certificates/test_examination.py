@@ -134,7 +134,7 @@ def test_an_agreement_that_nobody_breaks_refutes_that_the_contract_is_collusion_
     assert found.unilaterally_stable is Verdict.PROVEN
     kinds = [(one.kind, one.internally_consistent) for one in found.deviations]
     assert kinds == [
-        (DeviationKind.JOINT, Verdict.NOT_REFUTED),
+        (DeviationKind.SIDE_CONTRACT, Verdict.NOT_REFUTED),
         (DeviationKind.SIDE_CONTRACT, Verdict.PROVEN),
     ]
     for one in found.deviations:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from enum import StrEnum
-from itertools import combinations, product
+from itertools import combinations, cycle, product
 from typing import cast
 
 import numpy as np
@@ -24,8 +24,10 @@ from marketgame.mechanisms.market_game.prices import PRICES, Prices, trade_price
 from marketgame.mechanisms.market_game.rules import (
     Bankruptcy,
     Coverage,
+    Execution,
     MarketRules,
     Pricing,
+    Refusal,
     Solvency,
     Timing,
     Withholding,
@@ -109,6 +111,32 @@ def test_no_play_exceeds_a_bound_under_any_rules(pricing: Pricing, solvency: Sol
                     assert found <= bound.total_gain + ROUNDING, (timed.rules, coalition, bound.reason)
 
 
+@pytest.mark.parametrize(
+    ("execution", "refusal"),
+    [
+        (Execution.MATCHED, Refusal.FREE),
+        (Execution.UNILATERAL, Refusal.ESCROW),
+        (Execution.MATCHED, Refusal.ESCROW),
+    ],
+)
+def test_nor_where_orders_are_matched_or_flows_executed_out_of_deposits(execution: Execution, refusal: Refusal) -> None:
+    """Half of the plays are of members who order from each other what the other sells it, so that it is executed."""
+    generator, contract = np.random.default_rng(13), contracts()[1]
+    others = cycle(product(Solvency, Bankruptcy))
+    accounting = product(Coverage, Withholding)
+    for pricing, (solvency, bankruptcy), (coverage, withholding) in zip(Pricing, others, accounting, strict=False):
+        rules = MarketRules(pricing, solvency, bankruptcy, coverage, withholding, execution=execution, refusal=refusal)
+        for coalition in ((0,), (1, 2)):
+            situation = situation_of(contract, 0, coalition, rules)
+            plays = adversarial_plays(situation, charge_of(pricing), generator, 30)
+            orders, members = plays.orders.copy(), list(coalition)
+            among = orders[:, :, members]
+            orders[::2, :, members] = (among - among.swapaxes(1, 2))[::2]
+            found = gains(situation, replace(plays, orders=orders)).sum(axis=-1).max(initial=0.0)
+            for bound in proven_bounds(situation):
+                assert found <= bound.total_gain + ROUNDING, (rules, coalition, bound.reason)
+
+
 @pytest.mark.parametrize("pricing", Pricing)
 def test_nor_where_outsiders_withhold_after_misquotes(pricing: Pricing) -> None:
     generator = np.random.default_rng(12)
@@ -137,7 +165,7 @@ def with_unheard(rule: str) -> MarketRules:
 
 def test_every_premise_speaks_of_every_rule_of_the_market() -> None:
     assert {field.name for field in fields(Premise)} == {field.name for field in fields(MarketRules)}
-    assert len(PREMISES) == 6
+    assert len(PREMISES) == 8
 
 
 @pytest.mark.parametrize("rule", [field.name for field in fields(MarketRules)])
@@ -150,7 +178,8 @@ def test_nothing_but_that_there_is_no_more_is_claimed_under_a_rule_nobody_examin
         for reaction in (None, WithholdingAfterMisquotes()):
             situation = replace(situation_of(contract, 0, coalition, reaction=reaction), rules=rules)
             # The usual play is settled by rules that are known; the bounds are those of the rule that is not.
-            object.__setattr__(situation, "status_quo", np.zeros(len(coalition)))
+            for known in ("status_quo", "obedient_gains"):
+                object.__setattr__(situation, known, np.zeros(len(coalition)))
             assert [bound.reason for bound in proven_bounds(situation)] == [BoundReason.RESOURCES]
     assert not deterred_by_arbitrage(contract, rules)
     assert not any(premise.holds(rules) for premise in PREMISES.values())

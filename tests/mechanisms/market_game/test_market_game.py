@@ -206,7 +206,16 @@ def test_a_good_that_nobody_trades_changes_nothing(rules: MarketRules) -> None:
 
 def test_the_defaults_are_the_papers_rules() -> None:
     values = [getattr(MarketRules(), field.name).value for field in fields(MarketRules)]
-    assert values == ["counterparty", "budget", "trades-stand", "unlimited", "wasted", "prices-first"]
+    assert values == [
+        "counterparty",
+        "budget",
+        "trades-stand",
+        "unlimited",
+        "wasted",
+        "prices-first",
+        "unilateral",
+        "free",
+    ]
     assert PRESETS["paper"] == MarketRules.paper() == MarketRules()
     assert PRESETS["no-short-sales"] == MarketRules(solvency=Solvency.NO_SHORT_SALES)
 
