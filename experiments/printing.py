@@ -27,6 +27,7 @@ from rich.table import Table
 from rich.text import Text
 
 from marketgame.mechanisms import UnansweredError
+from marketgame.mechanisms.economies.coalitions import coalition_name
 from marketgame.results.names import LONGEST_NAME, on_a_line
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ _GAP = 3
 # Larger numbers are given by their size.
 MOST_COUNTED = 10**15
 MOST_PROFILES_SHOWN = 12
+# Of coalitions with more members only the first are named.
+MOST_NAMED, FIRST_NAMED = 20, 3
 # Letters of a cell: some name a coalition, some are sentences.
 LONGEST_CELL = 500
 # Below this share of the numbers beside it, a number is a rounding error.
@@ -371,3 +374,10 @@ def drawn_bars(table: pd.DataFrame, column: str, title: str) -> Figure:
     """Return a column of a result's table as bars; what draws is loaded when something is drawn."""
     figure: Figure = import_module("marketgame.results.figures.bars").bars(table, column, title)
     return figure
+
+
+def members_named(names: Sequence[str]) -> str:
+    """Return the members of a coalition by name, the first of them where they are many."""
+    if len(names) <= MOST_NAMED:
+        return coalition_name(names)
+    return f"{coalition_name(names[:FIRST_NAMED])} and {len(names) - FIRST_NAMED:,} others"

@@ -16,14 +16,16 @@ def expected_reaction(behaviours: Sequence[Sequence[Behaviour]], coalition: Coal
     Source:
         ours; that strategies may depend on the quotes seen is Giraud and Rochon (2001), section 2.3.
     """
+    members = frozenset(coalition)
+    outside = [each for player, kinds in enumerate(behaviours) if player not in members for each in kinds]
+    if not any(isinstance(each, Reactive) for each in outside):
+        return None
     reactions = tuple(
-        tuple(None if player in coalition else _reaction_of(behaviour) for behaviour in kinds)
+        tuple(None if player in members else _reaction_of(behaviour) for behaviour in kinds)
         for player, kinds in enumerate(behaviours)
     )
-    outside = [each for player, kinds in enumerate(reactions) if player not in coalition for each in kinds]
-    if all(each == outside[0] for each in outside):
-        return outside[0] if outside else None
-    return ReactionsByType(reactions)
+    answers = [_reaction_of(behaviour) for behaviour in outside]
+    return answers[0] if all(each == answers[0] for each in answers) else ReactionsByType(reactions)
 
 
 def _reaction_of(behaviour: Behaviour) -> Reaction | None:

@@ -12,7 +12,7 @@ from marketgame.experiments.files.economy_file import Name, TypeTable, player_of
 from marketgame.experiments.files.input_file import InputModel
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
-from marketgame.mechanisms.economies.beliefs import CorrelatedPrior
+from marketgame.mechanisms.economies.beliefs import listed_prior
 from marketgame.mechanisms.economies.economy import Economy, PlayerType
 
 type Nonnegative = Annotated[float, Field(ge=0)]
@@ -52,11 +52,7 @@ class StoredEconomy(InputModel):
         players = tuple(
             player_of(player.name, ((kind.name, kind) for kind in player.types), self.goods) for player in self.players
         )
-        counts = tuple(len(player.types) for player in self.players)
-        profiles = int(np.prod(counts))
-        if len(self.probability) != profiles:
-            raise ValueError(f"probability has {len(self.probability)} entries; it must have {profiles}")
-        prior = CorrelatedPrior(np.array(self.probability).reshape(counts))
+        prior = listed_prior([len(player.types) for player in self.players], np.array(self.probability))
         return Economy(self.name, tuple(self.goods), tuple(self.units), players, prior, self.source)
 
 

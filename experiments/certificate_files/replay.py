@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 
 from marketgame.experiments.certificate_files.contents import CERTIFIES, TAGS, names_of, reaction_text
-from marketgame.experiments.printing import marked, named, number, table
+from marketgame.experiments.printing import marked, members_named, named, number, table
 from marketgame.mechanisms.certificates.blocking import BlockingCertificate, InhibitionCertificate
 from marketgame.mechanisms.certificates.certificate import Certificate, recomputed, verify
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
@@ -20,8 +20,8 @@ from marketgame.mechanisms.certificates.misreport import MisreportCertificate
 from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
 from marketgame.mechanisms.certificates.stability import StabilityCertificate
 from marketgame.mechanisms.certificates.verification import Verification
-from marketgame.mechanisms.deviations.bounds import BoundReason
-from marketgame.mechanisms.economies.coalitions import MOST_LISTED, coalition_name
+from marketgame.mechanisms.deviations.bounds import BoundReason, reason_by_member
+from marketgame.mechanisms.economies.coalitions import MOST_LISTED
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import MarketRules
 
@@ -328,9 +328,10 @@ def _print_stability(stored: StabilityCertificate, replay: Replay, console: Cons
     for place, bound in enumerate(stored.bounds):
         gain = replay.both(entry("bounds", place, "total_gain"))
         rows.append([_joined(bound.coalition, economy), bound.reason.value, *_shown(gain, scale)])
+    reason = reason_by_member(stored.rules) or BoundReason.WEALTH
     for player in range(0 if stored.member_gains is None else len(stored.member_gains)):
         gain = replay.both(entry("member_gains", player))
-        rows.append([f"{_joined((player,), economy)}, in a coalition", BoundReason.WEALTH.value, *_shown(gain, scale)])
+        rows.append([f"{_joined((player,), economy)}, in a coalition", reason.value, *_shown(gain, scale)])
     console.print(table("Gain at most", ["by", "bound", "stored", "recomputed"], rows, texts=2))
     if stored.member_gains is not None:
         console.print("Every other coalition gains at most what its members do in sum.")
@@ -390,4 +391,4 @@ def _print_findings(replay: Replay, console: Console) -> None:
 
 
 def _joined(coalition: Sequence[int], economy: Economy) -> str:
-    return coalition_name(names_of(coalition, economy))
+    return members_named(names_of(coalition, economy))

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from marketgame.experiments.certificate_files.contents import reaction_document, reaction_text
 from marketgame.experiments.efficiency.joint_lies import joint_misreport_document
-from marketgame.experiments.printing import marked, number, print_heading, table
+from marketgame.experiments.printing import marked, members_named, number, print_heading, table
 from marketgame.mechanisms.certificates.examination import CoalitionFinding, Examination, FoundDeviation
 from marketgame.mechanisms.contracts.price_impact import largest_price_impact
 from marketgame.mechanisms.deviations.effort import Verdict
@@ -69,11 +69,11 @@ def progress_text(names: Sequence[str], coalition: Coalition, found: Sequence[Co
     last = f"; {coalition_name(names[member] for member in gaining[-1])} gains" if gaining else ""
     more = f", and {len(gaining) - 1} before" if len(gaining) > 1 else ""
     excluded = sum(one.improvement is Verdict.PROVEN for one in found)
-    return f"examining {coalition_name(names[one] for one in coalition)}: {excluded} cannot gain{last}{more}"
+    return f"examining {members_named([names[one] for one in coalition])}: {excluded} cannot gain{last}{more}"
 
 
 def _coalition(finding: CoalitionFinding, names: Sequence[str]) -> str:
-    name = coalition_name(names[member] for member in finding.coalition)
+    name = members_named([names[member] for member in finding.coalition])
     return name if finding.alike == 1 else f"{name}, and {finding.alike - 1:,} alike"
 
 

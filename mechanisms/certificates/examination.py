@@ -96,6 +96,8 @@ GRACE = 0.4
 # With less time than this, a search for a side-contract looks at fewer cases.
 PATIENT_SECONDS = 60.0
 PAIR = 2
+# Among more players than this no more of them are asked once one is found who gains alone.
+MANY_PLAYERS = 64
 
 type ImprovementCertificate = DeviationCertificate | SideContractCertificate
 type GainCertificate = ImprovementCertificate | MisreportCertificate | JointMisreportCertificate
@@ -499,6 +501,8 @@ class _Tour:
             for coalition, count in kinds_of_coalitions(self.alike, size):
                 if coalition in self.findings:
                     continue
+                if size == 1 and self.asked.players > MANY_PLAYERS and self._improved and not self.every:
+                    return
                 if size == 1 or self.every or (self.truthful and not self._improved):
                     self._examine(coalition, count)
                 elif self.truthful and size == PAIR and not (self._consistent_found or self.deterred):
@@ -799,7 +803,10 @@ def _lies(contract: GrandContract, device: Contract, incentives: IncentiveCheck)
     Raises:
         UndecidableError: a lie pays by one derivation and by the other does not.
     """
-    economy, found = contract.economy, []
+    economy = contract.economy
+    found: list[FoundDeviation] = []
+    if max(economy.prior.type_counts) == 1:
+        return found
     if incentives.worst is not None and not incentives.incentive_compatible:
         worst = incentives.worst
         player, lie = _numbers(contract, worst.player, worst.true_type, worst.reported_type)

@@ -87,6 +87,8 @@ def check_joint_misreports(
         The most profitable lie of the coalitions of up to the largest size all of whose lies can be listed.
     """
     counts = contract.economy.prior.type_counts
+    if max(counts) == 1:
+        return JointMisreportCheck(None, len(counts), len(counts), truthful=True)
     size = _largest_size(counts)
     worst: JointMisreport | None = None
     counted = False

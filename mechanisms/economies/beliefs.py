@@ -25,6 +25,8 @@ from marketgame.mechanisms.arrays import PROBABILITY_TOLERANCE, FloatArray, Inte
 MOST_PROFILES = 5_000_000
 # Nor may tables over profiles and players have more entries: computations hold tens of them, of 160 megabytes each.
 MOST_ENTRIES = 20_000_000
+# NumPy's arrays have no more dimensions, one for each player here.
+MOST_DIMENSIONS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -350,6 +352,26 @@ class CorrelatedPrior(Prior):
         return Draws(profiles, np.concatenate(own, axis=1).astype(np.float64))
 
 
+def listed_prior(type_counts: Sequence[int], probability: FloatArray) -> Prior:
+    """Return the prior under which each profile has a probability, ``(P,)``, of however many players.
+
+    Raises:
+        ValueError: they are not as many as there are profiles, or no probabilities of a prior.
+    """
+    profiles = prod(type_counts)
+    if len(probability) != profiles:
+        raise ValueError(f"probability has {len(probability)} entries; it must have {profiles}")
+    if len(type_counts) <= MOST_DIMENSIONS:
+        return CorrelatedPrior(probability.reshape(type_counts))
+    # The whole profile is the factor, given which everybody's type is certain.
+    types = np.stack(np.unravel_index(np.arange(profiles), [count for count in type_counts if count > 1] or [1]))
+    chances, several = [], iter(types)
+    for count in type_counts:
+        own = next(several) if count > 1 else np.zeros(profiles, dtype=np.int64)
+        chances.append(np.eye(count)[own])
+    return FactorPrior(probability, chances)
+
+
 def _thresholds(chances: Sequence[FloatArray]) -> FloatArray:
     """Return where a uniform draw passes from each type to the next, ``(N, most types - 1)``; 1 where there is none."""
     thresholds = np.ones((len(chances), max(map(len, chances)) - 1))
@@ -396,7 +418,11 @@ def _by_own_types[Number: (np.float64, np.int64)](
 ) -> np.ndarray[tuple[int, int], np.dtype[Number]]:
     """Rearrange a table over profiles, ``(P,)``, into ``(joint types of members, profiles of the others)``."""
     types = prod(prior.type_counts[member] for member in members)
-    return np.moveaxis(table.reshape(prior.type_counts), members, range(len(members))).reshape(types, -1)
+    # Who has one type needs no dimension: arrays have a few dozen at most, and economies more players.
+    several = [player for player, count in enumerate(prior.type_counts) if count > 1]
+    moved = [several.index(member) for member in members if member in several]
+    table = table.reshape([prior.type_counts[player] for player in several])
+    return np.moveaxis(table, moved, range(len(moved))).reshape(types, -1)
 
 
 def transfer_weights(prior: Prior, multipliers: FloatArray, *members: int) -> FloatArray:
@@ -415,6 +441,6 @@ def transfer_weights(prior: Prior, multipliers: FloatArray, *members: int) -> Fl
     """
     beliefs = beliefs_about_others(prior, *members)
     weights = multipliers.sum(axis=1)[:, None] * beliefs - multipliers.T @ beliefs
-    own = tuple(prior.type_counts[member] for member in members)
-    others = tuple(count for other, count in enumerate(prior.type_counts) if other not in members)
-    return np.moveaxis(weights.reshape(*own, *others), range(len(members)), members).reshape(-1)
+    in_order = np.empty_like(weights)
+    in_order.reshape(-1)[profiles_by_own_type(prior, *members)] = weights
+    return in_order.reshape(-1)

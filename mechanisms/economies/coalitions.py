@@ -95,17 +95,33 @@ def kinds_of_coalitions(alike: Sequence[int], size: int) -> Iterator[tuple[Coali
         yield tuple(sorted(members)), prod(comb(len(groups[place]), some) for place, some in taken)
 
 
-def _divided(limits: Sequence[int], room: Sequence[int], total: int, first: int = 0) -> Iterator[tuple[_Part, ...]]:
+def _divided(limits: Sequence[int], room: Sequence[int], total: int) -> Iterator[tuple[_Part, ...]]:
     """Yield how a number can be divided into parts within limits, as places and parts, those of first places first.
 
     From each place on there is ``room`` for so much.
     """
+
+    def parts(left: int, first: int) -> Iterator[_Part]:
+        for place in range(first, len(limits)):
+            if room[place] < left:
+                return
+            for part in range(min(limits[place], left), 0, -1):
+                yield place, part
+
+    # What is taken may be as long as there are players, more than functions may call each other.
+    taken, lefts, pending = list[_Part](), [total], [parts(total, 0)]
     if total == 0:
         yield ()
-        return
-    for place in range(first, len(limits)):
-        if room[place] < total:
-            return
-        for part in range(min(limits[place], total), 0, -1):
-            for others in _divided(limits, room, total - part, place + 1):
-                yield (place, part), *others
+    while pending:
+        step = next(pending[-1], None)
+        if step is None:
+            pending.pop()
+            lefts.pop()
+            if taken:
+                taken.pop()
+        elif step[1] == lefts[-1]:
+            yield (*taken, step)
+        else:
+            taken.append(step)
+            lefts.append(lefts[-1] - step[1])
+            pending.append(parts(lefts[-1], step[0] + 1))

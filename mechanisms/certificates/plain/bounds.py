@@ -87,6 +87,7 @@ class PlainBounds:
     contract: PlainContract
     deadline: Deadline = NO_DEADLINE
     _headrooms: dict[tuple[int, int], Fraction] = field(default_factory=dict)
+    _supplies: dict[int, list[Fraction]] = field(default_factory=dict)
     _weakest: dict[tuple[tuple[int, ...], StorableReaction | None], PlainBound] = field(default_factory=dict)
 
     def in_cell(
@@ -327,7 +328,10 @@ class PlainBounds:
         return [player for player in range(len(self.contract.economy.players)) if player not in coalition]
 
     def _supply(self, number: int) -> list[Fraction]:
-        return [sum(column, NOTHING) for column in zip(*self.contract.holdings(number), strict=True)]
+        if number not in self._supplies:
+            columns = zip(*self.contract.holdings(number), strict=True)
+            self._supplies[number] = [sum(column, NOTHING) for column in columns]
+        return self._supplies[number]
 
     def _most(self, coalition: Sequence[int], number: int, ends: Iterable[Fraction]) -> Fraction:
         """Return the most of what members may enjoy together, less what they enjoy if all obey."""

@@ -77,6 +77,7 @@ class PlainContract:
     rules: MarketRules
     _plays: dict[int, PlainPlay] = field(default_factory=dict)
     _obeyed: dict[int, PlainEnd] = field(default_factory=dict)
+    _held: dict[tuple[int, int | None], Table] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         refuse_unknown(self.rules)
@@ -151,6 +152,11 @@ class PlainContract:
             number: of the true profile.
             reported: of the profile of reports; the same if left out.
         """
+        if (number, reported) not in self._held:
+            self._held[number, reported] = self._holdings(number, reported)
+        return self._held[number, reported]
+
+    def _holdings(self, number: int, reported: int | None) -> Table:
         owned = self.endowments(number)
         if self.rules.refusal is Refusal.FREE:
             return owned
@@ -266,10 +272,11 @@ class PlainContract:
 
     def _orders(self, player: int, number: int) -> Table:
         """Return what a player is told to order from each at a profile: the same, or what is to flow between them."""
-        table = [exact(row) for row in self.contract.orders[number]]
-        own = table[player]
-        if self.rules.execution is Execution.UNILATERAL:
-            return [own for _ in table]
+        rows = self.contract.orders[number]
+        own = exact(rows[player])
+        if self.rules.execution is Execution.UNILATERAL or not rows.any():
+            return [own for _ in rows]
+        table = [exact(row) for row in rows]
         return [[mine - its for mine, its in zip(own, other, strict=True)] for other in table]
 
     def ended(self, play: PlainPlay, number: int, reported: int | None = None) -> PlainEnd:

@@ -97,24 +97,25 @@ def settled(play: PlainPlay, rules: MarketRules) -> PlainSettlement:
     _refuse_unsound(play, rules)
     players = range(len(play.quotes))
     cost, bankrupt = [NOTHING for _ in players], [False for _ in players]
-    standing = [[i != j and _may_trade(play, rules, i, j) for j in players] for i in players]
-    apart = [_trades_no_further(play, rules, standing, i) for i in players]
+    gone = [False for _ in players]
+    trades = _trades(play, rules, gone)
+    apart = [_trades_no_further(play, rules, trades, i) for i in players]
     while True:
-        flows = [_flows(play, rules, standing, i) for i in players]
         failing = []
         for i in players:
             if bankrupt[i]:
                 continue
-            cost[i] = sum((_charge(rules, play.quotes[i], play.quotes[j], flow) for j, flow in flows[i]), NOTHING)
-            short = rules.solvency is Solvency.NO_SHORT_SALES and min(_claim(play, flows[i], i)) < 0
+            cost[i] = trades[i].cost
+            short = rules.solvency is Solvency.NO_SHORT_SALES and min(_claim(play, trades, i)) < 0
             if cost[i] > play.transfers[i] or short:
                 failing.append(i)
         for i in failing:
             bankrupt[i] = True
         if rules.bankruptcy is Bankruptcy.TRADES_STAND or not failing:
             break
-        standing = [[standing[i][j] and not bankrupt[i] and not bankrupt[j] for j in players] for i in players]
-    claims = [_claim(play, flows[i], i) if not bankrupt[i] else [NOTHING for _ in play.quotes[i]] for i in players]
+        gone = list(bankrupt)
+        trades = _trades(play, rules, gone)
+    claims = [_claim(play, trades, i) if not bankrupt[i] else [NOTHING for _ in play.quotes[i]] for i in players]
     together = [i for i in players if not apart[i]]
     given = [i for i in together if rules.bankruptcy is Bankruptcy.TRADES_STAND or not bankrupt[i]]
     allocation = [list(claim) for claim in claims]
@@ -164,20 +165,67 @@ def _may_trade(play: PlainPlay, rules: MarketRules, i: int, j: int) -> bool:
     return rules.pricing is not Pricing.VOID or list(play.quotes[i]) == list(play.quotes[j])
 
 
-def _trades_no_further(play: PlainPlay, rules: MarketRules, standing: list[list[bool]], i: int) -> bool:
-    """Say whether a player keeps what it was delivered out of deposits, because no flow of its is executed."""
-    if rules.refusal is Refusal.FREE or play.transfers[i] < 0:
+@dataclass(frozen=True)
+class _Trade:
+    """What a player trades with everybody.
+
+    Attributes:
+        cost: what it is charged, numeraire.
+        net: what it gains, ``[good]``, units.
+        any: whether anything flows between it and anybody.
+    """
+
+    cost: Fraction
+    net: list[Fraction]
+    any: bool
+
+
+def _trades(play: PlainPlay, rules: MarketRules, gone: Sequence[bool]) -> list[_Trade]:
+    """Return what everybody trades if some are gone, with whom nobody does."""
+    players = range(len(play.quotes))
+    if _all_alike(play, rules):
+        return _trades_all_alike(play, gone)
+    found = []
+    for i in players:
+        trades_with = [j for j in players if j != i and not gone[i] and not gone[j] and _may_trade(play, rules, i, j)]
+        flows = [
+            [_flow(rules, own, other) for own, other in zip(play.orders[i][j], play.orders[j][i], strict=True)]
+            for j in trades_with
+        ]
+        charges = (
+            _charge(rules, play.quotes[i], play.quotes[j], flow) for j, flow in zip(trades_with, flows, strict=True)
+        )
+        net = [sum((flow[good] for flow in flows), NOTHING) for good in range(len(play.quotes[i]))]
+        found.append(_Trade(sum(charges, NOTHING), net, any(any(flow) for flow in flows)))
+    return found
+
+
+def _all_alike(play: PlainPlay, rules: MarketRules) -> bool:
+    """Say whether all quote the same and order the same from each, so that it is enough to add up orders."""
+    if any(quote is not play.quotes[0] for quote in play.quotes):
         return False
-    return not any(any(flow) for _, flow in _flows(play, rules, standing, i))
+    if any(order is not orders[0] for orders in play.orders for order in orders):
+        return False
+    return rules.execution is Execution.UNILATERAL or not any(any(orders[0]) for orders in play.orders)
 
 
-def _flows(play: PlainPlay, rules: MarketRules, standing: list[list[bool]], i: int) -> list[tuple[int, list[Fraction]]]:
-    """Return what flows to a player from everybody it trades with."""
-    return [
-        (j, [_flow(rules, own, other) for own, other in zip(play.orders[i][j], play.orders[j][i], strict=True)])
-        for j, stands in enumerate(standing[i])
-        if stands
-    ]
+def _trades_all_alike(play: PlainPlay, gone: Sequence[bool]) -> list[_Trade]:
+    price, orders = play.quotes[0], [rows[0] for rows in play.orders]
+    left = [own for own, left_alone in zip(orders, gone, strict=True) if not left_alone]
+    ordered = [sum((own[good] for own in left), NOTHING) for good in range(len(price))]
+    differ = any(own != left[0] for own in left)
+    nothing = _Trade(NOTHING, [NOTHING for _ in price], any=False)
+    found = []
+    for own, left_alone in zip(orders, gone, strict=True):
+        net = [len(left) * mine - all_of for mine, all_of in zip(own, ordered, strict=True)]
+        cost = sum((p * amount for p, amount in zip(price, net, strict=True)), NOTHING)
+        found.append(nothing if left_alone else _Trade(cost, net, differ))
+    return found
+
+
+def _trades_no_further(play: PlainPlay, rules: MarketRules, trades: Sequence[_Trade], i: int) -> bool:
+    """Say whether a player keeps what it was delivered out of deposits, because no flow of its is executed."""
+    return rules.refusal is not Refusal.FREE and play.transfers[i] >= 0 and not trades[i].any
 
 
 def _flow(rules: MarketRules, own: Fraction, other: Fraction) -> Fraction:
@@ -193,8 +241,8 @@ def _flow(rules: MarketRules, own: Fraction, other: Fraction) -> Fraction:
             return NOTHING
 
 
-def _claim(play: PlainPlay, flows: list[tuple[int, list[Fraction]]], i: int) -> list[Fraction]:
-    return [sum((flow[good] for _, flow in flows), shown) for good, shown in enumerate(play.announced[i])]
+def _claim(play: PlainPlay, trades: Sequence[_Trade], i: int) -> list[Fraction]:
+    return [amount + shown for amount, shown in zip(trades[i].net, play.announced[i], strict=True)]
 
 
 def _charge(rules: MarketRules, own: Bundle, other: Bundle, flow: Bundle) -> Fraction:

@@ -30,7 +30,16 @@ from marketgame.mechanisms.deviations.reactions import ArbitrageAfterMisquotes
 from marketgame.mechanisms.deviations.situation import Situation, obedient
 from marketgame.mechanisms.economies.coalitions import Coalitions
 from marketgame.mechanisms.linear_program.deadline import Deadline
-from marketgame.mechanisms.market_game.rules import PAPER_RULES, Bankruptcy, Coverage, MarketRules, Pricing, Solvency
+from marketgame.mechanisms.market_game.rules import (
+    PAPER_RULES,
+    Bankruptcy,
+    Coverage,
+    Execution,
+    MarketRules,
+    Pricing,
+    Refusal,
+    Solvency,
+)
 from tests.mechanisms.private_value_economies import three_traders
 from tests.mechanisms.strategies import economy_of, line, one_type
 
@@ -236,3 +245,28 @@ def test_twenty_players_are_proved_safe_by_a_number_for_each() -> None:
     assert found.proof is not None
     assert len(found.proof.bounds) == 1
     assert verify(found.proof).confirmed
+
+
+@pytest.mark.parametrize("rules", [REPAIRED, MarketRules(execution=Execution.MATCHED, refusal=Refusal.ESCROW)])
+def test_three_hundred_players_are_proved_safe_by_as_many_numbers_and_none_of_them_can_be_another(
+    rules: MarketRules,
+) -> None:
+    different = [one_type(f"player {place}", [1.0 + place % 7, 90.0], line(5.0 + place % 11)) for place in range(300)]
+    found = examine(grand_contract(economy_of(different)), rules, Coalitions(300, 300))
+    assert found.strongly_collusion_proof is Verdict.PROVEN
+    assert found.coalitions_report_truthfully is Verdict.PROVEN
+    assert found.everybody
+    assert found.proof is not None
+    assert found.proof.member_gains is not None
+    assert len(found.proof.member_gains) == 300
+    wrong = found.proof.member_gains.copy()
+    wrong[123] -= 1e-3
+    assert not verify(replace(found.proof, member_gains=wrong)).confirmed
+
+
+def test_of_many_players_no_more_are_asked_once_one_gains_alone() -> None:
+    players = [one_type(f"player {place}", [1.0 + 0.1 * place, 90.0], line(5.0 + 0.1 * place)) for place in range(70)]
+    found = examine(grand_contract(economy_of(players)), PAPER_RULES, Coalitions(70, 70))
+    assert found.strongly_collusion_proof is Verdict.REFUTED
+    assert [one.coalition for one in found.deviations] == [(0,)]
+    assert found.unexamined == 2**70 - 2

@@ -30,7 +30,16 @@ from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.exact_numbers import exact
 from marketgame.mechanisms.market_game.plays import Play
-from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Withholding
+from marketgame.mechanisms.market_game.rules import (
+    Bankruptcy,
+    Coverage,
+    Execution,
+    MarketRules,
+    Pricing,
+    Refusal,
+    Solvency,
+    Withholding,
+)
 from marketgame.mechanisms.market_game.settle import Engine, settle
 from tests.mechanisms.adversarial_plays import adversarial_plays
 from tests.mechanisms.deviations.test_bounds_of_every_rule import EVERY_RULE, Unheard, charge_of
@@ -95,6 +104,30 @@ def test_plays_of_whole_numbers_are_settled_as_the_engine_settles_them(
     assert plain.bankrupt == engine.bankrupt.tolist()
     np.testing.assert_allclose(np.array(plain.cost, dtype=float), engine.cost, rtol=0, atol=1e-12)
     np.testing.assert_allclose(np.array(plain.allocation, dtype=float), engine.allocation, rtol=0, atol=1e-12)
+
+
+@given(seed=st.integers(0, 2**32 - 1), rules=st.sampled_from(EVERY_RULE), escrow=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_orders_that_are_the_same_to_everybody_add_up_to_what_they_are_pair_by_pair(
+    seed: int, rules: MarketRules, escrow: bool
+) -> None:
+    """Players who quote one price and order one thing from all are settled without looking at pairs."""
+    draw = np.random.default_rng(seed)
+    players = int(draw.integers(2, 6))
+    if escrow:
+        rules = replace(rules, execution=Execution.MATCHED, refusal=Refusal.ESCROW)
+    price = exact([float(draw.integers(0, 4)), 1.0])
+    to_each = np.zeros((players, 2)) if escrow else draw.integers(-2, 3, (players, 2)).astype(float)
+    owned = draw.integers(0, 9, (players, 2)).astype(float)
+    orders = [exact(row) for row in to_each]
+    announced = [exact(row) for row in owned]
+    transfers = exact(np.maximum(draw.integers(-3, 9, players), -owned[:, -1]).astype(float))
+    together = PlainPlay([price] * players, [[own] * players for own in orders], announced, transfers)
+    # Equal numbers that are other objects are not known to be equal.
+    by_pair = PlainPlay(
+        [list(price) for _ in orders], [[list(own) for _ in orders] for own in orders], announced, transfers
+    )
+    assert settled(together, rules) == settled(by_pair, rules)
 
 
 def random_contract(seed: int, money: float, goods: int) -> GrandContract:

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior, Prior
+from marketgame.mechanisms.economies.beliefs import (
+    CorrelatedPrior,
+    IndependentPrior,
+    Prior,
+    beliefs_about_others,
+    listed_prior,
+    profiles_by_own_type,
+)
 from tests.mechanisms.strategies import TYPE_COUNTS, correlated_priors, independent_priors
 
 FEW = settings(max_examples=30, deadline=None)
@@ -152,3 +159,19 @@ def test_profiles_of_many_players_are_refused_before_tables_over_them_fill_the_m
     prior = IndependentPrior([np.array([0.5, 0.5])] * 22)
     with pytest.raises(ValueError, match="4194304 type profiles of 22 players; at most 909090 can be enumerated"):
         _ = prior.profiles
+
+
+@given(few=TYPE_COUNTS.flatmap(correlated_priors), seed=st.integers(0, 1000))
+@FEW
+def test_players_of_one_type_may_be_as_many_as_there_are(few: CorrelatedPrior, seed: int) -> None:
+    """What the others may be is the same with a hundred more players about whom everything is known."""
+    places = np.sort(np.random.default_rng(seed).choice(100 + len(few.type_counts), len(few.type_counts), False))
+    counts = np.ones(100 + len(few.type_counts), dtype=int)
+    counts[places] = few.type_counts
+    many = listed_prior(counts.tolist(), few.probability)
+    assert many.type_counts == tuple(counts.tolist())
+    np.testing.assert_array_equal(many.profiles[:, places], few.profiles)
+    np.testing.assert_allclose(many.probability, few.probability, rtol=1e-14)
+    for own, place in enumerate(places.tolist()):
+        np.testing.assert_array_equal(profiles_by_own_type(many, place), profiles_by_own_type(few, own))
+        np.testing.assert_allclose(beliefs_about_others(many, place), beliefs_about_others(few, own), rtol=1e-13)

@@ -33,6 +33,7 @@ def test_the_first_of_more_coalitions_than_anybody_can_list_come_at_once() -> No
     assert next(kinds_of_coalitions(range(1000), 2)) == ((0, 1), 1)
     assert next(different) == (tuple(range(500)), 1)
     assert next(alike)[1] == comb(1000, 500)
+    assert list(kinds_of_coalitions(range(3000), 3000)) == [(tuple(range(3000)), 1)]
     assert Coalitions(1000, 1000).count == 2**1000 - 1
 
 
