@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from marketgame.agents.coalitions.agreement import Agreement
 from marketgame.agents.coalitions.breaking import BestDeviation
-from marketgame.agents.coalitions.kept import found_before
+from marketgame.agents.coalitions.kept import Lotteries, found_before
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
 from marketgame.mechanisms.collusion.side_contracts.cells import knowledge_of
 from marketgame.mechanisms.collusion.side_contracts.search import (
     USUAL_SIDE_EFFORT,
     SideEffort,
+    checked_side_contract,
     find_consistent_side_contract,
     find_side_contract,
 )
@@ -46,11 +47,16 @@ class AgreementSearch:
         """Return the side-contract found for a coalition, or none."""
         found = found_before(
             (self, coalition, reaction),
-            lambda: knowledge_of(self.contract, coalition, self.rules, reaction),
-            self.concept,
+            lambda lotteries: self._checked(lotteries, coalition, reaction),
             lambda: self._search(coalition, reaction),
         )
         return None if found is None else Agreement(self.contract, self.rules, found, reaction)
+
+    def _checked(self, lotteries: Lotteries, coalition: Coalition, reaction: Reaction | None) -> SideContract | None:
+        knowledge = knowledge_of(self.contract, coalition, self.rules, reaction)
+        return checked_side_contract(
+            knowledge, lotteries, concept=self.concept, consistent=self.consistent, effort=self.effort
+        )
 
     def _search(self, coalition: Coalition, reaction: Reaction | None) -> SideContract | None:
         asked = (self.contract, self.rules, coalition)

@@ -1,17 +1,21 @@
 """Side-contracts found before: in this process, and in others on this machine.
 
-A search takes seconds and depends on nothing but what is asked: the contract with its economy, the rules, the
+A search takes a second or more and depends on nothing but what is asked: the contract with its economy, the rules, the
 coalition, and how hard is looked. So what was found is kept under the hash of all that, with the program's own sources
 and the versions of the solver, in memory and in a folder of the user's: ``MARKETGAME_CACHE``, or ``marketgame`` in
-``XDG_CACHE_HOME``; nowhere if that variable is empty. What a file says is checked by settling every play, so that no
-file can make a side-contract of what is none; a file that is damaged or says something else is as good as none. That
-nothing was found cannot be checked so: it rests on the hash alone.
+``XDG_CACHE_HOME``; nowhere if that variable is empty.
+
+No file is believed. It says what members play and how often, nothing else, and whoever asks checks that as if it had
+just been found, by settling every play; what it promises is worked out anew. A file that is damaged, or says what is no
+side-contract that improves, is as good as none. That nothing was found could not be checked so: it is remembered by the
+process that searched, and never written down.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -23,14 +27,11 @@ from tempfile import NamedTemporaryFile
 from zipfile import BadZipFile
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from marketgame import mechanisms
 from marketgame.agents.memory import Memory
-from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
-from marketgame.mechanisms.collusion.side_contracts.cells import Knowledge
-from marketgame.mechanisms.collusion.side_contracts.search import flaws_of_side_contract
-from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause, SideContract
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.collusion.side_contracts.side_contract import SideContract
 from marketgame.mechanisms.deviations.situation import JointAction
 
 FOLDER = "MARKETGAME_CACHE"
@@ -38,27 +39,35 @@ SOLVING = ("highspy", "numpy", "scipy")
 # What has been found takes no more room than this in memory; a folder with that many files is given no more.
 MOST_BYTES = 1 << 24
 MOST_FILES = 1000
+# What is raised by a file that anybody may have written, on the way to the check and by it.
+UNREADABLE = (
+    *(OSError, EOFError, BadZipFile, zlib.error, RuntimeError),
+    *(ValueError, TypeError, LookupError, ArithmeticError),
+)
 ACTION = tuple(field.name for field in fields(JointAction))
 
-_found: Memory[str, SideContract | None] = Memory(MOST_BYTES, lambda _, found: len(_written(found)))
+_found: Memory[str, SideContract | None] = Memory(MOST_BYTES, lambda key, found: len(_written(found) if found else key))
+
+type Lotteries = list[tuple[JointAction, FloatArray]]
+"""What members play after all reports that agree: joint actions, a batch, and the probability of each."""
 
 
 def found_before(
-    asked: object, knowledge: Callable[[], Knowledge], concept: Concept, search: Callable[[], SideContract | None]
+    asked: object, check: Callable[[Lotteries], SideContract | None], search: Callable[[], SideContract | None]
 ) -> SideContract | None:
     """Return the side-contract that a search finds, or none, from before where the same was asked.
 
     Args:
         asked: everything that the search depends on.
-        knowledge: returns what the coalition knows.
-        concept: what members may do against the side-contract.
+        check: returns the side-contract that some lotteries make, none if the search would not have taken it; may
+            raise a ValueError if they make no sense.
         search: searches.
     """
     content = hashlib.sha256()
     if not _hashed(asked, content.update):
         return search()
     key = content.hexdigest()
-    return _found.answer(key, lambda: _from_folder(key, knowledge, concept, search))
+    return _found.answer(key, lambda: _from_folder(key, check, search))
 
 
 def _hashed(value: object, tell: Callable[[bytes], object]) -> bool:
@@ -107,16 +116,21 @@ def folder() -> Path | None:
 
 
 def _from_folder(
-    key: str, knowledge: Callable[[], Knowledge], concept: Concept, search: Callable[[], SideContract | None]
+    key: str, check: Callable[[Lotteries], SideContract | None], search: Callable[[], SideContract | None]
 ) -> SideContract | None:
     home = folder()
     if home is None:
         return search()
     file = home / f"side-contract-{hashlib.sha256((key + _program()).encode()).hexdigest()}.npz"
     try:
-        return _read(file, knowledge(), concept)
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-        found = search()
+        found = check(_read(file))
+    except UNREADABLE:
+        found = None
+    if found is not None:
+        return found
+    found = search()
+    if found is None:
+        return None
     # A folder that cannot be written keeps nothing.
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -131,48 +145,25 @@ def _from_folder(
     return found
 
 
-def _written(found: SideContract | None) -> bytes:
-    """Return a side-contract, or none, as the content of a file."""
-    arrays: dict[str, ArrayLike] = {"clauses": [0 if found is None else len(found.clauses)]}
-    for place, clause in enumerate(() if found is None else found.clauses):
+def _written(found: SideContract) -> bytes:
+    """Return what members of a side-contract play as the content of a file."""
+    arrays = {"clauses": np.array([len(found.clauses)])}
+    for place, clause in enumerate(found.clauses):
         arrays |= {f"{place} {name}": getattr(clause.actions, name) for name in ACTION}
-        arrays |= {f"{place} reports": clause.reports, f"{place} profiles": clause.profiles}
         arrays[f"{place} probability"] = clause.probability
-    for name in ("promised", "status_quo"):
-        for member, utilities in enumerate(() if found is None else getattr(found, name)):
-            arrays[f"{name} {member}"] = utilities
     content = BytesIO()
-    np.savez(content, allow_pickle=False, **{name: np.asarray(values) for name, values in arrays.items()})
+    np.savez(content, allow_pickle=False, **arrays)
     return content.getvalue()
 
 
-def _read(file: Path, knowledge: Knowledge, concept: Concept) -> SideContract | None:
-    """Return what a file says.
+def _read(file: Path) -> Lotteries:
+    """Return what a file says that members play.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is damaged, or what it says is no side-contract that improves; or a KeyError, EOFError or
-            BadZipFile.
+        Exception: one of those in `UNREADABLE`, if it cannot be read or says something else.
     """
     with np.load(BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
-        number = int(arrays["clauses"][0])
-        if not number:
-            return None
-        clauses = tuple(
-            Clause(
-                tuple(arrays[f"{place} reports"].tolist()),
-                tuple(arrays[f"{place} profiles"].tolist()),
-                JointAction(*(arrays[f"{place} {name}"] for name in ACTION)),
-                arrays[f"{place} probability"],
-            )
-            for place in range(number)
-        )
-        levels = [
-            tuple(arrays[f"{name} {member}"] for member in range(len(knowledge.coalition)))
-            for name in ("promised", "status_quo")
+        return [
+            (JointAction(*(arrays[f"{place} {name}"] for name in ACTION)), arrays[f"{place} probability"])
+            for place in range(int(arrays["clauses"][0]))
         ]
-    found = SideContract(knowledge.coalition, concept, knowledge.information, clauses, *levels)
-    flaws = flaws_of_side_contract(knowledge, found)
-    if flaws:
-        raise ValueError(flaws[0])
-    return found

@@ -1,9 +1,11 @@
-"""What is found once is found again, from memory or a folder, and no file makes a side-contract of what is none."""
+"""What is found once is found again, and no file makes a side-contract of what is none, or hides one that there is."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,13 +14,15 @@ from marketgame.agents.coalitions import finding, kept
 from marketgame.agents.coalitions.agreement import Agreement
 from marketgame.agents.coalitions.finding import AgreementSearch
 from marketgame.agents.memory import Memory
-from marketgame.mechanisms.collusion.side_contracts.search import SideContractSearch, SideSpent
-from marketgame.mechanisms.deviations.effort import Verdict
+from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
+from marketgame.mechanisms.collusion.side_contracts.search import SideContractSearch, SideEffort, SideSpent
+from marketgame.mechanisms.deviations.effort import Effort, Verdict
 from marketgame.mechanisms.market_game.rules import MarketRules, Solvency
 from tests.agents.side_contract_cases import drawing_lots, farmers_contract
 
 CONTRACT = farmers_contract()
 SEARCH = AgreementSearch(CONTRACT, MarketRules())
+LITTLE = SideEffort(Effort(quote_vectors=1, local_rounds=0, warm_starts=20))
 
 
 def lots(coalition: tuple[int, ...], rules: MarketRules) -> SideContractSearch:
@@ -82,27 +86,69 @@ def test_another_question_is_searched_anew(searches: list[object]) -> None:
     for number, (search, coalition) in enumerate(((SEARCH, (0, 2)), (repaired, (0, 1))), 2):
         search.find(coalition)
         assert len(searches) == number
-    # That nothing is found is remembered too.
-    repaired.find((0, 1))
-    assert len(searches) == 3
 
 
-@pytest.mark.parametrize("damage", ["garbage", "greed", "empty"])
-def test_a_file_that_says_something_else_is_as_good_as_none(
-    searches: list[object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, damage: str
+def to_ann(content: dict[str, Any]) -> dict[str, Any]:
+    """Ann always wins, so that bob loses."""
+    return content | {name: np.array([1.0, 0.0]) for name in content if name.endswith("probability")}
+
+
+def for_more_members(content: dict[str, Any]) -> dict[str, Any]:
+    return content | {name: np.concatenate([content[name]] * 2, axis=1) for name in content if "quotes" in name}
+
+
+def in_words(content: dict[str, Any]) -> dict[str, Any]:
+    return content | {name: np.array(["half", "half"]) for name in content if name.endswith("probability")}
+
+
+@pytest.mark.parametrize(
+    "forged", [lambda _: {"clauses": np.array([0])}, lambda _: {}, to_ann, for_more_members, in_words]
+)
+def test_a_forged_file_neither_hides_a_side_contract_nor_makes_one(
+    searches: list[object],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    forged: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> None:
     first = found()
     (file,) = (tmp_path / "kept").iterdir()
-    if damage == "greed":
-        with np.load(file) as arrays:
-            content = {name: arrays[name] for name in arrays}
-        content["promised 0"] = content["promised 0"] + 100.0
-        np.savez(file, **content)
-    else:
-        file.write_bytes(b"PK\3\4 rubbish" if damage == "garbage" else b"")
+    with np.load(file) as arrays:
+        content = forged(dict(arrays))
+    np.savez(file, allow_pickle=False, **content)
     forget(monkeypatch)
     assert_same(found(), first)
     assert len(searches) == 2
+
+
+@pytest.mark.parametrize("content", [b"PK\3\4 rubbish", b"", b"\x93NUMPY"])
+def test_a_damaged_file_is_as_good_as_none(
+    searches: list[object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes
+) -> None:
+    first = found()
+    (file,) = (tmp_path / "kept").iterdir()
+    file.write_bytes(content)
+    forget(monkeypatch)
+    assert_same(found(), first)
+    assert len(searches) == 2
+
+
+def test_that_nothing_was_found_is_never_written(searches: list[object], tmp_path: Path) -> None:
+    repaired = replace(SEARCH, rules=MarketRules(solvency=Solvency.NO_SHORT_SALES))
+    assert repaired.find((0, 1)) is None
+    assert repaired.find((0, 1)) is None
+    assert len(searches) == 1
+    assert not (tmp_path / "kept").exists()
+
+
+def test_a_file_is_no_reason_to_believe_that_members_obey_where_they_must(
+    searches: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whoever may disobey sells short alone: no lots keep anybody from it.
+    strict = replace(SEARCH, concept=Concept.COMMUNICATION_EQUILIBRIUM, effort=LITTLE)
+    for number in (1, 2):
+        forget(monkeypatch)
+        found(strict)
+        assert len(searches) == number
 
 
 def test_a_full_folder_is_given_no_more_and_loses_nothing(

@@ -5,6 +5,9 @@ the oracle of `mechanisms.deviations` proposes joint actions for each cell of in
 best lottery over them with the members' interim participation and incentives, and its multipliers say for which
 weights of the members' gains to ask the oracle next. What comes out is settled again, play by play.
 
+Whoever is content with a share of what is possible at most is spared most of that. Constructions, and then the largest
+least gain in every cell, which leaves nobody a reason to refuse, often bring nearly all that the bound allows.
+
 That nothing was found is no proof. A proof comes from the bounds of `mechanisms.deviations.bounds`: with a common
 prior an improvement needs a positive expected total gain, so it is excluded when the expected bound is not positive.
 
@@ -18,6 +21,7 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,9 +47,9 @@ from marketgame.mechanisms.collusion.side_contracts.side_contract import (
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.deviations.bounds import least_bound
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
-from marketgame.mechanisms.deviations.oracle import profit_tolerance
+from marketgame.mechanisms.deviations.oracle import DeviationSearch, most_profitable_deviation, profit_tolerance
 from marketgame.mechanisms.deviations.order_search import best_orders
-from marketgame.mechanisms.deviations.situation import Reaction
+from marketgame.mechanisms.deviations.situation import JointAction, Reaction
 from marketgame.mechanisms.economies.coalitions import Coalition
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
@@ -64,12 +68,15 @@ class SideEffort:
         rounds: of column generation after the first menus.
         breaches: rounds of excluding what single members would rather do.
         cells: of information that are given menus beyond obedience, the most probable first.
+        enough: the search ends as soon as the members gain this share of what they can at most, in expectation and
+            together; none if it is not to end sooner for that.
     """
 
     oracle: Effort = field(default_factory=lambda: Effort(quote_vectors=12, seconds_per_program=4.0))
     rounds: int = 2
     breaches: int = 6
     cells: int = 8
+    enough: float | None = None
 
 
 USUAL_SIDE_EFFORT = SideEffort()
@@ -209,6 +216,38 @@ def find_consistent_side_contract(
     return _Search(knowledge, Concept.BIC, objective, effort, len(coalition) > 1, begun=begun).run()
 
 
+def checked_side_contract(
+    knowledge: Knowledge,
+    lotteries: Sequence[tuple[JointAction, FloatArray]],
+    *,
+    concept: Concept = Concept.BIC,
+    consistent: bool = False,
+    effort: SideEffort = USUAL_SIDE_EFFORT,
+) -> SideContract | None:
+    """Return the side-contract that some lotteries make, if it stands what every search demands of what it finds.
+
+    Args:
+        knowledge: of the coalition.
+        lotteries: joint actions, a batch, and the probability of each, ``(B,)``, for every cell.
+        concept: what members may do against it; under communication equilibrium single members must obey it.
+        consistent: whether they must in any case.
+        effort: how hard single members look for something better.
+
+    Returns:
+        The side-contract, its promises worked out by settling every play; none if it is no improvement, or is one that
+        a member is found to break that must not.
+
+    Raises:
+        ValueError: the lotteries fit neither the coalition nor its cells.
+    """
+    clauses = tuple(
+        Clause(cell.reports, cell.profiles, actions, probability)
+        for cell, (actions, probability) in zip(knowledge.cells, lotteries, strict=True)
+    )
+    obey = concept is Concept.COMMUNICATION_EQUILIBRIUM or (consistent and len(knowledge.coalition) > 1)
+    return _Search(knowledge, concept, Objective.TOTAL, effort, obey).checked(clauses)
+
+
 def flaws_of_side_contract(knowledge: Knowledge, claimed: SideContract) -> tuple[str, ...]:
     """Return what is wrong with a claimed side-contract, recomputed by settling every play; nothing if it improves."""
     if claimed.coalition != knowledge.coalition or claimed.information != knowledge.information:
@@ -233,6 +272,15 @@ def flaws_of_side_contract(knowledge: Knowledge, claimed: SideContract) -> tuple
     return tuple(flaw for flaw, found in claims.items() if found)
 
 
+@dataclass(frozen=True, eq=False)
+class _Agreed:
+    """A side-contract that stands every check, what members gain by it in sum, and what is known of obedience."""
+
+    side_contract: SideContract
+    total_gain: float
+    obeyed: ObedienceCheck | None
+
+
 @dataclass(eq=False)
 class _Search:
     """The state of one search."""
@@ -243,8 +291,10 @@ class _Search:
     effort: SideEffort
     obey: bool
     programs: int = 0
+    breaches: int = 0
     menus: list[Menu] = field(default_factory=list)
     begun: Begun | None = None
+    grown: Begun | None = None
 
     def run(self) -> SideContractSearch:
         kept = kept_gains(self.knowledge)
@@ -254,25 +304,16 @@ class _Search:
             most <= profit_tolerance(cell.situation) for cell, most in zip(self.knowledge.cells, bounds, strict=True)
         ):
             return SideContractSearch(None, Verdict.PROVEN, bound, None, SideSpent())
-        if self.begun is None:
-            self._open_menus()
-        else:
-            self.menus = list(self.begun.menus)
-        master = Master(self.knowledge, self.menus, self._floors(kept), deadline=self.effort.oracle.deadline)
-        answer = self._grown(master)
-        begun = Begun(self.knowledge, tuple(self.menus))
-        obeyed = None
-        if self.obey:
-            answer, obeyed = self._obeyed(master, answer)
-        found = None if answer is None else self._claimed(answer)
-        verdict = Verdict.NOT_REFUTED if found is None else Verdict.REFUTED
+        found = self._best(self._floors(kept), np.inf if self.effort.enough is None else self.effort.enough * bound)
         spent = SideSpent(
             sum(len(menu.actions) > 1 for menu in self.menus),
             sum(len(menu.actions) for menu in self.menus),
             self.programs,
-            len(master.temptations),
+            self.breaches,
         )
-        return SideContractSearch(found, verdict, bound, obeyed if found is not None else None, spent, begun)
+        if found is None:
+            return SideContractSearch(None, Verdict.NOT_REFUTED, bound, None, spent, self.grown)
+        return SideContractSearch(found.side_contract, Verdict.REFUTED, bound, found.obeyed, spent, self.grown)
 
     def constructed(self, deadline: Deadline) -> SideContract | None:
         """Return the best side-contract on menus of constructions, if it stands the independent check."""
@@ -280,24 +321,78 @@ class _Search:
         if all(len(menu.actions) == 1 for menu in menus):
             return None
         answer = Master(self.knowledge, menus, kept_gains(self.knowledge), deadline=deadline).solve(self.objective)
-        return None if answer is None or not self._gains(answer.clauses) else self._claimed(answer)
+        return None if answer is None or not self._gains(answer.clauses) else self._claimed(answer.clauses)
 
-    def _open_menus(self) -> None:
+    def checked(self, clauses: tuple[Clause, ...]) -> SideContract | None:
+        """Return the side-contract of some clauses if it could have been found."""
+        found = self._claimed(clauses)
+        if found is None or not self.obey:
+            return found
+        floors, stakes = self._floors(kept_gains(self.knowledge)), stakes_of(self.knowledge)
+        promised = promised_gains(self.knowledge, clauses)
+        if any(
+            bool((gain < floor - GAIN_TOLERANCE * at_stake).any())
+            for gain, floor, at_stake in zip(promised, floors, stakes, strict=True)
+        ):
+            return None
+        broken = check_obedience(self.knowledge, clauses, self.effort.oracle).verdict is Verdict.REFUTED
+        return None if broken else found
+
+    def _best(self, floors: tuple[FloatArray, ...], enough: float) -> _Agreed | None:
+        """Return the best side-contract on menus that grow until the members' total expected gain is enough."""
+        best = None
+        for master in self._masters(floors):
+            self.programs += 1
+            # Before the menus are whole, obedience is examined where what it would leave is enough.
+            agreed = self._agreed(master, enough if self.obey and self.grown is None else -np.inf)
+            if agreed is not None and (best is None or agreed.total_gain > best.total_gain):
+                best = agreed
+            if best is not None and best.total_gain >= enough:
+                break
+        return best
+
+    def _masters(self, floors: tuple[FloatArray, ...]) -> Iterator[Master]:
+        """Yield the master program on constructions, with what is best for the worst off, and on menus searched for."""
+        deadline, least = self.effort.oracle.deadline, dict[int, DeviationSearch]()
+        if self.effort.enough is not None and self.begun is None:
+            self.menus = [constructed_menu(cell.situation) for cell in self.knowledge.cells]
+            master = Master(self.knowledge, self.menus, floors, deadline=deadline)
+            if any(len(menu.actions) > 1 for menu in self.menus):
+                yield master
+            for number in self._likeliest():
+                menu = self.menus[number]
+                least[number] = most_profitable_deviation(menu.situation, Objective.LEAST, self.effort.oracle)
+                best = least[number].best
+                if best is not None:
+                    menu.add(best)
+            yield master
+        self.menus = self._opened(least) if self.begun is None else list(self.begun.menus)
+        master = Master(self.knowledge, self.menus, floors, deadline=deadline)
+        self._grow(master)
+        self.grown = Begun(self.knowledge, tuple(self.menus))
+        yield master
+
+    def _likeliest(self) -> list[int]:
+        """Return the numbers of the cells that are searched, the most probable first."""
+        cells = self.knowledge.cells
+        return sorted(range(len(cells)), key=lambda number: -cells[number].probability)[: self.effort.cells]
+
+    def _opened(self, least: Mapping[int, DeviationSearch]) -> list[Menu]:
         """Let the oracle propose joint actions for the most probable cells, where a gain is not excluded."""
-        order = np.argsort([-cell.probability for cell in self.knowledge.cells], kind="stable")
-        self.menus = [Menu.of(cell.situation) for cell in self.knowledge.cells]
-        for number in order[: self.effort.cells]:
-            menu = self.menus[number]
+        menus = [Menu.of(cell.situation) for cell in self.knowledge.cells]
+        for number in self._likeliest():
+            menu = menus[number]
             if self.effort.oracle.deadline.passed:
-                return
+                break
             if len(self.knowledge.coalition) > 1:
                 for action in martyr_actions(menu.situation):
                     menu.add(action, exchanged=False)
-            for action in oracle_actions(menu.situation, self.effort.oracle):
+            for action in oracle_actions(menu.situation, self.effort.oracle, least.get(number)):
                 menu.add(action)
+        return menus
 
-    def _grown(self, master: Master) -> MasterAnswer | None:
-        """Let the master's multipliers ask the oracle for more, and return the best side-contract."""
+    def _grow(self, master: Master) -> None:
+        """Let the master's multipliers ask the oracle for more."""
         rounds = self.effort.rounds if len(self.knowledge.coalition) > 1 and self.begun is None else 0
         for _ in range(rounds):
             if self.effort.oracle.deadline.passed:
@@ -309,8 +404,17 @@ class _Search:
             grew = [self._priced(menu, worth) for menu, worth in zip(self.menus, prices, strict=True)]
             if not any(grew):
                 break
-        self.programs += 1
-        return master.solve(self.objective)
+
+    def _agreed(self, master: Master, least: float) -> _Agreed | None:
+        """Return the best side-contract on the menus if it gains so much at least and single members are to obey it."""
+        answer, obeyed = master.solve(self.objective), None
+        if answer is None or answer.total_gain < least:
+            return None
+        if self.obey:
+            answer, obeyed = self._obeyed(master, answer)
+            self.breaches += len(master.temptations)
+        found = None if answer is None else self._claimed(answer.clauses)
+        return None if answer is None or found is None else _Agreed(found, answer.total_gain, obeyed)
 
     def _priced(self, menu: Menu, worth: FloatArray) -> bool:
         """Add the best joint action for some weights, at the quotes of the most valuable entry of the menu."""
@@ -354,11 +458,11 @@ class _Search:
         changes = zip(promised_gains(knowledge, clauses), kept_gains(knowledge), stakes_of(knowledge), strict=True)
         return any(bool((after - before > GAIN_TOLERANCE * stakes).any()) for after, before, stakes in changes)
 
-    def _claimed(self, answer: MasterAnswer) -> SideContract | None:
+    def _claimed(self, clauses: tuple[Clause, ...]) -> SideContract | None:
         """Return the side-contract if it stands the independent check."""
         knowledge = self.knowledge
-        promised, kept = promised_utilities(knowledge, answer.clauses), status_quo_utilities(knowledge)
-        claimed = SideContract(knowledge.coalition, self.concept, knowledge.information, answer.clauses, promised, kept)
+        promised, kept = promised_utilities(knowledge, clauses), status_quo_utilities(knowledge)
+        claimed = SideContract(knowledge.coalition, self.concept, knowledge.information, clauses, promised, kept)
         return None if flaws_of_side_contract(knowledge, claimed) else claimed
 
 
