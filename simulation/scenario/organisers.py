@@ -33,6 +33,8 @@ class OrganiserEffort:
         rounds: how often a lottery over joint actions is improved by asking for more of them.
         breaches: how often what a single member would rather do is excluded, where members are to have no reason to.
         cells: for how many combinations of what members know joint actions are sought, the most probable first.
+        enough: the search ends as soon as the members gain this share of what they can at most, in expectation and
+            together.
 
     Raises:
         ValueError: a number makes no sense.
@@ -56,6 +58,10 @@ class OrganiserEffort:
             ge=1,
             le=1_000_000,
         ),
+    )
+    enough: float = field(
+        default=0.95,
+        metadata=parameter("the share of what members can gain at most with which the search is content", ge=0, le=1),
     )
 
     def __post_init__(self) -> None:

@@ -122,7 +122,7 @@ class SideContractStage:
             self._common.rules,
             Concept.BIC if honest else Concept.COMMUNICATION_EQUILIBRIUM,
             organiser.consistent,
-            SideEffort(_oracle_effort(effort), effort.rounds, effort.breaches, effort.cells),
+            SideEffort(_oracle_effort(effort), effort.rounds, effort.breaches, effort.cells, effort.enough),
         )
 
         def find(coalition: Coalition) -> Agreement | None:

@@ -23,7 +23,7 @@ import numpy as np
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.collusion.side_contracts.side_contract import with_side_transfers
 from marketgame.mechanisms.deviations.effort import Effort, Objective
-from marketgame.mechanisms.deviations.oracle import most_profitable_deviation
+from marketgame.mechanisms.deviations.oracle import DeviationSearch, most_profitable_deviation
 from marketgame.mechanisms.deviations.order_search import best_orders
 from marketgame.mechanisms.deviations.quotes import EXTREME, quoted
 from marketgame.mechanisms.deviations.situation import (
@@ -153,13 +153,13 @@ def transfer_range(situation: Situation, action: JointAction) -> tuple[FloatArra
     return least, largest
 
 
-def oracle_actions(situation: Situation, effort: Effort) -> Iterator[JointAction]:
+def oracle_actions(situation: Situation, effort: Effort, least: DeviationSearch | None = None) -> Iterator[JointAction]:
     """Yield what the oracle finds: the largest total gain, the largest least gain, and each member's own best.
 
     The first and the last also without side transfers: those of actions in one lottery must be the same, and what
     favours one member with them rarely goes with what favours another. Where transfers need no cover, the members'
     own best is also asked for given the transfers of the largest total gain, which may finance one of them by
-    another's bankruptcy.
+    another's bankruptcy. What was answered about the largest ``least`` gain before is not asked again.
     """
     alone = len(situation.coalition) == 1
     for allowed in (effort,) if alone else (effort, replace(effort, side_transfers=False)):
@@ -173,7 +173,7 @@ def oracle_actions(situation: Situation, effort: Effort) -> Iterator[JointAction
             yield from _keeping_transfers(situation, found, replace(effort, side_transfers=False))
     if alone:
         return
-    found = most_profitable_deviation(situation, Objective.LEAST, effort).best
+    found = (least or most_profitable_deviation(situation, Objective.LEAST, effort)).best
     if found is not None:
         yield found
     covered = _covered(situation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 
@@ -296,6 +297,31 @@ def test_no_agreement_of_a_pair_is_found_that_no_single_member_breaks() -> None:
     gone_on = find(objective=Objective.LEAST, begun=martyrs().begun)
     assert gone_on.verdict is search.verdict
     assert replace(gone_on.spent, programs=search.spent.programs) == search.spent
+
+
+@pytest.mark.parametrize(("contract", "rules"), [(traders, PAPER_RULES), (pooled, NO_SHORT_SALES)])
+def test_whoever_is_content_with_a_share_of_what_is_possible_gains_that_share(
+    contract: Callable[[], GrandContract], rules: MarketRules
+) -> None:
+    share = 0.9
+    effort = SideEffort(replace(EFFORT.oracle, quote_vectors=4), enough=share)
+    search = find_side_contract(contract(), rules, (0, 2), effort=effort)
+    knowledge = knowledge_of(contract(), (0, 2), rules)
+    assert flaws_of_side_contract(knowledge, found(search)) == ()
+    total = sum(float(knowledge.probability_of(place) @ gains) for place, gains in enumerate(found(search).gains))
+    assert share * search.bound <= total <= search.bound + MONEY
+
+
+def test_a_search_that_is_never_content_gains_no_less_than_one_that_is_soon() -> None:
+    hasty, patient = (
+        find_side_contract(pooled(), NO_SHORT_SALES, (0, 2), effort=replace(EFFORT, cells=0, enough=enough))
+        for enough in (0.5, 2.0)
+    )
+    for one, other in zip(found(hasty).gains, found(patient).gains, strict=True):
+        assert other.sum() >= one.sum() - MONEY
+    # No cell was searched: what was constructed is the best that is left.
+    assert patient.begun is not None
+    assert all(len(menu.actions) == 1 for menu in patient.begun.menus)
 
 
 def test_what_a_menu_knows_of_its_actions_is_what_they_bring_one_by_one() -> None:

@@ -158,7 +158,7 @@ def test_ten_thousand_rounds_keep_what_the_side_contract_promises_every_type(mon
 def test_a_side_contract_found_by_search_keeps_its_promise_too() -> None:
     contract = grand_contract(secretive())
     agreement = AgreementSearch(
-        contract, MarketRules(), effort=SideEffort(Effort(quote_vectors=1, warm_starts=40), rounds=0)
+        contract, MarketRules(), effort=SideEffort(Effort(quote_vectors=4, warm_starts=40), enough=0.95)
     ).find((0, 1))
     assert agreement is not None
     broker = Organiser("broker", ANN_AND_BOB, find=lambda coalition: agreement)
