@@ -79,7 +79,7 @@ class CommonKnowledge:
         reported = prior.profile_numbers(reports)
         shown = self.economy.players[player].types[report].endowment[-1]
         money = (shown - own.endowment[-1]) + self.listed.numeraire_transfers[reported, player]
-        goods = own.valuation.gain(own.endowment[:-1], self.listed.efficient.bundles[reported, player])
+        goods = own.valuation.gain(own.endowment[:-1], self.listed.bundles[reported, player])
         stakes = np.zeros(len(prior.profiles))
         stakes[possible] = goods + money
         if self.severance is not None:

@@ -280,7 +280,7 @@ for layout in (
 ):
     LAYOUTS[layout.kind] = layout
 
-MARKET = ("economy", "rules", "numeraire_transfers", "prices")
+MARKET = ("economy", "rules", Key("stated", default=None), "numeraire_transfers", "prices")
 CERTIFIES = "certifies"
 CERTIFICATES = (
     Record(
@@ -288,6 +288,7 @@ CERTIFICATES = (
         (
             Key("economy", "situation.economy", ECONOMY),
             Key("rules", "situation.rules", RULES),
+            Key("stated", default=None),
             "numeraire_transfers",
             "prices",
             "situation",

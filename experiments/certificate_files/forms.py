@@ -2,7 +2,8 @@
 
 Keys are the fields, in their order; what a field means, and the shape of an array, is read from the ``Attributes`` of
 the class's docstring, its bounds from its metadata. Arrays are lists inside each other, of sizes that fit together: of
-N players, L goods and P type profiles, K_i types of each player, and any other letter the same size throughout a table.
+N players, L goods and P type profiles, K_i types of each player, R recommendations of a contract, and any other letter
+the same size throughout a table.
 Tuples are lists, options their text. What is written otherwise has a `Form` of its own.
 """
 
@@ -74,6 +75,9 @@ class Seen:
             return len(self.type_counts)
         if letter == "P" and self._is_about_players:
             return int(np.prod(self.type_counts))
+        if letter == "R" and "stated" in self.parts:
+            stated = self.parts["stated"]
+            return int(np.prod(self.type_counts)) * (1 if stated is None else len(stated.chances))
         return self.sizes.setdefault(letter, found)
 
     @property

@@ -20,6 +20,7 @@ from marketgame.mechanisms.certificates.misreport import MisreportCertificate
 from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
 from marketgame.mechanisms.certificates.stability import StabilityCertificate
 from marketgame.mechanisms.certificates.verification import Verification
+from marketgame.mechanisms.contracts.stated import recommendation_odds
 from marketgame.mechanisms.deviations.bounds import BoundReason, reason_by_member
 from marketgame.mechanisms.economies.coalitions import MOST_LISTED
 from marketgame.mechanisms.economies.economy import Economy
@@ -311,7 +312,7 @@ def _draws(found: SideContractCertificate) -> Iterator[list[str]]:
     """Yield a row for every clause and joint action that it draws."""
     names, members = found.economy.player_names, list(found.coalition)
     for clause, outcome in zip(found.clauses, found.outcomes, strict=True):
-        likely = found.economy.prior.probability[list(clause.profiles)]
+        likely = recommendation_odds(found.economy, found.stated)[list(clause.profiles)]
         for place, chance in enumerate(clause.probability):
             failed = outcome.bankrupt[place].any(axis=0)
             broke = ", ".join(name for name, fails in zip(names, failed, strict=True) if fails) or "nobody"

@@ -24,6 +24,7 @@ from marketgame.mechanisms.certificates.plain.settlement import NOTHING
 from marketgame.mechanisms.certificates.plays import DeviationOutcome, compared_deviations, quantities_in, stakes_in
 from marketgame.mechanisms.certificates.verification import Verification, compared, required
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.stated import StatedRecommendations, recommendation_odds
 from marketgame.mechanisms.deviations.reactions import can_be_stored, storable
 from marketgame.mechanisms.deviations.situation import JointAction, Situation
 from marketgame.mechanisms.economies.economy import Economy
@@ -47,11 +48,12 @@ class DeviationCertificate:
     Attributes:
         situation: economy, rules, coalition, the play everybody was to follow, and how outsiders react.
         action: what the members do instead.
-        numeraire_transfers: of the grand contract that prescribes the play, ``(P, N)``, numeraire.
+        numeraire_transfers: of the grand contract that prescribes the play, ``(R, N)``, numeraire.
         prices: of the grand contract, ``(P, L)``, numeraire per unit; those of `efficient_allocation` if none are
             given.
         claim: what the deviation achieves.
         outcome: the numbers.
+        stated: what the contract recommends instead of efficient allocations at their prices, if something is stated.
 
     Raises:
         ValueError: outsiders react by something else than a known rule, or shapes disagree.
@@ -63,13 +65,14 @@ class DeviationCertificate:
     prices: FloatArray | None
     claim: Claim
     outcome: DeviationOutcome
+    stated: StatedRecommendations | None = None
 
     def __post_init__(self) -> None:
         situation = self.situation
         if not can_be_stored(situation.reaction):
             raise ValueError("outsiders must react by a known rule: other replies to what they see cannot be checked")
         _refuse_other_shape(situation, self.action)
-        shape = situation.economy.profiles.shape
+        shape = (len(recommendation_odds(situation.economy, self.stated)), len(situation.economy.players))
         transfers = finite_array("numeraire transfers", self.numeraire_transfers, shape)
         object.__setattr__(self, "numeraire_transfers", read_only(transfers))
 
@@ -102,6 +105,7 @@ def certify_deviation(
         contract.efficient.price,
         claim,
         DeviationOutcome.unplayed(),
+        contract.stated,
     )
     played = _Played(draft, PlainContract(contract, situation.rules))
     return replace(draft, outcome=played.outcome)
@@ -169,11 +173,28 @@ class _Played:
 
 def _contract(certificate: DeviationCertificate) -> PlainContract:
     transfers, prices = certificate.numeraire_transfers, certificate.prices
-    return PlainContract.of(certificate.economy, transfers, prices, certificate.situation.rules)
+    return PlainContract.of(certificate.economy, transfers, prices, certificate.situation.rules, certificate.stated)
 
 
 def _numbers(situation: Situation, contract: PlainContract) -> list[int]:
-    return [contract.number[tuple(int(kind) for kind in profile)] for profile in situation.profiles]
+    """Return the numbers of the recommendations that may have been made, one for each draw of the situation."""
+    profiles = [tuple(int(kind) for kind in profile) for profile in situation.profiles]
+    first = [contract.number[profile] for profile in profiles]
+    if len(contract.contract.chances) == 1:
+        return first
+    # The same profiles may be possible after other recommendations; those meant are the most like what is prescribed.
+    alike = [
+        cell
+        for cell in contract.cells(situation.coalition)
+        if [contract.profiles[number] for number in cell] == profiles
+    ]
+    return min(alike, key=lambda cell: _unlike(situation, contract, cell), default=first)
+
+
+def _unlike(situation: Situation, contract: PlainContract, numbers: Sequence[int]) -> float:
+    """Return how far what is prescribed is from some recommendations, in units of anything."""
+    told, prescribed = contract.contract.recommended(np.array(numbers)), situation.prescribed
+    return float(sum(np.abs(one - other).sum() for one, other in zip(told.arrays, prescribed.arrays, strict=True)))
 
 
 def _knows(situation: Situation, contract: PlainContract) -> Verification:

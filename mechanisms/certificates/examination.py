@@ -548,8 +548,10 @@ class _Tour:
         gains = wealth_beyond(contract, self.examiner.rules)
         if gains is None:
             return None
-        possible = contract.economy.prior.probability > 0
-        stakes = stakes_of_play(contract.economy, contract.efficient, contract.numeraire_transfers)
+        possible = contract.probability > 0
+        stakes = stakes_of_play(
+            contract.economy, contract.efficient_at(np.arange(len(possible))), contract.numeraire_transfers
+        )
         if (gains > GAIN_TOLERANCE * stakes)[possible].any():
             return None
         if self.examiner.thoroughness.derived_twice:

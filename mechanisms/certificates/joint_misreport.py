@@ -20,6 +20,7 @@ from marketgame.mechanisms.certificates.plain.settlement import NOTHING
 from marketgame.mechanisms.certificates.plays import DeviationOutcome, compared_deviations
 from marketgame.mechanisms.certificates.verification import Verification, required
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.stated import StatedRecommendations, recommendation_odds
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import MarketRules
 
@@ -33,13 +34,14 @@ class JointMisreportCertificate:
     Attributes:
         economy: whose types are reported.
         rules: of the market.
-        numeraire_transfers: of the grand contract, ``(P, N)``, numeraire.
+        numeraire_transfers: of the grand contract, ``(R, N)``, numeraire.
         prices: of the grand contract, ``(P, L)``, numeraire per unit; those of `efficient_allocation` if none are
             given.
         coalition: who lies, ascending; one player or more.
         true_types: the members' types, in that order.
         reported_types: what they report, in that order.
         outcome: the numbers.
+        stated: what the contract recommends instead of efficient allocations at their prices, if something is stated.
 
     Raises:
         ValueError: members or types do not exist, or shapes disagree.
@@ -53,6 +55,7 @@ class JointMisreportCertificate:
     true_types: tuple[int, ...]
     reported_types: tuple[int, ...]
     outcome: DeviationOutcome
+    stated: StatedRecommendations | None = None
 
     def __post_init__(self) -> None:
         counts = self.economy.prior.type_counts
@@ -65,7 +68,8 @@ class JointMisreportCertificate:
             for member, kind in zip(self.coalition, kinds, strict=True):
                 if not 0 <= kind < counts[member]:
                     raise ValueError(f"{name} has {kind} for player {member}; it must be 0 to {counts[member] - 1}")
-        transfers = finite_array("numeraire_transfers", self.numeraire_transfers, self.economy.profiles.shape)
+        shape = (len(recommendation_odds(self.economy, self.stated)), len(counts))
+        transfers = finite_array("numeraire_transfers", self.numeraire_transfers, shape)
         if transfers.ndim != 2:
             raise ValueError(f"numeraire_transfers has shape {transfers.shape}; it must have two dimensions")
         object.__setattr__(self, "numeraire_transfers", read_only(transfers))
@@ -99,6 +103,7 @@ def certify_joint_misreport(
         true_types,
         reported_types,
         DeviationOutcome.unplayed(),
+        contract.stated,
     )
     return replace(draft, outcome=_Told(draft, PlainContract(contract, rules)).outcome)
 
@@ -156,7 +161,7 @@ class _Told:
         after = []
         for number in self.numbers:
             reported = tuple(said.get(player, kind) for player, kind in enumerate(contract.profiles[number]))
-            after.append(contract.ended(contract.play(contract.number[reported]), number))
+            after.append(contract.ended(contract.play(contract.after(number, reported)), number))
         before = [contract.obeyed(number) for number in self.numbers]
         odds = [contract.probability[number] for number in self.numbers]
         self.outcome, gains = DeviationOutcome.of(before, after, odds)
@@ -165,4 +170,4 @@ class _Told:
 
 def _contract(certificate: JointMisreportCertificate) -> PlainContract:
     transfers, prices = certificate.numeraire_transfers, certificate.prices
-    return PlainContract.of(certificate.economy, transfers, prices, certificate.rules)
+    return PlainContract.of(certificate.economy, transfers, prices, certificate.rules, certificate.stated)

@@ -22,6 +22,7 @@ from marketgame.mechanisms.certificates.plays import DeviationOutcome, compared_
 from marketgame.mechanisms.certificates.verification import Verification, required
 from marketgame.mechanisms.contracts.communication_equilibrium import Deviation
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.stated import StatedRecommendations, recommendation_odds
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.exact_numbers import exact
 from marketgame.mechanisms.market_game.rules import MarketRules
@@ -31,12 +32,12 @@ from marketgame.mechanisms.market_game.rules import MarketRules
 class MisreportCertificate:
     """A profitable misreport against a grand contract.
 
-    Draws are the profiles of the others' types that are possible for the liar's type, in the order of all profiles.
+    Draws are the recommendations that are possible for the liar's type, in the order of all of them.
 
     Attributes:
         economy: whose types are reported.
         rules: of the market.
-        numeraire_transfers: of the grand contract, ``(P, N)``, numeraire.
+        numeraire_transfers: of the grand contract, ``(R, N)``, numeraire.
         prices: of the grand contract, ``(P, L)``, numeraire per unit; those of `efficient_allocation` if none are
             given.
         player: who lies.
@@ -46,6 +47,7 @@ class MisreportCertificate:
         orders: what it then orders from each player, ``(K, N, L)``, units.
         announced_endowments: what it then announces, ``(K, L)``, units.
         outcome: the numbers.
+        stated: what the contract recommends instead of efficient allocations at their prices, if something is stated.
 
     Raises:
         ValueError: player or types do not exist, or shapes disagree.
@@ -62,6 +64,7 @@ class MisreportCertificate:
     orders: FloatArray
     announced_endowments: FloatArray
     outcome: DeviationOutcome
+    stated: StatedRecommendations | None = None
 
     def __post_init__(self) -> None:
         counts = self.economy.prior.type_counts
@@ -72,7 +75,7 @@ class MisreportCertificate:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 0 to {counts[self.player] - 1}")
         draws, players, goods = len(_possible(self)), len(counts), len(self.economy.goods)
         shapes = {
-            "numeraire_transfers": self.economy.profiles.shape,
+            "numeraire_transfers": (len(recommendation_odds(self.economy, self.stated)), players),
             "quotes": (draws, goods),
             "orders": (draws, players, goods),
             "announced_endowments": (draws, goods),
@@ -101,13 +104,13 @@ def certify_misreport(
     """
     contract = contract.under(rules)
     economy, (true_type, reported_type) = contract.economy, lie
-    profiles = economy.profiles
-    reports = profiles[(profiles[:, player] == true_type) & (economy.prior.probability > 0)]
+    possible = np.flatnonzero((contract.profiles[:, player] == true_type) & (contract.probability > 0))
+    reports = contract.profiles[possible]
     reports[:, player] = reported_type
-    told = [contract.recommend(profile) for profile in reports]
-    quotes = np.stack([one.quotes[player] for one in told])
-    orders = np.stack([one.orders[player] for one in told])
-    announced = np.stack([one.announced_endowments[player] for one in told])
+    told = contract.recommended(contract.numbers_of(reports, possible // len(economy.profiles)))
+    quotes, orders, announced = (
+        array[:, player].copy() for array in (told.quotes, told.orders, told.announced_endowments)
+    )
     if instead is not None:
         chosen = [_answer(instead, *heard) for heard in zip(quotes, orders, announced, strict=True)]
         quotes, orders, announced = (
@@ -128,6 +131,7 @@ def certify_misreport(
         orders,
         announced,
         DeviationOutcome.unplayed(),
+        contract.stated,
     )
     return replace(draft, outcome=_Played(draft, PlainContract(contract, rules)).outcome)
 
@@ -177,7 +181,10 @@ class _Played:
         self.numbers = _possible(certificate)
         profiles = [contract.profiles[number] for number in self.numbers]
         player, lie = certificate.player, certificate.reported_type
-        self.reports = [contract.number[(*true[:player], lie, *true[player + 1 :])] for true in profiles]
+        self.reports = [
+            contract.after(number, (*true[:player], lie, *true[player + 1 :]))
+            for number, true in zip(self.numbers, profiles, strict=True)
+        ]
         after = [
             contract.ended(_lying(certificate, contract, draw, report), number, report)
             for draw, (number, report) in enumerate(zip(self.numbers, self.reports, strict=True))
@@ -199,7 +206,7 @@ def _lying(certificate: MisreportCertificate, contract: PlainContract, draw: int
 
 def _contract(certificate: MisreportCertificate) -> PlainContract:
     transfers, prices = certificate.numeraire_transfers, certificate.prices
-    return PlainContract.of(certificate.economy, transfers, prices, certificate.rules)
+    return PlainContract.of(certificate.economy, transfers, prices, certificate.rules, certificate.stated)
 
 
 def _measurable(certificate: MisreportCertificate, contract: PlainContract, reports: list[int]) -> Verification:
@@ -218,13 +225,13 @@ def _measurable(certificate: MisreportCertificate, contract: PlainContract, repo
 
 
 def _possible(certificate: MisreportCertificate) -> list[int]:
-    """Return the numbers of the profiles that the liar's true type thinks possible."""
-    prior, player = certificate.economy.prior, certificate.player
-    return [
-        number
-        for number, (profile, chance) in enumerate(zip(prior.profiles, prior.probability, strict=True))
-        if profile[player] == certificate.true_type and chance > 0
-    ]
+    """Return the numbers of the recommendations that the liar's true type thinks possible, if it told the truth."""
+    economy = certificate.economy
+    kinds = np.resize(
+        economy.profiles[:, certificate.player], len(odds := recommendation_odds(economy, certificate.stated))
+    )
+    found: list[int] = np.flatnonzero((kinds == certificate.true_type) & (odds > 0)).tolist()
+    return found
 
 
 def _answer(instead: Deviation, quote: FloatArray, order: FloatArray, announced: FloatArray) -> int:

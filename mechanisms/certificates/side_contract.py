@@ -27,6 +27,7 @@ from marketgame.mechanisms.certificates.verification import Verification, compar
 from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause, SideContract
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.knowledge import Information
+from marketgame.mechanisms.contracts.stated import StatedRecommendations, recommendation_odds
 from marketgame.mechanisms.deviations.reactions import StorableReaction, storable
 from marketgame.mechanisms.deviations.situation import Reaction
 from marketgame.mechanisms.economies.economy import Economy
@@ -41,7 +42,7 @@ class SideContractCertificate:
     Attributes:
         economy: the economy.
         rules: of the market.
-        numeraire_transfers: of the grand contract, ``(P, N)``, numeraire.
+        numeraire_transfers: of the grand contract, ``(R, N)``, numeraire.
         prices: of the grand contract, ``(P, L)``, numeraire per unit; those of `efficient_allocation` if none are
             given.
         coalition: the members' numbers, ascending.
@@ -53,6 +54,7 @@ class SideContractCertificate:
         misreport_gain: the most that any information of a member gains by reporting another, numeraire.
         outcomes: how each joint action of each clause ends, ``(B, K, ...)`` with one of K draws for each profile.
         reaction: how outsiders answer quotes that are not the grand contract's; None if they play on.
+        stated: what the contract recommends instead of efficient allocations at their prices, if something is stated.
 
     Raises:
         ValueError: sizes disagree.
@@ -70,9 +72,10 @@ class SideContractCertificate:
     misreport_gain: float
     outcomes: tuple[PlayOutcome, ...]
     reaction: StorableReaction | None = None
+    stated: StatedRecommendations | None = None
 
     def __post_init__(self) -> None:
-        players, profiles = len(self.economy.players), len(self.economy.profiles)
+        players, profiles = len(self.economy.players), len(recommendation_odds(self.economy, self.stated))
         ascending = list(self.coalition) == sorted(set(self.coalition))
         if not self.coalition or not ascending or not 0 <= self.coalition[0] <= self.coalition[-1] < players:
             raise ValueError(f"coalition is {self.coalition}; it must list players 0 to {players - 1}, ascending")
@@ -121,13 +124,14 @@ def certify_side_contract(
         0.0,
         (),
         storable(reaction),
+        contract.stated,
     )
     return _with_numbers(draft, PlainContract(contract, rules))
 
 
 def expected_gains(certificate: SideContractCertificate) -> list[float]:
     """Return what each member expects to gain before it knows anything, numeraire."""
-    likely, found = certificate.economy.prior.probability, []
+    likely, found = recommendation_odds(certificate.economy, certificate.stated), []
     for place, known in enumerate(certificate.information):
         chances = np.array([likely[list(one.profiles)].sum() for one in known])
         found.append(float(chances @ (certificate.promised[place] - certificate.status_quo[place])))
@@ -361,12 +365,12 @@ def _with_numbers(certificate: SideContractCertificate, contract: PlainContract)
 
 def _contract(certificate: SideContractCertificate) -> PlainContract:
     transfers, prices = certificate.numeraire_transfers, certificate.prices
-    return PlainContract.of(certificate.economy, transfers, prices, certificate.rules)
+    return PlainContract.of(certificate.economy, transfers, prices, certificate.rules, certificate.stated)
 
 
 def _known_at(certificate: SideContractCertificate) -> list[tuple[int, ...]]:
     """Return the number of what each member knows, for every profile; -1 where nothing is stored."""
-    table = [[-1 for _ in certificate.coalition] for _ in certificate.economy.profiles]
+    table = [[-1 for _ in certificate.coalition] for _ in recommendation_odds(certificate.economy, certificate.stated)]
     for place, by_member in enumerate(certificate.information):
         for number, known in enumerate(by_member):
             for profile in known.profiles:

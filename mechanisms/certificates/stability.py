@@ -26,6 +26,7 @@ from marketgame.mechanisms.certificates.plain.contract import PlainContract
 from marketgame.mechanisms.certificates.plain.incentives import LargestLie, largest_lie
 from marketgame.mechanisms.certificates.verification import NUMBER_TOLERANCE, Verification, compared, required
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.stated import StatedRecommendations
 from marketgame.mechanisms.deviations.bounds import BoundReason
 from marketgame.mechanisms.deviations.reactions import StorableReaction, storable
 from marketgame.mechanisms.deviations.situation import Reaction
@@ -58,7 +59,7 @@ class StabilityCertificate:
     Attributes:
         economy: the economy.
         rules: of the market.
-        numeraire_transfers: of the contract, ``(P, N)``, numeraire.
+        numeraire_transfers: of the contract, ``(R, N)``, numeraire.
         prices: of the grand contract, ``(P, L)``, numeraire per unit; those of `efficient_allocation` if none are
             given.
         misreport_gain: the most that a type gains by a lie, numeraire; 0 if there is none to tell.
@@ -67,6 +68,7 @@ class StabilityCertificate:
         bounds: one for each coalition that the claim is about, but those that have an outsider where the next is given.
         member_gains: by how much more than it gets each player could enjoy its wealth, numeraire, ``(N,)``: what
             coalitions with an outsider cannot exceed in sum; none if that is not what excludes their gains.
+        stated: what the contract recommends instead of efficient allocations at their prices, if something is stated.
     """
 
     economy: Economy
@@ -78,6 +80,7 @@ class StabilityCertificate:
     named: tuple[Coalition, ...]
     bounds: tuple[CoalitionBound, ...]
     member_gains: FloatArray | None = None
+    stated: StatedRecommendations | None = None
 
     @property
     def about(self) -> Coalitions:
@@ -148,6 +151,7 @@ def _certificate(
         named=about.named,
         bounds=found,
         member_gains=member_gains,
+        stated=contract.stated,
     )
 
 
@@ -251,4 +255,4 @@ def _verified_by_member(certificate: StabilityCertificate, bounds: PlainBounds) 
 
 def _contract(certificate: StabilityCertificate) -> PlainContract:
     transfers, prices = certificate.numeraire_transfers, certificate.prices
-    return PlainContract.of(certificate.economy, transfers, prices, certificate.rules)
+    return PlainContract.of(certificate.economy, transfers, prices, certificate.rules, certificate.stated)

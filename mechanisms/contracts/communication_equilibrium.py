@@ -174,7 +174,9 @@ class _Choices:
         orders[:, self.player] = np.where(kept[..., None], played.order, obeyed.order)
         announced[:, self.player] = np.where(kept, played.announced_endowment, obeyed.announced_endowment)
         profiles, _, _ = self.contract.device.support
-        settlement = settle(Play(quotes, orders, announced, self.contract.transfers[profiles]), self.contract.rules)
+        settlement = settle(
+            Play(quotes, orders, announced, self.contract.power(profiles, self.actions)), self.contract.rules
+        )
         gains = gains_by_type(self.contract.economy, self.player, settlement, self.received)
         values = self._by_information(self.weights * gains)
         announced = option.announced_endowment
@@ -188,7 +190,7 @@ class _Choices:
         if self.contract.rules.coverage is Coverage.UNLIMITED:
             return np.ones(len(profiles), dtype=bool)
         numeraire = option.announced_endowment[self.heard, -1]
-        return shown_by(numeraire[:, None], -self.contract.transfers[profiles, self.player, None])
+        return shown_by(numeraire[:, None], -self.contract.power(profiles, self.actions)[:, self.player, None])
 
     def deviation(self, true_type: int, report: int, gain: float) -> Deviation:
         told = np.flatnonzero(self.possible[true_type, report])

@@ -130,6 +130,7 @@ class Contract:
         rules: of the market game.
         received: what flows to each player out of deposits before each joint action, ``(A, N, L)``, units; none if
             nothing does.
+        granted: purchasing power that comes with each joint action besides, ``(A, N)``, numeraire; none if none does.
 
     Raises:
         ValueError: sizes disagree, transfers do not balance, somebody is told to announce more than the type it
@@ -141,6 +142,7 @@ class Contract:
     transfers: FloatArray
     rules: MarketRules = PAPER_RULES
     received: FloatArray | None = None
+    granted: FloatArray | None = None
 
     def __post_init__(self) -> None:
         shape = self.economy.profiles.shape
@@ -160,6 +162,11 @@ class Contract:
         self._refuse_exaggeration()
         if self.rules.coverage is Coverage.ANNOUNCED_NUMERAIRE:
             self._refuse_uncovered()
+
+    def power(self, profiles: IntegerArray, actions: IntegerArray) -> FloatArray:
+        """Return everybody's purchasing power, ``(R, N)``, after profiles of reports and joint actions ``(R,)``."""
+        granted = self.transfers[profiles]
+        return granted if self.granted is None else granted + self.granted[actions]
 
     def _worth_of_goods(self) -> FloatArray:
         """Return what all goods but the numeraire are worth at the lowest quotes recommended, ``(P,)``, numeraire."""
@@ -185,7 +192,7 @@ class Contract:
 
     def _refuse_uncovered(self) -> None:
         profiles, actions, _ = self.device.support
-        owed = -self.transfers[profiles, :, None]
+        owed = -self.power(profiles, actions)[..., None]
         announced = self.device.actions.announced_endowments[actions, :, -1:]
         uncovered = ~shown_by(announced, owed)
         if uncovered.any():
@@ -201,19 +208,24 @@ class Contract:
     def settlement(self) -> Settlement:
         """How each recommendation that can occur ends if all obey; batch dimension ``(R,)``."""
         profiles, actions, _ = self.device.support
-        return settle(self.device.actions[actions].with_arrays(transfers=self.transfers[profiles]), self.rules)
+        return settle(self.device.actions[actions].with_arrays(transfers=self.power(profiles, actions)), self.rules)
 
 
 def device_of(contract: GrandContract, rules: MarketRules = PAPER_RULES) -> Contract:
-    """Return the grand contract as a contract: one joint action per profile, recommended with certainty.
+    """Return the grand contract as a contract: one joint action per profile and draw.
 
     Source:
         Giraud and Rochon, proof of Theorem 1.
     """
     contract = contract.under(rules)
-    profiles = contract.economy.profiles
-    device = CommunicationDevice(contract.recommend(profiles), sparse.eye_array(len(profiles), format="csr"))
-    return Contract(contract.economy, device, contract.transfers, rules, contract.received)
+    profiles, chances = contract.economy.profiles, contract.chances
+    told = contract.recommended(np.arange(len(contract.profiles)))
+    by_draw = sparse.hstack([chance * sparse.eye_array(len(profiles)) for chance in chances], format="csr")
+    device = CommunicationDevice(told, by_draw)
+    if len(chances) == 1:
+        return Contract(contract.economy, device, contract.transfers, rules, contract.received)
+    none = np.zeros(profiles.shape)
+    return Contract(contract.economy, device, none, rules, contract.received, contract.transfers)
 
 
 def check_contract(contract: Contract) -> IncentiveCheck:

@@ -56,16 +56,18 @@ def _looks_of(player: Player) -> tuple[Hashable, ...]:
 
 
 def _swap_changes_nothing(contract: GrandContract, one: int, other: int) -> bool:
-    prior, places = contract.economy.prior, np.arange(len(contract.economy.players))
+    places = np.arange(len(contract.economy.players))
     places[[one, other]] = other, one
-    number = prior.profile_numbers(contract.economy.profiles[:, places])
+    number = contract.numbers_of(
+        contract.profiles[:, places], np.arange(len(contract.profiles)) // len(contract.efficient.profiles)
+    )
     by_player = (
-        contract.efficient.bundles,
+        contract.bundles,
         contract.numeraire_transfers,
         contract.announced_endowments,
         contract.orders,
         contract.transfers,
     )
-    return all(np.array_equal(array[number], array) for array in (prior.probability, contract.efficient.price)) and all(
+    return all(np.array_equal(array[number], array) for array in (contract.probability, contract.price)) and all(
         np.array_equal(array[number][:, places], array) for array in by_player
     )

@@ -39,11 +39,13 @@ from marketgame.mechanisms.contracts.canonical import (
     rows_numbered,
 )
 from marketgame.mechanisms.contracts.recommended_orders import granted_for_rounding, orders_to_each
+from marketgame.mechanisms.contracts.stated import StatedRecommendations, recommendation_odds
 from marketgame.mechanisms.contracts.terms import DirectContract, OwnRecommendation, Posterior, Terms
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
 from marketgame.mechanisms.economies.stakes import stakes_by_type
 from marketgame.mechanisms.economies.walras import at_payable_prices
+from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import Execution, MarketRules, Refusal
 
 # Transfers balance when their sum is zero up to this share of the largest of them and of what the supply is worth.
@@ -69,15 +71,16 @@ class TransferRule(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class GrandContract(DirectContract):
-    """Recommendations and transfers for every profile of reports.
+    """R recommendations: one for every profile of reports, or, where it draws, one for every draw and profile.
 
     Attributes:
         economy: whose types are reported.
         efficient: the efficient allocation of every profile; where a profile is worked out alone, of that. Of those
             given, numbers that cannot be told apart are replaced by one.
-        numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``; they sum to zero. Likewise.
+        numeraire_transfers: by how much each player's numeraire changes, ``(R, N)``; they sum to zero. Likewise.
         execution: of the market's orders.
         refusal: whether recommended flows may be refused.
+        stated: what is recommended instead of the efficient allocations at their supporting prices, if something is.
 
     Raises:
         ValueError: transfers do not balance, or leave a player with less than no numeraire.
@@ -88,18 +91,67 @@ class GrandContract(DirectContract):
     numeraire_transfers: FloatArray
     execution: Execution = Execution.UNILATERAL
     refusal: Refusal = Refusal.FREE
+    stated: StatedRecommendations | None = None
     _elsewhere: dict[tuple[Execution, Refusal], Self] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        transfers = finite_array("numeraire transfers", self.numeraire_transfers, self.efficient.profiles.shape)
+        transfers = finite_array("numeraire transfers", self.numeraire_transfers, self.profiles.shape)
         excess = np.abs(transfers.sum(axis=-1))
         if (excess > BALANCE_TOLERANCE * (self.worth_of_goods + np.abs(transfers).max(axis=-1))).any():
             raise ValueError(f"numeraire transfers sum to {excess.max():.6g} in some profile; they must balance")
-        efficient = canonical_allocation(self.economy, self.efficient)
-        payments = canonical_payments(self.economy, efficient, transfers)
-        object.__setattr__(self, "efficient", efficient)
-        object.__setattr__(self, "numeraire_transfers", read_only(payments))
+        if self.stated is None:
+            # Whoever states a contract means the numbers that are stated.
+            efficient = canonical_allocation(self.economy, self.efficient)
+            transfers = canonical_payments(self.economy, efficient, transfers)
+            object.__setattr__(self, "efficient", efficient)
+        else:
+            self.stated.refuse_misfit(self.economy)
+        object.__setattr__(self, "numeraire_transfers", read_only(transfers))
         self._refuse_debt()
+
+    @property
+    @override
+    def chances(self) -> FloatArray:
+        return np.ones(1) if self.stated is None else self.stated.chances
+
+    @cached_property
+    def profiles(self) -> IntegerArray:
+        """The reports after which each recommendation is made, ``(R, N)``: those of the first draw, then the next."""
+        return self.efficient.profiles if self.stated is None else self.stated.profiles(self.economy)
+
+    @cached_property
+    def probability(self) -> FloatArray:
+        """Of each recommendation, if all report the truth, ``(R,)``."""
+        return recommendation_odds(self.economy, self.stated)
+
+    @property
+    def price(self) -> FloatArray:
+        """What all are told to quote, ``(R, L)``, numeraire per unit."""
+        return self.efficient.price if self.stated is None else self.stated.price
+
+    @property
+    def bundles(self) -> FloatArray:
+        """What each player is to end with of the goods other than the numeraire, ``(R, N, G)``, units."""
+        return self.efficient.bundles if self.stated is None else self.stated.bundles
+
+    def efficient_at(self, numbers: IntegerArray) -> EfficientAllocation:
+        """Return the efficient allocations of the reports of some recommendations, by their numbers ``(K,)``."""
+        return self.efficient.at(numbers % len(self.efficient.profiles))
+
+    def numbers_of(self, reports: IntegerArray, draws: IntegerArray | int = 0) -> IntegerArray:
+        """Return the numbers of the recommendations after reports ``(..., N)`` in draws ``(...)``."""
+        return np.asarray(self.economy.prior.profile_numbers(reports) + draws * len(self.efficient.profiles))
+
+    def expected(self, values: FloatArray) -> FloatArray:
+        """Return the mean over draws of values ``(..., R)``, ``(..., P)``."""
+        if self.stated is None:
+            return values
+        by_draw = values.reshape(*values.shape[:-1], len(self.stated.chances), -1)
+        return np.asarray(np.einsum("d,...dp->...p", self.stated.chances, by_draw))
+
+    def recommended(self, numbers: IntegerArray) -> Play:
+        """Return the plays recommended, ``(K,)``, by their numbers."""
+        return self.play_of(self._terms_of(numbers))
 
     @override
     def under(self, rules: MarketRules) -> Self:
@@ -115,7 +167,7 @@ class GrandContract(DirectContract):
         owed = -held > HOLDING_TOLERANCE * (self.worth_of_goods[:, None] + np.abs(self.numeraire_transfers))
         if owed.any():
             number, player = np.argwhere(owed)[0]
-            profile = self.economy.type_names(self.efficient.profiles[number])
+            profile = self.economy.type_names(self.profiles[number])
             raise ValueError(
                 f"{self.economy.player_names[player]} would end with {held[number, player]:.6g} {self.economy.money} "
                 f"for types {profile}; endow it with at least {-held[number, player]:.6g} more"
@@ -124,19 +176,19 @@ class GrandContract(DirectContract):
     @cached_property
     def endowments(self) -> FloatArray:
         """The endowments of the reported types, ``(P, N, L)``, units."""
-        return read_only(self.economy.endowments(self.efficient.profiles))
+        return read_only(self.economy.endowments(self.profiles))
 
     @cached_property
     def allocation(self) -> FloatArray:
         """What each player ends with if all obey, ``(P, N, L)``, units."""
         numeraire = self.endowments[..., -1] + self.numeraire_transfers
-        return read_only(np.concatenate((self.efficient.bundles, numeraire[..., None]), axis=-1))
+        return read_only(np.concatenate((self.bundles, numeraire[..., None]), axis=-1))
 
     @cached_property
     def worth_of_goods(self) -> FloatArray:
         """What the supply of all goods but the numeraire is worth at the supporting prices, ``(P,)``, numeraire."""
         supply = self.endowments[..., :-1].sum(axis=-2)
-        return read_only((self.efficient.price[:, :-1] * supply).sum(axis=-1))
+        return read_only((self.price[:, :-1] * supply).sum(axis=-1))
 
     @cached_property
     def announced_endowments(self) -> FloatArray:
@@ -158,15 +210,15 @@ class GrandContract(DirectContract):
     def _shares_used(self) -> FloatArray:
         """Return which share of each good but the numeraire efficiency uses, ``(P, G)``; 1 up to rounding is 1."""
         supply = self.endowments[..., :-1].sum(axis=-2)
-        share = self.efficient.bundles.sum(axis=-2) / np.where(supply > 0, supply, 1)
+        share = self.bundles.sum(axis=-2) / np.where(supply > 0, supply, 1)
         share = np.where((supply > 0) & (share < 1 - USED_TOLERANCE), share, 1.0)
-        prices, distance = rows_numbered(self.efficient.price), np.full(len(share), SAME_NUMBER)
+        prices, distance = rows_numbered(self.price), np.full(len(share), SAME_NUMBER)
         return np.stack([one_number(column, distance, prices) for column in share.T], axis=1)
 
     @cached_property
     def net_trades(self) -> FloatArray:
         """What each player gains by obedient trade, ``(P, N, L)``, units; nobody is to pay more than it has."""
-        goods = self.efficient.bundles - self._used[..., :-1]
+        goods = self.bundles - self._used[..., :-1]
         paid = np.maximum(self.numeraire_transfers, -self._used[..., -1])
         return read_only(np.concatenate((goods, paid[..., None]), axis=-1))
 
@@ -185,7 +237,7 @@ class GrandContract(DirectContract):
         are matched, it is told what to order from whom.
         """
         told = (
-            (self.efficient.price, self._trades_told(player), self.announced_endowments[:, player])
+            (self.price, self._trades_told(player), self.announced_endowments[:, player])
             for player in range(len(self.economy.players))
         )
         numbers = [rows_numbered(np.concatenate(parts, axis=1)) for parts in told]
@@ -215,18 +267,21 @@ class GrandContract(DirectContract):
     @cached_property
     def value_of_trades(self) -> FloatArray:
         """What each player's net trade is worth, ``(P, N)``, numeraire."""
-        return read_only(_market_value(self.efficient, self.net_trades[..., :-1]) + self.net_trades[..., -1])
+        return read_only(_market_value(self.price, self.net_trades[..., :-1]) + self.net_trades[..., -1])
 
     @cached_property
     def granted(self) -> FloatArray:
         """What each player is granted for rounding, ``(N,)``, numeraire."""
-        return read_only(granted_for_rounding(self.efficient.price, self.orders, self.net_trades, self.execution))
+        return read_only(granted_for_rounding(self.price, self.orders, self.net_trades, self.execution))
 
     @override
-    def terms(self, reports: IntegerArray) -> Terms:
-        number = self.economy.prior.profile_numbers(reports)
+    def terms(self, reports: IntegerArray, draws: IntegerArray | int = 0) -> Terms:
+        return self._terms_of(self.numbers_of(reports, draws))
+
+    def _terms_of(self, number: IntegerArray) -> Terms:
         return Terms(
-            self.efficient.at(number),
+            self.efficient_at(number),
+            self.price[number],
             self.numeraire_transfers[number],
             self.orders[number],
             self.announced_endowments[number],
@@ -236,10 +291,10 @@ class GrandContract(DirectContract):
 
     @override
     def posterior(self, player: int, own_type: int, report: int, received: OwnRecommendation) -> Posterior:
-        prior, profiles = self.economy.prior, self.efficient.profiles
+        profiles = self.profiles
         numbers = np.flatnonzero(profiles[:, player] == report)
         pairs = (
-            (self.efficient.price, received.quotes),
+            (self.price, received.quotes),
             (self._orders_from_each(player), received.orders),
             (self.announced_endowments[:, player], received.announced_endowment),
             (self.transfers, received.transfers),
@@ -251,35 +306,40 @@ class GrandContract(DirectContract):
             raise ValueError(f"the contract tells player {player} this at no profile where it reports {report}")
         true_profiles = profiles[numbers]
         true_profiles[:, player] = own_type
-        weight = prior.probability[prior.profile_numbers(true_profiles)]
+        draws = numbers // len(self.efficient.profiles)
+        weight = self.probability[self.numbers_of(true_profiles, draws)]
         if not weight.any():
             weight = np.ones(len(numbers))
         probability = weight / weight.sum()
         possible = probability > 0
         ranking = np.argsort(-probability[possible], kind="stable")
-        return Posterior(profiles[numbers[possible][ranking]], probability[possible][ranking])
+        places = numbers[possible][ranking]
+        return Posterior(profiles[places], probability[possible][ranking], draws=draws[possible][ranking])
 
     @override
     def most_taken(self, player: int, report: int) -> float:
-        reported = self.efficient.profiles[:, player] == report
+        reported = self.profiles[:, player] == report
         return float(np.max(-self.transfers[reported, player]))
 
     @cached_property
     def utilities(self) -> FloatArray:
         """Each player's utility if all report truthfully and obey, ``(P, N)``, numeraire."""
-        return read_only(self.economy.utility(self.efficient.profiles, self.allocation))
+        return read_only(self.economy.utility(self.profiles, self.allocation))
 
     @cached_property
     def gains(self) -> FloatArray:
         """By how much that exceeds each player's utility of living on its endowment, ``(P, N)``, numeraire."""
-        goods = self.economy.gains_from_goods(self.efficient.profiles, self.efficient.bundles)
+        goods = self.economy.gains_from_goods(self.profiles, self.bundles)
         return read_only(goods + self.numeraire_transfers)
 
     @cached_property
     @override
     def stakes(self) -> FloatArray:
         """What is at stake for each type, ``(types of all players,)``; see :func:`stakes_by_type`."""
-        return read_only(stakes_by_type(self.economy, self.efficient, self.numeraire_transfers))
+        paid = self.numeraire_transfers
+        if self.stated is not None:
+            paid = np.abs(paid).reshape(len(self.stated.chances), -1, paid.shape[-1]).max(axis=0)
+        return read_only(stakes_by_type(self.economy, self.efficient, paid))
 
 
 def listed(contract: DirectContract) -> GrandContract:
@@ -328,9 +388,9 @@ def walrasian_payments(economy: Economy, efficient: EfficientAllocation) -> Floa
         The competitive equilibrium from the players' own endowments: no transfer of wealth between players.
     """
     goods = economy.endowments(efficient.profiles)[..., :-1]
-    return -_market_value(at_payable_prices(economy, efficient), efficient.bundles - goods)
+    return -_market_value(at_payable_prices(economy, efficient).price, efficient.bundles - goods)
 
 
-def _market_value(efficient: EfficientAllocation, goods: FloatArray) -> FloatArray:
-    """Return the value, ``(P, N)``, of goods ``(P, N, G)`` at the supporting prices."""
-    return (efficient.price[:, None, :-1] * goods).sum(axis=-1)
+def _market_value(price: FloatArray, goods: FloatArray) -> FloatArray:
+    """Return the value, ``(P, N)``, of goods ``(P, N, G)`` at prices ``(P, L)``."""
+    return (price[:, None, :-1] * goods).sum(axis=-1)

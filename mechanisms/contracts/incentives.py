@@ -157,9 +157,7 @@ def reported_gains(contract: GrandContract, player: int) -> FloatArray:
             numbers = economy.prior.profile_numbers(announced)
             shown = economy.endowment_table[first + report]
             money = (shown[-1] - owned[-1]) + contract.numeraire_transfers[numbers, player]
-            table[true_type, report] = belief @ (
-                valuation.gain(reference, contract.efficient.bundles[numbers, player]) + money
-            )
+            table[true_type, report] = belief @ (valuation.gain(reference, contract.bundles[numbers, player]) + money)
             if (shown > owned).any():
                 table[true_type, report] = -np.inf
     return table

@@ -251,11 +251,11 @@ def _utility_of_reports(contract: GrandContract, player: int, withholding: Withh
     """Return what each true type of a player gets at each announced profile beyond its endowment, ``(types, P)``."""
     economy = contract.economy
     first = economy.first_rows[player]
-    reports = contract.efficient.profiles[:, player]
+    reports = contract.profiles[:, player]
     table = np.empty((economy.prior.type_counts[player], len(reports)))
     shown = economy.endowment_table[first + reports]
     for kind, true_type in enumerate(economy.players[player].types):
-        bundles, received = contract.efficient.bundles[:, player], contract.numeraire_transfers[:, player]
+        bundles, received = contract.bundles[:, player], contract.numeraire_transfers[:, player]
         withheld = economy.endowment_table[first + kind] - shown
         if withholding is Withholding.CONSUMED:
             # Who cannot show what it reports withholds nothing; such reports are left out.
@@ -263,7 +263,7 @@ def _utility_of_reports(contract: GrandContract, player: int, withholding: Withh
         else:
             received = received - withheld[:, -1]
         table[kind] = true_type.valuation.gain(economy.reference_goods[first + kind], bundles) + received
-    return table
+    return contract.expected(table)
 
 
 def can_report(contract: GrandContract, members: Sequence[int]) -> BooleanArray:

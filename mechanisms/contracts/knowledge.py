@@ -30,7 +30,8 @@ class Information:
 
     Attributes:
         type: its type number.
-        profiles: numbers of the type profiles in which it has this type and is told the same.
+        profiles: numbers of the contract's recommendations, those of the type profiles unless it draws, in which it has
+            this type and is told the same.
     """
 
     type: int
@@ -38,22 +39,21 @@ class Information:
 
 
 def information(contract: GrandContract, members: Sequence[int]) -> IntegerArray:
-    """Return the number of what members know together at every profile, ``(P,)``; -1 where it cannot occur."""
-    economy = contract.economy
-    parts = [part for member in members for part in (economy.profiles[:, member], contract.messages[:, member])]
+    """Return the number of what members know together at every recommendation, ``(R,)``; -1 if it cannot occur."""
+    parts = [part for member in members for part in (contract.profiles[:, member], contract.messages[:, member])]
     known = rows_numbered(np.column_stack(parts).astype(np.float64))
-    return np.where(economy.prior.probability > 0, known, -1).astype(np.int64)
+    return np.where(contract.probability > 0, known, -1).astype(np.int64)
 
 
 def told_apart(contract: GrandContract, members: Sequence[int]) -> list[IntegerArray]:
-    """Return the profiles that members together cannot tell apart, one ``(K,)`` for each thing they may know."""
+    """Return the recommendations that members together cannot tell apart, ``(K,)`` for each thing they may know."""
     known = information(contract, members)
     return [np.flatnonzero(known == number) for number in np.unique(known[known >= 0])]
 
 
 def known_by(contract: GrandContract, player: int) -> tuple[Information, ...]:
     """Return what a player may know alone, in the order of the first profile of each."""
-    own_types = contract.economy.profiles[:, player]
+    own_types = contract.profiles[:, player]
     groups = sorted(told_apart(contract, (player,)), key=lambda profiles: int(profiles[0]))
     return tuple(Information(int(own_types[some[0]]), tuple(some.tolist())) for some in groups)
 

@@ -119,7 +119,7 @@ class ContractOnDemand(DirectContract):
         return earned - float(least_transfers(self.economy, self.sample.externalities)[row])
 
     @override
-    def terms(self, reports: IntegerArray) -> Terms:
+    def terms(self, reports: IntegerArray, draws: IntegerArray | int = 0) -> Terms:
         found = [self._terms_at(profile) for profile in reports.reshape(-1, len(self.economy.players))]
         if not found:
             return self._none(reports)
@@ -136,10 +136,10 @@ class ContractOnDemand(DirectContract):
         if key not in self._known:
             terms = self._worked_out(profile)
             self._known[key] = terms
-            self._told[_message(terms.efficient.price[0], terms.transfers[0])] = terms.efficient.profiles[0]
+            self._told[_message(terms.price[0], terms.transfers[0])] = terms.efficient.profiles[0]
             if len(self._known) * len(profile) > BUNDLES_KEPT:
                 _, dropped = self._known.popitem(last=False)
-                self._told.pop(_message(dropped.efficient.price[0], dropped.transfers[0]), None)
+                self._told.pop(_message(dropped.price[0], dropped.transfers[0]), None)
         return self._known[key]
 
     def _worked_out(self, profile: IntegerArray) -> Terms:
@@ -167,6 +167,7 @@ class ContractOnDemand(DirectContract):
         )
         return Terms(
             own,
+            own.price,
             contract.numeraire_transfers[:, place],
             contract.orders[:, place],
             contract.announced_endowments[:, place],

@@ -21,7 +21,8 @@ class Terms:
     """What a contract says at K profiles of reports.
 
     Attributes:
-        efficient: the efficient allocations with their supporting prices, which all are to quote.
+        efficient: the efficient allocations with their supporting prices.
+        price: what all are to quote, ``(K, L)``, numeraire per unit.
         numeraire_transfers: by how much each player's numeraire changes, ``(K, N)``.
         orders: what each player is to order from every player, itself included, ``(K, N, L)``, units; where orders are
             matched, less what it is to be ordered by them.
@@ -31,6 +32,7 @@ class Terms:
     """
 
     efficient: EfficientAllocation
+    price: FloatArray
     numeraire_transfers: FloatArray
     orders: FloatArray
     announced_endowments: FloatArray
@@ -63,11 +65,13 @@ class Posterior:
         profiles: reported types, ``(K, N)``.
         probability: of each, ``(K,)``.
         sampled: whether these are draws from the posterior, all equally likely, rather than all there are.
+        draws: how the device has turned out, ``(K,)``; none if there is one way only.
     """
 
     profiles: IntegerArray
     probability: FloatArray
     sampled: bool = False
+    draws: IntegerArray | None = None
 
 
 class DirectContract(ABC):
@@ -84,9 +88,14 @@ class DirectContract(ABC):
     execution: Execution = Execution.UNILATERAL
     refusal: Refusal = Refusal.FREE
 
+    @property
+    def chances(self) -> FloatArray:
+        """With what probability the device turns out in which way, whatever is reported, ``(D,)``."""
+        return np.ones(1)
+
     @abstractmethod
-    def terms(self, reports: IntegerArray) -> Terms:
-        """Return what the contract says at profiles of reports ``(K, N)``."""
+    def terms(self, reports: IntegerArray, draws: IntegerArray | int = 0) -> Terms:
+        """Return what the contract says at profiles of reports ``(K, N)`` if the device turns out so, ``(K,)``."""
 
     @property
     @abstractmethod
@@ -131,11 +140,12 @@ class DirectContract(ABC):
             f"{rules.execution.value!r} and refusal = {rules.refusal.value!r} would need"
         )
 
-    def recommend(self, reports: IntegerArray) -> Play:
+    def recommend(self, reports: IntegerArray, draws: IntegerArray | int = 0) -> Play:
         """Return the play that the mediator recommends, with the transfers that go with it.
 
         Args:
             reports: the type number each player reports, ``(..., N)``.
+            draws: how the device turns out, ``(...)`` or the same for all.
 
         Returns:
             Everyone's quotes, orders, announced endowments and transfers, batch dimensions ``(...)``.
@@ -144,9 +154,14 @@ class DirectContract(ABC):
             Giraud and Rochon, proof of Theorem 1.
         """
         batch, players = reports.shape[:-1], reports.shape[-1]
-        terms = self.terms(reports.reshape(-1, players))
+        flat = draws if isinstance(draws, int) else draws.reshape(-1)
+        return self.play_of(self.terms(reports.reshape(-1, players), flat), batch)
+
+    def play_of(self, terms: Terms, batch: tuple[int, ...] | None = None) -> Play:
+        """Return the plays that terms ask for, batch dimensions as given or ``(K,)``."""
         # Everybody quotes the price.
-        price = np.repeat(terms.efficient.price[:, None], players, axis=1)
+        price = np.repeat(terms.price[:, None], terms.transfers.shape[-1], axis=1)
+        shape = price.shape[:1] if batch is None else batch
         told = (price, terms.announced_endowments, terms.transfers, terms.orders)
-        quotes, announced, transfers, to_each = (array.reshape(*batch, *array.shape[1:]) for array in told)
+        quotes, announced, transfers, to_each = (array.reshape(*shape, *array.shape[1:]) for array in told)
         return Play(quotes, orders_from_each(to_each, self.execution), announced, transfers)

@@ -167,22 +167,22 @@ def wealth_beyond(contract: GrandContract, rules: MarketRules) -> FloatArray | N
         rules: of the market.
 
     Returns:
-        Gains at every profile, ``(P, N)``, numeraire; none if neither bound is proven under the rules.
+        Gains at every recommendation, ``(R, N)``, numeraire; none if neither bound is proven under the rules.
     """
     contract = contract.under(rules)
     economy, received = contract.economy, contract.received
     if reason_by_member(rules) is None or len(economy.players) == 1:
         return None
-    owned, found = contract.endowments, np.empty(economy.profiles.shape)
+    owned, found = contract.endowments, np.empty(contract.profiles.shape)
     if received is not None:
         owned = owned + received
     some = max(1, _ORDERS_AT_ONCE // contract.orders[0].size // len(economy.players))
     for first in range(0, len(found), some):
         rows = slice(first, first + some)
-        net = settle(contract.recommend(economy.profiles[rows]), rules).net_consumption(owned[rows])
+        net = settle(contract.recommended(np.arange(len(found))[rows]), rules).net_consumption(owned[rows])
         net = net if received is None else net + received[rows]
-        enjoyed = economy.gains(economy.profiles[rows], net)
-        surplus = _surplus(economy, economy.rows(economy.profiles[rows]), owned[rows], contract.efficient.price[rows])
+        enjoyed = economy.gains(contract.profiles[rows], net)
+        surplus = _surplus(economy, economy.rows(contract.profiles[rows]), owned[rows], contract.price[rows])
         granted = contract.transfers[rows] if received is None else received[rows, :, -1]
         found[rows] = granted + surplus - enjoyed
     return found

@@ -361,28 +361,28 @@ def situation_among(
     rules: MarketRules = PAPER_RULES,
     reaction: Reaction | None = None,
 ) -> Situation:
-    """Return what a coalition faces when it knows no more than that the profile is one of some, ``(K,)``.
+    """Return what a coalition faces when it knows no more than that the recommendation is one of some, ``(K,)``.
 
     Returns:
-        The situation, one draw for each profile with its probability given these.
+        The situation, one draw for each recommendation with its probability given these.
 
     Raises:
-        ValueError: the members can tell some of the profiles apart, or none of them can occur.
+        ValueError: the members can tell some of them apart, or none of them can occur.
     """
     contract = contract.under(rules)
-    likely = contract.economy.prior.probability[numbers]
+    likely = contract.probability[numbers]
     if len(numbers) > 1 and len(np.unique(information(contract, coalition)[numbers])) > 1:
         raise ValueError("members have other types or are told something else at some of the profiles")
-    profiles = contract.economy.profiles[numbers]
+    profiles = contract.profiles[numbers]
     return Situation(
         economy=contract.economy,
         rules=rules,
         coalition=coalition,
         probability=likely / likely.sum() if len(numbers) > 1 else np.ones(1),
         profiles=profiles,
-        prescribed=contract.recommend(profiles),
+        prescribed=contract.recommended(numbers),
         reaction=reaction,
-        efficient=contract.efficient.at(numbers),
+        efficient=contract.efficient_at(numbers),
         received=None if contract.received is None else contract.received[numbers],
     )
 

@@ -178,7 +178,7 @@ def measure(
     consumed, paid = consumed_in(stacked, economy), stacked.severance + stacked.side_payments
     net_consumed = net_consumed_in(stacked, economy)
     gained = economy.gains(stacked.profile, net_consumed) + paid
-    promised_gains = economy.gains_from_goods(stacked.profile, told.efficient.bundles)
+    promised_gains = economy.gains_from_goods(stacked.profile, told.allocation[..., :-1])
     promised_gains += told.numeraire_transfers
     promised_gains += economy.endowments(stacked.reports)[..., -1] - endowments[..., -1]
     return Measures(

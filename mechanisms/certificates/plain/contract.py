@@ -30,10 +30,11 @@ from marketgame.mechanisms.certificates.plain.settlement import (
     settled,
 )
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.stated import StatedRecommendations
 from marketgame.mechanisms.economies.economy import Economy, PlayerType
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.exact_numbers import exact
-from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE, stakes_by_profile
+from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.economies.valuation import Bundle, Valuation
 from marketgame.mechanisms.market_game.rules import Execution, MarketRules, Refusal
 
@@ -85,16 +86,22 @@ class PlainContract:
 
     @classmethod
     def of(
-        cls, economy: Economy, numeraire_transfers: FloatArray, prices: FloatArray | None, rules: MarketRules
+        cls,
+        economy: Economy,
+        numeraire_transfers: FloatArray,
+        prices: FloatArray | None,
+        rules: MarketRules,
+        stated: StatedRecommendations | None = None,
     ) -> PlainContract:
         """Return the grand contract for an efficient allocation with these payments and prices.
 
         Args:
             economy: whose types are reported.
-            numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``.
+            numeraire_transfers: by how much each player's numeraire changes, ``(R, N)``.
             prices: that support the allocation, ``(P, L)``, numeraire per unit, where there are several; those that the
                 engine chooses if none are given.
             rules: of the market.
+            stated: what is recommended instead of that allocation at these prices, if something is.
 
         Raises:
             ValueError: there is no such contract, or a rule is not understood here.
@@ -105,7 +112,7 @@ class PlainContract:
             if (prices < 0).any() or (prices[:, -1] != 1).any():
                 raise ValueError("prices must be at least 0, and that of the numeraire 1")
             efficient = replace(efficient, price=prices, lowest_price=np.minimum(efficient.lowest_price, prices))
-        return cls(GrandContract(economy, efficient, numeraire_transfers), rules)
+        return cls(GrandContract(economy, efficient, numeraire_transfers, stated=stated), rules)
 
     @property
     def economy(self) -> Economy:
@@ -114,24 +121,28 @@ class PlainContract:
 
     @cached_property
     def profiles(self) -> list[tuple[int, ...]]:
-        """Every type profile."""
-        return [tuple(int(kind) for kind in profile) for profile in self.economy.profiles]
+        """The type profile of every recommendation: every profile, and again for every draw."""
+        return [tuple(int(kind) for kind in profile) for profile in self.contract.profiles]
 
     @cached_property
     def number(self) -> dict[tuple[int, ...], int]:
-        """The place of every type profile."""
-        return {profile: number for number, profile in enumerate(self.profiles)}
+        """The first place of every type profile."""
+        return {profile: number for number, profile in enumerate(self.profiles[: len(self.economy.profiles)])}
+
+    def after(self, number: int, reports: tuple[int, ...]) -> int:
+        """Return what is recommended after reports if the draw is that of a recommendation."""
+        profiles = len(self.economy.profiles)
+        return number // profiles * profiles + self.number[reports]
 
     @cached_property
     def probability(self) -> list[Fraction]:
-        """Of every type profile."""
-        return exact(self.economy.prior.probability)
+        """Of every recommendation, if all report the truth."""
+        return exact(self.contract.probability)
 
     @cached_property
     def stakes(self) -> list[list[Fraction]]:
         """What is at stake for every player's type, ``[profile][player]``, numeraire."""
-        found = stakes_by_profile(self.economy, self.contract.efficient, self.contract.numeraire_transfers)
-        return [exact(row) for row in found]
+        return [exact(row) for row in self.contract.stakes[self.economy.rows(self.contract.profiles)]]
 
     def at_stake(self, coalition: Sequence[int], number: int) -> Fraction:
         """Return what is at stake for members of the types of a profile, together, numeraire."""
@@ -168,25 +179,25 @@ class PlainContract:
 
     def price(self, number: int) -> list[Fraction]:
         """Return what everybody is told to quote, ``[good]``, numeraire per unit."""
-        return exact(self.contract.efficient.price[self._prices[number]])
+        return exact(self.contract.price[self._prices[number]])
 
     def bundle(self, player: int, number: int) -> list[Fraction]:
         """Return a player's efficient bundle of the goods other than the numeraire, units."""
-        return exact(self.contract.efficient.bundles[number][player])
+        return exact(self.contract.bundles[number][player])
 
     @cached_property
     def _prices(self) -> list[int]:
         """The first profile with the same prices, of every profile."""
         firsts: list[int] = []
         found = []
-        for number, price in enumerate(self.contract.efficient.price.tolist()):
+        for number, price in enumerate(self.contract.price.tolist()):
             first = next((one for one in firsts if self._same_price(one, price)), number)
             firsts += [first] if first == number else []
             found.append(first)
         return found
 
     def _same_price(self, number: int, price: list[float]) -> bool:
-        other = self.contract.efficient.price[number].tolist()
+        other = self.contract.price[number].tolist()
         return all(abs(one - two) <= SAME_NUMBER * max(one, two) for one, two in zip(price, other, strict=True))
 
     @cached_property
@@ -232,7 +243,7 @@ class PlainContract:
     def scale(self, player: int, number: int) -> list[float]:
         """Return what a player's quantities are measured against, ``[good]``, units."""
         owned = self.kind(player, number).endowment[:-1].tolist()
-        gets = self.contract.efficient.bundles[number][player].tolist()
+        gets = self.contract.bundles[number][player].tolist()
         return [*map(max, zip(owned, gets, strict=True)), float(self.stakes[number][player])]
 
     def told(self, player: int, number: int) -> int:
@@ -317,8 +328,8 @@ class PlainContract:
         return self._obeyed[number]
 
     def doubts(self) -> Iterator[str]:
-        """Yield why the contract's allocation is not efficient, a sentence for each profile in which it is not."""
-        for number in range(len(self.profiles)):
+        """Yield why an allocation that is not stated is not efficient, a sentence for each profile."""
+        for number in range(len(self.profiles) if self.contract.stated is None else 0):
             stake, price = sum(self.stakes[number], NOTHING), self.price(number)
             supply = [sum(column, NOTHING) for column in zip(*self.endowments(number), strict=True)]
             bundles = [self.bundle(player, number) for player in range(len(self.stakes[number]))]

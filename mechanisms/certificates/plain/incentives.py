@@ -54,7 +54,7 @@ def _gain(contract: PlainContract, player: int, kind: int, report: int) -> Fract
         chance = contract.probability[number]
         if profile[player] != kind or not chance:
             continue
-        reported = contract.number[(*profile[:player], report, *profile[player + 1 :])]
+        reported = contract.after(number, (*profile[:player], report, *profile[player + 1 :]))
         told = contract.play(reported)
         owned = contract.holdings(number, reported)[player]
         if not contract.can_announce(told.announced[player], owned):

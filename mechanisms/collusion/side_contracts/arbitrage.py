@@ -28,7 +28,9 @@ def deterred_by_arbitrage(contract: GrandContract, rules: MarketRules) -> bool:
         True if the proof applies; False says nothing.
     """
     return (
-        ARBITRAGE.holds(rules)
+        # At a stated price there may be more to gain than by a misquote.
+        contract.stated is None
+        and ARBITRAGE.holds(rules)
         and prices_reveal(contract)
         and _everything_is_wanted(contract)
         and _everybody_is_worth_something(contract)
@@ -41,7 +43,7 @@ def prices_reveal(contract: GrandContract) -> bool:
     Prices that computation cannot tell apart are equal in a contract
     (:mod:`marketgame.mechanisms.contracts.canonical`).
     """
-    prices = contract.efficient.price[contract.economy.prior.probability > 0]
+    prices = contract.price[contract.probability > 0]
     return len(np.unique(prices, axis=0)) == len(prices)
 
 
@@ -61,6 +63,6 @@ def _everything_is_wanted(contract: GrandContract) -> bool:
 
 def _everybody_is_worth_something(contract: GrandContract) -> bool:
     """Say whether everybody's wealth is positive at every profile, by more than rounding."""
-    value = (contract.efficient.price[:, None, :] * contract.endowments).sum(axis=-1)
+    value = (contract.price[:, None, :] * contract.endowments).sum(axis=-1)
     rounding = LEAST_WEALTH * (value + np.abs(contract.transfers))
     return bool((value + contract.transfers > rounding).all())

@@ -29,7 +29,7 @@ class Cell:
 
     Attributes:
         reports: number of each member's information, ``(|S|,)``.
-        profiles: in which all of it is true.
+        profiles: numbers of the contract's recommendations at which all of it is true.
         probability: of the cell, by the common prior.
         situation: one draw for each profile, with its probability given the cell.
     """
@@ -82,7 +82,7 @@ def knowledge_of(
         ValueError: the coalition is not a nonempty ascending list of players.
     """
     contract = contract.under(rules)
-    possible = np.flatnonzero(contract.economy.prior.probability > 0)
+    possible = np.flatnonzero(contract.probability > 0)
     informed = tuple(known_by(contract, member) for member in coalition)
     labels = [{number: place for place, known in enumerate(own) for number in known.profiles} for own in informed]
     together: dict[tuple[int, ...], list[int]] = {}
@@ -101,6 +101,6 @@ def _cell(
     faced: tuple[Coalition, MarketRules, Reaction | None],
 ) -> Cell:
     coalition, rules, reaction = faced
-    probability = float(contract.economy.prior.probability[numbers].sum())
+    probability = float(contract.probability[numbers].sum())
     situation = situation_among(contract, np.array(numbers), coalition, rules, reaction)
     return Cell(reports, tuple(numbers), probability, situation)
