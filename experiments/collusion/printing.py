@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from math import floor, log10
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def _coalition(finding: CoalitionFinding, names: Sequence[str]) -> str:
 
 
 def _many(count: int) -> str:
-    digits = len(str(count)) - 1
+    digits = floor(log10(count)) if count else 0
     return f"{count:,}" if digits < LONG else f"more than 10^{digits}"
 
 

@@ -42,7 +42,7 @@ from marketgame.mechanisms.contracts.grand_contract import GrandContract, Transf
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck, check_incentives
 from marketgame.mechanisms.contracts.joint_misreports import JointMisreportCheck, check_joint_misreports
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand, check_on_demand
-from marketgame.mechanisms.contracts.sampled import SampledEconomy, sampled
+from marketgame.mechanisms.contracts.sampled import OUT_OF_TIME, SampledEconomy, sampled
 from marketgame.mechanisms.contracts.transfers import (
     IncentiveTransfers,
     Liars,
@@ -74,6 +74,7 @@ from marketgame.mechanisms.incentive_efficiency.welfare import (
     incentive_name,
     walrasian_welfare,
 )
+from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -88,8 +89,9 @@ class ContractAnswer:
         numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``; none when no transfers do
             what the rule asks.
         incentives: whether truthful reports are an equilibrium; none when there is no such contract.
-        obstacle: why there is no such contract; empty when there is.
+        obstacle: why there is no such contract, or why it is not known; empty when there is one.
         joint_lies: whether coalitions report truthfully; none where that was not asked.
+        late: whether it is not known because time ran out.
     """
 
     rule: TransferRule
@@ -97,6 +99,7 @@ class ContractAnswer:
     incentives: IncentiveCheck | None
     obstacle: str = ""
     joint_lies: JointMisreportCheck | None = None
+    late: bool = False
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -157,6 +160,7 @@ class EconomySolution(Printed):
         """Why something is unknown for which a solver failed or hit its limit, each reason once."""
         unknown = (each for each in self.incentive_benchmarks if isinstance(each, UnknownBenchmark))
         reasons = [each.reason for each in unknown if each.solver_failed]
+        reasons += [answer.obstacle for answer in _answers(self) if answer.late]
         if isinstance(self.compatibility, UndecidedConditionError):
             reasons.append(str(self.compatibility))
         return tuple(dict.fromkeys(reasons))
@@ -202,7 +206,7 @@ def solve_economy(
         ValueError: no efficient allocation exists, or a formula for transfers does not hold for the economy.
         ArithmeticError: an answer was found that could not be proven; the class says which.
     """
-    sample = sampled(economy, seconds) if economy.prior.obstacle else None
+    sample = sampled(economy, Deadline.after(seconds)) if economy.prior.obstacle else None
     efficient = efficient_allocation(economy) if sample is None else sample.efficient
     endowments = economy.endowments(efficient.profiles)
     payments = walrasian_payments(economy, efficient)
@@ -266,9 +270,11 @@ def _contract(
 def _on_demand(sample: SampledEconomy, rule: TransferRule, transfers: FloatArray) -> ContractAnswer:
     try:
         contract = ContractOnDemand(sample, rule)
+        return ContractAnswer(rule, transfers, check_on_demand(contract))
     except ValueError as error:
         return ContractAnswer(rule, transfers, None, str(error))
-    return ContractAnswer(rule, transfers, check_on_demand(contract))
+    except DeadlinePassedError as passed:
+        return ContractAnswer(rule, transfers, None, str(passed), late=True)
 
 
 def _sampled_transfers(sample: SampledEconomy, rule: TransferRule | None) -> ContractAnswer | None:
@@ -284,6 +290,9 @@ def _sampled_transfers(sample: SampledEconomy, rule: TransferRule | None) -> Con
         refuse_externalities(economy)
     elif not economy.prior.independent or len(economy.players) < 2:
         return None
+    if sample.reports is None:
+        nothing = np.zeros((0, len(economy.players)))
+        return ContractAnswer(TransferRule.EXPECTED_EXTERNALITY, nothing, None, OUT_OF_TIME, late=True)
     transfers = balanced_externalities(economy, sample.externalities, sample.profiles.types)
     return _on_demand(sample, TransferRule.EXPECTED_EXTERNALITY, transfers)
 
@@ -436,7 +445,7 @@ def _joint_lies(solution: EconomySolution) -> Group:
 
 def _incentive_cells(answer: ContractAnswer) -> list[str]:
     if answer.incentives is None:
-        return ["impossible", answer.obstacle, ""]
+        return ["not known" if answer.late else "impossible", answer.obstacle, ""]
     worst = answer.incentives.worst
     scale = max(float(stakes.max()) for stakes in answer.incentives.stakes)
     verdict = {True: "yes", False: "no", None: "not told"}[answer.incentives.incentive_compatible]
@@ -458,7 +467,8 @@ def _stand_in(sample: SampledEconomy) -> str:
     count = len(sample.profiles.weights)
     if sample.profiles.exact:
         return f"exact, from the {count} counts of types among players who are alike"
-    return f"sampled: {count} type profiles drawn, {sample.tables.draws} for every report; ± is one standard error"
+    reports = "" if sample.reports is None else f", {sample.tables.draws} for every report"
+    return f"sampled: {count} type profiles drawn{reports}; ± is one standard error"
 
 
 def _price_summary(solution: EconomySolution) -> Group:
@@ -604,7 +614,8 @@ def _sampled_document(solution: EconomySolution) -> dict[str, Any] | None:
         for name, answer in answers.items()
         if answer is not None and answer.incentives is not None and answer.incentives.worst is not None
     }
-    return {"draws": len(sample.profiles.weights), "draws_of_others": sample.tables.draws, "standard_errors": errors}
+    others = None if sample.reports is None else sample.tables.draws
+    return {"draws": len(sample.profiles.weights), "draws_of_others": others, "standard_errors": errors}
 
 
 def _interim_document(solution: EconomySolution) -> dict[str, Any] | None:

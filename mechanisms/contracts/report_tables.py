@@ -26,9 +26,12 @@ from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.profiles import Listing, Others, others_of, players_alike, standard_error
 from marketgame.mechanisms.economies.stakes import stakes_of_play
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline, DeadlinePassedError
 
 # Allocations are found in pieces of about this many players' bundles, so that memory does not depend on the draws.
 BUNDLES_AT_ONCE = 1 << 20
+# After this share of the time it is judged whether the rest will suffice.
+SHARE_TO_JUDGE = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,19 +153,28 @@ def _error_of_gain(belief: FloatArray, values: FloatArray, truth: int) -> FloatA
     return np.array([standard_error(belief, row) for row in values - values[truth]])
 
 
-def report_tables(economy: Economy, source: Draws | Listing) -> ReportTables:
+def report_tables(economy: Economy, source: Draws | Listing, deadline: Deadline = NO_DEADLINE) -> ReportTables:
     """Return what every report of every player leads to.
 
     Args:
         economy: the economy.
         source: draws from the prior, or which exact list of what the others may be there is to be.
+        deadline: by which all tables have to be known.
+
+    Raises:
+        DeadlinePassedError: time ran out, or will run out before the last table at the speed of the first.
     """
     alike = players_alike(economy)
     drawn = _solved(economy, source.profiles) if isinstance(source, Draws) else None
-    tables = {
-        int(player): _table(economy, int(player), others_of(economy, int(player), source), drawn)
-        for player in np.unique(alike)
-    }
+    tables, given = dict[int, ReportTable](), deadline.left
+    players = np.unique(alike).tolist()
+    for number, player in enumerate(players):
+        if number:
+            deadline.check()
+            spent = given - deadline.left
+            if spent > SHARE_TO_JUDGE * given and spent * len(players) > number * given:
+                raise DeadlinePassedError("the time allowed does not suffice for what every report leads to")
+        tables[player] = _table(economy, player, others_of(economy, player, source), drawn)
     return ReportTables(economy, alike, tables, drawn is None)
 
 

@@ -7,7 +7,6 @@ lies; a first look says how many these are. Work has a limit, and the standard e
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from math import ceil
 
@@ -28,14 +27,18 @@ from marketgame.mechanisms.economies.profiles import (
     seeded,
     standard_error,
 )
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline, DeadlinePassedError
 
 # The standard errors aimed at, as shares of the gains from trade and of what is at stake.
 PRECISION, PRECISION_OF_LIES = 1e-3, 5e-3
 # How many draws a first look takes: of profiles, and of what the others of every player may be.
 FIRST_DRAWS, FIRST_OTHERS = 512, 32
+# And how many it takes of the others where there is no time for these.
+LEAST_OTHERS = 8
 # No more bundles than this are worked out: some seconds for a first look at a thousand players of two types each.
 MOST_BUNDLES = 1 << 21
 MOST_BUNDLES_OF_LIARS = 1 << 24
+OUT_OF_TIME = "what every report leads to was not known within the time allowed"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,24 +49,61 @@ class SampledEconomy:
         economy: the economy.
         profiles: counted or drawn.
         efficient: the efficient allocation at each.
-        tables: what every report of every player leads to.
-        externalities: what each type's report leads the others to expect, ``(types of all players,)``, numeraire, as
-            :func:`~marketgame.mechanisms.contracts.transfers.balanced_externalities` takes it.
+        reports: what reports lead to; none where time ran out before that was known.
     """
 
     economy: Economy
     profiles: Profiles
     efficient: EfficientAllocation
+    reports: Reports | None
+
+    @property
+    def tables(self) -> ReportTables:
+        """What every report of every player leads to.
+
+        Raises:
+            DeadlinePassedError: there was no time to find out.
+        """
+        return self._reports.tables
+
+    @property
+    def externalities(self) -> FloatArray:
+        """What each type's report leads the others to expect, ``(types of all players,)``, numeraire.
+
+        As :func:`~marketgame.mechanisms.contracts.transfers.balanced_externalities` takes it.
+
+        Raises:
+            DeadlinePassedError: there was no time to find out.
+        """
+        return self._reports.externalities
+
+    @property
+    def _reports(self) -> Reports:
+        if self.reports is None:
+            raise DeadlinePassedError(OUT_OF_TIME)
+        return self.reports
+
+
+@dataclass(frozen=True, eq=False)
+class Reports:
+    """What reports lead to.
+
+    Attributes:
+        tables: for who reports.
+        externalities: what each type's report leads the others to expect, ``(types of all players,)``, numeraire.
+    """
+
     tables: ReportTables
     externalities: FloatArray
 
 
-def sampled(economy: Economy, seconds: float | None = None, listing: Listing | None = None) -> SampledEconomy:
+def sampled(economy: Economy, deadline: Deadline = NO_DEADLINE, listing: Listing | None = None) -> SampledEconomy:
     """Return what stands for the profiles of an economy: counts of types among replicas where these are few, or draws.
 
     Args:
         economy: any; the same one always has the same draws.
-        seconds: wall time after which no more draws are added to those of the first look, or none.
+        deadline: after which no more draws are added to those of a first look; where there is no time for that either,
+            what reports lead to is left out.
         listing: which profiles are to stand for all; what the economy allows, without it.
     """
     listing = listing_of(economy) if listing is None else listing
@@ -71,8 +111,8 @@ def sampled(economy: Economy, seconds: float | None = None, listing: Listing | N
         profiles = exact_profiles(economy, listing)
         tables = report_tables(economy, listing)
         efficient = efficient_allocation(economy, profiles.types)
-        return SampledEconomy(economy, profiles, efficient, tables, tables.externalities())
-    deadline = np.inf if seconds is None else time.monotonic() + seconds
+        return SampledEconomy(economy, profiles, efficient, Reports(tables, tables.externalities()))
+    left = deadline.left
     prior, players = economy.prior, len(economy.players)
     most = max(FIRST_DRAWS // 8, MOST_BUNDLES // players)
     # The first draws are the same, however many there are.
@@ -82,11 +122,17 @@ def sampled(economy: Economy, seconds: float | None = None, listing: Listing | N
     gains = economy.gains_from_goods(profiles.types, efficient.bundles).sum(axis=1)
     error = standard_error(profiles.weights, gains)
     wanted = _wanted(first, error, PRECISION * abs(float(gains.mean())), most)
-    profiles, efficient = _solved(economy, draws, wanted)
-    tables = _tables(economy, draws, deadline)
+    if wanted > first:
+        profiles, efficient = _solved(economy, draws, wanted)
+    # What is to follow takes about as long as what came before, reports left out.
+    by = deadline if left == np.inf else Deadline.after(max(2 * deadline.left - left, 0.0))
+    known = _tables(economy, draws, by)
+    if known is None:
+        return SampledEconomy(economy, profiles, efficient, None)
     gains = economy.gains_from_goods(profiles.types, efficient.bundles)
     others_gain = (gains.sum(axis=1, keepdims=True) - gains).mean(axis=0)
-    return SampledEconomy(economy, profiles, efficient, tables, tables.externalities(pooled(others_gain, tables.alike)))
+    externalities = known.externalities(pooled(others_gain, known.alike))
+    return SampledEconomy(economy, profiles, efficient, Reports(known, externalities))
 
 
 def _solved(economy: Economy, draws: Draws, count: int) -> tuple[Profiles, EfficientAllocation]:
@@ -94,19 +140,27 @@ def _solved(economy: Economy, draws: Draws, count: int) -> tuple[Profiles, Effic
     return profiles, efficient_allocation(economy, profiles.types)
 
 
-def _tables(economy: Economy, draws: Draws, deadline: float) -> ReportTables:
-    """Return the tables of reports from as many of the draws as their standard errors ask for."""
+def _tables(economy: Economy, draws: Draws, deadline: Deadline) -> ReportTables | None:
+    """Return the tables of reports from as many of the draws as their standard errors ask for, and as there is time."""
     reports = sum(economy.prior.type_counts[int(player)] - 1 for player in np.unique(players_alike(economy)))
-    most = max(8, MOST_BUNDLES_OF_LIARS // (len(economy.players) * max(reports, 1)))
-    first = min(FIRST_OTHERS, most, len(draws.profiles))
-    started = time.monotonic()
-    tables = report_tables(economy, _first(draws, first))
-    took = time.monotonic() - started
-    worst = largest_relative_error(tables)
-    wanted = _wanted(first, worst, PRECISION_OF_LIES, min(most, len(draws.profiles)))
-    if np.isfinite(deadline):
-        wanted = min(wanted, int(first * (deadline - time.monotonic()) / took))
-    return tables if wanted <= first else report_tables(economy, _first(draws, wanted))
+    most = min(
+        max(LEAST_OTHERS, MOST_BUNDLES_OF_LIARS // (len(economy.players) * max(reports, 1))), len(draws.profiles)
+    )
+    first = min(FIRST_OTHERS, most)
+    left = deadline.left
+    try:
+        tables = report_tables(economy, _first(draws, first), deadline)
+        took = left - deadline.left
+        wanted = _wanted(first, largest_relative_error(tables), PRECISION_OF_LIES, most)
+        if took > 0 and deadline.left < np.inf:
+            wanted = min(wanted, int(first * deadline.left / took))
+        return tables if wanted <= first else report_tables(economy, _first(draws, wanted))
+    except DeadlinePassedError:
+        pass
+    try:
+        return report_tables(economy, _first(draws, min(LEAST_OTHERS, most)), deadline)
+    except DeadlinePassedError:
+        return None
 
 
 def largest_relative_error(tables: ReportTables) -> float:

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
+from math import floor, log10, prod
 from typing import override
 
 import numpy as np
@@ -387,7 +387,7 @@ def _types_at(uniform: FloatArray, thresholds: FloatArray) -> IntegerArray:
 
 def _large(number: int) -> str:
     """Return a number in few digits."""
-    return str(number) if number < 10**15 else f"about 1e{len(str(number)) - 1}"
+    return str(number) if number < 10**15 else f"about 1e{floor(log10(number))}"
 
 
 def _normalised(name: str, probabilities: FloatArray) -> FloatArray:

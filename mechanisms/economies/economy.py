@@ -11,6 +11,7 @@ Tables over types have one row for each type of each player: player 0's types fi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
@@ -219,7 +220,7 @@ class Economy:
 
 
 def _refuse_repeats(what: str, names: tuple[str, ...] | list[str]) -> None:
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
         raise ValueError(f"two {what} are named {repeated[0]!r}; names must differ")
     if not names:

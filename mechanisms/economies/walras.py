@@ -183,9 +183,9 @@ class _Market:
 
     def price_at_efficient_allocation(self) -> FloatArray | None:
         """Return prices, ``(G,)``, at which the efficient allocation is an equilibrium, or none."""
-        groups, of_good = self._groups()
+        of_player, of_good = self._groups()
         # What each group's goods add to each player's money at the highest price, (N, groups).
-        received = np.zeros((len(self.owned), 1 + max(groups.max(), of_good.max())))
+        received = np.zeros((len(self.owned), 1 + int(of_good.max())))
         for good, group in enumerate(of_good):
             received[:, group] += self.highest[good] * (self.owned[:, good] - self.bundles[:, good])
         scale = np.ones(received.shape[1])
@@ -194,30 +194,32 @@ class _Market:
         for _ in range(received.shape[1] + 1):
             money = self.owned[:, -1] + received @ scale
             paid = np.abs(received * scale).sum(axis=-1)
-            owing = np.unique(groups[money < -DEBT_TOLERANCE * paid])
+            owing = np.unique(of_player[money < -DEBT_TOLERANCE * paid])
             if not owing.size:
                 break
-            if broke[owing].all():
+            if owing[0] < 0 or broke[owing].all():
                 return None
             broke[owing] = True
-            members = broke[groups]
+            members = (of_player >= 0) & broke[of_player]
             wanted = -self.owned[members, -1] - received[np.ix_(members, ~broke)].sum(axis=-1)
             scale = np.ones(received.shape[1])
             scale[broke] = np.linalg.lstsq(received[np.ix_(members, broke)], wanted)[0]
         price = scale[of_good] * self.highest
-        return price if self._supports(price, scale[groups]) else None
+        return price if self._supports(price, np.where(of_player >= 0, scale[of_player], 1.0)) else None
 
     def _groups(self) -> tuple[IntegerArray, IntegerArray]:
         """Return the group of each player, ``(N,)``, and of each good, ``(G,)``: players who share a good are one.
 
-        Goods that nobody holds, and players who hold nothing, stand alone.
+        Players who hold nothing, and so owe nothing, are in none, -1; goods that nobody holds stand alone.
         """
-        players, goods = self.bundles.shape
-        group = np.arange(players + goods)
-        for player, good in np.argwhere(self.bundles > 0):
-            group[group == group[players + good]] = group[player]
-        numbers = np.unique(group, return_inverse=True)[1]
-        return numbers[:players], numbers[players:]
+        (players, goods), held = self.bundles.shape, self.bundles > 0
+        together = (held.T.astype(np.int64) @ held) > 0
+        for _ in range(goods.bit_length()):
+            together |= (together.astype(np.int64) @ together) > 0
+        # Groups are in the order of the last player in each.
+        last = np.where(held.any(axis=0), players - 1 - np.argmax(held[::-1], axis=0), players + np.arange(goods))
+        of_good = np.unique(np.maximum(np.where(together, last, -1).max(axis=1), last), return_inverse=True)[1]
+        return np.where(held.any(axis=1), of_good[np.argmax(held, axis=1)], -1), of_good
 
     def _supports(self, price: FloatArray, scale: FloatArray) -> bool:
         """Say whether prices are an equilibrium at the efficient allocation, with ``scale`` one over money's worth."""

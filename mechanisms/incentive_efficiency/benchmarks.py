@@ -30,7 +30,7 @@ from marketgame.mechanisms.incentive_efficiency.virtual_allocation import Divisi
 from marketgame.mechanisms.incentive_efficiency.welfare import IncentiveBenchmark, UnknownBenchmark, first_best_gains
 from marketgame.mechanisms.incentive_efficiency.willing import willing_bounds
 from marketgame.mechanisms.linear_program import SolverRefusedError, Status, UnverifiedAnswerError
-from marketgame.mechanisms.linear_program.deadline import DeadlinePassedError
+from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
 
 
 def incentive_benchmarks(
@@ -50,17 +50,20 @@ def incentive_benchmarks(
         sample: what stands for the profiles where they are too many to list; found anew without it.
     """
     if sample is None and economy.prior.obstacle:
-        sample = sampled(economy, seconds)
+        sample = sampled(economy, Deadline.after(seconds))
     return tuple(_benchmark(economy, each, seconds, money, sample) for each in participation)
 
 
 def _benchmark(
     economy: Economy, participation: Participation, seconds: float | None, money: Money, sample: SampledEconomy | None
 ) -> IncentiveBenchmark:
-    if economy.prior.size == 1:
-        first_best = traded_first_best(economy, participation, money)
-    else:
-        first_best = payable_first_best(economy, money, sample) if participation is Participation.NONE else None
+    try:
+        if economy.prior.size == 1:
+            first_best = traded_first_best(economy, participation, money)
+        else:
+            first_best = payable_first_best(economy, money, sample) if participation is Participation.NONE else None
+    except DeadlinePassedError as passed:
+        return UnknownBenchmark(participation, str(passed), solver_failed=True, money=money)
     if first_best is not None:
         return first_best
     if economy.prior.obstacle:

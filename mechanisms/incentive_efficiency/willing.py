@@ -44,7 +44,8 @@ def willing_bounds(economy: Economy, money: Money, sample: SampledEconomy) -> Se
     first_best = sample.profiles.expected(first_best_gains(economy, sample.efficient))
     welfare = sample.profiles.expected(sample.efficient.welfare)
     interim = None
-    if economy.prior.independent and not endowments_depend_on_types(economy) and len(economy.players) > 1:
+    private = economy.prior.independent and not endowments_depend_on_types(economy) and len(economy.players) > 1
+    if private and sample.reports is not None:
         interim = _consent(economy, money, sample)
     gained = first_best if interim is not None else sample.profiles.expected(fixed_price_gains(economy, sample))
     return SecondBest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,23 @@ def test_what_cannot_be_listed_is_sampled_and_says_so(marketgame: Call, tmp_path
     assert "sampled: " in printed.out
     assert "rich 1 and 11 alike" in printed.out
     assert "yes, by draws" in printed.out
+
+
+def test_what_there_is_no_time_for_is_not_known_and_the_rest_is_told(marketgame: Call, tmp_path: Path) -> None:
+    (tmp_path / "many.toml").write_text(many(24))
+    answer = marketgame("solve", "many.toml", "--json", "--seconds", "0")
+    assert answer.code == 3
+    assert "not known within the time allowed" in answer.err
+    found = json.loads(answer.out)
+    assert found["sampled"]["draws_of_others"] is None
+    assert found["incentive_compatible"] is None
+    assert found["walrasian"]["incentive_compatible"] is None
+    assert "time" in found["benchmarks"]["incentive-efficient"]["obstacle"]
+    willing = found["benchmarks"]["incentive-efficient-individual"]
+    assert 0 < willing["gains_over_autarky"] < found["gains_from_trade"]
+    printed = marketgame("solve", "many.toml", "--seconds", "0")
+    assert printed.code == 3
+    assert "not known" in printed.out
 
 
 def test_replicas_are_counted_exactly_and_agree_with_what_few_of_them_say(marketgame: Call, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
 
+from marketgame.mechanisms.contracts import report_tables
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule, grand_contract
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck, check_incentives
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand, check_on_demand
@@ -27,6 +29,8 @@ from marketgame.mechanisms.incentive_efficiency.benchmarks import incentive_benc
 from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.incentive_efficiency.second_best import Money, SecondBest, second_best
 from marketgame.mechanisms.incentive_efficiency.welfare import UnknownBenchmark
+from marketgame.mechanisms.linear_program import deadline
+from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
 from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.mechanisms.market_game.settle import settle
 from tests.mechanisms.replicated_economies import all_different, booms_and_busts, replicas
@@ -140,6 +144,48 @@ def test_what_a_profile_says_does_not_depend_on_what_was_asked_before() -> None:
     np.testing.assert_array_equal(together.transfers, again.transfers[::-1])
     again_drawn = sampled(all_different(9), listing=Listing.DRAWN)
     np.testing.assert_array_equal(again_drawn.externalities, sample.externalities)
+
+
+@dataclass
+class Clock:
+    """Time passes with tables of reports alone, a second for each."""
+
+    now: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def for_tables(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        work = report_tables._table
+
+        def timed(*given: Any) -> Any:
+            self.now += 1.0
+            return work(*given)
+
+        monkeypatch.setattr(deadline, "time", self)
+        monkeypatch.setattr(report_tables, "_table", timed)
+
+
+def test_a_first_look_that_cannot_end_in_time_is_given_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    clock.for_tables(monkeypatch)
+    late = sampled(all_different(9), Deadline.after(5.0), Listing.DRAWN)
+    assert late.reports is None
+    assert clock.now <= 2.0
+    np.testing.assert_array_equal(late.efficient.price, drawn(9).efficient.price)
+    with pytest.raises(DeadlinePassedError):
+        check_on_demand(ContractOnDemand(late, TransferRule.NONE))
+
+
+def test_what_there_was_time_for_is_what_more_draws_begin_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    clock.for_tables(monkeypatch)
+    found = sampled(all_different(9), Deadline.after(10.0), Listing.DRAWN)
+    assert clock.now == 9.0
+    assert found.tables.draws < drawn(9).tables.draws
+    for player, table in found.tables.tables.items():
+        count = table.received.shape[1]
+        np.testing.assert_array_equal(table.received, drawn(9).tables.tables[player].received[:, :count])
 
 
 @pytest.mark.parametrize("rule", RULES)
