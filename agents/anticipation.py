@@ -7,12 +7,15 @@ the trader still considers possible. Dimension ``K`` runs over these profiles, `
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import assert_never
 
 import numpy as np
 
 from marketgame.agents.knowledge import MarketKnowledge, RecommendedKnowledge
 from marketgame.mechanisms.arrays import FloatArray, read_only
+from marketgame.mechanisms.market_game.execution import matched_flows
 from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import Execution, Refusal
 from marketgame.mechanisms.market_game.settle import settle
 
 # Candidate orders are settled in pieces of about this many numbers, so that they stay in the cache.
@@ -22,18 +25,29 @@ MOST_KEPT_BACK = 1e-9
 
 
 def expected_endowments(knowledge: RecommendedKnowledge) -> FloatArray:
-    """Return the endowments the players would have, ``(K, N, L)``, units; the trader's own is the true one."""
+    """Return what players would own when the market opens, ``(K, N, L)``, units; the trader's own is what it has."""
     endowments = knowledge.belief.endowments.copy()
-    endowments[:, knowledge.player] = knowledge.own_type.endowment
+    endowments[:, knowledge.player] = knowledge.owned
     return endowments
 
 
 def receipts_without_own_orders(knowledge: RecommendedKnowledge) -> FloatArray:
     """Return what each player would gain by trade if the trader ordered nothing, ``(K, N, L)``, units."""
+    if _matched(knowledge):
+        flows = knowledge.belief.play.orders
+        without = flows.sum(axis=2) - flows[:, :, knowledge.player]
+        without[:, knowledge.player] = 0
+        return np.asarray(without)
     orders, player = knowledge.belief.orders_to_each.copy(), knowledge.player
     ordered = _ordered_in_all(orders).copy()
     ordered[:, player] = orders[:, player] = 0
     return np.asarray(ordered - _ordered_from_any(orders))
+
+
+def _matched(knowledge: RecommendedKnowledge) -> bool:
+    """Say whether others are told to order from each what both order; else they order the same from everybody."""
+    common = knowledge.common
+    return common.rules.execution is Execution.MATCHED and common.contract.refusal is Refusal.FREE
 
 
 def _ordered_in_all(orders: FloatArray) -> FloatArray:
@@ -72,7 +86,14 @@ def largest_supply(knowledge: RecommendedKnowledge) -> FloatArray:
 
 def largest_own_cost(knowledge: MarketKnowledge, net_demands: FloatArray) -> float:
     """Return the largest cost the trader may face, numeraire, of orders ``(N, L)`` at the quotes it knows."""
-    flows = net_demands - knowledge.belief.play.orders[:, :, knowledge.player]
+    ordered_from_it = knowledge.belief.play.orders[:, :, knowledge.player]
+    match knowledge.common.rules.execution:
+        case Execution.UNILATERAL:
+            flows = net_demands - ordered_from_it
+        case Execution.MATCHED:
+            flows = matched_flows(net_demands, ordered_from_it)
+        case _:
+            assert_never(knowledge.common.rules.execution)
     flows[:, knowledge.player] = 0
     return float((knowledge.quotes * flows).sum(axis=(-1, -2)).max())
 
@@ -93,10 +114,14 @@ def spendable(knowledge: MarketKnowledge) -> float:
 
 def promised_gain(knowledge: RecommendedKnowledge) -> float:
     """Return by how much what the contract promises is expected to beat living on the endowment, numeraire."""
-    orders, player = knowledge.belief.orders_to_each, knowledge.player
-    received = (_ordered_in_all(orders) - _ordered_from_any(orders))[:, player]
-    withheld = knowledge.own_type.endowment - knowledge.belief.play.announced_endowments[:, player]
-    return float(knowledge.belief.probability @ knowledge.gain(received - withheld))
+    player = knowledge.player
+    if _matched(knowledge):
+        received = knowledge.belief.play.orders[:, player].sum(axis=1)
+    else:
+        orders = knowledge.belief.orders_to_each
+        received = (_ordered_in_all(orders) - _ordered_from_any(orders))[:, player]
+    withheld = knowledge.owned - knowledge.belief.play.announced_endowments[:, player]
+    return float(knowledge.belief.probability @ knowledge.gain_at_market(received - withheld))
 
 
 def expected_gain(knowledge: MarketKnowledge, net_demands: FloatArray, announced_endowments: FloatArray) -> FloatArray:
@@ -126,4 +151,4 @@ def _expected_gain(knowledge: MarketKnowledge, net_demands: FloatArray, announce
     settlement = settle(Play(quotes, orders, shown, transfers), rules)
     endowments = np.broadcast_to(expected_endowments(knowledge), shown.shape)
     net = settlement.net_consumption(endowments)[:, :, player]
-    return np.asarray(knowledge.gain(net) @ belief.probability)
+    return np.asarray(knowledge.gain_at_market(net) @ belief.probability)

@@ -31,7 +31,8 @@ class Belief:
         probability: the posterior probability of each, ``(K,)``.
         play: what the device recommends at each, batch dimension ``(K,)``.
         allocation: what the contract promises at each, ``(K, N, L)``, units.
-        endowments: of the types reported, ``(K, N, L)``, units.
+        endowments: what the types reported own when the market opens, ``(K, N, L)``, units: with what flowed to them
+            out of deposits.
     """
 
     profiles: IntegerArray
@@ -42,7 +43,7 @@ class Belief:
 
     @property
     def orders_to_each(self) -> FloatArray:
-        """What each player is told to order from every player, the same from each, ``(K, N, L)``, units."""
+        """What each player is told to order from every player if that is the same from each, ``(K, N, L)``, units."""
         return self.play.orders[:, :, 0]
 
 
@@ -51,8 +52,13 @@ BYTES_OF_BELIEFS = 1 << 18
 
 
 def _room(key: tuple[int, int, bytes], belief: Belief) -> int:
-    """Return how many bytes a belief takes with its key; orders, the same from everybody, are not kept for each."""
-    arrays = (belief.profiles, belief.probability, belief.allocation, belief.endowments, belief.orders_to_each)
+    """Return how many bytes a belief takes with its key; orders that are the same from everybody are not kept for each.
+
+    Where orders are matched, they are a number for each pair.
+    """
+    same = 0 in belief.play.orders.strides
+    orders = belief.orders_to_each if same else belief.play.orders
+    arrays = (belief.profiles, belief.probability, belief.allocation, belief.endowments, orders)
     told = (belief.play.quotes, belief.play.announced_endowments, belief.play.transfers)
     return len(key[2]) + sum(array.nbytes for array in (*arrays, *told))
 
@@ -63,8 +69,10 @@ def _room(key: tuple[int, int, bytes], belief: Belief) -> int:
 def _said_at(contract: DirectContract, profiles: bytes, players: int) -> tuple[Play, FloatArray, FloatArray]:
     """Return what a contract recommends and promises at profiles of reports, and what the types reported own."""
     reports = np.frombuffer(profiles, np.int64).reshape(-1, players)
-    endowments = read_only(contract.economy.endowments(reports))
-    return contract.recommend(reports), contract.terms(reports).allocation, endowments
+    terms, owned = contract.terms(reports), contract.economy.endowments(reports)
+    if terms.received is not None:
+        owned = owned + terms.received
+    return contract.recommend(reports), terms.allocation, read_only(owned)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +110,8 @@ class Inference:
         Source:
             Giraud and Rochon, section 3, the belief q-hat given type and recommendation.
         """
-        message = (received.quotes, received.orders, received.announced_endowment, received.transfers)
+        told = (received.quotes, received.orders, received.announced_endowment, received.transfers)
+        message = told if received.received is None else (*told, received.received)
         key = (own_type, report, b"".join(part.tobytes() for part in message))
         return self._beliefs.answer(key, lambda: self._revise(own_type, report, received))
 

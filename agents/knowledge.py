@@ -146,6 +146,17 @@ class RecommendedKnowledge(TypeKnowledge):
     recommendation: OwnRecommendation
 
     @cached_property
+    def owned(self) -> FloatArray:
+        """What it owns when the market opens, ``(L,)``, units: its endowment, and what flowed to it out of deposits."""
+        received = self.recommendation.received
+        return self.own_type.endowment if received is None else self.own_type.endowment + received
+
+    def gain_at_market(self, net_consumption: FloatArray) -> FloatArray:
+        """Return the gain, ``(...)``, numeraire, of consuming so much beyond what it then owns, ``(..., L)``, units."""
+        received = self.recommendation.received
+        return self.gain(net_consumption if received is None else net_consumption + received)
+
+    @cached_property
     def belief(self) -> Belief:
         """The profiles of reports it still considers possible (stage 5 of a round)."""
         return self.inference.belief(self.type_number, self.report, self.recommendation)

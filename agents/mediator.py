@@ -38,6 +38,14 @@ class EstablishedMediator(RoundAgent):
         """Return the recommendations for reported types ``(N,)``, and the part each player hears."""
         return self._answers.answer(reports.tobytes(), lambda: self._work_out(reports))
 
+    def deliver(self, reports: IntegerArray) -> FloatArray | None:
+        """Return what flows to each out of what was deposited with reports ``(N,)``, as ``(N, L)``, units.
+
+        None if recommended flows may be refused, so that nothing is deposited.
+        """
+        received = self.contract.terms(reports[None]).received
+        return None if received is None else received[0]
+
     def severance_owed(self, reports: IntegerArray, left: BooleanArray) -> FloatArray:
         """Return what is paid to those who left, flagged in ``(N,)``, at reports ``(N,)``, as ``(N,)``, numeraire."""
         if self.severance is None:
@@ -46,7 +54,7 @@ class EstablishedMediator(RoundAgent):
 
     def _work_out(self, reports: IntegerArray) -> tuple[Play, tuple[OwnRecommendation, ...]]:
         whole = self.contract.recommend(reports)
-        transfers = read_only(whole.transfers)
+        transfers, received = read_only(whole.transfers), self.deliver(reports)
         parts = tuple(
             OwnRecommendation(
                 read_only(whole.quotes[player]),
@@ -54,6 +62,7 @@ class EstablishedMediator(RoundAgent):
                 whole.orders[player] if not whole.orders.flags.writeable else read_only(whole.orders[player]),
                 read_only(whole.announced_endowments[player]),
                 transfers,
+                None if received is None else read_only(received[player]),
             )
             for player in range(len(reports))
         )

@@ -11,6 +11,7 @@ from marketgame.agents.anticipation import largest_own_cost, largest_supply, str
 from marketgame.agents.behaviours.behaviour import Behaviour, Order, recommended_order
 from marketgame.agents.knowledge import MarketKnowledge
 from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.market_game.execution import executed_orders
 from marketgame.registry import parameter
 
 # Quotes this close, relatively, are the same price.
@@ -45,7 +46,7 @@ class Arbitraging(Behaviour):
         gap = largest_gap(knowledge)
         if gap is None:
             return recommended_order(knowledge)
-        return Order(arbitrage(knowledge, gap, self.size), knowledge.own_type.endowment)
+        return Order(arbitrage(knowledge, gap, self.size), knowledge.owned)
 
 
 @dataclass(frozen=True)
@@ -107,5 +108,6 @@ def _least_cost(knowledge: MarketKnowledge, own_orders: FloatArray, rival: int) 
     """Return the least cost another player may face, numeraire, given the trader's orders ``(N, L)``."""
     orders = knowledge.belief.play.orders.copy()
     orders[:, knowledge.player] = own_orders
+    orders = executed_orders(orders, knowledge.common.rules.execution)
     flows = orders[:, rival] - orders[:, :, rival]
     return float((knowledge.quotes * flows).sum(axis=(-1, -2)).min())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from marketgame.agents.behaviours.arbitraging import arbitrage, largest_gap
 from marketgame.agents.behaviours.short_selling import short_sale
 from marketgame.agents.knowledge import MarketKnowledge
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
-from marketgame.mechanisms.market_game.rules import Withholding
+from marketgame.mechanisms.market_game.rules import Execution, Withholding
 
 # Attacks are tried barely large enough, comfortably, and against rules that ration what is ordered.
 ATTACK_SIZES = (0.0, 1.0, 10.0)
@@ -44,7 +45,7 @@ def structured_candidates(knowledge: MarketKnowledge) -> Candidates:
     honest = [recommendation.orders, _no_trade(knowledge), *_demanded(knowledge)]
     attacks = _attacks(knowledge)
     announced = [recommendation.announced_endowment] * len(honest)
-    announced += [knowledge.own_type.endowment] * len(attacks)
+    announced += [knowledge.owned] * len(attacks)
     orders, shown = np.stack(honest + attacks), np.stack(announced)
     if knowledge.common.rules.withholding is Withholding.CONSUMED:
         orders, shown = np.concatenate((orders, orders)), np.concatenate((shown, np.zeros_like(shown)))
@@ -69,15 +70,16 @@ def neighbours(
     return np.asarray(centre + steps)
 
 
-def _expected_incoming(knowledge: MarketKnowledge) -> FloatArray:
-    """Return what the others are expected to order from the trader, ``(N, L)``, units."""
-    incoming = knowledge.belief.play.orders[:, :, knowledge.player]
-    return np.asarray(np.tensordot(knowledge.belief.probability, incoming, axes=1))
-
-
 def _no_trade(knowledge: MarketKnowledge) -> FloatArray:
-    """Return orders that undo what the others are expected to order."""
-    return _expected_incoming(knowledge)
+    """Return orders that undo what the others are expected to order, ``(N, L)``, units."""
+    incoming = knowledge.belief.play.orders[:, :, knowledge.player]
+    match knowledge.common.rules.execution:
+        case Execution.UNILATERAL:
+            return np.asarray(np.tensordot(knowledge.belief.probability, incoming, axes=1))
+        case Execution.MATCHED:
+            return np.zeros(incoming.shape[1:])
+        case _:
+            assert_never(knowledge.common.rules.execution)
 
 
 def _demanded(knowledge: MarketKnowledge) -> list[FloatArray]:
@@ -87,7 +89,7 @@ def _demanded(knowledge: MarketKnowledge) -> list[FloatArray]:
     alike = np.full(quotes.shape, 1 / len(others))
     cheapest = _indicator(quotes.argmin(axis=0), len(others))
     dearest = _indicator(quotes.argmax(axis=0), len(others))
-    endowment = knowledge.own_type.endowment[:-1]
+    endowment = knowledge.owned[:-1]
 
     at_mean = _net_demand(knowledge, quotes.mean(axis=0), endowment)
     to_buy = np.maximum(_net_demand(knowledge, quotes.min(axis=0), endowment), 0)
@@ -111,7 +113,7 @@ def _net_demand(knowledge: MarketKnowledge, prices: FloatArray, endowment: Float
 
 def _paid_for(knowledge: MarketKnowledge, others: IntegerArray, goods: FloatArray) -> FloatArray:
     """Return orders that bring flows ``(N-1, G)`` from the others, paid at the quote of each."""
-    orders = _expected_incoming(knowledge)
+    orders = _no_trade(knowledge)
     orders[others, :-1] += goods
     orders[others, -1] -= (knowledge.quotes[others, :-1] * goods).sum(axis=-1)
     orders[others, -1] += spendable(knowledge) / len(others)

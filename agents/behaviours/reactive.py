@@ -99,7 +99,9 @@ def _situation(knowledge: MarketKnowledge) -> Situation:
     profile = belief.profiles[0].copy()
     profile[own] = knowledge.type_number
     told = belief.play[0]
-    announced = accepted_announcements(told.announced_endowments, economy.endowments(profile), transfers, rules)
+    received = knowledge.common.contract.terms(belief.profiles[:1]).received
+    owned = economy.endowments(profile) if received is None else economy.endowments(profile) + received[0]
+    announced = accepted_announcements(told.announced_endowments, owned, transfers, rules)
     quotes = np.broadcast_to(knowledge.recommendation.quotes, knowledge.quotes.shape)
     return Situation(
         economy=economy,
@@ -108,4 +110,5 @@ def _situation(knowledge: MarketKnowledge) -> Situation:
         probability=np.ones(1),
         profiles=profile[None],
         prescribed=stacked([Play(quotes, told.orders, announced, transfers)]),
+        received=received,
     )

@@ -57,7 +57,7 @@ class ShortSelling(Behaviour):
         good = int(np.argmax(prizes))
         if prizes[good] <= promised_gain(knowledge) + WORTH_WHILE * knowledge.stake:
             return recommended_order(knowledge)
-        return Order(short_sale(knowledge, good, self.size), knowledge.own_type.endowment)
+        return Order(short_sale(knowledge, good, self.size), knowledge.owned)
 
 
 def short_sale_prizes(knowledge: MarketKnowledge) -> FloatArray:
@@ -67,8 +67,8 @@ def short_sale_prizes(knowledge: MarketKnowledge) -> FloatArray:
     """
     others = np.delete(expected_endowments(knowledge), knowledge.player, axis=1).sum(axis=1)
     goods = others.shape[-1]
-    spoils = np.where(np.eye(goods, dtype=bool), -knowledge.own_type.endowment, others[:, None, :])
-    expected = knowledge.belief.probability @ knowledge.gain(spoils)
+    spoils = np.where(np.eye(goods, dtype=bool), -knowledge.owned, others[:, None, :])
+    expected = knowledge.belief.probability @ knowledge.gain_at_market(spoils)
     others_quotes = np.delete(knowledge.quotes, knowledge.player, axis=0)
     return np.where((others_quotes > 0).any(axis=0), expected, -np.inf)
 

@@ -26,4 +26,4 @@ class Withholding(Behaviour):
 
     @override
     def order(self, knowledge: MarketKnowledge) -> Order:
-        return Order(knowledge.recommendation.orders, (1 - self.fraction) * knowledge.own_type.endowment)
+        return Order(knowledge.recommendation.orders, (1 - self.fraction) * knowledge.owned)

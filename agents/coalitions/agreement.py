@@ -157,10 +157,9 @@ class Agreement:
             return situation_of(self.contract, number, self.coalition, self.rules, self.reaction)
         profile = reported.copy()
         profile[list(self.coalition)] = types
-        told = self.contract.recommend(reported)
-        announced = accepted_announcements(
-            told.announced_endowments, economy.endowments(profile), told.transfers, self.rules
-        )
+        told, received = self.contract.recommend(reported), self.contract.terms(reported[None]).received
+        owned = economy.endowments(profile) if received is None else economy.endowments(profile) + received[0]
+        announced = accepted_announcements(told.announced_endowments, owned, told.transfers, self.rules)
         return Situation(
             economy=economy,
             rules=self.rules,
@@ -169,6 +168,7 @@ class Agreement:
             profiles=profile[None],
             prescribed=stacked([replace(told, announced_endowments=announced)]),
             reaction=self.reaction,
+            received=received,
         )
 
     def _work_out(self, number: int, types: tuple[int, ...], reports: tuple[int, ...]) -> FloatArray:

@@ -154,6 +154,9 @@ def facing_agreement(recommended: Recommended, members: Coalition) -> Situation:
         reaction=None
         if agreement.reaction is None
         else AmongPartners(tuple(situations), agreement.coalition, agreement.reaction),
+        received=None
+        if situations[0].received is None
+        else np.concatenate([each.received for each in situations if each.received is not None]),
     )
 
 

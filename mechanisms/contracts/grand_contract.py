@@ -287,18 +287,21 @@ class GrandContract(DirectContract):
             self.announced_endowments[number],
             self.transfers[number],
             self.allocation[number],
+            None if self.received is None else self.received[number],
         )
 
     @override
     def posterior(self, player: int, own_type: int, report: int, received: OwnRecommendation) -> Posterior:
         profiles = self.profiles
         numbers = np.flatnonzero(profiles[:, player] == report)
-        pairs = (
+        pairs = [
             (self.price, received.quotes),
             (self._orders_from_each(player), received.orders),
             (self.announced_endowments[:, player], received.announced_endowment),
             (self.transfers, received.transfers),
-        )
+        ]
+        if self.received is not None and received.received is not None:
+            pairs.append((self.received[:, player], received.received))
         for known, heard in pairs:
             same = known[numbers] == heard
             numbers = numbers[same.all(axis=tuple(range(1, same.ndim)))]

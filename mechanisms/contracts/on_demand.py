@@ -19,9 +19,9 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, override
+from typing import Any, Self, override
 
 import numpy as np
 
@@ -41,11 +41,14 @@ from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
 from marketgame.mechanisms.economies.profiles import seeded
 from marketgame.mechanisms.economies.walras import at_payable_prices
+from marketgame.mechanisms.market_game.rules import Execution, MarketRules, Refusal
 
 # What was worked out is kept up to this many bundles, about a hundred megabytes.
 BUNDLES_KEPT = 1 << 20
 # How many draws a belief consists of.
 BELIEF_DRAWS = 16
+# No more pairs of players than this in all of them, where each pair is told something of its own.
+PAIRS_BELIEVED = 1 << 21
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +59,8 @@ class ContractOnDemand(DirectContract):
         sample: what stands for all profiles of the economy.
         rule: which transfers: none, so that all pay the supporting price, or those for expected externalities.
         economy: whose types are reported.
+        execution: of the market's orders.
+        refusal: whether recommended flows may be refused.
 
     Raises:
         ValueError: the rule asks for other transfers, types are correlated where it asks for expected externalities, or
@@ -66,6 +71,8 @@ class ContractOnDemand(DirectContract):
     sample: SampledEconomy
     rule: TransferRule
     economy: Economy = field(init=False)
+    execution: Execution = Execution.UNILATERAL
+    refusal: Refusal = Refusal.FREE
     _known: OrderedDict[bytes, Terms] = field(default_factory=OrderedDict, init=False, repr=False)
     _told: dict[bytes, IntegerArray] = field(default_factory=dict, init=False, repr=False)
 
@@ -79,6 +86,12 @@ class ContractOnDemand(DirectContract):
                 f"{TransferRule.NONE.value!r} or {TransferRule.EXPECTED_EXTERNALITY.value!r}"
             )
         self._refuse_debt()
+
+    @override
+    def under(self, rules: MarketRules) -> Self:
+        if (rules.execution, rules.refusal) == (self.execution, self.refusal):
+            return self
+        return replace(self, execution=rules.execution, refusal=rules.refusal)
 
     def _refuse_debt(self) -> None:
         economy = self.economy
@@ -124,12 +137,15 @@ class ContractOnDemand(DirectContract):
         if not found:
             return self._none(reports)
         efficient = EfficientAllocation(*_joined([each.efficient for each in found], fields(EfficientAllocation)))
-        return Terms(efficient, *_joined(found, fields(Terms)[1:]))
+        return Terms(efficient, *_joined(found, self._arrays_of_terms()))
+
+    def _arrays_of_terms(self) -> tuple[Field[Any], ...]:
+        return tuple(one for one in fields(Terms)[1:] if one.name != "received" or self.refusal is Refusal.ESCROW)
 
     def _none(self, reports: IntegerArray) -> Terms:
         some = self._terms_at(self.sample.profiles.types[0])
         efficient = some.efficient.at(np.zeros(0, dtype=np.int64))
-        return Terms(efficient, *(getattr(some, one.name)[:0] for one in fields(Terms)[1:]))
+        return Terms(efficient, *(getattr(some, one.name)[:0] for one in self._arrays_of_terms()))
 
     def _terms_at(self, profile: IntegerArray) -> Terms:
         key = np.ascontiguousarray(profile).tobytes()
@@ -151,8 +167,7 @@ class ContractOnDemand(DirectContract):
             payments = walrasian_payments(economy, efficient)
         else:
             payments = balanced_externalities(economy, self.sample.externalities, ordered)
-        contract = GrandContract(economy, efficient, payments)
-        granted = _largest_among(contract.granted, self.sample.tables.alike)
+        contract = GrandContract(economy, efficient, payments, self.execution, self.refusal)
         # Whoever is of a type gets what the first of its likes gets who is of that type.
         place = _first_alike(self.sample.tables.alike, ordered[0], profile)
         solved = contract.efficient
@@ -171,9 +186,17 @@ class ContractOnDemand(DirectContract):
             contract.numeraire_transfers[:, place],
             contract.orders[:, place],
             contract.announced_endowments[:, place],
-            contract.value_of_trades[:, place] + granted,
+            self._purchasing_power(contract)[:, place],
             contract.allocation[:, place],
+            None if contract.received is None else contract.received[:, place],
         )
+
+    def _purchasing_power(self, contract: GrandContract) -> FloatArray:
+        """Return what everybody is granted where profiles are in order, ``(1, N)``, numeraire."""
+        if contract.received is not None:
+            return contract.transfers
+        granted = _largest_among(contract.granted, self.sample.tables.alike)
+        return np.asarray(contract.value_of_trades + granted)
 
     def _in_order(self, profiles: IntegerArray) -> IntegerArray:
         """Return profiles in which replicas are in the order of their types, ``(K, N)``."""
@@ -209,11 +232,18 @@ class ContractOnDemand(DirectContract):
         # What is drawn depends on what was told, and on nothing else.
         digest = hashlib.sha256(base.tobytes() + bytes([player % 256])).digest()
         generator = seeded(player, int.from_bytes(digest[:4]))
-        draws = np.empty((BELIEF_DRAWS, len(base)), dtype=np.int64)
+        draws = np.empty((self._belief_draws, len(base)), dtype=np.int64)
         for draw in draws:
             mixed = np.lexsort((generator.random(len(base)), cells[by_cell]))
             draw[by_cell] = ordered[mixed]
-        return Posterior(draws, np.full(BELIEF_DRAWS, 1 / BELIEF_DRAWS), sampled=True)
+        return Posterior(draws, np.full(len(draws), 1 / len(draws)), sampled=True)
+
+    @property
+    def _belief_draws(self) -> int:
+        """How many draws a belief consists of: where orders are matched, each takes a number for every pair."""
+        if self.execution is Execution.UNILATERAL or self.refusal is Refusal.ESCROW:
+            return BELIEF_DRAWS
+        return max(1, min(BELIEF_DRAWS, PAIRS_BELIEVED // len(self.economy.players) ** 2))
 
     def _exchanged(self, reports: IntegerArray, player: int, report: int, transfers: FloatArray) -> IntegerArray | None:
         """Return reports in which a player has exchanged its type with a replica; none if no replica reports that."""
@@ -228,8 +258,11 @@ class ContractOnDemand(DirectContract):
     def _says(self, reports: IntegerArray, player: int, received: OwnRecommendation) -> bool:
         """Say whether a player is told something at a profile of reports."""
         terms = self._terms_at(reports)
+        told, orders = terms.orders[0], terms.orders[0, player]
+        if self.execution is Execution.MATCHED and terms.received is None:
+            orders = orders - told
         return bool(
-            (terms.orders[0, player] == received.orders).all()
+            (orders == received.orders).all()
             and (terms.announced_endowments[0, player] == received.announced_endowment).all()
         )
 

@@ -29,6 +29,8 @@ class Terms:
         announced_endowments: what each is to announce, ``(K, N, L)``, units.
         transfers: the purchasing power granted to each, ``(K, N)``, numeraire.
         allocation: what each ends with if all obey, ``(K, N, L)``, units.
+        received: what flows to each out of deposits before the market opens, ``(K, N, L)``, units; none if recommended
+            flows may be refused.
     """
 
     efficient: EfficientAllocation
@@ -38,6 +40,7 @@ class Terms:
     announced_endowments: FloatArray
     transfers: FloatArray
     allocation: FloatArray
+    received: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +52,15 @@ class OwnRecommendation:
         orders: the net demands it is to address to each player, ``(N, L)``, units.
         announced_endowment: the endowment it is to announce, ``(L,)``, units.
         transfers: the purchasing power granted to every player, ``(N,)``, numeraire; public.
+        received: what flowed to it out of deposits before the market opened, ``(L,)``, units; none if recommended flows
+            may be refused.
     """
 
     quotes: FloatArray
     orders: FloatArray
     announced_endowment: FloatArray
     transfers: FloatArray
+    received: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,4 +170,6 @@ class DirectContract(ABC):
         shape = price.shape[:1] if batch is None else batch
         told = (price, terms.announced_endowments, terms.transfers, terms.orders)
         quotes, announced, transfers, to_each = (array.reshape(*shape, *array.shape[1:]) for array in told)
-        return Play(quotes, orders_from_each(to_each, self.execution), announced, transfers)
+        # Where deposits have been executed nobody is to order anything from anybody, which takes no numbers for pairs.
+        execution = self.execution if terms.received is None else Execution.UNILATERAL
+        return Play(quotes, orders_from_each(to_each, execution), announced, transfers)

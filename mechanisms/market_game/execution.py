@@ -44,13 +44,18 @@ def executed_orders(orders: FloatArray, execution: Execution) -> FloatArray:
             return orders
         case Execution.MATCHED:
             players = orders.shape[-2]
-            offered = -np.swapaxes(orders, -2, -3)
-            bought = np.maximum(np.minimum(orders, offered), 0.0)
-            sold = np.minimum(np.maximum(orders, offered), 0.0)
             lower = np.triu(np.ones((players, players), np.bool_), 1)[:, :, np.newaxis]
-            return np.where(lower, bought + sold, 0.0)
+            return np.where(lower, matched_flows(orders, np.swapaxes(orders, -2, -3)), 0.0)
         case _:
             assert_never(execution)
+
+
+def matched_flows(ordered: FloatArray, by_other: FloatArray) -> FloatArray:
+    """Return what flows to who ordered, where the other side ordered ``by_other`` from it, both ``(..., L)``, units."""
+    offered = -by_other
+    bought = np.maximum(np.minimum(ordered, offered), 0.0)
+    sold = np.minimum(np.maximum(ordered, offered), 0.0)
+    return np.asarray(bought + sold)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import override
 
@@ -17,13 +18,15 @@ from marketgame.agents.trader import Trader
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.coalitional_games.grid_game import game_on_grid
 from marketgame.mechanisms.market_game.plays import Play
-from marketgame.mechanisms.market_game.rules import Refusal, Timing
+from marketgame.mechanisms.market_game.rules import Timing
 from marketgame.mechanisms.market_game.settle import settle
 from marketgame.simulation.recording.market import MarketRecorder
 from marketgame.simulation.recording.measures import net_consumed_in
 from marketgame.simulation.scenario.established_contract import (
     established_contract,
     promised_severance,
+    refuse_missing_deposit,
+    refuse_missing_deposits,
     refuse_uncovered_transfers,
 )
 from marketgame.simulation.scenario.market_scenario import MarketScenario
@@ -31,6 +34,16 @@ from marketgame.simulation.scenario.streams import private_seed, random_stream
 from marketgame.simulation.stages.departures import Departures, MarketBlocking, nobody_left
 from marketgame.simulation.stages.market_play import Round
 from marketgame.simulation.stages.side_contracts import Collusion, SideContractStage, nobody_colluded
+
+
+@dataclass(frozen=True, eq=False)
+class Reported:
+    """What came of the reports of a round, ``(N,)`` as types: of true types, what was delivered and is recommended."""
+
+    profile: IntegerArray
+    reports: IntegerArray
+    delivered: FloatArray
+    recommendation: Play
 
 
 class MarketModel(RoundModel):
@@ -45,23 +58,19 @@ class MarketModel(RoundModel):
         last_play: the round played last, if any.
 
     Raises:
-        ValueError: the established contract does not exist for this economy, a rule forbids it, recommended flows are
-            executed out of deposits, which agents do not know how to answer, or coalitions cannot divide what they own
-            as blocking mediators would want.
+        ValueError: the established contract does not exist for this economy, a rule forbids it, somebody would have to
+            deposit more than it owns, or coalitions cannot divide what they own as blocking mediators would want.
     """
 
     def __init__(self, market_scenario: MarketScenario) -> None:
         super().__init__(market_scenario.seed)
-        if market_scenario.rules.refusal is Refusal.ESCROW:
-            raise ValueError(
-                "rule refusal = 'escrow' cannot be played round by round; `marketgame certify` examines it"
-            )
         self.market_scenario = market_scenario
         self.economy = market_scenario.economy
         severance = promised_severance(market_scenario)
         common = CommonKnowledge(established_contract(market_scenario), market_scenario.rules, severance)
         behaviours = market_scenario.behaviours()
         refuse_uncovered_transfers(common, behaviours)
+        refuse_missing_deposits(common, behaviours)
         self.nature = random_stream(market_scenario.seed, "nature")
         self.mediator = EstablishedMediator(self, common.contract, severance)
         self.traders = tuple(Trader(self, player, by_type, common) for player, by_type in enumerate(behaviours))
@@ -69,6 +78,7 @@ class MarketModel(RoundModel):
         self.blocking = self._blocking(common)
         self.organising = self._organising(common, behaviours)
         self._no_severance = np.zeros(len(self.traders))
+        self._nothing_delivered = np.zeros((len(self.traders), len(self.economy.goods)))
         self._nobody_colluded = nobody_colluded(len(self.traders))
         self._nobody_left = nobody_left(len(self.traders), len(self.economy.goods))
         game = None if self.blocking is None else self.blocking.game
@@ -84,6 +94,8 @@ class MarketModel(RoundModel):
         reports = np.array([trader.report() for trader in self.traders])
         # Stage 8 comes here: blocking mediators invite before anything is recommended (`stages.departures`).
         departures = self._nobody_left if self.blocking is None else self.blocking.play(self.traders, profile)
+        # Where recommended flows may not be refused, they are executed now, out of what was deposited with the reports.
+        delivered = self._deliver(profile, reports)
         # Stages 4 and 5: the device recommends to each privately; the revision of beliefs happens in each trader's
         # knowledge as soon as it asks for them.
         recommendation = self._recommend(reports)
@@ -97,7 +109,8 @@ class MarketModel(RoundModel):
             quotes[departures.left] = recommendation.quotes[departures.left]
         orders = self._order(quotes)
         # Stage 10: settlement and records.
-        self.last_play = self._settle(profile, reports, recommendation, departures, collusion, quotes, orders)
+        reported = Reported(profile, reports, delivered, recommendation)
+        self.last_play = self._settle(reported, departures, collusion, quotes, orders)
         self.recorder.add(self.last_play)
         if self.blocking is not None and not departures.left.any():
             net = net_consumed_in(self.last_play, self.economy)
@@ -133,6 +146,13 @@ class MarketModel(RoundModel):
         for trader, seed, type_number in zip(self.traders, self._seeds, profile.tolist(), strict=True):
             trader.learn_type(type_number, partial(random_stream, seed, number))
 
+    def _deliver(self, profile: IntegerArray, reports: IntegerArray) -> FloatArray:
+        delivered = self.mediator.deliver(reports)
+        if delivered is None:
+            return self._nothing_delivered
+        refuse_missing_deposit(self.economy, profile, reports)
+        return delivered
+
     def _recommend(self, reports: IntegerArray) -> Play:
         whole, parts = self.mediator.recommend(reports)
         for trader, part in zip(self.traders, parts, strict=True):
@@ -147,9 +167,7 @@ class MarketModel(RoundModel):
 
     def _settle(
         self,
-        profile: IntegerArray,
-        reports: IntegerArray,
-        recommendation: Play,
+        reported: Reported,
         departures: Departures,
         collusion: Collusion,
         quotes: FloatArray,
@@ -157,7 +175,10 @@ class MarketModel(RoundModel):
     ) -> Round:
         # A round in which nobody can leave or collude is spared what these change.
         rules, severance = self.market_scenario.rules, self._no_severance
-        transfers, endowments = recommendation.transfers, self.economy.endowments(profile)
+        profile, reports, delivered = reported.profile, reported.reports, reported.delivered
+        transfers, endowments = reported.recommendation.transfers, self.economy.endowments(profile)
+        if delivered is not self._nothing_delivered:
+            endowments = endowments + delivered
         net_demands = np.stack([order.net_demands for order in orders])
         if departures is not self._nobody_left:
             left = departures.left
@@ -172,6 +193,7 @@ class MarketModel(RoundModel):
         return Round(
             profile=profile,
             reports=reports,
+            delivered=delivered,
             raised=raised(announced, offered, rules),
             settlement=settle(Play(quotes, net_demands, announced, transfers), rules),
             followed=departures.followed,

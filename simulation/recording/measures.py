@@ -15,11 +15,12 @@ import numpy as np
 from marketgame.agents.blocking.mediator import Approach
 from marketgame.agents.coalitions.organiser import Negotiation
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
+from marketgame.mechanisms.contracts.recommended_orders import orders_from_each
 from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import autarky_welfare
 from marketgame.mechanisms.incentive_efficiency.welfare import first_best_gains
-from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.mechanisms.market_game.rules import Execution, MarketRules
 from marketgame.mechanisms.market_game.settlement import stacked_settlements
 from marketgame.simulation.recording.coalitions import blocking_profits
 from marketgame.simulation.recording.labels import Labels
@@ -38,6 +39,7 @@ class Measures:
         plays: the rounds as the market saw them; every array has a first dimension ``R``.
         profile_numbers: of the true types, ``(R,)``; see `ProfileNumbers`.
         endowments: ``(R, N, L)``, units.
+        deposited: with the reports, ``(R, N, L)``, units; zero where recommended flows may be refused.
         consumed: ``(R, N, L)``, units, without what mediators paid.
         net_consumed: what of it goes beyond the endowment, ``(R, N, L)``, units, to the digits of what is traded.
         paid: what mediators paid, ``(R, N)``, numeraire.
@@ -58,6 +60,7 @@ class Measures:
     plays: Round
     profile_numbers: IntegerArray
     endowments: FloatArray
+    deposited: FloatArray
     consumed: FloatArray
     net_consumed: FloatArray
     paid: FloatArray
@@ -137,10 +140,16 @@ class Measures:
 
     @cached_property
     def received(self) -> FloatArray:
-        """What player i received from player j on balance, ``(R, N, N, L)``, units; zero if nothing."""
+        """What player i received from player j on balance, ``(R, N, N, L)``, units; zero if nothing.
+
+        What flowed out of deposits is a trade of each with everybody, as the contract would have them order it.
+        """
         most = self.endowments.sum(axis=1)
         # Of the numeraire there may be any amount beside what changes hands.
         flows = self.plays.settlement.flows
+        if self.plays.delivered.any():
+            to_each = self.plays.delivered / self.plays.delivered.shape[1]
+            flows = flows + orders_from_each(to_each, Execution.MATCHED)
         most[:, -1] = np.minimum(most[:, -1], np.abs(flows[..., -1]).max(axis=(1, 2)))
         return np.asarray(np.where(flows > DUST * most[:, None, None, :], flows, 0))
 
@@ -185,6 +194,7 @@ def measure(
         plays=stacked,
         profile_numbers=numbers.of(stacked.profile),
         endowments=endowments,
+        deposited=np.zeros_like(endowments) if told.received is None else economy.endowments(stacked.reports),
         consumed=consumed,
         net_consumed=net_consumed,
         paid=paid,
@@ -208,15 +218,15 @@ def consumed_in(play: Round, economy: Economy) -> FloatArray:
 
     That is what the market gives those who stayed, and what those who left divided among themselves.
     """
-    endowments = np.where(play.left[..., None], 0.0, economy.endowments(play.profile))
-    return play.settlement.consumption(endowments) + play.outside
+    owned = np.where(play.left[..., None], 0.0, economy.endowments(play.profile) + play.delivered)
+    return play.settlement.consumption(owned) + play.outside
 
 
 def net_consumed_in(play: Round, economy: Economy) -> FloatArray:
     """Return what everybody consumes beyond its endowment, ``(..., N, L)``, units."""
     owned = economy.endowments(play.profile)
-    there = np.where(play.left[..., None], 0.0, owned)
-    traded = play.settlement.net_consumption(there)
+    there = np.where(play.left[..., None], 0.0, owned + play.delivered)
+    traded = play.settlement.net_consumption(there) + play.delivered
     return traded + np.where(play.left[..., None], play.outside - owned, play.outside)
 
 

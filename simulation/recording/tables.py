@@ -236,8 +236,17 @@ HOLDINGS: TableSchema[Measures] = TableSchema(
         _GOOD,
         _quantity("endowment", "true endowment", lambda measures: measures.endowments),
         _quantity(
+            "deposited",
+            "endowment of the reported type, deposited where recommended flows may not be refused; else 0",
+        ),
+        _quantity(
+            "delivered",
+            "what recommended flows executed out of deposits added before the market opened; else 0",
+            lambda measures: measures.plays.delivered,
+        ),
+        _quantity(
             "announced",
-            "endowment announced, as accepted by the market",
+            "what was announced to the market, as accepted: of the endowment, and of what was delivered",
             lambda measures: measures.plays.play.announced_endowments,
         ),
         Column("quote", REAL, PRICE, "price the player quoted", lambda measures: measures.plays.play.quotes),

@@ -24,6 +24,7 @@ class Round:
     Attributes:
         profile: the true types, ``(N,)``.
         reports: the reported types, ``(N,)``.
+        delivered: what flowed to each out of deposits before the market opened, ``(N, L)``, units; zero if nothing did.
         raised: how much numeraire the market added to announcements, ``(N,)``, units.
         settlement: what the market made of the play: of transfers with what fellow members of a coalition add, and of
             announcements as it accepted them; whoever left took no part.
@@ -39,6 +40,7 @@ class Round:
 
     profile: IntegerArray
     reports: IntegerArray
+    delivered: FloatArray
     raised: FloatArray
     settlement: Settlement
     followed: IntegerArray
@@ -69,6 +71,7 @@ def nothing_played(economy: Economy, rules: MarketRules, blockers: int) -> Round
     return Round(
         profile=types,
         reports=types,
+        delivered=nothing,
         raised=nobody,
         settlement=settle(Play(nothing, orders, nothing, nobody), rules),
         followed=types,

@@ -61,6 +61,7 @@ def test_each_stage_of_knowledge_holds_exactly_what_the_paper_lets_a_trader_know
         "orders",
         "announced_endowment",
         "transfers",
+        "received",
     ]
 
 
