@@ -7,13 +7,12 @@ the trader still considers possible. Dimension ``K`` runs over these profiles, `
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import assert_never
 
 import numpy as np
 
 from marketgame.agents.knowledge import MarketKnowledge, RecommendedKnowledge
 from marketgame.mechanisms.arrays import FloatArray, read_only
-from marketgame.mechanisms.market_game.execution import matched_flows
+from marketgame.mechanisms.market_game.execution import executed_flows
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import Execution, Refusal
 from marketgame.mechanisms.market_game.settle import settle
@@ -86,14 +85,7 @@ def largest_supply(knowledge: RecommendedKnowledge) -> FloatArray:
 
 def largest_own_cost(knowledge: MarketKnowledge, net_demands: FloatArray) -> float:
     """Return the largest cost the trader may face, numeraire, of orders ``(N, L)`` at the quotes it knows."""
-    ordered_from_it = knowledge.belief.play.orders[:, :, knowledge.player]
-    match knowledge.common.rules.execution:
-        case Execution.UNILATERAL:
-            flows = net_demands - ordered_from_it
-        case Execution.MATCHED:
-            flows = matched_flows(net_demands, ordered_from_it)
-        case _:
-            assert_never(knowledge.common.rules.execution)
+    flows = executed_flows(net_demands, knowledge.belief.play.orders[:, :, knowledge.player], knowledge.common.rules)
     flows[:, knowledge.player] = 0
     return float((knowledge.quotes * flows).sum(axis=(-1, -2)).max())
 

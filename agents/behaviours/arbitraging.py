@@ -11,7 +11,7 @@ from marketgame.agents.anticipation import largest_own_cost, largest_supply, str
 from marketgame.agents.behaviours.behaviour import Behaviour, Order, recommended_order
 from marketgame.agents.knowledge import MarketKnowledge
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.market_game.execution import executed_orders
+from marketgame.mechanisms.market_game.execution import executed_flows
 from marketgame.registry import parameter
 
 # Quotes this close, relatively, are the same price.
@@ -106,8 +106,8 @@ def arbitrage(knowledge: MarketKnowledge, gap: Gap, size: float) -> FloatArray:
 
 def _least_cost(knowledge: MarketKnowledge, own_orders: FloatArray, rival: int) -> float:
     """Return the least cost another player may face, numeraire, given the trader's orders ``(N, L)``."""
-    orders = knowledge.belief.play.orders.copy()
-    orders[:, knowledge.player] = own_orders
-    orders = executed_orders(orders, knowledge.common.rules.execution)
-    flows = orders[:, rival] - orders[:, :, rival]
+    orders = knowledge.belief.play.orders
+    from_rival = orders[:, :, rival].copy()
+    from_rival[:, knowledge.player] = own_orders[rival]
+    flows = executed_flows(orders[:, rival], from_rival, knowledge.common.rules)
     return float((knowledge.quotes * flows).sum(axis=(-1, -2)).min())

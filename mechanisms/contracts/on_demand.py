@@ -74,6 +74,7 @@ class ContractOnDemand(DirectContract):
     execution: Execution = Execution.UNILATERAL
     refusal: Refusal = Refusal.FREE
     _known: OrderedDict[bytes, Terms] = field(default_factory=OrderedDict, init=False, repr=False)
+    _solved: dict[bytes, GrandContract] = field(default_factory=dict, init=False, repr=False)
     _told: dict[bytes, IntegerArray] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -161,13 +162,7 @@ class ContractOnDemand(DirectContract):
     def _worked_out(self, profile: IntegerArray) -> Terms:
         economy = self.economy
         ordered = self._in_order(profile[None])
-        efficient = efficient_allocation(economy, ordered)
-        if self.rule is TransferRule.NONE:
-            efficient = at_payable_prices(economy, efficient)
-            payments = walrasian_payments(economy, efficient)
-        else:
-            payments = balanced_externalities(economy, self.sample.externalities, ordered)
-        contract = GrandContract(economy, efficient, payments, self.execution, self.refusal)
+        contract = self._in_order_solved(ordered)
         # Whoever is of a type gets what the first of its likes gets who is of that type.
         place = _first_alike(self.sample.tables.alike, ordered[0], profile)
         solved = contract.efficient
@@ -190,6 +185,23 @@ class ContractOnDemand(DirectContract):
             contract.allocation[:, place],
             None if contract.received is None else contract.received[:, place],
         )
+
+    def _in_order_solved(self, ordered: IntegerArray) -> GrandContract:
+        """Return the contract at a profile in order; the last one is kept, as what is believed exchanges replicas."""
+        key = ordered.tobytes()
+        if key not in self._solved:
+            self._solved.clear()
+            self._solved[key] = self._solve(ordered)
+        return self._solved[key]
+
+    def _solve(self, ordered: IntegerArray) -> GrandContract:
+        efficient = efficient_allocation(self.economy, ordered)
+        if self.rule is TransferRule.NONE:
+            efficient = at_payable_prices(self.economy, efficient)
+            payments = walrasian_payments(self.economy, efficient)
+        else:
+            payments = balanced_externalities(self.economy, self.sample.externalities, ordered)
+        return GrandContract(self.economy, efficient, payments, self.execution, self.refusal)
 
     def _purchasing_power(self, contract: GrandContract) -> FloatArray:
         """Return what everybody is granted where profiles are in order, ``(1, N)``, numeraire."""

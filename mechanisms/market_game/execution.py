@@ -45,14 +45,24 @@ def executed_orders(orders: FloatArray, execution: Execution) -> FloatArray:
         case Execution.MATCHED:
             players = orders.shape[-2]
             lower = np.triu(np.ones((players, players), np.bool_), 1)[:, :, np.newaxis]
-            return np.where(lower, matched_flows(orders, np.swapaxes(orders, -2, -3)), 0.0)
+            return np.where(lower, _matched(orders, np.swapaxes(orders, -2, -3)), 0.0)
         case _:
             assert_never(execution)
 
 
-def matched_flows(ordered: FloatArray, by_other: FloatArray) -> FloatArray:
-    """Return what flows to who ordered, where the other side ordered ``by_other`` from it, both ``(..., L)``, units."""
-    offered = -by_other
+def executed_flows(ordered: FloatArray, by_others: FloatArray, rules: MarketRules) -> FloatArray:
+    """Return what flows to a player that ordered so much from each, given what each ordered from it, ``(..., N, L)``."""
+    match rules.execution:
+        case Execution.UNILATERAL:
+            return ordered - by_others
+        case Execution.MATCHED:
+            return _matched(ordered, by_others)
+        case _:
+            assert_never(rules.execution)
+
+
+def _matched(ordered: FloatArray, by_others: FloatArray) -> FloatArray:
+    offered = -by_others
     bought = np.maximum(np.minimum(ordered, offered), 0.0)
     sold = np.minimum(np.maximum(ordered, offered), 0.0)
     return np.asarray(bought + sold)
