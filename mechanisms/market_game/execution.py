@@ -51,7 +51,7 @@ def executed_orders(orders: FloatArray, execution: Execution) -> FloatArray:
 
 
 def executed_flows(ordered: FloatArray, by_others: FloatArray, rules: MarketRules) -> FloatArray:
-    """Return what flows to a player that ordered so much from each, given what each ordered from it, ``(..., N, L)``."""
+    """Return what flows to a player that ordered so much from each, ``(..., N, L)``, of whom each ordered so much."""
     match rules.execution:
         case Execution.UNILATERAL:
             return ordered - by_others

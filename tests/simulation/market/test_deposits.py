@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-import marketgame
 from marketgame.agents.behaviours import BEHAVIOURS, Arbitraging, Behaviour, Misreporting, ShortSelling
+from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.files.examples import located
+from marketgame.experiments.files.scenario_file import load_scenario
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
@@ -65,7 +66,7 @@ def test_whatever_two_of_three_do_after_the_truth_the_third_is_not_touched_and_t
 
 def test_a_short_seller_and_an_arbitrageur_are_ruinous_where_either_rule_is_missing() -> None:
     """The search of the test above is not blind: without deposits or without matching others pay for what two do."""
-    economy = marketgame.load("example:three-farmers")
+    economy = load_economy(located("example:three-farmers"))
     attack = {"ann": ShortSelling(), "bob": Arbitraging()}
     for rules in (MarketRules(), MarketRules(refusal=Refusal.ESCROW)):
         obeyed, attacked = (utilities(played(economy, each, rules)) for each in ({}, attack))
@@ -74,7 +75,7 @@ def test_a_short_seller_and_an_arbitrageur_are_ruinous_where_either_rule_is_miss
 
 @pytest.mark.parametrize("name", ["three-farmers-escrow", "annex-b-private-costs-escrow"])
 def test_shipped_markets_with_deposits_reach_the_first_best_whenever_nobody_lies(name: str) -> None:
-    scenario = replace(marketgame.load(f"example:{name}"), rounds=5)
+    scenario = load_scenario(located(f"example:{name}"), rounds=5)
     tables = {key: table.to_pandas() for key, table in simulate(scenario).items()}
     rounds = tables["rounds"]
     honest = rounds["misreports"] == 0
@@ -93,7 +94,7 @@ def test_shipped_markets_with_deposits_reach_the_first_best_whenever_nobody_lies
 @pytest.mark.parametrize("liars", [("ann",), ("ann", "bob"), ("ann", "bob", "cat")])
 def test_liars_lose_in_expectation_what_their_lies_cost_all(liars: tuple[str, ...]) -> None:
     """Over all profiles, weighted by the prior; outsiders together expect neither more nor less."""
-    economy = marketgame.load("example:three-farmers")
+    economy = load_economy(located("example:three-farmers"))
     lies = Misreporting({"hungry": "modest"})
     honest, lied = (played(economy, dict.fromkeys(each, lies), rounds=80) for each in ((), liars))
     profile = honest["rounds"]["profile"].to_numpy()
@@ -116,7 +117,13 @@ def one_who_may_own_less() -> Economy:
     )
     other = PlayerType("known", np.array([1.0, 30.0]), wants(4.0))
     players = (Player("ann", kinds), Player("bob", (other,)))
-    return Economy("hidden wheat", ("wheat", "money"), ("tonne", "euro"), players, IndependentPrior([[0.5, 0.5], [1]]))
+    return Economy(
+        "hidden wheat",
+        ("wheat", "money"),
+        ("tonne", "euro"),
+        players,
+        IndependentPrior([np.array([0.5, 0.5]), np.ones(1)]),
+    )
 
 
 def test_who_hides_what_it_owns_deposits_what_it_reports_and_keeps_the_rest_as_the_rules_say() -> None:
