@@ -12,13 +12,16 @@ from marketgame.mechanisms.market_game.plays import Play
 
 # What a mediator remembers of its recommendations.
 BYTES_OF_ANSWERS = 1 << 24
+# The objects of the part that one player hears take about so many bytes beside what is in their arrays.
+BYTES_OF_PART = 500
 
 
 def _room(key: bytes, answer: tuple[Play, tuple[OwnRecommendation, ...]]) -> int:
     """Return how many bytes recommendations take, the parts that players hear included; views take nothing."""
     play = answer[0]
     kept = play.orders.nbytes if play.orders.flags.writeable else 0
-    return len(key) + 2 * (kept + play.quotes.nbytes + play.announced_endowments.nbytes) + play.transfers.nbytes
+    arrays = 2 * (kept + play.quotes.nbytes + play.announced_endowments.nbytes) + play.transfers.nbytes
+    return len(key) + arrays + BYTES_OF_PART * len(answer[1])
 
 
 class EstablishedMediator(RoundAgent):

@@ -1,14 +1,15 @@
-"""A whole run: played from the first round to the last, and written to its folder."""
+"""A whole run: played from the first round to the last, for its tables or into a folder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from marketgame.simulation.recording.table_files import TableFiles
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.scenario import Scenario
 
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
     from marketgame.simulation.game.model import GameModel
     from marketgame.simulation.market.model import MarketModel
 
-COMPRESSION = "zstd"
-# Few large row groups compress and load better than many small ones.
-ROWS_PER_GROUP = 1 << 20
+# Finished rows are written to the folder of a run once they take this many bytes.
+MOST_BYTES = 16 << 20
 
 
 class SimulationInterrupted(KeyboardInterrupt):
@@ -73,32 +73,72 @@ def simulate(
         SimulationInterrupted: the user interrupted; the rounds completed are in its ``tables``.
     """
     model = model_of(scenario)
-    if on_search is not None:
-        model.announce_searches(on_search)
     try:
-        for played in range(1, scenario.rounds + 1):
-            model.step()
-            if on_round is not None:
-                on_round(played)
+        for _ in _rounds(model, scenario, on_round, on_search):
+            pass
     except KeyboardInterrupt:
         raise SimulationInterrupted(model.recorder.tables()) from None
     return model.recorder.tables()
 
 
+def simulate_into(
+    folder: Path,
+    scenario: Scenario,
+    on_round: Callable[[int], None] | None = None,
+    on_search: Callable[[str], None] | None = None,
+    undisturbed: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> bool:
+    """Play a scenario and leave its tables in a folder, in memory that does not grow with them.
+
+    Args:
+        folder: where each table becomes a file when the run has ended; if something fails, none does.
+        scenario: what to play, on a market or in a coalitional game.
+        on_round: called after each round with the number of rounds played.
+        on_search: called with what an organiser of coalitions begins to search, in words.
+        undisturbed: returns a context in which nothing is interrupted: rows are on their way in it.
+
+    Returns:
+        Whether every round was played. If not, the user interrupted; the tables are those of the rounds completed.
+
+    Raises:
+        ValueError: the established contract does not exist for this economy, or a rule forbids it.
+        OSError: the folder cannot be written.
+    """
+    model, done = model_of(scenario), True
+    with TableFiles(folder) as files:
+        try:
+            for _ in _rounds(model, scenario, on_round, on_search):
+                if model.recorder.rows_held >= MOST_BYTES:
+                    with undisturbed():
+                        files.append(model.recorder.hand_over())
+        except KeyboardInterrupt:
+            done = False
+        with undisturbed():
+            files.append(model.recorder.tables())
+    return done
+
+
+def _rounds(
+    model: GameModel | MarketModel,
+    scenario: Scenario,
+    on_round: Callable[[int], None] | None,
+    on_search: Callable[[str], None] | None,
+) -> Iterator[int]:
+    """Play round after round, and yield the number of rounds played after each."""
+    if on_search is not None:
+        model.announce_searches(on_search)
+    for played in range(1, scenario.rounds + 1):
+        model.step()
+        if on_round is not None:
+            on_round(played)
+        yield played
+
+
 def write_tables(folder: Path, tables: Mapping[str, pa.Table]) -> None:
-    """Write the tables of a run, each there whole or not at all.
+    """Write the tables of a run, all of them or none.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, table in tables.items():
-        key_columns = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
-        path, partial = folder / f"{name}.parquet", folder / f".{name}.parquet.partial"
-        options = {"compression": COMPRESSION, "row_group_size": ROWS_PER_GROUP}
-        try:
-            # Beside its place, then moved there in one step.
-            pq.write_table(table, partial, use_dictionary=key_columns, **options)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+    with TableFiles(folder) as files:
+        files.append(tables)

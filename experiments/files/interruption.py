@@ -84,6 +84,22 @@ class Postponement:
         self.wanted = False
         self.allowed = True
 
+    @contextmanager
+    def held_off(self) -> Iterator[None]:
+        """Let what is done inside be done to the end; what would have interrupted it does so right after it.
+
+        Raises:
+            KeyboardInterrupt: a first signal was heard meanwhile, and it had been allowed to interrupt.
+        """
+        allowed, heard_before = self.allowed, self.wanted
+        self.allowed = False
+        try:
+            yield
+        finally:
+            self.allowed = allowed
+        if allowed and self.wanted and not heard_before:
+            raise KeyboardInterrupt
+
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
         """Hear a signal.
 

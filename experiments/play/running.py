@@ -22,7 +22,7 @@ from marketgame.experiments.files.sources import outside_sources
 from marketgame.experiments.play.summary import PlayedRun, played
 from marketgame.mechanisms.arrays import undefined_raises
 from marketgame.results.names import file_names
-from marketgame.simulation.run import SimulationInterrupted, model_of, simulate, write_tables
+from marketgame.simulation.run import model_of, simulate_into
 from marketgame.simulation.scenario.established import establish, with_incentive_benchmarks
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.scenario import Scenario
@@ -194,10 +194,8 @@ def play(
                 stopping.allowed = False
             on_round(played)
 
-        try:
-            tables, status = simulate(scenario, after_round, on_search), RunEnd.DONE
-        except SimulationInterrupted as interruption:
-            tables, status = interruption.tables, RunEnd.INTERRUPTED
+        whole = simulate_into(folder.stage, scenario, after_round, on_search, stopping.held_off)
+        status = RunEnd.DONE if whole else RunEnd.INTERRUPTED
         manifest = prepared.identity | {
             "command": command_line(),
             "bit_generator": type(random_stream(scenario.seed, "nature").bit_generator).__name__,
@@ -208,7 +206,6 @@ def play(
             "wall_seconds": round(time.perf_counter() - clock, 3),
             "status": status.value,
         }
-        write_tables(folder.stage, tables)
         folder.commit(manifest)
         stopping.allowed = True
     if stopping.wanted or status is RunEnd.INTERRUPTED:

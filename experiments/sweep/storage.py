@@ -30,7 +30,7 @@ from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.output_folder import PROGRAM, ForeignFileError, write_manifest
 from marketgame.mechanisms.arrays import BooleanArray, IntegerArray
 from marketgame.results.manifests import FILES, MANIFEST, SEAL, DamagedFileError, check, checksum, read_manifest
-from marketgame.simulation.run import COMPRESSION
+from marketgame.simulation.recording.table_files import COMPRESSION
 
 RUNS: Final = "runs"
 PARTIAL: Final = ".partial"

@@ -1,8 +1,10 @@
 """Rounds turned into tables.
 
 Rounds are kept as they are and worked out many at a time, so that recording costs a round next to nothing and
-memory holds finished columns rather than objects. What rounds on a market and in a coalitional game share is written
-here once; their recorders say what they measure, and write what one of them has alone.
+memory holds finished columns rather than objects. Whoever has a better place for finished rows may take them over
+(`Recorder.hand_over`); only the table of rounds, a row for each, is needed to the end. What rounds on a market and in
+a coalitional game share is written here once; their recorders say what they measure, and write what one of them has
+alone.
 """
 
 from __future__ import annotations
@@ -65,6 +67,9 @@ class WholeRun:
 class Recorder[Play, Measured: Rounds](ABC):
     """Keeps every round of one run.
 
+    Attributes:
+        rows_held: how many bytes the finished rows take that can be handed over.
+
     Raises:
         SchemaError: what it makes of rounds is not what the schemas of the tables say.
     """
@@ -77,6 +82,7 @@ class Recorder[Play, Measured: Rounds](ABC):
         self._pieces: dict[str, list[pa.Table]] = {}
         self._rounds_written = 0
         self._bytes = 0
+        self.rows_held = 0
         self._check()
 
     def _check(self) -> None:
@@ -124,8 +130,18 @@ class Recorder[Play, Measured: Rounds](ABC):
         if len(self._plays) >= ROUNDS_AT_ONCE or self._bytes >= BYTES_AT_ONCE:
             self._write_rows()
 
+    def hand_over(self) -> dict[str, pa.Table]:
+        """Return the finished rows of every table but that of rounds, and forget them: whoever takes them keeps them.
+
+        An interruption in here may lose them.
+        """
+        rounds = self._pieces.pop(ROUNDS.name, [])
+        rows = {name: pa.concat_tables(pieces).combine_chunks() for name, pieces in self._pieces.items()}
+        self._pieces, self.rows_held = {ROUNDS.name: rounds}, 0
+        return rows
+
     def tables(self) -> dict[str, pa.Table]:
-        """Return every table, in the order and with the schemas of ``tables.TABLES``."""
+        """Return every table, in the order and with the schemas of ``tables.TABLES``, but for rows handed over."""
         self._write_rows()
         rounds = self._pieces.get(ROUNDS.name, [])
         drawn = {number for piece in rounds for number in pc.unique(piece["profile"]).to_pylist()}
@@ -135,7 +151,7 @@ class Recorder[Play, Measured: Rounds](ABC):
         self, pieces: dict[str, list[pa.Table]], benchmarks: list[BenchmarkEntry], constraints: list[ConstraintEntry]
     ) -> dict[str, pa.Table]:
         tables = {name: schema.arrow.empty_table() for name, schema in TABLES.items()}
-        tables |= {name: pa.concat_tables(tables) for name, tables in pieces.items()}
+        tables |= {name: pa.concat_tables(tables) for name, tables in pieces.items() if tables}
         run, whole = self._run, WholeRun(self._scenario, tables[ROUNDS.name])
         tables[RUNS.name] = RUNS.table(whole, {"run": np.array([run])})
         tables[BENCHMARKS.name] = entry_table(BENCHMARKS, run, benchmarks)
@@ -148,8 +164,9 @@ class Recorder[Play, Measured: Rounds](ABC):
         rows = self._rows(self._plays)
         pieces = {name: [*self._pieces.get(name, []), table] for name, table in rows.items()}
         written = self._rounds_written + len(self._plays)
+        held = self.rows_held + sum(table.nbytes for name, table in rows.items() if name != ROUNDS.name)
         # An interruption finds these rounds either as they were played or as rows, never as both.
-        self._pieces, self._rounds_written, self._plays, self._bytes = pieces, written, [], 0
+        self._pieces, self.rows_held, self._rounds_written, self._plays, self._bytes = pieces, held, written, [], 0
 
     def _rows(self, plays: Sequence[Play]) -> dict[str, pa.Table]:
         measured, labels = self.measured(plays), self._labels

@@ -33,7 +33,7 @@ from marketgame.mechanisms import UnansweredError
 from marketgame.mechanisms.contracts.transfers import NoIncentiveTransfers, TransferBound
 from marketgame.mechanisms.economies.efficiency import UnprovenOptimumError
 from marketgame.simulation.recording.tables import TABLES
-from marketgame.simulation.run import simulate
+from marketgame.simulation.run import simulate_into
 from tests.experiments.command_calls import HOME, SCENARIOS, Call, assert_one_line, instead_of_drawing, one_document
 from tests.test_imports import modules
 
@@ -465,15 +465,15 @@ def test_a_run_never_overwrites_anything_but_the_same_run(marketgame: Call, tmp_
 def test_an_interrupted_run_keeps_the_rounds_played(
     marketgame: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def simulate_with_interruption(scenario: Any, on_round: Callable[[int], None], *_: object) -> Any:
+    def simulate_with_interruption(folder: Path, scenario: Any, on_round: Callable[[int], None], *_: object) -> bool:
         def interrupt_after_three(played: int) -> None:
             on_round(played)
             if played == 3:
                 raise KeyboardInterrupt
 
-        return simulate(scenario, interrupt_after_three)
+        return simulate_into(folder, scenario, interrupt_after_three)
 
-    monkeypatch.setattr(running, "simulate", simulate_with_interruption)
+    monkeypatch.setattr(running, "simulate_into", simulate_with_interruption)
     answer = marketgame("run", SCENARIOS / "three-farmers-obedient.toml", "--out", "stopped", "--json")
     assert answer.code == 130
     assert one_document(answer)["status"] == "interrupted"
@@ -492,12 +492,12 @@ def test_the_manifest_records_what_was_played_whatever_stands_in_the_files_by_th
     economy.write_text(text, encoding="utf-8")
     file.write_text('kind = "scenario"\neconomy = "economy.toml"\nrounds = 2\n', encoding="utf-8")
 
-    def edited_meanwhile(scenario: Any, on_round: Callable[[int], None], *_: object) -> Any:
+    def edited_meanwhile(folder: Path, scenario: Any, on_round: Callable[[int], None], *_: object) -> bool:
         economy.write_text("rubbish", encoding="utf-8")
         file.unlink()
-        return simulate(scenario, on_round)
+        return simulate_into(folder, scenario, on_round)
 
-    monkeypatch.setattr(running, "simulate", edited_meanwhile)
+    monkeypatch.setattr(running, "simulate_into", edited_meanwhile)
     assert marketgame("run", file, "--out", "run").code == 0
     inputs: Any = results.load(tmp_path / "run").manifest["inputs"]
     assert {name: entry["text"] for name, entry in inputs.items()} == {

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import pickle
 import random
+import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,12 +27,15 @@ from marketgame.agents.behaviours import (
     ShortSelling,
     Withholding,
 )
+from marketgame.experiments.files.interruption import Postponement
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Pricing, Solvency
+from marketgame.simulation import run
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.recording import benchmarks, recorder
+from marketgame.simulation.recording.table_files import TableFiles
 from marketgame.simulation.recording.tables import TABLES
-from marketgame.simulation.run import SimulationInterrupted, simulate, write_tables
+from marketgame.simulation.run import SimulationInterrupted, simulate, simulate_into, write_tables
 from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from tests.economy_fixtures import RandomEconomy
@@ -219,6 +224,77 @@ def test_a_folder_is_written_whole_and_read_back(tables: dict[str, pa.Table], tm
             assert chunk.compression == "ZSTD"
             is_key = pa.types.is_dictionary(table.schema.field(column).type)
             assert chunk.has_dictionary_page == is_key
+
+
+def played_into(folder: Path, scenario: MarketScenario, **hearing: Any) -> dict[str, pa.Table]:
+    """The tables that a run leaves in a folder, in one piece each."""
+    simulate_into(folder, scenario, **hearing)
+    return {path.stem: pq.read_table(path).combine_chunks() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("budget", [1, 20_000, 1 << 40])
+def test_the_same_seed_gives_the_same_tables_however_few_bytes_wait_in_memory(
+    lively: MarketScenario, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, budget: int
+) -> None:
+    monkeypatch.setattr(recorder, "ROUNDS_AT_ONCE", 2)
+    monkeypatch.setattr(run, "MOST_BYTES", budget)
+    tables = simulate(lively)
+    written = played_into(tmp_path, lively)
+    assert written.keys() == tables.keys()
+    for name, table in tables.items():
+        assert written[name].equals(table), name
+        assert written[name].schema.equals(table.schema, check_metadata=True)
+    groups = pq.ParquetFile(tmp_path / "players.parquet").num_row_groups
+    assert groups == lively.rounds / 2 if budget == 1 else (groups > 1) == (budget == 20_000)
+
+
+@pytest.mark.parametrize("budget", [1, 1 << 40])
+def test_an_interrupted_run_leaves_the_rounds_it_completed(
+    lively: MarketScenario, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, budget: int
+) -> None:
+    def interrupt(played: int) -> None:
+        if played == 7:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(recorder, "ROUNDS_AT_ONCE", 2)
+    monkeypatch.setattr(run, "MOST_BYTES", budget)
+    written, whole = played_into(tmp_path, lively, on_round=interrupt), simulate(replace(lively, rounds=7))
+    for name, table in whole.items():
+        assert written[name].equals(table), name
+
+
+def test_rows_on_their_way_to_the_disk_are_not_lost_by_an_interruption(
+    lively: MarketScenario, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stopping, append = Postponement(), TableFiles.append
+
+    def interrupted(files: TableFiles, rows: dict[str, pa.Table]) -> None:
+        stopping(signal.SIGINT, None)
+        append(files, rows)
+
+    monkeypatch.setattr(recorder, "ROUNDS_AT_ONCE", 2)
+    monkeypatch.setattr(run, "MOST_BYTES", 1)
+    monkeypatch.setattr(TableFiles, "append", interrupted)
+    written, whole = played_into(tmp_path, lively, undisturbed=stopping.held_off), simulate(replace(lively, rounds=2))
+    # Nothing was written before the second round was over, and nothing was played after that.
+    for name, table in whole.items():
+        assert written[name].equals(table), name
+
+
+def test_a_run_that_fails_after_rows_were_written_leaves_the_old_folder_untouched(
+    lively: MarketScenario, tables: dict[str, pa.Table], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(played: int) -> None:
+        if played == 7:
+            raise ValueError("a fault of the program")
+
+    write_tables(tmp_path, tables)
+    before = file_bytes(tmp_path)
+    monkeypatch.setattr(recorder, "ROUNDS_AT_ONCE", 2)
+    monkeypatch.setattr(run, "MOST_BYTES", 1)
+    with pytest.raises(ValueError, match="a fault"):
+        simulate_into(tmp_path, lively, fail)
+    assert file_bytes(tmp_path) == before
 
 
 def test_a_failed_write_leaves_the_old_folder_untouched(tables: dict[str, pa.Table], tmp_path: Path) -> None:
