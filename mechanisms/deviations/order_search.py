@@ -20,7 +20,7 @@ from marketgame.mechanisms.deviations.order_program import OrderProgram, add_tan
 from marketgame.mechanisms.deviations.situation import JointAction, Situation, gains, played, with_replies
 from marketgame.mechanisms.deviations.stage_two import StageTwo
 from marketgame.mechanisms.linear_program import NamedArrays, Solution, Status
-from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, Pricing
+from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, Execution, Pricing
 
 # By how much the solvent keep clear of bankruptcy in what is reported where they can, in shares of what everything is
 # worth or of the supply of a good; the solver is less accurate than settlement, which forgives nothing.
@@ -273,7 +273,8 @@ def _without_bankrupt(stage: StageTwo, situation: Situation, action: JointAction
     if not bankrupt.any():
         return None
     members = stage.situation.members
-    offset = stage.situation.prescribed.orders[0][:, members].swapaxes(0, 1).copy()
+    # Orders that undo those of outsiders, which bind nobody where orders are matched.
+    offset = stage.situation.prescribed.orders[0][:, members].swapaxes(0, 1) * (not stage.matched)
     offset[:, members] = 0.0
     orders = np.where(bankrupt[:, None], offset, action.orders)
     orders[bankrupt[members]] = offset[bankrupt[members]]
@@ -291,11 +292,14 @@ def evened(situation: Situation, action: JointAction) -> JointAction | None:
     """Return one joint action with money moved so that all who are at their budgets share what room there is.
 
     Returns:
-        The action, different in what one member orders of the numeraire; None where there is no room.
+        The action, different in what one member orders of the numeraire; None where there is no room, or others would
+        have to order the same.
 
     Raises:
         ValueError: the action does not fit the coalition.
     """
+    if situation.rules.execution is Execution.MATCHED:
+        return None
     tested_once = replace(situation.rules, bankruptcy=Bankruptcy.TRADES_STAND, coverage=Coverage.UNLIMITED)
     settlement = played(replace(situation, rules=tested_once), action)
     excess = (settlement.cost - settlement.play.transfers).max(axis=0)

@@ -15,8 +15,9 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, read_only
 from marketgame.mechanisms.deviations.situation import JointAction, Situation, played
+from marketgame.mechanisms.market_game.execution import executed_orders
 from marketgame.mechanisms.market_game.prices import trade_prices
-from marketgame.mechanisms.market_game.rules import Bankruptcy, BankruptcyReason, Coverage, Pricing
+from marketgame.mechanisms.market_game.rules import Bankruptcy, BankruptcyReason, Coverage, Execution, Pricing
 
 # A bankrupt player of the program fails its test by at least this much, in shares of what everything is worth, or of
 # the supply of the good it lacks: far more than rounding, and more than the solver's tolerance on rows of a
@@ -79,11 +80,18 @@ class StageTwo:
         announced[:, self.situation.members] = self.situation.endowments[:, self.situation.members]
         return read_only(announced / self.unit)
 
+    @property
+    def matched(self) -> bool:
+        """Whether flows need the orders of both sides."""
+        return self.situation.rules.execution is Execution.MATCHED
+
     @cached_property
     def orders(self) -> FloatArray:
-        """What outsiders order, ``(K, N, N, L)``; the members' rows are zero."""
-        orders = self.situation.prescribed.orders / self.unit
+        """What outsiders' orders bind others to, ``(K, N, N, L)``; the members' rows are zero."""
+        orders = executed_orders(self.situation.prescribed.orders, self.situation.rules.execution) / self.unit
         orders[:, self.situation.members] = 0.0
+        if self.matched:
+            orders[:, :, self.situation.members] = 0.0
         return read_only(orders)
 
     @cached_property
@@ -115,13 +123,20 @@ class StageTwo:
         """The least and the most a member may order, ``(S, N, L)`` each.
 
         That is what is ordered from it, or what it is told to order, and the box. Between members orders are net.
+        Where orders are matched it is nothing, or as much as the outsider asks for.
         """
         members = self.situation.members
         received = self.orders.swapaxes(1, 2)[:, members]
         told = self.original.prescribed.orders[0, members] / self.unit
         told[:, members] -= told[:, members].swapaxes(0, 1)
         least, most = np.minimum(received.min(axis=0), told), np.maximum(received.max(axis=0), told)
-        return least - self.box, most + self.box
+        least, most = least - self.box, most + self.box
+        if self.matched:
+            outsiders = self.situation.outsiders
+            asked = -self.situation.prescribed.orders[:, outsiders][:, :, members].swapaxes(1, 2) / self.unit
+            least[:, outsiders] = np.minimum(asked.min(axis=0), 0.0)
+            most[:, outsiders] = np.maximum(asked.max(axis=0), 0.0)
+        return least, most
 
     @cached_property
     def flow_limits(self) -> tuple[FloatArray, FloatArray]:
@@ -219,6 +234,9 @@ class StageTwo:
         # A speck of a good that is quoted enormously costs more than anybody has.
         received = self.orders.swapaxes(1, 2)[0, members]
         orders = np.where(np.abs(orders - received) < _SPECK, received, orders)
+        if self.matched:
+            # One of two members ordered what flows between them; both must.
+            orders[:, members] -= orders[:, members].swapaxes(0, 1)
         least = -self.situation.prescribed.transfers[:, members].min(axis=0) - shown[:, -1]
         balanced = _balanced(side, least, self.money)
         return JointAction(self.situation.prescribed.quotes[0, members], orders * self.unit, shown, balanced)

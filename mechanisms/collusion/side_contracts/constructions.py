@@ -12,6 +12,12 @@ with a speck that it sells its partner.
 transfer that it cannot pay, with whose counterpart its partner buys all that outsiders own. With the same transfers the
 two may also trade alone: the partner pays the transfer back for a speck of an enormously quoted good.
 
+*Taking.* Where orders are matched and each pays what its counterparty quotes, the winner of the second play cannot buy
+what it likes, but it takes all that outsiders were to deliver to it and delivers nothing: they are owed nothing for it.
+
+*After deposits* outsiders who are in no flow are out of reach. A speck of money that a member gives them draws them in;
+where players trade only if they quote the same, that needs a third member, who does not misquote.
+
 In the first two, members take turns at winning, or the winner hands the others some money whenever the contract is
 played instead. In the third the two plays take turns. Which lottery is best a small linear program says; that it
 exists wherever enough money belongs to outsiders is proved in ``docs/collusion.md`` (Theorems 5 to 7). The
@@ -56,9 +62,12 @@ PAIR = 2
 def constructed_menu(situation: Situation) -> Menu:
     """Return a menu of obedience and of the constructions that the rules of the market admit."""
     rules, menu = situation.rules, Menu.of(situation)
-    if rules.execution is not Execution.UNILATERAL or rules.refusal is not Refusal.FREE or not len(situation.outsiders):
+    if not len(situation.outsiders) or len(situation.coalition) < PAIR:
         return menu
-    if rules.solvency is not Solvency.NO_SHORT_SALES or len(situation.coalition) < PAIR:
+    matched = rules.execution is Execution.MATCHED
+    if matched and rules.refusal is Refusal.ESCROW:
+        return menu
+    if rules.solvency is not Solvency.NO_SHORT_SALES and not matched:
         return menu
     wins = list(_wins(situation))
     menu.actions += wins
@@ -78,7 +87,8 @@ def _wins(situation: Situation) -> Iterator[JointAction]:
     rules, goods = situation.rules, situation.supply.shape[-1]
     for winner, other in itertools.permutations(range(len(situation.coalition)), 2):
         for good in range(goods):
-            if rules.bankruptcy is Bankruptcy.TRADES_STAND and other == (winner + 1) % len(situation.coalition):
+            stands = rules.bankruptcy is Bankruptcy.TRADES_STAND or rules.solvency is Solvency.BUDGET
+            if stands and other == (winner + 1) % len(situation.coalition):
                 yield from _crowding_out(situation, winner, other, good)
             if rules.pricing is Pricing.COUNTERPARTY and good < goods - 1:
                 yield from _reselling(situation, winner, other, good)
@@ -97,7 +107,23 @@ def _crowding_out(situation: Situation, winner: int, seller: int, good: int) -> 
         orders[winner, situation.members[seller], good] = -speck
     else:
         orders[winner, situation.members[seller], good] = min(0.0, _least_transfer(situation, winner))
+    if situation.rules.refusal is Refusal.ESCROW and not _draw_in(situation, quotes, orders, (winner, seller)):
+        return
     yield _action(situation, quotes, orders)
+
+
+def _draw_in(situation: Situation, quotes: FloatArray, orders: FloatArray, pair: tuple[int, int]) -> bool:
+    """Let a member give outsiders a speck of money, so that what they hold is shared out; say whether one can."""
+    giver = pair[0]
+    if situation.rules.pricing is Pricing.VOID:
+        third = next((place for place in range(len(situation.coalition)) if place not in pair), None)
+        if third is None:
+            return False
+        giver = third
+        quotes[giver] = situation.prescribed.quotes[0, situation.members[giver]]
+    money = float(situation.endowments[0, situation.members[giver], -1])
+    orders[giver, situation.outsiders, -1] -= SPECK * money / len(situation.outsiders)
+    return money > 0.0
 
 
 def _reselling(situation: Situation, winner: int, partner: int, good: int) -> Iterator[JointAction]:
@@ -122,7 +148,7 @@ def _buying_out(situation: Situation, buyer: int, sacrificed: int) -> Iterator[J
     told, members, owned = obedient(situation), situation.members, situation.endowments[0]
     orders = _nothing(situation)[1]
     orders[buyer, situation.outsiders] = bought = _all_of_outsiders(situation, buyer)
-    received = situation.prescribed.orders[:, situation.outsiders, members[buyer]]
+    received = situation.prescribed.orders[:, situation.outsiders, members[buyer]] * _bind(situation)
     cost = float((situation.prescribed.quotes[:, situation.outsiders] * (bought - received)).sum(axis=(1, 2)).max())
     transfer = AMPLE * max(cost, 0.0) + 2.0 * _owed(situation)
     side = np.zeros(PAIR)
@@ -142,7 +168,7 @@ def _buying_out(situation: Situation, buyer: int, sacrificed: int) -> Iterator[J
             given[good] = -speck
             quotes[:, good] = (paid + given[-1]) / speck
             orders[buyer, members[sacrificed]] = -given
-            yield JointAction(quotes, orders, owned[members], side)
+            yield JointAction(quotes, _both_order(situation, orders), owned[members], side)
 
 
 def _gifts(situation: Situation, wins: list[JointAction]) -> Iterator[JointAction]:
@@ -161,10 +187,10 @@ def _gifts(situation: Situation, wins: list[JointAction]) -> Iterator[JointActio
         if losses.sum() == 0.0 or money <= 0.0:
             continue
         gift = losses * min(1.0, money / losses.sum())
-        orders = told.orders.copy()
-        orders[:, giver, -1] += gift
+        given = np.zeros_like(told.orders)
+        given[:, giver, -1] = gift
         gift[winner] = -gift.sum()
-        yield JointAction(told.quotes, orders, told.announced_endowments, gift)
+        yield JointAction(told.quotes, told.orders + _both_order(situation, given), told.announced_endowments, gift)
 
 
 def _nothing(situation: Situation) -> tuple[FloatArray, FloatArray]:
@@ -176,13 +202,32 @@ def _nothing(situation: Situation) -> tuple[FloatArray, FloatArray]:
     orders = np.zeros((len(members), players, goods))
     # Where outsiders' orders are not known, members sell the difference: that costs nothing.
     received = situation.prescribed.orders[:, outsiders][:, :, members].min(axis=0)
-    orders[:, outsiders] = received.swapaxes(0, 1)
+    orders[:, outsiders] = received.swapaxes(0, 1) * _bind(situation)
     return quotes, orders
 
 
+def _bind(situation: Situation) -> float:
+    """Return 1 if outsiders' orders bind members unless they undo them, else 0."""
+    return 0.0 if situation.rules.execution is Execution.MATCHED else 1.0
+
+
+def _both_order(situation: Situation, orders: FloatArray) -> FloatArray:
+    """Return orders by which what one member orders from another is executed, ``(S, N, L)``."""
+    if situation.rules.execution is Execution.MATCHED:
+        among = orders[:, situation.members]
+        orders[:, situation.members] = among - among.swapaxes(0, 1)
+    return orders
+
+
 def _all_of_outsiders(situation: Situation, buyer: int) -> FloatArray:
-    """Return what a member orders from outsiders so that they have next to nothing left, ``(N - S, L)``."""
+    """Return what a member orders from outsiders so that they have next to nothing left, ``(N - S, L)``.
+
+    Where orders are matched that is what they were to deliver.
+    """
     outsiders, told = situation.outsiders, situation.prescribed
+    if situation.rules.execution is Execution.MATCHED:
+        asked = told.orders[:, outsiders, situation.members[buyer]]
+        return np.maximum(-asked, 0.0).min(axis=0)
     among = told.orders[:, outsiders][:, :, outsiders]
     held = told.announced_endowments[:, outsiders] + (among - among.swapaxes(1, 2)).sum(axis=2)
     left = LEFT * situation.supply[:, None]
@@ -202,4 +247,4 @@ def _owed(situation: Situation) -> float:
 
 def _action(situation: Situation, quotes: FloatArray, orders: FloatArray) -> JointAction:
     owned = situation.endowments[0, situation.members]
-    return JointAction(quotes, orders, owned, np.zeros(len(owned)))
+    return JointAction(quotes, _both_order(situation, orders), owned, np.zeros(len(owned)))

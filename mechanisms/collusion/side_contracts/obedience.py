@@ -172,12 +172,13 @@ def _best_reply(situation: Situation, effort: Effort) -> tuple[JointAction, floa
 
 def _alone(knowledge: Knowledge, clauses: tuple[Clause, ...], place: int, pairs: list[tuple[int, int]]) -> Situation:
     """Return what one member faces when it knows that one of these cells and draws has come about."""
-    weights, profiles, plays, originals = [], [], [], []
+    weights, profiles, plays, originals, received = [], [], [], [], []
     for cell, drawn in pairs:
         known = knowledge.cells[cell]
         plays.append(played(known.situation, clauses[cell].actions[drawn]).play)
         weights.append(known.probability * clauses[cell].probability[drawn] * known.situation.probability)
         profiles.append(known.situation.profiles)
+        received.append(known.situation.received)
         originals += [(known.situation, draw) for draw in range(len(known.situation.probability))]
     weight = np.concatenate(weights)
     first = knowledge.cells[pairs[0][0]].situation
@@ -190,6 +191,7 @@ def _alone(knowledge: Knowledge, clauses: tuple[Clause, ...], place: int, pairs:
         profiles=np.concatenate(profiles),
         prescribed=joined(plays),
         reaction=reaction,
+        received=None if first.received is None else np.concatenate([flows for flows in received if flows is not None]),
     )
 
 
@@ -223,6 +225,7 @@ def _given(situation: Situation, draws: list[int]) -> Situation:
         probability=probability / probability.sum(),
         profiles=situation.profiles[draws],
         prescribed=situation.prescribed[np.array(draws)],
+        received=None if situation.received is None else situation.received[draws],
     )
 
 
