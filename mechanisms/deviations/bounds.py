@@ -17,14 +17,19 @@ quotes itself, unless its own quote makes its own price better (midpoint). Where
 its budget. Where they do not, it ends inside its budget or without some good of positive price; that is the paper's
 printed game, in which it sells that good short without bound.
 
+*Budget and flows.* Where flows need the orders of both sides, it can be short of no more than what the others ordered
+from it and it does not own.
+
 *Wealth.* A coalition of any size ends with at most its wealth :math:`\sum_{i \in S} (p \cdot \omega_i + y_i)` under
 four rules together. Pairs trade at one price or lose by trading at two (void or spread): so no arbitrage against an
 outsider. Short sales bankrupt and bankrupt players' trades are unwound: so claims add up to the survivors'
 endowments, the projection does nothing, and nobody is sacrificed to create claims. Transfers are covered by announced
-numeraire: so a bankrupt member cannot finance the others.
+numeraire: so a bankrupt member cannot finance the others. After deposits two members end with no more even where
+trades stand, if players trade only who quote the same: who misquotes is out of outsiders' reach, and they out of its.
 
 *Wealth or sacrifice.* Where transfers need no cover, a bankrupt member may finance the others. But it ends with
-nothing, and what it owned is withdrawn, so that these share at most what everybody else owns.
+nothing, and what it owned is withdrawn, so that these share at most what everybody else owns. Where orders are matched
+they share what they own themselves and what outsiders were to deliver to them.
 
 *Wealth or alone.* The paper's own remedy, that prices are seen before anybody orders, works too if the contract uses
 it. Let outsiders announce at most a small share of what they own once they see a quote that is not the contract's.
@@ -57,11 +62,12 @@ from marketgame.mechanisms.deviations.situation import Situation
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.interior_allocation import allocate_by_interior_point
 from marketgame.mechanisms.economies.separable_allocation import allocate_good_by_good
-from marketgame.mechanisms.market_game.rules import Coverage, MarketRules, Timing, Withholding
+from marketgame.mechanisms.market_game.rules import Coverage, Execution, MarketRules, Timing, Withholding
 from marketgame.mechanisms.market_game.settle import settle
 
 # How many numbers of orders are settled at once.
 _ORDERS_AT_ONCE = 10**7
+TWO = 2
 
 
 class BoundReason(StrEnum):
@@ -73,6 +79,8 @@ class BoundReason(StrEnum):
     """A lone member ends inside its budget at the outsiders' prices."""
     BUDGET_OR_SHORT = "budget-or-short"
     """A lone member ends inside its budget, or without some good that has a price."""
+    BUDGET_AND_FLOWS = "budget-and-flows"
+    """A lone member ends inside its budget, or short of no more than what it was to deliver and does not own."""
     WEALTH = "wealth"
     """Members end with no more than their wealth at the outsiders' prices."""
     WEALTH_OR_SACRIFICE = "wealth-or-sacrifice"
@@ -127,7 +135,11 @@ def proven_bounds(situation: Situation) -> tuple[Bound, ...]:
         bounds.append(
             _bound(situation, BoundReason.BUDGET_OR_SHORT, prices, _within_budget_or_short(situation, prices))
         )
-    if premises.WEALTH.holds(rules):
+    if alone and premises.BUDGET_AND_FLOWS.holds(rules):
+        gain = _within_budget(situation, prices) + _worth_of_shorts(situation, prices)
+        bounds.append(_bound(situation, BoundReason.BUDGET_AND_FLOWS, prices, gain))
+    two = len(situation.coalition) == TWO and premises.WEALTH_OF_TWO.holds(rules) and _order_nothing(situation)
+    if two or premises.WEALTH.holds(rules):
         bounds.append(_bound(situation, BoundReason.WEALTH, prices, _within_wealth(situation, prices)))
     if not alone and premises.SACRIFICE.holds(rules):
         gain = np.maximum(_within_wealth(situation, prices), _sacrificing(situation))
@@ -231,12 +243,14 @@ def _sacrificing(situation: Situation) -> FloatArray:
 
     That more than one is changes nothing for the better: they could as well be left with nothing.
     """
-    found, beyond = (
-        np.full(len(situation.probability), -np.inf),
-        situation.endowments[:, situation.outsiders].sum(axis=1),
-    )
+    found, outsiders = np.full(len(situation.probability), -np.inf), situation.outsiders
+    beyond = situation.endowments[:, outsiders].sum(axis=1)
     for member in situation.coalition:
         owned = situation.endowments[:, member]
+        if situation.rules.execution is Execution.MATCHED:
+            others = [other for other in situation.coalition if other != member]
+            delivered = np.maximum(-situation.prescribed.orders[:, outsiders][:, :, others], 0.0)
+            beyond = np.asarray(delivered.sum(axis=(1, 2)))
         lost = _gain_from(situation, member, np.zeros_like(owned[:, :-1]), -owned[:, -1])
         rest = replace(situation, coalition=tuple(other for other in situation.coalition if other != member))
         found = np.maximum(found, _sharing(rest, beyond) + lost)
@@ -256,6 +270,15 @@ def _within_budget(situation: Situation, prices: FloatArray) -> FloatArray:
         # It may hide everything, go bankrupt on a transfer it owes, and consume what it hid.
         gain = np.maximum(gain, _gain_from(situation, member, owned[:, :-1], np.zeros(len(owned))))
     return gain
+
+
+def _worth_of_shorts(situation: Situation, prices: FloatArray) -> FloatArray:
+    """Return what all is worth that a lone member was to deliver and does not own, or may hide, ``(K,)``, numeraire."""
+    member, asked = situation.coalition[0], situation.prescribed.orders[:, :, situation.coalition[0]]
+    delivered = np.maximum(asked[:, situation.outsiders], 0.0).sum(axis=1)
+    if situation.rules.withholding is Withholding.WASTED:
+        delivered = np.maximum(delivered - situation.endowments[:, member], 0.0)
+    return np.asarray((prices * delivered).sum(axis=-1))
 
 
 def _within_budget_or_short(situation: Situation, prices: FloatArray) -> FloatArray:

@@ -104,6 +104,20 @@ BUDGET_OR_SHORT = Premise(
 )
 """The same without the rule on short sales: inside its budget, bankrupt, or without some good that has a price."""
 
+BUDGET_AND_FLOWS = Premise(
+    pricing=AT_OTHERS_QUOTES,
+    # It may be short, but of no more than others order from it ...
+    solvency=frozenset({Solvency.BUDGET}),
+    bankruptcy=EITHER_BANKRUPTCY,
+    coverage=EITHER_COVERAGE,
+    withholding=EITHER_WITHHOLDING,
+    timing=EITHER_TIMING,
+    # ... because nothing else is executed.
+    execution=frozenset({Execution.MATCHED}),
+    refusal=EITHER_REFUSAL,
+)
+"""Proposition 9: where orders are matched it is short of no more than what it was to deliver and does not own."""
+
 WEALTH = Premise(
     # Outsiders trade at p or at a loss to the member, and two members gain nothing from each other.
     pricing=NOT_SUBSIDISED,
@@ -120,6 +134,22 @@ WEALTH = Premise(
 )
 """Theorem 2: a coalition ends every play with at most its wealth at the outsiders' common price."""
 
+WEALTH_OF_TWO = Premise(
+    # Who misquotes trades with nobody but a partner that misquotes in the same way.
+    pricing=frozenset({Pricing.VOID}),
+    # At the outsiders' quotes a member buys no more than its wealth.
+    solvency=frozenset({Solvency.NO_SHORT_SALES}),
+    bankruptcy=EITHER_BANKRUPTCY,
+    # A bankrupt member lost at least what its transfer took.
+    coverage=frozenset({Coverage.ANNOUNCED_NUMERAIRE}),
+    withholding=EITHER_WITHHOLDING,
+    timing=EITHER_TIMING,
+    execution=EITHER_EXECUTION,
+    # Outsiders order nothing, so that who trades with none of them cannot reach what they hold.
+    refusal=frozenset({Refusal.ESCROW}),
+)
+"""Theorem 10: two members end every play after deposits with at most their wealth, even if trades stand."""
+
 SACRIFICE = Premise(
     # As for the bound by wealth, but for coverage:
     pricing=NOT_SUBSIDISED,
@@ -132,7 +162,7 @@ SACRIFICE = Premise(
     withholding=frozenset({Withholding.WASTED}),
     timing=EITHER_TIMING,
     execution=EITHER_EXECUTION,
-    refusal=NO_DEPOSITS,
+    refusal=EITHER_REFUSAL,
 )
 """Theorem 7: a coalition ends a play within its wealth, or shares what there is but what a bankrupt member owned."""
 

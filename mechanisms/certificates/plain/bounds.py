@@ -50,6 +50,7 @@ type Derivation = Callable[[Sequence[int], int, StorableReaction | None], Fracti
 NO_GAIN = Fraction(GAIN_TOLERANCE)
 # Gains up to this share of those are excluded by numbers that are rounded.
 FAR_BELOW = 0.999
+TWO = 2
 # A player's own quote makes nothing cheaper that it buys and nothing dearer that it sells.
 OTHERS_PRICE = (Pricing.COUNTERPARTY, Pricing.VOID, Pricing.SPREAD)
 # Moreover no two players trade so that both gain by it at any common prices.
@@ -107,6 +108,7 @@ class PlainBounds:
     def _derivations(self) -> tuple[tuple[BoundReason, Derivation], ...]:
         return (
             (BoundReason.BUDGET, self._budget),
+            (BoundReason.BUDGET_AND_FLOWS, self._budget_and_flows),
             (BoundReason.BUDGET_OR_SHORT, self._budget_or_short),
             (BoundReason.WEALTH, self._wealth),
             (BoundReason.DEPOSITS, self._deposits),
@@ -140,7 +142,7 @@ class PlainBounds:
         """
         if (coalition, reaction) not in self._weakest:
             cells = self.contract.cells(coalition)
-            found = self._all_within_wealth(coalition, cells)
+            found = self._all_within_wealth(coalition, cells, reaction)
             if found is None:
                 found = max((self._least(coalition, cell, reaction) for cell in cells), key=_weakness)
             self._weakest[coalition, reaction] = found
@@ -178,9 +180,11 @@ class PlainBounds:
             return BoundReason.DEPOSITS
         return None if self._wealth((0,), 0, None) is None else BoundReason.WEALTH
 
-    def _all_within_wealth(self, coalition: tuple[int, ...], cells: list[list[int]]) -> PlainBound | None:
+    def _all_within_wealth(
+        self, coalition: tuple[int, ...], cells: list[list[int]], reaction: StorableReaction | None
+    ) -> PlainBound | None:
         """Return the bound by wealth if it excludes gains in all cells by far, derived quickly: sums are rounded up."""
-        if len(coalition) == 1 or self._wealth(coalition, cells[0][0], None) is None:
+        if len(coalition) == 1 or any(self._wealth(coalition, cell[0], reaction) is None for cell in cells):
             return None
         rows = [[self._headroom_above[number][member] for member in coalition] for cell in cells for number in cell]
         numbers = [cell[0] for cell in cells for _ in cell]
@@ -247,10 +251,34 @@ class PlainBounds:
                 ends.append(self._enjoying(member, number, [*supply[:good], hidden, *supply[good + 1 :]]))
         return self._most(coalition, number, ends)
 
-    def _wealth(self, coalition: Sequence[int], number: int, _: StorableReaction | None) -> Fraction | None:
-        """Any members, under four rules together."""
+    def _budget_and_flows(self, coalition: Sequence[int], number: int, _: StorableReaction | None) -> Fraction | None:
+        """A lone member who buys at the outsiders' prices, and may be short of what these ordered from it."""
+        rules, (member, *_rest) = self.contract.rules, coalition
+        if not self._alone(coalition) or rules.pricing not in OTHERS_PRICE or rules.solvency is not Solvency.BUDGET:
+            return None
+        if rules.execution is not Execution.MATCHED:
+            return None
+        play, owned = self.contract.play(number), self.contract.holdings(number)[member]
+        shorts = NOTHING
+        for good, price in enumerate(self.contract.price(number)):
+            asked = sum((max(play.orders[one][member][good], NOTHING) for one in self._outside(coalition)), NOTHING)
+            hidden = owned[good] if rules.withholding is Withholding.CONSUMED else NOTHING
+            shorts += price * max(asked - owned[good] + hidden, NOTHING)
+        ends = [self._spending(coalition, number), self._bankrupt(coalition, number)]
+        return self._most(coalition, number, ends) + shorts
+
+    def _wealth(self, coalition: Sequence[int], number: int, reaction: StorableReaction | None) -> Fraction | None:
+        """Any members, under four rules together, or two members after deposits."""
         rules = self.contract.rules
-        proven = (
+        two = (
+            len(coalition) == TWO
+            and rules.pricing is Pricing.VOID
+            and rules.solvency is Solvency.NO_SHORT_SALES
+            and rules.coverage is Coverage.ANNOUNCED_NUMERAIRE
+            and rules.refusal is Refusal.ESCROW
+            and self._order_nothing(coalition, number, reaction)
+        )
+        proven = two or (
             self._outside(coalition)
             and rules.pricing in NO_ARBITRAGE
             and rules.solvency is Solvency.NO_SHORT_SALES
@@ -264,11 +292,16 @@ class PlainBounds:
         rules, outside = self.contract.rules, self._outside(coalition)
         if not outside or rules.execution is not Execution.MATCHED or rules.refusal is not Refusal.ESCROW:
             return None
-        if reaction is not None and rules.timing is Timing.PRICES_FIRST:
-            kinds = self.contract.profiles[number]
-            if any(withholding_rule(reaction, player, kinds[player]) is None for player in outside):
-                return None
+        if not self._order_nothing(coalition, number, reaction):
+            return None
         return sum((self._headroom(member, number) for member in coalition), NOTHING)
+
+    def _order_nothing(self, coalition: Sequence[int], number: int, reaction: StorableReaction | None) -> bool:
+        """Say whether outsiders, whom nothing is recommended to after deposits, order nothing after a misquote."""
+        if reaction is None or self.contract.rules.timing is not Timing.PRICES_FIRST:
+            return True
+        kinds = self.contract.profiles[number]
+        return all(withholding_rule(reaction, player, kinds[player]) is not None for player in self._outside(coalition))
 
     def _wealth_or_alone(
         self, coalition: Sequence[int], number: int, reaction: StorableReaction | None
@@ -306,16 +339,23 @@ class PlainBounds:
             and rules.solvency is Solvency.NO_SHORT_SALES
             and rules.bankruptcy is Bankruptcy.UNWIND
             and rules.withholding is Withholding.WASTED
-            and rules.refusal is Refusal.FREE
         )
         if not proven:
             return None
-        ends, owned = [self._spending(coalition, number)], self.contract.endowments(number)
+        ends, owned = [self._spending(coalition, number)], self.contract.holdings(number)
         for lost in coalition:
             left = [most - less for most, less in zip(self._supply(number), owned[lost], strict=True)]
             others = [member for member in coalition if member != lost]
+            if rules.execution is Execution.MATCHED:
+                left = [self._reach(others, self._outside(coalition), number, good) for good in range(len(left))]
             ends.append(self._sharing(others, number, left) + self._enjoying(lost, number, [NOTHING for _ in left]))
         return self._most(coalition, number, ends)
+
+    def _reach(self, members: Sequence[int], outside: Sequence[int], number: int, good: int) -> Fraction:
+        """Return what members own of a good, and outsiders were to deliver to them, units."""
+        orders, owned = self.contract.play(number).orders, self.contract.holdings(number)
+        asked = sum((max(-orders[one][member][good], NOTHING) for one in outside for member in members), NOTHING)
+        return asked + sum((owned[member][good] for member in members), NOTHING)
 
     def _resources(self, coalition: Sequence[int], number: int, _: StorableReaction | None) -> Fraction:
         """Any members, under any rules: nobody consumes what is not there."""

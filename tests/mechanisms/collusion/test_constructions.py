@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 from itertools import chain, combinations, product
 
 import numpy as np
@@ -139,6 +139,29 @@ def test_whether_any_coalition_gains_is_decided_without_a_search(players: int, g
     assert set(answers) == {True, False}
 
 
+PARTIAL = [
+    *(MarketRules(pricing, solvency, execution=Execution.MATCHED) for pricing in Pricing for solvency in Solvency),
+    MarketRules(bankruptcy=Bankruptcy.UNWIND, execution=Execution.MATCHED),
+    replace(NO_SHORT_SALES, bankruptcy=Bankruptcy.UNWIND, execution=Execution.MATCHED),
+    *(replace(NO_SHORT_SALES, pricing=pricing, refusal=Refusal.ESCROW) for pricing in Pricing),
+    replace(NO_SHORT_SALES, bankruptcy=Bankruptcy.UNWIND, refusal=Refusal.ESCROW),
+]
+
+
+@pytest.mark.parametrize("rules", PARTIAL, ids=lambda rules: " ".join(map(str, astuple(rules))))
+def test_neither_matched_orders_nor_deposits_alone_protect_outsiders(rules: MarketRules) -> None:
+    """Members crowd outsiders out, take what these were to deliver, or draw them in and do as they would without."""
+    made, pair = contract((30.0, 20.0, 25.0, 25.0)), (0, 1)
+    # Where only who quotes alike may trade, two cannot draw anybody in (Theorem 10), but three can.
+    members = (*pair, 2) if rules.refusal is Refusal.ESCROW and rules.pricing is Pricing.VOID else pair
+    found = find_constructed_side_contract(made, rules, members)
+    assert found is not None
+    assert verify(certify_side_contract(made, rules, found)).confirmed
+    assert sum(float(gain.max()) for gain in found.gains) > 0.1
+    whole = replace(rules, execution=Execution.MATCHED, refusal=Refusal.ESCROW)
+    assert find_constructed_side_contract(made, whole, members) is None
+
+
 def test_what_is_hidden_and_consumed_pays_for_the_sacrifice() -> None:
     rules = replace(UNCOVERED[0], withholding=Withholding.CONSUMED)
     assert find_constructed_side_contract(contract((60.0, 60.0, 20.0)), rules, (0, 1)) is not None
@@ -158,8 +181,9 @@ def test_nothing_is_constructed_against_rules_that_the_constructions_do_not_know
     made = grand_contract(three_traders())
     for rules in (
         MarketRules.paper(),
-        replace(NO_SHORT_SALES, execution=Execution.MATCHED),
-        replace(NO_SHORT_SALES, refusal=Refusal.ESCROW),
+        replace(NO_SHORT_SALES, execution=Execution.MATCHED, refusal=Refusal.ESCROW),
+        # Two who must quote alike to trade draw nobody in.
+        replace(NO_SHORT_SALES, pricing=Pricing.VOID, refusal=Refusal.ESCROW),
     ):
         assert len(constructed_menu(situation_of(made, 0, (0, 1), rules)).actions) == 1
     assert len(constructed_menu(situation_of(made, 0, (0, 1, 2), NO_SHORT_SALES)).actions) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from enum import StrEnum
+from fractions import Fraction
 from itertools import combinations, cycle, product
 from typing import cast
 
@@ -11,13 +12,15 @@ import numpy as np
 import pytest
 
 from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.certificates.plain.bounds import PlainBounds
+from marketgame.mechanisms.certificates.plain.contract import PlainContract
 from marketgame.mechanisms.collusion.side_contracts.arbitrage import deterred_by_arbitrage
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.deviations import premises as stated
-from marketgame.mechanisms.deviations.bounds import BoundReason, proven_bounds
+from marketgame.mechanisms.deviations.bounds import BoundReason, least_bound, proven_bounds
 from marketgame.mechanisms.deviations.premises import Premise
-from marketgame.mechanisms.deviations.reactions import WithholdingAfterMisquotes
-from marketgame.mechanisms.deviations.situation import Situation, gains, situation_of
+from marketgame.mechanisms.deviations.reactions import ArbitrageAfterMisquotes, WithholdingAfterMisquotes
+from marketgame.mechanisms.deviations.situation import JointAction, Situation, gains, situation_of
 from marketgame.mechanisms.economies.economy import Player
 from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.market_game.prices import PRICES, Prices, trade_prices
@@ -137,6 +140,48 @@ def test_nor_where_orders_are_matched_or_flows_executed_out_of_deposits(executio
                 assert found <= bound.total_gain + ROUNDING, (rules, coalition, bound.reason)
 
 
+def middleman() -> GrandContract:
+    """Whoever owns little of the good and keeps it is to buy from one trader and to sell to the other."""
+    traders = (("seller", 6.0, 5.0), ("middleman", 0.2, 4.2), ("buyer", 1.5, 9.0))
+    return grand_contract(economy_of([one_type(name, [owned, 40.0], line(most)) for name, owned, most in traders]))
+
+
+@pytest.mark.parametrize("withholding", Withholding)
+def test_who_is_to_deliver_what_it_does_not_own_is_short_of_that_and_of_no_more(withholding: Withholding) -> None:
+    contract = middleman()
+    rules = MarketRules(withholding=withholding, execution=Execution.MATCHED)
+    situation = situation_of(contract, 0, (1,), rules)
+    asked = situation.prescribed.orders[0, 2, 1, 0]
+    assert asked > situation.endowments[0, 1, 0]
+    # It sells all the same, and buys nothing; hidden, what it owns is its own.
+    orders = np.zeros((1, 3, 2))
+    orders[0, 2] = -situation.prescribed.orders[0, 2, 1]
+    shown = situation.endowments[0, [1]] * (np.array([1e-6, 1.0]) if withholding is Withholding.CONSUMED else 1.0)
+    play = JointAction(situation.prescribed.quotes[0, [1]], orders, shown, np.zeros(1))
+    gained = float(gains(situation, play)[0])
+    (claimed,) = (bound for bound in proven_bounds(situation) if bound.reason is BoundReason.BUDGET_AND_FLOWS)
+    assert 0.1 < gained <= claimed.total_gain
+    derived = PlainBounds(PlainContract(contract, rules))
+    assert derived.holds((1,), None, BoundReason.BUDGET_AND_FLOWS, Fraction(claimed.total_gain + ROUNDING))
+    assert not derived.holds((1,), None, BoundReason.BUDGET_AND_FLOWS, Fraction(claimed.total_gain - ROUNDING))
+
+
+@pytest.mark.parametrize("bankruptcy", Bankruptcy)
+def test_after_deposits_two_who_must_quote_alike_to_trade_gain_nothing_by_any_play(bankruptcy: Bankruptcy) -> None:
+    rules = MarketRules(Pricing.VOID, Solvency.NO_SHORT_SALES, bankruptcy, Coverage.ANNOUNCED_NUMERAIRE)
+    generator, rules = np.random.default_rng(17), replace(rules, refusal=Refusal.ESCROW)
+    for contract, coalition in product(contracts(), ((0, 1), (1, 2))):
+        situation = situation_of(contract, 0, coalition, rules)
+        assert least_bound(situation).reason is BoundReason.WEALTH
+        assert (
+            largest_gain(situation, charge_of(Pricing.VOID), generator) <= least_bound(situation).total_gain + ROUNDING
+        )
+    derived = PlainBounds(PlainContract(contracts()[1], rules))
+    assert derived.weakest((0, 1), None).excludes
+    # Theorem 2 does not ask what outsiders order.
+    assert derived.weakest((0, 1), ArbitrageAfterMisquotes()).excludes == (bankruptcy is Bankruptcy.UNWIND)
+
+
 @pytest.mark.parametrize("pricing", Pricing)
 def test_nor_where_outsiders_withhold_after_misquotes(pricing: Pricing) -> None:
     generator = np.random.default_rng(12)
@@ -165,7 +210,7 @@ def with_unheard(rule: str) -> MarketRules:
 
 def test_every_premise_speaks_of_every_rule_of_the_market() -> None:
     assert {field.name for field in fields(Premise)} == {field.name for field in fields(MarketRules)}
-    assert len(PREMISES) == 8
+    assert len(PREMISES) == 10
 
 
 @pytest.mark.parametrize("rule", [field.name for field in fields(MarketRules)])
