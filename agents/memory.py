@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+
+import numpy as np
 
 
 class Memory[Key: Hashable, Value]:
@@ -33,3 +38,34 @@ class Memory[Key: Hashable, Value]:
         self._answers[key] = value, size
         self._held += size
         return value
+
+
+def content_key(value: object) -> str | None:
+    """Return a hash of all that a value consists of; none where that cannot be told, as of classes of somebody else's.
+
+    It is of this program's own dataclasses, of arrays, and of what Python has built in.
+    """
+    content = hashlib.sha256()
+    return content.hexdigest() if _hashed(value, content.update) else None
+
+
+def _hashed(value: object, tell: Callable[[bytes], object]) -> bool:
+    """Tell what a value consists of; return whether all of it can be told, as of this program's own classes."""
+    tell(f"{type(value).__module__}.{type(value).__qualname__}:".encode())
+    match value:
+        case np.ndarray():
+            tell(f"{value.dtype}{value.shape}".encode())
+            tell(value.tobytes())
+        case Enum() | None | str() | bytes() | bool() | int() | float():
+            tell(repr(value).encode())
+        case Mapping():
+            return all(_hashed(key, tell) and _hashed(each, tell) for key, each in value.items())
+        case tuple() | list():
+            tell(str(len(value)).encode())
+            return all(_hashed(each, tell) for each in value)
+        case _:
+            ours = type(value).__module__.startswith("marketgame.")
+            if isinstance(value, type) or not is_dataclass(value) or not ours:
+                return False
+            return all(_hashed(getattr(value, each.name), tell) for each in fields(value))
+    return True

@@ -16,9 +16,8 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
-from enum import Enum
+from collections.abc import Callable
+from dataclasses import fields
 from functools import cache
 from importlib.metadata import version
 from io import BytesIO
@@ -29,7 +28,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from marketgame import mechanisms
-from marketgame.agents.memory import Memory
+from marketgame.agents.memory import Memory, content_key
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.collusion.side_contracts.side_contract import SideContract
 from marketgame.mechanisms.deviations.situation import JointAction
@@ -63,33 +62,10 @@ def found_before(
             raise a ValueError if they make no sense.
         search: searches.
     """
-    content = hashlib.sha256()
-    if not _hashed(asked, content.update):
+    key = content_key(asked)
+    if key is None:
         return search()
-    key = content.hexdigest()
     return _found.answer(key, lambda: _from_folder(key, check, search))
-
-
-def _hashed(value: object, tell: Callable[[bytes], object]) -> bool:
-    """Tell what a value consists of; return whether all of it can be told, as of this program's own classes."""
-    tell(f"{type(value).__module__}.{type(value).__qualname__}:".encode())
-    match value:
-        case np.ndarray():
-            tell(f"{value.dtype}{value.shape}".encode())
-            tell(value.tobytes())
-        case Enum() | None | str() | bytes() | bool() | int() | float():
-            tell(repr(value).encode())
-        case Mapping():
-            return all(_hashed(key, tell) and _hashed(each, tell) for key, each in value.items())
-        case tuple() | list():
-            tell(str(len(value)).encode())
-            return all(_hashed(each, tell) for each in value)
-        case _:
-            ours = type(value).__module__.startswith("marketgame.")
-            if isinstance(value, type) or not is_dataclass(value) or not ours:
-                return False
-            return all(_hashed(getattr(value, each.name), tell) for each in fields(value))
-    return True
 
 
 @cache

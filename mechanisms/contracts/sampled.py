@@ -7,7 +7,7 @@ lies; a first look says how many these are. Work has a limit, and the standard e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import ceil
 
 import numpy as np
@@ -76,6 +76,15 @@ class SampledEconomy:
             DeadlinePassedError: there was no time to find out.
         """
         return self._reports.externalities
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes its arrays take."""
+        held: list[object] = [self.profiles, self.efficient]
+        if self.reports is not None:
+            held += [self.reports, *self.reports.tables.tables.values()]
+        arrays = (getattr(each, one.name) for each in held for one in fields(each))  # type: ignore[arg-type]
+        return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
 
     @property
     def _reports(self) -> Reports:

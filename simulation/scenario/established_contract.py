@@ -7,9 +7,10 @@ import numpy as np
 from marketgame.agents.behaviours import Behaviour
 from marketgame.agents.beliefs import Inference
 from marketgame.agents.knowledge import CommonKnowledge, TypeKnowledge
+from marketgame.agents.memory import Memory, content_key
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
-from marketgame.mechanisms.contracts.sampled import sampled
+from marketgame.mechanisms.contracts.sampled import SampledEconomy, sampled
 from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.mechanisms.contracts.transfers import contract_with_transfers
 from marketgame.mechanisms.economies.economy import Economy
@@ -19,6 +20,10 @@ from marketgame.simulation.scenario.streams import random_stream
 
 # A transfer that exceeds the numeraire by no more than this share of itself and of what is at stake is covered.
 COVERAGE_TOLERANCE = 1e-12
+# What stands for the profiles of economies is kept up to this size.
+BYTES_OF_SAMPLES = 1 << 28
+
+_samples: Memory[str, SampledEconomy] = Memory(BYTES_OF_SAMPLES, lambda _, sample: sample.nbytes)
 
 
 def established_contract(scenario: MarketScenario) -> DirectContract:
@@ -30,8 +35,14 @@ def established_contract(scenario: MarketScenario) -> DirectContract:
     if scenario.contract is not None:
         return scenario.contract.under(scenario.rules)
     if scenario.economy.prior.obstacle:
-        return ContractOnDemand(sampled(scenario.economy), scenario.transfers).under(scenario.rules)
+        return ContractOnDemand(_sample(scenario.economy), scenario.transfers).under(scenario.rules)
     return contract_with_transfers(scenario.economy, scenario.transfers, scenario.rules).under(scenario.rules)
+
+
+def _sample(economy: Economy) -> SampledEconomy:
+    """Return what stands for the profiles of an economy, which all scenarios with the same economy share."""
+    key = content_key(economy)
+    return sampled(economy) if key is None else _samples.answer(key, lambda: sampled(economy))
 
 
 def refuse_uncovered_transfers(common: CommonKnowledge, behaviours: tuple[tuple[Behaviour, ...], ...]) -> None:

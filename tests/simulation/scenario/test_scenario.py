@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from marketgame.agents.behaviours import Mispricing, Misreporting, Noisy, Withholding
+from marketgame.agents.memory import Memory
 from marketgame.mechanisms.contracts.grand_contract import TransferRule, grand_contract
+from marketgame.mechanisms.contracts.sampled import SampledEconomy, sampled
 from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.market_game.rules import Coverage, MarketRules
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.run import simulate
+from marketgame.simulation.scenario import established_contract
 from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from tests.economy_fixtures import RandomEconomy
+from tests.mechanisms.replicated_economies import replicas
 
 
 def behaviour_names(scenario: MarketScenario) -> list[list[str]]:
@@ -159,3 +164,34 @@ def test_expected_externality_transfers_need_independent_types(random_economy: R
     correlated = Economy("correlated", economy.goods, economy.units, economy.players, CorrelatedPrior(joint))
     with pytest.raises(ValueError, match="independent types"):
         MarketModel(MarketScenario("s", correlated, transfers=TransferRule.EXPECTED_EXTERNALITY))
+
+
+def test_scenarios_of_equal_economies_share_what_was_drawn_and_are_played_as_if_they_did_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[Economy] = []
+
+    def counted(economy: Economy) -> SampledEconomy:
+        drawn.append(economy)
+        return sampled(economy)
+
+    def tables_of(rules: MarketRules, transfers: TransferRule, owned: float = 1.0) -> dict[str, pa.Table]:
+        # As in the chunks of a sweep, nothing is the same object.
+        economy = replicas(groups=((12, 4.0, owned), (12, 5.0, 1.6)))
+        return simulate(MarketScenario("many", economy, rules=rules, transfers=transfers, rounds=1, seed=3))
+
+    asked = [
+        (MarketRules(), TransferRule.NONE),
+        (MarketRules.no_short_sales(), TransferRule.EXPECTED_EXTERNALITY),
+    ]
+    monkeypatch.setattr(established_contract, "sampled", counted)
+    alone = []
+    for rules, transfers in asked:
+        monkeypatch.setattr(established_contract, "_samples", Memory(0, lambda *_: 1))
+        alone.append(tables_of(rules, transfers))
+    assert len(drawn) == 2
+    monkeypatch.setattr(established_contract, "_samples", Memory(1 << 30, lambda _, sample: sample.nbytes))
+    assert [tables_of(rules, transfers) for rules, transfers in asked] == alone
+    assert len(drawn) == 3
+    assert tables_of(*asked[0], owned=1.1) != alone[0]
+    assert len(drawn) == 4
