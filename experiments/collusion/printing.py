@@ -157,13 +157,17 @@ def _print_agreements(examination: Examination, scale: float, console: Console) 
     rows = [
         [
             coalition_name(names[member] for member in found.members),
-            *("not known" if gain is None else number(gain, scale) for gain in (found.all, found.money, found.nothing)),
+            *(
+                "not known" if gain is None else number(gain, scale)
+                for gain in (found.all, found.money, found.money_stated, found.nothing)
+            ),
         ]
         for found in examination.report_agreements
     ]
     if rows:
         title = "What members gain in sum by agreeing what to report, expected before they know their types"
-        columns = ["coalition", "sharing what they know and own", "sharing money only", "sharing neither"]
+        columns = ["coalition", "sharing what they know and own", "sharing money only"]
+        columns += ["money, who refuses being thought the worst", "sharing neither"]
         console.print(table(title, columns, rows))
 
 
@@ -222,6 +226,7 @@ def certification_document(
                 "coalition": [names[member] for member in found.members],
                 "sharing_information_and_money": found.all,
                 "sharing_money": found.money,
+                "sharing_money_stated_beliefs": found.money_stated,
                 "sharing_neither": found.nothing,
             }
             for found in examination.report_agreements

@@ -9,17 +9,20 @@ truth. Otherwise members report types m to the side-device, which draws what eac
     u_i(r | t, t_{S \setminus i}) + y_i(s, t_{S \setminus i})\Bigr],
 
 where :math:`u_i` is what the contract brings it in expectation over outsiders' types. Two conditions bind the third
-party: no type gains by another report to it, and no type loses by accepting, when beliefs after a refusal are
-*passive*: who sees one believes what it believed before, so that the contract is played truthfully. A type that is to
-report what it cannot show reports its own type to the established device instead.
+party: no type gains by another report to it, and no type loses by accepting. What it has without accepting depends on
+what is believed of who refuses. If beliefs are *passive*, who sees a refusal believes what it believed before, and the
+contract is played truthfully. If they are *stated*, everybody believes that the refuser's type was drawn from what is
+stated, and reports as it pleases (:mod:`marketgame.mechanisms.collusion.report_game`). A type that is to report what it
+cannot show reports its own type to the established device instead.
 
 Members who share neither information nor money have :math:`y = 0`. Members who share both face no conditions
-(:mod:`marketgame.mechanisms.contracts.joint_misreports`), so they gain at least as much together.
+(:mod:`marketgame.mechanisms.contracts.joint_misreports`), so they gain at least as much together as by any agreement
+under passive beliefs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import combinations
@@ -28,21 +31,21 @@ from math import prod
 import numpy as np
 
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, read_only
+from marketgame.mechanisms.collusion.report_game import NoRefusalPlayError, ReportGame, report_game
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
-from marketgame.mechanisms.contracts.joint_misreports import (
-    JointMisreportCheck,
-    can_report,
-    joint_misreport_gains,
-    utilities_of_reports,
-)
+from marketgame.mechanisms.contracts.joint_misreports import JointMisreportCheck, joint_misreport_gains
 from marketgame.mechanisms.economies.stakes import counts_as_gain
 from marketgame.mechanisms.linear_program import LinearProgram, Sense, Status, certified
 from marketgame.mechanisms.linear_program.blocks import Selection
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 from marketgame.mechanisms.linear_program.verification import UnverifiedAnswerError
+from marketgame.mechanisms.market_game.rules import Withholding
 
 # Joint types up to which the program for a coalition of three or more is quick.
 FEW_TYPES = 16
+
+type StatedBeliefs = Mapping[int, FloatArray]
+"""What everybody believes of a player's type after its refusal, a distribution over its types, by its number."""
 
 
 class Shared(Enum):
@@ -54,17 +57,17 @@ class Shared(Enum):
 
 @dataclass(frozen=True, eq=False)
 class ReportAgreement:
-    r"""The side-device that brings the members most in expectation over their types.
+    r"""What members of a coalition report together, and the money that goes with it.
 
     Attributes:
         members: their numbers, increasing.
         lottery: :math:`\eta`, entry ``[m, r]`` is how likely members who report m to the side-device are told to
             report r, ``(types, types)``, joint types numbered with the last member's changing fastest.
-        payments: what each member receives after each report to the side-device, ``(members, types)``, numeraire.
+        payments: what each member receives after each report to the side-device, ``(members, types)``, numeraire;
+            they sum to zero.
         gains: per member, by how much each of its types expects to be better off than by the truth, ``(types,)``,
-            numeraire; nonnegative up to rounding.
-        total_gain: the sum of members' gains in expectation over their types, numeraire; no side-device has a larger
-            one, by linear-programming duality.
+            numeraire.
+        total_gain: the sum of members' gains in expectation over their types, numeraire.
     """
 
     members: tuple[int, ...]
@@ -81,13 +84,17 @@ class SharedGains:
     Attributes:
         members: their numbers, increasing.
         all: if they tell each other their types, and share money; numeraire.
-        money: if they share money only; none if the program's answer was not confirmed.
-        nothing: if they share neither; likewise.
+        money: if they share money only, beliefs after a refusal being passive; none if the program's answer was not
+            confirmed.
+        money_stated: if they share money only, and everybody who refuses is believed to be of the one type that makes
+            its refusal cost it most; none if that is not known.
+        nothing: if they share neither, under passive beliefs; none as for money.
     """
 
     members: tuple[int, ...]
     all: float
     money: float | None
+    money_stated: float | None
     nothing: float | None
 
 
@@ -116,58 +123,116 @@ def gains_by_what_is_shared(
             return
         lies = joint_misreport_gains(contract, members)
         if counts_as_gain(lies.gains, np.broadcast_to(lies.stakes[:, None], lies.gains.shape)).any():
-            likely = _joint_probability(contract, members)
-            best = np.where(likely > 0, lies.gains.max(axis=1, initial=0.0), 0.0)
-            money, nothing = (_total_gain(contract, members, shared) for shared in (Shared.MONEY, Shared.NOTHING))
-            yield SharedGains(members, float(likely @ best), money, nothing)
+            game = report_game(contract, members)
+            money, nothing = (_total_gain(game, shared) for shared in (Shared.MONEY, Shared.NOTHING))
+            yield SharedGains(members, pooled_agreement(game).total_gain, money, _stated_gain(game), nothing)
 
 
-def _total_gain(contract: GrandContract, members: tuple[int, ...], shared: Shared) -> float | None:
+def _total_gain(game: ReportGame, shared: Shared, beliefs: StatedBeliefs | None = None) -> float | None:
     try:
-        return max(best_report_agreement(contract, members, shared).total_gain, 0.0)
-    except UnverifiedAnswerError:
+        found = best_agreement(game, shared, beliefs)
+    except (UnverifiedAnswerError, NoRefusalPlayError):
+        return None
+    return 0.0 if found is None else max(found.total_gain, 0.0)
+
+
+def _stated_gain(game: ReportGame) -> float | None:
+    try:
+        return _total_gain(game, Shared.MONEY, harshest_beliefs(game))
+    except NoRefusalPlayError:
         return None
 
 
+def harshest_beliefs(game: ReportGame) -> StatedBeliefs:
+    """Return beliefs that everybody who refuses is of one type, the one that makes its refusal cost it most on average.
+
+    Raises:
+        NoRefusalPlayError: nobody knows how members would report.
+    """
+    beliefs = dict[int, FloatArray]()
+    for place, count in enumerate(game.counts):
+        surely = np.eye(count)
+        cost = [float(game.marginal(place) @ game.refusal_gains(place, each)) for each in surely]
+        beliefs[game.members[place]] = surely[int(np.argmin(cost))]
+    return beliefs
+
+
+def pooled_agreement(game: ReportGame) -> ReportAgreement:
+    """Return what members report who tell each other their types and divide equally what their lie brings in sum.
+
+    Whatever their types, they tell the most profitable lie that gains more than rounding, or else the truth. None of
+    them loses by accepting; but they have to believe each other.
+    """
+    joint, size = len(game.likely), len(game.members)
+    total = np.where(game.possible, game.utilities.sum(axis=0), -np.inf)
+    stakes = np.broadcast_to(game.stakes.sum(axis=0)[:, None], total.shape)
+    total = np.where(np.isfinite(total) & counts_as_gain(total, stakes), total, 0.0)
+    everybody = np.arange(joint)
+    best = np.where(total.max(axis=1) > 0, total.argmax(axis=1), everybody)
+    gain = total[everybody, best]
+    payments = gain / size - game.utilities[:, everybody, best]
+    payments[-1] = -payments[:-1].sum(axis=0)
+    lottery = np.zeros((joint, joint))
+    lottery[everybody, best] = 1.0
+    utility = game.utilities[:, everybody, best] + payments
+    return _agreement(game, lottery, payments, utility, float(game.likely @ gain))
+
+
 def best_report_agreement(
-    contract: GrandContract, members: Sequence[int], shared: Shared = Shared.MONEY
-) -> ReportAgreement:
+    contract: GrandContract,
+    members: Sequence[int],
+    shared: Shared = Shared.MONEY,
+    beliefs: StatedBeliefs | None = None,
+    withholding: Withholding = Withholding.WASTED,
+) -> ReportAgreement | None:
     """Return the side-device over reports that brings the members most, by a linear program.
+
+    No side-device that all accept and tell the truth has a larger total gain, by linear-programming duality.
 
     Args:
         contract: the contract; outsiders report truthfully, and all obey what is then recommended.
         members: the members' numbers, increasing.
         shared: whether money may change hands.
+        beliefs: what everybody believes of each member after its refusal; without them beliefs are passive.
+        withholding: what becomes of what a liar owns beyond its report.
+
+    Returns:
+        The agreement; none if there is none that every type accepts, which only stated beliefs can bring about.
 
     Raises:
+        ValueError: the members have too many joint types, or no beliefs about one of them are stated.
         UnverifiedAnswerError: the program's answer was not confirmed by its prices.
+        NoRefusalPlayError: nobody knows how members report after a refusal.
 
     Source:
         Laffont and Martimort (1997), as Giraud and Rochon, sections 1.1 and 3, present it.
     """
-    return _AgreementProgram(contract, tuple(members), shared).solve()
+    return best_agreement(report_game(contract, members, withholding), shared, beliefs)
+
+
+def best_agreement(game: ReportGame, shared: Shared, beliefs: StatedBeliefs | None = None) -> ReportAgreement | None:
+    """Return the same for reports that are worked out already."""
+    if beliefs is None:
+        refused = [np.zeros(count) for count in game.counts]
+    else:
+        missing = [game.contract.economy.player_names[each] for each in game.members if each not in beliefs]
+        if missing:
+            raise ValueError(f"beliefs after a refusal are stated for every member; {missing[0]} has none")
+        refused = [game.refusal_gains(place, beliefs[member]) for place, member in enumerate(game.members)]
+    return _AgreementProgram(game, shared, refused).solve()
 
 
 class _AgreementProgram:
     """The third party's program, in units of what is at stake for the members together."""
 
-    def __init__(self, contract: GrandContract, members: tuple[int, ...], shared: Shared) -> None:
-        economy, prior = contract.economy, contract.economy.prior
-        self._members = members
-        self._counts = [prior.type_counts[member] for member in members]
-        self._types = np.indices(self._counts).reshape(len(members), -1)
-        rows = economy.first_rows[list(members), None] + self._types
-        self._unit = float(contract.stakes[rows].sum(axis=0).max()) or 1.0
-        utilities = utilities_of_reports(contract, members)
-        # Only differences matter, and levels would drown them.
-        self._truth = np.diagonal(utilities, axis1=1, axis2=2)
-        self._utilities = (utilities - self._truth[..., None]) / self._unit
-        self._possible = can_report(contract, members)
-        self._likely = _joint_probability(contract, members)
-        joint, size = len(self._likely), len(members)
+    def __init__(self, game: ReportGame, shared: Shared, refused: Sequence[FloatArray]) -> None:
+        self._game = game
+        self._unit = float(game.stakes.sum(axis=0).max()) or 1.0
+        self._utilities = game.utilities / self._unit
+        joint, size = len(game.likely), len(game.members)
         program = self._program = LinearProgram(Sense.MAXIMIZE)
         self._lottery = program.variables(
-            "lottery", {"told": joint, "reported": joint}, upper=np.where(self._showable(), 1.0, 0.0)
+            "lottery", {"told": joint, "reported": joint}, upper=np.where(self._tellable(), 1.0, 0.0)
         )
         bound = np.inf if shared is Shared.MONEY else 0.0
         self._payment = program.variables("payment", {"member": size, "told": joint}, lower=-bound, upper=bound)
@@ -175,85 +240,54 @@ class _AgreementProgram:
         balance = program.constraints("balance", {"told": joint}, equal_to=0.0)
         program.add(drawn[:, None], self._lottery, 1.0)
         program.add(balance[None, :], self._payment, 1.0)
-        for place, count in enumerate(self._counts):
-            accepted = program.constraints(f"accepted by {place}", {"type": count}, at_least=0.0)
+        for place, count in enumerate(game.counts):
+            least = refused[place] / self._unit
+            accepted = program.constraints(f"accepted by {place}", {"type": count}, at_least=least)
             truthful = program.constraints(f"truth of {place}", {"type": count, "pretended": count}, at_least=0.0)
             for kind in range(count):
-                own = np.flatnonzero(self._types[place] == kind)
-                belief = self._likely[own] / self._likely[own].sum()
+                own, belief = game.at(place, kind), game.belief(place, kind)
                 self._add_expected(accepted[kind], place, own, own, belief)
                 for pretended in range(count):
                     if pretended != kind:
                         self._add_expected(truthful[kind, pretended], place, own, own, belief)
-                        said = self._pretending(place, own, pretended)
+                        said = game.replaced(own, place, pretended)
                         self._add_expected(truthful[kind, pretended], place, own, said, -belief)
-        total = self._utilities.sum(axis=0) * self._likely[:, None]
+        total = self._utilities.sum(axis=0) * game.likely[:, None]
         program.set_objective(self._lottery, total)
 
-    def _showable(self) -> BooleanArray:
+    def _tellable(self) -> BooleanArray:
         """Say which reports each joint report to the side-device can be told to make: those that it could show."""
-        impossible = self._likely <= 0
-        return np.asarray(self._possible | (impossible[:, None] & np.eye(len(impossible), dtype=bool)))
-
-    def _pretending(self, place: int, own: IntegerArray, pretended: int) -> IntegerArray:
-        """Return the joint reports in which one member's true type is replaced."""
-        changed = self._types[:, own].copy()
-        changed[place] = pretended
-        return np.asarray(np.ravel_multi_index(tuple(changed), self._counts))
+        impossible = self._game.likely <= 0
+        return np.asarray(self._game.possible | (impossible[:, None] & np.eye(len(impossible), dtype=bool)))
 
     def _add_expected(
         self, row: Selection, place: int, true: IntegerArray, said: IntegerArray, weight: FloatArray
     ) -> None:
         """Add what a member of true joint types expects when the side-device hears what is said."""
-        utility = self._utilities[place][true[:, None], self._reported(place, true)]
+        told = np.broadcast_to(np.arange(len(self._game.likely)), (len(true), len(self._game.likely)))
+        reported = self._game.reported(place, np.broadcast_to(true[:, None], told.shape), told)
+        utility = self._utilities[place][true[:, None], reported]
         self._program.add(row, self._lottery[said], weight[:, None] * utility)
         self._program.add(row, self._payment[place, said], weight)
 
-    def _reported(self, place: int, true: IntegerArray) -> IntegerArray:
-        """Return what is reported to the established device, for each thing that may be told, ``(true, told)``."""
-        told = np.arange(len(self._likely))
-        itself = self._types[:, told].copy()
-        own = self._types[place, true]
-        alone = self._possible_alone(place)
-        reports = np.broadcast_to(told, (len(true), len(told))).copy()
-        for number, kind in enumerate(own):
-            cannot = ~alone[kind, self._types[place]]
-            changed = itself[:, cannot].copy()
-            changed[place] = kind
-            reports[number, cannot] = np.ravel_multi_index(tuple(changed), self._counts)
-        return reports
-
-    def _possible_alone(self, place: int) -> BooleanArray:
-        """Say which of its types a member can report, whatever the others do, ``(types, types)``."""
-        count = self._counts[place]
-        alone = np.zeros((count, count), bool)
-        true, said = np.nonzero(self._possible)
-        alone[self._types[place, true], self._types[place, said]] = True
-        return alone
-
-    def solve(self) -> ReportAgreement:
+    def solve(self) -> ReportAgreement | None:
         solution = self._program.solve()
+        if solution.status is Status.INFEASIBLE:
+            return None
         if solution.status is not Status.OPTIMAL:
             raise UnverifiedAnswerError(f"the program for an agreement was not solved: {solution.status.value}")
         certified(self._program, solution)
         lottery, payments = solution["lottery"], self._unit * solution["payment"]
         utility = self._unit * (lottery * self._utilities).sum(axis=-1) + payments
-        gains = []
-        for place, count in enumerate(self._counts):
-            own = self._types[place] == np.arange(count)[:, None]
-            weight = np.where(own, self._likely, 0.0)
-            gains.append(read_only((weight * utility[place]).sum(axis=-1) / weight.sum(axis=-1)))
-        total = float(self._unit * solution.objective)
-        return ReportAgreement(self._members, read_only(lottery), read_only(payments), tuple(gains), total)
+        return _agreement(self._game, lottery, payments, utility, float(self._unit * solution.objective))
 
 
-def _joint_probability(contract: GrandContract, members: tuple[int, ...]) -> FloatArray:
-    """Return how likely each joint type of members is, ``(types,)``."""
-    prior = contract.economy.prior
-    if prior.independent:
-        product = np.ones(1)
-        for member in members:
-            product = np.multiply.outer(product, prior.marginal(member)).reshape(-1)
-        return product
-    beyond = tuple(other for other in range(len(prior.type_counts)) if other not in members)
-    return np.asarray(prior.probability.reshape(prior.type_counts).sum(axis=beyond).reshape(-1))
+def _agreement(
+    game: ReportGame, lottery: FloatArray, payments: FloatArray, utility: FloatArray, total: float
+) -> ReportAgreement:
+    """Return an agreement that brings members of joint types some utility beyond the truth, ``(members, types)``."""
+    gains = tuple(
+        read_only(np.array([game.belief(place, kind) @ utility[place, game.at(place, kind)] for kind in range(count)]))
+        for place, count in enumerate(game.counts)
+    )
+    return ReportAgreement(game.members, read_only(lottery), read_only(payments), gains, total)

@@ -112,18 +112,21 @@ def joint_misreport_gains(contract: GrandContract, members: Sequence[int]) -> Re
     return _lies_of(contract, members).gains(contract)
 
 
-def utilities_of_reports(contract: GrandContract, members: Sequence[int]) -> FloatArray:
+def utilities_of_reports(
+    contract: GrandContract, members: Sequence[int], withholding: Withholding = Withholding.WASTED
+) -> FloatArray:
     """Return what each member expects when the coalition's types make joint reports and all obey.
 
     Args:
         contract: the contract.
         members: the members' numbers, increasing.
+        withholding: what becomes of what a liar owns beyond its report.
 
     Returns:
         Entry ``[i, t, m]`` is what the i-th member expects beyond living on its endowment, given all members' types t,
         ``(members, types, types)``, numeraire; types numbered as in `ReportGains`. What cannot be shown is included.
     """
-    return _lies_of(contract, members).of_members(contract)
+    return _lies_of(contract, members, withholding).of_members(contract)
 
 
 def every_joint_misreport(contract: GrandContract) -> Iterator[ReportGains]:
@@ -212,8 +215,8 @@ def _best(contract: GrandContract, own: ReportGains) -> tuple[JointMisreport, bo
     return JointMisreport(coalition, true_types, reported_types, float(tried[told, said])), bool(count.any())
 
 
-def _lies_of(contract: GrandContract, members: Sequence[int]) -> _Lies:
-    lies = _Lies.of_all(contract)
+def _lies_of(contract: GrandContract, members: Sequence[int], withholding: Withholding = Withholding.WASTED) -> _Lies:
+    lies = _Lies.of_all(contract, withholding)
     for outsider in reversed(range(len(contract.economy.players))):
         if outsider not in members:
             lies = lies.without(contract, outsider)
