@@ -13,6 +13,7 @@ from marketgame.agents.blocking.offer import BlockingOffer
 from marketgame.agents.coalitions.agreement import NO_REPORT, Agreement
 from marketgame.agents.coalitions.offered import OfferedSideContract
 from marketgame.agents.coalitions.organiser import MemberAnswer, Reply
+from marketgame.agents.coalitions.reporting import ReportProposal
 from marketgame.agents.framework import RoundAgent, RoundModel
 from marketgame.agents.knowledge import CommonKnowledge, MarketKnowledge, RecommendedKnowledge, TypeKnowledge
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
@@ -30,6 +31,7 @@ class Trader(RoundAgent):
         reported: the type it reported in this round.
         recommended: what it knows since the mediator's recommendation in this round.
         agreed: what it has agreed with a coalition to quote and to order in this round, if anything.
+        told_to_report: the type that it has agreed with a coalition to report in this round, if any.
     """
 
     def __init__(
@@ -41,12 +43,14 @@ class Trader(RoundAgent):
         self.common = common
         self._inference = Inference(common.contract, player)
         self._offered: dict[tuple[Agreement, int, int, OwnRecommendation], tuple[OfferedSideContract, float]] = {}
+        self._proposed: dict[tuple[ReportProposal, int], tuple[OfferedSideContract, float]] = {}
         self._prospects: dict[tuple[int, int], tuple[FloatArray, FloatArray]] = {}
         self.known_type: TypeKnowledge
         self.behaviour: Behaviour
         self.reported = 0
         self.recommended: RecommendedKnowledge
         self.agreed: tuple[FloatArray, Order] | None = None
+        self.told_to_report: int | None = None
 
     @property
     def name(self) -> str:
@@ -55,14 +59,32 @@ class Trader(RoundAgent):
 
     def learn_type(self, type_number: int, stream: Callable[[str], np.random.Generator]) -> None:
         """Begin a round: learn one's own type and nothing else."""
-        self.agreed = None
+        self.agreed = self.told_to_report = None
         self.behaviour = self.behaviours[type_number]
         self.known_type = TypeKnowledge(self.common, self._inference, type_number, stream)
 
     def report(self) -> int:
         """Return the type reported to the device."""
-        self.reported = self.behaviour.report(self.known_type)
+        if self.told_to_report is not None:
+            self.reported = self.told_to_report
+        else:
+            self.reported = self.behaviour.report(self.known_type)
         return self.reported
+
+    def consider_reports(self, proposal: ReportProposal) -> Reply:
+        """Return what the trader answers an organiser who proposes what to report, before it reports."""
+        key = (proposal, self.known_type.type_number)
+        if key not in self._proposed:
+            self._proposed[key] = self._weigh_reports(*key)
+        return self._replied(*self._proposed[key])
+
+    def _weigh_reports(self, proposal: ReportProposal, kind: int) -> tuple[OfferedSideContract, float]:
+        """Return an agreement on reports as the trader sees it, and what it expects without it, numeraire."""
+        place = proposal.coalition.index(self.player)
+        gains, at_stake = proposal.expected_gains(place, kind), proposal.stake(place, kind)
+        belief = self.common.belief_by_type(self.player, kind)
+        status_quo = float(belief @ self.common.listed.utilities[:, self.player])
+        return OfferedSideContract(self.known_type.own, kind, kind, gains, at_stake), status_quo
 
     def answer(self, offer: BlockingOffer) -> tuple[int | None, float]:
         """Return the type reported to a blocking mediator, or none, and what the answer is expected to gain.
@@ -89,7 +111,10 @@ class Trader(RoundAgent):
         key = (agreement, self.known_type.type_number, self.reported, self.recommended.recommendation)
         if key not in self._offered:
             self._offered[key] = self._weigh(agreement)
-        offered, status_quo = self._offered[key]
+        return self._replied(*self._offered[key])
+
+    def _replied(self, offered: OfferedSideContract, status_quo: float) -> Reply:
+        """Return what the trader answers, given what it expects if nobody colludes, numeraire."""
         report = None if offered.truth == NO_REPORT else self.behaviour.join(offered)
         answer = MemberAnswer.ACCEPTED
         if report is None:

@@ -68,3 +68,12 @@ def telling_round(run: Run, run_number: int = 0) -> int:
     loss = gained["first_best"] - gained["played"]
     rounding = NEGLIGIBLE * float(gained.abs().to_numpy().max())
     return int(worst.loc[loss >= loss.max() - rounding, "round"].iloc[0])
+
+
+def with_stages(side_contracts: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of side-contracts with what was to be agreed upon, and what that promises.
+
+    Folders written before reports could be agreed upon lack both: all was about orders, and nothing promised more.
+    """
+    missing = {"stage": "orders", "promise": float("nan")}
+    return side_contracts.assign(**{name: value for name, value in missing.items() if name not in side_contracts})

@@ -1,4 +1,4 @@
-"""Which coalitions an organiser approaches, and how often."""
+"""Which coalitions an organiser approaches, when, and how often."""
 
 from __future__ import annotations
 
@@ -12,6 +12,17 @@ from marketgame.registry import parameter, refuse_out_of_bounds
 
 # An organiser that had to list more coalitions than this would never get round to them.
 MOST_COALITIONS = 20_000
+
+
+class OrganiserStage(StrEnum):
+    """What the members of a coalition agree upon."""
+
+    ORDERS = "orders"
+    """What to quote, to order and to announce, once the established mediator has made its recommendations."""
+    REPORTS = "reports"
+    """What to report to the established mediator; then all obey."""
+    BOTH = "both"
+    """First what to report, and then what to quote, to order and to announce."""
 
 
 class CoalitionSelection(StrEnum):

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from marketgame.agents.coalitions.agreement import Agreement
 from marketgame.agents.coalitions.breaking import BestDeviation
 from marketgame.agents.coalitions.kept import Lotteries, found_before
+from marketgame.agents.coalitions.reporting import ReportProposal
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
+from marketgame.mechanisms.collusion.report_agreements import Shared, best_agreement, pooled_agreement
+from marketgame.mechanisms.collusion.report_game import report_game
 from marketgame.mechanisms.collusion.side_contracts.cells import knowledge_of
 from marketgame.mechanisms.collusion.side_contracts.search import (
     USUAL_SIDE_EFFORT,
@@ -22,6 +25,7 @@ from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
 from marketgame.mechanisms.deviations.oracle import most_profitable_deviation
 from marketgame.mechanisms.deviations.situation import JointAction, Reaction, Situation
 from marketgame.mechanisms.economies.coalitions import Coalition
+from marketgame.mechanisms.linear_program.verification import RESIDUAL_LIMIT
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 
@@ -65,6 +69,35 @@ class AgreementSearch:
             return find_consistent_side_contract(*asked, reaction=reaction, effort=self.effort).side_contract
         search = find_side_contract(*asked, concept=self.concept, reaction=reaction, effort=self.effort)
         return search.side_contract
+
+
+@dataclass(frozen=True)
+class ReportSearch:
+    """Works out what members of a coalition gain most by reporting together.
+
+    Attributes:
+        contract: the grand contract.
+        rules: of the market.
+        shared: what members share besides a side-device; none if they share what they know, and money.
+    """
+
+    contract: GrandContract
+    rules: MarketRules
+    shared: Shared | None = None
+
+    def find(self, coalition: Coalition) -> ReportProposal | None:
+        """Return the agreement that brings a coalition most in sum; none if it brings no more than the truth.
+
+        Raises:
+            ValueError: the members have too many joint types.
+            UnverifiedAnswerError: a program's answer was not confirmed by its prices.
+        """
+        game = report_game(self.contract, coalition, self.rules.withholding)
+        if self.shared is None:
+            terms, rounding = pooled_agreement(game), 0.0
+        else:
+            terms, rounding = best_agreement(game, self.shared), RESIDUAL_LIMIT * float(game.stakes.sum(axis=0).max())
+        return None if terms is None or terms.total_gain <= rounding else ReportProposal(game, terms)
 
 
 def deviation_finder(effort: Effort) -> BestDeviation:

@@ -1,4 +1,8 @@
-"""The organiser of coalitions: finds a side-contract, proposes it, and sees what becomes of it."""
+"""The organiser of coalitions: finds a side-contract, proposes it, and sees what becomes of it.
+
+There are two moments for it: before anybody reports to the established mediator, when members agree what to report, and
+after the recommendations, when they agree what to quote and to order.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,10 @@ import numpy as np
 
 from marketgame.agents.coalitions.agreement import Agreement, drawn
 from marketgame.agents.coalitions.breaking import Break, Breaking, Recommended, joint
-from marketgame.agents.coalitions.choice import CoalitionChoice, CoalitionSelection
+from marketgame.agents.coalitions.choice import CoalitionChoice, CoalitionSelection, OrganiserStage
+from marketgame.agents.coalitions.reporting import ReportBreak, ReportBreaking, ReportProposal, ToldToReport
 from marketgame.agents.framework import RoundAgent, RoundModel
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.deviations.situation import JointAction
 from marketgame.mechanisms.economies.coalitions import Coalition
 
@@ -46,6 +52,7 @@ class MemberAnswer(StrEnum):
 
 FATES = tuple(fate.value for fate in AgreementFate)
 ANSWERS = tuple(answer.value for answer in MemberAnswer)
+STAGES = (OrganiserStage.ORDERS.value, OrganiserStage.REPORTS.value)
 PLAYED = (AgreementFate.ACCEPTED, AgreementFate.BROKEN)
 
 
@@ -71,6 +78,22 @@ class Reply:
 
 
 @dataclass(frozen=True, eq=False)
+class JointLie:
+    """What members of a coalition that agreed on reports do in one round.
+
+    Attributes:
+        told: the types that they were told to report, in the order of members.
+        reports: the types that they report.
+        payments: what they pay each other when the round is over, ``(members,)``, numeraire, positive if received; sum
+            zero.
+    """
+
+    told: tuple[int, ...]
+    reports: tuple[int, ...]
+    payments: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
 class Negotiation:
     """One attempt to bring a coalition together in a round, and what became of it.
 
@@ -81,6 +104,10 @@ class Negotiation:
         replies: what members answered, in their order, as far as they were asked.
         action: what the coalition plays; none if it plays what the established mediator recommends.
         broken: who broke the agreement, and what they gain by it; none if nobody did.
+        stage: what was to be agreed upon, reports or orders.
+        lie: what members report and pay each other, if they agreed on that.
+        promise: what members of an agreement on reports gain in sum, expected before they know their types, numeraire;
+            none if there is none.
     """
 
     organiser: int
@@ -88,7 +115,22 @@ class Negotiation:
     fate: AgreementFate
     replies: tuple[Reply, ...] = ()
     action: JointAction | None = None
-    broken: Break | None = None
+    broken: Break | ReportBreak | None = None
+    stage: OrganiserStage = OrganiserStage.ORDERS
+    lie: JointLie | None = None
+    promise: float | None = None
+
+    @property
+    def carried_out(self) -> bool:
+        """Whether members did anything that they agreed upon, or some of them broke."""
+        return self.action is not None or self.lie is not None
+
+    @property
+    def side_transfers(self) -> FloatArray | None:
+        """What members receive from each other, ``(members,)``, numeraire; none where nothing was carried out."""
+        if self.lie is not None:
+            return self.lie.payments
+        return None if self.action is None else self.action.side_transfers
 
     @property
     def refuser(self) -> int | None:
@@ -116,6 +158,16 @@ class Luck:
     action: float
 
 
+type AskToReport = Callable[[int, ReportProposal], Reply]
+"""Asks a player whether it joins an agreement on reports."""
+type FindReports = Callable[[Coalition], ReportProposal | None]
+"""Finds an agreement on reports for a coalition, or none."""
+
+
+def _nothing_to_report(coalition: Coalition) -> ReportProposal | None:
+    """Return no agreement, whoever is to make it."""
+
+
 def drawn_luck(generator: np.random.Generator) -> Luck:
     """Return the luck of one round."""
     return Luck(*generator.random(3).tolist())
@@ -130,8 +182,18 @@ type FindAgreement = Callable[[Coalition], Agreement | None]
 """Finds a side-contract for a coalition, or none."""
 
 
+@dataclass(frozen=True)
+class Finders:
+    """How an organiser finds what it proposes: side-contracts and agreements on reports, or none of them."""
+
+    side_contract: FindAgreement
+    reports: FindReports = _nothing_to_report
+
+
 class CoalitionOrganiser(RoundAgent):
     """Proposes side-contracts: to one coalition after another until one accepts, or to one drawn at random.
+
+    What members are to report it proposes likewise, before they report to the established mediator.
 
     It knows the grand contract and the rules, so it searches once for every coalition. Members are asked in turn, and
     one refusal ends it. Who accepted reports to the side-device and plays what it recommends, unless a sub-coalition
@@ -147,7 +209,7 @@ class CoalitionOrganiser(RoundAgent):
         number: int,
         name: str,
         choice: CoalitionChoice,
-        find: FindAgreement,
+        find: Finders,
         breaking: Breaking,
         players: int,
     ) -> None:
@@ -159,6 +221,8 @@ class CoalitionOrganiser(RoundAgent):
         self._find = find
         self._breaking = breaking
         self._found: dict[Coalition, Agreement | None] = {}
+        self._report_breaking = ReportBreaking(breaking.depth)
+        self._proposals: dict[Coalition, ReportProposal | None] = {}
 
     def prepare(self) -> None:
         """Search for what will soon be proposed: for every coalition, if one of few is drawn each time."""
@@ -168,7 +232,7 @@ class CoalitionOrganiser(RoundAgent):
 
     def _agreement(self, coalition: Coalition) -> Agreement | None:
         if coalition not in self._found:
-            self._found[coalition] = self._find(coalition)
+            self._found[coalition] = self._find.side_contract(coalition)
         return self._found[coalition]
 
     def negotiate(self, luck: Luck, profile: int, bound: frozenset[int], ask: Ask) -> tuple[Negotiation, ...]:
@@ -184,17 +248,72 @@ class CoalitionOrganiser(RoundAgent):
         Returns:
             What was tried, in order; nothing in a round in which it does not try.
         """
+        return self._try(luck, lambda coalition: self._propose(coalition, luck, profile, bound, ask))
+
+    def agree_on_reports(
+        self, luck: Luck, number: float, bound: frozenset[int], ask: AskToReport
+    ) -> tuple[Negotiation, ...]:
+        """Try to bring a coalition together that agrees on reports.
+
+        Args:
+            luck: what it draws in this round, of which the action is not used.
+            number: what picks the reports that the side-device tells members to make, drawn from [0, 1).
+            bound: who has agreed with another organiser already.
+            ask: puts the question to a player.
+
+        Returns:
+            What was tried, in order; nothing in a round in which it does not try.
+        """
+        return self._try(luck, lambda coalition: self._propose_reports(coalition, number, bound, ask))
+
+    def _try(self, luck: Luck, propose: Callable[[Coalition], Negotiation]) -> tuple[Negotiation, ...]:
+        """Approach the coalition that was drawn, or one after another until one accepts."""
         if luck.tries >= self.choice.frequency:
             return ()
         if self.choice.selection is not CoalitionSelection.ALL:
-            picked = self.coalitions[int(luck.coalition * len(self.coalitions))]
-            return (self._propose(picked, luck, profile, bound, ask),)
+            return (propose(self.coalitions[int(luck.coalition * len(self.coalitions))]),)
         tried: list[Negotiation] = []
         for coalition in self.coalitions:
-            tried.append(self._propose(coalition, luck, profile, bound, ask))
+            tried.append(propose(coalition))
             if tried[-1].fate in PLAYED:
                 break
         return tuple(tried)
+
+    def _propose_reports(
+        self, coalition: Coalition, number: float, bound: frozenset[int], ask: AskToReport
+    ) -> Negotiation:
+        attempt = Negotiation(self.number, coalition, AgreementFate.TOO_LATE, stage=OrganiserStage.REPORTS)
+        if bound.intersection(coalition):
+            return attempt
+        if coalition not in self._proposals:
+            self._proposals[coalition] = self._find.reports(coalition)
+        proposal = self._proposals[coalition]
+        if proposal is None:
+            return replace(attempt, fate=AgreementFate.NONE_FOUND)
+        attempt = replace(attempt, promise=proposal.terms.total_gain)
+        replies: list[Reply] = []
+        for member in coalition:
+            replies.append(ask(member, proposal))
+            if replies[-1].report is None:
+                return replace(attempt, fate=AgreementFate.REFUSED, replies=tuple(replies))
+        return self._tell_to_report(proposal, replace(attempt, replies=tuple(replies)), number)
+
+    def _tell_to_report(self, proposal: ReportProposal, attempt: Negotiation, number: float) -> Negotiation:
+        """Return what becomes of an agreement that all accepted."""
+        game, replies = proposal.game, attempt.replies
+        true = int(game.number([reply.type_number for reply in replies]))
+        heard = int(game.number([reply.truth if reply.report is None else reply.report for reply in replies]))
+        told = proposal.to_report(heard, number)
+        made = int(proposal.shown(np.array([true]), np.array([told]))[0])
+        reports, payments = game.types[:, made].copy(), proposal.terms.payments[:, heard].copy()
+        broken = self._report_breaking.broken(proposal, ToldToReport(true, heard, told))
+        if broken is not None:
+            places = [proposal.coalition.index(member) for member in broken.breakers]
+            reports[places] = broken.reports
+            payments[places] += broken.payments
+        lie = JointLie(tuple(game.types[:, told].tolist()), tuple(reports.tolist()), payments)
+        fate = AgreementFate.ACCEPTED if broken is None else AgreementFate.BROKEN
+        return replace(attempt, fate=fate, lie=lie, broken=broken)
 
     def _propose(self, coalition: Coalition, luck: Luck, profile: int, bound: frozenset[int], ask: Ask) -> Negotiation:
         if bound.intersection(coalition):

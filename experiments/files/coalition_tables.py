@@ -89,7 +89,7 @@ class GraphInput(InputModel):
 
 
 @read_from(CoalitionChoice, "selection", "smallest", "largest", "frequency")
-@read_from(Organiser, "concept", "consistent", "depth", "effort")
+@read_from(Organiser, "stage", "sharing", "concept", "consistent", "depth", "effort")
 class OrganiserInput(InputModel):
     """A coalition organiser: it finds side-contracts, proposes them to members, and leads those who accept."""
 

@@ -24,6 +24,7 @@ from marketgame.experiments.printing import Printed, named, number, share, table
 from marketgame.results.loading import Run
 from marketgame.results.mediators import ESTABLISHED
 from marketgame.results.names import on_a_line
+from marketgame.results.selection import with_stages
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,6 +34,8 @@ EXPECTATION = -1
 # What the summary calls the mean over all profiles, each with its probability.
 PRIOR = "prior"
 INCENTIVE_NAMES = ("incentive-efficient", "incentive-efficient-individual")
+# What became of side-contracts is counted by these.
+_MET = ["organiser", "stage", "coalition", "fate"]
 UTILITIES = ("mean_utility", "mean_promised_utility", "mean_wealth")
 
 
@@ -215,24 +218,24 @@ def _cells(name: str, row: dict[str, Any], scale: float) -> list[str]:
 
 
 def side_contracts_document(run: Run) -> list[dict[str, Any]]:
-    """Return, for each organiser, coalition and fate, in how many rounds it was met and what the members gained.
+    """Return, for each organiser, stage, coalition and fate, in how many rounds it was met and what the members gained.
 
     Gains are means over these rounds of sums over the members: what they expected when they answered, and what they
-    realised over what the grand contract promised. They are missing where nobody was asked, or nothing was agreed.
+    realised over what the grand contract promised, with its standard error. They are missing where nobody was asked, or
+    nothing was agreed. An agreement on reports promises a gain in expectation over the members' types.
     """
     if "side_contracts" not in run.tables or run.tables["side_contracts"].empty:
         return []
-    rows = run.tables["side_contracts"].astype({"organiser": str, "coalition": str, "fate": str, "player": str})
-    attempts = rows.groupby(["organiser", "coalition", "fate", "round"], sort=False)[
-        ["expected_gain", "realised_gain"]
-    ].sum(min_count=1)
-    met = attempts.groupby(level=["organiser", "coalition", "fate"], sort=False)
-    frame = met.mean().assign(rounds=met.size()).reset_index()
+    rows = with_stages(run.tables["side_contracts"]).astype(dict.fromkeys((*_MET, "player"), str))
+    attempts = rows.groupby([*_MET, "round"], sort=False)
+    gains = attempts[["expected_gain", "realised_gain"]].sum(min_count=1).assign(promise=attempts["promise"].first())
+    met = gains.groupby(level=_MET, sort=False)
+    frame = met.mean().assign(rounds=met.size(), standard_error=met["realised_gain"].sem()).reset_index()
     return [
         {
-            **{key: str(row[key]) for key in ("organiser", "coalition", "fate")},
+            **{key: str(row[key]) for key in _MET},
             "rounds": int(row["rounds"]),
-            **{key: finite(row[key]) for key in ("expected_gain", "realised_gain")},
+            **{key: finite(row[key]) for key in ("promise", "expected_gain", "realised_gain", "standard_error")},
         }
         for _, row in frame.iterrows()
     ]
@@ -242,12 +245,13 @@ def side_contracts_table(run: Run, unit: str, scale: float) -> Group | None:
     """Return the table of what became of side-contracts; none when nobody organised any."""
     rows = [
         [
-            *(each[key] for key in ("organiser", "coalition", "fate")),
+            *(each[key] for key in _MET),
             str(each["rounds"]),
-            *("-" if each[key] is None else number(each[key], scale) for key in ("expected_gain", "realised_gain")),
+            *("-" if each[key] is None else number(each[key], scale) for key in ("promise", "expected_gain")),
+            *("-" if each[key] is None else number(each[key], scale) for key in ("realised_gain", "standard_error")),
         ]
         for each in side_contracts_document(run)
     ]
-    columns = ["organiser", "coalition", "fate", "rounds", "expected gain", "realised gain"]
-    title = f"Side-contracts, members' gains in sum, mean per round, in {unit}"
-    return table(title, columns, rows, texts=3) if rows else None
+    columns = [*_MET, "rounds", "promised", "expected", "realised", "±"]
+    title = f"Side-contracts, members' gains in sum, mean per round ± standard error, in {unit}"
+    return table(title, columns, rows, texts=len(_MET)) if rows else None

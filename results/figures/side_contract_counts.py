@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from marketgame.results.loading import Run
-from marketgame.results.selection import rows_of_run
+from marketgame.results.selection import rows_of_run, with_stages
 
 TABLE: Final = "side_contracts"
 OTHERS: Final = "others"  # the group of all coalitions that are not shown on their own
@@ -82,7 +82,7 @@ class Standing:
 
 
 def recorded(run: Run, run_number: int = 0) -> pd.DataFrame:
-    """Return the rows of the table of side-contracts, names as text.
+    """Return the rows of the table of side-contracts, names as text; who organises reports is named apart.
 
     Raises:
         ValueError: the folder holds no such run, or no attempt at a side-contract is recorded in it.
@@ -90,7 +90,11 @@ def recorded(run: Run, run_number: int = 0) -> pd.DataFrame:
     rows = rows_of_run(run, TABLE, run_number) if TABLE in run.tables else pd.DataFrame()
     if rows.empty:
         raise ValueError(f"run {run_number} in {run.folder} records no attempt at a side-contract")
-    return rows.astype(dict.fromkeys(("organiser", "coalition", "player", "answer", "fate"), str))
+    named = with_stages(rows).astype(
+        dict.fromkeys(("organiser", "stage", "coalition", "player", "answer", "fate"), str)
+    )
+    on_reports = named["stage"] == "reports"
+    return named.assign(organiser=named["organiser"].mask(on_reports, named["organiser"] + ", on reports"))
 
 
 def attempts(rows: pd.DataFrame) -> pd.DataFrame:

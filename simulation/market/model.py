@@ -77,7 +77,7 @@ class MarketModel(RoundModel):
         self._seeds = tuple(private_seed(market_scenario.seed, "trader", name) for name in self.economy.player_names)
         self.blocking = self._blocking(common)
         self.organising = self._organising(common, behaviours)
-        self._no_severance = np.zeros(len(self.traders))
+        self._no_severance = self._no_payments = np.zeros(len(self.traders))
         self._nothing_delivered = np.zeros((len(self.traders), len(self.economy.goods)))
         self._nobody_colluded = nobody_colluded(len(self.traders))
         self._nobody_left = nobody_left(len(self.traders), len(self.economy.goods))
@@ -90,7 +90,9 @@ class MarketModel(RoundModel):
         # Stage 1: nature draws a type profile; each trader learns its own type.
         profile = self.economy.prior.sample(self.nature)
         self._tell_types(profile)
-        # Stages 2 and 3: under the contract announced, traders report.
+        # Stages 2 and 3: under the contract announced, traders report; coalitions may have agreed what.
+        if self.organising is not None:
+            self.organising.agree_on_reports(self.traders)
         reports = np.array([trader.report() for trader in self.traders])
         # Stage 8 comes here: blocking mediators invite before anything is recommended (`stages.departures`).
         departures = self._nobody_left if self.blocking is None else self.blocking.play(self.traders, profile)
@@ -190,12 +192,17 @@ class MarketModel(RoundModel):
             transfers = transfers + collusion.side_transfers
         offered = np.stack([order.announced_endowment for order in orders])
         announced = accepted_announcements(offered, endowments, transfers, rules)
+        settlement = settle(Play(quotes, net_demands, announced, transfers), rules)
+        negotiations, paid = collusion.negotiations, self._no_payments
+        if any(each.lie is not None for each in negotiations):
+            money = settlement.consumption(endowments)[:, -1] + departures.outside[:, -1]
+            negotiations, paid = collusion.paid(money + severance + departures.side_payments)
         return Round(
             profile=profile,
             reports=reports,
             delivered=delivered,
             raised=raised(announced, offered, rules),
-            settlement=settle(Play(quotes, net_demands, announced, transfers), rules),
+            settlement=settlement,
             followed=departures.followed,
             outside=departures.outside,
             severance=severance,
@@ -203,5 +210,6 @@ class MarketModel(RoundModel):
             expected_profits=departures.expected_profits,
             approaches=departures.approaches,
             side_transfers=collusion.side_transfers,
-            negotiations=collusion.negotiations,
+            paid_for_reports=paid,
+            negotiations=negotiations,
         )

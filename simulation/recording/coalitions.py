@@ -101,14 +101,19 @@ class Member:
         tried: the attempt.
         place: of the player in the coalition.
         type: code of its type.
-        over_promise: its utility above what the contract promised at the reports made, numeraire.
+        told: code of the type that it was told to report; -1 if it was told nothing.
+        reported: code of the type that it reported because of that; likewise.
+        realised: its utility above what the contract promised at the reports made or, of members who agreed on these,
+            at the true types, numeraire; none where the coalition did nothing that it agreed upon.
     """
 
     round: int
     tried: Negotiation
     place: int
     type: int
-    over_promise: float
+    told: int
+    reported: int
+    realised: float | None
 
     @property
     def player(self) -> int:
@@ -135,7 +140,8 @@ class Member:
     @property
     def side_transfer(self) -> float:
         """What it received from fellow members, numeraire."""
-        return 0.0 if self.tried.action is None else float(self.tried.action.side_transfers[self.place])
+        transfers = self.tried.side_transfers
+        return 0.0 if transfers is None else float(transfers[self.place])
 
     @property
     def broke(self) -> bool:
@@ -152,15 +158,45 @@ class Members:
 
 
 def members(
-    negotiations: Sequence[Sequence[Negotiation]], profile: IntegerArray, over_promise: FloatArray, labels: Labels
+    negotiations: Sequence[Sequence[Negotiation]],
+    profile: IntegerArray,
+    over_promise: FloatArray,
+    over_truth: FloatArray,
+    labels: Labels,
 ) -> Members:
-    """Return whom organisers approached, given true types and utility above what was promised, ``(R, N)``."""
-    rows = [
-        Member(
-            number, tried, place, labels.type(player, int(profile[number, player])), float(over_promise[number, player])
-        )
-        for number, several in enumerate(negotiations)
-        for tried in several
-        for place, player in enumerate(tried.coalition)
-    ]
-    return Members(rows, labels)
+    """Return whom organisers approached.
+
+    Args:
+        negotiations: what organisers tried in each of some rounds.
+        profile: true types, ``(R, N)``.
+        over_promise: utility above what was promised at the reports made, ``(R, N)``, numeraire.
+        over_truth: utility above what was promised at the true types, likewise.
+        labels: the names behind the numbers.
+    """
+
+    def approached() -> Iterator[Member]:
+        for number, several in enumerate(negotiations):
+            for tried in several:
+                realised = realised_gains(tried, over_promise[number], over_truth[number])
+                for place, player in enumerate(tried.coalition):
+                    kinds = (None, None) if tried.lie is None else (tried.lie.told[place], tried.lie.reports[place])
+                    told, reported = (STAYS if kind is None else labels.type(player, kind) for kind in kinds)
+                    truth, gain = labels.type(player, int(profile[number, player])), None
+                    if realised is not None:
+                        gain = float(realised[place])
+                    yield Member(number, tried, place, truth, told, reported, gain)
+
+    return Members(tuple(approached()), labels)
+
+
+def realised_gains(tried: Negotiation, over_promise: FloatArray, over_truth: FloatArray) -> FloatArray | None:
+    """Return what members gained, ``(members,)``, numeraire; none where they did nothing that they agreed upon.
+
+    Args:
+        tried: the attempt.
+        over_promise: everybody's utility above what was promised at the reports made, ``(N,)``, numeraire.
+        over_truth: the same above what was promised at the true types, by which agreements on reports are measured.
+    """
+    if not tried.carried_out:
+        return None
+    return np.asarray((over_promise if tried.lie is None else over_truth)[list(tried.coalition)])

@@ -11,6 +11,7 @@ from marketgame.agents.blocking.mediator import Approach
 from marketgame.agents.coalitions.organiser import Negotiation
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.market_game.rules import BankruptcyReason
+from marketgame.simulation.recording.coalitions import realised_gains
 from marketgame.simulation.recording.labels import Labels
 from marketgame.simulation.recording.measures import DUST, Measures
 from marketgame.simulation.recording.tables import EVENT_KINDS, EVENT_REASONS, NONE
@@ -83,10 +84,8 @@ def side_contract_events(measures: Measures) -> tuple[Events, ...]:
     """Return the side-contracts that were offered, and what became of every attempt to collude."""
     tried = [(number, each) for number, several in enumerate(measures.negotiations) for each in several]
     offered = [(number, each) for number, each in tried if each.replies]
-    realised = [
-        0.0 if each.action is None else float(measures.over_promise[number, list(each.coalition)].sum())
-        for number, each in tried
-    ]
+    gains = (realised_gains(each, measures.over_promise[at], measures.over_truth[at]) for at, each in tried)
+    realised = [0.0 if gained is None else float(gained.sum()) for gained in gains]
     expected = [each.expected_gain for _, each in offered]
     fates, blamed = [EVENT_REASONS.index(each.fate) for _, each in tried], [_blamed(each) for _, each in tried]
     return (

@@ -152,7 +152,9 @@ class MarketRecorder(Recorder[Round, Measures]):
             "trade_totals": grid_table(TRADE_TOTALS, TradeTotals(measured), *place, rounds, good=labels.goods),
         }
         if labels.organisers:
-            colluding = members(measured.negotiations, measured.profile, measured.over_promise, labels)
+            colluding = members(
+                measured.negotiations, measured.profile, measured.over_promise, measured.over_truth, labels
+            )
             rows["side_contracts"] = listed_table(
                 SIDE_CONTRACTS, colluding, *place, [each.round for each in colluding.rows]
             )

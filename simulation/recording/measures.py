@@ -40,9 +40,9 @@ class Measures:
         profile_numbers: of the true types, ``(R,)``; see `ProfileNumbers`.
         endowments: ``(R, N, L)``, units.
         deposited: with the reports, ``(R, N, L)``, units; zero where recommended flows may be refused.
-        consumed: ``(R, N, L)``, units, without what mediators paid.
+        consumed: ``(R, N, L)``, units, without what mediators paid, and fellow members for reports.
         net_consumed: what of it goes beyond the endowment, ``(R, N, L)``, units, to the digits of what is traded.
-        paid: what mediators paid, ``(R, N)``, numeraire.
+        paid: what mediators paid, and fellow members for reports, ``(R, N)``, numeraire.
         utility: of both, ``(R, N)``, numeraire.
         promised_utility: of what the contract promises at the reports, ``(R, N)``, numeraire.
         price: supporting price, ``(R, L)``, numeraire per unit.
@@ -50,7 +50,8 @@ class Measures:
         first_best: largest welfare, ``(R,)``, numeraire.
         autarky: welfare of the endowments, ``(R,)``, numeraire.
         over_promise: utility above what the contract promises, ``(R, N)``, numeraire, to the digits of what is traded.
-        gains: welfare above that, ``(R,)``, numeraire, to the digits of what is traded.
+        over_truth: utility above what the contract promises at the true types, likewise.
+        gains: welfare above autarky's, ``(R,)``, numeraire, to the digits of what is traded.
         first_best_gains: the same at the efficient allocation, ``(R,)``, numeraire.
         approaches: the invitations of blocking mediators in each round.
         negotiations: what coalition organisers tried in each round.
@@ -71,6 +72,7 @@ class Measures:
     first_best: FloatArray
     autarky: FloatArray
     over_promise: FloatArray
+    over_truth: FloatArray
     gains: FloatArray
     first_best_gains: FloatArray
     approaches: tuple[tuple[Approach, ...], ...]
@@ -181,15 +183,16 @@ def measure(
 ) -> Measures:
     """Return everything that is measured in some rounds, or in none."""
     stacked = _stack(plays) if plays else nothing_played(contract.economy, rules, len(labels.mediators) - 1)
-    economy, told = contract.economy, contract.terms(stacked.reports)
-    efficient = contract.terms(stacked.profile).efficient
+    economy, told, due = contract.economy, contract.terms(stacked.reports), contract.terms(stacked.profile)
+    efficient = due.efficient
     endowments = economy.endowments(stacked.profile)
-    consumed, paid = consumed_in(stacked, economy), stacked.severance + stacked.side_payments
+    consumed, paid = consumed_in(stacked, economy), stacked.severance + stacked.side_payments + stacked.paid_for_reports
     net_consumed = net_consumed_in(stacked, economy)
     gained = economy.gains(stacked.profile, net_consumed) + paid
     promised_gains = economy.gains_from_goods(stacked.profile, told.allocation[..., :-1])
     promised_gains += told.numeraire_transfers
     promised_gains += economy.endowments(stacked.reports)[..., -1] - endowments[..., -1]
+    due_gains = economy.gains_from_goods(stacked.profile, due.allocation[..., :-1]) + due.numeraire_transfers
     return Measures(
         plays=stacked,
         profile_numbers=numbers.of(stacked.profile),
@@ -205,6 +208,7 @@ def measure(
         first_best=efficient.welfare,
         autarky=autarky_welfare(economy, stacked.profile),
         over_promise=gained - promised_gains,
+        over_truth=gained - due_gains,
         gains=gained.sum(axis=-1),
         first_best_gains=first_best_gains(economy, efficient),
         approaches=tuple(play.approaches for play in plays),

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from marketgame.agents.blocking.mediator import FATES
 from marketgame.agents.coalitions.organiser import ANSWERS
 from marketgame.agents.coalitions.organiser import FATES as SIDE_FATES
+from marketgame.agents.coalitions.organiser import STAGES as SIDE_STAGES
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.market_game.rules import BankruptcyReason
 from marketgame.simulation.recording.columns import (
@@ -205,11 +206,11 @@ PLAYERS: TableSchema[Rounds] = TableSchema(
         _amount("cost", "cost of the player's trades; of cancelled trades, the cost it failed with"),
         Column("bankrupt", FLAG, "true or false", "whether the player was bankrupt"),
         _label("reason", "why: solvent, budget or short-sale", lambda rounds: keys(rounds.reason, REASONS)),
-        _amount("utility", "utility of what the player consumed, severance and side-payment included"),
+        _amount("utility", "utility of what the player consumed, severance and side-payments included"),
         _amount("promised_utility", "utility of what the contract promised at the reports made"),
         _amount(
             "wealth",
-            "value at the supporting price of what the player consumed, severance and side-payment included; in a "
+            "value at the supporting price of what the player consumed, severance and side-payments included; in a "
             "coalitional game, its utility",
         ),
         _label(
@@ -522,6 +523,11 @@ SIDE_CONTRACTS: TableSchema[Members] = TableSchema(
             lambda members: keys([each.tried.organiser for each in members.rows], members.labels.organisers),
         ),
         _label(
+            "stage",
+            "what was to be agreed upon: reports, before anybody reports, or orders, after the recommendations",
+            lambda members: keys([SIDE_STAGES.index(each.tried.stage) for each in members.rows], SIDE_STAGES),
+        ),
+        _label(
             *_COALITION,
             lambda members: keys(
                 [members.labels.approached_code(each.tried.coalition) for each in members.rows],
@@ -543,6 +549,24 @@ SIDE_CONTRACTS: TableSchema[Members] = TableSchema(
             lambda members: pa.array([each.truthful for each in members.rows], FLAG),
             nullable=True,
         ),
+        _label(
+            "told_type",
+            "the type that it was told to report; missing when it was told nothing",
+            lambda members: keys(
+                [each.told for each in members.rows], members.labels.types, [each.told == NONE for each in members.rows]
+            ),
+            nullable=True,
+        ),
+        _label(
+            "reported_type",
+            "the type that it then reported to the established mediator; missing when it was told nothing",
+            lambda members: keys(
+                [each.reported for each in members.rows],
+                members.labels.types,
+                [each.reported == NONE for each in members.rows],
+            ),
+            nullable=True,
+        ),
         _amount(
             "status_quo",
             "utility it expected if nobody colluded; missing when not asked",
@@ -558,14 +582,21 @@ SIDE_CONTRACTS: TableSchema[Members] = TableSchema(
         ),
         _amount(
             "realised_gain",
-            "utility in this round less what the grand contract promised at the reports made; missing when the "
-            "coalition played the grand contract",
-            lambda members: _known([None if each.tried.action is None else each.over_promise for each in members.rows]),
+            "utility in this round less what the grand contract promised at the reports made or, of members who "
+            "agreed on these, at the true types; missing when the coalition played the grand contract",
+            lambda members: _known([each.realised for each in members.rows]),
+            nullable=True,
+        ),
+        _amount(
+            "promise",
+            "what the members together gain by the agreement on reports that was proposed, as worked out over all "
+            "types; missing when none was",
+            lambda members: _known([each.tried.promise for each in members.rows]),
             nullable=True,
         ),
         _amount(
             "side_transfer",
-            "received from fellow members, negative if it paid",
+            "received from fellow members, negative if it paid: of purchasing power or, for reports, of money",
             lambda members: np.array([each.side_transfer for each in members.rows], np.float64),
         ),
         Column(

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from marketgame.agents.coalitions.choice import CoalitionChoice
+from marketgame.agents.coalitions.choice import CoalitionChoice, OrganiserStage
 from marketgame.registry import parameter, refuse_out_of_bounds
 
 if TYPE_CHECKING:
     from marketgame.agents.coalitions.breaking import BestDeviation
-    from marketgame.agents.coalitions.organiser import FindAgreement
+    from marketgame.agents.coalitions.organiser import FindAgreement, FindReports
 
 
 class SideConcept(StrEnum):
@@ -22,6 +22,17 @@ class SideConcept(StrEnum):
     """Lie to the side-device; Definition 6."""
     COMMUNICATION_EQUILIBRIUM = "communication-equilibrium"
     """Lie to it, disobey it, or both; Definition 6'."""
+
+
+class Sharing(StrEnum):
+    """What members of a coalition share when they agree on reports."""
+
+    EVERYTHING = "everything"
+    """What they know, and money: the lie is the most profitable one for their types, its gain divided equally."""
+    MONEY = "money"
+    """Money, so that members must have reason to tell the organiser the truth; Laffont and Martimort (1997)."""
+    NOTHING = "nothing"
+    """Neither."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +90,9 @@ class Organiser:
         consistent: whether no single member may want to break them.
         depth: how many members a sub-coalition that breaks a side-contract may have; 0 if they are never broken.
         effort: how hard it searches.
+        stage: what members agree upon.
+        sharing: what they share when they agree on reports.
+        find_reports: how it finds agreements on reports, instead of working out the best.
         find: how it finds side-contracts, instead of searching with this effort for this concept.
         best_deviation: how sub-coalitions find what is best for them, instead of searching with this effort.
 
@@ -104,7 +118,22 @@ class Organiser:
         ),
     )
     effort: OrganiserEffort = field(default_factory=OrganiserEffort, metadata=parameter("how hard it searches"))
+    stage: OrganiserStage = field(
+        default=OrganiserStage.ORDERS,
+        metadata=parameter(
+            "what members agree upon: what to quote and order after the recommendations, what to report before them "
+            "(then all obey), or one and then the other"
+        ),
+    )
+    sharing: Sharing = field(
+        default=Sharing.EVERYTHING,
+        metadata=parameter(
+            "what members share when they agree on reports: everything, what they know and money; money only, so that "
+            "nobody may gain by lying to the organiser; nothing, the same without money"
+        ),
+    )
     find: FindAgreement | None = None
+    find_reports: FindReports | None = None
     best_deviation: BestDeviation | None = None
 
     def __post_init__(self) -> None:

@@ -34,7 +34,10 @@ class Round:
         side_payments: paid by blocking mediators, negative if the player paid, ``(N,)``, numeraire.
         expected_profits: what each blocking mediator's calculation promised it, ``(B,)``, numeraire.
         approaches: the invitations of blocking mediators, in the order in which they were made.
-        side_transfers: received from fellow members of a coalition, ``(N,)``, numeraire; they sum to zero.
+        side_transfers: of purchasing power, received from fellow members of a coalition, ``(N,)``, numeraire; they sum
+            to zero.
+        paid_for_reports: money received from fellow members of a coalition that agreed on reports, ``(N,)``, numeraire;
+            likewise.
         negotiations: what coalition organisers tried, in the order in which they did.
     """
 
@@ -50,6 +53,7 @@ class Round:
     expected_profits: FloatArray
     approaches: tuple[Approach, ...]
     side_transfers: FloatArray
+    paid_for_reports: FloatArray
     negotiations: tuple[Negotiation, ...]
 
     @property
@@ -81,5 +85,6 @@ def nothing_played(economy: Economy, rules: MarketRules, blockers: int) -> Round
         expected_profits=np.zeros((0, blockers)),
         approaches=(),
         side_transfers=nobody,
+        paid_for_reports=nobody,
         negotiations=(),
     )

@@ -14,6 +14,7 @@ from marketgame.agents.coalitions.choice import CoalitionChoice, CoalitionSelect
 from marketgame.agents.coalitions.organiser import (
     AgreementFate,
     CoalitionOrganiser,
+    Finders,
     Luck,
     MemberAnswer,
     Reply,
@@ -40,7 +41,7 @@ def organiser(
     breaking: Breaking | None = None,
 ) -> CoalitionOrganiser:
     whole = Breaking(0, nothing_better) if breaking is None else breaking
-    return CoalitionOrganiser(RoundModel(0), 0, "broker", choice, find, whole, 3)
+    return CoalitionOrganiser(RoundModel(0), 0, "broker", choice, Finders(find), whole, 3)
 
 
 def answering(answers: dict[int, MemberAnswer], asked: list[int] | None = None, lie: int = 0) -> Callable[..., Reply]:
