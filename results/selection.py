@@ -75,5 +75,6 @@ def with_stages(side_contracts: pd.DataFrame) -> pd.DataFrame:
 
     Folders written before reports could be agreed upon lack both: all was about orders, and nothing promised more.
     """
-    missing = {"stage": "orders", "promise": float("nan")}
-    return side_contracts.assign(**{name: value for name, value in missing.items() if name not in side_contracts})
+    if "stage" in side_contracts:
+        return side_contracts
+    return side_contracts.assign(stage="orders", promise=float("nan"))

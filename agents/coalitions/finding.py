@@ -97,7 +97,7 @@ class ReportSearch:
             terms, rounding = pooled_agreement(game), 0.0
         else:
             terms, rounding = best_agreement(game, self.shared), RESIDUAL_LIMIT * float(game.stakes.sum(axis=0).max())
-        return None if terms is None or terms.total_gain <= rounding else ReportProposal(game, terms)
+        return None if terms.total_gain <= rounding else ReportProposal(game, terms)
 
 
 def deviation_finder(effort: Effort) -> BestDeviation:

@@ -36,6 +36,7 @@ PRIOR = "prior"
 INCENTIVE_NAMES = ("incentive-efficient", "incentive-efficient-individual")
 # What became of side-contracts is counted by these.
 _MET = ["organiser", "stage", "coalition", "fate"]
+GAINED = ("realised_gain", "standard_error")
 UTILITIES = ("mean_utility", "mean_promised_utility", "mean_wealth")
 
 
@@ -242,16 +243,20 @@ def side_contracts_document(run: Run) -> list[dict[str, Any]]:
 
 
 def side_contracts_table(run: Run, unit: str, scale: float) -> Group | None:
-    """Return the table of what became of side-contracts; none when nobody organised any."""
-    rows = [
-        [
-            *(each[key] for key in _MET),
-            str(each["rounds"]),
-            *("-" if each[key] is None else number(each[key], scale) for key in ("promise", "expected_gain")),
-            *("-" if each[key] is None else number(each[key], scale) for key in ("realised_gain", "standard_error")),
-        ]
-        for each in side_contracts_document(run)
-    ]
-    columns = [*_MET, "rounds", "promised", "expected", "realised", "±"]
-    title = f"Side-contracts, members' gains in sum, mean per round ± standard error, in {unit}"
+    """Return the table of what became of side-contracts; none when nobody organised any.
+
+    What an agreement promises is expected before members know their types or, where only that is known, when they
+    answered.
+    """
+    rows = []
+    for each in side_contracts_document(run):
+        promised = each["expected_gain"] if each["promise"] is None else each["promise"]
+        realised, error = ("-" if each[key] is None else number(each[key], scale) for key in GAINED)
+        cells = (
+            "-" if promised is None else number(promised, scale),
+            f"{realised} ± {error}" if error != "-" else realised,
+        )
+        rows.append([*(each[key] for key in _MET), str(each["rounds"]), *cells])
+    columns = [*_MET, "rounds", "promised gain", "realised gain ± standard error"]
+    title = f"Side-contracts, members' gains in sum, mean per round, in {unit}"
     return table(title, columns, rows, texts=len(_MET)) if rows else None

@@ -48,6 +48,10 @@ type StatedBeliefs = Mapping[int, FloatArray]
 """What everybody believes of a player's type after its refusal, a distribution over its types, by its number."""
 
 
+class NoAcceptableAgreementError(Exception):
+    """Every side-device leaves some type less than its refusal does; only stated beliefs bring that about."""
+
+
 class Shared(Enum):
     """What members share besides a side-device; the value says it in words."""
 
@@ -131,9 +135,11 @@ def gains_by_what_is_shared(
 def _total_gain(game: ReportGame, shared: Shared, beliefs: StatedBeliefs | None = None) -> float | None:
     try:
         found = best_agreement(game, shared, beliefs)
+    except NoAcceptableAgreementError:
+        return 0.0
     except (UnverifiedAnswerError, NoRefusalPlayError):
         return None
-    return 0.0 if found is None else max(found.total_gain, 0.0)
+    return max(found.total_gain, 0.0)
 
 
 def _stated_gain(game: ReportGame) -> float | None:
@@ -158,24 +164,47 @@ def harshest_beliefs(game: ReportGame) -> StatedBeliefs:
 
 
 def pooled_agreement(game: ReportGame) -> ReportAgreement:
-    """Return what members report who tell each other their types and divide equally what their lie brings in sum.
+    """Return what members report who tell each other their types and divide what their lie brings in sum.
 
-    Whatever their types, they tell the most profitable lie that gains more than rounding, or else the truth. None of
-    them loses by accepting; but they have to believe each other.
+    Whatever their types, they tell the most profitable lie that gains more than rounding, or else the truth. They gain
+    equally as far as those who have to pay for that have the money. They have to believe each other.
     """
-    joint, size = len(game.likely), len(game.members)
+    joint = len(game.likely)
     total = np.where(game.possible, game.utilities.sum(axis=0), -np.inf)
     stakes = np.broadcast_to(game.stakes.sum(axis=0)[:, None], total.shape)
     total = np.where(np.isfinite(total) & counts_as_gain(total, stakes), total, 0.0)
     everybody = np.arange(joint)
     best = np.where(total.max(axis=1) > 0, total.argmax(axis=1), everybody)
     gain = total[everybody, best]
-    payments = gain / size - game.utilities[:, everybody, best]
-    payments[-1] = -payments[:-1].sum(axis=0)
+    payments = _divided(game.utilities[:, everybody, best], game.money[:, best])
     lottery = np.zeros((joint, joint))
     lottery[everybody, best] = 1.0
     utility = game.utilities[:, everybody, best] + payments
     return _agreement(game, lottery, payments, utility, float(game.likely @ gain))
+
+
+def _divided(gains: FloatArray, money: FloatArray) -> FloatArray:
+    """Return payments after which all gain equally, but for those who gain more and have no more money.
+
+    Args:
+        gains: what each gains before it pays or is paid, ``(members, types)``, numeraire.
+        money: what each has, likewise; nonnegative.
+
+    Returns:
+        Payments, likewise, that sum to zero for each of the types.
+    """
+    # Who keeps more than the others is who has most left after paying all it has.
+    kept = np.sort(gains - money, axis=0)
+    total = gains.sum(axis=0)
+    richest = np.cumsum(kept[::-1], axis=0) - kept[::-1]
+    sizes = np.arange(len(gains), 0, -1)[:, None]
+    levels = (total - richest) / sizes
+    # The level at which just those pay all they have who would keep more than it.
+    fits = levels >= kept[::-1]
+    level = np.take_along_axis(levels, fits.argmax(axis=0)[None], axis=0)[0]
+    payments = np.maximum(level - gains, -money)
+    payments[payments.argmax(axis=0), np.arange(payments.shape[1])] -= payments.sum(axis=0)
+    return np.asarray(payments)
 
 
 def best_report_agreement(
@@ -184,7 +213,7 @@ def best_report_agreement(
     shared: Shared = Shared.MONEY,
     beliefs: StatedBeliefs | None = None,
     withholding: Withholding = Withholding.WASTED,
-) -> ReportAgreement | None:
+) -> ReportAgreement:
     """Return the side-device over reports that brings the members most, by a linear program.
 
     No side-device that all accept and tell the truth has a larger total gain, by linear-programming duality.
@@ -196,10 +225,8 @@ def best_report_agreement(
         beliefs: what everybody believes of each member after its refusal; without them beliefs are passive.
         withholding: what becomes of what a liar owns beyond its report.
 
-    Returns:
-        The agreement; none if there is none that every type accepts, which only stated beliefs can bring about.
-
     Raises:
+        NoAcceptableAgreementError: there is none that every type accepts.
         ValueError: the members have too many joint types, or no beliefs about one of them are stated.
         UnverifiedAnswerError: the program's answer was not confirmed by its prices.
         NoRefusalPlayError: nobody knows how members report after a refusal.
@@ -210,7 +237,7 @@ def best_report_agreement(
     return best_agreement(report_game(contract, members, withholding), shared, beliefs)
 
 
-def best_agreement(game: ReportGame, shared: Shared, beliefs: StatedBeliefs | None = None) -> ReportAgreement | None:
+def best_agreement(game: ReportGame, shared: Shared, beliefs: StatedBeliefs | None = None) -> ReportAgreement:
     """Return the same for reports that are worked out already."""
     if beliefs is None:
         refused = [np.zeros(count) for count in game.counts]
@@ -270,10 +297,10 @@ class _AgreementProgram:
         self._program.add(row, self._lottery[said], weight[:, None] * utility)
         self._program.add(row, self._payment[place, said], weight)
 
-    def solve(self) -> ReportAgreement | None:
+    def solve(self) -> ReportAgreement:
         solution = self._program.solve()
         if solution.status is Status.INFEASIBLE:
-            return None
+            raise NoAcceptableAgreementError
         if solution.status is not Status.OPTIMAL:
             raise UnverifiedAnswerError(f"the program for an agreement was not solved: {solution.status.value}")
         certified(self._program, solution)

@@ -58,6 +58,8 @@ class ReportGame:
         showable: per member, entry ``[t, r]`` says whether type t can show what type r owns, ``(types, types)``.
         possible: entry ``[t, r]`` says whether joint types t can occur and show r, ``(types, types)``.
         stakes: what is at stake for each member's type in each joint type, ``(members, types)``, numeraire.
+        money: what each member has at least when the round is over and members reported r, whatever outsiders' types
+            are, ``(members, types)``, numeraire.
     """
 
     contract: GrandContract
@@ -69,6 +71,7 @@ class ReportGame:
     showable: tuple[BooleanArray, ...]
     possible: BooleanArray
     stakes: FloatArray
+    money: FloatArray
 
     def at(self, place: int, kind: int) -> IntegerArray:
         """Return the joint types in which a member is of a type."""
@@ -220,7 +223,19 @@ def report_game(
         tuple(_shows(contract, member) for member in members),
         can_report(contract, members),
         read_only(contract.stakes[rows]),
+        read_only(_least_money(contract, tuple(members), len(types[0]))),
     )
+
+
+def _least_money(contract: GrandContract, members: tuple[int, ...], joint: int) -> FloatArray:
+    """Return what members end with at least for each of their joint reports, ``(members, types)``, numeraire."""
+    prior = contract.economy.prior
+    reported = np.ravel_multi_index(
+        tuple(contract.efficient.profiles[:, list(members)].T), [prior.type_counts[member] for member in members]
+    )
+    least = np.full((joint, len(members)), np.inf)
+    np.minimum.at(least, reported, contract.allocation[:, list(members), -1])
+    return np.asarray(np.maximum(least.T, 0.0))
 
 
 def _shows(contract: GrandContract, member: int) -> BooleanArray:
