@@ -21,10 +21,11 @@ from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.incentive_efficiency.second_best import Money
 
 
-def command(
+def command(  # noqa: PLR0913 -- one parameter for each option of the command line
     file: Annotated[
         Path, typer.Argument(parser=located, metavar="FILE", help="A market-economy or coalitional-game file.")
     ],
+    *,
     participation: Annotated[
         str | None,
         typer.Option(
@@ -45,6 +46,13 @@ def command(
     seconds: Annotated[
         float | None, typer.Option(min=0, metavar="N", help="Wall time allowed to each benchmark; no limit without it.")
     ] = None,
+    refusable: Annotated[
+        bool,
+        typer.Option(
+            "--refusable",
+            help="Decide too if transfers exist that nobody lies to get, or refuses, once it sees what it is told.",
+        ),
+    ] = False,
     allow_code: AllowCodeOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -54,7 +62,13 @@ def command(
     rule = None if transfers is None else member(TransferRule, transfers, "--transfers")
     with in_progress("solving"):
         solution = solve(
-            file, participation=constraint, money=payable, transfers=rule, seconds=seconds, allow_code=allow_code
+            file,
+            participation=constraint,
+            money=payable,
+            transfers=rule,
+            seconds=seconds,
+            refusable=refusable,
+            allow_code=allow_code,
         )
     if json:
         print_json(game_document(solution) if isinstance(solution, GameSolution) else solution_document(solution))

@@ -21,6 +21,7 @@ from marketgame.experiments.efficiency.benchmarks import (
     constraint_table,
 )
 from marketgame.experiments.efficiency.joint_lies import joint_misreport_document, joint_misreport_text
+from marketgame.experiments.efficiency.refusal import refusal_document, refusal_table
 from marketgame.experiments.printing import (
     MOST_PROFILES_SHOWN,
     Printed,
@@ -42,6 +43,11 @@ from marketgame.mechanisms.contracts.grand_contract import GrandContract, Transf
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck, check_incentives
 from marketgame.mechanisms.contracts.joint_misreports import JointMisreportCheck, check_joint_misreports
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand, check_on_demand
+from marketgame.mechanisms.contracts.refusable_transfers import (
+    NoRefusableTransfers,
+    RefusableTransfers,
+    refusable_transfers,
+)
 from marketgame.mechanisms.contracts.sampled import OUT_OF_TIME, SampledEconomy, sampled
 from marketgame.mechanisms.contracts.transfers import (
     IncentiveTransfers,
@@ -120,6 +126,7 @@ class EconomySolution(Printed):
         compatibility: whether the compatibility condition holds, with the evidence, or why that is not known.
         assumptions: the paper's assumptions, met or not.
         sample: what stands for all profiles where they are too many to list; arrays by profile then are of these.
+        refusable: whether transfers exist that survive refusal after the recommendation; none where that was not asked.
     """
 
     economy: Economy
@@ -134,6 +141,7 @@ class EconomySolution(Printed):
     compatibility: CompatibilityHolds | CompatibilityFails | UndecidedConditionError | Unlisted
     assumptions: tuple[Assumption, ...]
     sample: SampledEconomy | None = None
+    refusable: RefusableTransfers | NoRefusableTransfers | None = None
 
     @override
     def print_on(self, console: Console) -> None:
@@ -192,6 +200,8 @@ def solve_economy(
     seconds: float | None = None,
     money: Money = Money.OWNED,
     transfers: TransferRule | None = None,
+    *,
+    refusable: bool = False,
 ) -> EconomySolution:
     """Return the benchmarks of an economy.
 
@@ -201,11 +211,14 @@ def solve_economy(
         seconds: wall time allowed to each of these benchmarks, or none.
         money: what players can be asked to pay in them.
         transfers: of the contract whose incentives are checked; without it those that make the truth pay.
+        refusable: whether to decide too if transfers exist that survive refusal after the recommendation.
 
     Raises:
         ValueError: no efficient allocation exists, or a formula for transfers does not hold for the economy.
         ArithmeticError: an answer was found that could not be proven; the class says which.
     """
+    if refusable and economy.prior.obstacle:
+        raise ValueError(f"{economy.prior.obstacle}, which transfers that survive refusal would need")
     sample = sampled(economy, Deadline.after(seconds)) if economy.prior.obstacle else None
     efficient = efficient_allocation(economy) if sample is None else sample.efficient
     endowments = economy.endowments(efficient.profiles)
@@ -230,6 +243,7 @@ def solve_economy(
         compatibility=_compatibility(economy.prior),
         assumptions=check_assumptions(economy),
         sample=sample,
+        refusable=refusable_transfers(economy, efficient) if refusable else None,
     )
 
 
@@ -355,6 +369,8 @@ def print_solution(solution: EconomySolution, console: Console) -> None:
         console.print(constraint_table("Constraints that cost welfare", constraint_rows(solution)))
     console.print(_incentives(solution))
     console.print(_joint_lies(solution))
+    if solution.refusable is not None:
+        console.print(refusal_table(solution.economy, solution.refusable))
     if solution.sample is not None:
         console.print(_interim(solution))
     console.print(_assumptions(solution))
@@ -556,7 +572,7 @@ def solution_document(solution: EconomySolution) -> dict[str, Any]:
     supporting price; ``transfers`` say by how much the numeraire changes instead under ``transfer_rule``, to which
     ``incentive_compatible`` and ``largest_misreport_gain`` refer. ``walrasian`` says the same of paying the price.
     ``benchmarks`` are expected over the prior; a multiplier says how much money in the mediator's budget is
-    worth as much as relaxing the constraint by one unit.
+    worth as much as relaxing the constraint by one unit. ``refusable_transfers`` is null unless asked for.
     """
     economy, efficient = solution.economy, solution.efficient
     return {
@@ -581,6 +597,7 @@ def solution_document(solution: EconomySolution) -> dict[str, Any]:
         **_transfers_document(solution),
         "walrasian": _incentives_document(solution.walrasian),
         "interim": _interim_document(solution),
+        "refusable_transfers": refusal_document(economy, solution.refusable),
         "compatibility_condition": _condition(solution),
         "benchmarks": benchmark_document(benchmark_rows(solution)),
         "binding_constraints": constraint_document(constraint_rows(solution)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from marketgame.experiments.efficiency.game_solution import GameSolution, solve_game
@@ -21,6 +22,17 @@ from marketgame.mechanisms.linear_program.deadline import Deadline
 ECONOMY, GAME = "market-economy", "coalitional-game"
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is asked about an economy or a game; see :func:`solve`."""
+
+    participation: Participation | None
+    money: Money | None
+    transfers: TransferRule | None
+    seconds: float | None
+    refusable: bool
+
+
 @undefined_raises
 def solve(
     of: Path | str | Economy | EstablishedGame | CoalitionalGame,
@@ -29,6 +41,7 @@ def solve(
     money: Money | str | None = None,
     transfers: TransferRule | str | None = None,
     seconds: float | None = None,
+    refusable: bool = False,
     allow_code: bool = False,
 ) -> EconomySolution | GameSolution:
     """Return the benchmarks of an economy, or an incentive-efficient mechanism of a game, with their proofs.
@@ -42,6 +55,7 @@ def solve(
         transfers: of the contract of an economy whose incentives are checked; without it those that make the truth pay.
         seconds: wall time allowed to each benchmark of an economy, or to all that is done about a game; no limit
             without it.
+        refusable: whether to decide too if an economy has transfers that survive refusal after the recommendation.
         allow_code: whether the file may name code of anybody's, which then is imported.
 
     Raises:
@@ -54,11 +68,12 @@ def solve(
     constraint = None if participation is None else member(Participation, participation, "participation")
     payable = None if money is None else member(Money, money, "money")
     rule = None if transfers is None else member(TransferRule, transfers, "transfers")
+    asked = Asked(constraint, payable, rule, seconds, refusable)
     if isinstance(of, Path | str):
         file = located(of)
         with blamed_on(file):
-            return _solved(_read(file, InputFiles(allow_code=allow_code)), constraint, payable, rule, seconds, deadline)
-    return _solved(of, constraint, payable, rule, seconds, deadline)
+            return _solved(_read(file, InputFiles(allow_code=allow_code)), asked, deadline)
+    return _solved(of, asked, deadline)
 
 
 def _read(file: Path, files: InputFiles) -> Economy | EstablishedGame:
@@ -69,17 +84,18 @@ def _read(file: Path, files: InputFiles) -> Economy | EstablishedGame:
 
 def _solved(
     of: Economy | EstablishedGame | CoalitionalGame,
-    participation: Participation | None,
-    money: Money | None,
-    transfers: TransferRule | None,
-    seconds: float | None,
+    asked: Asked,
     deadline: Deadline,
 ) -> EconomySolution | GameSolution:
     if isinstance(of, Economy):
-        wanted = tuple(Participation) if participation is None else (participation,)
-        return solve_economy(of, wanted, seconds, money or Money.OWNED, transfers)
-    if money is not None:
+        wanted = tuple(Participation) if asked.participation is None else (asked.participation,)
+        return solve_economy(
+            of, wanted, asked.seconds, asked.money or Money.OWNED, asked.transfers, refusable=asked.refusable
+        )
+    if asked.money is not None:
         raise InputError("money is for economies; this is a game, in which payments have no limit")
-    if transfers is not None:
+    if asked.transfers is not None:
         raise InputError("transfers is for economies; this is a game, whose mechanism has payments of its own")
-    return solve_game(game_of(of), participation or Participation.NONE, deadline)
+    if asked.refusable:
+        raise InputError("refusable is for economies; this is a game, in which nobody owns what it could live on")
+    return solve_game(game_of(of), asked.participation or Participation.NONE, deadline)

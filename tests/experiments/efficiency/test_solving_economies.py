@@ -200,3 +200,23 @@ def test_replicas_are_counted_exactly_and_agree_with_what_few_of_them_say(market
     per_head = few["gains_from_trade"] / 8, many_of_them["gains_from_trade"] / 60
     assert per_head[1] == pytest.approx(per_head[0] * (1 - 1 / 60) / (1 - 1 / 8), rel=1e-9)
     assert many_of_them["incentive_compatible"] is True
+
+
+def test_whether_transfers_survive_refusal_is_answered_with_transfers_or_with_weights_that_prove_there_are_none(
+    marketgame: Call,
+) -> None:
+    asked = ("--participation", "none", "--refusable", "--json")
+    some, none = (
+        one_document(marketgame("solve", f"example:{name}", *asked))["refusable_transfers"]
+        for name in ("three-farmers", "two-sided-divisible")
+    )
+    assert (some["exist"], none["exist"]) == (True, False)
+    assert all(abs(sum(row["transfer"].values())) < 1e-9 for row in some["transfers"])
+    assert none["least_gain"] > 0
+    assert min(weight for lie in none["proof"] for reply in lie["replies"] for weight in reply["weights"]) >= 0
+
+
+def test_refusal_is_no_question_about_a_game_or_about_profiles_that_are_not_listed(marketgame: Call) -> None:
+    assert_one_line(marketgame("solve", "example:majority-1.4", "--refusable"), "refusable", "economies")
+    many = marketgame("solve", "example:three-hundred-traders", "--refusable")
+    assert_one_line(many, "three-hundred-traders.toml", "type profiles", "survive refusal")
