@@ -21,6 +21,8 @@ from marketgame.mechanisms.market_game.settle import settle
 NUMBERS_AT_ONCE = 1 << 18
 # No more of the budget is kept back for rounding than this share of the value of the recommended orders.
 MOST_KEPT_BACK = 1e-9
+# So much of the value of orders is kept back for their rounding where the contract grants nothing for it.
+KEPT_BACK_OF_ORDERS = 1e-11
 
 
 def expected_endowments(knowledge: RecommendedKnowledge) -> FloatArray:
@@ -90,15 +92,17 @@ def largest_own_cost(knowledge: MarketKnowledge, net_demands: FloatArray) -> flo
     return float((knowledge.quotes * flows).sum(axis=(-1, -2)).max())
 
 
-def spendable(knowledge: MarketKnowledge) -> float:
-    """Return what the trader may spend, numeraire, if its orders are not to fail by their own rounding.
+def spendable(knowledge: MarketKnowledge, net_demands: FloatArray) -> float:
+    """Return what the trader may spend, numeraire, if orders like ``(N, L)`` are not to fail by their own rounding.
 
     The market forgives nothing; the contract grants a little more than its recommended orders cost, see
     `mechanisms.contracts.recommended_orders`. Half of it is kept for the rounding of the orders, half for that of the
-    others.
+    others. Where nothing is to be ordered, nothing is granted, and the trader itself leaves room for its orders.
     """
     recommended = knowledge.recommendation
     granted = float(recommended.transfers[knowledge.player])
+    if knowledge.common.contract.refusal is Refusal.ESCROW:
+        return granted - KEPT_BACK_OF_ORDERS * float(np.abs(knowledge.quotes * net_demands).sum())
     room = abs(granted - largest_own_cost(knowledge, recommended.orders))
     traded = float(np.abs(knowledge.quotes[knowledge.player] * recommended.orders).sum())
     return granted - min(room / 2, MOST_KEPT_BACK * traded)

@@ -9,6 +9,7 @@ from marketgame.agents.memory import Memory
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, read_only
 from marketgame.mechanisms.contracts.terms import DirectContract, OwnRecommendation
 from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import Refusal
 
 # What a mediator remembers of its recommendations.
 BYTES_OF_ANSWERS = 1 << 24
@@ -46,6 +47,8 @@ class EstablishedMediator(RoundAgent):
 
         None if recommended flows may be refused, so that nothing is deposited.
         """
+        if self.contract.refusal is Refusal.FREE:
+            return None
         received = self.contract.terms(reports[None]).received
         return None if received is None else received[0]
 

@@ -116,7 +116,7 @@ def _paid_for(knowledge: MarketKnowledge, others: IntegerArray, goods: FloatArra
     orders = _no_trade(knowledge)
     orders[others, :-1] += goods
     orders[others, -1] -= (knowledge.quotes[others, :-1] * goods).sum(axis=-1)
-    orders[others, -1] += spendable(knowledge) / len(others)
+    orders[others, -1] += spendable(knowledge, orders) / len(others)
     return orders
 
 

@@ -96,7 +96,7 @@ def short_sale(knowledge: MarketKnowledge, good: int, size: float) -> FloatArray
 
     recommended = knowledge.recommendation.orders
     proceeds = np.where(others, (quotes * (orders - recommended)).sum(axis=-1), 0)
-    spare = spendable(knowledge) - largest_own_cost(knowledge, recommended)
+    spare = spendable(knowledge, orders) - largest_own_cost(knowledge, recommended)
     buyers = others & (quotes[:, good] > 0)
     unpaid = proceeds[~buyers].sum() - spare
     value_sold = proceeds[buyers] + unpaid / np.count_nonzero(buyers)

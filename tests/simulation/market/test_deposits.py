@@ -8,7 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from marketgame.agents.behaviours import BEHAVIOURS, Arbitraging, Behaviour, Misreporting, ShortSelling
+from marketgame.agents.behaviours import (
+    BEHAVIOURS,
+    Arbitraging,
+    Behaviour,
+    BestResponding,
+    Mispricing,
+    Misreporting,
+    ShortSelling,
+)
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.scenario_file import load_scenario
@@ -27,6 +35,7 @@ from tests.economy_fixtures import RandomEconomy
 
 SAFE = MarketRules(execution=Execution.MATCHED, refusal=Refusal.ESCROW)
 PROOF = TransferRule.COALITION_PROOF
+EVERY_WAY = tuple(MarketRules(execution=execution, refusal=refusal) for execution in Execution for refusal in Refusal)
 ROUNDING = 1e-9
 # Of the behaviours that come with marketgame all but liars, who are examined by what they expect.
 DISOBEDIENT = tuple(name for name in BEHAVIOURS.names if name != Misreporting.name)
@@ -71,6 +80,41 @@ def test_a_short_seller_and_an_arbitrageur_are_ruinous_where_either_rule_is_miss
     for rules in (MarketRules(), MarketRules(refusal=Refusal.ESCROW)):
         obeyed, attacked = (utilities(played(economy, each, rules)) for each in ({}, attack))
         assert (attacked[:, 2] < obeyed[:, 2] - 1).all()
+
+
+@pytest.mark.parametrize("seller", ["ann", "bob", "cy"])
+def test_a_short_seller_takes_all_the_money_out_of_what_was_delivered_where_orders_bind_whoever_does_not_answer(
+    three_traders: Economy, seller: str
+) -> None:
+    """The supremum of what one player can do alone is the same with deposits as without: 90."""
+    rules = MarketRules(refusal=Refusal.ESCROW)
+    tables = played(three_traders, {seller: ShortSelling()}, rules, TransferRule.NONE, rounds=1)
+    assert utilities(tables)[0, three_traders.player_names.index(seller)] == pytest.approx(90.0)
+
+
+@pytest.mark.parametrize("rules", EVERY_WAY, ids=lambda rules: f"{rules.execution}, {rules.refusal}")
+def test_a_best_reply_pays_no_less_than_obedience_however_flows_are_executed(
+    three_traders: Economy, rules: MarketRules
+) -> None:
+    reply = {"bob": BestResponding(effort=64)}
+    obeyed, replied = (
+        utilities(played(three_traders, each, rules, TransferRule.NONE, rounds=1))[0, 1] for each in ({}, reply)
+    )
+    assert replied >= obeyed
+    assert (replied > obeyed + 1) == (rules.execution is Execution.UNILATERAL)
+
+
+@pytest.mark.parametrize("rules", EVERY_WAY, ids=lambda rules: f"{rules.execution}, {rules.refusal}")
+def test_every_behaviour_plays_however_flows_are_executed_and_nothing_comes_from_nowhere(
+    random_economy: RandomEconomy, rules: MarketRules
+) -> None:
+    economy = random_economy(11, 4, 2, 2)
+    for first, second in zip(DISOBEDIENT, reversed(DISOBEDIENT), strict=True):
+        behaviours = {"p0": BEHAVIOURS.find(first)(), "p1": BEHAVIOURS.find(second)(), "p2": Mispricing(0.8)}
+        holdings = played(economy, behaviours, rules, rounds=1)["holdings"]
+        sums = holdings.groupby("good", observed=True)[["endowment", "consumption"]].sum()
+        assert (holdings["consumption"] >= -1e-9).all()
+        assert (sums["consumption"] <= sums["endowment"] * (1 + 1e-9)).all()
 
 
 @pytest.mark.parametrize("name", ["three-farmers-escrow", "annex-b-private-costs-escrow"])
