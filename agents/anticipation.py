@@ -34,12 +34,12 @@ def expected_endowments(knowledge: RecommendedKnowledge) -> FloatArray:
 
 def receipts_without_own_orders(knowledge: RecommendedKnowledge) -> FloatArray:
     """Return what each player would gain by trade if the trader ordered nothing, ``(K, N, L)``, units."""
-    if _matched(knowledge):
-        flows = knowledge.belief.play.orders
-        without = flows.sum(axis=2) - flows[:, :, knowledge.player]
-        without[:, knowledge.player] = 0
-        return np.asarray(without)
     orders, player = knowledge.belief.orders_to_each.copy(), knowledge.player
+    if _matched(knowledge):
+        # What two order from each other is the difference of what they order from the first.
+        without = (orders.shape[1] - 1) * orders - (orders.sum(axis=1, keepdims=True) - orders[:, player, None])
+        without[:, player] = 0
+        return np.asarray(without)
     ordered = _ordered_in_all(orders).copy()
     ordered[:, player] = orders[:, player] = 0
     return np.asarray(ordered - _ordered_from_any(orders))
@@ -110,11 +110,10 @@ def spendable(knowledge: MarketKnowledge, net_demands: FloatArray) -> float:
 
 def promised_gain(knowledge: RecommendedKnowledge) -> float:
     """Return by how much what the contract promises is expected to beat living on the endowment, numeraire."""
-    player = knowledge.player
+    orders, player = knowledge.belief.orders_to_each, knowledge.player
     if _matched(knowledge):
-        received = knowledge.belief.play.orders[:, player].sum(axis=1)
+        received = orders.shape[1] * orders[:, player] - orders.sum(axis=1)
     else:
-        orders = knowledge.belief.orders_to_each
         received = (_ordered_in_all(orders) - _ordered_from_any(orders))[:, player]
     withheld = knowledge.owned - knowledge.belief.play.announced_endowments[:, player]
     return float(knowledge.belief.probability @ knowledge.gain_at_market(received - withheld))

@@ -43,7 +43,10 @@ class Belief:
 
     @property
     def orders_to_each(self) -> FloatArray:
-        """What each player is told to order from every player if that is the same from each, ``(K, N, L)``, units."""
+        """What each player is told to order from every player, the same from each, ``(K, N, L)``, units.
+
+        Where orders are matched, what it is told to order from the first.
+        """
         return self.play.orders[:, :, 0]
 
 

@@ -59,7 +59,8 @@ def at_market() -> AtMarket:
         rules: MarketRules = MarketRules(),  # noqa: B008  A frozen value.
         quotes: FloatArray | None = None,
     ) -> MarketKnowledge:
-        told = contract.recommend(np.array(profile))
+        contract = contract.under(rules)
+        told, received = contract.recommend(np.array(profile)), contract.terms(np.array([profile])).received
         return MarketKnowledge(
             CommonKnowledge(contract, rules),
             Inference(contract, player),
@@ -67,7 +68,11 @@ def at_market() -> AtMarket:
             lambda purpose: np.random.default_rng([player, len(purpose)]),
             profile[player],
             OwnRecommendation(
-                told.quotes[player], told.orders[player], told.announced_endowments[player], told.transfers
+                told.quotes[player],
+                told.orders[player],
+                told.announced_endowments[player],
+                told.transfers,
+                None if received is None else received[0, player],
             ),
             told.quotes if quotes is None else quotes,
         )

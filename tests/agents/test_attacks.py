@@ -8,7 +8,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from marketgame.agents.anticipation import expected_gain, promised_gain
+from marketgame.agents.anticipation import (
+    expected_gain,
+    largest_own_cost,
+    promised_gain,
+    receipts_without_own_orders,
+)
 from marketgame.agents.behaviours import Arbitraging, BestResponding, Order, ShortSelling
 from marketgame.agents.behaviours.arbitraging import largest_gap
 from marketgame.agents.behaviours.order_candidates import structured_candidates
@@ -18,7 +23,16 @@ from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_
 from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.plays import Play
-from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Withholding
+from marketgame.mechanisms.market_game.rules import (
+    Bankruptcy,
+    Coverage,
+    Execution,
+    MarketRules,
+    Pricing,
+    Refusal,
+    Solvency,
+    Withholding,
+)
 from marketgame.mechanisms.market_game.settle import settle
 from marketgame.mechanisms.market_game.settlement import Settlement
 from tests.agents.knowledge_at_market import AtMarket
@@ -302,3 +316,37 @@ def test_expected_gain_is_the_probability_weighted_mean_over_possible_profiles(
             consumed = settled.consumption(economy.endowments(profile))
             by_hand += float(probability * (knowledge.utility(consumed[0]) - on_endowment(knowledge)))
         assert value == pytest.approx(by_hand, rel=1e-9)
+
+
+@pytest.mark.parametrize("refusal", Refusal)
+@pytest.mark.parametrize("execution", Execution)
+def test_what_is_expected_of_an_order_is_what_the_market_makes_of_it(
+    random_economy: RandomEconomy, at_market: AtMarket, execution: Execution, refusal: Refusal
+) -> None:
+    """Prices reveal the profile, so that expectations are certain: compared with settling the whole play by hand."""
+    rules = MarketRules(execution=execution, refusal=refusal)
+    economy, generator = random_economy(5, 3, 3, 2), np.random.default_rng(5)
+    contract, profile = grand_contract(economy).under(rules), [1, 0, 1]
+    told, received = contract.recommend(np.array(profile)), contract.terms(np.array([profile])).received
+    owned = economy.endowments(np.array(profile)) + (0.0 if received is None else received[0])
+    for player in range(3):
+        knowledge = at_market(contract, player, profile, rules)
+        assert len(knowledge.belief.probability) == 1
+        np.testing.assert_array_equal(knowledge.owned, owned[player])
+        obeyed = settle(told, rules).net_consumption(owned)[player] + owned[player]
+        gain = float(knowledge.gain(obeyed - knowledge.own_type.endowment))
+        assert promised_gain(knowledge) == pytest.approx(gain, abs=1e-9)
+        others = np.delete(np.arange(3), player)
+        ordered = told.orders.copy()
+        ordered[player] = 0.0
+        without = settle(told.with_arrays(orders=ordered, transfers=np.full(3, 1e9)), rules).net_trade
+        np.testing.assert_allclose(receipts_without_own_orders(knowledge)[0, others], without[others], atol=1e-9)
+        for _ in range(5):
+            own = told.orders[player] + generator.normal(size=told.orders[player].shape)
+            ordered = told.orders.copy()
+            ordered[player] = own
+            settled = settle(told.with_arrays(orders=ordered), rules)
+            gain = float(knowledge.gain(settled.allocation[player] - knowledge.own_type.endowment))
+            found = expected_gain(knowledge, own[None], told.announced_endowments[player][None])
+            assert found[0] == pytest.approx(gain, abs=1e-9)
+            assert largest_own_cost(knowledge, own) == pytest.approx(settled.cost[player], abs=1e-9)
