@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -156,6 +156,8 @@ class Run:
     @cached_property
     def goods(self) -> tuple[str, ...]:
         """The goods, in the economy's order; the last is the numeraire. None in a coalitional game."""
+        if isinstance(self.tables, _Tables) and "holdings" in self.tables:
+            return self.tables.labels("holdings", "good")
         if "holdings" in self.tables:
             return tuple(str(name) for name in self.holdings["good"].unique())
         # A sweep need not keep the table; all its runs play the same economy, or its goods are not known.
@@ -209,7 +211,7 @@ def load(folder: str | Path) -> Run:
         for name in dict.fromkeys((*needed, *names)):
             _existing(home, name)
             check(home, manifest, name)
-        tables = _Tables({Path(name).stem: _read_table(place_of(home, name)) for name in names}, of_sweep=of_sweep)
+        tables = _Tables({Path(name).stem: _StoredTable(place_of(home, name)) for name in names}, of_sweep=of_sweep)
     except OSError as fault:
         if isinstance(fault, FileNotFoundError):
             raise
@@ -228,40 +230,66 @@ def _existing(home: Path, file: str) -> Path:
 class _Tables(Mapping[str, pd.DataFrame]):
     """Tables by name, each made a frame when it is first asked for: most are for figures alone."""
 
-    def __init__(self, read: Mapping[str, pa.Table], *, of_sweep: bool) -> None:
-        self._read, self._of_sweep = read, of_sweep
+    def __init__(self, stored: Mapping[str, _StoredTable], *, of_sweep: bool) -> None:
+        self._stored, self._of_sweep = stored, of_sweep
         self._frames: dict[str, pd.DataFrame] = {}
 
     @override
     def __getitem__(self, name: str) -> pd.DataFrame:
         if name not in self._frames:
-            self._frames[name] = _frame(self._read[name], of_sweep=self._of_sweep)
+            self._frames[name] = _frame(self._stored[name].unpacked(), of_sweep=self._of_sweep)
         return self._frames[name]
+
+    def labels(self, name: str, column: str) -> tuple[str, ...]:
+        """Return the different labels in a column, in order, without making the table a frame for that."""
+        return tuple(map(str, self._stored[name].unpacked([column])[column].unique().to_pylist()))
 
     @override
     def __iter__(self) -> Iterator[str]:
-        return iter(self._read)
+        return iter(self._stored)
 
     @override
     def __len__(self) -> int:
-        return len(self._read)
+        return len(self._stored)
 
 
-def _read_table(path: Path) -> pa.Table:
-    if not path.is_file():
-        raise DamagedFileError(f"{path.name} in {path.parent} is damaged: it is not a file")
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as fault:
-        # Arrow says more than a line about some files.
-        reason = str(fault).partition("\n")[0]
-        raise DamagedFileError(f"{path.name} in {path.parent} is not a Parquet table: {reason}") from fault
-    for column in REQUIRED_COLUMNS.get(path.stem, ()):
-        if column not in table.column_names:
-            raise ValueError(
-                f"{path.name} in {path.parent} has no column {column!r}; it has {', '.join(table.column_names)}"
-            )
-    return table
+class _StoredTable:
+    """What the file of a table holds, packed as it is there: unpacked it takes many times as much.
+
+    Raises:
+        DamagedFileError: it is not a table.
+        ValueError: it lacks a column.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise DamagedFileError(f"{path.name} in {path.parent} is damaged: it is not a file")
+        self._path, self._content = path, path.read_bytes()
+        with self._blamed():
+            names = pq.read_schema(pa.BufferReader(self._content)).names
+        for column in REQUIRED_COLUMNS.get(path.stem, ()):
+            if column not in names:
+                raise ValueError(f"{path.name} in {path.parent} has no column {column!r}; it has {', '.join(names)}")
+
+    def unpacked(self, columns: list[str] | None = None) -> pa.Table:
+        """Return the table, or some columns of it.
+
+        Raises:
+            DamagedFileError: what the file holds is not what its end says.
+        """
+        with self._blamed():
+            return pq.read_table(pa.BufferReader(self._content), columns=columns)
+
+    @contextmanager
+    def _blamed(self) -> Iterator[None]:
+        try:
+            yield
+        except (pa.ArrowException, OSError) as fault:
+            # Arrow says more than a line about some files.
+            reason = str(fault).partition("\n")[0]
+            raise DamagedFileError(
+                f"{self._path.name} in {self._path.parent} is not a Parquet table: {reason}"
+            ) from fault
 
 
 def _frame(table: pa.Table, *, of_sweep: bool) -> pd.DataFrame:

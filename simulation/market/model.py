@@ -17,6 +17,7 @@ from marketgame.agents.mediator import EstablishedMediator
 from marketgame.agents.trader import Trader
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.coalitional_games.grid_game import game_on_grid
+from marketgame.mechanisms.economies.coalitions import coalition_name
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import Timing
 from marketgame.mechanisms.market_game.settle import settle
@@ -125,7 +126,7 @@ class MarketModel(RoundModel):
             return
         names = self.economy.player_names
         self.organising.on_search = lambda organiser, coalition: announce(
-            f"{organiser} searches for {'+'.join(names[player] for player in coalition)}"
+            f"{organiser} searches for {coalition_name(names[player] for player in coalition)}"
         )
 
     def _blocking(self, common: CommonKnowledge) -> MarketBlocking | None:

@@ -186,3 +186,13 @@ def test_what_money_is_worth_in_money_is_said_in_the_economy_s_words(folder: Pat
     frame = run.rounds.copy()
     frame.attrs = {"units": {"welfare": "numeraire per unit of the numeraire"}}
     assert Run(folder, run.manifest, {**run.tables, "rounds": frame}).unit("rounds", "welfare") == "euro per euro"
+
+
+def test_a_run_is_what_its_folder_held_when_it_was_loaded(folder: Path) -> None:
+    before, run = results.load(folder), results.load(folder)
+    expected = {name: before.tables[name] for name in before.tables}
+    for file in folder.glob("*.parquet"):
+        file.write_text("something else")
+    for name, frame in expected.items():
+        pd.testing.assert_frame_equal(run.tables[name], frame)
+    assert run.goods == before.goods

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from marketgame.agents.behaviours import (
@@ -44,7 +46,7 @@ from marketgame.mechanisms.market_game.settle import settle
 from marketgame.mechanisms.market_game.settlement import Settlement
 from marketgame.simulation.market import model
 from marketgame.simulation.market.model import MarketModel
-from marketgame.simulation.run import simulate
+from marketgame.simulation.run import simulate, simulate_into
 from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.market_scenario import MarketScenario
@@ -174,6 +176,21 @@ def test_a_side_contract_found_by_search_keeps_its_promise_too() -> None:
             promised = agreement.terms.gains[place][number]
             assert promised > -1e-6
             assert abs(earned.mean() - promised) < 1e-6 + 4 * earned.std() / np.sqrt(len(earned))
+
+
+def test_a_search_is_announced_and_ends_when_the_user_interrupts_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def interrupted(_: AgreementSearch, coalition: Coalition, *__: object) -> None:
+        if coalition == (0, 2):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(AgreementSearch, "find", interrupted)
+    heard: list[str] = []
+    scenario = organised(organisers=(Organiser("broker", PAIRS),))
+    assert not simulate_into(tmp_path, scenario, on_search=heard.append)
+    assert heard == ["broker searches for ann + bob", "broker searches for ann + cat"]
+    assert all(pq.read_table(file).num_rows == 0 for file in tmp_path.iterdir() if "round" in file.name)
 
 
 def test_every_round_ends_as_the_action_drawn_ends_in_the_enumeration() -> None:
