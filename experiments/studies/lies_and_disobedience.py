@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from enum import StrEnum
 from itertools import combinations, product
 from pathlib import Path
@@ -35,7 +35,15 @@ from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.coalitions import Coalition
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuations import Quadratic
-from marketgame.mechanisms.market_game.rules import Bankruptcy, Execution, MarketRules, Pricing, Refusal, Solvency
+from marketgame.mechanisms.market_game.rules import (
+    Bankruptcy,
+    Execution,
+    MarketRules,
+    Pricing,
+    Refusal,
+    Solvency,
+    Withholding,
+)
 
 TABLE = "lies-and-disobedience.csv"
 ECONOMIES = 30
@@ -108,7 +116,7 @@ class Found:
         corners: whether somebody is to have none of some good at some profile.
         endowments_vary: whether what players own depends on their types.
         institution: what is in force.
-        settling: pricing, solvency and bankruptcy.
+        settling: pricing, solvency, bankruptcy and what becomes of what is withheld.
         lies: how many combinations of coalition, types and reports were followed up; the truth is one.
         random: found by drawing plays.
         evolution: found by differential evolution.
@@ -162,10 +170,9 @@ def searched(number: int, institution: Institution, searches: Searches = USUAL) 
     economy, generator = random_economy(number), np.random.default_rng([number, 17])
     rules = institution.rules
     if institution is Institution.SAFE:
-        options = list(product(Pricing, Solvency, Bankruptcy))
-        rules = MarketRules(
-            *options[int(generator.integers(len(options)))], execution=rules.execution, refusal=rules.refusal
-        )
+        options = list(product(Pricing, Solvency, Bankruptcy, Withholding))
+        pricing, solvency, bankruptcy, withholding = options[int(generator.integers(len(options)))]
+        rules = replace(rules, pricing=pricing, solvency=solvency, bankruptcy=bankruptcy, withholding=withholding)
     contract = contract_of(economy, institution, rules)
     best, followed = {"random": 0.0, "evolution": 0.0, "programs": 0.0}, 0
     for members in _coalitions(economy, generator):
@@ -185,7 +192,7 @@ def searched(number: int, institution: Institution, searches: Searches = USUAL) 
         bool((bundles <= ROUNDING * owned[..., :-1].sum(axis=1, keepdims=True)).any()),
         bool((owned != owned[:1]).any()),
         institution.value,
-        f"{rules.pricing}, {rules.solvency}, {rules.bankruptcy}",
+        f"{rules.pricing}, {rules.solvency}, {rules.bankruptcy}, {rules.withholding}",
         followed,
         **best,
     )
@@ -269,26 +276,28 @@ def _gains_after(
     contract: GrandContract, rules: MarketRules, lie: _Lie, searches: Searches, generator: np.random.Generator
 ) -> dict[str, float]:
     """Return what a lie followed by disobedience is found to gain, as a share of what is at stake, by each search."""
-    likeliest = np.argsort(-lie.likely, kind="stable")[: searches.draws]
+    likeliest = np.argsort(-lie.likely, kind="stable")[: searches.draws].tolist()
     found = {"random": 0.0, "evolution": 0.0, "programs": 0.0}
-    obedient = _obeyed(contract, lie)
-    for draw in map(int, likeliest):
+    # Where nothing better is found, members obey after their lie.
+    expected = -float(lie.likely @ _promised(contract, lie))
+    for draw, odds in enumerate(lie.likely.tolist()):
         situation = _situation(contract, rules, lie, draw)
-        genes = _Genes(situation)
         obeyed = float(situation.obedient_gains.sum())
+        expected += odds * obeyed
+        if draw not in likeliest:
+            continue
+        genes = _Genes(situation)
         ways = {
             "random": genes.best_of(generator.uniform(-1, 1, (genes.count, searches.plays))),
             "evolution": genes.evolved(int(generator.integers(2**31)), searches),
-            "programs": obeyed,
         }
         if searches.programs and draw == likeliest[0]:
-            ways["programs"] += _by_programs(situation)
+            ways["programs"] = obeyed + _by_programs(situation)
         for way, gained in ways.items():
-            # Where nothing better is found, members obey after their lie.
-            found[way] += float(lie.likely[draw]) * (max(gained, obeyed) - obeyed)
+            found[way] += odds * max(gained - obeyed, 0.0)
     rows = contract.economy.rows(lie.profiles[0])[list(lie.members)]
     stake = float(contract.stakes[rows].sum())
-    return {way: (obedient + more) / stake for way, more in found.items()}
+    return {way: (expected + more) / stake for way, more in found.items()}
 
 
 def _by_programs(situation: Situation) -> float:

@@ -271,6 +271,37 @@ def test_replies_bring_what_the_market_pays_who_refuses_matched_orders() -> None
     assert compared > 200
 
 
+def test_members_who_learn_less_gain_no_more_and_only_where_goods_and_prices_tell_less() -> None:
+    """Two of three who may exchange their tastes: what all get says which taste is whose, but not to the third."""
+    kinds = (
+        PlayerType("less", np.array([1.0, 20.0]), Quadratic(np.array([5.0]), np.eye(1))),
+        PlayerType("more", np.array([1.0, 20.0]), Quadratic(np.array([6.0]), np.eye(1))),
+    )
+    players = (Player("ann", kinds), Player("bob", kinds), Player("cat", kinds[:1]))
+    prior = IndependentPrior([np.array([0.5, 0.5]), np.array([0.4, 0.6]), np.ones(1)])
+    economy = Economy("exchange", ("good", "money"), ("unit", "euro"), players, prior)
+    efficient = efficient_allocation(economy)
+    contract, generator = (
+        GrandContract(economy, efficient, np.zeros(efficient.profiles.shape)),
+        np.random.default_rng(1),
+    )
+    told, silent = (temptations(contract, 2, revealing=revealing) for revealing in (True, False))
+    less, more = 0, 0
+    for _ in range(20):
+        transfers = generator.normal(size=efficient.profiles.shape)
+        transfers -= transfers.mean(axis=1, keepdims=True)
+        for knowing, ignorant in zip(told, silent, strict=True):
+            gains = knowing.gain(transfers), ignorant.gain(transfers)
+            assert gains[1] <= gains[0] + 1e-12
+            less += gains[1] < gains[0] - 1e-9
+            more += 1
+            if ignorant.seen.max() == knowing.seen.max():
+                assert gains[1] == pytest.approx(gains[0])
+            else:
+                assert 2 in knowing.members
+    assert 0 < less < more
+
+
 def test_coalitions_ask_for_no_less_than_single_players() -> None:
     for seed in range(6):
         economy = little_trade(seed)
