@@ -311,6 +311,7 @@ CERTIFICATES = (
             "misreport_gain",
             Key("outcomes", batch="B"),
             Key("reaction", form=REACTION),
+            Key("kept_alone", default=False),
         ),
         (CERTIFIES, "side-contract"),
     ),

@@ -57,6 +57,7 @@ from marketgame.mechanisms.collusion.side_contracts.search import (
     SideEffort,
     find_consistent_side_contract,
     find_constructed_side_contract,
+    find_kept_side_contract,
     find_side_contract,
 )
 from marketgame.mechanisms.collusion.side_contracts.side_contract import SideContract
@@ -660,7 +661,7 @@ def _confirm(derived: PlainBounds, finding: CoalitionFinding) -> None:
 def _searched(examiner: Examiner, finding: CoalitionFinding, promising: list[Situation]) -> CoalitionFinding:
     """Return the finding with what searches say."""
     alone, oracle = len(finding.coalition) == 1, examiner.thoroughness.oracle
-    if not alone and (constructed := _with_construction(examiner, finding)).found is not None:
+    if not alone and (constructed := _with_construction(examiner, finding)).improvement is Verdict.REFUTED:
         return constructed
     found: FoundImprovement | None = None
     if oracle is not None and commonly_known(examiner.contract, finding.coalition):
@@ -679,6 +680,12 @@ def _with_construction(examiner: Examiner, finding: CoalitionFinding) -> Coaliti
     if examiner.deadline.passed:
         return finding
     contract, rules = examiner.contract, examiner.rules
+    kept = find_kept_side_contract(contract, rules, finding.coalition, reaction=finding.reaction)
+    if kept is not None:
+        certify = partial(certify_side_contract, contract, rules, kept, finding.reaction, kept_alone=True)
+        found = _accepted(examiner, kept, certify, Verdict.PROVEN)
+        if found is not None:
+            return replace(finding, improvement=Verdict.REFUTED, consistent=Verdict.REFUTED, found_consistent=found)
     agreed = find_constructed_side_contract(
         contract, rules, finding.coalition, reaction=finding.reaction, deadline=examiner.deadline
     )

@@ -4,7 +4,8 @@ A member knows its type and its recommendation, and may report another such pair
 in some profile, the device draws one of finitely many joint actions, with one vector of side-transfers; after others
 everybody obeys the grand contract. Outsiders may answer misquotes by a rule, which then is stored. The certificate is
 refused unless members know exactly what they are said to know, no information of theirs loses, together they gain, and
-none gains by a false report. All of this is derived anew, in rational numbers.
+none gains by a false report. If it also claims that no member gains by breaking the agreement alone, whatever the
+device draws, a bound must say so. All of this is derived anew, in rational numbers.
 
 Source: Giraud and Rochon (2001), Definitions 3, 5 and 6.
 """
@@ -21,6 +22,7 @@ from marketgame.mechanisms.arrays import FloatArray, finite_array, read_only
 from marketgame.mechanisms.certificates.deviation import negligible
 from marketgame.mechanisms.certificates.plain.contract import PlainContract, PlainEnd
 from marketgame.mechanisms.certificates.plain.deviating import PlainAction, deviation
+from marketgame.mechanisms.certificates.plain.keeping import most_by_breaking
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING
 from marketgame.mechanisms.certificates.plays import PlayOutcome, compared_outcomes, outcome_of
 from marketgame.mechanisms.certificates.verification import Verification, compared, required
@@ -55,6 +57,7 @@ class SideContractCertificate:
         outcomes: how each joint action of each clause ends, ``(B, K, ...)`` with one of K draws for each profile.
         reaction: how outsiders answer quotes that are not the grand contract's; None if they play on.
         stated: what the contract recommends instead of efficient allocations at their prices, if something is stated.
+        kept_alone: whether no member gains by breaking the agreement alone, after any draw.
 
     Raises:
         ValueError: sizes disagree.
@@ -73,6 +76,7 @@ class SideContractCertificate:
     outcomes: tuple[PlayOutcome, ...]
     reaction: StorableReaction | None = None
     stated: StatedRecommendations | None = None
+    kept_alone: bool = False
 
     def __post_init__(self) -> None:
         players, profiles = len(self.economy.players), len(recommendation_odds(self.economy, self.stated))
@@ -97,7 +101,12 @@ class SideContractCertificate:
 
 
 def certify_side_contract(
-    contract: GrandContract, rules: MarketRules, side_contract: SideContract, reaction: Reaction | None = None
+    contract: GrandContract,
+    rules: MarketRules,
+    side_contract: SideContract,
+    reaction: Reaction | None = None,
+    *,
+    kept_alone: bool = False,
 ) -> SideContractCertificate:
     """Return the certificate of a side-contract, its numbers computed by playing it.
 
@@ -106,6 +115,7 @@ def certify_side_contract(
         rules: of the market.
         side_contract: an improvement; whether it is one is for `verify_side_contract` to say.
         reaction: how outsiders answer quotes that are not the grand contract's.
+        kept_alone: whether to claim, too, that no member gains by breaking it alone.
 
     Raises:
         ValueError: a clause cannot be carried out where it applies, or the reaction cannot be stored.
@@ -125,6 +135,7 @@ def certify_side_contract(
         (),
         storable(reaction),
         contract.stated,
+        kept_alone,
     )
     return _with_numbers(draft, PlainContract(contract, rules))
 
@@ -159,6 +170,8 @@ def verify_side_contract(certificate: SideContractCertificate) -> Verification:
     except (ValueError, ArithmeticError) as error:
         return Verification(failures=(f"the side-contract cannot be played: {error}",))
     parts = [Verification(failures=doubts), _improves(certificate, terms), _outcomes_agree(certificate, terms)]
+    if certificate.kept_alone:
+        parts.append(_kept_alone(certificate, terms))
     for place in range(len(certificate.coalition)):
         stakes = np.array(terms.stakes[place], dtype=np.float64)
         for name in ("status_quo", "promised"):
@@ -196,6 +209,31 @@ def _improves(certificate: SideContractCertificate, terms: _Terms) -> Verificati
             required(not terms.orders_to_oneself, "a member orders from itself, which means nothing; that must be 0"),
         )
     )
+
+
+def _kept_alone(certificate: SideContractCertificate, terms: _Terms) -> Verification:
+    """Check that no member gains by breaking the agreement alone, even if it knew the profile and what was drawn."""
+    contract, members = terms.contract, certificate.coalition
+    if certificate.reaction is not None:
+        return Verification(failures=("that no member breaks it is not known where outsiders answer misquotes",))
+    failures = []
+    for clause in certificate.clauses:
+        for drawn in range(len(clause.probability)):
+            action = PlainAction.of(clause.actions[drawn])
+            for number in terms.cells[clause.reports]:
+                play = deviation(contract, number, members, action, None)
+                kept, before = contract.ended(play, number).utility, contract.obeyed(number).utility
+                for member in members:
+                    most = most_by_breaking(contract, number, play, member)
+                    # What the agreement brings a member is at stake for it, too.
+                    stake = contract.stakes[number][member] + abs(kept[member] - before[member])
+                    name = certificate.economy.player_names[member]
+                    if most is None:
+                        failures.append(f"what {name} gains by breaking the agreement is not bounded")
+                    elif most - kept[member] > negligible(stake):
+                        beyond = float(most - kept[member])
+                        failures.append(f"{name} might gain up to {beyond:.6g} by breaking the agreement alone")
+    return Verification(failures=tuple(failures[:1]))
 
 
 def _outcomes_agree(certificate: SideContractCertificate, terms: _Terms) -> Verification:

@@ -20,6 +20,9 @@ printed game, in which it sells that good short without bound.
 *Budget and flows.* Where flows need the orders of both sides, it can be short of no more than what the others ordered
 from it and it does not own.
 
+*Delivery.* Where counterparties quote different prices, a lone player may also gain by trading at them. Where trades with
+the bankrupt are cancelled it buys from each of them no more than that one can deliver.
+
 *Wealth.* A coalition of any size ends with at most its wealth :math:`\sum_{i \in S} (p \cdot \omega_i + y_i)` under
 four rules together. Pairs trade at one price or lose by trading at two (void or spread): so no arbitrage against an
 outsider. Short sales bankrupt and bankrupt players' trades are unwound: so claims add up to the survivors'
@@ -81,6 +84,8 @@ class BoundReason(StrEnum):
     """A lone member ends inside its budget, or without some good that has a price."""
     BUDGET_AND_FLOWS = "budget-and-flows"
     """A lone member ends inside its budget, or short of no more than what it was to deliver and does not own."""
+    DELIVERY = "delivery"
+    """The same beside what a lone member can make of odd quotes with what those who quote them can deliver."""
     WEALTH = "wealth"
     """Members end with no more than their wealth at the outsiders' prices."""
     WEALTH_OR_SACRIFICE = "wealth-or-sacrifice"
@@ -126,9 +131,13 @@ def proven_bounds(situation: Situation) -> tuple[Bound, ...]:
     """
     bounds = [bound_by_resources(situation)]
     prices = _prices_of_outsiders(situation)
-    if prices is None:
-        return tuple(bounds)
     rules, alone = situation.rules, len(situation.coalition) == 1
+    if prices is None:
+        if alone and len(situation.outsiders) and situation.reaction is None and premises.DELIVERY.holds(rules):
+            for used in np.moveaxis(situation.prescribed.quotes[:, situation.outsiders], 1, 0):
+                gain = _within_budget(situation, used, _made_of_odd_quotes(situation, used))
+                bounds.append(_bound(situation, BoundReason.DELIVERY, used, gain))
+        return tuple(bounds)
     if alone and premises.BUDGET.holds(rules):
         bounds.append(_bound(situation, BoundReason.BUDGET, prices, _within_budget(situation, prices)))
     if alone and premises.BUDGET_OR_SHORT.holds(rules):
@@ -257,13 +266,33 @@ def _sacrificing(situation: Situation) -> FloatArray:
     return found
 
 
-def _within_budget(situation: Situation, prices: FloatArray) -> FloatArray:
-    """Return the most that a lone member can gain in each draw inside its budget or bankrupt, ``(K,)``, numeraire."""
+def _made_of_odd_quotes(situation: Situation, prices: FloatArray) -> FloatArray:
+    """Return by how much a lone member's trades can be worth more than they cost in each draw, ``(K,)``, numeraire.
+
+    It buys from each player who quotes less than ``prices``, ``(K, L)``, what that one can deliver, and sells to each
+    who quotes more what it owns and what the others can deliver.
+    """
+    told, member, others = situation.prescribed, situation.members[0], situation.outsiders
+    among = told.orders[:, others][:, :, others]
+    received = np.maximum(among - among.swapaxes(1, 2), 0.0).sum(axis=2)
+    delivered = told.announced_endowments[:, others] + received
+    dearer = told.quotes[:, others] - prices[:, None]
+    owned = situation.endowments[:, [member]]
+    sold = owned + delivered.sum(axis=1, keepdims=True) - delivered
+    made = np.maximum(-dearer, 0.0) * delivered + np.maximum(dearer, 0.0) * sold
+    return np.asarray(made.sum(axis=(1, 2)))
+
+
+def _within_budget(situation: Situation, prices: FloatArray, more: FloatArray | float = 0.0) -> FloatArray:
+    """Return the most that a lone member can gain in each draw inside its budget or bankrupt, ``(K,)``, numeraire.
+
+    It may spend so much ``more`` than its wealth.
+    """
     rules, member = situation.rules, situation.coalition[0]
     owned = situation.endowments[:, member]
     # A player that owes more than its worth goes bankrupt and consumes nothing, which is more than its wealth.
     nothing = _gain_from(situation, member, np.zeros_like(owned[:, :-1]), -owned[:, -1])
-    gain = np.maximum(_within_wealth(situation, prices), nothing)
+    gain = np.maximum(_within_wealth(situation, prices) + more, nothing)
     nothing_left = rules.withholding is Withholding.WASTED
     within_wealth = rules.coverage is Coverage.ANNOUNCED_NUMERAIRE
     if not (nothing_left or within_wealth):

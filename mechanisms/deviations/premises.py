@@ -150,6 +150,22 @@ WEALTH_OF_TWO = Premise(
 )
 """Theorem 10: two members end every play after deposits with at most their wealth, even if trades stand."""
 
+
+DELIVERY = Premise(
+    # What a counterparty quotes is the least that is paid for what it sells, and the most for what it buys.
+    pricing=AT_OTHERS_QUOTES,
+    solvency=frozenset({Solvency.NO_SHORT_SALES}),
+    # Who cannot deliver what is bought of it is bankrupt, and then the trade is cancelled.
+    bankruptcy=frozenset({Bankruptcy.UNWIND}),
+    coverage=EITHER_COVERAGE,
+    withholding=EITHER_WITHHOLDING,
+    timing=EITHER_TIMING,
+    # What others deliver is what they hold after the flows that they order from each other.
+    execution=frozenset({Execution.UNILATERAL}),
+    refusal=NO_DEPOSITS,
+)
+"""Lemma 9: a lone player gains from others' odd quotes no more than on what others can deliver."""
+
 SACRIFICE = Premise(
     # As for the bound by wealth, but for coverage:
     pricing=NOT_SUBSIDISED,

@@ -28,7 +28,8 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
-from marketgame.mechanisms.collusion.side_contracts.cells import Knowledge, knowledge_of
+from marketgame.mechanisms.collusion.side_contracts.cells import Cell, Knowledge, knowledge_of
+from marketgame.mechanisms.collusion.side_contracts.circulation import circulations
 from marketgame.mechanisms.collusion.side_contracts.constructions import constructed_menu
 from marketgame.mechanisms.collusion.side_contracts.menu import Menu, martyr_actions, oracle_actions
 from marketgame.mechanisms.collusion.side_contracts.obedience import ObedienceCheck, check_obedience, temptation_of
@@ -49,7 +50,7 @@ from marketgame.mechanisms.deviations.bounds import least_bound
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
 from marketgame.mechanisms.deviations.oracle import DeviationSearch, most_profitable_deviation, profit_tolerance
 from marketgame.mechanisms.deviations.order_search import best_orders
-from marketgame.mechanisms.deviations.situation import JointAction, Reaction
+from marketgame.mechanisms.deviations.situation import JointAction, Reaction, settled_gains, stacked
 from marketgame.mechanisms.economies.coalitions import Coalition
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
@@ -190,6 +191,31 @@ def find_constructed_side_contract(
     return _Search(knowledge, Concept.BIC, Objective.LEAST, USUAL_SIDE_EFFORT, obey=False).constructed(deadline)
 
 
+def find_kept_side_contract(
+    contract: GrandContract, rules: MarketRules, coalition: Coalition, *, reaction: Reaction | None = None
+) -> SideContract | None:
+    """Return an improvement that neither of two members gains by breaking, constructed; none if that does not do.
+
+    That nobody breaks it is for its certificate to prove. What is given, and refused, is as for `find_side_contract`.
+
+    Source:
+        See `marketgame.mechanisms.collusion.side_contracts.circulation`.
+    """
+    knowledge = knowledge_of(contract, coalition, rules, reaction)
+    clauses = tuple(map(_circulating, knowledge.cells))
+    search = _Search(knowledge, Concept.BIC, Objective.LEAST, USUAL_SIDE_EFFORT, obey=True)
+    return search.claimed(clauses) if search.gains(clauses) else None
+
+
+def _circulating(cell: Cell) -> Clause:
+    """Return the clause by which a good goes round where both members gain by it, otherwise that of obedience."""
+    for action in circulations(cell.situation):
+        one = stacked([action])
+        if bool((settled_gains(cell.situation, one)[0] > cell.situation.obedient_gains).all()):
+            return Clause(cell.reports, cell.profiles, one, np.ones(1))
+    return obedience(cell)
+
+
 def find_consistent_side_contract(
     contract: GrandContract,
     rules: MarketRules,
@@ -321,11 +347,11 @@ class _Search:
         if all(len(menu.actions) == 1 for menu in menus):
             return None
         answer = Master(self.knowledge, menus, kept_gains(self.knowledge), deadline=deadline).solve(self.objective)
-        return None if answer is None or not self._gains(answer.clauses) else self._claimed(answer.clauses)
+        return None if answer is None or not self.gains(answer.clauses) else self.claimed(answer.clauses)
 
     def checked(self, clauses: tuple[Clause, ...]) -> SideContract | None:
         """Return the side-contract of some clauses if it could have been found."""
-        found = self._claimed(clauses)
+        found = self.claimed(clauses)
         if found is None or not self.obey:
             return found
         floors, stakes = self._floors(kept_gains(self.knowledge)), stakes_of(self.knowledge)
@@ -413,7 +439,7 @@ class _Search:
         if self.obey:
             answer, obeyed = self._obeyed(master, answer)
             self.breaches += len(master.temptations)
-        found = None if answer is None else self._claimed(answer.clauses)
+        found = None if answer is None else self.claimed(answer.clauses)
         return None if answer is None or found is None else _Agreed(found, answer.total_gain, obeyed)
 
     def _priced(self, menu: Menu, worth: FloatArray) -> bool:
@@ -443,7 +469,7 @@ class _Search:
         """Exclude what single members would rather do until nobody is tempted or nothing is left."""
         check = None
         for _ in range(self.effort.breaches):
-            if answer is None or self.effort.oracle.deadline.passed or not self._gains(answer.clauses):
+            if answer is None or self.effort.oracle.deadline.passed or not self.gains(answer.clauses):
                 return None, None
             check = check_obedience(self.knowledge, answer.clauses, self.effort.oracle)
             if check.verdict is not Verdict.REFUTED:
@@ -453,13 +479,14 @@ class _Search:
             answer = master.solve(self.objective)
         return None, None
 
-    def _gains(self, clauses: tuple[Clause, ...]) -> bool:
+    def gains(self, clauses: tuple[Clause, ...]) -> bool:
+        """Say whether some information of some member gains."""
         knowledge = self.knowledge
         changes = zip(promised_gains(knowledge, clauses), kept_gains(knowledge), stakes_of(knowledge), strict=True)
         return any(bool((after - before > GAIN_TOLERANCE * stakes).any()) for after, before, stakes in changes)
 
-    def _claimed(self, clauses: tuple[Clause, ...]) -> SideContract | None:
-        """Return the side-contract if it stands the independent check."""
+    def claimed(self, clauses: tuple[Clause, ...]) -> SideContract | None:
+        """Return the side-contract with these clauses if it stands the independent check."""
         knowledge = self.knowledge
         promised, kept = promised_utilities(knowledge, clauses), status_quo_utilities(knowledge)
         claimed = SideContract(knowledge.coalition, self.concept, knowledge.information, clauses, promised, kept)

@@ -1,0 +1,80 @@
+r"""What one member of an agreement gains at most by breaking it alone, derived in rational numbers.
+
+Let all others play their parts, and let :math:`c_k` be what k then quotes. Where each pays its counterparty's quote or
+trades at worse, what flows to a solvent player j costs it :math:`\sum_k c_k \cdot n_{jk}` or more, so that it is worth
+
+.. math:: p \cdot \sum_k n_{jk} \le y_j + \sum_k (p - c_k) \cdot n_{jk}
+
+at any prices p. Where trades with the bankrupt are cancelled, j buys from k no more than k holds after its trades with
+the others, and sells no more than it owns and can buy. ``docs/collusion.md``, Lemma 9. Source: ours.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from marketgame.mechanisms.certificates.plain.contract import PlainContract, surplus
+from marketgame.mechanisms.certificates.plain.settlement import NOTHING, PlainPlay
+from marketgame.mechanisms.market_game.rules import (
+    Bankruptcy,
+    Coverage,
+    Execution,
+    Pricing,
+    Refusal,
+    Solvency,
+    Withholding,
+)
+
+# A player's own quote makes nothing cheaper that it buys and nothing dearer that it sells.
+OTHERS_PRICE = (Pricing.COUNTERPARTY, Pricing.VOID, Pricing.SPREAD)
+
+
+def most_by_breaking(contract: PlainContract, number: int, play: PlainPlay, member: int) -> Fraction | None:
+    """Return what a member's utility cannot exceed if all others play on, at a profile; none if that is not known.
+
+    Args:
+        contract: whose prices are used.
+        number: of the true profile.
+        play: what everybody plays if nobody breaks the agreement.
+        member: who may do anything else.
+    """
+    rules, made = contract.rules, _made_of_odd_quotes(contract, number, play, member)
+    if rules.pricing not in OTHERS_PRICE or rules.solvency is not Solvency.NO_SHORT_SALES:
+        return None
+    if rules.execution is not Execution.UNILATERAL or rules.refusal is not Refusal.FREE:
+        return None
+    if made and rules.bankruptcy is not Bankruptcy.UNWIND:
+        return None
+    price, holdings = contract.price(number), contract.holdings(number)
+    supply = [sum(column, NOTHING) for column in zip(*holdings, strict=True)]
+    valuation, near = contract.kind(member, number).valuation, contract.bundle(member, number)
+    best = surplus(valuation, price, supply, [min(pair) for pair in zip(near, supply, strict=False)])
+    if best is None:
+        return None
+    worth = sum((p * own for p, own in zip(price, holdings[member], strict=True)), NOTHING)
+    hides = rules.withholding is Withholding.CONSUMED and rules.coverage is Coverage.UNLIMITED
+    bankrupt = surplus(valuation, [NOTHING for _ in near], holdings[member] if hides else [NOTHING for _ in supply],
+                       [NOTHING for _ in near])
+    if bankrupt is None:
+        return None
+    return max(worth + play.transfers[member] + made + best, bankrupt + (holdings[member][-1] if hides else NOTHING))
+
+
+def _made_of_odd_quotes(contract: PlainContract, number: int, play: PlainPlay, member: int) -> Fraction:
+    """Return by how much what flows to a member can be worth more than it costs, numeraire."""
+    price, owned = contract.price(number), contract.holdings(number)[member]
+    others = [player for player in range(len(play.quotes)) if player != member]
+    total = NOTHING
+    for good, p in enumerate(price):
+        delivered = {
+            k: play.announced[k][good]
+            + sum((max(play.orders[k][m][good] - play.orders[m][k][good], NOTHING) for m in others if m != k), NOTHING)
+            for k in others
+        }
+        for k in others:
+            quote = play.quotes[k][good]
+            if quote < p:
+                total += (p - quote) * delivered[k]
+            elif quote > p:
+                total += (quote - p) * (owned[good] + sum(delivered.values(), NOTHING) - delivered[k])
+    return total
