@@ -755,7 +755,7 @@ def _side_contract(
     kept = Verdict.NOT_REFUTED if search.obeyed is None else search.obeyed.verdict
     if consistent and kept is not Verdict.PROVEN:
         return FoundImprovement(agreed, None, kept), search.begun
-    certify = partial(certify_side_contract, contract, rules, agreed, finding.reaction)
+    certify = partial(certify_side_contract, contract, rules, agreed, finding.reaction, kept_alone=consistent)
     return _accepted(examiner, agreed, certify, kept), search.begun
 
 

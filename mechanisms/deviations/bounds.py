@@ -20,8 +20,8 @@ printed game, in which it sells that good short without bound.
 *Budget and flows.* Where flows need the orders of both sides, it can be short of no more than what the others ordered
 from it and it does not own.
 
-*Delivery.* Where counterparties quote different prices, a lone player may also gain by trading at them. Where trades with
-the bankrupt are cancelled it buys from each of them no more than that one can deliver.
+*Delivery.* Where counterparties quote different prices, a lone player may also gain by trading at them. Where trades
+with the bankrupt are cancelled it buys from each of them no more than that one can deliver.
 
 *Wealth.* A coalition of any size ends with at most its wealth :math:`\sum_{i \in S} (p \cdot \omega_i + y_i)` under
 four rules together. Pairs trade at one price or lose by trading at two (void or spread): so no arbitrage against an

@@ -53,8 +53,12 @@ def most_by_breaking(contract: PlainContract, number: int, play: PlainPlay, memb
         return None
     worth = sum((p * own for p, own in zip(price, holdings[member], strict=True)), NOTHING)
     hides = rules.withholding is Withholding.CONSUMED and rules.coverage is Coverage.UNLIMITED
-    bankrupt = surplus(valuation, [NOTHING for _ in near], holdings[member] if hides else [NOTHING for _ in supply],
-                       [NOTHING for _ in near])
+    bankrupt = surplus(
+        valuation,
+        [NOTHING for _ in near],
+        holdings[member] if hides else [NOTHING for _ in supply],
+        [NOTHING for _ in near],
+    )
     if bankrupt is None:
         return None
     return max(worth + play.transfers[member] + made + best, bankrupt + (holdings[member][-1] if hides else NOTHING))

@@ -7,8 +7,8 @@ outsiders are credited the low quote for what they sold and pay the price for wh
 round: what outsiders thus owe they pay in money, which j takes from them and can pay for.
 
 Member i faces the contract's price everywhere, and nothing is better than what it wants at it. Member j faces one odd
-quote, off by a hair; it already buys what i can deliver but for what i keep for itself, so that it gains next to nothing
-by buying that too. ``docs/collusion.md``, Theorem 9, has the proof. The construction is ours.
+quote, off by a hair; it already buys what i can deliver but for what i keep for itself, so that it gains next to
+nothing by buying that too. ``docs/collusion.md``, Theorem 9, has the proof. The construction is ours.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from itertools import permutations
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.deviations.situation import JointAction, Situation, admissible, obedient, stacked
+from marketgame.mechanisms.deviations.situation import JointAction, Situation, admissible, stacked
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Execution, Pricing, Refusal, Solvency
 
@@ -108,7 +108,10 @@ def _circulating(situation: Situation, places: tuple[int, int], good: int, share
     given = GIVEN * share * float(money[situation.outsiders].sum())
     side = np.zeros(PAIR)
     side[list(places)] = given, -given
-    granted = [min(Fraction(float(transfers[k])) + Fraction(s), Fraction(float(transfers[k] + s))) for k, s in ((i, given), (j, -given))]
+    granted = [
+        min(Fraction(float(transfers[k])) + Fraction(s), Fraction(float(transfers[k] + s)))
+        for k, s in ((i, given), (j, -given))
+    ]
     after.let(i, j, -1, after.net(i, j, -1) + granted[0] - after.cost(i), down=True)
     richest = int(situation.outsiders[int(money[situation.outsiders].argmax())])
     after.let(j, richest, -1, after.net(j, richest, -1) + granted[1] - after.cost(j), down=True)

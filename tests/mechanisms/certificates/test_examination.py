@@ -7,6 +7,7 @@ from functools import cache
 from itertools import chain, combinations
 from typing import Any
 
+import numpy as np
 import pytest
 
 from marketgame.mechanisms.certificates import examination as module
@@ -21,8 +22,13 @@ from marketgame.mechanisms.certificates.examination import (
     examine_consistency,
     excluded,
 )
+from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
 from marketgame.mechanisms.collusion.side_contracts.obedience import ObedienceCheck
-from marketgame.mechanisms.collusion.side_contracts.search import SideContractSearch, find_side_contract
+from marketgame.mechanisms.collusion.side_contracts.search import (
+    SideContractSearch,
+    SideSpent,
+    find_constructed_side_contract,
+)
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.deviations.effort import Verdict, together
 from marketgame.mechanisms.deviations.oracle import DeviationSearch, most_profitable_deviation
@@ -117,44 +123,28 @@ def two_of_three(rules: MarketRules, coalition: tuple[int, ...] = (0, 1)) -> Exa
     return examine(traders(), rules, [*ALONE, coalition], Deadline.after(60.0))
 
 
-# What was found for a coalition of the three traders where agreements are not deterred.
-FOUND: dict[tuple[int, ...], SideContractSearch] = {}
+def test_an_agreement_that_nobody_breaks_refutes_that_the_contract_is_collusion_proof() -> None:
+    found = two_of_three(NOT_DETERRED)
+    assert found.collusion_proof is found.strongly_collusion_proof is Verdict.REFUTED
+    assert found.unilaterally_stable is Verdict.PROVEN
+    (one,) = found.deviations
+    assert (one.kind, one.internally_consistent) == (DeviationKind.SIDE_CONTRACT, Verdict.PROVEN)
+    assert isinstance(one.certificate, SideContractCertificate)
+    assert one.certificate.kept_alone
+    assert verify(one.certificate).confirmed
+    assert min(one.gains.values()) > 0.5
 
 
-def let_every_agreement_be_obeyed_as(verdict: Verdict, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the search for consistent side-contracts say this of the obedience to whatever it finds."""
-
-    def judged(contract: GrandContract, rules: MarketRules, coalition: tuple[int, ...], **options: Any) -> Any:
-        assert (contract, rules) == (traders(), NOT_DETERRED)
-        options.pop("begun")
-        if coalition not in FOUND:
-            FOUND[coalition] = find_side_contract(contract, rules, coalition, **options)
-        return replace(FOUND[coalition], obeyed=ObedienceCheck(verdict, ()))
+@pytest.mark.parametrize("verdict", [Verdict.PROVEN, Verdict.NOT_REFUTED])
+def test_an_agreement_that_may_be_broken_leaves_collusion_proofness_open_whatever_a_search_says(
+    monkeypatch: pytest.MonkeyPatch, verdict: Verdict
+) -> None:
+    def judged(contract: GrandContract, rules: MarketRules, coalition: tuple[int, ...], **_: Any) -> Any:
+        crowding = find_constructed_side_contract(contract, rules, coalition)
+        return SideContractSearch(crowding, Verdict.REFUTED, np.inf, ObedienceCheck(verdict, ()), SideSpent())
 
     monkeypatch.setattr(module, "find_consistent_side_contract", judged)
-
-
-def test_an_agreement_that_nobody_breaks_refutes_that_the_contract_is_collusion_proof(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    let_every_agreement_be_obeyed_as(Verdict.PROVEN, monkeypatch)
-    found = two_of_three(NOT_DETERRED)
-    assert found.collusion_proof is Verdict.REFUTED
-    assert found.unilaterally_stable is Verdict.PROVEN
-    kinds = [(one.kind, one.internally_consistent) for one in found.deviations]
-    assert kinds == [
-        (DeviationKind.SIDE_CONTRACT, Verdict.NOT_REFUTED),
-        (DeviationKind.SIDE_CONTRACT, Verdict.PROVEN),
-    ]
-    for one in found.deviations:
-        assert verify(one.certificate).confirmed
-        assert min(one.gains.values()) >= 0
-        assert max(one.gains.values()) > 1
-
-
-def test_an_agreement_that_may_be_broken_leaves_collusion_proofness_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    let_every_agreement_be_obeyed_as(Verdict.NOT_REFUTED, monkeypatch)
-    found = two_of_three(NOT_DETERRED)
+    found = two_of_three(replace(NO_SHORT_SALES, pricing=Pricing.SPREAD))
     assert found.collusion_proof is Verdict.NOT_REFUTED
     assert found.strongly_collusion_proof is Verdict.REFUTED
 
@@ -176,7 +166,12 @@ def test_after_the_deadline_no_search_begins(monkeypatch: pytest.MonkeyPatch) ->
     def forbidden(*_: Any, **__: Any) -> None:
         raise AssertionError("a search began")
 
-    for name in ("most_profitable_deviation", "find_side_contract", "find_consistent_side_contract"):
+    for name in (
+        "most_profitable_deviation",
+        "find_side_contract",
+        "find_consistent_side_contract",
+        "find_kept_side_contract",
+    ):
         monkeypatch.setattr(module, name, forbidden)
     late = Examiner(traders(), PAPER_RULES, deadline=Deadline.after(0.0), bounds_by=Deadline.after(60.0))
     finding = examine_coalition(late, (0, 1))

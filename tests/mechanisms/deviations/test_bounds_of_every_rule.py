@@ -287,3 +287,27 @@ def test_the_attack_exploits_what_a_rule_prevents_once_it_is_given_up(given_up: 
         for contract, coalition, _ in tried
     ]
     assert max(found) > 1.0
+
+
+@pytest.mark.parametrize("pricing", [Pricing.COUNTERPARTY, Pricing.VOID, Pricing.SPREAD])
+@pytest.mark.parametrize("coverage", Coverage)
+def test_nobody_gains_more_by_others_odd_quotes_than_they_can_deliver(pricing: Pricing, coverage: Coverage) -> None:
+    generator = np.random.default_rng(12)
+    claimed = 0
+    for contract, withholding in product(contracts(), Withholding):
+        rules = MarketRules(pricing, Solvency.NO_SHORT_SALES, Bankruptcy.UNWIND, coverage, withholding)
+        for alone, odd in ((0, 1), (2, 0)):
+            situation = situation_of(contract, 0, (alone,), rules)
+            quotes, orders = (array.copy() for array in situation.prescribed.arrays[:2])
+            quotes[0, odd, :-1] *= generator.uniform(0.2, 1.8, quotes.shape[-1] - 1)
+            others = [player for player in range(quotes.shape[1]) if player != alone]
+            orders[0, odd, others, :-1] += generator.uniform(0.0, 2.0, quotes.shape[-1] - 1)
+            faced = situation.prescribing(quotes=quotes, orders=orders)
+            bounds = [bound.total_gain for bound in proven_bounds(faced) if bound.reason is BoundReason.DELIVERY]
+            assert len(bounds) == len(others)
+            found = largest_gain(faced, charge_of(pricing), generator)
+            assert found <= min(bounds) + ROUNDING
+            claimed += found > 0
+            standing = replace(faced, rules=replace(rules, bankruptcy=Bankruptcy.TRADES_STAND))
+            assert BoundReason.DELIVERY not in {bound.reason for bound in proven_bounds(standing)}
+    assert claimed

@@ -1,0 +1,181 @@
+"""Agreements that neither of two members breaks: that they gain, that nothing is gained by breaking them, and by whom
+that is proved."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+from scipy.optimize import differential_evolution
+
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.certificates.certificate import verify
+from marketgame.mechanisms.certificates.plain.contract import PlainContract
+from marketgame.mechanisms.certificates.plain.keeping import most_by_breaking
+from marketgame.mechanisms.certificates.plain.settlement import PlainPlay
+from marketgame.mechanisms.certificates.side_contract import SideContractCertificate, certify_side_contract
+from marketgame.mechanisms.collusion.side_contracts.search import find_kept_side_contract
+from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
+from marketgame.mechanisms.deviations.bounds import BoundReason, proven_bounds
+from marketgame.mechanisms.deviations.situation import JointAction, Situation, gains, situation_of, stacked
+from marketgame.mechanisms.economies.beliefs import IndependentPrior
+from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
+from tests.mechanisms.private_value_economies import random_economy, three_traders
+
+KEPT = MarketRules(solvency=Solvency.NO_SHORT_SALES, bankruptcy=Bankruptcy.UNWIND)
+
+
+def certified(made: GrandContract, rules: MarketRules, pair: tuple[int, int]) -> SideContractCertificate:
+    found = find_kept_side_contract(made, rules, pair)
+    assert found is not None
+    return certify_side_contract(made, rules, found, kept_alone=True)
+
+
+@pytest.mark.parametrize(("players", "goods", "types"), [(3, 1, 1), (3, 1, 2), (4, 2, 1), (5, 1, 1)])
+@pytest.mark.parametrize("coverage", Coverage)
+def test_some_pair_gains_by_what_neither_breaks(players: int, goods: int, types: int, coverage: Coverage) -> None:
+    prior = IndependentPrior([np.full(types, 1.0 / types)] * players)
+    made = grand_contract(random_economy(players, prior, goods=goods))
+    rules = replace(KEPT, coverage=coverage)
+    for pair in combinations(range(players), 2):
+        found = find_kept_side_contract(made, rules, pair)
+        if found is not None:
+            assert min(float(gain.min()) for gain in found.gains) >= 0
+            assert verify(certify_side_contract(made, rules, found, kept_alone=True)).confirmed
+            return
+    raise AssertionError("no pair gains")
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        replace(KEPT, pricing=Pricing.VOID),
+        replace(KEPT, pricing=Pricing.SPREAD),
+        replace(KEPT, bankruptcy=Bankruptcy.TRADES_STAND),
+        replace(KEPT, solvency=Solvency.BUDGET),
+    ],
+)
+def test_nothing_goes_round_under_rules_for_which_that_was_not_proved(rules: MarketRules) -> None:
+    assert find_kept_side_contract(grand_contract(three_traders()), rules, (0, 1)) is None
+
+
+def told_to_one(place: int) -> tuple[Situation, JointAction]:
+    """Return what one of two members of a kept agreement faces alone, and what it is told."""
+    made = grand_contract(three_traders())
+    found = find_kept_side_contract(made, KEPT, (0, 1))
+    assert found is not None
+    action = found.clauses[0].actions[0]
+    whole = situation_of(made, 0, (0, 1), KEPT)
+    quotes, orders, announced, transfers = (array.copy() for array in whole.prescribed.arrays)
+    quotes[0, :2], orders[0, :2], announced[0, :2] = action.quotes, action.orders, action.announced_endowments
+    transfers[0, :2] += action.side_transfers
+    told = whole.prescribed.with_arrays(
+        quotes=quotes, orders=orders, announced_endowments=announced, transfers=transfers
+    )
+    alone = Situation(whole.economy, KEPT, (place,), whole.probability, whole.profiles, told)
+    own = JointAction(quotes[0, [place]], orders[0, [place]], announced[0, [place]], np.zeros(1))
+    return alone, own
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_evolution_finds_nothing_better_for_a_member_than_what_it_is_told(place: int) -> None:
+    alone, own = told_to_one(place)
+    stake = alone.stake
+    others = [player for player in range(3) if player != place]
+    generator = np.random.default_rng(place)
+
+    def changed(numbers: FloatArray) -> JointAction:
+        """Orders and quotes around what is told, on scales from crumbs to all there is and more."""
+        orders, quotes = own.orders.copy(), own.quotes.copy()
+        for player, (goods, money) in zip(others, numbers[:4].reshape(2, 2), strict=True):
+            orders[0, player] += np.sinh(10.0 * np.array([goods, money])) / np.sinh(1.0)
+        quotes[0, 0] *= 1.0 + numbers[4] * (abs(numbers[4]) > 0.5)
+        return JointAction(quotes, orders, own.announced_endowments, own.side_transfers)
+
+    def loss(numbers: FloatArray) -> float:
+        return -float(gains(alone, changed(numbers))[0])
+
+    best = differential_evolution(
+        loss,
+        [(-1.0, 1.0)] * 5,
+        seed=place,
+        maxiter=15,
+        popsize=6,
+        polish=False,
+    )
+    drawn = stacked([changed(generator.uniform(-1.0, 1.0, 5) * 10.0 ** generator.uniform(-6, 0)) for _ in range(300)])
+    most = max(-float(best.fun), float(gains(alone, drawn)[:, 0].max()))
+    assert most <= 1e-6 * stake
+
+
+def test_a_lone_member_gains_by_odd_quotes_no_more_than_the_bound_says_and_nearly_as_much() -> None:
+    # One of the others quotes the good too low and holds all it has: the third buys it and sells it to the last.
+    made = grand_contract(three_traders())
+    for low, keen in ((0.5, True), (0.9, False)):
+        for pricing in (Pricing.COUNTERPARTY, Pricing.VOID, Pricing.SPREAD):
+            rules = replace(KEPT, pricing=pricing)
+            whole = situation_of(made, 0, (2,), rules)
+            quotes = whole.prescribed.quotes.copy()
+            quotes[0, 0, 0] *= low
+            alone = whole.prescribing(quotes=quotes)
+            bounds = {bound.reason: bound.total_gain for bound in proven_bounds(alone)}
+            generator = np.random.default_rng(5)
+            told = whole.prescribed
+            tried = []
+            for _ in range(400):
+                orders = told.orders[0, [2]].copy()
+                bought = generator.uniform(0.0, 2.5)
+                price = float(told.quotes[0, 1, 0])
+                sold = generator.uniform(0.0, 1.0) * bought
+                orders[0, 0, 0] += bought
+                orders[0, 1, 0] -= sold
+                orders[0, 1, 1] += price * sold
+                orders[0, 0, 1] -= low * price * bought
+                tried.append(JointAction(told.quotes[0, [2]], orders, told.announced_endowments[0, [2]], np.zeros(1)))
+            best = float(gains(alone, stacked(tried))[:, 0].max())
+            assert best <= bounds[BoundReason.DELIVERY] + 1e-9
+            if keen and pricing is Pricing.COUNTERPARTY:
+                assert best > 0.5 * bounds[BoundReason.DELIVERY] > 0
+
+
+def test_two_derivations_of_what_a_member_gains_by_breaking_agree() -> None:
+    unbounded = []
+    for place in (0, 1):
+        alone, _ = told_to_one(place)
+        bound = min(bound.total_utility for bound in proven_bounds(alone))
+        play = PlainPlay.of(*(array[0] for array in alone.prescribed.arrays))
+        made = grand_contract(three_traders())
+        most = most_by_breaking(PlainContract(made, KEPT), 0, play, place)
+        assert most is not None
+        assert float(most) == pytest.approx(bound, abs=1e-6 * alone.stake)
+        standing = PlainContract(made, replace(KEPT, bankruptcy=Bankruptcy.TRADES_STAND))
+        unbounded.append(most_by_breaking(standing, 0, play, place) is None)
+    # Where trades stand, only whoever faces the contract's price everywhere is bounded.
+    assert sorted(unbounded) == [False, True]
+
+
+def with_action(certificate: SideContractCertificate, **arrays: FloatArray) -> SideContractCertificate:
+    """Return a certificate with other numbers played, and its own numbers for them."""
+    (clause,) = certificate.clauses
+    changed = Clause(clause.reports, clause.profiles, replace(clause.actions, **arrays), clause.probability)
+    return replace(certificate, clauses=(changed,))
+
+
+def test_what_somebody_might_break_is_rejected_however_it_is_forged() -> None:
+    certificate = certified(grand_contract(three_traders()), KEPT, (0, 1))
+    assert verify(certificate).confirmed
+    (clause,) = certificate.clauses
+    quotes = clause.actions.quotes.copy()
+    odd = np.abs(quotes[0, :, 0] - quotes[0].max(axis=0)[0]) > 0
+    quotes[0, odd, 0] *= 1 - 1e-6
+    lower = verify(with_action(certificate, quotes=quotes))
+    assert not lower.confirmed
+    assert any("breaking" in failure for failure in lower.failures)
+    less = clause.actions.orders * (1 - 1e-3)
+    assert not verify(with_action(certificate, orders=less)).confirmed
+    for rules in (replace(KEPT, bankruptcy=Bankruptcy.TRADES_STAND), replace(KEPT, pricing=Pricing.SPREAD)):
+        assert not verify(replace(certificate, rules=rules)).confirmed
+    assert not verify(replace(certificate, promised=tuple(1.001 * row for row in certificate.promised))).confirmed
