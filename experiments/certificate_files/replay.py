@@ -291,6 +291,8 @@ def _print_side_contract(stored: SideContractCertificate, replay: Replay, consol
     _print_heading(economy, f"side-contract of {_joined(stored.coalition, economy)}", stored.rules, console)
     if stored.reaction is not None:
         console.print(f"outsiders after a misquote: {marked(reaction_text(stored.reaction, economy))}\n", style="dim")
+    if stored.kept_alone:
+        console.print("claimed: no member gains by breaking it alone, whatever is drawn\n", style="dim")
     scale = max(float(np.abs(kept).max(initial=0.0)) for kept in stored.status_quo)
     rows = []
     for place, member in enumerate(stored.coalition):
