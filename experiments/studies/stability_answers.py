@@ -104,9 +104,8 @@ def table(count: int = CELLS, seconds: float = SECONDS) -> pd.DataFrame:
 
 def main(arguments: list[str]) -> None:
     """Write the table to a file and print the share that is open, by question."""
-    file, count, seconds = (*arguments, *(None, str(CELLS), str(SECONDS))[len(arguments) :])
-    assert file is not None
-    found = table(int(count or CELLS), float(seconds or SECONDS))
+    file, *limits = arguments
+    found = table(int(limits[0]) if limits else CELLS, float(limits[1]) if len(limits) > 1 else SECONDS)
     found.to_csv(Path(file), index=False)
     still_open = found["answer"] == Verdict.NOT_REFUTED.value
     shares = {**still_open.groupby(found["question"]).mean(), "all answers": still_open.mean()}

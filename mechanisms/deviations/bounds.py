@@ -52,6 +52,7 @@ Source: Giraud and Rochon (2001), proof of Theorem 1, which claims less under we
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -133,11 +134,7 @@ def proven_bounds(situation: Situation) -> tuple[Bound, ...]:
     prices = _prices_of_outsiders(situation)
     rules, alone = situation.rules, len(situation.coalition) == 1
     if prices is None:
-        if alone and len(situation.outsiders) and situation.reaction is None and premises.DELIVERY.holds(rules):
-            for used in np.moveaxis(situation.prescribed.quotes[:, situation.outsiders], 1, 0):
-                gain = _within_budget(situation, used, _made_of_odd_quotes(situation, used))
-                bounds.append(_bound(situation, BoundReason.DELIVERY, used, gain))
-        return tuple(bounds)
+        return (*bounds, *_at_odd_quotes(situation))
     if alone and premises.BUDGET.holds(rules):
         bounds.append(_bound(situation, BoundReason.BUDGET, prices, _within_budget(situation, prices)))
     if alone and premises.BUDGET_OR_SHORT.holds(rules):
@@ -159,6 +156,15 @@ def proven_bounds(situation: Situation) -> tuple[Bound, ...]:
         gain = np.maximum(_within_wealth(situation, prices), _sharing(situation, amounts))
         bounds.append(_bound(situation, BoundReason.WEALTH_OR_ALONE, prices, gain))
     return tuple(bounds)
+
+
+def _at_odd_quotes(situation: Situation) -> Iterator[Bound]:
+    """Yield what is proven of a lone member whose counterparties quote differently, by the quotes of each of them."""
+    if len(situation.coalition) > 1 or situation.reaction is not None or not premises.DELIVERY.holds(situation.rules):
+        return
+    for prices in np.moveaxis(situation.prescribed.quotes[:, situation.outsiders], 1, 0):
+        gain = _within_budget(situation, prices, _made_of_odd_quotes(situation, prices))
+        yield _bound(situation, BoundReason.DELIVERY, prices, gain)
 
 
 def _order_nothing(situation: Situation) -> bool:

@@ -164,7 +164,7 @@ DELIVERY = Premise(
     execution=frozenset({Execution.UNILATERAL}),
     refusal=NO_DEPOSITS,
 )
-"""Lemma 9: a lone player gains from others' odd quotes no more than on what others can deliver."""
+"""Lemma 11: a lone player gains from others' odd quotes no more than on what others can deliver."""
 
 SACRIFICE = Premise(
     # As for the bound by wealth, but for coverage:

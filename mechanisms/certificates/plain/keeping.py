@@ -6,7 +6,7 @@ trades at worse, what flows to a solvent player j costs it :math:`\sum_k c_k \cd
 .. math:: p \cdot \sum_k n_{jk} \le y_j + \sum_k (p - c_k) \cdot n_{jk}
 
 at any prices p. Where trades with the bankrupt are cancelled, j buys from k no more than k holds after its trades with
-the others, and sells no more than it owns and can buy. ``docs/collusion.md``, Lemma 9. Source: ours.
+the others, and sells no more than it owns and can buy. ``docs/collusion.md``, Lemma 11. Source: ours.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ round: what outsiders thus owe they pay in money, which j takes from them and ca
 
 Member i faces the contract's price everywhere, and nothing is better than what it wants at it. Member j faces one odd
 quote, off by a hair; it already buys what i can deliver but for what i keep for itself, so that it gains next to
-nothing by buying that too. ``docs/collusion.md``, Theorem 9, has the proof. The construction is ours.
+nothing by buying that too. ``docs/collusion.md``, Theorem 12, has the proof. The construction is ours.
 """
 
 from __future__ import annotations
