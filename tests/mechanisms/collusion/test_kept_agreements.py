@@ -16,11 +16,14 @@ from marketgame.mechanisms.certificates.plain.contract import PlainContract
 from marketgame.mechanisms.certificates.plain.keeping import most_by_breaking
 from marketgame.mechanisms.certificates.plain.settlement import PlainPlay
 from marketgame.mechanisms.certificates.side_contract import SideContractCertificate, certify_side_contract
-from marketgame.mechanisms.collusion.side_contracts.search import find_kept_side_contract
+from marketgame.mechanisms.collusion.side_contracts.search import (
+    find_constructed_side_contract,
+    find_kept_side_contract,
+)
 from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.deviations.bounds import BoundReason, proven_bounds
-from marketgame.mechanisms.deviations.situation import JointAction, Situation, gains, situation_of, stacked
+from marketgame.mechanisms.deviations.situation import JointAction, Situation, gains, played, situation_of, stacked
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
 from tests.mechanisms.private_value_economies import random_economy, three_traders
@@ -179,3 +182,35 @@ def test_what_somebody_might_break_is_rejected_however_it_is_forged() -> None:
     for rules in (replace(KEPT, bankruptcy=Bankruptcy.TRADES_STAND), replace(KEPT, pricing=Pricing.SPREAD)):
         assert not verify(replace(certificate, rules=rules)).confirmed
     assert not verify(replace(certificate, promised=tuple(1.001 * row for row in certificate.promised))).confirmed
+
+
+@pytest.mark.parametrize("pricing", [Pricing.SPREAD, Pricing.VOID])
+def test_whoever_knows_that_it_is_to_go_bankrupt_saves_itself_where_trades_stand(pricing: Pricing) -> None:
+    rules = MarketRules(pricing, Solvency.NO_SHORT_SALES, coverage=Coverage.ANNOUNCED_NUMERAIRE)
+    made = grand_contract(random_economy(4, IndependentPrior([np.ones(1)] * 4)))
+    price, owned = made.efficient.price[0], made.endowments[0]
+    saved = 0
+    for pair in combinations(range(4), 2):
+        found = find_constructed_side_contract(made, rules, pair)
+        assert found is not None
+        whole = situation_of(made, 0, pair, rules)
+        for action in (found.clauses[0].actions[drawn] for drawn in range(len(found.clauses[0].probability))):
+            settlement = played(whole, action)
+            for place in np.flatnonzero(settlement.bankrupt[0, list(pair)]):
+                member, orders, quotes = pair[place], action.orders.copy(), action.quotes.copy()
+                quotes[place] = price
+                # Everything that others order is undone, and money goes round that they cannot spare.
+                orders[place] = settlement.play.orders[0, :, member]
+                others = np.setdiff1d(np.arange(4), member)
+                reached = [k for k in others if pricing is Pricing.SPREAD or k not in pair]
+                much = 100.0 * owned.sum()
+                orders[place, reached[0], -1] += (len(reached) - 1) * much
+                orders[place, reached[1:], -1] -= much
+                wealth = float(made.transfers[0, member] + action.side_transfers[place])
+                # A crumb of money is left to rounding.
+                orders[place, reached[0], -1] += wealth - 1e-6
+                instead = replace(action, quotes=quotes, orders=orders)
+                assert not played(whole, instead).bankrupt[0, member]
+                assert gains(whole, instead)[place] > gains(whole, action)[place] + 1.0
+                saved += 1
+    assert saved
