@@ -41,7 +41,7 @@ class Trades:
         player: who received the good.
         counterparty: who delivered it.
         good: which.
-        quantity: as ordered, units.
+        quantity: as ordered, or as delivered out of deposits, which nobody is charged for, units.
         charged_to_player: what it added to the receiver's cost, numeraire.
         charged_to_counterparty: what it added to the deliverer's, numeraire.
         value: at the supporting price, numeraire.
