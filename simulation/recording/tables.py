@@ -296,7 +296,9 @@ TRADES: TableSchema[Trades] = TableSchema(
         _label("player", "who received the good", lambda trades: keys(trades.player, trades.labels.players)),
         _label("counterparty", "who delivered it", lambda trades: keys(trades.counterparty, trades.labels.players)),
         _label("good", _GOOD.meaning, lambda trades: keys(trades.good, trades.labels.goods)),
-        _quantity("quantity", "how much, as ordered or as delivered out of deposits, which nobody is charged for; positive"),
+        _quantity(
+            "quantity", "how much, as ordered, or delivered out of deposits, for which nobody is charged; positive"
+        ),
         _amount("charged_to_player", "what the trade added to the receiver's cost"),
         _amount("charged_to_counterparty", "what it added to the deliverer's cost, as a rule negative"),
         _amount("value", "quantity at the supporting price"),
