@@ -535,13 +535,15 @@ class _Tour:
         self.findings[coalition] = replace(finding, alike=count)
 
     def _examine_consistency(self) -> None:
-        for coalition, finding in self.findings.items():
-            if not _may_be_consistent(finding):
-                continue
-            self.watch(coalition, tuple(self.findings.values()))
-            self.findings[coalition] = examine_consistency(self.examiner, finding)
-            if self._consistent_found and not self.every:
-                return
+        """Ask pairs for improvements that nobody breaks: those that need no search first."""
+        for examine_pair in (_with_kept, examine_consistency):
+            for coalition, finding in self.findings.items():
+                if not _may_be_consistent(finding) or self.examiner.deadline.passed:
+                    continue
+                self.watch(coalition, tuple(self.findings.values()))
+                self.findings[coalition] = examine_pair(self.examiner, finding)
+                if self._consistent_found and not self.every:
+                    return
 
     def _excluded_by_member(self) -> MemberBounds | None:
         """Return what excludes gains of all coalitions with an outsider, if that can be said of their members."""
@@ -680,12 +682,7 @@ def _with_construction(examiner: Examiner, finding: CoalitionFinding) -> Coaliti
     if examiner.deadline.passed:
         return finding
     contract, rules = examiner.contract, examiner.rules
-    kept = find_kept_side_contract(contract, rules, finding.coalition, reaction=finding.reaction)
-    if kept is not None:
-        certify = partial(certify_side_contract, contract, rules, kept, finding.reaction, kept_alone=True)
-        found = _accepted(examiner, kept, certify, Verdict.PROVEN)
-        if found is not None:
-            return replace(finding, improvement=Verdict.REFUTED, consistent=Verdict.REFUTED, found_consistent=found)
+    finding = _with_kept(examiner, finding)
     agreed = find_constructed_side_contract(
         contract, rules, finding.coalition, reaction=finding.reaction, deadline=examiner.deadline
     )
@@ -694,7 +691,23 @@ def _with_construction(examiner: Examiner, finding: CoalitionFinding) -> Coaliti
     found = _accepted(examiner, agreed, partial(certify_side_contract, contract, rules, agreed, finding.reaction))
     if found is None:
         return finding
-    return replace(finding, improvement=Verdict.REFUTED, consistent=_deterred(examiner, finding), found=found)
+    consistent = finding.consistent if finding.found_consistent else _deterred(examiner, finding)
+    return replace(finding, improvement=Verdict.REFUTED, consistent=consistent, found=found)
+
+
+def _with_kept(examiner: Examiner, finding: CoalitionFinding) -> CoalitionFinding:
+    """Return the finding with an improvement that needs no search and that provably nobody breaks, if there is one."""
+    contract, rules = examiner.contract, examiner.rules
+    agreed = find_kept_side_contract(contract, rules, finding.coalition, reaction=finding.reaction)
+    if agreed is None:
+        return finding
+    # The derivation by which whoever replays it knows that it is kept is the only one that there is.
+    twice = replace(examiner, thoroughness=replace(examiner.thoroughness, derived_twice=True))
+    certify = partial(certify_side_contract, contract, rules, agreed, finding.reaction, kept_alone=True)
+    found = _accepted(twice, agreed, certify, Verdict.PROVEN)
+    if found is None:
+        return finding
+    return replace(finding, improvement=Verdict.REFUTED, consistent=Verdict.REFUTED, found_consistent=found)
 
 
 def _deterred(examiner: Examiner, finding: CoalitionFinding) -> Verdict:

@@ -113,8 +113,8 @@ def _stable(examiner: Examiner, coalitions: list[Coalition]) -> tuple[Ruling, Co
     findings = []
     for coalition in coalitions:
         finding = examine_coalition(examiner, coalition)
-        if finding.found is not None:
-            return _refuted(examiner, finding, finding.found), finding
+        if (found := finding.found or finding.found_consistent) is not None:
+            return _refuted(examiner, finding, found), finding
         findings.append(finding)
     widest = max(findings, key=_bound)
     if all(finding.improvement is Verdict.PROVEN for finding in findings):
