@@ -1,14 +1,15 @@
-r"""A joint action that two members agree on and neither would break: goods that go round, and a quote a hair too low.
+r"""A joint action that two members agree on and neither would break: goods that go round, and a quote off by a hair.
 
-Where each pays what its counterparty quotes and trades with the bankrupt are cancelled, member i quotes one good a
-little below the contract's price. Outsiders sell it a great quantity A of the good, of which it resells all that it
-does not keep to its partner j, and j sells outsiders theirs back. Nobody holds more or less of the good for it. But
-outsiders are credited the low quote for what they sold and pay the price for what they get back, and j the other way
-round: what outsiders thus owe they pay in money, which j takes from them and can pay for.
+Where each pays what its counterparty quotes and trades with the bankrupt are cancelled, member i, who sells some of a
+good under the contract, quotes it a little below the contract's price. Outsiders sell it a great quantity A of the
+good, of which it resells all that it does not keep to its partner j, and j sells outsiders theirs back. Nobody holds
+more or less of the good for it. But outsiders are credited the low quote for what they sold and pay the price for what
+they get back, and j the other way round: what outsiders thus owe they pay in money, which j takes from them and can pay
+for. If i buys some of the good, it quotes a little above the price, and the good goes round the other way.
 
 Member i faces the contract's price everywhere, and nothing is better than what it wants at it. Member j faces one odd
-quote, off by a hair; it already buys what i can deliver but for what i keep for itself, so that it gains next to
-nothing by buying that too. ``docs/collusion.md``, Theorem 12, has the proof. The construction is ours.
+quote, off by a hair; it already trades at it nearly all that can be traded, so that it gains next to nothing by trading
+the rest too. ``docs/collusion.md``, Theorem 12, has the proof. The construction is ours.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Execution, Pricing, Refusal, Solvency
 
 HAIR = 1.5e-9
-"""By this share a quote is too low; quotes that differ by less than a billionth are one (`contracts.canonical`)."""
+"""By this share a quote is off; quotes that differ by less than a billionth are one (`contracts.canonical`)."""
 
 TAKEN = (0.5, 1.0 / 16.0)
 """These shares of their money are taken from outsiders."""
@@ -64,43 +65,47 @@ def circulations(situation: Situation) -> Iterator[JointAction]:
     members = situation.members
     for share in TAKEN:
         found = []
-        for seller, partner in permutations(range(PAIR)):
+        for misquoter, partner in permutations(range(PAIR)):
             for good in np.flatnonzero(price[:-1] > 0).tolist():
-                member = members[seller]
-                sold = situation.prescribed.announced_endowments[0, member, good] - kept[member, good]
-                bought_besides = float(HAIR * price[good] * kept[member, good])
+                member = members[misquoter]
+                sold = float(situation.prescribed.announced_endowments[0, member, good] - kept[member, good])
+                # What the misquoter keeps could be bought of it cheaply too, or what others keep sold to it dearly.
+                amount = kept[member, good] if sold > 0 else situation.supply[0, good] - kept[member, good]
+                besides = float(HAIR * price[good] * amount)
                 taken = (1.0 - GIVEN) * share * float(kept[situation.outsiders, -1].sum())
                 at_stake = float(situation.stakes[members[partner]]) + taken
                 # Whoever keeps none, or next to none, minds what rounding leaves it with.
                 interior = bool((kept[members, good] > LEAST_KEPT * situation.supply[0, good]).all())
-                if sold > 0 and interior and bought_besides < MOST_BESIDES * at_stake:
-                    found.append((bought_besides / at_stake, seller, partner, good))
-        for _, seller, partner, good in sorted(found):
-            action = _circulating(situation, (seller, partner), good, share)
+                if sold != 0 and interior and besides < MOST_BESIDES * at_stake:
+                    found.append((besides / at_stake, (misquoter, partner), good, sold < 0))
+        for _, places, good, dear in sorted(found):
+            action = _circulating(situation, places, good, share, dear=dear)
             if action is not None and admissible(situation, stacked([action])).all():
                 yield action
 
 
-def _circulating(situation: Situation, places: tuple[int, int], good: int, share: float) -> JointAction | None:
-    """Return the joint action in which a good goes round; none if rounding leaves somebody short."""
+def _circulating(
+    situation: Situation, places: tuple[int, int], good: int, share: float, *, dear: bool
+) -> JointAction | None:
+    """Return the joint action in which a good goes round, quoted too dear or too low; none if quotes are too rough."""
     told, members = situation.prescribed, situation.members
     i, j = (int(members[place]) for place in places)
     quotes, z, transfers = told.quotes[0].copy(), told.orders[0].copy(), told.transfers[0]
     price = Fraction(float(quotes[j, good]))
-    quotes[i, good] *= 1.0 - HAIR
+    quotes[i, good] *= 1.0 + HAIR if dear else 1.0 - HAIR
     hair = price - Fraction(float(quotes[i, good]))
-    if hair <= 0:
+    if hair == 0:
         return None
     before = _Flows(told.quotes[0], told.orders[0])
     after = _Flows(quotes, z)
-    kept_by_seller = sum((before.net(i, k, good) for k in range(len(z)) if k != i), Fraction(0))
+    traded = sum((before.net(i, k, good) for k in range(len(z)) if k != i), Fraction(0))
     money = situation.obedient_play.claim[0, :, -1]
     for o in situation.outsiders.tolist():
         after.let(i, o, good, Fraction(share * float(money[o])) / hair)
         # What was rounded is in the outsider's favour, who must not be short.
         after.let(j, o, good, before.net(j, o, good) + before.net(i, o, good) - after.net(i, o, good), down=True)
     bought = sum((after.net(i, o, good) for o in situation.outsiders.tolist()), Fraction(0))
-    after.let(i, j, good, kept_by_seller - bought, up=True)
+    after.let(i, j, good, traded - bought, up=True)
     for o in situation.outsiders.tolist():
         beyond = after.cost(o) - Fraction(float(transfers[o]))
         if beyond > 0:
