@@ -223,11 +223,15 @@ class ContractOnDemand(DirectContract):
         told = self._told.get(_message(received.quotes, received.transfers))
         if told is not None and told[player] != report:
             told = self._exchanged(told, player, report, received.transfers)
+        if told is not None and self._tells_pairs:
+            told = self._as_ordered(told, player, received)
         if told is None or not self._says(told, player, received):
             raise ValueError(f"the contract tells player {player} this at no profile where it reports {report}")
-        # Others are told apart if they are no replicas of each other, or were granted different purchasing power.
-        _, granted = np.unique(received.transfers, return_inverse=True)
-        cells = self.sample.tables.alike * len(told) + granted.reshape(-1)
+        # Others are told apart if they are no replicas of each other, were granted different purchasing power, or are
+        # to trade different amounts with the player where it is told whom to trade with.
+        cells = _labels(self.sample.tables.alike, received.transfers)
+        if self._tells_pairs:
+            cells = _labels(cells, received.orders)
         cells[player] = -1
         _, cells = np.unique(cells, return_inverse=True)
         cells = cells.reshape(-1)
@@ -253,9 +257,28 @@ class ContractOnDemand(DirectContract):
     @property
     def _belief_draws(self) -> int:
         """How many draws a belief consists of: where orders are matched, each takes a number for every pair."""
-        if self.execution is Execution.UNILATERAL or self.refusal is Refusal.ESCROW:
+        if not self._tells_pairs:
             return BELIEF_DRAWS
         return max(1, min(BELIEF_DRAWS, PAIRS_BELIEVED // len(self.economy.players) ** 2))
+
+    @property
+    def _tells_pairs(self) -> bool:
+        """Whether players are told from whom to order what."""
+        return self.execution is Execution.MATCHED and self.refusal is Refusal.FREE
+
+    def _as_ordered(self, reports: IntegerArray, player: int, received: OwnRecommendation) -> IntegerArray:
+        """Return reports in which replicas have exchanged their types so that they trade with a player as it is told.
+
+        What they trade with it says what each is to order from everybody, exactly.
+        """
+        by_type = self._terms_at(reports).orders[0]
+        wanted = by_type[player] - received.orders
+        cells = _labels(self.sample.tables.alike, received.transfers)
+        cells[player] = -1
+        have, want = (np.lexsort((*each.T, cells)) for each in (by_type, wanted))
+        exchanged = np.empty_like(reports)
+        exchanged[want] = reports[have]
+        return exchanged
 
     def _exchanged(self, reports: IntegerArray, player: int, report: int, transfers: FloatArray) -> IntegerArray | None:
         """Return reports in which a player has exchanged its type with a replica; none if no replica reports that."""
@@ -271,7 +294,7 @@ class ContractOnDemand(DirectContract):
         """Say whether a player is told something at a profile of reports."""
         terms = self._terms_at(reports)
         told, orders = terms.orders[0], terms.orders[0, player]
-        if self.execution is Execution.MATCHED and terms.received is None:
+        if self._tells_pairs:
             orders = orders - told
         return bool(
             (orders == received.orders).all()
@@ -294,6 +317,12 @@ def check_on_demand(contract: ContractOnDemand) -> IncentiveCheck:
         money = np.split(expected_transfers(economy, contract.sample.externalities), economy.first_rows[1:])
     errors = None if tables.exact else tables.standard_errors(money)
     return judged_incentives(economy, tables.reported(money), contract.stakes, errors)
+
+
+def _labels(cells: IntegerArray, told: FloatArray) -> IntegerArray:
+    """Return numbers ``(N,)`` that are the same where cells ``(N,)`` and what is told ``(N, ...)`` are."""
+    _, place = np.unique(told, axis=0, return_inverse=True)
+    return np.asarray(cells * len(cells) + place.reshape(-1))
 
 
 def _joined(parts: Sequence[Any], arrays: Sequence[Field[Any]]) -> Iterator[Any]:

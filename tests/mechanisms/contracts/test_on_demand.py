@@ -31,7 +31,7 @@ from marketgame.mechanisms.incentive_efficiency.second_best import Money, Second
 from marketgame.mechanisms.incentive_efficiency.welfare import UnknownBenchmark
 from marketgame.mechanisms.linear_program import deadline
 from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
-from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.mechanisms.market_game.rules import Execution, MarketRules, Refusal
 from marketgame.mechanisms.market_game.settle import settle
 from tests.mechanisms.replicated_economies import all_different, booms_and_busts, replicas
 
@@ -78,6 +78,43 @@ def test_terms_are_those_of_the_listed_contract(economy: Economy, rule: Transfer
     # What is granted for rounding may differ, by some 1e-10 of what is traded.
     np.testing.assert_allclose(terms.transfers, expected.transfers, rtol=0, atol=1e-8)
     assert not settle(found.recommend(economy.profiles), MarketRules()).bankrupt.any()
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("refusal", Refusal)
+@pytest.mark.parametrize("execution", Execution)
+def test_matched_orders_and_deposits_are_those_of_the_listed_contract(
+    execution: Execution, refusal: Refusal, rule: TransferRule
+) -> None:
+    economy, market = replicas(), MarketRules(execution=execution, refusal=refusal)
+    known = listed_contract(economy, rule).under(market)
+    found = ContractOnDemand(exactly(economy), rule).under(market)
+    expected, terms = known.recommend(economy.profiles), found.recommend(economy.profiles)
+    np.testing.assert_allclose(terms.orders, expected.orders, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(terms.announced_endowments, expected.announced_endowments, rtol=0, atol=1e-12)
+    received = [contract.terms(economy.profiles).received for contract in (found, known)]
+    if refusal is Refusal.FREE:
+        assert received == [None, None]
+    else:
+        assert not terms.transfers.any()
+        np.testing.assert_allclose(*(each for each in received if each is not None), rtol=0, atol=1e-12)
+    assert not settle(terms, market).bankrupt.any()
+    # Whoever has been told something takes for possible the profile at which it was told.
+    for number in range(0, len(economy.profiles), 7):
+        reports = economy.profiles[number]
+        told = found.recommend(reports)
+        deposits = found.terms(reports[None]).received
+        own = OwnRecommendation(
+            told.quotes[0],
+            told.orders[0],
+            told.announced_endowments[0],
+            told.transfers,
+            None if deposits is None else deposits[0, 0],
+        )
+        believed = found.posterior(0, int(reports[0]), int(reports[0]), own)
+        again = found.recommend(believed.profiles)
+        np.testing.assert_array_equal(again.orders[:, 0], np.broadcast_to(told.orders[0], again.orders[:, 0].shape))
+        assert (believed.profiles[:, 0] == reports[0]).all()
 
 
 @pytest.mark.parametrize("rule", RULES)
