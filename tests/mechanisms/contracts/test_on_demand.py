@@ -92,12 +92,11 @@ def test_matched_orders_and_deposits_are_those_of_the_listed_contract(
     expected, terms = known.recommend(economy.profiles), found.recommend(economy.profiles)
     np.testing.assert_allclose(terms.orders, expected.orders, rtol=0, atol=1e-12)
     np.testing.assert_allclose(terms.announced_endowments, expected.announced_endowments, rtol=0, atol=1e-12)
-    received = [contract.terms(economy.profiles).received for contract in (found, known)]
-    if refusal is Refusal.FREE:
-        assert received == [None, None]
-    else:
+    ours, theirs = (contract.terms(economy.profiles).received for contract in (found, known))
+    assert (ours is None) == (theirs is None) == (refusal is Refusal.FREE)
+    if ours is not None and theirs is not None:
         assert not terms.transfers.any()
-        np.testing.assert_allclose(*(each for each in received if each is not None), rtol=0, atol=1e-12)
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
     assert not settle(terms, market).bankrupt.any()
     # Whoever has been told something takes for possible the profile at which it was told.
     for number in range(0, len(economy.profiles), 7):
