@@ -74,6 +74,7 @@ evidence: $(READY)
 tables: $(READY)
 	$(RUN)/python -m marketgame.experiments.studies.sweep_pages
 	$(RUN)/python -m marketgame.experiments.studies.institutions docs
+	$(RUN)/python -m marketgame.experiments.studies.stability_answers docs/tables/stability-answers.csv
 
 # The pictures that the README and the guide show.
 pictures: $(READY)
