@@ -337,6 +337,7 @@ CERTIFICATES = (
             Key("true_types", form=TYPES_OF_MEMBERS),
             Key("reported_types", form=TYPES_OF_MEMBERS),
             "outcome",
+            "replies",
         ),
         (CERTIFIES, "joint-misreport"),
     ),

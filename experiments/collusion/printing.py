@@ -19,7 +19,7 @@ from marketgame.mechanisms.contracts.price_impact import largest_price_impact
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.coalitions import Coalition, coalition_name
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
-from marketgame.mechanisms.market_game.rules import Execution, Refusal
+from marketgame.mechanisms.market_game.rules import Execution
 
 COLUMNS = ["coalition", "outsiders"]
 # Of numbers with more digits only their size is told.
@@ -116,6 +116,7 @@ def _print_answers(examination: Examination, console: Console) -> None:
         "Bayesian incentive compatible": compatible,
         "truthfully reported to by coalitions": examination.coalitions_report_truthfully,
         "safe from one who lies and disobeys": examination.lie_and_disobey_alone,
+        "safe from coalitions that lie and disobey": examination.lie_and_disobey_together,
         "unilaterally stable": examination.unilaterally_stable,
         "collusion-proof": examination.collusion_proof,
         "strongly collusion-proof": examination.strongly_collusion_proof,
@@ -130,7 +131,8 @@ def _print_answers(examination: Examination, console: Console) -> None:
 def _price_impact_document(examination: Examination) -> dict[str, Any] | None:
     """Return whose lies and reorders gain most in sum whatever the transfers, if that is known to gain."""
     economy, rules = examination.contract.economy, examination.rules
-    playing_on = rules.execution is Execution.UNILATERAL and rules.refusal is Refusal.FREE
+    # With or without deposits: what counts is that orders bind outsiders who did not give them.
+    playing_on = rules.execution is Execution.UNILATERAL
     found = largest_price_impact(economy, examination.contract.efficient) if playing_on else None
     if found is None:
         return None
@@ -144,8 +146,8 @@ def _print_price_impact(examination: Examination, scale: float, console: Console
         (one, other), gain = known["types"], number(known["sum"], scale)
         console.print(
             f"No transfers deter lies followed by orders of one's own: {known['player']} as {one} reporting {other} "
-            f"and as {other} reporting {one} would gain {gain} in sum at the prices that this brings, where outsiders "
-            "play on and own what is then ordered.\n",
+            f"and as {other} reporting {one} would expect to gain {gain} {examination.contract.economy.money} in sum at "
+            "the prices that this brings, where outsiders play on and own what is then ordered.\n",
             markup=False,
             soft_wrap=True,
         )
@@ -215,6 +217,7 @@ def certification_document(
         "bayesian_incentive_compatible": examination.incentive_compatible,
         "coalitions_report_truthfully": ANSWERS[examination.coalitions_report_truthfully],
         "lie_and_disobey_alone": ANSWERS[examination.lie_and_disobey_alone],
+        "lie_and_disobey_together": ANSWERS[examination.lie_and_disobey_together],
         "lie_and_reorder_there_and_back": _price_impact_document(examination),
         "unilaterally_stable": ANSWERS[examination.unilaterally_stable],
         "collusion_proof": ANSWERS[examination.collusion_proof],

@@ -35,7 +35,11 @@ import numpy as np
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.certificate import verify
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate, certify_deviation
-from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCertificate, certify_joint_misreport
+from marketgame.mechanisms.certificates.joint_misreport import (
+    JointMisreportCertificate,
+    JointReplies,
+    certify_joint_misreport,
+)
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate, certify_misreport
 from marketgame.mechanisms.certificates.plain.bounds import PlainBounds
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
@@ -49,6 +53,7 @@ from marketgame.mechanisms.certificates.stability import (
     certify_stability,
     certify_stability_by_member,
 )
+from marketgame.mechanisms.collusion.lies_and_replies import LiesAndReplies, LiesSearch, LieWithReplies
 from marketgame.mechanisms.collusion.report_agreements import SharedGains, gains_by_what_is_shared
 from marketgame.mechanisms.collusion.side_contracts.arbitrage import deterred_by_arbitrage
 from marketgame.mechanisms.collusion.side_contracts.search import (
@@ -62,9 +67,9 @@ from marketgame.mechanisms.collusion.side_contracts.search import (
 )
 from marketgame.mechanisms.collusion.side_contracts.side_contract import SideContract
 from marketgame.mechanisms.contracts.communication_equilibrium import (
-    Deviation,
     best_bundle,
-    check_communication_equilibrium,
+    best_bundles_from_all,
+    most_profitable_lie_and_reorder,
 )
 from marketgame.mechanisms.contracts.contract import Contract, check_contract, device_of
 from marketgame.mechanisms.contracts.exchange import exchangeable_players
@@ -94,6 +99,8 @@ SHARE_FOR_PROOF = 0.45
 SHARE_FOR_CONSTRUCTIONS = 0.25
 # Bounds are given this many seconds however little time there is: small economies need no more.
 GRACE = 0.4
+# Which share of what is left in the end may go into lies followed by disobedience.
+SHARE_FOR_LIES = 0.5
 # With less time than this, a search for a side-contract looks at fewer cases.
 PATIENT_SECONDS = 60.0
 PAIR = 2
@@ -247,6 +254,8 @@ class DeviationKind(StrEnum):
     """Members of a coalition agree to report other types, obey, and share what that brings."""
     LIE_AND_REORDER = "lie and reorder"
     """A type reports another and then orders what it likes best at the prices its lie brings."""
+    REPORTS_AND_REORDERS = "joint lie and reorder"
+    """Members agree what to report, true or not, and what to play after it, and share what that brings."""
     UNILATERAL = "unilateral"
     """A player reports the truth and plays otherwise than recommended."""
     JOINT = "joint"
@@ -296,6 +305,8 @@ class Examination:
         rules: of its market.
         incentives: all gains from lies that are obeyed.
         joint_lies: the most profitable lie that a coalition tells together and obeys.
+        lies_and_replies: what is known of lies, by one or several, that are followed by disobedience, beside what the
+            deviations say.
         report_agreements: what pairs that gain by joint lies, and the coalition that gains most, gain if they share
             less; those that there was time for.
         findings: about each coalition that was examined, single players first; one for all that are alike.
@@ -313,6 +324,7 @@ class Examination:
     rules: MarketRules
     incentives: IncentiveCheck
     joint_lies: JointMisreportCheck
+    lies_and_replies: LiesAndReplies
     report_agreements: tuple[SharedGains, ...]
     findings: tuple[CoalitionFinding, ...]
     by_member: MemberBounds | None
@@ -336,12 +348,16 @@ class Examination:
 
     @property
     def lie_and_disobey_alone(self) -> Verdict:
-        """Whether no player gains by a lie followed by whatever it likes, obedience included."""
-        alone = {found.kind for found in self.deviations} & {DeviationKind.LIE, DeviationKind.LIE_AND_REORDER}
-        if alone:
+        """Whether no player gains by reporting what it likes and then playing what it likes, obedience included."""
+        if not self.incentive_compatible or any(len(found.coalition) == 1 for found in self.deviations):
             return Verdict.REFUTED
-        nobody_lies = max(self.contract.economy.prior.type_counts) == 1
-        return Verdict.PROVEN if nobody_lies else Verdict.NOT_REFUTED
+        return self.lies_and_replies.alone
+
+    @property
+    def lie_and_disobey_together(self) -> Verdict:
+        """Whether no coalition that pools what it knows and owns, of one or more, gains so."""
+        several = (self.coalitions_report_truthfully, self.strongly_collusion_proof, self.lie_and_disobey_alone)
+        return Verdict.REFUTED if Verdict.REFUTED in several else self.lies_and_replies.together
 
     @property
     def unilaterally_stable(self) -> Verdict:
@@ -415,16 +431,19 @@ def examine(
     alike = exchangeable_players(contract, _reactions_by_player(reaction_to(()), players))
     tour = _Tour(examiner, asked, alike, incentives.incentive_compatible is True, every, watch)
     tour.go()
+    known = (*lies, *chain.from_iterable(map(_deviations, tour.findings.values())))
+    replies, more = _lies_and_replies(examiner, known, coalitions=not known)
     return Examination(
         contract=contract,
         rules=rules,
         incentives=incentives,
         joint_lies=joint_lies,
+        lies_and_replies=replies,
         report_agreements=tuple(gains_by_what_is_shared(contract, joint_lies, deadline)),
         findings=tuple(tour.findings.values()),
         by_member=tour.by_member,
         unexamined=tour.unexamined,
-        deviations=(*lies, *chain.from_iterable(map(_deviations, tour.findings.values()))),
+        deviations=(*known, *more),
         proof=_stability(examiner, asked, tour) if tour.nobody_gains else None,
         everybody=asked.complete and tour.unexamined == 0,
         deterred=tour.deterred,
@@ -840,18 +859,60 @@ def _lies(contract: GrandContract, device: Contract, incentives: IncentiveCheck)
                 f"{float(told.outcome.gain[player]):.3g}"
             )
         found.append(_lie(DeviationKind.LIE, told))
-    counterparties = range(min(2, len(economy.players)))
-    most_types = max(economy.prior.type_counts)
-    alternatives = [best_bundle(economy, kind, other) for kind in range(most_types) for other in counterparties]
-    check = check_communication_equilibrium(device, alternatives)
-    if not check.communication_equilibrium and _disobeys(check.worst):
-        worst_play = check.worst
-        player, lie = _numbers(contract, worst_play.player, worst_play.true_type, worst_play.reported_type)
-        if lie[0] != lie[1]:
-            certificate = certify_misreport(contract, device.rules, player, lie, worst_play)
-            if verify(certificate).confirmed:
-                found.append(_lie(DeviationKind.LIE_AND_REORDER, certificate))
+    kinds, counterparties = range(max(economy.prior.type_counts)), range(min(2, len(economy.players)))
+    alternatives = [best_bundle(economy, kind, other) for kind in kinds for other in counterparties]
+    alternatives += chain.from_iterable(best_bundles_from_all(device, kind) for kind in kinds)
+    reorder = most_profitable_lie_and_reorder(device, alternatives)
+    if reorder is not None:
+        player, lie = _numbers(contract, reorder.player, reorder.true_type, reorder.reported_type)
+        certificate = certify_misreport(contract, device.rules, player, lie, reorder)
+        if verify(certificate).confirmed:
+            found.append(_lie(DeviationKind.LIE_AND_REORDER, certificate))
     return found
+
+
+def _lies_and_replies(
+    examiner: Examiner, known: Sequence[FoundDeviation], *, coalitions: bool
+) -> tuple[LiesAndReplies, list[FoundDeviation]]:
+    """Return what is known of lies followed by disobedience where ``known`` deviations do not settle it, and one more.
+
+    ``coalitions`` says whether it is open for coalitions of several players too.
+    """
+    if any(len(one.coalition) == 1 for one in known):
+        return LiesAndReplies(Verdict.REFUTED, Verdict.REFUTED), []
+    until = Deadline.after(max(examiner.deadline.left * SHARE_FOR_LIES, GRACE))
+    largest = None if coalitions else 1
+    found = LiesSearch(examiner.contract, examiner.rules, examiner.reaction_to, until, largest=largest).run()
+    if found.best is None:
+        return found, []
+    certificate = _certified_replies(examiner, found.best)
+    if certificate is None:
+        alone = Verdict.NOT_REFUTED if found.alone is Verdict.REFUTED else found.alone
+        return LiesAndReplies(alone, Verdict.NOT_REFUTED), []
+    kind = DeviationKind.REPORTS_AND_REORDERS
+    if len(found.best.lie.coalition) == 1:
+        truth = found.best.lie.true_types == found.best.lie.reported_types
+        kind = DeviationKind.UNILATERAL if truth else DeviationKind.LIE_AND_REORDER
+    return found, [FoundDeviation(found.best.lie.coalition, kind, certificate)]
+
+
+def _certified_replies(examiner: Examiner, found: LieWithReplies) -> JointMisreportCertificate | None:
+    """Return the certificate of a lie with replies; none if in exact arithmetic it is none or does not gain."""
+    played = found.by_profile
+    parts = (played.quotes, played.orders, played.announced_endowments, played.side_transfers)
+    lie = found.lie
+    try:
+        certificate = certify_joint_misreport(
+            examiner.contract,
+            examiner.rules,
+            lie.coalition,
+            lie.true_types,
+            lie.reported_types,
+            JointReplies(*parts),
+        )
+    except ValueError:  # Without rounding somebody cannot announce or cover what it is to.
+        return None
+    return certificate if verify(certificate).confirmed else None
 
 
 def _joint_lies(contract: GrandContract, rules: MarketRules, check: JointMisreportCheck) -> Iterator[FoundDeviation]:
@@ -874,10 +935,6 @@ def _joint_lies(contract: GrandContract, rules: MarketRules, check: JointMisrepo
             f"{worst.gain:.3g}, by another not: {verification.failures[0]}"
         )
     yield FoundDeviation(members, DeviationKind.JOINT_LIE, told)
-
-
-def _disobeys(deviation: Deviation) -> bool:
-    return bool((deviation.played.order != deviation.recommended.order).any())
 
 
 def _numbers(contract: GrandContract, name: str, true_type: str, report: str) -> tuple[int, tuple[int, int]]:

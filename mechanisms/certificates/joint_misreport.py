@@ -1,28 +1,65 @@
-r"""Certificates of a joint lie: members of a coalition who gain in sum by reporting other types, and then obey.
+r"""Certificates of a joint lie: members who gain in sum by reporting other types, and then obey or reply as they like.
 
 Members tell each other their types :math:`t_S`, report :math:`r_S` to the grand contract, and do what is recommended
-after these reports, while the others report the truth and obey. Money can be handed among members, so what counts is
-the sum of their gains given what they know together. The certificate says who, which types and which reports; all else
-follows from the contract and is settled in every profile of the others' types.
+after these reports, or something else that may depend on it, while the others report the truth and obey. Money can be
+handed among members, so what counts is the sum of their gains given what they know together. The certificate says who,
+which types, which reports and, where members do not obey, which replies; all else follows from the contract and is
+settled in every profile of the others' types. Reports may be true where replies are given.
 
-Source: Giraud and Rochon (2001), Definition 4, for coalitions that pool information and money.
+Source: Giraud and Rochon (2001), Definitions 4 and 4', for coalitions that pool information and money.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 
-from marketgame.mechanisms.arrays import FloatArray, finite_array, read_only
+import numpy as np
+
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, finite_array, read_only
 from marketgame.mechanisms.certificates.deviation import negligible
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
+from marketgame.mechanisms.certificates.plain.deviating import PlainAction, deviation
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING
 from marketgame.mechanisms.certificates.plays import DeviationOutcome, compared_deviations
 from marketgame.mechanisms.certificates.verification import Verification, required
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.stated import StatedRecommendations, recommendation_odds
+from marketgame.mechanisms.deviations.situation import JointAction
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import MarketRules
+
+
+@dataclass(frozen=True, eq=False)
+class JointReplies:
+    """What S members play after a joint report in each of K draws, the same in draws that they cannot tell apart.
+
+    Attributes:
+        quotes: ``(K, S, L)``, numeraire per unit.
+        orders: what each member orders from each player, ``(K, S, N, L)``, units.
+        announced_endowments: ``(K, S, L)``, units.
+        side_transfers: what each member receives from the others on top of its transfer, ``(K, S)``, numeraire.
+
+    Raises:
+        ValueError: shapes disagree, or a draw's is no joint action.
+    """
+
+    quotes: FloatArray
+    orders: FloatArray
+    announced_endowments: FloatArray
+    side_transfers: FloatArray
+
+    def __post_init__(self) -> None:
+        JointAction(self.quotes, self.orders, self.announced_endowments, self.side_transfers)
+        sizes = {len(getattr(self, each.name)) for each in fields(self)}
+        if self.orders.ndim != 4 or len(sizes) != 1:
+            raise ValueError("replies must be for every draw, member and player")
+        for each in fields(self):
+            object.__setattr__(self, each.name, read_only(np.asarray(getattr(self, each.name), dtype=np.float64)))
+
+    def __getitem__(self, draw: int) -> JointAction:
+        return JointAction(*(getattr(self, each.name)[draw] for each in fields(self)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +79,7 @@ class JointMisreportCertificate:
         reported_types: what they report, in that order.
         outcome: the numbers.
         stated: what the contract recommends instead of efficient allocations at their prices, if something is stated.
+        replies: what the members play then; none if they obey.
 
     Raises:
         ValueError: members or types do not exist, or shapes disagree.
@@ -56,6 +94,7 @@ class JointMisreportCertificate:
     reported_types: tuple[int, ...]
     outcome: DeviationOutcome
     stated: StatedRecommendations | None = None
+    replies: JointReplies | None = None
 
     def __post_init__(self) -> None:
         counts = self.economy.prior.type_counts
@@ -73,6 +112,18 @@ class JointMisreportCertificate:
         if transfers.ndim != 2:
             raise ValueError(f"numeraire_transfers has shape {transfers.shape}; it must have two dimensions")
         object.__setattr__(self, "numeraire_transfers", read_only(transfers))
+        if self.replies is not None:
+            draws = int(
+                ((self.economy.profiles[:, self.coalition] == self.true_types).all(axis=1) & self._possible).sum()
+            )
+            wanted = (draws, len(self.coalition), len(counts), len(self.economy.goods))
+            if self.replies.orders.shape != wanted:
+                raise ValueError(f"replies.orders has shape {self.replies.orders.shape}; it must be {wanted}")
+
+    @property
+    def _possible(self) -> BooleanArray:
+        possible: BooleanArray = self.economy.prior.probability > 0
+        return possible
 
 
 def certify_joint_misreport(
@@ -81,6 +132,7 @@ def certify_joint_misreport(
     coalition: tuple[int, ...],
     true_types: tuple[int, ...],
     reported_types: tuple[int, ...],
+    replies: JointReplies | None = None,
 ) -> JointMisreportCertificate:
     """Return the certificate of a joint lie, its numbers computed by playing it.
 
@@ -90,9 +142,11 @@ def certify_joint_misreport(
         coalition: who lies, ascending.
         true_types: the members' types.
         reported_types: what they report.
+        replies: what they play then; they obey without it.
 
     Raises:
-        ValueError: members or types do not exist or cannot occur together, or somebody cannot show what it reports.
+        ValueError: members or types do not exist or cannot occur together, somebody cannot show what it reports, or the
+            replies are not admitted.
     """
     draft = JointMisreportCertificate(
         contract.economy,
@@ -104,6 +158,7 @@ def certify_joint_misreport(
         reported_types,
         DeviationOutcome.unplayed(),
         contract.stated,
+        replies,
     )
     return replace(draft, outcome=_Told(draft, PlainContract(contract, rules)).outcome)
 
@@ -129,6 +184,7 @@ def verify_joint_misreport(certificate: JointMisreportCertificate) -> Verificati
         (
             Verification(failures=tuple(contract.doubts())),
             compared_deviations(certificate.outcome, told.outcome, contract, told.numbers),
+            _measurable(certificate, contract, told.reports),
             required(
                 told.total_gain > negligible(stake),
                 f"the joint lie gains {float(told.total_gain):.6g} in sum; it must gain something",
@@ -142,6 +198,7 @@ class _Told:
 
     Attributes:
         numbers: of the true profile in each draw.
+        reports: of the reported one.
         outcome: the numbers of the certificate.
         total_gain: of the members in sum, numeraire, before it is rounded.
     """
@@ -158,14 +215,36 @@ class _Told:
         ]
         if not self.numbers:
             raise ValueError("the members' types cannot occur together")
-        after = []
-        for number in self.numbers:
+        after, self.reports = [], []
+        for draw, number in enumerate(self.numbers):
             reported = tuple(said.get(player, kind) for player, kind in enumerate(contract.profiles[number]))
-            after.append(contract.ended(contract.play(contract.after(number, reported)), number))
+            report = contract.after(number, reported)
+            play = contract.play(report)
+            if certificate.replies is not None:
+                action = PlainAction.of(certificate.replies[draw])
+                play = deviation(contract, report, certificate.coalition, action, None)
+            after.append(contract.ended(play, number, report))
+            self.reports.append(report)
         before = [contract.obeyed(number) for number in self.numbers]
         odds = [contract.probability[number] for number in self.numbers]
         self.outcome, gains = DeviationOutcome.of(before, after, odds)
         self.total_gain: Fraction = sum((gains[member] for member in certificate.coalition), NOTHING)
+
+
+def _measurable(
+    certificate: JointMisreportCertificate, contract: PlainContract, reports: Sequence[int]
+) -> Verification:
+    """Check that members play the same whenever they hear the same, and store no number without meaning."""
+    replies, members = certificate.replies, certificate.coalition
+    if replies is None:
+        return Verification()
+    done: dict[tuple[int, ...], bytes] = {}
+    for draw, report in enumerate(reports):
+        played = b"".join(np.ascontiguousarray(getattr(replies, each.name)[draw]).tobytes() for each in fields(replies))
+        if done.setdefault(tuple(contract.told(member, report) for member in members), played) != played:
+            return Verification(failures=("the members play differently in draws they cannot tell apart",))
+    to_oneself = replies.orders[:, range(len(members)), members]
+    return required(not to_oneself.any(), "a member orders from itself, which means nothing; such orders must be 0")
 
 
 def _contract(certificate: JointMisreportCertificate) -> PlainContract:

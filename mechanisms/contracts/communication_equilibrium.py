@@ -39,11 +39,14 @@ from marketgame.mechanisms.contracts.contract import (
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.stakes import counts_as_gain
 from marketgame.mechanisms.market_game.plays import Play
-from marketgame.mechanisms.market_game.rules import Coverage
+from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Refusal
 from marketgame.mechanisms.market_game.settle import settle
 
 # Who orders all that another owns orders a hair less, lest the last digit bankrupt the other.
 JUST_BELOW = 1.0 - 1e-12
+
+# What is paid too much where nothing is granted for rounding, in shares of what is due.
+A_HAIR = 1e-12
 
 type Alternatives = Callable[[int, Action], Action]
 """Given a player's number and a stack of recommendations, one action to play instead of each, in the same order."""
@@ -110,18 +113,50 @@ def check_communication_equilibrium(
     truthful = [np.diagonal(obedient_gains(contract, player)) for player in players]
     choices = [_Choices(contract, player, alternatives) for player in players]
     gains = tuple(choice.gains - truth[:, None] for choice, truth in zip(choices, truthful, strict=True))
-    references, stakes = (
-        np.split(table, economy.first_rows[1:]) for table in (economy.reference_utility, contract_stakes(contract))
-    )
-    counted = [
-        np.where(counts_as_gain(gain, np.broadcast_to(at_stake[:, None], gain.shape)), gain, -np.inf)
-        for gain, at_stake in zip(gains, stakes, strict=True)
-    ]
+    references = np.split(economy.reference_utility, economy.first_rows[1:])
+    counted = _counted(contract, gains)
     stable = not any(np.isfinite(gain).any() for gain in counted)
     player, true_type, report, gain = largest_gain(gains if stable else counted)
     worst = choices[player].deviation(true_type, report, gain)
     interim = tuple(truth + reference for truth, reference in zip(truthful, references, strict=True))
     return CommunicationEquilibriumCheck(interim, gains, worst, stable)
+
+
+def most_profitable_lie_and_reorder(contract: Contract, alternatives: Sequence[Alternatives]) -> Deviation | None:
+    """Return the deviation that brings most of those that report another type and then disobey somewhere.
+
+    Args:
+        contract: the contract.
+        alternatives: what a player may do instead of what it is told.
+
+    Returns:
+        Nothing if none of these gains more than rounding.
+
+    Source:
+        Giraud and Rochon, section 6.4, figure 1.
+    """
+    best: Deviation | None = None
+    for player, kinds in enumerate(contract.economy.prior.type_counts):
+        if kinds == 1:
+            continue
+        choices = _Choices(contract, player, alternatives)
+        gains = choices.gains - np.diagonal(obedient_gains(contract, player))[:, None]
+        (counted,) = _counted(contract, [gains], player)
+        lies = np.where(np.eye(kinds, dtype=np.bool_) | ~choices.disobeys, -np.inf, counted)
+        true_type, report = np.unravel_index(int(np.argmax(lies)), lies.shape)
+        gain = float(lies[true_type, report])
+        if np.isfinite(gain) and (best is None or gain > best.gain):
+            best = choices.deviation(int(true_type), int(report), gain)
+    return best
+
+
+def _counted(contract: Contract, gains: Sequence[FloatArray], first: int = 0) -> list[FloatArray]:
+    """Return the gains ``(types, types)`` of players from the first on that count; minus infinity where none does."""
+    stakes = np.split(contract_stakes(contract), contract.economy.first_rows[1:])[first:]
+    return [
+        np.where(counts_as_gain(gain, np.broadcast_to(at_stake[:, None], gain.shape)), gain, -np.inf)
+        for gain, at_stake in zip(gains, stakes, strict=False)
+    ]
 
 
 class _Choices:
@@ -130,6 +165,7 @@ class _Choices:
     Attributes:
         gains: entry ``[t, m]`` is by how much type t expects at most to be better off than on its endowment after
             reporting m, ``(types, types)``, numeraire.
+        disobeys: whether that is something else than it is told after some recommendation, likewise.
     """
 
     def __init__(self, contract: Contract, player: int, alternatives: Sequence[Alternatives]) -> None:
@@ -152,6 +188,7 @@ class _Choices:
         self.possible = self._by_information(self.weights) > 0
         best_values = np.where(self.possible, values.max(axis=0), 0.0)
         self.gains: FloatArray = best_values.sum(axis=-1)
+        self.disobeys: BooleanArray = (self.possible & (self.best > 0)).any(axis=-1)
 
     def _by_information(self, values: FloatArray) -> FloatArray:
         """Return sums of ``(types, R)`` by report and recommendation, ``(types, reports, recommendations)``."""
@@ -291,6 +328,94 @@ def best_bundle(economy: Economy, type_number: int, counterparty: int) -> Altern
         return Action(recommended.quote, order, recommended.announced_endowment)
 
     return instead
+
+
+def variants_of_trades(traded: FloatArray, rules: MarketRules) -> list[tuple[FloatArray, float]]:
+    """Return amounts of goods near those wanted, and which share of their worth is paid too much, by which rules allow.
+
+    Where nothing is granted for rounding, whoever does not pay exactly what is due is bankrupt, or its partner is. The
+    price of a power of two is a number. One pays a hair too much where that leaves a partner bankrupt whose trades
+    stand.
+
+    Args:
+        traded: what is wanted, ``(..., G)``, units.
+        rules: of the market.
+    """
+    if rules.refusal is Refusal.FREE:
+        return [(traded, 0.0)]
+    powers = np.where(traded == 0, 0.0, np.copysign(np.exp2(np.floor(np.log2(np.abs(traded) + (traded == 0)))), traded))
+    # Of several goods the worth is a sum, which is rounded again: one at a time.
+    goods = traded.shape[-1]
+    single = [(np.where(np.arange(goods) == good, powers, 0.0), 0.0) for good in range(goods)]
+    return single if rules.bankruptcy is Bankruptcy.UNWIND else [(traded, A_HAIR), *single]
+
+
+def best_bundles_from_all(contract: Contract, type_number: int) -> list[Alternatives]:
+    """Return :func:`best_bundle_from_all` in every variant that the rules of the market ask for."""
+    variants = len(variants_of_trades(np.zeros(len(contract.economy.goods) - 1), contract.rules))
+    return [best_bundle_from_all(contract, type_number, variant) for variant in range(variants)]
+
+
+def best_bundle_from_all(contract: Contract, type_number: int, variant: int = 0) -> Alternatives:
+    """Return the alternative of ordering what a type likes best at the quoted price and recommended wealth from all.
+
+    Of each good it buys from everybody the same share of what is held after the recommended trades, at least over what
+    may lead to its recommendation, and all of that at most. What it sells it divides among all as they hold money.
+
+    Args:
+        contract: the contract.
+        type_number: of the deviating player; a player with fewer types obeys.
+        variant: which of :func:`variants_of_trades`.
+
+    Source:
+        as :func:`best_bundle`, which turns to one partner.
+    """
+    economy = contract.economy
+
+    def instead(player: int, recommended: Action) -> Action:
+        if type_number >= economy.prior.type_counts[player]:
+            return recommended
+        others, held = _held_by_others(contract, player)
+        prices = recommended.quote[..., :-1]
+        rows = np.full(prices.shape[:-1], economy.first_rows[player] + type_number)
+        own = recommended.announced_endowment + recommended.order.sum(axis=-2) - recommended.order[..., player, :]
+        own = own - _ordered_by_others(contract, player)
+        wanted = np.minimum(economy.valuations.demand(rows, prices) - own[..., :-1], held.sum(axis=-2)[..., :-1])
+        wanted = JUST_BELOW * np.maximum(wanted, -own[..., :-1])
+        shares = held / np.maximum(held.sum(axis=-2, keepdims=True), np.finfo(np.float64).tiny)
+        traded = wanted[..., None, :] * np.where(wanted[..., None, :] > 0, shares[..., :-1], shares[..., -1:])
+        traded, hair = variants_of_trades(traded, contract.rules)[variant]
+        paid = (prices[..., None, :] * traded).sum(axis=-1)
+        order = recommended.order.copy()
+        order[..., others, :-1] += traded
+        order[..., others, -1] -= paid + hair * np.abs(paid)
+        return Action(recommended.quote, order, recommended.announced_endowment)
+
+    return instead
+
+
+def _ordered_by_others(contract: Contract, player: int) -> FloatArray:
+    """Return what others order from a player in sum at each of its different recommendations, ``(D, L)``, units.
+
+    Where it is not known, the most.
+    """
+    orders = contract.device.actions.orders[:, :, player]
+    sums = orders.sum(axis=1) - orders[:, player]
+    first, numbers = _distinct(contract.device.recommended(player))
+    most = np.full((len(first), sums.shape[-1]), -np.inf)
+    np.maximum.at(most, numbers, sums)
+    return most
+
+
+def _held_by_others(contract: Contract, player: int) -> tuple[IntegerArray, FloatArray]:
+    """Return the other players, and the least they hold when all obey at each recommendation, ``(D, N - 1, L)``."""
+    _, orders, announced, _ = contract.device.actions.arrays
+    holdings = announced + orders.sum(axis=2) - orders.sum(axis=1)
+    first, numbers = _distinct(contract.device.recommended(player))
+    least = np.full((len(first), *holdings.shape[1:]), np.inf)
+    np.minimum.at(least, numbers, holdings)
+    others = np.delete(np.arange(holdings.shape[1]), player)
+    return others, np.maximum(least[:, others], 0.0)
 
 
 def _other(player: int, counterparty: int, players: int) -> int:

@@ -162,6 +162,9 @@ class PlainContract:
         Args:
             number: of the true profile.
             reported: of the profile of reports; the same if left out.
+
+        Raises:
+            ValueError: somebody has to deposit more than it owns.
         """
         if (number, reported) not in self._held:
             self._held[number, reported] = self._holdings(number, reported)
@@ -171,6 +174,8 @@ class PlainContract:
         owned = self.endowments(number)
         if self.rules.refusal is Refusal.FREE:
             return owned
+        if reported is not None and not all(map(self.can_announce, self.endowments(reported), owned)):
+            raise ValueError("somebody reports a type whose endowment it cannot deposit")
         flows = self.contract.net_trades[number if reported is None else reported]
         return [
             [own + flow for own, flow in zip(row, exact(more), strict=True)]
