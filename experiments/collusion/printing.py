@@ -146,8 +146,8 @@ def _print_price_impact(examination: Examination, scale: float, console: Console
         (one, other), gain = known["types"], number(known["sum"], scale)
         console.print(
             f"No transfers deter lies followed by orders of one's own: {known['player']} as {one} reporting {other} "
-            f"and as {other} reporting {one} would expect to gain {gain} {examination.contract.economy.money} in sum at "
-            "the prices that this brings, where outsiders play on and own what is then ordered.\n",
+            f"and as {other} reporting {one} would expect to gain {gain} {examination.contract.economy.money} in sum "
+            "at the prices that this brings, where outsiders play on and own what is then ordered.\n",
             markup=False,
             soft_wrap=True,
         )

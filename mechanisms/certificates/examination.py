@@ -351,7 +351,8 @@ class Examination:
         """Whether no player gains by reporting what it likes and then playing what it likes, obedience included."""
         if not self.incentive_compatible or any(len(found.coalition) == 1 for found in self.deviations):
             return Verdict.REFUTED
-        return self.lies_and_replies.alone
+        nobody_lies = max(self.contract.economy.prior.type_counts) == 1
+        return self.unilaterally_stable if nobody_lies else self.lies_and_replies.alone
 
     @property
     def lie_and_disobey_together(self) -> Verdict:
@@ -362,6 +363,8 @@ class Examination:
     @property
     def unilaterally_stable(self) -> Verdict:
         """Whether no player alone gains by what it does after the truth."""
+        if self._somebody_gains_alone:
+            return Verdict.REFUTED
         return together(finding.improvement for finding in self.findings if len(finding.coalition) == 1)
 
     @property
@@ -374,8 +377,12 @@ class Examination:
         """Whether truth is best and no coalition has an internally consistent improvement."""
         return self._stable([finding.consistent for finding in self.findings], self.everybody or self.deterred)
 
+    @property
+    def _somebody_gains_alone(self) -> bool:
+        return DeviationKind.UNILATERAL in {found.kind for found in self.deviations}
+
     def _stable(self, verdicts: Sequence[Verdict], about_all: bool) -> Verdict:
-        if not self.incentive_compatible:
+        if not self.incentive_compatible or self._somebody_gains_alone:
             return Verdict.REFUTED
         # Coalitions that were not examined might gain.
         return together(verdicts if about_all else [*verdicts, Verdict.NOT_REFUTED])
@@ -432,7 +439,7 @@ def examine(
     tour = _Tour(examiner, asked, alike, incentives.incentive_compatible is True, every, watch)
     tour.go()
     known = (*lies, *chain.from_iterable(map(_deviations, tour.findings.values())))
-    replies, more = _lies_and_replies(examiner, known, coalitions=not known)
+    replies, more = _lies_and_replies(examiner, known, tour)
     return Examination(
         contract=contract,
         rules=rules,
@@ -844,9 +851,8 @@ def _lies(contract: GrandContract, device: Contract, incentives: IncentiveCheck)
     Raises:
         UndecidableError: a lie pays by one derivation and by the other does not.
     """
-    economy = contract.economy
     found: list[FoundDeviation] = []
-    if max(economy.prior.type_counts) == 1:
+    if max(contract.economy.prior.type_counts) == 1:
         return found
     if incentives.worst is not None and not incentives.incentive_compatible:
         worst = incentives.worst
@@ -859,30 +865,45 @@ def _lies(contract: GrandContract, device: Contract, incentives: IncentiveCheck)
                 f"{float(told.outcome.gain[player]):.3g}"
             )
         found.append(_lie(DeviationKind.LIE, told))
+    reorder = certified_lie_and_reorder(contract, device)
+    return found if reorder is None else [*found, _lie(DeviationKind.LIE_AND_REORDER, reorder)]
+
+
+def certified_lie_and_reorder(contract: GrandContract, device: Contract) -> MisreportCertificate | None:
+    """Return the most profitable lie that is followed by what the liar likes best at the price this brings, if one is.
+
+    Args:
+        contract: the contract.
+        device: the same as a device, under the rules of the market.
+    """
+    economy = contract.economy
     kinds, counterparties = range(max(economy.prior.type_counts)), range(min(2, len(economy.players)))
     alternatives = [best_bundle(economy, kind, other) for kind in kinds for other in counterparties]
     alternatives += chain.from_iterable(best_bundles_from_all(device, kind) for kind in kinds)
     reorder = most_profitable_lie_and_reorder(device, alternatives)
-    if reorder is not None:
-        player, lie = _numbers(contract, reorder.player, reorder.true_type, reorder.reported_type)
-        certificate = certify_misreport(contract, device.rules, player, lie, reorder)
-        if verify(certificate).confirmed:
-            found.append(_lie(DeviationKind.LIE_AND_REORDER, certificate))
-    return found
+    if reorder is None:
+        return None
+    player, lie = _numbers(contract, reorder.player, reorder.true_type, reorder.reported_type)
+    certificate = certify_misreport(contract, device.rules, player, lie, reorder)
+    return certificate if verify(certificate).confirmed else None
 
 
 def _lies_and_replies(
-    examiner: Examiner, known: Sequence[FoundDeviation], *, coalitions: bool
+    examiner: Examiner, known: Sequence[FoundDeviation], tour: _Tour
 ) -> tuple[LiesAndReplies, list[FoundDeviation]]:
-    """Return what is known of lies followed by disobedience where ``known`` deviations do not settle it, and one more.
-
-    ``coalitions`` says whether it is open for coalitions of several players too.
-    """
+    """Return what is known of lies followed by disobedience where ``known`` ones do not settle it, and one more."""
     if any(len(one.coalition) == 1 for one in known):
         return LiesAndReplies(Verdict.REFUTED, Verdict.REFUTED), []
-    until = Deadline.after(max(examiner.deadline.left * SHARE_FOR_LIES, GRACE))
-    largest = None if coalitions else 1
-    found = LiesSearch(examiner.contract, examiner.rules, examiner.reaction_to, until, largest=largest).run()
+    if max(examiner.contract.economy.prior.type_counts) == 1 and tour.nobody_gains and tour.asked.complete:
+        # Nobody can lie, and what was proven is about what members gain in sum.
+        return LiesAndReplies(Verdict.PROVEN, Verdict.PROVEN), []
+    until = Deadline.after(examiner.deadline.left * SHARE_FOR_LIES)
+    # One coalition that gains settles the question for all of them.
+    largest = 1 if known else None
+    search = LiesSearch(
+        examiner.contract, examiner.rules, examiner.reaction_to, until, largest=largest, alike=tour.alike
+    )
+    found = search.run()
     if found.best is None:
         return found, []
     certificate = _certified_replies(examiner, found.best)

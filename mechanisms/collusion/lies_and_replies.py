@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations, product
+from math import prod
 
 import numpy as np
 
@@ -41,7 +42,7 @@ from marketgame.mechanisms.deviations.situation import (
     settled_gains,
     stacked,
 )
-from marketgame.mechanisms.economies.coalitions import Coalition
+from marketgame.mechanisms.economies.coalitions import Coalition, kinds_of_coalitions
 from marketgame.mechanisms.economies.interior_allocation import allocate_by_interior_point
 from marketgame.mechanisms.economies.separable_allocation import allocate_good_by_good
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
@@ -52,6 +53,8 @@ from marketgame.mechanisms.market_game.rules import Coverage, Execution, MarketR
 MOST_ENTRIES = 50_000_000
 # How hard replies are searched for where a bound leaves room and no construction fills it.
 EFFORT = Effort(quote_vectors=6, local_rounds=1, seconds_per_program=2.0)
+# How many lies, counted once for each profile of the others' types, are looked at among coalitions of one size.
+MOST_LIES = 10_000
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,7 @@ class LiesSearch:
         deadline: after which nothing more is looked at.
         effort: of the search for replies, where neither bounds nor constructions decide.
         largest: of how many members coalitions may be; of any number without it.
+        alike: for each player the first that can take its place; everybody is its own without it.
     """
 
     contract: GrandContract
@@ -149,6 +153,7 @@ class LiesSearch:
     deadline: Deadline = NO_DEADLINE
     effort: Effort = EFFORT
     largest: int | None = None
+    alike: tuple[int, ...] | None = None
 
     def run(self) -> LiesAndReplies:
         """Look for reports and replies by which some coalition gains, or prove that there are none.
@@ -165,7 +170,10 @@ class LiesSearch:
             if beyond is not None and beyond <= GAIN_TOLERANCE:
                 verdicts.append(Verdict.PROVEN)
                 continue
-            found = [self.of_coalition(one) for one in combinations(range(players), size)]
+            coalitions = self._to_examine(size)
+            if coalitions is None:
+                return LiesAndReplies(verdicts[0] if verdicts else Verdict.NOT_REFUTED, Verdict.NOT_REFUTED)
+            found = [self.of_coalition(one) for one in coalitions]
             gainful = [best for _, best in found if best is not None]
             if gainful:
                 best = max(gainful, key=lambda one: one.gain)
@@ -173,6 +181,20 @@ class LiesSearch:
             verdicts.append(together(verdict for verdict, _ in found))
         everybody = [] if len(sizes) == players else [Verdict.NOT_REFUTED]
         return LiesAndReplies(verdicts[0], together([*verdicts, *everybody]))
+
+    def _to_examine(self, size: int) -> list[Coalition] | None:
+        """Return a coalition of each kind of some size; none if they have too many lies."""
+        counts = self.contract.economy.prior.type_counts
+        alike = tuple(range(len(counts))) if self.alike is None else self.alike
+        coalitions: list[Coalition] = []
+        lies = 0
+        for coalition, _ in kinds_of_coalitions(alike, size):
+            reports = prod(counts[member] for member in coalition)
+            lies += reports * len(self.contract.economy.profiles) if size < len(counts) else 0
+            if lies > MOST_LIES:
+                return None
+            coalitions.append(coalition)
+        return coalitions
 
     def of_coalition(self, coalition: Coalition) -> tuple[Verdict, LieWithReplies | None]:
         """Return what is known of one coalition, and its most profitable lie with replies that gains."""

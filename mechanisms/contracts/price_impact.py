@@ -18,14 +18,17 @@ bought at a supporting price.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.economies.beliefs import beliefs_about_others, profiles_by_own_type
+from marketgame.mechanisms.economies.beliefs import IndependentPrior, beliefs_about_others, profiles_by_own_type
 from marketgame.mechanisms.economies.economy import Economy
-from marketgame.mechanisms.economies.efficiency import EfficientAllocation
+from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
+
+# Up to so many type profiles expectations are computed from all of them.
+MOST_LISTED = 4096
 
 
 @dataclass(frozen=True)
@@ -79,15 +82,91 @@ def price_impacts(economy: Economy, efficient: EfficientAllocation, player: int)
     Returns:
         ``(types, types)``, symmetric, nonnegative up to rounding, with zeros on the diagonal.
     """
-    first, count = economy.first_rows[player], economy.prior.type_counts[player]
     prices = efficient.price[profiles_by_own_type(economy.prior, player), :-1]
     likely = beliefs_about_others(economy.prior, player)[0]
-    there_is = economy.endowments(economy.profiles)[..., :-1].sum(axis=-2).max(axis=0)
-    value = np.empty((count, count))
-    for kind, own in enumerate(economy.players[player].types):
-        rows = np.full(prices.shape[:-1], first + kind)
-        likes = np.minimum(economy.valuations.demand(rows, prices), there_is)
-        worth = own.valuation.gain(economy.reference_goods[first + kind], likes) - (prices * likes).sum(axis=-1)
-        value[:, kind] = worth @ likely
+    kinds = range(economy.prior.type_counts[player])
+    value = np.stack([_indirect_gain(economy, player, kind, prices) @ likely for kind in kinds], axis=1)
     own_value = np.diagonal(value)
     return np.asarray(value + value.T - own_value[:, None] - own_value)
+
+
+def _indirect_gain(economy: Economy, player: int, kind: int, prices: FloatArray) -> FloatArray:
+    """Return V(p, t) less a constant of the type at prices ``(..., G)``, numeraire."""
+    first, likes = economy.first_rows[player], _likes(economy, player, kind, prices)
+    valuation = economy.players[player].types[kind].valuation
+    worth = valuation.gain(economy.reference_goods[first + kind], likes) - (prices * likes).sum(axis=-1)
+    return np.asarray(worth)
+
+
+def _likes(economy: Economy, player: int, kind: int, prices: FloatArray) -> FloatArray:
+    """Return what a type likes best at prices ``(..., G)`` of what there may be, units."""
+    rows = np.full(prices.shape[:-1], economy.first_rows[player] + kind)
+    owned = np.split(economy.endowment_table[:, :-1], economy.first_rows[1:])
+    there_is = sum(most.max(axis=0) for most in owned)
+    return np.asarray(np.minimum(economy.valuations.demand(rows, prices), there_is))
+
+
+@dataclass(frozen=True)
+class ExpectedImpact:
+    """What two types gain in sum by reporting each other and then ordering what they like best, in expectation.
+
+    Attributes:
+        sum: numeraire.
+        standard_error: of the sum, numeraire; 0 where it is computed from every profile.
+        draws: how many profiles of the others' types it is the mean over; none where it is over all of them.
+    """
+
+    sum: float
+    standard_error: float
+    draws: int | None
+
+
+def expected_impact(
+    economy: Economy, player: int, types: tuple[int, int], draws: int, generator: np.random.Generator
+) -> ExpectedImpact:
+    """Return the price impact of a player's two types, in economies of any size.
+
+    Args:
+        economy: with independent types.
+        player: its number.
+        types: the numbers of two of its types.
+        draws: how many profiles are drawn where there are more than ``MOST_LISTED``.
+        generator: draws them.
+
+    Raises:
+        ValueError: types are correlated.
+    """
+    if not economy.prior.independent:
+        raise ValueError("types are correlated; what a report does to the price is then not all that it does")
+    if economy.prior.size <= MOST_LISTED:
+        impacts = price_impacts(economy, efficient_allocation(economy), player)
+        return ExpectedImpact(float(impacts[types]), 0.0, None)
+    profiles = economy.prior.draws(generator, draws).profiles
+    value = {}
+    for reported in types:
+        told = profiles.copy()
+        told[:, player] = reported
+        prices = efficient_allocation(economy, told).price[:, :-1]
+        value |= {(reported, kind): _indirect_gain(economy, player, kind, prices) for kind in types}
+    one, other = types
+    sums = value[one, other] + value[other, one] - value[one, one] - value[other, other]
+    return ExpectedImpact(float(sums.mean()), float(sums.std(ddof=1) / np.sqrt(draws)), draws)
+
+
+def replica(economy: Economy, times: int) -> Economy:
+    """Return the economy in which every player of another stands so many times, with types drawn independently.
+
+    Players with the same number in the first copy as in the given economy have the same names.
+
+    Raises:
+        ValueError: types are correlated, or there is to be no copy.
+    """
+    if not economy.prior.independent or times < 1:
+        raise ValueError(f"{times} copies are asked for; there must be one or more, of players with independent types")
+    copies = [
+        replace(one, name=f"{one.name} {copy + 1}" if copy else one.name)
+        for copy in range(times)
+        for one in economy.players
+    ]
+    marginals = [economy.prior.marginal(player) for player in range(len(economy.players))] * times
+    return replace(economy, players=tuple(copies), prior=IndependentPrior(marginals))

@@ -1,0 +1,239 @@
+"""Lies followed by orders of one's own: on which markets they pay, and how that declines as markets grow.
+
+``python -m marketgame.experiments.studies.price_impact FOLDER`` writes tables and a picture into a folder of the
+documentation's shape, and puts the tables on its page ``reports.md`` where it has one.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from functools import partial
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.files.output_folder import replace_file
+from marketgame.experiments.studies.carbon import ECONOMIES
+from marketgame.experiments.studies.sweep_pages import put_in_page
+from marketgame.mechanisms.certificates.examination import certified_lie_and_reorder
+from marketgame.mechanisms.contracts.contract import device_of
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule
+from marketgame.mechanisms.contracts.price_impact import (
+    MOST_LISTED,
+    expected_impact,
+    largest_price_impact,
+    replica,
+)
+from marketgame.mechanisms.contracts.transfers import contract_with_transfers
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.efficiency import efficient_allocation
+from marketgame.mechanisms.market_game.rules import (
+    Bankruptcy,
+    Coverage,
+    MarketRules,
+    Pricing,
+    Refusal,
+    Solvency,
+    Withholding,
+)
+from marketgame.results.figures import style
+from marketgame.results.figures.saving import save_figure
+
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
+"""How many copies of everybody there are."""
+DRAWS = 2000
+SEED = 13
+# Of each economy, in words, as the tables and the picture name it.
+GROWN = {
+    "three-farmers": "three farmers",
+    "ten-traders": "ten traders",
+    "two-goods-complements": "bread and butter",
+    "annex-b-private-costs": "carbon permits",
+}
+LIES, GROWTH = "lie-and-reorder", "price-impact"
+
+
+def playing_on() -> Iterator[MarketRules]:
+    """Yield every rule set in which orders bind whoever does not answer them.
+
+    Whether quotes are seen before orders does not matter to a liar who quotes what it is told.
+    """
+    options = (Pricing, Solvency, Bankruptcy, Coverage, Withholding)
+    for pricing, solvency, bankruptcy, coverage, withholding in product(*options):
+        for refusal in Refusal:
+            yield MarketRules(pricing, solvency, bankruptcy, coverage, withholding, refusal=refusal)
+
+
+def private_economies() -> dict[str, Economy]:
+    """Return the shipped economies in which somebody has a type to hide, by the names of their files."""
+    found = {file.stem: load_economy(file) for file in sorted(ECONOMIES.glob("*.toml"))}
+    return {name: economy for name, economy in found.items() if max(economy.prior.type_counts) > 1}
+
+
+def examined_contracts(economy: Economy) -> Iterator[tuple[TransferRule, GrandContract]]:
+    """Yield contracts of an economy whose types can be listed: with usual transfers, and with coalition-proof ones."""
+    usual = TransferRule.EXPECTED_EXTERNALITY if economy.prior.independent else TransferRule.LP
+    for rule in (usual, TransferRule.COALITION_PROOF):
+        yield rule, contract_with_transfers(economy, rule)
+
+
+def lies_table(economies: dict[str, Economy], rule_sets: Sequence[MarketRules]) -> pd.DataFrame:
+    """Return the most profitable lie followed by a reorder on each economy, under each rule set that admits a contract.
+
+    Returns:
+        One row per economy, transfers and rule set: who lies as what, ``gain`` (numeraire, settled in rational
+        numbers; missing where none was found), and ``there_and_back``, what the theorem says two lies gain in sum.
+    """
+    rows = []
+    for name, economy in economies.items():
+        if economy.prior.size > MOST_LISTED:
+            continue
+        for transfers, contract in examined_contracts(economy):
+            impact = largest_price_impact(economy, contract.efficient)
+            for rules in rule_sets:
+                row = {"economy": name, "transfers": transfers.value}
+                row |= {each.name: str(getattr(rules, each.name)) for each in fields(rules)}
+                try:
+                    device = device_of(contract, rules)
+                except ValueError:  # A transfer takes more than is announced, which the rules do not admit.
+                    continue
+                found = certified_lie_and_reorder(contract, device)
+                kinds = [] if found is None else [kind.name for kind in economy.players[found.player].types]
+                rows.append(
+                    row
+                    | {
+                        "player": "" if found is None else economy.player_names[found.player],
+                        "true_type": "" if found is None else kinds[found.true_type],
+                        "reported_type": "" if found is None else kinds[found.reported_type],
+                        "gain": np.nan if found is None else float(found.outcome.gain[found.player]),
+                        "there_and_back": np.nan if impact is None else impact.sum,
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def growth_table(sizes: Sequence[int] = SIZES, draws: int = DRAWS) -> pd.DataFrame:
+    """Return what two lies of one player gain in sum as everybody is copied.
+
+    Returns:
+        One row per economy and size: ``sum`` and its ``standard_error``, numeraire; ``draws``, missing where all
+        profiles are listed; ``share``, of the gains from trade that are expected in one copy.
+    """
+    rows = []
+    for name, seed in zip(GROWN, np.random.SeedSequence(SEED).spawn(len(GROWN)), strict=True):
+        economy = load_economy(ECONOMIES / f"{name}.toml")
+        efficient = efficient_allocation(economy)
+        found = largest_price_impact(economy, efficient)
+        assert found is not None
+        gains = economy.gains_from_goods(efficient.profiles, efficient.bundles).sum(axis=-1)
+        at_stake = float(economy.prior.probability @ gains)
+        for size, own in zip(sizes, seed.spawn(len(sizes)), strict=True):
+            impact = expected_impact(
+                replica(economy, size), found.player, found.types, draws, np.random.default_rng(own)
+            )
+            rows.append(
+                {
+                    "economy": name,
+                    "copies": size,
+                    "players": size * len(economy.players),
+                    "player": economy.player_names[found.player],
+                    "unit": economy.units[-1],
+                    "sum": impact.sum,
+                    "standard_error": impact.standard_error,
+                    "draws": impact.draws,
+                    "share": impact.sum / at_stake,
+                }
+            )
+    return pd.DataFrame(rows).astype({"draws": "Int64"})
+
+
+@style.in_house_style
+def growth_picture(table: pd.DataFrame) -> Figure:
+    """Draw the share of the gains from trade of one copy that two lies there and back bring, over the copies."""
+    figure = style.new_figure(style.WIDE, 3.4)
+    axes = figure.subplots()
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    for (name, words), colour, marker in zip(GROWN.items(), style.SERIES, style.MARKERS, strict=False):
+        rows = table[table["economy"] == name]
+        share = rows["share"].to_numpy(float)
+        error = 2 * share * (rows["standard_error"] / rows["sum"]).to_numpy(float)
+        axes.errorbar(rows["copies"], share, yerr=error, color=colour, marker=marker, capsize=1.5)
+        axes.annotate(
+            words,
+            (rows["copies"].iloc[-1], share[-1]),
+            (6, 0),
+            textcoords="offset points",
+            color=colour,
+            va="center",
+            annotation_clip=False,
+        )
+    sizes = np.unique(table["copies"])
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
+    axes.set_xlabel("copies of everybody")
+    axes.set_ylabel("gain of two lies there and back\n(share of one copy's gains from trade)")
+    style.dress(axes)
+    style.put_title(figure, "What no transfers deter vanishes in large markets", "as one over their size")
+    return figure
+
+
+def lies_markdown(table: pd.DataFrame, economies: dict[str, Economy]) -> str:
+    """Return what was found on each economy as Markdown."""
+    lines = [
+        "| economy | transfers | rule sets | a lie pays in | its gain | there and back |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    for (name, transfers), rows in table.groupby(["economy", "transfers"], sort=False):
+        unit, gains = economies[str(name)].units[-1], rows["gain"]
+        low, high = (style.short_number(float(bound)) for bound in (gains.min(), gains.max()))
+        gain = f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
+        back = rows["there_and_back"].iloc[0]
+        sums = "types are correlated" if np.isnan(back) else f"{style.short_number(float(back))} {unit}"
+        lines.append(f"| {name} | {transfers} | {len(rows)} | {gains.count()} | {gain} | {sums} |")
+    return "\n".join(lines)
+
+
+def growth_markdown(table: pd.DataFrame) -> str:
+    """Return the decline as Markdown, standard errors in brackets where profiles were drawn."""
+    lines = ["| copies | " + " | ".join(GROWN.values()) + " |", "|---:|" + "---:|" * len(GROWN)]
+    for size, rows in table.groupby("copies"):
+        by_name = rows.set_index("economy")
+        lines.append(f"| {size} | " + " | ".join(map(partial(_cell, by_name), GROWN)) + " |")
+    return "\n".join(lines)
+
+
+def _cell(by_name: pd.DataFrame, name: str) -> str:
+    row = by_name.loc[name]
+    shown = style.short_number(float(row["sum"]))
+    drawn = "" if pd.isna(row["draws"]) else f" ({style.short_number(float(row['standard_error']))})"
+    return f"{shown}{drawn} {row['unit']}"
+
+
+def main(folder: Path) -> None:
+    """Write tables and picture into a folder of the documentation's shape."""
+    tables, pictures = folder / "tables", folder / "pictures"
+    for made in (tables, pictures):
+        made.mkdir(parents=True, exist_ok=True)
+    growth = growth_table()
+    replace_file(tables / f"{GROWTH}.csv", growth.to_csv(index=False))
+    save_figure(growth_picture(growth), pictures / f"{GROWTH}.png")
+    economies = private_economies()
+    lies = lies_table(economies, list(playing_on()))
+    replace_file(tables / f"{LIES}.csv", lies.to_csv(index=False))
+    page = folder / "reports.md"
+    if page.exists():
+        text = put_in_page(page.read_text(encoding="utf-8"), GROWTH, growth_markdown(growth))
+        replace_file(page, put_in_page(text, LIES, lies_markdown(lies, economies)))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("docs"))
