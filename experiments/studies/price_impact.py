@@ -203,7 +203,7 @@ def lies_markdown(table: pd.DataFrame, economies: dict[str, Economy]) -> str:
 
 
 def growth_markdown(table: pd.DataFrame) -> str:
-    """Return the decline as Markdown, standard errors in brackets where profiles were drawn."""
+    """Return the decline as Markdown, standard errors in brackets where profiles were drawn and differ."""
     lines = ["| copies | " + " | ".join(GROWN.values()) + " |", "|---:|" + "---:|" * len(GROWN)]
     for size, rows in table.groupby("copies"):
         by_name = rows.set_index("economy")
@@ -212,10 +212,9 @@ def growth_markdown(table: pd.DataFrame) -> str:
 
 
 def _cell(by_name: pd.DataFrame, name: str) -> str:
-    row = by_name.loc[name]
-    shown = style.short_number(float(row["sum"]))
-    drawn = "" if pd.isna(row["draws"]) else f" ({style.short_number(float(row['standard_error']))})"
-    return f"{shown}{drawn} {row['unit']}"
+    total, error, unit = (str(by_name.loc[name, column]) for column in ("sum", "standard_error", "unit"))
+    drawn = f" ({style.short_number(float(error))})" if float(error) > 0 else ""
+    return f"{style.short_number(float(total))}{drawn} {unit}"
 
 
 def main(folder: Path) -> None:

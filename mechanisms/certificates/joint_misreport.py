@@ -17,7 +17,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import BooleanArray, FloatArray, finite_array, read_only
+from marketgame.mechanisms.arrays import FloatArray, finite_array, read_only
 from marketgame.mechanisms.certificates.deviation import negligible
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
 from marketgame.mechanisms.certificates.plain.deviating import PlainAction, deviation
@@ -113,17 +113,12 @@ class JointMisreportCertificate:
             raise ValueError(f"numeraire_transfers has shape {transfers.shape}; it must have two dimensions")
         object.__setattr__(self, "numeraire_transfers", read_only(transfers))
         if self.replies is not None:
-            draws = int(
-                ((self.economy.profiles[:, self.coalition] == self.true_types).all(axis=1) & self._possible).sum()
-            )
+            true = (self.economy.profiles[:, self.coalition] == self.true_types).all(axis=1)
+            odds = recommendation_odds(self.economy, self.stated)
+            draws = int(np.count_nonzero(odds[np.resize(true, len(odds))]))
             wanted = (draws, len(self.coalition), len(counts), len(self.economy.goods))
             if self.replies.orders.shape != wanted:
                 raise ValueError(f"replies.orders has shape {self.replies.orders.shape}; it must be {wanted}")
-
-    @property
-    def _possible(self) -> BooleanArray:
-        possible: BooleanArray = self.economy.prior.probability > 0
-        return possible
 
 
 def certify_joint_misreport(

@@ -77,7 +77,7 @@ class Heard:
     """What the members face after a lie and one of the recommendations that may follow.
 
     Attributes:
-        numbers: of the true profiles in which they hear it, ``(K,)``.
+        numbers: of what would be recommended after the truth wherever they hear it, ``(K,)``.
         probability: that they hear it, given their types.
         situation: what they then face, with their true types and what they believe then.
     """
@@ -93,7 +93,8 @@ class LieWithReplies:
 
     Attributes:
         lie: who reports what.
-        replies: to each recommendation: the true profiles in which it is heard, and what the members do then.
+        replies: to each recommendation that may follow: the numbers of what the truth would bring where it is heard,
+            and what the members do then.
         gain: the members' in sum, expected given their types, numeraire.
         bound: no replies to this lie bring more.
     """
@@ -105,7 +106,7 @@ class LieWithReplies:
 
     @property
     def by_profile(self) -> JointAction:
-        """What the members play in each true profile in which they may be, in order, a batch of joint actions.
+        """What the members play wherever they may be, in the order of profiles and draws, a batch of joint actions.
 
         Orders to oneself, which mean nothing, are zero.
         """
@@ -190,7 +191,7 @@ class LiesSearch:
         lies = 0
         for coalition, _ in kinds_of_coalitions(alike, size):
             reports = prod(counts[member] for member in coalition)
-            lies += reports * len(self.contract.economy.profiles) if size < len(counts) else 0
+            lies += reports * len(self.contract.profiles) if size < len(counts) else 0
             if lies > MOST_LIES:
                 return None
             coalitions.append(coalition)
@@ -198,7 +199,7 @@ class LiesSearch:
 
     def of_coalition(self, coalition: Coalition) -> tuple[Verdict, LieWithReplies | None]:
         """Return what is known of one coalition, and its most profitable lie with replies that gains."""
-        if len(coalition) == len(self.contract.economy.players):
+        if len(coalition) == len(self.contract.economy.players) and self.contract.stated is None:
             # Everybody together gets at most what an efficient allocation is worth, which is what the truth brings.
             return Verdict.PROVEN, None
         best: LieWithReplies | None = None
@@ -262,16 +263,16 @@ def after_lie(
     """
     contract, members = contract.under(rules), list(lie.coalition)
     economy = contract.economy
-    true = (economy.profiles[:, members] == lie.true_types).all(axis=1) & (economy.prior.probability > 0)
+    true = (contract.profiles[:, members] == lie.true_types).all(axis=1) & (contract.probability > 0)
     numbers = np.flatnonzero(true)
     if not len(numbers):
         return ()
-    profiles = economy.profiles[numbers]
+    profiles = contract.profiles[numbers]
     reports = profiles.copy()
     reports[:, members] = lie.reported_types
-    reported = economy.prior.profile_numbers(reports)
-    likely = economy.prior.probability[numbers] / economy.prior.probability[numbers].sum()
-    told = contract.recommend(reports)
+    reported = contract.numbers_of(reports, numbers // len(economy.profiles))
+    likely = contract.probability[numbers] / contract.probability[numbers].sum()
+    told = contract.recommended(reported)
     received = None if contract.received is None else contract.received[reported]
     owned = economy.endowments(profiles) if received is None else economy.endowments(profiles) + received
     announced = told.announced_endowments.copy()
@@ -293,7 +294,7 @@ def after_lie(
             profiles=profiles[draws],
             prescribed=told[draws],
             reaction=reaction,
-            efficient=contract.efficient.at(numbers[draws]),
+            efficient=contract.efficient_at(numbers[draws]),
             received=None if received is None else received[draws],
         )
         found.append(Heard(numbers[draws], probability, situation))
@@ -371,13 +372,13 @@ def gain_beyond_deposits(contract: GrandContract, rules: MarketRules, size: int)
 
     Returns:
         The largest difference of two values of f, as a share of what is at stake for the coalition at least; none if
-        the rules are others, types are correlated, or there are too many reports to list.
+        the rules are others, types are correlated, allocations are not efficient ones, or reports too many to list.
 
     Source:
         ``docs/collusion.md``, Theorem 8 (c).
     """
     prior, counts = contract.economy.prior, contract.economy.prior.type_counts
-    if not premises.DEPOSITS.holds(rules) or not prior.independent:
+    if not premises.DEPOSITS.holds(rules) or not prior.independent or contract.stated is not None:
         return None
     if len(contract.economy.profiles) * 2 ** len(counts) > MOST_ENTRIES:
         return None

@@ -142,7 +142,7 @@ def expected_impact(
         impacts = price_impacts(economy, efficient_allocation(economy), player)
         return ExpectedImpact(float(impacts[types]), 0.0, None)
     profiles = economy.prior.draws(generator, draws).profiles
-    value = {}
+    value: dict[tuple[int, int], FloatArray] = {}
     for reported in types:
         told = profiles.copy()
         told[:, player] = reported
