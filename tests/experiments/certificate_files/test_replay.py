@@ -52,6 +52,7 @@ from tests.mechanisms.certificates.test_certificates_reactions import (
     stable_against_wary_outsiders,
 )
 from tests.mechanisms.certificates.test_joint_misreport_certificates import a_joint_lie
+from tests.mechanisms.collusion.test_lies_and_replies import a_joint_lie_and_replies
 
 TEXT = CERTIFICATES.example.read_text(encoding="utf-8")
 
@@ -110,6 +111,7 @@ MADE: dict[str, Callable[[], Certificate]] = {
     "lie": a_lie,
     "lie and other orders": a_lie_and_other_orders,
     "joint lie": a_joint_lie,
+    "joint lie and replies": a_joint_lie_and_replies,
     "side-contract": lambda: an_agreement()[1],
     "stability": stable,
     "stability by member": by_member,

@@ -161,7 +161,7 @@ def test_what_follows_the_truth_is_what_follows_no_lie(rules: MarketRules) -> No
 
 @cache
 def a_joint_lie_and_replies() -> JointMisreportCertificate:
-    """Two farmers who both report what they are not and then order what they like best at the price that this brings."""
+    """Two farmers who report what they are not and then order what they like best at the price that brings."""
     contract = contract_of("three-farmers", EXTERNALITY)
     found = with_replies(contract, REPAIRED, Lie((0, 1), (1, 1), (0, 0)))
     assert found is not None
