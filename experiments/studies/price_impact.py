@@ -41,7 +41,6 @@ from marketgame.mechanisms.market_game.rules import (
     Pricing,
     Refusal,
     Solvency,
-    Withholding,
 )
 from marketgame.results.figures import style
 from marketgame.results.figures.saving import save_figure
@@ -50,6 +49,8 @@ SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 """How many copies of everybody there are."""
 DRAWS = 2000
 SEED = 13
+FEW_PROFILES = 16
+"""Economies of more are examined with the usual transfers only."""
 # Of each economy, in words, as the tables and the picture name it.
 GROWN = {
     "three-farmers": "three farmers",
@@ -63,12 +64,11 @@ LIES, GROWTH = "lie-and-reorder", "price-impact"
 def playing_on() -> Iterator[MarketRules]:
     """Yield every rule set in which orders bind whoever does not answer them.
 
-    Whether quotes are seen before orders does not matter to a liar who quotes what it is told.
+    Whether quotes are seen before orders, and what becomes of what is withheld, does not matter to a liar who quotes
+    and announces what it is told.
     """
-    options = (Pricing, Solvency, Bankruptcy, Coverage, Withholding)
-    for pricing, solvency, bankruptcy, coverage, withholding in product(*options):
-        for refusal in Refusal:
-            yield MarketRules(pricing, solvency, bankruptcy, coverage, withholding, refusal=refusal)
+    for pricing, solvency, bankruptcy, coverage, refusal in product(Pricing, Solvency, Bankruptcy, Coverage, Refusal):
+        yield MarketRules(pricing, solvency, bankruptcy, coverage, refusal=refusal)
 
 
 def private_economies() -> dict[str, Economy]:
@@ -78,10 +78,14 @@ def private_economies() -> dict[str, Economy]:
 
 
 def examined_contracts(economy: Economy) -> Iterator[tuple[TransferRule, GrandContract]]:
-    """Yield contracts of an economy whose types can be listed: with usual transfers, and with coalition-proof ones."""
-    usual = TransferRule.EXPECTED_EXTERNALITY if economy.prior.independent else TransferRule.LP
-    for rule in (usual, TransferRule.COALITION_PROOF):
-        yield rule, contract_with_transfers(economy, rule)
+    """Yield contracts of an economy whose types can be listed: usual transfers, or coalition-proof ones."""
+    yield (usual := _usual(economy)), contract_with_transfers(economy, usual)
+    if economy.prior.size <= FEW_PROFILES:
+        yield TransferRule.COALITION_PROOF, contract_with_transfers(economy, TransferRule.COALITION_PROOF)
+
+
+def _usual(economy: Economy) -> TransferRule:
+    return TransferRule.EXPECTED_EXTERNALITY if economy.prior.independent else TransferRule.LP
 
 
 def lies_table(economies: dict[str, Economy], rule_sets: Sequence[MarketRules]) -> pd.DataFrame:
