@@ -23,11 +23,10 @@ from marketgame.mechanisms.market_game.rules import Timing
 from marketgame.mechanisms.market_game.settle import settle
 from marketgame.simulation.recording.market import MarketRecorder
 from marketgame.simulation.recording.measures import net_consumed_in
+from marketgame.simulation.scenario.deposits import refuse_missing_deposit
 from marketgame.simulation.scenario.established_contract import (
     established_contract,
     promised_severance,
-    refuse_missing_deposit,
-    refuse_missing_deposits,
     refuse_uncovered_transfers,
 )
 from marketgame.simulation.scenario.market_scenario import MarketScenario
@@ -59,8 +58,8 @@ class MarketModel(RoundModel):
         last_play: the round played last, if any.
 
     Raises:
-        ValueError: the established contract does not exist for this economy, a rule forbids it, somebody would have to
-            deposit more than it owns, or coalitions cannot divide what they own as blocking mediators would want.
+        ValueError: the established contract does not exist for this economy, a rule forbids it, or coalitions cannot
+            divide what they own as blocking mediators would want.
     """
 
     def __init__(self, market_scenario: MarketScenario) -> None:
@@ -71,7 +70,6 @@ class MarketModel(RoundModel):
         common = CommonKnowledge(established_contract(market_scenario), market_scenario.rules, severance)
         behaviours = market_scenario.behaviours()
         refuse_uncovered_transfers(common, behaviours)
-        refuse_missing_deposits(common, behaviours)
         self.nature = random_stream(market_scenario.seed, "nature")
         self.mediator = EstablishedMediator(self, common.contract, severance)
         self.traders = tuple(Trader(self, player, by_type, common) for player, by_type in enumerate(behaviours))

@@ -8,13 +8,13 @@ from marketgame.agents.behaviours import Behaviour
 from marketgame.agents.beliefs import Inference
 from marketgame.agents.knowledge import CommonKnowledge, TypeKnowledge
 from marketgame.agents.memory import Memory, content_key
-from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
 from marketgame.mechanisms.contracts.sampled import SampledEconomy, sampled
 from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.mechanisms.contracts.transfers import contract_with_transfers
 from marketgame.mechanisms.economies.economy import Economy
-from marketgame.mechanisms.market_game.rules import Coverage, Refusal
+from marketgame.mechanisms.market_game.rules import Coverage
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.streams import random_stream
 
@@ -69,43 +69,6 @@ def refuse_uncovered_transfers(common: CommonKnowledge, behaviours: tuple[tuple[
                     f"{knowledge.own_type.name!r}, who owns {owned:.6g}; rule coverage = "
                     f"{common.rules.coverage.value!r} forbids that"
                 )
-
-
-def refuse_missing_deposits(common: CommonKnowledge, behaviours: tuple[tuple[Behaviour, ...], ...]) -> None:
-    """Refuse behaviours that report types who own more, where what is reported has to be deposited.
-
-    Raises:
-        ValueError: naming the player, its type, its report and what it lacks.
-    """
-    if common.contract.refusal is not Refusal.ESCROW:
-        return
-    for player, by_type in enumerate(behaviours):
-        inference = Inference(common.contract, player)
-        for type_number, behaviour in enumerate(by_type):
-            knowledge = TypeKnowledge(common, inference, type_number, lambda purpose: random_stream(0, purpose))
-            _refuse_lacking(common.economy, player, type_number, behaviour.report(knowledge))
-
-
-def refuse_missing_deposit(economy: Economy, profile: IntegerArray, reports: IntegerArray) -> None:
-    """Refuse reports ``(N,)`` of types that own more of some good than the true ones, ``(N,)``.
-
-    Raises:
-        ValueError: naming the player, its type, its report and what it lacks.
-    """
-    owned, deposited = economy.endowments(profile), economy.endowments(reports)
-    for player in np.flatnonzero((deposited > owned).any(axis=-1)):
-        _refuse_lacking(economy, int(player), int(profile[player]), int(reports[player]))
-
-
-def _refuse_lacking(economy: Economy, player: int, type_number: int, report: int) -> None:
-    who = economy.players[player]
-    owned, deposited = who.types[type_number].endowment, who.types[report].endowment
-    for good in np.flatnonzero(deposited > owned):
-        raise ValueError(
-            f"{who.name} of type {who.types[type_number].name!r} reports {who.types[report].name!r}, whose "
-            f"{deposited[good]:.6g} of {economy.goods[good]} it would have to deposit; it owns {owned[good]:.6g}, and "
-            f"rule refusal = {Refusal.ESCROW.value!r} executes flows out of deposits"
-        )
 
 
 def promised_severance(scenario: MarketScenario) -> FloatArray | None:

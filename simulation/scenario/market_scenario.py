@@ -11,6 +11,7 @@ from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.mechanisms.economies.economy import Economy, Player
 from marketgame.mechanisms.market_game.rules import MarketRules, Refusal
+from marketgame.simulation.scenario.deposits import refuse_missing_deposits
 from marketgame.simulation.scenario.organisers import Organiser, check_organisers
 from marketgame.simulation.scenario.scenario import Scenario
 
@@ -51,8 +52,8 @@ class MarketScenario(Scenario):
             them may take longer than a run, so they are computed once where runs are prepared.
 
     Raises:
-        ValueError: what every scenario refuses, coalition organisers do not go together, parts are not positive, or
-            blocking mediators are to lead away who has deposited what it owns.
+        ValueError: what every scenario refuses, coalition organisers do not go together, parts are not positive,
+            somebody would have to deposit more than it owns, or blocking mediators are to lead away who has deposited.
     """
 
     SETTING = "economy"
@@ -72,11 +73,13 @@ class MarketScenario(Scenario):
         check_organisers(self.organisers, len(self.economy.players))
         if self.parts < 1:
             raise ValueError(f"parts is {self.parts}; there must be at least 1")
-        if self.blockers and self.rules.refusal is Refusal.ESCROW:
-            raise ValueError(
-                f"blocker {self.blockers[0].name!r} leads away who has reported; rule refusal = "
-                f"{Refusal.ESCROW.value!r} keeps what was deposited with reports, so that nobody can leave"
-            )
+        if self.rules.refusal is Refusal.ESCROW:
+            refuse_missing_deposits(self.economy, self.behaviours())
+            if self.blockers:
+                raise ValueError(
+                    f"blocker {self.blockers[0].name!r} leads away who has reported; rule refusal = "
+                    f"{Refusal.ESCROW.value!r} keeps what was deposited with reports, so that nobody can leave"
+                )
 
     @property
     def players(self) -> tuple[Player, ...]:

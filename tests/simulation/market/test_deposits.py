@@ -26,7 +26,6 @@ from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Execution, MarketRules, Pricing, Refusal, Solvency
-from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.blockers import Blocker
@@ -181,17 +180,11 @@ def test_who_hides_what_it_owns_deposits_what_it_reports_and_keeps_the_rest_as_t
 
 
 def test_nobody_can_report_a_type_that_would_have_to_deposit_more_than_is_owned() -> None:
-    scenario = MarketScenario(
-        "overstated",
-        one_who_may_own_less(),
-        SAFE,
-        PROOF,
-        assignments=(Assignment(Misreporting({"poor": "rich"}), ("ann",)),),
-    )
+    overstating = (Assignment(Misreporting({"poor": "rich"}), ("ann",)),)
     with pytest.raises(
         ValueError, match=r"ann of type 'poor' reports 'rich', whose 2 of wheat it would have to deposit"
     ):
-        MarketModel(scenario)
+        MarketScenario("overstated", one_who_may_own_less(), SAFE, PROOF, assignments=overstating)
 
 
 def test_blocking_mediators_have_no_place_where_reports_are_deposits(three_traders: Economy) -> None:
