@@ -31,7 +31,7 @@ from marketgame.mechanisms.collusion.side_contracts.constructions import constru
 from marketgame.mechanisms.contracts.communication_equilibrium import JUST_BELOW, variants_of_trades
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.deviations import premises
-from marketgame.mechanisms.deviations.bounds import least_bound
+from marketgame.mechanisms.deviations.bounds import least_bound, within_matched_flows
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict, together
 from marketgame.mechanisms.deviations.oracle import most_profitable_deviation, profit_tolerance
 from marketgame.mechanisms.deviations.situation import (
@@ -216,7 +216,7 @@ class LiesSearch:
             if replied.bound > counts:
                 left_open.append((replied.bound, lie))
         if best is None and self.rules.execution is Execution.UNILATERAL and self.reaction_to(coalition) is None:
-            # The program behind the search knows no orders that bind only where both sides give them.
+            # Where orders are matched, refusing in part is nearly all there is, and a search takes long.
             best = self._searched([lie for _, lie in sorted(left_open, key=lambda one: -one[0])])
         if best is not None:
             return Verdict.REFUTED, best
@@ -346,6 +346,8 @@ def best_reply(situation: Situation, effort: Effort | None = None) -> tuple[Join
     reply, value = tried[winner], float(values[winner])
     start = float(situation.obedient_gains.sum())
     bound = least_bound(situation).total_gain + start
+    flows = within_matched_flows(situation)
+    bound = bound if flows is None else min(bound, flows)
     if premises.DEPOSITS.holds(situation.rules) and len(situation.outsiders) and not reacts:
         bound = min(bound, _worth_of_division(situation))
     if effort is not None and bound - value > profit_tolerance(situation):
@@ -404,6 +406,8 @@ def _constructed(situation: Situation, told: JointAction) -> Iterator[JointActio
         yield from _liked_at_the_price(situation, told)
         if rules.solvency is Solvency.BUDGET:
             yield from _short_sales(situation, told)
+    if rules.execution is Execution.MATCHED and rules.refusal is Refusal.FREE and len(situation.outsiders):
+        yield _refused_in_part(situation, told)
     if rules.execution is Execution.MATCHED and rules.refusal is Refusal.ESCROW:
         yield _divided_anew(situation)
     yield from constructed_menu(situation).actions[1:]
@@ -436,6 +440,33 @@ def _liked_at_the_price(situation: Situation, told: JointAction) -> Iterator[Joi
         paid = (prices * amounts).sum(axis=-1)
         orders[:, outsiders, -1] -= paid + hair * np.abs(paid)
         yield replace(told, orders=orders)
+
+
+def _refused_in_part(situation: Situation, told: JointAction) -> JointAction:
+    """Return what is recommended but for what members like less at the quoted price than the money for it.
+
+    Who wants more than it is to end with delivers less, and who wants less buys less. What that is worth is refused in
+    money too, pair by pair, so that budgets stay as they are; no more can be refused than flows the other way.
+    """
+    members, outsiders, plays = situation.members, situation.outsiders, situation.prescribed
+    flows, prices = plays.orders - plays.orders.swapaxes(1, 2), plays.quotes[0, outsiders[0], :-1]
+    ends = (plays.announced_endowments + flows.sum(axis=2) / 2.0)[0, members, :-1]
+    rows = situation.economy.rows(situation.profiles[0])[members]
+    likes = situation.economy.valuations.demand(rows, np.broadcast_to(prices, ends.shape))
+    wanted = np.minimum(likes, situation.supply[0, :-1]) - ends
+    orders = told.orders.copy()
+    for place, good in product(range(len(members)), range(len(prices))):
+        trades = orders[place, outsiders]
+        if prices[good] == 0.0 or wanted[place, good] == 0.0:
+            continue
+        # Flows of the good that take the member away from what it wants, and the money that flows the other way.
+        against = np.maximum(-np.sign(wanted[place, good]) * trades[:, good], 0.0)
+        paid = np.maximum(np.sign(wanted[place, good]) * trades[:, -1], 0.0) / prices[good]
+        most = np.minimum(against, paid)
+        refused = most * min(1.0, abs(wanted[place, good]) / max(float(most.sum()), np.finfo(np.float64).tiny))
+        orders[place, outsiders, good] += np.sign(wanted[place, good]) * refused
+        orders[place, outsiders, -1] -= np.sign(wanted[place, good]) * refused * prices[good]
+    return replace(told, orders=orders)
 
 
 def _short_sales(situation: Situation, told: JointAction) -> Iterator[JointAction]:

@@ -66,12 +66,15 @@ from marketgame.mechanisms.deviations.situation import Situation
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.interior_allocation import allocate_by_interior_point
 from marketgame.mechanisms.economies.separable_allocation import allocate_good_by_good
-from marketgame.mechanisms.market_game.rules import Coverage, Execution, MarketRules, Timing, Withholding
+from marketgame.mechanisms.market_game.rules import Coverage, Execution, MarketRules, Solvency, Timing, Withholding
 from marketgame.mechanisms.market_game.settle import settle
 
 # How many numbers of orders are settled at once.
 _ORDERS_AT_ONCE = 10**7
 TWO = 2
+# Budgets are weighed with up to this, found within so many steps.
+LARGEST_WEIGHT = 3.0
+WEIGHTS = 40
 
 
 class BoundReason(StrEnum):
@@ -314,6 +317,54 @@ def _worth_of_shorts(situation: Situation, prices: FloatArray) -> FloatArray:
     if situation.rules.withholding is Withholding.WASTED:
         delivered = np.maximum(delivered - situation.endowments[:, member], 0.0)
     return np.asarray((prices * delivered).sum(axis=-1))
+
+
+def within_matched_flows(situation: Situation) -> float | None:
+    r"""Return what a lone member gains at most over its endowment where flows happen only as far as both sides order.
+
+    It is delivered no more of anything than others offer it, :math:`A_h`, and delivers no more than they ask for,
+    :math:`D_h`, of goods and of money. So for any :math:`\lambda \ge 0` its gain is at most
+
+    .. math:: \max_{\omega - D \le q \le \omega + A} [v(q) - v(\omega) - \lambda p \cdot (q - \omega)] + \lambda y
+        + \max\{(1 - \lambda) A_m, (\lambda - 1) D_m\},
+
+    and the least of these is what it can reach, but for who fails on its account.
+
+    Args:
+        situation: of one player, who need not be of the type for which it was recommended something.
+
+    Returns:
+        The bound, numeraire; none where it does not hold, or goods are not valued one by one.
+    """
+    rules, prices = situation.rules, _prices_of_outsiders(situation)
+    table, wary = situation.economy.valuations, situation.reaction is not None
+    if not premises.FLOWS.holds(rules) or len(situation.coalition) > 1 or prices is None or wary or not table.separable:
+        return None
+    member, told = situation.coalition[0], situation.prescribed
+    asked = told.orders[:, situation.outsiders, member]
+    given, taken = (np.maximum(side, 0.0).sum(axis=1) for side in (asked, -asked))
+    owned, power = situation.endowments[:, member], told.transfers[:, member]
+    rows = situation.economy.rows(situation.profiles)[:, member]
+    trader, start = table.select(rows), situation.economy.reference_goods[rows]
+    least, most = np.maximum(owned - given, 0.0)[:, :-1], (owned + taken)[:, :-1]
+
+    def bound(weight: FloatArray) -> FloatArray:
+        charged = weight[:, None] * prices[:, :-1]
+        bundle = np.clip(trader.demand(charged), least, most)
+        enjoyed = trader.gain(start, trader.dispose(bundle)) - (charged * (bundle - owned[:, :-1])).sum(axis=-1)
+        money = np.maximum((1.0 - weight) * taken[:, -1], (weight - 1.0) * given[:, -1])
+        return np.asarray(enjoyed + weight * power + money)
+
+    low, high = np.zeros(len(rows)), np.full(len(rows), LARGEST_WEIGHT)
+    for _ in range(WEIGHTS):
+        third = (high - low) / 3.0
+        fewer = bound(low + third) <= bound(high - third)
+        low, high = np.where(fewer, low, low + third), np.where(fewer, high - third, high)
+    within = np.minimum(bound((low + high) / 2.0), bound(np.ones(len(rows))))
+    if rules.solvency is Solvency.BUDGET:
+        within = within + _worth_of_shorts(situation, prices)
+    nothing = _gain_from(situation, member, np.zeros_like(least), -owned[:, -1])
+    return float(situation.probability @ np.maximum(within, nothing))
 
 
 def _within_budget_or_short(situation: Situation, prices: FloatArray) -> FloatArray:

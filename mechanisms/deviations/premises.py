@@ -118,6 +118,20 @@ BUDGET_AND_FLOWS = Premise(
 )
 """Proposition 9: where orders are matched it is short of no more than what it was to deliver and does not own."""
 
+FLOWS = Premise(
+    pricing=AT_OTHERS_QUOTES,
+    solvency=EITHER_SOLVENCY,
+    bankruptcy=EITHER_BANKRUPTCY,
+    coverage=EITHER_COVERAGE,
+    # What is hidden is not there to be enjoyed.
+    withholding=frozenset({Withholding.WASTED}),
+    timing=EITHER_TIMING,
+    # Nothing else flows but what others order.
+    execution=frozenset({Execution.MATCHED}),
+    refusal=EITHER_REFUSAL,
+)
+"""Proposition 9, after any report: what a lone player exchanges is what others order from it and offer it, or less."""
+
 WEALTH = Premise(
     # Outsiders trade at p or at a loss to the member, and two members gain nothing from each other.
     pricing=NOT_SUBSIDISED,
