@@ -13,8 +13,9 @@ import numpy as np
 from marketgame.agents.knowledge import MarketKnowledge, RecommendedKnowledge
 from marketgame.mechanisms.arrays import FloatArray, read_only
 from marketgame.mechanisms.market_game.execution import executed_flows
+from marketgame.mechanisms.market_game.one_deviates import sums_suffice
 from marketgame.mechanisms.market_game.plays import Play
-from marketgame.mechanisms.market_game.rules import Execution, Refusal
+from marketgame.mechanisms.market_game.rules import Coverage, Execution, Refusal, Withholding
 from marketgame.mechanisms.market_game.settle import settle
 
 # Candidate orders are settled in pieces of about this many numbers, so that they stay in the cache.
@@ -23,6 +24,8 @@ NUMBERS_AT_ONCE = 1 << 18
 MOST_KEPT_BACK = 1e-9
 # So much of the value of orders is kept back for their rounding where the contract grants nothing for it.
 KEPT_BACK_OF_ORDERS = 1e-11
+# Among more players than this candidates are settled by sums over players instead of over pairs of them.
+MANY_PLAYERS = 64
 
 
 def expected_endowments(knowledge: RecommendedKnowledge) -> FloatArray:
@@ -121,6 +124,8 @@ def promised_gain(knowledge: RecommendedKnowledge) -> float:
 
 def expected_gain(knowledge: MarketKnowledge, net_demands: FloatArray, announced_endowments: FloatArray) -> FloatArray:
     """Return by how much candidates ``(C, N, L)``, units, are expected to beat the endowment, ``(C,)``, numeraire."""
+    if _among_many(knowledge) and _covered(knowledge, announced_endowments):
+        return _expected_gain_among_many(knowledge, net_demands, announced_endowments)
     pieces = max(1, net_demands.shape[0] * knowledge.belief.play.orders.size // NUMBERS_AT_ONCE)
     return np.concatenate(
         [
@@ -146,4 +151,28 @@ def _expected_gain(knowledge: MarketKnowledge, net_demands: FloatArray, announce
     settlement = settle(Play(quotes, orders, shown, transfers), rules)
     endowments = np.broadcast_to(expected_endowments(knowledge), shown.shape)
     net = settlement.net_consumption(endowments)[:, :, player]
+    return np.asarray(knowledge.gain_at_market(net) @ belief.probability)
+
+
+def _among_many(knowledge: MarketKnowledge) -> bool:
+    """Say whether there are so many players that their pairs are not looked at, and need not be."""
+    common = knowledge.common
+    if len(knowledge.quotes) <= MANY_PLAYERS or common.contract.refusal is not Refusal.FREE:
+        return False
+    return sums_suffice(common.rules, knowledge.quotes)
+
+
+def _covered(knowledge: MarketKnowledge, announced: FloatArray) -> bool:
+    """Say whether announcements ``(C, L)`` cover what is taken from the trader, where they must."""
+    taken = -knowledge.recommendation.transfers[knowledge.player]
+    return knowledge.common.rules.coverage is Coverage.UNLIMITED or bool((announced[:, -1] >= taken).all())
+
+
+def _expected_gain_among_many(knowledge: MarketKnowledge, net_demands: FloatArray, announced: FloatArray) -> FloatArray:
+    belief, rules = knowledge.belief, knowledge.common.rules
+    net = np.empty((len(net_demands), len(belief.probability), net_demands.shape[-1]))
+    for place, deviation in enumerate(knowledge.own_deviations):
+        net[:, place] = deviation.change(net_demands, announced)
+    if rules.withholding is Withholding.WASTED:
+        net -= (knowledge.owned - announced)[:, None]
     return np.asarray(knowledge.gain_at_market(net) @ belief.probability)

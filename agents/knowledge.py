@@ -19,6 +19,7 @@ from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, listed
 from marketgame.mechanisms.contracts.terms import DirectContract, OwnRecommendation
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
+from marketgame.mechanisms.market_game.one_deviates import OneDeviates
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 
@@ -172,3 +173,11 @@ class MarketKnowledge(RecommendedKnowledge):
     """
 
     quotes: FloatArray
+
+    @cached_property
+    def own_deviations(self) -> tuple[OneDeviates, ...]:
+        """The plays in which all others obey, one for each profile that it considers possible."""
+        told, transfers = self.belief.play, self.recommendation.transfers
+        plays = zip(self.belief.orders_to_each, told.announced_endowments, strict=True)
+        rules = self.common.rules
+        return tuple(OneDeviates(rules, self.player, self.quotes, *each, transfers) for each in plays)

@@ -8,6 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
+from marketgame.agents import anticipation
 from marketgame.agents.anticipation import (
     expected_gain,
     largest_own_cost,
@@ -298,11 +299,18 @@ def test_a_best_reply_to_a_lower_price_buys_the_walrasian_demand(
     assert float(knowledge.utility(settled.allocation[0])) >= -best.fun - 1e-6
 
 
+@pytest.mark.parametrize("few", [anticipation.MANY_PLAYERS, 0])
+@pytest.mark.parametrize("withholding", Withholding)
 def test_expected_gain_is_the_probability_weighted_mean_over_possible_profiles(
-    random_economy: RandomEconomy, at_market: AtMarket
+    random_economy: RandomEconomy,
+    at_market: AtMarket,
+    monkeypatch: pytest.MonkeyPatch,
+    few: int,
+    withholding: Withholding,
 ) -> None:
+    monkeypatch.setattr(anticipation, "MANY_PLAYERS", few)
     economy = random_economy(21, 3, 2, 2)
-    rules = MarketRules(withholding=Withholding.CONSUMED)
+    rules = MarketRules(withholding=withholding)
     contract = grand_contract(economy)
     knowledge = at_market(contract, 0, [1, 0, 1], rules)
     candidates = structured_candidates(knowledge)
