@@ -54,7 +54,7 @@ MOST_ENTRIES = 50_000_000
 # How hard replies are searched for where a bound leaves room and no construction fills it.
 EFFORT = Effort(quote_vectors=6, local_rounds=1, seconds_per_program=2.0)
 # How many lies, counted once for each profile of the others' types, are looked at among coalitions of one size.
-MOST_LIES = 10_000
+MOST_LIES = 20_000
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,7 @@ def certified(contract: GrandContract, rules: MarketRules, found: LieWithReplies
     [
         ("three-farmers", SAFE, SAFRONOV, Verdict.PROVEN, Verdict.PROVEN),
         ("three-farmers", SAFE, EXTERNALITY, Verdict.PROVEN, Verdict.REFUTED),
+        ("three-farmers", MATCHED, EXTERNALITY, Verdict.REFUTED, Verdict.REFUTED),
         ("three-farmers", MATCHED, SAFRONOV, Verdict.PROVEN, Verdict.REFUTED),
         ("three-farmers", DEPOSITS, SAFRONOV, Verdict.REFUTED, Verdict.REFUTED),
         ("three-farmers", UNWOUND_DEPOSITS, SAFRONOV, Verdict.REFUTED, Verdict.REFUTED),
