@@ -28,7 +28,7 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.collusion.side_contracts.constructions import constructed_menu
-from marketgame.mechanisms.contracts.communication_equilibrium import JUST_BELOW, variants_of_trades
+from marketgame.mechanisms.contracts.communication_equilibrium import JUST_BELOW, affordable, variants_of_trades
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.deviations import premises
 from marketgame.mechanisms.deviations.bounds import least_bound, within_matched_flows
@@ -424,14 +424,17 @@ def _liked_at_the_price(situation: Situation, told: JointAction) -> Iterator[Joi
     members, outsiders, plays = situation.members, situation.outsiders, situation.prescribed
     flows = plays.orders - plays.orders.swapaxes(1, 2)
     held = np.maximum((plays.announced_endowments + flows.sum(axis=2))[:, outsiders].min(axis=0), 0.0)
-    own = (plays.announced_endowments + flows.sum(axis=2))[0, members, :-1]
-    prices = plays.quotes[0, outsiders[0], :-1]
+    holdings = (plays.announced_endowments + flows.sum(axis=2))[0, members]
+    own, prices = holdings[:, :-1], plays.quotes[0, outsiders[0], :-1]
     rows = situation.economy.rows(situation.profiles[0])[members]
     likes = situation.economy.valuations.demand(rows, np.broadcast_to(prices, own.shape))
     wanted = np.maximum(np.minimum(likes, situation.supply[0, :-1]) - own, -own)
     bought, there = np.maximum(wanted, 0.0).sum(axis=0), held[:, :-1].sum(axis=0)
     fits = np.where(bought > there, there / np.where(bought > there, bought, 1.0), 1.0)
-    wanted = JUST_BELOW * np.where(wanted > 0, wanted * fits, wanted)
+    wanted = affordable(
+        np.where(wanted > 0, wanted * fits, wanted), np.broadcast_to(prices, own.shape), holdings[:, -1]
+    )
+    wanted = JUST_BELOW * wanted
     shares = held / np.maximum(held.sum(axis=0), np.finfo(np.float64).tiny)
     traded = wanted[:, None] * np.where(wanted[:, None] > 0, shares[:, :-1], shares[:, -1:])
     for amounts, hair in variants_of_trades(traded, situation.rules):

@@ -350,6 +350,21 @@ def variants_of_trades(traded: FloatArray, rules: MarketRules) -> list[tuple[Flo
     return single if rules.bankruptcy is Bankruptcy.UNWIND else [(traded, A_HAIR), *single]
 
 
+def affordable(wanted: FloatArray, prices: FloatArray, money: FloatArray) -> FloatArray:
+    """Return trades with less of everything that is bought where money would not suffice.
+
+    Args:
+        wanted: units bought, negative where sold, ``(..., G)``.
+        prices: numeraire per unit, ``(..., G)``.
+        money: that there is to spend besides what is sold for, ``(...)``, numeraire.
+    """
+    worth = prices * wanted
+    due, earned = np.maximum(worth, 0.0).sum(axis=-1), np.maximum(-worth, 0.0).sum(axis=-1)
+    room = np.maximum(money, 0.0) + earned
+    share = np.where(due > room, room / np.where(due > room, due, 1.0), 1.0)
+    return np.asarray(np.where(wanted > 0, wanted * share[..., None], wanted))
+
+
 def best_bundles_from_all(contract: Contract, type_number: int) -> list[Alternatives]:
     """Return :func:`best_bundle_from_all` in every variant that the rules of the market ask for."""
     variants = len(variants_of_trades(np.zeros(len(contract.economy.goods) - 1), contract.rules))
@@ -360,7 +375,8 @@ def best_bundle_from_all(contract: Contract, type_number: int, variant: int = 0)
     """Return the alternative of ordering what a type likes best at the quoted price and recommended wealth from all.
 
     Of each good it buys from everybody the same share of what is held after the recommended trades, at least over what
-    may lead to its recommendation, and all of that at most. What it sells it divides among all as they hold money.
+    may lead to its recommendation, and all of that at most, nor more than it can pay for. What it sells it divides
+    among all as they hold money.
 
     Args:
         contract: the contract.
@@ -381,7 +397,7 @@ def best_bundle_from_all(contract: Contract, type_number: int, variant: int = 0)
         own = recommended.announced_endowment + recommended.order.sum(axis=-2) - recommended.order[..., player, :]
         own = own - _ordered_by_others(contract, player)
         wanted = np.minimum(economy.valuations.demand(rows, prices) - own[..., :-1], held.sum(axis=-2)[..., :-1])
-        wanted = JUST_BELOW * np.maximum(wanted, -own[..., :-1])
+        wanted = JUST_BELOW * affordable(np.maximum(wanted, -own[..., :-1]), prices, own[..., -1])
         shares = held / np.maximum(held.sum(axis=-2, keepdims=True), np.finfo(np.float64).tiny)
         traded = wanted[..., None, :] * np.where(wanted[..., None, :] > 0, shares[..., :-1], shares[..., -1:])
         traded, hair = variants_of_trades(traded, contract.rules)[variant]
