@@ -61,13 +61,14 @@ bench: $(READY)
 FUZZED ?= 10000 --seed $(shell date +%Y%m%d)
 
 # Slow evidence: properties on examples never tried before; sweeps whose workers are killed, hang or run out of disk;
-# the core, game by game; lies followed by disobedience, looked for by searches that know no theorem; damaged files of
-# every kind through every command.
+# the core, game by game; lies followed by disobedience, looked for by searches that know no theorem; liars who realise
+# what was promised; damaged files of every kind through every command.
 evidence: $(READY)
 	$(RUN)/pytest -m hypothesis --hypothesis-profile=search tests
 	$(RUN)/pytest benchmarks/evidence
 	$(RUN)/python -m benchmarks.core_evidence
 	$(RUN)/python -m marketgame.experiments.studies.lies_and_disobedience docs/tables
+	$(RUN)/python -m benchmarks.joint_lies
 	$(RUN)/python -m benchmarks.fuzzing $(FUZZED)
 
 # The tables of the documentation, an hour on two cores; stopped, they go on where they were.

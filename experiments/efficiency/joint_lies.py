@@ -21,13 +21,18 @@ def joint_misreport_document(check: JointMisreportCheck) -> dict[str, Any]:
         "types": {} if worst is None else dict(zip(members, worst.true_types, strict=True)),
         "reports": {} if worst is None else dict(zip(members, worst.reported_types, strict=True)),
         "largest_coalition_examined": check.examined_size,
-        "every_coalition_examined": check.complete,
+        "every_coalition_examined": check.examined_size == check.players,
+        "proved_by_theorem": check.theorem,
+        "standard_error": check.standard_error,
+        "bound": check.bound,
     }
 
 
 def joint_misreport_text(check: JointMisreportCheck) -> tuple[str, str]:
     """Return whether coalitions tell the truth, and in words who would lie how; empty where nobody could."""
-    verdict = "no" if not check.truthful else "yes" if check.complete else f"yes, up to {check.examined_size} members"
+    verdict = "no" if not check.truthful else "yes" if check.complete else "not refuted"
+    if verdict == "not refuted" and check.examined_size:
+        verdict = f"yes, up to {check.examined_size} members"
     worst = check.worst
     if worst is None:
         return verdict, "nobody has two types"

@@ -41,6 +41,7 @@ from marketgame.mechanisms.contracts.compatibility import (
 )
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule, walrasian_payments
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck, check_incentives
+from marketgame.mechanisms.contracts.joint_lie_search import search_joint_misreports
 from marketgame.mechanisms.contracts.joint_misreports import JointMisreportCheck, check_joint_misreports
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand, check_on_demand
 from marketgame.mechanisms.contracts.refusable_transfers import (
@@ -284,7 +285,9 @@ def _contract(
 def _on_demand(sample: SampledEconomy, rule: TransferRule, transfers: FloatArray) -> ContractAnswer:
     try:
         contract = ContractOnDemand(sample, rule)
-        return ContractAnswer(rule, transfers, check_on_demand(contract))
+        externalities = sample.externalities if rule is TransferRule.EXPECTED_EXTERNALITY else None
+        together = search_joint_misreports(sample.economy, externalities, contract.stakes)
+        return ContractAnswer(rule, transfers, check_on_demand(contract), joint_lies=together)
     except ValueError as error:
         return ContractAnswer(rule, transfers, None, str(error))
     except DeadlinePassedError as passed:
@@ -451,6 +454,10 @@ def _joint_lies(solution: EconomySolution) -> Group:
             continue
         scale = max(float(stakes.max()) for stakes in incentives.stakes)
         gain = "" if check.worst is None else number(check.worst.gain, scale)
+        if check.standard_error:
+            gain += f" ± {number(check.standard_error, scale)}"
+        if check.bound is not None:
+            gain += f", at most {number(check.bound, scale)}"
         rows.append([TRANSFERS[answer.rule], *joint_misreport_text(check), gain])
     if not rows:
         return Group()

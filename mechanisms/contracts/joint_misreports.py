@@ -22,10 +22,11 @@ from typing import Self
 import numpy as np
 
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray
+from marketgame.mechanisms.contracts.coalition_proof import coalition_proof_transfers
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.incentives import ReportGains
 from marketgame.mechanisms.economies.beliefs import beliefs_about_others, profiles_by_own_type
-from marketgame.mechanisms.economies.stakes import counts_as_gain
+from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE, counts_as_gain
 from marketgame.mechanisms.market_game.rules import Withholding
 
 # Pairs of true and reported types of a coalition, summed over the coalitions, beyond which not all are looked at.
@@ -58,20 +59,28 @@ class JointMisreportCheck:
     Attributes:
         worst: the most profitable joint lie of the coalitions looked at, of those that count as a gain if one does;
             none where no player has another type to report.
-        examined_size: coalitions of up to that many members were looked at, each of them.
+        examined_size: coalitions of up to that many members were looked at, each of them; 0 where lies were searched.
         players: how many there are.
-        truthful: no lie that was looked at gains more than rounding of what is at stake for the liars.
+        truthful: no lie that was looked at gains more than rounding of what is at stake for the liars or, where gains
+            are drawn, than what draws leave uncertain.
+        standard_error: of the gain of the worst, where outsiders' types are drawn; zero where all are counted.
+        bound: what no coalition gains more than, numeraire; none if it is not known, or the worst is the most.
+        theorem: whether transfers are those of :mod:`marketgame.mechanisms.contracts.coalition_proof`, so that no
+            coalition gains, whatever its size.
     """
 
     worst: JointMisreport | None
     examined_size: int
     players: int
     truthful: bool
+    standard_error: float = 0.0
+    bound: float | None = None
+    theorem: bool = False
 
     @property
     def complete(self) -> bool:
-        """Whether every coalition was looked at, so that being truthful is proved."""
-        return self.examined_size == self.players
+        """Whether every coalition was looked at, or a theorem speaks of it, so that being truthful is proved."""
+        return self.theorem or self.examined_size == self.players
 
 
 def check_joint_misreports(
@@ -84,7 +93,8 @@ def check_joint_misreports(
         withholding: what becomes of what a liar owns beyond its report.
 
     Returns:
-        The most profitable lie of the coalitions of up to the largest size all of whose lies can be listed.
+        The most profitable lie of the coalitions of up to the largest size all of whose lies can be listed. Where that
+        is not everybody, nobody needs to be listed under transfers of which the theorem says that no coalition gains.
     """
     counts = contract.economy.prior.type_counts
     if max(counts) == 1:
@@ -99,7 +109,16 @@ def check_joint_misreports(
         lie, counts_now = best
         if worst is None or (counts_now, lie.gain) > (counted, worst.gain):
             worst, counted = lie, counts_now
-    return JointMisreportCheck(worst, size, len(counts), not counted)
+    proved = size < len(counts) and not counted and _coalition_proof(contract)
+    return JointMisreportCheck(worst, size, len(counts), not counted, theorem=proved)
+
+
+def _coalition_proof(contract: GrandContract) -> bool:
+    """Say whether the transfers are those in closed form, up to constants and to rounding."""
+    if not contract.economy.prior.independent:
+        return False
+    apart = contract.numeraire_transfers - coalition_proof_transfers(contract.economy, contract.efficient)
+    return bool(np.ptp(apart, axis=0).max() <= GAIN_TOLERANCE * contract.stakes.max())
 
 
 def joint_misreport_gains(contract: GrandContract, members: Sequence[int]) -> ReportGains:
@@ -110,6 +129,17 @@ def joint_misreport_gains(contract: GrandContract, members: Sequence[int]) -> Re
         members: the members' numbers, increasing.
     """
     return _lies_of(contract, members).gains(contract)
+
+
+def best_joint_misreport(contract: GrandContract, members: Sequence[int]) -> JointMisreport | None:
+    """Return the most profitable lie that a coalition tells together; none if nobody has another type to report.
+
+    Args:
+        contract: the contract.
+        members: the members' numbers, increasing.
+    """
+    found = _best(contract, joint_misreport_gains(contract, members))
+    return None if found is None else found[0]
 
 
 def utilities_of_reports(

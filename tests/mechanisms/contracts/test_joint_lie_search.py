@@ -1,0 +1,120 @@
+"""Joint lies of coalitions too large to be listed: a witness from below, a bound from above, never a proof by draws."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from marketgame.mechanisms.contracts import joint_misreports
+from marketgame.mechanisms.contracts.coalition_proof import coalition_proof_transfers
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
+from marketgame.mechanisms.contracts.joint_lie_search import largest_joint_gain, search_joint_misreports
+from marketgame.mechanisms.contracts.joint_misreports import best_joint_misreport, check_joint_misreports
+from marketgame.mechanisms.contracts.sampled import sampled
+from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.efficiency import efficient_allocation
+from tests.mechanisms.private_value_economies import (
+    random_correlated_prior,
+    random_economy,
+    random_independent_prior,
+)
+
+COUNTS = (2, 2, 3, 2, 2)
+
+
+def an_economy(seed: int, counts: tuple[int, ...] = COUNTS, goods: int = 1) -> Economy:
+    prior = random_independent_prior(seed, counts)
+    return random_economy(seed, prior, goods=goods, money=20_000.0, type_dependent=seed % 2 == 0)
+
+
+def usual(economy: Economy) -> GrandContract:
+    return grand_contract(economy, expected_externality_transfers(economy, efficient_allocation(economy)))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("paying", [True, False], ids=["externalities", "prices"])
+def test_the_lie_found_gains_what_enumeration_says_of_it_and_the_bound_is_above_every_lie(
+    seed: int, paying: bool
+) -> None:
+    economy = an_economy(seed)
+    contract = usual(economy) if paying else grand_contract(economy)
+    externalities = sampled(economy).externalities if paying else None
+    found = search_joint_misreports(economy, externalities, contract.stakes)
+    exact = check_joint_misreports(contract)
+    assert found is not None
+    assert found.worst is not None
+    assert exact.worst is not None
+    members = [economy.player_names.index(name) for name in found.worst.coalition]
+    same = joint_misreports.joint_misreport_gains(contract, members).gains
+    names = [[kind.name for kind in economy.players[member].types] for member in members]
+    told, said = (
+        np.ravel_multi_index([own.index(name) for own, name in zip(names, kinds, strict=True)], [len(n) for n in names])
+        for kinds in (found.worst.true_types, found.worst.reported_types)
+    )
+    assert abs(found.worst.gain - same[told, said]) <= 4 * found.standard_error + 1e-9
+    assert found.worst.gain <= exact.worst.gain + 4 * found.standard_error
+    if exact.worst.gain > 0:
+        # Here it finds what enumeration finds.
+        best = best_joint_misreport(contract, members)
+        assert best is not None
+        assert best.gain == pytest.approx(exact.worst.gain, abs=1e-9)
+        assert not found.truthful
+    assert not found.complete
+    if paying:
+        assert found.bound is not None
+        assert found.bound >= exact.worst.gain
+    else:
+        assert found.bound is None
+
+
+@pytest.mark.parametrize("seed", range(9))
+def test_no_joint_lie_gains_more_than_the_bound(seed: int) -> None:
+    economy = an_economy(seed, ((2, 2, 2), (3, 2, 2), (2, 2, 2, 2))[seed % 3])
+    worst = check_joint_misreports(usual(economy)).worst
+    bound = largest_joint_gain(economy, sampled(economy).externalities)
+    assert worst is not None
+    assert bound is not None
+    assert worst.gain <= bound
+
+
+def test_players_by_the_dozen_are_answered_with_a_witness_and_a_bound() -> None:
+    economy = an_economy(1, (2,) * 12)
+    sample = sampled(economy)
+    found = search_joint_misreports(economy, sample.externalities, sample.tables.stakes)
+    assert found is not None
+    assert found.worst is not None
+    assert found.bound is not None
+    assert not found.truthful
+    assert len(found.worst.coalition) > 2
+    assert 10 * found.standard_error < found.worst.gain < found.bound
+
+
+def test_several_goods_have_a_witness_and_no_bound_and_correlated_types_neither() -> None:
+    economy = an_economy(2, (2, 2), goods=2)
+    contract = usual(economy)
+    found = search_joint_misreports(economy, sampled(economy).externalities, contract.stakes)
+    assert found is not None
+    assert found.bound is None
+    correlated = random_economy(1, random_correlated_prior(1, (2, 2)))
+    assert search_joint_misreports(correlated, None, contract.stakes) is None
+
+
+def test_under_coalition_proof_transfers_a_theorem_answers_for_coalitions_that_are_not_listed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(joint_misreports, "MOST_PAIRS", 60)
+    economy = an_economy(3)
+    efficient = efficient_allocation(economy)
+    transfers = coalition_proof_transfers(economy, efficient)
+    check = check_joint_misreports(grand_contract(economy, transfers))
+    assert check.examined_size < check.players
+    assert check.theorem
+    assert check.complete
+    assert check.truthful
+    # Constants change nothing; anything else is no longer what the theorem is about.
+    lump = transfers + np.array([3.0, -1.0, -2.0, 0.0, 0.0])
+    assert check_joint_misreports(grand_contract(economy, lump)).theorem
+    usual_check = check_joint_misreports(usual(economy))
+    assert not usual_check.theorem
+    assert not usual_check.complete
