@@ -69,13 +69,19 @@ def _room(key: tuple[int, int, bytes], belief: Belief) -> int:
 # Those who are told a thousand different things in a round mostly believe the same: what follows is worked out once. It
 # is nobody's to look at, as it would tell what others believe.
 @lru_cache(maxsize=8)
-def _said_at(contract: DirectContract, profiles: bytes, players: int) -> tuple[Play, FloatArray, FloatArray]:
-    """Return what a contract recommends and promises at profiles of reports, and what the types reported own."""
+def _said_at(
+    contract: DirectContract, profiles: bytes, players: int, draws: bytes
+) -> tuple[Play, FloatArray, FloatArray]:
+    """Return what a contract recommends and promises at profiles of reports, and what the types reported own.
+
+    Where its device may turn out in several ways, in those of `draws`, one for each profile.
+    """
     reports = np.frombuffer(profiles, np.int64).reshape(-1, players)
-    terms, owned = contract.terms(reports), contract.economy.endowments(reports)
+    turned_out = np.frombuffer(draws, np.int64) if draws else 0
+    terms, owned = contract.terms(reports, turned_out), contract.economy.endowments(reports)
     if terms.received is not None:
         owned = owned + terms.received
-    return contract.recommend(reports), terms.allocation, read_only(owned)
+    return contract.recommend(reports, turned_out), terms.allocation, read_only(owned)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,5 +126,7 @@ class Inference:
 
     def _revise(self, own_type: int, report: int, received: OwnRecommendation) -> Belief:
         posterior = self.contract.posterior(self.player, own_type, report, received)
-        said = _said_at(self.contract, posterior.profiles.astype(np.int64).tobytes(), posterior.profiles.shape[1])
+        draws = b"" if posterior.draws is None else posterior.draws.astype(np.int64).tobytes()
+        profiles = posterior.profiles.astype(np.int64)
+        said = _said_at(self.contract, profiles.tobytes(), profiles.shape[1], draws)
         return Belief(posterior.profiles, posterior.probability, *said)

@@ -28,19 +28,30 @@ def _room(key: bytes, answer: tuple[Play, tuple[OwnRecommendation, ...]]) -> int
 class EstablishedMediator(RoundAgent):
     """Announces a contract, hears reports, and tells everyone privately what the contract recommends.
 
-    It knows nothing but the reports; what follows from them is worked out once while there is room. Whoever leaves with
-    a blocking mediator is paid the severance promised at the reports that were made.
+    It knows nothing but the reports, and how its device turns out, which it tells nobody; what follows from them is
+    worked out once while there is room. Whoever leaves with a blocking mediator is paid the severance promised at the
+    reports that were made.
+
+    Attributes:
+        draw: how the device has turned out.
     """
 
     def __init__(self, model: RoundModel, contract: DirectContract, severance: FloatArray | None = None) -> None:
         super().__init__(model)
         self.contract = contract
         self.severance = severance
+        self.draw = 0
         self._answers: Memory[bytes, tuple[Play, tuple[OwnRecommendation, ...]]] = Memory(BYTES_OF_ANSWERS, _room)
+
+    def turn_out(self, generator: np.random.Generator) -> None:
+        """Draw how the device turns out in this round, whatever will be reported; nothing where there is one way."""
+        chances = self.contract.chances
+        self.draw = int(generator.choice(len(chances), p=chances)) if len(chances) > 1 else 0
 
     def recommend(self, reports: IntegerArray) -> tuple[Play, tuple[OwnRecommendation, ...]]:
         """Return the recommendations for reported types ``(N,)``, and the part each player hears."""
-        return self._answers.answer(reports.tobytes(), lambda: self._work_out(reports))
+        key = reports.tobytes() + self.draw.to_bytes(4)
+        return self._answers.answer(key, lambda: self._work_out(reports))
 
     def deliver(self, reports: IntegerArray) -> FloatArray | None:
         """Return what flows to each out of what was deposited with reports ``(N,)``, as ``(N, L)``, units.
@@ -49,7 +60,7 @@ class EstablishedMediator(RoundAgent):
         """
         if self.contract.refusal is Refusal.FREE:
             return None
-        received = self.contract.terms(reports[None]).received
+        received = self.contract.terms(reports[None], self.draw).received
         return None if received is None else received[0]
 
     def severance_owed(self, reports: IntegerArray, left: BooleanArray) -> FloatArray:
@@ -59,7 +70,7 @@ class EstablishedMediator(RoundAgent):
         return np.where(left, self.severance[self.contract.economy.prior.profile_numbers(reports)], 0.0)
 
     def _work_out(self, reports: IntegerArray) -> tuple[Play, tuple[OwnRecommendation, ...]]:
-        whole = self.contract.recommend(reports)
+        whole = self.contract.recommend(reports, self.draw)
         transfers, received = read_only(whole.transfers), self.deliver(reports)
         parts = tuple(
             OwnRecommendation(

@@ -10,7 +10,7 @@ from marketgame.experiments import HOME
 from marketgame.experiments.certificate_files.files import save_certificate
 from tests.experiments.certificate_files.test_replay import CASES
 
-FOLDERS = ("economies", "games", "scenarios", "sweeps", "certificates")
+FOLDERS = ("economies", "games", "contracts", "scenarios", "sweeps", "certificates")
 OWN_CASES = Path(__file__).parents[2] / "tests" / "experiments" / "cases"
 # What fuzzing of 36 players is spared: every computation on them takes as long as it may.
 LARGEST_BYTES = 60_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -20,6 +20,7 @@ from marketgame.experiments.collusion.files import (
     write_certificates,
 )
 from marketgame.experiments.collusion.printing import coalition_frame, print_certification
+from marketgame.experiments.files.contract_file import StatedContract, load_contract
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import (
@@ -45,7 +46,7 @@ from marketgame.mechanisms.certificates.examination import (
     outsiders_play_on,
     unwatched,
 )
-from marketgame.mechanisms.contracts.grand_contract import TransferRule, listed
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule, listed
 from marketgame.mechanisms.economies.coalitions import Coalition, Coalitions
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.linear_program.deadline import Deadline
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 # Wall time that somebody waits for.
 USUAL_SECONDS = 60.0
 type Members = str | Sequence[str]
+type Certified = Path | str | MarketScenario | Economy | GrandContract | StatedContract
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,7 +91,7 @@ class Certification(Printed, Examination):
 
 @undefined_raises
 def certify(  # noqa: PLR0913 -- one parameter for each option of the command line
-    of: Path | str | MarketScenario | Economy,
+    of: Certified,
     *,
     rules: MarketRules | Mapping[str, str] | None = None,
     transfers: TransferRule | str | None = None,
@@ -103,7 +105,8 @@ def certify(  # noqa: PLR0913 -- one parameter for each option of the command li
     """Find out whether a contract is incentive compatible, unilaterally stable, collusion-proof, and strongly so.
 
     Args:
-        of: a file, ``example:NAME``, a scenario on a market, or an economy: its contract under which truth is best.
+        of: a file, ``example:NAME``, a scenario on a market, a contract, or an economy: its contract under which truth
+            is best.
         rules: of the market instead of the scenario's, or the paper's for an economy; by name those that differ.
         transfers: of the contract, instead of the scenario's, or those under which truth is best for an economy.
         coalitions: those to examine beside single players, each by the names of its members; all without it.
@@ -124,8 +127,8 @@ def certify(  # noqa: PLR0913 -- one parameter for each option of the command li
     chosen = rules if isinstance(rules, MarketRules) else with_rules(scenario.rules, rules or {}, "rules")
     scenario = replace(with_transfers(scenario, transfers, "transfers"), rules=chosen)
     asked = asked_coalitions(scenario.economy.player_names, coalitions, largest, "coalitions")
-    file = Path() if isinstance(of, MarketScenario | Economy) else located(of)
-    with nullcontext() if isinstance(of, MarketScenario | Economy) else blamed_on(file):
+    file = located(of) if isinstance(of, Path | str) else Path()
+    with blamed_on(file) if isinstance(of, Path | str) else nullcontext():
         if out is None:
             return examination_of(scenario, asked, deadline, every=every)
         refuse_unstorable(scenario.economy)
@@ -136,7 +139,7 @@ def certify(  # noqa: PLR0913 -- one parameter for each option of the command li
     return found
 
 
-def certified_scenario(of: Path | str | MarketScenario | Economy, read: InputFiles) -> MarketScenario:
+def certified_scenario(of: Certified, read: InputFiles) -> MarketScenario:
     """Return what is examined as a scenario.
 
     An economy's contract has no transfers if everybody has one type, since then nobody can lie.
@@ -149,12 +152,20 @@ def certified_scenario(of: Path | str | MarketScenario | Economy, read: InputFil
             return of
         case Economy():
             return MarketScenario(of.name, of, transfers=_usual_transfers(of))
+        case GrandContract():
+            return MarketScenario(of.economy.name, of.economy, contract=of)
+        case StatedContract():
+            return MarketScenario(of.name, of.economy, contract=of.contract)
     file = located(of)
-    if kind_of(read_table(file, read), file, ("scenario", "market-economy")) == "scenario":
-        if names_game(file, read):
-            refuse(file, "game", "is given; what is certified is a contract on a market, of a scenario with an economy")
-        return load_scenario(file, files=read)
-    return certified_scenario(load_economy(file, read), read)
+    kind = kind_of(read_table(file, read), file, ("scenario", "market-economy", "contract"))
+    if kind == "scenario" and names_game(file, read):
+        refuse(file, "game", "is given; what is certified is a contract on a market, of a scenario with an economy")
+    loaders: dict[str, Callable[[], MarketScenario | Economy | StatedContract]] = {
+        "scenario": lambda: load_scenario(file, files=read),
+        "contract": lambda: load_contract(file, read),
+        "market-economy": lambda: load_economy(file, read),
+    }
+    return certified_scenario(loaders[kind](), read)
 
 
 def _usual_transfers(economy: Economy) -> TransferRule:

@@ -133,6 +133,8 @@ def _price_impact_document(examination: Examination) -> dict[str, Any] | None:
     economy, rules = examination.contract.economy, examination.rules
     # With or without deposits: what counts is that orders bind outsiders who did not give them.
     playing_on = rules.execution is Execution.UNILATERAL
+    # It is about supporting prices.
+    playing_on = playing_on and examination.contract.stated is None
     found = largest_price_impact(economy, examination.contract.efficient) if playing_on else None
     if found is None:
         return None

@@ -39,7 +39,7 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
         typer.Argument(
             parser=located,
             metavar="FILE",
-            help="A scenario on a market, or a market-economy file: its contract under which truth is best.",
+            help="A scenario on a market, a contract, or an economy: its contract under which truth is best.",
         ),
     ],
     *,

@@ -13,6 +13,7 @@ from marketgame.experiments.files.input_file import InputFiles, InputModel, kind
 from marketgame.mechanisms.arrays import undefined_raises
 
 if TYPE_CHECKING:
+    from marketgame.experiments.files.contract_file import StatedContract
     from marketgame.experiments.files.game_file import EstablishedGame
     from marketgame.experiments.play.summary import PlayedRun
     from marketgame.experiments.sweep.statement import Plan
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from marketgame.mechanisms.economies.economy import Economy
     from marketgame.simulation.scenario.scenario import Scenario
 
-    type Described = Economy | EstablishedGame | Scenario | Plan
+    type Described = Economy | StatedContract | EstablishedGame | Scenario | Plan
     type Content = Described | Certificate
 
 CERTIFICATE = "certificate"
@@ -76,6 +77,9 @@ KINDS = {
     "coalitional-game": InputKind(
         "files.game_file", "GameInput", "load_game", HOME / "games" / "myerson-example-1.toml"
     ),
+    "contract": InputKind(
+        "files.contract_file", "ContractFileInput", "load_contract", HOME / "contracts" / "three-farmers-no-trade.toml"
+    ),
     "scenario": InputKind(
         "files.scenario_file",
         "ScenarioInput",
@@ -121,12 +125,12 @@ def load(path: Path | str, *, allow_code: bool = False) -> Content | PlayedRun |
     """Return what a file or the folder of a run or a sweep holds, by its kind.
 
     Args:
-        path: an economy, game, scenario, sweep or certificate; ``example:NAME``; or a folder.
+        path: an economy, game, contract, scenario, sweep or certificate; ``example:NAME``; or a folder.
         allow_code: whether files may name code of anybody's, which then is imported.
 
     Returns:
-        An ``Economy``, a game with what is established in it, a ``MarketScenario`` or ``GameScenario``, a checked
-        sweep, a certificate that is not verified, or the tables of a run or a sweep.
+        An ``Economy``, a game with what is established in it, a stated contract, a ``MarketScenario`` or
+        ``GameScenario``, a checked sweep, a certificate that is not verified, or the tables of a run or a sweep.
 
     Raises:
         InputError: something is wrong with a file.

@@ -22,6 +22,7 @@ KINDS = MappingProxyType(
     {
         "economies": "market-economy",
         "games": "coalitional-game",
+        "contracts": "contract",
         "scenarios": "scenario",
         "sweeps": "sweep",
         "certificates": "certificate",

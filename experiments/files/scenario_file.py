@@ -13,6 +13,7 @@ from marketgame.agents.behaviours import BEHAVIOURS, Behaviour
 from marketgame.agents.private_type import TypedPlayer
 from marketgame.experiments.files.class_tables import ClassTable, Name, Registered, read_from, table_of
 from marketgame.experiments.files.coalition_tables import BlockerInput, OrganiserInput
+from marketgame.experiments.files.contract_file import contract_for
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.examples import file_named
 from marketgame.experiments.files.input_file import (
@@ -28,7 +29,7 @@ from marketgame.experiments.files.input_file import (
     refuse,
     unknown_name,
 )
-from marketgame.mechanisms.contracts.grand_contract import TransferRule
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.registry import MisnamedError
@@ -89,8 +90,13 @@ class RulesInput(ClassTable):
 class ContractInput(InputModel):
     """What the established mediator offers."""
 
-    allocation: Literal["efficient"] = Field(
-        "efficient", description="what the contract aims at: the outcome-efficient allocation"
+    allocation: Literal["efficient", "file"] = Field(
+        "efficient",
+        description="what the contract aims at: efficient, the outcome-efficient allocation; file: what a file of "
+        'kind = "contract" states, its transfers included',
+    )
+    path: Name | None = Field(
+        None, description="where allocation is file: that file, relative to this one, or example:NAME"
     )
     transfers: Annotated[TransferRule, Field(strict=False)] = Field(
         TransferRule.EXPECTED_EXTERNALITY,
@@ -224,7 +230,7 @@ def load_scenario(
     path = Path(path)
     files = InputFiles() if files is None else files
     return build_scenario(
-        read_input(ScenarioInput, path, files), path, rounds, seed, partial(load_economy, files=files)
+        read_input(ScenarioInput, path, files), path, rounds, seed, partial(load_economy, files=files), files
     )
 
 
@@ -234,6 +240,7 @@ def build_scenario(
     rounds: int | None = None,
     seed: int | None = None,
     economy_in: Callable[[Path], Economy] = load_economy,
+    files: InputFiles | None = None,
 ) -> MarketScenario:
     """Return the scenario that a file's content describes.
 
@@ -253,9 +260,11 @@ def build_scenario(
         with blamed_on(path):
             check_organisers(organisers, len(economy.players))
     mistakes.tell()
+    contract = _stated(content, path, economy, files)
     with blamed_on(path):
         return MarketScenario(
             economy=economy,
+            contract=contract,
             rules=content.rules.build(),
             transfers=content.contract.transfers,
             parts=content.parts,
@@ -264,6 +273,25 @@ def build_scenario(
             trades=content.tables.trades,
             **common,
         )
+
+
+def _stated(content: ScenarioInput, path: Path, economy: Economy, files: InputFiles | None) -> GrandContract | None:
+    """Return the contract that a file states, if one is to.
+
+    Raises:
+        InputError: that file is missing, wrong, or about another economy, or transfers are given beside it.
+    """
+    offered = content.contract
+    if offered.allocation == "efficient":
+        if offered.path is not None:
+            refuse(path, "contract.path", f"is {offered.path!r}; it is for allocation = 'file' only")
+        return None
+    if offered.path is None:
+        refuse(path, "contract.path", "is missing; allocation = 'file' needs a file of kind = \"contract\"")
+    if "transfers" in offered.model_fields_set:
+        refuse(path, "contract.transfers", f"is {offered.transfers.value!r}; the contract's file states what is paid")
+    economy_file = file_named(content.economy, path, "economy")
+    return contract_for(file_named(offered.path, path, "contract.path"), economy_file, economy, files).contract
 
 
 def assignments_of(

@@ -95,6 +95,8 @@ from marketgame.mechanisms.market_game.rules import MarketRules
 
 # Which share of the time may go into deriving a proof; the rest is for verifying it.
 SHARE_FOR_PROOF = 0.45
+# Which share may go into searches for what single players gain.
+SHARE_FOR_PLAYERS = 0.5
 # Which share may go into improvements of all coalitions that need no search, before any is searched for.
 SHARE_FOR_CONSTRUCTIONS = 0.25
 # Bounds are given this many seconds however little time there is: small economies need no more.
@@ -485,7 +487,7 @@ class _Tour:
         """Examine single players, then coalitions that are named, then others, the small ones first."""
         self.by_member = self._excluded_by_member()
         if self.by_member is None:
-            self._examine_kinds(range(1, min(1, self.asked.largest) + 1))
+            self._examine_alone()
             if self.truthful and self.asked.largest >= PAIR and not self._improved:
                 self._construct(range(PAIR, min(self.asked.largest, self.asked.players - 1) + 1))
         else:
@@ -521,6 +523,13 @@ class _Tour:
     @property
     def _improved(self) -> bool:
         return Verdict.REFUTED in {finding.improvement for finding in self.findings.values()}
+
+    def _examine_alone(self) -> None:
+        """Examine single players, of whom not all time is to be spent: coalitions may need no search."""
+        examiner = self.examiner
+        self.examiner = replace(examiner, deadline=Deadline.after(SHARE_FOR_PLAYERS * examiner.deadline.left))
+        self._examine_kinds(range(1, min(1, self.asked.largest) + 1))
+        self.examiner = examiner
 
     def _examine_kinds(self, sizes: range) -> None:
         """Examine one coalition of each kind, as long as the answer for it could change that for all."""
@@ -717,6 +726,8 @@ def _with_construction(examiner: Examiner, finding: CoalitionFinding) -> Coaliti
     found = _accepted(examiner, agreed, partial(certify_side_contract, contract, rules, agreed, finding.reaction))
     if found is None:
         return finding
+    if len(finding.coalition) == PAIR and not finding.found_consistent:
+        finding = _if_kept(examiner, finding, agreed)
     consistent = finding.consistent if finding.found_consistent else _deterred(examiner, finding)
     return replace(finding, improvement=Verdict.REFUTED, consistent=consistent, found=found)
 
@@ -727,6 +738,12 @@ def _with_kept(examiner: Examiner, finding: CoalitionFinding) -> CoalitionFindin
     agreed = find_kept_side_contract(contract, rules, finding.coalition, reaction=finding.reaction)
     if agreed is None:
         return finding
+    return _if_kept(examiner, finding, agreed)
+
+
+def _if_kept(examiner: Examiner, finding: CoalitionFinding, agreed: SideContract) -> CoalitionFinding:
+    """Return the finding with an improvement of two members if provably neither of them breaks it."""
+    contract, rules = examiner.contract, examiner.rules
     # The derivation by which whoever replays it knows that it is kept is the only one that there is.
     twice = replace(examiner, thoroughness=replace(examiner.thoroughness, derived_twice=True))
     certify = partial(certify_side_contract, contract, rules, agreed, finding.reaction, kept_alone=True)

@@ -317,7 +317,11 @@ class GrandContract(DirectContract):
         possible = probability > 0
         ranking = np.argsort(-probability[possible], kind="stable")
         places = numbers[possible][ranking]
-        return Posterior(profiles[places], probability[possible][ranking], draws=draws[possible][ranking])
+        return Posterior(
+            profiles[places],
+            probability[possible][ranking],
+            draws=draws[possible][ranking] if len(self.chances) > 1 else None,
+        )
 
     @override
     def most_taken(self, player: int, report: int) -> float:

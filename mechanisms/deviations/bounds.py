@@ -40,9 +40,12 @@ Without a misquote everybody trades at one price, and the two rules on short sal
 by wealth, by each of the four rules of pricing and even if trades stand (the first alone for one player). With one,
 the members share what they own and little more.
 
+*Refusal.* Where orders execute only as far as both sides give them, a lone member can only take less of what others
+order from it and to it, and pays for that at least what they quote.
+
 *Deposits.* Where recommended flows are executed out of deposits and further orders only as far as both sides give them,
 outsiders, who order nothing, keep what they hold. Members divide anew what they hold themselves, by whatever other
-rules.
+rules; the premise holds at the contract's prices and at any others.
 
 Which rules each of these was proved for is in :mod:`marketgame.mechanisms.deviations.premises`: under a rule that no
 proof names only the bound by resources is claimed. ``docs/collusion.md`` has the proofs.
@@ -96,6 +99,8 @@ class BoundReason(StrEnum):
     """The same unless a member is bankrupt; then the others share no more than all that is left without it."""
     WEALTH_OR_ALONE = "wealth-or-alone"
     """The same unless somebody misquotes; then outsiders withhold, and members share little more than they own."""
+    REFUSAL = "refusal"
+    """A lone member can only refuse some of the flows that others order, within its budget at their quotes."""
     DEPOSITS = "deposits"
     """Members only divide anew what they hold after the recommended flows."""
 
@@ -134,8 +139,11 @@ def proven_bounds(situation: Situation) -> tuple[Bound, ...]:
         At least the bound by resources.
     """
     bounds = [bound_by_resources(situation)]
-    prices = _prices_of_outsiders(situation)
     rules, alone = situation.rules, len(situation.coalition) == 1
+    if alone and len(situation.outsiders) and situation.reaction is None and premises.REFUSAL.holds(rules):
+        quoted = situation.prescribed.quotes[:, situation.outsiders[0]]
+        bounds.append(_bound(situation, BoundReason.REFUSAL, quoted, _refusing(situation)))
+    prices = _prices_of_outsiders(situation)
     if prices is None:
         return (*bounds, *_at_odd_quotes(situation))
     if alone and premises.BUDGET.holds(rules):
@@ -154,7 +162,9 @@ def proven_bounds(situation: Situation) -> tuple[Bound, ...]:
         gain = np.maximum(_within_wealth(situation, prices), _sacrificing(situation))
         bounds.append(_bound(situation, BoundReason.WEALTH_OR_SACRIFICE, prices, gain))
     if premises.DEPOSITS.holds(rules) and _order_nothing(situation):
-        bounds.append(_bound(situation, BoundReason.DEPOSITS, prices, _within_wealth(situation, prices)))
+        nothing = np.zeros_like(situation.supply)
+        gain = np.minimum(_within_wealth(situation, prices), _sharing(situation, nothing))
+        bounds.append(_bound(situation, BoundReason.DEPOSITS, prices, gain))
     if (amounts := _left_alone(situation)) is not None:
         gain = np.maximum(_within_wealth(situation, prices), _sharing(situation, amounts))
         bounds.append(_bound(situation, BoundReason.WEALTH_OR_ALONE, prices, gain))
@@ -365,6 +375,34 @@ def within_matched_flows(situation: Situation) -> float | None:
         within = within + _worth_of_shorts(situation, prices)
     nothing = _gain_from(situation, member, np.zeros_like(least), -owned[:, -1])
     return float(situation.probability @ np.maximum(within, nothing))
+
+
+def _refusing(situation: Situation) -> FloatArray:
+    r"""Return the most that a lone member can gain in each draw that takes flows only as far as others order them.
+
+    With the others' quotes p, flows f that they order, and the tangent of v at what the member gets if it obeys: flows
+    of each good between nothing and f, at their best for :math:`(\nabla v - p)`, and bankruptcy besides.
+    """
+    rules, (member,) = situation.rules, situation.coalition
+    owned = situation.endowments[:, member]
+    ends = [_gain_from(situation, member, np.zeros_like(owned[:, :-1]), -owned[:, -1])]
+    if rules.withholding is Withholding.CONSUMED and rules.coverage is Coverage.UNLIMITED:
+        ends.append(_gain_from(situation, member, owned[:, :-1], np.zeros(len(owned))))
+    table, rows = situation.economy.valuations, situation.economy.rows(situation.profiles)[:, member]
+    flows = -situation.prescribed.orders[:, situation.outsiders, member, :-1]
+    quotes = situation.prescribed.quotes[:, situation.outsiders, :-1]
+    near = np.maximum(owned[:, :-1] + flows.sum(axis=1), 0.0)
+    slope = table.select(rows).supergradient(near)
+    bought, burden = np.maximum(slope, 0.0), np.maximum(-slope, 0.0)
+    with np.errstate(invalid="ignore"):
+        best = np.maximum((bought[:, None] - quotes) * flows, 0.0).sum(axis=(1, 2))
+        moved = (bought * (owned[:, :-1] - near) + burden * near).sum(axis=-1)
+        enjoyed = table.select(rows).gain(situation.economy.reference_goods[rows], near) + moved + best
+    money = situation.prescribed.transfers[:, member]
+    if situation.received is not None:
+        money = money + situation.received[:, member, -1]
+    ends.append(np.where(np.isfinite(enjoyed), enjoyed, np.inf) + money)
+    return np.asarray(np.max(ends, axis=0))
 
 
 def _within_budget_or_short(situation: Situation, prices: FloatArray) -> FloatArray:

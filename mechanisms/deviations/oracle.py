@@ -11,10 +11,11 @@ from marketgame.mechanisms.arrays import FloatArray, read_only
 from marketgame.mechanisms.deviations.bounds import Bound, least_bound
 from marketgame.mechanisms.deviations.candidates import constructed_actions
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
+from marketgame.mechanisms.deviations.exchanges import exchanges
 from marketgame.mechanisms.deviations.lean_money import lean_money, with_all_money
 from marketgame.mechanisms.deviations.order_search import OrderSearch, best_orders, objective_value
 from marketgame.mechanisms.deviations.quotes import quote_patterns, varied_quotes
-from marketgame.mechanisms.deviations.situation import JointAction, Situation, settled_gains
+from marketgame.mechanisms.deviations.situation import JointAction, Situation, settled_gains, stacked
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 
 # The search ends when what was found is this close, relatively, to what is possible.
@@ -147,6 +148,10 @@ class _Search:
 
     def _search(self) -> None:
         generator = np.random.default_rng(_SEED)
+        tried = exchanges(self.situation) if self.effort.warm_starts else []
+        tried = [one for one in tried if self.effort.side_transfers or not one.side_transfers.any()]
+        if tried:
+            self._settled(stacked(tried))
         patterns = quote_patterns(self.situation)
         if self.effort.warm_starts:
             patterns = self._most_promising_first(patterns, generator)

@@ -132,6 +132,22 @@ FLOWS = Premise(
 )
 """Proposition 9, after any report: what a lone player exchanges is what others order from it and offer it, or less."""
 
+REFUSAL = Premise(
+    # What flows is paid for at the others' quotes or worse.
+    pricing=AT_OTHERS_QUOTES,
+    # The projection can only take from a claim.
+    solvency=frozenset({Solvency.NO_SHORT_SALES}),
+    # Flows that are cancelled are flows of nothing.
+    bankruptcy=EITHER_BANKRUPTCY,
+    coverage=EITHER_COVERAGE,
+    withholding=EITHER_WITHHOLDING,
+    timing=EITHER_TIMING,
+    # Of every good no more flows from or to a player than it and its counterparty order.
+    execution=frozenset({Execution.MATCHED}),
+    refusal=EITHER_REFUSAL,
+)
+"""A lone player takes at most the flows that others order, each at the price they quote, or is bankrupt."""
+
 WEALTH = Premise(
     # Outsiders trade at p or at a loss to the member, and two members gain nothing from each other.
     pricing=NOT_SUBSIDISED,

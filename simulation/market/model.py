@@ -17,6 +17,7 @@ from marketgame.agents.mediator import EstablishedMediator
 from marketgame.agents.trader import Trader
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.coalitional_games.grid_game import game_on_grid
+from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.mechanisms.economies.coalitions import coalition_name
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import Timing
@@ -70,7 +71,9 @@ class MarketModel(RoundModel):
         common = CommonKnowledge(established_contract(market_scenario), market_scenario.rules, severance)
         behaviours = market_scenario.behaviours()
         refuse_uncovered_transfers(common, behaviours)
+        _refuse_draws(market_scenario, common.contract)
         self.nature = random_stream(market_scenario.seed, "nature")
+        self._device = random_stream(market_scenario.seed, "device")
         self.mediator = EstablishedMediator(self, common.contract, severance)
         self.traders = tuple(Trader(self, player, by_type, common) for player, by_type in enumerate(behaviours))
         self._seeds = tuple(private_seed(market_scenario.seed, "trader", name) for name in self.economy.player_names)
@@ -88,6 +91,7 @@ class MarketModel(RoundModel):
         """Play one round."""
         # Stage 1: nature draws a type profile; each trader learns its own type.
         profile = self.economy.prior.sample(self.nature)
+        self.mediator.turn_out(self._device)
         self._tell_types(profile)
         # Stages 2 and 3: under the contract announced, traders report; coalitions may have agreed what.
         if self.organising is not None:
@@ -199,6 +203,7 @@ class MarketModel(RoundModel):
         return Round(
             profile=profile,
             reports=reports,
+            draw=np.asarray(self.mediator.draw),
             delivered=delivered,
             raised=raised(announced, offered, rules),
             settlement=settlement,
@@ -211,4 +216,17 @@ class MarketModel(RoundModel):
             side_transfers=collusion.side_transfers,
             paid_for_reports=paid,
             negotiations=negotiations,
+        )
+
+
+def _refuse_draws(scenario: MarketScenario, contract: DirectContract) -> None:
+    """Refuse a device that draws where somebody would have to know what it may draw.
+
+    Raises:
+        ValueError: there are coalition organisers or blocking mediators.
+    """
+    if len(contract.chances) > 1 and (scenario.organisers or scenario.blockers):
+        raise ValueError(
+            "contract draws its recommendations by lot; coalition organisers and blocking mediators only know what "
+            "follows from reports alone"
         )

@@ -183,7 +183,11 @@ def measure(
 ) -> Measures:
     """Return everything that is measured in some rounds, or in none."""
     stacked = _stack(plays) if plays else nothing_played(contract.economy, rules, len(labels.mediators) - 1)
-    economy, told, due = contract.economy, contract.terms(stacked.reports), contract.terms(stacked.profile)
+    economy, told, due = (
+        contract.economy,
+        contract.terms(stacked.reports, stacked.draw),
+        contract.terms(stacked.profile),
+    )
     efficient = due.efficient
     endowments = economy.endowments(stacked.profile)
     consumed, paid = consumed_in(stacked, economy), stacked.severance + stacked.side_payments + stacked.paid_for_reports

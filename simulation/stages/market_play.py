@@ -24,6 +24,7 @@ class Round:
     Attributes:
         profile: the true types, ``(N,)``.
         reports: the reported types, ``(N,)``.
+        draw: how the mediator's device turned out, ``()``.
         delivered: what flowed to each out of deposits before the market opened, ``(N, L)``, units; zero if nothing did.
         raised: how much numeraire the market added to announcements, ``(N,)``, units.
         settlement: what the market made of the play: of transfers with what fellow members of a coalition add, and of
@@ -43,6 +44,7 @@ class Round:
 
     profile: IntegerArray
     reports: IntegerArray
+    draw: IntegerArray
     delivered: FloatArray
     raised: FloatArray
     settlement: Settlement
@@ -75,6 +77,7 @@ def nothing_played(economy: Economy, rules: MarketRules, blockers: int) -> Round
     return Round(
         profile=types,
         reports=types,
+        draw=np.zeros(0, np.int64),
         delivered=nothing,
         raised=nobody,
         settlement=settle(Play(nothing, orders, nothing, nobody), rules),

@@ -23,6 +23,7 @@ import numpy as np
 
 from marketgame.mechanisms.certificates.plain.contract import UNLIMITED, PlainContract, surplus
 from marketgame.mechanisms.certificates.plain.deviating import announced_by_the_wary, withholding_rule
+from marketgame.mechanisms.certificates.plain.keeping import most_by_breaking
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING
 from marketgame.mechanisms.deviations.bounds import BoundReason
 from marketgame.mechanisms.deviations.reactions import StorableReaction
@@ -110,6 +111,7 @@ class PlainBounds:
             (BoundReason.BUDGET, self._budget),
             (BoundReason.BUDGET_AND_FLOWS, self._budget_and_flows),
             (BoundReason.BUDGET_OR_SHORT, self._budget_or_short),
+            (BoundReason.REFUSAL, self._refusal),
             (BoundReason.WEALTH, self._wealth),
             (BoundReason.DEPOSITS, self._deposits),
             (BoundReason.WEALTH_OR_ALONE, self._wealth_or_alone),
@@ -294,7 +296,19 @@ class PlainBounds:
             return None
         if not self._order_nothing(coalition, number, reaction):
             return None
-        return sum((self._headroom(member, number) for member in coalition), NOTHING)
+        held = self.contract.holdings(number)
+        own = [sum((held[member][good] for member in coalition), NOTHING) for good in range(len(held[0]))]
+        return min(
+            sum((self._headroom(member, number) for member in coalition), NOTHING),
+            self._most(coalition, number, [self._sharing(coalition, number, own)]),
+        )
+
+    def _refusal(self, coalition: Sequence[int], number: int, reaction: StorableReaction | None) -> Fraction | None:
+        """A lone member who takes no more of any flow than its counterparty orders."""
+        if not self._alone(coalition) or reaction is not None or self.contract.rules.execution is not Execution.MATCHED:
+            return None
+        most = most_by_breaking(self.contract, number, self.contract.play(number), coalition[0])
+        return None if most is None else self._most(coalition, number, [most])
 
     def _order_nothing(self, coalition: Sequence[int], number: int, reaction: StorableReaction | None) -> bool:
         """Say whether outsiders, whom nothing is recommended to after deposits, order nothing after a misquote."""

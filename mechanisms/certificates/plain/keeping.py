@@ -38,11 +38,14 @@ def most_by_breaking(contract: PlainContract, number: int, play: PlainPlay, memb
         play: what everybody plays if nobody breaks the agreement.
         member: who may do anything else.
     """
-    rules, made = contract.rules, _made_of_odd_quotes(contract, number, play, member)
+    rules = contract.rules
     if rules.pricing not in OTHERS_PRICE or rules.solvency is not Solvency.NO_SHORT_SALES:
         return None
+    if rules.execution is Execution.MATCHED:
+        return _most_by_refusing(contract, number, play, member)
     if rules.execution is not Execution.UNILATERAL or rules.refusal is not Refusal.FREE:
         return None
+    made = _made_of_odd_quotes(contract, number, play, member)
     if made and rules.bankruptcy is not Bankruptcy.UNWIND:
         return None
     price, holdings = contract.price(number), contract.holdings(number)
@@ -52,16 +55,35 @@ def most_by_breaking(contract: PlainContract, number: int, play: PlainPlay, memb
     if best is None:
         return None
     worth = sum((p * own for p, own in zip(price, holdings[member], strict=True)), NOTHING)
+    bankrupt = _bankrupt(contract, number, member)
+    return None if bankrupt is None else max(worth + play.transfers[member] + made + best, bankrupt)
+
+
+def _bankrupt(contract: PlainContract, number: int, member: int) -> Fraction | None:
+    """Return what a bankrupt member enjoys at most; none if that is not known."""
+    rules, owned = contract.rules, contract.holdings(number)[member]
     hides = rules.withholding is Withholding.CONSUMED and rules.coverage is Coverage.UNLIMITED
-    bankrupt = surplus(
-        valuation,
-        [NOTHING for _ in near],
-        holdings[member] if hides else [NOTHING for _ in supply],
-        [NOTHING for _ in near],
-    )
-    if bankrupt is None:
-        return None
-    return max(worth + play.transfers[member] + made + best, bankrupt + (holdings[member][-1] if hides else NOTHING))
+    nothing = [NOTHING for _ in owned]
+    best = surplus(contract.kind(member, number).valuation, nothing, owned if hides else nothing, nothing[:-1])
+    return None if best is None else best + (owned[-1] if hides else NOTHING)
+
+
+def _most_by_refusing(contract: PlainContract, number: int, play: PlainPlay, member: int) -> Fraction | None:
+    """Return the same where no more of any good passes between two players than both order."""
+    owned, bankrupt = contract.holdings(number)[member], _bankrupt(contract, number, member)
+    others = [player for player in range(len(play.quotes)) if player != member]
+    flows = [[-amount for amount in play.orders[other][member]] for other in others]
+    near = [max(own + sum((flow[good] for flow in flows), NOTHING), NOTHING) for good, own in enumerate(owned[:-1])]
+    enjoyed, gradient = contract.kind(member, number).valuation.exact_tangent(near)
+    enjoyed += owned[-1] + play.transfers[member]
+    for good, marginal in enumerate(gradient):
+        if marginal is None or bankrupt is None:
+            return None
+        worth = max(marginal, NOTHING)
+        enjoyed += worth * (owned[good] - near[good]) + max(-marginal, NOTHING) * near[good]
+        gains = ((worth - play.quotes[other][good]) * flow[good] for other, flow in zip(others, flows, strict=True))
+        enjoyed += sum((max(gain, NOTHING) for gain in gains), NOTHING)
+    return bankrupt if bankrupt is not None and bankrupt > enjoyed else enjoyed
 
 
 def _made_of_odd_quotes(contract: PlainContract, number: int, play: PlainPlay, member: int) -> Fraction:

@@ -33,6 +33,7 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.collusion.side_contracts.menu import Menu
+from marketgame.mechanisms.deviations.exchanges import exchanges
 from marketgame.mechanisms.deviations.situation import JointAction, Situation, obedient, settled_gains, stacked
 from marketgame.mechanisms.market_game.rules import (
     Bankruptcy,
@@ -62,6 +63,10 @@ PAIR = 2
 def constructed_menu(situation: Situation) -> Menu:
     """Return a menu of obedience and of the constructions that the rules of the market admit."""
     rules, menu = situation.rules, Menu.of(situation)
+    for action in exchanges(situation):
+        menu.actions.append(action)
+        if action.side_transfers.any():
+            menu.transfers.append(action.side_transfers)
     if not len(situation.outsiders) or len(situation.coalition) < PAIR:
         return menu
     matched = rules.execution is Execution.MATCHED

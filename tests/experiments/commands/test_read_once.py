@@ -59,7 +59,7 @@ sys.addaudithook(OPENED)
 @pytest.fixture
 def inputs(tmp_path: Path) -> Iterator[Path]:
     """A copy of what is shipped, in the folder where commands run; everything opened in it is counted."""
-    for name in ("economies", "games", "scenarios", "sweeps", "certificates"):
+    for name in ("economies", "games", "contracts", "scenarios", "sweeps", "certificates"):
         shutil.copytree(HOME / name, tmp_path / name)
     OPENED.times.clear()
     OPENED.folder = tmp_path
@@ -88,7 +88,7 @@ def test_no_command_opens_or_parses_a_file_twice(
     )
     answer = marketgame(*COMMANDS[case])
     assert answer.code in (0, 1), answer.err
-    folders = ("economies", "games", "scenarios", "sweeps", "certificates")
+    folders = ("economies", "games", "contracts", "scenarios", "sweeps", "certificates")
     times = {file: number for file, number in OPENED.times.items() if file.startswith(folders)}
     assert times
     assert set(times.values()) == {1}, times

@@ -32,7 +32,8 @@ def test_an_example_copied_to_an_empty_folder_names_only_what_was_copied_with_it
     assert located(f"example:{each.kind}/{each.name}") == each.file
     files = copy_example(each.name, tmp_path)
     assert files[0].name == each.file.name
-    assert len(files) == len(each.needed) == {"scenario": 2, "sweep": 3}.get(each.kind, 1)
+    stated = each.kind == "scenario" and "/contracts/" in each.file.read_text(encoding="utf-8")
+    assert len(files) == len(each.needed) == {"contract": 2, "scenario": 2, "sweep": 3}.get(each.kind, 1) + stated
     assert sorted(files) == sorted(tmp_path.iterdir())
     for file in files:
         assert ".." not in file.read_text(encoding="utf-8").partition("#")[0]
