@@ -117,9 +117,11 @@ def contracts(of: Economy, generator: np.random.Generator) -> Iterator[tuple[str
         "a lottery over shares": [Recommendation(share, None, {}, 0.5) for share in (1.0, 0.5)],
         "a lottery over payments": [],
     }
-    known = [("competitive", stated_contract(of, families["competitive"]))]
-    competitive = known[0][1]
-    if (np.ptp(competitive.net_trades, axis=0) == 0).all():
+    try:
+        competitive = stated_contract(of, families["competitive"])
+    except ValueError:
+        competitive = None  # Somebody cannot pay for what it is to have.
+    if competitive is not None and (np.ptp(competitive.net_trades, axis=0) == 0).all():
         moved = generator.integers(-4, 5, 3) / 4.0
         moved[2] = -moved[:2].sum()
         for sign in (1.0, -1.0):

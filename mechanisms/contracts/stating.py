@@ -23,6 +23,7 @@ from marketgame.mechanisms.arrays import PROBABILITY_TOLERANCE, BooleanArray, Fl
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.contracts.stated import StatedRecommendations
 from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.efficiency import efficient_allocation
 
 # Net trades add up to nothing up to this share of the largest of them.
 TRADE_TOLERANCE = 1e-9
@@ -60,18 +61,25 @@ def stated_contract(economy: Economy, recommendations: Sequence[Recommendation])
         ValueError: a name is unknown, after some reports probabilities do not sum to 1, net trades do not add up to
             nothing, leave somebody with less than nothing, or prices are negative; the message begins with the place.
     """
-    walrasian = grand_contract(economy)
+    efficient = efficient_allocation(economy)
+    competes = any(each.price is None or isinstance(each.net_trades, float | int) for each in recommendations)
+    walrasian = grand_contract(economy) if competes else None
     made = [_made_at(economy, place, each) for place, each in enumerate(recommendations)]
     chances, chosen = _drawn(economy, recommendations, made)
     price = np.empty((*chosen.shape, len(economy.goods)))
-    trades = np.empty((*chosen.shape, *walrasian.net_trades.shape[1:]))
+    trades = np.empty((*chosen.shape, len(economy.players), len(economy.goods)))
     for place, (each, after) in enumerate(zip(recommendations, made, strict=True)):
         _refuse_nonsense(economy, place, each, np.flatnonzero(after))
         told = chosen == place
         profile = np.broadcast_to(np.arange(chosen.shape[1]), chosen.shape)[told]
-        price[told] = walrasian.price[profile] if each.price is None else each.price
-        share = each.net_trades if isinstance(each.net_trades, float | int) else None
-        trades[told] = each.net_trades if share is None else share * walrasian.net_trades[profile]
+        if each.price is not None:
+            price[told] = each.price
+        elif walrasian is not None:
+            price[told] = walrasian.price[profile]
+        if not isinstance(each.net_trades, float | int):
+            trades[told] = each.net_trades
+        elif walrasian is not None:
+            trades[told] = each.net_trades * walrasian.net_trades[profile]
     holds = economy.endowments(economy.profiles) + trades
     owes = np.minimum(holds, 0.0)[..., :-1]
     bundles = np.maximum(holds[..., :-1], 0.0)
@@ -81,7 +89,7 @@ def stated_contract(economy: Economy, recommendations: Sequence[Recommendation])
         chances, price.reshape(-1, price.shape[-1]), np.maximum(bundles, 0.0).reshape(-1, *bundles.shape[2:])
     )
     payments = trades[..., -1].reshape(-1, trades.shape[2])
-    return GrandContract(economy, walrasian.efficient, payments, stated=stated)
+    return GrandContract(economy, efficient, payments, stated=stated)
 
 
 def power_by_reports(contract: GrandContract) -> bool:
