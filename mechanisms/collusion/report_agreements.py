@@ -48,7 +48,7 @@ type StatedBeliefs = Mapping[int, FloatArray]
 """What everybody believes of a player's type after its refusal, a distribution over its types, by its number."""
 
 
-class NoAcceptableAgreementError(Exception):
+class NoAcceptableAgreementError(ValueError):
     """Every side-device leaves some type less than its refusal does; only stated beliefs bring that about."""
 
 
