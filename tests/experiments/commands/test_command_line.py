@@ -249,7 +249,7 @@ def test_solve_says_how_many_profiles_it_leaves_out(marketgame: Call) -> None:
 def test_a_solver_that_cannot_prove_its_answer_is_exit_code_3(
     marketgame: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unproven(*_: object) -> None:
+    def unproven(*_: object, **__: object) -> None:
         raise UnprovenOptimumError("the gap is 1e-3")
 
     monkeypatch.setattr("marketgame.experiments.efficiency.solving.solve_economy", unproven)
