@@ -112,7 +112,9 @@ def test_certify_gives_what_the_command_prints(marketgame: Call, tmp_path: Path)
     options = ("--rule", "solvency=no-short-sales", "--largest", 1, "--out", tmp_path / "out")
     lines = marketgame("certify", TRADERS, *options).out.splitlines()
     printed = "\n".join(
-        line for line in lines if not line.startswith("The proof that nobody gains after the truth is in")
+        line
+        for line in lines
+        if not line.startswith(("The proof that nobody gains after the truth is in", "To see it played: "))
     )
     found = face.certify(TRADERS, rules={"solvency": face.Solvency.NO_SHORT_SALES}, largest=1)
     shows_itself(found, printed)
