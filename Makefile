@@ -67,6 +67,7 @@ evidence: $(READY)
 	$(RUN)/pytest -m hypothesis --hypothesis-profile=search tests
 	$(RUN)/pytest benchmarks/evidence
 	$(RUN)/python -m benchmarks.core_evidence
+	$(RUN)/python -m benchmarks.converse_evidence
 	$(RUN)/python -m marketgame.experiments.studies.lies_and_disobedience docs/tables
 	$(RUN)/python -m benchmarks.joint_lies
 	$(RUN)/python -m benchmarks.fuzzing $(FUZZED)

@@ -32,8 +32,10 @@ from marketgame.mechanisms.deviations.bounds import BoundReason, proven_bounds
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.deviations.exchanges import exchanges
 from marketgame.mechanisms.deviations.situation import JointAction, gains, obedient, situation_of, situations
+from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.coalitions import Coalitions
-from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
+from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.linear_program.deadline import Deadline
 from marketgame.mechanisms.market_game.rules import (
     Bankruptcy,
@@ -203,6 +205,26 @@ def test_a_certificate_holds_what_is_drawn_and_fails_if_that_is_changed(tmp_path
             assert not verify(replace(stored, stated=moved)).confirmed
             return
     pytest.fail("nobody gains against an inefficient contract")
+
+
+def test_without_money_nobody_breaks_a_lottery_that_all_would_rather_not_have() -> None:
+    wants, hardly = Quadratic(np.array([4.0]), np.array([[1.0]])), Quadratic(np.array([0.2]), np.array([[0.05]]))
+    owned = ((1.0, 0.0, wants), (1.0, 0.0, wants), (0.0, 10.0, hardly))
+    players = [
+        Player(f"player {place}", (PlayerType("only", np.array([grain, money]), valuation),))
+        for place, (grain, money, valuation) in enumerate(owned)
+    ]
+    economy = Economy("grain", ("grain", "money"), ("t", "euro"), tuple(players), IndependentPrior([np.ones(1)] * 3))
+    given = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 0.0]])
+    parts = [Recommendation(sign * given, np.array([1.0, 1.0]), {}, 0.5) for sign in (1.0, -1.0)]
+    rules = replace(SURVIVES, refusal=Refusal.ESCROW)
+    contract = stated_contract(economy, parts)
+    promised = contract.probability @ contract.gains
+    sure = stated_contract(economy, [Recommendation(0.0 * given, np.array([1.0, 1.0]))]).gains[0]
+    assert (sure[:2] > promised[:2] + 0.1).all()
+    assert sure[2] == promised[2]
+    found = examine(contract, rules, Coalitions(3, 2), Deadline.after(1.0))
+    assert Verdict.REFUTED not in {found.unilaterally_stable, found.strongly_collusion_proof}
 
 
 def test_a_contract_may_draw_payments_and_be_proof_against_everybody() -> None:
