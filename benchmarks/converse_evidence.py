@@ -42,8 +42,8 @@ from marketgame.mechanisms.market_game.rules import (
     Timing,
 )
 
-ECONOMIES = 12
-SECONDS = 1.0
+ECONOMIES = 8
+SECONDS = 0.5
 FOUR = MarketRules(
     pricing=Pricing.SPREAD,
     solvency=Solvency.NO_SHORT_SALES,
