@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from marketgame.experiments.efficiency.joint_lies import joint_misreport_text
 from marketgame.experiments.efficiency.solution import EconomySolution
 from marketgame.experiments.efficiency.solving import solve
 from marketgame.experiments.studies.carbon import ECONOMIES
-from marketgame.mechanisms.contracts.grand_contract import TransferRule
+from marketgame.mechanisms.contracts.grand_contract import TransferRule, grand_contract
+from marketgame.mechanisms.contracts.joint_misreports import check_joint_misreports
+from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
+from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from tests.experiments.command_calls import GAMES, Call, assert_one_line, one_document
+from tests.mechanisms.contracts.test_coalition_proof import most_by_brute_force
+from tests.mechanisms.private_value_economies import random_economy, random_independent_prior
 
 FARMERS = ECONOMIES / "three-farmers.toml"
 CORRELATED = ECONOMIES / "three-farmers-correlated.toml"
@@ -78,3 +84,19 @@ def test_where_everybody_has_one_type_nobody_lies(marketgame: Call) -> None:
     assert document["coalitions_report_truthfully"] is True
     assert document["largest_coalition_misreport_gain"]["gain"] == 0
     assert document["largest_coalition_misreport_gain"]["coalition"] == []
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_wherever_a_coalition_gains_words_say_who_is_of_which_type_and_says_what(seed: int) -> None:
+    counts = ((2, 2, 2), (3, 2, 2), (2, 2, 2, 2))[seed % 3]
+    economy = random_economy(seed, random_independent_prior(seed, counts), money=2000.0)
+    contract = grand_contract(economy, expected_externality_transfers(economy, efficient_allocation(economy)))
+    check = check_joint_misreports(contract)
+    verdict, words = joint_misreport_text(check)
+    assert verdict == ("yes" if check.truthful else "no")
+    assert check.worst is not None
+    members = [economy.player_names.index(name) for name in check.worst.coalition]
+    assert check.worst.gain == pytest.approx(most_by_brute_force(contract, tuple(members)))
+    for name, told, said in zip(check.worst.coalition, check.worst.true_types, check.worst.reported_types, strict=True):
+        (part,) = [part for part in words.split("; ") if name in part.partition(":")[0].split(" + ")]
+        assert part.endswith(f": {told} reported as {said}" if told != said else f": {told}, the truth")
