@@ -238,6 +238,8 @@ def _print_joint_misreport(stored: JointMisreportCertificate, replay: Replay, co
     types = zip(_types_of(stored, stored.true_types), _types_of(stored, stored.reported_types), strict=True)
     lies = zip(names_of(stored.coalition, stored.economy), types, strict=True)
     text = "; ".join(f"{name} of type {true_type} reporting {reported}" for name, (true_type, reported) in lies)
+    if stored.replies is not None:
+        text += "; then playing otherwise than recommended"
     _print_heading(stored.economy, text, stored.rules, console)
     _print_outcome(stored, stored.coalition, replay, console)
     stored_sum, again = _shown(replay.both(total_gain), float(np.abs(stored.outcome.gain).max()))

@@ -49,6 +49,8 @@ SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 """How many copies of everybody there are."""
 DRAWS = 2000
 SEED = 13
+# Standard errors of less than this share are those of sums that are the same in every profile.
+ROUNDING = 1e-9
 FEW_PROFILES = 16
 """Economies of more are examined with the usual transfers only."""
 # Of each economy, in words, as the tables and the picture name it.
@@ -217,7 +219,7 @@ def growth_markdown(table: pd.DataFrame) -> str:
 
 def _cell(by_name: pd.DataFrame, name: str) -> str:
     total, error, unit = (str(by_name.loc[name, column]) for column in ("sum", "standard_error", "unit"))
-    drawn = f" ({style.short_number(float(error))})" if float(error) > 0 else ""
+    drawn = f" ({style.short_number(float(error))})" if float(error) > ROUNDING * float(total) else ""
     return f"{style.short_number(float(total))}{drawn} {unit}"
 
 

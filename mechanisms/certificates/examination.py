@@ -53,7 +53,7 @@ from marketgame.mechanisms.certificates.stability import (
     certify_stability,
     certify_stability_by_member,
 )
-from marketgame.mechanisms.collusion.lies_and_replies import LiesAndReplies, LiesSearch, LieWithReplies
+from marketgame.mechanisms.collusion.lies_and_replies import LiesSearch, LieWithReplies
 from marketgame.mechanisms.collusion.report_agreements import SharedGains, gains_by_what_is_shared
 from marketgame.mechanisms.collusion.side_contracts.arbitrage import deterred_by_arbitrage
 from marketgame.mechanisms.collusion.side_contracts.search import (
@@ -101,8 +101,8 @@ SHARE_FOR_PLAYERS = 0.5
 SHARE_FOR_CONSTRUCTIONS = 0.25
 # Bounds are given this many seconds however little time there is: small economies need no more.
 GRACE = 0.4
-# Which share of what is left in the end may go into lies followed by disobedience.
-SHARE_FOR_LIES = 0.5
+# Which share of what is left may go into lies followed by disobedience: of one player at first, of several in the end.
+SHARE_FOR_LIES = 0.25
 # With less time than this, a search for a side-contract looks at fewer cases.
 PATIENT_SECONDS = 60.0
 PAIR = 2
@@ -307,8 +307,9 @@ class Examination:
         rules: of its market.
         incentives: all gains from lies that are obeyed.
         joint_lies: the most profitable lie that a coalition tells together and obeys.
-        lies_and_replies: what is known of lies, by one or several, that are followed by disobedience, beside what the
-            deviations say.
+        replies_alone: whether no player gains by a report, true or not, and its replies to what it then hears; beside
+            what the deviations say, and of no account where nobody has a type to hide.
+        replies_together: likewise of coalitions of several players.
         report_agreements: what pairs that gain by joint lies, and the coalition that gains most, gain if they share
             less; those that there was time for.
         findings: about each coalition that was examined, single players first; one for all that are alike.
@@ -326,7 +327,8 @@ class Examination:
     rules: MarketRules
     incentives: IncentiveCheck
     joint_lies: JointMisreportCheck
-    lies_and_replies: LiesAndReplies
+    replies_alone: Verdict
+    replies_together: Verdict
     report_agreements: tuple[SharedGains, ...]
     findings: tuple[CoalitionFinding, ...]
     by_member: MemberBounds | None
@@ -354,13 +356,13 @@ class Examination:
         if not self.incentive_compatible or any(len(found.coalition) == 1 for found in self.deviations):
             return Verdict.REFUTED
         nobody_lies = max(self.contract.economy.prior.type_counts) == 1
-        return self.unilaterally_stable if nobody_lies else self.lies_and_replies.alone
+        return self.unilaterally_stable if nobody_lies else self.replies_alone
 
     @property
     def lie_and_disobey_together(self) -> Verdict:
         """Whether no coalition that pools what it knows and owns, of one or more, gains so."""
         several = (self.coalitions_report_truthfully, self.strongly_collusion_proof, self.lie_and_disobey_alone)
-        return Verdict.REFUTED if Verdict.REFUTED in several else self.lies_and_replies.together
+        return Verdict.REFUTED if Verdict.REFUTED in several else together((several[-1], self.replies_together))
 
     @property
     def unilaterally_stable(self) -> Verdict:
@@ -435,19 +437,22 @@ def examine(
     proof_by = Deadline.after(max(deadline.left * SHARE_FOR_PROOF, GRACE))
     bounds_by = Deadline.after(max(deadline.left, GRACE))
     examiner = Examiner(contract, rules, reaction_to, deadline, bounds_by, proof_by)
+    alone, liars = _liars_alone(examiner, lies)
+    lies += liars
     players = len(contract.economy.players)
     asked = coalitions if isinstance(coalitions, Coalitions) else Coalitions.of(players, coalitions)
     alike = exchangeable_players(contract, _reactions_by_player(reaction_to(()), players))
     tour = _Tour(examiner, asked, alike, incentives.incentive_compatible is True, every, watch)
     tour.go()
     known = (*lies, *chain.from_iterable(map(_deviations, tour.findings.values())))
-    replies, more = _lies_and_replies(examiner, known, tour)
+    several, more = _liars_together(examiner, known, tour)
     return Examination(
         contract=contract,
         rules=rules,
         incentives=incentives,
         joint_lies=joint_lies,
-        lies_and_replies=replies,
+        replies_alone=alone,
+        replies_together=several,
         report_agreements=tuple(gains_by_what_is_shared(contract, joint_lies, deadline)),
         findings=tuple(tour.findings.values()),
         by_member=tour.by_member,
@@ -905,33 +910,53 @@ def certified_lie_and_reorder(contract: GrandContract, device: Contract) -> Misr
     return certificate if verify(certificate).confirmed else None
 
 
-def _lies_and_replies(
-    examiner: Examiner, known: Sequence[FoundDeviation], tour: _Tour
-) -> tuple[LiesAndReplies, list[FoundDeviation]]:
-    """Return what is known of lies followed by disobedience where ``known`` ones do not settle it, and one more."""
+def _liars_alone(examiner: Examiner, known: Sequence[FoundDeviation]) -> tuple[Verdict, list[FoundDeviation]]:
+    """Return what is known of one player's reports and replies where no ``known`` lie settles it, and how it gains."""
     if any(len(one.coalition) == 1 for one in known):
-        return LiesAndReplies(Verdict.REFUTED, Verdict.REFUTED), []
-    if max(examiner.contract.economy.prior.type_counts) == 1 and tour.nobody_gains and tour.asked.complete:
+        return Verdict.REFUTED, []
+    if max(examiner.contract.economy.prior.type_counts) == 1:
+        return Verdict.NOT_REFUTED, []
+    return _of_sizes(examiner, range(1, 2))
+
+
+def _liars_together(
+    examiner: Examiner, known: Sequence[FoundDeviation], tour: _Tour
+) -> tuple[Verdict, list[FoundDeviation]]:
+    """Return what is known of the reports and replies of several players, and how some of them gain.
+
+    One deviation that is ``known`` settles the question: whoever gains, gains.
+    """
+    economy = examiner.contract.economy
+    if known:
+        return Verdict.REFUTED, []
+    if max(economy.prior.type_counts) == 1 and tour.nobody_gains and tour.asked.complete:
         # Nobody can lie, and what was proven is about what members gain in sum.
-        return LiesAndReplies(Verdict.PROVEN, Verdict.PROVEN), []
+        return Verdict.PROVEN, []
+    return _of_sizes(examiner, range(PAIR, len(economy.players) + 1), tour.alike)
+
+
+def _of_sizes(
+    examiner: Examiner, sizes: range, alike: tuple[int, ...] | None = None
+) -> tuple[Verdict, list[FoundDeviation]]:
     until = Deadline.after(examiner.deadline.left * SHARE_FOR_LIES)
-    # One coalition that gains settles the question for all of them.
-    largest = 1 if known else None
-    search = LiesSearch(
-        examiner.contract, examiner.rules, examiner.reaction_to, until, largest=largest, alike=tour.alike
-    )
-    found = search.run()
-    if found.best is None:
-        return found, []
-    certificate = _certified_replies(examiner, found.best)
-    if certificate is None:
-        alone = Verdict.NOT_REFUTED if found.alone is Verdict.REFUTED else found.alone
-        return LiesAndReplies(alone, Verdict.NOT_REFUTED), []
-    kind = DeviationKind.REPORTS_AND_REORDERS
-    if len(found.best.lie.coalition) == 1:
-        truth = found.best.lie.true_types == found.best.lie.reported_types
-        kind = DeviationKind.UNILATERAL if truth else DeviationKind.LIE_AND_REORDER
-    return found, [FoundDeviation(found.best.lie.coalition, kind, certificate)]
+    search = LiesSearch(examiner.contract, examiner.rules, examiner.reaction_to, until, alike=alike)
+    verdicts = []
+    for size in sizes:
+        verdict, best = search.of_size(size)
+        if best is not None:
+            certificate = _certified_replies(examiner, best)
+            if certificate is not None:
+                return Verdict.REFUTED, [FoundDeviation(best.lie.coalition, _kind_of_replies(best), certificate)]
+            verdict = Verdict.NOT_REFUTED
+        verdicts.append(verdict)
+    return together(verdicts), []
+
+
+def _kind_of_replies(found: LieWithReplies) -> DeviationKind:
+    if len(found.lie.coalition) > 1:
+        return DeviationKind.REPORTS_AND_REORDERS
+    truth = found.lie.true_types == found.lie.reported_types
+    return DeviationKind.UNILATERAL if truth else DeviationKind.LIE_AND_REORDER
 
 
 def _certified_replies(examiner: Examiner, found: LieWithReplies) -> JointMisreportCertificate | None:

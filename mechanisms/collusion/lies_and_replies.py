@@ -167,21 +167,24 @@ class LiesSearch:
         sizes = range(1, min(players, self.largest or players) + 1)
         verdicts: list[Verdict] = []
         for size in sizes:
-            beyond = gain_beyond_deposits(self.contract, self.rules, size) if self.reaction_to(()) is None else None
-            if beyond is not None and beyond <= GAIN_TOLERANCE:
-                verdicts.append(Verdict.PROVEN)
-                continue
-            coalitions = self._to_examine(size)
-            if coalitions is None:
-                return LiesAndReplies(verdicts[0] if verdicts else Verdict.NOT_REFUTED, Verdict.NOT_REFUTED)
-            found = [self.of_coalition(one) for one in coalitions]
-            gainful = [best for _, best in found if best is not None]
-            if gainful:
-                best = max(gainful, key=lambda one: one.gain)
-                return LiesAndReplies(Verdict.REFUTED if size == 1 else verdicts[0], Verdict.REFUTED, best)
-            verdicts.append(together(verdict for verdict, _ in found))
+            verdict, best = self.of_size(size)
+            verdicts.append(verdict)
+            if verdict is Verdict.REFUTED:
+                return LiesAndReplies(verdicts[0], Verdict.REFUTED, best)
         everybody = [] if len(sizes) == players else [Verdict.NOT_REFUTED]
         return LiesAndReplies(verdicts[0], together([*verdicts, *everybody]))
+
+    def of_size(self, size: int) -> tuple[Verdict, LieWithReplies | None]:
+        """Return what is known of all coalitions of some size, and the most profitable lie of one that gains."""
+        beyond = gain_beyond_deposits(self.contract, self.rules, size) if self.reaction_to(()) is None else None
+        if beyond is not None and beyond <= GAIN_TOLERANCE:
+            return Verdict.PROVEN, None
+        coalitions = self._to_examine(size)
+        if coalitions is None:
+            return Verdict.NOT_REFUTED, None
+        found = [self.of_coalition(one) for one in coalitions]
+        best = max((one for _, one in found if one is not None), key=lambda one: one.gain, default=None)
+        return together(verdict for verdict, _ in found), best
 
     def _to_examine(self, size: int) -> list[Coalition] | None:
         """Return a coalition of each kind of some size; none if they have too many lies."""

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -338,16 +339,26 @@ def variants_of_trades(traded: FloatArray, rules: MarketRules) -> list[tuple[Flo
     stand.
 
     Args:
-        traded: what is wanted, ``(..., G)``, units.
+        traded: what is wanted from each partner, ``(..., N - 1, G)``, units.
         rules: of the market.
     """
     if rules.refusal is Refusal.FREE:
         return [(traded, 0.0)]
-    powers = np.where(traded == 0, 0.0, np.copysign(np.exp2(np.floor(np.log2(np.abs(traded) + (traded == 0)))), traded))
-    # Of several goods the worth is a sum, which is rounded again: one at a time.
-    goods = traded.shape[-1]
-    single = [(np.where(np.arange(goods) == good, powers, 0.0), 0.0) for good in range(goods)]
-    return single if rules.bankruptcy is Bankruptcy.UNWIND else [(traded, A_HAIR), *single]
+    partners, goods = traded.shape[-2:]
+    # Of several goods the worth is a sum, which is rounded again: so one at a time, or each from partners of its own.
+    one_good = [(_powers_of_two(np.where(np.arange(goods) == good, traded, 0.0)), 0.0) for good in range(goods)]
+    if goods > 1:
+        for shift, part in product(range(goods), (1.0, 0.5)):
+            own = (np.arange(partners)[:, None] + shift) % goods == np.arange(goods)
+            split = part * traded.sum(axis=-2, keepdims=True) / np.maximum(own.sum(axis=0), 1)
+            one_good.append((_powers_of_two(np.where(own, split, 0.0)), 0.0))
+    return one_good if rules.bankruptcy is Bankruptcy.UNWIND else [(traded, A_HAIR), *one_good]
+
+
+def _powers_of_two(amounts: FloatArray) -> FloatArray:
+    """Return the largest powers of two that are no larger than amounts, with their signs."""
+    sizes = np.exp2(np.floor(np.log2(np.abs(amounts) + (amounts == 0))))
+    return np.asarray(np.where(amounts == 0, 0.0, np.copysign(sizes, amounts)))
 
 
 def affordable(wanted: FloatArray, prices: FloatArray, money: FloatArray) -> FloatArray:
@@ -367,7 +378,7 @@ def affordable(wanted: FloatArray, prices: FloatArray, money: FloatArray) -> Flo
 
 def best_bundles_from_all(contract: Contract, type_number: int) -> list[Alternatives]:
     """Return :func:`best_bundle_from_all` in every variant that the rules of the market ask for."""
-    variants = len(variants_of_trades(np.zeros(len(contract.economy.goods) - 1), contract.rules))
+    variants = len(variants_of_trades(np.zeros((1, len(contract.economy.goods) - 1)), contract.rules))
     return [best_bundle_from_all(contract, type_number, variant) for variant in range(variants)]
 
 
