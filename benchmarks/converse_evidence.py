@@ -43,7 +43,7 @@ from marketgame.mechanisms.market_game.rules import (
 )
 
 ECONOMIES = 8
-SECONDS = 0.5
+SECONDS = 1.0
 FOUR = MarketRules(
     pricing=Pricing.SPREAD,
     solvency=Solvency.NO_SHORT_SALES,
@@ -159,7 +159,7 @@ def main(table: Path, economies: int) -> None:
     """Ask all, print the table, and write it."""
     rows: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
     largest: dict[tuple[str, str, str], float] = defaultdict(float)
-    began = time.perf_counter()
+    refused, began = Counter[str](), time.perf_counter()
     for number in range(economies):
         generator, corners = np.random.default_rng([13, number]), bool(number % 2)
         kind = "with corners" if corners else "interior"
@@ -170,7 +170,8 @@ def main(table: Path, economies: int) -> None:
                 key = (kind, family, name)
                 try:
                     found = examine(contract, rules, Coalitions(3, 3), Deadline.after(SECONDS))
-                except (ValueError, UnansweredError):
+                except (ValueError, UnansweredError) as error:
+                    refused[str(error).partition(" for ")[0][:60]] += 1
                     continue  # The rules do not admit the contract, or rounding leaves it undecided.
                 answer = outcome(found)
                 rows[key]["tried"] += 1
@@ -195,6 +196,7 @@ def main(table: Path, economies: int) -> None:
     for counted in rows.values():
         total += counted
     print(dict(total))
+    print("not asked:", dict(refused))
 
 
 if __name__ == "__main__":

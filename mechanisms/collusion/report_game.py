@@ -231,7 +231,7 @@ def _least_money(contract: GrandContract, members: tuple[int, ...], joint: int) 
     """Return what members end with at least for each of their joint reports, ``(members, types)``, numeraire."""
     prior = contract.economy.prior
     reported = np.ravel_multi_index(
-        tuple(contract.efficient.profiles[:, list(members)].T), [prior.type_counts[member] for member in members]
+        tuple(contract.profiles[:, list(members)].T), [prior.type_counts[member] for member in members]
     )
     least = np.full((joint, len(members)), np.inf)
     np.minimum.at(least, reported, contract.allocation[:, list(members), -1])

@@ -115,7 +115,7 @@ def check_joint_misreports(
 
 def _coalition_proof(contract: GrandContract) -> bool:
     """Say whether the transfers are those in closed form, up to constants and to rounding."""
-    if not contract.economy.prior.independent:
+    if not contract.economy.prior.independent or contract.stated is not None:
         return False
     apart = contract.numeraire_transfers - coalition_proof_transfers(contract.economy, contract.efficient)
     return bool(np.ptp(apart, axis=0).max() <= GAIN_TOLERANCE * contract.stakes.max())

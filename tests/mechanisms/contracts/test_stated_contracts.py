@@ -167,6 +167,17 @@ def test_a_lone_player_of_matched_orders_gains_no_more_than_by_refusing(seed: in
     assert most <= bound.total_gain + 1e-9
 
 
+@pytest.mark.parametrize("rules", [SURVIVES, ESCROW])
+def test_lies_to_a_contract_that_draws_are_found_and_replayed(rules: MarketRules) -> None:
+    economy = some_economy(2, (2, 2, 1))
+    contract = stated_contract(economy, [Recommendation(share, None, {}, 0.5) for share in (1.0, 0.5)])
+    found = examine(contract, rules, Coalitions(3, 1), Deadline.after(0.5))
+    assert not found.incentive_compatible
+    assert found.deviations
+    for deviation in found.deviations:
+        assert verify(deviation.certificate).confirmed
+
+
 def test_a_silent_contract_is_strongly_collusion_proof_and_reveals_nothing(tmp_path: Path) -> None:
     contract = load_contract(CONTRACTS / "grain-for-one-silent.toml").contract
     assert not tells_all(contract)
