@@ -46,7 +46,9 @@ from marketgame.mechanisms.certificates.examination import (
     outsiders_play_on,
     unwatched,
 )
+from marketgame.mechanisms.certificates.sampled_examination import examine_sampled
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule, listed
+from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
 from marketgame.mechanisms.economies.coalitions import Coalition, Coalitions
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.linear_program.deadline import Deadline
@@ -236,9 +238,12 @@ def examination_of(
         ValueError: the contract does not exist, or the rules do not admit it.
         UndecidableError: two derivations of one number disagree.
     """
-    contract = listed(established_contract(scenario))
-    reactions = expected_reactions(scenario)
-    found = examine(contract, scenario.rules, coalitions, deadline, reactions, every=every, watch=watch)
+    contract = established_contract(scenario)
+    if isinstance(contract, ContractOnDemand):
+        found = examine_sampled(contract, scenario.rules, coalitions)
+    else:
+        reactions = expected_reactions(scenario)
+        found = examine(listed(contract), scenario.rules, coalitions, deadline, reactions, every=every, watch=watch)
     return Certification(**{each.name: getattr(found, each.name) for each in fields(found)}, name=scenario.name)
 
 

@@ -25,7 +25,9 @@ def refuse_unstorable(economy: Economy) -> None:
     Raises:
         ValueError: naming the valuation's family.
     """
-    economy_document(economy)
+    # Of one whose profiles cannot be listed nothing is certified.
+    if not economy.prior.obstacle:
+        economy_document(economy)
 
 
 @contextmanager

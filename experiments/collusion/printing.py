@@ -15,6 +15,7 @@ from marketgame.experiments.certificate_files.contents import reaction_document,
 from marketgame.experiments.efficiency.joint_lies import joint_misreport_document
 from marketgame.experiments.printing import marked, members_named, number, print_heading, table
 from marketgame.mechanisms.certificates.examination import CoalitionFinding, Examination, FoundDeviation
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.price_impact import largest_price_impact
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.coalitions import Coalition, coalition_name
@@ -22,9 +23,18 @@ from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.market_game.rules import Execution
 
 COLUMNS = ["coalition", "outsiders"]
+SAMPLED = (
+    "Type profiles are too many to list. What is sampled holds at those that stand for all, and is not proved; joint "
+    "lies, and lies followed by disobedience, were not examined."
+)
 # Of numbers with more digits only their size is told.
 LONG = 12
-FOUND = {Verdict.PROVEN: "none", Verdict.REFUTED: "found", Verdict.NOT_REFUTED: "not known"}
+FOUND = {
+    Verdict.PROVEN: "none",
+    Verdict.REFUTED: "found",
+    Verdict.NOT_REFUTED: "not known",
+    Verdict.SAMPLED: "none met",
+}
 
 
 def print_certification(
@@ -32,7 +42,7 @@ def print_certification(
 ) -> None:
     """Print the five answers, what is known about each coalition, and the deviations found."""
     economy = examination.contract.economy
-    print_heading(console, name, len(economy.players), len(economy.profiles))
+    print_heading(console, name, len(economy.players), economy.prior.size)
     rules = ", ".join(f"{name} {value}" for name, value in rules_document(examination).items())
     console.print(f"rules: {rules}\n", style="dim")
     _print_answers(examination, console)
@@ -55,9 +65,11 @@ def print_certification(
     if proof is not None:
         console.print(f"The proof that nobody gains after the truth is in {marked(str(proof))}", soft_wrap=True)
     if examination.by_member is not None and (others := examination.by_member.unlisted):
-        console.print(
-            f"{_many(others)} other coalitions cannot gain either: none of their members could by its wealth."
-        )
+        listed = isinstance(examination.contract, GrandContract)
+        found = "cannot gain either" if listed else "could not gain either where that was looked at"
+        console.print(f"{_many(others)} other coalitions {found}: none of their members could by its wealth.")
+    if not isinstance(examination.contract, GrandContract):
+        console.print(SAMPLED, soft_wrap=True)
     if not examination.everybody:
         console.print(_not_examined(examination))
     if Verdict.NOT_REFUTED in (examination.collusion_proof, examination.strongly_collusion_proof):
@@ -111,9 +123,8 @@ def coalition_frame(examination: Examination) -> pd.DataFrame:
 
 
 def _print_answers(examination: Examination, console: Console) -> None:
-    compatible = Verdict.PROVEN if examination.incentive_compatible else Verdict.REFUTED
     answers = {
-        "Bayesian incentive compatible": compatible,
+        "Bayesian incentive compatible": examination.truth_is_best,
         "truthfully reported to by coalitions": examination.coalitions_report_truthfully,
         "safe from one who lies and disobeys": examination.lie_and_disobey_alone,
         "safe from coalitions that lie and disobey": examination.lie_and_disobey_together,
@@ -133,9 +144,10 @@ def _price_impact_document(examination: Examination) -> dict[str, Any] | None:
     economy, rules = examination.contract.economy, examination.rules
     # With or without deposits: what counts is that orders bind outsiders who did not give them.
     playing_on = rules.execution is Execution.UNILATERAL
+    contract, found = examination.contract, None
     # It is about supporting prices.
-    playing_on = playing_on and examination.contract.stated is None
-    found = largest_price_impact(economy, examination.contract.efficient) if playing_on else None
+    if playing_on and isinstance(contract, GrandContract) and contract.stated is None:
+        found = largest_price_impact(economy, contract.efficient)
     if found is None:
         return None
     player = economy.players[found.player]
@@ -200,7 +212,7 @@ def _print_deviations(examination: Examination, files: Mapping[int, Path], scale
         console.print(f"To see it played: marketgame replay {marked(str(file))}", soft_wrap=True)
 
 
-ANSWERS = {Verdict.PROVEN: True, Verdict.REFUTED: False, Verdict.NOT_REFUTED: "not refuted"}
+ANSWERS = {Verdict.PROVEN: True, Verdict.REFUTED: False, Verdict.NOT_REFUTED: "not refuted", Verdict.SAMPLED: "sampled"}
 
 
 def certification_document(
@@ -216,7 +228,7 @@ def certification_document(
         "kind": "certification",
         "name": name,
         "rules": rules_document(examination),
-        "bayesian_incentive_compatible": examination.incentive_compatible,
+        "bayesian_incentive_compatible": ANSWERS[examination.truth_is_best],
         "coalitions_report_truthfully": ANSWERS[examination.coalitions_report_truthfully],
         "lie_and_disobey_alone": ANSWERS[examination.lie_and_disobey_alone],
         "lie_and_disobey_together": ANSWERS[examination.lie_and_disobey_together],

@@ -77,6 +77,7 @@ from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck
 from marketgame.mechanisms.contracts.joint_misreports import JointMisreportCheck, check_joint_misreports
 from marketgame.mechanisms.contracts.knowledge import commonly_known
+from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.mechanisms.deviations.bounds import BoundReason, least_bound, reason_by_member, wealth_beyond
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict, together
 from marketgame.mechanisms.deviations.oracle import most_profitable_deviation, profit_tolerance
@@ -323,7 +324,7 @@ class Examination:
             consistent improvement of a single player.
     """
 
-    contract: GrandContract
+    contract: DirectContract
     rules: MarketRules
     incentives: IncentiveCheck
     joint_lies: JointMisreportCheck
@@ -344,16 +345,26 @@ class Examination:
         return self.incentives.incentive_compatible is True
 
     @property
+    def truth_is_best(self) -> Verdict:
+        """The same, as far as it is known where types are drawn."""
+        match self.incentives.incentive_compatible:
+            case True:
+                return Verdict.PROVEN if self.incentives.standard_errors is None else Verdict.SAMPLED
+            case False:
+                return Verdict.REFUTED
+        return Verdict.NOT_REFUTED
+
+    @property
     def coalitions_report_truthfully(self) -> Verdict:
         """Whether no coalition, of one or more, gains by a lie alone."""
-        if not (self.incentive_compatible and self.joint_lies.truthful):
+        if self.truth_is_best is Verdict.REFUTED or not self.joint_lies.truthful:
             return Verdict.REFUTED
         return Verdict.PROVEN if self.joint_lies.complete else Verdict.NOT_REFUTED
 
     @property
     def lie_and_disobey_alone(self) -> Verdict:
         """Whether no player gains by reporting what it likes and then playing what it likes, obedience included."""
-        if not self.incentive_compatible or any(len(found.coalition) == 1 for found in self.deviations):
+        if self.truth_is_best is Verdict.REFUTED or any(len(found.coalition) == 1 for found in self.deviations):
             return Verdict.REFUTED
         nobody_lies = max(self.contract.economy.prior.type_counts) == 1
         return self.unilaterally_stable if nobody_lies else self.replies_alone
@@ -386,10 +397,10 @@ class Examination:
         return DeviationKind.UNILATERAL in {found.kind for found in self.deviations}
 
     def _stable(self, verdicts: Sequence[Verdict], about_all: bool) -> Verdict:
-        if not self.incentive_compatible or self._somebody_gains_alone:
+        if self._somebody_gains_alone:
             return Verdict.REFUTED
         # Coalitions that were not examined might gain.
-        return together(verdicts if about_all else [*verdicts, Verdict.NOT_REFUTED])
+        return together([self.truth_is_best, *verdicts, *([] if about_all else [Verdict.NOT_REFUTED])])
 
     @property
     def refuted(self) -> bool:
@@ -400,7 +411,7 @@ class Examination:
             self.collusion_proof,
             self.strongly_collusion_proof,
         )
-        return not self.incentive_compatible or Verdict.REFUTED in answers
+        return self.truth_is_best is Verdict.REFUTED or Verdict.REFUTED in answers
 
 
 def examine(

@@ -67,6 +67,7 @@ from marketgame.mechanisms.deviations import premises
 from marketgame.mechanisms.deviations.reactions import announced_after_misquotes
 from marketgame.mechanisms.deviations.situation import Situation
 from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.efficiency import EfficientAllocation
 from marketgame.mechanisms.economies.interior_allocation import allocate_by_interior_point
 from marketgame.mechanisms.economies.separable_allocation import allocate_good_by_good
 from marketgame.mechanisms.market_game.rules import Coverage, Execution, MarketRules, Solvency, Timing, Withholding
@@ -226,6 +227,18 @@ def wealth_beyond(contract: GrandContract, rules: MarketRules) -> FloatArray | N
         granted = contract.transfers[rows] if received is None else received[rows, :, -1]
         found[rows] = granted + surplus - enjoyed
     return found
+
+
+def wealth_beyond_bundles(economy: Economy, efficient: EfficientAllocation) -> FloatArray:
+    """Return by how much more than its efficient bundle each player could enjoy what that is worth, ``(P, N)``.
+
+    It is what `wealth_beyond` returns, but for the rounding of orders, without settling a play: money is the same.
+    """
+    profiles, price = efficient.profiles, efficient.price
+    owned = economy.endowments(profiles)
+    surplus = _surplus(economy, economy.rows(profiles), owned, price)
+    spent = (price[:, None, :-1] * (efficient.bundles - owned[..., :-1])).sum(axis=-1)
+    return np.asarray(surplus + spent - economy.gains_from_goods(profiles, efficient.bundles))
 
 
 def bound_by_resources(situation: Situation, prices: FloatArray | None = None) -> Bound:

@@ -27,17 +27,21 @@ class Verdict(StrEnum):
     """No deviation is profitable, by a bound over all of them."""
     NOT_REFUTED = "not-refuted"
     """None was found, and no bound excludes one."""
+    SAMPLED = "sampled"
+    """No deviation is profitable at the profiles that stand for all, by a bound that nothing certifies."""
 
     @property
     def answer(self) -> str:
         """Whether what was examined stands, in a word."""
-        return {Verdict.PROVEN: "yes", Verdict.REFUTED: "no", Verdict.NOT_REFUTED: "not refuted"}[self]
+        words = {Verdict.PROVEN: "yes", Verdict.REFUTED: "no", Verdict.NOT_REFUTED: "not refuted"}
+        return words.get(self, self.value)
 
 
 def together(verdicts: Iterable[Verdict]) -> Verdict:
     """Return what several verdicts say of all they are about: as much as the worst of them."""
     found = set(verdicts)
-    return next((one for one in (Verdict.REFUTED, Verdict.NOT_REFUTED) if one in found), Verdict.PROVEN)
+    worst_first = (Verdict.REFUTED, Verdict.NOT_REFUTED, Verdict.SAMPLED)
+    return next((one for one in worst_first if one in found), Verdict.PROVEN)
 
 
 @dataclass(frozen=True)

@@ -220,3 +220,20 @@ def test_refusal_is_no_question_about_a_game_or_about_profiles_that_are_not_list
     assert_one_line(marketgame("solve", "example:majority-1.4", "--refusable"), "refusable", "economies")
     many = marketgame("solve", "example:three-hundred-traders", "--refusable")
     assert_one_line(many, "three-hundred-traders.toml", "type profiles", "survive refusal")
+
+
+def test_a_contract_for_more_profiles_than_can_be_listed_is_certified_by_no_more_than_a_sample(
+    marketgame: Call, tmp_path: Path
+) -> None:
+    alone = many(48).partition('\n[[players]]\nname = "poor')[0]
+    (tmp_path / "many.toml").write_text(alone)
+    rules = ("pricing=void", "solvency=no-short-sales", "bankruptcy=unwind", "coverage=announced-numeraire")
+    asked = ("certify", "many.toml", *(part for rule in rules for part in ("--rule", rule)), "--out", "kept")
+    found = one_document(marketgame(*asked, "--json"))
+    assert found["strongly_collusion_proof"] == found["unilaterally_stable"] == "sampled"
+    assert found["coalitions_report_truthfully"] == "not refuted"
+    assert found["proof"] is None
+    printed = marketgame(*asked)
+    assert printed.code == 0
+    assert "could not gain either where that was looked at" in printed.out
+    assert "not proved" in printed.out

@@ -1,0 +1,107 @@
+"""What is known about a contract whose profiles are too many to list: at those that stand for all, and so not proved.
+
+Where wealth or deposits bound what coalitions gain, the bound is a number for each player and profile. It is derived at
+the profiles that stand for all (:mod:`marketgame.mechanisms.contracts.sampled`), once, and nothing certifies it: what
+holds there is *sampled*, and never proven. Lies of single players have standard errors; joint lies, and orders under
+other rules, are not examined.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.certificates.examination import CoalitionFinding, Examination, MemberBounds
+from marketgame.mechanisms.collusion.lies_and_replies import LiesAndReplies
+from marketgame.mechanisms.contracts.grand_contract import TransferRule, walrasian_payments
+from marketgame.mechanisms.contracts.joint_misreports import JointMisreportCheck
+from marketgame.mechanisms.contracts.on_demand import ContractOnDemand, check_on_demand
+from marketgame.mechanisms.contracts.transfers import balanced_externalities
+from marketgame.mechanisms.deviations.bounds import reason_by_member, wealth_beyond_bundles
+from marketgame.mechanisms.deviations.effort import Verdict
+from marketgame.mechanisms.economies.coalitions import Coalitions
+from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE, stakes_of_play
+from marketgame.mechanisms.economies.walras import at_payable_prices
+from marketgame.mechanisms.market_game.rules import Coverage, MarketRules, Refusal
+
+
+def examine_sampled(contract: ContractOnDemand, rules: MarketRules, asked: Coalitions) -> Examination:
+    """Examine a contract at the profiles that stand for all.
+
+    Args:
+        contract: the contract.
+        rules: of its market.
+        asked: which coalitions are asked about.
+
+    Raises:
+        ValueError: the rules do not admit the contract.
+    """
+    _refuse_uncovered(contract, rules)
+    incentives, players = check_on_demand(contract), asked.players
+    reason, gains = reason_by_member(rules), _beyond_wealth(contract)
+    bounds = None if reason is None or gains is None else MemberBounds(gains)
+    verdict = Verdict.NOT_REFUTED if bounds is None else Verdict.SAMPLED
+    first, count = np.unique(contract.sample.tables.alike, return_counts=True)
+    findings = [
+        CoalitionFinding(
+            (player,),
+            verdict,
+            verdict,
+            bound=None if bounds is None else bounds.of((player,)),
+            reasons=frozenset() if reason is None else frozenset({reason}),
+            alike=alike,
+        )
+        for player, alike in zip(first.tolist(), count.tolist(), strict=True)
+        if asked.largest
+    ]
+    examined = asked.count if bounds is not None else sum(finding.alike for finding in findings)
+    if bounds is not None:
+        bounds = replace(bounds, unlisted=examined - sum(finding.alike for finding in findings))
+    return Examination(
+        contract=contract,
+        rules=rules,
+        incentives=incentives,
+        joint_lies=JointMisreportCheck(None, 1, players, truthful=True),
+        lies_and_replies=LiesAndReplies(Verdict.NOT_REFUTED, Verdict.NOT_REFUTED),
+        report_agreements=(),
+        findings=tuple(findings),
+        by_member=bounds,
+        unexamined=asked.count - examined,
+        deviations=(),
+        proof=None,
+        everybody=asked.complete and examined == asked.count,
+        deterred=False,
+    )
+
+
+def _beyond_wealth(contract: ContractOnDemand) -> FloatArray | None:
+    """Return by how much more each player could enjoy its wealth, ``(P, N)``, numeraire; none if that is something.
+
+    Everybody together gains nothing more, as the allocation is efficient.
+    """
+    economy, sample = contract.economy, contract.sample
+    efficient = at_payable_prices(economy, sample.efficient)
+    if contract.rule is TransferRule.NONE:
+        payments = walrasian_payments(economy, efficient)
+    else:
+        efficient = sample.efficient
+        payments = balanced_externalities(economy, sample.externalities, sample.profiles.types)
+    gains = wealth_beyond_bundles(economy, efficient)
+    stakes = stakes_of_play(economy, efficient, payments)
+    return None if (gains > GAIN_TOLERANCE * stakes).any() else gains
+
+
+def _refuse_uncovered(contract: ContractOnDemand, rules: MarketRules) -> None:
+    if rules.coverage is not Coverage.ANNOUNCED_NUMERAIRE or rules.refusal is not Refusal.FREE:
+        return
+    economy = contract.economy
+    for player in np.unique(contract.sample.tables.alike).tolist():
+        for number, kind in enumerate(economy.players[player].types):
+            taken, owned = contract.most_taken(player, number), float(kind.endowment[-1])
+            if taken > owned * (1 + GAIN_TOLERANCE):
+                raise ValueError(
+                    f"the contract may take {taken:.6g} {economy.money} from {economy.player_names[player]} of type "
+                    f"{kind.name!r}, who owns {owned:.6g}; rule coverage = {rules.coverage.value!r} forbids that"
+                )
