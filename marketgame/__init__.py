@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
     from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
     from marketgame.mechanisms.contracts.grand_contract import TransferRule
+    from marketgame.mechanisms.contracts.stating import Recommendation, stated_contract
     from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior
     from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
     from marketgame.mechanisms.economies.valuation import SeparableValuation, Valuation
@@ -103,6 +104,7 @@ __all__ = [
     "Power",
     "Pricing",
     "Quadratic",
+    "Recommendation",
     "Scenario",
     "SeparableValuation",
     "Solvency",
@@ -120,6 +122,7 @@ __all__ = [
     "parameter",
     "run",
     "solve",
+    "stated_contract",
     "sweep",
 ]
 
@@ -140,6 +143,7 @@ _OFFERED = {
     "simulation.scenario.scenario": "Scenario",
     "mechanisms.economies.valuation": "SeparableValuation Valuation",
     "mechanisms.contracts.grand_contract": "TransferRule",
+    "mechanisms.contracts.stating": "Recommendation stated_contract",
     "experiments.blocking.verdict": "block",
     "experiments.collusion.certification": "certify",
     "results.comparison": "compare",
