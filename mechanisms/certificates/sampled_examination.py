@@ -14,7 +14,6 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.examination import CoalitionFinding, Examination, MemberBounds
-from marketgame.mechanisms.collusion.lies_and_replies import LiesAndReplies
 from marketgame.mechanisms.contracts.grand_contract import TransferRule, walrasian_payments
 from marketgame.mechanisms.contracts.joint_misreports import JointMisreportCheck
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand, check_on_demand
@@ -64,7 +63,8 @@ def examine_sampled(contract: ContractOnDemand, rules: MarketRules, asked: Coali
         rules=rules,
         incentives=incentives,
         joint_lies=JointMisreportCheck(None, 1, players, truthful=True),
-        lies_and_replies=LiesAndReplies(Verdict.NOT_REFUTED, Verdict.NOT_REFUTED),
+        replies_alone=Verdict.NOT_REFUTED,
+        replies_together=Verdict.NOT_REFUTED,
         report_agreements=(),
         findings=tuple(findings),
         by_member=bounds,
