@@ -40,14 +40,16 @@ from marketgame.mechanisms.economies.walras import at_payable_prices
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
 # With more players the search takes minutes.
-MOST_PLAYERS = 100
+MOST_PLAYERS = 40
 # Bundles of efficient allocations that a first look, a step of improvement, and the last estimate may take.
-BUNDLES_TO_LOOK, BUNDLES_TO_IMPROVE, BUNDLES_TO_ESTIMATE = 1 << 20, 1 << 19, 1 << 18
+BUNDLES_TO_LOOK, BUNDLES_TO_IMPROVE, BUNDLES_TO_ESTIMATE = 1 << 18, 1 << 15, 1 << 17
 DRAWS_TO_LOOK, DRAWS_TO_IMPROVE, DRAWS_TO_ESTIMATE = 256, 64, 4096
 # How many coalitions are tried, how many are improved, in how many steps, and how many may join or leave in each.
 TRIED, IMPROVED, STEPS, NEWCOMERS = 24, 4, 6, 12
+# Of more players than this only the best is improved.
+FEW_PLAYERS = 8
 # From how many lies coalitions are put together, and for how many shares of what they are worth to others.
-STARTS, SHARES, ADDITIONS = 64, 5, 4096
+STARTS, SHARES, ADDITIONS = 64, 5, 1024
 # Halvings of an interval of quantities or prices, and what is added to its ends for rounding.
 HALVINGS, WIDER = 60, 1e-9
 
@@ -177,7 +179,8 @@ class _Search:
             return None
         draws = self._draws(2, max(8, min(DRAWS_TO_IMPROVE, BUNDLES_TO_IMPROVE // (2 * TRIED * self._players))))
         tried = sorted(((self._mean(lie, draws), lie) for lie in self._likely()), key=lambda each: -each[0])
-        return max((self._improved(*each, draws, deadline) for each in tried[:IMPROVED]), key=lambda each: each[0])[1]
+        starts = tried[: IMPROVED if self._players <= FEW_PLAYERS else 1]
+        return max((self._improved(*each, draws, deadline) for each in starts), key=lambda each: each[0])[1]
 
     def _improved(self, gain: float, lie: _Lie, draws: IntegerArray, deadline: Deadline) -> tuple[float, _Lie]:
         """Return where small changes of a lie lead that gain more on the draws, with the gain there."""
