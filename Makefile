@@ -72,7 +72,8 @@ evidence: $(READY)
 	$(RUN)/python -m benchmarks.joint_lies
 	$(RUN)/python -m benchmarks.fuzzing $(FUZZED)
 
-# The tables of the documentation, an hour on two cores; stopped, they go on where they were.
+# The tables of the documentation, an hour on two cores; stopped, they go on where they were. The last line alone writes
+# the institutions' and the cartel's.
 tables: $(READY)
 	$(RUN)/python -m marketgame.experiments.studies.sweep_pages
 	$(RUN)/python -m marketgame.experiments.studies.institutions docs

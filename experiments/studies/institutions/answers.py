@@ -1,7 +1,9 @@
-"""Questions to one institution on one economy: liars together, one player, consistent coalitions, any coalition.
+"""Questions to one institution on one economy, before the truth and after: who lies, who deviates, who does both.
 
-Whether coalitions that share what they know and own gain by lies alone is the same under all rules but that of what is
-withheld; those who gain do so by enumeration, and where nobody does that is a proof.
+Whether one liar gains, or liars who share what they know and own, is the same under all rules but that of what is
+withheld; those who gain do so by enumeration, and where nobody does that is a proof. What follows a lie is the question
+of `marketgame.mechanisms.collusion.lies_and_replies`; it is asked where no other answer settles it: obedience and the
+truth are replies and reports too, and who has one type has nothing to lie about.
 
 A "yes" is a proof: a bound on the coalition's total gain that covers every deviation (`mechanisms.deviations.bounds`),
 or the argument of Proposition 4 in ``docs/collusion.md``. A "no" is a deviation of one player, or a side-contract of
@@ -12,7 +14,7 @@ the bound that remains. All is found by the examination that ``marketgame certif
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import combinations
@@ -28,8 +30,10 @@ from marketgame.mechanisms.certificates.examination import (
     examine_consistency,
     excluded,
 )
+from marketgame.mechanisms.collusion.lies_and_replies import LiesSearch, LieWithReplies
 from marketgame.mechanisms.collusion.side_contracts.search import SideEffort
 from marketgame.mechanisms.collusion.side_contracts.side_contract import SideContract
+from marketgame.mechanisms.contracts.contract import check_contract, device_of
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.joint_misreports import check_joint_misreports
 from marketgame.mechanisms.deviations.bounds import BoundReason
@@ -42,11 +46,18 @@ EFFORT = SideEffort(oracle=ORACLE, rounds=2, breaches=5, cells=1)
 
 
 class Question(StrEnum):
-    """Against whom the contract is to be stable, after the truth."""
+    """Against whom the contract is to be stable: who lies, who deviates after the truth, who lies and deviates."""
 
+    ONE_LIAR = "one liar"
+    LIARS = "liars together"
     ONE = "one player"
     CONSISTENT = "consistent coalitions"
     ANY = "any coalition"
+    DISOBEYS = "lie and disobey, alone"
+    DISOBEY = "lie and disobey, together"
+
+
+AFTER_THE_TRUTH = (Question.ONE, Question.CONSISTENT, Question.ANY)
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,67 @@ class Ruling:
 
 def answers(contract: GrandContract, institution: Institution, effort: SideEffort = EFFORT) -> dict[Question, Ruling]:
     """Return the answers for one grand contract under one institution."""
+    found = before_the_truth(contract, institution) | after_the_truth(contract, institution, effort)
+    return found | lies_and_disobedience(contract, institution, found, effort.oracle)
+
+
+def before_the_truth(contract: GrandContract, institution: Institution) -> dict[Question, Ruling]:
+    """Return whether a player alone, and whether a coalition of any size, gains by other reports and obedience."""
+    incentives = check_contract(device_of(contract.under(institution.rules), institution.rules))
+    scale, worst = gains_from_trade(contract), incentives.worst
+    alone = Ruling(Verdict.PROVEN, "every lie costs")
+    if worst is not None and incentives.incentive_compatible is not True:
+        gain = worst.gain / scale
+        alone = Ruling(Verdict.REFUTED, "lie", (worst.player,), gain, gain, gain)
+    check = check_joint_misreports(contract, institution.rules.withholding)
+    if check.truthful or check.worst is None:
+        verdict = Verdict.PROVEN if check.complete else Verdict.NOT_REFUTED
+        because = "every joint lie costs" if check.complete else f"up to {check.examined_size} members"
+        return {Question.ONE_LIAR: alone, Question.LIARS: Ruling(verdict, because)}
+    gain = check.worst.gain / scale
+    together = Ruling(Verdict.REFUTED, "joint lie", check.worst.coalition, total_gain=gain, bound=gain)
+    return {Question.ONE_LIAR: alone, Question.LIARS: together}
+
+
+def lies_and_disobedience(
+    contract: GrandContract, institution: Institution, known: Mapping[Question, Ruling], effort: Effort
+) -> dict[Question, Ruling]:
+    """Return whether a player alone, and whether a coalition, gains by reports followed by whatever suits it."""
+    alone, together = Question.DISOBEYS, Question.DISOBEY
+    if max(contract.economy.prior.type_counts) == 1:
+        return {alone: known[Question.ONE], together: known[Question.ANY]}
+    search = LiesSearch(contract, institution.rules, lambda _: institution.reaction, effort=effort)
+    found = {alone: _first_broken(known, (Question.ONE_LIAR, Question.ONE)), together: None}
+    if found[alone] is None:
+        looked = replace(search, largest=1).run()
+        found[alone] = _ruling(contract, looked.alone, looked.best)
+    settled = {**known, alone: found[alone]}
+    found[together] = _first_broken(settled, (alone, Question.LIARS, Question.ANY))
+    if found[together] is None:
+        looked = search.run()
+        found[together] = _ruling(contract, looked.together, looked.best)
+    return {question: ruling for question, ruling in found.items() if ruling is not None}
+
+
+def _first_broken(known: Mapping[Question, Ruling | None], questions: Iterable[Question]) -> Ruling | None:
+    """Return the first answer that is no; none if none is."""
+    answered = (known[question] for question in questions)
+    return next((one for one in answered if one is not None and one.verdict is Verdict.REFUTED), None)
+
+
+def _ruling(contract: GrandContract, verdict: Verdict, found: LieWithReplies | None) -> Ruling:
+    """Return the ruling on lies that are followed by disobedience."""
+    scale = gains_from_trade(contract)
+    if verdict is not Verdict.REFUTED or found is None:
+        return Ruling(verdict, "every lie costs, whatever follows" if verdict is Verdict.PROVEN else "none found")
+    names = tuple(contract.economy.player_names[member] for member in found.lie.coalition)
+    return Ruling(verdict, "lie and disobedience", names, total_gain=found.gain / scale, bound=found.bound / scale)
+
+
+def after_the_truth(
+    contract: GrandContract, institution: Institution, effort: SideEffort = EFFORT
+) -> dict[Question, Ruling]:
+    """Return what one player, consistent coalitions and any coalition do after truthful reports."""
     # Where members only deviate at some profiles, the least gain over all is zero.
     objective = Objective.LEAST if len(contract.economy.profiles) == 1 else Objective.TOTAL
     thoroughness = Thoroughness(effort, oracle=None, objective=objective, derived_twice=False)
@@ -79,7 +151,7 @@ def answers(contract: GrandContract, institution: Institution, effort: SideEffor
     players = range(len(contract.economy.players))
     one, _ = _stable(examiner, [(player,) for player in players])
     if one.verdict is Verdict.REFUTED:
-        return dict.fromkeys(Question, one)
+        return dict.fromkeys(AFTER_THE_TRUTH, one)
     pairs = list(combinations(players, PAIR))
     several = [c for size in range(PAIR, len(players) + 1) for c in combinations(players, size)]
     reasons = excluded(examiner, several)
@@ -87,25 +159,11 @@ def answers(contract: GrandContract, institution: Institution, effort: SideEffor
         anybody = _proven(reasons)
         return {Question.ONE: one, Question.CONSISTENT: anybody, Question.ANY: anybody}
     # The last two players, then the first two: whoever is searched, one refutation settles the question.
-    anybody, finding = _stable(examiner, list(dict.fromkeys([pairs[-1], pairs[0]])))
-    if anybody.verdict is Verdict.PROVEN:  # These pairs cannot gain, but some other coalition might.
-        anybody, finding = _stable(examiner, [next(c for c in several if excluded(examiner, [c]) is None)])
+    asked = list(dict.fromkeys([pairs[-1], pairs[0]]))
+    if excluded(examiner, asked) is not None:  # These pairs cannot gain, but some other coalition might.
+        asked = [next(c for c in several if excluded(examiner, [c]) is None)]
+    anybody, finding = _stable(examiner, asked)
     return {Question.ONE: one, Question.CONSISTENT: _consistent(examiner, anybody, finding), Question.ANY: anybody}
-
-
-# Answered before the market opens, and so beside the questions that are asked of every institution.
-LIARS_TOGETHER = "liars together"
-
-
-def liars_together(contract: GrandContract, institution: Institution) -> Ruling:
-    """Return whether coalitions, of one or more, gain by reporting other types and then obeying."""
-    check = check_joint_misreports(contract, institution.rules.withholding)
-    if check.truthful or check.worst is None:
-        verdict = Verdict.PROVEN if check.complete else Verdict.NOT_REFUTED
-        because = "every joint lie costs" if check.complete else f"up to {check.examined_size} members"
-        return Ruling(verdict, because)
-    gain = check.worst.gain / gains_from_trade(contract)
-    return Ruling(Verdict.REFUTED, "joint lie", check.worst.coalition, total_gain=gain, bound=gain)
 
 
 def _stable(examiner: Examiner, coalitions: list[Coalition]) -> tuple[Ruling, CoalitionFinding]:

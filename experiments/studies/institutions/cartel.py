@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from itertools import product
+from pathlib import Path
 
 import pandas as pd
 
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.studies.institutions.answers import EFFORT
 from marketgame.experiments.studies.institutions.families import ECONOMIES
-from marketgame.experiments.studies.institutions.institution import Institution, Outsiders, institutions
+from marketgame.experiments.studies.institutions.institution import Institution, Outsiders, combined_institutions
+from marketgame.experiments.studies.institutions.resuming import Kept
 from marketgame.mechanisms.collusion.side_contracts.search import SideEffort, find_side_contract
-from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
+from marketgame.mechanisms.contracts.grand_contract import grand_contract
 from marketgame.mechanisms.deviations.effort import Objective
 from marketgame.mechanisms.deviations.oracle import most_profitable_deviation
 from marketgame.mechanisms.deviations.situation import situation_of
@@ -19,22 +23,36 @@ from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, Market
 
 # The Annex B regions that sell most permits: Eastern economies in transition and the former Soviet Union.
 SELLERS = ("EET", "FSU")
+KEY = ("pricing", "solvency", "bankruptcy", "coverage", "outsiders")
+COLUMNS = (*KEY, "verdict", *SELLERS, "total", "least", "bound")
 MILLION_IN_BILLION = 1000.0
 
 
-def cartel_table(effort: SideEffort = EFFORT) -> pd.DataFrame:
+def cartel_table(
+    file: Path,
+    effort: SideEffort = EFFORT,
+    workers: int | None = None,
+    on_cell: Callable[[int, int], None] | None = None,
+) -> pd.DataFrame:
     """Return what the cartel gains under each institution whose outsiders obey, and under withholding if covered.
+
+    Args:
+        file: that keeps the rows already computed, created if absent.
+        effort: of the searches.
+        workers: processes; one per core if left out.
+        on_cell: told how many rows are done, and of how many.
 
     Returns:
         One row per institution: its rules, ``verdict``, the two members' gains at the joint action with the largest
         sum, that sum (``total``), ``least`` (what the member who gains least expects, by lot if need be), and
         ``bound`` (proven, on the sum); billion 1985 US dollars.
     """
-    contract = grand_contract(load_economy(ECONOMIES / "annex-b.toml"))
-    return pd.DataFrame([_row(contract, institution, effort) for institution in _compared()])
+    missing = {_key(institution): partial(_row, institution, effort) for institution in compared()}
+    rows = Kept(file, KEY, COLUMNS, 1).completed(missing, workers, on_cell)
+    return pd.DataFrame([row for key in missing for row in rows[key]], columns=list(COLUMNS))
 
 
-def _compared() -> list[Institution]:
+def compared() -> list[Institution]:
     """Return the institutions of the table: outsiders who withhold only where that proves something."""
     repaired = [
         MarketRules(
@@ -45,11 +63,16 @@ def _compared() -> list[Institution]:
         )
         for pricing, bankruptcy in product(Pricing, Bankruptcy)
     ]
-    obeying = [institution for institution in institutions() if institution.outsiders is Outsiders.OBEY]
+    obeying = [one for one in combined_institutions() if one.outsiders is Outsiders.OBEY]
     return obeying + [Institution(rules, Outsiders.WITHHOLD) for rules in repaired]
 
 
-def _row(contract: GrandContract, institution: Institution, effort: SideEffort) -> dict[str, object]:
+def _key(institution: Institution) -> tuple[str, ...]:
+    return (*(getattr(institution.rules, name).value for name in KEY[:-1]), institution.outsiders.value)
+
+
+def _row(institution: Institution, effort: SideEffort) -> list[dict[str, object]]:
+    contract = grand_contract(load_economy(ECONOMIES / "annex-b.toml"))
     members = tuple(sorted(contract.economy.player_names.index(name) for name in SELLERS))
     situation = situation_of(contract, 0, members, institution.rules, institution.reaction)
     search = most_profitable_deviation(situation, Objective.TOTAL, effort.oracle)
@@ -58,16 +81,5 @@ def _row(contract: GrandContract, institution: Institution, effort: SideEffort) 
     ).side_contract
     shared = [] if agreed is None else zip(agreed.promised, agreed.status_quo, strict=True)
     least = min((float((after - before).max()) for after, before in shared), default=0.0)
-    rules = institution.rules
-    return {
-        "pricing": rules.pricing.value,
-        "solvency": rules.solvency.value,
-        "bankruptcy": rules.bankruptcy.value,
-        "coverage": rules.coverage.value,
-        "outsiders": institution.outsiders.value,
-        "verdict": search.verdict.value,
-        **{name: gain / MILLION_IN_BILLION for name, gain in zip(SELLERS, search.gains, strict=True)},
-        "total": search.value / MILLION_IN_BILLION,
-        "least": least / MILLION_IN_BILLION,
-        "bound": search.bound / MILLION_IN_BILLION,
-    }
+    found = (search.verdict.value, *(gain / MILLION_IN_BILLION for gain in (*search.gains, search.value, least)))
+    return [dict(zip(COLUMNS, (*_key(institution), *found, search.bound / MILLION_IN_BILLION), strict=True))]

@@ -2,24 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from marketgame.experiments.studies.institutions.answers import LIARS_TOGETHER, Question
+from marketgame.experiments.files.output_folder import replace_file
+from marketgame.experiments.studies.institutions.answers import AFTER_THE_TRUTH, Question
+from marketgame.experiments.studies.institutions.families import economies
+from marketgame.experiments.studies.institutions.institution import (
+    BASES,
+    REPAIRED,
+    Institution,
+    binding_institutions,
+    combined_institutions,
+)
+from marketgame.experiments.studies.institutions.table import KEY
+from marketgame.experiments.studies.sweep_pages import put_in_page
+from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.deviations.effort import Verdict
-from marketgame.mechanisms.market_game.rules import Solvency
+from marketgame.mechanisms.market_game.rules import Execution, Refusal, Solvency
 from marketgame.results.figures.institutions import cartel_gains, institution_matrix
 
 RULES = ("pricing", "solvency", "bankruptcy", "coverage")
+INSTITUTION = KEY[1:]
 NAMES = {
     "counterparty": "counterparty",
     "trades-stand": "stand",
     "unwind": "unwind",
     "unlimited": "uncovered",
     "announced-numeraire": "covered",
+}
+# What an institution has that binds, by how flows are executed and whether they may be refused.
+BINDING = {
+    (Execution.UNILATERAL, Refusal.FREE): "neither",
+    (Execution.MATCHED, Refusal.FREE): "matched orders",
+    (Execution.UNILATERAL, Refusal.ESCROW): "deposits",
+    (Execution.MATCHED, Refusal.ESCROW): "matched, deposits",
+}
+PAYMENTS = {
+    TransferRule.NONE: "none",
+    TransferRule.EXPECTED_EXTERNALITY: "for single liars",
+    TransferRule.COALITION_PROOF: "coalition-proof",
 }
 PANELS = {
     "obey": "outsiders play on",
@@ -39,7 +64,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
         is ``yes`` and ``no``, the worst ``verdict``, why (``because``), and the median of the members' summed gains
         where it is no (``gain``), in multiples of the gains from trade.
     """
-    keys = [*RULES, "outsiders", "question"]
+    keys = [*INSTITUTION, "question"]
     rows = []
     for key, group in table.groupby(keys, sort=False):
         broken = group[group["verdict"] == NO]
@@ -58,17 +83,60 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def write_pages(folder: Path) -> None:
+    """Write, from the two tables in a folder of the documentation's shape, its pictures and what its pages show."""
+    tables, pictures = folder / "tables", folder / "pictures"
+    pictures.mkdir(parents=True, exist_ok=True)
+    table, cartel = (
+        pd.read_csv(tables / name, keep_default_na=False) for name in ("institutions.csv", "carbon-cartel.csv")
+    )
+    institution_picture(table, pictures / "institutions.png")
+    binding_picture(table, pictures / "institutions-binding.png")
+    cartel_picture(cartel, pictures / "carbon-cartel.png")
+    for page, shown in pages(table, cartel).items():
+        file = folder / page
+        if file.exists():
+            text = file.read_text(encoding="utf-8")
+            for name, content in shown.items():
+                text = put_in_page(text, name, content)
+            replace_file(file, text)
+
+
+def pages(table: pd.DataFrame, cartel: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Return what pages show, by their place beside the tables' folder and by name: Markdown."""
+    return {
+        "institutions.md": {
+            "institutions": institution_markdown(table),
+            "institutions-binding": binding_markdown(table),
+            "carbon-cartel": cartel_markdown(cartel),
+        },
+        "../README.md": {"institutions-short": short_markdown(table)},
+    }
+
+
 def institution_picture(table: pd.DataFrame, file: Path) -> None:
-    """Draw the institutions in which short sales bankrupt: the others fall to one player."""
-    short = summary(table)
-    kept = short[short["solvency"] == Solvency.NO_SHORT_SALES].copy()
+    """Draw the institutions in which short sales bankrupt, after the truth: the others fall to one player."""
+    kept = _of(summary(table), combined_institutions())
+    kept = kept[kept["question"].isin(AFTER_THE_TRUTH) & (kept["solvency"] == Solvency.NO_SHORT_SALES)].copy()
     kept["institution"] = [_name(row) for row in kept.to_dict("records")]
     kept["text"] = [_text(row) for row in kept.to_dict("records")]
     panels = [(title, kept[kept["outsiders"] == outsiders]) for outsiders, title in PANELS.items()]
     count = int(kept["economies"].max())
     title = f"Which institutions survive whom: {count} economies, short sales bankrupt"
-    figure = institution_matrix(panels, _questions(table), title)
+    figure = institution_matrix(panels, [question.value for question in AFTER_THE_TRUTH], title)
     figure.savefig(file, dpi=200)
+
+
+def binding_picture(table: pd.DataFrame, file: Path) -> None:
+    """Draw what matched orders, deposits and transfers add to the rules as printed and as repaired."""
+    kept = _of(summary(table), binding_institutions())
+    kept["institution"] = [", ".join(_bindings(row)) for row in kept.to_dict("records")]
+    kept["text"] = [_text(row) for row in kept.to_dict("records")]
+    title = "Who gains by lies, by disobedience, and by both"
+    count = int(kept["economies"].max())
+    private = sum(len(economy.profiles) > 1 for economy in economies())
+    panel = (f"rules, what binds further, transfers: {count} economies, {private} with private types", kept)
+    institution_matrix([panel], [question.value for question in Question], title).savefig(file, dpi=200)
 
 
 def cartel_picture(table: pd.DataFrame, file: Path) -> None:
@@ -84,23 +152,78 @@ def cartel_picture(table: pd.DataFrame, file: Path) -> None:
 
 
 def institution_markdown(table: pd.DataFrame) -> str:
-    """Return the summary as a Markdown table; institutions where short sales are allowed take one line together."""
-    short, questions = summary(table), _questions(table)
+    """Return the combinations of rules as a Markdown table; where short sales are allowed all take one line."""
+    short, questions = _of(summary(table), combined_institutions()), list(Question)
     allowed = short["solvency"] == Solvency.BUDGET
-    lines = [
-        "| pricing | trades of bankrupts | transfers | outsiders | " + " | ".join(questions) + " |",
-        "|---" * (4 + len(questions)) + "|",
-    ]
+    lines = _heading(["pricing", "trades of bankrupts", "coverage", "outsiders"], questions)
     for key, group in short[~allowed].groupby(["pricing", "bankruptcy", "coverage", "outsiders"], sort=False):
-        cells = {row["question"]: _text(row) for row in group.to_dict("records")}
-        named = [NAMES.get(str(part), str(part)) for part in key]
-        lines.append("| " + " | ".join([*named, *(cells[question] for question in questions)]) + " |")
-    broken = short[allowed & (short["question"] == Question.ONE)]
-    worst = f"{int(broken['no'].min())} to {int(broken['no'].max())} of {int(broken['economies'].max())}"
-    before = [_text(row) for row in short[allowed & (short["question"] == LIARS_TOGETHER)].to_dict("records")[:1]]
-    cells_of_all = ["*short sales allowed: any*", *["*any*"] * 3, *before, f"no, in {worst}", "no", "no"]
-    lines.append("| " + " | ".join(cells_of_all) + " |")
+        lines.append(_line([NAMES.get(str(part), str(part)) for part in key], group, questions))
+    every = short[allowed]
+    together = [_range(every[every["question"] == question]) for question in questions]
+    lines.append("| " + " | ".join(["*short sales allowed: any*", *["*any*"] * 3, *together]) + " |")
     return "\n".join(lines) + "\n"
+
+
+def binding_markdown(table: pd.DataFrame) -> str:
+    """Return what matched orders, deposits and transfers add to three sets of rules, as a Markdown table."""
+    return _binding(table, binding_institutions(), list(Question))
+
+
+def short_markdown(table: pd.DataFrame) -> str:
+    """Return the few lines of it that tell the story: what the repaired rules lack."""
+    repaired = [one for one in binding_institutions() if one.rules.coverage is REPAIRED.coverage]
+    chosen = [one for one in repaired if one.transfers is not TransferRule.NONE]
+    questions = [Question.LIARS, Question.ONE, Question.ANY, Question.DISOBEYS, Question.DISOBEY]
+    return _binding(table, chosen, questions)
+
+
+def _binding(table: pd.DataFrame, chosen: Iterable[Institution], questions: Sequence[Question]) -> str:
+    short = _of(summary(table), chosen)
+    lines = _heading(["rules", "what binds further", "transfers"], questions)
+    for _, group in short.groupby(list(INSTITUTION), sort=False):
+        lines.append(_line(_bindings(group.to_dict("records")[0]), group, questions))
+    return "\n".join(lines) + "\n"
+
+
+def _heading(named: list[str], questions: Sequence[Question]) -> list[str]:
+    columns = [*named, *(question.value for question in questions)]
+    return ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+
+
+def _line(named: list[str], group: pd.DataFrame, questions: Sequence[Question]) -> str:
+    cells = {row["question"]: _text(row) for row in group.to_dict("records")}
+    return "| " + " | ".join([*named, *(cells[question.value] for question in questions)]) + " |"
+
+
+def _of(short: pd.DataFrame, institutions: Iterable[Institution]) -> pd.DataFrame:
+    """Return the lines of some institutions, in their order."""
+    order = {_key(institution): place for place, institution in enumerate(institutions)}
+    places = [order.get(tuple(key), -1) for key in short[list(INSTITUTION)].itertuples(index=False)]
+    kept = short.assign(place=places)
+    return kept[kept["place"] >= 0].sort_values("place", kind="stable").drop(columns="place")
+
+
+def _key(institution: Institution) -> tuple[str, ...]:
+    rules = [getattr(institution.rules, name).value for name in INSTITUTION[:-2]]
+    return (*rules, institution.outsiders.value, institution.transfers.value)
+
+
+def _bindings(row: Mapping[Hashable, Any]) -> list[str]:
+    """Return in words upon which rules an institution binds further, how, and what transfers it pays."""
+    base = next(name for name, rules in BASES.items() if all(getattr(rules, rule).value == row[rule] for rule in RULES))
+    binding = BINDING[Execution(row["execution"]), Refusal(row["refusal"])]
+    return [base, binding, PAYMENTS[TransferRule(row["transfers"])]]
+
+
+def _range(rows: pd.DataFrame) -> str:
+    """Return what many institutions have in common in one cell."""
+    broken, economies = rows["no"], int(rows["economies"].max())
+    if (rows["yes"] == economies).all():
+        return "yes"
+    if (broken == economies).all():
+        return "no"
+    worst = f"{int(broken.min())} to {int(broken.max())}" if broken.min() < broken.max() else str(int(broken.max()))
+    return f"no, in {worst} of {economies}"
 
 
 def cartel_markdown(table: pd.DataFrame) -> str:
@@ -111,12 +234,6 @@ def cartel_markdown(table: pd.DataFrame) -> str:
         numbers = [f"{row[column]:.1f}" for column in columns[5:]]
         lines.append("| " + " | ".join([*(NAMES.get(str(row[c]), str(row[c])) for c in columns[:5]), *numbers]) + " |")
     return "\n".join(lines) + "\n"
-
-
-def _questions(table: pd.DataFrame) -> list[str]:
-    """Return the questions that a table answers, in order; older tables do not ask about liars."""
-    first = [LIARS_TOGETHER] if (table["question"] == LIARS_TOGETHER).any() else []
-    return [*first, *(question.value for question in Question)]
 
 
 def _name(row: Mapping[Hashable, Any]) -> str:

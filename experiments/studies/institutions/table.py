@@ -2,37 +2,63 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
 
-from marketgame.experiments.studies.institutions.answers import (
-    EFFORT,
-    LIARS_TOGETHER,
-    Question,
-    answers,
-    liars_together,
-)
+from marketgame.experiments.studies.institutions.answers import EFFORT, Question, answers
 from marketgame.experiments.studies.institutions.families import SIZES, economies
 from marketgame.experiments.studies.institutions.institution import Institution, institutions
-from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
-from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
+from marketgame.experiments.studies.institutions.resuming import Kept
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule
+from marketgame.mechanisms.contracts.transfers import contract_with_transfers
 from marketgame.mechanisms.economies.coalitions import coalition_name
 
-KEY = ("economy", "pricing", "solvency", "bankruptcy", "coverage", "outsiders")
+RULES = ("pricing", "solvency", "bankruptcy", "coverage", "execution", "refusal")
+KEY = ("economy", *RULES, "outsiders", "transfers")
 COLUMNS = (*KEY, "question", "verdict", "because", "coalition", "gain", "total_gain", "bound")
-QUESTIONS = 1 + len(Question)
+
+type Sizes = tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """An institution on an economy.
+
+    Attributes:
+        number: of the economy.
+        name: likewise.
+        institution: under which its contract is examined.
+        private: whether somebody has two types; otherwise all transfers are alike, and computed once.
+    """
+
+    number: int
+    name: str
+    institution: Institution
+    private: bool = False
+
+    @property
+    def computed(self) -> Case:
+        """The case whose answers this one has."""
+        usual = TransferRule.EXPECTED_EXTERNALITY
+        return self if self.private else replace(self, institution=replace(self.institution, transfers=usual))
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What tells it from others in the table."""
+        rules = self.institution.rules
+        named = (getattr(rules, name).value for name in RULES)
+        return (self.name, *named, self.institution.outsiders.value, self.institution.transfers.value)
 
 
 def compute(
     file: Path,
     seed: int = 0,
-    sizes: tuple[tuple[int, int, int], ...] = SIZES,
+    sizes: Sizes = SIZES,
     workers: int | None = None,
     on_cell: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
@@ -50,78 +76,46 @@ def compute(
         bounds are shares of the gains from trade.
     """
     cases = list(_cases(seed, sizes))
-    rows = _finished(file)
-    known = {tuple(row[column] for column in KEY) for row in rows}
-    missing = [case for case in cases if _key(*case[1:]) not in known]
-    done = len(cases) - len(missing)
-    context = get_context("spawn")
-    with ProcessPoolExecutor(workers or os.cpu_count(), mp_context=context) as pool:
-        tasks = [pool.submit(_cell, number, institution, seed, sizes) for number, _, institution in missing]
-        for task in as_completed(tasks):
-            cell = task.result()
-            rows += cell
-            pd.DataFrame(cell, columns=list(COLUMNS)).to_csv(file, mode="a", header=not file.exists(), index=False)
-            done += 1
-            if on_cell is not None:
-                on_cell(done, len(cases))
-    order = {_key(name, institution): place for place, (_, name, institution) in enumerate(cases)}
-    rows = [row for row in rows if tuple(row[column] for column in KEY) in order]
-    rows.sort(key=lambda row: order[tuple(str(row[column]) for column in KEY)])
+    missing = {case.computed.key: partial(_cell, case.computed, seed, sizes) for case in cases}
+    known = Kept(file, KEY, COLUMNS, len(Question)).completed(missing, workers, on_cell)
+    rows = [{**row, **dict(zip(KEY, case.key, strict=True))} for case in cases for row in known[case.computed.key]]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def contract_of(number: int, seed: int = 0, sizes: tuple[tuple[int, int, int], ...] = SIZES) -> GrandContract:
+def contract_of(
+    number: int,
+    seed: int = 0,
+    sizes: Sizes = SIZES,
+    transfers: TransferRule = TransferRule.EXPECTED_EXTERNALITY,
+) -> GrandContract:
     """Return the grand contract of the economy with this number.
 
-    With private information its transfers are those of expected externality, so that truth is the best report; with
-    complete information players pay the supporting price.
+    With complete information players pay the supporting price, whatever transfers there would be otherwise.
     """
     economy = next(islice(economies(seed, sizes), number, None))
-    walrasian = grand_contract(economy)
-    if len(economy.profiles) == 1:
-        return walrasian
-    return grand_contract(economy, expected_externality_transfers(economy, walrasian.efficient))
+    return contract_with_transfers(economy, transfers if len(economy.profiles) > 1 else TransferRule.NONE)
 
 
-def _cases(seed: int, sizes: tuple[tuple[int, int, int], ...]) -> Iterator[tuple[int, str, Institution]]:
+def _cases(seed: int, sizes: Sizes) -> Iterator[Case]:
     for number, economy in enumerate(economies(seed, sizes)):
         for institution in institutions():
-            yield number, economy.name, institution
+            yield Case(number, economy.name, institution, len(economy.profiles) > 1)
 
 
-def _key(name: str, institution: Institution) -> tuple[str, ...]:
-    rules = institution.rules
-    parts = (rules.pricing, rules.solvency, rules.bankruptcy, rules.coverage, institution.outsiders)
-    return (name, *(part.value for part in parts))
-
-
-def _finished(file: Path) -> list[dict[str, object]]:
-    """Return the rows of the cells that the file holds whole."""
-    if not file.exists():
-        return []
-    table = pd.read_csv(file, keep_default_na=False)
-    whole = table.groupby(list(KEY))["question"].transform("size") == QUESTIONS
-    return [{str(name): value for name, value in row.items()} for row in table[whole].to_dict("records")]
-
-
-def _cell(
-    number: int, institution: Institution, seed: int, sizes: tuple[tuple[int, int, int], ...]
-) -> list[dict[str, object]]:
+def _cell(case: Case, seed: int, sizes: Sizes) -> list[dict[str, object]]:
     """Return the rows of one economy under one institution."""
-    contract = contract_of(number, seed, sizes)
-    key = dict(zip(KEY, _key(contract.economy.name, institution), strict=True))
-    found = answers(contract, institution, EFFORT)
-    asked = [(LIARS_TOGETHER, liars_together(contract, institution)), *((each.value, found[each]) for each in found)]
+    contract = contract_of(case.number, seed, sizes, case.institution.transfers)
+    found = answers(contract, case.institution, EFFORT)
     return [
         {
-            **key,
-            "question": question,
-            "verdict": answer.verdict.answer,
-            "because": answer.because,
-            "coalition": coalition_name(answer.coalition),
-            "gain": answer.gain,
-            "total_gain": answer.total_gain,
-            "bound": answer.bound,
+            **dict(zip(KEY, case.key, strict=True)),
+            "question": question.value,
+            "verdict": found[question].verdict.answer,
+            "because": found[question].because,
+            "coalition": coalition_name(found[question].coalition),
+            "gain": found[question].gain,
+            "total_gain": found[question].total_gain,
+            "bound": found[question].bound,
         }
-        for question, answer in asked
+        for question in Question
     ]
