@@ -39,6 +39,7 @@ from marketgame.mechanisms.contracts.joint_misreports import check_joint_misrepo
 from marketgame.mechanisms.deviations.bounds import BoundReason
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
 from marketgame.mechanisms.economies.coalitions import Coalition
+from marketgame.mechanisms.market_game.rules import Refusal
 
 # Enough to come close to the bounds on the economies of the table; one profile is enough to refute.
 ORACLE = Effort(quote_vectors=8, local_rounds=1, seconds_per_program=2.0)
@@ -186,6 +187,9 @@ def _consistent(examiner: Examiner, anybody: Ruling, finding: CoalitionFinding) 
         return Ruling(Verdict.PROVEN, "arbitrage")
     unanswered = Ruling(Verdict.NOT_REFUTED, "none found", bound=anybody.bound)
     if anybody.verdict is not Verdict.REFUTED:
+        return unanswered
+    if examiner.rules.refusal is Refusal.ESCROW:
+        # The program behind the search does not know that whoever trades no further is out of reach, and finds nothing.
         return unanswered
     found = examine_consistency(examiner, finding).found_consistent
     if found is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pandas as pd
@@ -65,19 +66,23 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
         where it is no (``gain``), in multiples of the gains from trade.
     """
     keys = [*INSTITUTION, "question"]
+    cells: dict[tuple[str, ...], list[tuple[str, str, float]]] = {}
+    found = table[[*keys, "verdict", "because", "total_gain"]]
+    for *key, verdict, because, gain in found.itertuples(index=False, name=None):
+        cells.setdefault(tuple(key), []).append((verdict, because, gain))
     rows = []
-    for key, group in table.groupby(keys, sort=False):
-        broken = group[group["verdict"] == NO]
-        worst = next(verdict for verdict in WORST_FIRST if (group["verdict"] == verdict).any())
+    for key, answers in cells.items():
+        verdicts = [verdict for verdict, _, _ in answers]
+        worst = next(verdict for verdict in WORST_FIRST if verdict in verdicts)
         rows.append(
             {
-                **dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True)),
-                "economies": len(group),
-                "yes": int((group["verdict"] == YES).sum()),
-                "no": len(broken),
+                **dict(zip(keys, key, strict=True)),
+                "economies": len(answers),
+                "yes": verdicts.count(YES),
+                "no": verdicts.count(NO),
                 "verdict": worst,
-                "because": ", ".join(sorted(set(group.loc[group["verdict"] == worst, "because"]))),
-                "gain": float(broken["total_gain"].median()) if len(broken) else 0.0,
+                "because": ", ".join(sorted({because for verdict, because, _ in answers if verdict == worst})),
+                "gain": median([gain for verdict, _, gain in answers if verdict == NO] or [0.0]),
             }
         )
     return pd.DataFrame(rows)
