@@ -68,8 +68,8 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     keys = [*INSTITUTION, "question"]
     cells: dict[tuple[str, ...], list[tuple[str, str, float]]] = {}
     found = table[[*keys, "verdict", "because", "total_gain"]]
-    for *key, verdict, because, gain in found.itertuples(index=False, name=None):
-        cells.setdefault(tuple(key), []).append((verdict, because, gain))
+    for *named, verdict, because, gain in found.itertuples(index=False, name=None):
+        cells.setdefault(tuple(named), []).append((verdict, because, gain))
     rows = []
     for key, answers in cells.items():
         verdicts = [verdict for verdict, _, _ in answers]
