@@ -218,8 +218,7 @@ class LiesSearch:
                 best = replied
             if replied.bound > counts:
                 left_open.append((replied.bound, lie))
-        if best is None and self.rules.execution is Execution.UNILATERAL and self.reaction_to(coalition) is None:
-            # Where orders are matched, refusing in part is nearly all there is, and a search takes long.
+        if best is None and self.reaction_to(coalition) is None:
             best = self._searched([lie for _, lie in sorted(left_open, key=lambda one: -one[0])])
         if best is not None:
             return Verdict.REFUTED, best
