@@ -37,6 +37,7 @@ GRACE = 20.0
 USUAL: dict[str, dict[str, int]] = {
     "economies": {"solve": 4, "certify": 4, "validate": 1},
     "games": {"solve": 3, "block": 3, "core": 3, "validate": 1},
+    "contracts": {"certify": 4, "validate": 1},
     "scenarios": {"run": 4, "certify": 3, "validate": 1},
     "sweeps": {"validate": 8, "sweep": 1},
     "certificates": {"replay": 6, "validate": 1},

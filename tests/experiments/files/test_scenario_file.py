@@ -120,10 +120,15 @@ MISTAKES = {
         'transfers = "nothing"',
         ["contract.transfers is 'nothing'", "none, expected-externality"],
     ),
-    "allocation from a file": (
+    "unknown allocation": (
+        'transfers = "none"',
+        'allocation = "fair"',
+        ["contract.allocation is 'fair'", "must be one of efficient, file"],
+    ),
+    "allocation from no file": (
         'transfers = "none"',
         'allocation = "file"',
-        ["contract.allocation is 'file'", "must be one of efficient"],
+        ["contract.path is missing", "allocation = 'file' needs a file of kind = \"contract\""],
     ),
     "unknown player": ('"bob"]', '"rob"]', ["traders[0].players[1] is 'rob'", "ann, bob, cat", "mean 'bob'"]),
     "unknown type": ('["modest"]', '["modes"]', ["traders[0].types[0] is 'modes'", "modest, hungry"]),

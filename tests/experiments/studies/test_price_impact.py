@@ -12,7 +12,6 @@ from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior
 
-
 SMALL = ["three-farmers", "two-sided-divisible", "three-farmers-correlated", "two-goods-complements"]
 
 
