@@ -136,7 +136,10 @@ def _print_answers(examination: Examination, console: Console) -> None:
     console.print(table("The contract is", ["property", "answer"], rows, texts=2))
     if examination.coalitions_report_truthfully is Verdict.NOT_REFUTED:
         size = examination.joint_lies.examined_size
-        console.print(f"Joint lies were looked for in coalitions of up to {size} members; larger ones have too many.")
+        if size > 1:
+            console.print(
+                f"Joint lies were looked for in coalitions of up to {size} members; larger ones have too many."
+            )
 
 
 def _price_impact_document(examination: Examination) -> dict[str, Any] | None:
