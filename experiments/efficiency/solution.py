@@ -20,6 +20,7 @@ from marketgame.experiments.efficiency.benchmarks import (
     constraint_document,
     constraint_table,
 )
+from marketgame.experiments.efficiency.consent import consent_document, consent_table
 from marketgame.experiments.efficiency.joint_lies import joint_misreport_document, joint_misreport_text
 from marketgame.experiments.efficiency.refusal import refusal_document, refusal_table
 from marketgame.experiments.printing import (
@@ -39,6 +40,7 @@ from marketgame.mechanisms.contracts.compatibility import (
     UndecidedConditionError,
     check_compatibility,
 )
+from marketgame.mechanisms.contracts.consent import Consent, consent_to
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule, walrasian_payments
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck, check_incentives
 from marketgame.mechanisms.contracts.joint_lie_search import search_joint_misreports
@@ -99,6 +101,7 @@ class ContractAnswer:
         obstacle: why there is no such contract, or why it is not known; empty when there is one.
         joint_lies: whether coalitions report truthfully; none where that was not asked.
         late: whether it is not known because time ran out.
+        consent: what it takes that everybody takes part; none where that was not asked.
     """
 
     rule: TransferRule
@@ -107,6 +110,7 @@ class ContractAnswer:
     obstacle: str = ""
     joint_lies: JointMisreportCheck | None = None
     late: bool = False
+    consent: Consent | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -279,7 +283,9 @@ def _contract(
         contract = GrandContract(economy, efficient, transfers)
     except ValueError as error:
         return ContractAnswer(rule, transfers, None, str(error))
-    return ContractAnswer(rule, transfers, check_incentives(contract), joint_lies=check_joint_misreports(contract))
+    consent = None if rule is TransferRule.NONE else consent_to(contract)
+    joint_lies = check_joint_misreports(contract)
+    return ContractAnswer(rule, transfers, check_incentives(contract), joint_lies=joint_lies, consent=consent)
 
 
 def _on_demand(sample: SampledEconomy, rule: TransferRule, transfers: FloatArray) -> ContractAnswer:
@@ -372,6 +378,9 @@ def print_solution(solution: EconomySolution, console: Console) -> None:
         console.print(constraint_table("Constraints that cost welfare", constraint_rows(solution)))
     console.print(_incentives(solution))
     console.print(_joint_lies(solution))
+    for answer in _answers(solution):
+        if answer.consent is not None:
+            console.print(consent_table(economy, TRANSFERS[answer.rule], answer.consent))
     if solution.refusable is not None:
         console.print(refusal_table(solution.economy, solution.refusable))
     if solution.sample is not None:
@@ -579,7 +588,8 @@ def solution_document(solution: EconomySolution) -> dict[str, Any]:
     supporting price; ``transfers`` say by how much the numeraire changes instead under ``transfer_rule``, to which
     ``incentive_compatible`` and ``largest_misreport_gain`` refer. ``walrasian`` says the same of paying the price.
     ``benchmarks`` are expected over the prior; a multiplier says how much money in the mediator's budget is
-    worth as much as relaxing the constraint by one unit. ``refusable_transfers`` is null unless asked for.
+    worth as much as relaxing the constraint by one unit. ``consent`` says by which fixed payments beside the transfers
+    nobody expects to lose, and what is missing. ``refusable_transfers`` is null unless asked for.
     """
     economy, efficient = solution.economy, solution.efficient
     return {
@@ -604,6 +614,7 @@ def solution_document(solution: EconomySolution) -> dict[str, Any]:
         **_transfers_document(solution),
         "walrasian": _incentives_document(solution.walrasian),
         "interim": _interim_document(solution),
+        "consent": consent_document(economy, _incentive_answer(solution).consent),
         "refusable_transfers": refusal_document(economy, solution.refusable),
         "compatibility_condition": _condition(solution),
         "benchmarks": benchmark_document(benchmark_rows(solution)),

@@ -31,6 +31,7 @@ from marketgame.experiments.files.input_file import (
 )
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule
 from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.registry import MisnamedError
 from marketgame.simulation.scenario.assignments import Assignment, check_assignments
@@ -103,6 +104,11 @@ class ContractInput(InputModel):
         description="none: everyone pays the supporting price; expected-externality: d'Aspremont and "
         "Gérard-Varet's, for independent types; lp: a linear program's, for any prior; coalition-proof: "
         "no coalition gains by lies told together",
+    )
+    participation: Literal["none", "individual"] = Field(
+        "none",
+        description="none: transfers are as they come; individual: fixed payments beside them, which change no "
+        "incentive, leave every type with no less than it has at home in expectation",
     )
     severance: dict[Name, dict[Name, Annotated[float, Field(ge=0)]]] = Field(
         {}, description="promised to those who leave with a blocking mediator, by player and reported type"
@@ -267,6 +273,7 @@ def build_scenario(
             contract=contract,
             rules=content.rules.build(),
             transfers=content.contract.transfers,
+            participation=Participation[content.contract.participation.upper()],
             parts=content.parts,
             severance=content.contract.severance,
             organisers=organisers,
@@ -288,6 +295,8 @@ def _stated(content: ScenarioInput, path: Path, economy: Economy, files: InputFi
         return None
     if offered.path is None:
         refuse(path, "contract.path", "is missing; allocation = 'file' needs a file of kind = \"contract\"")
+    if "participation" in offered.model_fields_set:
+        refuse(path, "contract.participation", f"is {offered.participation!r}; the contract's file states what is paid")
     if "transfers" in offered.model_fields_set:
         refuse(path, "contract.transfers", f"is {offered.transfers.value!r}; the contract's file states what is paid")
     economy_file = file_named(content.economy, path, "economy")

@@ -16,6 +16,7 @@
 | incentive-compatible transfers, contracts with them | GR 6.1 | `transfers`, `transfer_program` |
 | lies followed by orders of one's own | GR 6.4, figure 1 | `price_impact` |
 | transfers that no coalition of liars exploits | Safronov (2018) | `coalition_proof` |
+| fixed payments for everybody's consent | Giraud and Rochon, section 3 | `consent` |
 | compatibility and non-degeneracy | GR section 4 | `compatibility` |
 
 GR is Giraud and Rochon (2001).

@@ -9,11 +9,13 @@ from marketgame.agents.beliefs import Inference
 from marketgame.agents.knowledge import CommonKnowledge, TypeKnowledge
 from marketgame.agents.memory import Memory, content_key
 from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.contracts.consent import with_consent
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
 from marketgame.mechanisms.contracts.sampled import SampledEconomy, sampled
 from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.mechanisms.contracts.transfers import contract_with_transfers
 from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.market_game.rules import Coverage
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.streams import random_stream
@@ -30,13 +32,18 @@ def established_contract(scenario: MarketScenario) -> DirectContract:
     """Return the contract in force.
 
     Raises:
-        ValueError: the transfers asked for do not exist for this economy, or leave a player in debt.
+        ValueError: the transfers asked for do not exist for this economy, or leave a player in debt, or not everybody
+            takes part who is to.
     """
     if scenario.contract is not None:
         return scenario.contract.under(scenario.rules)
-    if scenario.economy.prior.obstacle:
+    willing = scenario.participation is Participation.INDIVIDUAL
+    if obstacle := scenario.economy.prior.obstacle:
+        if willing:
+            raise ValueError(f"{obstacle}, which fixed payments for everybody's consent would need")
         return ContractOnDemand(_sample(scenario.economy), scenario.transfers).under(scenario.rules)
-    return contract_with_transfers(scenario.economy, scenario.transfers, scenario.rules).under(scenario.rules)
+    contract = contract_with_transfers(scenario.economy, scenario.transfers, scenario.rules)
+    return (with_consent(contract) if willing else contract).under(scenario.rules)
 
 
 def _sample(economy: Economy) -> SampledEconomy:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.mechanisms.economies.economy import Economy, Player
+from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.market_game.rules import MarketRules, Refusal
 from marketgame.simulation.scenario.deposits import refuse_missing_deposits
 from marketgame.simulation.scenario.organisers import Organiser, check_organisers
@@ -43,6 +44,7 @@ class MarketScenario(Scenario):
         economy: who trades what.
         rules: how the market settles; the paper's when left out.
         transfers: which transfers the established contract makes.
+        participation: whether fixed payments beside them are to leave every type with what it can expect at home.
         contract: an established contract to use instead of the one ``transfers`` describes.
         organisers: the coalition organisers.
         parts: in how many equal parts coalitions that leave can divide each good they own.
@@ -61,6 +63,7 @@ class MarketScenario(Scenario):
     economy: Economy
     rules: MarketRules = field(default_factory=MarketRules)
     transfers: TransferRule = TransferRule.NONE
+    participation: Participation = Participation.NONE
     contract: DirectContract | None = None
     incentives: tuple[IncentiveBenchmark, ...] = ()
     parts: int = 4

@@ -125,6 +125,11 @@ MISTAKES = {
         'allocation = "fair"',
         ["contract.allocation is 'fair'", "must be one of efficient, file"],
     ),
+    "unknown participation": (
+        'transfers = "none"',
+        'participation = "all"',
+        ["contract.participation is 'all'", "must be one of none, individual"],
+    ),
     "allocation from no file": (
         'transfers = "none"',
         'allocation = "file"',
