@@ -70,8 +70,8 @@ def test_everybody_takes_part_by_payments_that_no_program_can_spare(
     for player in range(players):
         before, after = (check_incentives(each).gains[player] for each in (contract, willing))
         np.testing.assert_allclose(after, before, atol=1e-9 * scale)
-    for before, after in zip(every_joint_misreport(contract), every_joint_misreport(willing), strict=True):
-        np.testing.assert_allclose(after.gains, before.gains, atol=1e-9 * scale)
+    for lies, same in zip(every_joint_misreport(contract), every_joint_misreport(willing), strict=True):
+        np.testing.assert_allclose(same.gains, lies.gains, atol=1e-9 * scale)
 
 
 def willing_scenario(economy: Economy) -> MarketScenario:
