@@ -140,6 +140,10 @@ def _print_answers(examination: Examination, console: Console) -> None:
             console.print(
                 f"Joint lies were looked for in coalitions of up to {size} members; larger ones have too many."
             )
+    error = examination.joint_lies.error_of_any
+    if error is not None:
+        money = examination.contract.economy.money
+        console.print(f"No coalition gains by a joint lie, to a standard error of at most {number(error)} {money}.")
 
 
 def _price_impact_document(examination: Examination) -> dict[str, Any] | None:

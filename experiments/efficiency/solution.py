@@ -42,10 +42,15 @@ from marketgame.mechanisms.contracts.compatibility import (
 )
 from marketgame.mechanisms.contracts.consent import Consent, consent_to
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule, walrasian_payments
+from marketgame.mechanisms.contracts.in_turn import refuse_turns
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck, check_incentives
 from marketgame.mechanisms.contracts.joint_lie_search import search_joint_misreports
 from marketgame.mechanisms.contracts.joint_misreports import JointMisreportCheck, check_joint_misreports
-from marketgame.mechanisms.contracts.on_demand import ContractOnDemand, check_on_demand
+from marketgame.mechanisms.contracts.on_demand import (
+    ContractOnDemand,
+    check_joint_misreports_on_demand,
+    check_on_demand,
+)
 from marketgame.mechanisms.contracts.refusable_transfers import (
     NoRefusableTransfers,
     RefusableTransfers,
@@ -291,9 +296,13 @@ def _contract(
 def _on_demand(sample: SampledEconomy, rule: TransferRule, transfers: FloatArray) -> ContractAnswer:
     try:
         contract = ContractOnDemand(sample, rule)
+        alone = check_on_demand(contract)
+        known = check_joint_misreports_on_demand(contract, alone)
+        if known is not None:
+            return ContractAnswer(rule, sample.in_turn.transfers, alone, joint_lies=known)
         externalities = sample.externalities if rule is TransferRule.EXPECTED_EXTERNALITY else None
         together = search_joint_misreports(sample.economy, externalities, contract.stakes)
-        return ContractAnswer(rule, transfers, check_on_demand(contract), joint_lies=together)
+        return ContractAnswer(rule, transfers, alone, joint_lies=together)
     except ValueError as error:
         return ContractAnswer(rule, transfers, None, str(error))
     except DeadlinePassedError as passed:
@@ -301,12 +310,16 @@ def _on_demand(sample: SampledEconomy, rule: TransferRule, transfers: FloatArray
 
 
 def _sampled_transfers(sample: SampledEconomy, rule: TransferRule | None) -> ContractAnswer | None:
-    """Return the contract with expected-externality transfers; none where only a program over all profiles knows.
+    """Return the contract with the transfers asked for; none where only a program over all profiles knows which.
 
     Raises:
         ValueError: other transfers are asked for, or types are correlated.
     """
     economy = sample.economy
+    if rule is TransferRule.COALITION_PROOF:
+        refuse_turns(economy)
+        nothing = np.zeros((0, len(economy.players)))
+        return _on_demand(sample, rule, nothing)
     if rule not in (None, TransferRule.EXPECTED_EXTERNALITY):
         raise ValueError(f"{rule} transfers take every type profile into account: {economy.prior.obstacle}")
     if rule is not None:
@@ -735,7 +748,8 @@ def _joint_lies_document(check: JointMisreportCheck | None) -> dict[str, Any]:
     """Return whether coalitions report truthfully, the most that one gains, or why that is not known."""
     if check is None:
         return {**dict.fromkeys(COALITION_KEYS), COALITION_KEYS[-1]: "there are too many type profiles to list"}
-    truthful = False if not check.truthful else True if check.complete else "not refuted"
+    unsure = "not refuted" if check.error_of_any is None else "sampled"
+    truthful = False if not check.truthful else True if check.complete else unsure
     return dict(zip(COALITION_KEYS, (truthful, joint_misreport_document(check), None), strict=True))
 
 

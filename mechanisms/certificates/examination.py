@@ -359,6 +359,8 @@ class Examination:
         """Whether no coalition, of one or more, gains by a lie alone."""
         if self.truth_is_best is Verdict.REFUTED or not self.joint_lies.truthful:
             return Verdict.REFUTED
+        if self.joint_lies.error_of_any is not None:
+            return Verdict.SAMPLED
         return Verdict.PROVEN if self.joint_lies.complete else Verdict.NOT_REFUTED
 
     @property

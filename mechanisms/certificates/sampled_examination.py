@@ -2,8 +2,9 @@
 
 Where wealth or deposits bound what coalitions gain, the bound is a number for each player and profile. It is derived at
 the profiles that stand for all (:mod:`marketgame.mechanisms.contracts.sampled`), once, and nothing certifies it: what
-holds there is *sampled*, and never proven. Lies of single players have standard errors; joint lies, and orders under
-other rules, are not examined.
+holds there is *sampled*, and never proven. Lies of single players have standard errors; joint lies are known under
+coalition-proof transfers alone (:mod:`marketgame.mechanisms.contracts.in_turn`), and orders under other rules are not
+examined.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.examination import CoalitionFinding, Examination, MemberBounds
 from marketgame.mechanisms.contracts.grand_contract import TransferRule, walrasian_payments
 from marketgame.mechanisms.contracts.joint_misreports import JointMisreportCheck
-from marketgame.mechanisms.contracts.on_demand import ContractOnDemand, check_on_demand
+from marketgame.mechanisms.contracts.on_demand import (
+    ContractOnDemand,
+    check_joint_misreports_on_demand,
+    check_on_demand,
+)
 from marketgame.mechanisms.contracts.transfers import balanced_externalities
 from marketgame.mechanisms.deviations.bounds import reason_by_member, wealth_beyond_bundles
 from marketgame.mechanisms.deviations.effort import Verdict
@@ -62,7 +67,8 @@ def examine_sampled(contract: ContractOnDemand, rules: MarketRules, asked: Coali
         contract=contract,
         rules=rules,
         incentives=incentives,
-        joint_lies=JointMisreportCheck(None, 1, players, truthful=True),
+        joint_lies=check_joint_misreports_on_demand(contract, incentives)
+        or JointMisreportCheck(None, 1, players, truthful=True),
         replies_alone=Verdict.NOT_REFUTED,
         replies_together=Verdict.NOT_REFUTED,
         report_agreements=(),
@@ -82,9 +88,12 @@ def _beyond_wealth(contract: ContractOnDemand) -> FloatArray | None:
     Everybody together gains nothing more, as the allocation is efficient.
     """
     economy, sample = contract.economy, contract.sample
-    efficient = at_payable_prices(economy, sample.efficient)
+    efficient, payments = at_payable_prices(economy, sample.efficient), None
     if contract.rule is TransferRule.NONE:
         payments = walrasian_payments(economy, efficient)
+    elif contract.rule is TransferRule.COALITION_PROOF:
+        # Without what is paid stakes are smaller, and what is something beside them is too.
+        efficient = sample.efficient
     else:
         efficient = sample.efficient
         payments = balanced_externalities(economy, sample.externalities, sample.profiles.types)

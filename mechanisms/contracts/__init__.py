@@ -9,6 +9,7 @@
 | players who can take each other's place | ours | `exchange` |
 | orders that pass exact tests, what is granted for rounding | ours | `recommended_orders` |
 | contracts worked out where reports occur | ours | `on_demand` |
+| coalition-proof transfers of many players, who speak in turn | Safronov 2018; Athey and Segal 2013 | `in_turn` |
 | what a report leads to, profiles drawn for it | ours | `report_tables`, `sampled` |
 | misreport gains | GR Definitions 1 and 4 | `incentives` |
 | communication equilibrium | GR Definition 4' | `communication_equilibrium` |

@@ -2,9 +2,10 @@ r"""A grand contract that is worked out at the profiles of reports that occur, f
 
 What it says at a profile is a function of that profile alone, whatever was asked before: the profile with its replicas
 in order of type is solved by itself, and players get what their likes get there. Transfers are those of the formula for
-expected externalities, whose expectations are exact for replicas and otherwise drawn once
-(:mod:`marketgame.mechanisms.contracts.sampled`); they balance to rounding in any case, and what the draws leave of a
-misreport's gain is known with its standard error.
+expected externalities, or those that no coalition of liars can exploit, of which all reveal their types in one order
+(:mod:`marketgame.mechanisms.contracts.in_turn`). Expectations are exact for replicas and otherwise drawn once
+(:mod:`marketgame.mechanisms.contracts.sampled`); transfers balance to rounding in any case, and what the draws leave of
+a misreport's gain is known with its standard error.
 
 What is granted for rounding is the same for replicas of whatever types, so that it tells nobody's type.
 
@@ -27,7 +28,9 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray, read_only
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule, walrasian_payments
+from marketgame.mechanisms.contracts.in_turn import refuse_turns
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck, judged_incentives
+from marketgame.mechanisms.contracts.joint_misreports import JointMisreport, JointMisreportCheck
 from marketgame.mechanisms.contracts.sampled import SampledEconomy
 from marketgame.mechanisms.contracts.terms import DirectContract, OwnRecommendation, Posterior, Terms
 from marketgame.mechanisms.contracts.transfers import (
@@ -57,14 +60,15 @@ class ContractOnDemand(DirectContract):
 
     Attributes:
         sample: what stands for all profiles of the economy.
-        rule: which transfers: none, so that all pay the supporting price, or those for expected externalities.
+        rule: which transfers: none, so that all pay the supporting price, those for expected externalities, or those
+            that no coalition of liars can exploit.
         economy: whose types are reported.
         execution: of the market's orders.
         refusal: whether recommended flows may be refused.
 
     Raises:
-        ValueError: the rule asks for other transfers, types are correlated where it asks for expected externalities, or
-            somebody would end with less than no numeraire: at some profile, where transfers say so, or at one of those
+        ValueError: the rule asks for other transfers, types are correlated where it asks for any, or somebody would end
+            with less than no numeraire: at some profile, where transfers say so, or at one of those
             that stand for all.
     """
 
@@ -81,10 +85,13 @@ class ContractOnDemand(DirectContract):
         object.__setattr__(self, "economy", self.sample.economy)
         if self.rule is TransferRule.EXPECTED_EXTERNALITY:
             refuse_externalities(self.economy)
-        if self.rule not in (TransferRule.NONE, TransferRule.EXPECTED_EXTERNALITY):
+        if self.rule is TransferRule.COALITION_PROOF:
+            refuse_turns(self.economy)
+        if self.rule is TransferRule.LP:
+            offered = ", ".join(repr(rule.value) for rule in TransferRule if rule is not TransferRule.LP)
             raise ValueError(
-                f"{self.economy.prior.obstacle}, which transfers = {self.rule.value!r} would need; they can be "
-                f"{TransferRule.NONE.value!r} or {TransferRule.EXPECTED_EXTERNALITY.value!r}"
+                f"{self.economy.prior.obstacle}, which transfers = {self.rule.value!r} would need; they can be one of "
+                f"{offered}"
             )
         self._refuse_debt()
 
@@ -100,6 +107,9 @@ class ContractOnDemand(DirectContract):
             profiles = self.sample.efficient.profiles
             held = economy.endowments(profiles)[..., -1] + walrasian_payments(economy, self.sample.efficient)
             least = held.min(axis=0)
+        elif self.rule is TransferRule.COALITION_PROOF:
+            looked_at = self.sample.in_turn.looked_at
+            least = (economy.endowments(looked_at)[..., -1] + self.sample.in_turn.transfers).min(axis=0)
         else:
             least = numeraire_left(economy, self.sample.externalities)
         lacking = int(np.argmin(least))
@@ -121,6 +131,8 @@ class ContractOnDemand(DirectContract):
             largest = np.zeros(len(economy.endowment_table))
             np.maximum.at(largest, economy.rows(self.sample.profiles.types), np.abs(transfers))
             paid = np.split(largest, economy.first_rows[1:])
+        elif self.rule is TransferRule.COALITION_PROOF:
+            paid = np.split(np.abs(self.sample.in_turn.bounds).max(axis=0), economy.first_rows[1:])
         return read_only(np.concatenate([table.stakes + most for table, most in zip(tables, paid, strict=True)]))
 
     @override
@@ -130,6 +142,8 @@ class ContractOnDemand(DirectContract):
         # Of the others the worst are taken together: what they cost in goods, as far as it was seen, and in refunds.
         earned = float(self.sample.tables.by_player()[player].received[report].max())
         row = self.economy.first_rows[player] + report
+        if self.rule is TransferRule.COALITION_PROOF:
+            return earned - float(self.sample.in_turn.bounds[0][row])
         return earned - float(least_transfers(self.economy, self.sample.externalities)[row])
 
     @override
@@ -199,6 +213,9 @@ class ContractOnDemand(DirectContract):
         if self.rule is TransferRule.NONE:
             efficient = at_payable_prices(self.economy, efficient)
             payments = walrasian_payments(self.economy, efficient)
+        elif self.rule is TransferRule.COALITION_PROOF:
+            gains = self.economy.gains_from_goods(ordered, efficient.bundles)
+            payments = self.sample.in_turn.turns.transfers(ordered[0], gains[0])[None]
         else:
             payments = balanced_externalities(self.economy, self.sample.externalities, ordered)
         return GrandContract(self.economy, efficient, payments, self.execution, self.refusal)
@@ -306,7 +323,7 @@ def check_on_demand(contract: ContractOnDemand) -> IncentiveCheck:
     """Return interim utilities, all misreport gains and the worst misreport of a contract, with their standard errors.
 
     Standard errors are those of what these transfers bring; that other draws would have made other transfers is no
-    error of the contract.
+    error of the contract. Of coalition-proof transfers it is part of the errors, as gains are those of exact ones.
 
     Source:
         Giraud and Rochon, Definition 4, with the transfers of the announced profile.
@@ -316,7 +333,33 @@ def check_on_demand(contract: ContractOnDemand) -> IncentiveCheck:
     if contract.rule is TransferRule.EXPECTED_EXTERNALITY:
         money = np.split(expected_transfers(economy, contract.sample.externalities), economy.first_rows[1:])
     errors = None if tables.exact else tables.standard_errors(money)
+    if contract.rule is TransferRule.COALITION_PROOF:
+        money, errors = contract.sample.in_turn.expected, contract.sample.in_turn.errors_of_lies
     return judged_incentives(economy, tables.reported(money), contract.stakes, errors)
+
+
+def check_joint_misreports_on_demand(contract: ContractOnDemand, alone: IncentiveCheck) -> JointMisreportCheck | None:
+    """Return what a theorem says of coalitions' lies; none where the transfers are none of which one speaks.
+
+    Args:
+        contract: the contract.
+        alone: what its players gain by lies of their own.
+    """
+    if contract.rule is not TransferRule.COALITION_PROOF:
+        return None
+    known, players, lie = contract.sample.in_turn, len(contract.economy.players), alone.worst
+    worst = None
+    if lie is not None:
+        worst = JointMisreport((lie.player,), (lie.true_type,), (lie.reported_type,), lie.gain)
+    return JointMisreportCheck(
+        worst,
+        1,
+        players,
+        alone.incentive_compatible is not False,
+        standard_error=0.0 if lie is None else lie.standard_error,
+        theorem=known.turns.draws is None,
+        error_of_any=known.error_of_any if known.turns.draws is not None and alone.incentive_compatible else None,
+    )
 
 
 def _labels(cells: IntegerArray, told: FloatArray) -> IntegerArray:

@@ -8,11 +8,13 @@ lies; a first look says how many these are. Work has a limit, and the standard e
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from math import ceil
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.contracts.in_turn import InTurn, in_turn
 from marketgame.mechanisms.contracts.report_tables import ReportTables, pooled, report_tables
 from marketgame.mechanisms.economies.beliefs import Draws
 from marketgame.mechanisms.economies.economy import Economy
@@ -76,6 +78,16 @@ class SampledEconomy:
             DeadlinePassedError: there was no time to find out.
         """
         return self._reports.externalities
+
+    @cached_property
+    def in_turn(self) -> InTurn:
+        """Transfers that no coalition of liars can exploit.
+
+        Raises:
+            DeadlinePassedError: there was no time to find out what reports lead to.
+            ValueError: types are correlated, or there is one player.
+        """
+        return in_turn(self.tables, self.profiles, self.efficient)
 
     @property
     def nbytes(self) -> int:

@@ -208,7 +208,7 @@ class _Counted:
         for group in np.unique(alike):
             members = [int(member) for member in np.flatnonzero(alike == group) if member != left_out]
             first, kinds = economy.first_rows[group], economy.prior.type_counts[group]
-            counts = _compositions(len(members), kinds)
+            counts = compositions(len(members), kinds)
             likely = _multinomial(counts, chances[:, first : first + kinds])
             placed = np.repeat(np.tile(np.arange(kinds), len(counts)), counts.reshape(-1)).reshape(len(counts), -1)
             types = np.repeat(types, len(counts), axis=0)
@@ -217,7 +217,7 @@ class _Counted:
         return cls(types, factors, likelihood, chances)
 
 
-def _compositions(total: int, parts: int) -> IntegerArray:
+def compositions(total: int, parts: int) -> IntegerArray:
     """Return all ways to write a number as an ordered sum of nonnegative parts, ``(K, parts)``."""
     bars = np.array(list(combinations(range(total + parts - 1), parts - 1)), dtype=np.int64).reshape(-1, parts - 1)
     edges = np.pad(bars, ((0, 0), (1, 1)), constant_values=((0, 0), (-1, total + parts - 1)))
