@@ -24,8 +24,8 @@ from marketgame.mechanisms.market_game.rules import Execution
 
 COLUMNS = ["coalition", "outsiders"]
 SAMPLED = (
-    "Type profiles are too many to list. What is sampled holds at those that stand for all, and is not proved; joint "
-    "lies, and lies followed by disobedience, were not examined."
+    "Type profiles are too many to list. What is sampled holds at those that stand for all, and is not proved; "
+    "joint lies, unless transfers are coalition-proof, and lies followed by disobedience were not examined."
 )
 # Of numbers with more digits only their size is told.
 LONG = 12
@@ -140,10 +140,10 @@ def _print_answers(examination: Examination, console: Console) -> None:
             console.print(
                 f"Joint lies were looked for in coalitions of up to {size} members; larger ones have too many."
             )
-    error = examination.joint_lies.error_of_any
+    error = examination.joint_lies.error_a_member
     if error is not None:
-        money = examination.contract.economy.money
-        console.print(f"No coalition gains by a joint lie, to a standard error of at most {number(error)} {money}.")
+        money = examination.contract.economy.units[-1]
+        console.print(f"No joint lie gains, to a standard error of at most {error:.2g} {money} for each member.")
 
 
 def _price_impact_document(examination: Examination) -> dict[str, Any] | None:

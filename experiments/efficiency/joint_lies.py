@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from marketgame.experiments.printing import number
 from marketgame.mechanisms.contracts.joint_misreports import JointMisreportCheck
 from marketgame.mechanisms.economies.coalitions import coalition_name
 
@@ -25,7 +24,7 @@ def joint_misreport_document(check: JointMisreportCheck) -> dict[str, Any]:
         "every_coalition_examined": check.examined_size == check.players,
         "proved_by_theorem": check.theorem,
         "standard_error": check.standard_error,
-        "standard_error_of_any": check.error_of_any,
+        "standard_error_a_member": check.error_a_member,
         "bound": check.bound,
     }
 
@@ -33,8 +32,8 @@ def joint_misreport_document(check: JointMisreportCheck) -> dict[str, Any]:
 def joint_misreport_text(check: JointMisreportCheck) -> tuple[str, str]:
     """Return whether coalitions tell the truth, and in words who would lie how; empty where nobody could."""
     verdict = "no" if not check.truthful else "yes" if check.complete else "not refuted"
-    if verdict == "not refuted" and check.error_of_any is not None:
-        verdict = f"sampled, to a standard error of {number(check.error_of_any)}"
+    if verdict == "not refuted" and check.error_a_member is not None:
+        verdict = f"sampled, to a standard error of {check.error_a_member:.2g} a member"
     elif verdict == "not refuted" and check.examined_size:
         verdict = f"yes, up to {check.examined_size} members"
     worst = check.worst

@@ -748,7 +748,7 @@ def _joint_lies_document(check: JointMisreportCheck | None) -> dict[str, Any]:
     """Return whether coalitions report truthfully, the most that one gains, or why that is not known."""
     if check is None:
         return {**dict.fromkeys(COALITION_KEYS), COALITION_KEYS[-1]: "there are too many type profiles to list"}
-    unsure = "not refuted" if check.error_of_any is None else "sampled"
+    unsure = "not refuted" if check.error_a_member is None else "sampled"
     truthful = False if not check.truthful else True if check.complete else unsure
     return dict(zip(COALITION_KEYS, (truthful, joint_misreport_document(check), None), strict=True))
 

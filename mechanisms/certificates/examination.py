@@ -359,7 +359,7 @@ class Examination:
         """Whether no coalition, of one or more, gains by a lie alone."""
         if self.truth_is_best is Verdict.REFUTED or not self.joint_lies.truthful:
             return Verdict.REFUTED
-        if self.joint_lies.error_of_any is not None:
+        if self.joint_lies.error_a_member is not None:
             return Verdict.SAMPLED
         return Verdict.PROVEN if self.joint_lies.complete else Verdict.NOT_REFUTED
 

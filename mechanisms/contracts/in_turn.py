@@ -21,8 +21,8 @@ with their own goods by their true types, less :math:`v_i(r)`, the welfare of al
 zero by more than the draws' error: an outsider's increment does not quite average to zero. The error of one member's
 increment is that of a mean of D differences of W by its type; those of several add up at most. Latin hypercubes take
 out the part of it that is a sum over players of what each type contributes (Stein 1987); the rest divided by the root
-of D is the standard error. It is part of what is said of single lies, and twice the sum over all players bounds that of
-any joint lie, by what differences are at the profiles that stand for all: *sampled*, never proved. All players
+of D is the standard error. It is part of what is said of single lies, and twice the sum over the members bounds that of
+a joint lie, by what differences are at the profiles that stand for all: *sampled*, never proved. All players
 together exploit nobody, whatever is drawn.
 
 *Where counts of types among replicas are few* (:class:`CountedTurns`) expectations are exact, and the theorem holds.
@@ -261,7 +261,8 @@ class CountedTurns(Turns):
 
     @override
     def _increments(self, profile: IntegerArray, welfare: float) -> FloatArray:
-        paid, said = np.empty(len(profile)), ()
+        paid = np.empty(len(profile))
+        said: tuple[int, ...] = ()
         for group, after in zip(self.groups, self.welfare, strict=True):
             total = np.bincount(profile[group.members], minlength=len(group.chances))
             if said not in self._known:
@@ -325,9 +326,9 @@ class InTurn:
         return [np.hypot(lost[int(number)], own) for number, own in zip(self.tables.alike, self.errors, strict=True)]
 
     @cached_property
-    def error_of_any(self) -> float:
-        """What bounds the standard error of any coalition's gain, numeraire; zero where expectations are exact."""
-        return 2 * float(sum(errors.max() for errors in self.errors))
+    def error_a_member(self) -> float:
+        """The standard error of a coalition's gain is at most this for each member, numeraire; zero if exact."""
+        return 2 * max(float(errors.max()) for errors in self.errors)
 
     @cached_property
     def bounds(self) -> tuple[FloatArray, FloatArray]:
@@ -358,11 +359,11 @@ def in_turn(tables: ReportTables, profiles: Profiles, efficient: EfficientAlloca
     economy = tables.economy
     refuse_turns(economy)
     gains = economy.gains_from_goods(profiles.types, efficient.bundles)
-    turns, basis = None, _basis(tables, profiles)
-    if profiles.listing is Listing.COUNTED:
-        turns = CountedTurns.of(economy, profiles, gains)
-    if turns is None:
-        turns = DrawnTurns.of(economy, draws_wanted(tables, basis), pooled(profiles.weights @ gains, tables.alike))
+    basis = _basis(tables, profiles)
+    counted = CountedTurns.of(economy, profiles, gains) if profiles.listing is Listing.COUNTED else None
+    turns = counted or DrawnTurns.of(
+        economy, draws_wanted(tables, basis), pooled(profiles.weights @ gains, tables.alike)
+    )
     looked_at = _evenly(len(profiles.types), LOOKED_AT)
     return InTurn(turns, tables, basis, profiles.types[looked_at], efficient.at(looked_at))
 

@@ -67,8 +67,9 @@ class JointMisreportCheck:
         bound: what no coalition gains more than, numeraire; none if it is not known, or the worst is the most.
         theorem: whether transfers are those of :mod:`marketgame.mechanisms.contracts.coalition_proof`, so that no
             coalition gains, whatever its size.
-        error_of_any: bounds the standard error of any coalition's gain, which is zero or less but for that, where
-            transfers are those of :mod:`marketgame.mechanisms.contracts.in_turn` and drawn; none elsewhere.
+        error_a_member: the standard error of any coalition's gain, which is zero or less but for that, is at most this
+            for each member, numeraire, where transfers are those of :mod:`marketgame.mechanisms.contracts.in_turn` and
+            drawn; none elsewhere.
     """
 
     worst: JointMisreport | None
@@ -78,7 +79,7 @@ class JointMisreportCheck:
     standard_error: float = 0.0
     bound: float | None = None
     theorem: bool = False
-    error_of_any: float | None = None
+    error_a_member: float | None = None
 
     @property
     def complete(self) -> bool:

@@ -358,7 +358,7 @@ def check_joint_misreports_on_demand(contract: ContractOnDemand, alone: Incentiv
         alone.incentive_compatible is not False,
         standard_error=0.0 if lie is None else lie.standard_error,
         theorem=known.turns.draws is None,
-        error_of_any=known.error_of_any if known.turns.draws is not None and alone.incentive_compatible else None,
+        error_a_member=known.error_a_member if known.turns.draws is not None and alone.incentive_compatible else None,
     )
 
 

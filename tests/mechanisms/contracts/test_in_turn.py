@@ -1,9 +1,9 @@
-"""Transfers for profiles too many to list are the formula's, balance whatever is drawn, and no coalition gains by a lie."""
+"""Transfers for profiles too many to list are the formula's, balance whatever is drawn, and reward no joint lie."""
 
 from __future__ import annotations
 
 from functools import cache
-from itertools import combinations, permutations, product
+from itertools import chain, combinations, permutations, product
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def spoken_in_turn(economy: Economy) -> FloatArray:
     prior, gains = economy.prior, gains_from_goods(economy)
     alike = players_alike(economy)
     groups = [np.flatnonzero(alike == first).tolist() for first in np.unique(alike)]
-    orders = [sum(map(list, parts), []) for parts in product(*(permutations(group) for group in groups))]
+    orders = [[*chain(*parts)] for parts in product(*(permutations(group) for group in groups))]
     transfers = np.zeros_like(gains)
     for order in orders:
         known = [gains]
@@ -107,42 +107,44 @@ def test_a_joint_lie_costs_just_the_welfare_it_costs() -> None:
 
 
 def test_drawn_transfers_balance_to_rounding_and_are_near_the_exact_ones_of_the_same_order() -> None:
-    economy, known = drawn(7).economy, drawn(7).in_turn
+    economy, known = drawn(6).economy, drawn(6).in_turn
     assert isinstance(known.turns, DrawnTurns)
     found, exact = everywhere(known.turns), everywhere(counted(economy))
-    assert np.abs(found.sum(axis=1)).max() < 1e-13 * np.abs(found).max() * 7
+    assert np.abs(found.sum(axis=1)).max() < 1e-13 * np.abs(found).max() * 6
     # Constants are no incentives: they are known as well as what goods are expected to gain is.
     apart = found - exact
     apart -= apart.mean(axis=0)
     errors = np.array([errors.max() for errors in known.errors])
-    assert 0 < np.sqrt((apart**2).mean(axis=0)).max()
+    assert apart.any()
     assert (np.sqrt((apart**2).mean(axis=0)) < errors).all()
     assert (np.abs(apart) < 5 * errors).all()
 
 
 def test_what_lies_gain_on_drawn_transfers_is_what_is_said_within_its_errors_alone_and_in_pairs() -> None:
-    economy, known = drawn(7).economy, drawn(7).in_turn
+    economy, known = drawn(6).economy, drawn(6).in_turn
     contract = grand_contract(economy, everywhere(known.turns))
-    said, truth = check_on_demand(ContractOnDemand(drawn(7), PROOF)), check_incentives(contract)
+    said, truth = check_on_demand(ContractOnDemand(drawn(6), PROOF)), check_incentives(contract)
     assert said.incentive_compatible
     assert said.standard_errors is not None
-    for player in range(7):
+    for player in range(6):
         lies = ~np.eye(2, dtype=bool)
         apart = np.abs(said.gains[player] - truth.gains[player])[lies]
         assert (apart < 4 * said.standard_errors[player][lies]).all()
     exact = grand_contract(economy, everywhere(counted(economy)))
-    for members in ((0, 1), (2, 6), (0, 1, 2, 3), (1, 3, 5), tuple(range(6))):
+    for members in ((0, 1), (2, 5), (1, 3, 5), (0, 1, 2, 3, 4)):
         gains = joint_misreport_gains(contract, members).gains
-        assert gains.max() < 4 * known.error_of_any
-        assert np.abs(gains - joint_misreport_gains(exact, members).gains).max() < 4 * known.error_of_any
+        assert gains.max() < 4 * known.error_a_member * len(members)
+        assert np.abs(gains - joint_misreport_gains(exact, members).gains).max() < 4 * known.error_a_member * len(
+            members
+        )
     # All together exploit nobody, whatever is drawn.
-    assert joint_misreport_gains(contract, tuple(range(7))).gains.max() < 1e-9
+    assert joint_misreport_gains(contract, tuple(range(6))).gains.max() < 1e-9
 
 
 def test_more_draws_bring_drawn_transfers_nearer_to_exact_ones() -> None:
-    economy = drawn(7).economy
+    economy = drawn(6).economy
     exact = everywhere(counted(economy))
-    expected = drawn(7).in_turn.turns.expected_gains
+    expected = drawn(6).in_turn.turns.expected_gains
     apart = [np.abs(everywhere(DrawnTurns.of(economy, draws, expected)) - exact).mean() for draws in (4, 128)]
     assert apart[1] < 0.5 * apart[0]
 
@@ -163,7 +165,7 @@ def test_hundreds_of_replicas_are_counted_exactly_and_pay_each_other() -> None:
     sample = sampled(economy)
     known = sample.in_turn
     assert known.turns.draws is None
-    assert known.error_of_any == 0
+    assert known.error_a_member == 0
     assert np.abs(known.transfers.sum(axis=1)).max() < 1e-11 * np.abs(known.transfers).max()
     # What a type is expected to be paid for its report follows from what that brings the others.
     gains = economy.gains_from_goods(sample.profiles.types, sample.efficient.bundles)
@@ -178,11 +180,11 @@ def test_hundreds_of_replicas_are_counted_exactly_and_pay_each_other() -> None:
 
 def test_what_a_theorem_says_of_exact_expectations_is_proved_and_of_drawn_ones_sampled() -> None:
     exact = ContractOnDemand(sampled(replicas(), listing=Listing.COUNTED), PROOF)
-    for contract, verdict in ((exact, Verdict.PROVEN), (ContractOnDemand(drawn(7), PROOF), Verdict.SAMPLED)):
+    for contract, verdict in ((exact, Verdict.PROVEN), (ContractOnDemand(drawn(6), PROOF), Verdict.SAMPLED)):
         players = len(contract.economy.players)
         found = examine_sampled(contract, PAPER_RULES, Coalitions(players, players))
         assert found.coalitions_report_truthfully is verdict
-        assert (found.joint_lies.error_of_any is None) == (verdict is Verdict.PROVEN)
+        assert (found.joint_lies.error_a_member is None) == (verdict is Verdict.PROVEN)
 
 
 def test_correlated_types_are_refused() -> None:
