@@ -102,8 +102,12 @@ def listing_of(economy: Economy) -> Listing:
     """Return in which way expectations over an economy's types are to be computed."""
     if not economy.prior.obstacle:
         return Listing.LISTED
-    counts = prod(_numbers_of_counts(economy, players_alike(economy)))
-    return Listing.COUNTED if counts <= MOST_COUNTS else Listing.DRAWN
+    return Listing.COUNTED if number_of_counts(economy) <= MOST_COUNTS else Listing.DRAWN
+
+
+def number_of_counts(economy: Economy) -> int:
+    """Return how many counts of types among replicas there are; as many as type profiles without replicas."""
+    return prod(_numbers_of_counts(economy, players_alike(economy)))
 
 
 def exact_profiles(economy: Economy, listing: Listing) -> Profiles:

@@ -9,7 +9,7 @@
 | frontier, dominance | M section 3 | `frontier`, `dominance` |
 | an economy at its second best | M (1) | `second_best`, `virtual_allocation` |
 | benchmarks of welfare, the first best where it is payable | GR 6.1 | `welfare`, `benchmarks` |
-| what consent costs where profiles are too many to list | ours | `willing` |
+| what consent costs where profiles are too many to list | ours | `willing`; replicas, by counts of types: `replicas` |
 
 M is Myerson (2006).
 """

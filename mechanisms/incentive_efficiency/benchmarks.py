@@ -23,7 +23,13 @@ from marketgame.mechanisms.contracts.transfers import (
 from marketgame.mechanisms.economies.assumptions import endowments_depend_on_types
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
-from marketgame.mechanisms.economies.profiles import Listing, Profiles, exact_profiles
+from marketgame.mechanisms.economies.profiles import (
+    MOST_COUNTS,
+    Listing,
+    Profiles,
+    exact_profiles,
+    number_of_counts,
+)
 from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.incentive_efficiency.second_best import Money, SecondBest, second_best
 from marketgame.mechanisms.incentive_efficiency.virtual_allocation import DivisibleActions
@@ -31,6 +37,9 @@ from marketgame.mechanisms.incentive_efficiency.welfare import IncentiveBenchmar
 from marketgame.mechanisms.incentive_efficiency.willing import willing_bounds
 from marketgame.mechanisms.linear_program import SolverRefusedError, Status, UnverifiedAnswerError
 from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
+
+# With no more bundles at all counts together their program takes some twenty seconds; otherwise there are bounds.
+MOST_BUNDLES_PRICED = 1 << 16
 
 
 def incentive_benchmarks(
@@ -66,20 +75,38 @@ def _benchmark(
         return UnknownBenchmark(participation, str(passed), solver_failed=True, money=money)
     if first_best is not None:
         return first_best
-    if economy.prior.obstacle:
-        if participation is Participation.INDIVIDUAL and sample is not None:
-            return willing_bounds(economy, money, sample)
-        return UnknownBenchmark(participation, economy.prior.obstacle, solver_failed=False, money=money)
+    bounds = None
+    if economy.prior.obstacle and participation is Participation.INDIVIDUAL and sample is not None:
+        bounds = willing_bounds(economy, money, sample)
+        if bounds.interim_gains:
+            return bounds
+    listing = _listing_of_program(economy)
+    if listing is None:
+        return bounds or UnknownBenchmark(participation, economy.prior.obstacle, solver_failed=False, money=money)
     try:
         DivisibleActions(economy)
     except ValueError as undefined:
-        return UnknownBenchmark(participation, str(undefined), solver_failed=False, money=money)
-    return _solved(economy, participation, seconds, money)
+        return bounds or UnknownBenchmark(participation, str(undefined), solver_failed=False, money=money)
+    solved = _solved(economy, participation, seconds, money, listing)
+    return bounds if bounds is not None and isinstance(solved, UnknownBenchmark) else solved
 
 
-def _solved(economy: Economy, participation: Participation, seconds: float | None, money: Money) -> IncentiveBenchmark:
+def _listing_of_program(economy: Economy) -> Listing | None:
+    """Return over which profiles the program is to be: all, or counts of replicas where these are few; none if neither.
+
+    Where profiles are not many, all of them it is.
+    """
+    counts, listed = number_of_counts(economy), economy.prior.size
+    if listed > MOST_COUNTS and counts < listed and counts * len(economy.players) <= MOST_BUNDLES_PRICED:
+        return Listing.COUNTED
+    return None if economy.prior.obstacle else Listing.LISTED
+
+
+def _solved(
+    economy: Economy, participation: Participation, seconds: float | None, money: Money, listing: Listing
+) -> IncentiveBenchmark:
     try:
-        answer = second_best(economy, participation, seconds, money)
+        answer = second_best(economy, participation, seconds, money, listing)
     except DeadlinePassedError:
         return UnknownBenchmark(participation, Status.TIME_LIMIT.value, solver_failed=True, money=money)
     except (SolverRefusedError, UnverifiedAnswerError) as failure:

@@ -166,14 +166,24 @@ class ColumnGenerator:
         oracle: prices actions.
         pool: columns to start from; those of largest surplus under truth when left out.
         holdings: the money each player can pay at most, ``(N,)``, in the oracle's units; no limit when left out.
+        program: that the columns are for; the one over the oracle's profiles when left out.
     """
 
     def __init__(
-        self, oracle: ActionOracle, pool: ColumnPool | None = None, holdings: FloatArray | None = None
+        self,
+        oracle: ActionOracle,
+        pool: ColumnPool | None = None,
+        holdings: FloatArray | None = None,
+        program: InterimProgram | None = None,
     ) -> None:
         self.oracle = oracle
-        self._prior = _profile_probability(oracle)
-        self._master = InterimProgram(oracle.type_probabilities, oracle.profiles, oracle.unit, holdings, gradually=True)
+        if program is None:
+            probabilities, profiles = oracle.type_probabilities, oracle.profiles
+            program = InterimProgram(probabilities, profiles, oracle.unit, holdings, gradually=True)
+            self._prior = _profile_probability(oracle)
+        else:
+            self._prior = program.prior
+        self._master = program
         self._known: set[tuple[int, bytes]] = set()
         self._profiles: list[IntegerArray] = []
         self._actions: list[NDArray[np.generic]] = []

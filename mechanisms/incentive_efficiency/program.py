@@ -180,6 +180,9 @@ class InterimProgram:
             program has variables ``ex post payment[profile, player]`` and constraints ``balance[profile]`` and
             ``expected payment[type]``, and its ``budget`` has no limit, because it balances at every profile.
         gradually: whether incentive constraints may be left out until `state_violated` is asked for them.
+        group: whose types each player's are, ``(N,)``; those of the player with its number unless players are
+            replicas (`replicas`).
+        prior: the probability of each profile, ``(P,)``; the product of the types' unless profiles stand for others.
     """
 
     def __init__(
@@ -190,6 +193,8 @@ class InterimProgram:
         holdings: FloatArray | None = None,
         *,
         gradually: bool = False,
+        group: IntegerArray | None = None,
+        prior: FloatArray | None = None,
     ) -> None:
         self.types = TypeRows([len(p) for p in probabilities])
         kind, report = self.types.reports()
@@ -201,7 +206,8 @@ class InterimProgram:
         self.unit = unit
         self.holdings = holdings
         self._type_probability = self.types.joined(probabilities)
-        self._prior = self._type_probability[self.types.offset + profiles].prod(axis=1)
+        self._own: IntegerArray = (self.types.offset if group is None else self.types.offset[group]) + profiles
+        self.prior: FloatArray = self._type_probability[self._own].prod(axis=1) if prior is None else prior
         self._weights = np.zeros(self.types.size)
         size = {"type": self.types.size, "report": self.types.most}
         program = self.program = LinearProgram(Sense.MAXIMIZE)
@@ -224,9 +230,8 @@ class InterimProgram:
         paid = self.program.variables("ex post payment", size, lower=-holdings / self.unit)
         balance = self.program.constraints("balance", {"profile": len(self.profiles)}, at_most=0.0)
         expected = self.program.constraints("expected payment", {"type": self.types.size}, equal_to=0.0)
-        own = self.types.offset + self.profiles
         self.program.add(balance[:, None], paid, 1.0)
-        self.program.add(expected[own], paid, self._prior[:, None] / self._type_probability[own])
+        self.program.add(expected[self._own], paid, self.prior[:, None] / self._type_probability[self._own])
         self.program.add(expected, self._payment, -1.0)
         self.program.set_limits(self._budget, at_most=np.inf)
 
@@ -295,7 +300,7 @@ class InterimProgram:
                 with one more dimension of M types.
         """
         own = self.profiles[profiles][..., self.types.player]
-        odds = self._prior[profiles][..., None] / self._type_probability[self.types.offset[self.types.player] + own]
+        odds = self.prior[profiles][..., None] / self._type_probability[self.types.offset[self.types.player] + own]
         coefficients = utilities * (odds / self.unit)
         if self._missing.any():
             self._state_gradually(actions, profiles, own, coefficients)
@@ -350,7 +355,7 @@ class InterimProgram:
         number = np.arange(len(self.profiles))[:, None] + (self.types.own - own) * strides[self.types.player]
         by_type = np.moveaxis(utilities[:, self.types.player, number], 0, 1).reshape(-1, self.types.size)
         own = own[profiles]
-        odds = self._prior[profiles][:, None] / self._type_probability[self.types.offset[self.types.player] + own]
+        odds = self.prior[profiles][:, None] / self._type_probability[self.types.offset[self.types.player] + own]
         self._state_gradually(actions, profiles, own, by_type * (odds / self.unit))
 
     def _odds_times_utilities(self, player: int, utilities: FloatArray) -> FloatArray:
@@ -360,7 +365,7 @@ class InterimProgram:
         """
         counts = utilities.shape[1:]
         first = self._type_probability[self.types.offset[player]]
-        odds = self._prior.reshape(counts).take([0], axis=player) / (first * self.unit)
+        odds = self.prior.reshape(counts).take([0], axis=player) / (first * self.unit)
         by_type = np.expand_dims(np.moveaxis(utilities, (0, player + 1), (-2, -1)), player)
         result: FloatArray = np.multiply(by_type, odds[..., None, None], out=np.empty(by_type.shape))
         return result
@@ -418,9 +423,9 @@ class InterimProgram:
         if self.holdings is None:
             return 0.0
         by_type = self.types.joined([matrix.sum(axis=0) for matrix in coefficients])
-        worth = by_type[self.types.offset + self.profiles]
+        worth = by_type[self._own]
         most = np.maximum(worth.max(axis=1, keepdims=True), 0.0)
-        return float(self._prior @ ((most - worth) @ self.holdings))
+        return float(self.prior @ ((most - worth) @ self.holdings))
 
     def read(self, solution: Solution, prices: Solution | None = None) -> InterimAnswer:
         """Return an optimal answer in the game's units, with multipliers from another solve if given."""

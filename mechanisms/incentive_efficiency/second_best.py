@@ -7,6 +7,8 @@ the program confirms it; with individual participation every type must expect at
 worth to it, and the benchmark is a true second best. Divisions of the goods are priced by virtual surplus, without
 a grid.
 
+Where players are replicas the program over counts of their types is as good (`replicas`).
+
 Nobody pays money that it does not own, whatever the profile. Where payments exist that have the interim expectations of
 the optimum without that condition and that everybody can make, that optimum is the benchmark; otherwise the payments
 at every profile become part of the program.
@@ -22,8 +24,10 @@ import numpy as np
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import autarky_welfare
-from marketgame.mechanisms.incentive_efficiency.column_generation import ColumnGenerator, ColumnPool, Generated
+from marketgame.mechanisms.economies.profiles import Listing
+from marketgame.mechanisms.incentive_efficiency.column_generation import ColumnPool, Generated
 from marketgame.mechanisms.incentive_efficiency.program import balanced_payments, expected_payments
+from marketgame.mechanisms.incentive_efficiency.replicas import ReplicaActions
 from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.incentive_efficiency.virtual_allocation import DivisibleActions
 from marketgame.mechanisms.linear_program import Residuals, Status
@@ -76,8 +80,9 @@ class SecondBest:
         bound_on_gains: what no such mechanism can gain more than, numeraire.
         welfare: expected welfare of the best mechanism found, numeraire; not a number unless optimal.
         bound: proven upper bound on expected welfare, numeraire.
-        payments: what each player receives at each profile, ``(P, N)``, numeraire. They balance at every profile, but
-            in expectation only for a single player who can be asked for any amount.
+        payments: what each player receives at each profile, ``(P, N)``, numeraire; at one profile with each of the
+            counts where types of replicas are counted, and at none where these are too many. They balance at every profile,
+            but in expectation only for a single player who can be asked for any amount.
         interim_gains: per player, each type's expected utility above that of its endowment, numeraire.
         binding: the incentive and participation constraints that cost welfare.
         concave: whether every virtual valuation met was concave, so that the bound is reached.
@@ -107,8 +112,17 @@ def second_best(
     participation: Participation = Participation.NONE,
     seconds: float | None = None,
     money: Money = Money.OWNED,
+    listing: Listing = Listing.LISTED,
 ) -> SecondBest:
     """Return the incentive-efficient benchmark of an economy.
+
+    Args:
+        economy: the economy.
+        participation: what every type must be left with.
+        seconds: wall time allowed, or none.
+        money: what players can be asked to pay.
+        listing: whether its program is over all type profiles, or over counts of types among replicas, exact as well:
+            payments then are those at one profile with each of the counts.
 
     Returns:
         The benchmark, with its proven bound and the constraints that cost welfare.
@@ -122,21 +136,21 @@ def second_best(
         Myerson (2006), section 3, program (1) and Theorem 0; participation as in Myerson and Satterthwaite (1983).
     """
     deadline = Deadline.after(seconds)
-    actions = DivisibleActions(economy)
+    actions = ReplicaActions(economy) if listing is Listing.COUNTED else DivisibleActions(economy)
     weights = actions.type_probabilities
     outside = actions.autarky if participation is Participation.INDIVIDUAL else None
-    generated = ColumnGenerator(actions, _first_columns(actions, deadline)).solve(weights, outside, deadline=deadline)
-    payments = _payments(economy, generated)
+    generated = actions.generator(_first_columns(actions, deadline)).solve(weights, outside, deadline=deadline)
+    payments = _payments(actions, generated)
     bound = generated.bound
-    holdings = economy.endowments(economy.profiles[0])[:, -1]
+    holdings = economy.endowments(actions.profiles[0])[:, -1]
     if money is Money.OWNED and generated.answer is not None and not _covered(payments, holdings):
         # Whoever may pay more than it owns gains no less, so that the first bound still holds.
         usable = np.minimum(holdings, MOST_MONEY * actions.unit)
         pool = replace(generated.pool, basis=None)  # The program now has payments at every profile.
-        generated = ColumnGenerator(actions, pool, usable).solve(weights, outside, deadline=deadline)
-        payments = _payments(economy, generated)
+        generated = actions.generator(pool, usable).solve(weights, outside, deadline=deadline)
+        payments = _payments(actions, generated)
         bound = min(bound, generated.bound)
-    autarky = float(economy.prior.probability @ autarky_welfare(economy))
+    autarky = float(actions.prior @ autarky_welfare(economy, actions.profiles))
     return SecondBest(
         participation,
         money,
@@ -146,24 +160,24 @@ def second_best(
         autarky + generated.value,
         autarky + bound,
         payments,
-        generated.answer.utilities if generated.answer is not None else (),
-        _binding_constraints(economy, generated),
+        actions.of_each(generated.answer.utilities) if generated.answer is not None else (),
+        _binding_constraints(actions, generated),
         actions.concave,
         generated.rounds,
         generated.residuals,
     )
 
 
-def _payments(economy: Economy, generated: Generated) -> FloatArray:
+def _payments(actions: DivisibleActions, generated: Generated) -> FloatArray:
     """Return what each player receives at each profile, ``(P, N)``; none where there is no answer."""
     if generated.ex_post_payments is not None:
-        return generated.ex_post_payments
+        return actions.paid(generated.ex_post_payments)
     if generated.answer is None:
-        return np.full(economy.profiles.shape, np.nan)
-    interim, profiles = generated.answer.payments, economy.profiles
+        return np.full(actions.profiles.shape, np.nan)
+    interim, profiles = actions.of_each(generated.answer.payments), actions.profiles
     if len(interim) == 1:
         return expected_payments(interim, profiles)
-    chances = [economy.prior.marginal(player) for player in range(len(interim))]
+    chances = [actions.economy.prior.marginal(player) for player in range(len(interim))]
     return balanced_payments(interim, chances, profiles)
 
 
@@ -180,20 +194,21 @@ def _first_columns(actions: DivisibleActions, deadline: Deadline) -> ColumnPool:
     first unit is worth infinitely much.
     """
     economy, everywhere = actions.economy, np.arange(len(actions.profiles))
-    coefficients = tuple(np.eye(count) for count in economy.prior.type_counts)
+    coefficients = tuple(np.eye(len(each)) for each in actions.type_probabilities)
     efficient = actions.best_actions(coefficients, everywhere, deadline).actions
     if (economy.reference_goods != economy.endowment_table[:, :-1]).any():
         return ColumnPool(everywhere, efficient)
-    kept = economy.endowments(economy.profiles)[..., :-1].reshape(len(everywhere), -1)
+    kept = economy.endowments(actions.profiles)[..., :-1].reshape(len(everywhere), -1)
     return ColumnPool(np.tile(everywhere, 2), np.concatenate([efficient, kept]))
 
 
-def _binding_constraints(economy: Economy, generated: Generated) -> tuple[BindingConstraint, ...]:
+def _binding_constraints(actions: DivisibleActions, generated: Generated) -> tuple[BindingConstraint, ...]:
     answer = generated.answer
     if answer is None:
         return ()
     found = []
-    for number, player in enumerate(economy.players):
+    # A constraint of each replica costs as much as that of their sum.
+    for player, number in zip(actions.economy.players, actions.group, strict=True):
         names = [kind.name for kind in player.types]
         multipliers = answer.virtual.multipliers[number]
         for true_type, report in np.argwhere(multipliers > BINDING_MULTIPLIER):

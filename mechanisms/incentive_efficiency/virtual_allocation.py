@@ -28,7 +28,7 @@ from marketgame.mechanisms.economies.assumptions import endowments_depend_on_typ
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.interior_allocation import allocate_by_interior_point
 from marketgame.mechanisms.economies.valuation import ValuationTable
-from marketgame.mechanisms.incentive_efficiency.column_generation import PricedActions
+from marketgame.mechanisms.incentive_efficiency.column_generation import ColumnGenerator, ColumnPool, PricedActions
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
 # How finely the interval from nothing to the whole supply is cut, to prove concavity and to divide a good.
@@ -45,6 +45,8 @@ REFINEMENTS = 10
 JOINT_REFINEMENTS = 6
 # So many profiles are solved between two looks at the clock: concave ones or good by good, and all goods together.
 PROFILES_AT_ONCE, JOINT_PROFILES_AT_ONCE = 2048, 64
+# Fewer of the first where players are many: so many bundles, whatever the number of goods.
+BUNDLES_AT_ONCE = 1 << 15
 # A combined curvature above minus this share of its terms is zero up to rounding.
 CURVATURE_TOLERANCE = 1e-12
 
@@ -153,10 +155,20 @@ def virtual_allocation(
         Myerson (2006), equations (3), (4) and (7), for exchange of divisible goods.
     """
     combined = CombinedValuations(economy.valuations, weights, economy.reference_goods)
-    rows = economy.rows(profiles)
     supply = economy.endowments(profiles)[..., :-1].sum(axis=-2)
+    return largest_surplus(combined, economy.rows(profiles), supply, deadline)
+
+
+def largest_surplus(
+    combined: CombinedValuations, rows: IntegerArray, supply: FloatArray, deadline: Deadline = NO_DEADLINE
+) -> VirtualAllocation:
+    """Return divisions of a supply ``(P, G)`` that maximise the sum of combined valuations, of rows ``(P, N)``.
+
+    Raises:
+        DeadlinePassedError: time ran out.
+    """
     most = supply.max(axis=0)
-    concave_rows = np.zeros(len(weights), dtype=bool)
+    concave_rows = np.zeros(len(combined.weights), dtype=bool)
     for row in np.unique(rows):
         deadline.check()
         concave_rows[row] = _proven_concave(combined, row, most)
@@ -164,11 +176,12 @@ def virtual_allocation(
     bundles, bound = np.empty((*rows.shape, supply.shape[-1])), np.empty(len(rows))
     # However many profiles are solved at once, what each of them gets is the same.
     cells = _cells(int((~concave).sum()) * rows.shape[-1] * supply.shape[-1], GRID_CELLS)
-    for numbers in _pieces(np.flatnonzero(concave), PROFILES_AT_ONCE):
+    at_once = max(min(PROFILES_AT_ONCE, BUNDLES_AT_ONCE // rows.shape[-1]), 1)
+    for numbers in _pieces(np.flatnonzero(concave), at_once):
         deadline.check()
         bundles[numbers], bound[numbers] = _allocate_concave(combined, rows[numbers], supply[numbers])
-    separable = economy.valuations.separable
-    for numbers in _pieces(np.flatnonzero(~concave), PROFILES_AT_ONCE if separable else JOINT_PROFILES_AT_ONCE):
+    separable = combined.table.separable
+    for numbers in _pieces(np.flatnonzero(~concave), at_once if separable else JOINT_PROFILES_AT_ONCE):
         deadline.check()
         if separable:
             bundles[numbers], bound[numbers] = _allocate_on_grid(combined, rows[numbers], supply[numbers], cells)
@@ -428,6 +441,7 @@ class DivisibleActions:
         self.economy = economy
         counts = economy.prior.type_counts
         self.type_probabilities = tuple(economy.prior.marginal(player) for player in range(len(counts)))
+        self.group: IntegerArray = np.arange(len(counts))
         self._owner = np.repeat(np.arange(len(counts)), counts)
         self.concave = True
 
@@ -442,6 +456,23 @@ class DivisibleActions:
     def profiles(self) -> IntegerArray:
         """Type numbers at each profile, ``(P, N)``."""
         return self.economy.profiles
+
+    @property
+    def prior(self) -> FloatArray:
+        """The probability of each profile, ``(P,)``."""
+        return self.economy.prior.probability
+
+    def generator(self, pool: ColumnPool, holdings: FloatArray | None = None) -> ColumnGenerator:
+        """Return what looks for divisions to add to those of a pool."""
+        return ColumnGenerator(self, pool, holdings)
+
+    def of_each(self, totals: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:
+        """Return numbers by type, one array for each player, from those of the program."""
+        return totals
+
+    def paid(self, payments: FloatArray) -> FloatArray:
+        """Return what each player receives at each profile, ``(P, N)``, from the program's own payments."""
+        return payments
 
     @property
     def unit(self) -> float:

@@ -10,7 +10,8 @@ and only if the least :math:`E[X_i]` that player i's constraints allow,
 with :math:`U_i(m|t)` the gain from the goods of report m, add up to no more than zero: one small program for each
 player instead of one over profiles. Its least solution is a longest path, the same for all types at once.
 
-*Otherwise* there are bounds. Nothing gains more than the first best. At a fixed price with the longer side rationed
+*Otherwise* the program over counts of types tells where players are replicas (`replicas`), and there are bounds
+elsewhere. Nothing gains more than the first best. At a fixed price with the longer side rationed
 uniformly, every type does best to name what it wants whatever the others do, and nobody can lose
 (Barberà and Jackson 1995): that gains less than or as much as the best mechanism.
 """
