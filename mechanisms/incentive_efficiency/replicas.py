@@ -25,10 +25,10 @@ by virtual surplus at one profile with the counts; the best of them need not tre
 *Payments.* Incentives, consent and the expected budget ask for expectations :math:`X_g(r)` only. Where types are
 independent, there are two players or more and nothing limits payments, `balanced_payments` with these expectations add
 up to :math:`\sum_i E[X_i]` at every profile: balance in expectation then is balance ex post. With limits it need not
-be, as what a type expects may have to come at profiles at which the others do not own it. Where those payments ask somebody
-for more than it owns, what the members of group g that report r receive together at counts c is a variable of its own,
-at least :math:`-c_{gr} m_g`, and at c they add up to zero at most; equal shares of it are payments at every profile, by
-symmetry without loss.
+be, as what a type expects may have to come at profiles at which the others do not own it. Where those payments ask
+somebody for more than it owns, what the members of group g that report r receive together at counts c is a variable of
+its own, at least :math:`-c_{gr} m_g`, and at c they add up to zero at most; equal shares of it are payments at every
+profile, by symmetry without loss.
 """
 
 from __future__ import annotations

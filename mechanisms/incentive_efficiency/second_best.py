@@ -81,8 +81,8 @@ class SecondBest:
         welfare: expected welfare of the best mechanism found, numeraire; not a number unless optimal.
         bound: proven upper bound on expected welfare, numeraire.
         payments: what each player receives at each profile, ``(P, N)``, numeraire; at one profile with each of the
-            counts where types of replicas are counted, and at none where these are too many. They balance at every profile,
-            but in expectation only for a single player who can be asked for any amount.
+            counts where types of replicas are counted, and at none where these are too many. They balance at every
+            profile, but in expectation only for a single player who can be asked for any amount.
         interim_gains: per player, each type's expected utility above that of its endowment, numeraire.
         binding: the incentive and participation constraints that cost welfare.
         concave: whether every virtual valuation met was concave, so that the bound is reached.

