@@ -128,7 +128,8 @@ class ReplicaActions(DivisibleActions):
 
     def __init__(self, economy: Economy) -> None:
         super().__init__(economy)
-        representatives, self.group = np.unique(players_alike(economy), return_inverse=True)
+        representatives, members = np.unique(players_alike(economy), return_inverse=True)
+        self.group = members.astype(np.int64)
         self._sizes = np.bincount(self.group)
         counted = exact_profiles(economy, Listing.COUNTED)
         self._profiles, self._prior = counted.types, counted.weights
@@ -215,4 +216,5 @@ class ReplicaActions(DivisibleActions):
 def _counts(own: IntegerArray, types: int) -> IntegerArray:
     """Return how many players have each type of each group, ``(P, M)``, of the places of their types, ``(P, N)``."""
     flat = own + types * np.arange(len(own))[:, None]
-    return np.bincount(flat.reshape(-1), minlength=types * len(own)).reshape(len(own), types)
+    counted = np.bincount(flat.reshape(-1), minlength=types * len(own))
+    return counted.reshape(len(own), types).astype(np.int64)
