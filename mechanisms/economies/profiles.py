@@ -223,7 +223,8 @@ class _Counted:
 
 def compositions(total: int, parts: int) -> IntegerArray:
     """Return all ways to write a number as an ordered sum of nonnegative parts, ``(K, parts)``."""
-    bars = np.array(list(combinations(range(total + parts - 1), parts - 1)), dtype=np.int64).reshape(-1, parts - 1)
+    chosen = list(combinations(range(total + parts - 1), parts - 1))
+    bars = np.array(chosen, dtype=np.int64).reshape(len(chosen), parts - 1)
     edges = np.pad(bars, ((0, 0), (1, 1)), constant_values=((0, 0), (-1, total + parts - 1)))
     return np.diff(edges, axis=1) - 1
 

@@ -217,7 +217,7 @@ def test_a_run_with_correlated_types_is_played_without_the_benchmarks_that_need_
 def test_benchmarks_are_computed_once_per_run(marketgame: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Participation] = []
 
-    def counting(economy: Any, participation: Participation, seconds: float | None, money: Money) -> None:
+    def counting(economy: Any, participation: Participation, seconds: float | None, money: Money, *_: object) -> None:
         assert money is Money.OWNED
         asked.append(participation)
         raise UnverifiedAnswerError("not now")
