@@ -20,6 +20,9 @@ _MEANING: Final = {
     "no": "broken: members' gain, in multiples of all gains from trade",
 }
 _ROW: Final = 0.27
+# With more columns, what a cell says takes two lines.
+_WIDE_COLUMNS: Final = 6
+_TALL_ROW: Final = 0.36
 
 
 @in_house_style
@@ -43,10 +46,12 @@ def institution_matrix(
     if not panels:
         raise ValueError("there is no institution to show")
     names = list(dict.fromkeys(panels[0][1]["institution"]))
-    figure = new_figure(_PAGE_WIDTH, 1.35 + _ROW * len(names))
+    narrow = len(panels) * len(questions) > _WIDE_COLUMNS
+    figure = new_figure(_PAGE_WIDTH, 1.35 + (_TALL_ROW if narrow else _ROW) * len(names))
     grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (name, table) in zip(grid, panels, strict=True):
-        _panel(axes, table, names, list(questions))
+        told = table.assign(text=table["text"].str.replace(" in ", "\nin ")) if narrow else table
+        _panel(axes, told, names, list(questions))
         axes.set_title(plain(name), fontsize="medium", color=INK)
     grid[0].set_yticks(range(len(names)), [plain(name) for name in names])
     handles = [Patch(fc=colour, label=_MEANING[verdict]) for verdict, colour in _COLOURS.items()]
