@@ -146,7 +146,7 @@ REFUSAL = Premise(
     execution=frozenset({Execution.MATCHED}),
     refusal=EITHER_REFUSAL,
 )
-"""A lone player takes at most the flows that others order, each at the price they quote, or is bankrupt."""
+"""Lemma C3: a lone player takes at most the flows that others order, each at the price they quote, or is bankrupt."""
 
 WEALTH = Premise(
     # Outsiders trade at p or at a loss to the member, and two members gain nothing from each other.
@@ -179,7 +179,6 @@ WEALTH_OF_TWO = Premise(
     refusal=frozenset({Refusal.ESCROW}),
 )
 """Theorem 10: two members end every play after deposits with at most their wealth, even if trades stand."""
-
 
 DELIVERY = Premise(
     # What a counterparty quotes is the least that is paid for what it sells, and the most for what it buys.
