@@ -55,7 +55,7 @@ from marketgame.mechanisms.certificates.stability import (
 )
 from marketgame.mechanisms.collusion.lies_and_replies import LiesSearch, LieWithReplies
 from marketgame.mechanisms.collusion.report_agreements import SharedGains, gains_by_what_is_shared
-from marketgame.mechanisms.collusion.side_contracts.arbitrage import deterred_by_arbitrage
+from marketgame.mechanisms.collusion.side_contracts.arbitrage import Temptation, deterred_by
 from marketgame.mechanisms.collusion.side_contracts.search import (
     Begun,
     SideContractSearch,
@@ -177,12 +177,12 @@ class Examiner:
         return PlainBounds(PlainContract(self.contract, self.rules), by)
 
     @cached_property
-    def deterred(self) -> bool:
-        """Whether arbitrage provably tempts a member of every coalition to break what it agrees on.
+    def deterred(self) -> Temptation | None:
+        """What provably tempts a member of every coalition to break what it agrees on, if anything does.
 
-        Who reacts leaves less to be taken; the proof is about outsiders who play on.
+        Who reacts leaves less to be taken; the proofs are about outsiders who play on.
         """
-        return deterred_by_arbitrage(self.contract, self.rules)
+        return deterred_by(self.contract, self.rules)
 
 
 @dataclass(frozen=True, eq=False)
@@ -320,8 +320,8 @@ class Examination:
         deviations: that refute something, and those that combine a lie with disobedience.
         proof: that no coalition gains; none if that is not proven.
         everybody: whether all coalitions were examined.
-        deterred: whether arbitrage provably deters every coalition, examined or not, from what is no internally
-            consistent improvement of a single player.
+        deterred: whether every coalition, examined or not, is provably kept from what is no internally consistent
+            improvement of a single player.
     """
 
     contract: DirectContract
@@ -531,8 +531,9 @@ class _Tour:
 
     @cached_property
     def deterred(self) -> bool:
-        """Whether arbitrage deters all coalitions of several players, examined or not."""
-        return self.asked.largest > 0 and self.examiner.reaction_to(()) is None and self.examiner.deterred
+        """Whether all coalitions of several players are provably deterred, examined or not."""
+        plays_on = self.asked.largest > 0 and self.examiner.reaction_to(()) is None
+        return plays_on and self.examiner.deterred is not None
 
     @property
     def _consistent_found(self) -> bool:
@@ -773,7 +774,7 @@ def _if_kept(examiner: Examiner, finding: CoalitionFinding, agreed: SideContract
 
 def _deterred(examiner: Examiner, finding: CoalitionFinding) -> Verdict:
     """Return what is known of consistent improvements where there may be others."""
-    return Verdict.PROVEN if finding.reaction is None and examiner.deterred else Verdict.NOT_REFUTED
+    return Verdict.PROVEN if finding.reaction is None and examiner.deterred is not None else Verdict.NOT_REFUTED
 
 
 def examine_consistency(examiner: Examiner, finding: CoalitionFinding) -> CoalitionFinding:

@@ -268,3 +268,20 @@ ARBITRAGE = Premise(
     refusal=NO_DEPOSITS,
 )
 """Proposition 4: a member that sees another misquote is tempted to take everything."""
+
+BUYING_OUT = Premise(
+    # Who misquotes trades with nobody but a partner that misquotes in the same way, whatever it orders.
+    pricing=frozenset({Pricing.VOID}),
+    # A member whom side-transfers leave less than nothing cannot live at the outsiders' quotes ...
+    solvency=frozenset({Solvency.NO_SHORT_SALES}),
+    # ... and what it owned is then withdrawn.
+    bankruptcy=frozenset({Bankruptcy.UNWIND}),
+    coverage=EITHER_COVERAGE,
+    # Whoever is bankrupt has nothing.
+    withholding=frozenset({Withholding.WASTED}),
+    timing=EITHER_TIMING,
+    # What its partner orders from outsiders binds them.
+    execution=frozenset({Execution.UNILATERAL}),
+    refusal=NO_DEPOSITS,
+)
+"""Theorem 15: of two members the one who is given what the other owes rather spends it than lets the other live."""

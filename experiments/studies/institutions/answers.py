@@ -183,8 +183,8 @@ def _stable(examiner: Examiner, coalitions: list[Coalition]) -> tuple[Ruling, Co
 
 def _consistent(examiner: Examiner, anybody: Ruling, finding: CoalitionFinding) -> Ruling:
     """Return the answer for consistent coalitions where no single player gains, given that for any coalition."""
-    if finding.reaction is None and examiner.deterred:
-        return Ruling(Verdict.PROVEN, "arbitrage")
+    if finding.reaction is None and examiner.deterred is not None:
+        return Ruling(Verdict.PROVEN, examiner.deterred.value)
     unanswered = Ruling(Verdict.NOT_REFUTED, "none found", bound=anybody.bound)
     if anybody.verdict is not Verdict.REFUTED:
         return unanswered

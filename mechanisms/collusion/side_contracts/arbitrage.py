@@ -1,9 +1,16 @@
-r"""When arbitrage among members keeps coalitions from agreeing: the argument of the paper's Theorem 1, repaired.
+r"""When a member of every coalition is provably tempted to break whatever it agrees on.
+
+By *arbitrage*, the argument of the paper's Theorem 1, repaired.
 
 If quotes are seen before orders and trades of bankrupt players stand, a member who sees another member and an outsider
 quote some good differently can buy and sell it without bound, bankrupt everybody and take everything there is. So an
 agreement with a misquote tempts every member but the misquoter to break it, and one without a misquote gains nothing
 where short sales bankrupt. ``docs/collusion.md``, Proposition 4, has the proof and uses each of the conditions below.
+
+By *buying out*. Where trades with the bankrupt are cancelled, void between unequal quotes, and transfers need no cover,
+two members gain only if one is given so much that the other cannot live but by trading at odd quotes with it. It rather
+quotes the contract's price and buys all that outsiders own. That is Theorem 15, about pairs, and so about all
+coalitions of three traders.
 
 Source:
     Giraud and Rochon (2001), proof of Theorem 1, which overlooks that under its rules one player gains alone.
@@ -11,30 +18,49 @@ Source:
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import numpy as np
 
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
-from marketgame.mechanisms.deviations.premises import ARBITRAGE
+from marketgame.mechanisms.deviations.premises import ARBITRAGE, BUYING_OUT
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 LEAST_WEALTH = 1e-12
 """A wealth of less than this share of what is owned and of what is transferred may be none."""
 
 
-def deterred_by_arbitrage(contract: GrandContract, rules: MarketRules) -> bool:
-    """Say whether no coalition has an internally consistent improvement on the grand contract.
+PAIRS_ARE_ALL = 3
+"""Of so many players a coalition of several with an outsider is a pair."""
+
+
+class Temptation(StrEnum):
+    """By what some member of every coalition is tempted to break its agreement."""
+
+    ARBITRAGE = "arbitrage"
+    BUYING_OUT = "buying out"
+
+
+def deterred_by(contract: GrandContract, rules: MarketRules) -> Temptation | None:
+    """Say by what every coalition is kept from an internally consistent improvement on the grand contract.
 
     Returns:
-        True if the proof applies; False says nothing.
+        What tempts a member, if a proof applies; None says nothing.
     """
-    return (
+    if ARBITRAGE.holds(rules):
+        tempting = Temptation.ARBITRAGE
+    elif BUYING_OUT.holds(rules) and len(contract.economy.players) == PAIRS_ARE_ALL:
+        tempting = Temptation.BUYING_OUT
+    else:
+        return None
+    applies = (
         # At a stated price there may be more to gain than by a misquote.
         contract.stated is None
-        and ARBITRAGE.holds(rules)
         and prices_reveal(contract)
         and _everything_is_wanted(contract)
         and _everybody_is_worth_something(contract)
     )
+    return tempting if applies else None
 
 
 def prices_reveal(contract: GrandContract) -> bool:
@@ -50,7 +76,7 @@ def prices_reveal(contract: GrandContract) -> bool:
 def _everything_is_wanted(contract: GrandContract) -> bool:
     """Say whether every type's valuation increases in every good wherever it holds no more than there is.
 
-    The proof needs it everywhere below the aggregate, not only there: where goods go together, a good may be a burden
+    The proofs need it everywhere below the aggregate, not only there: where goods go together, a good may be a burden
     to whoever lacks the other and a boon to whoever has everything.
     """
     economy = contract.economy

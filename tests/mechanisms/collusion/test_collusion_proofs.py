@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.collusion.side_contracts.arbitrage import deterred_by_arbitrage
+from marketgame.mechanisms.collusion.side_contracts.arbitrage import Temptation, deterred_by
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.deviations.bounds import BoundReason, least_bound
 from marketgame.mechanisms.deviations.oracle import most_profitable_deviation
@@ -185,7 +185,7 @@ def test_a_good_that_burdens_whoever_lacks_another_keeps_the_argument_from_apply
     economy = economy_of([one_type(name, had, together) for name, had in zip("abc", owned, strict=True)])
     assert (together.gradient(np.array([2.0, 2.0])) > 0).all()
     assert together.gradient(np.array([2.0, 0.0]))[0] < 0
-    assert not deterred_by_arbitrage(grand_contract(economy), ARBITRAGE_RULES)
+    assert deterred_by(grand_contract(economy), ARBITRAGE_RULES) is None
     milder = Quadratic(np.array([3.0, 3.0]), np.array([[1.4, -1.0], [-1.0, 1.4]]))
     economy = economy_of([one_type(name, had, milder) for name, had in zip("abc", owned, strict=True)])
-    assert deterred_by_arbitrage(grand_contract(economy), ARBITRAGE_RULES)
+    assert deterred_by(grand_contract(economy), ARBITRAGE_RULES) is Temptation.ARBITRAGE

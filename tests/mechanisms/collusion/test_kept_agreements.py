@@ -4,18 +4,20 @@ that is proved."""
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, permutations, product
 
 import numpy as np
 import pytest
 from scipy.optimize import differential_evolution
 
-from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray
 from marketgame.mechanisms.certificates.certificate import verify
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
 from marketgame.mechanisms.certificates.plain.keeping import most_by_breaking
 from marketgame.mechanisms.certificates.plain.settlement import PlainPlay
 from marketgame.mechanisms.certificates.side_contract import SideContractCertificate, certify_side_contract
+from marketgame.mechanisms.collusion.side_contracts.arbitrage import Temptation, deterred_by
+from marketgame.mechanisms.collusion.side_contracts.constructions import constructed_menu
 from marketgame.mechanisms.collusion.side_contracts.search import (
     find_constructed_side_contract,
     find_kept_side_contract,
@@ -25,8 +27,12 @@ from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_
 from marketgame.mechanisms.deviations.bounds import BoundReason, proven_bounds
 from marketgame.mechanisms.deviations.situation import JointAction, Situation, gains, played, situation_of, stacked
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
+from marketgame.mechanisms.economies.valuations import Quadratic
+from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
+from marketgame.mechanisms.market_game.settle import settle
 from tests.mechanisms.private_value_economies import random_economy, three_traders
+from tests.mechanisms.strategies import economy_of, line, one_type
 
 KEPT = MarketRules(solvency=Solvency.NO_SHORT_SALES, bankruptcy=Bankruptcy.UNWIND)
 
@@ -214,3 +220,179 @@ def test_whoever_knows_that_it_is_to_go_bankrupt_saves_itself_where_trades_stand
                 assert gains(whole, instead)[place] > gains(whole, action)[place] + 1.0
                 saved += 1
     assert saved
+
+
+BOUGHT_OUT = MarketRules(Pricing.VOID, Solvency.NO_SHORT_SALES, Bankruptcy.UNWIND)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_who_is_given_what_its_partner_owes_buys_the_outsiders_out_rather_than_let_the_partner_live(seed: int) -> None:
+    drawn = np.random.default_rng(seed).uniform((0.5, 14.0), (3.0, 17.0), (3, 2))
+    made = grand_contract(
+        economy_of(
+            [one_type(f"trader {place}", [owned, 20.0], line(wants)) for place, (owned, wants) in enumerate(drawn)]
+        )
+    )
+    assert deterred_by(made, BOUGHT_OUT) is Temptation.BUYING_OUT
+    price, owned, generator = made.efficient.price[0], made.endowments[0], np.random.default_rng(seed)
+    tempted = 0
+    for pair in combinations(range(3), 2):
+        whole = situation_of(made, 0, pair, BOUGHT_OUT)
+        (outsider,) = whole.outsiders
+        plays = [action for action in constructed_menu(whole).actions if action.side_transfers.any()]
+        most = max((float(gains(whole, action).sum()) for action in plays), default=0.0)
+        for action in plays:
+            gained, alive = gains(whole, action), ~played(whole, action).bankrupt[0, list(pair)]
+            rich = int(action.side_transfers.argmax())
+            member, poor = pair[rich], pair[1 - rich]
+            worth = price @ owned[poor] + made.transfers[0, poor] + action.side_transfers[1 - rich]
+            if worth >= 0.0 or alive.all():
+                assert gained.sum() <= 1e-9 * whole.stake
+            if worth >= 0.0 or not alive.all() or most <= 1e-3 * whole.stake:
+                continue
+            quotes, orders = action.quotes.copy(), action.orders.copy()
+            quotes[rich] = price
+            orders[rich] = 0.0
+            orders[rich, outsider] = (1 - 1e-9) * owned[outsider] + made.recommend(made.economy.profiles[0]).orders[
+                outsider, member
+            ]
+            for _ in range(3):  # Whatever its partner orders, as long as it does not quote the contract's price.
+                orders[1 - rich] = generator.normal(size=orders[1 - rich].shape) * 100.0
+                instead = replace(action, quotes=quotes, orders=orders)
+                assert gains(whole, instead)[rich] > max(gained[rich], 0.0)
+            tempted += 1
+    assert tempted
+
+
+def test_of_four_traders_three_may_agree_where_two_would_not() -> None:
+    made = grand_contract(random_economy(1, IndependentPrior([np.ones(1)] * 4)))
+    assert deterred_by(made, BOUGHT_OUT) is None
+    three = grand_contract(three_traders())
+    for rules in (replace(BOUGHT_OUT, pricing=Pricing.SPREAD), replace(BOUGHT_OUT, bankruptcy=Bankruptcy.TRADES_STAND)):
+        assert deterred_by(three, rules) is None
+
+
+# Theorem 18: three of four traders draw who wins, and each is told only what it passes on.
+SPECK, DEAR, APART, CLUSTERS = 2.0**-20, 2.0**32, 8.0, 4
+
+
+def hidden_turns() -> list[tuple[int, FloatArray]]:
+    """Return equally likely draws: who wins, and how much each of three passes on from the next to the one before it.
+
+    The one after the winner passes on a speck more than the one before it does, and the winner something far from both.
+    """
+    draws = []
+    for winner, (near, far), more in product(range(3), permutations(range(CLUSTERS), 2), (0.0, SPECK)):
+        passed = np.full(3, APART * near)
+        passed[(winner + 1) % 3] += SPECK
+        passed[winner] = APART * far + more
+        draws.append((winner, passed))
+    return draws
+
+
+def passing_on(made: GrandContract, passed: FloatArray) -> Play:
+    """Return plays, one for each row, in which members pass on so much of the good, and its price in money back."""
+    told = made.recommend(made.economy.profiles[0])
+    orders = np.broadcast_to(told.orders, (len(passed), *told.orders.shape)).copy()
+    quotes, (announced, transfers) = np.broadcast_to(told.quotes, (*orders.shape[:-2], 2)).copy(), told.arrays[2:]
+    quotes[:, :3, 0] = DEAR
+    orders[:, :3] = 0.0
+    orders[:, :3, 3] = told.orders[3, :3]
+    for member in range(3):
+        moved = passed[:, [member]] * np.array([-1.0, DEAR])
+        orders[:, member, (member + 1) % 3] += moved
+        orders[:, member, (member - 1) % 3] -= moved
+    shape = (len(passed), *announced.shape)
+    return Play(quotes, orders, np.broadcast_to(announced, shape), np.broadcast_to(transfers, shape[:-1]))
+
+
+@pytest.mark.parametrize("pricing", [Pricing.VOID, Pricing.SPREAD])
+def test_three_may_draw_who_wins_so_that_none_can_tell_whether_it_is_its_turn(pricing: Pricing) -> None:
+    made = grand_contract(
+        economy_of(
+            [one_type(f"trader {place}", [1.0 + 0.4 * place, 100.0], line(5.0 + 0.5 * place)) for place in range(4)]
+        )
+    )
+    rules = MarketRules(pricing, Solvency.NO_SHORT_SALES, coverage=Coverage.ANNOUNCED_NUMERAIRE)
+    winners, passed = (np.array(part) for part in zip(*hidden_turns(), strict=True))
+    plays = passing_on(made, passed)
+    price, money = float(made.efficient.price[0, 0]), float(made.endowments[0, :, -1].sum())
+
+    def utility(play: Play, member: int) -> FloatArray:
+        bundles = settle(play, rules).allocation[:, member]
+        values = made.economy.players[member].types[0].valuation.value(bundles[:, :-1]) + bundles[:, -1]
+        return np.asarray(values)
+
+    bankrupt = settle(plays, rules).bankrupt
+    assert (bankrupt == ((np.arange(4) != winners[:, None]) & (np.arange(4) < 3))).all()
+    kept = situation_of(made, 0, (0, 1, 2), rules).obedient_play.allocation[0]
+    generator = np.random.default_rng(15)
+    for member in range(3):
+        brought = utility(plays, member)
+        assert (brought[winners == member] > money).all()
+        assert (brought[winners != member] == 0.0).all()
+        # Whoever quotes otherwise where unequal quotes are void has the wealth it has under the contract.
+        usual = float(made.economy.players[member].types[0].valuation.value(kept[member, :-1]) + kept[member, -1])
+        received = passed[:, (member + 1) % 3] - passed[:, (member - 1) % 3]
+        for told in np.unique(passed[:, member]):
+            possible = np.flatnonzero(passed[:, member] == told)
+            promised = float(brought[possible].mean())
+            assert promised > usual
+            guesses = np.append(SPECK - np.unique(received[possible]), generator.uniform(-30.0, 30.0, 2))
+            tried = plays[np.tile(possible, 2 * len(guesses))]
+            orders, quotes = tried.orders.copy(), tried.quotes.copy()
+            moved = np.repeat(np.tile(guesses, 2), len(possible))[:, None] * np.array([-1.0, DEAR])
+            orders[:, member, (member + 1) % 3] += moved
+            quotes[len(quotes) // 2 :, member, 0] = price
+            instead = utility(tried.with_arrays(orders=orders, quotes=quotes), member)
+            assert instead.reshape(-1, len(possible)).mean(axis=1).max() <= promised + 1e-4
+
+
+def test_a_member_who_must_guess_its_partners_orders_keeps_the_agreement_by_which_the_partner_lives() -> None:
+    """Theorem 16's example: i (0) wants the good, d (1) owns one unit, an outsider (2) three."""
+    tastes = (Quadratic(np.array([28.0]), np.array([[18.0]])), line(0.5), line(3.5))
+    owned = np.array([[0.0, 20.0], [1.0, 1e-3], [3.0, 20.0]])
+    made = grand_contract(economy_of([one_type(name, *kind) for name, *kind in zip("ido", owned, tastes, strict=True)]))
+    rules = MarketRules(Pricing.SPREAD, Solvency.NO_SHORT_SALES, Bankruptcy.UNWIND)
+    told = made.recommend(made.economy.profiles[0])
+    price, dear, owed, apart = float(made.efficient.price[0, 0]), 10.0, 3.0, 64.0
+    usual = situation_of(made, 0, (0, 1), rules).obedient_play.allocation[0]
+
+    def ends(
+        quote: float, ordered: float, of_outsider: FloatArray, of_partner: FloatArray
+    ) -> tuple[BooleanArray, float]:
+        """Return who is bankrupt and what i has, if d sells where i quotes dear and else orders money."""
+        quotes, orders = told.quotes.copy(), told.orders.copy()
+        quotes[:2, 0] = quote, dear
+        orders[:2] = 0.0
+        orders[:2, 2] = told.orders[2, :2]
+        orders[0, 2] += of_outsider
+        orders[0, 1] = of_partner
+        orders[1, 0] = (-1.0, dear - owed) if quote == dear else (0.0, ordered)
+        transfers = told.transfers + np.array([owed, -owed, 0.0])
+        ended = settle(Play(quotes, orders, told.announced_endowments, transfers), rules)
+        bundle = ended.allocation[0]
+        return ended.bankrupt, float(tastes[0].value(bundle[:1]) + bundle[1])
+
+    crumb = np.array([0.0, 1e-6])
+    wanted = usual[0] - owned[0] + np.array([0.0, owed]) - crumb
+    worth = [float(taste.value(bundle[:1]) + bundle[1]) for taste, bundle in zip(tastes, usual, strict=True)]
+    bankrupt, bought_out = ends(price, apart, wanted, np.array([0.0, apart]))
+    assert bankrupt.tolist() == [False, True, False]
+    assert bought_out == pytest.approx(worth[0] + owed, abs=1e-5)
+    bankrupt, bought = ends(dear, apart, np.zeros(2), -0.0 * crumb)
+    assert bankrupt.tolist() == [False, False, False]
+    likely = 0.2
+    assert (1 - likely) * bought_out + likely * bought > worth[0] + 0.5
+    assert likely * (owned[1, 1] + dear - owed) > worth[1] + 0.3
+    # Whoever is told to let the other live and buys out the outsiders instead must guess what was ordered of it.
+    guessed = [
+        ends(price, apart * number, wanted, np.array([0.0, apart * guess]))
+        for number, guess in product(range(1, 5), (1, 2, 2.5))
+    ]
+    assert sum(bool(failed[0]) for failed, _ in guessed) == len(guessed) - 2
+    # Told to let it live, it has its best at the dear price: buying more or less of the other or of outsiders is worse.
+    for more in np.linspace(-1.0, 1.0, 9):
+        for seller in (0.0, 1.0):
+            change = more * np.array([1.0, -dear])
+            assert ends(dear, apart, (1.0 - seller) * change, seller * change)[1] <= bought + 1e-9

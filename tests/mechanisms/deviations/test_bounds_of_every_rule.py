@@ -14,7 +14,7 @@ import pytest
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.plain.bounds import PlainBounds
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
-from marketgame.mechanisms.collusion.side_contracts.arbitrage import deterred_by_arbitrage
+from marketgame.mechanisms.collusion.side_contracts.arbitrage import deterred_by
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.deviations import premises as stated
 from marketgame.mechanisms.deviations.bounds import BoundReason, least_bound, proven_bounds
@@ -210,7 +210,7 @@ def with_unheard(rule: str) -> MarketRules:
 
 def test_every_premise_speaks_of_every_rule_of_the_market() -> None:
     assert {field.name for field in fields(Premise)} == {field.name for field in fields(MarketRules)}
-    assert len(PREMISES) == 13
+    assert len(PREMISES) == 14
 
 
 @pytest.mark.parametrize("rule", [field.name for field in fields(MarketRules)])
@@ -226,7 +226,7 @@ def test_nothing_but_that_there_is_no_more_is_claimed_under_a_rule_nobody_examin
             for known in ("status_quo", "obedient_gains"):
                 object.__setattr__(situation, known, np.zeros(len(coalition)))
             assert [bound.reason for bound in proven_bounds(situation)] == [BoundReason.RESOURCES]
-    assert not deterred_by_arbitrage(contract, rules)
+    assert deterred_by(contract, rules) is None
     assert not any(premise.holds(rules) for premise in PREMISES.values())
 
 
