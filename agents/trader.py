@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from marketgame.agents.behaviours.behaviour import Behaviour, Order, answered
+from marketgame.agents.behaviours.learning import Learning, Outcome, memory_slots
 from marketgame.agents.beliefs import Inference
 from marketgame.agents.blocking.invited import Invited
 from marketgame.agents.blocking.offer import BlockingOffer
@@ -26,7 +28,8 @@ class Trader(RoundAgent):
     It returns messages; only the market moves goods.
 
     Attributes:
-        behaviour: how it behaves, being of the type it is in this round.
+        behaviour: how it behaves in this round, being of the type it is.
+        memories: what it remembers of earlier rounds, by the first of its types that learns by it.
         known_type: what it knows since nature's draw in this round.
         reported: the type it reported in this round.
         recommended: what it knows since the mediator's recommendation in this round.
@@ -41,6 +44,12 @@ class Trader(RoundAgent):
         self.player = player
         self.behaviours = behaviours
         self.common = common
+        self._slots = memory_slots(behaviours)
+        self.memories: dict[int, Any] = {
+            number: behaviour.initial_memory(common, player)
+            for number, behaviour in enumerate(behaviours)
+            if isinstance(behaviour, Learning) and self._slots[number] == number
+        }
         self._inference = Inference(common.contract, player)
         self._offered: dict[tuple[Agreement, int, int, OwnRecommendation], tuple[OfferedSideContract, float]] = {}
         self._proposed: dict[tuple[ReportProposal, int], tuple[OfferedSideContract, float]] = {}
@@ -62,6 +71,25 @@ class Trader(RoundAgent):
         self.agreed = self.told_to_report = None
         self.behaviour = self.behaviours[type_number]
         self.known_type = TypeKnowledge(self.common, self._inference, type_number, stream)
+        if isinstance(self.behaviour, Learning):
+            self.behaviour = self.behaviour.plan(self.memories[self._slots[type_number]], self.known_type)
+
+    @property
+    def bound(self) -> bool:
+        """Whether it has agreed with a coalition what to report, or what to quote and order, in this round."""
+        return self.agreed is not None or self.told_to_report is not None
+
+    @property
+    def learns(self) -> bool:
+        """Whether it learns, being of the type it is in this round."""
+        return self.known_type.type_number in self._slots
+
+    def learn(self, outcome: Outcome) -> None:
+        """Hear what became of the round."""
+        kind = self.known_type.type_number
+        learner = self.behaviours[kind]
+        if isinstance(learner, Learning):
+            self.memories[self._slots[kind]] = learner.learn(self.memories[self._slots[kind]], outcome)
 
     def report(self) -> int:
         """Return the type reported to the device."""

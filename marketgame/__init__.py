@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from marketgame.agents.behaviours import Behaviour, Obedient, Order
+    from marketgame.agents.behaviours import Behaviour, Learning, MenuLearning, Obedient, Order, Outcome
     from marketgame.experiments.blocking.core_answer import core
     from marketgame.experiments.blocking.verdict import block
     from marketgame.experiments.collusion.certification import certify
@@ -92,13 +92,16 @@ __all__ = [
     "IndependentPrior",
     "InputError",
     "Interval",
+    "Learning",
     "Linear",
     "Logarithmic",
     "MarketRules",
     "MarketScenario",
     "Mechanism",
+    "MenuLearning",
     "Obedient",
     "Order",
+    "Outcome",
     "Player",
     "PlayerType",
     "Power",
@@ -131,7 +134,7 @@ _OFFERED = {
     "mechanisms.economies.valuations": "Abatement Exponential Linear Logarithmic Power Quadratic",
     "simulation.scenario.assignments": "Assignment",
     "mechanisms.market_game.rules": "Bankruptcy Coverage MarketRules Pricing Solvency Timing Withholding",
-    "agents.behaviours": "Behaviour Obedient Order",
+    "agents.behaviours": "Behaviour Learning MenuLearning Obedient Order Outcome",
     "mechanisms.coalitional_games.game": "CoalitionalGame",
     "mechanisms.economies.beliefs": "CorrelatedPrior IndependentPrior",
     "mechanisms.economies.economy": "Economy Player PlayerType",

@@ -11,7 +11,10 @@ from marketgame.agents.behaviours.arbitraging import Arbitraging
 from marketgame.agents.behaviours.behaviour import Behaviour, Obedient, Order
 from marketgame.agents.behaviours.best_responding import BestResponding
 from marketgame.agents.behaviours.deceiving import Deceiving
+from marketgame.agents.behaviours.exponential_weights import ExponentialWeights
+from marketgame.agents.behaviours.learning import Heard, Learning, Outcome, Publication
 from marketgame.agents.behaviours.loyal import Loyal
+from marketgame.agents.behaviours.menu import MenuLearning
 from marketgame.agents.behaviours.mispricing import Mispricing
 from marketgame.agents.behaviours.misreporting import Misreporting
 from marketgame.agents.behaviours.noisy import Noisy
@@ -39,12 +42,18 @@ __all__ = [
     "Behaviour",
     "BestResponding",
     "Deceiving",
+    "ExponentialWeights",
+    "Heard",
+    "Learning",
     "Loyal",
+    "MenuLearning",
     "Mispricing",
     "Misreporting",
     "Noisy",
     "Obedient",
     "Order",
+    "Outcome",
+    "Publication",
     "Reactive",
     "ReactiveArbitraging",
     "ReactiveWithholding",

@@ -37,7 +37,8 @@ class Behaviour:
     """How a trader acts; without overriding anything, it reports its type, obeys, and colludes if that costs nothing.
 
     Behaviours are frozen: their fields are parameters, which files set and explain by the metadata that
-    ``registry.parameter`` makes. Whatever a trader learns is in the knowledge it is handed, and chance comes from
+    ``registry.parameter`` makes. What a trader knows in a round is in the knowledge it is handed, what it remembers of
+    earlier ones is kept beside its behaviour (:mod:`marketgame.agents.behaviours.learning`), and chance comes from
     ``knowledge.stream(purpose)``.
 
     Attributes:
@@ -65,6 +66,10 @@ class Behaviour:
             ValueError: naming the parameter, its value and what is allowed; a ``MisnamedError`` where the parameter
                 names something of theirs, so that files can say where it stands.
         """
+
+    def could_act(self, own: TypedPlayer, type_number: int) -> tuple[Behaviour, ...]:
+        """Return the behaviours by which a type of a player may act in some round: this one, unless it learns."""
+        return (self,)
 
     def report(self, knowledge: PrivateType) -> int:
         """Return the number of the type reported to the device."""

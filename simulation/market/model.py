@@ -23,7 +23,6 @@ from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import Timing
 from marketgame.mechanisms.market_game.settle import settle
 from marketgame.simulation.recording.market import MarketRecorder
-from marketgame.simulation.recording.measures import net_consumed_in
 from marketgame.simulation.scenario.deposits import refuse_missing_deposit
 from marketgame.simulation.scenario.established_contract import (
     established_contract,
@@ -33,7 +32,8 @@ from marketgame.simulation.scenario.established_contract import (
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.streams import private_seed, random_stream
 from marketgame.simulation.stages.departures import Departures, MarketBlocking, nobody_left
-from marketgame.simulation.stages.market_play import Round
+from marketgame.simulation.stages.learning import tell_outcomes
+from marketgame.simulation.stages.market_play import Round, net_consumed_in
 from marketgame.simulation.stages.side_contracts import Collusion, SideContractStage, nobody_colluded
 
 
@@ -76,6 +76,7 @@ class MarketModel(RoundModel):
         self._device = random_stream(market_scenario.seed, "device")
         self.mediator = EstablishedMediator(self, common.contract, severance)
         self.traders = tuple(Trader(self, player, by_type, common) for player, by_type in enumerate(behaviours))
+        self._learners = tuple(trader for trader in self.traders if trader.memories)
         self._seeds = tuple(private_seed(market_scenario.seed, "trader", name) for name in self.economy.player_names)
         self.blocking = self._blocking(common)
         self.organising = self._organising(common, behaviours)
@@ -117,6 +118,8 @@ class MarketModel(RoundModel):
         reported = Reported(profile, reports, delivered, recommendation)
         self.last_play = self._settle(reported, departures, collusion, quotes, orders)
         self.recorder.add(self.last_play)
+        if any(trader.learns for trader in self._learners):
+            tell_outcomes(self._learners, self.last_play, self.economy)
         if self.blocking is not None and not departures.left.any():
             net = net_consumed_in(self.last_play, self.economy)
             misreported = self.economy.endowments(profile) - self.economy.endowments(reports)

@@ -17,7 +17,6 @@ from marketgame.agents.coalitions.organiser import Negotiation
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.contracts.recommended_orders import orders_from_each
 from marketgame.mechanisms.contracts.terms import DirectContract
-from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import autarky_welfare
 from marketgame.mechanisms.incentive_efficiency.welfare import first_best_gains
 from marketgame.mechanisms.market_game.rules import Execution, MarketRules
@@ -25,7 +24,7 @@ from marketgame.mechanisms.market_game.settlement import stacked_settlements
 from marketgame.simulation.recording.coalitions import blocking_profits
 from marketgame.simulation.recording.labels import Labels
 from marketgame.simulation.recording.profile_numbers import ProfileNumbers
-from marketgame.simulation.stages.market_play import Round, nothing_played
+from marketgame.simulation.stages.market_play import Round, consumed_in, net_consumed_in, nothing_played
 
 # A flow below this share of what there is of a good is a rounding error, not a trade.
 DUST = 1e-12
@@ -219,23 +218,6 @@ def measure(
         negotiations=tuple(play.negotiations for play in plays),
         labels=labels,
     )
-
-
-def consumed_in(play: Round, economy: Economy) -> FloatArray:
-    """Return what everybody consumes in a round, or in rounds side by side, ``(..., N, L)``, units.
-
-    That is what the market gives those who stayed, and what those who left divided among themselves.
-    """
-    owned = np.where(play.left[..., None], 0.0, economy.endowments(play.profile) + play.delivered)
-    return play.settlement.consumption(owned) + play.outside
-
-
-def net_consumed_in(play: Round, economy: Economy) -> FloatArray:
-    """Return what everybody consumes beyond its endowment, ``(..., N, L)``, units."""
-    owned = economy.endowments(play.profile)
-    there = np.where(play.left[..., None], 0.0, owned + play.delivered)
-    traded = play.settlement.net_consumption(there) + play.delivered
-    return traded + np.where(play.left[..., None], play.outside - owned, play.outside)
 
 
 def _stack(plays: Sequence[Round]) -> Round:

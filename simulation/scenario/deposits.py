@@ -28,7 +28,8 @@ def refuse_missing_deposits(economy: Economy, behaviours: tuple[tuple[Behaviour,
     """
     for player, by_type in zip(economy.players, behaviours, strict=True):
         for type_number, behaviour in enumerate(by_type):
-            _refuse_lacking(economy, player, type_number, behaviour.report(OwnType(player, type_number)))
+            for stance in behaviour.could_act(player, type_number):
+                _refuse_lacking(economy, player, type_number, stance.report(OwnType(player, type_number)))
 
 
 def refuse_missing_deposit(economy: Economy, profile: IntegerArray, reports: IntegerArray) -> None:

@@ -68,7 +68,8 @@ def refuse_uncovered_transfers(common: CommonKnowledge, behaviours: tuple[tuple[
         inference = Inference(contract, player)
         for type_number, behaviour in enumerate(by_type):
             knowledge = TypeKnowledge(common, inference, type_number, lambda purpose: random_stream(0, purpose))
-            taken = contract.most_taken(player, behaviour.report(knowledge))
+            stances = behaviour.could_act(knowledge.own, type_number)
+            taken = max(contract.most_taken(player, stance.report(knowledge)) for stance in stances)
             owned = float(knowledge.own_type.endowment[-1])
             if taken > owned + rounding + COVERAGE_TOLERANCE * abs(taken):
                 raise ValueError(

@@ -91,3 +91,20 @@ def nothing_played(economy: Economy, rules: MarketRules, blockers: int) -> Round
         paid_for_reports=nobody,
         negotiations=(),
     )
+
+
+def consumed_in(play: Round, economy: Economy) -> FloatArray:
+    """Return what everybody consumes in a round, or in rounds side by side, ``(..., N, L)``, units.
+
+    That is what the market gives those who stayed, and what those who left divided among themselves.
+    """
+    owned = np.where(play.left[..., None], 0.0, economy.endowments(play.profile) + play.delivered)
+    return play.settlement.consumption(owned) + play.outside
+
+
+def net_consumed_in(play: Round, economy: Economy) -> FloatArray:
+    """Return what everybody consumes beyond its endowment, ``(..., N, L)``, units."""
+    owned = economy.endowments(play.profile)
+    there = np.where(play.left[..., None], 0.0, owned + play.delivered)
+    traded = play.settlement.net_consumption(there) + play.delivered
+    return traded + np.where(play.left[..., None], play.outside - owned, play.outside)

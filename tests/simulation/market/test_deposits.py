@@ -13,6 +13,7 @@ from marketgame.agents.behaviours import (
     Arbitraging,
     Behaviour,
     BestResponding,
+    Learning,
     Mispricing,
     Misreporting,
     ShortSelling,
@@ -36,8 +37,11 @@ SAFE = MarketRules(execution=Execution.MATCHED, refusal=Refusal.ESCROW)
 PROOF = TransferRule.COALITION_PROOF
 EVERY_WAY = tuple(MarketRules(execution=execution, refusal=refusal) for execution in Execution for refusal in Refusal)
 ROUNDING = 1e-9
-# Of the behaviours that come with marketgame all but liars, who are examined by what they expect.
-DISOBEDIENT = tuple(name for name in BEHAVIOURS.names if name != Misreporting.name)
+# Of the behaviours that come with marketgame all but liars, who are examined by what they expect, and learners, who
+# take one of the others in each round, or lie.
+DISOBEDIENT = tuple(
+    name for name, kind in BEHAVIOURS.members.items() if kind is not Misreporting and not issubclass(kind, Learning)
+)
 
 
 def played(
