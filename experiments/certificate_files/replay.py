@@ -294,7 +294,7 @@ def _print_side_contract(stored: SideContractCertificate, replay: Replay, consol
     if stored.reaction is not None:
         console.print(f"outsiders after a misquote: {marked(reaction_text(stored.reaction, economy))}\n", style="dim")
     if stored.kept_alone:
-        console.print("claimed: no member gains by breaking it alone, whatever is drawn\n", style="dim")
+        console.print("claimed: no member gains by breaking it alone, whatever it reports and is drawn\n", style="dim")
     scale = max(float(np.abs(kept).max(initial=0.0)) for kept in stored.status_quo)
     rows = []
     for place, member in enumerate(stored.coalition):

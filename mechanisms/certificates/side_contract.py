@@ -5,16 +5,17 @@ in some profile, the device draws one of finitely many joint actions, with one v
 everybody obeys the grand contract. Outsiders may answer misquotes by a rule, which then is stored. The certificate is
 refused unless members know exactly what they are said to know, no information of theirs loses, together they gain, and
 none gains by a false report. If it also claims that no member gains by breaking the agreement alone, whatever the
-device draws, a bound must say so. All of this is derived anew, in rational numbers.
+device draws, be it after a false report, bounds must say so. All of this is derived anew, in rational numbers.
 
 Source: Giraud and Rochon (2001), Definitions 3, 5 and 6.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import permutations
 
 import numpy as np
 
@@ -57,7 +58,8 @@ class SideContractCertificate:
         outcomes: how each joint action of each clause ends, ``(B, K, ...)`` with one of K draws for each profile.
         reaction: how outsiders answer quotes that are not the grand contract's; None if they play on.
         stated: what the contract recommends instead of efficient allocations at their prices, if something is stated.
-        kept_alone: whether no member gains by breaking the agreement alone, after any draw.
+        kept_alone: whether no member gains by breaking the agreement alone, whatever it reports to the device and is
+            drawn.
 
     Raises:
         ValueError: sizes disagree.
@@ -233,7 +235,20 @@ def _kept_alone(certificate: SideContractCertificate, terms: _Terms) -> Verifica
                     elif most - kept[member] > negligible(stake):
                         beyond = float(most - kept[member])
                         failures.append(f"{name} might gain up to {beyond:.6g} by breaking the agreement alone")
-    return Verification(failures=tuple(failures[:1]))
+    return Verification(failures=tuple([*failures, *_tempted_by_reports(certificate, terms)][:1]))
+
+
+def _tempted_by_reports(certificate: SideContractCertificate, terms: _Terms) -> Iterator[str]:
+    """Yield why a member might gain by a false report, whether the agreement then stands or not, and any replies."""
+    for place, known in enumerate(certificate.information):
+        name = certificate.economy.player_names[certificate.coalition[place]]
+        for truth, report in permutations(range(len(known)), 2):
+            most, promised = terms.most_after_report(place, truth, report), terms.promised[place][truth]
+            stake = terms.stakes[place][truth] + abs(promised - terms.status_quo[place][truth])
+            if most is None:
+                yield f"what {name} gains by a false report and its replies is not bounded"
+            elif most - promised > negligible(stake):
+                yield f"{name} might gain up to {float(most - promised):.6g} by a false report and its replies"
 
 
 def _outcomes_agree(certificate: SideContractCertificate, terms: _Terms) -> Verification:
@@ -351,6 +366,47 @@ class _Terms:
                 total += chance * value[place]
                 weight += chance
         return total / weight
+
+    def most_after_report(self, place: int, truth: int, report: int) -> Fraction | None:
+        """Return what information of a member cannot expect beyond if it reports something else; none if unknown.
+
+        It may then do anything, as if it knew everybody's type and what was drawn.
+        """
+        total = weight = NOTHING
+        for reports, chance in self.likely.items():
+            if reports[place] == truth:
+                heard = (*reports[:place], report, *reports[place + 1 :])
+                clause = self.clauses.get(heard)
+                for number in self.cells[reports]:
+                    most = self._most_by_replies(place, number, reports, clause)
+                    if most is None:
+                        return None
+                    total += self.contract.probability[number] * most
+                weight += chance
+        return total / weight
+
+    def _most_by_replies(
+        self, place: int, number: int, reports: tuple[int, ...], clause: Clause | None
+    ) -> Fraction | None:
+        """Return the same at one profile if the others play a clause, or the grand contract without one."""
+        contract, members = self.contract, self.certificate.coalition
+        usual = most_by_breaking(contract, number, contract.play(number), members[place])
+        if clause is None or usual is None:
+            return usual
+        chances = exact(clause.probability)
+        expected = NOTHING
+        for drawn, chance in enumerate(chances):
+            play = deviation(contract, number, members, PlainAction.of(clause.actions[drawn]), None)
+            most = most_by_breaking(contract, number, play, members[place])
+            if most is None:
+                return None
+            expected += chance * most / sum(chances, NOTHING)
+        try:
+            self._value(reports, clause)
+        except ValueError:
+            # It is void if somebody is told what it cannot do; the member may do something else in time.
+            return max(expected, usual)
+        return expected
 
     def _value(self, reports: tuple[int, ...], clause: Clause) -> list[Fraction]:
         """Return what a clause brings each member where these reports are true, numeraire."""

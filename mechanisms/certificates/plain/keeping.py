@@ -69,21 +69,30 @@ def _bankrupt(contract: PlainContract, number: int, member: int) -> Fraction | N
 
 
 def _most_by_refusing(contract: PlainContract, number: int, play: PlainPlay, member: int) -> Fraction | None:
-    """Return the same where no more of any good passes between two players than both order."""
+    """Return the same where no more of any good passes between two players than both order.
+
+    By tangents where all that others order is accepted, and where nothing is, as by who is not of the type that the
+    others' orders are meant for.
+    """
     owned, bankrupt = contract.holdings(number)[member], _bankrupt(contract, number, member)
     others = [player for player in range(len(play.quotes)) if player != member]
     flows = [[-amount for amount in play.orders[other][member]] for other in others]
-    near = [max(own + sum((flow[good] for flow in flows), NOTHING), NOTHING) for good, own in enumerate(owned[:-1])]
-    enjoyed, gradient = contract.kind(member, number).valuation.exact_tangent(near)
-    enjoyed += owned[-1] + play.transfers[member]
-    for good, marginal in enumerate(gradient):
-        if marginal is None or bankrupt is None:
-            return None
-        worth = max(marginal, NOTHING)
-        enjoyed += worth * (owned[good] - near[good]) + max(-marginal, NOTHING) * near[good]
-        gains = ((worth - play.quotes[other][good]) * flow[good] for other, flow in zip(others, flows, strict=True))
-        enjoyed += sum((max(gain, NOTHING) for gain in gains), NOTHING)
-    return bankrupt if bankrupt is not None and bankrupt > enjoyed else enjoyed
+    prices = [play.quotes[other] for other in others]
+    accepted = [max(own + sum((flow[good] for flow in flows), NOTHING), NOTHING) for good, own in enumerate(owned[:-1])]
+    found = []
+    for near in (accepted, owned[:-1]):
+        enjoyed, gradient = contract.kind(member, number).valuation.exact_tangent(near)
+        if any(marginal is None for marginal in gradient):
+            continue
+        for good, marginal in enumerate(marginal for marginal in gradient if marginal is not None):
+            worth = max(marginal, NOTHING)
+            enjoyed += worth * (owned[good] - near[good]) + max(-marginal, NOTHING) * near[good]
+            gains = ((worth - price[good]) * flow[good] for price, flow in zip(prices, flows, strict=True))
+            enjoyed += sum((max(gain, NOTHING) for gain in gains), NOTHING)
+        found.append(enjoyed)
+    if bankrupt is None or not found:
+        return None
+    return max(bankrupt, min(found) + owned[-1] + play.transfers[member])
 
 
 def _made_of_odd_quotes(contract: PlainContract, number: int, play: PlainPlay, member: int) -> Fraction:

@@ -12,6 +12,7 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -69,6 +70,15 @@ class Knowledge:
         """Return the number of the cell with these reports, if they agree."""
         return next((number for number, cell in enumerate(self.cells) if cell.reports == reports), None)
 
+    def mistakable(self) -> list[list[int]]:
+        """Return the numbers of the cells in groups: those that false reports, one after the other, make of one."""
+        groups: list[list[int]] = []
+        for number, cell in enumerate(self.cells):
+            near = [group for group in groups if any(_one_differs(cell, self.cells[other]) for other in group)]
+            groups = [group for group in groups if group not in near]
+            groups.append([*chain.from_iterable(near), number])
+        return groups
+
 
 def knowledge_of(
     contract: GrandContract,
@@ -92,6 +102,11 @@ def knowledge_of(
         _cell(contract, reports, numbers, (coalition, rules, reaction)) for reports, numbers in together.items()
     )
     return Knowledge(coalition, informed, cells)
+
+
+def _one_differs(cell: Cell, other: Cell) -> bool:
+    """Say whether a single member's report makes one cell of another."""
+    return sum(one != two for one, two in zip(cell.reports, other.reports, strict=True)) == 1
 
 
 def _cell(

@@ -9,12 +9,15 @@ for. If i buys some of the good, it quotes a little above the price, and the goo
 
 Member i faces the contract's price everywhere, and nothing is better than what it wants at it. Member j faces one odd
 quote, off by a hair; it already trades at it nearly all that can be traded, so that it gains next to nothing by trading
-the rest too. ``docs/collusion.md``, Theorem 12, has the proof. The construction is ours.
+the rest too. What either gains is what is taken from outsiders, and what it is given of that. So where a member may
+lead the other to mistake one case for another, the members have the same parts in both, and take and give as much:
+then a false report is worth nothing either, whatever its teller does next. ``docs/collusion.md``, Theorem 12, has the
+proof. The construction is ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import permutations
 
@@ -43,56 +46,92 @@ LEAST_KEPT = 1e-4
 PAIR = 2
 
 
-def circulations(situation: Situation) -> Iterator[JointAction]:
+def circulations(situations: Sequence[Situation]) -> Iterator[list[JointAction]]:
     """Yield joint actions of two members in which a good goes round, those that take most first.
 
-    Nothing where the rules of the market do not admit it, where outsiders may react, or where members do not know what
-    outsiders order.
+    Args:
+        situations: those among which a member may lead the other to mistake one for another.
+
+    Yields:
+        One joint action for each. Nothing where the rules of the market do not admit it, where outsiders may react, or
+        where members do not know what outsiders order.
     """
+    if not all(map(_fits, situations)):
+        return
+    money: FloatArray = np.stack([one.obedient_play.claim[0, :, -1] for one in situations]).min(axis=0)
+    money[situations[0].members] = 0.0
+    for share in TAKEN:
+        found = []
+        for places in permutations(range(PAIR)):
+            for good in range(len(situations[0].economy.goods) - 1):
+                besides = [_besides(situation, places, good, share * money) for situation in situations]
+                if max(besides) < MOST_BESIDES:
+                    found.append((max(besides), places, good))
+        for _, places, good in sorted(found):
+            actions = [_circulating(situation, places, good, share * money) for situation in situations]
+            carried_out = [
+                action
+                for action, situation in zip(actions, situations, strict=True)
+                if action is not None and admissible(situation, stacked([action])).all()
+            ]
+            if len(carried_out) == len(situations):
+                yield carried_out
+
+
+def _fits(situation: Situation) -> bool:
     rules = situation.rules
-    fits = (
+    return (
         rules.pricing is Pricing.COUNTERPARTY
         and rules.solvency is Solvency.NO_SHORT_SALES
         and rules.bankruptcy is Bankruptcy.UNWIND
         and rules.execution is Execution.UNILATERAL
         and rules.refusal is Refusal.FREE
+        and len(situation.probability) == 1
+        and situation.reaction is None
+        and len(situation.coalition) == PAIR
+        and len(situation.outsiders) > 0
     )
-    one_draw = len(situation.probability) == 1 and situation.reaction is None
-    if not (fits and one_draw and len(situation.coalition) == PAIR and len(situation.outsiders)):
-        return
-    kept = situation.obedient_play.claim[0]
-    price = situation.prescribed.quotes[0, situation.outsiders[0]]
-    members = situation.members
-    for share in TAKEN:
-        found = []
-        for misquoter, partner in permutations(range(PAIR)):
-            for good in np.flatnonzero(price[:-1] > 0).tolist():
-                member = members[misquoter]
-                sold = float(situation.prescribed.announced_endowments[0, member, good] - kept[member, good])
-                # What the misquoter keeps could be bought of it cheaply too, or what others keep sold to it dearly.
-                amount = kept[member, good] if sold > 0 else situation.supply[0, good] - kept[member, good]
-                besides = float(HAIR * price[good] * amount)
-                taken = (1.0 - GIVEN) * share * float(kept[situation.outsiders, -1].sum())
-                at_stake = float(situation.stakes[members[partner]]) + taken
-                # Whoever keeps none, or next to none, minds what rounding leaves it with.
-                interior = bool((kept[members, good] > LEAST_KEPT * situation.supply[0, good]).all())
-                if sold != 0 and interior and besides < MOST_BESIDES * at_stake:
-                    found.append((besides / at_stake, (misquoter, partner), good, sold < 0))
-        for _, places, good, dear in sorted(found):
-            action = _circulating(situation, places, good, share, dear=dear)
-            if action is not None and admissible(situation, stacked([action])).all():
-                yield action
 
 
-def _circulating(
-    situation: Situation, places: tuple[int, int], good: int, share: float, *, dear: bool
-) -> JointAction | None:
-    """Return the joint action in which a good goes round, quoted too dear or too low; none if quotes are too rough."""
+def _besides(situation: Situation, places: tuple[int, ...], good: int, taken: FloatArray) -> float:
+    """Return what the partner could gain besides, as a share of what is at stake for it; infinite if good is no use."""
+    kept, members = situation.obedient_play.claim[0], situation.members
+    price = float(situation.prescribed.quotes[0, situation.outsiders[0], good])
+    misquoter, partner = members[list(places)]
+    # Whoever keeps none, or next to none, minds what rounding leaves it with.
+    interior = bool((kept[members, good] > LEAST_KEPT * situation.supply[0, good]).all())
+    sold = _sold(situation, misquoter, good)
+    if price <= 0 or sold == 0 or not interior:
+        return np.inf
+    # What the misquoter keeps could be bought of it cheaply too, or what others keep sold to it dearly.
+    amount = kept[misquoter, good] if sold > 0 else situation.supply[0, good] - kept[misquoter, good]
+    at_stake = float(situation.stakes[partner]) + (1.0 - GIVEN) * float(taken.sum())
+    return float(HAIR * price * amount) / at_stake
+
+
+def _sold(situation: Situation, member: int, good: int) -> float:
+    """Return what a member sells of a good if all obey, units."""
+    announced = situation.prescribed.announced_endowments[0, member, good]
+    return float(announced - situation.obedient_play.claim[0, member, good])
+
+
+def _circulating(situation: Situation, places: tuple[int, ...], good: int, taken: FloatArray) -> JointAction | None:
+    """Return the joint action in which a good goes round that a member quotes too low if it sells it, else too dear.
+
+    Args:
+        situation: what the members face.
+        places: of the misquoter and its partner.
+        good: that goes round.
+        taken: from each outsider, ``(N,)``, numeraire.
+
+    Returns:
+        The joint action; none if quotes are too rough.
+    """
     told, members = situation.prescribed, situation.members
     i, j = (int(members[place]) for place in places)
     quotes, z, transfers = told.quotes[0].copy(), told.orders[0].copy(), told.transfers[0]
     price = Fraction(float(quotes[j, good]))
-    quotes[i, good] *= 1.0 + HAIR if dear else 1.0 - HAIR
+    quotes[i, good] *= 1.0 + HAIR if _sold(situation, i, good) < 0 else 1.0 - HAIR
     hair = price - Fraction(float(quotes[i, good]))
     if hair == 0:
         return None
@@ -101,7 +140,7 @@ def _circulating(
     traded = sum((before.net(i, k, good) for k in range(len(z)) if k != i), Fraction(0))
     money = situation.obedient_play.claim[0, :, -1]
     for o in situation.outsiders.tolist():
-        after.let(i, o, good, Fraction(share * float(money[o])) / hair)
+        after.let(i, o, good, Fraction(float(taken[o])) / hair)
         # What was rounded is in the outsider's favour, who must not be short.
         after.let(j, o, good, before.net(j, o, good) + before.net(i, o, good) - after.net(i, o, good), down=True)
     bought = sum((after.net(i, o, good) for o in situation.outsiders.tolist()), Fraction(0))
@@ -110,7 +149,7 @@ def _circulating(
         beyond = after.cost(o) - Fraction(float(transfers[o]))
         if beyond > 0:
             after.let(j, o, -1, after.net(j, o, -1) + beyond, up=True)
-    given = GIVEN * share * float(money[situation.outsiders].sum())
+    given = GIVEN * float(taken.sum())
     side = np.zeros(PAIR)
     side[list(places)] = given, -given
     granted = [

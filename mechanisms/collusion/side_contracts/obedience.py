@@ -19,13 +19,13 @@ Source:
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.collusion.side_contracts.cells import Knowledge
+from marketgame.mechanisms.collusion.side_contracts.cells import Cell, Knowledge
 from marketgame.mechanisms.collusion.side_contracts.menu import Menu
 from marketgame.mechanisms.collusion.side_contracts.program import Temptation
 from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause
@@ -91,6 +91,26 @@ class ObedienceCheck:
 
 
 @dataclass(frozen=True, eq=False)
+class Drawn:
+    """A joint action of a clause that was drawn where the clause applies, truly or not.
+
+    Attributes:
+        cell: in which the members are.
+        clause: by which the others play.
+        number: of the joint action.
+    """
+
+    cell: Cell
+    clause: Clause
+    number: int
+
+    @property
+    def probability(self) -> float:
+        """That the members are there and this is drawn."""
+        return self.cell.probability * float(self.clause.probability[self.number])
+
+
+@dataclass(frozen=True, eq=False)
 class _StillReacting:
     """Outsiders who compare quotes with the grand contract's, not with the agreement's."""
 
@@ -138,10 +158,10 @@ def temptation_of(knowledge: Knowledge, menus: list[Menu], breach: Breach) -> Te
         cell, menu = knowledge.cells[number], menus[number]
         table = np.zeros((len(menu.transfers), len(menu.actions)))
         for position, action in enumerate(menu.actions):
-            if not _same_part(action, breach.told, breach.place) or not _sees(cell.situation, action, breach.seen):
+            if not same_part(action, breach.told, breach.place) or not _sees(cell.situation, action, breach.seen):
                 continue
             for level, vector in enumerate(menu.transfers):
-                pair = stacked([_with_part(action, vector), _with_part(action, vector, breach)])
+                pair = stacked([with_part(action, vector), with_part(action, vector, (breach.place, breach.instead))])
                 obeyed, broken = settled_gains(cell.situation, pair)[:, breach.place]
                 if np.isfinite(obeyed) and np.isfinite(broken):
                     table[level, position] = cell.probability * (broken - obeyed)
@@ -153,15 +173,14 @@ def _told(
     knowledge: Knowledge, clauses: tuple[Clause, ...], place: int, number: int
 ) -> Iterator[tuple[JointAction, Situation]]:
     """Yield each part a member may be told to play, and what it then faces, alone."""
-    groups: dict[bytes, list[tuple[int, int]]] = {}
+    groups: dict[bytes, list[Drawn]] = {}
     for cell in knowledge.cells_knowing(place, number):
         for drawn in range(len(clauses[cell].probability)):
-            part = _part(clauses[cell].actions[drawn], place)
-            key = part.quotes.tobytes() + part.orders.tobytes() + part.announced_endowments.tobytes()
-            groups.setdefault(key, []).append((cell, drawn))
-    for pairs in groups.values():
-        cell, drawn = pairs[0]
-        yield _part(clauses[cell].actions[drawn], place), _alone(knowledge, clauses, place, pairs)
+            key = key_of(part_of(clauses[cell].actions[drawn], place))
+            groups.setdefault(key, []).append(Drawn(knowledge.cells[cell], clauses[cell], drawn))
+    for group in groups.values():
+        told = part_of(group[0].clause.actions[group[0].number], place)
+        yield told, alone_among(knowledge, place, group)
 
 
 def _best_reply(situation: Situation, effort: Effort) -> tuple[JointAction, float]:
@@ -173,18 +192,18 @@ def _best_reply(situation: Situation, effort: Effort) -> tuple[JointAction, floa
     return (best, gain) if found.best is None else (found.best, found.value)
 
 
-def _alone(knowledge: Knowledge, clauses: tuple[Clause, ...], place: int, pairs: list[tuple[int, int]]) -> Situation:
-    """Return what one member faces when it knows that one of these cells and draws has come about."""
+def alone_among(knowledge: Knowledge, place: int, drawn: Sequence[Drawn]) -> Situation:
+    """Return what one member faces when it knows that one of these has come about, the others playing their parts."""
     weights, profiles, plays, originals, received = [], [], [], [], []
-    for cell, drawn in pairs:
-        known = knowledge.cells[cell]
-        plays.append(played(known.situation, clauses[cell].actions[drawn]).play)
-        weights.append(known.probability * clauses[cell].probability[drawn] * known.situation.probability)
-        profiles.append(known.situation.profiles)
-        received.append(known.situation.received)
-        originals += [(known.situation, draw) for draw in range(len(known.situation.probability))]
+    for one in drawn:
+        situation = one.cell.situation
+        plays.append(played(situation, one.clause.actions[one.number]).play)
+        weights.append(one.probability * situation.probability)
+        profiles.append(situation.profiles)
+        received.append(situation.received)
+        originals += [(situation, draw) for draw in range(len(situation.probability))]
     weight = np.concatenate(weights)
-    first = knowledge.cells[pairs[0][0]].situation
+    first = drawn[0].cell.situation
     reaction: Reaction | None = _StillReacting(tuple(originals)) if first.reaction is not None else None
     return Situation(
         economy=first.economy,
@@ -232,24 +251,31 @@ def _given(situation: Situation, draws: list[int]) -> Situation:
     )
 
 
-def _part(action: JointAction, place: int) -> JointAction:
+def part_of(action: JointAction, place: int) -> JointAction:
     """Return one member's part of a joint action, as a joint action of one."""
     return JointAction(
         action.quotes[[place]], action.orders[[place]], action.announced_endowments[[place]], np.zeros(1)
     )
 
 
-def _with_part(action: JointAction, side_transfers: FloatArray, breach: Breach | None = None) -> JointAction:
-    """Return a joint action with given side-transfers, and one member's part replaced by a breach."""
+def key_of(part: JointAction) -> bytes:
+    """Return what tells a part of a joint action from others."""
+    return part.quotes.tobytes() + part.orders.tobytes() + part.announced_endowments.tobytes()
+
+
+def with_part(
+    action: JointAction, side_transfers: FloatArray, instead: tuple[int, JointAction] | None = None
+) -> JointAction:
+    """Return a joint action with given side-transfers, and the part of the member at a place replaced."""
     quotes, orders, announced = action.quotes.copy(), action.orders.copy(), action.announced_endowments.copy()
-    if breach is not None:
-        quotes[breach.place] = breach.instead.quotes[0]
-        orders[breach.place] = breach.instead.orders[0]
-        announced[breach.place] = breach.instead.announced_endowments[0]
+    if instead is not None:
+        place, part = instead
+        quotes[place], orders[place], announced[place] = part.quotes[0], part.orders[0], part.announced_endowments[0]
     return JointAction(quotes, orders, announced, side_transfers)
 
 
-def _same_part(action: JointAction, told: JointAction, place: int) -> bool:
+def same_part(action: JointAction, told: JointAction, place: int) -> bool:
+    """Say whether a member has some part in a joint action."""
     return (
         np.array_equal(action.quotes[place], told.quotes[0])
         and np.array_equal(action.orders[place], told.orders[0])

@@ -11,6 +11,7 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -59,6 +60,28 @@ class Temptation:
 
 
 @dataclass(frozen=True, eq=False)
+class Reply:
+    """How one member would answer what it is told after a false report, and what that brings beyond obeying it.
+
+    Attributes:
+        place: of the member.
+        truth: number of what it knows.
+        report: number of what it says that it knows.
+        told: which part it is told to play, equal for equal parts; empty if the agreement is void.
+        gains: for each cell that it leads the others to, its gain times the probability of where they are, ``(D, B)``;
+            zero where it is told something else.
+        void: what it gains where the agreement is void, times the probability of that.
+    """
+
+    place: int
+    truth: int
+    report: int
+    told: bytes
+    gains: dict[int, FloatArray]
+    void: float
+
+
+@dataclass(frozen=True, eq=False)
 class MasterAnswer:
     """The best side-contract on the menus.
 
@@ -80,6 +103,7 @@ class Master:
         menus: one for each cell.
         floors: what each information of each member must at least be promised, ``(information,)`` each.
         temptations: ways of breaking agreements that must not pay.
+        replies: ways of going on after false reports, which must not pay with them.
         deadline: after which no program is solved.
     """
 
@@ -87,6 +111,7 @@ class Master:
     menus: list[Menu]
     floors: tuple[FloatArray, ...]
     temptations: list[Temptation] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
     deadline: Deadline = NO_DEADLINE
 
     @cached_property
@@ -186,18 +211,20 @@ class Master:
                 program.add(rows[number], block, cell.probability / units[number] * _finite(table[..., place]))
 
     def _state_honesty(self, program: LinearProgram, blocks: list[Block], tables: list[FloatArray], place: int) -> None:
-        """Definition 6(a): no report of other information that agrees with the others' pays."""
+        """Definition 6(a): no report of other information pays, nor with any of the replies to what is then told."""
         count = len(self.knowledge.information[place])
         for truth, report in np.ndindex(count, count):
             led = {
                 number: self.knowledge.agreeing(_with(self.knowledge.cells[number].reports, place, report))
                 for number in self.knowledge.cells_knowing(place, truth)
             }
-            if truth == report or all(other is None for other in led.values()):
+            replies = [one for one in self.replies if (one.place, one.truth, one.report) == (place, truth, report)]
+            if truth == report or (not replies and all(other is None for other in led.values())):
                 continue
             void = [self.knowledge.cells[number] for number, other in led.items() if other is None]
-            unit = self._row_units[place][truth]
+            unit = float(self._row_units[place][truth])
             worth = sum(cell.probability * float(cell.situation.obedient_gains[place]) for cell in void) / unit
+            worth += max((one.void for one in replies), default=0.0) / unit
             honest = program.constraints(f"honesty of member {place} knowing {truth}, not {report}", at_least=worth)
             for number, other in led.items():
                 likely = self.knowledge.cells[number].probability / unit
@@ -205,6 +232,7 @@ class Master:
                 if other is not None:
                     lied = self._after_lie(number, other, place)
                     program.add(honest[...], blocks[other], -likely * lied)
+            _state_replies(program, blocks, honest, replies, unit)
 
     def _after_lie(self, cell: int, other: int, place: int) -> FloatArray:
         """Return what a member expects in a cell from the menu of another, ``(D, B)``: the status quo if impossible."""
@@ -217,6 +245,20 @@ class Master:
         for cell, clause in zip(self.knowledge.cells, clauses, strict=True):
             total += cell.probability * float((clause_gains(cell, clause) - cell.situation.obedient_gains).sum())
         return total
+
+
+def _state_replies(
+    program: LinearProgram, blocks: list[Block], honest: Block, replies: Sequence[Reply], unit: float
+) -> None:
+    """Let a false report bring, after all that may be told then, what the best of the replies to it does."""
+    for part, told in enumerate(dict.fromkeys(one.told for one in replies if one.told)):
+        beyond = program.variables(f"beyond obeying part {part}: {honest.name}")
+        program.add(honest[...], beyond, -1.0)
+        for number, reply in enumerate(one for one in replies if one.told == told):
+            above = program.constraints(f"reply {number} to part {part}: {honest.name}", at_least=0.0)
+            program.add(above[...], beyond, 1.0)
+            for cell, gained in reply.gains.items():
+                program.add(above[...], blocks[cell], -_padded(gained, blocks[cell].shape) / unit)
 
 
 def _lottery(program: LinearProgram, number: int, possible: BooleanArray, worth: FloatArray, *, whole: bool) -> Block:

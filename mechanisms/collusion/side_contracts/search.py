@@ -12,7 +12,8 @@ That nothing was found is no proof. A proof comes from the bounds of `mechanisms
 prior an improvement needs a positive expected total gain, so it is excluded when the expected bound is not positive.
 
 For *internally consistent* side-contracts the oracle is also asked, for each member, what it alone would rather do
-(`mechanisms.collusion.side_contracts.obedience`); what it finds is excluded in the master program, and so on until
+(`mechanisms.collusion.side_contracts.obedience`), after a false report to the organiser too
+(`mechanisms.collusion.side_contracts.false_reports`); what it finds is excluded in the master program, and so on until
 nobody is tempted or no gain is left. Parts of two or more members are not examined.
 
 Source:
@@ -22,7 +23,7 @@ Source:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
 from marketgame.mechanisms.collusion.side_contracts.cells import Cell, Knowledge, knowledge_of
 from marketgame.mechanisms.collusion.side_contracts.circulation import circulations
 from marketgame.mechanisms.collusion.side_contracts.constructions import constructed_menu
+from marketgame.mechanisms.collusion.side_contracts.false_reports import check_reports, replies_on
 from marketgame.mechanisms.collusion.side_contracts.menu import Menu, martyr_actions, oracle_actions
 from marketgame.mechanisms.collusion.side_contracts.obedience import ObedienceCheck, check_obedience, temptation_of
 from marketgame.mechanisms.collusion.side_contracts.program import Master, MasterAnswer
@@ -47,7 +49,7 @@ from marketgame.mechanisms.collusion.side_contracts.side_contract import (
 )
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.deviations.bounds import least_bound
-from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
+from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict, together
 from marketgame.mechanisms.deviations.oracle import DeviationSearch, most_profitable_deviation, profit_tolerance
 from marketgame.mechanisms.deviations.order_search import best_orders
 from marketgame.mechanisms.deviations.situation import JointAction, Reaction, settled_gains, stacked
@@ -154,7 +156,7 @@ def find_side_contract(
         coalition: numbers of the members, ascending.
         concept: what members may do against the side-contract. Under communication equilibrium single members must
             obey it, as `find_consistent_side_contract` demands, and it must also promise what a member gains by
-            voiding it and deviating alone; a lie that does not void it, with disobedience, is not examined.
+            voiding it and deviating alone.
         reaction: how outsiders answer quotes that are not the grand contract's.
         objective: what to make large: the members' total expected gain or the least of all.
         effort: how hard to look.
@@ -202,18 +204,28 @@ def find_kept_side_contract(
         See `marketgame.mechanisms.collusion.side_contracts.circulation`.
     """
     knowledge = knowledge_of(contract, coalition, rules, reaction)
-    clauses = tuple(map(_circulating, knowledge.cells))
+    clauses = [obedience(cell) for cell in knowledge.cells]
+    for numbers in knowledge.mistakable():
+        cells = [knowledge.cells[number] for number in numbers]
+        for number, clause in zip(numbers, _circulating(cells), strict=False):
+            clauses[number] = clause
     search = _Search(knowledge, Concept.BIC, Objective.LEAST, USUAL_SIDE_EFFORT, obey=True)
-    return search.claimed(clauses) if search.gains(clauses) else None
+    agreed = tuple(clauses)
+    return search.claimed(agreed) if search.gains(agreed) else None
 
 
-def _circulating(cell: Cell) -> Clause:
-    """Return the clause by which a good goes round where both members gain by it, otherwise that of obedience."""
-    for action in circulations(cell.situation):
-        one = stacked([action])
-        if bool((settled_gains(cell.situation, one)[0] > cell.situation.obedient_gains).all()):
-            return Clause(cell.reports, cell.profiles, one, np.ones(1))
-    return obedience(cell)
+def _circulating(cells: Sequence[Cell]) -> list[Clause]:
+    """Return the clauses by which a good goes round if both members gain by them in all of these cells."""
+    for actions in circulations([cell.situation for cell in cells]):
+        found = [stacked([action]) for action in actions]
+        if all(
+            bool((settled_gains(cell.situation, one)[0] > cell.situation.obedient_gains).all())
+            for cell, one in zip(cells, found, strict=True)
+        ):
+            return [
+                Clause(cell.reports, cell.profiles, one, np.ones(1)) for cell, one in zip(cells, found, strict=True)
+            ]
+    return []
 
 
 def find_consistent_side_contract(
@@ -361,8 +373,8 @@ class _Search:
             for gain, floor, at_stake in zip(promised, floors, stakes, strict=True)
         ):
             return None
-        broken = check_obedience(self.knowledge, clauses, self.effort.oracle).verdict is Verdict.REFUTED
-        return None if broken else found
+        checks = (check(self.knowledge, clauses, self.effort.oracle) for check in (check_obedience, check_reports))
+        return None if any(one.verdict is Verdict.REFUTED for one in checks) else found
 
     def _best(self, floors: tuple[FloatArray, ...], enough: float) -> _Agreed | None:
         """Return the best side-contract on menus that grow until the members' total expected gain is enough."""
@@ -438,7 +450,7 @@ class _Search:
             return None
         if self.obey:
             answer, obeyed = self._obeyed(master, answer)
-            self.breaches += len(master.temptations)
+            self.breaches += len(master.temptations) + len(master.replies)
         found = None if answer is None else self.claimed(answer.clauses)
         return None if answer is None or found is None else _Agreed(found, answer.total_gain, obeyed)
 
@@ -473,7 +485,11 @@ class _Search:
                 return None, None
             check = check_obedience(self.knowledge, answer.clauses, self.effort.oracle)
             if check.verdict is not Verdict.REFUTED:
-                return answer, check
+                reports = check_reports(self.knowledge, answer.clauses, self.effort.oracle)
+                if reports.verdict is not Verdict.REFUTED:
+                    return answer, replace(check, verdict=together((check.verdict, reports.verdict)))
+                for lie in reports.found:
+                    master.replies += replies_on(self.knowledge, self.menus, lie)
             master.temptations += [temptation_of(self.knowledge, self.menus, breach) for breach in check.breaches]
             self.programs += 1
             answer = master.solve(self.objective)
