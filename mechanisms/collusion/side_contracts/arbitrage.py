@@ -23,6 +23,7 @@ from enum import StrEnum
 import numpy as np
 
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.knowledge import known_by
 from marketgame.mechanisms.deviations.premises import ARBITRAGE, BUYING_OUT
 from marketgame.mechanisms.market_game.rules import MarketRules
 
@@ -56,21 +57,21 @@ def deterred_by(contract: GrandContract, rules: MarketRules) -> Temptation | Non
     applies = (
         # At a stated price there may be more to gain than by a misquote.
         contract.stated is None
-        and prices_reveal(contract)
+        and everybody_knows_the_profile(contract)
         and _everything_is_wanted(contract)
         and _everybody_is_worth_something(contract)
     )
     return tempting if applies else None
 
 
-def prices_reveal(contract: GrandContract) -> bool:
-    """Say whether prices differ between all profiles that can occur, so that whoever knows one knows the other.
+def everybody_knows_the_profile(contract: GrandContract) -> bool:
+    """Say whether the contract tells every player enough to know the profile, by prices or by what it is to trade.
 
-    Prices that computation cannot tell apart are equal in a contract
+    Numbers that computation cannot tell apart are equal in a contract
     (:mod:`marketgame.mechanisms.contracts.canonical`).
     """
-    prices = contract.price[contract.probability > 0]
-    return len(np.unique(prices, axis=0)) == len(prices)
+    players = range(len(contract.economy.players))
+    return all(len(known.profiles) == 1 for player in players for known in known_by(contract, player))
 
 
 def _everything_is_wanted(contract: GrandContract) -> bool:

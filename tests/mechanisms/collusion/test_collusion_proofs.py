@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.collusion.side_contracts.arbitrage import Temptation, deterred_by
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
+from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
 from marketgame.mechanisms.deviations.bounds import BoundReason, least_bound
 from marketgame.mechanisms.deviations.oracle import most_profitable_deviation
 from marketgame.mechanisms.deviations.reactions import WithholdingAfterMisquotes
 from marketgame.mechanisms.deviations.situation import JointAction, gains, obedient, situation_of
+from marketgame.mechanisms.economies.economy import Player, PlayerType
+from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.valuations import Abatement, Quadratic
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Withholding
@@ -189,3 +192,24 @@ def test_a_good_that_burdens_whoever_lacks_another_keeps_the_argument_from_apply
     milder = Quadratic(np.array([3.0, 3.0]), np.array([[1.4, -1.0], [-1.0, 1.4]]))
     economy = economy_of([one_type(name, had, milder) for name, had in zip("abc", owned, strict=True)])
     assert deterred_by(grand_contract(economy), ARBITRAGE_RULES) is Temptation.ARBITRAGE
+
+
+def test_the_profile_may_be_told_by_what_everybody_is_to_trade() -> None:
+    """Where the first trader wants much, the third wants nothing at the price: transfers can tell others its type."""
+
+    def kinds(name: str, owned: float, wanted: tuple[float, ...]) -> Player:
+        tastes = [Quadratic(np.array([most]), np.array([[0.5]])) for most in wanted]
+        return Player(
+            name,
+            tuple(
+                PlayerType(f"{most}", np.array([owned, 30.0]), taste)
+                for most, taste in zip(wanted, tastes, strict=True)
+            ),
+        )
+
+    economy = economy_of([kinds("a", 2.0, (10.0, 4.0)), kinds("b", 2.0, (9.0,)), kinds("c", 1.0, (7.0, 7.4))])
+    efficient = efficient_allocation(economy, economy.profiles)
+    told = GrandContract(economy, efficient, expected_externality_transfers(economy, efficient))
+    assert len(np.unique(told.price, axis=0)) == len(economy.profiles) - 1
+    assert deterred_by(grand_contract(economy), ARBITRAGE_RULES) is None
+    assert deterred_by(told, ARBITRAGE_RULES) is Temptation.ARBITRAGE
