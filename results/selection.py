@@ -13,12 +13,13 @@ NEGLIGIBLE: Final = 1e-9
 
 
 def rows_of_run(run: Run, table: str, run_number: int) -> pd.DataFrame:
-    """Return the rows of one run.
+    """Return the rows of one run, without notes on units: pandas would copy these whenever a column is picked.
 
     Raises:
         ValueError: the folder holds no such run.
     """
-    frame = run.tables[table]
+    frame = run.tables[table].copy(deep=False)
+    frame.attrs = {}
     known = run.runs["run"]
     if run_number not in set(known):
         raise ValueError(f"{run.folder} has no run {run_number}; it has {known.min()} to {known.max()}")

@@ -28,8 +28,9 @@ def legible(run: Run) -> Run:
     figures lack. A run all of whose names are short and plain is returned as it is.
     """
     letters = _letters()
-    names = {text for frame in run.tables.values() for text in _texts(frame, of_names=True)}
-    others = {text for frame in run.tables.values() for text in _texts(frame, of_names=False)} - names
+    texts = [_texts(frame) for frame in run.tables.values()]
+    names = set[str]().union(*(in_frame for in_frame, _ in texts))
+    others = set[str]().union(*(in_frame for _, in_frame in texts)) - names
     named, phrased = labels(sorted(names), _NAME, letters), labels(sorted(others), _PHRASE, letters)
     labelled = {text: label for text, label in (named | phrased).items() if label != text}
     units = labels(sorted(set(run.good_units.values())), _NAME, letters)
@@ -65,28 +66,35 @@ def _letters() -> Container[int]:
     return frozenset(get_font(findfont(FontProperties(family=[FONT]))).get_charmap())
 
 
-def _texts(frame: pd.DataFrame, *, of_names: bool) -> set[str]:
-    """Return the texts in the columns of names, or in the other columns of text."""
-    found: set[str] = set()
-    for column in frame.columns:
-        of_category = isinstance(frame[column].dtype, pd.CategoricalDtype)
-        if of_category and of_names:
-            found.update(map(str, frame[column].cat.categories))
-        elif not (of_category or of_names) and pd.api.types.is_string_dtype(frame[column]):
-            found.update(text for text in frame[column].unique() if isinstance(text, str))
-    return found
+def _texts(frame: pd.DataFrame) -> tuple[set[str], set[str]]:
+    """Return the texts in the columns of names, and in the other columns of text."""
+    names, others = set[str](), set[str]()
+    for column, kind in frame.dtypes.items():
+        if isinstance(kind, pd.CategoricalDtype):
+            names.update(map(str, kind.categories))
+        elif _may_be_text(kind) and pd.api.types.is_string_dtype(frame[column]):
+            others.update(text for text in frame[column].unique() if isinstance(text, str))
+    return names, others
+
+
+def _may_be_text(kind: object) -> bool:
+    return not pd.api.types.is_numeric_dtype(kind)
 
 
 def _with_labels(frame: pd.DataFrame, labelled: Mapping[str, str]) -> pd.DataFrame:
-    changed = frame.copy(deep=False)
-    changed.attrs = frame.attrs
-    for column in frame.columns:
-        if isinstance(frame[column].dtype, pd.CategoricalDtype):
-            known = {text: labelled[text] for text in frame[column].cat.categories if text in labelled}
-            changed[column] = frame[column].cat.rename_categories(known)
-        elif pd.api.types.is_string_dtype(frame[column]):
-            changed[column] = frame[column].map(lambda text: labelled.get(text, text))
-    return changed
+    """Return a frame with labels for texts; itself, where it has none of these."""
+    changed = {}
+    for column, kind in frame.dtypes.items():
+        if isinstance(kind, pd.CategoricalDtype):
+            known = {text: labelled[text] for text in kind.categories if text in labelled}
+            if known:
+                changed[column] = frame[column].cat.rename_categories(known)
+        elif _may_be_text(kind) and pd.api.types.is_string_dtype(frame[column]):
+            texts = frame[column].unique()
+            known = {text: labelled[text] for text in texts if text in labelled}
+            if known:
+                changed[column] = frame[column].map(lambda text, known=known: known.get(text, text))
+    return frame.assign(**changed) if changed else frame
 
 
 def _warn(used: set[str], letters: Container[int]) -> None:

@@ -6,9 +6,9 @@ import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, Self
 
-import networkx as nx
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
@@ -53,23 +53,23 @@ def trade_network(run: Run, round_number: int, run_number: int = 0) -> Figure:
     numeraire, which flows the other way, is not drawn. Bankrupt players carry a cross, and players who do not
     follow the contract say how they behave.
     """
-    graph = trade_graph(run, round_number, run_number)
-    many = len(graph) > _MANY
+    network = traded(run, round_number, run_number)
+    many = len(network.players) > _MANY
     figure = style.new_figure(
         *((style.WIDE, style.WIDE * 1.1) if many else (style.COLUMN_WIDTH, style.COLUMN_WIDTH * 1.25)), layout=None
     )
-    style.put_title(figure, *_clauses(run, graph, round_number))
+    style.put_title(figure, *_clauses(run, network, round_number))
     axes, sizes_key, arrows_key, colours_key = _divide(figure)
-    places = ring_places(graph)
-    across = _node_sizes(graph, (95.0 if many else 60.0) * math.tau / len(graph))
-    labels = _draw_labels(axes, graph, places, across, turned=many)
+    places = ring_places(network.players)
+    across = _node_sizes(network, (95.0 if many else 60.0) * math.tau / len(network.players))
+    labels = _draw_labels(axes, network, places, across, turned=many)
     _make_room(axes, places, across, labels)
-    _draw_arrows(axes, graph, places, across)
-    _draw_nodes(axes, graph, places, across)
+    _draw_arrows(axes, network, places, across)
+    _draw_nodes(axes, network, places, across)
     unit = run.unit("players", "wealth")
-    _explain_sizes(sizes_key, graph, across, unit)
-    _explain_arrows(arrows_key, graph, unit)
-    _explain_colours(colours_key, graph)
+    _explain_sizes(sizes_key, network, across, unit)
+    _explain_arrows(arrows_key, network, unit)
+    _explain_colours(colours_key, network)
     return figure
 
 
@@ -116,9 +116,9 @@ def _make_room(
     axes.set_ylim(-north / ring.radius, (height - north) / ring.radius)
 
 
-def _node_sizes(graph: nx.DiGraph[str], room: float) -> dict[str, float]:
+def _node_sizes(network: TradeNetwork, room: float) -> dict[str, float]:
     """Return how many points each node is across, its area proportional to wealth."""
-    wealth = {name: max(0.0, value) for name, value in node_wealth(graph).items()}
+    wealth = {player.name: max(0.0, player.wealth) for player in network.players}
     largest = max(wealth.values())
     widest = min(_LARGEST_NODE, 0.75 * room)
     return {
@@ -128,16 +128,15 @@ def _node_sizes(graph: nx.DiGraph[str], room: float) -> dict[str, float]:
 
 
 def _draw_arrows(
-    axes: Axes, graph: nx.DiGraph[str], places: Mapping[str, tuple[float, float]], across: Mapping[str, float]
+    axes: Axes, network: TradeNetwork, places: Mapping[str, tuple[float, float]], across: Mapping[str, float]
 ) -> None:
-    values = edge_values(graph)
-    if not values:
+    if not network.flows:
         axes.text(0, 0, "no trade", ha="center", va="center", color=style.GREY)
         return
-    scale = _arrow_scale(graph)
-    for (giver, receiver), value in sorted(values.items(), key=lambda edge: edge[1])[-_MOST_ARROWS:]:
+    scale = _arrow_scale(network)
+    for (giver, receiver), value in sorted(network.flows.items(), key=lambda flow: flow[1])[-_MOST_ARROWS:]:
         strength = scale.strength(value)
-        width = _arrow_width(graph, strength)
+        width = _arrow_width(network, strength)
         arrow = FancyArrowPatch(
             places[giver],
             places[receiver],
@@ -155,48 +154,56 @@ def _draw_arrows(
         axes.add_artist(arrow)
 
 
-def _arrow_scale(graph: nx.DiGraph[str]) -> StrengthScale:
-    return StrengthScale.over(list(edge_values(graph).values()))
+def _arrow_scale(network: TradeNetwork) -> StrengthScale:
+    return StrengthScale.over(list(network.flows.values()))
 
 
-def _arrow_width(graph: nx.DiGraph[str], strength: float) -> float:
+def _arrow_width(network: TradeNetwork, strength: float) -> float:
     """Return points; the more arrows there are, the thinner, so that many do not run together."""
-    thickest = _THICKEST * min(1.0, max(0.35, math.sqrt(_FEW_ARROWS / graph.number_of_edges())))
+    thickest = _THICKEST * min(1.0, max(0.35, math.sqrt(_FEW_ARROWS / len(network.flows))))
     return _THINNEST + (thickest - _THINNEST) * strength
 
 
 def _draw_nodes(
-    axes: Axes, graph: nx.DiGraph[str], places: Mapping[str, tuple[float, float]], across: Mapping[str, float]
+    axes: Axes, network: TradeNetwork, places: Mapping[str, tuple[float, float]], across: Mapping[str, float]
 ) -> None:
-    for name, player in graph.nodes(data=True):
-        colour = _colour(bankrupt=player["bankrupt"], behaviour=player["behaviour"])
+    for player in network.players:
+        name = player.name
         axes.plot(
-            *places[name], "o", ms=across[name], mfc=colour, mec=style.INK, mew=0.6, zorder=3, gid=name, clip_on=False
+            *places[name],
+            "o",
+            ms=across[name],
+            mfc=_colour(player),
+            mec=style.INK,
+            mew=0.6,
+            zorder=3,
+            gid=name,
+            clip_on=False,
         )
-        if player["bankrupt"]:
+        if player.bankrupt:
             axes.plot(*places[name], "X", ms=7, mfc=style.VERMILION, mec=style.INK, mew=0.5, zorder=4, clip_on=False)
 
 
-def _colour(*, bankrupt: bool, behaviour: str) -> str:
-    if bankrupt:
+def _colour(player: Trader) -> str:
+    if player.bankrupt:
         return style.VERMILION
-    return style.SKY if behaviour == OBEDIENT else style.ORANGE
+    return style.SKY if player.behaviour == OBEDIENT else style.ORANGE
 
 
 def _draw_labels(
     axes: Axes,
-    graph: nx.DiGraph[str],
+    network: TradeNetwork,
     places: Mapping[str, tuple[float, float]],
     across: Mapping[str, float],
     *,
     turned: bool,
 ) -> dict[str, Annotation]:
     labels = {}
-    for name, player in graph.nodes(data=True):
-        east, north = places[name]
-        remarks = [] if player["behaviour"] == OBEDIENT else [player["behaviour"]]
-        remarks += ["bankrupt"] if player["bankrupt"] else []
-        radius = max(across[name] / 2, 4.0 if player["bankrupt"] else 0.0)
+    for player in network.players:
+        name, (east, north) = player.name, places[player.name]
+        remarks = [] if player.behaviour == OBEDIENT else [player.behaviour]
+        remarks += ["bankrupt"] if player.bankrupt else []
+        radius = max(across[name] / 2, 4.0 if player.bankrupt else 0.0)
         lines = textwrap.wrap(name, 2 * _LABEL if turned else _LABEL)
         lines += [", ".join(remarks)] if turned and remarks else remarks
         text = axes.annotate(
@@ -241,45 +248,45 @@ def _put_on_shoulder(text: Annotation, east: float, north: float, away: float) -
     text.set(ha=("right", "center", "left")[side + 1], va="bottom" if up > 0 else "top")
 
 
-def _clauses(run: Run, graph: nx.DiGraph[str], round_number: int) -> tuple[str, str]:
-    total = sum(edge_values(graph).values())
+def _clauses(run: Run, network: TradeNetwork, round_number: int) -> tuple[str, str]:
+    total = sum(network.flows.values())
     amount = f"{style.short_number(total)} {run.unit('trades', 'value')}".strip()
-    bankrupt = [name for name, fate in graph.nodes(data="bankrupt") if fate]
+    bankrupt = sum(player.bankrupt for player in network.players)
     moved = f"trade worth {amount}" if total > 0 else "no trade"
-    fate = f"{len(bankrupt)} of {len(graph)} players bankrupt" if bankrupt else "nobody bankrupt"
+    fate = f"{bankrupt} of {len(network.players)} players bankrupt" if bankrupt else "nobody bankrupt"
     return f"Round {round_number}: {moved}", fate
 
 
-def _explain_sizes(axes: Axes, graph: nx.DiGraph[str], across: Mapping[str, float], unit: str) -> None:
+def _explain_sizes(axes: Axes, network: TradeNetwork, across: Mapping[str, float], unit: str) -> None:
     title = style.plain(f"area: wealth after trade\n{unit}")
-    axes.legend(handles=_wealth_samples(graph, across), title=title, loc="upper left", **_KEY)
+    axes.legend(handles=_wealth_samples(network, across), title=title, loc="upper left", **_KEY)
 
 
-def _explain_arrows(axes: Axes, graph: nx.DiGraph[str], unit: str) -> None:
-    if not graph.number_of_edges():
+def _explain_arrows(axes: Axes, network: TradeNetwork, unit: str) -> None:
+    if not network.flows:
         return
-    scale = _arrow_scale(graph)
-    samples = [_arrow_sample(graph, scale, value) for value in scale.samples()]
+    scale = _arrow_scale(network)
+    samples = [_arrow_sample(network, scale, value) for value in scale.samples()]
     kind = " (logarithmic)" if scale.logarithmic else ""
-    kind += f", the {_MOST_ARROWS} largest" if graph.number_of_edges() > _MOST_ARROWS else ""
+    kind += f", the {_MOST_ARROWS} largest" if len(network.flows) > _MOST_ARROWS else ""
     title = style.plain(f"arrow: value of goods{kind}\n{unit}")
     axes.legend(handles=samples, title=title, loc="upper left", **_KEY)
 
 
-def _explain_colours(axes: Axes, graph: nx.DiGraph[str]) -> None:
-    handles = _status_samples(graph)
+def _explain_colours(axes: Axes, network: TradeNetwork) -> None:
+    handles = _status_samples(network)
     axes.legend(handles=handles, loc="upper left", ncols=3, columnspacing=1.5, **(_KEY | {"handlelength": 1.2}))
 
 
-def _arrow_sample(graph: nx.DiGraph[str], scale: StrengthScale, value: float) -> Line2D:
+def _arrow_sample(network: TradeNetwork, scale: StrengthScale, value: float) -> Line2D:
     strength = scale.strength(value)
-    width = _arrow_width(graph, strength)
+    width = _arrow_width(network, strength)
     return Line2D([], [], color=style.STRENGTH(strength), linewidth=width, label=style.short_number(value))
 
 
-def _wealth_samples(graph: nx.DiGraph[str], across: Mapping[str, float]) -> list[Line2D]:
+def _wealth_samples(network: TradeNetwork, across: Mapping[str, float]) -> list[Line2D]:
     """Return what node sizes mean: two round amounts of wealth, and nothing where that occurs."""
-    wealth = node_wealth(graph)
+    wealth = {player.name: player.wealth for player in network.players}
     richest = max(wealth, key=lambda name: wealth[name])
     if wealth[richest] <= 0:
         return [_node_sample(_SMALLEST_NODE, "0")]
@@ -295,49 +302,65 @@ def _node_sample(across: float, label: str, colour: str = "none", marker: str = 
     return Line2D([], [], ls="", marker=marker, ms=across, mfc=colour, mec=style.INK, mew=0.6, label=label)
 
 
-def _status_samples(graph: nx.DiGraph[str]) -> list[Line2D]:
+def _status_samples(network: TradeNetwork) -> list[Line2D]:
     """Return the colours of the nodes in words."""
-    seen = {_colour(bankrupt=player["bankrupt"], behaviour=player["behaviour"]) for _, player in graph.nodes(data=True)}
+    seen = set(map(_colour, network.players))
     words = {style.SKY: ("obedient", "o"), style.ORANGE: ("not obedient", "o"), style.VERMILION: ("bankrupt", "X")}
     return [_node_sample(7.0, word, colour, mark) for colour, (word, mark) in words.items() if colour in seen]
 
 
-def trade_graph(run: Run, round_number: int, run_number: int = 0) -> nx.DiGraph[str]:
+@dataclass(frozen=True)
+class Trader:
+    """Whom a node of the network stands for.
+
+    Attributes:
+        name: of the player.
+        wealth: after trade, numeraire.
+        bankrupt: whether it could not deliver.
+        behaviour: what it does.
+    """
+
+    name: str
+    wealth: float
+    bankrupt: bool
+    behaviour: str
+
+
+@dataclass(frozen=True)
+class TradeNetwork:
+    """Who gave goods to whom in a round.
+
+    Attributes:
+        players: in the economy's order.
+        flows: what the goods are worth at the supporting price, numeraire, by giver and receiver.
+    """
+
+    players: tuple[Trader, ...]
+    flows: Mapping[tuple[str, str], float]
+
+
+def traded(run: Run, round_number: int, run_number: int = 0) -> TradeNetwork:
     """Return who gave goods to whom in a round.
 
     The numeraire is left out: it pays for the goods and flows against them. So are trades worth less than
     1e-9 of the economy's wealth in that round, which are rounding.
 
-    Returns:
-        A graph whose nodes are the players, with attributes ``wealth`` (numeraire), ``bankrupt`` and
-        ``behaviour``, and whose edges run from giver to receiver, with attribute ``value`` (numeraire): what the
-        goods are worth at the supporting price.
-
     Raises:
         ValueError: the folder holds no such run, or the run no such round.
     """
-    graph: nx.DiGraph[str] = nx.DiGraph()
-    players = rows_of_round(run, "players", round_number, run_number)
-    columns = (players[name] for name in ("player", "wealth", "bankrupt", "behaviour"))
-    for name, wealth, bankrupt, behaviour in zip(*columns, strict=True):
-        graph.add_node(str(name), wealth=float(wealth), bankrupt=bool(bankrupt), behaviour=str(behaviour))
+    rows = rows_of_round(run, "players", round_number, run_number)
+    columns = (rows[name] for name in ("player", "wealth", "bankrupt", "behaviour"))
+    players = tuple(
+        Trader(str(name), float(wealth), bool(bankrupt), str(behaviour))
+        for name, wealth, bankrupt, behaviour in zip(*columns, strict=True)
+    )
     trades = rows_of_round(run, "trades", round_number, run_number)
     trades = trades[trades["good"] != run.goods[-1]]
     worth = trades.groupby(["counterparty", "player"], observed=True)["value"].sum()
     large = worth[worth > NEGLIGIBLE * _wealth(run, round_number, run_number)].reset_index()
-    for giver, receiver, value in zip(large["counterparty"], large["player"], large["value"], strict=True):
-        graph.add_edge(str(giver), str(receiver), value=float(value))
-    return graph
-
-
-def edge_values(graph: nx.DiGraph[str]) -> dict[tuple[str, str], float]:
-    """Return the value on each edge, by giver and receiver."""
-    return {(giver, receiver): float(edge["value"]) for giver, receiver, edge in graph.edges(data=True)}
-
-
-def node_wealth(graph: nx.DiGraph[str]) -> dict[str, float]:
-    """Return the wealth of each player."""
-    return {str(name): float(player["wealth"]) for name, player in graph.nodes(data=True)}
+    columns = (large[name] for name in ("counterparty", "player", "value"))
+    flows = {(str(giver), str(receiver)): float(value) for giver, receiver, value in zip(*columns, strict=True)}
+    return TradeNetwork(players, MappingProxyType(flows))
 
 
 def _wealth(run: Run, round_number: int, run_number: int) -> float:
@@ -359,10 +382,15 @@ class Ring:
     centre: tuple[float, float]
 
 
-def ring_places(graph: nx.DiGraph[str]) -> dict[str, tuple[float, float]]:
-    """Return places on the unit circle, clockwise from the top in the order of the nodes."""
-    around = nx.circular_layout(graph)
-    return {name: (float(place[1]), float(place[0])) for name, place in around.items()}
+def ring_places(players: Sequence[Trader]) -> dict[str, tuple[float, float]]:
+    """Return places on the unit circle, clockwise from the top in the order of players; the centre for one alone."""
+    if len(players) == 1:
+        return {players[0].name: (0.0, 0.0)}
+    angles = math.tau * np.arange(len(players)) / len(players)
+    return {
+        player.name: (float(east), float(north))
+        for player, east, north in zip(players, np.sin(angles), np.cos(angles), strict=True)
+    }
 
 
 def largest_ring(places: _Places, before: _Places, after: _Places, page: tuple[float, float]) -> Ring:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -88,7 +87,8 @@ def _save_png(figure: Figure, file: io.BytesIO) -> None:
         figure.set_dpi(DOTS_PER_INCH)
         # Drawn once: what Matplotlib saves it draws twice, encodes, and would have to be decoded.
         canvas.draw()  # type: ignore[no-untyped-call]
-        image = Image.fromarray(np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3]))  # type: ignore[no-untyped-call]
+        pixels = canvas.buffer_rgba()  # type: ignore[no-untyped-call]
+        image = Image.frombuffer("RGBA", canvas.get_width_height(), pixels, "raw", "RGBA", 0, 1).convert("RGB")
     finally:
         figure.set_dpi(before)
     # Median cut would merge the colours of small marks, and the colours carry meaning.

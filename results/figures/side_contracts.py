@@ -13,7 +13,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, PathPatch
+from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter, SymmetricalLogLocator
 
 from marketgame.results.figures import side_contract_counts as counts
@@ -165,10 +166,15 @@ def _draw_outcomes(axes: Axes, ended: pd.DataFrame, first: int, length: int) -> 
         if outcome not in ended:
             continue
         heights = ended[outcome].to_numpy(dtype=float)
-        some = heights > 0
-        bars = axes.bar(left[some], heights[some], length, bottom[some], align="edge", fc=colour, ec=style.INK, lw=0.3)
-        for bar in bars:
-            bar.set(hatch=hatch, gid=str(outcome))
+        # All bars of an outcome are one patch, whose hatch is drawn once.
+        bars = Path.make_compound_path(
+            *(
+                Path([(x, y), (x + length, y), (x + length, y + height), (x, y + height), (x, y)], closed=True)
+                for x, y, height in zip(left, bottom, heights, strict=True)
+                if height > 0
+            )
+        )
+        axes.add_patch(PathPatch(bars, fc=colour, ec=style.INK, lw=0.3, hatch=hatch, gid=str(outcome)))
         bottom += heights
 
 

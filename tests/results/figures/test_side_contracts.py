@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
-from matplotlib.patches import Rectangle
 
 from marketgame.agents.coalitions.organiser import ANSWERS, FATES
 from marketgame.results.figures import standard_figures
@@ -55,10 +54,10 @@ def strips(figure: Figure) -> dict[str, Counter[tuple[float, str]]]:
         if bars:
             strip = found.setdefault(axes.get_ylabel().replace("\n", ""), Counter())
             for name, bar in bars:
-                assert isinstance(bar, Rectangle)
-                height = float(bar.get_height())
-                assert height.is_integer()
-                strip[bar.get_x() + 0.5, name] += int(height)
+                for corners in bar.get_path().to_polygons(closed_only=True):
+                    (left, bottom), (_, top) = np.min(corners, axis=0), np.max(corners, axis=0)
+                    assert float(top - bottom).is_integer()
+                    strip[float(left) + 0.5, name] += int(top - bottom)
     return found
 
 
