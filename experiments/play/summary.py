@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from math import isfinite
@@ -42,6 +43,10 @@ UTILITIES = ("mean_utility", "mean_promised_utility", "mean_wealth")
 
 def summary_document(run: Run) -> dict[str, Any]:
     """Return the summary of a run as the JSON document of ``marketgame run``."""
+    return _document(run, _benchmarks(run))
+
+
+def _document(run: Run, benchmarks: list[BenchmarkRow]) -> dict[str, Any]:
     first = run.runs.iloc[0]
     return {
         "scenario": str(first["scenario"]),
@@ -51,7 +56,7 @@ def summary_document(run: Run) -> dict[str, Any]:
         "status": run.manifest["status"],
         "folder": str(run.folder),
         "unit": run.unit("rounds", "welfare"),
-        "welfare": benchmark_document(_benchmarks(run)),
+        "welfare": benchmark_document(benchmarks),
         "binding_constraints": constraint_document(_constraints(run)),
         "players": _players(run),
         "mediators": mediators_document(run),
@@ -156,13 +161,13 @@ def played(run: Run) -> PlayedRun:
 
 def print_summary(run: Run, console: Console) -> None:
     """Print what a run amounts to."""
-    document = summary_document(run)
+    benchmarks = _benchmarks(run)
+    document = _document(run, benchmarks)
     unit = document["unit"]
     console.print(
         f"[bold]{named(document['scenario'])}[/bold]: {named(document['economy'])}, {document['rounds']} rounds, "
         f"seed {document['seed']}\n"
     )
-    benchmarks = _benchmarks(run)
     console.print(benchmark_table(f"Welfare per round, in {unit}", benchmarks))
     if any(row.name in INCENTIVE_NAMES and row.welfare is not None for row in benchmarks):
         console.print(constraint_table("Constraints that cost welfare", _constraints(run)))
@@ -173,10 +178,10 @@ def print_summary(run: Run, console: Console) -> None:
     ]
     columns = ["player", "behaviour", "utility", "promised", "wealth", "bankrupt rounds"]
     console.print(table(f"Players, mean per round, in {unit}", columns, players, texts=2))
-    mediators = mediators_table(run, unit, scale)
+    mediators = mediators_table(document["mediators"], unit, scale)
     if mediators is not None:
         console.print(mediators)
-    side_contracts = side_contracts_table(run, unit, scale)
+    side_contracts = side_contracts_table(document["side_contracts"], unit, scale)
     if side_contracts is not None:
         console.print(side_contracts)
     console.print(f"bankruptcies: {on_a_line(_in_words(document['bankruptcies']))}", markup=False)
@@ -199,9 +204,8 @@ def mediators_document(run: Run) -> dict[str, dict[str, float | None]]:
     }
 
 
-def mediators_table(run: Run, unit: str, scale: float) -> Group | None:
+def mediators_table(document: Mapping[str, dict[str, float | None]], unit: str, scale: float) -> Group | None:
     """Return the table of what mediators earned; none when nobody but the established one was there."""
-    document = mediators_document(run)
     rows = [[name, *_cells(name, row, scale)] for name, row in document.items()]
     columns = ["mediator", "profit", "± 2 standard errors", "promised by its plan", "severance", "led away in"]
     return table(f"Mediators, mean per round, in {unit}", columns, rows) if rows else None
@@ -242,14 +246,14 @@ def side_contracts_document(run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def side_contracts_table(run: Run, unit: str, scale: float) -> Group | None:
+def side_contracts_table(document: Sequence[Mapping[str, Any]], unit: str, scale: float) -> Group | None:
     """Return the table of what became of side-contracts; none when nobody organised any.
 
     What an agreement promises is expected before members know their types or, where only that is known, when they
     answered.
     """
     rows = []
-    for each in side_contracts_document(run):
+    for each in document:
         promised = each["expected_gain"] if each["promise"] is None else each["promise"]
         realised, error = ("-" if each[key] is None else number(each[key], scale) for key in GAINED)
         cells = (

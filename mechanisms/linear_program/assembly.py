@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray
 
@@ -46,7 +46,7 @@ class Arrays:
     row_lower: FloatArray
     row_upper: FloatArray
     integer: BooleanArray
-    matrix: sparse.csc_array
+    matrix: scipy.sparse.csc_array
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _write_part[T: np.generic](target: NDArray[T], start: int, shape: tuple[int,
 type Piece = Triplets | DenseColumns
 
 
-def assemble(pieces: list[Piece], rows: int, first_column: int, columns: int) -> sparse.csc_array:
+def assemble(pieces: list[Piece], rows: int, first_column: int, columns: int) -> scipy.sparse.csc_array:
     """Return the coefficients of the columns from ``first_column`` on, ``(rows, columns)``.
 
     Columns stated densely are copied as they are; only what was stated entry by entry is sorted. Both may not
@@ -158,7 +158,7 @@ def assemble(pieces: list[Piece], rows: int, first_column: int, columns: int) ->
 
 
 def _copy_columns(
-    source: sparse.csc_array, columns: slice, starts: PositionArray, target: tuple[PositionArray, FloatArray]
+    source: scipy.sparse.csc_array, columns: slice, starts: PositionArray, target: tuple[PositionArray, FloatArray]
 ) -> None:
     """Copy a range of columns to where it starts in the target."""
     part = slice(source.indptr[columns.start], source.indptr[columns.stop])
@@ -169,31 +169,31 @@ def _copy_columns(
 
 def compressed(
     values: FloatArray, indices: PositionArray, starts: PositionArray, shape: tuple[int, int]
-) -> sparse.csc_array:
+) -> scipy.sparse.csc_array:
     """Return a matrix of finished arrays, without the checks of SciPy's constructor, which read all of them."""
-    matrix = sparse.csc_array(shape, dtype=np.float64)
+    matrix = scipy.sparse.csc_array(shape, dtype=np.float64)
     matrix.data, matrix.indices, matrix.indptr = values, indices, starts
     return matrix
 
 
-def _sorted_columns(pieces: list[Triplets], rows: int, first_column: int, columns: int) -> sparse.csc_array:
+def _sorted_columns(pieces: list[Triplets], rows: int, first_column: int, columns: int) -> scipy.sparse.csc_array:
     if not pieces:
-        return sparse.csc_array((rows, columns), dtype=np.float64)
+        return scipy.sparse.csc_array((rows, columns), dtype=np.float64)
     row = np.concatenate([piece.rows for piece in pieces])
     column = np.concatenate([piece.columns for piece in pieces]) - first_column
     value = np.concatenate([piece.values for piece in pieces])
-    matrix = sparse.coo_array((value, (row, column)), shape=(rows, columns)).tocsc()
+    matrix = scipy.sparse.coo_array((value, (row, column)), shape=(rows, columns)).tocsc()
     return _narrow(matrix)
 
 
-def _narrow(matrix: sparse.csc_array) -> sparse.csc_array:
+def _narrow(matrix: scipy.sparse.csc_array) -> scipy.sparse.csc_array:
     """Return the matrix with the 32-bit positions the solver wants."""
     matrix.indices = matrix.indices.astype(np.int32, copy=False)
     matrix.indptr = matrix.indptr.astype(np.int32, copy=False)
     return matrix
 
 
-def extended(matrix: sparse.csc_array, pieces: list[Piece], rows: int, columns: int) -> sparse.csc_array:
+def extended(matrix: scipy.sparse.csc_array, pieces: list[Piece], rows: int, columns: int) -> scipy.sparse.csc_array:
     """Return the matrix grown to the given shape with the pieces added to it."""
     old = matrix.shape[1]
     new_columns, elsewhere = split_at(pieces, old)
@@ -201,7 +201,7 @@ def extended(matrix: sparse.csc_array, pieces: list[Piece], rows: int, columns: 
         return assemble(new_columns, rows, 0, columns)
     grown = compressed(matrix.data, matrix.indices, matrix.indptr, (rows, old))
     if elsewhere:
-        grown = _narrow(sparse.csc_array(grown + assemble(list(elsewhere), rows, 0, old)))
+        grown = _narrow(scipy.sparse.csc_array(grown + assemble(list(elsewhere), rows, 0, old)))
     if columns == old:
         return grown
     added = assemble(new_columns, rows, old, columns - old)
@@ -249,7 +249,7 @@ def _columns_stated_both_ways(pieces: list[Piece]) -> bool:
     return bool(np.any((slot >= 0) & (columns < ends[slot])))
 
 
-def replaced(matrix: sparse.csc_array, new: Triplets) -> sparse.csc_array:
+def replaced(matrix: scipy.sparse.csc_array, new: Triplets) -> scipy.sparse.csc_array:
     """Return the matrix with the entries at the given places replaced; of two at one place the last counts."""
     old = matrix.tocoo()
     width = matrix.shape[1]
@@ -257,7 +257,7 @@ def replaced(matrix: sparse.csc_array, new: Triplets) -> sparse.csc_array:
     values = np.concatenate([old.data, new.values])
     places, from_the_end = np.unique(keys[::-1], return_index=True)
     kept = values[::-1][from_the_end]
-    return _narrow(sparse.coo_array((kept, (places // width, places % width)), shape=matrix.shape).tocsc())
+    return _narrow(scipy.sparse.coo_array((kept, (places // width, places % width)), shape=matrix.shape).tocsc())
 
 
 def reaches_into(pieces: list[Piece], rows: int, columns: int) -> bool:

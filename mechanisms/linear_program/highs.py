@@ -8,7 +8,7 @@ from typing import Any
 
 import highspy
 import numpy as np
-from scipy import sparse
+import scipy
 
 from marketgame.mechanisms import UnansweredError
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
@@ -169,7 +169,7 @@ class Solver:
         )
         self._require(status, "program")
 
-    def add_rows(self, lower: FloatArray, upper: FloatArray, coefficients: sparse.csr_array) -> None:
+    def add_rows(self, lower: FloatArray, upper: FloatArray, coefficients: scipy.sparse.csr_array) -> None:
         """Append constraints, ``(new rows, present columns)``; the basis stays."""
         status = self._highs.addRows(
             lower.size,
@@ -188,7 +188,7 @@ class Solver:
         lower: FloatArray,
         upper: FloatArray,
         integer: BooleanArray,
-        coefficients: sparse.csc_array,
+        coefficients: scipy.sparse.csc_array,
     ) -> None:
         """Append variables, ``(present rows, new columns)``; the basis stays."""
         first = self._highs.getNumCol()

@@ -25,8 +25,8 @@ from typing import Any
 
 import highspy
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.linear_program.assembly import Arrays, Sense
@@ -124,9 +124,9 @@ class _Equalities:
         free: numbers of the rows that have an activity variable.
     """
 
-    matrix: sparse.csc_array
-    exact: sparse.csc_array
-    magnitude: sparse.csc_array
+    matrix: scipy.sparse.csc_array
+    exact: scipy.sparse.csc_array
+    magnitude: scipy.sparse.csc_array
     cost: FloatArray
     lower: FloatArray
     upper: FloatArray
@@ -143,10 +143,10 @@ class _Equalities:
         low, high = arrays.row_lower * rows, arrays.row_upper * rows
         equal = low == high
         free = np.flatnonzero(~equal)
-        activities = sparse.csc_array(
+        activities = scipy.sparse.csc_array(
             (np.full(free.size, -1.0), (free, np.arange(free.size))), shape=(rows.size, free.size)
         )
-        matrix = sparse.csc_array(sparse.hstack([scaled, activities], format="csc"))
+        matrix = scipy.sparse.csc_array(scipy.sparse.hstack([scaled, activities], format="csc"))
         return cls(
             matrix,
             matrix.astype(np.longdouble),
@@ -437,7 +437,7 @@ def _factor(residual: float) -> float:
     return float(2.0 ** np.clip(np.floor(-np.log2(residual)), 0.0, LARGEST_FACTOR))
 
 
-def _factors(matrix: sparse.csc_array, most: float) -> tuple[FloatArray, FloatArray]:
+def _factors(matrix: scipy.sparse.csc_array, most: float) -> tuple[FloatArray, FloatArray]:
     """Return powers of two for rows and columns that bring coefficients near to one, and none far above it."""
     size = np.log2(np.abs(matrix.data), out=np.full(matrix.nnz, np.nan), where=matrix.data != 0)
     column = np.repeat(np.arange(matrix.shape[1]), np.diff(matrix.indptr))

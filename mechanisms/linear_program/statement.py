@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import sparse
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.linear_program.assembly import (
@@ -67,7 +67,7 @@ class Statement:
         self._integer = GrowingVector()
         self._row_lower = GrowingVector()
         self._row_upper = GrowingVector()
-        self._matrix = sparse.csc_array((0, 0), dtype=np.float64)
+        self._matrix = scipy.sparse.csc_array((0, 0), dtype=np.float64)
         self._pieces: list[Piece] = []
 
     def variables(

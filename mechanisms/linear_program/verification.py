@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from marketgame.mechanisms import UnansweredError
 from marketgame.mechanisms.arrays import FloatArray
@@ -156,7 +156,7 @@ def _weighted(weights: FloatArray, lower: FloatArray, upper: FloatArray) -> floa
 
 
 def _primal_residual(
-    arrays: Arrays, magnitude: sparse.csc_array, values: FloatArray, blocks: tuple[Parts, Parts]
+    arrays: Arrays, magnitude: scipy.sparse.csc_array, values: FloatArray, blocks: tuple[Parts, Parts]
 ) -> float:
     variables, constraints = blocks
     activity = arrays.matrix @ values
@@ -205,13 +205,15 @@ class _Prices:
     weights: FloatArray
 
     @classmethod
-    def of(cls, arrays: Arrays, magnitude: sparse.csc_array, shadow_prices: FloatArray, variables: Parts) -> _Prices:
+    def of(
+        cls, arrays: Arrays, magnitude: scipy.sparse.csc_array, shadow_prices: FloatArray, variables: Parts
+    ) -> _Prices:
         rows = arrays.sense.value * shadow_prices
         cost = arrays.sense.value * arrays.objective
         weights = np.abs(cost) + magnitude.T @ np.abs(rows)
         return cls(rows, cost - arrays.matrix.T @ rows, _block_scale(weights, variables))
 
-    def unjustified(self, arrays: Arrays, magnitude: sparse.csc_array) -> float:
+    def unjustified(self, arrays: Arrays, magnitude: scipy.sparse.csc_array) -> float:
         """Largest price without a limit to justify it, relative to the terms of reduced costs."""
         columns = _unlimited_part(self.reduced_costs, arrays.lower, arrays.upper) / self.weights
         rows = _unlimited_part(self.rows, arrays.row_lower, arrays.row_upper)
