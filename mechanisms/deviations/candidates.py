@@ -23,33 +23,29 @@ def constructed_actions(
     situation: Situation, menu: list[FloatArray], count: int, generator: np.random.Generator
 ) -> tuple[JointAction, IntegerArray]:
     """Return a batch of constructed joint actions, and which quotes of the menu each uses."""
+    members, prescribed = situation.members, situation.prescribed
     numbers = np.arange(count) % len(menu)
-    constructed = (_constructed(situation, menu[number], generator) for number in numbers)
-    return JointAction(*map(np.stack, zip(*constructed, strict=True))), numbers
-
-
-def _constructed(
-    situation: Situation, quotes: FloatArray, generator: np.random.Generator
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Return what makes one action at given quotes: these, orders, announced endowments and side transfers."""
-    members = situation.members
-    everybody = situation.prescribed.quotes[0].copy()
-    everybody[members] = quotes
-    flows = _flows(situation, everybody, generator)
-    orders = flows + situation.prescribed.orders[0][:, members].swapaxes(0, 1)
-    orders[:, members] = np.triu(np.ones((len(members), len(members))), 1)[..., None] * flows[:, members]
-    shares = _SHOWN[generator.integers(len(_SHOWN), size=(len(members), 1))]
+    quotes, everybody = np.stack(menu)[numbers], np.tile(prescribed.quotes[0], (count, 1, 1))
+    everybody[:, members] = quotes
+    traded = np.zeros((count, len(members), everybody.shape[1], everybody.shape[2] - 1))
+    shares, side = np.empty((count, len(members), 1)), np.empty((count, len(members)))
+    for number in range(count):
+        _trade(situation, everybody[number], traded[number], generator)
+        shares[number] = _SHOWN[generator.integers(len(_SHOWN), size=(len(members), 1))]
+        side[number] = generator.normal(size=len(members)) * _PAID[generator.integers(len(_PAID))]
+    side *= situation.supply[0, -1]
+    flows = _paid_for(traded, everybody, members)
+    orders = flows + prescribed.orders[0][:, members].swapaxes(0, 1)
+    orders[:, :, members] = np.triu(np.ones((len(members), len(members))), 1)[..., None] * flows[:, :, members]
     shown = situation.endowments[0, members] * shares
-    side = generator.normal(size=len(members)) * _PAID[generator.integers(len(_PAID))] * situation.supply[0, -1]
-    return quotes, orders, shown, side - side.mean()
+    return JointAction(quotes, orders, shown, side - side.mean(axis=-1, keepdims=True)), numbers
 
 
-def _flows(situation: Situation, quotes: FloatArray, generator: np.random.Generator) -> FloatArray:
-    """Return flows to the members, ``(S, N, L)``, each paid for in numeraire at the counterparty's quote."""
-    members, players, goods = len(situation.coalition), *quotes.shape
+def _trade(situation: Situation, quotes: FloatArray, traded: FloatArray, generator: np.random.Generator) -> None:
+    """Enter what members get of goods by one thumb, ``(S, N, L - 1)``, at everybody's quotes, ``(N, L)``."""
+    members = len(situation.coalition)
     size = _SIZES[generator.integers(len(_SIZES))] * situation.supply[0, :-1]
-    actor, good = generator.integers(members), generator.integers(goods - 1)
-    traded = np.zeros((members, players, goods - 1))
+    actor, good = generator.integers(members), generator.integers(quotes.shape[1] - 1)
     thumb = generator.integers(4)
     if thumb == 0:
         traded[actor, :, good] = -size[good]
@@ -60,9 +56,13 @@ def _flows(situation: Situation, quotes: FloatArray, generator: np.random.Genera
     elif thumb == 2:
         traded[actor, situation.members[generator.integers(members)]] = size
     else:
-        traded = generator.normal(size=traded.shape) * size
-    traded[np.arange(members), situation.members] = 0.0
-    traded[:, situation.members] -= traded[:, situation.members].swapaxes(0, 1)
-    paid = -np.einsum("sjh,jh->sj", traded, quotes[:, :-1])
-    paid[:, situation.members] = (paid[:, situation.members] - paid[:, situation.members].T) / 2
+        traded[:] = generator.normal(size=traded.shape) * size
+
+
+def _paid_for(traded: FloatArray, quotes: FloatArray, members: IntegerArray) -> FloatArray:
+    """Return flows to the members, ``(B, S, N, L)``, each paid for in numeraire at the counterparty's quote."""
+    traded[:, np.arange(len(members)), members] = 0.0
+    traded[:, :, members] -= traded[:, :, members].swapaxes(1, 2)
+    paid = -np.einsum("bsjh,bjh->bsj", traded, quotes[..., :-1])
+    paid[:, :, members] = (paid[:, :, members] - paid[:, :, members].swapaxes(1, 2)) / 2
     return np.concatenate([traded, paid[..., None]], axis=-1)
