@@ -6,6 +6,7 @@ next to nothing but this module, so that ``marketgame --help`` answers as fast a
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import traceback
@@ -51,6 +52,8 @@ Exit codes: {exit_codes}.
 # Asked of the front page, or by the shell of a user who presses the tabulator; Typer answers.
 COMPLETION = ("--install-completion", "--show-completion")
 COMPLETING = "_MARKETGAME_COMPLETE"
+# So many objects are made before the youngest are searched for garbage.
+OBJECTS_BETWEEN_SEARCHES = 20_000
 # Set in the environment, it asks for the traceback of a fault.
 TRACEBACK = "MARKETGAME_TRACEBACK"
 
@@ -62,6 +65,8 @@ def main() -> None:
         SystemExit: always; its code says how it went.
     """
     _make_streams_safe()
+    # Modules, tables and figures live until the end: to search them for garbage after every 700 objects finds none.
+    gc.set_threshold(OBJECTS_BETWEEN_SEARCHES)
     with heard(leave):
         code = _guarded(sys.argv[1:])
     try:
