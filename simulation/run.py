@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -132,13 +132,3 @@ def _rounds(
         if on_round is not None:
             on_round(played)
         yield played
-
-
-def write_tables(folder: Path, tables: Mapping[str, pa.Table]) -> None:
-    """Write the tables of a run, all of them or none.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    with TableFiles(folder) as files:
-        files.append(tables)

@@ -72,29 +72,23 @@ def _texts(frame: pd.DataFrame) -> tuple[set[str], set[str]]:
     for column, kind in frame.dtypes.items():
         if isinstance(kind, pd.CategoricalDtype):
             names.update(map(str, kind.categories))
-        elif _may_be_text(kind) and pd.api.types.is_string_dtype(frame[column]):
+        elif not pd.api.types.is_numeric_dtype(kind) and pd.api.types.is_string_dtype(frame[column]):
             others.update(text for text in frame[column].unique() if isinstance(text, str))
     return names, others
 
 
-def _may_be_text(kind: object) -> bool:
-    return not pd.api.types.is_numeric_dtype(kind)
-
-
 def _with_labels(frame: pd.DataFrame, labelled: Mapping[str, str]) -> pd.DataFrame:
     """Return a frame with labels for texts; itself, where it has none of these."""
-    changed = {}
+    if not labelled.keys() & set[str]().union(*_texts(frame)):
+        return frame
+    changed = frame.copy(deep=False)
     for column, kind in frame.dtypes.items():
         if isinstance(kind, pd.CategoricalDtype):
             known = {text: labelled[text] for text in kind.categories if text in labelled}
-            if known:
-                changed[column] = frame[column].cat.rename_categories(known)
-        elif _may_be_text(kind) and pd.api.types.is_string_dtype(frame[column]):
-            texts = frame[column].unique()
-            known = {text: labelled[text] for text in texts if text in labelled}
-            if known:
-                changed[column] = frame[column].map(lambda text, known=known: known.get(text, text))
-    return frame.assign(**changed) if changed else frame
+            changed[column] = frame[column].cat.rename_categories(known)
+        elif pd.api.types.is_string_dtype(frame[column]):
+            changed[column] = frame[column].map(lambda text: labelled.get(text, text))
+    return changed
 
 
 def _warn(used: set[str], letters: Container[int]) -> None:

@@ -54,7 +54,8 @@ def strips(figure: Figure) -> dict[str, Counter[tuple[float, str]]]:
         if bars:
             strip = found.setdefault(axes.get_ylabel().replace("\n", ""), Counter())
             for name, bar in bars:
-                for corners in bar.get_path().to_polygons(closed_only=True):
+                for polygon in bar.get_path().to_polygons(closed_only=True):
+                    corners = np.asarray(polygon, dtype=np.float64)
                     (left, bottom), (_, top) = np.min(corners, axis=0), np.max(corners, axis=0)
                     assert float(top - bottom).is_integer()
                     strip[float(left) + 0.5, name] += int(top - bottom)

@@ -35,7 +35,7 @@ from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.recording import benchmarks, recorder
 from marketgame.simulation.recording.table_files import TableFiles
 from marketgame.simulation.recording.tables import TABLES
-from marketgame.simulation.run import SimulationInterrupted, simulate, simulate_into, write_tables
+from marketgame.simulation.run import SimulationInterrupted, simulate, simulate_into
 from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from tests.economy_fixtures import RandomEconomy
@@ -288,7 +288,8 @@ def test_a_run_that_fails_after_rows_were_written_leaves_the_old_folder_untouche
         if played == 7:
             raise ValueError("a fault of the program")
 
-    write_tables(tmp_path, tables)
+    with TableFiles(tmp_path) as files:
+        files.append(tables)
     before = file_bytes(tmp_path)
     monkeypatch.setattr(recorder, "ROUNDS_AT_ONCE", 2)
     monkeypatch.setattr(run, "MOST_BYTES", 1)
@@ -298,12 +299,13 @@ def test_a_run_that_fails_after_rows_were_written_leaves_the_old_folder_untouche
 
 
 def test_a_failed_write_leaves_the_old_folder_untouched(tables: dict[str, pa.Table], tmp_path: Path) -> None:
-    write_tables(tmp_path, tables)
+    with TableFiles(tmp_path) as files:
+        files.append(tables)
     before = file_bytes(tmp_path)
     # Parquet knows no unions.
     unwritable = pa.table({"run": pa.UnionArray.from_sparse(pa.array([0], pa.int8()), [pa.array([1])])})
-    with pytest.raises(pa.ArrowNotImplementedError):
-        write_tables(tmp_path, {"runs": unwritable})
+    with pytest.raises(pa.ArrowNotImplementedError), TableFiles(tmp_path) as files:
+        files.append({"runs": unwritable})
     assert file_bytes(tmp_path) == before
 
 
