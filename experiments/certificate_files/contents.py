@@ -30,6 +30,7 @@ from marketgame.mechanisms.certificates.blocking import BlockingCertificate, Inh
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
 from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCertificate
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate
+from marketgame.mechanisms.certificates.sampled_lie import SampledLieCertificate
 from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
 from marketgame.mechanisms.certificates.stability import CoalitionBound, StabilityCertificate
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
@@ -340,6 +341,21 @@ CERTIFICATES = (
             "replies",
         ),
         (CERTIFIES, "joint-misreport"),
+    ),
+    Record(
+        SampledLieCertificate,
+        (
+            "economy",
+            "rules",
+            "transfers",
+            Key("coalition", form=COALITION),
+            Key("true_types", form=TYPES_OF_MEMBERS),
+            Key("reported_types", form=TYPES_OF_MEMBERS),
+            "draws",
+            "gains",
+            "standard_error",
+        ),
+        (CERTIFIES, "sampled-lie"),
     ),
     Record(
         StabilityCertificate,

@@ -12,10 +12,11 @@ from marketgame.experiments.files.economy_file import Name, TypeTable, player_of
 from marketgame.experiments.files.input_file import InputModel
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
-from marketgame.mechanisms.economies.beliefs import listed_prior
+from marketgame.mechanisms.economies.beliefs import IndependentPrior, Prior, listed_prior
 from marketgame.mechanisms.economies.economy import Economy, PlayerType
 
 type Nonnegative = Annotated[float, Field(ge=0)]
+type Positive = Annotated[float, Field(gt=0)]
 
 
 class StoredType(TypeTable):
@@ -39,8 +40,11 @@ class StoredEconomy(InputModel):
     goods: list[Name] = Field(min_length=2, description="names; the last good is the numeraire")
     units: list[Name] = Field(min_length=2, description="the unit of each good")
     players: list[StoredPlayer] = Field(min_length=1, description="in the order of every list of players below")
-    probability: list[Nonnegative] = Field(
-        min_length=1, description="of each type profile, the last player's type changing fastest"
+    probability: Annotated[list[Nonnegative], Field(min_length=1)] | None = Field(
+        default=None, description="of each type profile, the last player's type changing fastest"
+    )
+    chances: list[list[Positive]] | None = Field(
+        default=None, description="instead of that: of each type of each player, whose types are independent"
     )
 
     def build(self) -> Economy:
@@ -52,8 +56,17 @@ class StoredEconomy(InputModel):
         players = tuple(
             player_of(player.name, ((kind.name, kind) for kind in player.types), self.goods) for player in self.players
         )
-        prior = listed_prior([len(player.types) for player in self.players], np.array(self.probability))
-        return Economy(self.name, tuple(self.goods), tuple(self.units), players, prior, self.source)
+        return Economy(self.name, tuple(self.goods), tuple(self.units), players, self._prior(), self.source)
+
+    def _prior(self) -> Prior:
+        if (self.probability is None) == (self.chances is None):
+            raise ValueError("probability or chances must be given, and not both")
+        counts = [len(player.types) for player in self.players]
+        if self.chances is None:
+            return listed_prior(counts, np.array(self.probability))
+        if [len(own) for own in self.chances] != counts:
+            raise ValueError("chances must be of each type of each player")
+        return IndependentPrior([np.array(own) for own in self.chances])
 
 
 class StoredActions(InputModel):
@@ -111,8 +124,16 @@ def economy_document(economy: Economy) -> dict[str, Any]:
             {"name": player.name, "types": [_type_document(kind) for kind in player.types]}
             for player in economy.players
         ],
-        "probability": economy.prior.probability.tolist(),
+        **_prior_document(economy.prior),
     }
+
+
+def _prior_document(prior: Prior) -> dict[str, Any]:
+    if not prior.obstacle:
+        return {"probability": prior.probability.tolist()}
+    if isinstance(prior, IndependentPrior):
+        return {"chances": [own.tolist() for own in prior.marginals]}
+    raise ValueError(f"a certificate cannot hold what is believed: {prior.obstacle}")
 
 
 def game_document(game: CoalitionalGame) -> dict[str, Any]:

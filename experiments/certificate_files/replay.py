@@ -17,6 +17,7 @@ from marketgame.mechanisms.certificates.certificate import Certificate, recomput
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
 from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCertificate
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate
+from marketgame.mechanisms.certificates.sampled_lie import SampledLieCertificate
 from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
 from marketgame.mechanisms.certificates.stability import StabilityCertificate
 from marketgame.mechanisms.certificates.verification import Verification
@@ -27,7 +28,7 @@ from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 type PlayedCertificate = DeviationCertificate | MisreportCertificate | JointMisreportCertificate
-type MarketCertificate = PlayedCertificate | SideContractCertificate | StabilityCertificate
+type MarketCertificate = PlayedCertificate | SampledLieCertificate | SideContractCertificate | StabilityCertificate
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +141,14 @@ def _market_subject(stored: MarketCertificate, replay: Replay) -> dict[str, Any]
                 "total_gain": _pair(replay, total_gain),
                 "players": {name: _player_document(replay, place) for place, name in enumerate(names)},
             }
+        case SampledLieCertificate(coalition=members):
+            about = {
+                "coalition": names_of(members, economy),
+                "true_types": _types_of(stored, stored.true_types),
+                "reported_types": _types_of(stored, stored.reported_types),
+                "sampled": {"draws": stored.draws, "standard_error": _pair(replay, entry("standard_error"))},
+                "total_gain": _pair(replay, entry("total_gain")),
+            }
         case StabilityCertificate():
             claimed = stored.about
             listed = claimed if claimed.count <= MOST_LISTED else (bound.coalition for bound in stored.bounds)
@@ -204,6 +213,8 @@ def print_replay(replay: Replay, console: Console) -> None:
             _print_misreport(stored, replay, console)
         case JointMisreportCertificate() as stored:
             _print_joint_misreport(stored, replay, console)
+        case SampledLieCertificate() as stored:
+            _print_sampled_lie(stored, replay, console)
         case StabilityCertificate() as stored:
             _print_stability(stored, replay, console)
         case BlockingCertificate() as stored:
@@ -235,9 +246,7 @@ def _print_misreport(stored: MisreportCertificate, replay: Replay, console: Cons
 
 
 def _print_joint_misreport(stored: JointMisreportCertificate, replay: Replay, console: Console) -> None:
-    types = zip(_types_of(stored, stored.true_types), _types_of(stored, stored.reported_types), strict=True)
-    lies = zip(names_of(stored.coalition, stored.economy), types, strict=True)
-    text = "; ".join(f"{name} of type {true_type} reporting {reported}" for name, (true_type, reported) in lies)
+    text = _lies_told(stored)
     if stored.replies is not None:
         text += "; then playing otherwise than recommended"
     _print_heading(stored.economy, text, stored.rules, console)
@@ -246,12 +255,34 @@ def _print_joint_misreport(stored: JointMisreportCertificate, replay: Replay, co
     console.print(f"the members' gains in sum: {stored_sum}; recomputed: {again}")
 
 
+def _print_sampled_lie(stored: SampledLieCertificate, replay: Replay, console: Console) -> None:
+    _print_heading(stored.economy, _lies_told(stored), stored.rules, console)
+    scale = float(np.abs(stored.gains).max())
+    rows = [
+        [name, *_shown(replay.both(entry("gains", place)), scale)]
+        for place, name in enumerate(names_of(stored.coalition, stored.economy))
+    ]
+    rows += [
+        ["in sum", *_shown(replay.both(entry("total_gain")), scale)],
+        ["its standard error", *_shown(replay.both(entry("standard_error")), scale)],
+    ]
+    title = f"Mean gains, settled at {stored.draws} drawn profiles of the others' types"
+    console.print(table(title, ["", "stored", "recomputed"], rows))
+    console.print("Sampled: the members gain beyond what the draws leave uncertain, which is no proof.")
+
+
+def _lies_told(stored: JointMisreportCertificate | SampledLieCertificate) -> str:
+    types = zip(_types_of(stored, stored.true_types), _types_of(stored, stored.reported_types), strict=True)
+    lies = zip(names_of(stored.coalition, stored.economy), types, strict=True)
+    return "; ".join(f"{name} of type {true_type} reporting {reported}" for name, (true_type, reported) in lies)
+
+
 def total_gain(certificate: JointMisreportCertificate) -> float:
     """Return what the members of a joint lie gain in sum, numeraire."""
     return float(certificate.outcome.gain[list(certificate.coalition)].sum())
 
 
-def _types_of(stored: JointMisreportCertificate, kinds: Sequence[int]) -> list[str]:
+def _types_of(stored: JointMisreportCertificate | SampledLieCertificate, kinds: Sequence[int]) -> list[str]:
     """Return the names of members' types."""
     players = stored.economy.players
     return [players[member].types[kind].name for member, kind in zip(stored.coalition, kinds, strict=True)]

@@ -240,7 +240,7 @@ def examination_of(
     """
     contract = established_contract(scenario)
     if isinstance(contract, ContractOnDemand):
-        found = examine_sampled(contract, scenario.rules, coalitions)
+        found = examine_sampled(contract, scenario.rules, coalitions, deadline)
     else:
         reactions = expected_reactions(scenario)
         found = examine(listed(contract), scenario.rules, coalitions, deadline, reactions, every=every, watch=watch)

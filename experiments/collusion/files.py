@@ -25,8 +25,8 @@ def refuse_unstorable(economy: Economy) -> None:
     Raises:
         ValueError: naming the valuation's family.
     """
-    # Of one whose profiles cannot be listed nothing is certified.
-    if not economy.prior.obstacle:
+    # Of one of correlated types whose profiles cannot be listed nothing is certified.
+    if not economy.prior.obstacle or economy.prior.independent:
         economy_document(economy)
 
 

@@ -25,7 +25,7 @@ from marketgame.mechanisms.market_game.rules import Execution
 COLUMNS = ["coalition", "outsiders"]
 SAMPLED = (
     "Type profiles are too many to list. What is sampled holds at those that stand for all, and is not proved; "
-    "joint lies, unless transfers are coalition-proof, and lies followed by disobedience were not examined."
+    "lies followed by disobedience were not examined."
 )
 # Of numbers with more digits only their size is told.
 LONG = 12
@@ -140,10 +140,25 @@ def _print_answers(examination: Examination, console: Console) -> None:
             console.print(
                 f"Joint lies were looked for in coalitions of up to {size} members; larger ones have too many."
             )
+    _print_joint_lies(examination, console)
     error = examination.joint_lies.error_a_member
     if error is not None:
         money = examination.contract.economy.units[-1]
         console.print(f"No joint lie gains, to a standard error of at most {error:.2g} {money} for each member.")
+
+
+def _print_joint_lies(examination: Examination, console: Console) -> None:
+    """Print what the best joint lie gains that was found where they are searched for, and what none gains beyond."""
+    check, money = examination.joint_lies, examination.contract.economy.money
+    scale = float(examination.contract.stakes.max())
+    if check.examined_size or check.worst is None:
+        if check.examined_size == 1 and not check.complete and check.error_a_member is None:
+            console.print("Joint lies were not examined: types are correlated, or players too many.")
+        return
+    found = f"gains {number(check.worst.gain, scale)} ± {number(check.standard_error, scale)} {money} in sum, sampled"
+    most = "" if check.bound is None else f"; none gains more than {number(check.bound, scale)}"
+    members = members_named(check.worst.coalition)
+    console.print(f"Joint lies were searched for: that of {members} {found}{most}.", markup=False, soft_wrap=True)
 
 
 def _price_impact_document(examination: Examination) -> dict[str, Any] | None:

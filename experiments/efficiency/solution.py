@@ -44,13 +44,9 @@ from marketgame.mechanisms.contracts.consent import Consent, consent_to
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule, walrasian_payments
 from marketgame.mechanisms.contracts.in_turn import refuse_turns
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck, check_incentives
-from marketgame.mechanisms.contracts.joint_lie_search import search_joint_misreports
+from marketgame.mechanisms.contracts.joint_lie_search import joint_misreports_on_demand
 from marketgame.mechanisms.contracts.joint_misreports import JointMisreportCheck, check_joint_misreports
-from marketgame.mechanisms.contracts.on_demand import (
-    ContractOnDemand,
-    check_joint_misreports_on_demand,
-    check_on_demand,
-)
+from marketgame.mechanisms.contracts.on_demand import ContractOnDemand, check_on_demand
 from marketgame.mechanisms.contracts.refusable_transfers import (
     NoRefusableTransfers,
     RefusableTransfers,
@@ -297,11 +293,9 @@ def _on_demand(sample: SampledEconomy, rule: TransferRule, transfers: FloatArray
     try:
         contract = ContractOnDemand(sample, rule)
         alone = check_on_demand(contract)
-        known = check_joint_misreports_on_demand(contract, alone)
-        if known is not None:
-            return ContractAnswer(rule, sample.in_turn.transfers, alone, joint_lies=known)
-        externalities = sample.externalities if rule is TransferRule.EXPECTED_EXTERNALITY else None
-        together = search_joint_misreports(sample.economy, externalities, contract.stakes)
+        together = joint_misreports_on_demand(contract, alone)
+        if rule is TransferRule.COALITION_PROOF:
+            transfers = sample.in_turn.transfers
         return ContractAnswer(rule, transfers, alone, joint_lies=together)
     except ValueError as error:
         return ContractAnswer(rule, transfers, None, str(error))

@@ -6,6 +6,7 @@
 | `SideContractCertificate` | a device of a coalition is an improvement | settling every clause and lie (GR 6) |
 | `MisreportCertificate` | a type gains by reporting another | settling every draw (GR 4, 4') |
 | `JointMisreportCertificate` | a coalition gains by reporting other types | settling every draw (GR 4) |
+| `SampledLieCertificate` | the same among many, as far as draws tell | settling drawn profiles (GR 4) |
 | `StabilityCertificate` | no coalition gains anything from a contract | weak duality, lies by enumeration (GR 4-8) |
 | `BlockingCertificate` | a blocking plan is tenable | enumeration (M, conditions 9 to 12) |
 | `InhibitionCertificate` | no blocking plan is tenable | virtual surplus, state by state (M, Theorem 1) |

@@ -17,6 +17,11 @@ from marketgame.mechanisms.certificates.joint_misreport import (
     verify_joint_misreport,
 )
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate, recomputed_misreport, verify_misreport
+from marketgame.mechanisms.certificates.sampled_lie import (
+    SampledLieCertificate,
+    recomputed_sampled_lie,
+    verify_sampled_lie,
+)
 from marketgame.mechanisms.certificates.side_contract import (
     SideContractCertificate,
     recomputed_side_contract,
@@ -30,6 +35,7 @@ type Certificate = (
     | SideContractCertificate
     | MisreportCertificate
     | JointMisreportCertificate
+    | SampledLieCertificate
     | StabilityCertificate
     | BlockingCertificate
     | InhibitionCertificate
@@ -52,6 +58,8 @@ def verify(certificate: Certificate) -> Verification:
             found = verify_misreport(certificate)
         case JointMisreportCertificate():
             found = verify_joint_misreport(certificate)
+        case SampledLieCertificate():
+            found = verify_sampled_lie(certificate)
         case StabilityCertificate():
             found = verify_stability(certificate)
     return found
@@ -77,6 +85,8 @@ def recomputed(certificate: Certificate) -> Certificate:
             found = recomputed_misreport(certificate)
         case JointMisreportCertificate():
             found = recomputed_joint_misreport(certificate)
+        case SampledLieCertificate():
+            found = recomputed_sampled_lie(certificate)
         case StabilityCertificate():
             found = recomputed_stability(certificate)
     return found

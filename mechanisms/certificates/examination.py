@@ -43,6 +43,7 @@ from marketgame.mechanisms.certificates.joint_misreport import (
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate, certify_misreport
 from marketgame.mechanisms.certificates.plain.bounds import PlainBounds
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
+from marketgame.mechanisms.certificates.sampled_lie import SampledLieCertificate
 from marketgame.mechanisms.certificates.side_contract import (
     SideContractCertificate,
     certify_side_contract,
@@ -111,7 +112,7 @@ PAIR = 2
 MANY_PLAYERS = 64
 
 type ImprovementCertificate = DeviationCertificate | SideContractCertificate
-type GainCertificate = ImprovementCertificate | MisreportCertificate | JointMisreportCertificate
+type GainCertificate = ImprovementCertificate | MisreportCertificate | JointMisreportCertificate | SampledLieCertificate
 type ExpectReaction = Callable[[Coalition], Reaction | None]
 """From a coalition to how those outside it answer misquotes, None if they play on; from () to how all players would."""
 type Watch = Callable[[Coalition, Sequence[CoalitionFinding]], None]
@@ -295,6 +296,9 @@ class FoundDeviation:
                 names[member]: gain
                 for member, gain in zip(self.coalition, expected_gains(self.certificate), strict=True)
             }
+        if isinstance(self.certificate, SampledLieCertificate):
+            shares = zip(self.coalition, self.certificate.gains, strict=True)
+            return {names[member]: float(gain) for member, gain in shares}
         outcome = self.certificate.outcome
         return {names[member]: float(outcome.gain[member]) for member in self.coalition}
 

@@ -2,9 +2,11 @@
 
 Where wealth or deposits bound what coalitions gain, the bound is a number for each player and profile. It is derived at
 the profiles that stand for all (:mod:`marketgame.mechanisms.contracts.sampled`), once, and nothing certifies it: what
-holds there is *sampled*, and never proven. Lies of single players have standard errors; joint lies are known under
-coalition-proof transfers alone (:mod:`marketgame.mechanisms.contracts.in_turn`), and orders under other rules are not
-examined.
+holds there is *sampled*, and never proven. Lies of single players are exact where counts of types are, and have
+standard errors elsewhere. Of joint lies a theorem speaks under coalition-proof transfers
+(:mod:`marketgame.mechanisms.contracts.in_turn`); under others they are searched for, and what they gain is bounded
+(:mod:`marketgame.mechanisms.contracts.joint_lie_search`). A lie that gains more than draws leave uncertain has a
+certificate, which settles it at profiles of its own. Orders under other rules are not examined.
 """
 
 from __future__ import annotations
@@ -14,30 +16,39 @@ from dataclasses import replace
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.certificates.examination import CoalitionFinding, Examination, MemberBounds
-from marketgame.mechanisms.contracts.grand_contract import TransferRule, walrasian_payments
-from marketgame.mechanisms.contracts.joint_misreports import JointMisreportCheck
-from marketgame.mechanisms.contracts.on_demand import (
-    ContractOnDemand,
-    check_joint_misreports_on_demand,
-    check_on_demand,
+from marketgame.mechanisms.certificates.examination import (
+    CoalitionFinding,
+    DeviationKind,
+    Examination,
+    FoundDeviation,
+    MemberBounds,
 )
+from marketgame.mechanisms.certificates.sampled_lie import certify_sampled_lie, refutes
+from marketgame.mechanisms.contracts.grand_contract import TransferRule, walrasian_payments
+from marketgame.mechanisms.contracts.incentives import IncentiveCheck
+from marketgame.mechanisms.contracts.joint_lie_search import joint_misreports_on_demand
+from marketgame.mechanisms.contracts.joint_misreports import JointMisreport, JointMisreportCheck
+from marketgame.mechanisms.contracts.on_demand import ContractOnDemand, check_on_demand
 from marketgame.mechanisms.contracts.transfers import balanced_externalities
 from marketgame.mechanisms.deviations.bounds import reason_by_member, wealth_beyond_bundles
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.coalitions import Coalitions
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE, stakes_of_play
 from marketgame.mechanisms.economies.walras import at_payable_prices
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 from marketgame.mechanisms.market_game.rules import Coverage, MarketRules, Refusal
 
 
-def examine_sampled(contract: ContractOnDemand, rules: MarketRules, asked: Coalitions) -> Examination:
+def examine_sampled(
+    contract: ContractOnDemand, rules: MarketRules, asked: Coalitions, deadline: Deadline = NO_DEADLINE
+) -> Examination:
     """Examine a contract at the profiles that stand for all.
 
     Args:
         contract: the contract.
         rules: of its market.
         asked: which coalitions are asked about.
+        deadline: after which joint lies are not searched for any more.
 
     Raises:
         ValueError: the rules do not admit the contract.
@@ -63,23 +74,58 @@ def examine_sampled(contract: ContractOnDemand, rules: MarketRules, asked: Coali
     examined = asked.count if bounds is not None else sum(finding.alike for finding in findings)
     if bounds is not None:
         bounds = replace(bounds, unlisted=examined - sum(finding.alike for finding in findings))
+    joint_lies = joint_misreports_on_demand(contract, incentives, deadline)
+    if joint_lies is None:
+        joint_lies = JointMisreportCheck(None, 1, players, truthful=True)
+    lies, joint_lies = _certified(contract, rules, incentives, joint_lies)
     return Examination(
         contract=contract,
         rules=rules,
         incentives=incentives,
-        joint_lies=check_joint_misreports_on_demand(contract, incentives)
-        or JointMisreportCheck(None, 1, players, truthful=True),
+        joint_lies=joint_lies,
         replies_alone=Verdict.NOT_REFUTED,
         replies_together=Verdict.NOT_REFUTED,
         report_agreements=(),
         findings=tuple(findings),
         by_member=bounds,
         unexamined=asked.count - examined,
-        deviations=(),
+        deviations=lies,
         proof=None,
         everybody=asked.complete and examined == asked.count,
         deterred=False,
     )
+
+
+def _certified(
+    contract: ContractOnDemand, rules: MarketRules, alone: IncentiveCheck, together: JointMisreportCheck
+) -> tuple[tuple[FoundDeviation, ...], JointMisreportCheck]:
+    """Return the lies that gain with their certificates, and what is known of joint lies in view of these."""
+    found = []
+    if alone.worst is not None and alone.incentive_compatible is False:
+        worst = alone.worst
+        lie = JointMisreport((worst.player,), (worst.true_type,), (worst.reported_type,), worst.gain)
+        found += _confirmed(contract, rules, lie)
+    if together.worst is not None and not together.truthful and len(together.worst.coalition) > 1:
+        joint = _confirmed(contract, rules, together.worst)
+        # What cannot be played again is not known.
+        together, found = replace(together, truthful=not joint), [*found, *joint]
+    return tuple(found), together
+
+
+def _confirmed(contract: ContractOnDemand, rules: MarketRules, lie: JointMisreport) -> list[FoundDeviation]:
+    """Return a lie with its certificate; nothing if what it gains lies within what its draws leave uncertain."""
+    economy = contract.economy
+    members = tuple(economy.player_names.index(name) for name in lie.coalition)
+    true, reported = (
+        tuple(
+            [each.name for each in economy.players[member].types].index(kind)
+            for member, kind in zip(members, kinds, strict=True)
+        )
+        for kinds in (lie.true_types, lie.reported_types)
+    )
+    certificate = certify_sampled_lie(contract, rules, members, true, reported)
+    kind = DeviationKind.LIE if len(members) == 1 else DeviationKind.JOINT_LIE
+    return [FoundDeviation(members, kind, certificate)] if refutes(certificate, contract).confirmed else []
 
 
 def _beyond_wealth(contract: ContractOnDemand) -> FloatArray | None:

@@ -14,6 +14,7 @@
 | misreport gains | GR Definitions 1 and 4 | `incentives` |
 | communication equilibrium | GR Definition 4' | `communication_equilibrium` |
 | what coalitions gain by lies told together | ours | `joint_misreports` |
+| the same where lies are too many to list, from below and from above | ours | `joint_lie_search`, `joint_lie_bound` |
 | incentive-compatible transfers, contracts with them | GR 6.1 | `transfers`, `transfer_program` |
 | lies followed by orders of one's own | GR 6.4, figure 1 | `price_impact` |
 | transfers that no coalition of liars exploits | Safronov (2018) | `coalition_proof` |

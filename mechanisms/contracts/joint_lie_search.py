@@ -10,28 +10,25 @@ transfers with externalities :math:`f_i`,
 the sum. So what single lies bring everybody is drawn once, coalitions of every size are put together by it, and the
 best of them are tried and improved, member by member, on common draws. What the best lie gains is then
 estimated from draws of its own, so that having been chosen does not flatter it: a sampled answer with its standard
-error, and a witness, never a proof.
+error, and a witness, never a proof. Replicas are counted: of each class of them one lie of each kind is drawn.
 
-*From above.* The efficient allocation of the truth maximises welfare, so that S gains at most what it takes from
-outsiders and what transfers bring it; and it gains at most what its members' own goods and transfers can bring. With
-one good beside the numeraire every report leads to a price in an interval that the most and the least that everybody
-may want decide, and so every bundle lies in an interval. That bounds the sums over any k members and any N - k
-outsiders by sums of the largest terms. Nothing in it is drawn but the externalities, which are those of the contract.
+*From above* see :mod:`marketgame.mechanisms.contracts.joint_lie_bound`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
 from functools import cached_property
 from math import sqrt
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
-from marketgame.mechanisms.contracts.grand_contract import walrasian_payments
-from marketgame.mechanisms.contracts.incentives import SURE
+from marketgame.mechanisms.contracts.grand_contract import TransferRule, walrasian_payments
+from marketgame.mechanisms.contracts.incentives import SURE, IncentiveCheck
+from marketgame.mechanisms.contracts.joint_lie_bound import classes_of_liars, largest_joint_gain
 from marketgame.mechanisms.contracts.joint_misreports import JointMisreport, JointMisreportCheck
+from marketgame.mechanisms.contracts.on_demand import ContractOnDemand, check_joint_misreports_on_demand
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.profiles import seeded
@@ -39,37 +36,20 @@ from marketgame.mechanisms.economies.stakes import counts_as_gain
 from marketgame.mechanisms.economies.walras import at_payable_prices
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
-# With more players the search takes minutes.
-MOST_PLAYERS = 40
-# Bundles of efficient allocations that a first look, a step of improvement, and the last estimate may take.
-BUNDLES_TO_LOOK, BUNDLES_TO_IMPROVE, BUNDLES_TO_ESTIMATE = 1 << 18, 1 << 15, 1 << 17
-DRAWS_TO_LOOK, DRAWS_TO_IMPROVE, DRAWS_TO_ESTIMATE = 256, 64, 4096
+# Bundles of efficient allocations that a first look may take at all: a thousand different players of two types.
+MOST_BUNDLES = 1 << 24
+# And that a first look, a step of improvement, and the last estimate are to take.
+BUNDLES_TO_LOOK, BUNDLES_TO_IMPROVE, BUNDLES_TO_ESTIMATE = 1 << 18, 1 << 19, 1 << 19
+DRAWS_TO_LOOK, DRAWS_TO_IMPROVE, DRAWS_TO_ESTIMATE, LEAST_DRAWS = 256, 64, 4096, 8
 # How many coalitions are tried, how many are improved, in how many steps, and how many may join or leave in each.
 TRIED, IMPROVED, STEPS, NEWCOMERS = 24, 4, 6, 12
 # Of more players than this only the best is improved.
 FEW_PLAYERS = 8
 # From how many lies coalitions are put together, and for how many shares of what they are worth to others.
 STARTS, SHARES, ADDITIONS = 64, 5, 1024
-# Halvings of an interval of quantities or prices, and what is added to its ends for rounding.
-HALVINGS, WIDER = 60, 1e-9
 
-
-@dataclass(frozen=True)
-class _Lie:
-    """Members, their types and their reports, by number."""
-
-    members: tuple[int, ...]
-    types: tuple[int, ...]
-    reports: tuple[int, ...]
-
-    def without(self, place: int) -> _Lie:
-        parts = (self.members, self.types, self.reports)
-        return _Lie(*(part[:place] + part[place + 1 :] for part in parts))
-
-    def joined_by(self, member: int, kind: int, report: int) -> _Lie:
-        place = sum(other < member for other in self.members)
-        parts = zip((self.members, self.types, self.reports), (member, kind, report), strict=True)
-        return _Lie(*((*part[:place], one, *part[place:]) for part, one in parts))
+type _Lie = tuple[int, ...]
+"""What is reported by whom, as numbers of what classes may report, increasing; one for each member."""
 
 
 def search_joint_misreports(
@@ -82,30 +62,54 @@ def search_joint_misreports(
         externalities: what the contract pays for, by type, ``(types of all players,)``, numeraire; none if all pay the
             supporting price instead.
         stakes: what is at stake for each type, likewise.
-        deadline: after which the lie found so far is not improved any more.
+        deadline: after which the lie found so far is not improved any more, nor the bound.
 
     Returns:
         The check; none if types are correlated, so that what members know of outsiders is not drawn, or there are more
-        players than can be searched.
+        different players than can be searched.
     """
-    if not economy.prior.independent or len(economy.players) > MOST_PLAYERS:
+    if not economy.prior.independent:
         return None
     search = _Search(economy, externalities)
-    bound = None if externalities is None else largest_joint_gain(economy, externalities)
+    if search.bundles > MOST_BUNDLES:
+        return None
     lie = search.best(deadline)
     players = len(economy.players)
     if lie is None:
         return JointMisreportCheck(None, players, players, truthful=True)
     gain, error = search.estimated(lie)
-    at_stake = stakes[economy.first_rows[list(lie.members)] + np.array(lie.types)].sum()
+    bound = largest_joint_gain(economy, externalities, max(gain, 0.0), deadline)
+    members, types, reports = search.told(lie)
+    at_stake = stakes[economy.first_rows[members] + types].sum()
     refuted = bool(gain > SURE * error and counts_as_gain(np.array(gain), np.array(at_stake)))
     names = [
-        tuple(economy.players[member].types[kind].name for member, kind in zip(lie.members, kinds, strict=True))
-        for kinds in (lie.types, lie.reports)
+        tuple(economy.players[member].types[kind].name for member, kind in zip(members, kinds, strict=True))
+        for kinds in (types, reports)
     ]
-    who = tuple(economy.player_names[member] for member in lie.members)
+    who = tuple(economy.player_names[member] for member in members)
     worst = JointMisreport(who, names[0], names[1], gain)
     return JointMisreportCheck(worst, 0, players, not refuted, standard_error=error, bound=bound)
+
+
+def joint_misreports_on_demand(
+    contract: ContractOnDemand, alone: IncentiveCheck, deadline: Deadline = NO_DEADLINE
+) -> JointMisreportCheck | None:
+    """Return what is known of coalitions' lies to a contract that is worked out where reports occur.
+
+    Args:
+        contract: the contract.
+        alone: what its players gain by lies of their own.
+        deadline: of a search, as above.
+
+    Returns:
+        What a theorem says, where it speaks of the transfers, or what a search finds; none where that knows nothing.
+    """
+    known = check_joint_misreports_on_demand(contract, alone)
+    if known is not None:
+        return known
+    paying = contract.rule is TransferRule.NONE
+    externalities = None if paying else contract.sample.externalities
+    return search_joint_misreports(contract.economy, externalities, contract.stakes, deadline)
 
 
 class _Search:
@@ -113,15 +117,31 @@ class _Search:
 
     def __init__(self, economy: Economy, externalities: FloatArray | None) -> None:
         self._economy = economy
-        self._paid = externalities
+        self._paid = np.zeros(len(economy.endowment_table)) if externalities is None else externalities
+        self._paying = externalities is None
         self._players = len(economy.players)
-        owner = np.repeat(np.arange(self._players), economy.prior.type_counts)
-        kind = np.arange(len(owner)) - economy.first_rows[owner]
-        # Every type of every player with every report that it can show, the truth included.
+        self._class = classes_of_liars(economy, self._paid)
+        self._of_class = [np.flatnonzero(self._class == number) for number in range(self._class.max() + 1)]
+        first = np.array([members[0] for members in self._of_class])
+        counts = np.array(economy.prior.type_counts)[first]
+        # The types of one player of each class, and where they begin.
+        self._begins = np.cumsum(counts) - counts
+        self._types = int(counts.sum())
+        owner = np.repeat(np.arange(len(first)), counts)
+        kind = np.arange(len(owner)) - self._begins[owner]
+        row = economy.first_rows[first][owner] + kind
+        # Every type of every class with every report that it can show, the truth included.
         told, said = np.nonzero(owner[:, None] == owner[None, :])
-        shows = (economy.endowment_table[said] <= economy.endowment_table[told]).all(axis=1)
-        self._told, self._said = told[shows], said[shows]
-        self._member, self._kind, self._report = owner[self._told], kind[self._told], kind[self._said]
+        shows = (economy.endowment_table[row[said]] <= economy.endowment_table[row[told]]).all(axis=1)
+        self._told, said = told[shows], said[shows]
+        self._liar, self._kind, self._report = owner[self._told], kind[self._told], kind[said]
+        # By how much lies change what the externalities of those who tell them are said to be.
+        self._moved = self._paid[row[said]] - self._paid[row[self._told]]
+
+    @property
+    def bundles(self) -> int:
+        """How many bundles a first look takes at least."""
+        return LEAST_DRAWS * self._types * self._players
 
     def _draws(self, stream: int, count: int) -> IntegerArray:
         return self._economy.prior.draws(seeded(stream), count).profiles
@@ -130,7 +150,7 @@ class _Search:
         """Return the goods ``(..., N, G)`` and the money ``(..., N)`` to which reports lead, no externality paid."""
         efficient = efficient_allocation(self._economy, reported)
         money = self._economy.endowments(reported)[..., -1]
-        if self._paid is None:
+        if self._paying:
             money = money + walrasian_payments(self._economy, at_payable_prices(self._economy, efficient))
         return efficient.bundles, money
 
@@ -139,45 +159,42 @@ class _Search:
         gained = self._economy.gains_from_goods(true, goods)
         return np.asarray(gained + money - self._economy.endowments(true)[..., -1])
 
-    def _transferred(self, member: IntegerArray, kind: IntegerArray, report: IntegerArray) -> FloatArray:
-        """Return by how much lies change what the externalities of those who tell them are said to be."""
-        first = self._economy.first_rows[member]
-        if self._paid is None:
-            return np.zeros(len(member))
-        return np.asarray(self._paid[first + report] - self._paid[first + kind])
-
     @cached_property
     def _single(self) -> tuple[FloatArray, FloatArray]:
         """What each lie brings who tells it, ``(lies,)``, and every type of every other player, ``(lies, types)``."""
-        economy, rows = self._economy, len(self._economy.endowment_table)
-        count = max(8, min(DRAWS_TO_LOOK, BUNDLES_TO_LOOK // (self._players * rows)))
-        draws = self._draws(1, count)
-        own, others = np.zeros(len(self._told)), np.zeros((len(self._told), rows))
-        seen = np.zeros(rows)
-        np.add.at(seen, economy.rows(draws), 1.0)
-        for player in range(self._players):
-            mine = np.flatnonzero(self._member == player)
-            if (self._kind[mine] == self._report[mine]).all():
+        types = self._types
+        draws = self._draws(1, max(LEAST_DRAWS, min(DRAWS_TO_LOOK, BUNDLES_TO_LOOK // (self._players * types))))
+        own, others = np.zeros(len(self._told)), np.zeros((len(self._told), types))
+        # Which type of which class everybody is.
+        types_drawn = self._begins[self._class] + draws
+        for number, members in enumerate(self._of_class):
+            mine, player = np.flatnonzero(self._liar == number), int(members[0])
+            lies = mine[self._kind[mine] != self._report[mine]]
+            if not len(lies):
                 continue
             ends = []
-            for report in range(economy.prior.type_counts[player]):
+            for report in range(self._economy.prior.type_counts[player]):
                 reported = draws.copy()
                 reported[:, player] = report
                 ends.append(self._ends(reported))
-            for lie in mine[self._kind[mine] != self._report[mine]]:
+            elsewhere = np.arange(self._players) != player
+            place = types_drawn[:, elsewhere].reshape(-1)
+            seen = np.maximum(np.bincount(place, minlength=types), 1)
+            for lie in lies:
                 true = draws.copy()
                 true[:, player] = self._kind[lie]
                 told, said = (self._enjoyed(true, *ends[kind]) for kind in (self._kind[lie], self._report[lie]))
                 own[lie] = (said - told)[:, player].mean()
-                np.add.at(others[lie], economy.rows(true), said - told)
-                others[lie] /= np.maximum(seen, 1.0)
+                brought = (said - told)[:, elsewhere].reshape(-1)
+                others[lie] = np.bincount(place, weights=brought, minlength=types) / seen
         return own, others
 
     def best(self, deadline: Deadline) -> _Lie | None:
         """Return the joint lie that gains most of those tried; none where nobody has another type to report."""
         if (self._kind == self._report).all():
             return None
-        draws = self._draws(2, max(8, min(DRAWS_TO_IMPROVE, BUNDLES_TO_IMPROVE // (2 * TRIED * self._players))))
+        count = max(LEAST_DRAWS, min(DRAWS_TO_IMPROVE, BUNDLES_TO_IMPROVE // (2 * TRIED * self._players)))
+        draws = self._draws(2, count)
         tried = sorted(((self._mean(lie, draws), lie) for lie in self._likely()), key=lambda each: -each[0])
         starts = tried[: IMPROVED if self._players <= FEW_PLAYERS else 1]
         return max((self._improved(*each, draws, deadline) for each in starts), key=lambda each: each[0])[1]
@@ -204,7 +221,7 @@ class _Search:
         """Return the lies of coalitions put together member by member that seem to gain most."""
         own, _ = self._single
         lies = np.flatnonzero(self._kind != self._report)
-        alone = own + self._transferred(self._member, self._kind, self._report)
+        alone = own + self._moved
         starts = lies[np.argsort(-alone[lies], kind="stable")][: max(4, min(STARTS, ADDITIONS // self._players))]
         # A larger coalition refunds more of what its lies are said to be worth to itself.
         grown = [self._grown(int(first), float(share)) for first in starts for share in np.linspace(0.0, 1.0, SHARES)]
@@ -212,9 +229,13 @@ class _Search:
             ((value, number, size) for number, (_, values) in enumerate(grown) for size, value in enumerate(values)),
             key=lambda each: -each[0],
         )
+        # What seems is less sure of the large, so that the best of every order of magnitude comes first.
+        sizes = dict[int, tuple[float, int, int]]()
+        for each in ranked:
+            sizes.setdefault((each[2] + 1).bit_length(), each)
         likely = dict[_Lie, None]()
-        for _, number, size in ranked:
-            likely.setdefault(self._lie(grown[number][0][: size + 1]))
+        for _, number, size in (*sizes.values(), *ranked):
+            likely.setdefault(tuple(sorted(grown[number][0][: size + 1])))
             if len(likely) == TRIED:
                 break
         return list(likely)
@@ -227,63 +248,65 @@ class _Search:
             share: what is left to who joins of what its lie is said to be worth to others.
         """
         own, others = self._single
-        paid = self._transferred(self._member, self._kind, self._report)
-        chosen, inside = [first], self._member == self._member[first]
-        gain, moved = float(own[first]), float(paid[first])
+        chosen, free = [first], np.array([len(members) for members in self._of_class])
+        free[self._liar[first]] -= 1
+        gain, moved = float(own[first]), float(self._moved[first])
         # What each could join with: what its lie brings it, what it brings members, and what they bring it.
         more = own + others[:, self._told[first]] + others[first][self._told]
         values = list[float]()
         while True:
             values.append(gain + (self._players - len(chosen)) / max(self._players - 1, 1) * moved)
-            if inside.all():
+            if not free.any():
                 return chosen, values
-            joins = int(np.argmax(np.where(inside, -np.inf, more + share * paid)))
-            gain, moved = gain + float(more[joins]), moved + float(paid[joins])
+            worth = np.where(free[self._liar] > 0, more + share * self._moved, -np.inf)
+            joins = int(np.argmax(worth))
+            gain, moved = gain + float(more[joins]), moved + float(self._moved[joins])
             chosen.append(joins)
-            inside = inside | (self._member == self._member[joins])
+            free[self._liar[joins]] -= 1
             more = more + others[:, self._told[joins]] + others[joins][self._told]
 
-    def _lie(self, chosen: Sequence[int]) -> _Lie:
-        order = sorted(chosen, key=lambda each: int(self._member[each]))
-        parts = (self._member, self._kind, self._report)
-        return _Lie(*(tuple(part[order].tolist()) for part in parts))
-
     def _near(self, lie: _Lie) -> list[_Lie]:
-        """Return the lies that differ by one member who leaves, joins, or is of another type or says something else."""
-        own, others = self._single
-        rows = self._economy.first_rows[list(lie.members)] + np.array(lie.types)
-        worth = own + others[:, rows].sum(axis=1)
-        near, inside = [], np.isin(self._member, lie.members)
-        told = zip(lie.members, lie.types, lie.reports, strict=True)
-        mine = [
-            np.flatnonzero((self._member == member) & (self._kind == kind) & (self._report == report))[0]
-            for member, kind, report in told
-        ]
-        for place in np.argsort(worth[mine], kind="stable")[:NEWCOMERS]:
-            left = lie.without(int(place))
-            near.append(left)
-            own_lies = np.flatnonzero(self._member == lie.members[place])
-            near.extend(self._joined(left, int(each)) for each in own_lies if each != mine[place])
-        outside = np.flatnonzero(~inside)
-        joining = outside[np.argsort(-worth[outside], kind="stable")][:NEWCOMERS]
-        near.extend(self._joined(lie, int(each)) for each in joining)
-        return [each for each in near if each.types != each.reports]
+        """Return the lies that differ by who leaves, joins, or is of another type or says something else.
 
-    def _joined(self, lie: _Lie, each: int) -> _Lie:
-        return lie.joined_by(int(self._member[each]), int(self._kind[each]), int(self._report[each]))
+        That is one member, or all replicas who are of one type and say the same.
+        """
+        own, others = self._single
+        worth = own + others[:, self._told[list(lie)]].sum(axis=1)
+        told = Counter(lie)
+        mine = np.array(list(told))
+        free = np.array([len(members) for members in self._of_class])
+        free -= np.bincount(self._liar[list(lie)], minlength=len(free))
+        near = dict[_Lie, None]()
+        for each in mine[np.argsort(worth[mine], kind="stable")][:NEWCOMERS].tolist():
+            for leaving in {1, told[each]}:
+                left = told - Counter({each: leaving})
+                for instead in (None, *np.flatnonzero(self._liar == self._liar[each]).tolist()):
+                    near.setdefault(_counted(left if instead is None else left + Counter({instead: leaving})))
+        outside = np.flatnonzero(free[self._liar] > 0)
+        for each in outside[np.argsort(-worth[outside], kind="stable")][:NEWCOMERS].tolist():
+            for joining in {1, int(free[self._liar[each]])}:
+                near.setdefault(_counted(told + Counter({each: joining})))
+        return [each for each in near if each != lie and (self._kind[list(each)] != self._report[list(each)]).any()]
+
+    def told(self, lie: _Lie) -> tuple[IntegerArray, IntegerArray, IntegerArray]:
+        """Return members, increasing, their types, and their reports, by number."""
+        chosen = np.array(lie)
+        number = np.arange(len(chosen)) - np.searchsorted(self._liar[chosen], self._liar[chosen])
+        members = np.array([self._of_class[liar][each] for liar, each in zip(self._liar[chosen], number, strict=True)])
+        order = np.argsort(members)
+        return members[order], self._kind[chosen[order]], self._report[chosen[order]]
 
     def _gains(self, lie: _Lie, draws: IntegerArray) -> FloatArray:
         """Return what a coalition gains by a lie at each draw of outsiders' types, ``(D,)``, numeraire."""
-        members = list(lie.members)
+        members, types, reports = self.told(lie)
         true, reported = draws.copy(), draws.copy()
-        true[:, members], reported[:, members] = lie.types, lie.reports
+        true[:, members], reported[:, members] = types, reports
         goods, money = self._ends(np.concatenate((true, reported)))
         count = len(draws)
         truth = self._enjoyed(true, goods[:count], money[:count])
         gained = (self._enjoyed(true, goods[count:], money[count:]) - truth)[:, members].sum(axis=1)
         share = (self._players - len(members)) / max(self._players - 1, 1)
-        moved = self._transferred(*(np.array(part) for part in (lie.members, lie.types, lie.reports)))
-        return np.asarray(gained + share * moved.sum())
+        return np.asarray(gained + share * self._moved[list(lie)].sum())
 
     def estimated(self, lie: _Lie) -> tuple[float, float]:
         """Return what a lie gains and the standard error of that, from draws by which it was not chosen."""
@@ -292,92 +315,5 @@ class _Search:
         return float(gains.mean()), float(gains.std(ddof=1) / sqrt(count))
 
 
-def largest_joint_gain(economy: Economy, externalities: FloatArray) -> float | None:
-    """Return what no coalition gains more than by a joint lie under expected-externality transfers, numeraire.
-
-    Args:
-        economy: with independent types.
-        externalities: what the contract pays for, by type, ``(types of all players,)``, numeraire.
-
-    Returns:
-        The bound; none where there are several goods beside the numeraire, or the first bit of the one is worth any
-        price to somebody.
-    """
-    rows = np.arange(len(economy.endowment_table))
-    if economy.endowment_table.shape[1] != 2:
-        return None
-    steepest = economy.valuations.gradient(rows, np.zeros((len(rows), 1)))[:, 0]
-    if not np.isfinite(steepest).all():
-        return None
-    lowest, highest = _price_interval(economy, max(0.0, float(steepest.max())))
-    most, least = _demanded(economy, lowest, upper=True), _demanded(economy, highest, upper=False)
-    satiated = _demanded(economy, 0.0, upper=True)
-    high, low = (economy.valuations.value(rows, each[:, None]) for each in (most, least))
-    players = len(economy.players)
-    ends = [*economy.first_rows[1:].tolist(), len(rows)]
-    outside, inside, paid = np.zeros(players), np.zeros(players), np.zeros(players)
-    for player, (first, end) in enumerate(zip(economy.first_rows.tolist(), ends, strict=True)):
-        own = range(first, end)
-        outside[player] = max(float(high[row] - low[row]) for row in own)
-        for told in own:
-            for said in own:
-                if (economy.endowment_table[said] <= economy.endowment_table[told]).all():
-                    # More than satiates it does it no good.
-                    got = np.minimum(most[[said]], satiated[[told]])
-                    gained = float(economy.valuations.value(np.array([told]), got[:, None])[0] - low[told])
-                    inside[player] = max(inside[player], gained)
-                    paid[player] = max(paid[player], float(externalities[said] - externalities[told]))
-    best = 0.0
-    for size in range(1, players):
-        share = (players - size) / (players - 1)
-        money = share * paid
-        by_outsiders = outside.sum() + _largest(money - outside, size)
-        by_members = _largest(inside + money, size)
-        best = max(best, min(by_outsiders, by_members))
-    return float(best)
-
-
-def _largest(values: FloatArray, count: int) -> float:
-    return float(np.sort(values)[::-1][:count].sum())
-
-
-def _demanded(economy: Economy, price: float, *, upper: bool) -> FloatArray:
-    """Return the most, or the least, that each type demands of the one good at a price, ``(types,)``, units."""
-    rows = np.arange(len(economy.endowment_table))
-    low, high = np.zeros(len(rows)), np.full(len(rows), _supply(economy))
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        worth = economy.valuations.gradient(rows, middle[:, None])[:, 0]
-        wanted = worth >= price if upper else worth > price
-        low, high = np.where(wanted, middle, low), np.where(wanted, high, middle)
-    return high if upper else low
-
-
-def _supply(economy: Economy) -> float:
-    """Return the most that there can be of the one good, units."""
-    return float(np.maximum.reduceat(economy.endowment_table[:, 0], economy.first_rows).sum())
-
-
-def _price_interval(economy: Economy, steepest: float) -> tuple[float, float]:
-    """Return prices between which every price lies that supports an efficient allocation, numeraire per unit.
-
-    Args:
-        economy: with one good beside the numeraire.
-        steepest: what the first bit of it is worth to anybody at most.
-    """
-    goods = economy.endowment_table[:, 0]
-
-    def excess(price: float, *, upper: bool) -> float:
-        wanted = _demanded(economy, price, upper=upper) - goods
-        choose = np.maximum if upper else np.minimum
-        return float(choose.reduceat(wanted, economy.first_rows).sum())
-
-    ends = []
-    for upper in (False, True):
-        low, high = 0.0, steepest
-        for _ in range(HALVINGS):
-            middle, wanted = (low + high) / 2, excess((low + high) / 2, upper=upper)
-            # Below the lowest price the least greedy want more than there is, above the highest the greediest less.
-            low, high = (middle, high) if wanted > 0 or (upper and wanted == 0) else (low, middle)
-        ends.append(high if upper else low)
-    return max(0.0, ends[0] - WIDER * steepest), ends[1] + WIDER * steepest
+def _counted(told: Counter[int]) -> _Lie:
+    return tuple(sorted(told.elements()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from marketgame.mechanisms.economies.beliefs import FactorPrior, IndependentPrior, Prior
@@ -21,6 +23,13 @@ def replicas(prior: Prior | None = None, *, groups: tuple[tuple[int, float, floa
     counts = [size for size, _, _ in groups]
     chances = [np.array([0.4 + 0.1 * k, 0.6 - 0.1 * k]) for k, size in enumerate(counts) for _ in range(size)]
     return _economy(players, IndependentPrior(chances) if prior is None else prior)
+
+
+def copied(economy: Economy, times: int) -> Economy:
+    """Everybody of an economy of independent types many times."""
+    players = [replace(player, name=f"{player.name}.{copy}") for player in economy.players for copy in range(times)]
+    chances = [economy.prior.marginal(player) for player in range(len(economy.players)) for _ in range(times)]
+    return replace(economy, players=tuple(players), prior=IndependentPrior(chances))
 
 
 def booms_and_busts() -> FactorPrior:

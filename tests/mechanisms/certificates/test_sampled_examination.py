@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
 
-from marketgame.mechanisms.certificates.examination import Examination
+from marketgame.mechanisms.certificates.certificate import verify
+from marketgame.mechanisms.certificates.examination import DeviationKind, Examination
 from marketgame.mechanisms.certificates.sampled_examination import examine_sampled
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule, grand_contract
+from marketgame.mechanisms.contracts.joint_misreports import check_joint_misreports
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
 from marketgame.mechanisms.contracts.sampled import sampled
 from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
 from marketgame.mechanisms.deviations.bounds import wealth_beyond, wealth_beyond_bundles
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.coalitions import Coalitions
+from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.profiles import Listing
 from marketgame.mechanisms.market_game.rules import (
@@ -39,6 +43,13 @@ REPAIRED = MarketRules(
 DEPOSITS = MarketRules(execution=Execution.MATCHED, refusal=Refusal.ESCROW)
 
 
+def usual(economy: Economy) -> GrandContract:
+    return GrandContract(
+        economy, efficient_allocation(economy), expected_externality_transfers(economy, efficient_allocation(economy))
+    )
+
+
+@cache
 def found(rule: TransferRule, rules: MarketRules) -> Examination:
     contract = ContractOnDemand(sampled(replicas(), listing=Listing.COUNTED), rule)
     return examine_sampled(contract, rules, Coalitions(5, 5))
@@ -65,9 +76,14 @@ def test_what_wealth_or_deposits_exclude_at_all_counts_of_types_is_sampled_and_n
     examined = found(TransferRule.EXPECTED_EXTERNALITY, rules)
     assert examined.unilaterally_stable is Verdict.SAMPLED
     assert examined.strongly_collusion_proof is Verdict.SAMPLED
-    assert examined.coalitions_report_truthfully is Verdict.NOT_REFUTED
     assert examined.proof is None
-    assert not examined.refuted
+    # Two who lie together gain, and that is settled where they do.
+    exact = check_joint_misreports(usual(examined.contract.economy)).worst
+    assert exact is not None
+    assert exact.gain > 0
+    assert examined.coalitions_report_truthfully is Verdict.REFUTED
+    assert [one.kind for one in examined.deviations] == [DeviationKind.JOINT_LIE]
+    assert verify(examined.deviations[0].certificate).confirmed
     assert sum(one.alike for one in examined.findings) == 5
 
 

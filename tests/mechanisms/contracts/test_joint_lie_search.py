@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from marketgame.mechanisms.contracts import joint_misreports
 from marketgame.mechanisms.contracts.coalition_proof import coalition_proof_transfers
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
-from marketgame.mechanisms.contracts.joint_lie_search import largest_joint_gain, search_joint_misreports
+from marketgame.mechanisms.contracts.joint_lie_bound import largest_joint_gain
+from marketgame.mechanisms.contracts.joint_lie_search import search_joint_misreports
 from marketgame.mechanisms.contracts.joint_misreports import best_joint_misreport, check_joint_misreports
 from marketgame.mechanisms.contracts.sampled import sampled
-from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
+from marketgame.mechanisms.contracts.transfers import balanced_externalities, expected_externality_transfers
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from tests.mechanisms.private_value_economies import (
@@ -19,6 +22,7 @@ from tests.mechanisms.private_value_economies import (
     random_economy,
     random_independent_prior,
 )
+from tests.mechanisms.replicated_economies import copied
 
 COUNTS = (2, 2, 3, 2, 2)
 
@@ -61,21 +65,62 @@ def test_the_lie_found_gains_what_enumeration_says_of_it_and_the_bound_is_above_
         assert best.gain == pytest.approx(exact.worst.gain, abs=1e-9)
         assert not found.truthful
     assert not found.complete
-    if paying:
-        assert found.bound is not None
-        assert found.bound >= exact.worst.gain
-    else:
-        assert found.bound is None
+    assert found.bound is not None
+    assert found.bound >= exact.worst.gain
 
 
 @pytest.mark.parametrize("seed", range(9))
 def test_no_joint_lie_gains_more_than_the_bound(seed: int) -> None:
     economy = an_economy(seed, ((2, 2, 2), (3, 2, 2), (2, 2, 2, 2))[seed % 3])
-    worst = check_joint_misreports(usual(economy)).worst
-    bound = largest_joint_gain(economy, sampled(economy).externalities)
+    for contract, externalities in (
+        (usual(economy), sampled(economy).externalities),
+        (grand_contract(economy), None),
+    ):
+        worst = check_joint_misreports(contract).worst
+        bound = largest_joint_gain(economy, externalities)
+        assert worst is not None
+        assert bound is not None
+        assert worst.gain <= bound
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_bound_holds_for_any_externalities_and_where_goods_are_worth_nothing_at_the_margin(seed: int) -> None:
+    """Transfers of the same form with other numbers make lies pay more; supply beyond satiation has a price of zero."""
+    economy = an_economy(seed, (2, 2, 2))
+    if seed % 2:
+        economy = plentiful(economy)
+    externalities = sampled(economy).externalities
+    generator = np.random.default_rng(seed)
+    externalities = externalities + generator.uniform(-40, 40, len(externalities))
+    transfers = balanced_externalities(economy, externalities, economy.profiles)
+    worst = check_joint_misreports(grand_contract(economy, transfers)).worst
+    bound = largest_joint_gain(economy, externalities)
     assert worst is not None
     assert bound is not None
-    assert worst.gain <= bound
+    assert 0 < worst.gain <= bound
+
+
+def plentiful(economy: Economy) -> Economy:
+    """Return an economy in which everybody owns more of the good than all together care for."""
+    endow = np.array([1000.0, 0.0])
+    players = (
+        replace(player, types=tuple(replace(kind, endowment=kind.endowment + endow) for kind in player.types))
+        for player in economy.players
+    )
+    return replace(economy, players=tuple(players))
+
+
+def test_replicas_are_counted_and_their_lies_found_as_by_enumeration() -> None:
+    economy = copied(an_economy(1, (2, 2, 2)), 2)
+    contract = grand_contract(economy)
+    found, exact = search_joint_misreports(economy, None, contract.stakes), check_joint_misreports(contract)
+    assert found is not None
+    assert not found.truthful
+    assert found.worst is not None
+    assert exact.worst is not None
+    assert abs(found.worst.gain - exact.worst.gain) <= 4 * found.standard_error + 1e-9
+    assert found.bound is not None
+    assert exact.worst.gain <= found.bound
 
 
 def test_players_by_the_dozen_are_answered_with_a_witness_and_a_bound() -> None:
@@ -87,7 +132,7 @@ def test_players_by_the_dozen_are_answered_with_a_witness_and_a_bound() -> None:
     assert found.bound is not None
     assert not found.truthful
     assert len(found.worst.coalition) > 2
-    assert 10 * found.standard_error < found.worst.gain < found.bound
+    assert 10 * found.standard_error < found.worst.gain < found.bound < 2 * found.worst.gain
 
 
 def test_several_goods_have_a_witness_and_no_bound_and_correlated_types_neither() -> None:
