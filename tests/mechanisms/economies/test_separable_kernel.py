@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.economies import efficiency
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
@@ -107,24 +107,24 @@ def test_its_proof_is_the_proof(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_prices_are_exact_to_the_last_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     """With everybody buying, a market of straight lines has a price in closed form."""
     generator = np.random.default_rng(5)
-    intercepts, slopes = generator.uniform(8, 9, (4, 4)), generator.uniform(0.5, 2, (4, 4))
+    intercepts, slopes = generator.uniform(8, 9, (3, 5)), generator.uniform(0.5, 2, (3, 5))
     players = tuple(
         Player(
             f"p{i}",
             tuple(
                 PlayerType(f"t{k}", np.array([2.0, 9.0]), Quadratic(intercepts[i, k : k + 1], slopes[i, k, None, None]))
-                for k in range(4)
+                for k in range(5)
             ),
         )
-        for i in range(4)
+        for i in range(3)
     )
-    economy = Economy("lines", ("good", "money"), ("", ""), players, IndependentPrior([np.full(4, 0.25)] * 4))
+    economy = Economy("lines", ("good", "money"), ("", ""), players, IndependentPrior([np.full(5, 0.2)] * 3))
     answer = compiled(economy, monkeypatch)
     assert (answer.bundles > 0).all()
     a, b = (
         np.take_along_axis(table[None], economy.profiles[..., None], axis=2)[..., 0] for table in (intercepts, slopes)
     )
-    price = ((a / b).sum(axis=1) - 8) / (1 / b).sum(axis=1)
+    price = ((a / b).sum(axis=1) - 6) / (1 / b).sum(axis=1)
     np.testing.assert_allclose(answer.price[:, 0], price, rtol=1e-14)
 
 
@@ -151,6 +151,45 @@ def test_nothing_to_share_and_more_than_anybody_wants(supply: float, monkeypatch
     answer = compiled(economy, monkeypatch)
     assert_same(answer, efficient_allocation(economy))
     assert (answer.price[:, 0] == 0).all() == (supply > 0)
+
+
+def answers(economy: Economy, profiles: IntegerArray) -> list[FloatArray]:
+    """Return all that the kernel fills in for the profiles."""
+    answer = efficiency._unanswered(economy, profiles)
+    efficiency._solve_compiled(economy, answer)
+    return [answer.bundles, answer.price, answer.value_of_goods, answer.welfare, answer.optimality_gap]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_answers_do_not_depend_on_the_number_of_cores(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    economy = random_economy(5, [family] * 3, types=8, goods=2)
+    monkeypatch.setattr(kernel, "PIECE", 100)
+    found = []
+    for cores in (1, 2, 3):
+        monkeypatch.setattr(kernel.os, "cpu_count", lambda cores=cores: cores)
+        found.append(answers(economy, economy.profiles))
+    for one, *others in zip(*found, strict=True):
+        for other in others:
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("moving", [False, True])
+def test_on_lines_a_profile_is_solved_as_if_it_were_alone(*, moving: bool) -> None:
+    economy = random_economy(6, ["quadratic"] * 3, types=7, goods=2, moving=moving)
+    shuffled = np.random.default_rng(0).permutation(len(economy.profiles))
+    together, apart = answers(economy, economy.profiles), answers(economy, economy.profiles[shuffled])
+    assert np.isfinite(together[-1]).mean() > 0.5
+    for one, other in zip(together, apart, strict=True):
+        np.testing.assert_array_equal(one[shuffled], other)
+
+
+def test_lines_of_few_players_and_of_many_are_solved_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    economy = random_economy(8, ["quadratic"] * 3, types=7, goods=2, moving=True)
+    few = answers(economy, economy.profiles)
+    monkeypatch.setattr(kernel, "MOST_IN_REGISTERS", 2)
+    monkeypatch.setattr(kernel, "_solver_of_lines", None)  # not called
+    for one, other in zip(few, answers(economy, economy.profiles), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("families", [["linear"] * 3, ["quadratic", "linear", "power"]])
