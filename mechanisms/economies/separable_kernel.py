@@ -399,7 +399,7 @@ def _sum_up(start: int, shared: FloatArray, answer: AllocationArrays) -> None:
 
 # Where the coefficients of lines stand in each player's part of an array, and what everybody shares in another.
 _INTERCEPT, _INVERSE, _HALF_SLOPE, _BOUGHT, _LINE = range(0, 5 * LANES, LANES)
-_AT, _MOVE, _WORTH, _SURPLUS, _PAID, _SHARE, _TOGETHER = range(0, 7 * LANES, LANES)
+_AT, _MOVE, _WORTH, _SURPLUS, _PAID, _HELD_BY_ONE, _TOGETHER = range(0, 7 * LANES, LANES)
 
 # Plain tuples, because Numba stores types on disk, and a stored class would fail to load after this module has changed.
 _tuple_of: Callable[[list[Any]], Any] = compiled_types.Tuple
@@ -554,14 +554,13 @@ def _prove_lines(supply: FloatArray, shared: FloatArray, own: FloatArray, player
             excess += demand
             most = max(most, demand)
             worth += (intercept - own[i * _LINE + _HALF_SLOPE + lane] * demand) * demand
-            surplus += 0.5 * gain * gain * inverse
+            surplus += gain * gain * inverse
         feasible = (available > 0) & (excess <= available * FEASIBILITY_TOLERANCE)
-        share = shared[_SHARE + lane]
         shared[_AT + lane] = price
         shared[_WORTH + lane] += worth
-        shared[_SURPLUS + lane] += surplus
+        shared[_SURPLUS + lane] += 0.5 * surplus
         shared[_PAID + lane] += price * available if feasible else np.nan
-        shared[_SHARE + lane] = max(share, most / available)
+        shared[_HELD_BY_ONE + lane] += 1.0 if most >= WHOLE_SUPPLY * available else 0.0
 
 
 @_inlined
@@ -581,4 +580,4 @@ def _sum_up_lines(
         value[start + lane] = worth
         welfare[start + lane] = worth + numeraire[lane]
         distance = (paid + shared[_SURPLUS + lane] - worth) / (paid if paid != 0 else 1.0)
-        gap[start + lane] = distance if shared[_SHARE + lane] < WHOLE_SUPPLY else np.nan
+        gap[start + lane] = distance if shared[_HELD_BY_ONE + lane] == 0 else np.nan
