@@ -9,8 +9,9 @@ utility itself.
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,7 +31,9 @@ class Opportunities:
         type_counts: number of types of each known player.
         types: of the known players in each of their type profiles, ``(Q, K)``.
         probability: of each of these profiles, ``(Q,)``.
-        gains: :math:`g_i(c, t_S)`, ``(C, S, Q)``.
+        misreports: number of the profile in which a member has each type instead, one ``(Q, K_i)`` for each member.
+        gains: :math:`g_i(c, t_S)`, ``(C, S, Q)``; in memory member by member, then profile by profile, with the
+            actions side by side.
     """
 
     coalition: Coalition
@@ -38,6 +41,7 @@ class Opportunities:
     type_counts: tuple[int, ...]
     types: IntegerArray
     probability: FloatArray
+    misreports: tuple[IntegerArray, ...]
     gains: FloatArray
 
     @property
@@ -47,43 +51,63 @@ class Opportunities:
 
     def types_of(self, member: int) -> IntegerArray:
         """Return the type of the member in this place in every profile, ``(Q,)``."""
-        types: IntegerArray = self.types[:, self._place(member)]
+        types: IntegerArray = self.types[:, self.known.index(self.coalition[member])]
         return types
 
-    def misreports(self, member: int) -> IntegerArray:
-        """Return the number of the profile in which the member has each type instead, ``(Q, K_i)``."""
-        place = self._place(member)
-        stride = math.prod(self.type_counts[place + 1 :])
-        change = np.arange(self.type_counts[place]) - self.types[:, place, None]
-        return np.arange(len(self.types))[:, None] + change * stride
-
     def virtual_surplus(self, coefficients: Sequence[FloatArray]) -> FloatArray:
-        r"""Return :math:`E[\sum_{i \in S} v_i(c, t) - V_i(\omega, t) | t_S]`, ``(C, Q)``."""
-        actions, _, profiles = self.gains.shape
-        surplus = np.zeros((actions, profiles))
-        for member, player in enumerate(self.coalition):
-            place = self._place(member)
-            before = actions * math.prod(self.type_counts[:place])
-            expanded = self.gains[:, member].reshape(before, self.type_counts[place], -1)
-            surplus += mixed_types(coefficients[player], expanded).reshape(actions, profiles)
-        return surplus
+        r"""Return :math:`E[\sum_{i \in S} v_i(c, t) - V_i(\omega, t) | t_S]`, ``(Q, C)``."""
+        return virtual_surplus(self.gains, self.coalition, self.known, self.type_counts, coefficients)
 
-    def _place(self, member: int) -> int:
-        return self.known.index(self.coalition[member])
+
+def virtual_surplus(
+    gains: FloatArray,
+    coalition: Coalition,
+    known: Coalition,
+    type_counts: Sequence[int],
+    coefficients: Sequence[FloatArray],
+) -> FloatArray:
+    """Return the virtual surplus that gains ``(C, S, Q)`` of members make given the types known, ``(Q, C)``."""
+    actions, _, profiles = gains.shape
+    surplus = np.zeros((profiles, actions))
+    for member, player in enumerate(coalition):
+        place = known.index(player)
+        by_type = gains[:, member].T.reshape(math.prod(type_counts[:place]), type_counts[place], -1)
+        surplus += mixed_types(coefficients[player], by_type).reshape(surplus.shape)
+    return surplus
+
+
+_UNSTAKED: weakref.WeakKeyDictionary[CoalitionalGame, dict[tuple[Coalition, Support], Opportunities]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 def opportunities(game: CoalitionalGame, stakes: FloatArray, coalition: Coalition, support: Support) -> Opportunities:
     r"""Return the gains of a coalition from leaving, with stakes :math:`\omega_i(t)`, ``(P, N)``."""
-    known = coalition if support is Support.COARSE else game.grand_coalition
-    utilities = game.expected_utilities(coalition, known)
-    kept = game.conditional_expectation(stakes.T[list(coalition)], known)
-    types = game.coalition_profiles(known)
-    marginals = [game.type_probabilities[player][types[:, place]] for place, player in enumerate(known)]
-    return Opportunities(
-        coalition,
-        known,
-        tuple(game.type_counts[player] for player in known),
-        types,
-        np.prod(marginals, axis=0),
-        utilities - kept,
-    )
+    without = expected_alternatives(game, coalition, support)
+    kept = game.conditional_expectation(stakes.T[list(coalition)], without.known)
+    by_action = without.gains.transpose(1, 2, 0) - kept[..., None]
+    return replace(without, gains=by_action.transpose(2, 0, 1))
+
+
+def expected_alternatives(game: CoalitionalGame, coalition: Coalition, support: Support) -> Opportunities:
+    """Return what members expect from leaving when they have nothing at stake; computed once for each game."""
+    kept = _UNSTAKED.setdefault(game, {})
+    if (coalition, support) not in kept:
+        known = coalition if support is Support.COARSE else game.grand_coalition
+        types = game.coalition_profiles(known)
+        counts = tuple(game.type_counts[player] for player in known)
+        marginals = [game.type_probabilities[player][types[:, place]] for place, player in enumerate(known)]
+        misreports = []
+        for place in map(known.index, coalition):
+            change = np.arange(counts[place]) - types[:, place, None]
+            misreports.append(np.arange(len(types))[:, None] + change * math.prod(counts[place + 1 :]))
+        kept[coalition, support] = Opportunities(
+            coalition,
+            known,
+            counts,
+            types,
+            np.prod(marginals, axis=0),
+            tuple(misreports),
+            game.expected_utilities(coalition, known),
+        )
+    return kept[coalition, support]

@@ -20,8 +20,8 @@ Members for whom that is nothing gain nothing.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+import weakref
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,14 +29,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray, finite_array
 from marketgame.mechanisms.blocking.coalition_limits import ALL_COALITIONS, CoalitionLimits, Support
+from marketgame.mechanisms.blocking.opportunities import Opportunities, expected_alternatives
 from marketgame.mechanisms.coalitional_games.at_stake import ROUNDING as LEVEL_ROUNDING
-from marketgame.mechanisms.coalitional_games.at_stake import AtStake, at_stake
+from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import (
     VirtualWeights,
     hydraulic_weights,
-    mixed_types,
     relative_imbalance,
 )
 from marketgame.mechanisms.linear_program import RESIDUAL_LIMIT
@@ -109,30 +109,36 @@ def support_residuals(
         Myerson (2006), Theorem 1 and condition (17).
     """
     omega = finite_array("stakes", stakes, (len(game.profiles), len(game.players)))
-    stake, alone = at_stake(game), _own_stakes(game, omega)
     coefficients = _coefficients(game, virtual)
+    measures = _Measures.of(game, omega, coefficients)
+    doubles = [array.astype(np.float64) for array in coefficients]
     parts, least = [], -np.inf
     for coalition in limits.coalitions(game):
-        known = coalition if support is Support.COARSE else game.grand_coalition
-        scale = _scale(game, omega, coalition, known, (alone, stake, coefficients))
-        surplus, error = _surplus_in_doubles(game, omega, coalition, known, coefficients)
-        sure = np.divide(surplus - error, scale, out=np.full(surplus.shape, -np.inf), where=scale > 0)
+        part = expected_alternatives(game, coalition, support)
+        scale, error = measures.scale(part), measures.error(coalition)
+        surplus = part.virtual_surplus(doubles) - _kept(game, omega, part).virtual_surplus(doubles)
+        largest = surplus.max(axis=1)
+        sure = np.divide(largest - error, scale, out=np.full(scale.shape, -np.inf), where=scale > 0)
         least = max(least, float(sure.max()))
-        parts.append((coalition, known, scale, surplus + error))
-    largest = -np.inf
-    for coalition, known, scale, most in parts:
-        # Only actions that may have the largest surplus of all are worth more digits.
+        parts.append((part, scale, surplus, largest, error))
+    residual = -np.inf
+    for part, scale, surplus, largest, error in parts:
+        # Only what may be the largest surplus of all is worth more digits.
         enough = np.multiply(least, scale, out=np.full(scale.shape, -np.inf), where=scale > 0)
-        actions = np.flatnonzero((~(most < enough)).any(axis=1))
-        if actions.size:
-            found = _largest_surplus(game, omega, coalition, known, coefficients, actions)
-            largest = max(largest, float(np.divide(found, scale, out=_without_scale(found), where=scale > 0).max()))
-    return SupportResiduals(*relative_imbalance(virtual, game.type_probabilities), largest)
+        near = np.flatnonzero(~(largest + error < enough))
+        profiles, actions = np.nonzero(~(surplus[near] + error < enough[near, None]))
+        if profiles.size:
+            scales = scale[near[profiles]]
+            found = _exact_surplus(game, omega, part, coefficients, (actions, near[profiles]))
+            shares = np.divide(found, scales, out=np.where(found > 0, np.inf, 0.0), where=scales > 0)
+            residual = max(residual, float(shares.max()))
+    return SupportResiduals(*relative_imbalance(virtual, game.type_probabilities), residual)
 
 
-def _without_scale(surplus: FloatArray) -> FloatArray:
-    """Return what a surplus is beside nothing."""
-    return np.where(surplus > 0, np.inf, 0.0)
+def _kept(game: CoalitionalGame, omega: FloatArray, part: Opportunities) -> Opportunities:
+    """Return what a coalition's members have at stake given the types known, as what a single action gives them."""
+    expected = game.conditional_expectation(omega.T[list(part.coalition)], part.known)
+    return replace(part, gains=expected[None])
 
 
 def _coefficients(game: CoalitionalGame, virtual: VirtualWeights) -> tuple[LongArray, ...]:
@@ -148,52 +154,27 @@ def _coefficients(game: CoalitionalGame, virtual: VirtualWeights) -> tuple[LongA
     return tuple(result)
 
 
-def _largest_surplus(
+def _exact_surplus(
     game: CoalitionalGame,
     omega: FloatArray,
-    coalition: Coalition,
-    known: Coalition,
+    part: Opportunities,
     coefficients: tuple[LongArray, ...],
-    actions: IntegerArray,
+    chosen: tuple[IntegerArray, IntegerArray],
 ) -> FloatArray:
-    """Return the largest virtual surplus of some of a coalition's actions given the types known, ``(Q,)``.
-
-    Rounding is added to it.
-    """
-    utilities = game.actions[coalition].utilities[actions]
+    """Return the virtual surplus of chosen actions at profiles of known types, ``(chosen,)``, with rounding added."""
+    used, action = np.unique(chosen[0], return_inverse=True)
+    utilities = game.actions[part.coalition].utilities
     rounding = np.finfo(np.longdouble).eps * sum(game.type_counts)
     surplus: Any = np.longdouble(0)
     terms: Any = np.longdouble(0)
-    for place, player in enumerate(coalition):
-        gained = utilities[:, place].astype(np.longdouble) - omega[:, player]
-        expected = _expected(game, gained, known)
-        size = _expected(game, np.abs(gained), known)
-        surplus = surplus + _transformed(game, known, player, coefficients[player], expected)
-        terms = terms + _transformed(game, known, player, np.abs(coefficients[player]), size)
-    largest: FloatArray = (surplus + rounding * terms).max(axis=0).astype(np.float64)
+    for member, player in enumerate(part.coalition):
+        gained = utilities[used, member].astype(np.longdouble) - omega[:, player]
+        told = (action[:, None], part.misreports[member][chosen[1]])
+        own = coefficients[player].T[part.types_of(member)[chosen[1]]]
+        surplus = surplus + (own * _expected(game, gained, part.known)[told]).sum(axis=1)
+        terms = terms + (np.abs(own) * _expected(game, np.abs(gained), part.known)[told]).sum(axis=1)
+    largest: FloatArray = (surplus + rounding * terms).astype(np.float64)
     return largest
-
-
-def _surplus_in_doubles(
-    game: CoalitionalGame,
-    omega: FloatArray,
-    coalition: Coalition,
-    known: Coalition,
-    coefficients: tuple[LongArray, ...],
-) -> tuple[FloatArray, float]:
-    """Return the virtual surplus of a coalition's actions given the types known, ``(C, Q)``, and its largest error."""
-    gains = game.expected_utilities(coalition, known) - game.conditional_expectation(omega.T[list(coalition)], known)
-    surplus = np.zeros((len(gains), gains.shape[-1]))
-    largest = game.largest_utility + float(np.abs(omega).max())
-    terms = 0.0
-    for place, player in enumerate(coalition):
-        before = math.prod(game.type_counts[one] for one in known[: known.index(player)])
-        expanded = gains[:, place].reshape(len(gains) * before, game.type_counts[player], -1)
-        surplus += mixed_types(coefficients[player].astype(np.float64), expanded).reshape(surplus.shape)
-        terms += largest * float(np.abs(coefficients[player]).sum(axis=0).max())
-    # A sum errs by no more than the number of its terms, and every type of every player is one at most twice.
-    steps = 4 * (sum(game.type_counts) + len(game.players) + 4)
-    return surplus, steps * float(np.finfo(np.float64).eps) * terms
 
 
 def _expected(game: CoalitionalGame, values: LongArray, known: Coalition) -> LongArray:
@@ -204,24 +185,14 @@ def _expected(game: CoalitionalGame, values: LongArray, known: Coalition) -> Lon
     return expanded.reshape(len(values), -1)
 
 
-def _transformed(
-    game: CoalitionalGame, known: Coalition, player: int, coefficients: LongArray, values: LongArray
-) -> LongArray:
-    """Return one player's virtual values given the types known, ``(C, Q)``."""
-    counts = [game.type_counts[one] for one in known]
-    axis = 1 + known.index(player)
-    expanded = np.moveaxis(values.reshape(-1, *counts), axis, -1) @ coefficients
-    return np.moveaxis(expanded, -1, axis).reshape(values.shape)
+_GAINED: weakref.WeakKeyDictionary[CoalitionalGame, tuple[FloatArray, ...]] = weakref.WeakKeyDictionary()
 
 
-def _own_stakes(game: CoalitionalGame, omega: FloatArray) -> tuple[FloatArray, ...]:
-    """Return what is at stake for each type alone, one ``(K_i,)`` for each player."""
-    alone = game.individual_values()
-    result = []
-    for player, own in enumerate(alone):
-        level = np.abs(own).max() + np.abs(omega[:, player]).max()
-        kept = np.abs(game.conditional_expectation(omega[:, player], (player,)) - own)
-        result.append(np.where(kept > LEVEL_ROUNDING * level, kept, 0.0))
+def _gained_together(game: CoalitionalGame, alone: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:
+    """Return the most each type gets from what coalitions gain, ``(K_i,)`` each; computed once for each game."""
+    if game in _GAINED:
+        return _GAINED[game]
+    result = tuple(np.zeros(count) for count in game.type_counts)
     for coalition in game.actions:
         if len(coalition) == 1:
             continue
@@ -235,28 +206,62 @@ def _own_stakes(game: CoalitionalGame, omega: FloatArray) -> tuple[FloatArray, .
             most = np.minimum(gained[:, place].max(axis=0), best)
             most = np.where(most > LEVEL_ROUNDING * (np.abs(before[place]) + best), most, 0.0)
             np.maximum.at(result[player], types[:, place], most)
-    return tuple(result)
+    return _GAINED.setdefault(game, result)
 
 
-def _scale(
-    game: CoalitionalGame,
-    omega: FloatArray,
-    coalition: Coalition,
-    known: Coalition,
-    measures: tuple[tuple[FloatArray, ...], AtStake, tuple[LongArray, ...]],
-) -> FloatArray:
-    """Return what virtual surpluses of a coalition are relative to, given the types known, ``(Q,)``."""
-    alone, stake, coefficients = measures
-    types = game.coalition_profiles(known)
-    odds = np.ones(len(types))
-    for place, player in enumerate(known):
-        odds *= game.type_probabilities[player][types[:, place]]
-    least, excused = np.full(len(types), np.inf), np.zeros(len(types))
-    for player in coalition:
-        kinds = types[:, known.index(player)]
-        own = alone[player][kinds]
-        least = np.where(own > 0, np.minimum(least, own), least)
-        virtual = (np.abs(coefficients[player]).T.astype(np.float64) @ stake.by_type[player])[kinds]
-        excused += np.minimum(virtual, stake.by_type[player][kinds] / odds)
-        excused += np.abs(omega[:, player]).max() + np.abs(stake.alone[player]).max()
-    return np.where(np.isfinite(least), least, 0.0) + ROUNDING / GAIN_TOLERANCE * excused
+@dataclass(frozen=True, eq=False)
+class _Measures:
+    """What virtual surpluses are relative to, and what rounding is in them.
+
+    Attributes:
+        own: what is at stake for each type alone, one ``(K_i,)`` for each player.
+        virtual: the virtual value of what is at stake for each type, likewise.
+        by_type: what is at stake for each type, likewise.
+        level: of stakes and of what a player expects alone, ``(N,)``.
+        terms: the largest terms of each player's virtual utility, ``(N,)``.
+        steps: roundings of a surplus at most.
+    """
+
+    own: tuple[FloatArray, ...]
+    virtual: tuple[FloatArray, ...]
+    by_type: tuple[FloatArray, ...]
+    level: tuple[float, ...]
+    terms: tuple[float, ...]
+    steps: int
+
+    @classmethod
+    def of(cls, game: CoalitionalGame, omega: FloatArray, coefficients: tuple[LongArray, ...]) -> _Measures:
+        stake = at_stake(game)
+        own = []
+        for player, (value, gained) in enumerate(zip(stake.alone, _gained_together(game, stake.alone), strict=True)):
+            level = np.abs(value).max() + np.abs(omega[:, player]).max()
+            kept = np.abs(game.conditional_expectation(omega[:, player], (player,)) - value)
+            own.append(np.maximum(np.where(kept > LEVEL_ROUNDING * level, kept, 0.0), gained))
+        largest = game.largest_utility + float(np.abs(omega).max())
+        return cls(
+            tuple(own),
+            tuple(
+                np.abs(table).T.astype(np.float64) @ most
+                for table, most in zip(coefficients, stake.by_type, strict=True)
+            ),
+            stake.by_type,
+            tuple(float(np.abs(omega[:, i]).max() + np.abs(one).max()) for i, one in enumerate(stake.alone)),
+            tuple(largest * float(np.abs(table).sum(axis=0).max()) for table in coefficients),
+            # A sum errs by no more than the number of its terms, and every type of every player is one at most twice.
+            4 * (sum(game.type_counts) + len(game.players) + 4),
+        )
+
+    def error(self, coalition: Coalition) -> float:
+        """Return what rounding can do to virtual surpluses of a coalition in double precision."""
+        return self.steps * float(np.finfo(np.float64).eps) * sum(self.terms[player] for player in coalition)
+
+    def scale(self, part: Opportunities) -> FloatArray:
+        """Return what virtual surpluses of a coalition are relative to, given the types known, ``(Q,)``."""
+        least, excused = np.full(len(part.types), np.inf), np.zeros(len(part.types))
+        for member, player in enumerate(part.coalition):
+            kinds = part.types_of(member)
+            own = self.own[player][kinds]
+            least = np.where(own > 0, np.minimum(least, own), least)
+            excused += np.minimum(self.virtual[player][kinds], self.by_type[player][kinds] / part.probability)
+            excused += self.level[player]
+        return np.where(np.isfinite(least), least, 0.0) + ROUNDING / GAIN_TOLERANCE * excused

@@ -16,7 +16,6 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -122,28 +121,27 @@ def find_blocking_plan(
     market, unit = _market(game, omega, support, limits, deadline)
     decisive = _Master(game, market, unit, None)
     solution = decisive.solve(deadline)
-    virtual = decisive.virtual_weights(solution)
+    virtual = decisive.virtual
     leaving = decisive.read(solution)
     if solution.objective <= NEGLIGIBLE and not _earns(replay(game, omega, *leaving)):
         residuals = support_residuals(game, omega, virtual, support=support, limits=limits)
         if not residuals.proves:
             raise UnverifiedAnswerError(f"the proof that no plan is profitable fails its check: {residuals}")
-        bound = decisive.profit_bound(virtual, normalisation)
+        bound = decisive.profit_bound(normalisation)
         return NoBlockingPlan(virtual, residuals, bound, support, limits)
     master = _Master(game, market, unit, normalisation)
     sized = master.solve(deadline)
     invitations, payments = master.read(sized)
     played = replay(game, omega, invitations, payments)
-    virtual = master.virtual_weights(sized)
     if not played.tenable():
         # The plan of this size is too small to tell from rounding; what was decisive is not.
         invitations, payments = _of_size(game, *leaving, normalisation)
         played = _checked(replay(game, omega, invitations, payments))
-    bound = max(master.profit_bound(virtual, normalisation, master.prices(sized)), played.profit)
+    bound = max(master.profit_bound(normalisation, master.prices(sized)), played.profit)
     often = 1 / played.largest_probability
     gains = played.interim_gains
     return BlockingPlan(
-        invitations, payments, played.profit, bound, gains, virtual, often, support, normalisation, limits
+        invitations, payments, played.profit, bound, gains, master.virtual, often, support, normalisation, limits
     )
 
 
@@ -215,6 +213,14 @@ class _Master:
     surplus that condition (14) speaks of; with a normalisation it is :math:`\nu_S(c|t_S)`. Payments to a type are
     weighted by its probability, and so are its conditions: then coefficients are gains, and ratios of probabilities
     of types of one player, by the smaller of which the conditions about pretending are divided.
+
+    Every coalition has a place for each profile of known types, ``(places,)`` in all, and columns numbered action by
+    action there.
+
+    Attributes:
+        unit: what one unit of the program is worth, money.
+        virtual: the multipliers of the last solve, that satisfy the hydraulic equations (5) with weights that are not
+            negative.
     """
 
     def __init__(
@@ -224,7 +230,17 @@ class _Master:
         self._market = market
         self._normalisation = normalisation
         self.unit = unit
-        self._present = [np.zeros((part.gains.shape[0], len(part.types)), dtype=np.bool_) for part in market]
+        self.virtual = equal_weights(game.type_probabilities)
+        sizes, actions = [len(part.types) for part in market], [len(part.gains) for part in market]
+        self._ends = np.cumsum(sizes)
+        self._places = [slice(end - size, end) for end, size in zip(self._ends.tolist(), sizes, strict=True)]
+        # Number of the first column of every place, and of all columns together.
+        counts = np.repeat(actions, sizes)
+        self._first = np.cumsum(counts) - counts
+        self._present = np.zeros(int(counts.sum()), dtype=np.bool_)
+        # With the present multipliers: the action of largest virtual surplus at every place, and that surplus.
+        self._best = np.zeros(counts.size, dtype=np.int64)
+        self._surplus = np.zeros(counts.size)
         self._columns: list[Columns] = []
         # For every type and report, the weight of the condition that the type should not report it.
         self._weights = [np.minimum(p[None, :] / p[:, None], 1.0) for p in game.type_probabilities]
@@ -263,7 +279,7 @@ class _Master:
         if sum(part.size for part in self._market) <= FEW_COLUMNS:
             self._add_all()
         else:
-            self._add_improving(equal_weights(self._game.type_probabilities), np.zeros(self._size.size), deadline)
+            self._add_improving(np.zeros(self._size.size), deadline)
         while True:
             deadline.check()
             solution = self._program.solve(simplex=Simplex.PRIMAL, deadline=deadline)
@@ -271,16 +287,14 @@ class _Master:
                 deadline.check()
             if not solution.optimal:
                 raise UnverifiedAnswerError(f"whether a plan is profitable was not decided: {solution.status.value}")
-            if not self._add_improving(self.virtual_weights(solution), self.prices(solution), deadline):
+            self.virtual = self._virtual_weights(solution)
+            if not self._add_improving(self.prices(solution), deadline):
                 certified(self._program, solution)
                 return solution
 
-    def profit_bound(
-        self, virtual: VirtualWeights, normalisation: Normalisation, prices: FloatArray | None = None
-    ) -> float:
+    def profit_bound(self, normalisation: Normalisation, prices: FloatArray | None = None) -> float:
         """Return what no plan of a size can earn, by weak duality, money; prices of leaving are ``(P,)``."""
-        coefficients = transform(virtual, self._game.type_probabilities)
-        surpluses = [part.virtual_surplus(coefficients).max(axis=0) for part in self._market]
+        surpluses = [self._surplus[places] for places in self._places]
         if normalisation is Normalisation.TOTAL:
             shares = zip(self._market, surpluses, strict=True)
             return max(0.0, *(float((part.probability * surplus).max()) for part, surplus in shares))
@@ -296,11 +310,11 @@ class _Master:
         """Return what the size of the plan costs, in the program's unit, ``(P,)`` or ``(1,)``."""
         return np.maximum(solution.dual["size"], 0.0)
 
-    def virtual_weights(self, solution: Solution) -> VirtualWeights:
+    def _virtual_weights(self, solution: Solution) -> VirtualWeights:
         """Return the multipliers, made to satisfy the hydraulic equations (5) with weights that are not negative."""
-        weights, multipliers = [], []
+        weights, multipliers, duals = [], [], solution.dual
         for player, probability in enumerate(self._game.type_probabilities):
-            dual = np.maximum(solution.dual[f"honesty {player}"], 0.0)
+            dual = np.maximum(duals[f"honesty {player}"], 0.0)
             alpha = dual * self._weights[player] * probability[:, None]
             np.fill_diagonal(alpha, 0.0)
             weight, alpha = hydraulic_weights(probability, alpha)
@@ -332,35 +346,31 @@ class _Master:
         indices = [np.indices((len(part.gains), len(part.types))) for part in self._market]
         self._add([(number, actions.ravel(), profiles.ravel()) for number, (actions, profiles) in enumerate(indices)])
 
-    def _add_improving(self, virtual: VirtualWeights, prices: FloatArray, deadline: Deadline) -> bool:
+    def _add_improving(self, prices: FloatArray, deadline: Deadline) -> bool:
         """Add the best new action of every coalition and profile if it improves; return whether any was added."""
-        coefficients = transform(virtual, self._game.type_probabilities)
-        candidates = []
-        for part in self._market:
+        coefficients = transform(self.virtual, self._game.type_probabilities)
+        reduced = np.empty(self._surplus.size)
+        for part, places in zip(self._market, self._places, strict=True):
             deadline.check()
-            candidates.append(self._best_actions(part, coefficients, prices))
-        every = np.concatenate([reduced for _, reduced in candidates])
-        improving = every[every > NEGLIGIBLE]
+            surplus = part.virtual_surplus(coefficients)
+            best = surplus.argmax(axis=1)
+            self._best[places] = best
+            self._surplus[places] = surplus[np.arange(best.size), best]
+            reduced[places] = self._surplus[places] / self.unit - self._price(part, prices)
+        improving = reduced[reduced > NEGLIGIBLE]
         most = self._most_columns
         threshold = np.partition(improving, -most)[-most] if improving.size > most else NEGLIGIBLE
-        chosen = []
-        for number, (best, reduced) in enumerate(candidates):
-            new = ~self._present[number][best, np.arange(best.size)]
-            profiles = np.flatnonzero((reduced >= threshold) & (reduced > NEGLIGIBLE) & new)
-            if profiles.size:
-                chosen.append((number, best[profiles], profiles))
-        if chosen:
-            self._add(chosen)
-        return bool(chosen)
-
-    def _best_actions(
-        self, part: Opportunities, coefficients: Sequence[FloatArray], prices: FloatArray
-    ) -> tuple[IntegerArray, FloatArray]:
-        """Return the best action at every profile of known types and its reduced cost, each ``(Q,)``."""
-        surplus = part.virtual_surplus(coefficients)
-        best = surplus.argmax(axis=0)
-        reduced = surplus[best, np.arange(best.size)] / self.unit - self._price(part, prices)
-        return best, reduced
+        new = ~self._present[self._first + self._best]
+        chosen = np.flatnonzero((reduced >= threshold) & (reduced > NEGLIGIBLE) & new)
+        if chosen.size:
+            of_part = np.searchsorted(self._ends, chosen, side="right")
+            ends = np.searchsorted(of_part, np.arange(len(self._market) + 1))
+            columns = []
+            for number in np.unique(of_part).tolist():
+                places = chosen[ends[number] : ends[number + 1]]
+                columns.append((number, self._best[places], places - self._places[number].start))
+            self._add(columns)
+        return bool(chosen.size)
 
     def _price(self, part: Opportunities, prices: FloatArray) -> FloatArray:
         """Return what leaving costs at each profile of known types, ``(Q,)``, or ``(1,)`` if all the same."""
@@ -387,12 +397,12 @@ class _Master:
             for member, player in enumerate(part.coalition):
                 named = part.types_of(member)[profiles]
                 # What each type gains when the member reports the type the column names.
-                gains = part.gains[actions[:, None], member, part.misreports(member)[profiles]] / self.unit
+                gains = part.gains[actions[:, None], member, part.misreports[member][profiles]] / self.unit
                 if self._normalisation is not None:
                     gains = gains * part.probability[profiles, None]
                 entries[player].append((columns, named, gains))
             self._add_size(part, block[columns], profiles)
-            self._present[number][actions, profiles] = True
+            self._present[self._first[self._places[number]][profiles] + actions] = True
         for player, parts in enumerate(entries):
             if parts:
                 self._add_member(player, block, *(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))

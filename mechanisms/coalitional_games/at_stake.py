@@ -121,6 +121,8 @@ def tempered(values: FloatArray, unit: float, *, forced: bool = False) -> FloatA
         unit: what is at stake, money.
         forced: whether some action has to be taken; the best one is then left as it is, however bad.
     """
+    if values.min() * values.shape[1] > -RUIN / 2 * unit:
+        return values
     total = values.sum(axis=1)
     ruinous = total < -RUIN * unit
     if forced:

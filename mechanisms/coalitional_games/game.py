@@ -185,7 +185,11 @@ class CoalitionalGame:
         expanded = array.reshape(*batch, *self.type_counts)
         # From the last player back, so that the positions of the others stay what they are.
         for player in reversed(self.others(coalition)):
-            expanded = np.tensordot(expanded, self.type_probabilities[player], axes=(len(batch) + player, 0))
+            place = len(batch) + player
+            order = (*range(place), *range(place + 1, expanded.ndim), place)
+            last = expanded.transpose(order)
+            expanded = np.dot(last.reshape(-1, last.shape[-1]), self.type_probabilities[player][:, None])
+            expanded = expanded.reshape(last.shape[:-1])
         return expanded.reshape(*batch, -1)
 
     @cached_property
@@ -196,13 +200,14 @@ class CoalitionalGame:
     def expected_utilities(self, coalition: Coalition, known: Coalition) -> FloatArray:
         r"""Return :math:`E[u_i(c, t) \mid t_K]` of a coalition's members and actions, ``(C, S, P_K)``.
 
-        They are computed once for each game: many stakes may be compared with them.
+        They are computed once for each game, since many stakes may be compared with them, and lie in memory member by
+        member, then profile by profile, with the actions side by side.
         """
         kept = _EXPECTED.setdefault(self, {})
         if (coalition, known) not in kept:
             utilities = self.actions[coalition].utilities
             expected = utilities if known == self.grand_coalition else self.conditional_expectation(utilities, known)
-            kept[coalition, known] = expected
+            kept[coalition, known] = np.ascontiguousarray(expected.transpose(1, 2, 0)).transpose(2, 0, 1)
         return kept[coalition, known]
 
     def individual_values(self) -> tuple[FloatArray, ...]:

@@ -159,7 +159,7 @@ class VirtualStakes:
         """
         probability = self._game.type_probabilities[part.coalition[member]]
         gains = part.gains[:, member] / self._unit
-        others = part.misreports(member)[profiles]
+        others = part.misreports[member][profiles]
         told = gains[:, others] if isinstance(actions, slice) else gains[actions[:, None], others]
         differences: FloatArray = gains[actions, profiles][..., None] - told
         return differences / probability[part.types_of(member)[profiles]][:, None]

@@ -366,9 +366,9 @@ class InterimProgram:
         counts = utilities.shape[1:]
         first = self._type_probability[self.types.offset[player]]
         odds = self.prior.reshape(counts).take([0], axis=player) / (first * self.unit)
-        by_type = np.expand_dims(np.moveaxis(utilities, (0, player + 1), (-2, -1)), player)
-        result: FloatArray = np.multiply(by_type, odds[..., None, None], out=np.empty(by_type.shape))
-        return result
+        # Long rows are multiplied, and then copied to where they are wanted.
+        weighted = np.expand_dims(utilities * odds, player + 1)
+        return np.ascontiguousarray(np.moveaxis(weighted, (0, player + 2), (-2, -1)))
 
     def set_weights(self, weights: Sequence[FloatArray]) -> None:
         r"""Maximise :math:`\sum_i \sum_t \lambda_i(t) U_i(t)`, with shortfall forbidden."""

@@ -16,6 +16,9 @@ from marketgame.mechanisms.arrays import BooleanArray, FloatArray
 type PositionArray = NDArray[np.int32]
 """Row and column numbers as the solver stores them."""
 
+WRITTEN_AT_ONCE = 2**18
+"""Entries, 8 bytes each, that stay in the cache while arrays laid side by side are written in turn."""
+
 
 class Sense(Enum):
     """Direction of optimisation; the value is the sign that turns the program into a minimisation."""
@@ -93,10 +96,17 @@ class DenseColumns:
     def write(self, rows: PositionArray, values: FloatArray) -> None:
         """Write the entries of all columns, one column after another, ``(count * width,)`` each."""
         _write_part(rows.reshape(-1, self.width), 0, self.shape, self.rows)
-        done = 0
-        for value in self.values:
-            _write_part(values.reshape(-1, self.width), done, self.shape, value)
-            done += value.shape[-1]
+        # The arrays are written in turn into as many columns as stay in the cache meanwhile, whole leading indices.
+        apart = 0
+        while math.prod(self.shape[apart:]) * self.width > WRITTEN_AT_ONCE and apart < len(self.shape):
+            apart += 1
+        outer, inner = self.shape[:apart], self.shape[apart:]
+        target = values.reshape(math.prod(outer), math.prod(inner), self.width)
+        for number, place in enumerate(np.ndindex(outer)):
+            done = 0
+            for value in self.values:
+                _write_part(target[number], done, inner, _part_at(value, place, len(inner)))
+                done += value.shape[-1]
 
     def triplets(self) -> Triplets:
         """Return the same coefficients one by one."""
@@ -105,6 +115,15 @@ class DenseColumns:
         self.write(rows, values)
         columns = np.arange(self.first_column, self.first_column + self.count, dtype=np.int32)
         return Triplets(rows, np.repeat(columns, self.width), values)
+
+
+def _part_at(source: FloatArray, place: tuple[int, ...], inner: int) -> FloatArray:
+    """Return what broadcast entries are at a place of the block's leading dimensions, before so many inner ones."""
+    leading = max(source.ndim - 1 - inner, 0)
+    sizes = source.shape[:leading]
+    index = tuple(0 if size == 1 else one for size, one in zip(sizes, place[len(place) - leading :], strict=True))
+    part: FloatArray = source[index]
+    return part
 
 
 def _write_part[T: np.generic](target: NDArray[T], start: int, shape: tuple[int, ...], source: NDArray[T]) -> None:
@@ -145,7 +164,7 @@ def assemble(pieces: list[Piece], rows: int, first_column: int, columns: int) ->
         counts[start : start + piece.count] = piece.width
     starts = np.zeros(columns + 1, dtype=np.int32)
     np.cumsum(counts, out=starts[1:])
-    indices, values = np.empty(starts[-1], dtype=np.int32), np.empty(starts[-1])
+    indices, values = _room_for(int(starts[-1]))
     done = 0
     for piece in dense:
         start = piece.first_column - first_column
@@ -155,6 +174,12 @@ def assemble(pieces: list[Piece], rows: int, first_column: int, columns: int) ->
         piece.write(indices[part], values[part])
     _copy_columns(loose, slice(done, columns), starts, (indices, values))
     return compressed(values, indices, starts, (rows, columns))
+
+
+def _room_for(entries: int) -> tuple[PositionArray, FloatArray]:
+    """Return unwritten row numbers and values, in one piece of memory: of large ones NumPy asks for large pages."""
+    memory = np.empty((3 * entries + 1) // 2)
+    return memory[entries:].view(np.int32)[:entries], memory[:entries]
 
 
 def _copy_columns(

@@ -143,7 +143,8 @@ class Solver:
         The objective is handed over in units of its largest coefficient, so that the solver's absolute
         tolerance on reduced costs is relative to the data. The unit is a power of two, which changes no digit.
         """
-        largest = float(np.abs(program.objective).max(initial=0.0))
+        objective = program.objective
+        largest = max(float(objective.max(initial=0.0)), -float(objective.min(initial=0.0)))
         self._unit = float(2.0 ** np.round(np.log2(largest))) if largest > 0 else 1.0
         matrix = program.matrix
         rows, columns = matrix.shape
@@ -157,7 +158,7 @@ class Solver:
             int(highspy.MatrixFormat.kColwise),
             program.sense.value,
             0.0,
-            program.objective / self._unit,
+            objective if self._unit == 1.0 else objective / self._unit,
             program.lower,
             program.upper,
             program.row_lower,

@@ -38,14 +38,14 @@ class GrowingVector:
         return self._size
 
     def append(self, part: FloatArray) -> None:
-        """Append the numbers of a new block, in any shape."""
-        self._parts.append(part.ravel())
+        """Append the numbers of a new block, in any shape; what is broadcast takes no memory yet."""
+        self._parts.append(part.reshape(-1))
         self._size += part.size
 
     @property
     def values(self) -> FloatArray:
         """All numbers, in one array that may be written to."""
-        if len(self._parts) != 1:
+        if len(self._parts) != 1 or not self._parts[0].flags.writeable:
             self._parts = [np.concatenate(self._parts) if self._parts else np.zeros(0)]
         return self._parts[0]
 
@@ -234,15 +234,36 @@ class Statement:
     def _append_columns(
         self, block: Block, lower: ArrayLike, upper: ArrayLike, objective: ArrayLike, *, integer: bool
     ) -> None:
-        low = fitting("lower bounds", block, lower)
-        high = fitting("upper bounds", block, upper)
+        low = broadcast("lower bounds", block, lower)
+        high = broadcast("upper bounds", block, upper)
         _require_ordered(block, low, high)
-        cost = fitting("objective", block, objective)
+        cost = broadcast("objective", block, objective)
         require_finite("objective", block, cost)
         self._lower.append(low)
         self._upper.append(high)
         self._objective.append(cost)
-        self._integer.append(np.full(block.size, float(integer)))
+        self._integer.append(np.broadcast_to(float(integer), block.size))
+
+
+def broadcast(what: str, members: Members, values: ArrayLike) -> FloatArray:
+    """Return the values broadcast to the shape of a block or selection, not to be written to.
+
+    Raises:
+        ValueError: they do not broadcast, or are undefined.
+    """
+    array = np.array(values, dtype=np.float64)
+    # A dimension of size one in front of all others is none.
+    while array.ndim > len(members.shape) and array.shape[0] == 1:
+        array = array[0]
+    try:
+        full = np.broadcast_to(array, members.shape)
+    except ValueError:
+        raise ValueError(
+            f"{what} of {members.name!r} has shape {array.shape}; it must broadcast to {members.shape}"
+        ) from None
+    if np.isnan(array).any():
+        raise ValueError(f"{what} of {members.name!r} holds undefined values")
+    return full
 
 
 def fitting(what: str, members: Members, values: ArrayLike) -> FloatArray:
@@ -251,17 +272,7 @@ def fitting(what: str, members: Members, values: ArrayLike) -> FloatArray:
     Raises:
         ValueError: they do not broadcast, or are undefined.
     """
-    array = np.asarray(values, dtype=np.float64)
-    full = np.empty(members.shape)
-    try:
-        full[...] = array
-    except ValueError:
-        raise ValueError(
-            f"{what} of {members.name!r} has shape {array.shape}; it must broadcast to {members.shape}"
-        ) from None
-    if np.isnan(full).any():
-        raise ValueError(f"{what} of {members.name!r} holds undefined values")
-    return full
+    return broadcast(what, members, values).copy()
 
 
 def require_finite(what: str, members: Members, values: FloatArray) -> None:
