@@ -56,24 +56,14 @@ class Opportunities:
 
     def virtual_surplus(self, coefficients: Sequence[FloatArray]) -> FloatArray:
         r"""Return :math:`E[\sum_{i \in S} v_i(c, t) - V_i(\omega, t) | t_S]`, ``(Q, C)``."""
-        return virtual_surplus(self.gains, self.coalition, self.known, self.type_counts, coefficients)
-
-
-def virtual_surplus(
-    gains: FloatArray,
-    coalition: Coalition,
-    known: Coalition,
-    type_counts: Sequence[int],
-    coefficients: Sequence[FloatArray],
-) -> FloatArray:
-    """Return the virtual surplus that gains ``(C, S, Q)`` of members make given the types known, ``(Q, C)``."""
-    actions, _, profiles = gains.shape
-    surplus = np.zeros((profiles, actions))
-    for member, player in enumerate(coalition):
-        place = known.index(player)
-        by_type = gains[:, member].T.reshape(math.prod(type_counts[:place]), type_counts[place], -1)
-        surplus += mixed_types(coefficients[player], by_type).reshape(surplus.shape)
-    return surplus
+        actions, _, profiles = self.gains.shape
+        surplus = np.zeros((profiles, actions))
+        for member, player in enumerate(self.coalition):
+            place = self.known.index(player)
+            by_type = self.gains[:, member].T
+            by_type = by_type.reshape(math.prod(self.type_counts[:place]), self.type_counts[place], -1)
+            surplus += mixed_types(coefficients[player], by_type).reshape(surplus.shape)
+        return surplus
 
 
 _UNSTAKED: weakref.WeakKeyDictionary[CoalitionalGame, dict[tuple[Coalition, Support], Opportunities]] = (

@@ -50,6 +50,9 @@ from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 NEGLIGIBLE = 1e-9
 """Profits and reduced costs below this, relative to what is at stake, count as none."""
 
+PLAINLY_PROFITABLE = 1e-6
+"""Once a plan earns more than this, relative likewise, whether some plan is profitable is decided."""
+
 FEW_COLUMNS = 2000
 """Programs with fewer columns are solved whole: generating them one by one would take longer."""
 
@@ -120,10 +123,9 @@ def find_blocking_plan(
     omega = finite_array("stakes", stakes, (len(game.profiles), len(game.players)))
     market, unit = _market(game, omega, support, limits, deadline)
     decisive = _Master(game, market, unit, None)
-    solution = decisive.solve(deadline)
-    virtual = decisive.virtual
-    leaving = decisive.read(solution)
-    if solution.objective <= NEGLIGIBLE and not _earns(replay(game, omega, *leaving)):
+    solution = decisive.solve(deadline, enough=PLAINLY_PROFITABLE)
+    if solution.objective <= NEGLIGIBLE and not _earns(replay(game, omega, *decisive.read(solution))):
+        virtual = decisive.virtual
         residuals = support_residuals(game, omega, virtual, support=support, limits=limits)
         if not residuals.proves:
             raise UnverifiedAnswerError(f"the proof that no plan is profitable fails its check: {residuals}")
@@ -135,6 +137,7 @@ def find_blocking_plan(
     played = replay(game, omega, invitations, payments)
     if not played.tenable():
         # The plan of this size is too small to tell from rounding; what was decisive is not.
+        leaving = decisive.read(decisive.solve(deadline))
         invitations, payments = _of_size(game, *leaving, normalisation)
         played = _checked(replay(game, omega, invitations, payments))
     bound = max(master.profit_bound(normalisation, master.prices(sized)), played.profit)
@@ -269,17 +272,15 @@ class _Master:
         )
         program.variables("departure", {"column": 0})
 
-    def solve(self, deadline: Deadline = NO_DEADLINE) -> Solution:
-        """Generate columns until none improves.
+    def solve(self, deadline: Deadline = NO_DEADLINE, enough: float = np.inf) -> Solution:
+        """Generate columns until none improves, or until the objective is more than enough.
 
         Raises:
             DeadlinePassedError: time ran out.
             UnverifiedAnswerError: the answer fails its independent check, or the solver has none.
         """
-        if sum(part.size for part in self._market) <= FEW_COLUMNS:
-            self._add_all()
-        else:
-            self._add_improving(np.zeros(self._size.size), deadline)
+        if not self._columns:
+            self._add_first(deadline)
         while True:
             deadline.check()
             solution = self._program.solve(simplex=Simplex.PRIMAL, deadline=deadline)
@@ -287,6 +288,8 @@ class _Master:
                 deadline.check()
             if not solution.optimal:
                 raise UnverifiedAnswerError(f"whether a plan is profitable was not decided: {solution.status.value}")
+            if solution.objective > enough:
+                return solution
             self.virtual = self._virtual_weights(solution)
             if not self._add_improving(self.prices(solution), deadline):
                 certified(self._program, solution)
@@ -342,7 +345,11 @@ class _Master:
         )
         return tuple(invitations), payments
 
-    def _add_all(self) -> None:
+    def _add_first(self, deadline: Deadline) -> None:
+        """Add every column if they are few, and otherwise those that improve if nobody lies."""
+        if self._present.size > FEW_COLUMNS:
+            self._add_improving(np.zeros(self._size.size), deadline)
+            return
         indices = [np.indices((len(part.gains), len(part.types))) for part in self._market]
         self._add([(number, actions.ravel(), profiles.ravel()) for number, (actions, profiles) in enumerate(indices)])
 
@@ -367,8 +374,8 @@ class _Master:
             ends = np.searchsorted(of_part, np.arange(len(self._market) + 1))
             columns = []
             for number in np.unique(of_part).tolist():
-                places = chosen[ends[number] : ends[number + 1]]
-                columns.append((number, self._best[places], places - self._places[number].start))
+                own = chosen[ends[number] : ends[number + 1]]
+                columns.append((number, self._best[own], own - self._places[number].start))
             self._add(columns)
         return bool(chosen.size)
 

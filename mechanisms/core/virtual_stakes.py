@@ -141,8 +141,8 @@ class VirtualStakes:
             ``(Q,)`` each.
         """
         worth = part.virtual_surplus(transform(virtual, self._game.type_probabilities))
-        best = worth.argmax(axis=0)
-        return best, part.probability * worth[best, np.arange(best.size)] / self._unit
+        best = worth.argmax(axis=1)
+        return best, part.probability * worth[np.arange(best.size), best] / self._unit
 
     def exaggerations(
         self, part: Opportunities, member: int, actions: IntegerArray | slice, profiles: IntegerArray | slice
