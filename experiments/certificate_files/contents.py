@@ -366,6 +366,7 @@ CERTIFICATES = (
             Key("named_coalitions", "named", listed(COALITION), default=()),
             Key("bounds", form=listed(BOUND.form, maybe_none=True)),
             "member_gains",
+            "gain_after_lies",
         ),
         (CERTIFIES, "stability"),
     ),

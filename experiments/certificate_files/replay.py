@@ -368,6 +368,9 @@ def _print_stability(stored: StabilityCertificate, replay: Replay, console: Cons
     for player in range(0 if stored.member_gains is None else len(stored.member_gains)):
         gain = replay.both(entry("member_gains", player))
         rows.append([f"{_joined((player,), economy)}, in a coalition", reason.value, *_shown(gain, scale)])
+    if stored.gain_after_lies is not None:
+        gain = replay.both(entry("gain_after_lies"))
+        rows.append(["a lie, and anything that follows", BoundReason.DEPOSITS.value, *_shown(gain, scale)])
     console.print(table("Gain at most", ["by", "bound", "stored", "recomputed"], rows, texts=2))
     if stored.member_gains is not None:
         console.print("Every other coalition gains at most what its members do in sum.")

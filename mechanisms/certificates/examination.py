@@ -24,6 +24,7 @@ kind one is examined, whose answer is that of all.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property, partial
@@ -53,6 +54,7 @@ from marketgame.mechanisms.certificates.stability import (
     StabilityCertificate,
     certify_stability,
     certify_stability_by_member,
+    claiming_safety_after_lies,
 )
 from marketgame.mechanisms.collusion.lies_and_replies import LiesSearch, LieWithReplies
 from marketgame.mechanisms.collusion.report_agreements import SharedGains, gains_by_what_is_shared
@@ -879,6 +881,9 @@ def _stability(examiner: Examiner, asked: Coalitions, tour: _Tour) -> StabilityC
         coalitions = list(asked)
         reactions = [examiner.reaction_to(one) for one in coalitions]
         proof = certify_stability(contract, rules, coalitions, reactions, replace(derived, deadline=NO_DEADLINE))
+    if examiner.reaction_to(()) is None:
+        with suppress(DeadlinePassedError):
+            proof = claiming_safety_after_lies(proof, examiner.deadline)
     verification = verify(proof)
     if not verification.confirmed:
         raise UndecidableError(f"no coalition gains by one derivation, but by another: {verification.failures[0]}")

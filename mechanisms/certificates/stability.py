@@ -5,7 +5,8 @@ gain in total: neither a joint action nor a lottery over joint actions then impr
 with or without internal consistency. Where outsiders answer misquotes by a rule, the bound may rest on it, and the rule
 is part of what is certified. The certificate is about all coalitions up to some size, and others that it names. It must
 hold a bound for each, or one for each player: by wealth a coalition with an outsider gains at most what its members
-could gain in sum, so that as many numbers as there are players stand for all of these coalitions. Verification needs
+could gain in sum, so that as many numbers as there are players stand for all of these coalitions. Where flows are
+executed out of deposits it may also claim that no lie of theirs gains that anything may follow. Verification needs
 nothing but economy, rules, contract and how outsiders react, and derives everything anew
 (:mod:`marketgame.mechanisms.certificates.plain`).
 
@@ -15,12 +16,13 @@ Source: Giraud and Rochon (2001), Definitions 4 to 8.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, read_only
+from marketgame.mechanisms.certificates.plain.after_lies import largest_gain_after_lies
 from marketgame.mechanisms.certificates.plain.bounds import PlainBounds
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
 from marketgame.mechanisms.certificates.plain.incentives import LargestLie, largest_lie
@@ -32,6 +34,7 @@ from marketgame.mechanisms.deviations.reactions import StorableReaction, storabl
 from marketgame.mechanisms.deviations.situation import Reaction
 from marketgame.mechanisms.economies.coalitions import Coalition, Coalitions, coalition_name
 from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 
@@ -69,6 +72,8 @@ class StabilityCertificate:
         member_gains: by how much more than it gets each player could enjoy its wealth, numeraire, ``(N,)``: what
             coalitions with an outsider cannot exceed in sum; none if that is not what excludes their gains.
         stated: what the contract recommends instead of efficient allocations at their prices, if something is stated.
+        gain_after_lies: what none of the coalitions gains beyond by reporting something, true or not, and then doing
+            anything, where that is largest relative to what is at stake, numeraire; none if nothing is claimed of that.
     """
 
     economy: Economy
@@ -81,6 +86,7 @@ class StabilityCertificate:
     bounds: tuple[CoalitionBound, ...]
     member_gains: FloatArray | None = None
     stated: StatedRecommendations | None = None
+    gain_after_lies: float | None = None
 
     @property
     def about(self) -> Coalitions:
@@ -161,12 +167,28 @@ def recomputed_stability(certificate: StabilityCertificate) -> StabilityCertific
     Raises:
         ValueError: the contract does not exist, or the rules do not admit it, or the proof does not hold under them.
     """
+    if certificate.gain_after_lies is not None:
+        return claiming_safety_after_lies(recomputed_stability(replace(certificate, gain_after_lies=None)))
     contract = _contract(certificate).contract
     if certificate.member_gains is not None:
         return certify_stability_by_member(contract, certificate.rules, certificate.about)
     coalitions = [bound.coalition for bound in certificate.bounds]
     reactions = [bound.reaction for bound in certificate.bounds]
     return certify_stability(contract, certificate.rules, coalitions, reactions)
+
+
+def claiming_safety_after_lies(
+    certificate: StabilityCertificate, deadline: Deadline = NO_DEADLINE
+) -> StabilityCertificate:
+    """Return a certificate that claims, too, that no lie of its coalitions gains that anything follows, if that holds.
+
+    Raises:
+        DeadlinePassedError: time ran out.
+    """
+    found = largest_gain_after_lies(_contract(certificate), certificate.about, deadline)
+    if found is None or not found.excluded or _reacting(certificate):
+        return certificate
+    return replace(certificate, gain_after_lies=float(found.gain))
 
 
 def verify_stability(certificate: StabilityCertificate) -> Verification:
@@ -179,6 +201,7 @@ def verify_stability(certificate: StabilityCertificate) -> Verification:
         lie, bounds = largest_lie(contract), PlainBounds(contract)
         found = [_verified(certificate, place, bounds) for place in range(len(certificate.bounds))]
         found.append(_verified_by_member(certificate, bounds))
+        found.append(_verified_after_lies(certificate, contract))
         doubts = tuple(contract.doubts())
     except (ValueError, ArithmeticError) as error:
         return Verification(failures=(f"the contract cannot be recomputed: {error}",))
@@ -251,6 +274,27 @@ def _verified_by_member(certificate: StabilityCertificate, bounds: PlainBounds) 
     return Verification.joined(
         (compared("member_gains", certificate.member_gains, gains, stakes), Verification(failures=tuple(failures)))
     )
+
+
+def _verified_after_lies(certificate: StabilityCertificate, contract: PlainContract) -> Verification:
+    """Compare what lies bring at most that anything follows with what can be derived, and check that it is nothing."""
+    if certificate.gain_after_lies is None:
+        return Verification()
+    found = largest_gain_after_lies(contract, certificate.about)
+    if found is None or _reacting(certificate):
+        return Verification(failures=("gain_after_lies is of deposits, which bound nothing here",))
+    members = coalition_name(certificate.economy.player_names[member] for member in found.coalition)
+    gain = float(found.gain)
+    return Verification.joined(
+        (
+            compared("gain_after_lies", certificate.gain_after_lies, gain, float(found.stake)),
+            required(found.excluded, f"{members} could gain up to {gain:.6g} by a lie and what follows it"),
+        )
+    )
+
+
+def _reacting(certificate: StabilityCertificate) -> bool:
+    return any(bound.reaction is not None for bound in certificate.bounds)
 
 
 def _contract(certificate: StabilityCertificate) -> PlainContract:

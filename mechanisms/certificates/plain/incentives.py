@@ -11,6 +11,7 @@ from fractions import Fraction
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
+from marketgame.mechanisms.market_game.rules import Refusal
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def largest_lie(contract: PlainContract) -> LargestLie:
 
 
 def _gain(contract: PlainContract, player: int, kind: int, report: int) -> Fraction | None:
-    """Return what a type expects to gain by a report; none if it cannot always announce what it is then told to."""
+    """Return what a type expects to gain by a report; none if it cannot always deposit or announce what it is to."""
     total = likely = NOTHING
     for number, profile in enumerate(contract.profiles):
         chance = contract.probability[number]
@@ -56,6 +57,9 @@ def _gain(contract: PlainContract, player: int, kind: int, report: int) -> Fract
             continue
         reported = contract.after(number, (*profile[:player], report, *profile[player + 1 :]))
         told = contract.play(reported)
+        deposit, has = contract.endowments(reported)[player], contract.endowments(number)[player]
+        if contract.rules.refusal is Refusal.ESCROW and not contract.can_announce(deposit, has):
+            return None
         owned = contract.holdings(number, reported)[player]
         if not contract.can_announce(told.announced[player], owned):
             return None
