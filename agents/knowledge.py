@@ -162,6 +162,20 @@ class RecommendedKnowledge(TypeKnowledge):
         """The profiles of reports it still considers possible (stage 5 of a round)."""
         return self.inference.belief(self.type_number, self.report, self.recommendation)
 
+    def at_quotes(self, quotes: FloatArray) -> MarketKnowledge:
+        """Return what it knows when it has seen all quotes, ``(N, L)``."""
+        known = self.common, self.inference, self.type_number, self.stream, self.report, self.recommendation
+        return MarketKnowledge(*known, quotes)
+
+    def expecting(self, own_quote: FloatArray) -> MarketKnowledge:
+        """Return what it knows when it has quoted prices ``(L,)`` and orders without having seen the others' quotes.
+
+        It expects the others to quote what the contract recommends at the profile it considers most probable.
+        """
+        expected = self.belief.play.quotes[0].copy()
+        expected[self.player] = own_quote
+        return self.at_quotes(expected)
+
 
 @dataclass(frozen=True, eq=False)
 class MarketKnowledge(RecommendedKnowledge):

@@ -17,7 +17,7 @@ from marketgame.agents.coalitions.offered import OfferedSideContract
 from marketgame.agents.coalitions.organiser import MemberAnswer, Reply
 from marketgame.agents.coalitions.reporting import ReportProposal
 from marketgame.agents.framework import RoundAgent, RoundModel
-from marketgame.agents.knowledge import CommonKnowledge, MarketKnowledge, RecommendedKnowledge, TypeKnowledge
+from marketgame.agents.knowledge import CommonKnowledge, RecommendedKnowledge, TypeKnowledge
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.contracts.terms import OwnRecommendation
 
@@ -129,9 +129,13 @@ class Trader(RoundAgent):
 
     def receive(self, recommendation: OwnRecommendation) -> None:
         """Hear what the device recommends."""
+        self.recommended = self.told(self.reported, recommendation)
+
+    def told(self, report: int, recommendation: OwnRecommendation) -> RecommendedKnowledge:
+        """Return what it knows when it has made a report and heard a recommendation in this round."""
         known = self.known_type
-        self.recommended = RecommendedKnowledge(
-            known.common, known.inference, known.type_number, known.stream, self.reported, recommendation
+        return RecommendedKnowledge(
+            known.common, known.inference, known.type_number, known.stream, report, recommendation
         )
 
     def consider(self, agreement: Agreement) -> Reply:
@@ -186,28 +190,10 @@ class Trader(RoundAgent):
         """See all quotes ``(N, L)`` and return net demands and announced endowment."""
         if self.agreed is not None:
             return self.agreed[1]
-        return self.behaviour.order(self._at_quotes(quotes))
+        return self.behaviour.order(self.recommended.at_quotes(quotes))
 
     def order_unseen(self, own_quote: FloatArray) -> Order:
-        """Return net demands and announced endowment without having seen the others' quotes.
-
-        The trader expects the others to quote what the contract recommends at the profile it considers most
-        probable.
-        """
+        """Return net demands and announced endowment without having seen the others' quotes."""
         if self.agreed is not None:
             return self.agreed[1]
-        expected = self.recommended.belief.play.quotes[0].copy()
-        expected[self.player] = own_quote
-        return self.behaviour.order(self._at_quotes(expected))
-
-    def _at_quotes(self, quotes: FloatArray) -> MarketKnowledge:
-        known = self.recommended
-        return MarketKnowledge(
-            known.common,
-            known.inference,
-            known.type_number,
-            known.stream,
-            known.report,
-            known.recommendation,
-            quotes,
-        )
+        return self.behaviour.order(self.recommended.expecting(own_quote))

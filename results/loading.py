@@ -114,6 +114,8 @@ class Run:
     side_contracts = TableOfRun(
         "One row for each round and member of a coalition that an organiser tried to bring together."
     )
+    stances = TableOfRun("One row for each round and player that learns.")
+    regrets = TableOfRun("One row for each stance of each type of a player that learns.")
     points = TableOfRun("One row for each point of a sweep, with its parameters.")
 
     @cached_property

@@ -36,6 +36,7 @@ from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.registry import MisnamedError
 from marketgame.simulation.scenario.assignments import Assignment, check_assignments
 from marketgame.simulation.scenario.blockers import Blocker, check_blockers
+from marketgame.simulation.scenario.learning import LearningRules
 from marketgame.simulation.scenario.market_scenario import (
     MOST_TRADERS_LISTED,
     MOST_TRADES_LISTED,
@@ -86,6 +87,11 @@ type GameTraderInput = Annotated[
 @read_from(MarketRules)
 class RulesInput(ClassTable):
     """How the market settles; the defaults are the paper's."""
+
+
+@read_from(LearningRules)
+class LearningInput(ClassTable):
+    """What learners are told beyond what became of themselves, and what is recorded of them."""
 
 
 class ContractInput(InputModel):
@@ -203,6 +209,9 @@ class ScenarioInput(PlayedInput):
     organisers: list[OrganiserInput] = Field(
         [], description="one table [[organisers]] for each organiser of coalitions, who proposes side-contracts"
     )
+    learning: LearningInput = Field(
+        LearningInput(), description="what learners are told beyond what became of themselves, and what is recorded"
+    )
     tables: TablesInput = Field(TablesInput(), description="what the tables of a run list")
     parts: Annotated[int, Field(ge=1, le=MOST_PARTS)] = Field(
         4, description="in how many equal parts coalitions that leave can divide each good they own"
@@ -278,6 +287,7 @@ def build_scenario(
             severance=content.contract.severance,
             organisers=organisers,
             trades=content.tables.trades,
+            learning=content.learning.build(),
             **common,
         )
 

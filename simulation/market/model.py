@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from enum import Enum, auto
 from functools import partial
 from typing import override
 
@@ -32,9 +33,22 @@ from marketgame.simulation.scenario.established_contract import (
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.streams import private_seed, random_stream
 from marketgame.simulation.stages.departures import Departures, MarketBlocking, nobody_left
-from marketgame.simulation.stages.learning import tell_outcomes
+from marketgame.simulation.stages.learning import LearningStage
 from marketgame.simulation.stages.market_play import Round, net_consumed_in
 from marketgame.simulation.stages.side_contracts import Collusion, SideContractStage, nobody_colluded
+
+
+class Stage(Enum):
+    """Where a round stands."""
+
+    REPORT = auto()
+    """Everybody knows its type; reports come next."""
+    QUOTE = auto()
+    """Everybody has been told what to do; quotes come next."""
+    ORDER = auto()
+    """All have quoted; orders come next."""
+    OVER = auto()
+    """The round is settled, and those who learn have learnt."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +69,7 @@ class MarketModel(RoundModel):
         traders: one per player, in the economy's order.
         blocking: the blocking mediators, if there are any.
         organising: the coalition organisers, if there are any.
+        learning: tells those who learn what became of each round.
         recorder: keeps every round and turns them into tables.
         last_play: the round played last, if any.
 
@@ -76,7 +91,9 @@ class MarketModel(RoundModel):
         self._device = random_stream(market_scenario.seed, "device")
         self.mediator = EstablishedMediator(self, common.contract, severance)
         self.traders = tuple(Trader(self, player, by_type, common) for player, by_type in enumerate(behaviours))
-        self._learners = tuple(trader for trader in self.traders if trader.memories)
+        self.learning = LearningStage(self.traders, self.mediator, market_scenario.rules, market_scenario.learning)
+        if market_scenario.looks_back:
+            self.learning.look_back()
         self._seeds = tuple(private_seed(market_scenario.seed, "trader", name) for name in self.economy.player_names)
         self.blocking = self._blocking(common)
         self.organising = self._organising(common, behaviours)
@@ -90,6 +107,18 @@ class MarketModel(RoundModel):
 
     def step(self) -> None:
         """Play one round."""
+        for _ in self._stages():
+            pass
+
+    def stages(self) -> Iterator[Stage]:
+        """Play one round for somebody who acts in it from outside: stop before messages are asked for, and at its end.
+
+        Whoever has reached a stage may set the ``behaviour`` of a trader, by which it then acts.
+        """
+        self.steps += 1
+        yield from self._stages()
+
+    def _stages(self) -> Iterator[Stage]:
         # Stage 1: nature draws a type profile; each trader learns its own type.
         profile = self.economy.prior.sample(self.nature)
         self.mediator.turn_out(self._device)
@@ -97,6 +126,7 @@ class MarketModel(RoundModel):
         # Stages 2 and 3: under the contract announced, traders report; coalitions may have agreed what.
         if self.organising is not None:
             self.organising.agree_on_reports(self.traders)
+        yield Stage.REPORT
         reports = np.array([trader.report() for trader in self.traders])
         # Stage 8 comes here: blocking mediators invite before anything is recommended (`stages.departures`).
         departures = self._nobody_left if self.blocking is None else self.blocking.play(self.traders, profile)
@@ -110,20 +140,25 @@ class MarketModel(RoundModel):
         if self.organising is not None:
             collusion = self.organising.play(self.traders, reports, departures.left)
         # Stage 9: quotes, then orders. Whoever left stands at the recommended quote, where nobody can trade with it.
+        yield Stage.QUOTE
         quotes = np.stack([trader.quote() for trader in self.traders])
         if departures is not self._nobody_left:
             quotes[departures.left] = recommendation.quotes[departures.left]
+        yield Stage.ORDER
         orders = self._order(quotes)
-        # Stage 10: settlement and records.
+        # Stage 10: settlement and records; learners learn.
         reported = Reported(profile, reports, delivered, recommendation)
-        self.last_play = self._settle(reported, departures, collusion, quotes, orders)
-        self.recorder.add(self.last_play)
-        if any(trader.learns for trader in self._learners):
-            tell_outcomes(self._learners, self.last_play, self.economy)
+        play = self._settle(reported, departures, collusion, quotes, orders)
+        if learned := self.learning.tell(play, orders):
+            play = replace(play, learned=learned)
         if self.blocking is not None and not departures.left.any():
-            net = net_consumed_in(self.last_play, self.economy)
+            net = net_consumed_in(play, self.economy)
             misreported = self.economy.endowments(profile) - self.economy.endowments(reports)
             self.blocking.observe(reports, net + misreported)
+        self.last_play = play
+        yield Stage.OVER
+        # Last of all, so that whatever interrupts a round leaves it out whole.
+        self.recorder.add(play)
 
     @override
     def announce_searches(self, announce: Callable[[str], None]) -> None:
@@ -219,6 +254,7 @@ class MarketModel(RoundModel):
             side_transfers=collusion.side_transfers,
             paid_for_reports=paid,
             negotiations=negotiations,
+            learned=(),
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from marketgame.agents.behaviours import Behaviour
+from marketgame.agents.behaviours import Behaviour, Learning
 from marketgame.agents.private_type import TypedPlayer
 from marketgame.mechanisms.arrays import IntegerArray
 from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
@@ -22,6 +22,7 @@ class Labels:
 
     Attributes:
         blocking: whether coalitions can leave.
+        learns: whether somebody learns.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Labels:
         self.behaviours, self._behaviour_codes = numbered(names)
         self._first_rows = np.cumsum([0, *(len(player.types) for player in players)])[:-1]
         self.blocking = game is not None
+        self.learns = any(isinstance(each, Learning) for by_type in behaviours for each in by_type)
         actions = {} if game is None else game.actions
         self.coalitions = () if game is None else tuple(map(game.coalition_name, game.coalitions))
         self._coalition_codes = {} if game is None else {each: code for code, each in enumerate(game.coalitions)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import override
 
 import numpy as np
 import pyarrow as pa
@@ -23,12 +24,14 @@ from marketgame.simulation.recording.coalitions import members
 from marketgame.simulation.recording.columns import grid_table, listed_table
 from marketgame.simulation.recording.events import Events, market_events, side_contract_events
 from marketgame.simulation.recording.labels import Labels
+from marketgame.simulation.recording.learning import regrets, stances
 from marketgame.simulation.recording.measures import Measures, measure
 from marketgame.simulation.recording.profile_numbers import ProfileNumbers
 from marketgame.simulation.recording.recorder import Recorder
-from marketgame.simulation.recording.tables import HOLDINGS, SIDE_CONTRACTS, TRADE_TOTALS, TRADES
+from marketgame.simulation.recording.tables import HOLDINGS, REGRETS, SIDE_CONTRACTS, STANCES, TRADE_TOTALS, TRADES
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.stages.blocking import Formed, departed
+from marketgame.simulation.stages.learned import Learned
 from marketgame.simulation.stages.market_play import Round
 
 
@@ -114,9 +117,23 @@ class MarketRecorder(Recorder[Round, Measures]):
         self._market = scenario
         self._contract = contract
         self._numbers = ProfileNumbers(scenario.economy.prior)
+        self._latest: dict[tuple[int, int], Learned] = {}
         economy, blockers = scenario.economy, [blocker.name for blocker in scenario.blockers]
         labels = Labels(economy.players, behaviours, blockers, game, economy.goods, scenario.organisers)
         super().__init__(scenario, labels, run)
+
+    @override
+    def add(self, play: Round) -> None:
+        """Keep one more round."""
+        for each in play.learned:
+            self._latest[each.player, each.type_number] = each
+        super().add(play)
+
+    @override
+    def whole_rows(self) -> dict[str, pa.Table]:
+        """Return what those who learn regret."""
+        regretted = regrets(self._latest, self._labels)
+        return {"regrets": REGRETS.table(regretted, {"run": np.full(len(regretted.rows), self._run)})}
 
     def measured(self, plays: Sequence[Round]) -> Measures:
         """Return some rounds side by side, or none."""
@@ -158,4 +175,7 @@ class MarketRecorder(Recorder[Round, Measures]):
             rows["side_contracts"] = listed_table(
                 SIDE_CONTRACTS, colluding, *place, [each.round for each in colluding.rows]
             )
+        if labels.learns:
+            taken = stances(measured.learned, labels)
+            rows["stances"] = listed_table(STANCES, taken, *place, taken.rounds)
         return rows

@@ -24,6 +24,7 @@ from marketgame.mechanisms.market_game.settlement import stacked_settlements
 from marketgame.simulation.recording.coalitions import blocking_profits
 from marketgame.simulation.recording.labels import Labels
 from marketgame.simulation.recording.profile_numbers import ProfileNumbers
+from marketgame.simulation.stages.learned import Learned
 from marketgame.simulation.stages.market_play import Round, consumed_in, net_consumed_in, nothing_played
 
 # A flow below this share of what there is of a good is a rounding error, not a trade.
@@ -54,6 +55,7 @@ class Measures:
         first_best_gains: the same at the efficient allocation, ``(R,)``, numeraire.
         approaches: the invitations of blocking mediators in each round.
         negotiations: what coalition organisers tried in each round.
+        learned: how those who learn acted in each round.
         labels: the names behind the numbers.
     """
 
@@ -76,6 +78,7 @@ class Measures:
     first_best_gains: FloatArray
     approaches: tuple[tuple[Approach, ...], ...]
     negotiations: tuple[tuple[Negotiation, ...], ...]
+    learned: tuple[tuple[Learned, ...], ...]
     labels: Labels
 
     @property
@@ -216,6 +219,7 @@ def measure(
         first_best_gains=first_best_gains(economy, efficient),
         approaches=tuple(play.approaches for play in plays),
         negotiations=tuple(play.negotiations for play in plays),
+        learned=tuple(play.learned for play in plays),
         labels=labels,
     )
 
@@ -225,7 +229,7 @@ def _stack(plays: Sequence[Round]) -> Round:
     arrays = {
         field.name: np.stack([getattr(play, field.name) for play in plays])
         for field in fields(Round)
-        if field.name not in {"settlement", "approaches", "negotiations"}
+        if field.name not in {"settlement", "approaches", "negotiations", "learned"}
     }
     settlement = stacked_settlements([play.settlement for play in plays])
-    return Round(settlement=settlement, approaches=(), negotiations=(), **arrays)
+    return Round(settlement=settlement, approaches=(), negotiations=(), learned=(), **arrays)

@@ -48,7 +48,7 @@ ROUNDS_AT_ONCE = 1024
 # So are rounds that take this many bytes together, however few.
 BYTES_AT_ONCE = 1 << 24
 # For each kind of recorder the columns of all tables that it has been found to fill; the same ones, not their likes.
-_CHECKED: dict[tuple[type, bool, bool], list[tuple[Column[Any], ...]]] = {}
+_CHECKED: dict[tuple[type, bool, bool, bool], list[tuple[Column[Any], ...]]] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ class Recorder[Play, Measured: Rounds](ABC):
 
     def _check(self) -> None:
         """Find out what cannot be written before anything is played; what was found once need not be again."""
-        kind = (type(self), self._labels.blocking, bool(self._labels.organisers))
+        kind = (type(self), self._labels.blocking, bool(self._labels.organisers), self._labels.learns)
         columns = [schema.columns for schema in TABLES.values()]
         if not all(map(operator.is_, columns, _CHECKED.get(kind, [None] * len(columns)))):
             for schema, entry in ((BENCHMARKS, BenchmarkEntry), (CONSTRAINTS, ConstraintEntry)):
@@ -123,6 +123,10 @@ class Recorder[Play, Measured: Rounds](ABC):
         """Return the rows of tables that the other recorder leaves empty."""
         return {}
 
+    def whole_rows(self) -> dict[str, pa.Table]:
+        """Return the rows of tables about the run as a whole that the other recorder leaves empty."""
+        return {}
+
     def add(self, play: Play) -> None:
         """Keep one more round."""
         self._plays.append(play)
@@ -156,6 +160,7 @@ class Recorder[Play, Measured: Rounds](ABC):
         tables[RUNS.name] = RUNS.table(whole, {"run": np.array([run])})
         tables[BENCHMARKS.name] = entry_table(BENCHMARKS, run, benchmarks)
         tables[CONSTRAINTS.name] = entry_table(CONSTRAINTS, run, constraints)
+        tables |= self.whole_rows()
         return {name: tables[name].combine_chunks() for name in TABLES}
 
     def _write_rows(self) -> None:

@@ -36,6 +36,7 @@ from marketgame.simulation.recording.columns import (
     TableSchema,
     Value,
     keys,
+    numbered,
 )
 
 if TYPE_CHECKING:
@@ -43,9 +44,11 @@ if TYPE_CHECKING:
     from marketgame.simulation.recording.coalitions import Formations, Invitations, Members
     from marketgame.simulation.recording.events import NamedEvents
     from marketgame.simulation.recording.game import GameMeasures
+    from marketgame.simulation.recording.learning import RegretRows, Stances
     from marketgame.simulation.recording.market import Trades, TradeTotals
     from marketgame.simulation.recording.measures import Measures
     from marketgame.simulation.recording.recorder import WholeRun
+    from marketgame.simulation.stages.learned import Learned
 
     type Rounds = Measures | GameMeasures
 
@@ -613,12 +616,85 @@ SIDE_CONTRACTS: TableSchema[Members] = TableSchema(
     ),
 )
 
+
+def _best(learned: Learned) -> int:
+    """Return the number of the stance that would have gained most; the first of equals."""
+    return -1 if learned.hindsight is None else int(learned.hindsight.argmax())
+
+
+def _texts(names: Sequence[str | None]) -> pa.DictionaryArray:
+    """Return a dictionary-encoded column of texts in order of appearance; none is missing."""
+    different, codes = numbered([name or "" for name in names if name is not None])
+    missing = np.array([name is None for name in names], np.bool_)
+    places = np.zeros(len(names), np.int64)
+    places[~missing] = codes
+    return keys(places, different, missing)
+
+
+STANCES: TableSchema[Stances] = TableSchema(
+    "stances",
+    "one player in one round of a market, if it learns",
+    (
+        _RUN,
+        _ROUND,
+        _label(*_WHOSE, lambda taken: keys([each.player for each in taken.rows], taken.labels.players)),
+        _label(
+            "type",
+            "true type",
+            lambda taken: keys(
+                [taken.labels.type(each.player, each.type_number) for each in taken.rows], taken.labels.types
+            ),
+        ),
+        _label("stance", "the behaviour it acted by", lambda taken: _texts([each.stance for each in taken.rows])),
+        _amount(
+            "gain",
+            "utility above that of its endowment, to the digits of what is traded",
+            lambda taken: _known([each.gain for each in taken.rows]),
+        ),
+        _label(
+            "best_stance",
+            "of its menu the stance that would have gained most, others acting as they did; missing if not worked out",
+            lambda taken: _texts([None if _best(each) < 0 else each.menu[_best(each)] for each in taken.rows]),
+            nullable=True,
+        ),
+        _amount(
+            "best_gain",
+            "what that stance would have gained",
+            lambda taken: _known([None if each.hindsight is None else each.hindsight.max() for each in taken.rows]),
+            nullable=True,
+        ),
+    ),
+)
+
+REGRETS: TableSchema[RegretRows] = TableSchema(
+    "regrets",
+    "one stance of one type of a player that learns, over all rounds in which it was of the type and free to act",
+    (
+        _RUN,
+        _label(*_WHOSE, lambda regrets: keys([each.player for each in regrets.rows], regrets.labels.players)),
+        _label("type", "true type", lambda regrets: keys([each.type for each in regrets.rows], regrets.labels.types)),
+        _label("stance", "a behaviour of its menu", lambda regrets: _texts([each.stance for each in regrets.rows])),
+        _count("rounds", "rounds counted", lambda regrets: np.array([each.rounds for each in regrets.rows], np.int64)),
+        _amount("gained", "what it gained in them", lambda regrets: _known([each.gained for each in regrets.rows])),
+        _amount(
+            "forgone",
+            "what always taking the stance would have gained, others acting as they did",
+            lambda regrets: _known([each.forgone for each in regrets.rows]),
+        ),
+        _amount(
+            "regret",
+            "what the stance would have gained more, mean over these rounds",
+            lambda regrets: _known([(each.forgone - each.gained) / each.rounds for each in regrets.rows]),
+        ),
+    ),
+)
+
 TABLES: Mapping[str, TableSchema[Any]] = MappingProxyType(
     {
         table.name: table
         for table in (
             *(RUNS, ROUNDS, PLAYERS, HOLDINGS, TRADES, TRADE_TOTALS, EVENTS, BENCHMARKS, CONSTRAINTS),
-            *(MEDIATORS, INVITATIONS, ACTIONS, SIDE_CONTRACTS),
+            *(MEDIATORS, INVITATIONS, ACTIONS, SIDE_CONTRACTS, STANCES, REGRETS),
         )
     }
 )

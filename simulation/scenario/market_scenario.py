@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from marketgame.agents.behaviours import Learning, Publication
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.mechanisms.economies.economy import Economy, Player
 from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.market_game.rules import MarketRules, Refusal
 from marketgame.simulation.scenario.deposits import refuse_missing_deposits
+from marketgame.simulation.scenario.learning import MOST_REGRETTING, LearningRules, Regrets
 from marketgame.simulation.scenario.organisers import Organiser, check_organisers
 from marketgame.simulation.scenario.scenario import Scenario
 
@@ -49,13 +51,15 @@ class MarketScenario(Scenario):
         organisers: the coalition organisers.
         parts: in how many equal parts coalitions that leave can divide each good they own.
         trades: which trades are listed one by one.
+        learning: what learners are told beyond what became of themselves, and what is recorded of them.
         severance: what the established mediator promises to those who leave, by player and reported type, numeraire.
         incentives: the incentive-efficient benchmarks of the economy, to be recorded beside the others; computing
             them may take longer than a run, so they are computed once where runs are prepared.
 
     Raises:
         ValueError: what every scenario refuses, coalition organisers do not go together, parts are not positive,
-            somebody would have to deposit more than it owns, or blocking mediators are to lead away who has deposited.
+            somebody would have to deposit more than it owns, blocking mediators are to lead away who has deposited, or
+            what stances would have brought is asked for where organisers or blockers would have answered them.
     """
 
     SETTING = "economy"
@@ -70,12 +74,23 @@ class MarketScenario(Scenario):
     severance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     organisers: tuple[Organiser, ...] = ()
     trades: TradeRows = TradeRows.AUTOMATIC
+    learning: LearningRules = field(default_factory=LearningRules)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_organisers(self.organisers, len(self.economy.players))
         if self.parts < 1:
             raise ValueError(f"parts is {self.parts}; there must be at least 1")
+        if self.organisers or self.blockers:
+            for key, asked in (
+                ("published", Publication.HINDSIGHT in self.learning.published),
+                ("regrets", self.learning.regrets is Regrets.ALL),
+            ):
+                if asked:
+                    raise ValueError(
+                        f"learning.{key} asks what stances would have brought, which nobody can know where organisers "
+                        "or blockers would have answered them; it must be without, or the scenario without those"
+                    )
         if self.rules.refusal is Refusal.ESCROW:
             refuse_missing_deposits(self.economy, self.behaviours())
             if self.blockers:
@@ -100,6 +115,18 @@ class MarketScenario(Scenario):
             case TradeRows.AUTOMATIC if len(self.players) <= MOST_TRADERS_LISTED:
                 return None
         return MOST_TRADES_LISTED
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether it is worked out in every round what each stance of each learner would have brought."""
+        match self.learning.regrets:
+            case Regrets.ALL:
+                return True
+            case Regrets.NONE:
+                return False
+            case Regrets.AUTOMATIC:
+                learners = sum(any(isinstance(each, Learning) for each in by_type) for by_type in self.behaviours())
+                return learners <= MOST_REGRETTING and not self.organisers and not self.blockers
 
     @property
     def setting_name(self) -> str:

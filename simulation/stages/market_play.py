@@ -15,6 +15,7 @@ from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.mechanisms.market_game.settle import settle
 from marketgame.mechanisms.market_game.settlement import Settlement
 from marketgame.simulation.stages.blocking import STAYS
+from marketgame.simulation.stages.learned import Learned
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,7 @@ class Round:
         paid_for_reports: money received from fellow members of a coalition that agreed on reports, ``(N,)``, numeraire;
             likewise.
         negotiations: what coalition organisers tried, in the order in which they did.
+        learned: how those who learn acted, and what it brought them.
     """
 
     profile: IntegerArray
@@ -57,6 +59,7 @@ class Round:
     side_transfers: FloatArray
     paid_for_reports: FloatArray
     negotiations: tuple[Negotiation, ...]
+    learned: tuple[Learned, ...]
 
     @property
     def play(self) -> Play:
@@ -90,6 +93,7 @@ def nothing_played(economy: Economy, rules: MarketRules, blockers: int) -> Round
         side_transfers=nobody,
         paid_for_reports=nobody,
         negotiations=(),
+        learned=(),
     )
 
 

@@ -13,21 +13,35 @@ from marketgame.agents.behaviours import (
     Behaviour,
     ExponentialWeights,
     Learning,
+    MenuLearning,
+    Mispricing,
     Misreporting,
+    Noisy,
     Obedient,
     Outcome,
+    Publication,
     ShortSelling,
 )
 from marketgame.agents.behaviours.learning import packed
-from marketgame.agents.behaviours.menu import MenuLearning
+from marketgame.agents.behaviours.menu import STANCES
 from marketgame.agents.knowledge import CommonKnowledge, TypeKnowledge
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
-from marketgame.mechanisms.market_game.rules import BankruptcyReason, MarketRules, Solvency
-from marketgame.simulation.market.model import MarketModel
+from marketgame.mechanisms.market_game.rules import (
+    BankruptcyReason,
+    Execution,
+    MarketRules,
+    Pricing,
+    Refusal,
+    Solvency,
+    Timing,
+)
+from marketgame.simulation.market.model import MarketModel, Stage
 from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.assignments import Assignment
+from marketgame.simulation.scenario.blockers import Blocker
+from marketgame.simulation.scenario.learning import LearningRules, Regrets
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from tests.economy_fixtures import RandomEconomy
 
@@ -64,6 +78,7 @@ def heard() -> Iterator[list[Outcome]]:
 
 
 def model_with(economy: Economy, *assignments: Assignment, **given: object) -> MarketModel:
+    given = {"learning": LearningRules(regrets=Regrets.NONE), **given}
     return MarketModel(MarketScenario("learning", economy, assignments=assignments, **given))  # type: ignore[arg-type]
 
 
@@ -116,7 +131,7 @@ def test_learners_do_the_same_whatever_the_types_that_others_hide(
         return profile
 
     monkeypatch.setattr(IndependentPrior, "sample", sample)
-    for _ in range(25):
+    for _ in range(12):
         for hidden[0], model in enumerate(models):
             model.step()
         here, there = (model.last_play for model in models)
@@ -191,3 +206,116 @@ def test_learners_find_the_short_sale_under_the_paper_s_rules_and_give_it_up_whe
         ends[solvency] = [learner.probabilities(model.traders[0].memories[0], 0)[1] for model in models]
     assert min(ends[Solvency.BUDGET]) > 0.9
     assert max(ends[Solvency.NO_SHORT_SALES]) < 0.1
+
+
+EVERY_STANCE = ExponentialWeights(stances=(*STANCES, "noisy", "best-responding"))
+WAYS = (
+    MarketRules(),
+    MarketRules(timing=Timing.SIMULTANEOUS, solvency=Solvency.NO_SHORT_SALES),
+    MarketRules(Pricing.MIDPOINT, Solvency.BUDGET, execution=Execution.MATCHED, refusal=Refusal.ESCROW),
+)
+
+
+@pytest.mark.parametrize("rules", WAYS)
+def test_hindsight_is_what_another_run_with_that_stance_throughout_brings(
+    random_economy: RandomEconomy, rules: MarketRules
+) -> None:
+    """The other run knows nothing of hindsight: whoever learned takes the stance in every round, by the same luck."""
+    economy = hidden_in(random_economy(2, 3, 2, 2))
+    ann = economy.players[0]
+    poorer = tuple(PlayerType(kind.name, ann.types[0].endowment, kind.valuation) for kind in ann.types)
+    economy = replace(economy, players=(Player(ann.name, poorer), *economy.players[1:]))
+    others = (Assignment(Noisy(), players=("p1",)), Assignment(Mispricing(1.2), players=("p2",)))
+    given = {"rules": rules, "seed": 9, "learning": LearningRules(regrets=Regrets.ALL)}
+    model = model_with(economy, Assignment(EVERY_STANCE, players=("p0",)), *others, **given)
+    for _ in range(6):
+        model.step()
+        assert model.last_play is not None
+    learned = [play.learned[0] for play in model.recorder._plays]
+    menus = [EVERY_STANCE.menu(economy.players[0], kind) for kind in range(2)]
+    for number in range(len(menus[0])):
+        always = [
+            Assignment(menu[number], players=("p0",), types=(kind.name,))
+            for menu, kind in zip(menus, economy.players[0].types, strict=True)
+        ]
+        tables = simulate(MarketScenario("one", economy, rules, assignments=(*always, *others), rounds=6, seed=9))
+        players = tables["players"].to_pandas()
+        utilities = players[players["player"] == "p0"]["utility"].to_numpy()
+        for each, utility in zip(learned, utilities, strict=True):
+            own = economy.players[0].types[each.type_number]
+            before = own.valuation.value(own.endowment[:-1]) + own.endowment[-1]
+            assert each.hindsight is not None
+            assert each.hindsight[number] == pytest.approx(utility - before, abs=1e-9 * abs(before))
+
+
+def test_regrets_add_up_to_what_stances_would_have_brought(random_economy: RandomEconomy) -> None:
+    economy = random_economy(2, 3, 2, 2)
+    scenario = MarketScenario("regret", economy, assignments=(Assignment(ExponentialWeights()),), rounds=12, seed=3)
+    tables = {name: table.to_pandas() for name, table in simulate(scenario).items()}
+    taken, regrets = tables["stances"], tables["regrets"]
+    assert len(taken) == 3 * 12
+    assert (taken["best_gain"] >= taken["gain"]).all()
+    whose = ["player", "type"]
+    gained = taken.groupby(whose, observed=True)["gain"].agg(["sum", "size"])
+    best = taken.groupby(whose, observed=True)["best_gain"].sum()
+    for key, rows in regrets.groupby(whose, observed=True):
+        assert rows["rounds"].unique().tolist() == [gained.loc[key, "size"]]
+        np.testing.assert_allclose(rows["gained"], gained.loc[key, "sum"])
+        np.testing.assert_allclose(rows["regret"] * rows["rounds"], rows["forgone"] - rows["gained"])
+        assert rows["forgone"].max() <= best.loc[key] + 1e-9 * abs(best.loc[key])
+    assert set(regrets["stance"]) == {"obedient", "misreporting t0", "misreporting t1", *STANCES[2:]}
+
+
+def test_only_what_is_published_is_heard(random_economy: RandomEconomy, heard: list[Outcome]) -> None:
+    economy = random_economy(4, 3, 2, 2)
+    told = LearningRules(published=(Publication.STANCES,), regrets=Regrets.NONE)
+    others = Assignment(ExponentialWeights(), players=("p0",)), Assignment(Writing(), players=("p1",))
+    model = model_with(economy, *others, learning=told)
+    model.step()
+    assert [each.player for each in heard[0].heard] == [0, 2]
+    assert heard[0].heard[1].stance == "obedient"
+    assert heard[0].hindsight is None
+    model.learning.sees = lambda player: [2] if player == 1 else []
+    model.step()
+    assert [each.player for each in heard[1].heard] == [2]
+    assert model.last_play is not None
+    assert {each.hindsight for each in model.last_play.learned} == {None}
+
+
+def test_with_hindsight_weights_follow_what_every_stance_would_have_brought(three_traders: Economy) -> None:
+    learner = ExponentialWeights(stances=("obedient", "short-selling", "withholding"))
+    told = LearningRules(published=(Publication.HINDSIGHT,))
+    model = model_with(three_traders, Assignment(learner, players=("ann",)), learning=told)
+    losses = np.zeros(3)
+    for _ in range(5):
+        model.step()
+        assert model.last_play is not None
+        hindsight = model.last_play.learned[0].hindsight
+        assert hindsight is not None
+        losses += hindsight.max() - hindsight
+    np.testing.assert_allclose(model.traders[0].memories[0].losses[0], losses)
+    assert learner.probabilities(model.traders[0].memories[0], 0).argmax() == losses.argmin() == 1
+
+
+def test_rounds_stop_where_somebody_outside_acts(three_traders: Economy) -> None:
+    stopped, played = model_with(three_traders), model_with(three_traders, Assignment(ShortSelling(), players=("bob",)))
+    for _ in range(2):
+        reached = []
+        for stage in stopped.stages():
+            reached.append(stage)
+            stopped.traders[1].behaviour = ShortSelling()
+        assert reached == list(Stage)
+        played.step()
+    assert stopped.round_number == played.round_number
+    here, there = stopped.recorder.tables(), played.recorder.tables()
+    assert all(here[name].equals(there[name]) for name in ("rounds", "holdings", "trades", "events"))
+
+
+def test_hindsight_is_refused_where_organisers_would_have_answered(three_traders: Economy) -> None:
+    with pytest.raises(ValueError, match=r"learning\.published asks what stances would have brought"):
+        MarketScenario(
+            "refused",
+            three_traders,
+            blockers=(Blocker("raider"),),
+            learning=LearningRules(published=(Publication.HINDSIGHT,)),
+        )

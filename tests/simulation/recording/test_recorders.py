@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from marketgame.agents.behaviours import ExponentialWeights
 from marketgame.mechanisms.coalitional_games.grid_game import game_on_grid
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
@@ -17,8 +18,18 @@ from marketgame.simulation.recording.columns import FLAG, NUMERAIRE, REAL, TEXT,
 from marketgame.simulation.recording.game import GameRecorder
 from marketgame.simulation.recording.market import MarketRecorder
 from marketgame.simulation.recording.recorder import Recorder
-from marketgame.simulation.recording.tables import HOLDINGS, ROUNDS, SIDE_CONTRACTS, TABLES, TRADE_TOTALS, TRADES
+from marketgame.simulation.recording.tables import (
+    HOLDINGS,
+    REGRETS,
+    ROUNDS,
+    SIDE_CONTRACTS,
+    STANCES,
+    TABLES,
+    TRADE_TOTALS,
+    TRADES,
+)
 from marketgame.simulation.run import simulate
+from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.game_scenario import GameScenario
 from marketgame.simulation.scenario.market_scenario import MarketScenario
@@ -27,7 +38,13 @@ from tests.economy_fixtures import three_trader_economy
 from tests.mechanisms.myerson_examples import bilateral_trade
 
 RIVAL = (Blocker("rival"),)
-MARKET = MarketScenario("s", three_trader_economy(), blockers=RIVAL, organisers=(Organiser("cartel"),))
+MARKET = MarketScenario(
+    "s",
+    three_trader_economy(),
+    assignments=(Assignment(ExponentialWeights(), ("ann",)),),
+    blockers=RIVAL,
+    organisers=(Organiser("cartel"),),
+)
 GAME = bilateral_trade([5.0, 1.0], [[6.0], [2.0]], [0.5, 0.5], [1.0])
 KEEP = Mechanism(np.array([[1.0, 0.0], [1.0, 0.0]]), np.zeros((2, 2)))
 IN_GAME = GameScenario("s", "g", GAME, KEEP, blockers=RIVAL, rounds=3)
@@ -44,7 +61,7 @@ def in_game() -> Recorder[Any, Any]:
 
 # Each recorder with the tables that it fills.
 FILLED = [(on_market, name) for name in TABLES]
-ON_MARKETS_ALONE = {HOLDINGS.name, TRADES.name, TRADE_TOTALS.name, SIDE_CONTRACTS.name}
+ON_MARKETS_ALONE = {each.name for each in (HOLDINGS, TRADES, TRADE_TOTALS, SIDE_CONTRACTS, STANCES, REGRETS)}
 FILLED += [(in_game, name) for name in TABLES if name not in ON_MARKETS_ALONE]
 COLUMNS = [(made, name, column) for made, name in FILLED for column in TABLES[name].columns]
 
