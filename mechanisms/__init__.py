@@ -22,3 +22,7 @@ of the same name.
 
 class UnansweredError(Exception):
     """A question has no answer: a solver failed or hit its limit, or no independent check confirms what it says."""
+
+
+SOLVER_THREAD = "a solver at work"
+"""The name of threads in which a solver is run that may not stop when it is to."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import threading
 import traceback
 from importlib import import_module
 from io import TextIOWrapper
@@ -17,6 +18,7 @@ from typing import TextIO
 
 from marketgame.experiments import CALLED, ExitCode
 from marketgame.experiments.files.interruption import REMARK, heard, interrupt, leave
+from marketgame.mechanisms import SOLVER_THREAD
 
 # Every command with its line on the front page, in the order shown.
 COMMANDS = {
@@ -76,6 +78,9 @@ def main() -> None:
         code = ExitCode.BAD_INPUT
     for stream in (sys.stdout, sys.stderr):
         _give_up_if_broken(stream)
+    if any(thread.name == SOLVER_THREAD for thread in threading.enumerate()):
+        # A solver that ignores its limit would keep Python from ending. All is written.
+        os._exit(code)
     sys.exit(code)
 
 

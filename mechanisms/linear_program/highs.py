@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
+from threading import Thread
 from typing import Any
 
 import highspy
 import numpy as np
 import scipy
 
-from marketgame.mechanisms import UnansweredError
+from marketgame.mechanisms import SOLVER_THREAD, UnansweredError
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.linear_program.assembly import Arrays
 from marketgame.mechanisms.linear_program.basis import Basis
@@ -41,8 +48,16 @@ STANDSTILL = 100
 """So many moves per variable without an iteration are a standstill: prices stay, so each has cause for one or two."""
 
 
+LATE, LEAST_LATE = 0.05, 0.1
+"""A solver of programs with integers may end so much too late, as a share of its limit and in seconds at least."""
+
+
 class SolverRefusedError(UnansweredError, RuntimeError):
     """The solver did not accept a program or a change to it."""
+
+
+class _StillRunningError(Exception):
+    """The solver did not stop when it was to, and was left behind."""
 
 
 class Simplex(Enum):
@@ -118,10 +133,46 @@ def run_without_standstill(highs: Any) -> highspy.HighsStatus:
     return ran
 
 
+def run_in_time(run: Callable[[], highspy.HighsStatus], deadline: Deadline) -> highspy.HighsStatus:
+    """Run the solver in a thread of its own, and leave it behind there if it does not stop when it must.
+
+    On a program with integer variables HiGHS asks for the time only here and there: given two seconds, it has taken
+    more than 250. Interrupts it asks for in the same places.
+
+    Raises:
+        _StillRunningError: it still runs; nothing may touch it any more.
+    """
+    if math.isinf(deadline.left):
+        return run()
+    ended: Future[highspy.HighsStatus] = Future()
+
+    def solve() -> None:
+        try:
+            ended.set_result(run())
+        except BaseException as fault:
+            ended.set_exception(fault)
+
+    thread = Thread(target=solve, name=SOLVER_THREAD, daemon=True)
+    thread.start()
+    try:
+        return ended.result(deadline.left + max(LATE * deadline.left, LEAST_LATE))
+    except TimeoutError:
+        raise _StillRunningError from None
+    finally:
+        if not ended.done():
+            # Python must not end under its feet; the solver does look at its clock in the end.
+            atexit.register(thread.join)
+
+
 class Solver:
-    """One HiGHS object that holds a program and remembers where its last solve ended."""
+    """One HiGHS object that holds a program and remembers where its last solve ended.
+
+    Attributes:
+        left_running: whether it did not stop at its limit and was left behind; it is of no use any more.
+    """
 
     def __init__(self) -> None:
+        self.left_running = False
         # The package's type stubs lack the constructor's signature and the rays.
         solver: Any = highspy.Highs
         self._highs = solver()
@@ -241,13 +292,23 @@ class Solver:
         self._require(self._highs.clearSolver(), "request to start afresh")
 
     def run(self, limits: Limits) -> SolverOutcome:
-        """Solve from where the last solve ended.
+        """Solve from where the last solve ended."""
+        began = time.monotonic()
+        try:
+            return self._ran(limits)
+        except _StillRunningError:
+            self.left_running = True
+            nothing, seconds = float("nan"), time.monotonic() - began
+            return SolverOutcome(Status.TIME_LIMIT, nothing, -self._sense * math.inf, 0, seconds)
+
+    def _ran(self, limits: Limits) -> SolverOutcome:
+        """Solve and return what came of it.
 
         Every return status is checked: HiGHS may report an error by its status alone, with an objective of 0.
         """
         self._apply(limits)
         begin = self._highs.getRunTime()
-        ran = self._run_by(limits.simplex)
+        ran = self._run_by(limits.simplex, limits.deadline)
         model = self._highs.getModelStatus()
         for attempt in PLAIN_ATTEMPTS:
             if model in STATUS and ran != highspy.HighsStatus.kError:
@@ -301,15 +362,14 @@ class Solver:
         self._require(self._highs.setOptionValue("presolve", "off"), "option presolve")
         self._require(self._highs.setOptionValue("simplex_strategy", simplex.value), "option simplex_strategy")
         self._stop_at(deadline)
-        ran = self._run_by(simplex)
+        ran = self._run_by(simplex, deadline)
         self._require(self._highs.setOptionValue("presolve", "choose"), "option presolve")
         return self._highs.getModelStatus(), ran
 
-    def _run_by(self, simplex: Simplex) -> highspy.HighsStatus:
-        if simplex is Simplex.PRIMAL:
-            return run_without_standstill(self._highs)
-        ran: highspy.HighsStatus = self._highs.run()
-        return ran
+    def _run_by(self, simplex: Simplex, deadline: Deadline) -> highspy.HighsStatus:
+        highs = self._highs
+        run = partial(run_without_standstill, highs) if simplex is Simplex.PRIMAL else highs.run
+        return run_in_time(run, deadline) if self._mixed_integer else run()
 
     def _optimum(self, iterations: int, seconds: float) -> SolverOutcome:
         solution = self._highs.getSolution()
@@ -335,7 +395,11 @@ class Solver:
         self.forget()
         self._require(self._highs.setOptionValue("presolve", "on"), "option presolve")
         self._stop_at(deadline)
-        ran = self._highs.run()
+        try:
+            ran = run_in_time(self._highs.run, deadline)
+        except _StillRunningError:
+            self.left_running = True
+            return found
         if ran == highspy.HighsStatus.kError or STATUS.get(self._highs.getModelStatus()) is not Status.OPTIMAL:
             return found
         again = self._optimum(found.iterations, found.seconds)

@@ -138,6 +138,9 @@ class LinearProgram(Statement):
             self._start = None
         found = engine.run(Limits(deadline.within(seconds), iterations, gap, simplex, evidence))
         self._last = found, self._solution(found)
+        if engine.left_running:
+            self._engine = None
+            return self._last[1]
         return self.refined(self._last[1], deadline) if refine else self._last[1]
 
     def refined(self, solution: Solution, deadline: Deadline = NO_DEADLINE) -> Solution:

@@ -63,6 +63,28 @@ def test_checking_a_file_loads_no_numerical_library_but_numpy() -> None:
     assert not heavy & set(answer.stderr.split())
 
 
+STUCK = """
+import atexit, threading, time
+from marketgame.experiments.commands import command_line
+from marketgame.mechanisms import SOLVER_THREAD
+
+def stuck(words):
+    solver = threading.Thread(target=time.sleep, args=(60,), name=SOLVER_THREAD, daemon=True)
+    solver.start()
+    atexit.register(solver.join)
+    print("an answer")
+    return 3
+
+command_line._guarded = stuck
+command_line.main()
+"""
+
+
+def test_a_command_ends_with_its_answer_and_its_code_while_a_solver_does_not_stop() -> None:
+    ended = subprocess.run([sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=50, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (3, "an answer\n", "")
+
+
 def errors_of_ours() -> list[type[Exception]]:
     return [
         getattr(import_module(name.removesuffix(".__init__")), node.name)

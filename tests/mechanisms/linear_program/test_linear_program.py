@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
+import highspy
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, sparse
 
+from marketgame.mechanisms import SOLVER_THREAD
 from marketgame.mechanisms.linear_program import (
     RESIDUAL_LIMIT,
     Basis,
@@ -305,6 +308,40 @@ def test_whole_numbers_are_found_and_a_stopped_search_offers_its_best_point() ->
     assert residuals.dual is None
     half = replace(solution, answer=replace(solution.numbers(), values=np.array([0.5, 1.0, 0.0, 0.0])))
     assert verify(program, half).primal >= 0.5
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_solver_that_ignores_its_limit_is_left_behind_and_the_next_solve_starts_afresh(
+    again: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enough, solve = threading.Event(), highspy.Highs.run
+
+    def deaf(solver: highspy.Highs) -> highspy.HighsStatus:
+        enough.wait(60.0)
+        return solve(solver)
+
+    program = LinearProgram(Sense.MAXIMIZE)
+    take = program.variables("take", {"item": 3}, upper=1.0, objective=[10.0, 13.0, 7.0], integer=True)
+    program.add(program.constraints("weight", at_most=9.0), take, [5.0, 6.0, 4.0])
+    if again:
+        assert program.solve().objective == 17.0
+    with monkeypatch.context() as patched:
+        patched.setattr(highspy.Highs, "run", deaf)
+        stopped = program.solve(seconds=0.01)
+    # It would have found an optimum had it been waited for.
+    assert (stopped.status, stopped.bound, stopped.answer, stopped.best_known) == (
+        Status.TIME_LIMIT,
+        np.inf,
+        None,
+        None,
+    )
+    (busy,) = (thread for thread in threading.enumerate() if thread.name == SOLVER_THREAD)
+    program.set_bounds(take[0], upper=0.0)
+    assert program.basis is None
+    assert program.solve(seconds=60.0).objective == 13.0
+    assert busy.is_alive()
+    enough.set()
+    busy.join()
 
 
 def test_money_in_other_units_changes_nothing_but_the_units() -> None:
