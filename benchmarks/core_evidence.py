@@ -92,14 +92,25 @@ def sizes() -> None:
         ("2 players x 12 types, random", balanced_game, (12, 12)),
         ("3 players x 4 types", balanced_game, (4, 4, 4)),
         ("5 players x 2 types", balanced_game, (2, 2, 2, 2, 2)),
+        ("6 players x 2 types", balanced_game, (2, 2, 2, 2, 2, 2)),
     ):
         for seed in range(3):
             game = make(np.random.default_rng(seed), counts)
-            begin = time.perf_counter()
+            begin = time.process_time()
             found = find_core_allocation(game)
-            seconds = time.perf_counter() - begin
+            seconds = time.process_time() - begin
             residual = found.residuals.largest if isinstance(found, CoreAllocation) else np.nan
             print(f"{name:30} seed {seed}: {type(found).__name__}, residual {residual:.1e}, {seconds:.2f} s")
+    many = {
+        "trade": uniform_trade(100),
+        "lemons": lemons(np.random.default_rng(0), (100, 100)),
+        "random": balanced_game(np.random.default_rng(0), (100, 100)),
+    }
+    for (name, game), participation in itertools.product(many.items(), Participation):
+        begin = time.process_time()
+        best = incentive_efficient(game, participation=participation)
+        seconds = time.process_time() - begin
+        print(f"2 players x 100 types, {name:7} {participation.name:10}: {type(best).__name__}, {seconds:.2f} s")
 
 
 def uniform_trade(count: int) -> CoalitionalGame:
