@@ -24,7 +24,6 @@ from marketgame.mechanisms.incentive_efficiency.second_best import Money, Second
 from marketgame.mechanisms.incentive_efficiency.willing import fixed_price_gains
 from tests.mechanisms.strategies import economy_of
 
-
 # Gains and payments are known to this share of what is at stake for a type.
 ROUNDING = 1e-9
 
