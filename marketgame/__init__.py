@@ -14,7 +14,7 @@ in a notebook too; ``.table`` is a pandas data frame and ``.plot()`` a Matplotli
 | function | answers |
 |---|---|
 | :func:`load` | what a file, or the folder of a run or a sweep, holds |
-| :func:`solve` | what an economy or a game could achieve, and what incentives allow |
+| :func:`solve` | what an economy or a game could achieve and what incentives allow, or what a contract does |
 | :func:`certify` | whether a contract stands up to lies, to single players, and to coalitions |
 | :func:`block` | the most profitable blocking plan, or the proof that there is none |
 | :func:`core` | a mechanism that nobody can break, or the proof that there is none |

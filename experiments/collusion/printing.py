@@ -12,7 +12,7 @@ import pandas as pd
 from rich.console import Console
 
 from marketgame.experiments.certificate_files.contents import reaction_document, reaction_text
-from marketgame.experiments.efficiency.joint_lies import joint_misreport_document
+from marketgame.experiments.efficiency.contracts import joint_misreport_document
 from marketgame.experiments.printing import marked, members_named, number, print_heading, table
 from marketgame.mechanisms.certificates.examination import CoalitionFinding, Examination, FoundDeviation
 from marketgame.mechanisms.contracts.grand_contract import GrandContract

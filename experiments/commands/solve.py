@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from marketgame.experiments import ExitCode
 from marketgame.experiments.commands.command_line import report
 from marketgame.experiments.commands.invocation import TransfersOption
+from marketgame.experiments.efficiency.contract_solution import ContractSolution, contract_document
 from marketgame.experiments.efficiency.game_solution import GameSolution, game_document
 from marketgame.experiments.efficiency.solution import EconomySolution, solution_document
-from marketgame.experiments.efficiency.solving import solve
+from marketgame.experiments.efficiency.solving import Solution, solve
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import member
 from marketgame.experiments.printing import AllowCodeOption, JsonOption, answer_console, in_progress, print_json
@@ -23,7 +24,8 @@ from marketgame.mechanisms.incentive_efficiency.second_best import Money
 
 def command(  # noqa: PLR0913 -- one parameter for each option of the command line
     file: Annotated[
-        Path, typer.Argument(parser=located, metavar="FILE", help="A market-economy or coalitional-game file.")
+        Path,
+        typer.Argument(parser=located, metavar="FILE", help="A market-economy, contract or coalitional-game file."),
     ],
     *,
     participation: Annotated[
@@ -56,7 +58,7 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
     allow_code: AllowCodeOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Compute the benchmarks of an economy, or an incentive-efficient mechanism of a game, with their proofs."""
+    """Compute the benchmarks of an economy, what a contract achieves, or an incentive-efficient mechanism of a game."""
     constraint = None if participation is None else member(Participation, participation, "--participation")
     payable = None if money is None else member(Money, money, "--money")
     rule = None if transfers is None else member(TransferRule, transfers, "--transfers")
@@ -71,10 +73,20 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
             allow_code=allow_code,
         )
     if json:
-        print_json(game_document(solution) if isinstance(solution, GameSolution) else solution_document(solution))
+        print_json(_document(solution))
     else:
         solution.print_on(answer_console())
     if isinstance(solution, EconomySolution) and solution.solver_failures:
         for reason in solution.solver_failures:
             report(f"no answer: {reason}")
         raise typer.Exit(ExitCode.NO_ANSWER)
+
+
+def _document(solution: Solution) -> dict[str, Any]:
+    match solution:
+        case GameSolution():
+            return game_document(solution)
+        case ContractSolution():
+            return contract_document(solution)
+        case EconomySolution():
+            return solution_document(solution)

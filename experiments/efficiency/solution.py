@@ -20,9 +20,17 @@ from marketgame.experiments.efficiency.benchmarks import (
     constraint_document,
     constraint_table,
 )
-from marketgame.experiments.efficiency.consent import consent_document, consent_table
-from marketgame.experiments.efficiency.joint_lies import joint_misreport_document, joint_misreport_text
-from marketgame.experiments.efficiency.refusal import refusal_document, refusal_table
+from marketgame.experiments.efficiency.contracts import (
+    COALITION_KEYS,
+    consent_document,
+    consent_table,
+    incentives_document,
+    interim_document,
+    interim_rows,
+    joint_misreport_text,
+    refusal_document,
+    refusal_table,
+)
 from marketgame.experiments.printing import (
     MOST_PROFILES_SHOWN,
     Printed,
@@ -532,7 +540,7 @@ def _interim(solution: EconomySolution) -> Group:
         alike = int((sample.tables.alike == player).sum()) - 1
         name = economy.player_names[player] + (f" and {alike} alike" if alike else "")
         own = economy.players[player]
-        for place, row in enumerate(_interim_rows(economy, answer.incentives, player)):
+        for place, row in enumerate(interim_rows(economy, answer.incentives, player)):
             lie = ["", ""]
             if row.lie is not None:
                 lie = [own.types[row.lie].name, number(row.brought, row.stake) + _give_or_take(row.error)]
@@ -542,28 +550,6 @@ def _interim(solution: EconomySolution) -> Group:
     left = f" ({len(rows) - len(shown)} more rows in the JSON document)" if len(rows) > len(shown) else ""
     title = f"What types expect over their endowments ({TRANSFERS[answer.rule]}), in {economy.units[-1]}{left}"
     return table(title, ["player", "type", "probability", "gains", "best lie", "it brings"], shown, texts=2)
-
-
-@dataclass(frozen=True)
-class _InterimRow:
-    """What one type expects to gain, its best lie if it has any, what that brings, and what is at stake."""
-
-    gain: float
-    lie: int | None
-    brought: float
-    error: float
-    stake: float
-
-
-def _interim_rows(economy: Economy, check: IncentiveCheck, player: int) -> Iterator[_InterimRow]:
-    first = economy.first_rows[player]
-    for kind, gains in enumerate(check.gains[player]):
-        gain = float(check.interim_utility[player][kind] - economy.reference_utility[first + kind])
-        lies = np.where(np.arange(len(gains)) == kind, -np.inf, gains)
-        best = int(np.argmax(lies))
-        known = bool(np.isfinite(lies[best]))
-        error = float(check.standard_errors[player][kind, best]) if known and check.standard_errors else 0.0
-        yield _InterimRow(gain, best if known else None, float(lies[best]), error, float(check.stakes[player][kind]))
 
 
 def _incentive_answer(solution: EconomySolution) -> ContractAnswer:
@@ -598,7 +584,7 @@ def solution_document(solution: EconomySolution) -> dict[str, Any]:
     worth as much as relaxing the constraint by one unit. ``consent`` says by which fixed payments beside the transfers
     nobody expects to lose, and what is missing. ``refusable_transfers`` is null unless asked for.
     """
-    economy, efficient = solution.economy, solution.efficient
+    economy, efficient, own = solution.economy, solution.efficient, _incentive_answer(solution)
     return {
         "kind": "market-economy",
         "economy": economy.name,
@@ -620,8 +606,8 @@ def solution_document(solution: EconomySolution) -> dict[str, Any]:
         ],
         **_transfers_document(solution),
         "walrasian": _incentives_document(solution.walrasian),
-        "interim": _interim_document(solution),
-        "consent": consent_document(economy, _incentive_answer(solution).consent),
+        "interim": None if own.incentives is None else interim_document(economy, own.incentives),
+        "consent": consent_document(economy, own.consent),
         "refusable_transfers": refusal_document(economy, solution.refusable),
         "compatibility_condition": _condition(solution),
         "benchmarks": benchmark_document(benchmark_rows(solution)),
@@ -658,25 +644,6 @@ def _sampled_document(solution: EconomySolution) -> dict[str, Any] | None:
     }
     others = None if sample.reports is None else sample.tables.draws
     return {"draws": len(sample.profiles.weights), "draws_of_others": others, "standard_errors": errors}
-
-
-def _interim_document(solution: EconomySolution) -> dict[str, Any] | None:
-    """Return what each type expects to gain over its endowment, and by which lie most, by player and type."""
-    answer, economy = _incentive_answer(solution), solution.economy
-    if answer.incentives is None:
-        return None
-    return {
-        player.name: {
-            kind.name: {
-                "gain": row.gain,
-                "best_misreport": None if row.lie is None else player.types[row.lie].name,
-                "misreport_gain": None if row.lie is None else row.brought,
-                "standard_error": None if row.lie is None else row.error,
-            }
-            for kind, row in zip(player.types, _interim_rows(economy, answer.incentives, place), strict=True)
-        }
-        for place, player in enumerate(economy.players)
-    }
 
 
 def _profile_document(solution: EconomySolution, number: int) -> dict[str, Any]:
@@ -723,28 +690,7 @@ def _incentives_document(answer: ContractAnswer) -> dict[str, Any]:
             **dict.fromkeys(COALITION_KEYS),
             "obstacle": answer.obstacle,
         }
-    worst = answer.incentives.worst
-    misreport = worst and {"player": worst.player, "type": worst.true_type, "report": worst.reported_type}
-    return {
-        "incentive_compatible": answer.incentives.incentive_compatible,
-        # Without a player of two types there is no misreport, and no gain from one.
-        "largest_misreport_gain": worst.gain if worst else 0.0,
-        "worst_misreport": misreport,
-        **_joint_lies_document(answer.joint_lies),
-        "obstacle": None,
-    }
-
-
-COALITION_KEYS = ("coalitions_report_truthfully", "largest_coalition_misreport_gain", "joint_misreports_not_known")
-
-
-def _joint_lies_document(check: JointMisreportCheck | None) -> dict[str, Any]:
-    """Return whether coalitions report truthfully, the most that one gains, or why that is not known."""
-    if check is None:
-        return {**dict.fromkeys(COALITION_KEYS), COALITION_KEYS[-1]: "there are too many type profiles to list"}
-    unsure = "not refuted" if check.error_a_member is None else "sampled"
-    truthful = False if not check.truthful else True if check.complete else unsure
-    return dict(zip(COALITION_KEYS, (truthful, joint_misreport_document(check), None), strict=True))
+    return {**incentives_document(answer.incentives, answer.joint_lies), "obstacle": None}
 
 
 def _by_good(economy: Economy, values: FloatArray) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from marketgame.experiments.efficiency.joint_lies import joint_misreport_text
+from marketgame.experiments.efficiency.contracts import joint_misreport_text
 from marketgame.experiments.efficiency.solution import EconomySolution
 from marketgame.experiments.efficiency.solving import solve
 from marketgame.experiments.studies.carbon import ECONOMIES
