@@ -44,8 +44,10 @@ from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
 # Halvings of an interval of quantities or prices, and what is added to its ends for rounding.
 HALVINGS, WIDER = 60, 1e-9
+# That of prices is cut into so many parts so many times.
+PRICES_A_ROUND, PRICE_ROUNDS = 17, 13
 # Prices are told apart as finely as so many halvings of their interval do.
-PRICE_HALVINGS = 9
+PRICE_HALVINGS = 7
 # Boxes are divided until the bound is within this share of a gain that is known, or of the stakes, or so much was done.
 PRECISION, MOST_TERMS, MOST_BOXES, BOXES_AT_ONCE = 0.02, 1 << 25, 4096, 64
 # Multipliers are sought in so many steps on a stencil, which halves where its middle is best.
@@ -303,17 +305,17 @@ def _price_interval(economy: Economy, steepest: float) -> tuple[float, float]:
     """
     goods = economy.endowment_table[:, 0]
 
-    def excess(price: float, *, upper: bool) -> float:
-        wanted = _demanded(economy, np.array([price]), upper=upper)[:, 0] - goods
-        choose = np.maximum if upper else np.minimum
-        return float(choose.reduceat(wanted, economy.first_rows).sum())
-
     ends = []
     for upper in (False, True):
-        low, high = 0.0, steepest
-        for _ in range(HALVINGS):
-            middle, wanted = (low + high) / 2, excess((low + high) / 2, upper=upper)
+        choose, low, high = np.maximum if upper else np.minimum, 0.0, steepest
+        for _ in range(PRICE_ROUNDS):
+            prices = np.linspace(low, high, PRICES_A_ROUND)
+            excess = choose.reduceat(_demanded(economy, prices, upper=upper) - goods[:, None], economy.first_rows).sum(
+                0
+            )
             # Below the lowest price the least greedy want more than there is, above the highest the greediest less.
-            low, high = (middle, high) if wanted > 0 or (upper and wanted == 0) else (low, middle)
+            wanted = np.flatnonzero((excess > 0) | (upper & (excess == 0)))
+            last = int(wanted.max(initial=0))
+            low, high = float(prices[last]), float(prices[min(last + 1, len(prices) - 1)])
         ends.append(high if upper else low)
     return max(0.0, ends[0] - WIDER * steepest), ends[1] + WIDER * steepest

@@ -18,6 +18,7 @@ error, and a witness, never a proof. Replicas are counted: of each class of them
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import cached_property
 from math import sqrt
 
@@ -39,14 +40,17 @@ from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 # Bundles of efficient allocations that a first look may take at all: a thousand different players of two types.
 MOST_BUNDLES = 1 << 24
 # And that a first look, a step of improvement, and the last estimate are to take.
-BUNDLES_TO_LOOK, BUNDLES_TO_IMPROVE, BUNDLES_TO_ESTIMATE = 1 << 18, 1 << 19, 1 << 19
+BUNDLES_TO_LOOK, BUNDLES_TO_IMPROVE, BUNDLES_TO_ESTIMATE = 1 << 18, 1 << 16, 1 << 18
+BUNDLES_AT_ONCE = 1 << 16
 DRAWS_TO_LOOK, DRAWS_TO_IMPROVE, DRAWS_TO_ESTIMATE, LEAST_DRAWS = 256, 64, 4096, 8
 # How many coalitions are tried, how many are improved, in how many steps, and how many may join or leave in each.
 TRIED, IMPROVED, STEPS, NEWCOMERS = 24, 4, 6, 12
-# Of more players than this only the best is improved.
+# Of more players than this only the best of those put together, and of large ones, is improved.
 FEW_PLAYERS = 8
 # From how many lies coalitions are put together, and for how many shares of what they are worth to others.
 STARTS, SHARES, ADDITIONS = 64, 5, 1024
+# Of which shares of all players, that many parts of them, lies are tried that all members tell alike.
+PARTS = 8
 
 type _Lie = tuple[int, ...]
 """What is reported by whom, as numbers of what classes may report, increasing; one for each member."""
@@ -168,7 +172,7 @@ class _Search:
         # Which type of which class everybody is.
         types_drawn = self._begins[self._class] + draws
         for number, members in enumerate(self._of_class):
-            mine, player = np.flatnonzero(self._liar == number), int(members[0])
+            mine, player = self._lies_of(number), int(members[0])
             lies = mine[self._kind[mine] != self._report[mine]]
             if not len(lies):
                 continue
@@ -195,8 +199,10 @@ class _Search:
             return None
         count = max(LEAST_DRAWS, min(DRAWS_TO_IMPROVE, BUNDLES_TO_IMPROVE // (2 * TRIED * self._players)))
         draws = self._draws(2, count)
-        tried = sorted(((self._mean(lie, draws), lie) for lie in self._likely()), key=lambda each: -each[0])
-        starts = tried[: IMPROVED if self._players <= FEW_PLAYERS else 1]
+        starts = list[tuple[float, _Lie]]()
+        for likely in (self._likely(), self._all_alike()):
+            tried = sorted(zip(self._means(likely, draws), likely, strict=True), key=lambda each: -each[0])
+            starts += tried[: IMPROVED if self._players <= FEW_PLAYERS else 1]
         return max((self._improved(*each, draws, deadline) for each in starts), key=lambda each: each[0])[1]
 
     def _improved(self, gain: float, lie: _Lie, draws: IntegerArray, deadline: Deadline) -> tuple[float, _Lie]:
@@ -204,18 +210,18 @@ class _Search:
         for _ in range(STEPS):
             if deadline.passed:
                 break
-            better, candidate = max(
-                ((self._mean(each, draws), each) for each in self._near(lie)),
-                key=lambda each: each[0],
-                default=(gain, lie),
-            )
+            near = self._near(lie)
+            found = zip(self._means(near, draws), near, strict=True)
+            better, candidate = max(found, key=lambda each: each[0], default=(gain, lie))
             if better <= gain:
                 break
             gain, lie = better, candidate
         return gain, lie
 
-    def _mean(self, lie: _Lie, draws: IntegerArray) -> float:
-        return float(self._gains(lie, draws).mean())
+    def _means(self, lies: Sequence[_Lie], draws: IntegerArray) -> list[float]:
+        at_once = max(1, BUNDLES_AT_ONCE // (2 * draws.size))
+        pieces = (lies[first : first + at_once] for first in range(0, len(lies), at_once))
+        return [float(mean) for piece in pieces for mean in self._gains(piece, draws).mean(axis=1)]
 
     def _likely(self) -> list[_Lie]:
         """Return the lies of coalitions put together member by member that seem to gain most."""
@@ -239,6 +245,25 @@ class _Search:
             if len(likely) == TRIED:
                 break
         return list(likely)
+
+    def _all_alike(self) -> list[_Lie]:
+        """Return lies of large coalitions who all want less than they do, or all more, which adding up misjudges."""
+        found = list[_Lie]()
+        # What a lie is said to bring others or, where nobody pays for that, what it brings them.
+        worth = self._single[1].sum(axis=1) if self._paying else self._moved
+        for sign in (1.0, -1.0):
+            # Of each class the lie that brings others most, or least.
+            mine = map(self._lies_of, range(len(self._of_class)))
+            told = np.array([own[np.argmax(sign * worth[own])] for own in mine])
+            each = np.repeat(told, [len(members) for members in self._of_class])
+            for order in (1.0, -1.0):
+                ranked = each[np.argsort(-order * sign * worth[each], kind="stable")]
+                cuts = np.unique(np.ceil(self._players * np.arange(1, PARTS) / PARTS).astype(np.int64))
+                found += [tuple(sorted(ranked[:cut].tolist())) for cut in cuts]
+        return [lie for lie in found if (self._kind[list(lie)] != self._report[list(lie)]).any()]
+
+    def _lies_of(self, number: int) -> IntegerArray:
+        return np.flatnonzero(self._liar == number)
 
     def _grown(self, first: int, share: float) -> tuple[list[int], list[float]]:
         """Return the liars who join one after the other, and what each number of them seems to gain together.
@@ -296,22 +321,26 @@ class _Search:
         order = np.argsort(members)
         return members[order], self._kind[chosen[order]], self._report[chosen[order]]
 
-    def _gains(self, lie: _Lie, draws: IntegerArray) -> FloatArray:
-        """Return what a coalition gains by a lie at each draw of outsiders' types, ``(D,)``, numeraire."""
-        members, types, reports = self.told(lie)
-        true, reported = draws.copy(), draws.copy()
-        true[:, members], reported[:, members] = types, reports
-        goods, money = self._ends(np.concatenate((true, reported)))
-        count = len(draws)
-        truth = self._enjoyed(true, goods[:count], money[:count])
-        gained = (self._enjoyed(true, goods[count:], money[count:]) - truth)[:, members].sum(axis=1)
-        share = (self._players - len(members)) / max(self._players - 1, 1)
-        return np.asarray(gained + share * self._moved[list(lie)].sum())
+    def _gains(self, lies: Sequence[_Lie], draws: IntegerArray) -> FloatArray:
+        """Return what coalitions gain by lies at each draw of outsiders' types, ``(lies, D)``, numeraire."""
+        true, shape = np.repeat(draws[None], len(lies), axis=0), (len(lies), len(draws))
+        reported, inside, moved = true.copy(), np.zeros((len(lies), 1, self._players)), np.zeros((len(lies), 1))
+        for place, lie in enumerate(lies):
+            members, types, reports = self.told(lie)
+            true[place][:, members], reported[place][:, members] = types, reports
+            inside[place, 0, members] = 1.0
+            share = (self._players - len(members)) / max(self._players - 1, 1)
+            moved[place] = share * self._moved[list(lie)].sum()
+        both = np.concatenate((true, reported)).reshape(-1, self._players)
+        goods, money = self._ends(both)
+        who, count = both[: len(both) // 2], len(both) // 2
+        gained = self._enjoyed(who, goods[count:], money[count:]) - self._enjoyed(who, goods[:count], money[:count])
+        return np.asarray((gained.reshape(*shape, -1) * inside).sum(axis=2) + moved)
 
     def estimated(self, lie: _Lie) -> tuple[float, float]:
         """Return what a lie gains and the standard error of that, from draws by which it was not chosen."""
         count = max(64, min(DRAWS_TO_ESTIMATE, BUNDLES_TO_ESTIMATE // (2 * self._players)))
-        gains = self._gains(lie, self._draws(3, count))
+        gains = self._gains([lie], self._draws(3, count))[0]
         return float(gains.mean()), float(gains.std(ddof=1) / sqrt(count))
 
 
