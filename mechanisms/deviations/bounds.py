@@ -164,10 +164,10 @@ def proven_bounds(situation: Situation) -> tuple[Bound, ...]:
         bounds.append(_bound(situation, BoundReason.WEALTH_OR_SACRIFICE, prices, gain))
     if premises.DEPOSITS.holds(rules) and _order_nothing(situation):
         nothing = np.zeros_like(situation.supply)
-        gain = np.minimum(_within_wealth(situation, prices), _sharing(situation, nothing))
+        gain = np.minimum(_within_wealth(situation, prices), shared(situation, nothing))
         bounds.append(_bound(situation, BoundReason.DEPOSITS, prices, gain))
     if (amounts := _left_alone(situation)) is not None:
-        gain = np.maximum(_within_wealth(situation, prices), _sharing(situation, amounts))
+        gain = np.maximum(_within_wealth(situation, prices), shared(situation, amounts))
         bounds.append(_bound(situation, BoundReason.WEALTH_OR_ALONE, prices, gain))
     return tuple(bounds)
 
@@ -251,7 +251,13 @@ def bound_by_resources(situation: Situation, prices: FloatArray | None = None) -
     """
     used = _prices_within(situation, situation.supply[:, :-1]) if prices is None else prices
     outsiders = situation.endowments[:, situation.outsiders].sum(axis=1)
-    return _bound(situation, BoundReason.RESOURCES, used, _sharing(situation, outsiders, used))
+    return _bound(situation, BoundReason.RESOURCES, used, shared(situation, outsiders, used))
+
+
+def enjoyed_of_nothing(situation: Situation, member: int) -> FloatArray:
+    """Return a bound on what a member that ends with nothing gains over its endowment in each draw, ``(K,)``."""
+    owned = situation.endowments[:, member]
+    return _gain_from(situation, member, np.zeros_like(owned[:, :-1]), -owned[:, -1])
 
 
 def _left_alone(situation: Situation) -> FloatArray | None:
@@ -269,7 +275,7 @@ def _left_alone(situation: Situation) -> FloatArray | None:
     return np.asarray(announced[:, situation.outsiders].sum(axis=1))
 
 
-def _sharing(situation: Situation, beyond: FloatArray, prices: FloatArray | None = None) -> FloatArray:
+def shared(situation: Situation, beyond: FloatArray, prices: FloatArray | None = None) -> FloatArray:
     """Return a bound on what the members can gain together in each draw, ``(K,)``, numeraire.
 
     They share what they own and ``beyond``, ``(K, L)``, units, of what others own.
@@ -287,14 +293,13 @@ def _sacrificing(situation: Situation) -> FloatArray:
     found, outsiders = np.full(len(situation.probability), -np.inf), situation.outsiders
     beyond = situation.endowments[:, outsiders].sum(axis=1)
     for member in situation.coalition:
-        owned = situation.endowments[:, member]
         if situation.rules.execution is Execution.MATCHED:
             others = [other for other in situation.coalition if other != member]
             delivered = np.maximum(-situation.prescribed.orders[:, outsiders][:, :, others], 0.0)
             beyond = np.asarray(delivered.sum(axis=(1, 2)))
-        lost = _gain_from(situation, member, np.zeros_like(owned[:, :-1]), -owned[:, -1])
+        lost = enjoyed_of_nothing(situation, member)
         rest = replace(situation, coalition=tuple(other for other in situation.coalition if other != member))
-        found = np.maximum(found, _sharing(rest, beyond) + lost)
+        found = np.maximum(found, shared(rest, beyond) + lost)
     return found
 
 
@@ -323,7 +328,7 @@ def _within_budget(situation: Situation, prices: FloatArray, more: FloatArray | 
     rules, member = situation.rules, situation.coalition[0]
     owned = situation.endowments[:, member]
     # A player that owes more than its worth goes bankrupt and consumes nothing, which is more than its wealth.
-    nothing = _gain_from(situation, member, np.zeros_like(owned[:, :-1]), -owned[:, -1])
+    nothing = enjoyed_of_nothing(situation, member)
     gain = np.maximum(_within_wealth(situation, prices) + more, nothing)
     nothing_left = rules.withholding is Withholding.WASTED
     within_wealth = rules.coverage is Coverage.ANNOUNCED_NUMERAIRE

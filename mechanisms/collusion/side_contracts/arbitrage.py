@@ -9,8 +9,8 @@ where short sales bankrupt. ``docs/collusion.md``, Proposition 4, has the proof 
 
 By *buying out*. Where trades with the bankrupt are cancelled, void between unequal quotes, and transfers need no cover,
 two members gain only if one is given so much that the other cannot live but by trading at odd quotes with it. It rather
-quotes the contract's price and buys all that outsiders own. That is Theorem 15, about pairs, and so about all
-coalitions of three traders.
+quotes the contract's price and buys all that outsiders own. That is Theorem 15, about pairs; three members are examined
+by :mod:`marketgame.mechanisms.collusion.side_contracts.three_members` (Theorem 19), and more are not.
 
 Source:
     Giraud and Rochon (2001), proof of Theorem 1, which overlooks that under its rules one player gains alone.
@@ -19,20 +19,27 @@ Source:
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import combinations
 
 import numpy as np
 
+from marketgame.mechanisms.collusion.side_contracts.three_members import three_may_agree
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.knowledge import known_by
+from marketgame.mechanisms.deviations.bounds import least_bound
+from marketgame.mechanisms.deviations.oracle import profit_tolerance
 from marketgame.mechanisms.deviations.premises import ARBITRAGE, BUYING_OUT
+from marketgame.mechanisms.deviations.situation import situation_of
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 LEAST_WEALTH = 1e-12
 """A wealth of less than this share of what is owned and of what is transferred may be none."""
 
 
-PAIRS_ARE_ALL = 3
-"""Of so many players a coalition of several with an outsider is a pair."""
+PAIR, TRIO = 2, 3
+
+MOST_PLAYERS = 5
+"""Of more players, no coalition of three is examined."""
 
 
 class Temptation(StrEnum):
@@ -50,7 +57,7 @@ def deterred_by(contract: GrandContract, rules: MarketRules) -> Temptation | Non
     """
     if ARBITRAGE.holds(rules):
         tempting = Temptation.ARBITRAGE
-    elif BUYING_OUT.holds(rules) and len(contract.economy.players) == PAIRS_ARE_ALL:
+    elif BUYING_OUT.holds(rules) and PAIR < len(contract.economy.players) <= MOST_PLAYERS:
         tempting = Temptation.BUYING_OUT
     else:
         return None
@@ -60,8 +67,23 @@ def deterred_by(contract: GrandContract, rules: MarketRules) -> Temptation | Non
         and everybody_knows_the_profile(contract)
         and _everything_is_wanted(contract)
         and _everybody_is_worth_something(contract)
+        and (tempting is Temptation.ARBITRAGE or _only_pairs_may_agree(contract, rules))
     )
     return tempting if applies else None
+
+
+def _only_pairs_may_agree(contract: GrandContract, rules: MarketRules) -> bool:
+    """Say whether no three or more, but not all, have an internally consistent improvement at any profile."""
+    players = range(len(contract.economy.players))
+    for number in np.flatnonzero(contract.probability > 0).tolist():
+        for size in range(TRIO, len(players)):
+            for coalition in combinations(players, size):
+                whole = situation_of(contract, number, coalition, rules)
+                if least_bound(whole).total_gain <= profit_tolerance(whole):
+                    continue
+                if size > TRIO or three_may_agree(contract, number, coalition, rules):
+                    return False
+    return True
 
 
 def everybody_knows_the_profile(contract: GrandContract) -> bool:
