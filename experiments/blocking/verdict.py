@@ -45,6 +45,7 @@ from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Feasibility, feasibility, stakes
 from marketgame.mechanisms.economies.coalitions import coalition_name
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -123,12 +124,15 @@ class BlockingVerdict(Printed):
         return None if self.feasibility is None else self.feasibility.expected_cost
 
 
-def judge_blocking(established: EstablishedGame, limits: CoalitionLimits) -> BlockingVerdict:
+def judge_blocking(
+    established: EstablishedGame, limits: CoalitionLimits, deadline: Deadline = NO_DEADLINE
+) -> BlockingVerdict:
     """Return whether what a file establishes can be blocked.
 
     Raises:
         ValueError: the file gives neither a mechanism nor an allocation, or the limits do not fit the game.
         UnverifiedAnswerError: the answer fails its independent check.
+        DeadlinePassedError: time ran out.
     """
     game, mechanism = established.game, established.mechanism
     if mechanism is not None:
@@ -137,10 +141,10 @@ def judge_blocking(established: EstablishedGame, limits: CoalitionLimits) -> Blo
         omega, feasible = established.stakes, None
     else:
         raise ValueError("mechanism is missing; what is to be blocked must be given, as [mechanism] or [allocation]")
-    verdict = find_blocking_plan(game, omega, limits=limits)
+    verdict = find_blocking_plan(game, omega, limits=limits, deadline=deadline)
     fine = verdict
     if isinstance(verdict, NoBlockingPlan):
-        fine = find_blocking_plan(game, omega, support=Support.FINE, limits=limits)
+        fine = find_blocking_plan(game, omega, support=Support.FINE, limits=limits, deadline=deadline)
     return BlockingVerdict(established, omega, verdict, fine, feasible)
 
 
@@ -150,6 +154,7 @@ def block(
     *,
     largest: int | None = None,
     links: Sequence[Link] = (),
+    seconds: float | None = None,
     out: Path | str | None = None,
 ) -> BlockingVerdict:
     """Return the most profitable plan against a game's mechanism or allocation, or the proof that there is none.
@@ -158,22 +163,25 @@ def block(
         of: a file, ``example:NAME``, or a game with a mechanism or an allocation.
         largest: of how many members coalitions may be.
         links: pairs of players who can talk to each other; with any, only connected coalitions form.
+        seconds: wall time allowed, reading the file included; no limit without it.
         out: folder in which to write the plan or the proof as a certificate, instead of those of an earlier call.
 
     Raises:
         InputError: the file is wrong, a link does not name two players, or the folder cannot be written.
         ValueError: the game has neither a mechanism nor an allocation, or the limits do not fit it.
         UnverifiedAnswerError: the answer fails its independent check.
+        DeadlinePassedError: time ran out.
     """
+    deadline = Deadline.after(seconds)
     read = InputFiles()
     established = game_of(of, read)
     limits = coalition_limits(established.game, largest, links, "a link")
     file = Path() if isinstance(of, EstablishedGame) else located(of)
     with nullcontext() if isinstance(of, EstablishedGame) else blamed_on(file):
         if out is None:
-            return judge_blocking(established, limits)
+            return judge_blocking(established, limits, deadline)
         with certificate_folder(file, Path(out)) as folder:
-            verdict = judge_blocking(established, limits)
+            verdict = judge_blocking(established, limits, deadline)
             write_certificate(verdict, folder)
             commit_certificates(folder, read.contents, file.parent)
     return verdict

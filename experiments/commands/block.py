@@ -23,6 +23,7 @@ from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.game_file import load_game
 from marketgame.experiments.files.input_file import InputFiles, blamed_on
 from marketgame.experiments.printing import JsonOption, in_progress, print_answer
+from marketgame.mechanisms.linear_program.deadline import Deadline
 
 
 def command(
@@ -41,19 +42,24 @@ def command(
             help="Where to write the plan or the proof as a certificate, instead of those of an earlier call.",
         ),
     ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, metavar="N", help="Wall time allowed; no limit without it.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Find the most profitable blocking plan against a game's mechanism or allocation, or prove there is none.
 
     With --out either is written as a certificate that `marketgame replay` checks. The exit code is 1 if the plan is
-    blocked, 0 if it is inhibitive.
+    blocked, 0 if it is inhibitive, and 3 if the time allowed was too short to know.
     """
+    # The time allowed is that of the whole call, reading the file included.
+    deadline = Deadline.after(seconds)
     read = InputFiles()
     established = load_game(file, read)
     limits = coalition_limits(established.game, largest, link)
     with nullcontext() if out is None else certificate_folder(file, out) as folder:
         with blamed_on(file), in_progress("looking for a blocking plan"):
-            verdict = judge_blocking(established, limits)
+            verdict = judge_blocking(established, limits, deadline)
         certificate = None
         if folder is not None:
             certificate = write_certificate(verdict, folder)

@@ -46,8 +46,9 @@ class PlayerType:
             raise ValueError(f"endowment of type {self.name} is {endowment.tolist()}; it must be at least 0")
         object.__setattr__(self, "endowment", read_only(endowment))
 
+    @cached_property
     def kind(self) -> Hashable:
-        """Return what two types have in common that own the same goods and value them by the same numbers."""
+        """What two types have in common that own the same goods and value them by the same numbers."""
         valuation = self.valuation.simplified()
         # Adding zero makes minus zero plus zero.
         parameters = [np.asarray(getattr(valuation, name)) + 0.0 for name in valuation.parameter_names()]
@@ -156,7 +157,7 @@ class Economy:
     def kinds(self) -> IntegerArray:
         """A number for each type of each player, ``(types of all players,)``, equal for types of one kind."""
         numbers: dict[Hashable, int] = {}
-        kinds = [numbers.setdefault(kind.kind(), len(numbers)) for player in self.players for kind in player.types]
+        kinds = [numbers.setdefault(kind.kind, len(numbers)) for player in self.players for kind in player.types]
         return read_only(np.array(kinds, dtype=np.int64))
 
     @cached_property

@@ -390,9 +390,10 @@ class ValuationTable:
         simplest = [valuation.simplified() for valuation in valuations]
         families = list(dict.fromkeys(type(valuation) for valuation in simplest))
         self._family_of_row = np.array([families.index(type(valuation)) for valuation in simplest])
-        self._place_in_family = np.array(
-            [np.count_nonzero(self._family_of_row[:row] == f) for row, f in enumerate(self._family_of_row)]
-        )
+        self._place_in_family = np.empty_like(self._family_of_row)
+        for number in range(len(families)):
+            own = np.flatnonzero(self._family_of_row == number)
+            self._place_in_family[own] = np.arange(own.size)
         self._stacks: list[Valuation] = [
             family.stack([v for v in simplest if type(v) is family]) for family in families
         ]

@@ -366,9 +366,11 @@ class InterimProgram:
         counts = utilities.shape[1:]
         first = self._type_probability[self.types.offset[player]]
         odds = self.prior.reshape(counts).take([0], axis=player) / (first * self.unit)
-        # Long rows are multiplied, and then copied to where they are wanted.
-        weighted = np.expand_dims(utilities * odds, player + 1)
-        return np.ascontiguousarray(np.moveaxis(weighted, (0, player + 2), (-2, -1)))
+        by_type = np.expand_dims(np.moveaxis(utilities, (0, player + 1), (-2, -1)), player)
+        # Copied to where they are wanted, and then multiplied in long rows.
+        result: FloatArray = np.array(by_type, order="C")
+        result *= odds[..., None, None]
+        return result
 
     def set_weights(self, weights: Sequence[FloatArray]) -> None:
         r"""Maximise :math:`\sum_i \sum_t \lambda_i(t) U_i(t)`, with shortfall forbidden."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import IntegerArray
+from marketgame.mechanisms.linear_program.assembly import PositionArray
 
 
 class Kind(Enum):
@@ -31,7 +31,7 @@ class Selection:
     """
 
     block: Block
-    positions: IntegerArray
+    positions: PositionArray
 
     @property
     def name(self) -> str:
@@ -84,13 +84,13 @@ class Block:
         return slice(self.start, self.start + self.size)
 
     @cached_property
-    def positions(self) -> IntegerArray:
+    def positions(self) -> PositionArray:
         """Column or row number of every member, in the block's shape."""
-        return np.arange(self.start, self.start + self.size, dtype=np.int64).reshape(self.shape)
+        return np.arange(self.start, self.start + self.size, dtype=np.int32).reshape(self.shape)
 
     def __getitem__(self, index: Any) -> Selection:
         try:
-            return Selection(self, np.asarray(self.positions[index], dtype=np.int64))
+            return Selection(self, np.asarray(self.positions[index]))
         except IndexError as error:
             raise IndexError(f"{self.describe()}: {error}") from None
 
@@ -111,7 +111,7 @@ def labelled_dimensions(name: str, dimensions: Mapping[str, int]) -> tuple[tuple
     return tuple((label, int(size)) for label, size in dimensions.items())
 
 
-def positions_of(selection: Selection | Block, kind: Kind) -> IntegerArray:
+def positions_of(selection: Selection | Block, kind: Kind) -> PositionArray:
     """Return the row or column numbers of a selection or of a whole block.
 
     Raises:

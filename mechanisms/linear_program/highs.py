@@ -18,8 +18,8 @@ import numpy as np
 import scipy
 
 from marketgame.mechanisms import SOLVER_THREAD, UnansweredError
-from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
-from marketgame.mechanisms.linear_program.assembly import Arrays
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray
+from marketgame.mechanisms.linear_program.assembly import Arrays, PositionArray
 from marketgame.mechanisms.linear_program.basis import Basis
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 from marketgame.mechanisms.linear_program.solution import Answer, Status
@@ -217,7 +217,7 @@ class Solver:
             matrix.indptr,
             matrix.indices,
             matrix.data,
-            program.integer.astype(np.int32),
+            program.integer.astype(np.int32, copy=False),
         )
         self._require(status, "program")
 
@@ -228,8 +228,8 @@ class Solver:
             lower,
             upper,
             coefficients.nnz,
-            coefficients.indptr.astype(np.int32),
-            coefficients.indices.astype(np.int32),
+            coefficients.indptr.astype(np.int32, copy=False),
+            coefficients.indices.astype(np.int32, copy=False),
             coefficients.data,
         )
         self._require(status, "new constraints")
@@ -250,8 +250,8 @@ class Solver:
             lower,
             upper,
             coefficients.nnz,
-            coefficients.indptr.astype(np.int32),
-            coefficients.indices.astype(np.int32),
+            coefficients.indptr.astype(np.int32, copy=False),
+            coefficients.indices.astype(np.int32, copy=False),
             coefficients.data,
         )
         self._require(status, "new variables")
@@ -262,19 +262,19 @@ class Solver:
             self._mixed_integer = True
             self._choose_smallest_coefficient()
 
-    def change_objective(self, columns: IntegerArray, values: FloatArray) -> None:
+    def change_objective(self, columns: PositionArray, values: FloatArray) -> None:
         """Replace objective coefficients, ``(entries,)``."""
-        status = self._highs.changeColsCost(columns.size, columns.astype(np.int32), values / self._unit)
+        status = self._highs.changeColsCost(columns.size, columns, values / self._unit)
         self._require(status, "objective")
 
-    def change_bounds(self, columns: IntegerArray, lower: FloatArray, upper: FloatArray) -> None:
+    def change_bounds(self, columns: PositionArray, lower: FloatArray, upper: FloatArray) -> None:
         """Replace bounds of variables, ``(entries,)``."""
-        status = self._highs.changeColsBounds(columns.size, columns.astype(np.int32), lower, upper)
+        status = self._highs.changeColsBounds(columns.size, columns, lower, upper)
         self._require(status, "bounds")
 
-    def change_limits(self, rows: IntegerArray, lower: FloatArray, upper: FloatArray) -> None:
+    def change_limits(self, rows: PositionArray, lower: FloatArray, upper: FloatArray) -> None:
         """Replace limits of constraints, ``(entries,)``."""
-        status = self._highs.changeRowsBounds(rows.size, rows.astype(np.int32), lower, upper)
+        status = self._highs.changeRowsBounds(rows.size, rows, lower, upper)
         self._require(status, "limits")
 
     @property

@@ -181,7 +181,7 @@ class LinearProgram(Statement):
 
     def _refined(self, engine: Solver, outcome: SolverOutcome, deadline: Deadline) -> SolverOutcome:
         """Return an optimum with what the solver's tolerances left out added."""
-        if outcome.status in (Status.TIME_LIMIT, Status.ITERATION_LIMIT) or (self._integer.values > 0).any():
+        if outcome.status in (Status.TIME_LIMIT, Status.ITERATION_LIMIT) or self._integer.values.any():
             return outcome
         arrays = self.arrays()
         if outcome.answer is None:
@@ -245,7 +245,7 @@ class LinearProgram(Statement):
                 self._objective.values[columns:],
                 self._lower.values[columns:],
                 self._upper.values[columns:],
-                self._integer.values[columns:] > 0,
+                self._integer.values[columns:],
                 self._matrix[:, columns:],
             )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import scipy
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.linear_program.assembly import (
@@ -25,28 +25,28 @@ type Members = Selection | Block
 """Variables or constraints: some of a block, or all of it."""
 
 
-class GrowingVector:
-    """One number per variable or constraint, appended block by block."""
+class GrowingVector[T: np.generic]:
+    """One entry per variable or constraint, appended block by block."""
 
-    def __init__(self) -> None:
-        self._parts: list[FloatArray] = []
+    def __init__(self, dtype: type[T]) -> None:
+        self._parts: list[NDArray[T]] = [np.zeros(0, dtype=dtype)]
         self._size = 0
 
     @property
     def size(self) -> int:
-        """How many numbers there are."""
+        """How many entries there are."""
         return self._size
 
-    def append(self, part: FloatArray) -> None:
-        """Append the numbers of a new block, in any shape; what is broadcast takes no memory yet."""
+    def append(self, part: NDArray[T]) -> None:
+        """Append the entries of a new block, in any shape; what is broadcast takes no memory yet."""
         self._parts.append(part.reshape(-1))
         self._size += part.size
 
     @property
-    def values(self) -> FloatArray:
-        """All numbers, in one array that may be written to."""
-        if len(self._parts) != 1 or not self._parts[0].flags.writeable:
-            self._parts = [np.concatenate(self._parts) if self._parts else np.zeros(0)]
+    def values(self) -> NDArray[T]:
+        """All entries, in one array that may be written to."""
+        if len(self._parts) > 1:
+            self._parts = [np.concatenate(self._parts)]
         return self._parts[0]
 
 
@@ -61,12 +61,12 @@ class Statement:
         self.sense = sense
         self._variables: dict[str, tuple[Block, ...]] = {}
         self._constraints: dict[str, tuple[Block, ...]] = {}
-        self._objective = GrowingVector()
-        self._lower = GrowingVector()
-        self._upper = GrowingVector()
-        self._integer = GrowingVector()
-        self._row_lower = GrowingVector()
-        self._row_upper = GrowingVector()
+        self._objective = GrowingVector(np.float64)
+        self._lower = GrowingVector(np.float64)
+        self._upper = GrowingVector(np.float64)
+        self._integer = GrowingVector(np.bool_)
+        self._row_lower = GrowingVector(np.float64)
+        self._row_upper = GrowingVector(np.float64)
         self._matrix = scipy.sparse.csc_array((0, 0), dtype=np.float64)
         self._pieces: list[Piece] = []
 
@@ -213,7 +213,7 @@ class Statement:
             self._upper.values,
             self._row_lower.values,
             self._row_upper.values,
-            self._integer.values > 0,
+            self._integer.values,
             self._matrix,
         )
 
@@ -242,7 +242,7 @@ class Statement:
         self._lower.append(low)
         self._upper.append(high)
         self._objective.append(cost)
-        self._integer.append(np.broadcast_to(float(integer), block.size))
+        self._integer.append(np.broadcast_to(np.bool_(integer), block.size))
 
 
 def broadcast(what: str, members: Members, values: ArrayLike) -> FloatArray:
@@ -338,7 +338,7 @@ def broadcast_entries(rows: Members, variables: Members, coefficients: ArrayLike
             f"{column.shape} and coefficients of shape {value.shape} do not broadcast together"
         ) from None
     require_finite("coefficients", variables, value)
-    return Triplets(row.ravel().astype(np.int32), column.ravel().astype(np.int32), value.ravel())
+    return Triplets(row.ravel(), column.ravel(), value.ravel())
 
 
 def _require_ordered(members: Members, low: FloatArray, high: FloatArray) -> None:
@@ -350,7 +350,7 @@ def _column_entries(
     block: Block, members: Members, coefficients: ArrayLike | tuple[FloatArray, ...]
 ) -> tuple[PositionArray, list[FloatArray]]:
     """Return rows and coefficient arrays of whole columns, known to broadcast to the block with one more dimension."""
-    row = np.atleast_1d(positions_of(members, Kind.CONSTRAINTS)).astype(np.int32)
+    row = np.atleast_1d(positions_of(members, Kind.CONSTRAINTS))
     given = coefficients if isinstance(coefficients, tuple) else (coefficients,)
     parts = [np.atleast_1d(np.asarray(part, dtype=np.float64)) for part in given]
     if len(parts) == 1:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from importlib import import_module
 from itertools import product
 from typing import ClassVar, override
@@ -71,6 +72,10 @@ class Quadratic(Valuation):
 
     @override
     def simplified(self) -> Valuation:
+        return self._simplified
+
+    @cached_property
+    def _simplified(self) -> Valuation:
         own_slope = np.diagonal(self.slope, axis1=-2, axis2=-1)
         return DiagonalQuadratic(self.intercept, own_slope) if self.separable else self
 

@@ -99,6 +99,12 @@ def test_limits_on_coalitions_are_obeyed_and_said(marketgame: Call) -> None:
     assert "covers no others" in marketgame("block", EQUAL_GAINS, "--largest", 1).out
 
 
+def test_a_question_that_is_given_no_time_is_not_answered(marketgame: Call) -> None:
+    answer = marketgame("block", EQUITABLE, "--seconds", 0)
+    assert answer.code == 3
+    assert "the time allowed was spent" in answer.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "fragments"),
     [
