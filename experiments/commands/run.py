@@ -69,7 +69,7 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
             with in_progress("computing the incentive-efficient benchmarks"):
                 ready = with_benchmarks(ready, benchmark_seconds)
             outcome = _play_with_progress(ready, folder, figures)
-        run = results.load(outcome.folder)
+        run = outcome.run or results.load(outcome.folder)
         print_answer(lambda: summary_document(run), partial(print_summary, run), json=json)
         if outcome.status is RunEnd.INTERRUPTED:
             remark_console().print(f"interrupted; the rounds played until then are in {marked(str(outcome.folder))}")

@@ -59,10 +59,12 @@ class RunOutcome:
     Attributes:
         folder: where its tables and figures are.
         status: how it ended.
+        run: its tables, as they were read for the figures; none if nobody read them.
     """
 
     folder: Path
     status: RunEnd
+    run: results.Run | None = None
 
 
 @dataclass(frozen=True)
@@ -211,9 +213,11 @@ def play(
     if stopping.wanted or status is RunEnd.INTERRUPTED:
         return RunOutcome(folder.folder, RunEnd.INTERRUPTED)
     # Whatever happens while pictures are drawn, the tables are there.
-    if figures is not Figures.NONE:
-        draw_figures(results.load(folder.folder), folder, figures)
-    return RunOutcome(folder.folder, status)
+    if figures is Figures.NONE:
+        return RunOutcome(folder.folder, status)
+    run = results.load(folder.folder)
+    draw_figures(run, folder, figures)
+    return RunOutcome(folder.folder, status, run)
 
 
 def _units(scenario: Scenario) -> dict[str, str]:

@@ -129,9 +129,11 @@ def _draw_strips(
     grid = part.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
     tallest = made.groupby(["group", block]).size().groupby(level="group").max()
     alone = [group.key for group in shown if group.members]
+    ended = pd.crosstab([made["group"], block], made["outcome"])
     for axes, group in zip(grid, shown, strict=True):
         outcomes = made.loc[made["group"] == group.key, "outcome"]
-        _draw_outcomes(axes, pd.crosstab(block[outcomes.index], outcomes), first, length)
+        here = ended[ended.index.get_level_values("group") == group.key].droplevel("group")
+        _draw_outcomes(axes, here, first, length)
         axes.set(ylim=(0, float(tallest[alone].max() if group.members else tallest[group.key])), yticks=[])
         axes.set_ylabel(style.plain(labels[group.key]), rotation=0, ha="right", va="center", labelpad=4)
         axes.spines["left"].set_visible(False)
@@ -163,7 +165,7 @@ def _draw_outcomes(axes: Axes, ended: pd.DataFrame, first: int, length: int) -> 
     left = first - 0.5 + ended.index.to_numpy(dtype=float) * length
     bottom = np.zeros(len(ended))
     for outcome, (_, colour, hatch) in _LOOKS.items():
-        if outcome not in ended:
+        if outcome not in ended or not ended[outcome].any():
             continue
         heights = ended[outcome].to_numpy(dtype=float)
         # All bars of an outcome are one patch, whose hatch is drawn once.
