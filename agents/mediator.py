@@ -39,13 +39,14 @@ class EstablishedMediator(RoundAgent):
     def __init__(self, model: RoundModel, contract: DirectContract, severance: FloatArray | None = None) -> None:
         super().__init__(model)
         self.contract = contract
+        self._chances = contract.chances
         self.severance = severance
         self.draw = 0
         self._answers: Memory[bytes, tuple[Play, tuple[OwnRecommendation, ...]]] = Memory(BYTES_OF_ANSWERS, _room)
 
     def turn_out(self, generator: np.random.Generator) -> None:
         """Draw how the device turns out in this round, whatever will be reported; nothing where there is one way."""
-        chances = self.contract.chances
+        chances = self._chances
         self.draw = int(generator.choice(len(chances), p=chances)) if len(chances) > 1 else 0
 
     def recommend(self, reports: IntegerArray) -> tuple[Play, tuple[OwnRecommendation, ...]]:

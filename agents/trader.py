@@ -71,7 +71,7 @@ class Trader(RoundAgent):
         self.agreed = self.told_to_report = None
         self.behaviour = self.behaviours[type_number]
         self.known_type = TypeKnowledge(self.common, self._inference, type_number, stream)
-        if isinstance(self.behaviour, Learning):
+        if type_number in self._slots and isinstance(self.behaviour, Learning):
             self.behaviour = self.behaviour.plan(self.memories[self._slots[type_number]], self.known_type)
 
     @property

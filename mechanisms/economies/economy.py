@@ -177,7 +177,7 @@ class Economy:
 
     def endowments(self, profiles: IntegerArray) -> FloatArray:
         """Return endowments, ``(..., N, L)``, units of each good, for profiles ``(..., N)``."""
-        return self.endowment_table[self.rows(profiles)]
+        return self.endowment_table.take(self.rows(profiles), axis=0)
 
     def utility(self, profiles: IntegerArray, bundles: FloatArray) -> FloatArray:
         """Return the utility of types ``(..., N)`` who consume bundles ``(..., N, L)``: ``(..., N)``, numeraire.
