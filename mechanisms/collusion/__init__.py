@@ -20,6 +20,7 @@ r"""Collusion: side-contracts by which coalitions improve upon a contract, found
 | its search by column generation | GR 6, 7 | `search`, `menu`, `program` |
 | plays mixed by lot that need no search | Theorems 5-7 of `docs/collusion.md` | `constructions` |
 | single members' obedience to it | GR 7 | `obedience` |
+| agreements that nobody breaks, constructed | Theorems 12, 19 of `docs/collusion.md` | `circulation`, `keeping_back` |
 | false reports that keep it standing, then disobedience | GR 4', 7' | `false_reports` |
 | the grand contract under attack | GR 8, Theorem 1 | `marketgame.mechanisms.certificates.examination` |
 

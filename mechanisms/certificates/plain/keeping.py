@@ -39,11 +39,15 @@ def most_by_breaking(contract: PlainContract, number: int, play: PlainPlay, memb
         member: who may do anything else.
     """
     rules = contract.rules
-    if rules.pricing not in OTHERS_PRICE or rules.solvency is not Solvency.NO_SHORT_SALES:
+    if rules.pricing not in OTHERS_PRICE:
         return None
-    if rules.execution is Execution.MATCHED:
+    if rules.execution is Execution.MATCHED and _never_short(contract, number, play, member):
         return _most_by_refusing(contract, number, play, member)
-    if rules.execution is not Execution.UNILATERAL or rules.refusal is not Refusal.FREE:
+    if (
+        rules.solvency is not Solvency.NO_SHORT_SALES
+        or rules.execution is not Execution.UNILATERAL
+        or rules.refusal is not Refusal.FREE
+    ):
         return None
     made = _made_of_odd_quotes(contract, number, play, member)
     if made and rules.bankruptcy is not Bankruptcy.UNWIND:
@@ -59,6 +63,20 @@ def most_by_breaking(contract: PlainContract, number: int, play: PlainPlay, memb
     return None if bankrupt is None else max(worth + play.transfers[member] + made + best, bankrupt)
 
 
+def _never_short(contract: PlainContract, number: int, play: PlainPlay, member: int) -> bool:
+    """Say whether a member that matches orders gains nothing by being short: it fails then, or has all that is asked.
+
+    Where what is withheld is wasted it announces all.
+    """
+    if contract.rules.solvency is Solvency.NO_SHORT_SALES:
+        return True
+    others = [player for player in range(len(play.quotes)) if player != member]
+    return contract.rules.withholding is Withholding.WASTED and all(
+        sum((max(play.orders[other][member][good], NOTHING) for other in others), NOTHING) <= own
+        for good, own in enumerate(contract.holdings(number)[member])
+    )
+
+
 def _bankrupt(contract: PlainContract, number: int, member: int) -> Fraction | None:
     """Return what a bankrupt member enjoys at most; none if that is not known."""
     rules, owned = contract.rules, contract.holdings(number)[member]
@@ -71,8 +89,8 @@ def _bankrupt(contract: PlainContract, number: int, member: int) -> Fraction | N
 def _most_by_refusing(contract: PlainContract, number: int, play: PlainPlay, member: int) -> Fraction | None:
     """Return the same where no more of any good passes between two players than both order.
 
-    By tangents where all that others order is accepted, and where nothing is, as by who is not of the type that the
-    others' orders are meant for.
+    By tangents where all that others order is accepted, where nothing is, and where the contract wants it to be: others
+    may order what is meant for another type.
     """
     owned, bankrupt = contract.holdings(number)[member], _bankrupt(contract, number, member)
     others = [player for player in range(len(play.quotes)) if player != member]
@@ -80,7 +98,7 @@ def _most_by_refusing(contract: PlainContract, number: int, play: PlainPlay, mem
     prices = [play.quotes[other] for other in others]
     accepted = [max(own + sum((flow[good] for flow in flows), NOTHING), NOTHING) for good, own in enumerate(owned[:-1])]
     found = []
-    for near in (accepted, owned[:-1]):
+    for near in (accepted, owned[:-1], contract.bundle(member, number)):
         enjoyed, gradient = contract.kind(member, number).valuation.exact_tangent(near)
         if any(marginal is None for marginal in gradient):
             continue

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import numpy as np
 
@@ -33,6 +34,7 @@ from marketgame.mechanisms.collusion.side_contracts.cells import Cell, Knowledge
 from marketgame.mechanisms.collusion.side_contracts.circulation import circulations
 from marketgame.mechanisms.collusion.side_contracts.constructions import constructed_menu
 from marketgame.mechanisms.collusion.side_contracts.false_reports import check_reports, replies_on
+from marketgame.mechanisms.collusion.side_contracts.keeping_back import payments_kept_back
 from marketgame.mechanisms.collusion.side_contracts.menu import Menu, martyr_actions, oracle_actions
 from marketgame.mechanisms.collusion.side_contracts.obedience import ObedienceCheck, check_obedience, temptation_of
 from marketgame.mechanisms.collusion.side_contracts.program import Master, MasterAnswer
@@ -201,22 +203,23 @@ def find_kept_side_contract(
     That nobody breaks it is for its certificate to prove. What is given, and refused, is as for `find_side_contract`.
 
     Source:
-        See `marketgame.mechanisms.collusion.side_contracts.circulation`.
+        See `marketgame.mechanisms.collusion.side_contracts.circulation` and `keeping_back` beside it.
     """
     knowledge = knowledge_of(contract, coalition, rules, reaction)
     clauses = [obedience(cell) for cell in knowledge.cells]
     for numbers in knowledge.mistakable():
         cells = [knowledge.cells[number] for number in numbers]
-        for number, clause in zip(numbers, _circulating(cells), strict=False):
+        for number, clause in zip(numbers, _kept(cells), strict=False):
             clauses[number] = clause
     search = _Search(knowledge, Concept.BIC, Objective.LEAST, USUAL_SIDE_EFFORT, obey=True)
     agreed = tuple(clauses)
     return search.claimed(agreed) if search.gains(agreed) else None
 
 
-def _circulating(cells: Sequence[Cell]) -> list[Clause]:
-    """Return the clauses by which a good goes round if both members gain by them in all of these cells."""
-    for actions in circulations([cell.situation for cell in cells]):
+def _kept(cells: Sequence[Cell]) -> list[Clause]:
+    """Return clauses by which a good goes round, or money is kept back, if both members gain in all of these cells."""
+    faced = [cell.situation for cell in cells]
+    for actions in chain(circulations(faced), payments_kept_back(faced)):
         found = [stacked([action]) for action in actions]
         if all(
             bool((settled_gains(cell.situation, one)[0] > cell.situation.obedient_gains).all())
