@@ -291,7 +291,7 @@ def _solve_compiled(economy: Economy, answer: EfficientAllocation) -> IntegerArr
         return np.arange(len(answer.profiles))
     kernel.solve(
         types,
-        np.ascontiguousarray(answer.profiles),
+        np.ascontiguousarray(answer.profiles, np.int64),
         kernel.AllocationArrays(
             answer.bundles,
             answer.price,

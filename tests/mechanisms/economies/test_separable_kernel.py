@@ -183,6 +183,14 @@ def test_on_lines_a_profile_is_solved_as_if_it_were_alone(*, moving: bool) -> No
         np.testing.assert_array_equal(one[shuffled], other)
 
 
+def test_profiles_may_be_numbers_of_any_size() -> None:
+    economy = random_economy(9, ["quadratic"] * 3)
+    for one, other in zip(
+        answers(economy, economy.profiles), answers(economy, economy.profiles.astype(np.int8)), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_lines_of_few_players_and_of_many_are_solved_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     economy = random_economy(8, ["quadratic"] * 3, types=7, goods=2, moving=True)
     few = answers(economy, economy.profiles)
