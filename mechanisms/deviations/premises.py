@@ -285,3 +285,36 @@ BUYING_OUT = Premise(
     refusal=NO_DEPOSITS,
 )
 """Theorem 15: of two members the one who is given what the other owes rather spends it than lets the other live."""
+
+OUTBIDDING = Premise(
+    # Who misquotes trades with nobody but a partner that misquotes in the same way.
+    pricing=frozenset({Pricing.VOID}),
+    # Whoever is short has nothing ...
+    solvency=frozenset({Solvency.NO_SHORT_SALES}),
+    # ... and its partner keeps what was ordered.
+    bankruptcy=frozenset({Bankruptcy.TRADES_STAND}),
+    coverage=EITHER_COVERAGE,
+    withholding=frozenset({Withholding.WASTED}),
+    # Orders between two who quote alike are of no account elsewhere.
+    timing=EITHER_TIMING,
+    # A member alone decides what flows, given what the other orders.
+    execution=frozenset({Execution.UNILATERAL}),
+    refusal=NO_DEPOSITS,
+)
+"""Theorem 20: of two members with one good to trade for money, one rather orders more than what it is told to."""
+
+SELLING_DEAR = Premise(
+    # Whoever quotes a good too high sells it to its partner for the lower of the two quotes.
+    pricing=frozenset({Pricing.SPREAD}),
+    solvency=frozenset({Solvency.NO_SHORT_SALES}),
+    # All others can be ruined without a loss: what was ordered of them stands.
+    bankruptcy=frozenset({Bankruptcy.TRADES_STAND}),
+    # Nobody is given more than what it and its partner own.
+    coverage=frozenset({Coverage.ANNOUNCED_NUMERAIRE}),
+    withholding=frozenset({Withholding.WASTED}),
+    # It orders when quotes are known, since orders bind whoever quotes otherwise.
+    timing=frozenset({Timing.PRICES_FIRST}),
+    execution=frozenset({Execution.UNILATERAL}),
+    refusal=NO_DEPOSITS,
+)
+"""Theorem 21: of two members who quote a good too high, the one told to order most of it rather sells."""

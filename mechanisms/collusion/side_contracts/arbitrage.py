@@ -12,6 +12,9 @@ two members gain only if one is given so much that the other cannot live but by 
 quotes the contract's price and buys all that outsiders own. That is Theorem 15, about pairs; three members are examined
 by :mod:`marketgame.mechanisms.collusion.side_contracts.three_members` (Theorem 19), and more are not.
 
+By *outbidding*, or by *selling dear*, where trades with the bankrupt stand
+(:mod:`marketgame.mechanisms.collusion.side_contracts.outbidding`, Theorems 20 and 21).
+
 Source:
     Giraud and Rochon (2001), proof of Theorem 1, which overlooks that under its rules one player gains alone.
 """
@@ -23,12 +26,13 @@ from itertools import combinations
 
 import numpy as np
 
+from marketgame.mechanisms.collusion.side_contracts.outbidding import outbid_each_other, rather_sell_than_be_ruined
 from marketgame.mechanisms.collusion.side_contracts.three_members import three_may_agree
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.knowledge import known_by
 from marketgame.mechanisms.deviations.bounds import least_bound
 from marketgame.mechanisms.deviations.oracle import profit_tolerance
-from marketgame.mechanisms.deviations.premises import ARBITRAGE, BUYING_OUT
+from marketgame.mechanisms.deviations.premises import ARBITRAGE, BUYING_OUT, OUTBIDDING, SELLING_DEAR
 from marketgame.mechanisms.deviations.situation import situation_of
 from marketgame.mechanisms.market_game.rules import MarketRules
 
@@ -47,6 +51,8 @@ class Temptation(StrEnum):
 
     ARBITRAGE = "arbitrage"
     BUYING_OUT = "buying out"
+    OUTBIDDING = "outbidding"
+    SELLING_DEAR = "selling dear"
 
 
 def deterred_by(contract: GrandContract, rules: MarketRules) -> Temptation | None:
@@ -59,6 +65,10 @@ def deterred_by(contract: GrandContract, rules: MarketRules) -> Temptation | Non
         tempting = Temptation.ARBITRAGE
     elif BUYING_OUT.holds(rules) and PAIR < len(contract.economy.players) <= MOST_PLAYERS:
         tempting = Temptation.BUYING_OUT
+    elif OUTBIDDING.holds(rules) and outbid_each_other(contract):
+        tempting = Temptation.OUTBIDDING
+    elif SELLING_DEAR.holds(rules) and rather_sell_than_be_ruined(contract):
+        tempting = Temptation.SELLING_DEAR
     else:
         return None
     applies = (

@@ -268,8 +268,7 @@ def test_of_four_traders_three_may_agree_where_two_would_not() -> None:
     made = grand_contract(random_economy(1, IndependentPrior([np.ones(1)] * 4)))
     assert deterred_by(made, BOUGHT_OUT) is None
     three = grand_contract(three_traders())
-    for rules in (replace(BOUGHT_OUT, pricing=Pricing.SPREAD), replace(BOUGHT_OUT, bankruptcy=Bankruptcy.TRADES_STAND)):
-        assert deterred_by(three, rules) is None
+    assert deterred_by(three, replace(BOUGHT_OUT, pricing=Pricing.SPREAD)) is None
 
 
 # Theorem 18: three of four traders draw who wins, and each is told only what it passes on.
