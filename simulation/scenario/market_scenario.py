@@ -57,9 +57,10 @@ class MarketScenario(Scenario):
             them may take longer than a run, so they are computed once where runs are prepared.
 
     Raises:
-        ValueError: what every scenario refuses, coalition organisers do not go together, parts are not positive,
-            somebody would have to deposit more than it owns, blocking mediators are to lead away who has deposited, or
-            what stances would have brought is asked for where organisers or blockers would have answered them.
+        ValueError: what every scenario refuses, coalition organisers do not go together or have too many type profiles
+            to list, parts are not positive, somebody would have to deposit more than it owns, blocking mediators are to
+            lead away who has deposited, or what stances would have brought is asked for where organisers or blockers
+            would have answered them.
     """
 
     SETTING = "economy"
@@ -79,6 +80,13 @@ class MarketScenario(Scenario):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_organisers(self.organisers, len(self.economy.players))
+        if self.organisers and (obstacle := self.economy.prior.obstacle):
+            organiser = self.organisers[0]
+            raise ValueError(
+                f"organisers.{organiser.name}.stage is {organiser.stage.value!r}; agreements at any stage are worked out "
+                f"from a list of all type profiles, and {obstacle}: take an economy of fewer traders or types, or no "
+                "organisers"
+            )
         if self.parts < 1:
             raise ValueError(f"parts is {self.parts}; there must be at least 1")
         if self.organisers or self.blockers:

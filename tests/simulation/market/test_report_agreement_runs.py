@@ -332,3 +332,12 @@ def test_the_same_seed_gives_the_same_tables_and_nature_does_not_mind_liars() ->
         pd.testing.assert_frame_equal(table, second[name], check_exact=True)
     truthful = frames(organised(traders(), rounds=6))
     pd.testing.assert_series_equal(first["rounds"]["profile"], truthful["rounds"]["profile"])
+
+
+@pytest.mark.parametrize("stage", OrganiserStage)
+def test_organisers_have_no_place_where_profiles_are_too_many_to_list(stage: OrganiserStage) -> None:
+    many = load_economy(ECONOMIES / "three-hundred-traders.toml")
+    organiser = Organiser("broker", CoalitionChoice(smallest=2, members=frozenset(PAIR)), stage=stage)
+    expected = rf"organisers\.broker\.stage is '{stage.value}'.*list of all type profiles.*at most 5000000"
+    with pytest.raises(ValueError, match=expected):
+        MarketScenario("too many", many, organisers=(organiser,))
