@@ -83,8 +83,8 @@ class MarketScenario(Scenario):
         if self.organisers and (obstacle := self.economy.prior.obstacle):
             organiser = self.organisers[0]
             raise ValueError(
-                f"organisers.{organiser.name}.stage is {organiser.stage.value!r}; agreements at any stage are worked out "
-                f"from a list of all type profiles, and {obstacle}: take an economy of fewer traders or types, or no "
+                f"organisers.{organiser.name}.stage is {organiser.stage.value!r}; agreements at any stage are worked "
+                f"out from a list of all type profiles, and {obstacle}: take an economy of fewer traders or types, or no "
                 "organisers"
             )
         if self.parts < 1:
