@@ -12,15 +12,17 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 from types import FrameType, ModuleType
-from typing import TYPE_CHECKING, override
+from typing import TYPE_CHECKING, Any, override
 
 if TYPE_CHECKING:
     import mesa
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class _Later(ModuleType):
@@ -118,6 +120,18 @@ class RoundModel(mesa.Model):  # type: ignore[misc]  # Mesa ships no type inform
 
     def announce_searches(self, announce: Callable[[str], None]) -> None:
         """Have it announced in words when a search begins that takes a while; as a rule there is none."""
+
+    @property
+    def generators(self) -> Mapping[str, np.random.Generator]:
+        """Everything that is drawn from in one round after the other, by name."""
+        return {}
+
+    def remembered(self) -> Mapping[str, object]:
+        """Return by name what anybody remembers after a round: memories, or arrays by name, which nobody changes."""
+        return {}
+
+    def recall(self, remembered: Mapping[str, Mapping[str, NDArray[Any]]]) -> None:
+        """Let everybody remember what was remembered after a round, packed as arrays."""
 
     @property
     def round_number(self) -> int:

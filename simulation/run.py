@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from marketgame.simulation.recording.table_files import TableFiles
+from marketgame.simulation.checkpoint import restore, state_of, write_checkpoint
+from marketgame.simulation.recording.table_files import TableFiles, written_rows
+from marketgame.simulation.recording.tables import ROUNDS, ROWS_BY_ROUND, TABLES
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.scenario import Scenario
 
@@ -74,7 +76,7 @@ def simulate(
     """
     model = model_of(scenario)
     try:
-        for _ in _rounds(model, scenario, on_round, on_search):
+        for _ in _rounds(model, scenario.rounds, on_round, on_search):
             pass
     except KeyboardInterrupt:
         raise SimulationInterrupted(model.recorder.tables()) from None
@@ -87,6 +89,7 @@ def simulate_into(
     on_round: Callable[[int], None] | None = None,
     on_search: Callable[[str], None] | None = None,
     undisturbed: Callable[[], AbstractContextManager[object]] = nullcontext,
+    earlier: Path | None = None,
 ) -> bool:
     """Play a scenario and leave its tables in a folder, in memory that does not grow with them.
 
@@ -96,38 +99,59 @@ def simulate_into(
         on_round: called after each round with the number of rounds played.
         on_search: called with what an organiser of coalitions begins to search, in words.
         undisturbed: returns a context in which nothing is interrupted: rows are on their way in it.
+        earlier: the folder of a run of the same scenario to go on from, as if it had never stopped; it is only read.
 
     Returns:
         Whether every round was played. If not, the user interrupted; the tables are those of the rounds completed.
 
     Raises:
-        ValueError: the established contract does not exist for this economy, or a rule forbids it.
+        ValueError: the established contract does not exist for this economy, or a rule forbids it; or there is nothing
+            to go on from.
         OSError: the folder cannot be written.
     """
     model, done = model_of(scenario), True
     with TableFiles(folder) as files:
+        if earlier is not None:
+            _go_on(model, earlier, files)
+        state = state_of(model)
         try:
-            for _ in _rounds(model, scenario, on_round, on_search):
+            for _ in _rounds(model, scenario.rounds, on_round, on_search):
+                state = state_of(model)
                 if model.recorder.rows_held >= MOST_BYTES:
                     with undisturbed():
                         files.append(model.recorder.hand_over())
         except KeyboardInterrupt:
             done = False
         with undisturbed():
+            # What interrupted a round after its last step found it whole.
+            write_checkpoint(folder, state if state.rounds == model.recorder.rounds else state_of(model))
             files.append(model.recorder.tables())
     return done
 
 
+def _go_on(model: GameModel | MarketModel, earlier: Path, files: TableFiles) -> None:
+    """Put a model and its recorder where an earlier run stopped, and take over its rows."""
+    rounds = restore(model, earlier)
+    if not rounds:
+        return
+    for name in ROWS_BY_ROUND:
+        for rows in written_rows(earlier, name, TABLES[name].arrow):
+            if name == ROUNDS.name:
+                model.recorder.go_on(rounds, rows)
+            else:
+                files.append({name: rows})
+
+
 def _rounds(
     model: GameModel | MarketModel,
-    scenario: Scenario,
+    rounds: int,
     on_round: Callable[[int], None] | None,
     on_search: Callable[[str], None] | None,
 ) -> Iterator[int]:
     """Play round after round, and yield the number of rounds played after each."""
     if on_search is not None:
         model.announce_searches(on_search)
-    for played in range(1, scenario.rounds + 1):
+    for played in range(model.recorder.rounds + 1, rounds + 1):
         model.step()
         if on_round is not None:
             on_round(played)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marketgame.agents.blocking.offer import BlockingOffer, offer_of
 from marketgame.agents.blocking.stake_beliefs import StakeBeliefs
@@ -96,6 +98,18 @@ class BlockingMediator(RoundAgent):
         self.beliefs = beliefs
         self.limits = limits
         self.offer: BlockingOffer | None = None
+        self._stakes = np.zeros((0, 0))
+
+    def remembered(self) -> dict[str, NDArray[Any]]:
+        """Return all that it has learnt, as arrays by name: the stakes its plan is made for among them."""
+        return {"stakes": self._stakes, **self.beliefs.remembered()}
+
+    def recall(self, remembered: Mapping[str, NDArray[Any]]) -> None:
+        """Believe what was remembered, and plan by it."""
+        self.beliefs.recall(remembered)
+        if remembered["stakes"].size:
+            self._stakes = remembered["stakes"]
+            self.offer = self._solve(self._stakes)
 
     def invite(self, generator: np.random.Generator, gone: frozenset[int], ask: Ask) -> Approach | None:
         """Revise the plan if beliefs about the stakes have changed, and invite whom it draws.
@@ -111,7 +125,7 @@ class BlockingMediator(RoundAgent):
         """
         stakes = self.beliefs.revised()
         if stakes is not None:
-            self.offer = self._solve(stakes)
+            self._stakes, self.offer = stakes, self._solve(stakes)
         drawn = generator.random()
         number = -1 if self.offer is None else self.offer.invitation_at(drawn)
         if self.offer is None or number < 0:

@@ -7,10 +7,12 @@ types were reported, and what everybody got out of it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import override
+from typing import Any, override
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
@@ -34,6 +36,14 @@ class StakeBeliefs(ABC):
         """Return stakes ``(P, N)``, units of money, if they have changed since they were last asked for."""
 
     @abstractmethod
+    def remembered(self) -> dict[str, NDArray[Any]]:
+        """Return all that it has learnt, as arrays by name."""
+
+    @abstractmethod
+    def recall(self, remembered: Mapping[str, NDArray[Any]]) -> None:
+        """Believe what was remembered."""
+
+    @abstractmethod
     def observe(self, profile: int, received: FloatArray) -> None:
         """See what a round in which all stayed gave, at the types reported, ``(N,)``, money."""
 
@@ -48,6 +58,15 @@ class KnownStakes(StakeBeliefs):
     def revised(self) -> FloatArray | None:
         new, self._new = self._new, None
         return new
+
+    @override
+    def remembered(self) -> dict[str, NDArray[Any]]:
+        return {}
+
+    @override
+    def recall(self, remembered: Mapping[str, NDArray[Any]]) -> None:
+        """Nothing but that they have been asked for."""
+        self._new = None
 
     @override
     def observe(self, profile: int, received: FloatArray) -> None:
@@ -69,6 +88,18 @@ class EstimatedStakes(StakeBeliefs):
         self._sum = np.zeros(self._possible.shape)
         self._sum_of_squares = np.zeros(self._possible.shape)
         self._seen = 0
+
+    @override
+    def remembered(self) -> dict[str, NDArray[Any]]:
+        arrays = {"possible": self._possible, "count": self._count, "sum": self._sum, "squares": self._sum_of_squares}
+        return {"seen": np.array(self._seen), **{name: array.copy() for name, array in arrays.items()}}
+
+    @override
+    def recall(self, remembered: Mapping[str, NDArray[Any]]) -> None:
+        self._possible, self._count, self._sum, self._sum_of_squares = (
+            remembered[name].copy() for name in ("possible", "count", "sum", "squares")
+        )
+        self._seen = int(remembered["seen"])
 
     @override
     def observe(self, profile: int, received: FloatArray) -> None:

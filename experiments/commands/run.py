@@ -59,16 +59,22 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
     replay_damaged: Annotated[
         bool, typer.Option("--replay-damaged", help="Replace an earlier run even if its files were changed since.")
     ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Go on with the run of the same inputs in the folder, interrupted or for more rounds."
+        ),
+    ] = False,
     allow_code: AllowCodeOption = False,
     json: JsonOption = False,
 ) -> None:
     """Play a scenario; write tables and figures to a run folder and compare the play with the benchmarks."""
     with postponed():
         ready = prepare(scenario, rounds, seed, InputFiles(allow_code=allow_code))
-        with run_folder(ready, out, replay_damaged=replay_damaged) as folder:
+        with run_folder(ready, out, replay_damaged=replay_damaged, resume=resume) as folder:
             with in_progress("computing the incentive-efficient benchmarks"):
                 ready = with_benchmarks(ready, benchmark_seconds)
-            outcome = _play_with_progress(ready, folder, figures)
+            outcome = _play_with_progress(ready, folder, figures, resume=resume)
         run = outcome.run or results.load(outcome.folder)
         print_answer(lambda: summary_document(run), partial(print_summary, run), json=json)
         if outcome.status is RunEnd.INTERRUPTED:
@@ -76,7 +82,7 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
             raise typer.Exit(ExitCode.INTERRUPTED)
 
 
-def _play_with_progress(prepared: Prepared, folder: Writing, figures: Figures) -> RunOutcome:
+def _play_with_progress(prepared: Prepared, folder: Writing, figures: Figures, *, resume: bool) -> RunOutcome:
     with Progress(console=remark_console()) as progress:
         playing = f"playing {named(prepared.path.stem)}"
         task = progress.add_task(playing, total=prepared.scenario.rounds)
@@ -86,4 +92,5 @@ def _play_with_progress(prepared: Prepared, folder: Writing, figures: Figures) -
             lambda played: progress.update(task, completed=played, description=playing),
             figures,
             lambda search: progress.update(task, description=f"{playing}: {marked(search)}"),
+            resume=resume,
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from marketgame import results
+from marketgame.agents.memory import content_key
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputError, InputFiles, blamed_on
 from marketgame.experiments.files.interruption import postponed
@@ -21,7 +22,9 @@ from marketgame.experiments.files.scenario_file import load_scenario, names_game
 from marketgame.experiments.files.sources import outside_sources
 from marketgame.experiments.play.summary import PlayedRun, played
 from marketgame.mechanisms.arrays import undefined_raises
+from marketgame.results.manifests import MANIFEST
 from marketgame.results.names import file_names
+from marketgame.simulation.checkpoint import rounds_in
 from marketgame.simulation.run import model_of, simulate_into
 from marketgame.simulation.scenario.established import establish, with_incentive_benchmarks
 from marketgame.simulation.scenario.market_scenario import MarketScenario
@@ -30,6 +33,8 @@ from marketgame.simulation.scenario.streams import random_stream
 
 DEFAULT_RUNS = Path("results") / "runs"
 FIGURES = "figures"
+# What a run may be continued with: more rounds.
+MAY_DIFFER = frozenset({"rounds"})
 # Wall time allowed to each incentive-efficient benchmark beside a run.
 BENCHMARK_SECONDS = 60.0
 
@@ -76,12 +81,14 @@ class Prepared:
         scenario: it, with the contract that it plays.
         inputs: every file it was made of, by path, as it was when it was parsed.
         code: what classes in it depend on that are not this program's own: hashes and versions, by module.
+        content: a hash of what was made without a file; none where it cannot be told what it consists of.
     """
 
     path: Path
     scenario: Scenario
     inputs: Mapping[Path, bytes]
     code: Mapping[str, str]
+    content: str | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -92,6 +99,7 @@ class Prepared:
             "seed": self.scenario.seed,
             "rounds": self.scenario.rounds,
             **({"code": dict(self.code)} if self.code else {}),
+            **({"content": self.content} if self.content else {}),
         }
 
 
@@ -133,7 +141,9 @@ def with_benchmarks(prepared: Prepared, seconds: float | None = BENCHMARK_SECOND
 
 
 @contextmanager
-def run_folder(prepared: Prepared, wanted: Path | None, *, replay_damaged: bool = False) -> Iterator[Writing]:
+def run_folder(
+    prepared: Prepared, wanted: Path | None, *, replay_damaged: bool = False, resume: bool = False
+) -> Iterator[Writing]:
     """Provide the folder for a run, never one that holds something else.
 
     Args:
@@ -141,9 +151,11 @@ def run_folder(prepared: Prepared, wanted: Path | None, *, replay_damaged: bool 
         wanted: the folder asked for; an earlier run of the scenario in it will be replaced. Without it the
             folder is named after scenario and seed, with a number if it holds a run of other inputs.
         replay_damaged: whether an earlier run is replaced even if its files were changed since they were written.
+        resume: whether an earlier run is to be continued, so that only one of the same inputs will do.
 
     Raises:
-        InputError: the folder asked for holds anything but a run of this scenario, or cannot be written.
+        InputError: the folder asked for holds anything but a run of this scenario, or cannot be written; or it cannot
+            be continued as this run.
     """
     purpose = Purpose(
         "a run",
@@ -153,18 +165,56 @@ def run_folder(prepared: Prepared, wanted: Path | None, *, replay_damaged: bool 
     )
     if wanted is None:
         name = f"{prepared.path.stem}-seed{prepared.scenario.seed}"
-        wanted = beside(DEFAULT_RUNS / name, purpose, lambda held: _is_same(held, prepared))
+        wanted = beside(DEFAULT_RUNS / name, purpose, lambda held: _is_same(held, prepared, resume=resume))
     held = holding(wanted, purpose).manifest
     if held is not None and held.get("scenario") != prepared.scenario.name:
         what = f"a run of {held['scenario']!r}" if "scenario" in held else "something else than a run"
         raise InputError(f"{purpose.blaming(wanted)} holds {what}; it must be new, empty or this scenario's")
+    if resume and held is not None:
+        _refuse_to_continue(held, prepared, purpose.blaming(wanted), wanted)
     with writing(wanted, purpose) as folder:
         yield folder
 
 
-def _is_same(held: Held, prepared: Prepared) -> bool:
+def _is_same(held: Held, prepared: Prepared, *, resume: bool) -> bool:
     # What was made without a file is never known to be the same.
-    return held.manifest is not None and bool(prepared.inputs) and prepared.identity.items() <= held.manifest.items()
+    if held.manifest is None or not (prepared.inputs or resume):
+        return False
+    return not [name for name in _differing(held.manifest, prepared) if not (resume and name in MAY_DIFFER)]
+
+
+def _differing(manifest: Mapping[str, Any], prepared: Prepared) -> list[str]:
+    """Return of what makes a run what it is, by its key in manifests, whatever is not as in a manifest."""
+    identity = prepared.identity
+    known = {"scenario", "inputs", "seed", "rounds", "code", "content"}
+    return sorted(name for name in known if identity.get(name) != manifest.get(name))
+
+
+def _refuse_to_continue(manifest: Mapping[str, Any], prepared: Prepared, blamed: str, folder: Path) -> None:
+    """Refuse to continue a run that is not known to be of the same inputs, played by the same software.
+
+    Raises:
+        InputError: it is not, or it has played more rounds.
+    """
+    differing = [name for name in _differing(manifest, prepared) if name not in MAY_DIFFER]
+    now = software()
+    differing += [name for name in ("marketgame", "python", "packages") if now[name] != manifest.get(name)]
+    if not (prepared.inputs or prepared.content):
+        differing.append("content")
+    if differing:
+        files = prepared.identity["inputs"]
+        changed = [name for name, file in files.items() if manifest.get("inputs", {}).get(name) != file]
+        what = changed[0] if differing[0] == "inputs" and changed else f"its {differing[0]}"
+        raise InputError(
+            f"{blamed} holds a run that differs from this one in {what}; --resume goes on with the same scenario, seed "
+            "and software alone: name a new folder, or play without --resume"
+        )
+    try:
+        played = rounds_in(folder)
+    except ValueError as error:
+        raise InputError(f"{blamed} cannot be continued: {error}") from None
+    if played > prepared.scenario.rounds:
+        raise InputError(f"{blamed} has played {played} rounds; --rounds must be at least as many")
 
 
 def play(
@@ -173,6 +223,8 @@ def play(
     on_round: Callable[[int], None],
     figures: Figures = Figures.PNG,
     on_search: Callable[[str], None] | None = None,
+    *,
+    resume: bool = False,
 ) -> RunOutcome:
     """Play a scenario and write its run folder; an interruption keeps the rounds played until then.
 
@@ -182,11 +234,14 @@ def play(
         on_round: called after each round with the number of rounds played.
         figures: which figures to draw when the tables are there.
         on_search: called with what an organiser of coalitions begins to search, in words.
+        resume: whether to go on with the run that the folder holds, if it holds any.
 
     Raises:
         OSError: the folder cannot be written; what it held is still there.
     """
     scenario = prepared.scenario
+    earlier = folder.folder if resume and (folder.folder / MANIFEST).exists() else None
+    before = 0 if earlier is None else rounds_in(earlier)
     started, clock = datetime.now(UTC), time.perf_counter()
     with postponed() as stopping:
 
@@ -196,7 +251,7 @@ def play(
                 stopping.allowed = False
             on_round(played)
 
-        whole = simulate_into(folder.stage, scenario, after_round, on_search, stopping.held_off)
+        whole = simulate_into(folder.stage, scenario, after_round, on_search, stopping.held_off, earlier)
         status = RunEnd.DONE if whole else RunEnd.INTERRUPTED
         manifest = prepared.identity | {
             "command": command_line(),
@@ -207,6 +262,7 @@ def play(
             "started": started.isoformat(timespec="seconds"),
             "wall_seconds": round(time.perf_counter() - clock, 3),
             "status": status.value,
+            **({"resumed_after": before} if before else {}),
         }
         folder.commit(manifest)
         stopping.allowed = True
@@ -243,6 +299,7 @@ def run(  # noqa: PLR0913 -- one parameter for each option of the command
     benchmark_seconds: float | None = BENCHMARK_SECONDS,
     figures: Figures | str = Figures.PNG,
     replay_damaged: bool = False,
+    resume: bool = False,
     allow_code: bool = False,
 ) -> PlayedRun:
     """Play a scenario and write its run folder, as ``marketgame run`` does.
@@ -255,6 +312,8 @@ def run(  # noqa: PLR0913 -- one parameter for each option of the command
         benchmark_seconds: wall time allowed to each incentive-efficient benchmark, or none.
         figures: ``"png"``, ``"all"`` for PDF files too, or ``"none"``.
         replay_damaged: whether an earlier run is replaced even if its files were changed since they were written.
+        resume: whether to go on with the run of the same inputs that the folder holds, if any, as if it had never
+            stopped: one that was interrupted, or for more rounds.
         allow_code: whether files may name code of anybody's, which then is imported.
 
     Raises:
@@ -269,9 +328,10 @@ def run(  # noqa: PLR0913 -- one parameter for each option of the command
     else:
         scenario = replace(of, rounds=of.rounds if rounds is None else rounds, seed=of.seed if seed is None else seed)
         (name,) = file_names([of.name])
-        ready = Prepared(Path(name), established(scenario), {}, outside_sources(scenario))
-    with run_folder(ready, None if out is None else Path(out), replay_damaged=replay_damaged) as folder:
-        outcome = play(with_benchmarks(ready, benchmark_seconds), folder, lambda _: None, wanted)
+        content = content_key(replace(scenario, rounds=1))
+        ready = Prepared(Path(name), established(scenario), {}, outside_sources(scenario), content)
+    with run_folder(ready, None if out is None else Path(out), replay_damaged=replay_damaged, resume=resume) as folder:
+        outcome = play(with_benchmarks(ready, benchmark_seconds), folder, lambda _: None, wanted, resume=resume)
     if outcome.status is RunEnd.INTERRUPTED:
         raise KeyboardInterrupt(f"the rounds played until then are in {outcome.folder}")
     return played(results.load(outcome.folder))

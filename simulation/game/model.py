@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, override
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marketgame.agents.blocking.mediator import Approach
 from marketgame.agents.framework import RoundModel
@@ -77,6 +80,20 @@ class GameModel(RoundModel):
         if not leavers:
             self._show(self.last_play)
         self.recorder.add(self.last_play)
+
+    @property
+    @override
+    def generators(self) -> dict[str, np.random.Generator]:
+        own = {"nature": self.nature, "established mediator": self._mediator_stream}
+        return own | self.blocking.generators
+
+    @override
+    def remembered(self) -> dict[str, dict[str, NDArray[Any]]]:
+        return self.blocking.remembered()
+
+    @override
+    def recall(self, remembered: Mapping[str, Mapping[str, NDArray[Any]]]) -> None:
+        self.blocking.recall(remembered)
 
     def _concluded(
         self,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import partial
-from typing import override
+from typing import Any, override
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marketgame.agents.announcements import accepted_announcements, raised
 from marketgame.agents.behaviours import Behaviour, Order
@@ -159,6 +160,26 @@ class MarketModel(RoundModel):
         yield Stage.OVER
         # Last of all, so that whatever interrupts a round leaves it out whole.
         self.recorder.add(play)
+
+    @property
+    @override
+    def generators(self) -> dict[str, np.random.Generator]:
+        drawn = {"nature": self.nature, "device": self._device}
+        if self.blocking is not None:
+            drawn |= self.blocking.stage.generators
+        return drawn if self.organising is None else drawn | self.organising.generators
+
+    @override
+    def remembered(self) -> dict[str, object]:
+        kept = self.learning.remembered()
+        return kept if self.blocking is None else kept | self.blocking.stage.remembered()
+
+    @override
+    def recall(self, remembered: Mapping[str, Mapping[str, NDArray[Any]]]) -> None:
+        self.learning.recall(remembered)
+        self.recorder.regretted(self.learning.regrets)
+        if self.blocking is not None:
+            self.blocking.stage.recall(remembered)
 
     @override
     def announce_searches(self, announce: Callable[[str], None]) -> None:

@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from marketgame.agents.behaviours import Behaviour
+from marketgame.agents.behaviours.menu import stance_name
+from marketgame.mechanisms.economies.economy import Economy
 from marketgame.simulation.recording.labels import Labels
-from marketgame.simulation.stages.learned import Learned
+from marketgame.simulation.stages.learned import Learned, Regret
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +57,15 @@ class RegretRows:
     labels: Labels
 
 
-def regrets(latest: Mapping[tuple[int, int], Learned], labels: Labels) -> RegretRows:
-    """Return regrets, stance by stance, as the latest rounds of each player and type leave them."""
+def regrets(
+    known: Mapping[tuple[int, int], Regret], behaviours: Sequence[Sequence[Behaviour]], labels: Labels, economy: Economy
+) -> RegretRows:
+    """Return regrets by player and type, stance by stance of how each behaves."""
     rows = [
-        RegretRow(player, labels.type(player, kind), stance, last.regret.rounds, last.regret.gained, float(forgone))
-        for (player, kind), last in sorted(latest.items())
-        if last.regret is not None and last.regret.rounds
-        for stance, forgone in zip(last.menu, last.regret.forgone, strict=True)
+        RegretRow(player, labels.type(player, kind), stance_name(stance), regret.rounds, regret.gained, float(forgone))
+        for (player, kind), regret in sorted(known.items())
+        for stance, forgone in zip(
+            behaviours[player][kind].could_act(economy.players[player], kind), regret.forgone, strict=True
+        )
     ]
     return RegretRows(rows, labels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import override
@@ -31,7 +31,7 @@ from marketgame.simulation.recording.recorder import Recorder
 from marketgame.simulation.recording.tables import HOLDINGS, REGRETS, SIDE_CONTRACTS, STANCES, TRADE_TOTALS, TRADES
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.stages.blocking import Formed, departed
-from marketgame.simulation.stages.learned import Learned
+from marketgame.simulation.stages.learned import Regret
 from marketgame.simulation.stages.market_play import Round
 
 
@@ -117,7 +117,8 @@ class MarketRecorder(Recorder[Round, Measures]):
         self._market = scenario
         self._contract = contract
         self._numbers = ProfileNumbers(scenario.economy.prior)
-        self._latest: dict[tuple[int, int], Learned] = {}
+        self._behaviours = behaviours
+        self._regrets: dict[tuple[int, int], Regret] = {}
         economy, blockers = scenario.economy, [blocker.name for blocker in scenario.blockers]
         labels = Labels(economy.players, behaviours, blockers, game, economy.goods, scenario.organisers)
         super().__init__(scenario, labels, run)
@@ -126,13 +127,18 @@ class MarketRecorder(Recorder[Round, Measures]):
     def add(self, play: Round) -> None:
         """Keep one more round."""
         for each in play.learned:
-            self._latest[each.player, each.type_number] = each
+            if each.regret is not None:
+                self._regrets[each.player, each.type_number] = each.regret
         super().add(play)
+
+    def regretted(self, regrets: Mapping[tuple[int, int], Regret]) -> None:
+        """Begin with the regrets of rounds played before."""
+        self._regrets = dict(regrets)
 
     @override
     def whole_rows(self) -> dict[str, pa.Table]:
         """Return what those who learn regret."""
-        regretted = regrets(self._latest, self._labels)
+        regretted = regrets(self._regrets, self._behaviours, self._labels, self._market.economy)
         return {"regrets": REGRETS.table(regretted, {"run": np.full(len(regretted.rows), self._run)})}
 
     def measured(self, plays: Sequence[Round]) -> Measures:

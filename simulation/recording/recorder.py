@@ -134,6 +134,16 @@ class Recorder[Play, Measured: Rounds](ABC):
         if len(self._plays) >= ROUNDS_AT_ONCE or self._bytes >= BYTES_AT_ONCE:
             self._write_rows()
 
+    @property
+    def rounds(self) -> int:
+        """How many rounds have been kept."""
+        return self._rounds_written + len(self._plays)
+
+    def go_on(self, rounds: int, rows: pa.Table) -> None:
+        """Go on after the rounds of an earlier run; only rows of the table of rounds are needed of what it recorded."""
+        self._rounds_written = rounds
+        self._pieces.setdefault(ROUNDS.name, []).append(rows)
+
     def hand_over(self) -> dict[str, pa.Table]:
         """Return the finished rows of every table but that of rounds, and forget them: whoever takes them keeps them.
 
@@ -156,7 +166,8 @@ class Recorder[Play, Measured: Rounds](ABC):
     ) -> dict[str, pa.Table]:
         tables = {name: schema.arrow.empty_table() for name, schema in TABLES.items()}
         tables |= {name: pa.concat_tables(tables) for name, tables in pieces.items() if tables}
-        run, whole = self._run, WholeRun(self._scenario, tables[ROUNDS.name])
+        # In one piece, so that means are the same wherever a run was stopped and continued.
+        run, whole = self._run, WholeRun(self._scenario, tables[ROUNDS.name].combine_chunks())
         tables[RUNS.name] = RUNS.table(whole, {"run": np.array([run])})
         tables[BENCHMARKS.name] = entry_table(BENCHMARKS, run, benchmarks)
         tables[CONSTRAINTS.name] = entry_table(CONSTRAINTS, run, constraints)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
@@ -68,3 +68,14 @@ class TableFiles:
 
     def _partial(self, name: str) -> Path:
         return self._folder / f".{name}.parquet.partial"
+
+
+def written_rows(folder: Path, name: str, schema: pa.Schema) -> Iterator[pa.Table]:
+    """Yield the rows of a table in a folder, piece by piece, as they were appended.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with pq.ParquetFile(folder / f"{name}.parquet") as file:
+        for group in range(file.num_row_groups):
+            yield pa.table(file.read_row_group(group).columns, schema=schema)

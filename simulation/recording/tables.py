@@ -36,7 +36,6 @@ from marketgame.simulation.recording.columns import (
     TableSchema,
     Value,
     keys,
-    numbered,
 )
 
 if TYPE_CHECKING:
@@ -48,7 +47,6 @@ if TYPE_CHECKING:
     from marketgame.simulation.recording.market import Trades, TradeTotals
     from marketgame.simulation.recording.measures import Measures
     from marketgame.simulation.recording.recorder import WholeRun
-    from marketgame.simulation.stages.learned import Learned
 
     type Rounds = Measures | GameMeasures
 
@@ -617,18 +615,9 @@ SIDE_CONTRACTS: TableSchema[Members] = TableSchema(
 )
 
 
-def _best(learned: Learned) -> int:
-    """Return the number of the stance that would have gained most; the first of equals."""
-    return -1 if learned.hindsight is None else int(learned.hindsight.argmax())
-
-
-def _texts(names: Sequence[str | None]) -> pa.DictionaryArray:
-    """Return a dictionary-encoded column of texts in order of appearance; none is missing."""
-    different, codes = numbered([name or "" for name in names if name is not None])
-    missing = np.array([name is None for name in names], np.bool_)
-    places = np.zeros(len(names), np.int64)
-    places[~missing] = codes
-    return keys(places, different, missing)
+def _stance[S](name: str, meaning: str, value: Value[S], *, nullable: bool = False) -> Column[S]:
+    # Learners may act by behaviours that no scenario names, so that there are no codes for them.
+    return Column(name, TEXT, NAME, meaning, value, nullable)
 
 
 STANCES: TableSchema[Stances] = TableSchema(
@@ -645,16 +634,18 @@ STANCES: TableSchema[Stances] = TableSchema(
                 [taken.labels.type(each.player, each.type_number) for each in taken.rows], taken.labels.types
             ),
         ),
-        _label("stance", "the behaviour it acted by", lambda taken: _texts([each.stance for each in taken.rows])),
+        _stance("stance", "the behaviour it acted by", lambda taken: [each.stance for each in taken.rows]),
         _amount(
             "gain",
             "utility above that of its endowment, to the digits of what is traded",
             lambda taken: _known([each.gain for each in taken.rows]),
         ),
-        _label(
+        _stance(
             "best_stance",
             "of its menu the stance that would have gained most, others acting as they did; missing if not worked out",
-            lambda taken: _texts([None if _best(each) < 0 else each.menu[_best(each)] for each in taken.rows]),
+            lambda taken: [
+                None if each.hindsight is None else each.menu[each.hindsight.argmax()] for each in taken.rows
+            ],
             nullable=True,
         ),
         _amount(
@@ -673,7 +664,7 @@ REGRETS: TableSchema[RegretRows] = TableSchema(
         _RUN,
         _label(*_WHOSE, lambda regrets: keys([each.player for each in regrets.rows], regrets.labels.players)),
         _label("type", "true type", lambda regrets: keys([each.type for each in regrets.rows], regrets.labels.types)),
-        _label("stance", "a behaviour of its menu", lambda regrets: _texts([each.stance for each in regrets.rows])),
+        _stance("stance", "a behaviour of its menu", lambda regrets: [each.stance for each in regrets.rows]),
         _count("rounds", "rounds counted", lambda regrets: np.array([each.rounds for each in regrets.rows], np.int64)),
         _amount("gained", "what it gained in them", lambda regrets: _known([each.gained for each in regrets.rows])),
         _amount(
@@ -698,3 +689,5 @@ TABLES: Mapping[str, TableSchema[Any]] = MappingProxyType(
         )
     }
 )
+# The tables whose rows belong to rounds; the others say something of a run as a whole.
+ROWS_BY_ROUND = tuple(name for name, schema in TABLES.items() if _ROUND in schema.columns)

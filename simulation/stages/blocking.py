@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marketgame.agents.blocking.mediator import Approach, Ask, BlockingMediator
 from marketgame.agents.blocking.stake_beliefs import EstimatedStakes, KnownStakes, StakeBeliefs, StakeSource
@@ -60,6 +62,21 @@ class BlockingStage:
         )
         self._streams = [random_stream(seed, "blocking mediator", blocker.name) for blocker in blockers]
         self._order = random_stream(seed, "order of blocking mediators")
+
+    @property
+    def generators(self) -> dict[str, np.random.Generator]:
+        """What mediators draw from, by name."""
+        by_name = {f"blocker {each.name}": own for each, own in zip(self.mediators, self._streams, strict=True)}
+        return {"order of blockers": self._order, **by_name}
+
+    def remembered(self) -> dict[str, dict[str, NDArray[Any]]]:
+        """Return what every mediator has learnt, as arrays by name."""
+        return {f"blocker {each.name}": each.remembered() for each in self.mediators}
+
+    def recall(self, remembered: Mapping[str, Mapping[str, NDArray[Any]]]) -> None:
+        """Let every mediator believe what was remembered after a round."""
+        for each in self.mediators:
+            each.recall(remembered[f"blocker {each.name}"])
 
     def play(self, ask: Ask) -> tuple[Approach, ...]:
         """Let every mediator invite, in the random order that is returned; who has left is not asked again."""

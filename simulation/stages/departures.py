@@ -61,7 +61,12 @@ def nobody_left(players: int, goods: int) -> Departures:
 
 
 class MarketBlocking:
-    """The blocking mediators of a market."""
+    """The blocking mediators of a market.
+
+    Attributes:
+        game: what coalitions could do by themselves.
+        stage: the mediators, as in any game.
+    """
 
     def __init__(
         self,
@@ -78,23 +83,23 @@ class MarketBlocking:
         severance = np.zeros(game.profiles.shape) if common.severance is None else common.severance
         self._bundles = {coalition: grid_bundles(common.economy, coalition, parts) for coalition in game.coalitions}
         stakes = self._contract.gains - severance
-        self._stage = BlockingStage(model, blockers, game, stakes, severance, seed)
+        self.stage = BlockingStage(model, blockers, game, stakes, severance, seed)
 
     def play(self, traders: Sequence[Trader], profile: IntegerArray) -> Departures:
         """Let every mediator invite traders who have reported to the established one; true types are ``(N,)``."""
-        approaches = self._stage.play(lambda player, offer: traders[player].answer(offer))
+        approaches = self.stage.play(lambda player, offer: traders[player].answer(offer))
         return Departures(
             approaches,
             mediators_followed(approaches, len(traders)),
             self._outside(approaches, profile),
             side_payments(approaches, len(traders)),
-            self._stage.expected_profits(),
+            self.stage.expected_profits(),
         )
 
     def observe(self, reports: IntegerArray, net_consumed: FloatArray) -> None:
         """Let every mediator see reports, ``(N,)``, and what went beyond endowments reported, ``(N, L)``, units."""
         number = int(self._economy.prior.profile_numbers(reports))
-        self._stage.observe(number, self._economy.gains(reports, net_consumed))
+        self.stage.observe(number, self._economy.gains(reports, net_consumed))
 
     def _outside(self, approaches: Sequence[Approach], profile: IntegerArray) -> FloatArray:
         """Return what those who leave consume, ``(N, L)``, units; of a good that does harm they leave some."""

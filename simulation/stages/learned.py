@@ -31,8 +31,8 @@ class Learned:
         type_number: its type.
         stance: what it acted by, as tables call it.
         gain: its utility above that of its endowment, numeraire.
-        menu: what tables call the stances it had.
-        hindsight: what each of them would have gained, ``(S,)``, numeraire; none if it was not worked out.
+        menu: what tables call the stances it had; none if it was not worked out what they would have gained.
+        hindsight: what each of them would have gained, ``(S,)``, numeraire; none likewise.
         regret: of this round and all before, with the same type; none likewise.
     """
 

@@ -8,14 +8,15 @@ which claims would have been cut. So it is told to learners only where it is pub
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from marketgame.agents.announcements import accepted_announcements
 from marketgame.agents.behaviours import Behaviour, Heard, MenuLearning, Order, Outcome, Publication
+from marketgame.agents.behaviours.learning import unpacked
 from marketgame.agents.behaviours.menu import stance_name
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import BankruptcyReason, MarketRules, Timing
@@ -24,6 +25,8 @@ from marketgame.simulation.stages.learned import Learned, Regret
 from marketgame.simulation.stages.market_play import Round, consumed_in, net_consumed_in
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from marketgame.agents.mediator import EstablishedMediator
     from marketgame.agents.trader import Trader
     from marketgame.mechanisms.arrays import FloatArray, IntegerArray
@@ -62,6 +65,31 @@ class LearningStage:
     def look_back(self) -> None:
         """Have it worked out in every round what each stance of each learner would have brought."""
         self._looks_back = True
+
+    def remembered(self) -> dict[str, object]:
+        """Return what everybody remembers, and what the observer does of regrets, by name."""
+        memories = {
+            f"memory {trader.player} {slot}": memory
+            for trader in self.learners
+            for slot, memory in trader.memories.items()
+        }
+        return memories | {f"regret {player} {kind}": regret for (player, kind), regret in self.regrets.items()}
+
+    def recall(self, remembered: Mapping[str, Mapping[str, NDArray[Any]]]) -> None:
+        """Let everybody remember what was remembered after a round.
+
+        Raises:
+            ValueError: it is not what these learners remember.
+        """
+        for trader in self.learners:
+            for slot, memory in trader.memories.items():
+                trader.memories[slot] = unpacked(remembered.get(f"memory {trader.player} {slot}", {}), memory)
+        like = Regret(0, 0.0, np.zeros(0))
+        for name, arrays in remembered.items():
+            what, *numbers = name.split()
+            if what == "regret":
+                player, kind = map(int, numbers)
+                self.regrets[player, kind] = unpacked(arrays, like)
 
     def tell(self, play: Round, orders: Sequence[Order]) -> tuple[Learned, ...]:
         """Tell who learns, being of the type it is in a round, what it may know; return what the observer sees."""

@@ -135,6 +135,14 @@ class SideContractStage:
         self._luck: list[Luck] = []
         self._agreed: list[Negotiation] = []
 
+    @property
+    def generators(self) -> dict[str, np.random.Generator]:
+        """What organisers draw from, by name."""
+        drawn = {"order of organisers": self._order, "order of organisers for reports": self._report_order}
+        for organiser, on_orders, on_reports in zip(self.organisers, self._streams, self._told, strict=True):
+            drawn |= {f"organiser {organiser.name}": on_orders, f"reports of organiser {organiser.name}": on_reports}
+        return drawn
+
     def agree_on_reports(self, traders: Sequence[Trader]) -> None:
         """Let every organiser of agreements on reports try, in random order, and tell members what to report."""
         self._luck, self._agreed = [drawn_luck(stream) for stream in self._streams], []
