@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from marketgame.simulation.checkpoint import restore, state_of, write_checkpoint
+from marketgame.simulation.recording.checkpoint import restore, state_of, write_checkpoint
 from marketgame.simulation.recording.table_files import TableFiles, written_rows
 from marketgame.simulation.recording.tables import ROUNDS, ROWS_BY_ROUND, TABLES
 from marketgame.simulation.scenario.market_scenario import MarketScenario

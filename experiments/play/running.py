@@ -24,7 +24,7 @@ from marketgame.experiments.play.summary import PlayedRun, played
 from marketgame.mechanisms.arrays import undefined_raises
 from marketgame.results.manifests import MANIFEST
 from marketgame.results.names import file_names
-from marketgame.simulation.checkpoint import rounds_in
+from marketgame.simulation.recording.checkpoint import rounds_in
 from marketgame.simulation.run import model_of, simulate_into
 from marketgame.simulation.scenario.established import establish, with_incentive_benchmarks
 from marketgame.simulation.scenario.market_scenario import MarketScenario

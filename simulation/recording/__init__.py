@@ -13,6 +13,8 @@ else has to be told of it, and a recorder that cannot give it fails when it is m
 | rounds of a coalitional game | `game` |
 | what went out of the ordinary | `events` |
 | who was invited or approached, and who formed a coalition | `coalitions` |
+| what learners did, and what they regret | `learning` |
+| what a run that goes on must know | `checkpoint` |
 | what could have been achieved | `benchmarks` |
 | the names behind the numbers | `labels` |
 """

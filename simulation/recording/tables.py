@@ -615,9 +615,9 @@ SIDE_CONTRACTS: TableSchema[Members] = TableSchema(
 )
 
 
-def _stance[S](name: str, meaning: str, value: Value[S], *, nullable: bool = False) -> Column[S]:
+def _stance[S](name: str, meaning: str, names: Callable[[S], list[str | None]], *, nullable: bool = False) -> Column[S]:
     # Learners may act by behaviours that no scenario names, so that there are no codes for them.
-    return Column(name, TEXT, NAME, meaning, value, nullable)
+    return Column(name, TEXT, NAME, meaning, lambda source: pa.array(names(source), TEXT), nullable)
 
 
 STANCES: TableSchema[Stances] = TableSchema(

@@ -18,9 +18,9 @@ from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.play.running import prepare
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.simulation import run as running
-from marketgame.simulation.checkpoint import CHECKPOINT, rounds_in
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.recording import recorder
+from marketgame.simulation.recording.checkpoint import CHECKPOINT, rounds_in
 from marketgame.simulation.recording.market import MarketRecorder
 from marketgame.simulation.recording.tables import TABLES
 from marketgame.simulation.run import simulate_into
