@@ -44,10 +44,14 @@ class EstablishedMediator(RoundAgent):
         self.draw = 0
         self._answers: Memory[bytes, tuple[Play, tuple[OwnRecommendation, ...]]] = Memory(BYTES_OF_ANSWERS, _room)
 
+    @property
+    def draws(self) -> bool:
+        """Whether its device draws anything."""
+        return len(self._chances) > 1
+
     def turn_out(self, generator: np.random.Generator) -> None:
         """Draw how the device turns out in this round, whatever will be reported; nothing where there is one way."""
-        chances = self._chances
-        self.draw = int(generator.choice(len(chances), p=chances)) if len(chances) > 1 else 0
+        self.draw = int(generator.choice(len(self._chances), p=self._chances)) if self.draws else 0
 
     def recommend(self, reports: IntegerArray) -> tuple[Play, tuple[OwnRecommendation, ...]]:
         """Return the recommendations for reported types ``(N,)``, and the part each player hears."""

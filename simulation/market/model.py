@@ -164,7 +164,9 @@ class MarketModel(RoundModel):
     @property
     @override
     def generators(self) -> dict[str, np.random.Generator]:
-        drawn = {"nature": self.nature, "device": self._device}
+        drawn = {"nature": self.nature}
+        if self.mediator.draws:
+            drawn["device"] = self._device
         if self.blocking is not None:
             drawn |= self.blocking.stage.generators
         return drawn if self.organising is None else drawn | self.organising.generators
