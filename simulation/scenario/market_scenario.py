@@ -84,8 +84,8 @@ class MarketScenario(Scenario):
             organiser = self.organisers[0]
             raise ValueError(
                 f"organisers.{organiser.name}.stage is {organiser.stage.value!r}; agreements at any stage are worked "
-                f"out from a list of all type profiles, and {obstacle}: take an economy of fewer traders or types, or no "
-                "organisers"
+                f"out from a list of all type profiles, and {obstacle}: take an economy of fewer traders or types, or "
+                "no organisers"
             )
         if self.parts < 1:
             raise ValueError(f"parts is {self.parts}; there must be at least 1")
