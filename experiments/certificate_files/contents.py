@@ -27,6 +27,7 @@ from marketgame.experiments.certificate_files.forms import (
 from marketgame.experiments.files.economy_file import Name
 from marketgame.experiments.files.scenario_file import RulesInput
 from marketgame.mechanisms.certificates.blocking import BlockingCertificate, InhibitionCertificate
+from marketgame.mechanisms.certificates.counted_stability import CountedStabilityCertificate
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
 from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCertificate
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate
@@ -370,6 +371,7 @@ CERTIFICATES = (
         ),
         (CERTIFIES, "stability"),
     ),
+    Record(CountedStabilityCertificate, tag=(CERTIFIES, "stability-among-replicas")),
     Record(BlockingCertificate, tag=(CERTIFIES, "blocking-plan")),
     Record(
         InhibitionCertificate,

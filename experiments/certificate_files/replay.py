@@ -14,6 +14,7 @@ from marketgame.experiments.certificate_files.contents import CERTIFIES, TAGS, n
 from marketgame.experiments.printing import marked, members_named, named, number, table
 from marketgame.mechanisms.certificates.blocking import BlockingCertificate, InhibitionCertificate
 from marketgame.mechanisms.certificates.certificate import Certificate, recomputed, verify
+from marketgame.mechanisms.certificates.counted_stability import CountedStabilityCertificate
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
 from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCertificate
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate
@@ -25,10 +26,17 @@ from marketgame.mechanisms.contracts.stated import recommendation_odds
 from marketgame.mechanisms.deviations.bounds import BoundReason, reason_by_member
 from marketgame.mechanisms.economies.coalitions import MOST_LISTED
 from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.profiles import players_alike
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 type PlayedCertificate = DeviationCertificate | MisreportCertificate | JointMisreportCertificate
-type MarketCertificate = PlayedCertificate | SampledLieCertificate | SideContractCertificate | StabilityCertificate
+type MarketCertificate = (
+    PlayedCertificate
+    | SampledLieCertificate
+    | SideContractCertificate
+    | StabilityCertificate
+    | CountedStabilityCertificate
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +166,12 @@ def _market_subject(stored: MarketCertificate, replay: Replay) -> dict[str, Any]
                 "misreport_gain": _pair(replay, entry("misreport_gain")),
                 "total_gain": _pair(replay, _most_in_total),
             }
+        case CountedStabilityCertificate():
+            about = {
+                "largest_coalition": len(names),
+                "misreport_gain": _pair(replay, entry("misreport_gain")),
+                "total_gain": _pair(replay, lambda one: np.maximum(one.member_gains, 0.0).sum()),
+            }
     return {"economy": economy.name, **about}
 
 
@@ -217,6 +231,8 @@ def print_replay(replay: Replay, console: Console) -> None:
             _print_sampled_lie(stored, replay, console)
         case StabilityCertificate() as stored:
             _print_stability(stored, replay, console)
+        case CountedStabilityCertificate() as stored:
+            _print_counted_stability(stored, replay, console)
         case BlockingCertificate() as stored:
             _print_plan(stored, replay, console)
         case InhibitionCertificate():
@@ -379,6 +395,17 @@ def _print_stability(stored: StabilityCertificate, replay: Replay, console: Cons
         members = ", ".join(_joined(bound.coalition, economy) for bound in against)
         text = reaction_text(reaction, economy)
         console.print(f"outsiders of {marked(members)} after a misquote: {marked(text)}", style="dim")
+
+
+def _print_counted_stability(stored: CountedStabilityCertificate, replay: Replay, console: Console) -> None:
+    _print_heading(stored.economy, "no coalition gains against the contract", stored.rules, console)
+    rows = [["lie", *_shown(replay.both(entry("misreport_gain")), 0.0)]]
+    for player in np.unique(players_alike(stored.economy)).tolist():
+        name = stored.economy.player_names[player]
+        rows.append([f"{name}, in a coalition", *_shown(replay.both(entry("member_gains", player)), 0.0)])
+    title = "Gain at most, over all counts of types among replicas; one player of those alike"
+    console.print(table(title, ["by", "stored", "recomputed"], rows))
+    console.print("Every coalition gains at most what its members do in sum, and all together nothing.")
 
 
 def _claim(stored: StabilityCertificate) -> str:

@@ -23,10 +23,7 @@ from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.market_game.rules import Execution
 
 COLUMNS = ["coalition", "outsiders"]
-SAMPLED = (
-    "Type profiles are too many to list. What is sampled holds at those that stand for all, and is not proved; "
-    "lies followed by disobedience were not examined."
-)
+SAMPLED = "Type profiles are too many to list. What is sampled holds at those that stand for all, and is not proved."
 # Of numbers with more digits only their size is told.
 LONG = 12
 FOUND = {
@@ -65,11 +62,13 @@ def print_certification(
     if proof is not None:
         console.print(f"The proof that nobody gains after the truth is in {marked(str(proof))}", soft_wrap=True)
     if examination.by_member is not None and (others := examination.by_member.unlisted):
-        listed = isinstance(examination.contract, GrandContract)
+        listed = isinstance(examination.contract, GrandContract) or examination.proof is not None
         found = "cannot gain either" if listed else "could not gain either where that was looked at"
         console.print(f"{_many(others)} other coalitions {found}: none of their members could by its wealth.")
     if not isinstance(examination.contract, GrandContract):
-        console.print(SAMPLED, soft_wrap=True)
+        if examination.proof is None:
+            console.print(SAMPLED, soft_wrap=True)
+        console.print("Lies followed by disobedience were not examined.")
     if not examination.everybody:
         console.print(_not_examined(examination))
     if Verdict.NOT_REFUTED in (examination.collusion_proof, examination.strongly_collusion_proof):

@@ -8,6 +8,7 @@
 | `JointMisreportCertificate` | a coalition gains by reporting other types | settling every draw (GR 4) |
 | `SampledLieCertificate` | the same among many, as far as draws tell | settling drawn profiles (GR 4) |
 | `StabilityCertificate` | no coalition gains anything from a contract | weak duality, lies by enumeration (GR 4-8) |
+| `CountedStabilityCertificate` | the same among replicas, of many types | weak duality, count by count (GR 4-8) |
 | `BlockingCertificate` | a blocking plan is tenable | enumeration (M, conditions 9 to 12) |
 | `InhibitionCertificate` | no blocking plan is tenable | virtual surplus, state by state (M, Theorem 1) |
 

@@ -10,6 +10,11 @@ from marketgame.mechanisms.certificates.blocking import (
     verify_inhibition,
     verify_plan,
 )
+from marketgame.mechanisms.certificates.counted_stability import (
+    CountedStabilityCertificate,
+    recomputed_counted_stability,
+    verify_counted_stability,
+)
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate, recomputed_deviation, verify_deviation
 from marketgame.mechanisms.certificates.joint_misreport import (
     JointMisreportCertificate,
@@ -37,6 +42,7 @@ type Certificate = (
     | JointMisreportCertificate
     | SampledLieCertificate
     | StabilityCertificate
+    | CountedStabilityCertificate
     | BlockingCertificate
     | InhibitionCertificate
 )
@@ -62,6 +68,8 @@ def verify(certificate: Certificate) -> Verification:
             found = verify_sampled_lie(certificate)
         case StabilityCertificate():
             found = verify_stability(certificate)
+        case CountedStabilityCertificate():
+            found = verify_counted_stability(certificate)
     return found
 
 
@@ -89,4 +97,6 @@ def recomputed(certificate: Certificate) -> Certificate:
             found = recomputed_sampled_lie(certificate)
         case StabilityCertificate():
             found = recomputed_stability(certificate)
+        case CountedStabilityCertificate():
+            found = recomputed_counted_stability(certificate)
     return found

@@ -35,6 +35,7 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.certificate import verify
+from marketgame.mechanisms.certificates.counted_stability import CountedStabilityCertificate
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate, certify_deviation
 from marketgame.mechanisms.certificates.joint_misreport import (
     JointMisreportCertificate,
@@ -341,7 +342,7 @@ class Examination:
     by_member: MemberBounds | None
     unexamined: int
     deviations: tuple[FoundDeviation, ...]
-    proof: StabilityCertificate | None
+    proof: StabilityCertificate | CountedStabilityCertificate | None
     everybody: bool
     deterred: bool
 

@@ -1,12 +1,15 @@
-"""What is known about a contract whose profiles are too many to list: at those that stand for all, and so not proved.
+"""What is known about a contract whose profiles are too many to list: at those that stand for all.
 
 Where wealth or deposits bound what coalitions gain, the bound is a number for each player and profile. It is derived at
-the profiles that stand for all (:mod:`marketgame.mechanisms.contracts.sampled`), once, and nothing certifies it: what
-holds there is *sampled*, and never proven. Lies of single players are exact where counts of types are, and have
-standard errors elsewhere. Of joint lies a theorem speaks under coalition-proof transfers
-(:mod:`marketgame.mechanisms.contracts.in_turn`); under others they are searched for, and what they gain is bounded
-(:mod:`marketgame.mechanisms.contracts.joint_lie_search`). A lie that gains more than draws leave uncertain has a
-certificate, which settles it at profiles of its own. Orders under other rules are not examined.
+the profiles that stand for all (:mod:`marketgame.mechanisms.contracts.sampled`): what holds at drawn ones is *sampled*,
+and never proven. Where they are all counts of types among replicas it is derived a second time, in rational numbers,
+and has a certificate (:mod:`marketgame.mechanisms.certificates.counted_stability`).
+
+Lies of single players are exact where counts of types are, and have standard errors elsewhere. Of joint lies a theorem
+speaks under coalition-proof transfers (:mod:`marketgame.mechanisms.contracts.in_turn`); under others they are searched
+for, and what they gain is bounded (:mod:`marketgame.mechanisms.contracts.joint_lie_search`). A lie that gains more than
+draws leave uncertain has a certificate, which settles it at profiles of its own. Orders under other rules are not
+examined.
 """
 
 from __future__ import annotations
@@ -16,7 +19,13 @@ from dataclasses import replace
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.certificates.counted_stability import (
+    CountedStabilityCertificate,
+    certify_counted_stability,
+    verify_counted_stability,
+)
 from marketgame.mechanisms.certificates.examination import (
+    SHARE_FOR_PROOF,
     CoalitionFinding,
     DeviationKind,
     Examination,
@@ -33,9 +42,10 @@ from marketgame.mechanisms.contracts.transfers import balanced_externalities
 from marketgame.mechanisms.deviations.bounds import reason_by_member, wealth_beyond_bundles
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.coalitions import Coalitions
+from marketgame.mechanisms.economies.profiles import Listing
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE, stakes_of_play
 from marketgame.mechanisms.economies.walras import at_payable_prices
-from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline, DeadlinePassedError
 from marketgame.mechanisms.market_game.rules import Coverage, MarketRules, Refusal
 
 
@@ -57,7 +67,8 @@ def examine_sampled(
     incentives, players = check_on_demand(contract), asked.players
     reason, gains = reason_by_member(rules), _beyond_wealth(contract)
     bounds = None if reason is None or gains is None else MemberBounds(gains)
-    verdict = Verdict.NOT_REFUTED if bounds is None else Verdict.SAMPLED
+    proof = None if bounds is None else _proof(contract, rules, incentives, deadline)
+    verdict = Verdict.NOT_REFUTED if bounds is None else Verdict.SAMPLED if proof is None else Verdict.PROVEN
     first, count = np.unique(contract.sample.tables.alike, return_counts=True)
     findings = [
         CoalitionFinding(
@@ -90,10 +101,25 @@ def examine_sampled(
         by_member=bounds,
         unexamined=asked.count - examined,
         deviations=lies,
-        proof=None,
+        proof=proof,
         everybody=asked.complete and examined == asked.count,
         deterred=False,
     )
+
+
+def _proof(
+    contract: ContractOnDemand, rules: MarketRules, incentives: IncentiveCheck, deadline: Deadline
+) -> CountedStabilityCertificate | None:
+    """Return the certificate that nobody gains; none if expectations are drawn, or there was no time to derive it."""
+    counted = contract.sample.profiles.listing is Listing.COUNTED and contract.economy.prior.independent
+    if not counted or incentives.incentive_compatible is not True:
+        return None
+    by = Deadline.after(deadline.left) if deadline.left < np.inf else NO_DEADLINE
+    try:
+        proof = certify_counted_stability(contract, rules, by.within(SHARE_FOR_PROOF * deadline.left))
+        return proof if verify_counted_stability(proof, by).confirmed else None
+    except (DeadlinePassedError, ValueError):
+        return None
 
 
 def _certified(

@@ -62,7 +62,7 @@ def test_what_certify_answers_of_lies_and_disobedience_is_in_its_certificate_and
 ) -> None:
     found = examine(contract_of(1, SAFRONOV), SAFE, ALL, Deadline.after(30.0))
     assert (found.lie_and_disobey_alone, found.lie_and_disobey_together) == (Verdict.PROVEN, Verdict.PROVEN)
-    assert found.proof is not None
+    assert isinstance(found.proof, StabilityCertificate)
     assert found.proof.gain_after_lies is not None
     save_certificate(found.proof, tmp_path / "proof.json")
     loaded = load_certificate(tmp_path / "proof.json")

@@ -23,6 +23,7 @@ from marketgame.mechanisms.certificates.examination import (
     excluded,
 )
 from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
+from marketgame.mechanisms.certificates.stability import StabilityCertificate
 from marketgame.mechanisms.collusion.side_contracts.obedience import ObedienceCheck
 from marketgame.mechanisms.collusion.side_contracts.search import (
     SideContractSearch,
@@ -241,7 +242,7 @@ def test_twenty_players_are_proved_safe_by_a_number_for_each() -> None:
     assert found.everybody
     assert found.by_member is not None
     assert found.by_member.unlisted + len(found.findings) == 2**20 - 1
-    assert found.proof is not None
+    assert isinstance(found.proof, StabilityCertificate)
     assert len(found.proof.bounds) == 1
     assert verify(found.proof).confirmed
 

@@ -1,4 +1,4 @@
-"""What is said of contracts whose profiles cannot be listed is what listed ones bear out, and not called proved."""
+"""What is said of contracts whose profiles cannot be listed is what listed ones bear out; draws prove nothing."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from marketgame.mechanisms.economies.coalitions import Coalitions
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.profiles import Listing
+from marketgame.mechanisms.linear_program.deadline import Deadline
 from marketgame.mechanisms.market_game.rules import (
     PAPER_RULES,
     Bankruptcy,
@@ -72,11 +73,11 @@ def test_wealth_beyond_bundles_is_the_bound_by_wealth_without_a_play(seed: int) 
 
 
 @pytest.mark.parametrize("rules", [REPAIRED, DEPOSITS])
-def test_what_wealth_or_deposits_exclude_at_all_counts_of_types_is_sampled_and_not_proved(rules: MarketRules) -> None:
+def test_what_wealth_or_deposits_exclude_at_all_counts_of_types_is_proved(rules: MarketRules) -> None:
     examined = found(TransferRule.EXPECTED_EXTERNALITY, rules)
-    assert examined.unilaterally_stable is Verdict.SAMPLED
-    assert examined.strongly_collusion_proof is Verdict.SAMPLED
-    assert examined.proof is None
+    assert examined.unilaterally_stable is Verdict.PROVEN
+    assert examined.strongly_collusion_proof is Verdict.PROVEN
+    assert examined.proof is not None
     # Two who lie together gain, and that is settled where they do.
     exact = check_joint_misreports(usual(examined.contract.economy)).worst
     assert exact is not None
@@ -85,6 +86,14 @@ def test_what_wealth_or_deposits_exclude_at_all_counts_of_types_is_sampled_and_n
     assert [one.kind for one in examined.deviations] == [DeviationKind.JOINT_LIE]
     assert verify(examined.deviations[0].certificate).confirmed
     assert sum(one.alike for one in examined.findings) == 5
+
+
+def test_what_wealth_excludes_at_drawn_profiles_is_sampled_and_so_is_what_there_is_no_time_to_prove() -> None:
+    for listing, rule in ((Listing.DRAWN, TransferRule.NONE), (Listing.COUNTED, TransferRule.COALITION_PROOF)):
+        contract = ContractOnDemand(sampled(replicas(), listing=listing), rule)
+        examined = examine_sampled(contract, REPAIRED, Coalitions(5, 5), Deadline.after(0.0))
+        assert examined.unilaterally_stable is Verdict.SAMPLED
+        assert examined.proof is None
 
 
 def test_nothing_is_said_where_no_bound_by_member_holds_and_lies_count_as_far_as_they_are_known() -> None:
@@ -97,4 +106,4 @@ def test_nothing_is_said_where_no_bound_by_member_holds_and_lies_count_as_far_as
         told = replace(known, incentives=replace(known.incentives, incentive_compatible=compatible))
         assert told.truth_is_best is verdict
         assert told.strongly_collusion_proof is verdict
-        assert told.unilaterally_stable is Verdict.SAMPLED
+        assert told.unilaterally_stable is Verdict.PROVEN
