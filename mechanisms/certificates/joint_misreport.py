@@ -18,11 +18,11 @@ from fractions import Fraction
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, finite_array, read_only
-from marketgame.mechanisms.certificates.deviation import negligible
+from marketgame.mechanisms.certificates.misreport import gainful, verified_lie
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
 from marketgame.mechanisms.certificates.plain.deviating import PlainAction, deviation
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING
-from marketgame.mechanisms.certificates.plays import DeviationOutcome, compared_deviations
+from marketgame.mechanisms.certificates.plays import DeviationOutcome
 from marketgame.mechanisms.certificates.verification import Verification, required
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.stated import StatedRecommendations, recommendation_odds
@@ -174,18 +174,10 @@ def verify_joint_misreport(certificate: JointMisreportCertificate) -> Verificati
         told = _Told(certificate, contract)
     except (ValueError, ArithmeticError) as error:
         return Verification(failures=(f"the joint lie cannot be told: {error}",))
+    measurable = _measurable(certificate, contract, told.reports)
     stake = contract.at_stake(certificate.coalition, told.numbers[0])
-    return Verification.joined(
-        (
-            Verification(failures=tuple(contract.doubts())),
-            compared_deviations(certificate.outcome, told.outcome, contract, told.numbers),
-            _measurable(certificate, contract, told.reports),
-            required(
-                told.total_gain > negligible(stake),
-                f"the joint lie gains {float(told.total_gain):.6g} in sum; it must gain something",
-            ),
-        )
-    )
+    brought = verified_lie(certificate.outcome, told.outcome, contract, told.numbers)
+    return Verification.joined((brought, measurable, gainful("the joint lie in sum", told.total_gain, stake)))
 
 
 class _Told:

@@ -10,6 +10,7 @@ Source: Giraud and Rochon (2001), Definitions 4 and 4', and section 6.4, figure 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -153,18 +154,23 @@ def verify_misreport(certificate: MisreportCertificate) -> Verification:
         played = _Played(certificate, contract)
     except (ValueError, ArithmeticError) as error:
         return Verification(failures=(f"the misreport cannot be played: {error}",))
+    measurable = _measurable(certificate, contract, played.reports)
+    told = verified_lie(certificate.outcome, played.outcome, contract, played.numbers)
     gain, stake = played.gains[player], contract.stakes[played.numbers[0]][player]
-    return Verification.joined(
-        (
-            Verification(failures=tuple(contract.doubts())),
-            compared_deviations(certificate.outcome, played.outcome, contract, played.numbers),
-            _measurable(certificate, contract, played.reports),
-            required(
-                gain > negligible(stake),
-                f"the misreport gains {float(gain):.6g}; it must gain something",
-            ),
-        )
-    )
+    return Verification.joined((told, measurable, gainful("the misreport", gain, stake)))
+
+
+def verified_lie(
+    stored: DeviationOutcome, played: DeviationOutcome, contract: PlainContract, numbers: list[int]
+) -> Verification:
+    """Compare what a lie brings in draws of these numbers with what is stored of it, the contract being efficient."""
+    doubts = Verification(failures=tuple(contract.doubts()))
+    return Verification.joined((doubts, compared_deviations(stored, played, contract, numbers)))
+
+
+def gainful(lie: str, gain: Fraction, stake: Fraction) -> Verification:
+    """Check that a lie, named so, gains something relative to what is at stake for who tells it, numeraire."""
+    return required(gain > negligible(stake), f"{lie} gains {float(gain):.6g}; it must gain something")
 
 
 class _Played:
