@@ -12,13 +12,16 @@ from marketgame.agents.behaviours.behaviour import Behaviour, Obedient, Order
 from marketgame.agents.behaviours.best_responding import BestResponding
 from marketgame.agents.behaviours.deceiving import Deceiving
 from marketgame.agents.behaviours.exponential_weights import ExponentialWeights
+from marketgame.agents.behaviours.imitating import Imitating
 from marketgame.agents.behaviours.learning import Heard, Learning, Outcome, Publication
 from marketgame.agents.behaviours.loyal import Loyal
 from marketgame.agents.behaviours.menu import MenuLearning
 from marketgame.agents.behaviours.mispricing import Mispricing
 from marketgame.agents.behaviours.misreporting import Misreporting
 from marketgame.agents.behaviours.noisy import Noisy
+from marketgame.agents.behaviours.q_learning import QLearning
 from marketgame.agents.behaviours.reactive import Reactive, ReactiveArbitraging, ReactiveWithholding
+from marketgame.agents.behaviours.regret_matching import RegretMatching
 from marketgame.agents.behaviours.short_selling import ShortSelling
 from marketgame.agents.behaviours.withholding import Withholding
 from marketgame.registry import Registry
@@ -44,6 +47,7 @@ __all__ = [
     "Deceiving",
     "ExponentialWeights",
     "Heard",
+    "Imitating",
     "Learning",
     "Loyal",
     "MenuLearning",
@@ -54,9 +58,11 @@ __all__ = [
     "Order",
     "Outcome",
     "Publication",
+    "QLearning",
     "Reactive",
     "ReactiveArbitraging",
     "ReactiveWithholding",
+    "RegretMatching",
     "ShortSelling",
     "Withholding",
 ]

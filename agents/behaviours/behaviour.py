@@ -51,7 +51,12 @@ class Behaviour:
     name: ClassVar[str]
 
     def __post_init__(self) -> None:
-        refuse_out_of_bounds(self, f"behaviour {self.name!r}")
+        refuse_out_of_bounds(self, f"behaviour {getattr(self, 'name', type(self).__name__)!r}")
+
+    @property
+    def called(self) -> str:
+        """What tables of stances call it. A behaviour without a name is none that files can name: learners plan it."""
+        return self.name
 
     @classmethod
     def suits_games(cls) -> bool:

@@ -125,6 +125,4 @@ def menu_of(stances: tuple[str, ...], types: tuple[str, ...], type_number: int) 
 
 def stance_name(stance: Behaviour) -> str:
     """Return what tables call a stance: its behaviour's name, and what a lie pretends."""
-    if isinstance(stance, Misreporting):
-        return f"{stance.name} {', '.join(stance.reports.values())}"
-    return stance.name
+    return stance.called

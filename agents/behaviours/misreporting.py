@@ -28,6 +28,11 @@ class Misreporting(Behaviour):
         metadata=parameter("true type = reported type; a type left out is reported truthfully", min_length=1)
     )
 
+    @property
+    @override
+    def called(self) -> str:
+        return f"{self.name} {', '.join(self.reports.values())}"
+
     @override
     def check(self, players: Sequence[TypedPlayer]) -> None:
         for true_type, reported in self.reports.items():

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from marketgame.agents.behaviours import (
+    BEHAVIOURS,
     Behaviour,
     ExponentialWeights,
     Learning,
-    MenuLearning,
     Mispricing,
     Misreporting,
     Noisy,
@@ -116,9 +116,16 @@ def hidden_in(economy: Economy) -> Economy:
     return replace(economy, players=(first, *kept))
 
 
-@pytest.mark.parametrize("learner", [ExponentialWeights(), ExponentialWeights(stances=("obedient", "best-responding"))])
+LEARNERS = tuple(kind() for kind in BEHAVIOURS.own if issubclass(kind, Learning))
+
+
+@pytest.mark.parametrize(
+    "learner",
+    [*LEARNERS, ExponentialWeights(stances=("obedient", "best-responding"))],
+    ids=lambda learner: learner.name,
+)
 def test_learners_do_the_same_whatever_the_types_that_others_hide(
-    learner: MenuLearning[object], random_economy: RandomEconomy, monkeypatch: pytest.MonkeyPatch
+    learner: Behaviour, random_economy: RandomEconomy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     economy = hidden_in(random_economy(1, 3, 2, 3))
     silent = Assignment(Misreporting(SAME), players=("p1", "p2"))

@@ -1,0 +1,170 @@
+r"""Regret matching: stances are taken as often as they are regretted not to have been taken.
+
+With :math:`D(j, k)` what taking stance k in all rounds in which j was taken would have brought more, and t the rounds,
+there are two ways (Hart and Mas-Colell 2000):
+
+* external: a stance k is drawn in proportion to the positive part of :math:`\sum_j D(j, k)` (theorem B). No stance
+  would have brought more on average, up to :math:`r \sqrt{S / t}` for payoffs of range r;
+* internal: from the stance j taken last, k is drawn with probability :math:`D(j, k)^+ / (\mu t)`, and j otherwise
+  (the main procedure, with :math:`\mu = r (S - 1)` times the inertia). If all do so, play comes near the correlated
+  equilibria.
+
+Where hindsight is published, :math:`D` is told. Where only the own payoff u is seen, it is estimated from the rounds in
+which k was drawn, with probabilities p (Hart and Mas-Colell 2001, equation 3.1),
+
+.. math:: \hat D(j, k) = \sum_{s_\tau = k} \frac{p_\tau(j)}{p_\tau(k)} (u_\tau - \bar u)
+    - \sum_{s_\tau = j} (u_\tau - \bar u),
+
+and with probability :math:`\delta_t = \delta / t^\gamma`, :math:`\gamma < 1/4`, any stance is tried. (The mean payoff
+:math:`\bar u` is ours: regrets do not depend on a constant of payoffs, and now their estimates do not either.) Types
+learn separately, and t counts the rounds of the own type.
+
+Source:
+    Hart and Mas-Colell (2000), A simple adaptive procedure leading to correlated equilibrium, section 2 and theorem B;
+    Hart and Mas-Colell (2001), A reinforcement procedure leading to correlated equilibrium, sections 2 and 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar, override
+
+import numpy as np
+
+from marketgame.agents.behaviours.learning import Outcome
+from marketgame.agents.behaviours.menu import MenuLearning
+from marketgame.agents.knowledge import CommonKnowledge
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.registry import parameter
+
+# Trying falls with the rounds to this power; estimates need less than a quarter (Hart and Mas-Colell 2001, section 4).
+TRYING_LESS = 0.24
+
+
+class Regretted(StrEnum):
+    """What a stance is compared with."""
+
+    EXTERNAL = "external"
+    """Whatever was taken."""
+    INTERNAL = "internal"
+    """The stance taken last, in the rounds in which that was taken."""
+
+
+@dataclass(frozen=True, eq=False)
+class Regrets:
+    """What is remembered of stances, by type.
+
+    Attributes:
+        paid: what stance k would have brought more than j in the rounds of j, ``(K, S, S)``, numeraire.
+        counted: what that would be if all payoffs were one, ``(K, S, S)``: not zero where it is estimated.
+        rounds: of each type, ``(K,)``.
+        gained: in all of them, ``(K,)``, numeraire.
+        lowest: the least payoff seen of each type, ``(K,)``, numeraire; infinite before the first.
+        highest: the largest, ``(K,)``; minus infinity before the first.
+        last: the stance taken last, ``(K,)``.
+        informed: for each type whether hindsight was published in its last round, ``(K,)``.
+    """
+
+    paid: FloatArray
+    counted: FloatArray
+    rounds: IntegerArray
+    gained: FloatArray
+    lowest: FloatArray
+    highest: FloatArray
+    last: IntegerArray
+    informed: IntegerArray
+
+
+@dataclass(frozen=True)
+class RegretMatching(MenuLearning[Regrets]):
+    """Takes stances in proportion to the regret of not having taken them, told where hindsight is, else estimated.
+
+    Attributes:
+        regrets: what a stance is compared with.
+        inertia: how unwilling it is to leave a stance, if regrets are internal.
+        trying: how often it tries any stance in the first round, where regrets are estimated.
+    """
+
+    name: ClassVar[str] = "regret-matching"
+
+    regrets: Regretted = field(
+        default=Regretted.EXTERNAL,
+        metadata=parameter(
+            "what a stance is compared with: external, whatever was taken; internal, the one taken last, in its rounds"
+        ),
+    )
+    inertia: float = field(
+        default=1.0, metadata=parameter("how unwilling it is to leave a stance, if regrets are internal", ge=1)
+    )
+    trying: float = field(
+        default=0.5,
+        metadata=parameter(
+            "how often it tries any stance at first, where regrets are estimated; ever less", ge=0, le=1
+        ),
+    )
+
+    @override
+    def initial_memory(self, common: CommonKnowledge, player: int) -> Regrets:
+        own = common.economy.players[player]
+        kinds, size = len(own.types), len(self.menu(own, 0))
+        square, none = np.zeros((kinds, size, size)), np.zeros(kinds, np.int64)
+        infinite = np.full(kinds, np.inf)
+        return Regrets(square, square, none, np.zeros(kinds), infinite, -infinite, none, none)
+
+    @override
+    def probabilities(self, memory: Regrets, type_number: int) -> FloatArray:
+        kind, size, rounds = type_number, memory.paid.shape[1], int(memory.rounds[type_number])
+        span = memory.highest[kind] - memory.lowest[kind]
+        if not span > 0:
+            return np.full(size, 1 / size)
+        regret = memory.paid[kind] - memory.gained[kind] / rounds * memory.counted[kind]
+        last = int(memory.last[kind])
+        if self.regrets is Regretted.EXTERNAL:
+            matched = np.maximum(regret.sum(axis=0), 0)
+            total = matched.sum()
+            if total > 0:
+                matched /= total
+            else:
+                matched[last] = 1
+        else:
+            towards = np.maximum(regret[last], 0) / (self.inertia * span * rounds)
+            matched = np.minimum(towards, 1) / max(size - 1, 1)
+            matched[last] = 0
+            matched[last] = 1 - matched.sum()
+        tried = 0.0 if memory.informed[kind] else self.trying / rounds**TRYING_LESS
+        return np.asarray(tried / size + (1 - tried) * matched)
+
+    @override
+    def learn(self, memory: Regrets, outcome: Outcome) -> Regrets:
+        if outcome.bound:
+            # What it gained is not what its stance brings.
+            return memory
+        kind, told, taken = outcome.type_number, outcome.hindsight, self.taken(outcome)
+        paid, counted, seen = memory.paid.copy(), memory.counted, np.array([outcome.gain]) if told is None else told
+        if told is None:
+            drawn = self.probabilities(memory, kind)
+            likelier, counted = drawn / drawn[taken], memory.counted.copy()
+            paid[kind, :, taken] += likelier * outcome.gain
+            counted[kind, :, taken] += likelier
+            paid[kind, taken] -= outcome.gain
+            counted[kind, taken] -= 1
+        else:
+            paid[kind, taken] += told - told[taken]
+        return Regrets(
+            paid,
+            counted,
+            _with(memory.rounds, kind, memory.rounds[kind] + 1),
+            _with(memory.gained, kind, memory.gained[kind] + outcome.gain),
+            _with(memory.lowest, kind, min(memory.lowest[kind], seen.min())),
+            _with(memory.highest, kind, max(memory.highest[kind], seen.max())),
+            _with(memory.last, kind, taken),
+            _with(memory.informed, kind, told is not None),
+        )
+
+
+def _with[Numbers: (FloatArray, IntegerArray)](numbers: Numbers, place: int, value: float) -> Numbers:
+    """Return numbers with another at a place."""
+    changed = numbers.copy()
+    changed[place] = value
+    return changed
