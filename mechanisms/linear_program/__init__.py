@@ -30,6 +30,7 @@ answer against the program's own arrays without the solver, ``certified`` refuse
 | finished arrays, the solver, its answer | `assembly`, `highs`, `solution` |
 | where a solve stood, to go on from there | `basis` |
 | an answer made exact, and checked without the solver | `refinement`, `verification` |
+| a bound on a program with switches that rests on prices | `whole_bound` |
 | one deadline for everything | `deadline` |
 """
 
@@ -46,6 +47,7 @@ from marketgame.mechanisms.linear_program.verification import (
     certified,
     infeasibility_margin,
     verify,
+    weak_bound,
 )
 
 __all__ = [
@@ -67,4 +69,5 @@ __all__ = [
     "certified",
     "infeasibility_margin",
     "verify",
+    "weak_bound",
 ]

@@ -125,6 +125,26 @@ def _objective_scale(arrays: Arrays, values: FloatArray) -> float:
     return max(largest, SMALLEST_BLOCK * possible, SMALLEST_SCALE)
 
 
+def weak_bound(program: Statement, shadow_prices: FloatArray) -> float:
+    """Return what the objective of a minimisation is not below, whatever the prices, less what that is rounded by.
+
+    Args:
+        program: without regard to which of its variables must be whole.
+        shadow_prices: of its constraints, ``(rows,)``; those that no limit justifies are not used.
+
+    Returns:
+        The bound by weak duality; minus infinity if a variable without a bound on the side that counts has a price.
+    """
+    arrays = program.arrays()
+    prices = _justified(shadow_prices, arrays.row_lower, arrays.row_upper)
+    reduced = arrays.objective - arrays.matrix.T @ prices
+    bound = _weighted(prices, arrays.row_lower, arrays.row_upper) + _weighted(reduced, arrays.lower, arrays.upper)
+    terms = np.abs(prices) @ _finite_size(arrays.row_lower, arrays.row_upper)
+    weights = np.abs(arrays.objective) + abs(arrays.matrix).T @ np.abs(prices)
+    terms += weights @ _finite_size(arrays.lower, arrays.upper)
+    return float(bound - (sum(arrays.matrix.shape) + 1) * np.finfo(np.float64).eps * terms)
+
+
 def infeasibility_margin(program: Statement, multipliers: FloatArray) -> float:
     """Return by how much a combination of the constraints contradicts the bounds of the variables.
 

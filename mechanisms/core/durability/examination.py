@@ -9,7 +9,8 @@ as any to vote for it, and some member never gains: it can always vote against.
 With two members and :math:`\rho_i(t, d) = q_i(t) \sigma_i(d|t)` what one expects is linear in the other's
 :math:`\rho`, so that a mixed-integer program finds beliefs and equilibrium or proves that there are none. It
 minimises the gain :math:`\eta` by which these conditions fail: if the least is positive, the alternative refutes
-durability. Coalitions of three and more are not examined.
+durability; then the bound is proven once more, by prices at every leaf of a tree
+(:mod:`marketgame.mechanisms.linear_program.whole_bound`). Coalitions of three and more are not examined.
 
 Source:
     Myerson (2006), section 10.
@@ -17,6 +18,7 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,9 +28,13 @@ from marketgame.mechanisms.coalitional_games.at_stake import at_stake, measured_
 from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism, ex_post_utilities
 from marketgame.mechanisms.linear_program import Block, LinearProgram, Sense, Solution, Status, UnverifiedAnswerError
+from marketgame.mechanisms.linear_program.whole_bound import bound_by_branching
 
 NEGLIGIBLE = 1e-5
 """Gains below this, relative to the largest payoff of both games, count as none: integer programs are exact to 1e-6."""
+
+NEARLY = 5e-6
+"""Bounds are proven up to this of what the solver says they are, relative to the largest payoff of both games."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +113,7 @@ def examine_alternative(
 
     Raises:
         ValueError: the mechanism or the alternative does not fit the game.
-        RuntimeError: the solver could not decide.
+        RuntimeError: the solver could not decide, or its bound could not be proven.
         UnverifiedAnswerError: the solver's answer fails the independent check.
 
     Source:
@@ -123,7 +129,11 @@ def examine_alternative(
     if solution.status is not Status.OPTIMAL:
         raise RuntimeError(f"whether the alternative is rejected could not be decided: {solution.status.value}")
     if solution.bound > NEGLIGIBLE:
-        return Refutation(alternative, solution.bound * vote.scale)
+        # The solver's own bound is one number that nobody could check.
+        proven = _Vote(game, alternative, payoffs, vote.scale, whole=False).least_failure(solution.bound)
+        if proven is None:
+            raise RuntimeError("whether the alternative is rejected could not be decided: no proof of the bound")
+        return Refutation(alternative, proven * vote.scale)
     rejection = vote.read(solution)
     violation = rejection_violation(game, mechanism, alternative, rejection)
     if violation > NEGLIGIBLE * vote.scale:
@@ -240,8 +250,17 @@ class _Vote:
         scale: largest payoff.
     """
 
-    def __init__(self, game: CoalitionalGame, alternative: AlternativeGame, payoffs: _Payoffs, scale: float) -> None:
+    def __init__(
+        self,
+        game: CoalitionalGame,
+        alternative: AlternativeGame,
+        payoffs: _Payoffs,
+        scale: float,
+        *,
+        whole: bool = True,
+    ) -> None:
         self.scale = scale
+        self._whole, self._switches = whole, list[Block]()
         self._payoffs = payoffs
         self._priors = [game.type_probabilities[player] for player in alternative.coalition]
         self._offered = [table / scale for table in payoffs.alternative]
@@ -250,12 +269,29 @@ class _Vote:
         self._large = 2.0
         self.program = LinearProgram(Sense.MINIMIZE)
         self._failure = self.program.variables("failure", objective=1.0)
-        self._opponent = self.program.variables("opponent", {"member": 2}, upper=1.0, integer=True)
+        self._opponent = self._switch("opponent", {"member": 2})
         some = self.program.constraints("some opponent", at_least=1.0)
         self.program.add(some, self._opponent, 1.0)
         self._played = [self._state_beliefs(member) for member in (0, 1)]
+        self._values = list[Block]()
         for member in (0, 1):
-            self._state_votes(member, self._state_equilibrium(member))
+            self._values.append(self._state_equilibrium(member))
+            self._state_votes(member, self._values[member])
+
+    def _switch(self, name: str, dimensions: Mapping[str, int]) -> Block:
+        """State variables that are 0 or 1."""
+        block = self.program.variables(name, dimensions, upper=1.0, integer=self._whole)
+        self._switches.append(block)
+        return block
+
+    def least_failure(self, found: float) -> float | None:
+        """Return what the failure is not below, proven, if that is nearly as much as was found; none if it is not."""
+        # Beliefs are probabilities and payoffs at most one unit of the scale, which proofs need to be told.
+        for played, value in zip(self._played, self._values, strict=True):
+            self.program.set_bounds(played, upper=1.0)
+            self.program.set_bounds(value, lower=-1.0, upper=1.0)
+        self.program.set_bounds(self._failure, upper=2.0 * self._large)
+        return bound_by_branching(self.program, self._switches, found - NEARLY)
 
     def _state_beliefs(self, member: int) -> Block:
         """State the joint probability of types and choices given a vote for the alternative."""
@@ -272,7 +308,7 @@ class _Vote:
         choices, _, types, _ = offered.shape
         size = {"type": types, "choice": choices}
         value = program.variables(f"value to {member}", {"type": types}, lower=-np.inf)
-        best = program.variables(f"best for {member}", size, upper=1.0, integer=True)
+        best = self._switch(f"best for {member}", size)
         enough = program.constraints(f"no better choice for {member}", size, at_least=0.0)
         used = program.constraints(f"best choices of {member}", size, at_least=-self._large)
         allowed = program.constraints(f"choices played by {member}", size, at_most=0.0)
@@ -292,7 +328,7 @@ class _Vote:
         """State who is thought to vote for the alternative, and that the opponent never gains."""
         program, kept = self.program, self._kept[member]
         row = {"type": len(kept)}
-        gains = program.variables(f"may gain: {member}", row, upper=1.0, integer=True)
+        gains = self._switch(f"may gain: {member}", row)
         for name, switch, sign in (("gain", gains, 1.0), ("opposition", self._opponent[member], -1.0)):
             limit = 0.0 if sign > 0 else self._large
             rows = program.constraints(f"{name} of {member}", row, at_most=limit)
