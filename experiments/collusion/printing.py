@@ -24,6 +24,8 @@ from marketgame.mechanisms.market_game.rules import Execution
 
 COLUMNS = ["coalition", "outsiders"]
 SAMPLED = "Type profiles are too many to list. What is sampled holds at those that stand for all, and is not proved."
+# Of larger coalitions the gains of so many members are printed.
+MOST_MEMBERS = 24
 # Of numbers with more digits only their size is told.
 LONG = 12
 FOUND = {
@@ -151,7 +153,8 @@ def _print_joint_lies(examination: Examination, console: Console) -> None:
     check, money = examination.joint_lies, examination.contract.economy.money
     scale = float(examination.contract.stakes.max())
     if check.examined_size or check.worst is None:
-        if check.examined_size == 1 and not check.complete and check.error_a_member is None:
+        searched = check.complete or check.error_a_member is not None
+        if not searched and not isinstance(examination.contract, GrandContract):
             console.print("Joint lies were not examined: types are correlated, or players too many.")
         return
     found = f"gains {number(check.worst.gain, scale)} ± {number(check.standard_error, scale)} {money} in sum, sampled"
@@ -222,11 +225,16 @@ def _print_reactions(examination: Examination, console: Console) -> None:
 
 
 def _print_deviations(examination: Examination, files: Mapping[int, Path], scale: float, console: Console) -> None:
-    rows = [
-        [found.kind.value, name if place == 0 else f"+ {name}", number(gain, scale)]
-        for found in examination.deviations
-        for place, (name, gain) in enumerate(found.gains.items())
-    ]
+    rows = []
+    for found in examination.deviations:
+        gains = list(found.gains.items())
+        rows += [
+            [found.kind.value, name if place == 0 else f"+ {name}", number(gain, scale)]
+            for place, (name, gain) in enumerate(gains[:MOST_MEMBERS])
+        ]
+        if others := gains[MOST_MEMBERS:]:
+            total = sum(gain for _, gain in others)
+            rows.append([found.kind.value, f"+ {len(others)} others, in sum", number(total, scale)])
     if rows:
         console.print(table("Profitable deviations", ["kind", "player", "gain"], rows, texts=2))
     for file in files.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 
 from marketgame.experiments.certificate_files.files import load_certificate, save_certificate
 from marketgame.experiments.certificate_files.replay import replay_document, replayed
+from marketgame.experiments.collusion.printing import print_certification
+from marketgame.experiments.printing import PlainConsole, number
 from marketgame.mechanisms.certificates.certificate import verify
 from marketgame.mechanisms.certificates.examination import DeviationKind, Examination
 from marketgame.mechanisms.certificates.sampled_examination import examine_sampled
@@ -76,6 +79,18 @@ def test_a_stored_lie_is_read_back_and_replayed_and_called_sampled(tmp_path: Pat
     assert document["confirmed"]
     assert document["sampled"]["draws"] == stored.draws
     assert document["total_gain"]["stored"] == pytest.approx(stored.total_gain, rel=1e-12)
+
+
+def test_what_is_searched_is_printed_as_sampled_with_its_error_and_its_bound() -> None:
+    written = StringIO()
+    print_certification("many", examined(), {}, None, PlainConsole(file=written, width=400))
+    check = examined().joint_lies
+    assert check.bound is not None
+    line = next(each for each in written.getvalue().splitlines() if each.startswith("Joint lies were searched for"))
+    assert "sampled" in line
+    assert "±" in line
+    assert number(check.bound, float(examined().contract.stakes.max())) in line
+    assert "prove" not in line
 
 
 def test_a_forged_lie_is_refused() -> None:
