@@ -83,7 +83,7 @@ def test_a_stored_lie_is_read_back_and_replayed_and_called_sampled(tmp_path: Pat
 
 def test_what_is_searched_is_printed_as_sampled_with_its_error_and_its_bound() -> None:
     written = StringIO()
-    print_certification("many", examined(), {}, None, PlainConsole(file=written, width=400))
+    print_certification("many", examined(), {}, None, PlainConsole(file=written))
     check = examined().joint_lies
     assert check.bound is not None
     line = next(each for each in written.getvalue().splitlines() if each.startswith("Joint lies were searched for"))
