@@ -276,6 +276,7 @@ for layout in (
             Key("quotes", "actions.quotes", batch="B"),
             Key("orders", "actions.orders", batch="B"),
             Key("announced_endowments", "actions.announced_endowments", batch="B"),
+            Key("answers", default=None),
         ),
     ),
     BOUND,

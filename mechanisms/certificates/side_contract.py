@@ -21,13 +21,14 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, finite_array, read_only
 from marketgame.mechanisms.certificates.deviation import negligible
+from marketgame.mechanisms.certificates.plain.answering import Course, most_by_leaving
 from marketgame.mechanisms.certificates.plain.contract import PlainContract, PlainEnd
 from marketgame.mechanisms.certificates.plain.deviating import PlainAction, deviation
 from marketgame.mechanisms.certificates.plain.keeping import most_by_breaking
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING
 from marketgame.mechanisms.certificates.plays import PlayOutcome, compared_outcomes, outcome_of
 from marketgame.mechanisms.certificates.verification import Verification, compared, required
-from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause, SideContract
+from marketgame.mechanisms.collusion.side_contracts.side_contract import Answers, Clause, SideContract
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.knowledge import Information
 from marketgame.mechanisms.contracts.stated import StatedRecommendations, recommendation_odds
@@ -218,8 +219,11 @@ def _kept_alone(certificate: SideContractCertificate, terms: _Terms) -> Verifica
     contract, members = terms.contract, certificate.coalition
     if certificate.reaction is not None:
         return Verification(failures=("that no member breaks it is not known where outsiders answer misquotes",))
-    failures = []
+    failures = list[str]()
     for clause in certificate.clauses:
+        if clause.answers is not None:
+            failures += _tempted_to_leave(clause, certificate, terms)
+            continue
         for drawn in range(len(clause.probability)):
             action = PlainAction.of(clause.actions[drawn])
             for number in terms.cells[clause.reports]:
@@ -236,6 +240,47 @@ def _kept_alone(certificate: SideContractCertificate, terms: _Terms) -> Verifica
                         beyond = float(most - kept[member])
                         failures.append(f"{name} might gain up to {beyond:.6g} by breaking the agreement alone")
     return Verification(failures=tuple([*failures, *_tempted_by_reports(certificate, terms)][:1]))
+
+
+def _tempted_to_leave(clause: Clause, certificate: SideContractCertificate, terms: _Terms) -> Iterator[str]:
+    """Yield why a member might gain by something else than its plan, of which it knows what it was told."""
+    contract, members, chances = terms.contract, certificate.coalition, exact(clause.probability)
+    answers, actions = clause.answers, [PlainAction.of(clause.actions[drawn]) for drawn in range(len(chances))]
+    if answers is None or len(terms.cells[clause.reports]) != 1:
+        yield "that no member leaves its plan is not known where it does not know the profile"
+        return
+    (number,) = terms.cells[clause.reports]
+    plays = [deviation(contract, number, members, action, None) for action in actions]
+    kept, before = [contract.ended(play, number).utility for play in plays], contract.obeyed(number).utility
+    for place, member in enumerate(members):
+        for plan in np.unique(answers.plans[:, place]):
+            drawn = np.flatnonzero(answers.plans[:, place] == plan).tolist()
+            told = sum((chances[one] for one in drawn), NOTHING)
+            courses = []
+            for one in drawn if told > 0 else ():
+                orders = list(plays[one].orders)
+                for other, asked in zip(members, answers.otherwise[one], strict=True):
+                    orders[other] = [exact(row) for row in asked]
+                whatever = orders if _answers_alike(clause, answers, one, place) else None
+                courses.append(Course(chances[one] / told, plays[one], whatever))
+            most = most_by_leaving(contract, number, courses, member) if courses else NOTHING
+            promised = sum((chances[one] / told * kept[one][member] for one in drawn if told > 0), NOTHING)
+            stake = contract.stakes[number][member] + abs(promised - before[member])
+            name = certificate.economy.player_names[member]
+            if most is None:
+                yield f"what {name} gains by leaving its plan is not bounded"
+            elif most - promised > negligible(stake):
+                yield f"{name} might gain up to {float(most - promised):.6g} by leaving its plan"
+
+
+def _answers_alike(clause: Clause, answers: Answers, drawn: int, place: int) -> bool:
+    """Say whether the others' plans answer all that a member may quote but what it is told in the same way."""
+    for other in set(range(len(clause.actions.quotes[drawn]))) - {place}:
+        for number in np.flatnonzero(answers.plans[:, other] == answers.plans[drawn, other]):
+            as_told = (clause.actions.quotes[number, place] == clause.actions.quotes[drawn, place]).all()
+            if not as_told and (clause.actions.orders[number, other] != answers.otherwise[drawn, other]).any():
+                return False
+    return True
 
 
 def _tempted_by_reports(certificate: SideContractCertificate, terms: _Terms) -> Iterator[str]:
@@ -501,6 +546,12 @@ def _knows_what_it_hears(certificate: SideContractCertificate, contract: PlainCo
 
 
 def _without_orders_to_oneself(clause: Clause, members: tuple[int, ...]) -> Clause:
-    orders = clause.actions.orders.copy()
-    orders[:, range(len(members)), members] = 0.0
-    return replace(clause, actions=replace(clause.actions, orders=orders))
+    def others_only(orders: FloatArray) -> FloatArray:
+        kept = orders.copy()
+        kept[:, range(len(members)), members] = 0.0
+        return kept
+
+    answers, actions = clause.answers, replace(clause.actions, orders=others_only(clause.actions.orders))
+    if answers is not None:
+        answers = replace(answers, otherwise=others_only(answers.otherwise))
+    return replace(clause, actions=actions, answers=answers)

@@ -10,7 +10,7 @@ where short sales bankrupt. ``docs/collusion.md``, Proposition 4, has the proof 
 By *buying out*. Where trades with the bankrupt are cancelled, void between unequal quotes, and transfers need no cover,
 two members gain only if one is given so much that the other cannot live but by trading at odd quotes with it. It rather
 quotes the contract's price and buys all that outsiders own. That is Theorem 15, about pairs; three members are examined
-by :mod:`marketgame.mechanisms.collusion.side_contracts.three_members` (Theorem 19), and more are not.
+by :mod:`marketgame.mechanisms.collusion.side_contracts.three_members` (Theorem 22), and more are not.
 
 By *outbidding*, or by *selling dear*, where trades with the bankrupt stand
 (:mod:`marketgame.mechanisms.collusion.side_contracts.outbidding`, Theorems 20 and 21).

@@ -111,16 +111,26 @@ class Drawn:
 
 
 @dataclass(frozen=True, eq=False)
-class _StillReacting:
-    """Outsiders who compare quotes with the grand contract's, not with the agreement's."""
+class _Others:
+    """How all others answer quotes: outsiders compare them with the grand contract's, and members may have plans.
 
-    originals: tuple[tuple[Situation, int], ...]
+    Attributes:
+        drawn: for each draw, what was drawn, and which draw of its cell's situation it is.
+    """
+
+    drawn: tuple[tuple[Drawn, int], ...]
 
     def __call__(self, situation: Situation, draw: int, quotes: FloatArray) -> Replies:
-        original, number = self.originals[draw]
-        if original.reaction is None or (quotes == original.prescribed.quotes[number]).all():
-            return Replies(original.prescribed.orders[number], original.prescribed.announced_endowments[number])
-        return original.reaction(original, number, quotes)
+        one, number = self.drawn[draw]
+        original = one.cell.situation
+        told, members = original.prescribed, original.members
+        replies = Replies(told.orders[number], told.announced_endowments[number])
+        if original.reaction is not None and (quotes != told.quotes[number]).any():
+            replies = original.reaction(original, number, quotes)
+        orders, announced = replies.orders.copy(), replies.announced_endowments.copy()
+        orders[members] = one.clause.ordered(one.number, quotes[members])
+        announced[members] = one.clause.actions.announced_endowments[one.number]
+        return Replies(orders, announced)
 
 
 def check_obedience(knowledge: Knowledge, clauses: tuple[Clause, ...], effort: Effort) -> ObedienceCheck:
@@ -146,6 +156,10 @@ def check_obedience(knowledge: Knowledge, clauses: tuple[Clause, ...], effort: E
                     breaches.append(Breach(place, number, told, None, best, gain))
                     continue
                 breaches += _after_quotes(situation, (place, number, told), effort)
+            for plan in _plans(knowledge, clauses, place, number):
+                # Bounds are for who orders the same after all quotes it is told of; its certificate may prove more.
+                proved = False
+                breaches += _leaving(knowledge, (place, number), plan, effort)
     if breaches:
         return ObedienceCheck(Verdict.REFUTED, tuple(breaches))
     return ObedienceCheck(Verdict.PROVEN if proved else Verdict.NOT_REFUTED, ())
@@ -175,12 +189,58 @@ def _told(
     """Yield each part a member may be told to play, and what it then faces, alone."""
     groups: dict[bytes, list[Drawn]] = {}
     for cell in knowledge.cells_knowing(place, number):
+        if clauses[cell].answers is not None:
+            continue
         for drawn in range(len(clauses[cell].probability)):
             key = key_of(part_of(clauses[cell].actions[drawn], place))
             groups.setdefault(key, []).append(Drawn(knowledge.cells[cell], clauses[cell], drawn))
     for group in groups.values():
         told = part_of(group[0].clause.actions[group[0].number], place)
         yield told, alone_among(knowledge, place, group)
+
+
+def _plans(knowledge: Knowledge, clauses: tuple[Clause, ...], place: int, number: int) -> Iterator[list[Drawn]]:
+    """Yield the draws in which a member is told the same plan, if clauses have plans that answer quotes."""
+    for cell in knowledge.cells_knowing(place, number):
+        answers = clauses[cell].answers
+        if answers is not None:
+            for plan in np.unique(answers.plans[:, place]):
+                drawn = np.flatnonzero((answers.plans[:, place] == plan) & (clauses[cell].probability > 0))
+                yield [Drawn(knowledge.cells[cell], clauses[cell], int(one)) for one in drawn]
+
+
+def _leaving(knowledge: Knowledge, who: tuple[int, int], plan: Sequence[Drawn], effort: Effort) -> Iterator[Breach]:
+    """Yield what a member would rather order after quotes that its plan is for, or rather quote."""
+    place, number = who
+    courses: dict[bytes, list[Drawn]] = {}
+    for one in plan:
+        courses.setdefault(one.clause.actions.quotes[one.number].tobytes(), []).append(one)
+    kept, total = 0.0, sum(one.probability for one in plan)
+    for course in courses.values():
+        seen = alone_among(knowledge, place, course)
+        kept += float(seen.obedient_gains[0]) * sum(one.probability for one in course) / total
+        best, gain = best_small_change(seen)
+        if gain <= profit_tolerance(seen) and not effort.deadline.passed:
+            program = best_orders(seen, seen.prescribed.quotes[0, seen.members], Objective.TOTAL, effort)
+            best, gain = (best, gain) if program.best is None else (program.best, program.value)
+        if gain > profit_tolerance(seen):
+            told = part_of(course[0].clause.actions[course[0].number], place)
+            yield Breach(place, number, told, seen.prescribed.quotes[0], best, gain)
+    # Whoever quotes otherwise orders the same in all draws; for comparison it does so after what it is to quote, too.
+    # It may begin with what it is told in other draws.
+    whole = alone_among(knowledge, place, plan)
+    orders = whole.prescribed.orders.copy()
+    orders[:, whole.members] = orders[0, whole.members]
+    whole = whole.prescribing(orders=orders)
+    actions = plan[0].clause.actions
+    others = [part_of(actions[drawn], place) for drawn in range(len(actions.side_transfers))]
+    values = settled_gains(whole, stacked(others))[:, 0] - kept
+    best, gain = others[int(values.argmax())], float(values.max())
+    if gain <= profit_tolerance(whole) and not effort.deadline.passed:
+        best, gain = _best_reply(whole, effort)
+        gain += float(whole.obedient_gains[0]) - kept
+    if gain > profit_tolerance(whole):
+        yield Breach(place, number, part_of(plan[0].clause.actions[plan[0].number], place), None, best, gain)
 
 
 def _best_reply(situation: Situation, effort: Effort) -> tuple[JointAction, float]:
@@ -194,17 +254,18 @@ def _best_reply(situation: Situation, effort: Effort) -> tuple[JointAction, floa
 
 def alone_among(knowledge: Knowledge, place: int, drawn: Sequence[Drawn]) -> Situation:
     """Return what one member faces when it knows that one of these has come about, the others playing their parts."""
-    weights, profiles, plays, originals, received = [], [], [], [], []
+    weights, profiles, plays, others, received = [], [], [], list[tuple[Drawn, int]](), []
     for one in drawn:
         situation = one.cell.situation
         plays.append(played(situation, one.clause.actions[one.number]).play)
         weights.append(one.probability * situation.probability)
         profiles.append(situation.profiles)
         received.append(situation.received)
-        originals += [(situation, draw) for draw in range(len(situation.probability))]
+        others += [(one, draw) for draw in range(len(situation.probability))]
     weight = np.concatenate(weights)
     first = drawn[0].cell.situation
-    reaction: Reaction | None = _StillReacting(tuple(originals)) if first.reaction is not None else None
+    react = first.reaction is not None or any(one.clause.answers is not None for one in drawn)
+    reaction: Reaction | None = _Others(tuple(others)) if react else None
     return Situation(
         economy=first.economy,
         rules=first.rules,

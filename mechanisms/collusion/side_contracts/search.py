@@ -30,6 +30,7 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
+from marketgame.mechanisms.collusion.side_contracts.answering import answering_agreements
 from marketgame.mechanisms.collusion.side_contracts.cells import Cell, Knowledge, knowledge_of
 from marketgame.mechanisms.collusion.side_contracts.circulation import circulations
 from marketgame.mechanisms.collusion.side_contracts.constructions import constructed_menu
@@ -41,6 +42,7 @@ from marketgame.mechanisms.collusion.side_contracts.program import Master, Maste
 from marketgame.mechanisms.collusion.side_contracts.side_contract import (
     Clause,
     SideContract,
+    clause_gains,
     kept_gains,
     misreport_gains,
     obedience,
@@ -203,13 +205,14 @@ def find_kept_side_contract(
     That nobody breaks it is for its certificate to prove. What is given, and refused, is as for `find_side_contract`.
 
     Source:
-        See `marketgame.mechanisms.collusion.side_contracts.circulation` and `keeping_back` beside it.
+        See `marketgame.mechanisms.collusion.side_contracts.circulation`, and `keeping_back` and `answering` beside it.
     """
     knowledge = knowledge_of(contract, coalition, rules, reaction)
     clauses = [obedience(cell) for cell in knowledge.cells]
     for numbers in knowledge.mistakable():
         cells = [knowledge.cells[number] for number in numbers]
-        for number, clause in zip(numbers, _kept(cells), strict=False):
+        found = _kept(cells) or ([_answering(cells[0])] if len(cells) == 1 else [])
+        for number, clause in zip(numbers, found, strict=False):
             clauses[number] = clause
     search = _Search(knowledge, Concept.BIC, Objective.LEAST, USUAL_SIDE_EFFORT, obey=True)
     agreed = tuple(clauses)
@@ -229,6 +232,17 @@ def _kept(cells: Sequence[Cell]) -> list[Clause]:
                 Clause(cell.reports, cell.profiles, one, np.ones(1)) for cell, one in zip(cells, found, strict=True)
             ]
     return []
+
+
+def _answering(cell: Cell) -> Clause:
+    """Return the clause by which two members answer quotes where both gain most evenly by it, otherwise obedience."""
+    best, most = obedience(cell), 0.0
+    for agreed in answering_agreements(cell.situation):
+        clause = Clause(cell.reports, cell.profiles, agreed.actions, agreed.probability, agreed.answers)
+        least = float((clause_gains(cell, clause) - cell.situation.obedient_gains).min())
+        if least > most:
+            best, most = clause, least
+    return best
 
 
 def find_consistent_side_contract(

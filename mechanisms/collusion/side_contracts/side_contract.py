@@ -11,10 +11,11 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
-from marketgame.mechanisms.arrays import PROBABILITY_TOLERANCE, FloatArray, finite_array, read_only
+from marketgame.mechanisms.arrays import PROBABILITY_TOLERANCE, FloatArray, IntegerArray, finite_array, read_only
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
 from marketgame.mechanisms.collusion.side_contracts.cells import Cell, Knowledge
 from marketgame.mechanisms.contracts.knowledge import Information
@@ -29,6 +30,28 @@ from marketgame.mechanisms.economies.coalitions import Coalition
 
 
 @dataclass(frozen=True, eq=False)
+class Answers:
+    """What members are told who answer quotes: each a plan, of which each draw of a clause shows one course.
+
+    Attributes:
+        told: number of the plan that each member is told, one for each member in each draw.
+        otherwise: what a member orders if members quote as they do in no draw in which it is told its plan,
+            ``(B, S, N, L)``, units. It announces the same after any quotes.
+    """
+
+    told: tuple[tuple[int, ...], ...]
+    otherwise: FloatArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "otherwise", read_only(finite_array("otherwise", self.otherwise, (None,) * 4)))
+
+    @property
+    def plans(self) -> IntegerArray:
+        """The numbers of the plans, ``(B, S)``."""
+        return np.array(self.told, dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
 class Clause:
     """What happens after some reports.
 
@@ -37,16 +60,19 @@ class Clause:
         profiles: numbers of the type profiles in which these reports are true.
         actions: B joint actions, a batch; all with the same side-transfers.
         probability: of each, ``(B,)``.
+        answers: what members are told, if that is plans that answer quotes; if not, each is told its part of what is
+            drawn, and orders the same whatever is quoted.
 
     Raises:
-        ValueError: probabilities are negative or do not sum to one, a profile is listed twice, or side-transfers depend
-            on the draw.
+        ValueError: probabilities are negative or do not sum to one, a profile is listed twice, side-transfers depend
+            on the draw, or a plan means different things in different draws.
     """
 
     reports: tuple[int, ...]
     profiles: tuple[int, ...]
     actions: JointAction
     probability: FloatArray
+    answers: Answers | None = None
 
     def __post_init__(self) -> None:
         if len(set(self.profiles)) < len(self.profiles):
@@ -57,12 +83,46 @@ class Clause:
         if (self.actions.side_transfers != self.actions.side_transfers[0]).any():
             raise ValueError("side-transfers may depend on the reports, not on what is drawn after them")
         object.__setattr__(self, "probability", read_only(probability))
+        if self.answers is not None:
+            _refuse_ambiguity(self.actions, self.answers)
+
+    def ordered(self, drawn: int, quotes: FloatArray) -> FloatArray:
+        """Return what members order in a draw once they see what members quote, ``(S, L)``: ``(S, N, L)``, units."""
+        orders: FloatArray = self.actions.orders[drawn].copy()
+        if self.answers is None or (quotes == self.actions.quotes[drawn]).all():
+            return orders
+        seen = (self.actions.quotes == quotes).all(axis=(1, 2))
+        for place, plan in enumerate(self.answers.plans[drawn]):
+            alike = np.flatnonzero(seen & (self.answers.plans[:, place] == plan))
+            orders[place] = self.actions.orders[alike[0], place] if alike.size else self.answers.otherwise[drawn, place]
+        return orders
 
     @property
     def side_transfers(self) -> FloatArray:
         """What each member receives from the others, ``(|S|,)``, numeraire; they sum to zero."""
         moved: FloatArray = self.actions.side_transfers[0]
         return moved
+
+
+def _refuse_ambiguity(actions: JointAction, answers: Answers) -> None:
+    """Refuse plans that say different things in different draws to whoever saw the same."""
+    draws, members = actions.orders.shape[:2]
+    if [len(told) for told in answers.told] != [members] * draws or answers.otherwise.shape != actions.orders.shape:
+        raise ValueError(
+            f"answers are for {len(answers.told)} draws and orders {answers.otherwise.shape}; "
+            f"they must be for {draws} of {members} members each and {actions.orders.shape}"
+        )
+    for place in range(members):
+        for plan in np.unique(answers.plans[:, place]):
+            drawn = np.flatnonzero(answers.plans[:, place] == plan)
+            quotes, otherwise = actions.quotes[drawn, place], answers.otherwise[drawn, place]
+            announced = actions.announced_endowments[drawn, place]
+            if any((told != told[0]).any() for told in (quotes, otherwise, announced)):
+                raise ValueError(f"plan {plan} of member {place} quotes, announces or answers in different ways")
+            for one, other in combinations(drawn.tolist(), 2):
+                seen_alike = (actions.quotes[one] == actions.quotes[other]).all()
+                if seen_alike and (actions.orders[one, place] != actions.orders[other, place]).any():
+                    raise ValueError(f"plan {plan} of member {place} orders differently after the same quotes")
 
 
 @dataclass(frozen=True, eq=False)

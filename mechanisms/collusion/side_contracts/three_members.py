@@ -4,7 +4,7 @@ Whoever quotes otherwise than everybody else trades with nobody, and keeps what 
 as well trade with the outsiders. So every member that side-transfers do not leave in debt must be promised as much
 whenever it is told to quote otherwise. And a member so deep in debt that its bankruptcy pays for a gain lives only
 where it and one of these quote otherwise, alike. A linear program over the kinds of play that there are, how likely
-each is and what it brings whom, bounds what is left. ``docs/collusion.md``, Theorem 19, has the proof; each row is
+each is and what it brings whom, bounds what is left. ``docs/collusion.md``, Theorem 22, has the proof; each row is
 used there.
 
 A bound does not rest on the solver: it follows from its multipliers, whatever they are, once they are mended.

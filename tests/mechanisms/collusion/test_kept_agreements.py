@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.optimize import differential_evolution
 
-from marketgame.mechanisms.arrays import BooleanArray, FloatArray
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.certificate import verify
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
 from marketgame.mechanisms.certificates.plain.keeping import most_by_breaking
@@ -27,7 +27,6 @@ from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_
 from marketgame.mechanisms.deviations.bounds import BoundReason, proven_bounds
 from marketgame.mechanisms.deviations.situation import JointAction, Situation, gains, played, situation_of, stacked
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
-from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
 from marketgame.mechanisms.market_game.settle import settle
@@ -345,53 +344,3 @@ def test_three_may_draw_who_wins_so_that_none_can_tell_whether_it_is_its_turn(pr
             quotes[len(quotes) // 2 :, member, 0] = price
             instead = utility(tried.with_arrays(orders=orders, quotes=quotes), member)
             assert instead.reshape(-1, len(possible)).mean(axis=1).max() <= promised + 1e-4
-
-
-def test_a_member_who_must_guess_its_partners_orders_keeps_the_agreement_by_which_the_partner_lives() -> None:
-    """Theorem 16's example: i (0) wants the good, d (1) owns one unit, an outsider (2) three."""
-    tastes = (Quadratic(np.array([28.0]), np.array([[18.0]])), line(0.5), line(3.5))
-    owned = np.array([[0.0, 20.0], [1.0, 1e-3], [3.0, 20.0]])
-    made = grand_contract(economy_of([one_type(name, *kind) for name, *kind in zip("ido", owned, tastes, strict=True)]))
-    rules = MarketRules(Pricing.SPREAD, Solvency.NO_SHORT_SALES, Bankruptcy.UNWIND)
-    told = made.recommend(made.economy.profiles[0])
-    price, dear, owed, apart = float(made.efficient.price[0, 0]), 10.0, 3.0, 64.0
-    usual = situation_of(made, 0, (0, 1), rules).obedient_play.allocation[0]
-
-    def ends(
-        quote: float, ordered: float, of_outsider: FloatArray, of_partner: FloatArray
-    ) -> tuple[BooleanArray, float]:
-        """Return who is bankrupt and what i has, if d sells where i quotes dear and else orders money."""
-        quotes, orders = told.quotes.copy(), told.orders.copy()
-        quotes[:2, 0] = quote, dear
-        orders[:2] = 0.0
-        orders[:2, 2] = told.orders[2, :2]
-        orders[0, 2] += of_outsider
-        orders[0, 1] = of_partner
-        orders[1, 0] = (-1.0, dear - owed) if quote == dear else (0.0, ordered)
-        transfers = told.transfers + np.array([owed, -owed, 0.0])
-        ended = settle(Play(quotes, orders, told.announced_endowments, transfers), rules)
-        bundle = ended.allocation[0]
-        return ended.bankrupt, float(tastes[0].value(bundle[:1]) + bundle[1])
-
-    crumb = np.array([0.0, 1e-6])
-    wanted = usual[0] - owned[0] + np.array([0.0, owed]) - crumb
-    worth = [float(taste.value(bundle[:1]) + bundle[1]) for taste, bundle in zip(tastes, usual, strict=True)]
-    bankrupt, bought_out = ends(price, apart, wanted, np.array([0.0, apart]))
-    assert bankrupt.tolist() == [False, True, False]
-    assert bought_out == pytest.approx(worth[0] + owed, abs=1e-5)
-    bankrupt, bought = ends(dear, apart, np.zeros(2), -0.0 * crumb)
-    assert bankrupt.tolist() == [False, False, False]
-    likely = 0.2
-    assert (1 - likely) * bought_out + likely * bought > worth[0] + 0.5
-    assert likely * (owned[1, 1] + dear - owed) > worth[1] + 0.3
-    # Whoever is told to let the other live and buys out the outsiders instead must guess what was ordered of it.
-    guessed = [
-        ends(price, apart * number, wanted, np.array([0.0, apart * guess]))
-        for number, guess in product(range(1, 5), (1, 2, 2.5))
-    ]
-    assert sum(bool(failed[0]) for failed, _ in guessed) == len(guessed) - 2
-    # Told to let it live, it has its best at the dear price: buying more or less of the other or of outsiders is worse.
-    for more in np.linspace(-1.0, 1.0, 9):
-        for seller in (0.0, 1.0):
-            change = more * np.array([1.0, -dear])
-            assert ends(dear, apart, (1.0 - seller) * change, seller * change)[1] <= bought + 1e-9

@@ -1,4 +1,4 @@
-"""What ``docs/collusion.md``, Theorem 19, says of three members: each row of its program, and what follows from all."""
+"""What ``docs/collusion.md``, Theorem 22, says of three members: each row of its program, and what follows from all."""
 
 from __future__ import annotations
 
