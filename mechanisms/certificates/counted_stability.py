@@ -22,6 +22,7 @@ from marketgame.mechanisms.certificates.verification import Verification, compar
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
 from marketgame.mechanisms.contracts.sampled import sampled
+from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.profiles import MOST_COUNTS, Listing, number_of_counts
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
@@ -119,6 +120,6 @@ def _contract(certificate: CountedStabilityCertificate) -> ContractOnDemand:
         ValueError: types are correlated, their counts too many to list, or there is no such contract.
     """
     economy = certificate.economy
-    if not economy.prior.independent or number_of_counts(economy) > MOST_COUNTS:
-        raise ValueError("types are correlated, or their counts among replicas are too many to list")
+    if not isinstance(economy.prior, IndependentPrior) or number_of_counts(economy) > MOST_COUNTS:
+        raise ValueError("types are not stated as independent, or their counts among replicas are too many to list")
     return ContractOnDemand(sampled(economy, listing=Listing.COUNTED), certificate.transfers)

@@ -24,6 +24,7 @@ from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.contracts.incentives import SURE
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
 from marketgame.mechanisms.contracts.sampled import sampled
+from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.profiles import Listing, seeded
 from marketgame.mechanisms.economies.stakes import counts_as_gain
@@ -81,8 +82,9 @@ class SampledLieCertificate:
                 raise ValueError(f"{name} is {kinds}; it must have a type of each member")
         if not LEAST_DRAWS <= self.draws <= MOST_DRAWS:
             raise ValueError(f"draws is {self.draws}; it must be {LEAST_DRAWS} to {MOST_DRAWS}")
-        if not self.economy.prior.independent:
-            raise ValueError("types are correlated; who lies would not believe what is drawn")
+        stated = isinstance(self.economy.prior, IndependentPrior)
+        if not stated:
+            raise ValueError("types are not stated as independent; who lies might not believe what is drawn")
         object.__setattr__(self, "gains", read_only(finite_array("gains", self.gains, (len(self.coalition),))))
 
     @property

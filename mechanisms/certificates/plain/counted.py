@@ -30,6 +30,7 @@ from marketgame.mechanisms.certificates.plain.settlement import NOTHING
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
 from marketgame.mechanisms.contracts.terms import Terms
+from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.exact_numbers import exact
 from marketgame.mechanisms.economies.profiles import Listing
@@ -108,7 +109,8 @@ class CountedContract(PlainContract):
         Raises:
             ValueError: expectations are not over counts of types, or types are correlated.
         """
-        if contract.sample.profiles.listing is not Listing.COUNTED or not contract.economy.prior.independent:
+        independent = isinstance(contract.economy.prior, IndependentPrior)
+        if contract.sample.profiles.listing is not Listing.COUNTED or not independent:
             raise ValueError("counts of types are not what expectations are about")
         told = _AtCounts(contract.under(rules), contract.sample.profiles.types)
         return cls(cast(GrandContract, told), rules)

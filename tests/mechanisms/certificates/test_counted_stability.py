@@ -22,6 +22,7 @@ from marketgame.mechanisms.contracts.grand_contract import GrandContract, Transf
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
 from marketgame.mechanisms.contracts.sampled import sampled
 from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
+from marketgame.mechanisms.economies.beliefs import listed_prior
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.profiles import Listing
@@ -102,6 +103,11 @@ def test_a_forged_proof_is_refused() -> None:
         replace(stored, economy=replicas(booms_and_busts()), member_gains=np.zeros(5)),
     )
     assert not any(verify(each).confirmed for each in wrong)
+    # A table of probabilities says of nobody that it can exchange places.
+    few = replicas()
+    listed = replace(few, prior=listed_prior(few.prior.type_counts, few.prior.probability))
+    assert not verify(certify_counted_stability(on_demand(few), WEALTH)).failures
+    assert verify(replace(stored, economy=listed, member_gains=np.zeros(5))).failures
     with pytest.raises(ValueError, match="member_gains"):
         replace(stored, member_gains=gains[1:])
 
