@@ -12,6 +12,7 @@ from marketgame.agents.behaviours.behaviour import Behaviour, Obedient, Order
 from marketgame.agents.behaviours.best_responding import BestResponding
 from marketgame.agents.behaviours.deceiving import Deceiving
 from marketgame.agents.behaviours.exponential_weights import ExponentialWeights
+from marketgame.agents.behaviours.fictitious_play import FictitiousPlay
 from marketgame.agents.behaviours.imitating import Imitating
 from marketgame.agents.behaviours.learning import Heard, Learning, Outcome, Publication
 from marketgame.agents.behaviours.loyal import Loyal
@@ -22,6 +23,7 @@ from marketgame.agents.behaviours.noisy import Noisy
 from marketgame.agents.behaviours.q_learning import QLearning
 from marketgame.agents.behaviours.reactive import Reactive, ReactiveArbitraging, ReactiveWithholding
 from marketgame.agents.behaviours.regret_matching import RegretMatching
+from marketgame.agents.behaviours.searching import Searching
 from marketgame.agents.behaviours.short_selling import ShortSelling
 from marketgame.agents.behaviours.withholding import Withholding
 from marketgame.registry import Registry
@@ -46,6 +48,7 @@ __all__ = [
     "BestResponding",
     "Deceiving",
     "ExponentialWeights",
+    "FictitiousPlay",
     "Heard",
     "Imitating",
     "Learning",
@@ -63,6 +66,7 @@ __all__ = [
     "ReactiveArbitraging",
     "ReactiveWithholding",
     "RegretMatching",
+    "Searching",
     "ShortSelling",
     "Withholding",
 ]

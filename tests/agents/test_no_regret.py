@@ -17,6 +17,7 @@ import pytest
 from marketgame.agents.behaviours import (
     Behaviour,
     ExponentialWeights,
+    FictitiousPlay,
     Heard,
     Imitating,
     MenuLearning,
@@ -80,7 +81,8 @@ def history(
         for own in range(2):
             brought = payoffs[own][:, taken[1 - own]]
             told = {"hindsight": brought} if hindsight else {}
-            outcome = outcome_of(known[own], planned[own], float(brought[taken[own]]), **told)
+            heard = (Heard(1 - own, planned[1 - own].called, 0.0),)
+            outcome = outcome_of(known[own], planned[own], float(brought[taken[own]]), heard=heard, **told)
             memories[own] = learner.learn(memories[own], outcome)
     return play
 
@@ -151,6 +153,8 @@ DOMINATING = (
     (RegretMatching(TWO), False),
     (RegretMatching(TWO), True),
     (RegretMatching(TWO, Regretted.INTERNAL), True),
+    (FictitiousPlay(TWO), False),
+    (FictitiousPlay(TWO, noise=0), True),
 )
 
 
@@ -165,6 +169,32 @@ def test_estimated_regrets_do_not_depend_on_a_constant_of_payoffs_nor_on_their_u
         plain = history(learner, [CHICKEN, CHICKEN], 60, 3, hindsight=False)
         moved = history(learner, [8 * CHICKEN + 1024, 0.5 * CHICKEN - 4], 60, 3, hindsight=False)
         np.testing.assert_array_equal(plain, moved)
+
+
+def test_fictitious_play_nears_the_equilibrium_of_a_game_of_opposed_interests() -> None:
+    """Robinson (1951); how fast is not known, the conjectured rate is one over the root of the rounds."""
+    learner, payoffs, exploitability = FictitiousPlay(THREE, noise=0.0), ROCK_PAPER_SCISSORS, []
+    for rounds in (25, 400):
+        play = history(learner, [payoffs, payoffs], rounds, 1, hindsight=True)
+        exploitability.append(sum(external_regret(play, payoffs, own) for own in range(2)))
+    assert exploitability[1] < exploitability[0] / 2
+    assert exploitability[1] < 2 * np.ptp(payoffs) / sqrt(400)
+
+
+def test_fictitious_play_expects_of_a_stance_what_it_brings_against_what_it_hears_that_others_do() -> None:
+    """Of a law of the other's play that is not uniform, whatever it took itself in which round."""
+    learner, stream = FictitiousPlay(TWO), np.random.default_rng(4)
+    known, menu, memory = Known(np.random.default_rng(3)), learner.menu(PLAYER, 0), beginner(learner)
+    drawn = stream.random(60) < 0.8
+    for number, cautious in enumerate(drawn.astype(int)):
+        own = number % 2 if number < 20 else 0
+        heard = (Heard(1, TWO[cautious], 0.0),)
+        memory = learner.learn(memory, outcome_of(known, menu[own], float(CHICKEN[own, cautious]), heard=heard))
+    law = np.array([1 - drawn.mean(), drawn.mean()])
+    np.testing.assert_allclose(memory.expected(0), CHICKEN @ law)
+    better, worse = learner.probabilities(memory, 0)
+    gap = (CHICKEN[0] - CHICKEN[1]) @ law
+    assert better / worse == pytest.approx(exp(gap / (0.05 * np.ptp(CHICKEN))))
 
 
 def test_q_learning_finds_the_values_of_a_decision_problem_whose_state_is_what_it_quoted() -> None:

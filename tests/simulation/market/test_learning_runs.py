@@ -20,9 +20,10 @@ from marketgame.agents.behaviours import (
     Obedient,
     Outcome,
     Publication,
+    Searching,
     ShortSelling,
 )
-from marketgame.agents.behaviours.learning import packed
+from marketgame.agents.behaviours.learning import packed, unpacked
 from marketgame.agents.behaviours.menu import STANCES
 from marketgame.agents.knowledge import CommonKnowledge, TypeKnowledge
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
@@ -45,6 +46,7 @@ from marketgame.simulation.scenario.learning import LearningRules, Regrets
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from tests.economy_fixtures import RandomEconomy
 
+ROUNDING = 1e-9
 SAME = {f"t{number}": "t0" for number in range(3)}
 
 
@@ -154,6 +156,23 @@ def test_learners_do_the_same_whatever_the_types_that_others_hide(
     assert differs
 
 
+@pytest.mark.parametrize("learner", LEARNERS, ids=lambda each: each.name)
+def test_what_a_learner_remembers_is_stored_and_goes_on_bit_for_bit(
+    learner: Learning[object], random_economy: RandomEconomy
+) -> None:
+    """After some rounds two go on: as they were, and from what was stored."""
+    told = LearningRules(published=(Publication.STANCES,), regrets=Regrets.NONE)
+    models = [model_with(random_economy(3, 3, 2, 2), Assignment(learner), learning=told, seed=4) for _ in range(2)]
+    for _ in range(4):
+        for model in models:
+            model.step()
+        for trader in models[1].traders:
+            first = learner.initial_memory(trader.common, trader.player)
+            trader.memories = {slot: unpacked(packed(memory), first) for slot, memory in trader.memories.items()}
+    here, there = (model.recorder.tables() for model in models)
+    assert all(table.equals(there[name]) for name, table in here.items())
+
+
 def reachable(start: object) -> Iterator[object]:
     """Yield everything that can be reached from an object by its attributes and entries, arrays' bases included."""
     waiting, seen = [start], set[int]()
@@ -213,6 +232,29 @@ def test_learners_find_the_short_sale_under_the_paper_s_rules_and_give_it_up_whe
         ends[solvency] = [learner.probabilities(model.traders[0].memories[0], 0)[1] for model in models]
     assert min(ends[Solvency.BUDGET]) > 0.9
     assert max(ends[Solvency.NO_SHORT_SALES]) < 0.1
+
+
+def test_a_search_of_orders_finds_all_that_the_paper_s_rules_let_one_player_take_and_nothing_where_they_are_repaired(
+    three_traders: Economy,
+) -> None:
+    """What there is to take is everything, worth 90 to each of the three; no menu says how."""
+    for rules, rounds in ((MarketRules(), 160), (MarketRules(solvency=Solvency.NO_SHORT_SALES), 40)):
+        for seed in range(2):
+            model = model_with(three_traders, Assignment(Searching(), players=("bob",)), rules=rules, seed=seed)
+            utilities = []
+            for _ in range(rounds):
+                model.step()
+                assert model.last_play is not None
+                utilities.append(model.last_play.settlement.allocation[1])
+            bob = three_traders.players[1].types[0]
+            worth = [bob.valuation.value(each[:-1]) + each[-1] for each in utilities]
+            if rules == MarketRules():
+                assert max(worth) <= 90 * (1 + ROUNDING)
+                # The best so far is played in every other round.
+                assert worth[-2] > 80
+            else:
+                assert max(worth) <= worth[0] * (1 + ROUNDING)
+                assert worth[-2] == worth[0]
 
 
 EVERY_STANCE = ExponentialWeights(stances=(*STANCES, "noisy", "best-responding"))
