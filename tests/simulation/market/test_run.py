@@ -229,7 +229,7 @@ def test_a_folder_is_written_whole_and_read_back(tables: dict[str, pa.Table], tm
 def played_into(folder: Path, scenario: MarketScenario, **hearing: Any) -> dict[str, pa.Table]:
     """The tables that a run leaves in a folder, in one piece each."""
     simulate_into(folder, scenario, **hearing)
-    return {path.stem: pq.read_table(path).combine_chunks() for path in folder.iterdir()}
+    return {path.stem: pq.read_table(path).combine_chunks() for path in folder.glob("*.parquet")}
 
 
 @pytest.mark.parametrize("budget", [1, 20_000, 1 << 40])
