@@ -438,6 +438,9 @@ class _Terms:
         usual = most_by_breaking(contract, number, contract.play(number), members[place])
         if clause is None or usual is None:
             return usual
+        if clause.answers is not None:
+            # Whoever quotes otherwise is answered otherwise.
+            return None
         chances = exact(clause.probability)
         expected = NOTHING
         for drawn, chance in enumerate(chances):
