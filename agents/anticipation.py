@@ -123,7 +123,11 @@ def promised_gain(knowledge: RecommendedKnowledge) -> float:
 
 
 def expected_gain(knowledge: MarketKnowledge, net_demands: FloatArray, announced_endowments: FloatArray) -> FloatArray:
-    """Return by how much candidates ``(C, N, L)``, units, are expected to beat the endowment, ``(C,)``, numeraire."""
+    """Return by how much candidates ``(C, N, L)``, units, are expected to beat the endowment, ``(C,)``, numeraire.
+
+    To those out of reach, what is recommended is ordered in their place.
+    """
+    net_demands = knowledge.within_reach(net_demands)
     if _among_many(knowledge) and _covered(knowledge, announced_endowments):
         return _expected_gain_among_many(knowledge, net_demands, announced_endowments)
     pieces = max(1, net_demands.shape[0] * knowledge.belief.play.orders.size // NUMBERS_AT_ONCE)

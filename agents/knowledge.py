@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from marketgame.agents.beliefs import Belief, Inference
-from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, listed
 from marketgame.mechanisms.contracts.terms import DirectContract, OwnRecommendation
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
@@ -33,11 +33,14 @@ class CommonKnowledge:
         rules: how the market settles.
         severance: what the established mediator promises to those who leave, at every profile of reports,
             ``(P, N)``, numeraire; nothing by default.
+        reach: whom each may order from on its own account, ``(N, N)``, itself among them; none if from everybody. To
+            anybody else it can order what is recommended and nothing else.
     """
 
     contract: DirectContract
     rules: MarketRules
     severance: FloatArray | None = None
+    reach: BooleanArray | None = None
 
     @property
     def economy(self) -> Economy:
@@ -187,6 +190,21 @@ class MarketKnowledge(RecommendedKnowledge):
     """
 
     quotes: FloatArray
+
+    def within_reach(self, net_demands: FloatArray) -> FloatArray:
+        """Return the orders that come of ``(..., N, L)``: to those out of reach, what is recommended."""
+        reach = self.common.reach
+        if reach is None:
+            return net_demands
+        return np.where(reach[self.player][:, None], net_demands, self.recommendation.orders)
+
+    @property
+    def partners(self) -> IntegerArray:
+        """The others it may order from on its own account, by number."""
+        reach = self.common.reach
+        others = np.ones(len(self.quotes), dtype=bool) if reach is None else reach[self.player].copy()
+        others[self.player] = False
+        return np.flatnonzero(others)
 
     @cached_property
     def own_deviations(self) -> tuple[OneDeviates, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from marketgame.agents.behaviours.behaviour import Behaviour, Order, answered
+from marketgame.agents.behaviours.behaviour import Behaviour, Order, answered, placed
 from marketgame.agents.behaviours.learning import Learning, Outcome, memory_slots
 from marketgame.agents.beliefs import Inference
 from marketgame.agents.blocking.invited import Invited
@@ -190,10 +190,10 @@ class Trader(RoundAgent):
         """See all quotes ``(N, L)`` and return net demands and announced endowment."""
         if self.agreed is not None:
             return self.agreed[1]
-        return self.behaviour.order(self.recommended.at_quotes(quotes))
+        return placed(self.behaviour, self.recommended.at_quotes(quotes))
 
     def order_unseen(self, own_quote: FloatArray) -> Order:
         """Return net demands and announced endowment without having seen the others' quotes."""
         if self.agreed is not None:
             return self.agreed[1]
-        return self.behaviour.order(self.recommended.expecting(own_quote))
+        return placed(self.behaviour, self.recommended.expecting(own_quote))

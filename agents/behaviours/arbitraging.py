@@ -65,12 +65,14 @@ class Gap:
 
 
 def largest_gap(knowledge: MarketKnowledge) -> Gap | None:
-    """Return where the others' quotes differ most, valued at the aggregate endowment, if they differ.
+    """Return where the quotes of those in reach differ most, valued at the aggregate endowment, if they differ.
 
     Only goods count for which the trader's own quote is positive: it is at this quote that the high quoter
     will have to pay.
     """
-    others = np.delete(np.arange(len(knowledge.quotes)), knowledge.player)
+    others = knowledge.partners
+    if not others.size:
+        return None
     quotes = knowledge.quotes[others]
     spread = quotes.max(axis=0) - quotes.min(axis=0)
     differs = (spread > SAME_PRICE * quotes.max(axis=0)) & (knowledge.quotes[knowledge.player] > 0)
@@ -93,7 +95,7 @@ def arbitrage(knowledge: MarketKnowledge, gap: Gap, size: float) -> FloatArray:
     """
     player, quotes, good = knowledge.player, knowledge.quotes, gap.good
     transfers = knowledge.recommendation.transfers
-    orders = stripping_orders(knowledge)
+    orders = knowledge.within_reach(stripping_orders(knowledge))
     own_need = largest_own_cost(knowledge, orders) - transfers[player]
     own_gain = quotes[gap.high, good] - quotes[gap.low, good]
     rival_slack = transfers[gap.high] - _least_cost(knowledge, orders, gap.high)

@@ -110,6 +110,14 @@ def answered(behaviour: Behaviour, invited: Invited) -> tuple[int | None, float]
     return report, float(invited.gains[invited.type_number if report is None else report])
 
 
+def placed(behaviour: Behaviour, knowledge: MarketKnowledge) -> Order:
+    """Return the order of a behaviour as it is placed: to those out of reach, what is recommended."""
+    order = behaviour.order(knowledge)
+    if knowledge.common.reach is None:
+        return order
+    return Order(knowledge.within_reach(order.net_demands), order.announced_endowment)
+
+
 def recommended_order(knowledge: RecommendedKnowledge) -> Order:
     """Return the order the device recommends."""
     recommendation = knowledge.recommendation

@@ -84,7 +84,9 @@ def _no_trade(knowledge: MarketKnowledge) -> FloatArray:
 
 def _demanded(knowledge: MarketKnowledge) -> list[FloatArray]:
     """Return orders for the demand at mean quotes from all alike, and at the best quotes from the best."""
-    others = np.delete(np.arange(len(knowledge.quotes)), knowledge.player)
+    others = knowledge.partners
+    if not others.size:
+        return []
     quotes = knowledge.quotes[others, :-1]
     alike = np.full(quotes.shape, 1 / len(others))
     cheapest = _indicator(quotes.argmin(axis=0), len(others))
@@ -121,8 +123,7 @@ def _paid_for(knowledge: MarketKnowledge, others: IntegerArray, goods: FloatArra
 
 
 def _attacks(knowledge: MarketKnowledge) -> list[FloatArray]:
-    others_quotes = np.delete(knowledge.quotes, knowledge.player, axis=0)
-    sellable = np.flatnonzero((others_quotes > 0).any(axis=0))
+    sellable = np.flatnonzero((knowledge.quotes[knowledge.partners] > 0).any(axis=0))
     attacks = [short_sale(knowledge, int(good), size) for good in sellable for size in ATTACK_SIZES]
     gap = largest_gap(knowledge)
     if gap is not None:

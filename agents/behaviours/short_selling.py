@@ -63,18 +63,17 @@ class ShortSelling(Behaviour):
 def short_sale_prizes(knowledge: MarketKnowledge) -> FloatArray:
     """Return by how much everything there is but good h beats living on the own endowment, ``(L,)``, numeraire.
 
-    A good that nobody else prices cannot be sold for anything: minus infinity.
+    A good that nobody in reach prices cannot be sold for anything: minus infinity.
     """
     others = np.delete(expected_endowments(knowledge), knowledge.player, axis=1).sum(axis=1)
     goods = others.shape[-1]
     spoils = np.where(np.eye(goods, dtype=bool), -knowledge.owned, others[:, None, :])
     expected = knowledge.belief.probability @ knowledge.gain_at_market(spoils)
-    others_quotes = np.delete(knowledge.quotes, knowledge.player, axis=0)
-    return np.where((others_quotes > 0).any(axis=0), expected, -np.inf)
+    return np.where((knowledge.quotes[knowledge.partners] > 0).any(axis=0), expected, -np.inf)
 
 
 def short_sale(knowledge: MarketKnowledge, good: int, size: float) -> FloatArray:
-    """Return orders that strip everybody of all goods but one and pay with that one.
+    """Return orders that strip everybody in reach of all goods but one and pay with that one.
 
     What is sold to a player is worth, at that player's quotes, what is ordered from it beyond the
     recommended order, so that nobody's cost changes; a player that quotes nothing for the good is paid for by
@@ -88,8 +87,9 @@ def short_sale(knowledge: MarketKnowledge, good: int, size: float) -> FloatArray
     Returns:
         Orders, ``(N, L)``, units; their largest cost equals the trader's transfer, up to rounding and not above it.
     """
-    player, quotes = knowledge.player, knowledge.quotes
-    others = np.arange(len(quotes)) != player
+    quotes = knowledge.quotes
+    others = np.zeros(len(quotes), dtype=bool)
+    others[knowledge.partners] = True
     orders = stripping_orders(knowledge)
     orders[others] += size * largest_supply(knowledge)
     orders[:, good] = 0

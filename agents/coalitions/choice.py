@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import combinations
@@ -9,6 +10,9 @@ from math import comb
 
 from marketgame.mechanisms.economies.coalitions import Coalition
 from marketgame.registry import parameter, refuse_out_of_bounds
+
+type Links = frozenset[tuple[int, int]]
+"""Pairs of players, by number, the smaller first: the edges of a graph."""
 
 # An organiser that had to list more coalitions than this would never get round to them.
 MOST_COALITIONS = 20_000
@@ -36,6 +40,15 @@ class CoalitionSelection(StrEnum):
     """The same, of those whose members are connected among themselves in a given graph."""
 
 
+class Together(StrEnum):
+    """Which groups of players in a network can form a coalition."""
+
+    CONNECTED = "connected"
+    """Those connected among themselves: news travels from member to member, through no outsider."""
+    CLIQUES = "cliques"
+    """Those in which everybody knows everybody."""
+
+
 @dataclass(frozen=True)
 class CoalitionChoice:
     """Which coalitions an organiser can bring together, and how often it tries.
@@ -48,6 +61,9 @@ class CoalitionChoice:
         links: pairs of players who can talk to each other, the edges of the graph; given just when coalitions are to
             be connected.
         frequency: in which share of the rounds it tries.
+        network: pairs of players who can talk to each other at all, however coalitions are selected; none for all. An
+            organiser may find nobody in it to bring together.
+        together: which groups of players in the network can form a coalition.
 
     Raises:
         ValueError: sizes or the frequency make no sense, or there are links and nothing to connect, or none to
@@ -67,8 +83,10 @@ class CoalitionChoice:
         default=None, metadata=parameter("how many members a coalition has at most; any number without it", ge=1)
     )
     members: frozenset[int] | None = None
-    links: frozenset[tuple[int, int]] | None = None
+    links: Links | None = None
     frequency: float = field(default=1.0, metadata=parameter("in which share of the rounds it tries", ge=0, le=1))
+    network: Links | None = None
+    together: Together = Together.CONNECTED
 
     def __post_init__(self) -> None:
         refuse_out_of_bounds(self)
@@ -88,22 +106,79 @@ class CoalitionChoice:
         largest = len(within) if self.largest is None else min(self.largest, len(within))
         sizes = range(self.smallest, largest + 1)
         count = sum(comb(len(within), size) for size in sizes)
-        if count > MOST_COALITIONS:
-            raise ValueError(f"there are {count} coalitions; at most {MOST_COALITIONS} can be listed: limit their size")
-        listed = [members for size in sizes for members in combinations(within, size)]
+        graphs = []
         if self.links is not None:
-            listed = _connected(listed, within, self.links)
-        if not listed:
+            graphs.append((_neighbours(self.links, within), Together.CONNECTED))
+        if self.network is not None:
+            graphs.append((_neighbours(self.network, within), self.together))
+        if count <= MOST_COALITIONS:
+            candidates = (members for size in sizes for members in combinations(within, size))
+            listed = [each for each in candidates if all(_hold_together(each, *graph) for graph in graphs)]
+        elif graphs:
+            grown = (each for each in _grown(*graphs[0], largest) if len(each) >= self.smallest)
+            listed = [each for each in grown if all(_hold_together(each, *graph) for graph in graphs[1:])]
+            listed.sort(key=lambda members: (len(members), members))
+        else:
+            raise ValueError(f"there are {count} coalitions; at most {MOST_COALITIONS} can be listed: limit their size")
+        if not listed and self.network is None:
             raise ValueError("no coalition fits: there are too few players for its size, or too few links")
         return tuple(listed)
 
 
-def _connected(coalitions: list[Coalition], players: list[int], links: frozenset[tuple[int, int]]) -> list[Coalition]:
-    """Return the coalitions whose members are connected without the help of others."""
-    # Checking a file does without the library of graphs.
-    import networkx as nx  # noqa: PLC0415
+type _Neighbours = dict[int, set[int]]
 
-    graph: nx.Graph[int] = nx.Graph()
-    graph.add_nodes_from(players)
-    graph.add_edges_from(links)
-    return [members for members in coalitions if nx.is_connected(graph.subgraph(members))]
+
+def _neighbours(links: Links, players: list[int]) -> _Neighbours:
+    """Return whom each of some players is linked to among them."""
+    linked: _Neighbours = {player: set() for player in players}
+    for first, second in links:
+        if first in linked and second in linked:
+            linked[first].add(second)
+            linked[second].add(first)
+    return linked
+
+
+def _hold_together(members: Coalition, linked: _Neighbours, together: Together) -> bool:
+    """Whether a group can form a coalition without the help of others."""
+    if together is Together.CLIQUES:
+        return all(second in linked[first] for first, second in combinations(members, 2))
+    others, reached = set(members), [members[0]]
+    others.remove(members[0])
+    for member in reached:
+        found = linked[member] & others
+        reached += found
+        others -= found
+    return not others
+
+
+def _grown(linked: _Neighbours, together: Together, largest: int) -> Iterator[Coalition]:
+    """Yield every group of at most so many players that holds together, once, without looking at those that do not.
+
+    A group grows from its first player by one of those who may still join at a time; who was passed over joins no more.
+
+    Raises:
+        ValueError: there are too many to list.
+
+    Source:
+        Wernicke (2006), Efficient detection of network motifs, algorithm ESU, for connected groups.
+    """
+    count = 0
+    for first in linked:
+        later = {player for player in linked[first] if player > first}
+        waiting: list[tuple[Coalition, set[int], set[int]]] = [((first,), later, later | {first})]
+        while waiting:
+            members, able, known = waiting.pop()
+            count += 1
+            if count > MOST_COALITIONS:
+                raise ValueError(
+                    f"there are over {MOST_COALITIONS} coalitions, more than can be listed: limit their size"
+                )
+            yield tuple(sorted(members))
+            left = sorted(able) if len(members) < largest else []
+            for place, player in enumerate(left, start=1):
+                still = set(left[place:])
+                if together is Together.CLIQUES:
+                    waiting.append(((*members, player), still & linked[player], known))
+                else:
+                    new = {each for each in linked[player] if each > first} - known
+                    waiting.append(((*members, player), still | new, known | new))

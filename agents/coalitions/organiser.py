@@ -268,7 +268,7 @@ class CoalitionOrganiser(RoundAgent):
 
     def _try(self, luck: Luck, propose: Callable[[Coalition], Negotiation]) -> tuple[Negotiation, ...]:
         """Approach the coalition that was drawn, or one after another until one accepts."""
-        if luck.tries >= self.choice.frequency:
+        if luck.tries >= self.choice.frequency or not self.coalitions:
             return ()
         if self.choice.selection is not CoalitionSelection.ALL:
             return (propose(self.coalitions[int(luck.coalition * len(self.coalitions))]),)

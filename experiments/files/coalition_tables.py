@@ -1,9 +1,10 @@
-"""The ``[[organisers]]`` and ``[[blockers]]`` tables of a scenario file: who leads coalitions, and which ones."""
+"""The tables ``[[organisers]]``, ``[[blockers]]`` and ``[network]`` of a scenario: who leads coalitions, and which."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
-from enum import StrEnum
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -12,9 +13,22 @@ from pydantic import Field
 
 from marketgame.agents.coalitions.choice import CoalitionChoice
 from marketgame.experiments.files.class_tables import Name, built, read_from
-from marketgame.experiments.files.input_file import InputModel, Mistakes, blamed_on, made, refuse, unknown_name
+from marketgame.experiments.files.examples import file_named
+from marketgame.experiments.files.input_file import (
+    InputFiles,
+    InputModel,
+    Mistakes,
+    blamed_on,
+    made,
+    parsed,
+    refuse,
+    unknown_name,
+)
 from marketgame.simulation.scenario.blockers import Blocker
+from marketgame.simulation.scenario.network import LARGEST_GRAPH_SEED, GraphKind, GraphLaw, Network
 from marketgame.simulation.scenario.organisers import Organiser
+
+KIND_OF_GRAPH = str(next(each for each in fields(GraphLaw) if each.name == "shape").metadata["description"])
 
 type Links = list[Annotated[list[Name], Field(min_length=2, max_length=2)]]
 
@@ -40,52 +54,19 @@ class BlockerInput(InputModel):
             return blocker
 
 
-class GraphGenerator(StrEnum):
-    """A graph on all players, in the order of the economy."""
-
-    COMPLETE = "complete"
-    RING = "ring"
-    PATH = "path"
-    STAR = "star"
-    RANDOM = "random"
-    SMALL_WORLD = "small-world"
-
-
+@read_from(GraphLaw, "probability", "neighbours", "newcomers_links")
 class GraphInput(InputModel):
     """A graph on the players, drawn from its own seed rather than typed link by link."""
 
-    generator: Annotated[GraphGenerator, Field(strict=False)] = Field(
-        description="complete, ring, path and star follow the economy's order of players, the first being the centre "
-        "of a star; random links each pair with a probability; small-world rewires a ring"
-    )
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(0, description="of a random or small-world graph")
-    probability: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.3, description="that a pair is linked in a random graph, or that a link of a small-world graph is rewired"
-    )
-    neighbours: Annotated[int, Field(ge=2)] = Field(
-        2, description="how many players each is linked to before a small-world graph is rewired"
+    generator: Annotated[GraphKind, Field(strict=False)] = Field(description=KIND_OF_GRAPH)
+    seed: Annotated[int, Field(ge=0, le=LARGEST_GRAPH_SEED)] = Field(
+        0, description="of a random, small-world or scale-free graph"
     )
 
     def links(self, players: int) -> frozenset[tuple[int, int]]:
         """Return the links of the graph on so many players."""
-        # Checking a file without a graph does without the library of graphs.
-        import networkx as nx  # noqa: PLC0415
-
-        match self.generator:
-            case GraphGenerator.COMPLETE:
-                graph = nx.complete_graph(players)
-            case GraphGenerator.RING:
-                graph = nx.cycle_graph(players)
-            case GraphGenerator.PATH:
-                graph = nx.path_graph(players)
-            case GraphGenerator.STAR:
-                graph = nx.star_graph(players - 1)
-            case GraphGenerator.RANDOM:
-                graph = nx.gnp_random_graph(players, self.probability, seed=self.seed)
-            case GraphGenerator.SMALL_WORLD:
-                nearest = min(self.neighbours, players - 1)
-                graph = nx.watts_strogatz_graph(players, nearest, self.probability, seed=self.seed)
-        return frozenset((min(link), max(link)) for link in graph.edges if link[0] != link[1])
+        law: GraphLaw = built(self, GraphLaw, shape=self.generator)
+        return law.links(players, self.seed)
 
 
 @read_from(CoalitionChoice, "selection", "smallest", "largest", "frequency")
@@ -122,6 +103,69 @@ class OrganiserInput(InputModel):
             choice = built(self, CoalitionChoice, members=members, links=links)
             organiser: Organiser = built(self, Organiser, choice=choice)
             return organiser
+
+
+@read_from(Network, "seed", "limits", "together")
+@read_from(GraphLaw, "probability", "neighbours", "newcomers_links")
+class NetworkInput(InputModel):
+    """Who knows whom, and what takes only those who do: one of kind, links and path says which links there are."""
+
+    kind: Annotated[GraphKind, Field(strict=False)] | None = Field(None, description=KIND_OF_GRAPH)
+    links: Links | None = Field(None, description="instead of kind: the pairs of players who know each other")
+    path: Name | None = Field(
+        None,
+        description="instead of kind: a file, relative to this one, with a pair of players on each line, separated by "
+        "a comma or, where names have none, by spaces",
+    )
+
+    def build(self, players: Sequence[str], path: Path, files: InputFiles) -> Network:
+        """Return the network.
+
+        Raises:
+            InputError: there is not one of kind, links and path, or one that names nobody, or a number makes no sense.
+        """
+        given = [key for key in ("kind", "links", "path") if getattr(self, key) is not None]
+        if len(given) != 1:
+            refuse(path, "network", f"has {' and '.join(given) or 'none'} of kind, links and path; it must have one")
+        for key in ("seed", "probability", "neighbours", "newcomers_links"):
+            if self.kind is None and key in self.model_fields_set:
+                refuse(path, f"network.{key}", f"is given beside {given[0]}; it is for graphs that are drawn by kind")
+        with blamed_on(path, "network."):
+            if self.kind is not None:
+                graph = built(self, GraphLaw)
+            elif self.links is not None:
+                graph = _linked(self.links, players, "network.links", path)
+            else:
+                graph = _read_links(file_named(str(self.path), path, "network.path"), players, files)
+            network: Network = built(self, Network, graph=graph)
+            return network
+
+
+# What the first line of a file of links may be, as the table of links has it.
+_HEADINGS = ("player", "other")
+
+
+def _read_links(path: Path, players: Sequence[str], files: InputFiles) -> frozenset[tuple[int, int]]:
+    """Return the links in a file.
+
+    Raises:
+        InputError: it cannot be read, or a line has no pair of players.
+    """
+    text = parsed(path, files.read(path), str, "text")
+    pairs: list[tuple[str, list[str]]] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            (names,) = csv.reader([line], skipinitialspace=True) if "," in line else [line.split()]
+            names = [name.strip() for name in names]
+            if pairs or tuple(names) != _HEADINGS:
+                pairs.append((f"line {number}", names))
+    mistakes = Mistakes()
+    for where, names in pairs:
+        with mistakes.kept():
+            if len(names) != 2:
+                refuse(path, where, f"has {len(names)} names; it must have two, those of players who know each other")
+    mistakes.tell()
+    return frozenset(made(partial(_link, names, players, where, path) for where, names in pairs))
 
 
 def _linked(links: Links, players: Sequence[str], field: str, path: Path) -> frozenset[tuple[int, int]]:

@@ -12,7 +12,7 @@ from pydantic import Field
 from marketgame.agents.behaviours import BEHAVIOURS, Behaviour
 from marketgame.agents.private_type import TypedPlayer
 from marketgame.experiments.files.class_tables import ClassTable, Name, Registered, read_from, table_of
-from marketgame.experiments.files.coalition_tables import BlockerInput, OrganiserInput
+from marketgame.experiments.files.coalition_tables import BlockerInput, NetworkInput, OrganiserInput
 from marketgame.experiments.files.contract_file import contract_for
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.examples import file_named
@@ -212,6 +212,9 @@ class ScenarioInput(PlayedInput):
     learning: LearningInput = Field(
         LearningInput(), description="what learners are told beyond what became of themselves, and what is recorded"
     )
+    network: NetworkInput | None = Field(
+        None, description="who knows whom, and what takes only those who do; everybody knows everybody without it"
+    )
     tables: TablesInput = Field(TablesInput(), description="what the tables of a run list")
     parts: Annotated[int, Field(ge=1, le=MOST_PARTS)] = Field(
         4, description="in how many equal parts coalitions that leave can divide each good they own"
@@ -272,8 +275,13 @@ def build_scenario(
     with mistakes.kept():
         tables = _placed("organisers", content.organisers)
         organisers = made((partial(each.build, economy.player_names, where, path) for where, each in tables))
-        with blamed_on(path):
-            check_organisers(organisers, len(economy.players))
+        if content.network is None:
+            with blamed_on(path):
+                check_organisers(organisers, len(economy.players))
+    network = None
+    with mistakes.kept():
+        if content.network is not None:
+            network = content.network.build(economy.player_names, path, InputFiles() if files is None else files)
     mistakes.tell()
     contract = _stated(content, path, economy, files)
     with blamed_on(path):
@@ -288,6 +296,7 @@ def build_scenario(
             organisers=organisers,
             trades=content.tables.trades,
             learning=content.learning.build(),
+            network=network,
             **common,
         )
 

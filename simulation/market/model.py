@@ -32,6 +32,7 @@ from marketgame.simulation.scenario.established_contract import (
     refuse_uncovered_transfers,
 )
 from marketgame.simulation.scenario.market_scenario import MarketScenario
+from marketgame.simulation.scenario.network import Limit
 from marketgame.simulation.scenario.streams import private_seed, random_stream
 from marketgame.simulation.stages.departures import Departures, MarketBlocking, nobody_left
 from marketgame.simulation.stages.learning import LearningStage
@@ -84,7 +85,8 @@ class MarketModel(RoundModel):
         self.market_scenario = market_scenario
         self.economy = market_scenario.economy
         severance = promised_severance(market_scenario)
-        common = CommonKnowledge(established_contract(market_scenario), market_scenario.rules, severance)
+        contract, known = established_contract(market_scenario), market_scenario.known_links
+        common = CommonKnowledge(contract, market_scenario.rules, severance, None if known is None else known.reach)
         behaviours = market_scenario.behaviours()
         refuse_uncovered_transfers(common, behaviours)
         _refuse_draws(market_scenario, common.contract)
@@ -93,6 +95,8 @@ class MarketModel(RoundModel):
         self.mediator = EstablishedMediator(self, common.contract, severance)
         self.traders = tuple(Trader(self, player, by_type, common) for player, by_type in enumerate(behaviours))
         self.learning = LearningStage(self.traders, self.mediator, market_scenario.rules, market_scenario.learning)
+        if known is not None and Limit.IMITATION in known.limits:
+            self.learning.sees = known.neighbours.__getitem__
         if market_scenario.looks_back:
             self.learning.look_back()
         self._seeds = tuple(private_seed(market_scenario.seed, "trader", name) for name in self.economy.player_names)
@@ -197,7 +201,7 @@ class MarketModel(RoundModel):
         if not scenario.blockers:
             return None
         game = game_on_grid(self.economy, scenario.parts)
-        return MarketBlocking(self, scenario.blockers, game, scenario.parts, common, scenario.seed)
+        return MarketBlocking(self, scenario.active_blockers, game, scenario.parts, common, scenario.seed)
 
     def _organising(
         self, common: CommonKnowledge, behaviours: tuple[tuple[Behaviour, ...], ...]
@@ -205,7 +209,7 @@ class MarketModel(RoundModel):
         scenario = self.market_scenario
         if not scenario.organisers:
             return None
-        return SideContractStage(self, scenario.organisers, common, behaviours, scenario.seed)
+        return SideContractStage(self, scenario.active_organisers, common, behaviours, scenario.seed)
 
     def _tell_types(self, profile: IntegerArray) -> None:
         number = self.round_number

@@ -120,7 +120,7 @@ class MarketRecorder(Recorder[Round, Measures]):
         self._behaviours = behaviours
         self._regrets: dict[tuple[int, int], Regret] = {}
         economy, blockers = scenario.economy, [blocker.name for blocker in scenario.blockers]
-        labels = Labels(economy.players, behaviours, blockers, game, economy.goods, scenario.organisers)
+        labels = Labels(economy.players, behaviours, blockers, game, economy.goods, scenario.active_organisers)
         super().__init__(scenario, labels, run)
 
     @override

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from marketgame.agents.behaviours import Learning, Publication
@@ -13,8 +14,10 @@ from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.mechanisms.economies.economy import Economy, Player
 from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.market_game.rules import MarketRules, Refusal
+from marketgame.simulation.scenario.blockers import Blocker, check_blockers
 from marketgame.simulation.scenario.deposits import refuse_missing_deposits
 from marketgame.simulation.scenario.learning import MOST_REGRETTING, LearningRules, Regrets
+from marketgame.simulation.scenario.network import KnownLinks, Network
 from marketgame.simulation.scenario.organisers import Organiser, check_organisers
 from marketgame.simulation.scenario.scenario import Scenario
 
@@ -52,15 +55,16 @@ class MarketScenario(Scenario):
         parts: in how many equal parts coalitions that leave can divide each good they own.
         trades: which trades are listed one by one.
         learning: what learners are told beyond what became of themselves, and what is recorded of them.
+        network: who knows whom, and what takes only those who do; everybody knows everybody without it.
         severance: what the established mediator promises to those who leave, by player and reported type, numeraire.
         incentives: the incentive-efficient benchmarks of the economy, to be recorded beside the others; computing
             them may take longer than a run, so they are computed once where runs are prepared.
 
     Raises:
-        ValueError: what every scenario refuses, coalition organisers do not go together or have too many type profiles
-            to list, parts are not positive, somebody would have to deposit more than it owns, blocking mediators are to
-            lead away who has deposited, or what stances would have brought is asked for where organisers or blockers
-            would have answered them.
+        ValueError: what every scenario refuses, the network does not fit, coalition organisers do not go together or have
+            too many type profiles to list, parts are not positive, somebody would have to deposit more than it owns,
+            blocking mediators are to lead away who has deposited, or what stances would have brought is asked for where
+            organisers or blockers would have answered them.
     """
 
     SETTING = "economy"
@@ -76,10 +80,14 @@ class MarketScenario(Scenario):
     organisers: tuple[Organiser, ...] = ()
     trades: TradeRows = TradeRows.AUTOMATIC
     learning: LearningRules = field(default_factory=LearningRules)
+    network: Network | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_organisers(self.organisers, len(self.economy.players))
+        if self.known_links is not None:
+            self.known_links.check(self.organisers, self.blockers)
+        check_organisers(self.active_organisers, len(self.economy.players))
+        check_blockers(self.active_blockers, len(self.economy.players))
         if self.organisers and (obstacle := self.economy.prior.obstacle):
             organiser = self.organisers[0]
             raise ValueError(
@@ -106,6 +114,25 @@ class MarketScenario(Scenario):
                     f"blocker {self.blockers[0].name!r} leads away who has reported; rule refusal = "
                     f"{Refusal.ESCROW.value!r} keeps what was deposited with reports, so that nobody can leave"
                 )
+
+    @cached_property
+    def known_links(self) -> KnownLinks | None:
+        """The network of this run, if there is one."""
+        if self.network is None:
+            return None
+        links = self.network.links(len(self.economy.players), self.seed)
+        limits = frozenset(self.network.limits)
+        return KnownLinks(links, limits, self.network.together, len(self.economy.players))
+
+    @property
+    def active_organisers(self) -> tuple[Organiser, ...]:
+        """The coalition organisers as the network limits them."""
+        return self.organisers if self.known_links is None else self.known_links.organised(self.organisers)
+
+    @property
+    def active_blockers(self) -> tuple[Blocker, ...]:
+        """The blocking mediators as the network limits them."""
+        return self.blockers if self.known_links is None else self.known_links.led(self.blockers)
 
     @property
     def players(self) -> tuple[Player, ...]:

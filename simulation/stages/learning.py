@@ -16,6 +16,7 @@ import numpy as np
 
 from marketgame.agents.announcements import accepted_announcements
 from marketgame.agents.behaviours import Behaviour, Heard, MenuLearning, Order, Outcome, Publication
+from marketgame.agents.behaviours.behaviour import placed
 from marketgame.agents.behaviours.learning import unpacked
 from marketgame.agents.behaviours.menu import stance_name
 from marketgame.mechanisms.market_game.plays import Play
@@ -168,7 +169,7 @@ class LearningStage:
         quoted_anew = seen and not np.array_equal(quotes, play.play.quotes)
         for other in range(len(traders)) if told_anew or quoted_anew else (player,):
             knows = known[other].at_quotes(quotes) if seen else known[other].expecting(quotes[other])
-            orders[other] = behaviours[other].order(knows)
+            orders[other] = placed(behaviours[other], knows)
         return Replayed(reports, quotes, orders)
 
     def _gains(self, player: int, replayed: Sequence[Replayed], play: Round) -> list[float]:

@@ -55,7 +55,7 @@ def test_each_stage_of_knowledge_holds_exactly_what_the_paper_lets_a_trader_know
         "recommendation",
     ]
     assert names[MarketKnowledge] == [field.name for field in fields(RecommendedKnowledge)] + ["quotes"]
-    assert [field.name for field in fields(CommonKnowledge)] == ["contract", "rules", "severance"]
+    assert [field.name for field in fields(CommonKnowledge)] == ["contract", "rules", "severance", "reach"]
     assert [field.name for field in fields(OwnRecommendation)] == [
         "quotes",
         "orders",
@@ -95,7 +95,7 @@ def test_no_object_a_behaviour_can_reach_is_the_drawn_profile_or_the_model(rando
         assert model.last_play is not None
         profile = model.last_play.profile
         # What is not opened below holds what was announced, and remembers nothing of what was played.
-        assert set(vars(model.traders[0].common)) == {"contract", "rules", "severance"}
+        assert set(vars(model.traders[0].common)) == {"contract", "rules", "severance", "reach"}
         for trader in model.traders:
             for thing in reachable(trader.recommended, set()):
                 assert not any(thing is agent for agent in (model, model.mediator, *model.traders))
