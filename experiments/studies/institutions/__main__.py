@@ -7,8 +7,6 @@ table goes on where it was, unless its code has changed since.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +17,8 @@ from rich.progress import Progress
 
 from marketgame.experiments import ExitCode
 from marketgame.experiments.files.output_folder import replace_file
-from marketgame.experiments.files.sources import computing_sources, reached_sources
-from marketgame.experiments.play.running import DEFAULT_RUNS
 from marketgame.experiments.studies.institutions import cartel, report, table
-from marketgame.experiments.sweep.identity import code_digest
+from marketgame.experiments.studies.published import checkpoint
 
 COMPUTED: dict[str, Callable[..., pd.DataFrame]] = {
     "institutions": table.compute,
@@ -40,19 +36,11 @@ def main(folder: Path, what: str | None = None) -> None:
                 continue
             task = progress.add_task(name, total=None)
             computed = compute(
-                _checkpoint(name, compute.__module__),
+                checkpoint(name, compute.__module__),
                 on_cell=lambda done, total, task=task: progress.update(task, completed=done, total=total),
             )
             replace_file(folder / "tables" / f"{name}.csv", computed.to_csv(index=False))
     report.write_pages(folder)
-
-
-def _checkpoint(name: str, module: str) -> Path:
-    """Return the file that keeps cells already computed; another one for all other code, whose cells do not count."""
-    sources = reached_sources(module, computing_sources())
-    digest = hashlib.sha256(json.dumps([code_digest(), sources]).encode()).hexdigest()[:16]
-    DEFAULT_RUNS.mkdir(parents=True, exist_ok=True)
-    return DEFAULT_RUNS / f"{name}-{digest}.csv"
 
 
 if __name__ == "__main__":
