@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from operator import attrgetter
 from typing import ClassVar, override
 
 import numpy as np
@@ -136,5 +137,6 @@ class FictitiousPlay(MenuLearning[Experience]):
 
 def _number(outcome: Outcome) -> int:
     """Return a number for what those whom a trader sees did together."""
-    text = "\n".join(f"{each.player} {each.stance}" for each in outcome.heard)
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
+    content = blake2b("\n".join(map(attrgetter("stance"), outcome.heard)).encode(), digest_size=8)
+    content.update(np.fromiter(map(attrgetter("player"), outcome.heard), np.int64).tobytes())
+    return int.from_bytes(content.digest(), "big", signed=True)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from marketgame import results
+from marketgame.agents.behaviours import BEHAVIOURS, Learning
 from marketgame.experiments.files.game_scenario_file import load_game_scenario
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.scenario_file import load_scenario
@@ -90,6 +91,22 @@ def test_the_market_itself_is_swept(tmp_path: Path, crew: Crew) -> None:
     obedient = loaded.runs[loaded.runs[SHARE] == 0.0]
     assert obedient["mean_welfare"].tolist() == pytest.approx(obedient["mean_first_best_welfare"].tolist(), rel=1e-9)
     assert set(loaded.benchmarks["profile"]) == {-1}
+
+
+def test_learners_learn_the_same_in_other_processes_as_in_this_one(tmp_path: Path, crew: Crew) -> None:
+    names = [name for name, kind in BEHAVIOURS.members.items() if issubclass(kind, Learning)]
+    scenario = SCENARIO.with_name("three-traders-learning.toml")
+    axes = {"traders.everybody.behaviour": names}
+    sweep = Sweep(scenario, axes, {"rounds": 6}, seeds=1, tables=("stances", "regrets"))
+    assert run_sweep(sweep, tmp_path, crew()).failed == 0
+    loaded = results.load(tmp_path)
+    for run, point in enumerate(prepare(sweep).points):
+        assert isinstance(point.scenario, MarketScenario)
+        alone = simulate(replace(point.scenario, seed=prepare(sweep).seed_of(run)))
+        for name in sweep.tables:
+            table = loaded.tables[name]
+            found = table[table["run"] == run].drop(columns="run").reset_index(drop=True)
+            assert found.astype(str).equals(alone[name].to_pandas().drop(columns="run").astype(str))
 
 
 def test_games_are_swept_in_other_processes_too(tmp_path: Path, crew: Crew) -> None:
