@@ -5,21 +5,24 @@ each good, how much of each good is ordered from each player beyond what is reco
 be of it, and the share of the endowment that is not announced. Whatever is ordered is paid for, in numeraire, at the
 quote of the player it is ordered from, whether the trader has that numeraire or not. The origin is obedience.
 
-Each type plays the best point found so far and a candidate near it in turns, a number of rounds each, and moves to the
-candidate if that brought more, compared with what the contract promised in each of the rounds. Candidates are drawn
-around the best point with a scale that doubles after a success and falls by :math:`2^{-1/4}` after a failure, so that
-one of five succeeds: the (1+1) evolution strategy. Half of the coordinates move, and steps are now and then much longer
-than the scale, as obedience is a local optimum: short sales bring less than nothing until they are large. Where the
-scale has become too small, it starts from the first again.
+Each type plays the best point found so far and a candidate near it in turns. Both are judged by what they bring on
+average beyond what the contract promised in the round, so that luck with the others' types counts little. A candidate
+is given up as soon as it is behind, and is the best if it is ahead after a number of rounds; a best point that turns
+out to bring less than obedience did makes place for it. Candidates are drawn around the best point with a scale that
+doubles after a success and falls by :math:`2^{-1/4}` after a failure, so that one of five succeeds: the (1+1) evolution
+strategy. Half of the coordinates move, and steps are now and then much longer than the scale, as obedience is a local
+optimum: short sales bring less than nothing until they are large. Where the scale has become too small, it starts from
+the first again.
 
 Source:
     Rechenberg (1973), Evolutionsstrategie: the rule of one in five; Kern, Mueller, Hansen, Buche, Ocenasek and
-    Koumoutsakos (2004), Learning probability distributions in continuous evolutionary algorithms, for the factors.
+    Koumoutsakos (2004), Learning probability distributions in continuous evolutionary algorithms, for the factors;
+    Maron and Moore (1994), Hoeffding races, for giving up early.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import ClassVar, override
 
 import numpy as np
@@ -34,12 +37,16 @@ from marketgame.registry import parameter
 # A candidate must bring so much more, as a share of what is at stake; less is rounding.
 WORTH_WHILE = 1e-9
 SUCCESS, FAILURE = 2.0, 2.0**-0.25
-# The scale starts from the first again when it is this share of it.
-TOO_SMALL = 1e-3
+# The scale starts from the first again when it is the first of these shares of it, and is the second at most.
+TOO_SMALL, LARGEST = 1e-3, 8.0
 # Steps are as much longer or shorter than the scale as e to the power of a normal number of this standard deviation.
 SPREAD = 1.0
 # Quotes move by this much where orders move by everything there is.
 QUOTES_MOVE = 0.3
+# No quote is moved by more than a factor of e to this, no order by more than so many times all there may be.
+FARTHEST_QUOTE, FARTHEST_ORDER = 3.0, 1e3
+# What a point brings is averaged over its rounds, later ones over about so many, as others learn, too.
+ROUNDS_REMEMBERED = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,15 +99,19 @@ class Search:
         best: the best point found so far, ``(K, D)``.
         candidate: the point that it is compared with, ``(K, D)``.
         scale: of steps, ``(K,)``.
-        rounds: in which either was played since the comparison began, ``(K,)``.
-        brought: what best and candidate brought beyond the contract's promise in these rounds, ``(K, 2)``, numeraire.
+        rounds: of each type, ``(K,)``; in every other one the candidate is played.
+        played: in how many rounds the best, and the candidate, were played, ``(K, 2)``.
+        brought: what they brought on average beyond the contract's promise, ``(K, 2)``, numeraire.
+        obeying: what obedience did when it was played last, ``(K,)``, numeraire.
     """
 
     best: FloatArray
     candidate: FloatArray
     scale: FloatArray
     rounds: IntegerArray
+    played: IntegerArray
     brought: FloatArray
+    obeying: FloatArray
 
 
 @dataclass(frozen=True)
@@ -109,7 +120,7 @@ class Searching(Learning[Search]):
 
     Attributes:
         reach: how far it searches at first.
-        trials: how many rounds a candidate is tried.
+        trials: how many rounds a candidate must stay ahead.
     """
 
     name: ClassVar[str] = "searching"
@@ -119,16 +130,16 @@ class Searching(Learning[Search]):
         metadata=parameter("how far from the best so far it orders at first", unit="aggregate endowments", gt=0),
     )
     trials: int = field(
-        default=1, metadata=parameter("how many rounds each the best so far and a candidate are compared", ge=1)
+        default=3, metadata=parameter("in how many rounds a candidate must be ahead of the best so far", ge=1)
     )
 
     @override
     def initial_memory(self, common: CommonKnowledge, player: int) -> Search:
         players, goods = len(common.economy.players), len(common.economy.goods)
         kinds = len(common.economy.players[player].types)
-        origin = np.zeros((kinds, (goods - 1) * (players + 1) + 1))
-        none = np.zeros(kinds, np.int64)
-        return Search(origin, origin, np.full(kinds, self.reach), none, np.zeros((kinds, 2)))
+        origin, pairs = np.zeros((kinds, (goods - 1) * (players + 1) + 1)), np.zeros((kinds, 2))
+        whole = pairs.astype(np.int64)
+        return Search(origin, origin, np.full(kinds, self.reach), whole[:, 0], whole, pairs, pairs[:, 0])
 
     @override
     def plan(self, memory: Search, knowledge: TypeKnowledge) -> Behaviour:
@@ -141,34 +152,47 @@ class Searching(Learning[Search]):
     def learn(self, memory: Search, outcome: Outcome) -> Search:
         if outcome.bound:
             return memory
-        kind = outcome.type_number
-        rounds, brought = memory.rounds.copy(), memory.brought.copy()
-        brought[kind, rounds[kind] % 2] += outcome.gain - promised_gain(outcome.knowledge)
-        rounds[kind] += 1
-        if rounds[kind] < 2 * self.trials:
-            return Search(memory.best, memory.candidate, memory.scale, rounds, brought)
-        best, candidate, scale = memory.best.copy(), memory.candidate.copy(), memory.scale.copy()
-        won, lost = brought[kind, 1], brought[kind, 0]
-        if won > lost + WORTH_WHILE * self.trials * outcome.knowledge.stake:
-            best[kind] = candidate[kind]
-            scale[kind] *= SUCCESS
+        kind, rounding = outcome.type_number, WORTH_WHILE * outcome.knowledge.stake
+        found = Search(*(getattr(memory, each.name).copy() for each in fields(memory)))
+        best, played, brought = found.best[kind], found.played[kind], found.brought[kind]
+        turn = int(found.rounds[kind]) % 2
+        found.rounds[kind] += 1
+        played[turn] += 1
+        beyond = outcome.gain - promised_gain(outcome.knowledge)
+        brought[turn] += (beyond - brought[turn]) / min(int(played[turn]), ROUNDS_REMEMBERED)
+        if turn == 1:
+            if brought[1] > brought[0] + rounding:
+                if played[1] < self.trials:
+                    return found
+                best[:], brought[0], played[0] = found.candidate[kind], brought[1], played[1]
+                found.scale[kind] = min(SUCCESS * found.scale[kind], LARGEST * self.reach)
+            else:
+                found.scale[kind] *= FAILURE
+        elif not best.any():
+            found.obeying[kind] = brought[0]
+            return found
+        elif played[0] > self.trials and brought[0] < found.obeying[kind] - rounding:
+            best[:], brought[0], played[0], found.scale[kind] = 0, found.obeying[kind], 0, self.reach
         else:
-            scale[kind] *= FAILURE
-        if scale[kind] < TOO_SMALL * self.reach:
-            scale[kind] = self.reach
-        candidate[kind] = best[kind] + scale[kind] * _step(len(outcome.quotes[0]) - 1, best.shape[1], outcome)
-        rounds[kind], brought[kind] = 0, 0
-        return Search(best, candidate, scale, rounds, brought)
+            return found
+        if found.scale[kind] < TOO_SMALL * self.reach:
+            found.scale[kind] = self.reach
+        found.candidate[kind] = self._near(best, float(found.scale[kind]), outcome)
+        played[1], brought[1] = 0, 0
+        return found
+
+    @staticmethod
+    def _near(best: FloatArray, scale: float, outcome: Outcome) -> FloatArray:
+        """Return a random point near the best, ``(D,)``."""
+        stream, goods = outcome.stream("search"), outcome.quotes.shape[1] - 1
+        step = stream.standard_normal(len(best)) * np.exp(SPREAD * stream.standard_normal())
+        step *= scale * (stream.random(len(best)) < 0.5)
+        step[:goods] *= QUOTES_MOVE
+        farthest = np.full(len(best), FARTHEST_ORDER)
+        farthest[:goods] = FARTHEST_QUOTE
+        return np.asarray((best + step).clip(-farthest, farthest))
 
 
 def _folded(point: float) -> float:
     """Return a share from 0 to 1 for any number, rising and falling by turns, so that no step from it leads nowhere."""
     return abs((point + 1) % 2 - 1)
-
-
-def _step(goods: int, size: int, outcome: Outcome) -> FloatArray:
-    """Return a random step of scale one, ``(D,)``."""
-    stream = outcome.stream("search")
-    step = stream.standard_normal(size) * np.exp(SPREAD * stream.standard_normal()) * (stream.random(size) < 0.5)
-    step[:goods] *= QUOTES_MOVE
-    return np.asarray(step)
