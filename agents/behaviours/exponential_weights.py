@@ -15,12 +15,13 @@ Source:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from math import log, sqrt
 from typing import ClassVar, override
 
 import numpy as np
 
+from marketgame.agents.behaviours.abreast import Abreast, Outcomes
 from marketgame.agents.behaviours.learning import Outcome
 from marketgame.agents.behaviours.menu import MenuLearning
 from marketgame.agents.knowledge import CommonKnowledge
@@ -95,7 +96,56 @@ class ExponentialWeights(MenuLearning[Weights]):
         informed[kind] = told is not None
         return Weights(losses, rounds, lowest, highest, informed)
 
+    @override
+    def abreast(self, memory: Weights, count: int) -> Abreast[Weights]:
+        return _Stacked(self, memory, count)
+
     def _pace(self, memory: Weights, kind: int) -> float:
         """Return the rate of learning in the next round of a type."""
         size, time = memory.losses.shape[1], int(memory.rounds[kind]) + 1
         return self.rate * sqrt(8 * log(size) / time if memory.informed[kind] else log(size) / (size * time))
+
+
+class _Stacked(Abreast[Weights]):
+    """The same in many replications at once; operations come in the same order, so that numbers are the same."""
+
+    def __init__(self, learner: ExponentialWeights, memory: Weights, count: int) -> None:
+        self._rate = learner.rate
+        self._losses, self._rounds, self._lowest, self._highest, self._informed = (
+            np.repeat(getattr(memory, each.name)[None], count, axis=0) for each in fields(memory)
+        )
+
+    @override
+    def probabilities(self, rows: IntegerArray, types: IntegerArray) -> FloatArray:
+        at, losses = (rows, types), self._losses[rows, types]
+        span = (self._highest[at] - self._lowest[at])[:, None]
+        seen = span > 0
+        falling = -self._pace(at)[:, None] * (losses - losses.min(axis=1, keepdims=True))
+        weights = np.exp(falling / np.where(seen, span, 1.0))
+        return np.where(seen, weights / weights.sum(axis=1, keepdims=True), 1 / losses.shape[1])
+
+    @override
+    def learn(self, rows: IntegerArray, outcomes: Outcomes) -> None:
+        at, told, pace = (rows, outcomes.types), outcomes.hindsight, self._pace((rows, outcomes.types))
+        least, most = (
+            (outcomes.gains, outcomes.gains) if told is None else (told.min(axis=1), told.max(axis=1))
+        )
+        self._lowest[at] = np.minimum(self._lowest[at], least)
+        self._highest[at] = highest = np.maximum(self._highest[at], most)
+        if told is None:
+            drawn = outcomes.probabilities[np.arange(len(rows)), outcomes.taken]
+            self._losses[*at, outcomes.taken] += (highest - outcomes.gains) / (drawn + pace / 2)
+        else:
+            self._losses[at] += highest[:, None] - told
+        self._rounds[at] += 1
+        self._informed[at] = told is not None
+
+    @override
+    def memory(self, row: int) -> Weights:
+        kept = self._losses, self._rounds, self._lowest, self._highest, self._informed
+        return Weights(*(each[row].copy() for each in kept))
+
+    def _pace(self, at: tuple[IntegerArray, IntegerArray]) -> FloatArray:
+        size, time = self._losses.shape[-1], self._rounds[at] + 1
+        told = self._informed[at] > 0
+        return self._rate * np.sqrt(np.where(told, 8 * log(size) / time, log(size) / (size * time)))

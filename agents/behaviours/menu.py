@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import override
 
+from marketgame.agents.behaviours.abreast import Abreast, OneByOne
 from marketgame.agents.behaviours.behaviour import Behaviour
 from marketgame.agents.behaviours.learning import Learning, Outcome
 from marketgame.agents.behaviours.misreporting import Misreporting
@@ -53,6 +54,10 @@ class MenuLearning[Memory](Learning[Memory]):
     def taken(self, outcome: Outcome) -> int:
         """Return the number of the stance by which the trader acted in a round."""
         return self.menu(outcome.knowledge.own, outcome.type_number).index(outcome.played)
+
+    def abreast(self, memory: Memory, count: int) -> Abreast[Memory]:
+        """Return what is remembered in so many replications, in each of them the same as yet."""
+        return OneByOne(self, memory, count)
 
     @override
     def plan(self, memory: Memory, knowledge: TypeKnowledge) -> Behaviour:

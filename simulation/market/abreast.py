@@ -1,0 +1,273 @@
+"""Many replications of a market played abreast: a round of all of them is settled in one call.
+
+The replications differ in their seeds alone, and each draws from its own streams what it would draw if it were played
+by itself (:class:`marketgame.simulation.market.model.MarketModel`), so that types, stances, gains and memories are the
+same, bit for bit. Behaviours are described once, where they are: what they say is asked of them
+(:mod:`marketgame.simulation.market.messages`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from marketgame.agents.announcements import accepted_announcements
+from marketgame.agents.behaviours import Behaviour, Heard, Learning, MenuLearning, Order, Outcome, Publication
+from marketgame.agents.behaviours.abreast import Outcomes
+from marketgame.agents.behaviours.learning import memory_slots
+from marketgame.agents.behaviours.menu import stance_name
+from marketgame.agents.knowledge import RecommendedKnowledge
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.market_game.plays import Play
+from marketgame.mechanisms.market_game.rules import BankruptcyReason
+from marketgame.mechanisms.market_game.settle import Engine, settle
+from marketgame.simulation.market.messages import Messages, Said
+from marketgame.simulation.market.model import MarketModel
+from marketgame.simulation.scenario.streams import first_uniforms, private_seed, random_stream, seed_words
+
+if TYPE_CHECKING:
+    from marketgame.agents.behaviours.abreast import Abreast
+    from marketgame.mechanisms.market_game.settlement import Settlement
+    from marketgame.simulation.scenario.market_scenario import MarketScenario
+
+# So many entries of orders are settled in one call at most.
+MOST_ENTRIES = 2_000_000
+# Nature draws the types of so many rounds at a time.
+ROUNDS_DRAWN_AT_ONCE = 256
+
+
+def obstacle(scenario: MarketScenario) -> str:
+    """Return why replications of a scenario cannot be played abreast; empty where they can.
+
+    Whether a behaviour draws something of its own, so that they cannot, is only found out in play.
+    """
+    if scenario.organisers or scenario.blockers:
+        return "organisers and blockers search in every round anew"
+    if any(each.share is not None for each in scenario.assignments):
+        return "the seed decides who behaves how"
+    if scenario.contract is not None and len(scenario.contract.chances) > 1:
+        return "the contract draws its recommendations by lot"
+    for each in {each for by_type in scenario.behaviours() for each in by_type if isinstance(each, Learning)}:
+        if not isinstance(each, MenuLearning) or type(each).plan is not MenuLearning.plan:
+            return f"{each.name} does not learn over a menu"
+    return ""
+
+
+@dataclass(frozen=True, eq=False)
+class Gained:
+    """How B rounds went.
+
+    Attributes:
+        said: what everybody said.
+        settlement: what the market made of it, batch dimension ``(B,)``.
+        consumed: ``(B, N, L)``, units.
+        gains: utilities above those of endowments, ``(B, N)``, numeraire.
+    """
+
+    said: Said
+    settlement: Settlement
+    consumed: FloatArray
+    gains: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class RoundAbreast:
+    """One round of R replications.
+
+    Attributes:
+        types: ``(R, N)``.
+        stances: the number of the behaviour by which each acted among those of its type, ``(R, N)``.
+        gains: utilities above those of endowments, ``(R, N)``, numeraire.
+        hindsight: what each stance of a learner would have gained in it, ``(R, S)`` by player and the first of its types
+            with the learner, numeraire; none where that is not worked out. Rows of other types are missing values.
+    """
+
+    types: IntegerArray
+    stances: IntegerArray
+    gains: FloatArray
+    hindsight: dict[tuple[int, int], FloatArray]
+
+
+@dataclass(frozen=True, eq=False)
+class _Learner:
+    """A learner and its memories, that of one player for some of its types."""
+
+    player: int
+    slot: int
+    types: IntegerArray
+    memories: Abreast[Any]
+
+
+class MarketsAbreast:
+    """Replications of one market, played round after round.
+
+    Args:
+        scenario: what is played; its own seed does not matter.
+        seeds: of the replications.
+
+    Attributes:
+        options: the behaviours by which a type of a player may act: entry ``[player][type]``.
+
+    Raises:
+        ValueError: they cannot be played abreast, or the model refuses the scenario.
+    """
+
+    def __init__(self, scenario: MarketScenario, seeds: Sequence[int]) -> None:
+        if reason := obstacle(scenario):
+            raise ValueError(f"replications cannot be played abreast: {reason}")
+        self._model = model = MarketModel(scenario)
+        self._scenario, self._economy, self._rules = scenario, model.economy, scenario.rules
+        behaviours, players = scenario.behaviours(), model.economy.players
+        self.options = tuple(
+            tuple(
+                each.menu(player, kind) if isinstance(each, MenuLearning) else (each,)
+                for kind, each in enumerate(by_type)
+            )
+            for player, by_type in zip(players, behaviours, strict=True)
+        )
+        self._messages = Messages(model.traders[0].common, model.mediator, self.options)
+        self._natures = [random_stream(seed, "nature") for seed in seeds]
+        self._seeds = [[private_seed(seed, "trader", player.name) for player in players] for seed in seeds]
+        self._words = np.stack([seed_words(each) for each in self._seeds])
+        self._learners = [
+            _Learner(player, slot, np.array([kind for kind, used in slots.items() if used == slot]), memories)
+            for player, by_type in enumerate(behaviours)
+            for slots in [memory_slots(by_type)]
+            for slot, memories in self._memories(player, by_type, slots, len(seeds))
+        ]
+        published = scenario.learning.published
+        self._told = Publication.HINDSIGHT in published
+        self._heard = Publication.STANCES in published
+        self._looks_back = scenario.looks_back or self._told
+
+    def _memories(
+        self, player: int, by_type: Sequence[Behaviour], slots: dict[int, int], count: int
+    ) -> Iterator[tuple[int, Abreast[Any]]]:
+        for slot in sorted(set(slots.values())):
+            learner = by_type[slot]
+            if isinstance(learner, MenuLearning):
+                yield slot, learner.abreast(self._model.traders[player].memories[slot], count)
+
+    def memory(self, replication: int) -> dict[str, object]:
+        """Return what everybody remembers in a replication, by the names under which models keep it."""
+        return {f"memory {each.player} {each.slot}": each.memories.memory(replication) for each in self._learners}
+
+    def rounds(self, count: int) -> Iterator[RoundAbreast]:
+        """Play so many rounds from the first on.
+
+        Raises:
+            marketgame.simulation.market.messages.DrawnError: a behaviour draws something of its own.
+        """
+        for first in range(0, count, ROUNDS_DRAWN_AT_ONCE):
+            drawn = min(ROUNDS_DRAWN_AT_ONCE, count - first)
+            prior = self._economy.prior
+            types = np.stack([prior.draws(nature, drawn).profiles for nature in self._natures], axis=1)
+            for number in range(drawn):
+                yield self._play(first + number, types[number])
+
+    def _play(self, number: int, types: IntegerArray) -> RoundAbreast:
+        stances, draws = np.zeros_like(types), []
+        uniforms = first_uniforms(self._words, number, "stance") if self._learners else np.zeros(0)
+        for learner in self._learners:
+            (rows,) = np.isin(types[:, learner.player], learner.types).nonzero()
+            probabilities = learner.memories.probabilities(rows, types[rows, learner.player])
+            steps = probabilities.cumsum(axis=1)
+            drawn = uniforms[rows, learner.player] * steps[:, -1]
+            taken = np.minimum((steps <= drawn[:, None]).sum(axis=1), steps.shape[1] - 1)
+            stances[rows, learner.player] = taken
+            draws.append((rows, probabilities))
+        gained = self._gained(types, stances)
+        hindsight = {}
+        if self._looks_back:
+            hindsight = self._hindsight(types, stances, gained.gains, [rows for rows, _ in draws])
+        names = self._names(types, stances) if self._heard else []
+        for learner, (rows, probabilities) in zip(self._learners, draws, strict=True):
+            player = learner.player
+            told = hindsight[player, learner.slot][rows] if self._told else None
+            outcome = partial(self._outcome, number, types, stances, gained, player, rows, told, names)
+            own = types[rows, player], stances[rows, player], probabilities, gained.gains[rows, player]
+            learner.memories.learn(rows, Outcomes(*own, told, outcome))
+        return RoundAbreast(types, stances, gained.gains, hindsight)
+
+    def _gained(self, types: IntegerArray, stances: IntegerArray) -> Gained:
+        """Return how rounds went in which players of types ``(B, N)`` acted by the behaviours of these numbers."""
+        said = self._messages.say(types, stances)
+        owned = self._economy.endowments(types)
+        if said.delivered is not None:
+            owned = owned + said.delivered
+        announced = accepted_announcements(said.offered, owned, said.transfers, self._rules)
+        play = Play(said.quotes, said.orders, announced, said.transfers)
+        # The compiled engine agrees to rounding alone.
+        settlement = settle(play, self._rules, engine=Engine.NUMPY)
+        net = settlement.net_consumption(owned)
+        if said.delivered is not None:
+            net = net + said.delivered
+        # Nobody is paid anything; adding it leaves no negative zero.
+        gains = self._economy.gains(types, net) + 0.0
+        return Gained(said, settlement, settlement.consumption(owned), gains)
+
+    def _hindsight(
+        self, types: IntegerArray, stances: IntegerArray, gains: FloatArray, learning: Sequence[IntegerArray]
+    ) -> dict[tuple[int, int], FloatArray]:
+        """Return what each stance of each learner would have gained in a round, others acting as they did."""
+        hindsight: dict[tuple[int, int], FloatArray] = {}
+        for learner, rows in zip(self._learners, learning, strict=True):
+            player = learner.player
+            size = len(self.options[player][int(learner.types[0])])
+            known = hindsight[player, learner.slot] = np.full((len(types), size), np.nan)
+            known[rows, stances[rows, player]] = gains[rows, player]
+            for stance in range(size):
+                other = rows[stances[rows, player] != stance]
+                if len(other):
+                    taken = stances[other]
+                    taken[:, player] = stance
+                    known[other, stance] = self._gained(types[other], taken).gains[:, player]
+        return hindsight
+
+    def _names(self, types: IntegerArray, stances: IntegerArray) -> list[list[str]]:
+        """Return what everybody acted by, as tables call it."""
+        called = [[[stance_name(each) for each in menu] for menu in by_type] for by_type in self.options]
+        return [
+            [called[player][kind][stance] for player, (kind, stance) in enumerate(zip(*row, strict=True))]
+            for row in zip(types.tolist(), stances.tolist(), strict=True)
+        ]
+
+    def _outcome(
+        self,
+        number: int,
+        types: IntegerArray,
+        stances: IntegerArray,
+        gained: Gained,
+        player: int,
+        rows: IntegerArray,
+        told: FloatArray | None,
+        names: Sequence[Sequence[str]],
+        place: int,
+    ) -> Outcome:
+        """Return what a player knows when a round is over in the replication at a place among some rows."""
+        row = int(rows[place])
+        said, settlement, kind = gained.said, gained.settlement, int(types[row, player])
+        known = self._messages.knowledge(player, kind)
+        stream = partial(random_stream, self._seeds[row][player], number)
+        part, report = self._messages.parts[int(said.told[row])][player], int(said.reports[row, player])
+        announced = settlement.play.announced_endowments[row, player].copy()
+        gains = gained.gains[row].tolist()
+        heard = [Heard(other, names[row][other], gains[other]) for other in range(len(gains))] if names else []
+        return Outcome(
+            knowledge=RecommendedKnowledge(known.common, known.inference, kind, stream, report, part),
+            played=self.options[player][kind][int(stances[row, player])],
+            bound=False,
+            quotes=said.quotes[row].copy(),
+            order=Order(said.orders[row, player].copy(), announced),
+            flows=settlement.flows[row, player].copy(),
+            consumed=gained.consumed[row, player].copy(),
+            paid=0.0,
+            gain=gains[player],
+            reason=BankruptcyReason(int(settlement.reason[row, player])),
+            hindsight=None if told is None else told[place].copy(),
+            heard=tuple(heard[other] for other in self._model.learning.sees(player)) if heard else (),
+        )
