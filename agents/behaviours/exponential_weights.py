@@ -127,9 +127,7 @@ class _Stacked(Abreast[Weights]):
     @override
     def learn(self, rows: IntegerArray, outcomes: Outcomes) -> None:
         at, told, pace = (rows, outcomes.types), outcomes.hindsight, self._pace((rows, outcomes.types))
-        least, most = (
-            (outcomes.gains, outcomes.gains) if told is None else (told.min(axis=1), told.max(axis=1))
-        )
+        least, most = (outcomes.gains, outcomes.gains) if told is None else (told.min(axis=1), told.max(axis=1))
         self._lowest[at] = np.minimum(self._lowest[at], least)
         self._highest[at] = highest = np.maximum(self._highest[at], most)
         if told is None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from marketgame.agents.announcements import accepted_announcements
 from marketgame.agents.behaviours import Behaviour, Heard, Learning, MenuLearning, Order, Outcome, Publication
-from marketgame.agents.behaviours.abreast import Outcomes
+from marketgame.agents.behaviours.abreast import OneByOne, Outcomes
 from marketgame.agents.behaviours.learning import memory_slots
 from marketgame.agents.behaviours.menu import stance_name
 from marketgame.agents.knowledge import RecommendedKnowledge
@@ -25,9 +25,10 @@ from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import BankruptcyReason
 from marketgame.mechanisms.market_game.settle import Engine, settle
-from marketgame.simulation.market.messages import Messages, Said
+from marketgame.simulation.market.messages import Grown, Messages, Said, first_of, numbered
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.scenario.streams import first_uniforms, private_seed, random_stream, seed_words
+from marketgame.simulation.stages.learned import Regret
 
 if TYPE_CHECKING:
     from marketgame.agents.behaviours.abreast import Abreast
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 # So many entries of orders are settled in one call at most.
 MOST_ENTRIES = 2_000_000
+# Gains are remembered for so many rounds that differ; then all are worked out anew.
+MOST_REMEMBERED = 500_000
 # Nature draws the types of so many rounds at a time.
 ROUNDS_DRAWN_AT_ONCE = 256
 
@@ -75,6 +78,27 @@ class Gained:
 
 
 @dataclass(frozen=True, eq=False)
+class _Whole:
+    """All that became of a round.
+
+    Attributes:
+        number: of the round.
+        types: ``(R, N)``.
+        stances: ``(R, N)``.
+        gained: how the rounds that differ went.
+        places: which of these each replication played, ``(R,)``.
+        names: of the behaviours acted by, ``(R, N)``; none unless they are published.
+    """
+
+    number: int
+    types: IntegerArray
+    stances: IntegerArray
+    gained: Gained
+    places: IntegerArray
+    names: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, eq=False)
 class RoundAbreast:
     """One round of R replications.
 
@@ -82,8 +106,8 @@ class RoundAbreast:
         types: ``(R, N)``.
         stances: the number of the behaviour by which each acted among those of its type, ``(R, N)``.
         gains: utilities above those of endowments, ``(R, N)``, numeraire.
-        hindsight: what each stance of a learner would have gained in it, ``(R, S)`` by player and the first of its types
-            with the learner, numeraire; none where that is not worked out. Rows of other types are missing values.
+        hindsight: what each stance of a learner would have gained in it, ``(R, S)`` by player and the first of its
+            types with the learner, numeraire; none where that is not worked out; missing values in rows of other types.
     """
 
     types: IntegerArray
@@ -102,6 +126,27 @@ class _Learner:
     memories: Abreast[Any]
 
 
+class _Regrets:
+    """What one type of a player would have gained by each of its stances, in each of some replications."""
+
+    def __init__(self, count: int, stances: int) -> None:
+        self._rounds, self._gained, self._forgone = (
+            np.zeros(count, np.int64),
+            np.zeros(count),
+            np.zeros((count, stances)),
+        )
+
+    def add(self, rows: IntegerArray, gains: FloatArray, hindsight: FloatArray) -> None:
+        """Count a round of some replications."""
+        self._rounds[rows] += 1
+        self._gained[rows] += gains
+        self._forgone[rows] += hindsight
+
+    def of(self, row: int) -> Regret:
+        """Return those of one."""
+        return Regret(int(self._rounds[row]), float(self._gained[row]), self._forgone[row].copy())
+
+
 class MarketsAbreast:
     """Replications of one market, played round after round.
 
@@ -110,6 +155,7 @@ class MarketsAbreast:
         seeds: of the replications.
 
     Attributes:
+        seeds: as they were given.
         options: the behaviours by which a type of a player may act: entry ``[player][type]``.
 
     Raises:
@@ -120,7 +166,8 @@ class MarketsAbreast:
         if reason := obstacle(scenario):
             raise ValueError(f"replications cannot be played abreast: {reason}")
         self._model = model = MarketModel(scenario)
-        self._scenario, self._economy, self._rules = scenario, model.economy, scenario.rules
+        self.seeds = tuple(seeds)
+        self._economy, self._rules = model.economy, scenario.rules
         behaviours, players = scenario.behaviours(), model.economy.players
         self.options = tuple(
             tuple(
@@ -143,6 +190,14 @@ class MarketsAbreast:
         self._told = Publication.HINDSIGHT in published
         self._heard = Publication.STANCES in published
         self._looks_back = scenario.looks_back or self._told
+        self._whole = any(isinstance(each.memories, OneByOne) for each in self._learners)
+        self._known: dict[bytes, int] = {}
+        self._gains = Grown(len(players))
+        self._regrets = {
+            (each.player, int(kind)): _Regrets(len(seeds), len(self.options[each.player][int(kind)]))
+            for each in self._learners
+            for kind in each.types
+        }
 
     def _memories(
         self, player: int, by_type: Sequence[Behaviour], slots: dict[int, int], count: int
@@ -155,6 +210,11 @@ class MarketsAbreast:
     def memory(self, replication: int) -> dict[str, object]:
         """Return what everybody remembers in a replication, by the names under which models keep it."""
         return {f"memory {each.player} {each.slot}": each.memories.memory(replication) for each in self._learners}
+
+    def regrets(self, replication: int) -> dict[tuple[int, int], Regret]:
+        """Return what is regretted in a replication, by player and type; nothing where it is not worked out."""
+        known = {key: each.of(replication) for key, each in sorted(self._regrets.items())}
+        return {key: regret for key, regret in known.items() if regret.rounds}
 
     def rounds(self, count: int) -> Iterator[RoundAbreast]:
         """Play so many rounds from the first on.
@@ -180,18 +240,41 @@ class MarketsAbreast:
             taken = np.minimum((steps <= drawn[:, None]).sum(axis=1), steps.shape[1] - 1)
             stances[rows, learner.player] = taken
             draws.append((rows, probabilities))
-        gained = self._gained(types, stances)
+        whole = None
+        if self._whole:
+            # Who is told all that became of it needs the settlement; equal rounds have one.
+            places = numbered(np.concatenate((types, stances), axis=1), {})
+            first = np.array(first_of(places, 0))
+            gained = self._gained(types[first], stances[first])
+            names = self._names(types, stances) if self._heard else []
+            whole, gains = _Whole(number, types, stances, gained, places, names), gained.gains[places]
+        else:
+            gains = self._gained_in(types, stances)
         hindsight = {}
         if self._looks_back:
-            hindsight = self._hindsight(types, stances, gained.gains, [rows for rows, _ in draws])
-        names = self._names(types, stances) if self._heard else []
+            hindsight = self._hindsight(types, stances, gains, [rows for rows, _ in draws])
+            for learner, (rows, _) in zip(self._learners, draws, strict=True):
+                player = learner.player
+                for kind in learner.types.tolist():
+                    own = rows[types[rows, player] == kind]
+                    self._regrets[player, kind].add(own, gains[own, player], hindsight[player, learner.slot][own])
         for learner, (rows, probabilities) in zip(self._learners, draws, strict=True):
             player = learner.player
             told = hindsight[player, learner.slot][rows] if self._told else None
-            outcome = partial(self._outcome, number, types, stances, gained, player, rows, told, names)
-            own = types[rows, player], stances[rows, player], probabilities, gained.gains[rows, player]
+            outcome = partial(self._outcome, whole, player, rows, told)
+            own = types[rows, player], stances[rows, player], probabilities, gains[rows, player]
             learner.memories.learn(rows, Outcomes(*own, told, outcome))
-        return RoundAbreast(types, stances, gained.gains, hindsight)
+        return RoundAbreast(types, stances, gains, hindsight)
+
+    def _gained_in(self, types: IntegerArray, stances: IntegerArray) -> FloatArray:
+        """Return what everybody gains in rounds, ``(B, N)``, each kind of round settled once."""
+        if len(self._known) > MOST_REMEMBERED:
+            self._known, self._gains = {}, Grown(types.shape[1])
+        numbers = numbered(np.concatenate((types, stances), axis=1), self._known)
+        new = np.array(first_of(numbers, self._gains.count), np.int64)
+        for gains in self._gained(types[new], stances[new]).gains if len(new) else ():
+            self._gains.add(gains)
+        return self._gains.take(numbers)
 
     def _gained(self, types: IntegerArray, stances: IntegerArray) -> Gained:
         """Return how rounds went in which players of types ``(B, N)`` acted by the behaviours of these numbers."""
@@ -225,7 +308,7 @@ class MarketsAbreast:
                 if len(other):
                     taken = stances[other]
                     taken[:, player] = stance
-                    known[other, stance] = self._gained(types[other], taken).gains[:, player]
+                    known[other, stance] = self._gained_in(types[other], taken)[:, player]
         return hindsight
 
     def _names(self, types: IntegerArray, stances: IntegerArray) -> list[list[str]]:
@@ -237,37 +320,31 @@ class MarketsAbreast:
         ]
 
     def _outcome(
-        self,
-        number: int,
-        types: IntegerArray,
-        stances: IntegerArray,
-        gained: Gained,
-        player: int,
-        rows: IntegerArray,
-        told: FloatArray | None,
-        names: Sequence[Sequence[str]],
-        place: int,
+        self, whole: _Whole | None, player: int, rows: IntegerArray, told: FloatArray | None, place: int
     ) -> Outcome:
         """Return what a player knows when a round is over in the replication at a place among some rows."""
         row = int(rows[place])
-        said, settlement, kind = gained.said, gained.settlement, int(types[row, player])
+        if whole is None:
+            raise RuntimeError("whoever learns in all replications at once asks for nothing more")
+        at, gained, kind = int(whole.places[row]), whole.gained, int(whole.types[row, player])
+        said, settlement, names = gained.said, gained.settlement, whole.names
         known = self._messages.knowledge(player, kind)
-        stream = partial(random_stream, self._seeds[row][player], number)
-        part, report = self._messages.parts[int(said.told[row])][player], int(said.reports[row, player])
-        announced = settlement.play.announced_endowments[row, player].copy()
-        gains = gained.gains[row].tolist()
+        stream = partial(random_stream, self._seeds[row][player], whole.number)
+        part, report = self._messages.parts[int(said.told[at])][player], int(said.reports[at, player])
+        announced = settlement.play.announced_endowments[at, player].copy()
+        gains = gained.gains[at].tolist()
         heard = [Heard(other, names[row][other], gains[other]) for other in range(len(gains))] if names else []
         return Outcome(
             knowledge=RecommendedKnowledge(known.common, known.inference, kind, stream, report, part),
-            played=self.options[player][kind][int(stances[row, player])],
+            played=self.options[player][kind][int(whole.stances[row, player])],
             bound=False,
-            quotes=said.quotes[row].copy(),
-            order=Order(said.orders[row, player].copy(), announced),
-            flows=settlement.flows[row, player].copy(),
-            consumed=gained.consumed[row, player].copy(),
+            quotes=said.quotes[at].copy(),
+            order=Order(said.orders[at, player].copy(), announced),
+            flows=settlement.flows[at, player].copy(),
+            consumed=gained.consumed[at, player].copy(),
             paid=0.0,
             gain=gains[player],
-            reason=BankruptcyReason(int(settlement.reason[row, player])),
+            reason=BankruptcyReason(int(settlement.reason[at, player])),
             hindsight=None if told is None else told[place].copy(),
             heard=tuple(heard[other] for other in self._model.learning.sees(player)) if heard else (),
         )

@@ -60,7 +60,7 @@ class _Watched(MarketKnowledge):
         return sight.quotes
 
 
-class _Grown:
+class Grown:
     """An array that rows are added to."""
 
     def __init__(self, *shape: int) -> None:
@@ -129,7 +129,7 @@ class Messages:
         players, goods = len(self._options), len(self._common.economy.goods)
         self.parts: list[Sequence[OwnRecommendation]] = []
         self._told: dict[bytes, int] = {}
-        self._transfers, self._delivered = _Grown(players), _Grown(players, goods)
+        self._transfers, self._delivered = Grown(players), Grown(players, goods)
         self._asked = [_Asked(len(each), players, goods) for each in self._reports]
         self._quoted: dict[bytes, int] = {}
 
@@ -169,9 +169,9 @@ class Messages:
         return reports.reshape(-1)
 
     def _recommend(self, reports: IntegerArray) -> IntegerArray:
-        numbers = _numbers(reports, self._told)
-        while len(self.parts) < len(self._told):
-            own = reports[int(np.flatnonzero(numbers == len(self.parts))[0])]
+        numbers = numbered(reports, self._told)
+        for row in first_of(numbers, len(self.parts)):
+            own = reports[row]
             whole, parts = self._mediator.recommend(own)
             self._transfers.add(whole.transfers)
             if (delivered := self._mediator.deliver(own)) is not None:
@@ -215,7 +215,7 @@ class Messages:
         )
         looks = ordered == _LOOKS
         if looks.any():
-            seen = _numbers(quoted, self._quoted)
+            seen = numbered(quoted, self._quoted)
             for player in looks.any(axis=0).nonzero()[0].tolist():
                 (rows,) = looks[:, player].nonzero()
                 ordered[rows, player] = self._look(player, entries[rows, player], told[rows], seen[rows], quotes[rows])
@@ -255,7 +255,7 @@ class _Asked:
     """
 
     def __init__(self, entries: int, players: int, goods: int) -> None:
-        self.quotes, self.orders, self.offered = _Grown(goods), _Grown(players, goods), _Grown(goods)
+        self.quotes, self.orders, self.offered = Grown(goods), Grown(players, goods), Grown(goods)
         self.quote_numbers = self.order_numbers = np.full((entries, 16), _UNKNOWN)
         self.order_numbers = self.order_numbers.copy()
         self.looked: dict[tuple[int, int, int], int] = {}
@@ -288,11 +288,20 @@ class _Asked:
         return self.orders.add(order.net_demands)
 
 
-def _numbers(rows: IntegerArray, known: dict[bytes, int]) -> IntegerArray:
+def numbered(rows: IntegerArray, known: dict[bytes, int]) -> IntegerArray:
     """Return the numbers of rows ``(B, N)``, ``(B,)``; those not known are given the next ones, in order."""
     packed: NDArray[Any] = np.ascontiguousarray(rows, np.int32)
     keys = packed.view(f"V{packed.shape[1] * packed.itemsize}")[:, 0].tolist()
     return np.array([known.setdefault(key, len(known)) for key in keys], np.int64)
+
+
+def first_of(numbers: IntegerArray, first: int) -> list[int]:
+    """Return where each number from the first on that occurs in ``(B,)`` occurs first, in order of the numbers."""
+    if numbers.max(initial=-1) < first:
+        return []
+    found, places = np.unique(numbers, return_index=True)
+    places_found: list[int] = places[found >= first].tolist()
+    return places_found
 
 
 def _where(chosen: NDArray[np.bool_], entries: IntegerArray, told: IntegerArray) -> tuple[list[int], list[int]]:

@@ -28,3 +28,13 @@ def test_streams_of_different_names_or_seeds_differ_and_look_independent() -> No
 def test_private_seeds_differ_by_run_and_by_owner() -> None:
     seeds = {private_seed(seed, "trader", name) for seed in range(50) for name in ("ann", "bob")}
     assert len(seeds) == 100
+
+
+def test_the_first_numbers_of_many_streams_are_those_that_each_of_them_draws_first() -> None:
+    seeds = [private_seed(seed, "trader", name) for seed in range(40) for name in ("ann", "bob")]
+    seeds += [0, 1, 5 << 32, 1 << 96, (1 << 128) - 1]
+    words = seed_words(seeds)
+    for name in ((0, "stance"), (10**9, "stance"), ("quote",)):
+        drawn = [random_stream(seed, *name).random() for seed in seeds]
+        assert first_uniforms(words, *name).tolist() == drawn
+        assert first_uniforms(words[:84].reshape(2, 42, 4), *name).tolist() == [drawn[:42], drawn[42:84]]
