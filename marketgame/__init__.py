@@ -19,6 +19,7 @@ in a notebook too; ``.table`` is a pandas data frame and ``.plot()`` a Matplotli
 | :func:`block` | the most profitable blocking plan, or the proof that there is none |
 | :func:`core` | a mechanism that nobody can break, or the proof that there is none |
 | :func:`run` | what happens when a scenario is played |
+| :func:`run_many` | the same with many seeds at once, as arrays and one table |
 | :func:`sweep` | what happens at many points and seeds |
 | :func:`compare` | what players and coalitions gain in one run against another of the same rounds |
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from marketgame.experiments.commands.kinds import load
     from marketgame.experiments.efficiency.solving import solve
     from marketgame.experiments.files.input_file import InputError
+    from marketgame.experiments.play.replicating import run_many
     from marketgame.experiments.play.running import run
     from marketgame.experiments.sweep import Interval, Sweep, Values
     from marketgame.experiments.sweep.summary import sweep
@@ -124,6 +126,7 @@ __all__ = [
     "load",
     "parameter",
     "run",
+    "run_many",
     "solve",
     "stated_contract",
     "sweep",
@@ -153,6 +156,7 @@ _OFFERED = {
     "experiments.blocking.core_answer": "core",
     "experiments.commands.kinds": "load",
     "registry": "parameter",
+    "experiments.play.replicating": "run_many",
     "experiments.play.running": "run",
     "experiments.efficiency.solving": "solve",
     "experiments.sweep.summary": "sweep",

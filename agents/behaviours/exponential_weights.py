@@ -122,7 +122,7 @@ class _Stacked(Abreast[Weights]):
         seen = span > 0
         falling = -self._pace(at)[:, None] * (losses - losses.min(axis=1, keepdims=True))
         weights = np.exp(falling / np.where(seen, span, 1.0))
-        return np.where(seen, weights / weights.sum(axis=1, keepdims=True), 1 / losses.shape[1])
+        return np.asarray(np.where(seen, weights / weights.sum(axis=1, keepdims=True), 1 / losses.shape[1]))
 
     @override
     def learn(self, rows: IntegerArray, outcomes: Outcomes) -> None:
@@ -146,4 +146,4 @@ class _Stacked(Abreast[Weights]):
     def _pace(self, at: tuple[IntegerArray, IntegerArray]) -> FloatArray:
         size, time = self._losses.shape[-1], self._rounds[at] + 1
         told = self._informed[at] > 0
-        return self._rate * np.sqrt(np.where(told, 8 * log(size) / time, log(size) / (size * time)))
+        return np.asarray(self._rate * np.sqrt(np.where(told, 8 * log(size) / time, log(size) / (size * time))))

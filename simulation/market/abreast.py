@@ -50,6 +50,8 @@ def obstacle(scenario: MarketScenario) -> str:
     """
     if scenario.organisers or scenario.blockers:
         return "organisers and blockers search in every round anew"
+    if scenario.network is not None:
+        return "the seed may decide who knows whom"
     if any(each.share is not None for each in scenario.assignments):
         return "the seed decides who behaves how"
     if scenario.contract is not None and len(scenario.contract.chances) > 1:

@@ -54,7 +54,7 @@ class _Watched(MarketKnowledge):
 
     @property
     @override
-    def quotes(self) -> FloatArray:  # type: ignore[override]  # Nobody may set what is frozen.
+    def quotes(self) -> FloatArray:
         sight: _Sight = self.__dict__["_sight"]
         sight.looked = True
         return sight.quotes

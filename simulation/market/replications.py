@@ -12,9 +12,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marketgame.agents.behaviours.menu import stance_name
-from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.simulation.market.abreast import MOST_ENTRIES, MarketsAbreast, obstacle
 from marketgame.simulation.market.messages import DrawnError
 from marketgame.simulation.market.model import MarketModel
@@ -46,8 +47,8 @@ class Replications:
 
     scenario: MarketScenario
     seeds: tuple[int, ...]
-    types: IntegerArray
-    stances: IntegerArray
+    types: NDArray[np.int16]
+    stances: NDArray[np.int16]
     names: tuple[str, ...]
     gains: FloatArray
     regrets: tuple[Mapping[tuple[int, int], Regret], ...]
@@ -69,14 +70,16 @@ class Replications:
         named = [kind.name for player in players for kind in player.types]
         first = np.cumsum([0, *(len(player.types) for player in players[:-1])])
         kinds, codes = np.unique(named, return_inverse=True)
-        people = pd.Categorical.from_codes(np.arange(traders), categories=[player.name for player in players])
+        people = pd.Categorical.from_codes(np.arange(traders), categories=pd.Index([player.name for player in players]))
         return pd.DataFrame(
             {
                 "replication": np.repeat(np.arange(count), rounds * traders),
                 "round": np.tile(np.repeat(np.arange(rounds), traders), count),
                 "player": people.take(np.tile(np.arange(traders), count * rounds)),
-                "type": pd.Categorical.from_codes(codes[(first + self.types).reshape(-1)], categories=kinds),
-                "stance": pd.Categorical.from_codes(self.stances.reshape(-1), categories=list(self.names)),
+                "type": pd.Categorical.from_codes(
+                    codes[(first + self.types).reshape(-1)], categories=pd.Index(kinds.tolist())
+                ),
+                "stance": pd.Categorical.from_codes(self.stances.reshape(-1), categories=pd.Index(self.names)),
                 "gain": self.gains.reshape(-1),
             }
         )
@@ -174,7 +177,7 @@ class _Kept:
     def _code(self, name: str) -> int:
         return self._codes.setdefault(name, len(self._codes))
 
-    def _codes_of(self, options: Sequence[Sequence[Sequence[Behaviour]]]) -> list[IntegerArray]:
+    def _codes_of(self, options: Sequence[Sequence[Sequence[Behaviour]]]) -> list[NDArray[np.int16]]:
         """Return the codes of all behaviours of each player, ``(types, behaviours)``."""
         codes = [np.zeros((len(by_type), max(map(len, by_type))), np.int16) for by_type in options]
         for own, by_type in zip(codes, options, strict=True):

@@ -100,7 +100,7 @@ def _generated(pool: Sequence[NDArray[np.uint32]]) -> list[NDArray[np.uint64]]:
 def _first_of_pcg64(words: Sequence[NDArray[np.uint64]]) -> FloatArray:
     """Return the first double of generators seeded with four words each."""
     one, high_bit = np.uint64(1), np.uint64(63)
-    increment = words[2] << one | words[3] >> high_bit, words[3] << one | one
+    increment: _Wide = words[2] << one | words[3] >> high_bit, words[3] << one | one
     # Seeding steps once from nothing, adds the state and steps again; the first number is drawn after a third step.
     state = _sum(increment, (words[0], words[1]))
     for _ in range(2):
@@ -108,8 +108,8 @@ def _first_of_pcg64(words: Sequence[NDArray[np.uint64]]) -> FloatArray:
     high, low = state
     turn = high >> np.uint64(58)
     value = high ^ low
-    value = value >> turn | value << (np.uint64(64) - turn & high_bit)
-    return np.asarray((value >> np.uint64(11)) * 2.0**-53)
+    turned = (value >> turn) | (value << ((np.uint64(64) - turn) & high_bit))
+    return np.asarray((turned >> np.uint64(11)) * 2.0**-53, np.float64)
 
 
 type _Wide = tuple[NDArray[np.uint64], NDArray[np.uint64]]
@@ -118,12 +118,13 @@ type _Wide = tuple[NDArray[np.uint64], NDArray[np.uint64]]
 def _sum(one: _Wide, other: _Wide) -> _Wide:
     """Return the sums of numbers of 128 bits, each a high and a low word."""
     low = one[1] + other[1]
-    return one[0] + other[0] + (low < one[1]), low
+    return one[0] + other[0] + (low < one[1]).astype(np.uint64), low
 
 
 def _product(number: _Wide, factor: int) -> _Wide:
     """Return the products of numbers of 128 bits with one of them."""
-    (high, low), half, mask = number, np.uint64(32), np.uint64(_WORD)
+    high, low = number
+    half, mask = np.uint64(32), np.uint64(_WORD)
     factor_high, factor_low = np.uint64(factor >> 64), np.uint64(factor & _WORDS)
     bottom, top = np.uint64(factor & _WORD), np.uint64(factor >> 32 & _WORD)
     low_bottom, low_top = low & mask, low >> half

@@ -51,6 +51,7 @@ from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.learning import LearningRules, Regrets
 from marketgame.simulation.scenario.market_scenario import MarketScenario
+from marketgame.simulation.scenario.network import GraphKind, GraphLaw, Limit, Network
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,7 @@ def test_who_draws_for_itself_is_played_alone(economy: Economy) -> None:
     [
         ({"blockers": (Blocker("broker"),)}, "blockers"),
         ({"assignments": (Assignment(ExponentialWeights(), share=0.5),)}, "seed"),
+        ({"network": Network(GraphLaw(GraphKind.RING), limits=(Limit.TRADE,))}, "knows"),
         ({"assignments": (Assignment(Alternating()),)}, "menu"),
     ],
 )

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 from scipy.stats import kstest
 
-from marketgame.simulation.scenario.streams import private_seed, random_stream
+from marketgame.simulation.scenario.streams import first_uniforms, private_seed, random_stream, seed_words
 
 
 def test_a_stream_begins_anew_whenever_it_is_opened() -> None:
