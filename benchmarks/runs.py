@@ -19,9 +19,10 @@ from time import process_time
 
 from benchmarks.measurement import Measurement, print_table
 from benchmarks.rounds import BareMarket, many_traders
-from marketgame.agents.behaviours import ShortSelling
+from marketgame.agents.behaviours import BEHAVIOURS, Behaviour, Imitating, Learning, Publication, ShortSelling
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.scenario.assignments import Assignment
+from marketgame.simulation.scenario.learning import LearningRules
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 REPEATS = 3
@@ -85,10 +86,12 @@ def compare_runs() -> list[Measurement]:
     ]
 
 
-def compare_rounds(players: int, share: float) -> Measurement:
-    """Measure rounds of many traders, some of them short-sellers, until they are rows."""
+def compare_rounds(players: int, behaviour: Behaviour, share: float = 1.0) -> Measurement:
+    """Measure rounds of many traders, some of whom do not obey or all of whom learn, until they are rows."""
     economy = many_traders(players, 2, kinds=1)
-    model = MarketModel(MarketScenario("many", economy, assignments=(Assignment(ShortSelling(), share=share),)))
+    told = (Publication.STANCES,) if isinstance(behaviour, Imitating) else ()
+    acting = (Assignment(behaviour, share=share),)
+    model = MarketModel(MarketScenario("many", economy, assignments=acting, learning=LearningRules(published=told)))
     bare = BareMarket(economy)
 
     def timed(step: Callable[[], object]) -> float:
@@ -103,7 +106,7 @@ def compare_rounds(players: int, share: float) -> Measurement:
     ours, theirs = (statistics.mean(times) for times in zip(*turns, strict=True))
     ours += timed(model.recorder.tables) / (ROUNDS + 1)
     return Measurement(
-        work=f"a round of {players} traders, {share:.0%} of them short-sellers, made into tables",
+        work=f"a round of {players} traders, {share:.0%} of them {behaviour.name}, made into tables",
         baseline="a bare loop over as many who obey, nothing kept",
         ratio=theirs / ours,
         target=None,
@@ -112,7 +115,9 @@ def compare_rounds(players: int, share: float) -> Measurement:
 
 
 def measure() -> list[Measurement]:
-    return [*compare_runs(), *(compare_rounds(players, 0.3) for players in (10, 100, 300, 1000))]
+    selling = [compare_rounds(players, ShortSelling(), 0.3) for players in (10, 100, 300, 1000)]
+    learners = [kind for kind in BEHAVIOURS.own if issubclass(kind, Learning)]
+    return [*compare_runs(), *selling, *(compare_rounds(1000, kind()) for kind in learners)]
 
 
 if __name__ == "__main__":

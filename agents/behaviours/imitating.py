@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
 from typing import ClassVar, override
 
 import numpy as np
@@ -83,8 +84,8 @@ class Imitating(MenuLearning[Habits]):
 
     @override
     def learn(self, memory: Habits, outcome: Outcome) -> Habits:
-        gains = (outcome.gain, *(each.gain for each in outcome.heard))
-        lowest, highest = min(memory.lowest, *gains), max(memory.highest, *gains)
+        gains = [outcome.gain, *map(attrgetter("gain"), outcome.heard)]
+        lowest, highest = min(memory.lowest, min(gains)), max(memory.highest, max(gains))
         if outcome.bound:
             return Habits(memory.shares, lowest, highest)
         kind = outcome.type_number
@@ -99,7 +100,7 @@ class Imitating(MenuLearning[Habits]):
         if not outcome.heard or not span > 0:
             return None
         if self.imitates is Imitation.BEST:
-            seen = max(outcome.heard, key=lambda heard: heard.gain)
+            seen = max(outcome.heard, key=attrgetter("gain"))
             better = seen.gain > outcome.gain
         else:
             stream = outcome.stream("imitation")

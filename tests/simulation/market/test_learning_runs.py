@@ -31,7 +31,11 @@ from marketgame.agents.behaviours.learning import packed, unpacked
 from marketgame.agents.behaviours.menu import STANCES
 from marketgame.agents.behaviours.q_learning import Remembered
 from marketgame.agents.knowledge import CommonKnowledge, TypeKnowledge
+from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.files.examples import located
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.contracts.grand_contract import TransferRule
+from marketgame.mechanisms.contracts.incentives import reported_gains
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.market_game.rules import (
@@ -245,6 +249,20 @@ def test_learners_find_the_short_sale_under_the_paper_s_rules_and_give_it_up_whe
             assert min(taken) > 0.85
         else:
             assert max(taken) < 0.15
+
+
+@pytest.mark.parametrize("transfers", [TransferRule.NONE, TransferRule.EXPECTED_EXTERNALITY])
+def test_learners_lie_exactly_where_lies_pay(transfers: TransferRule) -> None:
+    economy, learner = load_economy(located("example:three-farmers")), RegretMatching(("obedient", "misreporting"))
+    model = model_with(economy, Assignment(learner, players=("ann",)), transfers=transfers, seed=1)
+    for _ in range(200):
+        model.step()
+    expected = reported_gains(model.traders[0].common.listed, 0)
+    gained_by_lies = [expected[own, 1 - own] - expected[own, own] for own in range(2)]
+    assert (max(gained_by_lies) > 0) == (transfers is TransferRule.NONE)
+    for own, gain in enumerate(gained_by_lies):
+        lies = learner.probabilities(model.traders[0].memories[0], own)[1]
+        assert lies > 0.85 if gain > 0 else lies < 0.15
 
 
 def test_a_search_of_orders_finds_all_that_the_paper_s_rules_let_one_player_take_and_nothing_where_they_are_repaired(
