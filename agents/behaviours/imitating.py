@@ -85,7 +85,7 @@ class Imitating(MenuLearning[Habits]):
     @override
     def learn(self, memory: Habits, outcome: Outcome) -> Habits:
         gains = [outcome.gain, *map(attrgetter("gain"), outcome.heard)]
-        lowest, highest = min(memory.lowest, min(gains)), max(memory.highest, max(gains))
+        lowest, highest = min(memory.lowest, *gains), max(memory.highest, *gains)
         if outcome.bound:
             return Habits(memory.shares, lowest, highest)
         kind = outcome.type_number
