@@ -217,6 +217,12 @@ def test_q_learning_finds_the_values_of_a_decision_problem_whose_state_is_what_i
         assert (values[0].argmax() == 1) == (discount > 0.3)
 
 
+@pytest.mark.parametrize("factors", [(0.0, 1.0), (1.1, 0.9), (1.0, 1.0)])
+def test_factors_of_quotes_that_make_no_grid_are_refused(factors: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match=r"behaviour 'q-learning' has factors .*; they must be positive and ascending"):
+        QLearning(factors=factors).check([PLAYER])
+
+
 def test_q_learning_tries_ever_less() -> None:
     learner = QLearning(TWO, (1.0,), Remembered.NONE, fading=0.5)
     memory = beginner(learner)

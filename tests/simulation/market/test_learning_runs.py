@@ -265,6 +265,25 @@ def test_learners_lie_exactly_where_lies_pay(transfers: TransferRule) -> None:
         assert lies > 0.85 if gain > 0 else lies < 0.15
 
 
+def test_q_learners_tell_rounds_apart_by_what_was_quoted_in_the_round_before(three_traders: Economy) -> None:
+    """The grid is 0.9, 1 and 1.1 times what is recommended; what is off it counts as the nearest."""
+    others = Assignment(Mispricing(1.1), players=("bob",)), Assignment(Mispricing(0.5), players=("cy",))
+    seen = {}
+    for remembers in Remembered:
+        learner = QLearning(("obedient",), remembers=remembers)
+        model = model_with(three_traders, Assignment(learner, players=("ann",)), *others, seed=3)
+        seen[remembers] = []
+        for _ in range(6):
+            model.step()
+            memory, taken = model.traders[0].memories[0], model.traders[0].behaviour
+            quoted = learner.menu(three_traders.players[0], 0).index(taken)
+            seen[remembers].append((quoted, memory.states[memory.state].tolist()))
+    assert all(state == [quoted, 2, 0] for quoted, state in seen[Remembered.EACH])
+    assert {quoted for quoted, _ in seen[Remembered.EACH]} > {0}
+    assert all(state == [0] for _, state in seen[Remembered.AVERAGE])
+    assert all(state == [] for _, state in seen[Remembered.NONE])
+
+
 def test_a_search_of_orders_finds_all_that_the_paper_s_rules_let_one_player_take_and_nothing_where_they_are_repaired(
     three_traders: Economy,
 ) -> None:
