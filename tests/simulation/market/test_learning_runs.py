@@ -268,7 +268,7 @@ def test_learners_lie_exactly_where_lies_pay(transfers: TransferRule) -> None:
 def test_q_learners_tell_rounds_apart_by_what_was_quoted_in_the_round_before(three_traders: Economy) -> None:
     """The grid is 0.9, 1 and 1.1 times what is recommended; what is off it counts as the nearest."""
     others = Assignment(Mispricing(1.1), players=("bob",)), Assignment(Mispricing(0.5), players=("cy",))
-    seen = {}
+    seen: dict[Remembered, list[tuple[int, list[int]]]] = {}
     for remembers in Remembered:
         learner = QLearning(("obedient",), remembers=remembers)
         model = model_with(three_traders, Assignment(learner, players=("ann",)), *others, seed=3)
