@@ -32,7 +32,7 @@ _BYTES_OF_KEY = 200
 _UNKNOWN, _LOOKS = -2, -1
 
 
-class DrawnError(Exception):
+class DrawnError(ValueError):
     """A behaviour draws something of its own, so that what it says does not follow from what it knows."""
 
 
