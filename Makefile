@@ -79,6 +79,8 @@ tables: $(READY)
 	$(RUN)/python -m marketgame.experiments.studies.institutions docs
 	$(RUN)/python -m marketgame.experiments.studies.price_impact docs
 	$(RUN)/python -m marketgame.experiments.studies.stability_answers docs/tables/stability-answers.csv
+	$(RUN)/python -m marketgame.experiments.studies.price_revelation docs
+	$(RUN)/python -m marketgame.experiments.studies.replicated_incentives docs
 
 # The pictures that the README and the guide show.
 pictures: $(READY)
