@@ -13,6 +13,8 @@ that none is profitable. The *program's* bound holds for the quotes tried and fo
 | most profitable deviation, verdict | ours | `oracle`, `effort` | `test_deviations` |
 | best orders at given quotes | GR 2.2, equation (1) | `order_search`, `order_program` | `test_deviations_program` |
 | proven bounds on the total gain | ours | `bounds` | `test_deviations_bounds` |
+| gaps of a play of stances to equilibria, in agent form | Hartline et al. (2015) 2 | `menu_game` | `test_menu_game` |
+| best reply to others who need not obey, and its bound | ours | `best_reply` | `test_menu_game` |
 
 GR is Giraud and Rochon (2001).
 """
