@@ -120,8 +120,8 @@ def compare(first: Run | str | Path, *others: Run | str | Path, confidence: floa
             changes: Values = (both["here"] - both["first"]).to_numpy()
             gain, positive = _mean_and_share(changes)
             means = (float(both[name].mean()) for name in both)
-            interval = _interval(changes, confidence)
-            rows.append([str(run.folder), group.value, who, *means, gain, *interval, positive, changes.size])
+            low, high = interval(changes, confidence)
+            rows.append([str(run.folder), group.value, who, *means, gain, low, high, positive, changes.size])
     columns = ["run", "group", "who", "first", "here", "gain", "low", "high", "share_positive", "rounds"]
     table = pd.DataFrame(rows, columns=columns)
     money = runs[0].unit("players", "utility")
@@ -197,7 +197,7 @@ def over_seeds(
     rows = []
     for point, members in _groups(runs, keys):
         values = _measured(members, measure)
-        low, high = _interval(values, confidence)
+        low, high = interval(values, confidence)
         mean = float(values.mean()) if values.size else np.nan
         rows.append([*point, mean, low, high, values.size, len(members) - values.size])
     frame = pd.DataFrame(rows, columns=[*keys, "mean", "low", "high", "runs", "failed"])
@@ -246,7 +246,7 @@ def paired_differences(
         for value, other in series.items():
             both = pd.concat({"base": base, "other": other}, axis=1, join="inner")
             changes: Values = (both["other"] - both["base"]).to_numpy(np.float64)
-            low, high = _interval(changes, confidence)
+            low, high = interval(changes, confidence)
             summary = [both["base"].mean(), *_mean_and_share(changes)]
             counts = [changes.size, len(base.index.symmetric_difference(other.index))]
             rows.append([*point, value, summary[0], summary[1], low, high, summary[2], *counts])
@@ -347,7 +347,7 @@ def _mean_and_share(changes: Values) -> tuple[float, float]:
     return float(changes.mean()), float((changes > 0).mean())
 
 
-def _interval(values: Values, confidence: float) -> tuple[float, float]:
+def interval(values: Values, confidence: float) -> tuple[float, float]:
     """Return the percentile bootstrap interval of a mean; missing for fewer than two values.
 
     The same values always give the same interval.

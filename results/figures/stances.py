@@ -1,0 +1,144 @@
+"""What learners did, over the rounds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import NDArray
+from scipy import stats
+
+from marketgame.results.comparison import CONFIDENCE, RESAMPLES
+from marketgame.results.figures import style
+from marketgame.results.figures.figure import RunFigure
+from marketgame.results.loading import Run
+from marketgame.results.selection import rows_of_run
+
+_SPANS: Final = 30  # how many shares are drawn for each stance
+_MOST_PANELS: Final = 6  # of more learners all are drawn together
+_ACROSS: Final = 3
+_OTHERS: Final = "others"
+_ABOVE_ALL: Final = "obedient"
+# Stances are told apart without colours too.
+_DASHES: Final = (
+    "-",
+    (0, (5, 1.5)),
+    (0, (1, 1)),
+    (0, (4, 1, 1, 1)),
+    (0, (2.5, 1)),
+    (0, (6, 1, 1, 1, 1, 1)),
+    (0, (1, 2.5)),
+)
+
+
+@style.in_house_style
+def stances_over_rounds(run: Run, run_number: int = 0) -> Figure:
+    """Draw how often each learner took each stance in spans of rounds, whatever its type.
+
+    Of a sweep all runs of the point are taken together: lines are means over their seeds, with 95% bands.
+
+    Raises:
+        ValueError: the folder holds no such run, or nobody learnt in it.
+    """
+    rows_of_run(run, "stances", run_number)
+    numbers = _same_point(run, run_number)
+    rows = run.stances[run.stances["run"].isin(numbers)][["run", "round", "player", "stance"]].copy()
+    rows.attrs = {}
+    if rows.empty:
+        raise ValueError(f"nobody learnt in run {run_number} in {run.folder}")
+    rows = rows.astype({"player": str, "stance": str})
+    width = max(1, int(np.ceil((rows["round"].max() + 1) / _SPANS)))
+    rows["span"] = rows["round"] // width
+    names = _shown(rows["stance"])
+    rows["stance"] = rows["stance"].where(rows["stance"].isin(names), _OTHERS)
+    players = list(rows["player"].unique())
+    panels = {player: rows[rows["player"] == player] for player in players}
+    if len(players) > _MOST_PANELS:
+        panels = {f"all {len(players)} learners": rows}
+    return _drawn(panels, names, width, len(numbers))
+
+
+STANCES: Final = RunFigure(
+    15,
+    "stances",
+    "how often learners took each stance, over the rounds",
+    ("stances",),
+    lambda view: stances_over_rounds(view.run, view.number),
+)
+
+
+def _same_point(run: Run, number: int) -> list[int]:
+    """Return the runs that differ from one in their seeds alone."""
+    if "point" not in run.runs:
+        return [number]
+    runs = run.runs.set_index("run")
+    alike = runs[runs["point"] == runs.loc[number, "point"]]
+    return [int(each) for each in alike.index]
+
+
+def _shown(stances: pd.Series) -> list[str]:
+    """Return the stances drawn by name, obedience first; the least frequent of many are drawn as others."""
+    counts = stances.value_counts()
+    kept = list(counts.index) if len(counts) <= len(style.SERIES) else list(counts.index[: len(style.SERIES) - 1])
+    names = sorted(kept, key=lambda name: (name != _ABOVE_ALL, name))
+    return names if len(counts) == len(kept) else [*names, _OTHERS]
+
+
+def _drawn(panels: dict[str, pd.DataFrame], names: list[str], width: int, runs: int) -> Figure:
+    across = min(len(panels), _ACROSS)
+    down = -(-len(panels) // across)
+    size = style.COLUMN_WIDTH if across == 1 else style.WIDE
+    figure = style.new_figure(size, 0.9 + 1.45 * down + 0.15 * -(-len(names) // 3))
+    grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
+    for axes, (title, rows) in zip(grid.flat, panels.items(), strict=False):
+        _draw(axes, rows, names, width)
+        axes.set_title(style.plain(title))
+    for axes in list(grid.flat)[len(panels) :]:
+        axes.set_visible(False)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("share of rounds")
+    for axes in grid[-1]:
+        axes.set_xlabel("round")
+    for axes in grid.flat:
+        style.dress(axes)
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    spans = f"shares in spans of {style.count_of(width, 'round')}" if width > 1 else "each round by itself"
+    seeds = f"means over {runs} seeds, bands: {CONFIDENCE:.0%} intervals" if runs > 1 else "one run"
+    style.put_title(figure, "What learners do", f"{spans}; {seeds}")
+    return figure
+
+
+def _draw(axes: Axes, rows: pd.DataFrame, names: list[str], width: int) -> None:
+    counts = pd.crosstab([rows["run"], rows["span"]], rows["stance"]).reindex(columns=names, fill_value=0)
+    shares = counts.div(counts.sum(axis=1), axis=0).reset_index()
+    for place, name in enumerate(names):
+        # A row for each run; learners who are not met in a span of a run are missing there.
+        by_run = shares.pivot_table(index="run", columns="span", values=name)
+        middle = (by_run.columns.to_numpy() + 0.5) * width - 0.5
+        look = {"color": style.SERIES[place], "linestyle": _DASHES[place]}
+        axes.plot(middle, by_run.mean(axis=0), label=style.plain(name), zorder=3, **look)
+        if len(by_run) > 1:
+            low, high = _band(by_run.fillna(by_run.mean(axis=0)).to_numpy(np.float64))
+            axes.fill_between(middle, low, high, color=style.SERIES[place], alpha=0.2, linewidth=0, zorder=2)
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_yticks([0, 0.5, 1])
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.xaxis.set_major_locator(MaxNLocator(3, integer=True))
+
+
+def _band(shares: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the percentile bootstrap interval of the mean over runs in each span."""
+    found = stats.bootstrap(
+        (shares,),
+        np.mean,
+        axis=0,
+        confidence_level=CONFIDENCE,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return found.low, found.high
