@@ -31,6 +31,7 @@ COMMANDS = {
     "replay": "Play a stored deviation or blocking plan again, and recompute every number in it.",
     "show": "Draw the figures of a saved run.",
     "compare": "Say what players and coalitions gain in one run against another of the same rounds.",
+    "learning": "Say what learners came to play, and how far that is from equilibrium.",
     "export": "Write the tables of a run or a sweep for a spreadsheet.",
     "validate": "Check input files.",
     "examples": "List the files that come with marketgame; copy one to the current folder.",

@@ -94,7 +94,7 @@ def _among(situation: Situation, rows: IntegerArray) -> Situation:
         probability=likely / likely.sum(),
         profiles=situation.profiles[rows],
         prescribed=situation.prescribed[rows],
-        reaction=None if reaction is None else _ReactionInSome(reaction, rows),
+        reaction=None if reaction is None else _ReactionInSome(reaction, situation, rows),
         efficient=None,
         received=None if situation.received is None else situation.received[rows],
     )
@@ -102,10 +102,11 @@ def _among(situation: Situation, rows: IntegerArray) -> Situation:
 
 @dataclass(frozen=True, eq=False)
 class _ReactionInSome:
-    """How others react in some of the plays, by their numbers among all."""
+    """How others react in some of the plays of a situation, by their numbers in it."""
 
     reaction: Reaction
+    whole: Situation
     rows: IntegerArray
 
     def __call__(self, situation: Situation, draw: int, quotes: FloatArray) -> Replies:
-        return self.reaction(situation, int(self.rows[draw]), quotes)
+        return self.reaction(self.whole, int(self.rows[draw]), quotes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -18,13 +18,14 @@ from marketgame.results.figures.figure import RunFigure
 from marketgame.results.loading import Run
 from marketgame.results.selection import rows_of_run
 
-_SPANS: Final = 30  # how many shares are drawn for each stance
+_SPANS: Final = 16  # how many shares are drawn for each stance
+_SPANS_OF_ONE: Final = 12  # the same of a single run, which no seeds smooth
 _MOST_PANELS: Final = 6  # of more learners all are drawn together
 _ACROSS: Final = 3
 _OTHERS: Final = "others"
 _ABOVE_ALL: Final = "obedient"
 # Stances are told apart without colours too.
-_DASHES: Final = (
+_DASHES: Final[tuple[Any, ...]] = (
     "-",
     (0, (5, 1.5)),
     (0, (1, 1)),
@@ -51,7 +52,8 @@ def stances_over_rounds(run: Run, run_number: int = 0) -> Figure:
     if rows.empty:
         raise ValueError(f"nobody learnt in run {run_number} in {run.folder}")
     rows = rows.astype({"player": str, "stance": str})
-    width = max(1, int(np.ceil((rows["round"].max() + 1) / _SPANS)))
+    spans = _SPANS if len(numbers) > 1 else _SPANS_OF_ONE
+    width = max(1, int(np.ceil((rows["round"].max() + 1) / spans)))
     rows["span"] = rows["round"] // width
     names = _shown(rows["stance"])
     rows["stance"] = rows["stance"].where(rows["stance"].isin(names), _OTHERS)
@@ -119,11 +121,11 @@ def _draw(axes: Axes, rows: pd.DataFrame, names: list[str], width: int) -> None:
         # A row for each run; learners who are not met in a span of a run are missing there.
         by_run = shares.pivot_table(index="run", columns="span", values=name)
         middle = (by_run.columns.to_numpy() + 0.5) * width - 0.5
-        look = {"color": style.SERIES[place], "linestyle": _DASHES[place]}
-        axes.plot(middle, by_run.mean(axis=0), label=style.plain(name), zorder=3, **look)
+        (line,) = axes.plot(middle, by_run.mean(axis=0), color=style.SERIES[place], label=style.plain(name), zorder=3)
+        line.set_linestyle(_DASHES[place])
         if len(by_run) > 1:
             low, high = _band(by_run.fillna(by_run.mean(axis=0)).to_numpy(np.float64))
-            axes.fill_between(middle, low, high, color=style.SERIES[place], alpha=0.2, linewidth=0, zorder=2)
+            axes.fill_between(middle, low, high, color=style.SERIES[place], alpha=0.15, linewidth=0, zorder=2)
     axes.set_ylim(-0.02, 1.02)
     axes.set_yticks([0, 0.5, 1])
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
@@ -141,4 +143,4 @@ def _band(shares: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.
         method="percentile",
         rng=np.random.default_rng(0),
     ).confidence_interval
-    return found.low, found.high
+    return np.asarray(found.low), np.asarray(found.high)

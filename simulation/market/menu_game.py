@@ -118,7 +118,8 @@ class MarketMenu:
         model = MarketModel(scenario)
         self.economy, self._rules, self._mediator = model.economy, scenario.rules, model.mediator
         self._common = model.traders[0].common
-        self._inferences = [Inference(self._common.contract, trader.player) for trader in model.traders]
+        self.contract = self._common.contract
+        self._inferences = [Inference(self.contract, trader.player) for trader in model.traders]
         behaviours = [trader.behaviours for trader in model.traders]
         self.stances = tuple(_menus(*each) for each in zip(self.economy.players, behaviours, strict=True))
         learn = [any(isinstance(each, Learning) for each in by_type) for by_type in behaviours]
@@ -231,7 +232,7 @@ class MarketMenu:
             for other, strategy in enumerate(strategies)
         ]
         many = sum(prod(len(of[kind]) for of, kind in zip(supports, prior.profiles[p], strict=True)) for p in here)
-        if many * len(self._common.contract.chances) > MOST_PLAYS:
+        if many * len(self.contract.chances) > MOST_PLAYS:
             raise UnplayableError(f"others can play in {many:,} ways, more than {MOST_PLAYS:,}")
         for number in here.tolist():
             profile = prior.profiles[number]
@@ -241,14 +242,14 @@ class MarketMenu:
                 own = [strategies[other][profile[other], stance] for other, stance in enumerate(stances)]
                 own[player] = 1.0
                 chance = float(prior.probability[number] / given_type * prod(own))
-                for draw, turned in enumerate(self._common.contract.chances.tolist()):
+                for draw, turned in enumerate(self.contract.chances.tolist()):
                     found.append((chance * turned, profile, self._messages(tuple(taken), draw)))
         return found
 
     def _settled(self, profiles: IntegerArray, stances: IntegerArray) -> FloatArray:
         endowments, expected = self.economy.endowments(profiles), np.zeros(profiles.shape)
         taken = [self._taken(*cell) for cell in zip(profiles, stances, strict=True)]
-        for draw, chance in enumerate(self._common.contract.chances.tolist()):
+        for draw, chance in enumerate(self.contract.chances.tolist()):
             said = [self._messages(acting, draw) for acting in taken]
             received = np.stack([each.received for each in said])
             play = self._play(said, endowments + received)

@@ -33,9 +33,11 @@ CALLS: dict[str, list[list[object]]] = {
         [SCENARIOS / "three-traders-organised.toml", "--rounds", 3, "--out", "organised"],
         [SCENARIOS / "myerson-example-1-blocked.toml", "--rounds", 3, "--out", "blocked"],
         [SCENARIOS / "annex-b-one-short-seller.toml", "--rounds", 2, "--out", "short"],
+        [SCENARIOS / "three-traders-learning.toml", "--rounds", 2, "--out", "learnt"],
     ],
     "show": [["organised"]],
     "compare": [["organised", "organised"]],
+    "learning": [["learnt"]],
     "sweep": [["careless.toml", "--workers", 1, "--out", "careless"]],
     "solve": [
         [ECONOMIES / "annex-b.toml"],
@@ -127,7 +129,7 @@ def test_every_table_that_a_command_prints_is_whole_at_every_width(
     command: str, marketgame: Call, shown: Shown, quick_figures: None, tmp_path: Path
 ) -> None:
     (tmp_path / "careless.toml").write_text(SWEEP, encoding="utf-8")
-    for name in dict.fromkeys(["run", command] if command in {"show", "compare"} else [command]):
+    for name in dict.fromkeys(["run", command] if command in {"show", "compare", "learning"} else [command]):
         shown.clear()
         for arguments in CALLS[name]:
             answer = marketgame(name, *arguments)

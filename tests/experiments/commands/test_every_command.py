@@ -24,6 +24,7 @@ ASKED: dict[str, tuple[tuple[object, ...], str]] = {
     "certify": (("example:two-sided-trade", "--seconds", 1), "collusion_proof"),
     "replay": (("example:three-traders-short-sale",), "confirmed"),
     "compare": (("run", "run"), "runs"),
+    "learning": (("run",), "play"),
     "examples": ((), "examples"),
     "validate": (("example:three-traders", "example:lemons"), "files"),
 }
@@ -64,7 +65,8 @@ def test_with_json_standard_output_is_one_document_and_what_else_is_said_stands_
         encoding="utf-8",
     )
     if "run" in words:
-        assert marketgame("run", "example:tutorial-obedient", "--rounds", 1, "--out", "run").code == ExitCode.DONE
+        played = "three-traders-learning" if name == "learning" else "tutorial-obedient"
+        assert marketgame("run", f"example:{played}", "--rounds", 1, "--out", "run").code == ExitCode.DONE
     answer = marketgame(name, *words, "--json")
     assert answer.code in {ExitCode.DONE, ExitCode.NO}, answer.err
     assert key in one_document(answer)

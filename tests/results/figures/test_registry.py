@@ -68,9 +68,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
     home = tmp_path_factory.mktemp("runs")
     market = load_scenario(SCENARIOS / "three-traders-organised.toml", rounds=3)
     game = load_game_scenario(SCENARIOS / "myerson-example-1-blocked.toml", rounds=3)
-    for name, scenario in (("market", market), ("game", game)):
+    learning = load_scenario(SCENARIOS / "three-traders-learning.toml", rounds=3)
+    played = {"market": market, "game": game, "learning": learning}
+    for name, scenario in played.items():
         write_run(home / name, simulate(scenario), {"seed": 7})
-    return [results.load(home / name) for name in ("market", "game")]
+    return [results.load(home / name) for name in played]
 
 
 def figures_of(figure: RunFigure, drawn: dict[str, Figure]) -> list[str]:
