@@ -22,6 +22,7 @@ in a notebook too; ``.table`` is a pandas data frame and ``.plot()`` a Matplotli
 | :func:`run_many` | the same with many seeds at once, as arrays and one table |
 | :func:`sweep` | what happens at many points and seeds |
 | :func:`compare` | what players and coalitions gain in one run against another of the same rounds |
+| :func:`environment` | a market on which learners from outside the program act, as a PettingZoo environment |
 
 Importing this costs nothing: what a name needs is loaded on its first use.
 """
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from marketgame.experiments.commands.kinds import load
     from marketgame.experiments.efficiency.solving import solve
     from marketgame.experiments.files.input_file import InputError
+    from marketgame.experiments.play.outside import environment
     from marketgame.experiments.play.replicating import run_many
     from marketgame.experiments.play.running import run
     from marketgame.experiments.sweep import Interval, Sweep, Values
@@ -123,6 +125,7 @@ __all__ = [
     "certify",
     "compare",
     "core",
+    "environment",
     "load",
     "parameter",
     "run",
@@ -156,6 +159,7 @@ _OFFERED = {
     "experiments.blocking.core_answer": "core",
     "experiments.commands.kinds": "load",
     "registry": "parameter",
+    "experiments.play.outside": "environment",
     "experiments.play.replicating": "run_many",
     "experiments.play.running": "run",
     "experiments.efficiency.solving": "solve",

@@ -73,6 +73,7 @@ class MarketModel(RoundModel):
         organising: the coalition organisers, if there are any.
         learning: tells those who learn what became of each round.
         recorder: keeps every round and turns them into tables.
+        quotes: what all have quoted in the round, ``(N, L)``, numeraire per unit, from the stage of orders on.
         last_play: the round played last, if any.
 
     Raises:
@@ -108,6 +109,7 @@ class MarketModel(RoundModel):
         self._nobody_left = nobody_left(len(self.traders), len(self.economy.goods))
         game = None if self.blocking is None else self.blocking.game
         self.recorder = MarketRecorder(market_scenario, common.contract, behaviours, game)
+        self.quotes: FloatArray
         self.last_play: Round | None = None
 
     def step(self) -> None:
@@ -149,6 +151,7 @@ class MarketModel(RoundModel):
         quotes = np.stack([trader.quote() for trader in self.traders])
         if departures is not self._nobody_left:
             quotes[departures.left] = recommendation.quotes[departures.left]
+        self.quotes = quotes
         yield Stage.ORDER
         orders = self._order(quotes)
         # Stage 10: settlement and records; learners learn.

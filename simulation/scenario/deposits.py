@@ -20,6 +20,11 @@ class OwnType:
     type_number: int
 
 
+def can_deposit(own: Player, type_number: int, report: int) -> bool:
+    """Return whether a type of a player owns what a type that it may report would have to deposit."""
+    return not (own.types[report].endowment > own.types[type_number].endowment).any()
+
+
 def refuse_missing_deposits(economy: Economy, behaviours: tuple[tuple[Behaviour, ...], ...]) -> None:
     """Refuse behaviours that report types who own more.
 

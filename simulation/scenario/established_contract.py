@@ -63,7 +63,6 @@ def refuse_uncovered_transfers(common: CommonKnowledge, behaviours: tuple[tuple[
     if common.rules.coverage is not Coverage.ANNOUNCED_NUMERAIRE:
         return
     contract = common.contract
-    rounding = COVERAGE_TOLERANCE * float(contract.stakes.max())
     for player, by_type in enumerate(behaviours):
         inference = Inference(contract, player)
         for type_number, behaviour in enumerate(by_type):
@@ -71,12 +70,22 @@ def refuse_uncovered_transfers(common: CommonKnowledge, behaviours: tuple[tuple[
             stances = behaviour.could_act(knowledge.own, type_number)
             taken = max(contract.most_taken(player, stance.report(knowledge)) for stance in stances)
             owned = float(knowledge.own_type.endowment[-1])
-            if taken > owned + rounding + COVERAGE_TOLERANCE * abs(taken):
+            if not _covered(contract, taken, owned):
                 raise ValueError(
                     f"the contract takes {taken:.6g} {contract.economy.units[-1]} from {knowledge.own.name} of type "
                     f"{knowledge.own_type.name!r}, who owns {owned:.6g}; rule coverage = "
                     f"{common.rules.coverage.value!r} forbids that"
                 )
+
+
+def can_cover(contract: DirectContract, player: int, type_number: int, report: int) -> bool:
+    """Return whether a type of a player owns the numeraire that may be taken from a type that it may report."""
+    own = contract.economy.players[player].types[type_number]
+    return _covered(contract, contract.most_taken(player, report), float(own.endowment[-1]))
+
+
+def _covered(contract: DirectContract, taken: float, owned: float) -> bool:
+    return taken <= owned + COVERAGE_TOLERANCE * (float(contract.stakes.max()) + abs(taken))
 
 
 def promised_severance(scenario: MarketScenario) -> FloatArray | None:
