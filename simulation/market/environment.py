@@ -49,8 +49,8 @@ from marketgame.simulation.scenario.established_contract import can_cover, estab
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 # Each by its parts, or all of it in one vector.
-type Observation = dict[str, Any] | NDArray[np.float32]
-type Action = Mapping[str, Any] | NDArray[Any]
+type Observation = Any
+type Action = Any
 type Told = dict[str, dict[str, Any]]
 
 # Orders of twice all there may be of a good suffice to sell for everybody's money what is not there, in most economies.
