@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
@@ -16,6 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from marketgame.experiments.files.class_tables import Registered, bounded, table_model
+from marketgame.experiments.files.economy_law import FAMILY, RandomInput
 from marketgame.experiments.files.input_file import (
     LARGEST_WORTH,
     InputFiles,
@@ -41,9 +43,6 @@ log = logging.getLogger("marketgame")
 
 type Name = Annotated[str, Field(min_length=1)]
 type Probability = Annotated[float, Field(gt=0, le=1)]
-
-
-FAMILY = "family"
 
 
 class FamilyTable(InputModel):
@@ -240,7 +239,10 @@ class EconomyInput(InputModel):
     source: str = Field("", description="where the numbers come from: a citation, or who made them up")
     goods: list[Name] = Field(min_length=2, description="names; the last good is the numeraire, whose price is 1")
     units: list[Name] = Field(min_length=2, description="the unit of each good")
-    players: list[PlayerInput] = Field(min_length=1, description="one table [[players]] for each trader")
+    players: list[PlayerInput] | None = Field(
+        None, min_length=1, description="one table [[players]] for each trader; or random"
+    )
+    random: RandomInput | None = Field(None, description="instead of players: the law by which they are drawn")
     prior: PriorInput | None = Field(
         None,
         description="joint probabilities, which replace those of the types, or a law that correlates them; types are "
@@ -258,13 +260,25 @@ class EconomyInput(InputModel):
         with mistakes.kept():
             if len(self.units) != len(self.goods):
                 raise ValueError(f"units has {len(self.units)} entries; it must have {len(self.goods)}, one per good")
-        _keep_repeats("players[{}].name", [player.name for player in self.players], mistakes)
+        with mistakes.kept():
+            if (self.players is None) == (self.random is None):
+                given = "is missing; it must be given: one table [[players]] for each trader, or a table [random]"
+                raise ValueError(f"players {given}" if self.players is None else "players is given beside random")
+        listed = self.players or []
+        _keep_repeats("players[{}].name", [player.name for player in listed], mistakes)
         with mistakes.kept():
             self._refuse_names_made_twice()
         named = not mistakes
-        players, marginals = [], []
+        players, marginals = list[Player](), list[FloatArray]()
         joint = None if self.prior is None else self.prior.joint
-        for player in self.players:
+        if self.random is not None:
+            with mistakes.kept():
+                if joint is not None:
+                    raise ValueError("prior.joint is given beside random; only a law correlates players that are drawn")
+            with mistakes.kept():
+                drawn, marginals = self.random.draw(len(self.goods) - 1)
+                players = list(drawn)
+        for player in listed:
             with mistakes.kept():
                 types = player_of(player.name, player.types.items(), self.goods).types
                 players += [Player(name, types) for name in player.names()]
@@ -286,10 +300,18 @@ class EconomyInput(InputModel):
             prior = IndependentPrior(marginals) if law is None else law.build(marginals)
         return Economy(self.name, tuple(self.goods), tuple(self.units), tuple(players), prior, self.source)
 
+    def marginals(self) -> list[FloatArray] | None:
+        """Return the probabilities of the types of each player as they are given or drawn; none under a joint prior."""
+        if self.random is not None:
+            return self.random.draw(len(self.goods) - 1)[1]
+        if self.prior is not None and self.prior.joint is not None:
+            return None
+        return [each for player in self.players or () for each in [player.marginal()] * player.count]
+
     def _refuse_names_made_twice(self) -> None:
         """Refuse the name of one player that is also made of another's name and number."""
-        own = {player.name for player in self.players}
-        for player in self.players:
+        own = {player.name for player in self.players or ()}
+        for player in self.players or ():
             made_too = own.intersection(player.names()) if player.count > 1 else set()
             if made_too:
                 (first, *_) = sorted(made_too)
@@ -299,7 +321,7 @@ class EconomyInput(InputModel):
                 )
 
     def _joint_prior(self, listed: Sequence[ProfileInput]) -> CorrelatedPrior:
-        type_names = {name: list(player.types) for player in self.players for name in player.names()}
+        type_names = {name: list(player.types) for player in self.players or () for name in player.names()}
         given: dict[tuple[int, ...], float] = {}
         mistakes = Mistakes(MistakesError)
         for place, entry in enumerate(listed):
@@ -361,6 +383,50 @@ def economy_from(content: EconomyInput, path: Path) -> Economy:
     """
     with blamed_on(path):
         return content.build()
+
+
+def listed_text(path: Path, files: InputFiles | None = None) -> str:
+    """Return the file of an economy with every player listed, as TOML: one that was drawn needs no law any more.
+
+    Raises:
+        InputError: the file cannot be read or does not describe an economy.
+    """
+    content = read_input(EconomyInput, path, files)
+    economy = economy_from(content, path)
+    head = {"kind": content.kind, "name": economy.name, "source": economy.source}
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()]
+    lines += [
+        f"{key} = {json.dumps(names, ensure_ascii=False)}"
+        for key, names in (("goods", economy.goods), ("units", economy.units))
+    ]
+    marginals = content.marginals()
+    for number, player in enumerate(economy.players):
+        lines += ["", "[[players]]", f"name = {json.dumps(player.name, ensure_ascii=False)}"]
+        for place, kind in enumerate(player.types):
+            lines.append(f"[players.types.{json.dumps(kind.name, ensure_ascii=False)}]")
+            lines += [] if marginals is None else [f"probability = {float(marginals[number][place])!r}"]
+            lines.append(f"endowment   = {kind.endowment.tolist()!r}")
+            table = valuation_document(kind.valuation)
+            family = json.dumps(table.pop(FAMILY))
+            numbers = "".join(f", {key} = {value!r}" for key, value in table.items())
+            lines.append(f"valuation   = {{ {FAMILY} = {family}{numbers} }}")
+    if content.prior is not None:
+        lines += ["", "[prior]", *_prior_lines(content.prior)]
+    return "\n".join(lines) + "\n"
+
+
+def _prior_lines(prior: PriorInput) -> list[str]:
+    if prior.law is not None:
+        stated = prior.law.model_dump()
+        return [f"law = {{ {', '.join(f'{key} = {json.dumps(value)}' for key, value in stated.items())} }}"]
+    entries = []
+    for entry in prior.joint or ():
+        types = (
+            f"{json.dumps(who, ensure_ascii=False)} = {json.dumps(kind, ensure_ascii=False)}"
+            for who, kind in entry.types.items()
+        )
+        entries.append(f"  {{ types = {{ {', '.join(types)} }}, probability = {entry.probability!r} }},")
+    return ["joint = [", *entries, "]"]
 
 
 def remarks(economy: Economy) -> tuple[str, ...]:

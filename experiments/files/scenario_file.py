@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, fields
 from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypedDict
@@ -11,7 +12,7 @@ from pydantic import Field
 
 from marketgame.agents.behaviours import BEHAVIOURS, Behaviour
 from marketgame.agents.private_type import TypedPlayer
-from marketgame.experiments.files.class_tables import ClassTable, Name, Registered, read_from, table_of
+from marketgame.experiments.files.class_tables import ClassTable, Name, Registered, default_of, read_from, table_of
 from marketgame.experiments.files.coalition_tables import BlockerInput, NetworkInput, OrganiserInput
 from marketgame.experiments.files.contract_file import contract_for
 from marketgame.experiments.files.economy_file import load_economy
@@ -31,9 +32,10 @@ from marketgame.experiments.files.input_file import (
 )
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule
 from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.random_economies import Allotment
 from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.market_game.rules import MarketRules
-from marketgame.registry import MisnamedError
+from marketgame.registry import MisnamedError, NotAMemberError, UnknownNameError
 from marketgame.simulation.scenario.assignments import Assignment, check_assignments
 from marketgame.simulation.scenario.blockers import Blocker, check_blockers
 from marketgame.simulation.scenario.learning import LearningRules
@@ -131,6 +133,43 @@ class TablesInput(InputModel):
     )
 
 
+class PopulationInput(InputModel):
+    """Behaviours given to shares of the players that no [[traders]] table names."""
+
+    behaviours: dict[Name, Annotated[float, Field(ge=0, le=1)]] = Field(
+        {}, description="the share of each behaviour, with the parameters it has by itself; whoever is left obeys"
+    )
+    allotment: Annotated[Allotment, Field(strict=False)] = Field(
+        Allotment.FIXED,
+        description="how these shares, and those of [[traders]] tables, become players: fixed, as near as whole "
+        "numbers come, by largest remainders, and the seed of the run draws who; drawn, every player draws for itself",
+    )
+
+    def assignments(self, path: Path, *, in_game: bool) -> tuple[Assignment, ...]:
+        """Return who behaves how by these shares.
+
+        Raises:
+            InputError: there is no such behaviour, it needs a market that is not there, or it needs parameters.
+        """
+        return made(partial(_shared, name, share, path, in_game) for name, share in self.behaviours.items())
+
+
+def _shared(name: str, share: float, path: Path, in_game: bool) -> Assignment:
+    field = f"population.behaviours.{name}"
+    try:
+        behaviour = BEHAVIOURS.find(name)
+    except UnknownNameError:
+        refuse(path, field, f"names no behaviour; {one_of(name, BEHAVIOURS.names)}")
+    except NotAMemberError as error:
+        refuse(path, field, f"names no behaviour: {error}")
+    if in_game and not behaviour.suits_games():
+        refuse(path, field, "needs a market; this scenario has none")
+    needed = [each.name for each in fields(behaviour) if default_of(each) is MISSING]
+    if needed:
+        refuse(path, field, f"needs {' and '.join(needed)}; give it a [[traders]] table with share = {share:g}")
+    return Assignment(behaviour(), share=share)
+
+
 class Common(TypedDict):
     """What a scenario of either kind is told."""
 
@@ -139,6 +178,7 @@ class Common(TypedDict):
     blockers: tuple[Blocker, ...]
     rounds: int
     seed: int
+    allotment: Allotment | None
 
 
 class PlayedInput(InputModel):
@@ -159,6 +199,10 @@ class PlayedInput(InputModel):
         0, description="of all random draws; the same seed gives the same tables"
     )
 
+    population: PopulationInput | None = Field(
+        None, description="behaviours by shares of the players; without it shares stand in [[traders]] tables only"
+    )
+
     def common(
         self,
         traders: Sequence[TraderTable],
@@ -176,6 +220,8 @@ class PlayedInput(InputModel):
         mistakes = Mistakes()
         with mistakes.kept():
             assignments = assignments_of(traders, players, path)
+            if self.population is not None:
+                assignments += self.population.assignments(path, in_game=self.makes.SETTING == "game")
             with blamed_on(path):
                 check_assignments(assignments, players, self.makes.SETTING)
         with mistakes.kept():
@@ -189,6 +235,7 @@ class PlayedInput(InputModel):
             "blockers": led,
             "rounds": self.rounds if rounds is None else rounds,
             "seed": self.seed if seed is None else seed,
+            "allotment": None if self.population is None else self.population.allotment,
         }
 
 

@@ -31,9 +31,9 @@ from marketgame.mechanisms.contracts.transfers import contract_with_transfers
 from marketgame.mechanisms.deviations.effort import Effort
 from marketgame.mechanisms.deviations.oracle import most_profitable_deviation
 from marketgame.mechanisms.deviations.situation import JointAction, Situation, trade_gains
-from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.coalitions import Coalition
-from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.random_economies import EconomyLaw, ValuationLaw
 from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.market_game.rules import (
     Bankruptcy,
@@ -144,25 +144,18 @@ class Found:
 
 def random_economy(number: int) -> Economy:
     """Return one of the random economies: every third of complete information, every other with varying endowments."""
-    generator = np.random.default_rng([number, 13])
-    players, goods = 3 + (number % 5 == 4), 1 + number % 2
-    kinds = 1 if number % 3 == 0 else 2
-    everybody = []
-    for player in range(players):
-        endowment = np.append(generator.uniform(0.5, 3.0, goods), 500.0)
-        types = []
-        for kind in range(kinds):
-            mixing = 0.3 * generator.normal(size=(goods, goods))
-            slope = mixing @ mixing.T + np.diag(generator.uniform(0.3, 2.0, goods))
-            # A taste so small leads to a corner, unless the good is for the asking.
-            intercept = generator.uniform(4.0, 12.0, goods) * generator.choice([0.1, 1.0], goods, p=[0.2, 0.8])
-            share = generator.uniform(0.4, 1.0, goods) if number % 4 in (1, 2) else np.ones(goods)
-            owned = endowment * np.append(share, 1.0)
-            types.append(PlayerType(f"kind {kind}", owned, Quadratic(intercept, slope)))
-        everybody.append(Player(f"player {player}", tuple(types)))
-    names = (*(f"good {good}" for good in range(goods)), "money")
-    prior = IndependentPrior([generator.dirichlet(np.full(kinds, 3.0)) for _ in everybody])
-    return Economy(f"random {number}", names, names, tuple(everybody), prior)
+    players, kinds = 3 + (number % 5 == 4), 1 if number % 3 == 0 else 2
+    law = EconomyLaw(
+        # A taste so small leads to a corner, unless the good is for the asking.
+        (ValuationLaw(Quadratic, {"intercept": (4.0, 12.0), "slope": (0.3, 2.0)}, mixing=0.3, faint=0.2),),
+        (players, players),
+        (1 + number % 2,) * 2,
+        (kinds, kinds),
+        money=(500.0, 500.0),
+        owned=(0.4, 1.0) if number % 4 in (1, 2) else None,
+        concentration=3.0,
+    )
+    return law.economy(f"random {number}", np.random.default_rng([number, 13]))
 
 
 def searched(number: int, institution: Institution, searches: Searches = USUAL) -> Found:

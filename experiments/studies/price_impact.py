@@ -29,11 +29,11 @@ from marketgame.mechanisms.contracts.price_impact import (
     MOST_LISTED,
     expected_impact,
     largest_price_impact,
-    replica,
 )
 from marketgame.mechanisms.contracts.transfers import contract_with_transfers
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
+from marketgame.mechanisms.economies.random_economies import replica
 from marketgame.mechanisms.market_game.rules import (
     Bankruptcy,
     Coverage,

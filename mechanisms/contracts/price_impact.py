@@ -18,12 +18,12 @@ bought at a supporting price.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.economies.beliefs import IndependentPrior, beliefs_about_others, profiles_by_own_type
+from marketgame.mechanisms.economies.beliefs import beliefs_about_others, profiles_by_own_type
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
 
@@ -151,22 +151,3 @@ def expected_impact(
     one, other = types
     sums = value[one, other] + value[other, one] - value[one, one] - value[other, other]
     return ExpectedImpact(float(sums.mean()), float(sums.std(ddof=1) / np.sqrt(draws)), draws)
-
-
-def replica(economy: Economy, times: int) -> Economy:
-    """Return the economy in which every player of another stands so many times, with types drawn independently.
-
-    Players with the same number in the first copy as in the given economy have the same names.
-
-    Raises:
-        ValueError: types are correlated, or there is to be no copy.
-    """
-    if not economy.prior.independent or times < 1:
-        raise ValueError(f"{times} copies are asked for; there must be one or more, of players with independent types")
-    copies = [
-        replace(one, name=f"{one.name} {copy + 1}" if copy else one.name)
-        for copy in range(times)
-        for one in economy.players
-    ]
-    marginals = [economy.prior.marginal(player) for player in range(len(economy.players))] * times
-    return replace(economy, players=tuple(copies), prior=IndependentPrior(marginals))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from marketgame.agents.behaviours import Behaviour, Obedient
 from marketgame.agents.private_type import TypedPlayer, type_names
+from marketgame.mechanisms.economies.random_economies import Allotment, allotted
 from marketgame.simulation.scenario.streams import random_stream
 
 
@@ -57,7 +58,10 @@ def check_assignments(assignments: Sequence[Assignment], players: Sequence[Typed
 
 
 def behaviour_table(
-    assignments: Sequence[Assignment], players: Sequence[TypedPlayer], seed: int
+    assignments: Sequence[Assignment],
+    players: Sequence[TypedPlayer],
+    seed: int,
+    allotment: Allotment | None = None,
 ) -> tuple[tuple[Behaviour, ...], ...]:
     """Return how each player behaves, by its type: entry ``[player][type]``.
 
@@ -65,9 +69,10 @@ def behaviour_table(
         assignments: later ones win; whoever none applies to obeys.
         players: all of them.
         seed: of the run, which draws shares.
+        allotment: how shares become players; none where a larger share is to contain a smaller one from the same seed.
     """
     table: list[list[Behaviour]] = [[Obedient()] * len(player.types) for player in players]
-    for assignment, names in _drawn(assignments, players, seed):
+    for assignment, names in _drawn(assignments, players, seed, allotment):
         for row, player in zip(table, players, strict=True):
             if player.name not in names:
                 continue
@@ -92,20 +97,32 @@ def _eligible(
 
 
 def _drawn(
-    assignments: Sequence[Assignment], players: Sequence[TypedPlayer], seed: int
+    assignments: Sequence[Assignment], players: Sequence[TypedPlayer], seed: int, allotment: Allotment | None
 ) -> Iterator[tuple[Assignment, Sequence[str]]]:
     """Yield each assignment with the names of the players it does concern."""
     everyone = [player.name for player in players]
     unnamed = _unnamed(assignments, players)
-    ranking = random_stream(seed, "assignment").permutation(len(unnamed))
+    generator = random_stream(seed, "assignment")
+    if allotment is not None:
+        shares = [each.share for each in assignments if each.share is not None]
+        groups = allotted(shares, len(unnamed), allotment, generator).tolist()
+        numbers = iter(range(len(shares)))
+        for assignment in assignments:
+            chosen: Sequence[str] = everyone if assignment.players is None else assignment.players
+            if assignment.share is not None:
+                number = next(numbers)
+                chosen = [name for name, group in zip(unnamed, groups, strict=True) if group == number]
+            yield assignment, chosen
+        return
+    ranking = generator.permutation(len(unnamed))
     used = 0.0
     for assignment in assignments:
         if assignment.share is None:
             yield assignment, (everyone if assignment.players is None else assignment.players)
             continue
         first, used = used, used + assignment.share
-        chosen = ranking[round(first * len(unnamed)) : round(used * len(unnamed))]
-        yield assignment, [unnamed[place] for place in chosen]
+        places = ranking[round(first * len(unnamed)) : round(used * len(unnamed))]
+        yield assignment, [unnamed[place] for place in places]
 
 
 def _unnamed(assignments: Sequence[Assignment], players: Sequence[TypedPlayer]) -> list[str]:

@@ -62,9 +62,9 @@ class MarketScenario(Scenario):
 
     Raises:
         ValueError: what every scenario refuses, the network does not fit, coalition organisers do not go together or
-            have too many type profiles to list, parts are not positive, somebody would have to deposit more than it owns,
-            blocking mediators are to lead away who has deposited, or what stances would have brought is asked for where
-            organisers or blockers would have answered them.
+            have too many type profiles to list, parts are not positive, somebody would have to deposit more than it
+            owns, blocking mediators are to lead away who has deposited, or what stances would have brought is asked for
+            where organisers or blockers would have answered them.
     """
 
     SETTING = "economy"

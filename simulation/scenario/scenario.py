@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from marketgame.agents.behaviours import Behaviour
 from marketgame.agents.private_type import TypedPlayer
+from marketgame.mechanisms.economies.random_economies import Allotment
 from marketgame.simulation.scenario.assignments import Assignment, behaviour_table, check_assignments
 from marketgame.simulation.scenario.blockers import Blocker, check_blockers
 
@@ -23,6 +24,8 @@ class Scenario(ABC):
         rounds: how many are played.
         seed: of all random streams.
         blockers: the blocking mediators.
+        allotment: how shares of behaviours become players; none where a larger share is to contain a smaller one drawn
+            from the same seed.
 
     Raises:
         ValueError: a player or type is unknown, shares exceed one, a behaviour does not suit its players, blocking
@@ -37,6 +40,7 @@ class Scenario(ABC):
     rounds: int = field(default=100, kw_only=True)
     seed: int = field(default=0, kw_only=True)
     blockers: tuple[Blocker, ...] = field(default=(), kw_only=True)
+    allotment: Allotment | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.rounds < 1:
@@ -58,4 +62,4 @@ class Scenario(ABC):
 
     def behaviours(self) -> tuple[tuple[Behaviour, ...], ...]:
         """Return how each player behaves, by its type: entry ``[player][type]``."""
-        return behaviour_table(self.assignments, self.players, self.seed)
+        return behaviour_table(self.assignments, self.players, self.seed, self.allotment)

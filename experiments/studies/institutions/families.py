@@ -9,10 +9,8 @@ import numpy as np
 
 from marketgame.experiments import HOME
 from marketgame.experiments.files.economy_file import load_economy
-from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.economies.beliefs import IndependentPrior
-from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
-from marketgame.mechanisms.economies.valuation import Valuation
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.random_economies import EconomyLaw, ValuationLaw
 from marketgame.mechanisms.economies.valuations import Logarithmic, Quadratic
 
 ECONOMIES = HOME / "economies"
@@ -39,26 +37,15 @@ def economies(seed: int = 0, sizes: tuple[tuple[int, int, int], ...] = SIZES) ->
         yield random_economy(family, *size, np.random.default_rng(stream))
 
 
+# Every unit there is is worth something to everybody, as Assumption 1 of the paper asks.
+LAWS = {
+    Family.QUADRATIC: ValuationLaw(Quadratic, {"intercept": (14.0, 17.0), "slope": (0.4, 0.7)}),
+    Family.LOGARITHMIC: ValuationLaw(Logarithmic, {"weight": (3.0, 6.0), "shift": (0.5, 1.5)}),
+}
+
+
 def random_economy(family: Family, players: int, goods: int, types: int, generator: np.random.Generator) -> Economy:
     """Return a random economy whose traders all own some of every good, and whose types are independent."""
-    traders = []
-    for number in range(players):
-        endowment = np.append(generator.uniform(0.5, 3.0, goods), MONEY)
-        kinds = [
-            PlayerType(f"type {kind + 1}", endowment, _valuation(family, goods, generator)) for kind in range(types)
-        ]
-        traders.append(Player(f"trader {number + 1}", tuple(kinds)))
-    names = (*(f"good {good + 1}" for good in range(goods)), "money")
+    law = EconomyLaw((LAWS[family],), (players, players), (goods, goods), (types, types), money=(MONEY, MONEY))
     information = "private" if types > 1 else "complete"
-    title = f"{family}, {players} traders, {goods + 1} goods, {information} information"
-    prior = IndependentPrior([np.full(types, 1.0 / types)] * players)
-    return Economy(title, names, (*["unit"] * goods, "euro"), tuple(traders), prior, source="drawn at random")
-
-
-def _valuation(family: Family, goods: int, generator: np.random.Generator) -> Valuation:
-    if family is Family.LOGARITHMIC:
-        return Logarithmic(generator.uniform(3.0, 6.0, goods), generator.uniform(0.5, 1.5, goods))
-    # Every unit there is is worth something to everybody, as Assumption 1 of the paper asks.
-    mixing: FloatArray = 0.1 * generator.normal(size=(goods, goods))
-    slope = mixing @ mixing.T + np.diag(generator.uniform(0.4, 0.7, goods))
-    return Quadratic(generator.uniform(14.0, 17.0, goods), slope)
+    return law.economy(f"{family}, {players} traders, {goods + 1} goods, {information} information", generator)

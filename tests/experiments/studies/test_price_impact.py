@@ -7,9 +7,10 @@ import pytest
 
 from marketgame.experiments.studies import price_impact as study
 from marketgame.mechanisms.contracts import price_impact
-from marketgame.mechanisms.contracts.price_impact import expected_impact, largest_price_impact, price_impacts, replica
+from marketgame.mechanisms.contracts.price_impact import expected_impact, largest_price_impact, price_impacts
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
+from marketgame.mechanisms.economies.random_economies import replica
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior
 
 SMALL = ["three-farmers", "two-sided-divisible", "three-farmers-correlated", "two-goods-complements"]

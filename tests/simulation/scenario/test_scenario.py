@@ -12,6 +12,7 @@ from marketgame.mechanisms.contracts.grand_contract import TransferRule, grand_c
 from marketgame.mechanisms.contracts.sampled import SampledEconomy, sampled
 from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
+from marketgame.mechanisms.economies.random_economies import Allotment
 from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.market_game.rules import Coverage, MarketRules
 from marketgame.simulation.market.model import MarketModel
@@ -195,3 +196,22 @@ def test_scenarios_of_equal_economies_share_what_was_drawn_and_are_played_as_if_
     assert len(drawn) == 3
     assert tables_of(*asked[0], owned=1.1) != alone[0]
     assert len(drawn) == 4
+
+
+@pytest.mark.parametrize("allotment", Allotment)
+def test_shares_become_players_by_largest_remainders_or_by_chance(
+    random_economy: RandomEconomy, allotment: Allotment
+) -> None:
+    economy = random_economy(1, 12, 2, 1)
+    shares = (Assignment(Noisy(), share=0.4), Assignment(Mispricing(), ("p0",)), Assignment(Withholding(), share=0.25))
+    counts = []
+    for seed in range(12):
+        scenario = MarketScenario("s", economy, assignments=shares, seed=seed, allotment=allotment)
+        names = [by_type[0].name for by_type in scenario.behaviours()]
+        assert names[0] == "mispricing"
+        assert behaviour_names(scenario) == [[name] for name in names]
+        counts.append((names.count("noisy"), names.count("withholding")))
+    # Quotas of eleven players: 4.4, 2.75 and 3.85 for who obeys; the two largest remainders get one more.
+    fixed = allotment is Allotment.FIXED
+    assert (set(counts) == {(4, 3)}) == fixed
+    assert (len(set(counts)) > 3) != fixed
