@@ -79,11 +79,16 @@ def _callers() -> list[tuple[FrameType | None]]:
     return [(caller,), (None if caller is None else caller.f_back,)]
 
 
+def _module_of(frame: FrameType, *_: object) -> ModuleType | None:
+    """Return the module in which a frame runs; what is typed at a prompt may be in none."""
+    return sys.modules.get(frame.f_globals.get("__name__", ""))
+
+
 @contextmanager
 def _callers_found_quickly() -> Iterator[None]:
     """Let Mesa's log find out meanwhile which module calls it without reading all source code."""
     slow = {"stack": inspect.stack, "getmodule": inspect.getmodule}
-    vars(inspect).update(stack=_callers, getmodule=lambda frame, *_: sys.modules.get(frame.f_globals["__name__"]))
+    vars(inspect).update(stack=_callers, getmodule=_module_of)
     try:
         yield
     finally:

@@ -109,7 +109,18 @@ def test_every_family_of_valuations_can_be_written_and_read_again(
 
 @pytest.mark.parametrize("family", FAMILIES.own, ids=FAMILIES.name_of)
 def test_every_key_of_every_family_is_explained(family: type[Valuation]) -> None:
-    (table,) = (one for one in tables_of(EconomyInput) if one.path.endswith(f"with family = '{family.name}'"))
+    ending = f"with family = '{family.name}'"
+    table, law = (one for one in tables_of(EconomyInput) if one.path.endswith(ending))
+    # A law says between which numbers each of them lies.
+    assert {field.name for field in law.fields} == {
+        "family",
+        *family.keys().values(),
+        "name",
+        "share",
+        "mixing",
+        "faint",
+    }
+    assert all(field.meaning for field in law.fields)
     assert [field.name for field in table.fields] == ["family", *family.keys().values()]
     assert all(field.meaning for field in table.fields)
     assert table.meaning.startswith("v(q) = ")

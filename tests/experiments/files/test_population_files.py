@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,17 @@ def test_a_sweep_runs_over_random_economies(marketgame: Call, tmp_path: Path) ->
     assert marketgame("validate", sweep).code == 0
     unknown = written(tmp_path, sweep.read_text("utf-8").replace("random.seed", "random.sed"), "wrong.toml")
     assert_one_line(marketgame("validate", unknown), "economy.random", "'sed'", "'seed'")
+
+
+def test_the_files_on_the_page_about_populations_are_taken(marketgame: Call, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "populations.md").read_text(encoding="utf-8")
+    files = dict(re.findall(r"`(\w+\.toml)`:\n\n```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE))
+    for name, text in files.items():
+        written(tmp_path, text, name)
+    (seeds,) = re.findall(r'`("economy[^`]*=[^`]*)`', page)
+    others = [f"{path} = [0.1, 0.2]" for path in re.findall(r'`("(?:population|economy[.]random[.]val)[^`=]*")`', page)]
+    assert len(others) == 2
+    axes = "\n".join([seeds, *others])
+    written(tmp_path, f'kind = "sweep"\nscenario = "crowd.toml"\nseeds = 1\n[axes]\n{axes}\n', "sweep.toml")
+    answer = marketgame("validate", *(tmp_path / name for name in (*files, "sweep.toml")))
+    assert (set(files), answer.code, answer.err) == ({"traders.toml", "crowd.toml"}, 0, "")
