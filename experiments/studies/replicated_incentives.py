@@ -34,11 +34,12 @@ from marketgame import results
 from marketgame.experiments.studies.institutions.resuming import Kept, Key, Rows
 from marketgame.experiments.studies.published import checkpoint, publish
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.contracts.price_impact import expected_impact, largest_price_impact, replica
+from marketgame.mechanisms.contracts.price_impact import expected_impact, largest_price_impact
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.profiles import Listing, exact_profiles
+from marketgame.mechanisms.economies.random_economies import replica
 from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.incentive_efficiency.second_best import SecondBest, second_best
