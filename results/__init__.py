@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         with_parameters,
     )
     from marketgame.results.figures import save_figures, standard_figures
+    from marketgame.results.learning import joint_play, learned_play
     from marketgame.results.loading import Run, load
     from marketgame.results.mediators import mediator_summary
     from marketgame.results.sensitivity import failures_by_parameter, sobol_indices
@@ -32,6 +33,8 @@ __all__ = [
     "Run",
     "compare",
     "failures_by_parameter",
+    "joint_play",
+    "learned_play",
     "load",
     "mediator_summary",
     "over_seeds",
@@ -49,6 +52,7 @@ __all__ = [
 _OFFERED = {
     "comparison": "Comparison compare over_seeds paired_differences with_benchmarks with_parameters",
     "figures": "save_figures standard_figures",
+    "learning": "joint_play learned_play",
     "loading": "Run load",
     "mediators": "mediator_summary",
     "sensitivity": "failures_by_parameter sobol_indices",
