@@ -7,29 +7,25 @@ the behaviours themselves, once for whatever they know.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from math import prod
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from marketgame.agents.announcements import accepted_announcements
-from marketgame.agents.behaviours import Behaviour, Learning, MenuLearning, Misreporting, Obedient, Order
+from marketgame.agents.behaviours import Behaviour, Learning, MenuLearning, Misreporting, Obedient
 from marketgame.agents.behaviours.menu import stance_name
-from marketgame.agents.beliefs import Inference
-from marketgame.agents.knowledge import RecommendedKnowledge, TypeKnowledge
-from marketgame.mechanisms.arrays import FloatArray, IntegerArray, read_only
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.deviations.best_reply import best_reply
 from marketgame.mechanisms.deviations.effort import Effort
-from marketgame.mechanisms.deviations.menu_game import MenuGame
+from marketgame.mechanisms.deviations.menu_game import MenuGame, MixedPlay, product_play
 from marketgame.mechanisms.deviations.situation import Replies, Situation
 from marketgame.mechanisms.economies.economy import Player
 from marketgame.mechanisms.market_game.plays import Play
-from marketgame.mechanisms.market_game.rules import Refusal, Timing
+from marketgame.mechanisms.market_game.rules import Refusal
 from marketgame.mechanisms.market_game.settle import settle
+from marketgame.simulation.market.messages import DrawnError, Messages, Said
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
@@ -41,43 +37,6 @@ MOST_PLAYS = 2_000
 
 class UnplayableError(ValueError):
     """Learners play no finite game of stances; the message says why."""
-
-
-@dataclass(frozen=True, eq=False)
-class Acting:
-    """How somebody acts in a round: its number, its type, its behaviour."""
-
-    player: int
-    type_number: int
-    behaviour: Behaviour
-
-    @property
-    def key(self) -> tuple[int, int, int]:
-        """What tells it apart while its behaviour is kept."""
-        return self.player, self.type_number, id(self.behaviour)
-
-
-@dataclass(frozen=True, eq=False)
-class Messages:
-    """What everybody says in a round.
-
-    Attributes:
-        acting: who says it.
-        told: what tells recommendations apart.
-        heard: what each knows when it quotes.
-        quotes: ``(N, L)``, numeraire per unit.
-        orders: what each orders, and the endowment it announces.
-        transfers: ``(N,)``, numeraire.
-        received: what flowed to each out of deposits, ``(N, L)``, units.
-    """
-
-    acting: tuple[Acting, ...]
-    told: bytes
-    heard: tuple[RecommendedKnowledge, ...]
-    quotes: FloatArray
-    orders: tuple[Order, ...]
-    transfers: FloatArray
-    received: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,16 +76,19 @@ class MarketMenu:
             raise UnplayableError("organisers and blockers answer what they see: stances alone have no payoffs")
         model = MarketModel(scenario)
         self.economy, self._rules, self._mediator = model.economy, scenario.rules, model.mediator
-        self._common = model.traders[0].common
-        self.contract = self._common.contract
-        self._inferences = [Inference(self.contract, trader.player) for trader in model.traders]
+        self.contract = model.mediator.contract
         behaviours = [trader.behaviours for trader in model.traders]
         self.stances = tuple(_menus(*each) for each in zip(self.economy.players, behaviours, strict=True))
         learn = [any(isinstance(each, Learning) for each in by_type) for by_type in behaviours]
         self.learners = tuple(np.flatnonzero(learn).tolist())
-        self._seen = self._rules.timing is Timing.PRICES_FIRST
-        self._reporting: dict[tuple[int, int, int], Behaviour] = {}
-        self._said: dict[tuple[object, ...], Any] = {}
+        # Beyond its menu everybody can report any type and then obey: what the oracle departs from.
+        options = [
+            [menu + _reporters(own, kind) for kind, menu in enumerate(by_type)]
+            for own, by_type in zip(self.economy.players, self.stances, strict=True)
+        ]
+        common = model.traders[0].common
+        # The device's draw decides what is recommended, so that messages are looked up for each by themselves.
+        self._messages = [Messages(common, model.mediator, options) for _ in self.contract.chances]
         self._gains: dict[bytes, FloatArray] = {}
 
     @cached_property
@@ -174,147 +136,107 @@ class MarketMenu:
             UnplayableError: the others can play too many ways, or a stance draws something of its own.
         """
         kinds, found = self.economy.players[player].types, []
-        owned, own = np.array([kind.endowment for kind in kinds]), kinds[type_number].name
+        plays = self._plays_of_others(player, type_number, strategies)
         for report, kind in enumerate(kinds):
-            if self._rules.refusal is Refusal.ESCROW and (owned[report] > owned[type_number]).any():
+            if self._rules.refusal is Refusal.ESCROW and (kind.endowment > kinds[type_number].endowment).any():
                 continue  # It could not deposit what that type owns.
-            # A reply that reports and then obeys is what the oracle departs from.
-            told_as = self._reporting.setdefault(
-                (player, type_number, report), Obedient() if report == type_number else Misreporting({own: kind.name})
-            )
-            situations = self._situations(Acting(player, type_number, told_as), strategies)
-            replies = [(chance, best_reply(situation, effort)) for chance, situation in situations]
+            replies = [
+                (chance, best_reply(situation, effort))
+                for chance, situation in self._situations(player, self.game.menus[player] + report, plays)
+            ]
             gain, bound = (sum(c * getattr(reply, of) for c, reply in replies) for of in ("gain", "bound"))
             found.append(Exploited(player, type_number, gain, bound, report))
         best = max(found, key=lambda each: each.gain)
         return Exploited(player, type_number, best.gain, max(each.bound for each in found), best.report)
 
-    def _situations(self, acting: Acting, strategies: Sequence[FloatArray]) -> list[tuple[float, Situation]]:
-        """Return what a trader may face once it has heard what is recommended, each with its probability."""
-        plays: dict[tuple[bytes, ...], dict[bytes, tuple[float, IntegerArray, Messages]]] = {}
-        for chance, profile, said in self._plays_of_others(acting, strategies):
-            part = said.heard[acting.player].recommendation
-            known = (part.quotes, part.orders, part.announced_endowment, part.transfers, said.received[acting.player])
-            others = b"".join(str(each.key).encode() for each in said.acting) + said.told
-            alike = plays.setdefault(tuple(each.tobytes() for each in known), {})
-            alike[others] = (alike[others][0] + chance if others in alike else chance, profile, said)
-        return [self._situation(acting, list(alike.values())) for alike in plays.values()]
+    def _situations(self, player: int, own: int, plays: MixedPlay) -> list[tuple[float, Situation]]:
+        """Return what a trader that acts by its own option may face once it has heard what is recommended to it."""
+        stances = plays.stances.copy()
+        stances[:, player] = own
+        faced: dict[bytes, list[tuple[int, int]]] = {}
+        said = [self._say(plays.profiles, stances, draw) for draw in range(len(self._messages))]
+        for draw, (of_draw, played, received) in enumerate(said):
+            told = (played.quotes, played.orders, played.announced_endowments, received)
+            for row in range(len(stances)):
+                known = [each[row, player] for each in told] + [of_draw.transfers[row]]
+                faced.setdefault(b"".join(each.tobytes() for each in known), []).append((draw, row))
+        return [self._situation(player, stances, plays, said, cells) for cells in faced.values()]
 
     def _situation(
-        self, acting: Acting, plays: Sequence[tuple[float, IntegerArray, Messages]]
+        self,
+        player: int,
+        stances: IntegerArray,
+        plays: MixedPlay,
+        said: Sequence[tuple[Said, Play, FloatArray]],
+        cells: Sequence[tuple[int, int]],
     ) -> tuple[float, Situation]:
-        chances, profiles = np.array([chance for chance, _, _ in plays]), np.stack([each for _, each, _ in plays])
-        said, total = [each for _, _, each in plays], float(chances.sum())
-        received = np.stack([each.received for each in said])
+        """Return the situation of who cannot tell some plays apart, by draw of the device and row, and its chance."""
+        chances = np.array([self.contract.chances[draw] * plays.probability[row] for draw, row in cells])
+        rows = np.array([row for _, row in cells])
+        prescribed = Play(
+            *(np.stack([said[draw][1].arrays[place][row] for draw, row in cells]) for place in range(4)),
+        )
+        received, total = np.stack([said[draw][2][row] for draw, row in cells]), float(chances.sum())
+        reaction, others = None, np.arange(stances.shape[1]) != player
+        looks = [
+            self._messages[draw].looking(plays.profiles, stances, each.told) for draw, (each, _, _) in enumerate(said)
+        ]
+        if any(looks[draw][row, others].any() for draw, row in cells):
+            reaction = _Answering(self, tuple(draw for draw, _ in cells), plays.profiles[rows], stances[rows])
         situation = Situation(
             self.economy,
             self._rules,
-            (acting.player,),
+            (player,),
             chances / total,
-            profiles,
-            self._play(said, self.economy.endowments(profiles) + received),
-            _Answering(self, tuple(said)) if self._seen else None,
+            plays.profiles[rows],
+            prescribed,
+            reaction,
             received=received if received.any() else None,
         )
         return total, situation
 
-    def _plays_of_others(
-        self, acting: Acting, strategies: Sequence[FloatArray]
-    ) -> list[tuple[float, IntegerArray, Messages]]:
-        """Return how the round may go for a type of a player: with what chance, at which types, and what is said."""
-        prior, player = self.economy.prior, acting.player
+    def _plays_of_others(self, player: int, type_number: int, strategies: Sequence[FloatArray]) -> MixedPlay:
+        """Return what others may play against a type of a player, whose own stances are of no account."""
+        prior = self.economy.prior
         if prior.obstacle:
             raise UnplayableError(f"others can be of too many types: {prior.obstacle}")
-        here = np.flatnonzero((prior.profiles[:, player] == acting.type_number) & (prior.probability > 0))
-        given_type, found = prior.probability[here].sum(), []
-        supports = [
-            [np.flatnonzero(row > 0).tolist() if other != player else [0] for row in strategy]
-            for other, strategy in enumerate(strategies)
+        still = [
+            np.eye(each.shape[1])[np.zeros(len(each), int)] if other == player else each
+            for other, each in enumerate(strategies)
         ]
-        many = sum(prod(len(of[kind]) for of, kind in zip(supports, prior.profiles[p], strict=True)) for p in here)
-        if many * len(self.contract.chances) > MOST_PLAYS:
-            raise UnplayableError(f"others can play in {many:,} ways, more than {MOST_PLAYS:,}")
-        for number in here.tolist():
-            profile = prior.profiles[number]
-            for stances in itertools.product(*(of[kind] for of, kind in zip(supports, profile, strict=True))):
-                taken = list(self._taken(profile, np.array(stances)))
-                taken[player] = acting
-                own = [strategies[other][profile[other], stance] for other, stance in enumerate(stances)]
-                own[player] = 1.0
-                chance = float(prior.probability[number] / given_type * prod(own))
-                for draw, turned in enumerate(self.contract.chances.tolist()):
-                    found.append((chance * turned, profile, self._messages(tuple(taken), draw)))
-        return found
+        listed = product_play(prior, still, MOST_PLAYS, np.random.default_rng(0))
+        if listed.sampled:
+            raise UnplayableError(f"others can play in more than {MOST_PLAYS:,} ways")
+        rows = (listed.profiles[:, player] == type_number) & (listed.probability > 0)
+        likely = listed.probability[rows]
+        return MixedPlay(listed.profiles[rows], listed.stances[rows], likely / likely.sum())
 
     def _settled(self, profiles: IntegerArray, stances: IntegerArray) -> FloatArray:
-        endowments, expected = self.economy.endowments(profiles), np.zeros(profiles.shape)
-        taken = [self._taken(*cell) for cell in zip(profiles, stances, strict=True)]
+        expected, endowments = np.zeros(profiles.shape), self.economy.endowments(profiles)
         for draw, chance in enumerate(self.contract.chances.tolist()):
-            said = [self._messages(acting, draw) for acting in taken]
-            received = np.stack([each.received for each in said])
-            play = self._play(said, endowments + received)
+            _, play, received = self._say(profiles, stances, draw)
             net = settle(play, self._rules).net_consumption(endowments + received)
             expected += chance * self.economy.gains(profiles, net + received)
         return expected
 
-    def _play(self, said: Sequence[Messages], owned: FloatArray) -> Play:
-        """Return the plays of rounds in which everybody owns ``(B, N, L)`` when the market opens."""
-        transfers = np.stack([each.transfers for each in said])
-        offered = np.stack([[order.announced_endowment for order in each.orders] for each in said])
-        return Play(
-            np.stack([each.quotes for each in said]),
-            np.stack([[order.net_demands for order in each.orders] for each in said]),
-            accepted_announcements(offered, owned, transfers, self._rules),
-            transfers,
-        )
-
-    def _taken(self, profile: IntegerArray, stances: IntegerArray) -> tuple[Acting, ...]:
-        each = zip(self.stances, profile.tolist(), stances.tolist(), strict=True)
-        return tuple(Acting(player, kind, menu[kind][stance]) for player, (menu, kind, stance) in enumerate(each))
-
-    def _messages(self, acting: tuple[Acting, ...], draw: int) -> Messages:
-        """Return what those who act so say where the device turns out so."""
-        known = [
-            TypeKnowledge(self._common, self._inferences[each.player], each.type_number, _refuse_to_draw)
-            for each in acting
-        ]
-        whoever = list(zip(acting, known, strict=True))
-        reports = np.array([self._once(each.key, partial(each.behaviour.report, knows)) for each, knows in whoever])
+    def _say(self, profiles: IntegerArray, stances: IntegerArray, draw: int) -> tuple[Said, Play, FloatArray]:
+        """Return what is said where the device turns out so, the plays, and what flowed out of deposits ``(B, N, L)``."""
         self._mediator.draw = draw
-        whole, parts = self._mediator.recommend(reports)
-        delivered, told = self._mediator.deliver(reports), reports.tobytes() + draw.to_bytes(4)
-        heard = tuple(
-            RecommendedKnowledge(knows.common, knows.inference, knows.type_number, knows.stream, report, part)
-            for knows, report, part in zip(known, reports.tolist(), parts, strict=True)
-        )
-        quotes = np.stack(
-            [
-                self._once((*each.key, told), partial(each.behaviour.quote, knows))
-                for each, knows in zip(acting, heard, strict=True)
-            ]
-        )
-        received = np.zeros_like(quotes) if delivered is None else delivered
-        said = Messages(acting, told, heard, quotes, (), whole.transfers, received)
-        return replace(said, orders=tuple(self.order(said, player, quotes) for player in range(len(acting))))
+        try:
+            said = self._messages[draw].say(profiles, stances)
+        except DrawnError as error:
+            raise UnplayableError(f"a stance draws its {error} by chance: one play does not tell its payoffs") from None
+        endowments = self.economy.endowments(profiles)
+        received = np.zeros_like(endowments) if said.delivered is None else said.delivered
+        announced = accepted_announcements(said.offered, endowments + received, said.transfers, self._rules)
+        return said, Play(said.quotes, said.orders, announced, said.transfers), received
 
-    def order(self, said: Messages, player: int, quotes: FloatArray) -> Order:
-        """Return what a player orders who sees quotes ``(N, L)``, or knows its own alone where nobody sees any."""
-        acting, knows = said.acting[player], said.heard[player]
-        if not self._seen:
-            own = quotes[player]
-            return self._once(
-                (*acting.key, said.told, own.tobytes()), lambda: acting.behaviour.order(knows.expecting(own))
-            )
-        seen = read_only(quotes)
-        return self._once(
-            (*acting.key, said.told, seen.tobytes()), lambda: acting.behaviour.order(knows.at_quotes(seen))
-        )
-
-    def _once[Answer](self, key: tuple[object, ...], ask: Callable[[], Answer]) -> Answer:
-        if key not in self._said:
-            self._said[key] = ask()
-        answer: Answer = self._said[key]
-        return answer
+    def answers(
+        self, draw: int, profile: IntegerArray, stances: IntegerArray, quotes: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return what everybody orders ``(N, N, L)``, and offers to announce ``(N, L)``, who sees quotes ``(N, L)``."""
+        self._mediator.draw = draw
+        return self._messages[draw].answers(profile, stances, quotes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -322,14 +244,14 @@ class _Answering:
     """How those who act otherwise than by obeying answer quotes that they did not expect."""
 
     menu: MarketMenu
-    said: tuple[Messages, ...]
+    draws: tuple[int, ...]
+    profiles: IntegerArray
+    stances: IntegerArray
 
     def __call__(self, situation: Situation, draw: int, quotes: FloatArray) -> Replies:
-        said, owned = self.said[draw], situation.endowments[draw]
-        orders = [self.menu.order(said, player, quotes) for player in range(len(quotes))]
-        offered = np.stack([each.announced_endowment for each in orders])
-        announced = accepted_announcements(offered, owned, said.transfers, situation.rules)
-        return Replies(np.stack([each.net_demands for each in orders]), announced)
+        orders, offered = self.menu.answers(self.draws[draw], self.profiles[draw], self.stances[draw], quotes)
+        owned, transfers = situation.endowments[draw], situation.prescribed.transfers[draw]
+        return Replies(orders, accepted_announcements(offered, owned, transfers, situation.rules))
 
 
 def _menus(own: Player, behaviours: Sequence[Behaviour]) -> tuple[tuple[Behaviour, ...], ...]:
@@ -342,5 +264,10 @@ def _menus(own: Player, behaviours: Sequence[Behaviour]) -> tuple[tuple[Behaviou
     return tuple(menu + (menu[-1],) * (size - len(menu)) for menu in menus)
 
 
-def _refuse_to_draw(purpose: str) -> np.random.Generator:
-    raise UnplayableError(f"a stance draws its {purpose} by chance, so that its payoffs are not known from one play")
+def _reporters(own: Player, type_number: int) -> tuple[Behaviour, ...]:
+    """Return the behaviours of who reports each of its types and then obeys."""
+    kind = own.types[type_number].name
+    return tuple(
+        Obedient() if report == type_number else Misreporting({kind: other.name})
+        for report, other in enumerate(own.types)
+    )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from marketgame.agents.beliefs import Inference
 from marketgame.agents.knowledge import CommonKnowledge, MarketKnowledge, RecommendedKnowledge, TypeKnowledge
-from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.market_game.rules import Timing
 
 if TYPE_CHECKING:
@@ -151,6 +151,39 @@ class Messages:
         offered = np.stack([each.offered.take(ordered[:, player]) for player, each in enumerate(self._asked)], axis=1)
         delivered = self._delivered.take(told) if self._delivered.count else None
         return Said(reports, told, self._transfers.take(told), delivered, quotes, orders, offered)
+
+    def answers(self, types: IntegerArray, stances: IntegerArray, quotes: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return what everybody orders who sees other quotes ``(N, L)`` than were said in a round, and announces.
+
+        Args:
+            types: ``(N,)``.
+            stances: the numbers of their behaviours, ``(N,)``.
+            quotes: numeraire per unit.
+
+        Returns:
+            Orders, ``(N, N, L)``, and endowments announced, ``(N, L)``, units.
+        """
+        entries = (types * np.array(self._widths) + stances).tolist()
+        reports = np.array([each[entry] for each, entry in zip(self._reports, entries, strict=True)])
+        told, seen = int(self._recommend(reports[None])[0]), _fixed(quotes)
+        orders, offered = [], []
+        for player, (asked, entry) in enumerate(zip(self._asked, entries, strict=True)):
+            if asked.order_numbers[entry, told] == _UNKNOWN:
+                asked.order_numbers[entry, told] = self._ask(player, entry, told, seen)
+            if (number := asked.order_numbers[entry, told]) == _LOOKS:
+                order = self._stance(player, entry)[1].order(self._knows(player, entry, told).at_quotes(seen))
+                orders.append(order.net_demands)
+                offered.append(order.announced_endowment)
+            else:
+                orders.append(asked.orders.take(number))
+                offered.append(asked.offered.take(number))
+        return np.stack(orders), np.stack(offered)
+
+    def looking(self, types: IntegerArray, stances: IntegerArray, told: IntegerArray) -> BooleanArray:
+        """Return who looks at quotes before it orders, in rounds of which all has been said, ``(B, N)``."""
+        entries = types * np.array(self._widths) + stances
+        each = enumerate(self._asked)
+        return np.stack([asked.order_numbers[entries[:, player], told] == _LOOKS for player, asked in each], axis=1)
 
     def knowledge(self, player: int, type_number: int) -> TypeKnowledge:
         """Return what a player knows that may not draw anything."""

@@ -22,6 +22,7 @@ from marketgame.agents.knowledge import CommonKnowledge, MarketKnowledge, Recomm
 from marketgame.agents.private_type import PrivateType
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.grand_contract import TransferRule, grand_contract
+from marketgame.mechanisms.deviations import best_reply
 from marketgame.mechanisms.deviations.effort import Effort
 from marketgame.mechanisms.deviations.menu_game import observed_play, product_play, stance_gains
 from marketgame.mechanisms.deviations.oracle import most_profitable_deviation
@@ -125,7 +126,11 @@ class Anything(Behaviour):
 
 
 @pytest.mark.parametrize("rules", [SAFE, MarketRules(timing=Timing.SIMULTANEOUS)], ids=["repaired", "the-paper's"])
-def test_nothing_brings_a_trader_more_against_a_mixed_play_than_its_bound(rules: MarketRules) -> None:
+def test_nothing_brings_a_trader_more_against_a_mixed_play_than_its_bound(
+    rules: MarketRules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The others can play in four ways: the oracle searches against two of them.
+    monkeypatch.setattr(best_reply, "MOST_SEARCHED", 2)
     economy, generator = three_trader_economy(), np.random.default_rng(1)
     learner, player = ExponentialWeights(stances=("obedient", "mispricing")), 1
     menu = MarketMenu(scenario(economy, Assignment(learner), rules=rules))
