@@ -10,7 +10,7 @@
 | settling where one deviates from orders that are the same to everybody | ours | `one_deviates` |
 | how plays end, which flows stand at what charge | GR 2.2, Definition 2 | `settlement` |
 | feasible set and projection | GR 2.2 | `feasible_set` |
-| decisions without rounding errors | Dekker (1971) | `exact_test` |
+| decisions without rounding errors | Dekker (1971) | `exact_test`; compiled: `exact_kernel` |
 
 GR is Giraud and Rochon (2001).
 """

@@ -18,6 +18,7 @@ Sources:
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marketgame.mechanisms.arrays import BooleanArray, FloatArray
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.market_game.plays import Block
 from marketgame.mechanisms.market_game.prices import trade_prices
 from marketgame.mechanisms.market_game.rules import Pricing
@@ -52,8 +53,13 @@ def exact_test(block: Block, pricing: Pricing) -> ExactTest:
     decided = np.zeros(quotes.shape[-1], np.bool_)
     test = ExactTest(*(np.empty(shape, kind) for shape, kind in _shapes(block)))
     if orders[..., 0].size < _MANY_ORDERS:
-        test, decided = _test_in_floating_point(block, pricing)
+        terms = _terms(block, pricing)
+        test, decided = _test_in_floating_point(terms)
         decided &= harmless
+        (left,) = (harmless & ~decided).nonzero()
+        if left.size and _compiling_pays(left.size):
+            _test_compiled(terms, left, test)
+            decided[left] = True
     for play in np.flatnonzero(~decided):
         (_test_by_digits if harmless[play] else _test_in_rationals)(block, pricing, int(play), test)
     return test
@@ -64,24 +70,61 @@ def _shapes(block: Block) -> tuple[tuple[tuple[int, ...], type], ...]:
     return ((players, plays), np.float64), ((players, goods, plays), np.float64), ((players, plays), np.bool_)
 
 
-def _test_in_floating_point(block: Block, pricing: Pricing) -> tuple[ExactTest, BooleanArray]:
-    """Return the test of plays, and of which of them it is certain if their numbers are harmless."""
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What is to be added up without rounding errors; the first dimension is summed, the play is the last."""
+
+    moved: FloatArray
+    """What adds up to net trades, ``(T, N, L, B)``."""
+    held: FloatArray
+    """What adds up to holdings, ``(T + 1, N, L, B)``."""
+    charged: FloatArray
+    """What adds up to costs, ``(T', N, B)``."""
+
+
+def _terms(block: Block, pricing: Pricing) -> _Terms:
+    """Return flows and charges as numbers with the errors they were rounded by."""
     quotes, orders = block.quotes, block.orders
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # Such plays are left to rationals.
         # What flows to i from j is a number and the error it was rounded by.
         flows = two_sum(orders, -orders.swapaxes(0, 1))
         moved = np.concatenate(flows, axis=1).swapaxes(0, 1)
-        net_trade, certain = accurate_sum(moved)
-        holding, sure = accurate_sum(np.concatenate((moved, block.announced_endowments[np.newaxis])))
         values = [
             _by_payer(value)
             for price in _prices(quotes, flows[0], pricing)
             for flow in flows
             for value in two_product(np.broadcast_to(price, flow.shape), flow)
         ]
-        cost, known = rounded_up(np.concatenate(values))
+    held = np.concatenate((moved, block.announced_endowments[np.newaxis]))
+    return _Terms(moved, held, np.concatenate(values))
+
+
+def _test_in_floating_point(terms: _Terms) -> tuple[ExactTest, BooleanArray]:
+    """Return the test of plays, and of which of them it is certain if their numbers are harmless."""
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        net_trade, certain = accurate_sum(terms.moved)
+        holding, sure = accurate_sum(terms.held)
+        cost, known = rounded_up(terms.charged)
     decided = (certain & sure).all(axis=(0, 1)) & known.all(axis=0)
     return ExactTest(cost, net_trade, (holding < 0.0).any(axis=1)), decided
+
+
+def _test_compiled(terms: _Terms, plays: IntegerArray, test: ExactTest) -> None:
+    """Fill in the test of plays whose numbers are harmless, to the same bits as by digits."""
+    # Numba is optional, and slow to import.
+    from marketgame.mechanisms.market_game.exact_kernel import exact_sums  # noqa: PLC0415
+
+    cost, side = exact_sums(np.moveaxis(terms.charged[..., plays], 0, -1))
+    test.cost[..., plays] = np.where(side > 0, np.nextafter(cost, np.inf), cost)
+    test.net_trade[..., plays] = exact_sums(np.moveaxis(terms.moved[..., plays], 0, -1))[0]
+    holding = exact_sums(np.moveaxis(terms.held[..., plays], 0, -1))[0]
+    test.short[..., plays] = (holding < 0.0).any(axis=1)
+
+
+def _compiling_pays(plays: int) -> bool:
+    """Whether so many plays more that floating point leaves in doubt repay loading the compiled sums."""
+    _IN_DOUBT.plays += plays
+    return _IN_DOUBT.plays >= _KERNEL_PAYS_FROM and importlib.util.find_spec("numba") is not None
 
 
 def _prices(quotes: FloatArray, flows: FloatArray, pricing: Pricing) -> tuple[FloatArray, ...]:
@@ -181,6 +224,16 @@ def _test_in_rationals(block: Block, pricing: Pricing, play: int, test: ExactTes
         test.short[i, play] = short
 
 
+@dataclass(slots=True)
+class _Met:
+    """How many plays have been left in doubt since the program began; it decides how they are decided, not what."""
+
+    plays: int = 0
+
+
+_IN_DOUBT = _Met()
+# Digits take half a millisecond a play; importing Numba and loading the compiled code over half a second.
+_KERNEL_PAYS_FROM = 4000
 # From this many orders on, digits are faster than keeping every error, and taken of so many orders at once.
 _MANY_ORDERS = 1 << 17
 _ORDERS_AT_ONCE = 1 << 15

@@ -212,6 +212,48 @@ def test_leading_digits_taken_off_until_nothing_is_left_add_up_to_the_exact_sum(
         assert sum(map(Fraction, row), Fraction(0)) == sum(map(Fraction, part), Fraction(0))
 
 
+@needs_numba
+@settings(deadline=None, max_examples=100)
+@given(SEEDS, st.integers(1, 40), st.sampled_from([0, 6, 30, 120]))
+def test_compiled_sums_are_the_exact_ones_rounded_to_nearest(seed: int, count: int, spread: int) -> None:
+    from marketgame.mechanisms.market_game.exact_kernel import exact_sums  # noqa: PLC0415 -- Numba is optional
+
+    generator = np.random.default_rng(seed)
+    terms = generator.normal(size=(5, count)) * 10.0 ** generator.uniform(-spread, spread, (5, count))
+    terms = np.concatenate((terms, -terms[:, : count // 2], np.round(terms)), axis=1)
+    # Halfway between two numbers, and a hair to either side.
+    sign, least = generator.choice([-1.0, 1.0]), 2.0**-53
+    halfway = [
+        [1.0, least, 0.0],
+        [1.0, least, 2.0**-99],
+        [1.0, least, -(2.0**-99)],
+        [1.0 + 2 * least, least, -(2.0**-99)],
+    ]
+    for rows in (terms, sign * np.array(halfway)):
+        nearest, side = exact_sums(rows)
+        for row, number, above in zip(rows.tolist(), nearest.tolist(), side.tolist(), strict=True):
+            exact = sum(map(Fraction, row), Fraction(0))
+            assert number == float(exact)
+            assert above == (exact > Fraction(number)) - (exact < Fraction(number))
+
+
+@needs_numba
+@by_rules(SETTLING_RULES)
+@settings(deadline=None, max_examples=10)
+@given(SEEDS)
+def test_whether_doubts_are_decided_by_compiled_sums_or_by_digits_changes_no_bit(rules: MarketRules, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    plays = [at_the_edge(generator, rules, (3, 2)) for _ in range(3)]
+    batch = Play(*(np.stack(arrays) for arrays in zip(*plays, strict=True)))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(exact_test, "_KERNEL_PAYS_FROM", np.inf)
+        by_digits = settle(batch, rules, engine=Engine.NUMPY)
+        patched.setattr(exact_test, "_KERNEL_PAYS_FROM", 0)
+        compiled = settle(batch, rules, engine=Engine.NUMPY)
+    for name in Settlement.array_names():
+        assert getattr(compiled, name).tobytes() == getattr(by_digits, name).tobytes()
+
+
 @settings(deadline=None, max_examples=100)
 @given(st.floats(1e-130, 1e130), st.floats(-1e130, -1e-130))
 def test_a_product_and_its_error_add_up_to_it(first: float, second: float) -> None:
