@@ -7,7 +7,17 @@ from importlib import import_module
 
 from benchmarks.measurement import print_table
 
-SUBJECTS = ("settlement", "efficiency", "rounds", "runs", "linear_programs", "blocking", "examination", "sweeps")
+SUBJECTS = (
+    "settlement",
+    "efficiency",
+    "rounds",
+    "replications",
+    "runs",
+    "linear_programs",
+    "blocking",
+    "examination",
+    "sweeps",
+)
 
 
 def main(subjects: list[str]) -> None:

@@ -21,7 +21,7 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any
 
@@ -49,6 +49,14 @@ class ExactTest:
 def exact_test(block: Block, pricing: Pricing) -> ExactTest:
     """Return costs, net trades and short sales of plays whose void trades are cancelled already."""
     quotes, orders = block.quotes, block.orders
+    plays, length = quotes.shape[-1], max(1, _ORDERS_IN_CACHE // orders[..., 0].size)
+    if plays > length:
+        # What many plays leave of every sum would not stay in the processor's cache.
+        pieces = [np.arange(first, min(first + length, plays)) for first in range(0, plays, length)]
+        tests = [exact_test(block.only(each), pricing) for each in pieces]
+        return ExactTest(
+            *(np.concatenate([getattr(each, part.name) for each in tests], axis=-1) for part in fields(ExactTest))
+        )
     harmless = tame(quotes).all(axis=(0, 1)) & tame(orders).all(axis=(0, 1, 2))
     decided = np.zeros(quotes.shape[-1], np.bool_)
     test = ExactTest(*(np.empty(shape, kind) for shape, kind in _shapes(block)))
@@ -237,6 +245,8 @@ _KERNEL_PAYS_FROM = 4000
 # From this many orders on, digits are faster than keeping every error, and taken of so many orders at once.
 _MANY_ORDERS = 1 << 17
 _ORDERS_AT_ONCE = 1 << 15
+# What is added up for so many orders stays in the processor's cache.
+_ORDERS_IN_CACHE = 1 << 13
 _PRECISION = float(np.finfo(np.float64).eps)
 # Splits a number into halves of 26 digits, whose products are exact.
 _SPLITTER = 2.0**27 + 1.0
