@@ -17,7 +17,7 @@ from marketgame.mechanisms.arrays import FloatArray
 
 
 # Nothing may be reordered or fused here.
-@numba.njit("(float64[:, ::1], float64[::1], int8[::1])", cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit("(float64[:, ::1], float64[::1], int8[::1])", cache=True, nogil=True)
 def _add_up(terms: FloatArray, nearest: FloatArray, side: NDArray[np.int8]) -> None:
     parts = np.empty(terms.shape[1] + 1)
     for row in range(terms.shape[0]):
