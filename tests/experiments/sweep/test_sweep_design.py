@@ -172,7 +172,7 @@ def test_every_known_path_of_a_market_can_be_set() -> None:
         ("trader.share.noisy", "did you mean 'traders.share.noisy'"),
         ("traders.share.noissy", "did you mean 'traders.share.noisy'"),
         ("traders.quotescale.noisy", "did you mean 'traders.quote_scale.noisy'"),
-        ("xyzzy", "it has rounds, economy, rules"),
+        ("xyzzy", r"it has rounds, population, .*, economy, rules"),
         ("seed", "the same seeds; set `seeds`"),
         ("kind", "cannot be an axis"),
         ("traders[1].share", "has 1 tables"),
