@@ -114,7 +114,7 @@ def measure() -> list[Measurement]:
         # The first rounds ask for messages, and load what is compiled.
         for _ in range(WARM):
             next(rounds)
-        abreast = time_of(lambda left=rounds: list(left), 1, process_time) / (REPLICATIONS * ROUNDS)
+        abreast = time_of(partial(list, rounds), 1, process_time) / (REPLICATIONS * ROUNDS)
         model, plain = MarketModel(played), PlainMarket(played.economy, stances)
         alone, theirs = (time_of(partial(many, PLAIN_ROUNDS, each), 1, process_time) for each in (model, plain))
         rows.append(

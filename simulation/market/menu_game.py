@@ -220,7 +220,7 @@ class MarketMenu:
         return expected
 
     def _say(self, profiles: IntegerArray, stances: IntegerArray, draw: int) -> tuple[Said, Play, FloatArray]:
-        """Return what is said where the device turns out so, the plays, and what flowed out of deposits ``(B, N, L)``."""
+        """Return what is said where the device turns out so, the plays, and flows out of deposits ``(B, N, L)``."""
         self._mediator.draw = draw
         try:
             said = self._messages[draw].say(profiles, stances)

@@ -59,7 +59,8 @@ class Draw:
     def obeying(self) -> FloatArray:
         """What everybody enjoys under the contract."""
         economy, owned = self.contract.economy, self.contract.endowments[0]
-        return self.contract.gains[0] - economy.gains(economy.profiles[0], -owned)
+        obeying: FloatArray = self.contract.gains[0] - economy.gains(economy.profiles[0], -owned)
+        return obeying
 
     @property
     def everything(self) -> float:

@@ -229,7 +229,8 @@ def test_compiled_sums_are_the_exact_ones_rounded_to_nearest(seed: int, count: i
         [1.0, least, -(2.0**-99)],
         [1.0 + 2 * least, least, -(2.0**-99)],
     ]
-    for rows in (terms, sign * np.array(halfway)):
+    doubtful = np.array([[float(sign) * number for number in row] for row in halfway], dtype=np.float64)
+    for rows in (np.asarray(terms, dtype=np.float64), doubtful):
         nearest, side = exact_sums(rows)
         for row, number, above in zip(rows.tolist(), nearest.tolist(), side.tolist(), strict=True):
             exact = sum(map(Fraction, row), Fraction(0))
