@@ -15,7 +15,7 @@ help:
 	@echo "make lint   check style and types"
 	@echo "make bench  measure speed, as ratios against what a user would otherwise write"
 	@echo "make evidence  slow evidence: properties on new examples, sweeps killed and on full disks, the core, damaged files"
-	@echo "make tables  the tables of docs/: sweeps, institutions, the carbon cartel, price impact"
+	@echo "make tables  the tables of docs/: sweeps, institutions, the carbon cartel, price impact, learners"
 	@echo "make pictures  the pictures that the README and the guide show"
 	@echo "make types  check types alone"
 	@echo "make requirements  pin what pyproject.toml asks for"
@@ -81,6 +81,7 @@ tables: $(READY)
 	$(RUN)/python -m marketgame.experiments.studies.stability_answers docs/tables/stability-answers.csv
 	$(RUN)/python -m marketgame.experiments.studies.price_revelation docs
 	$(RUN)/python -m marketgame.experiments.studies.replicated_incentives docs
+	$(RUN)/python -m marketgame.experiments.studies.learning docs
 
 # The pictures that the README and the guide show.
 pictures: $(READY)

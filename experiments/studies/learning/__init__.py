@@ -1,0 +1,13 @@
+"""Populations that learn: what they find out under which rules, each experiment a table, a picture and its reading.
+
+``python -m marketgame.experiments.studies.learning docs [NAME...]`` plays the named experiments, or all, and writes
+what ``docs/learning.md`` shows; stopped, it goes on where it was.
+
+| concept | where |
+|---|---|
+| an experiment, and how what it finds is published | `experiment` |
+| learners find the short sale, and settle where rules are repaired | `short_sale` |
+| Q-learners learn to lie together, or not | `lying` |
+| what learners make of seeing quotes before they order | `timing` |
+| who is bankrupt as arbitrageurs enter | `cascades` |
+"""
