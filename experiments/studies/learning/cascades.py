@@ -34,6 +34,8 @@ from marketgame.simulation.scenario.established import establish
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 SWEEP = "arbitrageurs-enter"
+# Waves are counted over the first so many seeds, and the first rounds of each.
+SEEDS_REPLAYED, ROUNDS_REPLAYED = 5, 3
 BANKRUPTCY, SHARE = "rules.bankruptcy", "traders.share.arbitraging"
 
 
@@ -64,24 +66,30 @@ def measure(swept: Swept) -> Tables:
     sweep = swept(SWEEP)
     runs = sweep.runs.copy()
     runs[BANKRUPTCY] = runs[BANKRUPTCY].astype(str)
-    plan, at_once, in_waves = load_sweep(SWEEPS / f"{SWEEP}.toml"), [], []
-    ready = {}
-    for point in plan.points:
-        assert isinstance(point.scenario, MarketScenario)
-        ready[point.number] = establish(point.scenario)
-    for run in runs.to_dict("records"):
-        # Tables do not say in which wave somebody failed: the rounds are played once more.
-        model = MarketModel(replace(ready[run["point"]], seed=int(run["seed"])))
-        counted = []
-        for _ in range(int(run["rounds"])):
-            model.step()
-            assert model.last_play is not None
-            settlement = model.last_play.settlement
-            counted.append(waves(settlement.play, settlement.rules))
-        at_once.append(float(np.mean([each[0] if each else 0 for each in counted])))
-        in_waves.append(float(np.mean([len(each) for each in counted])))
-    runs["at_once"], runs["waves"] = at_once, in_waves
+    stand = runs[BANKRUPTCY] == Bankruptcy.TRADES_STAND.value
     runs["bankrupt"] = runs["bankruptcies"] / runs["rounds"]
+    # The same plays are settled under both rules: whom orders ruin is bankrupt where trades stand.
+    ruined = runs[stand].set_index([SHARE, "seed"])["bankrupt"]
+    runs["at_once"] = ruined.reindex(pd.MultiIndex.from_frame(runs[[SHARE, "seed"]])).to_numpy()
+    failed = (sweep.rounds["bankruptcies"] > 0).groupby(sweep.rounds["run"]).mean()
+    runs["waves"] = failed.reindex(runs["run"]).to_numpy(float)
+    # Tables do not say in which wave somebody failed: some rounds are played once more.
+    runs.loc[~stand, "waves"] = np.nan
+    seeds = np.sort(runs["seed"].unique())[:SEEDS_REPLAYED]
+    for point in load_sweep(SWEEPS / f"{SWEEP}.toml").points:
+        here = ~stand & (runs[SHARE] == point.parameters[SHARE]) & runs["seed"].isin(seeds)
+        if point.parameters[BANKRUPTCY] != Bankruptcy.UNWIND.value or not here.any():
+            continue
+        assert isinstance(point.scenario, MarketScenario)
+        ready = establish(point.scenario)
+        for row in here[here].index:
+            model, counted = MarketModel(replace(ready, seed=int(runs.loc[row, "seed"]))), []
+            for _ in range(min(int(runs.loc[row, "rounds"]), ROUNDS_REPLAYED)):
+                model.step()
+                assert model.last_play is not None
+                settlement = model.last_play.settlement
+                counted.append(len(waves(settlement.play, settlement.rules)))
+            runs.loc[row, "waves"] = float(np.mean(counted))
     runs["welfare"] = runs["mean_welfare"].astype(float)
     runs["of_first_best"] = runs["welfare"] / runs["mean_first_best_welfare"]
     return {"": between(runs, ["bankrupt", "at_once", "waves", "welfare", "of_first_best"], [BANKRUPTCY, SHARE])}
@@ -116,7 +124,7 @@ def read(table: pd.DataFrame) -> str:
         f"compete for the same spoils {interval(all_stand, 'bankrupt', 1)} fail where trades stand, and welfare is "
         f"{interval(all_stand, 'welfare', 0)} of the {interval(none, 'welfare', 0)} euro without any; where trades are "
         f"unwound {interval(every, 'bankrupt', 1)} fail and {interval(every, 'welfare', 0)} euro are left. Means over "
-        f"{one['runs']} seeds, which also draw who is an arbitrageur, with bootstrap intervals."
+        f"{one['runs']} seeds, waves over {SEEDS_REPLAYED}, which also draw who is an arbitrageur, with bootstrap intervals."
     )
 
 
