@@ -124,7 +124,8 @@ def read(table: pd.DataFrame) -> str:
         f"compete for the same spoils {interval(all_stand, 'bankrupt', 1)} fail where trades stand, and welfare is "
         f"{interval(all_stand, 'welfare', 0)} of the {interval(none, 'welfare', 0)} euro without any; where trades are "
         f"unwound {interval(every, 'bankrupt', 1)} fail and {interval(every, 'welfare', 0)} euro are left. Means over "
-        f"{one['runs']} seeds, waves over {SEEDS_REPLAYED}, which also draw who is an arbitrageur, with bootstrap intervals."
+        f"{one['runs']} seeds, waves over {SEEDS_REPLAYED}, which also draw who is an arbitrageur, with bootstrap "
+        "intervals."
     )
 
 
