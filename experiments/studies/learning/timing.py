@@ -116,8 +116,9 @@ def draw(tables: Tables) -> Figure:
             draw_band(axes, rows, "after", "bankrupt", colour, marker, markevery=2, label=timing.value)
         axes.set_title(learner, fontsize=style.SMALL)
         axes.set_xlim(0, float(curves["after"].max()) * 1.02)
-        axes.set_ylim(0, None)
         style.dress(axes)
+    # Once all panels, which share it, are drawn.
+    grid[0].set_ylim(0, float(curves["bankrupt_high"].max()) * 1.05)
     for axes in grid[-2:]:
         axes.set_xlabel("rounds played")
     figure.supylabel("bankrupt of three traders, a round", fontsize=style.SMALL)
