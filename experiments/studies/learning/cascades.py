@@ -80,8 +80,8 @@ def measure(swept: Swept) -> Tables:
         here = ~stand & (runs[SHARE] == point.parameters[SHARE]) & runs["seed"].isin(seeds)
         if point.parameters[BANKRUPTCY] != Bankruptcy.UNWIND.value or not here.any():
             continue
-        assert isinstance(point.scenario, MarketScenario)
         ready = establish(point.scenario)
+        assert isinstance(ready, MarketScenario)
         for row in here[here].index:
             model, counted = MarketModel(replace(ready, seed=int(runs.loc[row, "seed"]))), []
             for _ in range(min(int(runs.loc[row, "rounds"]), ROUNDS_REPLAYED)):

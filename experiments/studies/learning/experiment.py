@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -123,7 +124,7 @@ def median_between(values: Sequence[float]) -> tuple[float, float, float]:
     return float(ordered[(len(ordered) - 1) // 2]), *ends
 
 
-def interval(row: Mapping[str, object], measure: str, digits: int = 2, scale: float = 1.0, unit: str = "") -> str:
+def interval(row: Mapping[Any, Any], measure: str, digits: int = 2, scale: float = 1.0, unit: str = "") -> str:
     """Return ``mean [low, high]`` of a row of a table in words."""
     numbers = [float(str(row[name])) * scale for name in (measure, f"{measure}_low", f"{measure}_high")]
     middle, low, high = (_digits(number, digits) for number in numbers)
@@ -132,7 +133,7 @@ def interval(row: Mapping[str, object], measure: str, digits: int = 2, scale: fl
     return f"{middle}{unit}" if low == high else f"{middle}{unit} [{low}, {high}]"
 
 
-def percent(row: Mapping[str, object], measure: str) -> str:
+def percent(row: Mapping[Any, Any], measure: str) -> str:
     """Return a share with its interval in words, in per cent."""
     return interval(row, measure, 1, 100, "%")
 

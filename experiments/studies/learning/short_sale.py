@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,7 +76,7 @@ def measure(swept: Swept) -> Tables:
 
     table = between(runs.reset_index(), ["short_sales", "at_first_best", "share_of_gains"], by)
     waited = runs.groupby(by, observed=True)["rounds_until"]
-    ends = waited.agg(lambda waits: median_between(waits.tolist()))
+    ends = {point: median_between(waits.tolist()) for point, waits in waited}
     for place, name in enumerate(("rounds_until", "rounds_until_low", "rounds_until_high")):
         table[name] = [ends[point][place] for point in zip(table["rules"], table["learner"], strict=True)]
     table["found"] = waited.agg(lambda waits: float(np.isfinite(waits).mean())).to_numpy()
@@ -109,7 +110,7 @@ def show(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _waited(row: Mapping[str, object]) -> str:
+def _waited(row: Mapping[Any, Any]) -> str:
     middle, low, high = (float(str(row[f"rounds_until{end}"])) for end in ("", "_low", "_high"))
     if np.isinf(middle):
         return f"more than {row['rounds']}"

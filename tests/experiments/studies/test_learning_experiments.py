@@ -93,7 +93,7 @@ def test_experiments_find_what_the_saved_tables_hold_and_draw_it(
                 there[points].astype(str).agg(tuple, axis=1)
             )
     drawn = EXPERIMENTS[name].draw({added: saved(name + added) for added in small[name]})
-    assert min(text.get_fontsize() for text in drawn.findobj(Text) if text.get_text()) >= style.SMALL
+    assert min(float(text.get_fontsize()) for text in drawn.findobj(Text) if text.get_text()) >= style.SMALL
 
 
 def test_an_unknown_experiment_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,6 +146,7 @@ def test_waves_add_up_to_all_who_are_bankrupt(rules: MarketRules) -> None:
     model = MarketModel(replace(scenario, rules=rules))
     for _ in range(3):
         model.step()
+        assert model.last_play is not None
         play = model.last_play.settlement.play
         counted = cascades.waves(play, rules)
         assert sum(counted) == settle(play, rules).bankrupt.sum() > 0
