@@ -34,7 +34,7 @@ type _Part = Annotated[float, Field(ge=0, le=1)]
 type _Between[Number] = Annotated[list[Number], Field(min_length=2, max_length=2)]
 
 
-@read_from(ValuationLaw, "mixing", "faint", "share")
+@read_from(ValuationLaw, "mixing", "faint", "portion")
 class ValuationLawTable(InputModel):
     """What the tables of all families share; a parameter's numbers lie between the two that stand under its key.
 

@@ -75,7 +75,7 @@ class ValuationLaw:
             diagonal, to which the square of a normal matrix is added.
         mixing: the standard deviation of the entries of that normal matrix; 0 for goods that do not bear on each other.
         faint: the probability that a good is of a tenth of the use: so much is left of the first list of numbers.
-        share: of the players who value goods by this law.
+        portion: of the players who value goods by this law.
 
     Raises:
         ValueError: a number makes no sense, a parameter has no range, or a range is empty.
@@ -92,7 +92,7 @@ class ValuationLaw:
     faint: float = field(
         default=0.0, metadata=parameter("the probability that a good is of a tenth of the use", ge=0, le=1)
     )
-    share: float | None = field(
+    portion: float | None = field(
         default=None,
         metadata=parameter(
             "of the players who value goods so; without it, equal parts of what others leave", ge=0, le=1
@@ -193,7 +193,7 @@ class EconomyLaw:
         for name in ("players", "goods", "types", "endowment", "money", "owned"):
             if (given := getattr(self, name)) is not None:
                 _refuse_empty(name, *given)
-        if sum(each.share or 0.0 for each in self.valuations) > 1 + 1e-12:
+        if sum(each.portion or 0.0 for each in self.valuations) > 1 + 1e-12:
             raise ValueError("valuations have shares of more than 1 in sum")
 
     def draw(self, generator: np.random.Generator) -> tuple[tuple[Player, ...], list[FloatArray]]:
@@ -215,7 +215,7 @@ class EconomyLaw:
     def _laws(self, count: int, generator: np.random.Generator) -> list[ValuationLaw]:
         if len(self.valuations) == 1:
             return [self.valuations[0]] * count
-        given = [each.share for each in self.valuations]
+        given = [each.portion for each in self.valuations]
         left, others = 1.0 - sum(share or 0.0 for share in given), given.count(None)
         shares = [max(0.0, left) / others if share is None else share for share in given]
         total = sum(shares)

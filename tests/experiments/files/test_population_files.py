@@ -33,7 +33,7 @@ family    = "quadratic"
 intercept = [14, 17]
 slope     = [0.4, 0.7]
 mixing    = 0.2
-share     = 0.25
+portion   = 0.25
 [[random.valuations]]
 family    = "logarithmic"
 weight    = [3, 6]
@@ -72,7 +72,7 @@ MISTAKES = {
     'family    = "quadratic"': ('family = "quadratik"', ["valuations", "'quadratik'", "'quadratic'"]),
     "slope     = [0.4, 0.7]\n": ("", ["slope is missing"]),
     "[0.5, 1.5]": ("[0.0, 1.5]", ["shift[0] is 0", "greater than 0"]),
-    "share     = 0.25": ("share = 1.5", ["share is 1.5", "at most 1"]),
+    "portion   = 0.25": ("portion = 1.5", ["portion is 1.5", "at most 1"]),
     "[random]": (
         '[[players]]\nname = "ann"\n[players.types.a]\nendowment = [1, 1, 9]\n'
         'valuation = { family = "linear", value = [1, 1] }\n'

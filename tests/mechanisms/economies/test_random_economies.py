@@ -110,7 +110,7 @@ def test_drawn_shares_are_probabilities_of_each_player() -> None:
 
 
 def test_shares_of_families_are_shares_of_players() -> None:
-    shares = (replace(LOGARITHMIC, share=0.7), QUADRATIC)
+    shares = (replace(LOGARITHMIC, portion=0.7), QUADRATIC)
     law = EconomyLaw(shares, players=(10, 10), types=(2, 2))
     players = law.economy("drawn", np.random.default_rng(0)).players
     families = [{type(kind.valuation) for kind in player.types} for player in players]
@@ -136,7 +136,7 @@ def test_copies_of_what_is_drawn_are_its_replica() -> None:
         ({"valuations": ()}, "valuations are none"),
         ({"players": (5, 3)}, "players is from 5 to 3; the least must come first"),
         ({"copies": 0}, "copies is 0; it must be at least 1"),
-        ({"valuations": (replace(LOGARITHMIC, share=0.7), replace(QUADRATIC, share=0.7))}, "more than 1 in sum"),
+        ({"valuations": (replace(LOGARITHMIC, portion=0.7), replace(QUADRATIC, portion=0.7))}, "more than 1 in sum"),
     ],
 )
 def test_laws_that_make_no_sense_are_refused(changes: dict[str, Any], message: str) -> None:
