@@ -116,7 +116,7 @@ def test_every_key_of_every_family_is_explained(family: type[Valuation]) -> None
         "family",
         *family.keys().values(),
         "name",
-        "share",
+        "portion",
         "mixing",
         "faint",
     }
