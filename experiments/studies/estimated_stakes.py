@@ -14,9 +14,7 @@ Source:
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +24,7 @@ from matplotlib.ticker import PercentFormatter
 from marketgame import results
 from marketgame.agents.blocking.stake_beliefs import StakeSource
 from marketgame.experiments.play.running import DEFAULT_RUNS
-from marketgame.experiments.studies.published import publish
+from marketgame.experiments.studies.published import mean_and_interval, publish
 from marketgame.experiments.studies.sweep_pages import RIVAL, SEVERANCE
 from marketgame.experiments.sweep import Sweep, run_sweep
 from marketgame.results.figures import style
@@ -81,17 +79,10 @@ def shown(table: pd.DataFrame) -> str:
         "|:--|--:|--:|--:|--:|--:|--:|",
     ]
     for row in table.to_dict("records"):
-        shares = [_interval(row, name, 100, 0, "%") for name in ("left", "left_at_first", "gains")]
-        earned = [_interval(row, name, 1, 2) for name in ("rival_profit", "established_profit")]
+        shares = [mean_and_interval(row, name, 100, 0, "%") for name in ("left", "left_at_first", "gains")]
+        earned = [mean_and_interval(row, name, 1, 2) for name in ("rival_profit", "established_profit")]
         lines.append(f"| {' | '.join([WORDS[str(row[STAKES])], f'{row[SEVERANCE]:.3g}', *shares, *earned])} |")
     return "\n".join(lines)
-
-
-def _interval(row: Mapping[Hashable, Any], name: str, scale: float, digits: int, unit: str = "") -> str:
-    middle, low, high = (
-        f"{scale * row[f'{name}{end}'] + 0:.{digits}f}".replace("-", "−") for end in ("", "_low", "_high")
-    )
-    return f"{middle}{unit}" if low == high else f"{middle}{unit} [{low}, {high}]"
 
 
 @style.in_house_style

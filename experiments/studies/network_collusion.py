@@ -11,9 +11,7 @@ run has a network of its own; the luck of play is the same on all, so that inter
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +20,7 @@ from matplotlib.ticker import PercentFormatter
 
 from marketgame import results
 from marketgame.experiments.play.running import DEFAULT_RUNS
-from marketgame.experiments.studies.published import publish
+from marketgame.experiments.studies.published import mean_and_interval, publish
 from marketgame.experiments.sweep import Sweep, run_sweep
 from marketgame.experiments.sweep.statement import Plan, prepare
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
@@ -90,17 +88,13 @@ def shown(table: pd.DataFrame) -> str:
         "|:--|--:|--:|--:|--:|--:|",
     ]
     for row in table.to_dict("records"):
-        cells = [str(row[TRANSFERS]), f"{row[DENSITY]:g}", _interval(row, "coalitions", 1, 1)]
-        cells += [_interval(row, "agreed", 100, 0, "%"), *(_interval(row, name, 1, 2) for name in MEASURES[2:])]
+        cells = [str(row[TRANSFERS]), f"{row[DENSITY]:g}", mean_and_interval(row, "coalitions", 1, 1)]
+        cells += [
+            mean_and_interval(row, "agreed", 100, 0, "%"),
+            *(mean_and_interval(row, name, 1, 2) for name in MEASURES[2:]),
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _interval(row: Mapping[Hashable, Any], name: str, scale: float, digits: int, unit: str = "") -> str:
-    middle, low, high = (
-        f"{scale * row[f'{name}{end}'] + 0:.{digits}f}".replace("-", "−") for end in ("", "_low", "_high")
-    )
-    return f"{middle}{unit}" if low == high else f"{middle}{unit} [{low}, {high}]"
 
 
 @style.in_house_style

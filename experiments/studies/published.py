@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Hashable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -32,6 +34,14 @@ def publish(folder: Path, name: str, table: pd.DataFrame, figure: Figure, shown:
     save_figure(figure, folder / "pictures" / f"{name}.png")
     if (place := folder / page).exists():
         replace_file(place, put_in_page(place.read_text(encoding="utf-8"), name, shown))
+
+
+def mean_and_interval(row: Mapping[Hashable, Any], name: str, scale: float, digits: int, unit: str = "") -> str:
+    """Return ``NAME [NAME_low, NAME_high]`` of a row, times a scale; the mean alone where these are one."""
+    middle, low, high = (
+        f"{scale * row[f'{name}{end}'] + 0:.{digits}f}".replace("-", "−") for end in ("", "_low", "_high")
+    )
+    return f"{middle}{unit}" if low == high else f"{middle}{unit} [{low}, {high}]"
 
 
 def checkpoint(name: str, module: str) -> Path:
