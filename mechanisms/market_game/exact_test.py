@@ -9,7 +9,8 @@ Adding two floating-point numbers leaves an error that is itself a floating-poin
 the same total. Done twice, what is left is smaller than the terms by two precisions; its plain sum and the bound on its
 own error decide nearly every case. The few others, and plays of so many players that keeping every error costs more,
 are decided by taking the leading digits off all terms, whose sum is exact, until nothing is left [Rump, Ogita, Oishi];
-numbers whose products may overflow or underflow by rationals.
+numbers whose products may overflow or underflow by rationals. Where there are so many doubts that loading it pays, a
+compiled test (:mod:`marketgame.mechanisms.market_game.exact_kernel`) decides all but the last, to the same bits.
 
 Sources:
     Dekker (1971), A floating-point technique for extending the available precision; Ogita, Rump and Oishi (2005),
@@ -28,8 +29,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
-from marketgame.mechanisms.market_game.plays import Block
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray
+from marketgame.mechanisms.market_game.plays import Block, play_first, play_last
 from marketgame.mechanisms.market_game.prices import trade_prices
 from marketgame.mechanisms.market_game.rules import Pricing
 
@@ -48,29 +49,30 @@ class ExactTest:
 
 def exact_test(block: Block, pricing: Pricing) -> ExactTest:
     """Return costs, net trades and short sales of plays whose void trades are cancelled already."""
-    quotes, orders = block.quotes, block.orders
-    plays, length = quotes.shape[-1], max(1, _ORDERS_IN_CACHE // orders[..., 0].size)
-    if plays > length:
-        # What many plays leave of every sum would not stay in the processor's cache.
-        pieces = [np.arange(first, min(first + length, plays)) for first in range(0, plays, length)]
-        tests = [exact_test(block.only(each), pricing) for each in pieces]
-        return ExactTest(
-            *(np.concatenate([getattr(each, part.name) for each in tests], axis=-1) for part in fields(ExactTest))
-        )
-    harmless = tame(quotes).all(axis=(0, 1)) & tame(orders).all(axis=(0, 1, 2))
-    decided = np.zeros(quotes.shape[-1], np.bool_)
+    harmless = tame(block.quotes).all(axis=(0, 1)) & tame(block.orders).all(axis=(0, 1, 2))
     test = ExactTest(*(np.empty(shape, kind) for shape, kind in _shapes(block)))
-    if orders[..., 0].size < _MANY_ORDERS:
-        terms = _terms(block, pricing)
-        test, decided = _test_in_floating_point(terms)
-        decided &= harmless
-        (left,) = (harmless & ~decided).nonzero()
-        if left.size and _compiling_pays(left.size):
-            _test_compiled(terms, left, test)
-            decided[left] = True
-    for play in np.flatnonzero(~decided):
+    decided = _test_compiled if pricing in _COMPILED and _compiling_pays(block) else _test_in_arrays
+    # What is left is looked at one by one.
+    for play in np.flatnonzero(~decided(block, pricing, harmless, test)):
         (_test_by_digits if harmless[play] else _test_in_rationals)(block, pricing, int(play), test)
+        _IN_DOUBT.took += _PLAY_TAKES
     return test
+
+
+def _test_in_arrays(block: Block, pricing: Pricing, harmless: BooleanArray, test: ExactTest) -> BooleanArray:
+    """Fill in the test of plays, and return for which of them it is certain; the others are left undefined."""
+    decided, orders = np.zeros_like(harmless), block.orders
+    if orders[..., 0].size >= _MANY_ORDERS:
+        return decided
+    # What more plays leave of every sum would not stay in the processor's cache.
+    length = max(1, _ORDERS_IN_CACHE // orders[..., 0].size)
+    for first in range(0, len(harmless), length):
+        some = np.arange(first, min(first + length, len(harmless)))
+        found, sure = _test_in_floating_point(_terms(block.only(some), pricing))
+        for name in _PARTS:
+            getattr(test, name)[..., some] = getattr(found, name)
+        decided[some] = sure
+    return decided & harmless
 
 
 def _shapes(block: Block) -> tuple[tuple[tuple[int, ...], type], ...]:
@@ -117,22 +119,24 @@ def _test_in_floating_point(terms: _Terms) -> tuple[ExactTest, BooleanArray]:
     return ExactTest(cost, net_trade, (holding < 0.0).any(axis=1)), decided
 
 
-def _test_compiled(terms: _Terms, plays: IntegerArray, test: ExactTest) -> None:
-    """Fill in the test of plays whose numbers are harmless, to the same bits as by digits."""
+def _test_compiled(block: Block, pricing: Pricing, harmless: BooleanArray, test: ExactTest) -> BooleanArray:
+    """Do the same for all plays whose numbers are harmless."""
     # Numba is optional, and slow to import.
-    from marketgame.mechanisms.market_game.exact_kernel import exact_sums  # noqa: PLC0415
+    from marketgame.mechanisms.market_game.exact_kernel import tests  # noqa: PLC0415
 
-    cost, side = exact_sums(np.moveaxis(terms.charged[..., plays], 0, -1))
-    test.cost[..., plays] = np.where(side > 0, np.nextafter(cost, np.inf), cost)
-    test.net_trade[..., plays] = exact_sums(np.moveaxis(terms.moved[..., plays], 0, -1))[0]
-    holding = exact_sums(np.moveaxis(terms.held[..., plays], 0, -1))[0]
-    test.short[..., plays] = (holding < 0.0).any(axis=1)
+    plays = slice(None) if harmless.all() else harmless.nonzero()[0]
+    quotes, orders, announced = (
+        play_first(values)[plays] for values in (block.quotes, block.orders, block.announced_endowments)
+    )
+    for name, values in zip(_PARTS, tests(quotes, orders, announced, pricing), strict=True):
+        getattr(test, name)[..., plays] = play_last(values)
+    return harmless
 
 
-def _compiling_pays(plays: int) -> bool:
-    """Whether so many plays more that floating point leaves in doubt repay loading the compiled sums."""
-    _IN_DOUBT.plays += plays
-    return _IN_DOUBT.plays >= _KERNEL_PAYS_FROM and importlib.util.find_spec("numba") is not None
+def _compiling_pays(block: Block) -> bool:
+    """Whether doubts have taken so long, by what such plays take, that loading the compiled test is repaid."""
+    _IN_DOUBT.took += _ORDER_TAKES * block.orders.size
+    return _IN_DOUBT.took >= _KERNEL_PAYS_FROM and importlib.util.find_spec("numba") is not None
 
 
 def _prices(quotes: FloatArray, flows: FloatArray, pricing: Pricing) -> tuple[FloatArray, ...]:
@@ -234,14 +238,18 @@ def _test_in_rationals(block: Block, pricing: Pricing, play: int, test: ExactTes
 
 @dataclass(slots=True)
 class _Met:
-    """How many plays have been left in doubt since the program began; it decides how they are decided, not what."""
+    """About how long doubts have taken since the program began; it decides how they are decided, not what."""
 
-    plays: int = 0
+    took: float = 0.0
 
 
 _IN_DOUBT = _Met()
-# Digits take half a millisecond a play; importing Numba and loading the compiled code over half a second.
-_KERNEL_PAYS_FROM = 4000
+# What the compiled test knows to charge by.
+_COMPILED = (Pricing.COUNTERPARTY, Pricing.VOID, Pricing.SPREAD, Pricing.MIDPOINT)
+_PARTS = tuple(each.name for each in fields(ExactTest))
+# An order in doubt takes so many seconds in arrays, and a play by its digits; loading the compiled test takes more than
+# half a second, and then an order takes a fifth.
+_ORDER_TAKES, _PLAY_TAKES, _KERNEL_PAYS_FROM = 4e-7, 5e-4, 1.0
 # From this many orders on, digits are faster than keeping every error, and taken of so many orders at once.
 _MANY_ORDERS = 1 << 17
 _ORDERS_AT_ONCE = 1 << 15
@@ -286,8 +294,7 @@ def tame(values: FloatArray) -> BooleanArray:
 def accurate_sum(terms: FloatArray) -> tuple[FloatArray, BooleanArray]:
     """Return sums of terms ``(T, ...)`` over the first dimension, and whether they are certain, ``(...)`` each.
 
-    A certain sum is one of the two numbers next to the exact one, and the exact one where floating point holds it; so
-    its sign is right. Terms must not overflow when added.
+    A certain sum is the number nearest to the exact one, so that its sign is right. Terms must not overflow when added.
     """
     first, errors = _distilled(terms)
     second, errors = _distilled(errors)
@@ -297,8 +304,10 @@ def accurate_sum(terms: FloatArray) -> tuple[FloatArray, BooleanArray]:
     rest = low + third
     total = high + rest
     allowed = _PRECISION / 8 * np.abs(total)
-    certain = (doubt == 0.0) | (2.0 * doubt + _PRECISION / 2 * np.where(low == 0.0, 0.0, np.abs(rest)) <= allowed)
-    return total, certain
+    unknown = 2.0 * doubt + _PRECISION * np.abs(rest)
+    # Wherever within the bound the exact rest lies, it is rounded to the same number.
+    certain = (unknown <= allowed) & (high + (rest - unknown) == high + (rest + unknown))
+    return total, (doubt == 0.0) | certain
 
 
 def _distilled(terms: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from marketgame.mechanisms.market_game import exact_test
 from marketgame.mechanisms.market_game.exact_test import accurate_sum, float_not_below, rounded_up, two_product
 from marketgame.mechanisms.market_game.plays import Play
-from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.mechanisms.market_game.rules import MarketRules, Pricing
 from marketgame.mechanisms.market_game.settle import Engine, settle
 from marketgame.mechanisms.market_game.settlement import Settlement
 from tests.mechanisms.market_messages import (
@@ -192,8 +192,7 @@ def test_certain_sums_are_the_exact_ones_rounded(seed: int, count: int, spread: 
     for column in range(5):
         exact = sum((Fraction(value) for value in cancelled[:, column].tolist()), Fraction(0))
         if certain[column]:
-            assert np.sign(total[column]) == (exact > 0) - (exact < 0)
-            assert np.nextafter(total[column], -np.inf) < exact < np.nextafter(total[column], np.inf)
+            assert total[column] == float(exact)
         if sure[column]:
             assert up[column] == float_not_below(exact)
     assert certain.mean() >= 0.8
@@ -215,8 +214,8 @@ def test_leading_digits_taken_off_until_nothing_is_left_add_up_to_the_exact_sum(
 @needs_numba
 @settings(deadline=None, max_examples=100)
 @given(SEEDS, st.integers(1, 40), st.sampled_from([0, 6, 30, 120]))
-def test_compiled_sums_are_the_exact_ones_rounded_to_nearest(seed: int, count: int, spread: int) -> None:
-    from marketgame.mechanisms.market_game.exact_kernel import exact_sums  # noqa: PLC0415 -- Numba is optional
+def test_compiled_sums_are_the_exact_ones_rounded(seed: int, count: int, spread: int) -> None:
+    from marketgame.mechanisms.market_game.exact_kernel import tests  # noqa: PLC0415 -- Numba is optional
 
     generator = np.random.default_rng(seed)
     terms = generator.normal(size=(5, count)) * 10.0 ** generator.uniform(-spread, spread, (5, count))
@@ -231,28 +230,34 @@ def test_compiled_sums_are_the_exact_ones_rounded_to_nearest(seed: int, count: i
     ]
     doubtful = np.array([[float(sign) * number for number in row] for row in halfway], dtype=np.float64)
     for rows in (np.asarray(terms, dtype=np.float64), doubtful):
-        nearest, side = exact_sums(rows)
-        for row, number, above in zip(rows.tolist(), nearest.tolist(), side.tolist(), strict=True):
-            exact = sum(map(Fraction, row), Fraction(0))
-            assert number == float(exact)
-            assert above == (exact > Fraction(number)) - (exact < Fraction(number))
+        # The first player orders them of the numeraire, one from each other, and holds what it has to deliver or less.
+        plays, others = rows.shape
+        orders, announced = np.zeros((plays, others + 1, others + 1, 1)), np.zeros((plays, others + 1, 1))
+        orders[:, 0, 1:, 0] = rows
+        exact = [sum(map(Fraction, row), Fraction(0)) for row in rows.tolist()]
+        announced[:, 0, 0] = [max(-float(number), 0.0) for number in exact]
+        cost, net_trade, short = tests(np.ones(announced.shape), orders, announced, Pricing.COUNTERPARTY)
+        assert net_trade[:, 0, 0].tolist() == [float(number) for number in exact]
+        assert cost[:, 0].tolist() == [float_not_below(number) for number in exact]
+        held = [number + Fraction(own) for number, own in zip(exact, announced[:, 0, 0].tolist(), strict=True)]
+        assert short[:, 0].tolist() == [number < 0 for number in held]
 
 
 @needs_numba
 @by_rules(SETTLING_RULES)
 @settings(deadline=None, max_examples=10)
 @given(SEEDS)
-def test_whether_doubts_are_decided_by_compiled_sums_or_by_digits_changes_no_bit(rules: MarketRules, seed: int) -> None:
+def test_whether_doubts_are_decided_compiled_or_in_arrays_changes_no_bit(rules: MarketRules, seed: int) -> None:
     generator = np.random.default_rng(seed)
     plays = [at_the_edge(generator, rules, (3, 2)) for _ in range(3)]
     batch = Play(*(np.stack(arrays) for arrays in zip(*plays, strict=True)))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(exact_test, "_KERNEL_PAYS_FROM", np.inf)
-        by_digits = settle(batch, rules, engine=Engine.NUMPY)
+        in_arrays = settle(batch, rules, engine=Engine.NUMPY)
         patched.setattr(exact_test, "_KERNEL_PAYS_FROM", 0)
         compiled = settle(batch, rules, engine=Engine.NUMPY)
     for name in Settlement.array_names():
-        assert getattr(compiled, name).tobytes() == getattr(by_digits, name).tobytes()
+        assert getattr(compiled, name).tobytes() == getattr(in_arrays, name).tobytes()
 
 
 @settings(deadline=None, max_examples=100)
