@@ -55,7 +55,7 @@ _MAY_BE_MISSING: Final[Mapping[pa.DataType, object]] = MappingProxyType(
 )
 _KEY_COLUMNS: Final = frozenset(
     {
-        *("scenario", "economy", "player", "counterparty", "type", "reported_type", "good"),
+        *("scenario", "economy", "player", "counterparty", "neighbour", "type", "reported_type", "good"),
         *("behaviour", "reason", "kind", "benchmark"),
     }
 )
@@ -116,6 +116,7 @@ class Run:
     )
     stances = TableOfRun("One row for each round and player that learns.")
     regrets = TableOfRun("One row for each stance of each type of a player that learns.")
+    links = TableOfRun("One row for each two players who are linked in the network of a run.")
     points = TableOfRun("One row for each point of a sweep, with its parameters.")
 
     @cached_property

@@ -12,6 +12,7 @@ No figure needs a screen, and none touches Matplotlib's global state.
 from marketgame.results.figures.figure import RunFigure
 from marketgame.results.figures.holdings import who_ends_with_what
 from marketgame.results.figures.legible import legible
+from marketgame.results.figures.links import network_of_links
 from marketgame.results.figures.network import trade_network
 from marketgame.results.figures.quotes import quotes_against_supporting_price
 from marketgame.results.figures.registry import FIGURES, standard_figures
@@ -24,6 +25,7 @@ __all__ = [
     "FigureFormat",
     "RunFigure",
     "legible",
+    "network_of_links",
     "quotes_against_supporting_price",
     "save_figure",
     "save_figures",

@@ -3,45 +3,42 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
-from matplotlib.text import Annotation
 
 from marketgame.results.figures import style
 from marketgame.results.figures.figure import RunFigure
-from marketgame.results.loading import OBEDIENT, Run
+from marketgame.results.figures.ring import (
+    KEY,
+    MANY,
+    Trader,
+    draw_labels,
+    draw_nodes,
+    explain_colours,
+    make_room,
+    node_sample,
+    ring_places,
+)
+from marketgame.results.loading import Run
 from marketgame.results.selection import NEGLIGIBLE, rows_of_round
 
-_MANY: Final = 10  # players, from which labels are turned to the ring's radius
 _LARGEST_NODE: Final = 30.0  # points across
 _SMALLEST_NODE: Final = 4.0
 _THINNEST: Final = 0.4  # points
 _THICKEST: Final = 3.0
-_LABEL: Final = 16  # letters on a line
 _FEW_ARROWS: Final = 20
 _MOST_ARROWS: Final = 300  # more cannot be told apart, and the largest say most
 _LEGEND_NODE: Final = 14.0  # points across
 # Amounts further apart than this would leave the smaller ones invisible on a linear scale.
 _LARGEST_LINEAR_RATIO: Final = 100.0
-_KEY: Final[dict[str, Any]] = {
-    "alignment": "left",
-    "borderaxespad": 0.0,
-    "borderpad": 0.0,
-    "handlelength": 2.4,
-    "labelspacing": 0.6,
-}
-
-type _Places = npt.NDArray[np.float64]
 
 
 @style.in_house_style
@@ -54,7 +51,7 @@ def trade_network(run: Run, round_number: int, run_number: int = 0) -> Figure:
     follow the contract say how they behave.
     """
     network = traded(run, round_number, run_number)
-    many = len(network.players) > _MANY
+    many = len(network.players) > MANY
     figure = style.new_figure(
         *((style.WIDE, style.WIDE * 1.1) if many else (style.COLUMN_WIDTH, style.COLUMN_WIDTH * 1.25)), layout=None
     )
@@ -62,14 +59,14 @@ def trade_network(run: Run, round_number: int, run_number: int = 0) -> Figure:
     axes, sizes_key, arrows_key, colours_key = _divide(figure)
     places = ring_places(network.players)
     across = _node_sizes(network, (95.0 if many else 60.0) * math.tau / len(network.players))
-    labels = _draw_labels(axes, network, places, across, turned=many)
-    _make_room(axes, places, across, labels)
+    labels = draw_labels(axes, network.players, places, across, turned=many)
+    make_room(axes, places, across, labels)
     _draw_arrows(axes, network, places, across)
-    _draw_nodes(axes, network, places, across)
+    draw_nodes(axes, network.players, places, across)
     unit = run.unit("players", "wealth")
     _explain_sizes(sizes_key, network, across, unit)
     _explain_arrows(arrows_key, network, unit)
-    _explain_colours(colours_key, network)
+    explain_colours(colours_key, network.players)
     return figure
 
 
@@ -96,24 +93,6 @@ def _divide(figure: Figure) -> list[Axes]:
     for axes in places:
         axes.set_axis_off()
     return places
-
-
-def _make_room(
-    axes: Axes, places: Mapping[str, tuple[float, float]], across: Mapping[str, float], labels: Mapping[str, Annotation]
-) -> None:
-    """Set the limits of the axes so that the ring is as large as its labels allow."""
-    point = axes.figure.dpi / 72
-    page = axes.get_window_extent()
-    unit = np.array(list(places.values()))
-    nodes = axes.transData.transform(unit) / point
-    boxes = np.array([labels[name].get_window_extent().get_points() for name in places]) / point
-    half = np.array([[across[name] / 2] for name in places]) + 1
-    before, after = np.maximum(nodes - boxes[:, 0], half), np.maximum(boxes[:, 1] - nodes, half)
-    width, height = page.width / point, page.height / point
-    ring = largest_ring(unit, before, after, (width, height))
-    east, north = ring.centre
-    axes.set_xlim(-east / ring.radius, (width - east) / ring.radius)
-    axes.set_ylim(-north / ring.radius, (height - north) / ring.radius)
 
 
 def _node_sizes(network: TradeNetwork, room: float) -> dict[str, float]:
@@ -164,90 +143,6 @@ def _arrow_width(network: TradeNetwork, strength: float) -> float:
     return _THINNEST + (thickest - _THINNEST) * strength
 
 
-def _draw_nodes(
-    axes: Axes, network: TradeNetwork, places: Mapping[str, tuple[float, float]], across: Mapping[str, float]
-) -> None:
-    for player in network.players:
-        name = player.name
-        axes.plot(
-            *places[name],
-            "o",
-            ms=across[name],
-            mfc=_colour(player),
-            mec=style.INK,
-            mew=0.6,
-            zorder=3,
-            gid=name,
-            clip_on=False,
-        )
-        if player.bankrupt:
-            axes.plot(*places[name], "X", ms=7, mfc=style.VERMILION, mec=style.INK, mew=0.5, zorder=4, clip_on=False)
-
-
-def _colour(player: Trader) -> str:
-    if player.bankrupt:
-        return style.VERMILION
-    return style.SKY if player.behaviour == OBEDIENT else style.ORANGE
-
-
-def _draw_labels(
-    axes: Axes,
-    network: TradeNetwork,
-    places: Mapping[str, tuple[float, float]],
-    across: Mapping[str, float],
-    *,
-    turned: bool,
-) -> dict[str, Annotation]:
-    labels = {}
-    for player in network.players:
-        name, (east, north) = player.name, places[player.name]
-        remarks = [] if player.behaviour == OBEDIENT else [player.behaviour]
-        remarks += ["bankrupt"] if player.bankrupt else []
-        radius = max(across[name] / 2, 4.0 if player.bankrupt else 0.0)
-        lines = textwrap.wrap(name, 2 * _LABEL if turned else _LABEL)
-        lines += [", ".join(remarks)] if turned and remarks else remarks
-        text = axes.annotate(
-            style.plain("\n".join(lines)),
-            (east, north),
-            (0, 0),
-            textcoords="offset points",
-            annotation_clip=False,
-            fontsize=style.SMALL,
-            fontweight="bold" if remarks else "normal",
-            linespacing=1.05,
-        )
-        if turned:
-            _turn_outward(text, east, north, radius + 3)
-        else:
-            _put_on_shoulder(text, east, north, radius + 2)
-        labels[name] = text
-    return labels
-
-
-def _turn_outward(text: Annotation, east: float, north: float, away: float) -> None:
-    """Let a label run along the ring's radius, never upside down."""
-    angle = math.degrees(math.atan2(north, east))
-    text.set_position((away * east, away * north))
-    text.set(rotation=angle + 180 if abs(angle) > 90 else angle, rotation_mode="anchor")
-    text.set(ha="left" if east > -1e-9 else "right", va="center")
-
-
-def _put_on_shoulder(text: Annotation, east: float, north: float, away: float) -> None:
-    """Put a label above a node of the ring's upper half and below one of the lower, clear of the arrows.
-
-    A label beside its node would take the width of the ring; centred above, it would cover the arrows between
-    neighbours.
-    """
-    side = 0 if abs(east) < 0.3 else int(math.copysign(1, east))
-    if abs(north) < 0.3:
-        text.set_position((side * (away + 1), 0))
-        text.set(ha="left" if side > 0 else "right", va="center")
-        return
-    up = int(math.copysign(1, north))
-    text.set_position((side * away * 0.1, up * away) if side == 0 else (side * away * 0.35, up * away * 0.95))
-    text.set(ha=("right", "center", "left")[side + 1], va="bottom" if up > 0 else "top")
-
-
 def _clauses(run: Run, network: TradeNetwork, round_number: int) -> tuple[str, str]:
     total = sum(network.flows.values())
     amount = f"{style.short_number(total)} {run.unit('trades', 'value')}".strip()
@@ -259,7 +154,7 @@ def _clauses(run: Run, network: TradeNetwork, round_number: int) -> tuple[str, s
 
 def _explain_sizes(axes: Axes, network: TradeNetwork, across: Mapping[str, float], unit: str) -> None:
     title = style.plain(f"area: wealth after trade\n{unit}")
-    axes.legend(handles=_wealth_samples(network, across), title=title, loc="upper left", **_KEY)
+    axes.legend(handles=_wealth_samples(network, across), title=title, loc="upper left", **KEY)
 
 
 def _explain_arrows(axes: Axes, network: TradeNetwork, unit: str) -> None:
@@ -270,12 +165,7 @@ def _explain_arrows(axes: Axes, network: TradeNetwork, unit: str) -> None:
     kind = " (logarithmic)" if scale.logarithmic else ""
     kind += f", the {_MOST_ARROWS} largest" if len(network.flows) > _MOST_ARROWS else ""
     title = style.plain(f"arrow: value of goods{kind}\n{unit}")
-    axes.legend(handles=samples, title=title, loc="upper left", **_KEY)
-
-
-def _explain_colours(axes: Axes, network: TradeNetwork) -> None:
-    handles = _status_samples(network)
-    axes.legend(handles=handles, loc="upper left", ncols=3, columnspacing=1.5, **(_KEY | {"handlelength": 1.2}))
+    axes.legend(handles=samples, title=title, loc="upper left", **KEY)
 
 
 def _arrow_sample(network: TradeNetwork, scale: StrengthScale, value: float) -> Line2D:
@@ -289,41 +179,13 @@ def _wealth_samples(network: TradeNetwork, across: Mapping[str, float]) -> list[
     wealth = {player.name: player.wealth for player in network.players}
     richest = max(wealth, key=lambda name: wealth[name])
     if wealth[richest] <= 0:
-        return [_node_sample(_SMALLEST_NODE, "0")]
+        return [node_sample(_SMALLEST_NODE, "0")]
     # A larger circle would not fit a line of the legend.
     upper = wealth[richest] * min(1.0, (_LEGEND_NODE / across[richest]) ** 2)
     amounts = {style.round_number_below(upper), style.round_number_below(upper / 4)}
     amounts |= {0.0} if min(wealth.values()) < 0.01 * upper else set()
     sizes = {amount: across[richest] * math.sqrt(amount / wealth[richest]) for amount in sorted(amounts)}
-    return [_node_sample(max(_SMALLEST_NODE, size), style.short_number(amount)) for amount, size in sizes.items()]
-
-
-def _node_sample(across: float, label: str, colour: str = "none", marker: str = "o") -> Line2D:
-    return Line2D([], [], ls="", marker=marker, ms=across, mfc=colour, mec=style.INK, mew=0.6, label=label)
-
-
-def _status_samples(network: TradeNetwork) -> list[Line2D]:
-    """Return the colours of the nodes in words."""
-    seen = set(map(_colour, network.players))
-    words = {style.SKY: ("obedient", "o"), style.ORANGE: ("not obedient", "o"), style.VERMILION: ("bankrupt", "X")}
-    return [_node_sample(7.0, word, colour, mark) for colour, (word, mark) in words.items() if colour in seen]
-
-
-@dataclass(frozen=True)
-class Trader:
-    """Whom a node of the network stands for.
-
-    Attributes:
-        name: of the player.
-        wealth: after trade, numeraire.
-        bankrupt: whether it could not deliver.
-        behaviour: what it does.
-    """
-
-    name: str
-    wealth: float
-    bankrupt: bool
-    behaviour: str
+    return [node_sample(max(_SMALLEST_NODE, size), style.short_number(amount)) for amount, size in sizes.items()]
 
 
 @dataclass(frozen=True)
@@ -367,56 +229,6 @@ def _wealth(run: Run, round_number: int, run_number: int) -> float:
     """Return what all endowments are worth at the supporting price."""
     holdings = rows_of_round(run, "holdings", round_number, run_number)
     return float(np.dot(holdings["endowment"], holdings["supporting_price"]))
-
-
-@dataclass(frozen=True)
-class Ring:
-    """A ring on a page whose origin is its lower left corner.
-
-    Attributes:
-        radius: in points.
-        centre: across and up, in points.
-    """
-
-    radius: float
-    centre: tuple[float, float]
-
-
-def ring_places(players: Sequence[Trader]) -> dict[str, tuple[float, float]]:
-    """Return places on the unit circle, clockwise from the top in the order of players; the centre for one alone."""
-    if len(players) == 1:
-        return {players[0].name: (0.0, 0.0)}
-    angles = math.tau * np.arange(len(players)) / len(players)
-    return {
-        player.name: (float(east), float(north))
-        for player, east, north in zip(players, np.sin(angles), np.cos(angles), strict=True)
-    }
-
-
-def largest_ring(places: _Places, before: _Places, after: _Places, page: tuple[float, float]) -> Ring:
-    """Return the largest ring that keeps what is drawn around its places on the page.
-
-    Args:
-        places: on the unit circle, ``(N, 2)``.
-        before: how far the drawing at each place reaches left and down from it, ``(N, 2)``, points.
-        after: how far it reaches right and up, ``(N, 2)``, points.
-        page: width and height, points.
-
-    Returns:
-        The ring; of radius 1 where the page has no room for any.
-    """
-    radius = max(page)  # of a single place, which no ring moves
-    for axis in range(2):
-        # With one drawing at each end, the ring may fill what they leave of the page.
-        apart = places[:, None, axis] - places[None, :, axis]
-        room = page[axis] - after[:, None, axis] - before[None, :, axis]
-        ends = apart > 1e-9
-        radius = min(radius, float((room[ends] / apart[ends]).min(initial=radius)))
-    radius = max(radius, 1.0)
-    lowest = (before - radius * places).max(axis=0)
-    highest = (np.array(page) - after - radius * places).min(axis=0)
-    across, up = (lowest + highest) / 2
-    return Ring(radius, (float(across), float(up)))
 
 
 @dataclass(frozen=True)

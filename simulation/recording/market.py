@@ -28,8 +28,17 @@ from marketgame.simulation.recording.learning import regrets, stances
 from marketgame.simulation.recording.measures import Measures, measure
 from marketgame.simulation.recording.profile_numbers import ProfileNumbers
 from marketgame.simulation.recording.recorder import Recorder
-from marketgame.simulation.recording.tables import HOLDINGS, REGRETS, SIDE_CONTRACTS, STANCES, TRADE_TOTALS, TRADES
+from marketgame.simulation.recording.tables import (
+    HOLDINGS,
+    LINKS,
+    REGRETS,
+    SIDE_CONTRACTS,
+    STANCES,
+    TRADE_TOTALS,
+    TRADES,
+)
 from marketgame.simulation.scenario.market_scenario import MarketScenario
+from marketgame.simulation.scenario.network import KnownLinks
 from marketgame.simulation.stages.blocking import Formed, departed
 from marketgame.simulation.stages.learned import Regret
 from marketgame.simulation.stages.market_play import Round
@@ -103,6 +112,22 @@ class TradeTotals:
         self.value = measures.trade_values.sum(axis=(1, 2))
 
 
+@dataclass(frozen=True, eq=False)
+class Links:
+    """The network of a run: who is linked to whom, in the economy's order, what that limits, and the names."""
+
+    rows: Sequence[tuple[int, int]]
+    limits: str
+    labels: Labels
+
+
+def links_of(network: KnownLinks | None, labels: Labels) -> Links:
+    """Return the links of a network; none where there is no network."""
+    if network is None:
+        return Links([], "", labels)
+    return Links(sorted(network.links), "+".join(sorted(network.limits)), labels)
+
+
 class MarketRecorder(Recorder[Round, Measures]):
     """Keeps every round of one run on a market."""
 
@@ -137,9 +162,13 @@ class MarketRecorder(Recorder[Round, Measures]):
 
     @override
     def whole_rows(self) -> dict[str, pa.Table]:
-        """Return what those who learn regret."""
+        """Return what those who learn regret, and who is linked to whom."""
         regretted = regrets(self._regrets, self._behaviours, self._labels, self._market.economy)
-        return {"regrets": REGRETS.table(regretted, {"run": np.full(len(regretted.rows), self._run)})}
+        linked = links_of(self._market.known_links, self._labels)
+        return {
+            "regrets": REGRETS.table(regretted, {"run": np.full(len(regretted.rows), self._run)}),
+            "links": LINKS.table(linked, {"run": np.full(len(linked.rows), self._run)}),
+        }
 
     def measured(self, plays: Sequence[Round]) -> Measures:
         """Return some rounds side by side, or none."""

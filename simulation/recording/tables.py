@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from marketgame.simulation.recording.events import NamedEvents
     from marketgame.simulation.recording.game import GameMeasures
     from marketgame.simulation.recording.learning import RegretRows, Stances
-    from marketgame.simulation.recording.market import Trades, TradeTotals
+    from marketgame.simulation.recording.market import Links, Trades, TradeTotals
     from marketgame.simulation.recording.measures import Measures
     from marketgame.simulation.recording.recorder import WholeRun
 
@@ -680,12 +680,35 @@ REGRETS: TableSchema[RegretRows] = TableSchema(
     ),
 )
 
+LINKS: TableSchema[Links] = TableSchema(
+    "links",
+    "one link of the network of players, which is the same in all rounds",
+    (
+        _RUN,
+        _label(
+            "player",
+            "one of the two who are linked, the first in the economy's order",
+            lambda links: keys([first for first, _ in links.rows], links.labels.players),
+        ),
+        _label(
+            "neighbour",
+            "the other",
+            lambda links: keys([second for _, second in links.rows], links.labels.players),
+        ),
+        _label(
+            "limits",
+            "what takes only those who are linked: collusion, imitation or trade, joined with +",
+            lambda links: keys([0] * len(links.rows), [links.limits]),
+        ),
+    ),
+)
+
 TABLES: Mapping[str, TableSchema[Any]] = MappingProxyType(
     {
         table.name: table
         for table in (
             *(RUNS, ROUNDS, PLAYERS, HOLDINGS, TRADES, TRADE_TOTALS, EVENTS, BENCHMARKS, CONSTRAINTS),
-            *(MEDIATORS, INVITATIONS, ACTIONS, SIDE_CONTRACTS, STANCES, REGRETS),
+            *(MEDIATORS, INVITATIONS, ACTIONS, SIDE_CONTRACTS, STANCES, REGRETS, LINKS),
         )
     }
 )

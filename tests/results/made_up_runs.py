@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 GOODS = ("wheat", "money")
 UNITS = ("tonne", "euro")
 KEYS = {
-    *("scenario", "economy", "player", "counterparty", "type", "reported_type", "good"),
+    *("scenario", "economy", "player", "counterparty", "neighbour", "type", "reported_type", "good"),
     *("behaviour", "reason", "kind", "benchmark"),
 }
 COLUMN_UNITS = {
@@ -41,6 +41,7 @@ class Play:
     bankrupt: Mapping[int, Sequence[str]] = field(default_factory=dict)
     short_seller: str = ""
     richest: str = ""
+    links: Sequence[tuple[str, str]] = ()
     trades: bool = True
     price: Callable[[int], float] = lambda _: 4.0
     width: Callable[[int], float] = lambda _: 0.0
@@ -60,6 +61,8 @@ def tables_of(play: Play) -> dict[str, list[dict[str, object]]]:
         {"run": 0, "scenario": "made up", "economy": "made up", "seed": 1, "rounds": play.rounds}
         | {"players": len(play.names), "bankruptcies": sum(len(who) for who in play.bankrupt.values())}
     ]
+    limits = {"run": 0, "limits": "collusion+imitation"}
+    rows |= {"links": [limits | {"player": one, "neighbour": other} for one, other in play.links]} if play.links else {}
     for benchmark, welfare in (("first-best", 110.0), ("walrasian", 110.0), ("autarky", 100.0)):
         for profile, probability in ((-1, 1.0), (0, 1.0)):
             rows["benchmarks"].append(

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketgame.results.figures.network import StrengthScale, largest_ring
+from marketgame.results.figures.network import StrengthScale
+from marketgame.results.figures.ring import largest_ring
 from marketgame.results.figures.style import ORANGE, SERIES, SKY, VERMILION, round_number_below, short_number
 
 

@@ -20,6 +20,7 @@ from marketgame.simulation.recording.market import MarketRecorder
 from marketgame.simulation.recording.recorder import Recorder
 from marketgame.simulation.recording.tables import (
     HOLDINGS,
+    LINKS,
     REGRETS,
     ROUNDS,
     SIDE_CONTRACTS,
@@ -61,7 +62,7 @@ def in_game() -> Recorder[Any, Any]:
 
 # Each recorder with the tables that it fills.
 FILLED = [(on_market, name) for name in TABLES]
-ON_MARKETS_ALONE = {each.name for each in (HOLDINGS, TRADES, TRADE_TOTALS, SIDE_CONTRACTS, STANCES, REGRETS)}
+ON_MARKETS_ALONE = {each.name for each in (HOLDINGS, TRADES, TRADE_TOTALS, SIDE_CONTRACTS, STANCES, REGRETS, LINKS)}
 FILLED += [(in_game, name) for name in TABLES if name not in ON_MARKETS_ALONE]
 COLUMNS = [(made, name, column) for made, name in FILLED for column in TABLES[name].columns]
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar, override
 
 import networkx as nx
 import numpy as np
 import pytest
 
+from marketgame import results
 from marketgame.agents.behaviours import (
     Arbitraging,
     Behaviour,
@@ -31,6 +33,7 @@ from marketgame.mechanisms.blocking import CoalitionLimits
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import Execution, MarketRules, Refusal, Timing
 from marketgame.simulation.market.model import MarketModel
+from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.learning import LearningRules
@@ -38,6 +41,7 @@ from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.network import GraphKind, GraphLaw, Limit, Network
 from marketgame.simulation.scenario.organisers import Organiser
 from tests.economy_fixtures import RandomEconomy
+from tests.run_folders import write_run
 
 # Five players, of whom the last knows nobody.
 PATH: Links = frozenset({(0, 1), (1, 2), (2, 3)})
@@ -86,6 +90,21 @@ def test_every_run_draws_its_own_network_unless_the_network_has_a_seed(random_ec
     assert links(base) == links(replace(base, rounds=3)) != links(replace(base, seed=1))
     seeded = replace(base, network=Network(law, seed=5))
     assert links(seeded) == links(replace(seeded, seed=1)) == law.links(12, 5)
+
+
+def test_a_run_records_its_links_once_by_name(random_economy: RandomEconomy, tmp_path: Path) -> None:
+    net = scenario(random_economy(1, 5, 2, 1), Limit.TRADE, Limit.IMITATION, rounds=3)
+    write_run(tmp_path, simulate(net), {})
+    links = results.load(tmp_path).links
+    assert list(links.columns) == ["run", "player", "neighbour", "limits"]
+    found = set(zip(links["player"].astype(str), links["neighbour"].astype(str), strict=True))
+    assert found == {(f"p{one}", f"p{other}") for one, other in PATH}
+    assert len(links) == len(PATH)
+    assert set(links["limits"]) == {"imitation+trade"}
+    assert simulate(replace(net, network=None))["links"].num_rows == 0
+    drawn = replace(net, network=Network(GraphLaw(GraphKind.RANDOM, 0.5)))
+    assert drawn.known_links is not None
+    assert simulate(drawn)["links"].num_rows == len(drawn.known_links.links)
 
 
 def test_a_graph_of_networkx_is_taken_by_names_or_numbers() -> None:

@@ -1,0 +1,220 @@
+"""Players on a ring, as every figure of who has to do with whom shows them: one place and one colour for each."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.text import Annotation
+
+from marketgame.results.figures import style
+from marketgame.results.loading import OBEDIENT
+
+MANY: Final = 10  # players, from which labels are turned to the ring's radius
+_LABEL: Final = 16  # letters on a line
+KEY: Final[dict[str, Any]] = {
+    "alignment": "left",
+    "borderaxespad": 0.0,
+    "borderpad": 0.0,
+    "handlelength": 2.4,
+    "labelspacing": 0.6,
+}
+
+type _Places = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Trader:
+    """Whom a node of the network stands for.
+
+    Attributes:
+        name: of the player.
+        wealth: after trade, numeraire.
+        bankrupt: whether it could not deliver.
+        behaviour: what it does.
+    """
+
+    name: str
+    wealth: float
+    bankrupt: bool
+    behaviour: str
+
+
+@dataclass(frozen=True)
+class Ring:
+    """A ring on a page whose origin is its lower left corner.
+
+    Attributes:
+        radius: in points.
+        centre: across and up, in points.
+    """
+
+    radius: float
+    centre: tuple[float, float]
+
+
+def ring_places(players: Sequence[Trader]) -> dict[str, tuple[float, float]]:
+    """Return places on the unit circle, clockwise from the top in the order of players; the centre for one alone."""
+    if len(players) == 1:
+        return {players[0].name: (0.0, 0.0)}
+    angles = math.tau * np.arange(len(players)) / len(players)
+    return {
+        player.name: (float(east), float(north))
+        for player, east, north in zip(players, np.sin(angles), np.cos(angles), strict=True)
+    }
+
+
+def largest_ring(places: _Places, before: _Places, after: _Places, page: tuple[float, float]) -> Ring:
+    """Return the largest ring that keeps what is drawn around its places on the page.
+
+    Args:
+        places: on the unit circle, ``(N, 2)``.
+        before: how far the drawing at each place reaches left and down from it, ``(N, 2)``, points.
+        after: how far it reaches right and up, ``(N, 2)``, points.
+        page: width and height, points.
+
+    Returns:
+        The ring; of radius 1 where the page has no room for any.
+    """
+    radius = max(page)  # of a single place, which no ring moves
+    for axis in range(2):
+        # With one drawing at each end, the ring may fill what they leave of the page.
+        apart = places[:, None, axis] - places[None, :, axis]
+        room = page[axis] - after[:, None, axis] - before[None, :, axis]
+        ends = apart > 1e-9
+        radius = min(radius, float((room[ends] / apart[ends]).min(initial=radius)))
+    radius = max(radius, 1.0)
+    lowest = (before - radius * places).max(axis=0)
+    highest = (np.array(page) - after - radius * places).min(axis=0)
+    across, up = (lowest + highest) / 2
+    return Ring(radius, (float(across), float(up)))
+
+
+def make_room(
+    axes: Axes, places: Mapping[str, tuple[float, float]], across: Mapping[str, float], labels: Mapping[str, Annotation]
+) -> None:
+    """Set the limits of the axes so that the ring is as large as its labels allow."""
+    point = axes.figure.dpi / 72
+    page = axes.get_window_extent()
+    unit = np.array(list(places.values()))
+    nodes = axes.transData.transform(unit) / point
+    boxes = np.array([labels[name].get_window_extent().get_points() for name in places]) / point
+    half = np.array([[across[name] / 2] for name in places]) + 1
+    before, after = np.maximum(nodes - boxes[:, 0], half), np.maximum(boxes[:, 1] - nodes, half)
+    width, height = page.width / point, page.height / point
+    ring = largest_ring(unit, before, after, (width, height))
+    east, north = ring.centre
+    axes.set_xlim(-east / ring.radius, (width - east) / ring.radius)
+    axes.set_ylim(-north / ring.radius, (height - north) / ring.radius)
+
+
+def draw_nodes(
+    axes: Axes, players: Sequence[Trader], places: Mapping[str, tuple[float, float]], across: Mapping[str, float]
+) -> None:
+    """Draw a circle of so many points for each player, in the colour of how it fares; a bankrupt one has a cross."""
+    for player in players:
+        name = player.name
+        axes.plot(
+            *places[name],
+            "o",
+            ms=across[name],
+            mfc=colour(player),
+            mec=style.INK,
+            mew=0.6,
+            zorder=3,
+            gid=name,
+            clip_on=False,
+        )
+        if player.bankrupt:
+            axes.plot(*places[name], "X", ms=7, mfc=style.VERMILION, mec=style.INK, mew=0.5, zorder=4, clip_on=False)
+
+
+def colour(player: Trader) -> str:
+    """Return the colour of a player in every figure: whether it obeys, and whether it is bankrupt."""
+    if player.bankrupt:
+        return style.VERMILION
+    return style.SKY if player.behaviour == OBEDIENT else style.ORANGE
+
+
+def draw_labels(
+    axes: Axes,
+    players: Sequence[Trader],
+    places: Mapping[str, tuple[float, float]],
+    across: Mapping[str, float],
+    *,
+    turned: bool,
+) -> dict[str, Annotation]:
+    """Name each player beside its circle, and say how it behaves unless it obeys; many names run outwards, turned."""
+    labels = {}
+    for player in players:
+        name, (east, north) = player.name, places[player.name]
+        remarks = [] if player.behaviour == OBEDIENT else [player.behaviour]
+        remarks += ["bankrupt"] if player.bankrupt else []
+        radius = max(across[name] / 2, 4.0 if player.bankrupt else 0.0)
+        lines = textwrap.wrap(name, 2 * _LABEL if turned else _LABEL)
+        lines += [", ".join(remarks)] if turned and remarks else remarks
+        text = axes.annotate(
+            style.plain("\n".join(lines)),
+            (east, north),
+            (0, 0),
+            textcoords="offset points",
+            annotation_clip=False,
+            fontsize=style.SMALL,
+            fontweight="bold" if remarks else "normal",
+            linespacing=1.05,
+        )
+        if turned:
+            _turn_outward(text, east, north, radius + 3)
+        else:
+            _put_on_shoulder(text, east, north, radius + 2)
+        labels[name] = text
+    return labels
+
+
+def _turn_outward(text: Annotation, east: float, north: float, away: float) -> None:
+    """Let a label run along the ring's radius, never upside down."""
+    angle = math.degrees(math.atan2(north, east))
+    text.set_position((away * east, away * north))
+    text.set(rotation=angle + 180 if abs(angle) > 90 else angle, rotation_mode="anchor")
+    text.set(ha="left" if east > -1e-9 else "right", va="center")
+
+
+def _put_on_shoulder(text: Annotation, east: float, north: float, away: float) -> None:
+    """Put a label above a node of the ring's upper half and below one of the lower, clear of the arrows.
+
+    A label beside its node would take the width of the ring; centred above, it would cover the arrows between
+    neighbours.
+    """
+    side = 0 if abs(east) < 0.3 else int(math.copysign(1, east))
+    if abs(north) < 0.3:
+        text.set_position((side * (away + 1), 0))
+        text.set(ha="left" if side > 0 else "right", va="center")
+        return
+    up = int(math.copysign(1, north))
+    text.set_position((side * away * 0.1, up * away) if side == 0 else (side * away * 0.35, up * away * 0.95))
+    text.set(ha=("right", "center", "left")[side + 1], va="bottom" if up > 0 else "top")
+
+
+def explain_colours(axes: Axes, players: Sequence[Trader]) -> None:
+    """Say what the colours of players mean, those that there are."""
+    handles = status_samples(players)
+    axes.legend(handles=handles, loc="upper left", ncols=3, columnspacing=1.5, **(KEY | {"handlelength": 1.2}))
+
+
+def node_sample(across: float, label: str, colour: str = "none", marker: str = "o") -> Line2D:
+    """Return what stands for a circle in a key."""
+    return Line2D([], [], ls="", marker=marker, ms=across, mfc=colour, mec=style.INK, mew=0.6, label=label)
+
+
+def status_samples(players: Sequence[Trader]) -> list[Line2D]:
+    """Return the colours of the nodes in words."""
+    seen = set(map(colour, players))
+    words = {style.SKY: ("obedient", "o"), style.ORANGE: ("not obedient", "o"), style.VERMILION: ("bankrupt", "X")}
+    return [node_sample(7.0, word, colour, mark) for colour, (word, mark) in words.items() if colour in seen]
