@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -50,15 +51,25 @@ def printable(name: str) -> str:
 def software() -> dict[str, object]:
     """Return the versions of this program, of Python and of the packages that compute."""
     return {
-        "marketgame": version(DISTRIBUTION),
+        "marketgame": computing_version(DISTRIBUTION),
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in COMPUTING_PACKAGES},
+        "packages": {name: computing_version(name) for name in COMPUTING_PACKAGES},
         "source_revision": source_revision(),
     }
 
 
+@cache
+def computing_version(package: str) -> str:
+    """Return the version of a package that computes, read once: a process computes with what it has loaded."""
+    return version(package)
+
+
+@cache
 def source_revision() -> str | None:
-    """Return the revision of the sources, ending in ``-dirty`` if changed since; none outside a repository."""
+    """Return the revision of the sources, ending in ``-dirty`` if changed since; none outside a repository.
+
+    Asked once, as a process computes with what it has loaded.
+    """
     git = shutil.which("git")
     if git is None or not (SOURCES / ".git").exists():
         return None

@@ -8,12 +8,11 @@ import json
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from importlib.metadata import version
 from os.path import normpath
 from pathlib import Path
 
 from marketgame.experiments.files.input_file import InputError
-from marketgame.experiments.files.provenance import SOURCES
+from marketgame.experiments.files.provenance import SOURCES, computing_version
 from marketgame.experiments.files.sources import computing_sources, outside_modules, reached_sources
 from marketgame.experiments.sweep.statement import Plan
 
@@ -39,7 +38,8 @@ def identity(plan: Plan, simulate: Callable[..., object]) -> Identity:
             "tables": _digest(list(sweep.tables)),
         },
         "code": code,
-        "software": {"python": platform.python_version()} | {name: version(name) for name in COMPUTING_PACKAGES},
+        "software": {"python": platform.python_version()}
+        | {name: computing_version(name) for name in COMPUTING_PACKAGES},
     }
 
 
