@@ -110,9 +110,11 @@ class Trader(RoundAgent):
         """Return an agreement on reports as the trader sees it, and what it expects without it, numeraire."""
         place = proposal.coalition.index(self.player)
         gains, at_stake = proposal.expected_gains(place, kind), proposal.stake(place, kind)
-        belief = self.common.belief_by_type(self.player, kind)
-        status_quo = float(belief @ self.common.listed.utilities[:, self.player])
-        return OfferedSideContract(self.known_type.own, kind, kind, gains, at_stake), status_quo
+        own = self.known_type.own
+        true = own.types[kind]
+        outside = float(true.valuation.value(true.endowment[:-1])) + float(true.endowment[-1])
+        status_quo = outside + proposal.truth(place, kind)
+        return OfferedSideContract(own, kind, kind, gains, at_stake), status_quo
 
     def answer(self, offer: BlockingOffer) -> tuple[int | None, float]:
         """Return the type reported to a blocking mediator, or none, and what the answer is expected to gain.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from marketgame.agents.coalitions.agreement import Agreement
 from marketgame.agents.coalitions.breaking import BestDeviation
 from marketgame.agents.coalitions.kept import Lotteries, found_before
 from marketgame.agents.coalitions.reporting import ReportProposal
+from marketgame.mechanisms.collusion.drawn_reports import promise
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
 from marketgame.mechanisms.collusion.report_agreements import Shared, best_agreement, pooled_agreement
 from marketgame.mechanisms.collusion.report_game import report_game
@@ -20,7 +21,10 @@ from marketgame.mechanisms.collusion.side_contracts.search import (
     find_side_contract,
 )
 from marketgame.mechanisms.collusion.side_contracts.side_contract import SideContract
-from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule
+from marketgame.mechanisms.contracts.incentives import SURE
+from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
+from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
 from marketgame.mechanisms.deviations.oracle import most_profitable_deviation
 from marketgame.mechanisms.deviations.situation import JointAction, Reaction, Situation
@@ -81,23 +85,34 @@ class ReportSearch:
         shared: what members share besides a side-device; none if they share what they know, and money.
     """
 
-    contract: GrandContract
+    contract: DirectContract
     rules: MarketRules
     shared: Shared | None = None
 
     def find(self, coalition: Coalition) -> ReportProposal | None:
         """Return the agreement that brings a coalition most in sum; none if it brings no more than the truth.
 
+        Where type profiles are too many to list, an agreement is proposed if draws by which it was not chosen leave no
+        doubt that it gains, and under coalition-proof transfers none is, as no coalition gains beyond what draws leave
+        (:mod:`marketgame.mechanisms.contracts.in_turn`).
+
         Raises:
             ValueError: the members have too many joint types.
             UnverifiedAnswerError: a program's answer was not confirmed by its prices.
         """
-        game = report_game(self.contract, coalition, self.rules.withholding)
+        contract = self.contract
+        if isinstance(contract, ContractOnDemand) and contract.rule is TransferRule.COALITION_PROOF:
+            return None
+        game = report_game(contract, coalition, self.rules.withholding)
         if self.shared is None:
             terms, rounding = pooled_agreement(game), 0.0
         else:
             terms, rounding = best_agreement(game, self.shared), RESIDUAL_LIMIT * float(game.stakes.sum(axis=0).max())
-        return None if terms.total_gain <= rounding else ReportProposal(game, terms)
+        if isinstance(contract, ContractOnDemand) and terms.total_gain > rounding:
+            found = promise(contract, coalition, game.likely, terms.lottery, self.rules.withholding)
+            terms = replace(terms, total_gain=found.value, standard_error=found.standard_error)
+        sure = terms.total_gain > max(rounding, SURE * terms.standard_error)
+        return ReportProposal(game, terms) if sure else None
 
 
 def deviation_finder(effort: Effort) -> BestDeviation:

@@ -108,6 +108,7 @@ class Negotiation:
         lie: what members report and pay each other, if they agreed on that.
         promise: what members of an agreement on reports gain in sum, expected before they know their types, numeraire;
             none if there is none.
+        promise_error: the standard error of that, where outsiders' types are drawn.
     """
 
     organiser: int
@@ -119,6 +120,7 @@ class Negotiation:
     stage: OrganiserStage = OrganiserStage.ORDERS
     lie: JointLie | None = None
     promise: float | None = None
+    promise_error: float | None = None
 
     @property
     def carried_out(self) -> bool:
@@ -290,7 +292,7 @@ class CoalitionOrganiser(RoundAgent):
         proposal = self._proposals[coalition]
         if proposal is None:
             return replace(attempt, fate=AgreementFate.NONE_FOUND)
-        attempt = replace(attempt, promise=proposal.terms.total_gain)
+        attempt = replace(attempt, promise=proposal.terms.total_gain, promise_error=proposal.terms.standard_error)
         replies: list[Reply] = []
         for member in coalition:
             replies.append(ask(member, proposal))

@@ -59,6 +59,11 @@ class ReportProposal:
             )
         return read_only(np.array(gains))
 
+    def truth(self, place: int, kind: int) -> float:
+        """Return what a type of a member expects beyond its endowment if nobody colludes, numeraire."""
+        own = self.game.at(place, kind)
+        return float(self.game.belief(place, kind) @ self.game.truth[place, own])
+
     def stake(self, place: int, kind: int) -> float:
         """Return what is at stake for a type of a member, numeraire."""
         return float(self.game.stakes[place, self.game.at(place, kind)[0]])

@@ -16,6 +16,7 @@ r"""Collusion: side-contracts by which coalitions improve upon a contract, found
 | what members may report on the market | GR 5 | `cells` |
 | agreements on what to report | Laffont and Martimort (1997) | `report_agreements` |
 | reports of members, and what follows a refusal | Laffont and Martimort (1997) | `report_game` |
+| what reports bring where profiles are too many to list | Laffont and Martimort (1997) | `drawn_reports` |
 | side-contract on the market game | GR 3, 5, 6 | `side_contract` |
 | its search by column generation | GR 6, 7 | `search`, `menu`, `program` |
 | plays mixed by lot that need no search | Theorems 5-7 of `docs/collusion.md` | `constructions` |

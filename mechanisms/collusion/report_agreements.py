@@ -33,6 +33,7 @@ import numpy as np
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, read_only
 from marketgame.mechanisms.collusion.report_game import NoRefusalPlayError, ReportGame, report_game
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.incentives import SURE
 from marketgame.mechanisms.contracts.joint_misreports import JointMisreportCheck, joint_misreport_gains
 from marketgame.mechanisms.economies.stakes import counts_as_gain
 from marketgame.mechanisms.linear_program import LinearProgram, Sense, Status, certified
@@ -72,6 +73,7 @@ class ReportAgreement:
         gains: per member, by how much each of its types expects to be better off than by the truth, ``(types,)``,
             numeraire.
         total_gain: the sum of members' gains in expectation over their types, numeraire.
+        standard_error: of that, where outsiders' types are drawn; zero where they are listed.
     """
 
     members: tuple[int, ...]
@@ -79,6 +81,7 @@ class ReportAgreement:
     payments: FloatArray
     gains: tuple[FloatArray, ...]
     total_gain: float
+    standard_error: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -166,13 +169,15 @@ def harshest_beliefs(game: ReportGame) -> StatedBeliefs:
 def pooled_agreement(game: ReportGame) -> ReportAgreement:
     """Return what members report who tell each other their types and divide what their lie brings in sum.
 
-    Whatever their types, they tell the most profitable lie that gains more than rounding, or else the truth. They gain
+    Whatever their types, they tell the most profitable lie that gains more than rounding and than what draws leave
+    uncertain, or else the truth. They gain
     equally as far as those who have to pay for that have the money. They have to believe each other.
     """
     joint = len(game.likely)
     total = np.where(game.possible, game.utilities.sum(axis=0), -np.inf)
     stakes = np.broadcast_to(game.stakes.sum(axis=0)[:, None], total.shape)
-    total = np.where(np.isfinite(total) & counts_as_gain(total, stakes), total, 0.0)
+    sure = counts_as_gain(total, stakes) & (total > SURE * game.errors)
+    total = np.where(np.isfinite(total) & sure, total, 0.0)
     everybody = np.arange(joint)
     best = np.where(total.max(axis=1) > 0, total.argmax(axis=1), everybody)
     gain = total[everybody, best]

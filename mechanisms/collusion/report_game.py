@@ -27,13 +27,16 @@ import numpy as np
 
 from marketgame.mechanisms import UnansweredError
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray, read_only
-from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.collusion.drawn_reports import chances_of_members, drawn_reports
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, listed
 from marketgame.mechanisms.contracts.joint_misreports import can_report, utilities_of_reports
+from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
+from marketgame.mechanisms.contracts.terms import DirectContract
+from marketgame.mechanisms.economies.coalitions import refuse_joint_types
+from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.market_game.rules import Withholding
 
-# Joint types of a coalition: tables of pairs of them are kept, one for each member.
-MOST_JOINT_TYPES = 1024
 # How often members reply to each other before all plays are tried, and how many of these are.
 MOST_REPLIES = 50
 MOST_PLAYS = 4096
@@ -57,12 +60,16 @@ class ReportGame:
             it expects when they report t, ``(members, types, types)``, numeraire.
         showable: per member, entry ``[t, r]`` says whether type t can show what type r owns, ``(types, types)``.
         possible: entry ``[t, r]`` says whether joint types t can occur and show r, ``(types, types)``.
+        truth: what each member of joint types expects of the truth beyond its endowment, ``(members, types)``,
+            numeraire.
         stakes: what is at stake for each member's type in each joint type, ``(members, types)``, numeraire.
         money: what each member has at least when the round is over and members reported r, whatever outsiders' types
-            are, ``(members, types)``, numeraire.
+            are, or whatever they were drawn to be, ``(members, types)``, numeraire.
+        errors: the standard error of what members of joint types t gain in sum by reporting r, ``(types, types)``,
+            numeraire; zero where outsiders' types are listed.
     """
 
-    contract: GrandContract
+    contract: DirectContract
     members: tuple[int, ...]
     counts: tuple[int, ...]
     types: IntegerArray
@@ -70,8 +77,10 @@ class ReportGame:
     utilities: FloatArray
     showable: tuple[BooleanArray, ...]
     possible: BooleanArray
+    truth: FloatArray
     stakes: FloatArray
     money: FloatArray
+    errors: FloatArray
 
     def at(self, place: int, kind: int) -> IntegerArray:
         """Return the joint types in which a member is of a type."""
@@ -190,9 +199,9 @@ class ReportGame:
 
 
 def report_game(
-    contract: GrandContract, members: Sequence[int], withholding: Withholding = Withholding.WASTED
+    contract: DirectContract, members: Sequence[int], withholding: Withholding = Withholding.WASTED
 ) -> ReportGame:
-    """Return what members can report, and what that brings them.
+    """Return what members can report, and what that brings them, outsiders' types drawn where they cannot be listed.
 
     Args:
         contract: the contract; outsiders report truthfully, and all obey what is then recommended.
@@ -202,28 +211,38 @@ def report_game(
     Raises:
         ValueError: the members have too many joint types.
     """
-    economy, prior = contract.economy, contract.economy.prior
-    counts = tuple(prior.type_counts[member] for member in members)
-    if prod(counts) > MOST_JOINT_TYPES:
-        raise ValueError(
-            f"members have {prod(counts)} joint types; agreements on reports know up to {MOST_JOINT_TYPES}"
-        )
+    economy, coalition = contract.economy, tuple(members)
+    counts = tuple(economy.prior.type_counts[member] for member in coalition)
+    refuse_joint_types(economy.prior.type_counts, coalition)
     types = np.indices(counts).reshape(len(counts), -1)
-    rows = economy.first_rows[list(members), None] + types
-    utilities = utilities_of_reports(contract, members, withholding)
-    # Only differences matter, and levels would drown them.
-    utilities = utilities - np.diagonal(utilities, axis1=1, axis2=2)[..., None]
+    rows = economy.first_rows[list(coalition), None] + types
+    showable = tuple(_shows(economy, member) for member in coalition)
+    if isinstance(contract, ContractOnDemand):
+        drawn = drawn_reports(contract, coalition, withholding)
+        likely = chances_of_members(economy, coalition)
+        shown = (able[np.ix_(own, own)] for able, own in zip(showable, types, strict=True))
+        possible = np.all([*shown], axis=0) & (likely > 0)[:, None]
+        utilities, money, errors = drawn.utilities, drawn.money, drawn.errors()
+    else:
+        everywhere = listed(contract)
+        utilities = utilities_of_reports(everywhere, coalition, withholding)
+        likely, possible = _joint_probability(everywhere, coalition), can_report(everywhere, coalition)
+        money, errors = _least_money(everywhere, coalition, len(types[0])), np.zeros(possible.shape)
+    truth = np.diagonal(utilities, axis1=1, axis2=2)
     return ReportGame(
         contract,
-        tuple(members),
+        coalition,
         counts,
         read_only(types),
-        read_only(_joint_probability(contract, tuple(members))),
-        read_only(utilities),
-        tuple(_shows(contract, member) for member in members),
-        can_report(contract, members),
+        read_only(likely),
+        # Only differences matter, and levels would drown them.
+        read_only(utilities - truth[..., None]),
+        showable,
+        possible,
+        read_only(truth),
         read_only(contract.stakes[rows]),
-        read_only(_least_money(contract, tuple(members), len(types[0]))),
+        read_only(money),
+        read_only(errors),
     )
 
 
@@ -238,9 +257,8 @@ def _least_money(contract: GrandContract, members: tuple[int, ...], joint: int) 
     return np.asarray(np.maximum(least.T, 0.0))
 
 
-def _shows(contract: GrandContract, member: int) -> BooleanArray:
+def _shows(economy: Economy, member: int) -> BooleanArray:
     """Say which of its types a member can report, whatever the others do, ``(types, types)``."""
-    economy = contract.economy
     first = economy.first_rows[member]
     owned = economy.endowment_table[first : first + economy.prior.type_counts[member]]
     return np.asarray((owned[None] <= owned[:, None]).all(axis=-1))

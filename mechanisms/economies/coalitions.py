@@ -14,10 +14,25 @@ from math import comb, prod
 
 MOST_LISTED = 1023
 """If there are more, coalitions of which one thing is proven together are not listed one by one."""
+MOST_JOINT_TYPES = 1024
+"""Of members who agree on reports: tables of pairs of them are kept, one for each member."""
 
 type Coalition = tuple[int, ...]
 """The numbers of its members, ascending."""
 type _Part = tuple[int, int]
+
+
+def refuse_joint_types(type_counts: Sequence[int], members: Coalition) -> None:
+    """Refuse a coalition that could make too many joint reports to agree on one.
+
+    Raises:
+        ValueError: its members have more joint types than tables are kept of.
+    """
+    joint = prod(type_counts[member] for member in members)
+    if joint > MOST_JOINT_TYPES:
+        raise ValueError(
+            f"members have {joint} joint types; agreements on reports know up to {MOST_JOINT_TYPES}: take fewer members"
+        )
 
 
 def coalition_name(members: Iterable[str]) -> str:

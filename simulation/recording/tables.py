@@ -598,6 +598,13 @@ SIDE_CONTRACTS: TableSchema[Members] = TableSchema(
             nullable=True,
         ),
         _amount(
+            "promise_error",
+            "standard error of the promise, where outsiders' types were drawn for it; 0 where they are listed, missing "
+            "when there is none",
+            lambda members: _known([each.tried.promise_error for each in members.rows]),
+            nullable=True,
+        ),
+        _amount(
             "side_transfer",
             "received from fellow members, negative if it paid: of purchasing power or, for reports, of money",
             lambda members: np.array([each.side_transfer for each in members.rows], np.float64),

@@ -9,8 +9,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from marketgame.agents.behaviours import Learning, Publication
+from marketgame.agents.coalitions.choice import OrganiserStage
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.contracts.terms import DirectContract
+from marketgame.mechanisms.economies.coalitions import refuse_joint_types
 from marketgame.mechanisms.economies.economy import Economy, Player
 from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.market_game.rules import MarketRules, Refusal
@@ -88,13 +90,7 @@ class MarketScenario(Scenario):
             self.known_links.check(self.organisers, self.blockers)
         check_organisers(self.active_organisers, len(self.economy.players))
         check_blockers(self.active_blockers, len(self.economy.players))
-        if self.organisers and (obstacle := self.economy.prior.obstacle):
-            organiser = self.organisers[0]
-            raise ValueError(
-                f"organisers.{organiser.name}.stage is {organiser.stage.value!r}; agreements at any stage are worked "
-                f"out from a list of all type profiles, and {obstacle}: take an economy of fewer traders or types, or "
-                "no organisers"
-            )
+        self._check_agreements()
         if self.parts < 1:
             raise ValueError(f"parts is {self.parts}; there must be at least 1")
         if self.organisers or self.blockers:
@@ -114,6 +110,28 @@ class MarketScenario(Scenario):
                     f"blocker {self.blockers[0].name!r} leads away who has reported; rule refusal = "
                     f"{Refusal.ESCROW.value!r} keeps what was deposited with reports, so that nobody can leave"
                 )
+
+    def _check_agreements(self) -> None:
+        """Refuse organisers of agreements on orders where profiles are too many to list, and of too many joint reports.
+
+        Raises:
+            ValueError: there is one.
+        """
+        obstacle = self.economy.prior.obstacle
+        for organiser in self.active_organisers:
+            if obstacle and organiser.stage is not OrganiserStage.REPORTS:
+                raise ValueError(
+                    f"organisers.{organiser.name}.stage is {organiser.stage.value!r}; agreements on orders are worked "
+                    f"out from a list of all type profiles, and {obstacle}: take stage = "
+                    f"{OrganiserStage.REPORTS.value!r}, or an economy of fewer traders or types"
+                )
+            if organiser.stage is OrganiserStage.ORDERS or organiser.find_reports is not None:
+                continue
+            for coalition in organiser.choice.coalitions(len(self.economy.players)):
+                try:
+                    refuse_joint_types(self.economy.prior.type_counts, coalition)
+                except ValueError as many:
+                    raise ValueError(f"organiser {organiser.name!r}: {many}") from None
 
     @cached_property
     def known_links(self) -> KnownLinks | None:

@@ -169,7 +169,8 @@ class SideContractStage:
             self._begun = True
             for place in self._on_orders:
                 self.organisers[place].prepare()
-        number = int(self._common.economy.prior.profile_numbers(reports))
+        # Where profiles are too many to have numbers, nobody agrees on orders.
+        number = int(self._common.economy.prior.profile_numbers(reports)) if self._on_orders else 0
         bound = frozenset(np.flatnonzero(left).tolist())
         transfers, negotiations = np.zeros(len(traders)), list(self._agreed)
         for place in (self._on_orders[each] for each in self._order.permutation(len(self._on_orders))):
@@ -202,13 +203,15 @@ class SideContractStage:
         shared = {Sharing.EVERYTHING: None, Sharing.MONEY: Shared.MONEY, Sharing.NOTHING: Shared.NOTHING}
 
         def find(coalition: Coalition) -> ReportProposal | None:
-            return ReportSearch(self._common.listed, self._common.rules, shared[organiser.sharing]).find(coalition)
+            return ReportSearch(self._common.contract, self._common.rules, shared[organiser.sharing]).find(coalition)
 
         return find
 
     def _finder(self, organiser: Organiser) -> FindAgreement:
         if organiser.find is not None:
             return organiser.find
+        if organiser.stage is OrganiserStage.REPORTS:
+            return lambda _: None
         # Searching is loaded where there is something to search for.
         from marketgame.agents.coalitions.finding import AgreementSearch  # noqa: PLC0415
         from marketgame.mechanisms.collusion.finite_games.extended_game import Concept  # noqa: PLC0415

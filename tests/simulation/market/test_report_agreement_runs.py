@@ -17,12 +17,16 @@ from marketgame.agents.coalitions.reporting import ReportProposal
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.studies.carbon import ECONOMIES
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.collusion.report_agreements import ReportAgreement
+from marketgame.mechanisms.collusion.report_agreements import ReportAgreement, Shared
 from marketgame.mechanisms.collusion.report_game import report_game
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule
 from marketgame.mechanisms.contracts.joint_misreports import joint_misreport_gains
+from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
+from marketgame.mechanisms.contracts.sampled import sampled
+from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.mechanisms.contracts.transfers import contract_with_transfers
 from marketgame.mechanisms.economies.coalitions import Coalition
+from marketgame.mechanisms.economies.profiles import seeded
 from marketgame.mechanisms.market_game.rules import Execution, MarketRules
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.run import simulate
@@ -31,6 +35,7 @@ from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.organisers import Organiser, Sharing
 from tests.agents.side_contract_cases import drawing_lots
 from tests.field_changes import with_fields
+from tests.mechanisms.private_value_economies import random_economy, random_independent_prior
 
 SIX, THREE, PAIR = (0, 1, 2, 3, 4, 5), (0, 3, 4), (0, 1)
 
@@ -51,7 +56,7 @@ def broker(coalition: Coalition, /, **settings: object) -> Organiser:
     return with_fields(Organiser("broker", choice, stage=OrganiserStage.REPORTS), **settings)
 
 
-def organised(contract: GrandContract, *organisers: Organiser, **settings: object) -> MarketScenario:
+def organised(contract: DirectContract, *organisers: Organiser, **settings: object) -> MarketScenario:
     usual = MarketScenario(
         "liars", contract.economy, contract=contract, organisers=organisers, transfers=TransferRule.EXPECTED_EXTERNALITY
     )
@@ -334,10 +339,71 @@ def test_the_same_seed_gives_the_same_tables_and_nature_does_not_mind_liars() ->
     pd.testing.assert_series_equal(first["rounds"]["profile"], truthful["rounds"]["profile"])
 
 
-@pytest.mark.parametrize("stage", OrganiserStage)
-def test_organisers_have_no_place_where_profiles_are_too_many_to_list(stage: OrganiserStage) -> None:
+@pytest.mark.parametrize("stage", [OrganiserStage.ORDERS, OrganiserStage.BOTH])
+def test_agreements_on_orders_have_no_place_where_profiles_are_too_many_to_list(stage: OrganiserStage) -> None:
     many = load_economy(ECONOMIES / "three-hundred-traders.toml")
     organiser = Organiser("broker", CoalitionChoice(smallest=2, members=frozenset(PAIR)), stage=stage)
-    expected = rf"organisers\.broker\.stage is '{stage.value}'.*list of all type profiles.*at most 5000000"
+    expected = rf"organisers\.broker\.stage is '{stage.value}'.*list of all type profiles.*at most 5000000.*'reports'"
     with pytest.raises(ValueError, match=expected):
         MarketScenario("too many", many, organisers=(organiser,))
+
+
+def test_a_coalition_of_too_many_joint_types_is_refused_before_the_run_begins() -> None:
+    many = load_economy(ECONOMIES / "three-hundred-traders.toml")
+    with pytest.raises(ValueError, match=r"'broker'.*2048 joint types.*up to 1024"):
+        MarketScenario("too many", many, organisers=(broker(tuple(range(11))),))
+
+
+@cache
+def many_traders(rule: TransferRule) -> ContractOnDemand:
+    """Twenty-four different traders of two types, in 2^24 profiles."""
+    economy = random_economy(1, random_independent_prior(1, (2,) * 24), money=20_000.0)
+    assert economy.prior.obstacle
+    return ContractOnDemand(sampled(economy), rule)
+
+
+def test_where_profiles_are_too_many_to_list_what_draws_promise_is_realised() -> None:
+    rule = TransferRule.EXPECTED_EXTERNALITY
+    contract = many_traders(rule)
+    tables = frames(organised(contract, broker(THREE), transfers=rule, rounds=24))
+    rows = tables["side_contracts"]
+    assert set(rows["fate"]) == {"accepted"}
+    [promise], [error] = rows["promise"].unique(), rows["promise_error"].unique()
+    assert promise > 5 * error > 0
+    realised = sums(rows)
+    spread = float(np.hypot(error, realised.std(ddof=1) / np.sqrt(len(realised))))
+    assert abs(realised.mean() - promise) < 4 * spread
+    assert (rows["type"] != rows["reported_type"]).any()
+
+
+def test_among_many_under_coalition_proof_transfers_nothing_is_proposed() -> None:
+    contract = many_traders(TransferRule.COALITION_PROOF)
+    for shared in (None, *Shared):
+        assert ReportSearch(contract, MarketRules(), shared).find(PAIR) is None
+    # And by draws of the transfers themselves no joint report is known to gain.
+    economy, types, members = contract.economy, np.indices((2, 2)).reshape(2, -1), list(PAIR)
+    profiles = economy.prior.draws(seeded(99), 8).profiles
+    ends = []
+    for report in types.T:
+        reported = profiles.copy()
+        reported[:, members] = report
+        ends.append(contract.terms(reported).allocation)
+    for told, own in enumerate(types.T):
+        true = profiles.copy()
+        true[:, members] = own
+        utility = np.stack([economy.utility(true, end)[:, members].sum(axis=1) for end in ends])
+        gains = utility - utility[told]
+        assert (gains.mean(axis=1) <= 4 * gains.std(axis=1, ddof=1) / np.sqrt(8) + 1e-9).all()
+
+
+def test_among_many_wary_members_of_a_drawn_agreement_expect_what_a_list_of_profiles_says() -> None:
+    exact = report_game(traders(), THREE)
+    drawn = report_game(ContractOnDemand(sampled(traders().economy), TransferRule.EXPECTED_EXTERNALITY), THREE)
+    np.testing.assert_allclose(drawn.likely, exact.likely)
+    np.testing.assert_array_equal(drawn.possible, exact.possible)
+    assert (drawn.money >= exact.money - 1e-9).all()
+    off = np.abs(drawn.utilities.sum(axis=0) - exact.utilities.sum(axis=0))
+    assert (off <= 5 * drawn.errors + 1e-9).all()
+    assert drawn.errors.max() < 0.02 * exact.stakes.sum(axis=0).max()
+    # What truth is worth is a level, and levels are known less well than what lies gain.
+    np.testing.assert_allclose(drawn.truth, exact.truth, atol=0.03 * exact.stakes.max())
