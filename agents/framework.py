@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
+from math import nan
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, override
 
@@ -137,6 +138,10 @@ class RoundModel(mesa.Model):  # type: ignore[misc]  # Mesa ships no type inform
 
     def recall(self, remembered: Mapping[str, Mapping[str, NDArray[Any]]]) -> None:
         """Let everybody remember what was remembered after a round, packed as arrays."""
+
+    def realised(self, measure: str, player: int) -> float:
+        """Return what is measured of a player in the round played last; nan where nothing is."""
+        return nan
 
     @property
     def round_number(self) -> int:

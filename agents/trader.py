@@ -66,6 +66,23 @@ class Trader(RoundAgent):
         """Its name in the economy."""
         return self.common.economy.players[self.player].name
 
+    # What became of the last round, for whoever collects data about agents: no behaviour is handed its trader.
+
+    @property
+    def utility(self) -> float:
+        """Its utility in the round played last, numeraire; nan before any."""
+        return float(self.model.realised("utility", self.player))
+
+    @property
+    def wealth(self) -> float:
+        """What it consumed in the round played last is worth at the supporting price, numeraire; nan before any."""
+        return float(self.model.realised("wealth", self.player))
+
+    @property
+    def bankrupt(self) -> bool:
+        """Whether it is bankrupt in the round played last."""
+        return self.model.realised("bankrupt", self.player) == 1
+
     def learn_type(self, type_number: int, stream: Callable[[str], np.random.Generator]) -> None:
         """Begin a round: learn one's own type and nothing else."""
         self.agreed = self.told_to_report = None

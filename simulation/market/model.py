@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from enum import Enum, auto
+from dataclasses import dataclass, fields, replace
+from enum import Enum, StrEnum, auto
 from functools import partial
+from math import nan
 from typing import Any, override
 
 import numpy as np
@@ -22,9 +23,10 @@ from marketgame.mechanisms.coalitional_games.grid_game import game_on_grid
 from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.mechanisms.economies.coalitions import coalition_name
 from marketgame.mechanisms.market_game.plays import Play
-from marketgame.mechanisms.market_game.rules import Timing
+from marketgame.mechanisms.market_game.rules import MarketRules, Timing
 from marketgame.mechanisms.market_game.settle import settle
 from marketgame.simulation.recording.market import MarketRecorder
+from marketgame.simulation.recording.measures import Measures
 from marketgame.simulation.scenario.deposits import refuse_missing_deposit
 from marketgame.simulation.scenario.established_contract import (
     established_contract,
@@ -66,7 +68,18 @@ class Reported:
 class MarketModel(RoundModel):
     """Plays a scenario; every ``step`` is one round in the order of the papers.
 
+    It is made of a scenario, of the scenario's fields by keyword, or of both: then the keywords change the scenario.
+    The market's rules are keywords of their own, options may be named by their values as in files, and ``rng`` is
+    another word for ``seed``::
+
+        MarketModel(economy=economy, solvency="no-short-sales", rng=7)
+
+    ``running`` turns false after the scenario's rounds; whoever likes goes on. What a Mesa ``DataCollector`` may
+    collect are ``welfare``, ``gains`` and ``bankruptcies`` of the model, and ``utility``, ``wealth`` and ``bankrupt``
+    of its traders, ``agenttype_reporters={Trader: ...}``: mediators and organisers are agents too.
+
     Attributes:
+        market_scenario: what is played.
         mediator: the established mediator.
         traders: one per player, in the economy's order.
         blocking: the blocking mediators, if there are any.
@@ -79,9 +92,14 @@ class MarketModel(RoundModel):
     Raises:
         ValueError: the established contract does not exist for this economy, a rule forbids it, or coalitions cannot
             divide what they own as blocking mediators would want.
+        TypeError: a keyword is no field of a scenario and no rule, or there is neither a scenario nor an economy.
     """
 
-    def __init__(self, market_scenario: MarketScenario) -> None:
+    def __init__(self, market_scenario: MarketScenario | None = None, **keywords: Any) -> None:
+        # Mesa's page hands back what Mesa calls the scenario, which is made of the seed alone.
+        keywords.pop("scenario", None)
+        if market_scenario is None or keywords:
+            market_scenario = scenario_of(market_scenario, keywords)
         super().__init__(market_scenario.seed)
         self.market_scenario = market_scenario
         self.economy = market_scenario.economy
@@ -111,6 +129,7 @@ class MarketModel(RoundModel):
         self.recorder = MarketRecorder(market_scenario, common.contract, behaviours, game)
         self.quotes: FloatArray
         self.last_play: Round | None = None
+        self._measured: tuple[Round | None, Measures | None] = None, None
 
     def step(self) -> None:
         """Play one round."""
@@ -164,9 +183,36 @@ class MarketModel(RoundModel):
             misreported = self.economy.endowments(profile) - self.economy.endowments(reports)
             self.blocking.observe(reports, net + misreported)
         self.last_play = play
+        self.running = self.steps < self.market_scenario.rounds
         yield Stage.OVER
         # Last of all, so that whatever interrupts a round leaves it out whole.
         self.recorder.add(play)
+
+    @property
+    def outcome(self) -> Measures | None:
+        """What is measured in the round played last, its arrays with a first dimension of one; none before any."""
+        if self._measured[0] is not self.last_play and self.last_play is not None:
+            self._measured = self.last_play, self.recorder.measured([self.last_play])
+        return self._measured[1]
+
+    @property
+    def welfare(self) -> float:
+        """Sum of utilities in the round played last, numeraire; nan before any."""
+        return nan if self.outcome is None else float(self.outcome.utility.sum())
+
+    @property
+    def gains(self) -> float:
+        """Welfare above that of the endowments in the round played last, numeraire; nan before any."""
+        return nan if self.outcome is None else float(self.outcome.gains[0])
+
+    @property
+    def bankruptcies(self) -> int:
+        """How many are bankrupt in the round played last."""
+        return 0 if self.outcome is None else int(self.outcome.bankrupt.sum())
+
+    @override
+    def realised(self, measure: str, player: int) -> float:
+        return nan if self.outcome is None else float(getattr(self.outcome, measure)[0, player])
 
     @property
     @override
@@ -286,6 +332,42 @@ class MarketModel(RoundModel):
             negotiations=negotiations,
             learned=(),
         )
+
+
+def scenario_of(scenario: MarketScenario | None, keywords: Mapping[str, Any]) -> MarketScenario:
+    """Return a scenario with changes by keyword; without one, what the keywords describe.
+
+    Whoever changes the economy, the transfers or who must be willing gets the contract that these describe.
+
+    Raises:
+        TypeError: a keyword is no field of a scenario and no rule, ``rng`` is given beside ``seed``, or there is no
+            economy.
+        ValueError: a value is not allowed.
+    """
+    rules = {each.name for each in fields(MarketRules)}
+    known = {each.name: each for each in fields(MarketScenario)}
+    if unknown := sorted(keywords.keys() - rules - known.keys() - {"rng"}):
+        raise TypeError(f"MarketModel() takes no {unknown[0]!r}; it takes {', '.join([*known, *rules, 'rng'])}")
+    given = {name: value for name, value in keywords.items() if name in known}
+    if "rng" in keywords:
+        if "seed" in keywords:
+            raise TypeError("MarketModel() takes seed or rng, which are the same, not both")
+        given["seed"] = int(keywords["rng"])
+    for name, value in given.items():
+        kind = type(known[name].default)
+        if isinstance(value, str) and issubclass(kind, Enum):
+            given[name] = kind(value) if issubclass(kind, StrEnum) else kind[value.upper()]
+    of_rules = {name: value for name, value in keywords.items() if name in rules}
+    if of_rules:
+        base = given.get("rules", MarketRules() if scenario is None else scenario.rules)
+        given["rules"] = replace(base, **of_rules)
+    if scenario is not None:
+        if given.keys() & {"economy", "transfers", "participation"}:
+            given = {"contract": None, "incentives": ()} | given
+        return replace(scenario, **given)
+    if given.get("economy") is None:
+        raise TypeError("MarketModel() needs a scenario, or an economy")
+    return MarketScenario(**({"name": given["economy"].name} | given))
 
 
 def _refuse_draws(scenario: MarketScenario, contract: DirectContract) -> None:
