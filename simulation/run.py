@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from marketgame.simulation.recording.checkpoint import restore, state_of, write_checkpoint
+from marketgame.simulation.recording.checkpoint import State, restore, rounds_in, state_of, write_checkpoint
 from marketgame.simulation.recording.table_files import TableFiles, written_rows
 from marketgame.simulation.recording.tables import ROUNDS, ROWS_BY_ROUND, TABLES
 from marketgame.simulation.scenario.market_scenario import MarketScenario
@@ -83,6 +86,19 @@ def simulate(
     return model.recorder.tables()
 
 
+@dataclass(frozen=True)
+class Saving:
+    """How a run that is still being played is put where it outlives the process that plays it.
+
+    Attributes:
+        seconds: wall time between two times, more if saving itself takes more than a tenth of it.
+        save: puts what the folder written to holds in its place, and returns that place.
+    """
+
+    seconds: float
+    save: Callable[[], Path]
+
+
 def simulate_into(
     folder: Path,
     scenario: Scenario,
@@ -90,6 +106,7 @@ def simulate_into(
     on_search: Callable[[str], None] | None = None,
     undisturbed: Callable[[], AbstractContextManager[object]] = nullcontext,
     earlier: Path | None = None,
+    saving: Saving | None = None,
 ) -> bool:
     """Play a scenario and leave its tables in a folder, in memory that does not grow with them.
 
@@ -100,6 +117,7 @@ def simulate_into(
         on_search: called with what an organiser of coalitions begins to search, in words.
         undisturbed: returns a context in which nothing is interrupted: rows are on their way in it.
         earlier: the folder of a run of the same scenario to go on from, as if it had never stopped; it is only read.
+        saving: when and how the rounds played until then are saved, if they are before the run has ended.
 
     Returns:
         Whether every round was played. If not, the user interrupted; the tables are those of the rounds completed.
@@ -109,37 +127,97 @@ def simulate_into(
             to go on from.
         OSError: the folder cannot be written.
     """
-    model, done = model_of(scenario), True
-    with TableFiles(folder) as files:
-        if earlier is not None:
-            _go_on(model, earlier, files)
-        state = state_of(model)
-        try:
-            for _ in _rounds(model, scenario.rounds, on_round, on_search):
-                state = state_of(model)
-                if model.recorder.rows_held >= MOST_BYTES:
-                    with undisturbed():
-                        files.append(model.recorder.hand_over())
-        except KeyboardInterrupt:
-            done = False
+    model = model_of(scenario)
+    if earlier is not None:
+        _recall(model, earlier)
+    playing, pause = _rounds(model, scenario.rounds, on_round, on_search), 0.0 if saving is None else saving.seconds
+    while True:
+        with TableFiles(folder) as files:
+            if earlier is not None:
+                _take_over(earlier, files)
+            due = monotonic() + pause if saving is not None else inf
+            stretch = _played(model, playing, files, undisturbed, due)
+            stretch.write(folder, files, undisturbed)
+        if saving is None or not stretch.goes_on:
+            return not stretch.interrupted
         with undisturbed():
-            # What interrupted a round after its last step found it whole.
-            write_checkpoint(folder, state if state.rounds == model.recorder.rounds else state_of(model))
-            files.append(model.recorder.tables())
-    return done
+            began = monotonic()
+            earlier = saving.save()
+            pause = max(saving.seconds, 10 * (monotonic() - began))
+            # They are in the folder now.
+            model.recorder.hand_over()
 
 
-def _go_on(model: GameModel | MarketModel, earlier: Path, files: TableFiles) -> None:
-    """Put a model and its recorder where an earlier run stopped, and take over its rows."""
+@dataclass
+class _Stretch:
+    """Some rounds of a run, played without a stop.
+
+    Attributes:
+        model: what played them.
+        state: its state after the last round that is known to be whole.
+        goes_on: whether more rounds are to be played.
+        interrupted: whether the user interrupted.
+    """
+
+    model: GameModel | MarketModel
+    state: State
+    goes_on: bool = False
+    interrupted: bool = False
+
+    def write(self, folder: Path, files: TableFiles, undisturbed: Callable[[], AbstractContextManager[object]]) -> None:
+        """Write where it ended, and the rows that are left."""
+        whole = False
+        try:
+            with undisturbed():
+                # What interrupted a round after its last step found it whole.
+                known = self.state.rounds == self.model.recorder.rounds
+                write_checkpoint(folder, self.state if known else state_of(self.model))
+                files.append(self.model.recorder.tables())
+                whole = True
+        except KeyboardInterrupt:
+            if not whole:
+                raise
+            self.interrupted, self.goes_on = True, False
+
+
+def _played(
+    model: GameModel | MarketModel,
+    playing: Iterator[int],
+    files: TableFiles,
+    undisturbed: Callable[[], AbstractContextManager[object]],
+    due: float,
+) -> _Stretch:
+    """Play rounds until time has come, by the monotonic clock, or all are played, or the user interrupts."""
+    stretch = _Stretch(model, state_of(model))
+    try:
+        for _ in playing:
+            stretch.state = state_of(model)
+            if model.recorder.rows_held >= MOST_BYTES:
+                with undisturbed():
+                    files.append(model.recorder.hand_over())
+            if monotonic() >= due:
+                stretch.goes_on = True
+                break
+    except KeyboardInterrupt:
+        stretch.interrupted, stretch.goes_on = True, False
+    return stretch
+
+
+def _recall(model: GameModel | MarketModel, earlier: Path) -> None:
+    """Put a model and its recorder where an earlier run stopped."""
     rounds = restore(model, earlier)
-    if not rounds:
-        return
-    for name in ROWS_BY_ROUND:
-        for rows in written_rows(earlier, name, TABLES[name].arrow):
-            if name == ROUNDS.name:
-                model.recorder.go_on(rounds, rows)
-            else:
-                files.append({name: rows})
+    if rounds:
+        for rows in written_rows(earlier, ROUNDS.name, TABLES[ROUNDS.name].arrow):
+            model.recorder.go_on(rounds, rows)
+
+
+def _take_over(earlier: Path, files: TableFiles) -> None:
+    """Take over the rows of an earlier run that no recorder needs any more."""
+    if rounds_in(earlier):
+        for name in ROWS_BY_ROUND:
+            if name != ROUNDS.name:
+                for rows in written_rows(earlier, name, TABLES[name].arrow):
+                    files.append({name: rows})
 
 
 def _rounds(

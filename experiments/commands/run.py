@@ -17,6 +17,7 @@ from marketgame.experiments.files.interruption import postponed
 from marketgame.experiments.files.output_folder import Writing
 from marketgame.experiments.play.running import (
     BENCHMARK_SECONDS,
+    SAVE_SECONDS,
     Figures,
     Prepared,
     RunEnd,
@@ -62,9 +63,14 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
     resume: Annotated[
         bool,
         typer.Option(
-            "--resume", help="Go on with the run of the same inputs in the folder, interrupted or for more rounds."
+            "--resume",
+            help="Go on with the run of the same inputs in the folder, interrupted, killed or for more rounds.",
         ),
     ] = False,
+    save_seconds: Annotated[
+        float,
+        typer.Option(min=0, metavar="N", help="Wall time after which what was played is saved, for --resume."),
+    ] = SAVE_SECONDS,
     allow_code: AllowCodeOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -74,7 +80,7 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
         with run_folder(ready, out, replay_damaged=replay_damaged, resume=resume) as folder:
             with in_progress("computing the incentive-efficient benchmarks"):
                 ready = with_benchmarks(ready, benchmark_seconds)
-            outcome = _play_with_progress(ready, folder, figures, resume=resume)
+            outcome = _play_with_progress(ready, folder, figures, resume=resume, save_seconds=save_seconds)
         run = outcome.run or results.load(outcome.folder)
         print_answer(lambda: summary_document(run), partial(print_summary, run), json=json)
         if outcome.status is RunEnd.INTERRUPTED:
@@ -82,7 +88,9 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
             raise typer.Exit(ExitCode.INTERRUPTED)
 
 
-def _play_with_progress(prepared: Prepared, folder: Writing, figures: Figures, *, resume: bool) -> RunOutcome:
+def _play_with_progress(
+    prepared: Prepared, folder: Writing, figures: Figures, *, resume: bool, save_seconds: float
+) -> RunOutcome:
     with Progress(console=remark_console()) as progress:
         playing = f"playing {named(prepared.path.stem)}"
         task = progress.add_task(playing, total=prepared.scenario.rounds)
@@ -93,4 +101,5 @@ def _play_with_progress(prepared: Prepared, folder: Writing, figures: Figures, *
             figures,
             lambda search: progress.update(task, description=f"{playing}: {marked(search)}"),
             resume=resume,
+            save_seconds=save_seconds,
         )

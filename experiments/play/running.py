@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from marketgame.mechanisms.arrays import undefined_raises
 from marketgame.results.manifests import MANIFEST
 from marketgame.results.names import file_names
 from marketgame.simulation.recording.checkpoint import rounds_in
-from marketgame.simulation.run import model_of, simulate_into
+from marketgame.simulation.run import Saving, model_of, simulate_into
 from marketgame.simulation.scenario.established import establish, with_incentive_benchmarks
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.scenario import Scenario
@@ -37,6 +38,8 @@ FIGURES = "figures"
 MAY_DIFFER = frozenset({"rounds"})
 # Wall time allowed to each incentive-efficient benchmark beside a run.
 BENCHMARK_SECONDS = 60.0
+# Wall time after which what has been played is saved.
+SAVE_SECONDS = 300.0
 
 
 class Figures(StrEnum):
@@ -55,6 +58,8 @@ class RunEnd(StrEnum):
 
     DONE = "done"
     INTERRUPTED = "interrupted"
+    UNFINISHED = "unfinished"
+    """It is being played, or the process that played it was killed."""
 
 
 @dataclass(frozen=True)
@@ -225,6 +230,7 @@ def play(
     on_search: Callable[[str], None] | None = None,
     *,
     resume: bool = False,
+    save_seconds: float = SAVE_SECONDS,
 ) -> RunOutcome:
     """Play a scenario and write its run folder; an interruption keeps the rounds played until then.
 
@@ -235,24 +241,18 @@ def play(
         figures: which figures to draw when the tables are there.
         on_search: called with what an organiser of coalitions begins to search, in words.
         resume: whether to go on with the run that the folder holds, if it holds any.
+        save_seconds: wall time after which the rounds played are put into the folder, and again after as much, unless
+            an earlier run in it is to be replaced, which stays until this one has ended.
 
     Raises:
         OSError: the folder cannot be written; what it held is still there.
     """
-    scenario = prepared.scenario
-    earlier = folder.folder if resume and (folder.folder / MANIFEST).exists() else None
+    scenario, held = prepared.scenario, (folder.folder / MANIFEST).exists()
+    earlier = folder.folder if resume and held else None
     before = 0 if earlier is None else rounds_in(earlier)
     started, clock = datetime.now(UTC), time.perf_counter()
-    with postponed() as stopping:
 
-        def after_round(played: int) -> None:
-            if played == scenario.rounds:
-                # What has been played is written, however impatient its user is.
-                stopping.allowed = False
-            on_round(played)
-
-        whole = simulate_into(folder.stage, scenario, after_round, on_search, stopping.held_off, earlier)
-        status = RunEnd.DONE if whole else RunEnd.INTERRUPTED
+    def commit(status: RunEnd) -> Path:
         manifest = prepared.identity | {
             "command": command_line(),
             "bit_generator": type(random_stream(scenario.seed, "nature").bit_generator).__name__,
@@ -265,6 +265,20 @@ def play(
             **({"resumed_after": before} if before else {}),
         }
         folder.commit(manifest)
+        return folder.folder
+
+    with postponed() as stopping:
+
+        def after_round(played: int) -> None:
+            if played == scenario.rounds:
+                # What has been played is written, however impatient its user is.
+                stopping.allowed = False
+            on_round(played)
+
+        saving = Saving(save_seconds, partial(commit, RunEnd.UNFINISHED)) if resume or not held else None
+        whole = simulate_into(folder.stage, scenario, after_round, on_search, stopping.held_off, earlier, saving)
+        status = RunEnd.DONE if whole else RunEnd.INTERRUPTED
+        commit(status)
         stopping.allowed = True
     if stopping.wanted or status is RunEnd.INTERRUPTED:
         return RunOutcome(folder.folder, RunEnd.INTERRUPTED)
@@ -300,6 +314,7 @@ def run(  # noqa: PLR0913 -- one parameter for each option of the command
     figures: Figures | str = Figures.PNG,
     replay_damaged: bool = False,
     resume: bool = False,
+    save_seconds: float = SAVE_SECONDS,
     allow_code: bool = False,
 ) -> PlayedRun:
     """Play a scenario and write its run folder, as ``marketgame run`` does.
@@ -313,7 +328,8 @@ def run(  # noqa: PLR0913 -- one parameter for each option of the command
         figures: ``"png"``, ``"all"`` for PDF files too, or ``"none"``.
         replay_damaged: whether an earlier run is replaced even if its files were changed since they were written.
         resume: whether to go on with the run of the same inputs that the folder holds, if any, as if it had never
-            stopped: one that was interrupted, or for more rounds.
+            stopped: one that was interrupted or killed, or for more rounds.
+        save_seconds: wall time after which the rounds played are saved in the folder, and again after as much.
         allow_code: whether files may name code of anybody's, which then is imported.
 
     Raises:
@@ -331,7 +347,8 @@ def run(  # noqa: PLR0913 -- one parameter for each option of the command
         content = content_key(replace(scenario, rounds=1))
         ready = Prepared(Path(name), established(scenario), {}, outside_sources(scenario), content)
     with run_folder(ready, None if out is None else Path(out), replay_damaged=replay_damaged, resume=resume) as folder:
-        outcome = play(with_benchmarks(ready, benchmark_seconds), folder, lambda _: None, wanted, resume=resume)
+        ready = with_benchmarks(ready, benchmark_seconds)
+        outcome = play(ready, folder, lambda _: None, wanted, resume=resume, save_seconds=save_seconds)
     if outcome.status is RunEnd.INTERRUPTED:
         raise KeyboardInterrupt(f"the rounds played until then are in {outcome.folder}")
     return played(results.load(outcome.folder))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,15 +18,16 @@ from marketgame import results
 from marketgame.agents.behaviours import ExponentialWeights
 from marketgame.experiments import ExitCode
 from marketgame.experiments.files.input_file import InputError
-from marketgame.experiments.play.running import prepare
+from marketgame.experiments.play.running import Figures, play, prepare, run_folder
 from marketgame.mechanisms.economies.economy import Economy
+from marketgame.results.manifests import MANIFEST
 from marketgame.simulation import run as running
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.recording import recorder
 from marketgame.simulation.recording.checkpoint import CHECKPOINT, rounds_in
 from marketgame.simulation.recording.market import MarketRecorder
 from marketgame.simulation.recording.tables import TABLES
-from marketgame.simulation.run import simulate_into
+from marketgame.simulation.run import Saving, simulate_into
 from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.scenario import Scenario
@@ -170,3 +174,70 @@ def test_a_scenario_made_in_python_goes_on_if_it_is_the_same(tmp_path: Path, mon
     assert_same_tables(tmp_path / "whole", tmp_path / "there")
     with pytest.raises(InputError, match="differs from this one in its content"):
         played(replace(long, parts=5), "there", resume=True)
+
+
+@pytest.mark.parametrize("name", ["three-traders-learning", "three-farmers-blocked"])
+def test_saving_between_rounds_changes_nothing(name: str, tmp_path: Path) -> None:
+    """Rows come to the folder in as many pieces as there are rounds, and are those of a run that never saved."""
+    scenario = prepare(SCENARIOS / f"{name}.toml", rounds=4).scenario
+    assert simulate_into(tmp_path / "whole", scenario)
+    saved: list[int] = []
+
+    def save() -> Path:
+        place = tmp_path / f"saved-{len(saved)}"
+        (tmp_path / "stage").rename(place)
+        saved.append(rounds_in(place))
+        return place
+
+    assert simulate_into(tmp_path / "stage", scenario, saving=Saving(0.0, save))
+    assert saved[0] == 1
+    assert_same_tables(tmp_path / "whole", tmp_path / "stage")
+    # From each of them the run goes on to the same end.
+    assert simulate_into(tmp_path / "rest", scenario, earlier=tmp_path / "saved-0")
+    assert_same_tables(tmp_path / "whole", tmp_path / "rest")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from marketgame.experiments.play.running import play, prepare, run_folder
+
+def die(played):
+    if played == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+ready = prepare(Path(sys.argv[1]), rounds=8)
+with run_folder(ready, Path(sys.argv[2])) as folder:
+    play(ready, folder, die, save_seconds=0)
+"""
+
+
+def test_a_run_that_was_killed_goes_on_from_what_was_saved_as_if_it_had_never_stopped(tmp_path: Path) -> None:
+    path, there, whole = SCENARIOS / "three-traders-learning.toml", tmp_path / "there", tmp_path / "whole"
+    killed = subprocess.run([sys.executable, "-c", KILLED, path, there], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    saved = results.load(there)
+    assert saved.manifest["status"] == "unfinished"
+    assert 1 <= rounds_in(there) == len(saved.rounds) < 4
+    for folder in (there, whole):
+        public.run(path, rounds=8, out=folder, resume=True, benchmark_seconds=0, figures="none")
+    assert_same_tables(whole, there)
+    assert results.load(there).manifest["status"] == "done"
+
+
+def test_an_earlier_run_that_is_replaced_stays_until_the_new_one_has_ended(tmp_path: Path) -> None:
+    ready, there = prepare(SCENARIOS / "three-traders-learning.toml", rounds=3), tmp_path / "there"
+    found: list[bytes | None] = []
+
+    def look(_: int) -> None:
+        found.append((there / MANIFEST).read_bytes() if (there / MANIFEST).exists() else None)
+
+    for _ in range(2):
+        with run_folder(ready, there) as folder:
+            play(ready, folder, look, Figures.NONE, save_seconds=0)
+        whole = (there / MANIFEST).read_bytes()
+    first, second = found[:3], found[3:]
+    assert first[0] is None
+    assert None not in first[1:]
+    assert len(set(second)) == 1
+    assert second[0] != whole
