@@ -67,6 +67,7 @@ class Diagnosis:
         distances: one row for each run, window (``all`` or ``late``) and measure, numeraire and in shares of the stake.
         exploited: one row for each run and type of a player: what it could gain against the late play of the others.
         obstacle: why there are no distances; empty where there are.
+        unanswered: why it was not sought what a trader could gain, if that was asked for in vain.
     """
 
     run: Run
@@ -74,6 +75,7 @@ class Diagnosis:
     distances: pd.DataFrame = field(default_factory=pd.DataFrame)
     exploited: pd.DataFrame = field(default_factory=pd.DataFrame)
     obstacle: str = ""
+    unanswered: str = ""
 
 
 def diagnosis(run: Run, *, exploitability: bool = False, allow_code: bool = False) -> Diagnosis:
@@ -96,9 +98,14 @@ def diagnosis(run: Run, *, exploitability: bool = False, allow_code: bool = Fals
         for each in run.runs[run.runs["run"].isin(run.stances["run"].unique())].to_dict("records"):
             played = replace(scenarios[int(each.get("point", 0))], seed=int(each["seed"]))
             where = {"run": int(each["run"])}
-            gaps, gains = _of_run(run, where["run"], int(each["rounds"]), played, exploitability=exploitability)
+            menu = MarketMenu(played)
+            gaps, gains, strategies = _of_run(run, where["run"], int(each["rounds"]), menu)
             distances += [where | gap for gap in gaps]
-            exploited += [where | gain for gain in gains]
+            if exploitability and not found.unanswered:
+                try:
+                    exploited += [where | _exploited(menu, one, strategies) for one in gains]
+                except UnplayableError as error:
+                    found.unanswered, exploited = str(error), []
     except (UnplayableError, InputError) as error:
         found.obstacle = str(error)
         return found
@@ -107,9 +114,9 @@ def diagnosis(run: Run, *, exploitability: bool = False, allow_code: bool = Fals
 
 
 def _of_run(
-    run: Run, run_number: int, rounds: int, scenario: MarketScenario, *, exploitability: bool
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    menu = MarketMenu(scenario)
+    run: Run, run_number: int, rounds: int, menu: MarketMenu
+) -> tuple[list[dict[str, Any]], tuple[StanceGains, ...], tuple[FloatArray, ...]]:
+    """Return the distances of a run, and of its late play what stances gain and how often each is taken."""
     first, profiles, stances = _rounds(run, run_number, menu)
     distances: list[dict[str, Any]] = []
     generator = np.random.default_rng(0)
@@ -128,9 +135,7 @@ def _of_run(
             raise UnplayableError(f"{error}: play more rounds") from None
         gains = stance_gains(menu.game, apart)
         distances.append(_gap(menu, window, "nash", apart, gains))
-    if not exploitability:
-        return distances, []
-    return distances, [_exploited(menu, each, strategies) for each in gains]
+    return distances, gains, strategies
 
 
 def _gap(
@@ -140,7 +145,7 @@ def _gap(
     learn = [each for each in gains if each.player in menu.learners]
     worst = max(learn, key=lambda each: each.exchanging if measure == "exchanging" else each.gains.max())
     gap = worst.exchanging if measure == "exchanging" else float(worst.gains.max())
-    low, high = worst.interval(CONFIDENCE)
+    low, high = (worst.interval_of_exchanging if measure == "exchanging" else worst.interval)(CONFIDENCE)
     stake = _stake(menu, worst.player, worst.type_number)
     kind = menu.economy.players[worst.player].types[worst.type_number].name
     return {
@@ -152,23 +157,27 @@ def _gap(
         "type": kind,
         "sampled": play.sampled,
         "stance": menu.names[worst.player][worst.type_number][worst.best] if measure != "exchanging" else "",
-        **{f"sampled_{name}": value if play.sampled else np.nan for name, value in (("low", low), ("high", high))},
+        **{
+            f"sampled_{name}": max(value, 0.0) if play.sampled else np.nan
+            for name, value in (("low", low), ("high", high))
+        },
     }
 
 
 def _exploited(menu: MarketMenu, own: StanceGains, strategies: tuple[FloatArray, ...]) -> dict[str, Any]:
     reply = menu.exploited(own.player, own.type_number, strategies)
-    by_stance = float(own.gains.max())
+    by_stance = float(reply.by_stances.max()) - reply.expected
     player, stake = menu.economy.players[own.player], _stake(menu, own.player, own.type_number)
-    found = max(reply.gain - own.expected, by_stance)
+    found = max(reply.gain - reply.expected, by_stance)
     return {
         "player": player.name,
         "type": player.types[own.type_number].name,
         "gain": found,
-        "bound": max(reply.bound - own.expected, found),
+        "bound": np.nan if reply.sampled else max(reply.bound - reply.expected, found),
         "by_stance": by_stance,
         "share_of_stake": found / stake,
         "report": player.types[reply.report].name,
+        "sampled": reply.sampled,
     }
 
 
@@ -252,11 +261,15 @@ def diagnosis_document(found: Diagnosis) -> dict[str, Any]:
             over_runs(found, found.exploited, ["player", "type"], ("gain", "bound", "by_stance", "share_of_stake"))
         ),
         "obstacle": found.obstacle,
+        "unanswered": found.unanswered,
     }
 
 
 def over_runs(found: Diagnosis, frame: pd.DataFrame, keys: list[str], measures: tuple[str, ...]) -> pd.DataFrame:
-    """Return means over the runs of each point, with intervals; those of the first measure are ``low`` and ``high``."""
+    """Return means over the runs of each point, with intervals; those of the first measure are ``low`` and ``high``.
+
+    The interval of a single run whose plays were drawn is that of the draws; those over seeds contain what draws do.
+    """
     if frame.empty:
         return frame
     points = list(found.run.parameters)
@@ -267,7 +280,13 @@ def over_runs(found: Diagnosis, frame: pd.DataFrame, keys: list[str], measures: 
     first, *others = (results.over_seeds(joined, measure, [*points, *keys]) for measure in measures)
     means = {name: other["mean"] for name, other in zip(measures[1:], others, strict=True)}
     whole = first.rename(columns={"mean": measures[0]}).drop(columns="failed").assign(**means)
-    return whole.assign(**{name: values.to_numpy() for name, values in sampled.items()})
+    whole = whole.assign(**{name: values.to_numpy() for name, values in sampled.items()})
+    if "sampled_low" in frame:
+        groups = joined.groupby([*points, *keys], observed=True)
+        alone = groups["run"].nunique().to_numpy() == 1
+        for name in ("low", "high"):
+            whole[name] = np.where(alone & whole["sampled"], groups[f"sampled_{name}"].mean().to_numpy(), whole[name])
+    return whole
 
 
 def _plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -323,15 +342,21 @@ def print_diagnosis(found: Diagnosis, console: Console) -> None:
                     *(str(row[name]) for name in (*points, *keys)),
                     *(_number(row[name]) for name in (measures[0], "low", "high", *measures[1:-1])),
                     share(finite(row["share_of_stake"])),
+                    "sampled" if row["sampled"] else "",
                 ]
                 for row in means.to_dict("records")
             ]
-            columns = [*points, *keys, measures[0], "95% from", "to", *measures[1:-1], "of the stake"]
+            columns = [*points, *keys, measures[0], "95% from", "to", *measures[1:-1], "of the stake", ""]
             console.print(
                 table(title, [name.replace("_", " ") for name in columns], cells, texts=len(points) + len(keys))
             )
-    if not found.distances.empty and found.distances["sampled"].any():
-        console.print("plays too many to look at each were drawn: such gaps are estimates")
+    if found.unanswered:
+        console.print(f"no gain by any report, quotes and orders: {on_a_line(found.unanswered)}", markup=False)
+    if any("sampled" in each and each["sampled"].any() for each in (found.distances, found.exploited)):
+        console.print(
+            "sampled: plays are too many to look at each, and some were drawn; such gaps are estimates, the gain of a "
+            "best reply, fitted to what was drawn, rather too high, and nothing bounds it"
+        )
 
 
 def _parts(found: Diagnosis) -> list[tuple[str, pd.DataFrame, list[str], tuple[str, ...]]]:

@@ -195,7 +195,8 @@ class StanceGains:
         expected: what it gains over its endowment in the play, numeraire.
         gains: what always taking each stance brings beyond that, ``(S,)``, numeraire.
         errors: standard errors of these, ``(S,)``; zero where nothing is sampled.
-        exchanging: what taking the best stance in place of each brings in sum, numeraire.
+        exchanged: what taking a stance in place of another brings, ``(S, S)``, row by row the one replaced, numeraire.
+        exchanged_errors: standard errors of these, ``(S, S)``.
     """
 
     player: int
@@ -204,7 +205,13 @@ class StanceGains:
     expected: float
     gains: FloatArray
     errors: FloatArray
-    exchanging: float
+    exchanged: FloatArray
+    exchanged_errors: FloatArray
+
+    @property
+    def exchanging(self) -> float:
+        """What taking the best stance in place of each brings in sum, numeraire."""
+        return float(self.exchanged.max(axis=1).sum())
 
     @property
     def best(self) -> int:
@@ -213,8 +220,19 @@ class StanceGains:
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Return between what the largest gain is, for all stances at once, numeraire."""
-        width = NormalDist().inv_cdf(1 - (1 - confidence) / (2 * len(self.gains))) * self.errors
+        width = _quantile(confidence, self.gains.size) * self.errors
         return float((self.gains - width).max()), float((self.gains + width).max())
+
+    def interval_of_exchanging(self, confidence: float) -> tuple[float, float]:
+        """Return between what `exchanging` is, for all exchanges at once, numeraire."""
+        width = _quantile(confidence, self.exchanged.size) * self.exchanged_errors
+        low, high = (each.max(axis=1).sum() for each in (self.exchanged - width, self.exchanged + width))
+        return float(low), float(high)
+
+
+def _quantile(confidence: float, numbers: int) -> float:
+    """Return of how many standard errors the intervals of so many numbers hold at once."""
+    return NormalDist().inv_cdf(1 - (1 - confidence) / (2 * numbers))
 
 
 def stance_gains(game: MenuGame, play: MixedPlay) -> tuple[StanceGains, ...]:
@@ -237,11 +255,15 @@ def stance_gains(game: MenuGame, play: MixedPlay) -> tuple[StanceGains, ...]:
             exchanged = np.zeros((size, size))
             np.add.at(exchanged, play.stances[rows, player], weights[:, None] * more[rows])
             gains = weights @ more[rows]
-            errors = np.zeros(size)
+            errors, exchanged_errors = np.zeros(size), np.zeros((size, size))
             if play.sampled:
-                # One draw says nothing of how much draws differ.
-                errors = (
-                    np.sqrt(weights @ (more[rows] - gains) ** 2 / (len(rows) - 1)) if len(rows) > 1 else errors + np.inf
+                errors = _errors(more[rows], gains, weights)
+                taken = play.stances[rows, player]
+                exchanged_errors = np.stack(
+                    [
+                        _errors(np.where((taken == one)[:, None], more[rows], 0), exchanged[one], weights)
+                        for one in range(size)
+                    ]
                 )
             found.append(
                 StanceGains(
@@ -251,7 +273,15 @@ def stance_gains(game: MenuGame, play: MixedPlay) -> tuple[StanceGains, ...]:
                     float(weights @ obtained[rows, player]),
                     read_only(gains),
                     read_only(errors),
-                    float(exchanged.max(axis=1).sum()),
+                    read_only(exchanged),
+                    read_only(exchanged_errors),
                 )
             )
     return tuple(found)
+
+
+def _errors(draws: FloatArray, means: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return the standard errors of means ``(S,)`` of draws ``(B, S)``; one says nothing of how much draws differ."""
+    if len(draws) == 1:
+        return np.full(len(means), np.inf)
+    return np.asarray(np.sqrt(weights @ (draws - means) ** 2 / (len(draws) - 1)))

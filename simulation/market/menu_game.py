@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 
 import numpy as np
 
@@ -31,8 +32,11 @@ from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 # So many numbers of orders are settled in one call at most.
 MOST_ORDERS = 2_000_000
-# A trader's best reply is sought against so many plays of the others at most.
+# A trader's best reply is sought against so many plays of the others at most; of more so many are drawn.
 MOST_PLAYS = 2_000
+DRAWN_PLAYS = 500
+# Until so many have been met in which the trader is of its type, or this often.
+_MOST_TRIES = 40
 
 
 class UnplayableError(ValueError):
@@ -47,8 +51,12 @@ class Exploited:
         player: its number.
         type_number: its type.
         gain: by the best reply found, settled, numeraire.
-        bound: by any reply whatever, numeraire.
+        bound: by any reply whatever, numeraire; infinite where plays are drawn, as it then holds of these alone.
         report: the type that the best reply reports.
+        expected: by what it does against the same plays, numeraire.
+        by_stances: by always taking each of its stances, ``(S,)``, numeraire.
+        sampled: whether the others can play in so many ways that some were drawn. The best reply is fitted to them, so
+            that its gain is rather too high.
     """
 
     player: int
@@ -56,6 +64,9 @@ class Exploited:
     gain: float
     bound: float
     report: int
+    expected: float
+    by_stances: FloatArray
+    sampled: bool = False
 
 
 class MarketMenu:
@@ -133,10 +144,13 @@ class MarketMenu:
             effort: how hard to search.
 
         Raises:
-            UnplayableError: the others can play too many ways, or a stance draws something of its own.
+            UnplayableError: the others can be of too many types, the type is too rare to be drawn, or a stance draws
+                something of its own.
         """
         kinds, found = self.economy.players[player].types, []
         plays = self._plays_of_others(player, type_number, strategies)
+        by_stances = self._by_stances(player, plays)
+        expected = float(strategies[player][type_number] @ by_stances)
         for report, kind in enumerate(kinds):
             if self._rules.refusal is Refusal.ESCROW and (kind.endowment > kinds[type_number].endowment).any():
                 continue  # It could not deposit what that type owns.
@@ -145,9 +159,19 @@ class MarketMenu:
                 for chance, situation in self._situations(player, self.game.menus[player] + report, plays)
             ]
             gain, bound = (sum(c * getattr(reply, of) for c, reply in replies) for of in ("gain", "bound"))
-            found.append(Exploited(player, type_number, gain, bound, report))
-        best = max(found, key=lambda each: each.gain)
-        return Exploited(player, type_number, best.gain, max(each.bound for each in found), best.report)
+            found.append((gain, inf if plays.sampled else bound, report))
+        gain, _, report = max(found, key=lambda each: each[0])
+        bound = max(bound for _, bound, _ in found)
+        return Exploited(player, type_number, gain, bound, report, expected, by_stances, plays.sampled)
+
+    def _by_stances(self, player: int, plays: MixedPlay) -> FloatArray:
+        """Return what a player gains over its endowment by always taking each stance, ``(S,)``, numeraire."""
+        found = np.zeros(self.game.menus[player])
+        for stance in range(len(found)):
+            stances = plays.stances.copy()
+            stances[:, player] = stance
+            found[stance] = plays.probability @ self.gains(plays.profiles, stances)[:, player]
+        return found
 
     def _situations(self, player: int, own: int, plays: MixedPlay) -> list[tuple[float, Situation]]:
         """Return what a trader that acts by its own option may face once it has heard what is recommended to it."""
@@ -204,12 +228,25 @@ class MarketMenu:
             np.eye(each.shape[1])[np.zeros(len(each), int)] if other == player else each
             for other, each in enumerate(strategies)
         ]
-        listed = product_play(prior, still, MOST_PLAYS, np.random.default_rng(0))
-        if listed.sampled:
-            raise UnplayableError(f"others can play in more than {MOST_PLAYS:,} ways")
-        rows = (listed.profiles[:, player] == type_number) & (listed.probability > 0)
-        likely = listed.probability[rows]
-        return MixedPlay(listed.profiles[rows], listed.stances[rows], likely / likely.sum())
+        generator = np.random.default_rng(0)
+        play = product_play(prior, still, MOST_PLAYS, generator)
+        met = [_of_type(play, player, type_number)]
+        if not play.sampled:
+            likely = met[0].probability
+            return MixedPlay(met[0].profiles, met[0].stances, likely / likely.sum())
+        for _ in range(_MOST_TRIES):
+            if sum(len(each.probability) for each in met) >= DRAWN_PLAYS:
+                break
+            met.append(_of_type(product_play(prior, still, MOST_PLAYS, generator), player, type_number))
+        drawn = np.concatenate([np.concatenate([each.profiles, each.stances], axis=1) for each in met])[:DRAWN_PLAYS]
+        if not len(drawn):
+            kind = self.economy.players[player].types[type_number].name
+            raise UnplayableError(
+                f"{self.economy.player_names[player]} is too rarely {kind!r} to draw what others play"
+            )
+        cells, counts = np.unique(drawn, axis=0, return_counts=True)
+        profiles, stances = np.split(cells, 2, axis=1)
+        return MixedPlay(profiles, stances, counts / counts.sum(), sampled=True)
 
     def _settled(self, profiles: IntegerArray, stances: IntegerArray) -> FloatArray:
         expected, endowments = np.zeros(profiles.shape), self.economy.endowments(profiles)
@@ -252,6 +289,12 @@ class _Answering:
         orders, offered = self.menu.answers(self.draws[draw], self.profiles[draw], self.stances[draw], quotes)
         owned, transfers = situation.endowments[draw], situation.prescribed.transfers[draw]
         return Replies(orders, accepted_announcements(offered, owned, transfers, situation.rules))
+
+
+def _of_type(play: MixedPlay, player: int, type_number: int) -> MixedPlay:
+    """Return the part of a play in which a player is of a type."""
+    rows = (play.profiles[:, player] == type_number) & (play.probability > 0)
+    return MixedPlay(play.profiles[rows], play.stances[rows], play.probability[rows], play.sampled)
 
 
 def _menus(own: Player, behaviours: Sequence[Behaviour]) -> tuple[tuple[Behaviour, ...], ...]:

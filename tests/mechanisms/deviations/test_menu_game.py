@@ -165,6 +165,9 @@ def test_gains_estimated_from_draws_are_within_their_errors() -> None:
             assert (np.abs(found.gains - truth.gains) <= 6 * found.errors).all()
             low, high = found.interval(0.95)
             assert low <= found.gains.max() <= high
+            assert (np.abs(found.exchanged - truth.exchanged) <= 6 * found.exchanged_errors).all()
+            low, high = found.interval_of_exchanging(0.95)
+            assert low <= found.exchanging <= high
 
 
 def test_strategies_are_recovered_from_the_play_that_they_make() -> None:

@@ -29,6 +29,7 @@ from marketgame.mechanisms.deviations.oracle import most_profitable_deviation
 from marketgame.mechanisms.deviations.situation import situation_of
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Pricing, Solvency, Timing
+from marketgame.simulation.market import menu_game
 from marketgame.simulation.market.menu_game import MarketMenu, UnplayableError
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.scenario.assignments import Assignment
@@ -152,6 +153,27 @@ def test_nothing_brings_a_trader_more_against_a_mixed_play_than_its_bound(
         settled = MarketMenu(scenario(economy, others, alone, rules=rules)).gains(play.profiles, stances)
         gained.append(play.probability @ settled[:, player])
     assert max(gained) <= found.bound + 1e-9
+
+
+def test_of_more_plays_than_can_be_looked_at_some_are_drawn_and_nothing_is_said_to_bound_the_gain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    learner = ExponentialWeights(stances=("obedient", "mispricing"))
+    menu = MarketMenu(scenario(three_trader_economy(), Assignment(learner), rules=SAFE))
+    strategies = (np.array([[0.75, 0.25]]),) * 3
+    listed = menu.exploited(1, 0, strategies, LITTLE)
+    assert not listed.sampled
+    monkeypatch.setattr(menu_game, "MOST_PLAYS", 3)
+    monkeypatch.setattr(menu_game, "DRAWN_PLAYS", 2000)
+    monkeypatch.setattr(menu_game, "_MOST_TRIES", 1000)
+    drawn = menu.exploited(1, 0, strategies, LITTLE)
+    assert drawn.sampled
+    assert drawn.bound == np.inf
+    # Of 2,000 draws of two stances each, six standard errors of a frequency are 0.06.
+    spread = 2 * 0.06 * np.ptp(menu.game.table())
+    assert drawn.by_stances == pytest.approx(listed.by_stances, abs=spread)
+    assert drawn.gain == pytest.approx(listed.gain, abs=spread)
+    assert drawn.by_stances != pytest.approx(listed.by_stances, abs=1e-12)
 
 
 def test_against_who_obeys_the_best_reply_is_the_oracles() -> None:
