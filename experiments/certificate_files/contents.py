@@ -29,6 +29,7 @@ from marketgame.experiments.files.scenario_file import RulesInput
 from marketgame.mechanisms.certificates.blocking import BlockingCertificate, InhibitionCertificate
 from marketgame.mechanisms.certificates.counted_stability import CountedStabilityCertificate
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
+from marketgame.mechanisms.certificates.hidden_ruin import HiddenRuinCertificate
 from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCertificate
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate
 from marketgame.mechanisms.certificates.sampled_lie import SampledLieCertificate
@@ -198,6 +199,11 @@ PLAYER = Form(
     lambda stored, seen: place_of(stored, seen.parts["economy"].player_names, "player"),
     lambda player, seen: seen.parts["economy"].player_names[player],
 )
+GOOD = Form(
+    Name,
+    lambda stored, seen: place_of(stored, seen.parts["economy"].goods[:-1], "good"),
+    lambda good, seen: seen.parts["economy"].goods[good],
+)
 LIAR_TYPE = Form(
     Name,
     lambda stored, seen: place_of(stored, _kinds(seen, seen.parts["player"]), "the liar's types"),
@@ -317,6 +323,25 @@ CERTIFICATES = (
             Key("kept_alone", default=False),
         ),
         (CERTIFIES, "side-contract"),
+    ),
+    Record(
+        HiddenRuinCertificate,
+        (
+            *MARKET,
+            Key("coalition", form=COALITION),
+            "profile",
+            Key("good", form=GOOD),
+            "quote",
+            "apart",
+            "numbers",
+            "odds",
+            "status_quo",
+            "winning",
+            "losing",
+            "promised",
+            "temptation",
+        ),
+        (CERTIFIES, "hidden-ruin"),
     ),
     Record(
         MisreportCertificate,

@@ -16,6 +16,7 @@ from marketgame.mechanisms.certificates.blocking import BlockingCertificate, Inh
 from marketgame.mechanisms.certificates.certificate import Certificate, recomputed, verify
 from marketgame.mechanisms.certificates.counted_stability import CountedStabilityCertificate
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
+from marketgame.mechanisms.certificates.hidden_ruin import HiddenRuinCertificate
 from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCertificate
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate
 from marketgame.mechanisms.certificates.sampled_lie import SampledLieCertificate
@@ -34,6 +35,7 @@ type MarketCertificate = (
     PlayedCertificate
     | SampledLieCertificate
     | SideContractCertificate
+    | HiddenRuinCertificate
     | StabilityCertificate
     | CountedStabilityCertificate
 )
@@ -133,6 +135,19 @@ def _market_subject(stored: MarketCertificate, replay: Replay) -> dict[str, Any]
                 "misreport_gain": _pair(replay, entry("misreport_gain")),
                 "members": {names[member]: _member(replay, place) for place, member in enumerate(stored.coalition)},
             }
+        case HiddenRuinCertificate(coalition=members):
+            about = {
+                "coalition": names_of(members, economy),
+                "profile": stored.profile,
+                "hidden_numbers": stored.numbers,
+                "members": {
+                    names[member]: {
+                        "odds": float(stored.odds[place]),
+                        **{name: _pair(replay, entry(name, place)) for name in HIDDEN_RUIN_NUMBERS},
+                    }
+                    for place, member in enumerate(members)
+                },
+            }
         case MisreportCertificate():
             kinds = economy.players[stored.player].types
             about = {
@@ -211,6 +226,9 @@ def _pair(replay: Replay, quantity: Callable[[Any], float]) -> dict[str, float |
 
 type Pair = tuple[float, float | None]
 
+# What there is of each member of an agreement that only a guess breaks.
+HIDDEN_RUIN_NUMBERS = ("status_quo", "winning", "losing", "promised", "temptation")
+
 # Wrong numbers listed before the rest is only counted.
 MOST_MISMATCHES = 30
 UNPLAYABLE = "-"
@@ -218,25 +236,19 @@ UNPLAYABLE = "-"
 
 def print_replay(replay: Replay, console: Console) -> None:
     """Print a replayed certificate: its numbers beside the recomputed ones, what is wrong, and the verdict."""
-    match replay.certificate:
-        case DeviationCertificate() as stored:
-            _print_deviation(stored, replay, console)
-        case SideContractCertificate() as stored:
-            _print_side_contract(stored, replay, console)
-        case MisreportCertificate() as stored:
-            _print_misreport(stored, replay, console)
-        case JointMisreportCertificate() as stored:
-            _print_joint_misreport(stored, replay, console)
-        case SampledLieCertificate() as stored:
-            _print_sampled_lie(stored, replay, console)
-        case StabilityCertificate() as stored:
-            _print_stability(stored, replay, console)
-        case CountedStabilityCertificate() as stored:
-            _print_counted_stability(stored, replay, console)
-        case BlockingCertificate() as stored:
-            _print_plan(stored, replay, console)
-        case InhibitionCertificate():
-            _print_inhibition(replay, console)
+    printers: dict[type, Callable[[Any, Replay, Console], None]] = {
+        DeviationCertificate: _print_deviation,
+        SideContractCertificate: _print_side_contract,
+        HiddenRuinCertificate: _print_hidden_ruin,
+        MisreportCertificate: _print_misreport,
+        JointMisreportCertificate: _print_joint_misreport,
+        SampledLieCertificate: _print_sampled_lie,
+        StabilityCertificate: _print_stability,
+        CountedStabilityCertificate: _print_counted_stability,
+        BlockingCertificate: _print_plan,
+        InhibitionCertificate: _print_inhibition,
+    }
+    printers[type(replay.certificate)](replay.certificate, replay, console)
     _print_findings(replay, console)
 
 
@@ -372,6 +384,26 @@ def _draws(found: SideContractCertificate) -> Iterator[list[str]]:
             yield [reports, number(float(chance)), broke, *(number(float(one), 1.0) for one in utility[members])]
 
 
+def _print_hidden_ruin(stored: HiddenRuinCertificate, replay: Replay, console: Console) -> None:
+    economy = stored.economy
+    members = _joined(stored.coalition, economy)
+    _print_heading(economy, f"{members} drawing which of them is to ruin the other", stored.rules, console)
+    console.print(
+        f"claimed: at profile {stored.profile} whoever loses would have to guess one of {stored.numbers:,} numbers, "
+        f"{number(stored.apart)} {economy.money} apart, and neither gains by breaking it what counts as a gain\n",
+        style="dim",
+        soft_wrap=True,
+    )
+    scale, rows = float(np.abs(stored.winning).max()), []
+    meanings = ("without", "if it wins", "if it loses", "promised", "by breaking it, at most")
+    for place, name in enumerate(names_of(stored.coalition, economy)):
+        rows.append([name, "odds of winning", *[number(float(stored.odds[place]))] * 2])
+        for quantity, meaning in zip(HIDDEN_RUIN_NUMBERS, meanings, strict=True):
+            size = 0.0 if quantity == "temptation" else scale
+            rows.append(["", meaning, *_shown(replay.both(entry(quantity, place)), size)])
+    console.print(table("What members expect", ["member", "", "stored", "recomputed"], rows, texts=2))
+
+
 def _print_stability(stored: StabilityCertificate, replay: Replay, console: Console) -> None:
     economy = stored.economy
     _print_heading(economy, f"{_claim(stored)} gains against the contract", stored.rules, console)
@@ -428,7 +460,7 @@ def _print_plan(stored: BlockingCertificate, replay: Replay, console: Console) -
     _print_pairs("What the mediator and the invited expect", rows, scale, console)
 
 
-def _print_inhibition(replay: Replay, console: Console) -> None:
+def _print_inhibition(_: InhibitionCertificate, replay: Replay, console: Console) -> None:
     console.print("No blocking plan is tenable: conditions of Myerson's Theorem 1\n", style="bold")
     rows = {name: replay.both(entry("residuals", name)) for name in ("hydraulic", "negativity", "surplus")}
     _print_pairs("By how much they are missed", rows, 0.0, console)

@@ -15,6 +15,7 @@ from marketgame.experiments.certificate_files.contents import reaction_document,
 from marketgame.experiments.efficiency.contracts import joint_misreport_document
 from marketgame.experiments.printing import marked, members_named, number, print_heading, table
 from marketgame.mechanisms.certificates.examination import CoalitionFinding, Examination, FoundDeviation
+from marketgame.mechanisms.certificates.hidden_ruin import HiddenRuinCertificate
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.price_impact import largest_price_impact
 from marketgame.mechanisms.deviations.effort import Verdict
@@ -36,6 +37,10 @@ FOUND = {
 }
 
 
+KEPT = "kept up to any tolerance; whether one is kept exactly is not known"
+APPROACHED = "none is kept exactly; some are kept up to any tolerance (Theorem 23)"
+
+
 def print_certification(
     name: str, examination: Examination, files: Mapping[int, Path], proof: Path | None, console: Console
 ) -> None:
@@ -52,7 +57,7 @@ def print_certification(
         [
             _coalition(finding, economy.player_names),
             FOUND[finding.improvement],
-            FOUND[finding.consistent],
+            _consistent(finding),
             "not known" if finding.bound is None else number(finding.bound, scale),
         ]
         for finding in examination.findings
@@ -86,6 +91,21 @@ def progress_text(names: Sequence[str], coalition: Coalition, found: Sequence[Co
     return f"examining {members_named([names[one] for one in coalition])}: {excluded} cannot gain{last}{more}"
 
 
+def _consistent(finding: CoalitionFinding) -> str:
+    """Return what is known of a coalition's internally consistent improvements."""
+    if finding.approached is None or finding.consistent is Verdict.REFUTED:
+        return FOUND[finding.consistent]
+    return "none exactly" if finding.consistent is Verdict.PROVEN else "up to any tolerance"
+
+
+def _collusion_proof(examination: Examination) -> str:
+    """Return the answer about consistent coalitions, and in which sense it is one."""
+    exactly, answer = examination.exactly_collusion_proof, examination.collusion_proof.answer
+    if examination.approached is None or exactly is Verdict.REFUTED:
+        return answer
+    return f"{answer}: {APPROACHED if exactly is Verdict.PROVEN else KEPT}"
+
+
 def _coalition(finding: CoalitionFinding, names: Sequence[str]) -> str:
     name = members_named([names[member] for member in finding.coalition])
     return name if finding.alike == 1 else f"{name}, and {finding.alike - 1:,} alike"
@@ -112,7 +132,7 @@ def coalition_frame(examination: Examination) -> pd.DataFrame:
     columns = {
         coalition_name(names[member] for member in finding.coalition): {
             "improvement": FOUND[finding.improvement],
-            "internally_consistent": FOUND[finding.consistent],
+            "internally_consistent": _consistent(finding),
             "gain_at_most": finding.bound,
         }
         for finding in examination.findings
@@ -133,7 +153,9 @@ def _print_answers(examination: Examination, console: Console) -> None:
         "collusion-proof": examination.collusion_proof,
         "strongly collusion-proof": examination.strongly_collusion_proof,
     }
-    rows = [[question, verdict.answer] for question, verdict in answers.items()]
+    told = {question: verdict.answer for question, verdict in answers.items()}
+    told["collusion-proof"] = _collusion_proof(examination)
+    rows = [list(row) for row in told.items()]
     console.print(table("The contract is", ["property", "answer"], rows, texts=2))
     if examination.coalitions_report_truthfully is Verdict.NOT_REFUTED:
         size = examination.joint_lies.examined_size
@@ -265,6 +287,7 @@ def certification_document(
         "unilaterally_stable": ANSWERS[examination.unilaterally_stable],
         "collusion_proof": ANSWERS[examination.collusion_proof],
         "strongly_collusion_proof": ANSWERS[examination.strongly_collusion_proof],
+        "kept_up_to_any_tolerance": _approached_document(examination),
         "largest_misreport_gain": None if worst is None else worst.gain,
         "largest_coalition_misreport_gain": joint_misreport_document(examination.joint_lies),
         "report_agreements": [
@@ -295,6 +318,23 @@ def certification_document(
             _deviation(examination, found, files.get(place)) for place, found in enumerate(examination.deviations)
         ],
         "proof": None if proof is None else str(proof),
+    }
+
+
+def _approached_document(examination: Examination) -> dict[str, Any] | None:
+    """Return the improvement that only a guess breaks, if one is known, and whether others are kept exactly."""
+    found = examination.approached
+    if found is None or not isinstance(found.certificate, HiddenRuinCertificate):
+        return None
+    names, stored = list(found.gains), found.certificate
+    exactly = {Verdict.PROVEN: False, Verdict.REFUTED: True}.get(examination.exactly_collusion_proof)
+    return {
+        "coalition": names,
+        "hidden_numbers": stored.numbers,
+        "odds": dict(zip(names, stored.odds.tolist(), strict=True)),
+        "gain": found.gains,
+        "gain_by_breaking_at_most": dict(zip(names, stored.temptation.tolist(), strict=True)),
+        "some_are_kept_exactly": "not known" if exactly is None else exactly,
     }
 
 

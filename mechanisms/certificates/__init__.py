@@ -4,6 +4,7 @@
 |---|---|---|
 | `DeviationCertificate` | a coalition gains by a joint action | settling both plays (GR 2.2) |
 | `SideContractCertificate` | a device of a coalition is an improvement | settling every clause and lie (GR 6) |
+| `HiddenRuinCertificate` | two gain by what only a guess breaks | settling it, bounds in closed form (Theorem 23) |
 | `MisreportCertificate` | a type gains by reporting another | settling every draw (GR 4, 4') |
 | `JointMisreportCertificate` | a coalition gains by reporting other types | settling every draw (GR 4) |
 | `SampledLieCertificate` | the same among many, as far as draws tell | settling drawn profiles (GR 4) |

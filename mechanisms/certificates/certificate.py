@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
 from marketgame.mechanisms.certificates.blocking import (
     BlockingCertificate,
     InhibitionCertificate,
@@ -16,6 +20,11 @@ from marketgame.mechanisms.certificates.counted_stability import (
     verify_counted_stability,
 )
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate, recomputed_deviation, verify_deviation
+from marketgame.mechanisms.certificates.hidden_ruin import (
+    HiddenRuinCertificate,
+    recomputed_hidden_ruin,
+    verify_hidden_ruin,
+)
 from marketgame.mechanisms.certificates.joint_misreport import (
     JointMisreportCertificate,
     recomputed_joint_misreport,
@@ -38,6 +47,7 @@ from marketgame.mechanisms.certificates.verification import Verification
 type Certificate = (
     DeviationCertificate
     | SideContractCertificate
+    | HiddenRuinCertificate
     | MisreportCertificate
     | JointMisreportCertificate
     | SampledLieCertificate
@@ -49,28 +59,33 @@ type Certificate = (
 """What can be stored and verified."""
 
 
+CHECKED: Mapping[type, tuple[Callable[[Any], Verification], Callable[[Any], Certificate]]] = MappingProxyType(
+    {
+        BlockingCertificate: (
+            verify_plan,
+            lambda plan: certify_plan(plan.game, plan.stakes, plan.invitations, plan.payments),
+        ),
+        InhibitionCertificate: (
+            verify_inhibition,
+            lambda one: certify_inhibition(one.game, one.stakes, one.virtual, one.support, one.limits),
+        ),
+        DeviationCertificate: (verify_deviation, recomputed_deviation),
+        SideContractCertificate: (verify_side_contract, recomputed_side_contract),
+        HiddenRuinCertificate: (verify_hidden_ruin, recomputed_hidden_ruin),
+        MisreportCertificate: (verify_misreport, recomputed_misreport),
+        JointMisreportCertificate: (verify_joint_misreport, recomputed_joint_misreport),
+        SampledLieCertificate: (verify_sampled_lie, recomputed_sampled_lie),
+        StabilityCertificate: (verify_stability, recomputed_stability),
+        CountedStabilityCertificate: (verify_counted_stability, recomputed_counted_stability),
+    }
+)
+"""How each kind is verified, and recomputed."""
+
+
 def verify(certificate: Certificate) -> Verification:
     """Recompute every number of a certificate, and check every condition of what it claims."""
-    match certificate:
-        case BlockingCertificate():
-            found = verify_plan(certificate)
-        case InhibitionCertificate():
-            found = verify_inhibition(certificate)
-        case DeviationCertificate():
-            found = verify_deviation(certificate)
-        case SideContractCertificate():
-            found = verify_side_contract(certificate)
-        case MisreportCertificate():
-            found = verify_misreport(certificate)
-        case JointMisreportCertificate():
-            found = verify_joint_misreport(certificate)
-        case SampledLieCertificate():
-            found = verify_sampled_lie(certificate)
-        case StabilityCertificate():
-            found = verify_stability(certificate)
-        case CountedStabilityCertificate():
-            found = verify_counted_stability(certificate)
-    return found
+    verified, _ = CHECKED[type(certificate)]
+    return verified(certificate)
 
 
 def recomputed(certificate: Certificate) -> Certificate:
@@ -79,24 +94,5 @@ def recomputed(certificate: Certificate) -> Certificate:
     Raises:
         ValueError: what it describes cannot be played.
     """
-    found: Certificate
-    match certificate:
-        case BlockingCertificate(game, stakes, invitations, payments):
-            found = certify_plan(game, stakes, invitations, payments)
-        case InhibitionCertificate(game, stakes, virtual, support, limits):
-            found = certify_inhibition(game, stakes, virtual, support, limits)
-        case DeviationCertificate():
-            found = recomputed_deviation(certificate)
-        case SideContractCertificate():
-            found = recomputed_side_contract(certificate)
-        case MisreportCertificate():
-            found = recomputed_misreport(certificate)
-        case JointMisreportCertificate():
-            found = recomputed_joint_misreport(certificate)
-        case SampledLieCertificate():
-            found = recomputed_sampled_lie(certificate)
-        case StabilityCertificate():
-            found = recomputed_stability(certificate)
-        case CountedStabilityCertificate():
-            found = recomputed_counted_stability(certificate)
-    return found
+    _, again = CHECKED[type(certificate)]
+    return again(certificate)

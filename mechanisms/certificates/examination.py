@@ -12,7 +12,8 @@ room, the oracle looks for a joint action by which every member gains; members w
 device to agree on it, since whoever reports something else only voids the agreement. Otherwise a side-contract is
 sought, with lotteries and with reports that must be true. That no improvement is internally consistent may follow from
 the rules; otherwise pairs are examined: an improvement is consistent if neither member alone can gain by breaking it,
-which must be proven.
+which must be proven. Where trades with the bankrupt stand, an improvement that only a guess breaks, which may be as
+unlikely as one likes, refutes up to any tolerance what is not proven; what is proven is about what is kept exactly.
 
 What one player alone gains nobody is left to break: it refutes all three claims about coalitions. So players are asked
 first, and once nothing that is still to be found could change an answer, nothing more is looked for unless that is
@@ -23,12 +24,12 @@ kind one is examined, whose answer is that of all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property, partial
-from itertools import chain
+from itertools import chain, takewhile
 from math import ceil, comb
 
 import numpy as np
@@ -37,6 +38,7 @@ from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.certificate import verify
 from marketgame.mechanisms.certificates.counted_stability import CountedStabilityCertificate
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate, certify_deviation
+from marketgame.mechanisms.certificates.hidden_ruin import HiddenRuinCertificate, certify_hidden_ruin
 from marketgame.mechanisms.certificates.joint_misreport import (
     JointMisreportCertificate,
     JointReplies,
@@ -60,6 +62,7 @@ from marketgame.mechanisms.certificates.stability import (
 from marketgame.mechanisms.collusion.lies_and_replies import LiesSearch, LieWithReplies
 from marketgame.mechanisms.collusion.report_agreements import SharedGains, gains_by_what_is_shared
 from marketgame.mechanisms.collusion.side_contracts.arbitrage import Temptation, deterred_by
+from marketgame.mechanisms.collusion.side_contracts.hidden_ruin import hidden_ruins
 from marketgame.mechanisms.collusion.side_contracts.search import (
     Begun,
     SideContractSearch,
@@ -115,7 +118,13 @@ PAIR = 2
 MANY_PLAYERS = 64
 
 type ImprovementCertificate = DeviationCertificate | SideContractCertificate
-type GainCertificate = ImprovementCertificate | MisreportCertificate | JointMisreportCertificate | SampledLieCertificate
+type GainCertificate = (
+    ImprovementCertificate
+    | HiddenRuinCertificate
+    | MisreportCertificate
+    | JointMisreportCertificate
+    | SampledLieCertificate
+)
 type ExpectReaction = Callable[[Coalition], Reaction | None]
 """From a coalition to how those outside it answer misquotes, None if they play on; from () to how all players would."""
 type Watch = Callable[[Coalition, Sequence[CoalitionFinding]], None]
@@ -214,6 +223,8 @@ class CoalitionFinding:
         consistent: likewise for internally consistent improvements.
         found: an improvement, if one was found.
         found_consistent: one that nobody was found to break, likewise; none for a player alone.
+        approached: an improvement that only a guess breaks, which may be as unlikely as one likes: kept up to any
+            tolerance, whatever is kept exactly.
         bound: what the members cannot gain together beyond, numeraire, at worst over what they may know; none if there
             was no time to derive it.
         reasons: why they cannot, one for each thing that they may know; some may be the same.
@@ -227,6 +238,7 @@ class CoalitionFinding:
     consistent: Verdict = Verdict.NOT_REFUTED
     found: FoundImprovement | None = None
     found_consistent: FoundImprovement | None = None
+    approached: HiddenRuinCertificate | None = None
     bound: float | None = None
     reasons: frozenset[BoundReason] = frozenset()
     reaction: Reaction | None = None
@@ -269,6 +281,8 @@ class DeviationKind(StrEnum):
     """A coalition plays otherwise than recommended, one joint action in one case and the contract in all others."""
     SIDE_CONTRACT = "side-contract"
     """A coalition's device draws joint actions after its members' reports."""
+    HIDDEN_RUIN = "side-contract, hidden number"
+    """Two draw who of them wins; the other would have to guess what ruins it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,7 +293,8 @@ class FoundDeviation:
         coalition: who deviates.
         kind: how.
         certificate: plays it.
-        internally_consistent: whether no part of the coalition gains by breaking the agreement; none for a lie.
+        internally_consistent: whether no part of the coalition gains by breaking the agreement; none for a lie, and
+            for what a guess breaks.
     """
 
     coalition: Coalition
@@ -299,7 +314,7 @@ class FoundDeviation:
                 names[member]: gain
                 for member, gain in zip(self.coalition, expected_gains(self.certificate), strict=True)
             }
-        if isinstance(self.certificate, SampledLieCertificate):
+        if isinstance(self.certificate, SampledLieCertificate | HiddenRuinCertificate):
             shares = zip(self.coalition, self.certificate.gains, strict=True)
             return {names[member]: float(gain) for member, gain in shares}
         outcome = self.certificate.outcome
@@ -398,8 +413,22 @@ class Examination:
 
     @property
     def collusion_proof(self) -> Verdict:
-        """Whether truth is best and no coalition has an internally consistent improvement."""
+        """Whether truth is best and no coalition has an internally consistent improvement.
+
+        It is proven of improvements that are kept exactly, and refuted by one that is kept up to any tolerance.
+        """
+        exactly = self.exactly_collusion_proof
+        return Verdict.REFUTED if exactly is Verdict.NOT_REFUTED and self.approached is not None else exactly
+
+    @property
+    def exactly_collusion_proof(self) -> Verdict:
+        """The same, leaving aside improvements that only a guess breaks."""
         return self._stable([finding.consistent for finding in self.findings], self.everybody or self.deterred)
+
+    @property
+    def approached(self) -> FoundDeviation | None:
+        """An improvement that is kept up to any tolerance, by which consistent ones are approached, if one is known."""
+        return next((found for found in self.deviations if found.kind is DeviationKind.HIDDEN_RUIN), None)
 
     @property
     def _somebody_gains_alone(self) -> bool:
@@ -522,7 +551,11 @@ class _Tour:
                 self._examine(coalition)
         self._examine_kinds(range(PAIR if self.by_member is None else self.asked.players, self.asked.largest + 1))
         if self.truthful and not self._consistent_found:
-            self._examine_consistency()
+            self._examine_kept(_with_kept)
+        if self.truthful and not self._consistent_found:
+            self._approach()
+        if self.truthful and not self._consistent_found and (self.every or not self._approached):
+            self._examine_kept(examine_consistency)
 
     @property
     def unexamined(self) -> int:
@@ -545,6 +578,10 @@ class _Tour:
     @property
     def _consistent_found(self) -> bool:
         return Verdict.REFUTED in {finding.consistent for finding in self.findings.values()}
+
+    @property
+    def _approached(self) -> bool:
+        return any(finding.approached is not None for finding in self.findings.values())
 
     @property
     def _improved(self) -> bool:
@@ -595,16 +632,26 @@ class _Tour:
         finding = examine_coalition(self.examiner, coalition, searched=searched)
         self.findings[coalition] = replace(finding, alike=count)
 
-    def _examine_consistency(self) -> None:
-        """Ask pairs for improvements that nobody breaks: those that need no search first."""
-        for examine_pair in (_with_kept, examine_consistency):
-            for coalition, finding in self.findings.items():
-                if not _may_be_consistent(finding) or self.examiner.deadline.passed:
-                    continue
-                self.watch(coalition, tuple(self.findings.values()))
-                self.findings[coalition] = examine_pair(self.examiner, finding)
-                if self._consistent_found and not self.every:
-                    return
+    def _examine_kept(self, examine_pair: Callable[[Examiner, CoalitionFinding], CoalitionFinding]) -> None:
+        """Ask pairs for improvements that nobody breaks."""
+        for coalition, finding in self.findings.items():
+            if not _may_be_consistent(finding) or self.examiner.deadline.passed:
+                continue
+            self.watch(coalition, tuple(self.findings.values()))
+            self.findings[coalition] = examine_pair(self.examiner, finding)
+            if self._consistent_found and not self.every:
+                return
+
+    def _approach(self) -> None:
+        """Note the first pair with an improvement that only a guess breaks."""
+        counts = dict(kinds_of_coalitions(self.alike, PAIR)) if self.asked.largest >= PAIR else {}
+        found = approached_by(self.examiner, [*counts, *(one for one in self.asked.named if len(one) == PAIR)])
+        if found is None:
+            return
+        consistent = Verdict.PROVEN if self.deterred else Verdict.NOT_REFUTED
+        unseen = CoalitionFinding(found.coalition, consistent=consistent, alike=counts.get(found.coalition, 1))
+        finding = self.findings.get(found.coalition, unseen)
+        self.findings[found.coalition] = replace(finding, improvement=Verdict.REFUTED, approached=found)
 
     def _excluded_by_member(self) -> MemberBounds | None:
         """Return what excludes gains of all coalitions with an outsider, if that can be said of their members."""
@@ -794,6 +841,22 @@ def examine_consistency(examiner: Examiner, finding: CoalitionFinding) -> Coalit
     if found.kept is not Verdict.PROVEN:
         return replace(finding, found_consistent=found)
     return replace(finding, improvement=Verdict.REFUTED, consistent=Verdict.REFUTED, found_consistent=found)
+
+
+def approached_by(examiner: Examiner, pairs: Iterable[Coalition]) -> HiddenRuinCertificate | None:
+    """Return an improvement of one of some pairs that only a guess breaks, as unlikely as counts as nothing, if any.
+
+    It is known of outsiders who play on, and takes no search.
+    """
+    contract, rules = examiner.contract, examiner.rules
+    until = Deadline.after(max(examiner.deadline.left, GRACE))
+    playing_on = (one for one in pairs if examiner.reaction_to(one) is None)
+    for ruin in hidden_ruins(contract, rules, takewhile(lambda _: not until.passed, playing_on)):
+        with suppress(ValueError):
+            certificate = certify_hidden_ruin(contract, rules, ruin)
+            if verify(certificate).confirmed:
+                return certificate
+    return None
 
 
 def _may_be_consistent(finding: CoalitionFinding) -> bool:
@@ -1035,7 +1098,7 @@ def _lie(kind: DeviationKind, certificate: MisreportCertificate) -> FoundDeviati
 
 
 def _deviations(finding: CoalitionFinding) -> Iterator[FoundDeviation]:
-    """Yield the improvements of a coalition that are certified, an internally consistent one last."""
+    """Yield the improvements of a coalition that are certified, an internally consistent one last but for guesses."""
     alone, found, consistent = len(finding.coalition) == 1, finding.found, finding.found_consistent
     if found is not None and found.certificate is not None:
         # Nobody is left who could break what one player does alone.
@@ -1044,6 +1107,8 @@ def _deviations(finding: CoalitionFinding) -> Iterator[FoundDeviation]:
     if consistent is not None and consistent.certificate is not None:
         kind = DeviationKind.SIDE_CONTRACT
         yield FoundDeviation(finding.coalition, kind, consistent.certificate, Verdict.PROVEN)
+    if finding.approached is not None:
+        yield FoundDeviation(finding.coalition, DeviationKind.HIDDEN_RUIN, finding.approached)
 
 
 def _kind(coalition: Coalition, certificate: ImprovementCertificate) -> DeviationKind:

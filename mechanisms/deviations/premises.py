@@ -318,3 +318,22 @@ SELLING_DEAR = Premise(
     refusal=NO_DEPOSITS,
 )
 """Theorem 21: of two members who quote a good too high, the one told to order most of it rather sells."""
+
+HIDDEN_RUIN = Premise(
+    # Whoever is ruined cannot buy for less than it sells: it sees one price, or the dearer of two is paid.
+    pricing=frozenset({Pricing.COUNTERPARTY, Pricing.SPREAD}),
+    # Whoever is short has nothing ...
+    solvency=frozenset({Solvency.NO_SHORT_SALES}),
+    # ... and what was ordered of it stands.
+    bankruptcy=frozenset({Bankruptcy.TRADES_STAND}),
+    # Nobody is granted anything.
+    coverage=EITHER_COVERAGE,
+    # Nobody keeps what it does not show.
+    withholding=frozenset({Withholding.WASTED}),
+    # What is hidden is hidden from whoever sees all quotes.
+    timing=EITHER_TIMING,
+    # Orders bind whoever does not answer them.
+    execution=frozenset({Execution.UNILATERAL}),
+    refusal=NO_DEPOSITS,
+)
+"""Theorem 23: of two members who know who of them wins, the loser would have to guess a number that ruins it."""

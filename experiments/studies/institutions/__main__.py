@@ -1,8 +1,9 @@
 """Compute tables and pictures: ``python -m marketgame.experiments.studies.institutions FOLDER [WHAT]``.
 
 The folder of the documentation is ``docs``. Without WHAT both tables are computed, ``institutions`` and
-``carbon-cartel``; with it one of the two, or none and only the ``pages`` are written anew from the tables. Stopped, a
-table goes on where it was, unless its code has changed since.
+``carbon-cartel``; with it one of the two, or none and only the ``pages`` are written anew from the tables. With
+``open`` the institution table that is there stays but for what is open about consistent coalitions and known without a
+search, and for what is kept up to any tolerance. Stopped, a table goes on where it was, unless its code has changed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ COMPUTED: dict[str, Callable[..., pd.DataFrame]] = {
     "institutions": table.compute,
     "carbon-cartel": cartel.cartel_table,
 }
-PAGES = "pages"
+PAGES, OPEN = "pages", "open"
 
 
 def main(folder: Path, what: str | None = None) -> None:
@@ -40,12 +41,21 @@ def main(folder: Path, what: str | None = None) -> None:
                 on_cell=lambda done, total, task=task: progress.update(task, completed=done, total=total),
             )
             replace_file(folder / "tables" / f"{name}.csv", computed.to_csv(index=False))
+        if what == OPEN:
+            file = folder / "tables" / "institutions.csv"
+            task = progress.add_task(OPEN, total=None)
+            found = table.with_what_is_known(
+                pd.read_csv(file, keep_default_na=False, float_precision="round_trip"),
+                checkpoint("institutions-open", table.__name__),
+                on_cell=lambda done, total, task=task: progress.update(task, completed=done, total=total),
+            )
+            replace_file(file, found.to_csv(index=False))
     report.write_pages(folder)
 
 
 if __name__ == "__main__":
     given, chosen = next(iter(sys.argv[1:]), "docs"), next(iter(sys.argv[2:]), None)
-    if chosen not in (None, PAGES, *COMPUTED):
-        sys.stderr.write(f"error: {chosen} is none of {', '.join((*COMPUTED, PAGES))}\n")
+    if chosen not in (None, PAGES, OPEN, *COMPUTED):
+        sys.stderr.write(f"error: {chosen} is none of {', '.join((*COMPUTED, PAGES, OPEN))}\n")
         sys.exit(ExitCode.BAD_INPUT)
     main(Path(given), chosen)

@@ -26,10 +26,12 @@ from marketgame.mechanisms.certificates.examination import (
     Examiner,
     FoundImprovement,
     Thoroughness,
+    approached_by,
     examine_coalition,
     examine_consistency,
     excluded,
 )
+from marketgame.mechanisms.certificates.hidden_ruin import HiddenRuinCertificate
 from marketgame.mechanisms.collusion.lies_and_replies import LiesSearch, LieWithReplies
 from marketgame.mechanisms.collusion.side_contracts.search import SideEffort
 from marketgame.mechanisms.collusion.side_contracts.side_contract import SideContract
@@ -72,6 +74,8 @@ class Ruling:
         gain: the least expected gain among the members, as a share of the gains from trade; zero if nobody is named.
         total_gain: the members' gains in sum, likewise.
         bound: the proven bound on that sum for the coalition, at the profile where it is largest, likewise.
+        approached: of consistent coalitions, whether some pair has an improvement that only a guess breaks, which may
+            be as unlikely as one likes (Theorem 23), whatever is kept exactly.
     """
 
     verdict: Verdict
@@ -80,6 +84,7 @@ class Ruling:
     gain: float = 0.0
     total_gain: float = 0.0
     bound: float = 0.0
+    approached: bool = False
 
 
 def answers(contract: GrandContract, institution: Institution, effort: SideEffort = EFFORT) -> dict[Question, Ruling]:
@@ -145,10 +150,7 @@ def after_the_truth(
     contract: GrandContract, institution: Institution, effort: SideEffort = EFFORT
 ) -> dict[Question, Ruling]:
     """Return what one player, consistent coalitions and any coalition do after truthful reports."""
-    # Where members only deviate at some profiles, the least gain over all is zero.
-    objective = Objective.LEAST if len(contract.economy.profiles) == 1 else Objective.TOTAL
-    thoroughness = Thoroughness(effort, oracle=None, objective=objective, derived_twice=False)
-    examiner = Examiner(contract, institution.rules, lambda _: institution.reaction, thoroughness=thoroughness)
+    examiner = _examiner(contract, institution, effort)
     players = range(len(contract.economy.players))
     one, _ = _stable(examiner, [(player,) for player in players])
     if one.verdict is Verdict.REFUTED:
@@ -167,6 +169,29 @@ def after_the_truth(
     return {Question.ONE: one, Question.CONSISTENT: _consistent(examiner, anybody, finding), Question.ANY: anybody}
 
 
+def _examiner(contract: GrandContract, institution: Institution, effort: SideEffort = EFFORT) -> Examiner:
+    # Where members only deviate at some profiles, the least gain over all is zero.
+    objective = Objective.LEAST if len(contract.economy.profiles) == 1 else Objective.TOTAL
+    thoroughness = Thoroughness(effort, oracle=None, objective=objective, derived_twice=False)
+    return Examiner(contract, institution.rules, lambda _: institution.reaction, thoroughness=thoroughness)
+
+
+def approached(contract: GrandContract, institution: Institution) -> bool:
+    """Say whether some pair has an improvement that only a guess breaks, however unlikely; that takes no search."""
+    return _approached(_examiner(contract, institution)) is not None
+
+
+def known_without_search(contract: GrandContract, institution: Institution) -> bool:
+    """Say whether what is known of consistent coalitions is known without a search, should no single player gain."""
+    examiner = _examiner(contract, institution)
+    proven = institution.reaction is None and examiner.deterred is not None
+    return proven or _approached(examiner) is not None
+
+
+def _approached(examiner: Examiner) -> HiddenRuinCertificate | None:
+    return approached_by(examiner, combinations(range(len(examiner.contract.economy.players)), PAIR))
+
+
 def _stable(examiner: Examiner, coalitions: list[Coalition]) -> tuple[Ruling, CoalitionFinding]:
     """Return the answer for some coalitions, and the finding about the one that it rests on."""
     findings = []
@@ -183,13 +208,14 @@ def _stable(examiner: Examiner, coalitions: list[Coalition]) -> tuple[Ruling, Co
 
 def _consistent(examiner: Examiner, anybody: Ruling, finding: CoalitionFinding) -> Ruling:
     """Return the answer for consistent coalitions where no single player gains, given that for any coalition."""
+    guess = _approached(examiner)
     if finding.reaction is None and examiner.deterred is not None:
-        return Ruling(Verdict.PROVEN, examiner.deterred.value)
+        return Ruling(Verdict.PROVEN, examiner.deterred.value, approached=guess is not None)
+    if guess is not None and finding.found_consistent is None:
+        return _kept_but_for_a_guess(examiner, finding, guess)
     unanswered = Ruling(Verdict.NOT_REFUTED, "none found", bound=anybody.bound)
-    if anybody.verdict is not Verdict.REFUTED:
-        return unanswered
-    if examiner.rules.refusal is Refusal.ESCROW:
-        # The program behind the search does not know that whoever trades no further is out of reach, and finds nothing.
+    # After deposits the program behind the search does not know that whoever trades no further is out of reach.
+    if anybody.verdict is not Verdict.REFUTED or examiner.rules.refusal is Refusal.ESCROW:
         return unanswered
     found = examine_consistency(examiner, finding).found_consistent
     if found is None:
@@ -198,6 +224,15 @@ def _consistent(examiner: Examiner, anybody: Ruling, finding: CoalitionFinding) 
     if found.kept is Verdict.PROVEN:
         return replace(answer, because=f"{answer.because}, obeyed by proof")
     return replace(answer, verdict=Verdict.NOT_REFUTED, because="one that nobody was found to break")
+
+
+def _kept_but_for_a_guess(examiner: Examiner, finding: CoalitionFinding, guess: HiddenRuinCertificate) -> Ruling:
+    """Return what two gain at the profile at which they agree on what only a guess breaks."""
+    scale = gains_from_trade(examiner.contract)
+    gains = ((guess.promised - guess.status_quo) / scale).tolist()
+    names = tuple(examiner.contract.economy.player_names[member] for member in guess.coalition)
+    bound = _bound(finding) / scale
+    return Ruling(Verdict.REFUTED, "kept up to any tolerance", names, min(gains), sum(gains), bound, approached=True)
 
 
 def _proven(reasons: Iterable[BoundReason]) -> Ruling:

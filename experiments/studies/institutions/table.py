@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 
 import pandas as pd
 
-from marketgame.experiments.studies.institutions.answers import EFFORT, Question, answers
+from marketgame.experiments.studies.institutions.answers import (
+    EFFORT,
+    Question,
+    answers,
+    approached,
+    known_without_search,
+)
 from marketgame.experiments.studies.institutions.families import SIZES, economies
 from marketgame.experiments.studies.institutions.institution import Institution, institutions
 from marketgame.experiments.studies.institutions.resuming import Kept
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule
 from marketgame.mechanisms.contracts.transfers import contract_with_transfers
+from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.coalitions import coalition_name
 
 RULES = ("pricing", "solvency", "bankruptcy", "coverage", "execution", "refusal")
 KEY = ("economy", *RULES, "outsiders", "transfers")
-COLUMNS = (*KEY, "question", "verdict", "because", "coalition", "gain", "total_gain", "bound")
+COLUMNS = (*KEY, "question", "verdict", "because", "coalition", "gain", "total_gain", "bound", "approached")
+APPROACHED = "up to any tolerance"
+"""What stands in the column `approached` where some pair has an improvement that only a guess breaks (Theorem 23)."""
 
 type Sizes = tuple[tuple[int, int, int], ...]
 
@@ -82,6 +91,51 @@ def compute(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def with_what_is_known(
+    published: pd.DataFrame,
+    file: Path,
+    seed: int = 0,
+    sizes: Sizes = SIZES,
+    workers: int | None = None,
+    on_cell: Callable[[int, int], None] | None = None,
+) -> pd.DataFrame:
+    """Return a table in which only that is computed anew about consistent coalitions which needs no search.
+
+    Where the answer is open and a theorem settles it the cell is computed anew, and everywhere what is approached.
+
+    Args:
+        published: the table as it was computed before; it may lack the column.
+        file: that keeps the cells that are computed anew, as of `compute`.
+        seed: as of `compute`.
+        sizes: likewise.
+        workers: likewise.
+        on_cell: likewise.
+    """
+    published = published.assign(approached="")[list(COLUMNS)]
+    kept = {
+        tuple(map(str, key)): rows.to_dict("records")
+        for key, rows in published.groupby(list(KEY), sort=False, dropna=False)
+    }
+    consistent, answer = Question.CONSISTENT.value, Verdict.NOT_REFUTED.answer
+    cases, missing = {case.key: case for case in _cases(seed, sizes)}, {}
+    for key, rows in kept.items():
+        case = cases[key]
+        if case.computed.key != key or not any(row["question"] == consistent for row in rows):
+            continue
+        contract = contract_of(case.number, seed, sizes, case.institution.transfers)
+        (row,) = [row for row in rows if row["question"] == consistent]
+        if row["verdict"] == answer and known_without_search(contract, case.institution):
+            missing[key] = partial(_cell, case, seed, sizes)
+        elif row["verdict"] != Verdict.REFUTED.answer and approached(contract, case.institution):
+            row["approached"] = APPROACHED
+    kept |= Kept(file, KEY, COLUMNS, len(Question)).completed(missing, workers, on_cell)
+    found = [
+        {**row, **dict(zip(KEY, key, strict=True))} for key, case in cases.items() for row in kept[case.computed.key]
+    ]
+    return pd.DataFrame(found, columns=list(COLUMNS))
+
+
+@cache
 def contract_of(
     number: int,
     seed: int = 0,
@@ -116,6 +170,7 @@ def _cell(case: Case, seed: int, sizes: Sizes) -> list[dict[str, object]]:
             "gain": found[question].gain,
             "total_gain": found[question].total_gain,
             "bound": found[question].bound,
+            "approached": APPROACHED if found[question].approached else "",
         }
         for question in Question
     ]

@@ -46,6 +46,7 @@ from marketgame.mechanisms.market_game.rules import (
     Pricing,
     Refusal,
     Solvency,
+    Withholding,
 )
 from tests.mechanisms.private_value_economies import three_traders
 from tests.mechanisms.strategies import economy_of, line, one_type
@@ -149,9 +150,23 @@ def test_an_agreement_that_may_be_broken_leaves_collusion_proofness_open_whateve
         return SideContractSearch(crowding, Verdict.REFUTED, np.inf, ObedienceCheck(verdict, ()), SideSpent())
 
     monkeypatch.setattr(module, "find_consistent_side_contract", judged)
-    found = two_of_three(replace(NO_SHORT_SALES, pricing=Pricing.SPREAD))
+    # Where what is withheld is consumed, nothing else is known of consistent improvements.
+    found = two_of_three(replace(NO_SHORT_SALES, pricing=Pricing.SPREAD, withholding=Withholding.CONSUMED))
     assert found.collusion_proof is Verdict.NOT_REFUTED
     assert found.strongly_collusion_proof is Verdict.REFUTED
+
+
+@pytest.mark.parametrize(
+    ("pricing", "exactly", "told"),
+    [(Pricing.SPREAD, Verdict.NOT_REFUTED, Verdict.REFUTED), (Pricing.COUNTERPARTY, Verdict.PROVEN, Verdict.PROVEN)],
+)
+def test_what_only_a_guess_breaks_refutes_what_is_open_and_stands_beside_what_is_proven(
+    pricing: Pricing, exactly: Verdict, told: Verdict
+) -> None:
+    found = two_of_three(replace(NO_SHORT_SALES, pricing=pricing))
+    assert (found.exactly_collusion_proof, found.collusion_proof) == (exactly, told)
+    assert found.approached is not None
+    assert verify(found.approached.certificate).confirmed
 
 
 def test_what_a_search_claims_falsely_is_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
