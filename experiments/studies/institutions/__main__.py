@@ -35,22 +35,21 @@ def main(folder: Path, what: str | None = None) -> None:
         for name, compute in COMPUTED.items():
             if what not in (None, name):
                 continue
-            task = progress.add_task(name, total=None)
-            computed = compute(
-                checkpoint(name, compute.__module__),
-                on_cell=lambda done, total, task=task: progress.update(task, completed=done, total=total),
-            )
+            computed = compute(checkpoint(name, compute.__module__), on_cell=_told(progress, name))
             replace_file(folder / "tables" / f"{name}.csv", computed.to_csv(index=False))
         if what == OPEN:
             file = folder / "tables" / "institutions.csv"
-            task = progress.add_task(OPEN, total=None)
-            found = table.with_what_is_known(
-                pd.read_csv(file, keep_default_na=False, float_precision="round_trip"),
-                checkpoint("institutions-open", table.__name__),
-                on_cell=lambda done, total, task=task: progress.update(task, completed=done, total=total),
-            )
+            published = pd.read_csv(file, keep_default_na=False, float_precision="round_trip")
+            kept = checkpoint("institutions-open", table.__name__)
+            found = table.with_what_is_known(published, kept, on_cell=_told(progress, OPEN))
             replace_file(file, found.to_csv(index=False))
     report.write_pages(folder)
+
+
+def _told(progress: Progress, name: str) -> Callable[[int, int], None]:
+    """Return what shows how many cells are done."""
+    task = progress.add_task(name, total=None)
+    return lambda done, total: progress.update(task, completed=done, total=total)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from marketgame.experiments.studies.institutions.answers import (
 )
 from marketgame.experiments.studies.institutions.families import SIZES, economies
 from marketgame.experiments.studies.institutions.institution import Institution, institutions
-from marketgame.experiments.studies.institutions.resuming import Kept
+from marketgame.experiments.studies.institutions.resuming import Kept, Rows
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule
 from marketgame.mechanisms.contracts.transfers import contract_with_transfers
 from marketgame.mechanisms.deviations.effort import Verdict
@@ -112,8 +112,8 @@ def with_what_is_known(
         on_cell: likewise.
     """
     published = published.assign(approached="")[list(COLUMNS)]
-    kept = {
-        tuple(map(str, key)): rows.to_dict("records")
+    kept: dict[tuple[str, ...], Rows] = {
+        tuple(map(str, key)): [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
         for key, rows in published.groupby(list(KEY), sort=False, dropna=False)
     }
     consistent, answer = Question.CONSISTENT.value, Verdict.NOT_REFUTED.answer

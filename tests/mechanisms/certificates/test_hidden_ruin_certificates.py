@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
@@ -165,7 +165,7 @@ def test_no_reply_of_either_member_brings_more_than_is_bounded(number: int, rule
     assert max(lives) == 1
 
 
-def _elsewhere(quotes: list[Fraction], generator: np.random.Generator) -> list[Fraction]:
+def _elsewhere(quotes: Sequence[Fraction], generator: np.random.Generator) -> list[Fraction]:
     """Return other quotes than those that one is told, or the same."""
     factors = 10.0 ** (generator.uniform(-3.0, 3.0, len(quotes) - 1) * (generator.random() < 0.5))
     return [quote * Fraction(float(by)) for quote, by in zip(quotes[:-1], factors, strict=True)] + [Fraction(1)]
