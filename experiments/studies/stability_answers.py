@@ -19,7 +19,7 @@ import pandas as pd
 from rich.console import Console
 
 from marketgame.experiments.studies.institutions.families import Family, random_economy
-from marketgame.mechanisms.certificates.examination import examine
+from marketgame.mechanisms.certificates.examination import Examination, examine
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
 from marketgame.mechanisms.deviations.effort import Verdict
@@ -75,10 +75,14 @@ def cells(count: int = CELLS, seed: int = SEED) -> Iterator[Cell]:
         yield Cell(random_economy(family, *size, np.random.default_rng(stream)), rules)
 
 
-def answers(cell: Cell, seconds: float = SECONDS) -> dict[str, Verdict]:
-    """Return what certifying a cell for so many seconds says of each question about stability."""
+def examined(cell: Cell, seconds: float = SECONDS) -> Examination:
+    """Return what certifying a cell for so many seconds says."""
     players = len(cell.economy.players)
-    found = examine(cell.contract, cell.rules, Coalitions(players, players), Deadline.after(seconds))
+    return examine(cell.contract, cell.rules, Coalitions(players, players), Deadline.after(seconds))
+
+
+def answers(found: Examination) -> dict[str, Verdict]:
+    """Return the answer to each question about stability."""
     return {
         "unilaterally stable": found.unilaterally_stable,
         "collusion-proof": found.collusion_proof,
@@ -87,7 +91,11 @@ def answers(cell: Cell, seconds: float = SECONDS) -> dict[str, Verdict]:
 
 
 def table(count: int = CELLS, seconds: float = SECONDS) -> pd.DataFrame:
-    """Return a row for every question of every cell."""
+    """Return a row for every question of every cell.
+
+    Consistent coalitions are ``approached`` where some pair has an agreement that only a guess breaks (Theorem 23): it
+    is why the answer is no, or stands beside a proof that none is kept exactly.
+    """
     return pd.DataFrame(
         {
             "economy": cell.economy.name,
@@ -96,9 +104,11 @@ def table(count: int = CELLS, seconds: float = SECONDS) -> pd.DataFrame:
             "coverage": cell.rules.coverage.value,
             "question": question,
             "answer": verdict.value,
+            "approached": "up to any tolerance" if question == "collusion-proof" and found.approached else "",
         }
         for cell in cells(count)
-        for question, verdict in answers(cell, seconds).items()
+        for found in [examined(cell, seconds)]
+        for question, verdict in answers(found).items()
     )
 
 

@@ -30,9 +30,9 @@ def test_theorems_answer_all_questions_where_they_apply() -> None:
     circulating = (Pricing.COUNTERPARTY, Bankruptcy.UNWIND)
     small = [cell for cell in islice(study.cells(), 30) if "complete" in cell.economy.name]
     safe = next(c for c in small if (c.rules.pricing, c.rules.bankruptcy, c.rules.coverage) == repaired)
-    assert set(study.answers(safe, 600.0).values()) == {Verdict.PROVEN}
+    assert set(study.answers(study.examined(safe, 600.0)).values()) == {Verdict.PROVEN}
     broken = next(c for c in small if (c.rules.pricing, c.rules.bankruptcy) == circulating)
-    found = study.answers(broken, 600.0)
+    found = study.answers(study.examined(broken, 600.0))
     assert found["unilaterally stable"] is Verdict.PROVEN
     assert found["collusion-proof"] is found["strongly collusion-proof"] is Verdict.REFUTED
 
