@@ -19,7 +19,7 @@ from marketgame.experiments.studies.institutions.institution import (
     binding_institutions,
     combined_institutions,
 )
-from marketgame.experiments.studies.institutions.table import KEY
+from marketgame.experiments.studies.institutions.table import APPROACHED, KEY
 from marketgame.experiments.studies.sweep_pages import put_in_page
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.deviations.effort import Verdict
@@ -62,17 +62,18 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         The key of the institution, ``question``, how many economies there are (``economies``), in how many the answer
-        is ``yes`` and ``no``, the worst ``verdict``, why (``because``), and the median of the members' summed gains
-        where it is no (``gain``), in multiples of the gains from trade.
+        is ``yes`` and ``no``, the worst ``verdict``, why (``because``), the median of the members' summed gains where
+        it is no (``gain``), in multiples of the gains from trade, and in how many some pair has an agreement that is
+        kept up to any tolerance (``approached``).
     """
     keys = [*INSTITUTION, "question"]
-    cells: dict[tuple[str, ...], list[tuple[str, str, float]]] = {}
-    found = table[[*keys, "verdict", "because", "total_gain"]]
-    for *named, verdict, because, gain in found.itertuples(index=False, name=None):
-        cells.setdefault(tuple(named), []).append((verdict, because, gain))
+    cells: dict[tuple[str, ...], list[tuple[str, str, float, str]]] = {}
+    found = table[[*keys, "verdict", "because", "total_gain", "approached"]]
+    for *named, verdict, because, gain, approached in found.itertuples(index=False, name=None):
+        cells.setdefault(tuple(named), []).append((verdict, because, gain, approached))
     rows = []
     for key, answers in cells.items():
-        verdicts = [verdict for verdict, _, _ in answers]
+        verdicts = [verdict for verdict, *_ in answers]
         worst = next(verdict for verdict in WORST_FIRST if verdict in verdicts)
         rows.append(
             {
@@ -81,8 +82,9 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
                 "yes": verdicts.count(YES),
                 "no": verdicts.count(NO),
                 "verdict": worst,
-                "because": ", ".join(sorted({because for verdict, because, _ in answers if verdict == worst})),
-                "gain": median([gain for verdict, _, gain in answers if verdict == NO] or [0.0]),
+                "because": ", ".join(sorted({because for verdict, because, *_ in answers if verdict == worst})),
+                "gain": median([gain for verdict, _, gain, _ in answers if verdict == NO] or [0.0]),
+                "approached": sum(approached == APPROACHED for *_, approached in answers),
             }
         )
     return pd.DataFrame(rows)
@@ -160,12 +162,14 @@ def institution_markdown(table: pd.DataFrame) -> str:
     """Return the combinations of rules as a Markdown table; where short sales are allowed all take one line."""
     short, questions = _of(summary(table), combined_institutions()), list(Question)
     allowed = short["solvency"] == Solvency.BUDGET
-    lines = _heading(["pricing", "trades of bankrupts", "coverage", "outsiders"], questions)
+    lines = _heading(["pricing", "trades of bankrupts", "coverage", "outsiders"], [*questions, "approached"])
     for key, group in short[~allowed].groupby(["pricing", "bankruptcy", "coverage", "outsiders"], sort=False):
-        lines.append(_line([NAMES.get(str(part), str(part)) for part in key], group, questions))
+        approached = _approached(group[group["question"] == Question.CONSISTENT])
+        lines.append(_line([NAMES.get(str(part), str(part)) for part in key], group, questions, approached))
     every = short[allowed]
     together = [_range(every[every["question"] == question]) for question in questions]
-    lines.append("| " + " | ".join(["*short sales allowed: any*", *["*any*"] * 3, *together]) + " |")
+    last = _approached(every[every["question"] == Question.CONSISTENT])
+    lines.append("| " + " | ".join(["*short sales allowed: any*", *["*any*"] * 3, *together, last]) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -190,14 +194,20 @@ def _binding(table: pd.DataFrame, chosen: Iterable[Institution], questions: Sequ
     return "\n".join(lines) + "\n"
 
 
-def _heading(named: list[str], questions: Sequence[Question]) -> list[str]:
-    columns = [*named, *(question.value for question in questions)]
+def _heading(named: list[str], asked: Sequence[str]) -> list[str]:
+    columns = [*named, *map(str, asked)]
     return ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
 
 
-def _line(named: list[str], group: pd.DataFrame, questions: Sequence[Question]) -> str:
+def _line(named: list[str], group: pd.DataFrame, questions: Sequence[Question], *more: str) -> str:
     cells = {row["question"]: _text(row) for row in group.to_dict("records")}
-    return "| " + " | ".join([*named, *(cells[question.value] for question in questions)]) + " |"
+    return "| " + " | ".join([*named, *(cells[question.value] for question in questions), *more]) + " |"
+
+
+def _approached(rows: pd.DataFrame) -> str:
+    """Return in how many economies consistent agreements are approached, under the institution where in most."""
+    found = int(rows["approached"].max())
+    return f"some in {found} of {int(rows['economies'].max())}" if found else "–"
 
 
 def _of(short: pd.DataFrame, institutions: Iterable[Institution]) -> pd.DataFrame:
