@@ -13,15 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from fractions import Fraction
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, finite_array, read_only
-from marketgame.mechanisms.certificates.misreport import gainful, verified_lie
-from marketgame.mechanisms.certificates.plain.contract import PlainContract
+from marketgame.mechanisms.certificates.misreport import ToldLie, gainful, verified_lie
+from marketgame.mechanisms.certificates.plain.contract import PlainContract, stored_contract
 from marketgame.mechanisms.certificates.plain.deviating import PlainAction, deviation
-from marketgame.mechanisms.certificates.plain.settlement import NOTHING
+from marketgame.mechanisms.certificates.plain.settlement import NOTHING, PlainPlay
 from marketgame.mechanisms.certificates.plays import DeviationOutcome
 from marketgame.mechanisms.certificates.verification import Verification, required
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
@@ -155,7 +154,7 @@ def certify_joint_misreport(
         contract.stated,
         replies,
     )
-    return replace(draft, outcome=_Told(draft, PlainContract(contract, rules)).outcome)
+    return replace(draft, outcome=_told(draft, PlainContract(contract, rules)).outcome)
 
 
 def recomputed_joint_misreport(certificate: JointMisreportCertificate) -> JointMisreportCertificate:
@@ -164,58 +163,45 @@ def recomputed_joint_misreport(certificate: JointMisreportCertificate) -> JointM
     Raises:
         ValueError: the contract does not exist, or the lie cannot be told.
     """
-    return replace(certificate, outcome=_Told(certificate, _contract(certificate)).outcome)
+    return replace(certificate, outcome=_told(certificate, stored_contract(certificate)).outcome)
 
 
 def verify_joint_misreport(certificate: JointMisreportCertificate) -> Verification:
     """Tell a certificate's lie and compare every number."""
     try:
-        contract = _contract(certificate)
-        told = _Told(certificate, contract)
+        contract = stored_contract(certificate)
+        told = _told(certificate, contract)
     except (ValueError, ArithmeticError) as error:
         return Verification(failures=(f"the joint lie cannot be told: {error}",))
     measurable = _measurable(certificate, contract, told.reports)
     stake = contract.at_stake(certificate.coalition, told.numbers[0])
     brought = verified_lie(certificate.outcome, told.outcome, contract, told.numbers)
-    return Verification.joined((brought, measurable, gainful("the joint lie in sum", told.total_gain, stake)))
+    gain = sum((told.gains[member] for member in certificate.coalition), NOTHING)
+    return Verification.joined((brought, measurable, gainful("the joint lie in sum", gain, stake)))
 
 
-class _Told:
-    """A joint lie, told and obeyed in every draw.
+def _told(certificate: JointMisreportCertificate, contract: PlainContract) -> ToldLie:
+    """Tell the lie; the members obey, or reply, in every draw.
 
-    Attributes:
-        numbers: of the true profile in each draw.
-        reports: of the reported one.
-        outcome: the numbers of the certificate.
-        total_gain: of the members in sum, numeraire, before it is rounded.
+    Raises:
+        ValueError: the lie cannot be told.
     """
+    members, replies = certificate.coalition, certificate.replies
+    true = dict(zip(members, certificate.true_types, strict=True))
+    numbers = [
+        number
+        for number, profile in enumerate(contract.profiles)
+        if contract.probability[number] > 0 and all(profile[member] == kind for member, kind in true.items())
+    ]
+    if not numbers:
+        raise ValueError("the members' types cannot occur together")
 
-    def __init__(self, certificate: JointMisreportCertificate, contract: PlainContract) -> None:
-        true, said = (
-            dict(zip(certificate.coalition, kinds, strict=True))
-            for kinds in (certificate.true_types, certificate.reported_types)
-        )
-        self.numbers = [
-            number
-            for number, profile in enumerate(contract.profiles)
-            if contract.probability[number] > 0 and all(profile[member] == kind for member, kind in true.items())
-        ]
-        if not self.numbers:
-            raise ValueError("the members' types cannot occur together")
-        after, self.reports = [], []
-        for draw, number in enumerate(self.numbers):
-            reported = tuple(said.get(player, kind) for player, kind in enumerate(contract.profiles[number]))
-            report = contract.after(number, reported)
-            play = contract.play(report)
-            if certificate.replies is not None:
-                action = PlainAction.of(certificate.replies[draw])
-                play = deviation(contract, report, certificate.coalition, action, None)
-            after.append(contract.ended(play, number, report))
-            self.reports.append(report)
-        before = [contract.obeyed(number) for number in self.numbers]
-        odds = [contract.probability[number] for number in self.numbers]
-        self.outcome, gains = DeviationOutcome.of(before, after, odds)
-        self.total_gain: Fraction = sum((gains[member] for member in certificate.coalition), NOTHING)
+    def replied(draw: int, report: int) -> PlainPlay:
+        if replies is None:
+            return contract.play(report)
+        return deviation(contract, report, members, PlainAction.of(replies[draw]), None)
+
+    return ToldLie(contract, numbers, dict(zip(members, certificate.reported_types, strict=True)), replied)
 
 
 def _measurable(
@@ -232,8 +218,3 @@ def _measurable(
             return Verification(failures=("the members play differently in draws they cannot tell apart",))
     to_oneself = replies.orders[:, range(len(members)), members]
     return required(not to_oneself.any(), "a member orders from itself, which means nothing; such orders must be 0")
-
-
-def _contract(certificate: JointMisreportCertificate) -> PlainContract:
-    transfers, prices = certificate.numeraire_transfers, certificate.prices
-    return PlainContract.of(certificate.economy, transfers, prices, certificate.rules, certificate.stated)

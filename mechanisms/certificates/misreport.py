@@ -9,14 +9,16 @@ Source: Giraud and Rochon (2001), Definitions 4 and 4', and section 6.4, figure 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, finite_array, read_only
 from marketgame.mechanisms.certificates.deviation import negligible
-from marketgame.mechanisms.certificates.plain.contract import PlainContract
+from marketgame.mechanisms.certificates.plain.contract import PlainContract, stored_contract
 from marketgame.mechanisms.certificates.plain.deviating import as_quoted
 from marketgame.mechanisms.certificates.plain.settlement import PlainPlay
 from marketgame.mechanisms.certificates.plays import DeviationOutcome, compared_deviations
@@ -134,7 +136,7 @@ def certify_misreport(
         DeviationOutcome.unplayed(),
         contract.stated,
     )
-    return replace(draft, outcome=_Played(draft, PlainContract(contract, rules)).outcome)
+    return replace(draft, outcome=_played(draft, PlainContract(contract, rules)).outcome)
 
 
 def recomputed_misreport(certificate: MisreportCertificate) -> MisreportCertificate:
@@ -143,15 +145,15 @@ def recomputed_misreport(certificate: MisreportCertificate) -> MisreportCertific
     Raises:
         ValueError: the contract does not exist, or the play is not admitted.
     """
-    return replace(certificate, outcome=_Played(certificate, _contract(certificate)).outcome)
+    return replace(certificate, outcome=_played(certificate, stored_contract(certificate)).outcome)
 
 
 def verify_misreport(certificate: MisreportCertificate) -> Verification:
     """Play a certificate's misreport and compare every number."""
     player = certificate.player
     try:
-        contract = _contract(certificate)
-        played = _Played(certificate, contract)
+        contract = stored_contract(certificate)
+        played = _played(certificate, contract)
     except (ValueError, ArithmeticError) as error:
         return Verification(failures=(f"the misreport cannot be played: {error}",))
     measurable = _measurable(certificate, contract, played.reports)
@@ -173,31 +175,49 @@ def gainful(lie: str, gain: Fraction, stake: Fraction) -> Verification:
     return required(gain > negligible(stake), f"{lie} gains {float(gain):.6g}; it must gain something")
 
 
-class _Played:
-    """A lie, told and played in every draw.
+class ToldLie:
+    """A lie, told in every draw and followed by what is played then.
 
     Attributes:
         numbers: of the true profile in each draw.
         reports: of the reported one.
-        outcome: the numbers of the certificate.
+        outcome: the numbers of a certificate.
         gains: of every player, numeraire, before they are rounded.
     """
 
-    def __init__(self, certificate: MisreportCertificate, contract: PlainContract) -> None:
-        self.numbers = _possible(certificate)
-        profiles = [contract.profiles[number] for number in self.numbers]
-        player, lie = certificate.player, certificate.reported_type
+    def __init__(
+        self,
+        contract: PlainContract,
+        numbers: Sequence[int],
+        said: Mapping[int, int],
+        replied: Callable[[int, int], PlainPlay],
+    ) -> None:
+        """Tell a lie.
+
+        Args:
+            contract: to whose device.
+            numbers: of the true profiles.
+            said: what liars report, by player; the others tell the truth.
+            replied: what is played in a draw after the recommendation of a number.
+        """
+        self.numbers = list(numbers)
+        truths = [contract.profiles[number] for number in numbers]
         self.reports = [
-            contract.after(number, (*true[:player], lie, *true[player + 1 :]))
-            for number, true in zip(self.numbers, profiles, strict=True)
+            contract.after(number, tuple(said.get(player, kind) for player, kind in enumerate(true)))
+            for number, true in zip(numbers, truths, strict=True)
         ]
         after = [
-            contract.ended(_lying(certificate, contract, draw, report), number, report)
-            for draw, (number, report) in enumerate(zip(self.numbers, self.reports, strict=True))
+            contract.ended(replied(draw, report), number, report)
+            for draw, (number, report) in enumerate(zip(numbers, self.reports, strict=True))
         ]
-        before = [contract.obeyed(number) for number in self.numbers]
-        odds = [contract.probability[number] for number in self.numbers]
+        before = [contract.obeyed(number) for number in numbers]
+        odds = [contract.probability[number] for number in numbers]
         self.outcome, self.gains = DeviationOutcome.of(before, after, odds)
+
+
+def _played(certificate: MisreportCertificate, contract: PlainContract) -> ToldLie:
+    said = {certificate.player: certificate.reported_type}
+    return ToldLie(contract, _possible(certificate), said, partial(_lying, certificate, contract))
 
 
 def _lying(certificate: MisreportCertificate, contract: PlainContract, draw: int, report: int) -> PlainPlay:
@@ -208,11 +228,6 @@ def _lying(certificate: MisreportCertificate, contract: PlainContract, draw: int
     orders[liar] = [exact(row) for row in certificate.orders[draw]]
     announced[liar] = exact(certificate.announced_endowments[draw])
     return PlainPlay(quotes, orders, announced, told.transfers)
-
-
-def _contract(certificate: MisreportCertificate) -> PlainContract:
-    transfers, prices = certificate.numeraire_transfers, certificate.prices
-    return PlainContract.of(certificate.economy, transfers, prices, certificate.rules, certificate.stated)
 
 
 def _measurable(certificate: MisreportCertificate, contract: PlainContract, reports: list[int]) -> Verification:

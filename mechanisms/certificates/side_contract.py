@@ -22,7 +22,7 @@ import numpy as np
 from marketgame.mechanisms.arrays import FloatArray, finite_array, read_only
 from marketgame.mechanisms.certificates.deviation import negligible
 from marketgame.mechanisms.certificates.plain.answering import Course, most_by_leaving
-from marketgame.mechanisms.certificates.plain.contract import PlainContract, PlainEnd
+from marketgame.mechanisms.certificates.plain.contract import PlainContract, PlainEnd, stored_contract
 from marketgame.mechanisms.certificates.plain.deviating import PlainAction, deviation
 from marketgame.mechanisms.certificates.plain.keeping import most_by_breaking
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING
@@ -158,13 +158,13 @@ def recomputed_side_contract(certificate: SideContractCertificate) -> SideContra
     Raises:
         ValueError: the contract does not exist, a clause is missing, or cannot be carried out where it applies.
     """
-    return _with_numbers(certificate, _contract(certificate))
+    return _with_numbers(certificate, stored_contract(certificate))
 
 
 def verify_side_contract(certificate: SideContractCertificate) -> Verification:
     """Play all clauses of a certificate in all cases, and compare every number."""
     try:
-        contract = _contract(certificate)
+        contract = stored_contract(certificate)
         knows = _knows_what_it_hears(certificate, contract)
         if not knows.confirmed:
             return knows
@@ -503,11 +503,6 @@ def _with_numbers(certificate: SideContractCertificate, contract: PlainContract)
         misreport_gain=float(terms.misreport_gain()[0]),
         outcomes=tuple(terms.outcome(clause) for clause in certificate.clauses),
     )
-
-
-def _contract(certificate: SideContractCertificate) -> PlainContract:
-    transfers, prices = certificate.numeraire_transfers, certificate.prices
-    return PlainContract.of(certificate.economy, transfers, prices, certificate.rules, certificate.stated)
 
 
 def _known_at(certificate: SideContractCertificate) -> list[tuple[int, ...]]:

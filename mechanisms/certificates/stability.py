@@ -24,7 +24,7 @@ import numpy as np
 from marketgame.mechanisms.arrays import FloatArray, read_only
 from marketgame.mechanisms.certificates.plain.after_lies import largest_gain_after_lies
 from marketgame.mechanisms.certificates.plain.bounds import PlainBounds
-from marketgame.mechanisms.certificates.plain.contract import PlainContract
+from marketgame.mechanisms.certificates.plain.contract import PlainContract, stored_contract
 from marketgame.mechanisms.certificates.plain.incentives import LargestLie, largest_lie
 from marketgame.mechanisms.certificates.verification import NUMBER_TOLERANCE, Verification, compared, required
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
@@ -169,7 +169,7 @@ def recomputed_stability(certificate: StabilityCertificate) -> StabilityCertific
     """
     if certificate.gain_after_lies is not None:
         return claiming_safety_after_lies(recomputed_stability(replace(certificate, gain_after_lies=None)))
-    contract = _contract(certificate).contract
+    contract = stored_contract(certificate).contract
     if certificate.member_gains is not None:
         return certify_stability_by_member(contract, certificate.rules, certificate.about)
     coalitions = [bound.coalition for bound in certificate.bounds]
@@ -185,7 +185,7 @@ def claiming_safety_after_lies(
     Raises:
         DeadlinePassedError: time ran out.
     """
-    found = largest_gain_after_lies(_contract(certificate), certificate.about, deadline)
+    found = largest_gain_after_lies(stored_contract(certificate), certificate.about, deadline)
     if found is None or not found.excluded or _reacting(certificate):
         return certificate
     return replace(certificate, gain_after_lies=float(found.gain))
@@ -197,7 +197,7 @@ def verify_stability(certificate: StabilityCertificate) -> Verification:
     if not listed.confirmed:
         return listed
     try:
-        contract = _contract(certificate)
+        contract = stored_contract(certificate)
         lie, bounds = largest_lie(contract), PlainBounds(contract)
         found = [_verified(certificate, place, bounds) for place in range(len(certificate.bounds))]
         found.append(_verified_by_member(certificate, bounds))
@@ -295,8 +295,3 @@ def _verified_after_lies(certificate: StabilityCertificate, contract: PlainContr
 
 def _reacting(certificate: StabilityCertificate) -> bool:
     return any(bound.reaction is not None for bound in certificate.bounds)
-
-
-def _contract(certificate: StabilityCertificate) -> PlainContract:
-    transfers, prices = certificate.numeraire_transfers, certificate.prices
-    return PlainContract.of(certificate.economy, transfers, prices, certificate.rules, certificate.stated)

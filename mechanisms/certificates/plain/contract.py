@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
@@ -44,6 +45,39 @@ SAME_NUMBER = 1e-9
 UNLIMITED = Fraction(10) ** 1000
 # Nobody announces more than it owns, up to this share; what is announced is then what is owned.
 OWNERSHIP = Fraction(1, 10**12)
+
+
+class StoredContract(Protocol):
+    """What a certificate stores of the grand contract that it is about; see :meth:`PlainContract.of`."""
+
+    @property
+    def economy(self) -> Economy:
+        """Whose types are reported."""
+
+    @property
+    def rules(self) -> MarketRules:
+        """Of the market."""
+
+    @property
+    def numeraire_transfers(self) -> FloatArray:
+        """By how much each player's numeraire changes, ``(R, N)``."""
+
+    @property
+    def prices(self) -> FloatArray | None:
+        """That support the allocation, ``(P, L)``, numeraire per unit."""
+
+    @property
+    def stated(self) -> StatedRecommendations | None:
+        """What is recommended instead, if something is."""
+
+
+def stored_contract(of: StoredContract) -> PlainContract:
+    """Return the grand contract that a certificate is about.
+
+    Raises:
+        ValueError: there is no such contract, or a rule is not understood here.
+    """
+    return PlainContract.of(of.economy, of.numeraire_transfers, of.prices, of.rules, of.stated)
 
 
 @dataclass(frozen=True)

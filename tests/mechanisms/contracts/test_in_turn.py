@@ -102,7 +102,9 @@ def test_a_joint_lie_costs_just_the_welfare_it_costs() -> None:
         # What outsiders lose by it is a cost as well.
         by_report = gains[:, others].sum(axis=1).reshape(2, 2, 2, 2).mean(axis=tuple(others)).reshape(-1)
         np.testing.assert_allclose(
-            joint_misreport_gains(contract, members).gains, own + by_report - by_report[:, None], atol=1e-12
+            joint_misreport_gains(contract, members).gains,
+            own + by_report - by_report[:, None],
+            atol=1e-14 * contract.stakes.max(),
         )
 
 
@@ -138,7 +140,7 @@ def test_what_lies_gain_on_drawn_transfers_is_what_is_said_within_its_errors_alo
             members
         )
     # All together exploit nobody, whatever is drawn.
-    assert joint_misreport_gains(contract, tuple(range(6))).gains.max() < 1e-9
+    assert joint_misreport_gains(contract, tuple(range(6))).gains.max() < 1e-12 * contract.stakes.sum()
 
 
 def test_more_draws_bring_drawn_transfers_nearer_to_exact_ones() -> None:
@@ -170,12 +172,15 @@ def test_hundreds_of_replicas_are_counted_exactly_and_pay_each_other() -> None:
     # What a type is expected to be paid for its report follows from what that brings the others.
     gains = economy.gains_from_goods(sample.profiles.types, sample.efficient.bundles)
     paid = np.array([known.turns.transfers(*each) for each in zip(sample.profiles.types, gains, strict=True)])
+    stake = sample.tables.stakes.max()
     for player in (0, 100):
         for report in range(2):
             chosen = sample.profiles.types == report
             mine = players_alike(economy) == players_alike(economy)[player]
             weight = sample.profiles.weights[:, None] * (chosen & mine)
-            assert (weight * paid).sum() / weight.sum() == pytest.approx(known.expected[player][report], abs=1e-9)
+            assert (weight * paid).sum() / weight.sum() == pytest.approx(
+                known.expected[player][report], abs=1e-12 * stake
+            )
 
 
 def test_what_a_theorem_says_of_exact_expectations_is_proved_and_of_drawn_ones_sampled() -> None:
