@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from marketgame.agents.blocking.invited import Invited
@@ -55,8 +55,16 @@ class Behaviour:
 
     @property
     def called(self) -> str:
-        """What tables of stances call it. A behaviour without a name is none that files can name: learners plan it."""
-        return self.name
+        """What tables of stances call it: its name, and numbers, flags and words that are not its defaults.
+
+        A behaviour without a name is none that files can name: learners plan it.
+        """
+        given = [
+            f"{each.metadata.get('key', each.name)} = {value if isinstance(value, str) else f'{value:g}'}"
+            for each in fields(self)
+            if isinstance(value := getattr(self, each.name), int | float | str) and value != each.default
+        ]
+        return f"{self.name}({', '.join(given)})" if given else self.name
 
     @classmethod
     def suits_games(cls) -> bool:

@@ -1,16 +1,20 @@
 """Learners over a menu of stances: ordinary behaviours, of which one is taken in each round.
 
 The menu is written as names of registered behaviours. `misreporting` stands for one stance for each type that a type
-can pretend to be; every other name stands for its behaviour with the parameters it has by default.
+can pretend to be; every other name stands for its behaviour with the parameters it has by default, or with those in
+brackets behind it, as an inline table of TOML has them: `mispricing(factor = 0.5)`.
 """
 
 from __future__ import annotations
 
+import tomllib
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import MISSING, dataclass, field, fields
+from enum import StrEnum
 from functools import cache
-from typing import override
+from typing import get_type_hints, override
 
 from marketgame.agents.behaviours.abreast import Abreast, OneByOne
 from marketgame.agents.behaviours.behaviour import Behaviour
@@ -38,7 +42,8 @@ class MenuLearning[Memory](Learning[Memory]):
     stances: tuple[str, ...] = field(
         default=STANCES,
         metadata=parameter(
-            "names of behaviours among which it learns; misreporting is one for each type there is to pretend",
+            "names of behaviours among which it learns, with parameters in brackets: mispricing(factor = 0.5); "
+            "misreporting is one for each type there is to pretend",
             min_length=1,
         ),
     )
@@ -74,7 +79,12 @@ class MenuLearning[Memory](Learning[Memory]):
     def check(self, players: Sequence[TypedPlayer]) -> None:
         for place, name in enumerate(self.stances):
             known = registered()
-            if name not in known:
+            if "(" in name:
+                try:
+                    stated(name)
+                except ValueError as error:
+                    raise ValueError(f"behaviour {self.name!r} has stance {name!r}: {error}") from None
+            elif name not in known:
                 message = f"behaviour {self.name!r} has no stance {name!r}; stances are {sorted(known)}"
                 raise MisnamedError(message, f"stances[{place}]", name, sorted(known))
         for player in players:
@@ -112,11 +122,15 @@ def menu_of(stances: tuple[str, ...], types: tuple[str, ...], type_number: int) 
 
     Raises:
         UnknownNameError: there is no such stance.
+        ValueError: its parameters are wrong.
     """
     from marketgame.agents.behaviours import BEHAVIOURS  # noqa: PLC0415 -- it imports every module beside it
 
     menu: list[Behaviour] = []
     for name in stances:
+        if "(" in name:
+            menu.append(stated(name))
+            continue
         if name not in registered():
             raise UnknownNameError(f"there is no stance {name!r}; stances are {', '.join(registered())}")
         member = BEHAVIOURS.find(name)
@@ -126,6 +140,54 @@ def menu_of(stances: tuple[str, ...], types: tuple[str, ...], type_number: int) 
         else:
             menu.append(member())
     return tuple(each for number, each in enumerate(menu) if each not in menu[:number])
+
+
+@cache
+def stated(text: str) -> Behaviour:
+    """Return the stance of a name with parameters in brackets.
+
+    Raises:
+        ValueError: there is no such behaviour, or it has no such parameters.
+    """
+    from marketgame.agents.behaviours import BEHAVIOURS  # noqa: PLC0415 -- it imports every module beside it
+
+    name, _, rest = text.partition("(")
+    member = BEHAVIOURS.members.get(name.strip())
+    if member is None or issubclass(member, Learning) or member is Misreporting:
+        able = [known for known in registered() if known != Misreporting.name]
+        raise UnknownNameError(f"{name!r} takes no parameters in a menu; behaviours that may are {', '.join(able)}")
+    values, hints = _inline(rest), get_type_hints(member)
+    known = {each.metadata.get("key", each.name): each for each in fields(member)}
+    for key in values:
+        if key not in known:
+            raise ValueError(f"there is no parameter {key!r}; there are {', '.join(known) or 'none'}")
+    for key, each in known.items():
+        if key not in values and each.default is each.default_factory is MISSING:
+            raise ValueError(f"parameter {key!r} is missing")
+    return member(**{known[key].name: _checked(key, value, hints[known[key].name]) for key, value in values.items()})
+
+
+def _inline(rest: str) -> dict[str, object]:
+    """Return what stands behind an opening bracket as the entries of an inline table."""
+    given = rest.rstrip().removesuffix(")")
+    with suppress(tomllib.TOMLDecodeError):
+        if given != rest.rstrip() and "\n" not in given:
+            values: dict[str, object] = tomllib.loads(f"given = {{{given}}}")["given"]
+            return values
+    raise ValueError(f"{given!r} are no parameters; write NAME = VALUE, with commas between, and close the bracket")
+
+
+def _checked(key: str, value: object, kind: object) -> object:
+    """Return a value of a file as a parameter of a type."""
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        if value not in list(kind):
+            raise ValueError(f"{key} is {value!r}; it must be one of {', '.join(kind)}")
+        return kind(str(value))
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise ValueError(f"{key} is {value!r}; it must be of type {getattr(kind, '__name__', kind)}")
+    return value
 
 
 def stance_name(stance: Behaviour) -> str:

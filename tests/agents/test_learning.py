@@ -13,7 +13,9 @@ from marketgame.agents.behaviours import (
     ExponentialWeights,
     Learning,
     MenuLearning,
+    Mispricing,
     Misreporting,
+    Noisy,
     Obedient,
     Outcome,
     ShortSelling,
@@ -82,6 +84,44 @@ def test_a_stance_that_is_none_is_refused_by_its_place() -> None:
     assert (refused.value.parameter, refused.value.value) == ("stances[1]", "short-sellin")
     with pytest.raises(ValueError, match="leaves ann, who has one type, no stance"):
         ExponentialWeights(stances=("misreporting",)).check([GamePlayer("ann", (GameType("only"),))])
+
+
+def test_a_menu_states_parameters_of_its_own_and_tables_tell_its_stances_apart() -> None:
+    stances = (
+        "obedient",
+        "mispricing",
+        "mispricing(factor = 1)",
+        "mispricing( factor=0.5 )",
+        "noisy(order_scale = 0.2)",
+    )
+    menu = ExponentialWeights(stances=stances).menu(FARMER, 0)
+    assert menu == (Obedient(), Mispricing(), Mispricing(1.0), Mispricing(0.5), Noisy(order_scale=0.2))
+    names = ["obedient", "mispricing", "mispricing(factor = 1)", "mispricing(factor = 0.5)", "noisy(order_scale = 0.2)"]
+    assert list(map(stance_name, menu)) == names
+    # What tables call a stance can be written in a menu again.
+    assert ExponentialWeights(stances=tuple(map(stance_name, menu))).menu(FARMER, 0) == menu
+    assert ExponentialWeights(stances=("mispricing", "mispricing(factor = 0.9)")).menu(FARMER, 0) == (Mispricing(),)
+
+
+@pytest.mark.parametrize(
+    ("stance", "why"),
+    [
+        ("mispricing(factor = -1)", "factor of behaviour 'mispricing' is -1.0; it must be at least 0"),
+        ("mispricing(factor = 'low')", "factor is 'low'; it must be of type float"),
+        ("mispricing(factor = true)", "factor is True; it must be of type float"),
+        ("mispricing(factr = 1)", "there is no parameter 'factr'; there are factor"),
+        ("mispricing(0.5)", "'0.5' are no parameters; write NAME = VALUE"),
+        ("mispricing(factor = 0.5", "'factor = 0.5' are no parameters; write NAME = VALUE"),
+        ("mispricing(factor = 1}\nx = {y = 1)", "are no parameters"),
+        ("misprice(factor = 1)", "'misprice' takes no parameters in a menu; behaviours that may are "),
+        ("misreporting(reports = {})", "'misreporting' takes no parameters in a menu"),
+        ("q-learning(rate = 1)", "'q-learning' takes no parameters in a menu"),
+    ],
+)
+def test_parameters_of_a_stance_that_make_no_sense_are_refused_in_one_line(stance: str, why: str) -> None:
+    with pytest.raises(ValueError, match=r"^behaviour 'exponential-weights' has stance ") as refused:
+        ExponentialWeights(stances=("obedient", stance)).check([FARMER])
+    assert why in str(refused.value)
 
 
 def test_types_share_a_memory_exactly_where_they_share_a_learner() -> None:

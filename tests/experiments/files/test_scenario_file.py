@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from marketgame.agents.behaviours import BEHAVIOURS, Behaviour, Misreporting, Noisy, Obedient, Withholding
+from marketgame.agents.behaviours import BEHAVIOURS, Behaviour, Mispricing, Misreporting, Noisy, Obedient, Withholding
 from marketgame.experiments.files.explanation import options_of
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.scenario_file import TraderInput, TraderTable, load_scenario
@@ -100,6 +100,13 @@ def test_parameters_reach_the_behaviour(tmp_path: Path) -> None:
     assert load(tmp_path, text).assignments[1].behaviour == Withholding(0.25)
 
 
+def test_stances_of_a_menu_have_parameters_of_their_own(tmp_path: Path) -> None:
+    learner = 'behaviour = "exponential-weights"\nstances = ["obedient", "mispricing(factor = 0.5)"]'
+    loaded = load(tmp_path, SCENARIO.replace('behaviour = "noisy"\nquote_scale = 0.5', learner))
+    cat = loaded.behaviours()[2][0]
+    assert cat.could_act(loaded.economy.players[2], 0) == (Obedient(), Mispricing(0.5))
+
+
 def test_rounds_and_seed_can_be_overridden(tmp_path: Path) -> None:
     file = tmp_path / "scenario.toml"
     file.write_text(SCENARIO, encoding="utf-8")
@@ -152,6 +159,11 @@ MISTAKES = {
         'share     = 1.0\nbehaviour = "noisy"',
         'share     = 1.0\nplayers = ["cat"]\nbehaviour = "noisy"',
         ["names players and a share"],
+    ),
+    "a stance with a parameter out of bounds": (
+        'behaviour = "noisy"\nquote_scale = 0.5',
+        'behaviour = "exponential-weights"\nstances = ["obedient", "mispricing(factor = -1)"]',
+        ["traders[1]: ", "stance 'mispricing(factor = -1)': factor", "is -1.0; it must be at least 0"],
     ),
     "rules in text": (
         '[rules]\nsolvency = "no-short-sales"\ntiming   = "simultaneous"',
