@@ -14,7 +14,7 @@ A `Sweep` says what varies; `run_sweep` plays it into a folder, and goes on ther
 | dotted paths into a scenario | `paths` |
 | which points are visited | `design` |
 | the tables, beyond those of a single run | `tables` |
-| runs played one after another in a process | `playing`, `runner` |
+| runs played in a process, side by side or one by one | `playing`, `runner` |
 | a process that may hang or die | `isolation` |
 | where processes are: this machine or a cluster | `executors` |
 | which runs go where and when, and again | `scheduling` |

@@ -1,4 +1,8 @@
-"""Runs played one after another inside one process, their rows put together."""
+"""Runs played inside one process, their rows put together.
+
+Runs of one point differ in their seeds alone: where that is possible they are played side by side, with the same
+results, otherwise one after another.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +22,7 @@ import pyarrow.compute as pc
 from marketgame.experiments.sweep.tables import RunStatus
 from marketgame.simulation.recording.benchmarks import EXPECTATION
 from marketgame.simulation.recording.tables import BENCHMARKS, RUNS
+from marketgame.simulation.run import simulate, simulate_abreast
 from marketgame.simulation.scenario.established import establish
 from marketgame.simulation.scenario.scenario import Scenario
 
@@ -92,6 +98,10 @@ class Ending:
     traceback: str | None = None
 
 
+# How a run ended, and its tables if it is done.
+type _One = tuple[Ending, Mapping[str, pa.Table] | None]
+
+
 @dataclass(frozen=True, eq=False)
 class Played:
     """What came of a chunk.
@@ -127,26 +137,54 @@ def play_chunk(chunk: Chunk, on_run: Callable[[int | None], None]) -> Played:
     started, endings = time.perf_counter(), []
     pieces: dict[str, list[pa.Table]] = {name: [] for name in (RUNS.name, *chunk.tables)}
     done: list[int] = []
-    for place, task in enumerate(chunk.tasks):
-        if place > 0 and time.perf_counter() - started >= chunk.seconds:
+    while len(endings) < len(chunk.tasks):
+        if endings and time.perf_counter() - started >= chunk.seconds:
             break
-        on_run(task.run)
-        ending, tables = _play(task, chunk)
+        tasks = _side_by_side(chunk, len(endings))
+        on_run(tasks[0].run)
+        played = _play_abreast(tasks, chunk) if len(tasks) > 1 else [_play(tasks[0], chunk)]
         on_run(None)
-        endings.append(ending)
-        if tables is not None:
-            done.append(task.run)
-            for name, kept in pieces.items():
-                kept.append(tables[name])
+        for ending, tables in played:
+            endings.append(ending)
+            if tables is not None:
+                done.append(ending.task.run)
+                for name, kept in pieces.items():
+                    kept.append(tables[name])
     rows = {name: _numbered(kept, done) for name, kept in pieces.items() if done}
     return Played(tuple(endings), rows, chunk.tasks[len(endings) :])
 
 
-def _play(task: Task, chunk: Chunk) -> tuple[Ending, Mapping[str, pa.Table] | None]:
+def _side_by_side(chunk: Chunk, first: int) -> Sequence[Task]:
+    """Return the runs from one on that may be played abreast: of the same point, if nobody times each of them."""
+    task = chunk.tasks[first]
+    alone = chunk.simulate is not simulate or chunk.seconds_per_run is not None
+    if alone or (chunk.sweep, task.point) in _one_by_one:
+        return [task]
+    return list(takewhile(lambda each: each.point == task.point, chunk.tasks[first:]))
+
+
+def _play_abreast(tasks: Sequence[Task], chunk: Chunk) -> list[_One]:
+    """Play runs of one point side by side; only the first if they must be played one by one."""
     started = time.perf_counter()
     try:
-        tables = chunk.simulate(_variant(chunk, task))
-        kept = {name: _only_expectations(name, tables[name]) for name in (RUNS.name, *chunk.tables)}
+        played = simulate_abreast(_variant(chunk, tasks[0]), [task.seed for task in tasks])
+    # Whose failure it is turns out where each is played by itself.
+    except (Exception, SystemExit):
+        played = None
+    if played is None:
+        _one_by_one.add((chunk.sweep, tasks[0].point))
+        return [_play(tasks[0], chunk)]
+    seconds = (time.perf_counter() - started) / len(tasks)
+    return [
+        (Ending(task, RunStatus.DONE, seconds), _kept(tables, chunk))
+        for task, tables in zip(tasks, played, strict=True)
+    ]
+
+
+def _play(task: Task, chunk: Chunk) -> _One:
+    started = time.perf_counter()
+    try:
+        kept = _kept(chunk.simulate(_variant(chunk, task)), chunk)
     # Whatever a run raises, an attempt to leave the process included, is the run's own failure.
     except (Exception, SystemExit) as error:
         where = "".join(traceback.format_exception(error)).rstrip()
@@ -155,6 +193,12 @@ def _play(task: Task, chunk: Chunk) -> tuple[Ending, Mapping[str, pa.Table] | No
     return Ending(task, RunStatus.DONE, time.perf_counter() - started), kept
 
 
+def _kept(tables: Mapping[str, pa.Table], chunk: Chunk) -> dict[str, pa.Table]:
+    return {name: _only_expectations(name, tables[name]) for name in (RUNS.name, *chunk.tables)}
+
+
+# Points whose runs cannot be played side by side.
+_one_by_one: set[tuple[str, int]] = set()
 _established: dict[tuple[str, int], Scenario] = {}
 
 

@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Final
 
 from marketgame.experiments.sweep.isolation import RunnerError, play_apart
@@ -18,6 +19,8 @@ from marketgame.experiments.sweep.playing import Chunk, Ending, Played, Simulate
 from marketgame.experiments.sweep.statement import Plan
 from marketgame.experiments.sweep.tables import RunStatus
 from marketgame.mechanisms import UnansweredError
+from marketgame.simulation.run import simulate
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 # What a chunk aims at, and what it may not exceed by beginning another run.
 SECONDS_PER_CHUNK: Final = 0.5
@@ -70,7 +73,7 @@ class Schedule:
     def next_chunk(self) -> Chunk | None:
         """Return runs that have not been handed out; none when there are no more."""
         if self.waiting:
-            runs = [self.waiting.popleft() for _ in range(self._chunk_size())]
+            runs = [self.waiting.popleft() for _ in range(max(self._chunk_size(), self._side_by_side()))]
         elif self.alone:
             runs = [self.alone.popleft()]
         else:
@@ -124,6 +127,17 @@ class Schedule:
         if known is None:
             known = latest
         self._seconds_per_run = known + WEIGHT_OF_LATEST_CHUNK * (latest - known)
+
+    def _side_by_side(self) -> int:
+        """Return how many of the next runs are worth handing out together because they might be played abreast."""
+        point = self.plan.point_of(self.waiting[0])
+        scenario = self.plan.points[point].scenario
+        if self.simulate is not simulate or self.plan.sweep.seconds_per_run is not None:
+            return 1
+        if not isinstance(scenario, MarketScenario) or scenario.organisers or scenario.blockers:
+            return 1
+        same = sum(1 for _ in takewhile(lambda run: self.plan.point_of(run) == point, self.waiting))
+        return min(same, -(-len(self.waiting) // self.workers), MOST_RUNS_PER_CHUNK)
 
     def _chunk_size(self) -> int:
         if self._seconds_per_run is None:

@@ -302,13 +302,14 @@ def _charges(
             return _charges_at_others_quotes(quotes, orders, sizes)
         case Pricing.MIDPOINT:
             cost, gross_value = _charges_at_others_quotes(quotes, orders, sizes)
-            own_cost = (quotes * (orders.sum(axis=1) - orders.sum(axis=0))).sum(axis=1)
-            own_gross_value = (quotes * (sizes.sum(axis=1) + sizes.sum(axis=0))).sum(axis=1)
+            own = quotes[:, np.newaxis]
+            own_cost = _value(own, (orders.sum(axis=1) - orders.sum(axis=0))[:, np.newaxis])
+            own_gross_value = _value(own, (sizes.sum(axis=1) + sizes.sum(axis=0))[:, np.newaxis])
             return (cost + own_cost) / 2, (gross_value + own_gross_value) / 2
         case _:
             flows = orders - orders.swapaxes(0, 1)
             prices = np.where(flows > 0, *trade_prices(pricing, quotes[:, np.newaxis], quotes))
-            return (prices * flows).sum(axis=(1, 2)), (prices * (sizes + sizes.swapaxes(0, 1))).sum(axis=(1, 2))
+            return _value(prices, flows), _value(prices, sizes + sizes.swapaxes(0, 1))
 
 
 def _charges_at_others_quotes(
@@ -321,11 +322,28 @@ def _charges_at_others_quotes(
 
 def _value_sent(quotes: FloatArray, orders: FloatArray) -> FloatArray:
     """Value what each player orders at the quotes of those it orders from."""
-    value: FloatArray = np.einsum("jhb,ijhb->ib", quotes, orders)
-    return value
+    return _value(quotes, orders)
 
 
 def _value_received(quotes: FloatArray, orders: FloatArray) -> FloatArray:
     """Value what is ordered from each player at the quotes of those who order it."""
-    value: FloatArray = np.einsum("jhb,jihb->ib", quotes, orders)
-    return value
+    return _value(quotes, orders.swapaxes(0, 1))
+
+
+def _value(prices: FloatArray, amounts: FloatArray) -> FloatArray:
+    """Value amounts ``(N, M, L, B)`` at prices ``(M, L, B)`` or ``(N, M, L, B)``, summed over M and L: ``(N, B)``.
+
+    Products are added one by one, however many plays there are, so that a play costs the same to the last bit alone and
+    among others. NumPy adds what lies side by side in memory in an order of its own: of a single play let that be
+    what is not added up.
+    """
+    if amounts.shape[-1] > 1:
+        own = "ijhb" if prices.ndim == amounts.ndim else "jhb"
+        value: FloatArray = np.einsum(f"{own},ijhb->ib", prices, amounts)
+        return value
+    amounts, prices = np.ascontiguousarray(amounts[..., 0].transpose(1, 2, 0)), prices[..., 0]
+    own = "jhi" if prices.ndim == amounts.ndim else "jh"
+    if prices.ndim == amounts.ndim:
+        prices = np.ascontiguousarray(prices.transpose(1, 2, 0))
+    alone: FloatArray = np.einsum(f"{own},jhi->i", prices, amounts)
+    return alone[:, np.newaxis]

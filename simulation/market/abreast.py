@@ -9,13 +9,13 @@ same, bit for bit. Behaviours are described once, where they are: what they say 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from marketgame.agents.announcements import accepted_announcements
+from marketgame.agents.announcements import accepted_announcements, raised
 from marketgame.agents.behaviours import Behaviour, Heard, Learning, MenuLearning, Order, Outcome, Publication
 from marketgame.agents.behaviours.abreast import OneByOne, Outcomes
 from marketgame.agents.behaviours.learning import memory_slots
@@ -25,15 +25,16 @@ from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import BankruptcyReason
 from marketgame.mechanisms.market_game.settle import Engine, settle
+from marketgame.mechanisms.market_game.settlement import Settlement
 from marketgame.simulation.market.messages import Grown, Messages, Said, first_of, numbered
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.scenario.streams import first_uniforms, private_seed, random_stream, seed_words
-from marketgame.simulation.stages.learned import Regret
+from marketgame.simulation.stages.learned import Learned, Regret
 
 if TYPE_CHECKING:
     from marketgame.agents.behaviours.abreast import Abreast
-    from marketgame.mechanisms.market_game.settlement import Settlement
     from marketgame.simulation.scenario.market_scenario import MarketScenario
+    from marketgame.simulation.stages.market_play import Round
 
 # So many entries of orders are settled in one call at most.
 MOST_ENTRIES = 2_000_000
@@ -71,12 +72,14 @@ class Gained:
         settlement: what the market made of it, batch dimension ``(B,)``.
         consumed: ``(B, N, L)``, units.
         gains: utilities above those of endowments, ``(B, N)``, numeraire.
+        raised: how much numeraire the market added to announcements, ``(B, N)``, units.
     """
 
     said: Said
     settlement: Settlement
     consumed: FloatArray
     gains: FloatArray
+    raised: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,12 +113,14 @@ class RoundAbreast:
         gains: utilities above those of endowments, ``(R, N)``, numeraire.
         hindsight: what each stance of a learner would have gained in it, ``(R, S)`` by player and the first of its
             types with the learner, numeraire; none where that is not worked out; missing values in rows of other types.
+        rounds: the same as the model leaves them, ``(R,)``; none unless they are wanted.
     """
 
     types: IntegerArray
     stances: IntegerArray
     gains: FloatArray
     hindsight: dict[tuple[int, int], FloatArray]
+    rounds: tuple[Round, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,8 +160,10 @@ class MarketsAbreast:
     Args:
         scenario: what is played; its own seed does not matter.
         seeds: of the replications.
+        whole: whether rounds are wanted as the model leaves them.
 
     Attributes:
+        model: of the market; it plays no round.
         seeds: as they were given.
         options: the behaviours by which a type of a player may act: entry ``[player][type]``.
 
@@ -164,10 +171,10 @@ class MarketsAbreast:
         ValueError: they cannot be played abreast, or the model refuses the scenario.
     """
 
-    def __init__(self, scenario: MarketScenario, seeds: Sequence[int]) -> None:
+    def __init__(self, scenario: MarketScenario, seeds: Sequence[int], whole: bool = False) -> None:
         if reason := obstacle(scenario):
             raise ValueError(f"replications cannot be played abreast: {reason}")
-        self._model = model = MarketModel(scenario)
+        self.model = model = MarketModel(scenario)
         self.seeds = tuple(seeds)
         self._economy, self._rules = model.economy, scenario.rules
         behaviours, players = scenario.behaviours(), model.economy.players
@@ -178,6 +185,7 @@ class MarketsAbreast:
             )
             for player, by_type in zip(players, behaviours, strict=True)
         )
+        self._called = tuple(tuple(tuple(map(stance_name, several)) for several in by_type) for by_type in self.options)
         self._messages = Messages(model.traders[0].common, model.mediator, self.options)
         self._natures = [random_stream(seed, "nature") for seed in seeds]
         self._seeds = [[private_seed(seed, "trader", player.name) for player in players] for seed in seeds]
@@ -192,7 +200,8 @@ class MarketsAbreast:
         self._told = Publication.HINDSIGHT in published
         self._heard = Publication.STANCES in published
         self._looks_back = scenario.looks_back or self._told
-        self._whole = any(isinstance(each.memories, OneByOne) for each in self._learners)
+        self._wanted = whole
+        self._whole = whole or any(isinstance(each.memories, OneByOne) for each in self._learners)
         self._known: dict[bytes, int] = {}
         self._gains = Grown(len(players))
         self._regrets = {
@@ -207,7 +216,7 @@ class MarketsAbreast:
         for slot in sorted(set(slots.values())):
             learner = by_type[slot]
             if isinstance(learner, MenuLearning):
-                yield slot, learner.abreast(self._model.traders[player].memories[slot], count)
+                yield slot, learner.abreast(self.model.traders[player].memories[slot], count)
 
     def memory(self, replication: int) -> dict[str, object]:
         """Return what everybody remembers in a replication, by the names under which models keep it."""
@@ -266,7 +275,50 @@ class MarketsAbreast:
             outcome = partial(self._outcome, whole, player, rows, told)
             own = types[rows, player], stances[rows, player], probabilities, gains[rows, player]
             learner.memories.learn(rows, Outcomes(*own, told, outcome))
-        return RoundAbreast(types, stances, gains, hindsight)
+        rounds = self._rounds(whole, hindsight) if whole is not None and self._wanted else ()
+        return RoundAbreast(types, stances, gains, hindsight, rounds)
+
+    def _rounds(self, whole: _Whole, hindsight: dict[tuple[int, int], FloatArray]) -> tuple[Round, ...]:
+        """Return a round of each replication as the model leaves it."""
+        gained, first = whole.gained, first_of(whole.places, 0)
+        said, settlement, delivered = gained.said, gained.settlement, gained.said.delivered
+        arrays = {name: getattr(settlement, name) for name in Settlement.array_names()}
+        settled = [
+            self.model.quiet_round(
+                whole.types[row],
+                said.reports[at],
+                None if delivered is None else delivered[at],
+                gained.raised[at],
+                Settlement(settlement.play[at], self._rules, **{name: each[at] for name, each in arrays.items()}),
+            )
+            for at, row in enumerate(first)
+        ]
+        learned = self._learned(whole, hindsight)
+        return tuple(
+            replace(settled[at], learned=learnt) if learnt else settled[at]
+            for at, learnt in zip(whole.places.tolist(), learned, strict=True)
+        )
+
+    def _learned(self, whole: _Whole, hindsight: dict[tuple[int, int], FloatArray]) -> list[tuple[Learned, ...]]:
+        """Return how those who learn acted in each replication, as the observer sees it."""
+        learned: list[tuple[Learned, ...]] = []
+        gains, known = (
+            whole.gained.gains.tolist(),
+            list(zip(self._learners, (set(each.types.tolist()) for each in self._learners), strict=True)),
+        )
+        for row, (kinds, taken) in enumerate(zip(whole.types.tolist(), whole.stances.tolist(), strict=True)):
+            own, seen = gains[whole.places[row]], []
+            for learner, types in known:
+                player, kind = learner.player, kinds[learner.player]
+                if kind in types:
+                    names = self._called[player][kind]
+                    observed = Learned(player, kind, names[taken[player]], own[player])
+                    if self._looks_back:
+                        told, regret = hindsight[player, learner.slot][row], self._regrets[player, kind].of(row)
+                        observed = replace(observed, menu=names, hindsight=told, regret=regret)
+                    seen.append(observed)
+            learned.append(tuple(seen))
+        return learned
 
     def _gained_in(self, types: IntegerArray, stances: IntegerArray) -> FloatArray:
         """Return what everybody gains in rounds, ``(B, N)``, each kind of round settled once."""
@@ -293,7 +345,9 @@ class MarketsAbreast:
             net = net + said.delivered
         # Nobody is paid anything; adding it leaves no negative zero.
         gains = self._economy.gains(types, net) + 0.0
-        return Gained(said, settlement, settlement.consumption(owned), gains)
+        return Gained(
+            said, settlement, settlement.consumption(owned), gains, raised(announced, said.offered, self._rules)
+        )
 
     def _hindsight(
         self, types: IntegerArray, stances: IntegerArray, gains: FloatArray, learning: Sequence[IntegerArray]
@@ -315,9 +369,8 @@ class MarketsAbreast:
 
     def _names(self, types: IntegerArray, stances: IntegerArray) -> list[list[str]]:
         """Return what everybody acted by, as tables call it."""
-        called = [[[stance_name(each) for each in menu] for menu in by_type] for by_type in self.options]
         return [
-            [called[player][kind][stance] for player, (kind, stance) in enumerate(zip(*row, strict=True))]
+            [self._called[player][kind][stance] for player, (kind, stance) in enumerate(zip(*row, strict=True))]
             for row in zip(types.tolist(), stances.tolist(), strict=True)
         ]
 
@@ -348,5 +401,5 @@ class MarketsAbreast:
             gain=gains[player],
             reason=BankruptcyReason(int(settlement.reason[at, player])),
             hindsight=None if told is None else told[place].copy(),
-            heard=tuple(heard[other] for other in self._model.learning.sees(player)) if heard else (),
+            heard=tuple(heard[other] for other in self.model.learning.sees(player)) if heard else (),
         )

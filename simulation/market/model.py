@@ -25,6 +25,7 @@ from marketgame.mechanisms.economies.coalitions import coalition_name
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import MarketRules, Timing
 from marketgame.mechanisms.market_game.settle import settle
+from marketgame.mechanisms.market_game.settlement import Settlement
 from marketgame.simulation.recording.market import MarketRecorder
 from marketgame.simulation.recording.measures import Measures
 from marketgame.simulation.scenario.deposits import refuse_missing_deposit
@@ -314,13 +315,11 @@ class MarketModel(RoundModel):
         if any(each.lie is not None for each in negotiations):
             money = settlement.consumption(endowments)[:, -1] + departures.outside[:, -1]
             negotiations, paid = collusion.paid(money + severance + departures.side_payments)
-        return Round(
-            profile=profile,
-            reports=reports,
-            draw=np.asarray(self.mediator.draw),
-            delivered=delivered,
-            raised=raised(announced, offered, rules),
-            settlement=settlement,
+        quiet = self.quiet_round(profile, reports, delivered, raised(announced, offered, rules), settlement)
+        if departures is self._nobody_left and collusion is self._nobody_colluded:
+            return quiet
+        return replace(
+            quiet,
             followed=departures.followed,
             outside=departures.outside,
             severance=severance,
@@ -330,6 +329,42 @@ class MarketModel(RoundModel):
             side_transfers=collusion.side_transfers,
             paid_for_reports=paid,
             negotiations=negotiations,
+        )
+
+    def quiet_round(
+        self,
+        profile: IntegerArray,
+        reports: IntegerArray,
+        delivered: FloatArray | None,
+        raised: FloatArray,
+        settlement: Settlement,
+    ) -> Round:
+        """Return a round in which nobody left with a mediator or colluded, and nobody has learnt yet.
+
+        Args:
+            profile: the true types, ``(N,)``.
+            reports: ``(N,)``.
+            delivered: what flowed to each out of deposits, ``(N, L)``, units; none if nothing is deposited.
+            raised: how much numeraire the market added to announcements, ``(N,)``, units.
+            settlement: what the market made of it.
+        """
+        departures, collusion = self._nobody_left, self._nobody_colluded
+        return Round(
+            profile=profile,
+            reports=reports,
+            draw=np.asarray(self.mediator.draw),
+            delivered=self._nothing_delivered if delivered is None else delivered,
+            raised=raised,
+            settlement=settlement,
+            followed=departures.followed,
+            outside=departures.outside,
+            severance=self._no_severance,
+            side_payments=departures.side_payments,
+            expected_profits=departures.expected_profits,
+            approaches=departures.approaches,
+            side_transfers=collusion.side_transfers,
+            paid_for_reports=self._no_payments,
+            negotiations=collusion.negotiations,
             learned=(),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import override
 
 import numpy as np
@@ -147,6 +147,10 @@ class MarketRecorder(Recorder[Round, Measures]):
         economy, blockers = scenario.economy, [blocker.name for blocker in scenario.blockers]
         labels = Labels(economy.players, behaviours, blockers, game, economy.goods, scenario.active_organisers)
         super().__init__(scenario, labels, run)
+
+    def of_seed(self, seed: int) -> MarketRecorder:
+        """Return one that keeps the rounds of another run, which differs in its seed alone, where nobody blocks."""
+        return MarketRecorder(replace(self._market, seed=seed), self._contract, self._behaviours)
 
     @override
     def add(self, play: Round) -> None:

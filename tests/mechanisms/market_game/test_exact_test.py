@@ -24,6 +24,7 @@ from tests.mechanisms.market_messages import (
     by_rules,
     each_engine,
     needs_numba,
+    random_messages,
 )
 from tests.mechanisms.slow_settlement import settle_one_play
 
@@ -129,6 +130,18 @@ def test_a_play_ends_alike_alone_and_in_a_batch_and_whatever_the_players_numbers
     for name in ("reason", "net_trade", "claim"):
         np.testing.assert_array_equal(getattr(batch, name)[1], getattr(alone, name))
         np.testing.assert_array_equal(getattr(renamed, name), getattr(alone, name)[to])
+
+
+@by_rules(SETTLING_RULES)
+@settings(deadline=None, max_examples=5)
+@given(SEEDS, st.integers(1, 17), st.integers(2, 9))
+def test_any_play_ends_alike_alone_and_among_others_to_the_last_bit(
+    rules: MarketRules, seed: int, players: int, goods: int
+) -> None:
+    batch = Play(*random_messages(np.random.default_rng(seed), (3,), players, goods))
+    many, alone = settle(batch, rules, engine=Engine.NUMPY), settle(batch[1], rules, engine=Engine.NUMPY)
+    for name in Settlement.array_names():
+        assert getattr(many, name)[1].tobytes() == getattr(alone, name).tobytes(), name
 
 
 @by_rules(SETTLING_RULES)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, override
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from marketgame.agents.behaviours import (
@@ -46,7 +47,7 @@ from marketgame.simulation.market.replications import (
     replicate,
     seeds_of,
 )
-from marketgame.simulation.run import simulate
+from marketgame.simulation.run import simulate, simulate_abreast
 from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.learning import LearningRules, Regrets
@@ -92,11 +93,22 @@ def same(one: Replications, other: Replications) -> None:
 
 
 def both(scenario: MarketScenario, count: int = 3) -> Replications:
-    """Return replications played abreast, which are those played one by one."""
+    """Return replications played abreast, which are those played one by one; tables of runs side by side are, too."""
     seeds = seeds_of(scenario.seed, count)
     abreast = played_abreast(scenario, seeds)
     same(abreast, played_one_by_one(scenario, seeds))
+    side_by_side = simulate_abreast(scenario, seeds[:2])
+    assert side_by_side is not None
+    for name, table in simulate(replace(scenario, seed=seeds[1])).items():
+        assert written(side_by_side[1][name]) == written(table), name
     return abreast
+
+
+def written(table: pa.Table) -> list[bytes | None]:
+    """Return a table to the last bit."""
+    columns = [column.combine_chunks() for column in table.columns]
+    plain = [each.dictionary_decode() if pa.types.is_dictionary(each.type) else each for each in columns]
+    return [None if buffer is None else buffer.to_pybytes() for each in plain for buffer in each.buffers()]
 
 
 def learning(economy: Economy, learner: Behaviour, *others: Assignment, **given: object) -> MarketScenario:
@@ -173,6 +185,7 @@ def test_who_draws_for_itself_is_played_alone(economy: Economy) -> None:
     with pytest.raises(DrawnError):
         played_abreast(trembling, seeds)
     same(replicate(trembling, 2), played_one_by_one(trembling, seeds))
+    assert simulate_abreast(trembling, seeds) is None
 
 
 @pytest.mark.parametrize(
@@ -189,6 +202,7 @@ def test_what_cannot_be_played_abreast_is_played_alone(economy: Economy, given: 
     assert reason in obstacle(scenario)
     with pytest.raises(ValueError, match=reason):
         played_abreast(scenario, (1,))
+    assert simulate_abreast(scenario, (1, 2)) is None
     same(replicate(scenario, 1), played_one_by_one(scenario, seeds_of(scenario.seed, 1)))
 
 
