@@ -104,7 +104,7 @@ def simulate_abreast(scenario: Scenario, seeds: Sequence[int]) -> list[dict[str,
     from marketgame.simulation.market.messages import DrawnError  # noqa: PLC0415
 
     entries = len(scenario.economy.players) ** 2 * len(scenario.economy.goods)
-    at_once = MOST_ORDERS_HELD // (entries * min(scenario.rounds, ROUNDS_AT_ONCE))
+    at_once = MOST_ORDERS_HELD // (entries * min(max(scenario.rounds, 1), ROUNDS_AT_ONCE))
     if obstacle(scenario) or min(at_once, len(seeds)) < 2:
         return None
     tables = []

@@ -134,7 +134,8 @@ def _read_only_view(content: dict[Any, Any]) -> MappingProxyType[Any, Any]:
 
 def play_chunk(chunk: Chunk, on_run: Callable[[int | None], None]) -> Played:
     """Play runs until done or out of time, telling ``on_run`` each and none after it; an error ends its run alone."""
-    started, endings = time.perf_counter(), []
+    started = time.perf_counter()
+    endings: list[Ending] = []
     pieces: dict[str, list[pa.Table]] = {name: [] for name in (RUNS.name, *chunk.tables)}
     done: list[int] = []
     while len(endings) < len(chunk.tasks):

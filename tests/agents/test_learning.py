@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, override
+from typing import Any, ClassVar, override
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ def test_what_is_packed_is_unpacked_bit_for_bit() -> None:
 
 def test_code_is_not_remembered_nor_is_another_learner_s_memory() -> None:
     with pytest.raises(TypeError, match="field 'mean'"):
-        packed(Diary(lambda: None, 0, 0.0, "", False))  # type: ignore[arg-type]
+        packed(Diary(lambda: None, 0, 0.0, "", False))  # type: ignore[arg-type]  # A field is code on purpose.
     with pytest.raises(TypeError, match="a memory must be an array or a dataclass"):
         packed({"weights": np.zeros(2)})
     with pytest.raises(ValueError, match="'losses' is not what Weights remembers"):
@@ -168,9 +168,10 @@ class Knowing:
 
 def test_stances_are_drawn_as_often_as_their_probabilities_say() -> None:
     learner, shares = Told(stances=("obedient", "short-selling")), np.array([0.3, 0.7])
-    drawn = [learner.plan(shares, Knowing(number)) for number in range(400)]  # type: ignore[arg-type]
+    knowing: list[Any] = [Knowing(number) for number in range(400)]
+    drawn = [learner.plan(shares, each) for each in knowing]
     sold = sum(isinstance(each, ShortSelling) for each in drawn) / len(drawn)
     # Hoeffding: at this distance a wrong share is as good as certain, and the draws are the same every time.
     assert abs(sold - 0.7) < 0.1
-    sure = [learner.plan(np.array([0.0, 1.0]), Knowing(number)) for number in range(50)]  # type: ignore[arg-type]
+    sure = [learner.plan(np.array([0.0, 1.0]), each) for each in knowing[:50]]
     assert all(isinstance(each, ShortSelling) for each in sure)

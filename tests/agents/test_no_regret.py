@@ -64,7 +64,8 @@ def beginner(learner: MenuLearning[Any], players: int = 2) -> Any:
     """Return what a learner remembers before the first round of a game."""
     prior = SimpleNamespace(marginal=lambda player: np.ones(1))
     economy = SimpleNamespace(players=[PLAYER] * players, prior=prior)
-    return learner.initial_memory(SimpleNamespace(economy=economy), 0)  # type: ignore[arg-type]
+    common: Any = SimpleNamespace(economy=economy)
+    return learner.initial_memory(common, 0)
 
 
 def history(
@@ -72,11 +73,11 @@ def history(
 ) -> IntegerArray:
     """Return the stances, ``(T, 2)``, that two of a kind take; row s of a player's payoffs belongs to its stance s."""
     children = np.random.SeedSequence(seed).spawn(2)
-    known = [Known(np.random.default_rng(child), player) for player, child in enumerate(children)]
+    known: list[Any] = [Known(np.random.default_rng(child), player) for player, child in enumerate(children)]
     memories, menu = [beginner(learner) for _ in range(2)], learner.menu(PLAYER, 0)
     play = np.empty((rounds, 2), np.int64)
     for taken in play:
-        planned = [learner.plan(memory, each) for memory, each in zip(memories, known, strict=True)]  # type: ignore[arg-type]
+        planned = [learner.plan(memory, each) for memory, each in zip(memories, known, strict=True)]
         taken[:] = [menu.index(each) for each in planned]
         for own in range(2):
             brought = payoffs[own][:, taken[1 - own]]
@@ -201,11 +202,12 @@ def test_q_learning_finds_the_values_of_a_decision_problem_whose_state_is_what_i
     """Quoting high costs 0.3 and brings 1 a round later, so that it is worth its cost to the patient only."""
     for discount in (0.1, 0.8):
         learner = QLearning(("obedient",), (1.0, 2.0), Remembered.EACH, rate=0.5, discount=discount, fading=0.0)
-        known, memory, menu = Known(np.random.default_rng(5)), beginner(learner, 1), learner.menu(PLAYER, 0)
-        known.recommendation = SimpleNamespace(quotes=np.array([3.0, 1.0]))  # type: ignore[attr-defined]
+        known: Any = Known(np.random.default_rng(5))
+        memory, menu = beginner(learner, 1), learner.menu(PLAYER, 0)
+        known.recommendation = SimpleNamespace(quotes=np.array([3.0, 1.0]))
         high = 0
         for _ in range(600):
-            planned = learner.plan(memory, known)  # type: ignore[arg-type]
+            planned = learner.plan(memory, known)
             gain, high = high - 0.3 * menu.index(planned), menu.index(planned)
             quotes = np.array([[3.0 * (1 + high), 1.0]])
             memory = learner.learn(memory, outcome_of(known, planned, gain, quotes=quotes))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import ClassVar, override
+from typing import Any, ClassVar, override
 
 import numpy as np
 import pytest
@@ -88,9 +88,9 @@ def heard() -> Iterator[list[Outcome]]:
     Writing.heard.clear()
 
 
-def model_with(economy: Economy, *assignments: Assignment, **given: object) -> MarketModel:
+def model_with(economy: Economy, *assignments: Assignment, **given: Any) -> MarketModel:
     given = {"learning": LearningRules(regrets=Regrets.NONE), **given}
-    return MarketModel(MarketScenario("learning", economy, assignments=assignments, **given))  # type: ignore[arg-type]
+    return MarketModel(MarketScenario("learning", economy, assignments=assignments, **given))
 
 
 def test_what_a_learner_hears_is_what_the_market_did_to_it(random_economy: RandomEconomy, heard: list[Outcome]) -> None:

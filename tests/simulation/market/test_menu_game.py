@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, override
+from typing import Any, ClassVar, override
 
 import numpy as np
 import pytest
@@ -42,8 +42,8 @@ SAFE = MarketRules(solvency=Solvency.NO_SHORT_SALES, bankruptcy=Bankruptcy.UNWIN
 LITTLE = Effort(quote_vectors=1, local_rounds=0, warm_starts=20, refinements=1)
 
 
-def scenario(economy: Economy, *assignments: Assignment, **given: object) -> MarketScenario:
-    return MarketScenario("learners", economy, assignments=assignments, **given)  # type: ignore[arg-type]
+def scenario(economy: Economy, *assignments: Assignment, **given: Any) -> MarketScenario:
+    return MarketScenario("learners", economy, assignments=assignments, **given)
 
 
 @pytest.mark.parametrize("timing", Timing)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, override
+from typing import Any, ClassVar, override
 
 import numpy as np
 import pyarrow as pa
@@ -111,10 +111,10 @@ def written(table: pa.Table) -> list[bytes | None]:
     return [None if buffer is None else buffer.to_pybytes() for each in plain for buffer in each.buffers()]
 
 
-def learning(economy: Economy, learner: Behaviour, *others: Assignment, **given: object) -> MarketScenario:
+def learning(economy: Economy, learner: Behaviour, *others: Assignment, **given: Any) -> MarketScenario:
     """Return a scenario of a few rounds in which all learn but those to whom others apply."""
     scenario = MarketScenario("learning", economy, assignments=(Assignment(learner), *others), rounds=5, seed=3)
-    return replace(scenario, **given)  # type: ignore[arg-type]
+    return replace(scenario, **given)
 
 
 MENUS = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, override
+from typing import Any, ClassVar, override
 
 import networkx as nx
 import numpy as np
@@ -52,8 +52,8 @@ def five(random_economy: RandomEconomy, seed: int = 3) -> Economy:
     return random_economy(seed, 5, 3, 2)
 
 
-def scenario(economy: Economy, *limits: Limit, **settings: object) -> MarketScenario:
-    return MarketScenario("net", economy, network=Network(PATH, limits=limits), **settings)  # type: ignore[arg-type]
+def scenario(economy: Economy, *limits: Limit, **settings: Any) -> MarketScenario:
+    return MarketScenario("net", economy, network=Network(PATH, limits=limits), **settings)
 
 
 def degrees(links: Links, players: int) -> list[int]:
