@@ -79,10 +79,6 @@ tables: $(READY)
 	$(RUN)/python -m marketgame.experiments.studies.institutions docs
 	$(RUN)/python -m marketgame.experiments.studies.price_impact docs
 	$(RUN)/python -m marketgame.experiments.studies.stability_answers docs/tables/stability-answers.csv
-	$(RUN)/python -m marketgame.experiments.studies.estimated_stakes docs
-	$(RUN)/python -m marketgame.experiments.studies.network_collusion docs
-	$(RUN)/python -m marketgame.experiments.studies.price_revelation docs
-	$(RUN)/python -m marketgame.experiments.studies.replicated_incentives docs
 	$(RUN)/python -m marketgame.experiments.studies.learning docs
 
 # The pictures that the README and the guide show.

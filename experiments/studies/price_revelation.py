@@ -9,38 +9,28 @@ because what supports the one supports the other.
 Ties are made by drawing every number of a valuation from so few levels, as if traders had rounded what they think;
 profiles in which everybody values everything the same are then one profile. Quotes are rounded to multiples of a tick.
 
-``python -m marketgame.experiments.studies.price_revelation [FOLDER]`` writes the table and the figure into a folder of
-the documentation's shape, four minutes on two cores; stopped, it goes on where it was.
-
 Source:
     Giraud and Rochon (2001), section 3, Lemma 1.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 from scipy import stats
 
 from marketgame.experiments.studies.institutions.families import Family, random_economy
 from marketgame.experiments.studies.institutions.resuming import Kept, Rows
-from marketgame.experiments.studies.published import checkpoint, publish
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
 from marketgame.mechanisms.economies.valuation import Valuation
 from marketgame.mechanisms.economies.valuations import Logarithmic, Quadratic
-from marketgame.results.figures import style
 
 NAME = "price-revelation"
 SIZES = ((2, 1, 2), (3, 1, 2), (4, 1, 2), (6, 1, 2), (3, 1, 3), (3, 2, 2), (4, 2, 2))
@@ -164,12 +154,13 @@ def frequencies(counts: pd.DataFrame) -> pd.DataFrame:
     """
     added = counts.copy()
     for before, among in (("", "economies"), ("interior_", "interior")):
-        shares = [_share(*pair) for pair in zip(counts[f"{before}revealing"], counts[among], strict=True)]
+        shares = [share(*pair) for pair in zip(counts[f"{before}revealing"], counts[among], strict=True)]
         added[[f"{before}frequency", f"{before}low", f"{before}high"]] = shares
     return added
 
 
-def _share(count: int, among: int) -> tuple[float, float, float]:
+def share(count: int, among: int) -> tuple[float, float, float]:
+    """Return a share of independent draws with the ends of its exact interval; missing where none was drawn."""
     if not among:
         return np.nan, np.nan, np.nan
     interval = stats.binomtest(int(count), int(among)).proportion_ci(CONFIDENCE, method="exact")
@@ -185,68 +176,3 @@ def compute(file: Path, economies: int = ECONOMIES, workers: int | None = None) 
     }
     known = Kept(file, KEY, COLUMNS, len(TICKS)).completed(tasks, workers)
     return frequencies(pd.DataFrame([row for key in tasks for row in known[key]], columns=list(COLUMNS)))
-
-
-def shown(table: pd.DataFrame) -> str:
-    """Return the table as Markdown, one row for each family and size."""
-    lines = [
-        "| family | traders, goods, types | profiles | all economies | interior ones "
-        "| quotes to 0.01% | to 0.1% | to 1% | 20 levels | 5 levels |",
-        "|:--|:--|" + "--:|" * 8,
-    ]
-    for (family, *size), rows in table.groupby(["family", "players", "goods", "types"], sort=False):
-        by_rounding = {(row["levels"], row["tick"]): row for row in rows.to_dict("records")}
-        cells = [_cell(by_rounding[0, 0.0]), _cell(by_rounding[0, 0.0], "interior_")]
-        cells += [_cell(by_rounding[0, tick]) for tick in TICKS if tick]
-        cells += [_cell(by_rounding[levels, 0.0]) for levels in LEVELS if levels]
-        named = [str(family), ", ".join(map(str, size)), str(rows["profiles"].iloc[0])]
-        lines.append(f"| {' | '.join((*named, *cells))} |")
-    return "\n".join(lines)
-
-
-def _cell(row: Mapping[Hashable, Any], before: str = "") -> str:
-    if not row["interior" if before else "economies"]:
-        return "–"
-    share, low, high = (100 * float(row[f"{before}{name}"]) for name in ("frequency", "low", "high"))
-    return f"{share:.1f}% [{low:.1f}, {high:.1f}]"
-
-
-@style.in_house_style
-def picture(table: pd.DataFrame) -> Figure:
-    """Draw the frequency of full revelation over the number of profiles: families, ticks, ties."""
-    figure = style.new_figure(style.WIDE, 3.0)
-    left, right = figure.subplots(1, 2, sharey=True)
-    one_good = table[(table["goods"] == 1) & (table["types"] == 2)]
-    free = one_good[one_good["levels"] == 0]
-    for axes, title in ((left, "quadratic"), (right, "logarithmic")):
-        of = free[free["family"] == title]
-        series = [(f"{100 * tick:g}%" if tick else "exact", of[of["tick"] == tick]) for tick in TICKS]
-        tied = one_good[(one_good["family"] == title) & (one_good["tick"] == 0) & (one_good["levels"] == LEVELS[-1])]
-        series.append((f"exact, {LEVELS[-1]} levels", tied))
-        for (label, rows), colour, marker in zip(series, style.SERIES, style.MARKERS, strict=False):
-            middle = rows["frequency"].to_numpy(float)
-            reach = np.abs(rows[["low", "high"]].to_numpy(float).T - middle)
-            line = "--" if "levels" in label else "-"
-            axes.errorbar(
-                rows["players"], middle, reach, color=colour, marker=marker, ls=line, capsize=1.5, label=label
-            )
-        axes.set_title(f"{title} valuations", fontsize=style.SMALL)
-        axes.set_xlabel("traders, of two types each; one good")
-        axes.set_xticks(sorted(one_good["players"].unique()))
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        axes.set_ylim(-0.03, 1.03)
-        style.dress(axes)
-    left.set_ylabel("economies whose price\ntells the whole profile")
-    figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=5, title="quotes rounded to")
-    style.put_title(figure, "Prices tell everything where everybody trades", "until quotes are rounded")
-    return figure
-
-
-def main(folder: Path) -> None:
-    """Compute what is missing, and write the table, the figure and what the page shows."""
-    table = compute(checkpoint(NAME, __name__ if __name__ != "__main__" else __spec__.name))
-    publish(folder, NAME, table, picture(table), shown(table))
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("docs"))

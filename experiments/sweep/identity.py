@@ -38,8 +38,7 @@ def identity(plan: Plan, simulate: Callable[..., object]) -> Identity:
             "tables": _digest(list(sweep.tables)),
         },
         "code": code,
-        "software": {"python": platform.python_version()}
-        | {name: computing_version(name) for name in COMPUTING_PACKAGES},
+        "software": computing_software(),
     }
 
 
@@ -51,6 +50,11 @@ def changes(before: Identity, now: Identity) -> list[str]:
         for name, digest in entries.items()
         if before.get(group, {}).get(name) != digest
     ]
+
+
+def computing_software() -> dict[str, str]:
+    """Return the versions of what computes, by name."""
+    return {"python": platform.python_version()} | {name: computing_version(name) for name in COMPUTING_PACKAGES}
 
 
 @cache

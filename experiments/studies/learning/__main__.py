@@ -1,4 +1,4 @@
-"""Plays experiments with learners and writes what the documentation shows of them."""
+"""Plays the experiments and writes what the documentation shows of them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,24 @@ from pathlib import Path
 
 from marketgame.experiments import ExitCode
 from marketgame.experiments.files.input_file import InputError
-from marketgame.experiments.studies.learning import cascades, lying, short_sale, timing
+from marketgame.experiments.studies.learning import (
+    cascades,
+    estimated_stakes,
+    lying,
+    network_collusion,
+    replication,
+    revelation,
+    short_sale,
+    timing,
+)
 from marketgame.experiments.studies.learning.experiment import Experiment, played
 
 EXPERIMENTS: Mapping[str, Experiment] = {
-    each.name: each for each in (short_sale.EXPERIMENT, lying.EXPERIMENT, timing.EXPERIMENT, cascades.EXPERIMENT)
+    each.EXPERIMENT.name: each.EXPERIMENT
+    for each in (
+        *(short_sale, lying, timing, cascades),
+        *(estimated_stakes, network_collusion, revelation, replication),
+    )
 }
 
 

@@ -1,14 +1,16 @@
-"""An experiment with learners: which sweeps it plays, and how its table, its picture and its reading are published.
+"""An experiment: which sweeps it plays, if any, and how its table, its picture and its reading are published.
 
 A table has names and numbers; what the page shows of it, the picture and the sentences that read it are made from the
-table alone, so that they say what was computed.
+table alone, so that they say what was computed. Beside the tables it is kept with what each was computed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil, log10
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +22,26 @@ from scipy import stats
 
 from marketgame import results
 from marketgame.experiments.files.output_folder import replace_file
+from marketgame.experiments.files.sources import computing_sources, reached_sources
 from marketgame.experiments.play.running import DEFAULT_RUNS
-from marketgame.experiments.studies.published import LEARNING, publish
 from marketgame.experiments.studies.sweep_pages import SWEEPS, markdown, put_in_page
 from marketgame.experiments.sweep import run_sweep
 from marketgame.experiments.sweep.file import load_sweep
+from marketgame.experiments.sweep.identity import code_digest, computing_software
 from marketgame.results.comparison import CONFIDENCE
+from marketgame.results.figures.saving import save_figure
 from marketgame.results.loading import Run
+
+LEARNING = "learning.md"
+"""The page of the experiments."""
+TABLE, PICTURE, ORIGINS = "tables/{}.csv", "pictures/{}.png", "tables/learning-origins.json"
+PACKAGE = "marketgame.experiments.studies.learning.__main__"
+COMMAND = f"python -m {PACKAGE.removesuffix('.__main__')}"
 
 # Columns of whole tables, where these are what a sweep varies.
 RULES, TRADERS = "scenario.rules", "scenario.traders"
 GAINS = "share_of_first_best_gains"
+RAISED = str.maketrans({"-": "⁻"} | dict(zip("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹", strict=True)))
 
 type Swept = Callable[[str], Run]
 """What returns a sweep by the name of its file, played."""
@@ -44,8 +55,8 @@ class Experiment:
 
     Attributes:
         name: of its places on the page, of its table and of its picture.
-        sweeps: the names of the files of its sweeps, in ``experiments/sweeps``.
-        measure: what the sweeps show, as tables that are saved.
+        sweeps: the names of the files of its sweeps, in ``experiments/sweeps``; none if it plays no rounds.
+        measure: what the sweeps show, or what is computed instead, as tables that are saved.
         show: the table in words, as the page has it; columns at the left are set to the left.
         read: what it says, in three sentences, with numbers of the table.
         draw: its picture.
@@ -65,15 +76,41 @@ class Experiment:
             ValueError: the page has no place for them.
         """
         tables = self.measure(swept)
-        table, shown = tables[""], self.show(tables[""])
-        numbers = [place for place, column in enumerate(shown) if shown[column].str.contains(r"^[−–]?\d").any()]
-        words = markdown(shown, min(numbers, default=shown.shape[1]))
-        publish(folder, self.name, table, self.draw(tables), words)
-        for added in tables.keys() - {""}:
-            text = tables[added].to_csv(index=False, float_format="%.10g")
-            replace_file(folder / "tables" / f"{self.name}{added}.csv", text)
+        table, picture = tables[""], PICTURE.format(self.name)
+        for made in (TABLE, PICTURE):
+            (folder / made).parent.mkdir(parents=True, exist_ok=True)
+        for added, saved in tables.items():
+            replace_file(folder / TABLE.format(self.name + added), saved.to_csv(index=False, float_format="%.10g"))
+        save_figure(self.draw(tables), folder / picture)
+        files = [*(TABLE.format(self.name + added) for added in sorted(tables)), picture]
+        self._keep_origin(folder, files)
         if (page := folder / LEARNING).exists():
-            replace_file(page, put_in_page(page.read_text(encoding="utf-8"), f"{self.name}, read", self.read(table)))
+            text = put_in_page(page.read_text(encoding="utf-8"), self.name, self.shown(table))
+            replace_file(page, put_in_page(text, f"{self.name}, read", self.read(table)))
+
+    def shown(self, table: pd.DataFrame) -> str:
+        """Return the table in Markdown, as the page has it."""
+        shown = self.show(table)
+        numbers = [place for place, column in enumerate(shown) if shown[column].str.contains(r"^[−–]?\d").any()]
+        return markdown(shown, min(numbers, default=shown.shape[1]))
+
+    def _keep_origin(self, folder: Path, files: Sequence[str]) -> None:
+        """Write beside the tables by which command and code, and with what software, this experiment's were made."""
+        place = folder / ORIGINS
+        known = json.loads(place.read_text(encoding="utf-8")) if place.exists() else {}
+        known[self.name] = {
+            "command": f"{COMMAND} {folder.name}",
+            "sources": sources(),
+            "software": computing_software(),
+            "files": {file: hashlib.sha256((folder / file).read_bytes()).hexdigest() for file in files},
+        }
+        replace_file(place, json.dumps(dict(sorted(known.items())), indent=1) + "\n")
+
+
+def sources() -> str:
+    """Return a hash of all sources of this program that these experiments depend on."""
+    studies = reached_sources(PACKAGE, computing_sources())
+    return hashlib.sha256(json.dumps([code_digest(), studies]).encode()).hexdigest()
 
 
 def played(name: str) -> Run:
@@ -138,6 +175,11 @@ def percent(row: Mapping[Any, Any], measure: str) -> str:
     return interval(row, measure, 1, 100, "%")
 
 
+def within(number: float) -> str:
+    """Return the smallest power of ten that a positive number does not exceed, as ``10⁻⁷``."""
+    return f"10{str(ceil(log10(number))).translate(RAISED)}"
+
+
 def row_of(table: pd.DataFrame, where: pd.Series) -> dict[str, object]:
     """Return the first row of a table for which a condition holds."""
     return {str(name): value for name, value in table[where].iloc[0].to_dict().items()}
@@ -148,6 +190,13 @@ def _digits(number: float, digits: int) -> str:
         return "–"
     shown = f"{number:,.{digits}f}".replace("-", "−")
     return shown.removeprefix("−") if not shown.strip("−0.,") else shown
+
+
+def draw_intervals(axes: Axes, rows: pd.DataFrame, across: str, measure: str, **how: object) -> None:
+    """Draw means with whiskers to the ends of their intervals."""
+    middle, low, high = (rows[f"{measure}{end}"].to_numpy(float) for end in ("", "_low", "_high"))
+    whiskers = np.maximum((middle - low, high - middle), 0.0)
+    axes.errorbar(rows[across].to_numpy(float), middle, whiskers, capsize=2, **how)  # type: ignore[arg-type]
 
 
 def draw_band(

@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from marketgame.experiments import HOME
-from marketgame.experiments.studies import estimated_stakes as study
+from marketgame.experiments.studies.learning import estimated_stakes as study
 from marketgame.experiments.studies.severance import Promises
 from marketgame.experiments.studies.sweep_pages import SEVERANCE
 
-PUBLISHED = HOME.parent / "docs" / "tables" / f"{study.NAME}.csv"
+PUBLISHED = HOME.parent / "docs" / "tables" / f"{study.SWEEP}.csv"
 # Of the scenario that the sweep varies.
 PRICE, SIDE_BET = 3.5, 2.5
 
@@ -37,4 +37,4 @@ def test_whoever_only_watches_is_late_and_never_blocks_more_where_the_plan_is_no
     assert (watched["left_at_first"] < read["left_at_first"])[blocked].all()
     assert (watched["left_at_first"] / read["left_at_first"] < watched["left"] / read["left"])[blocked].all()
     # Ten rounds are watched before the first estimate.
-    assert (watched["left_at_first_high"] <= 1 - 10 / study.LEARNING).all()
+    assert (watched["left_at_first_high"] <= 1 - 10 / study.FIRST).all()

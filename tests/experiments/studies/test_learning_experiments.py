@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +16,16 @@ from matplotlib.text import Text
 from marketgame.experiments.files.scenario_file import load_scenario
 from marketgame.experiments.studies.learning import cascades, lying, short_sale, timing
 from marketgame.experiments.studies.learning.__main__ import EXPERIMENTS, main
-from marketgame.experiments.studies.learning.experiment import median_between
-from marketgame.experiments.studies.published import LEARNING
+from marketgame.experiments.studies.learning.experiment import (
+    COMMAND,
+    LEARNING,
+    ORIGINS,
+    PICTURE,
+    TABLE,
+    median_between,
+    played,
+    sources,
+)
 from marketgame.experiments.studies.sweep_pages import SWEEPS
 from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Timing
 from marketgame.mechanisms.market_game.settle import settle
@@ -51,6 +61,32 @@ def test_the_page_shows_and_says_what_the_saved_table_holds(name: str) -> None:
     assert said == experiment.read(table)
     assert len(re.findall(r"\.(?: [A-Z]|$)", said)) == 3, "a reading has three sentences"
     assert "{" not in said
+
+
+def test_all_tables_and_pictures_were_made_by_the_one_published_command_on_one_tree() -> None:
+    origins = json.loads((DOCS / ORIGINS).read_text(encoding="utf-8"))
+    assert set(origins) == set(NAMES)
+    for name, origin in origins.items():
+        assert origin["command"] == f"{COMMAND} docs"
+        files = {*(TABLE.format(name + added) for added in tables_of(name)), PICTURE.format(name)}
+        assert set(origin["files"]) == files
+        for file, digest in origin["files"].items():
+            assert hashlib.sha256((DOCS / file).read_bytes()).hexdigest() == digest, file
+    assert len({(origin["sources"], *origin["software"].items()) for origin in origins.values()}) == 1
+
+
+def test_publishing_an_experiment_keeps_what_made_it_and_leaves_that_of_others(tmp_path: Path) -> None:
+    name = NAMES[-1]
+    tables = {added: saved(name + added) for added in tables_of(name)}
+    (tmp_path / "tables").mkdir()
+    (tmp_path / ORIGINS).write_text('{"another": {}}', encoding="utf-8")
+    experiment = replace(EXPERIMENTS[name], measure=lambda _: tables)
+    experiment.publish(tmp_path, played)
+    origins = json.loads((tmp_path / ORIGINS).read_text(encoding="utf-8"))
+    assert set(origins) == {name, "another"}
+    assert origins[name]["sources"] == sources()
+    for file, digest in origins[name]["files"].items():
+        assert hashlib.sha256((tmp_path / file).read_bytes()).hexdigest() == digest
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -112,7 +112,7 @@ def test_interrupting_the_command_leaves_tables_and_exit_code_130(
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
 def test_every_published_sweep_is_valid_and_says_how_to_run_it_larger(path: Path) -> None:
     plan = load_sweep(path)
-    assert plan.runs > 40
+    assert plan.runs > 50
     assert "--cluster tcp://" in path.read_text()
 
 
