@@ -182,7 +182,7 @@ def within(number: float) -> str:
 
 def row_of(table: pd.DataFrame, where: pd.Series) -> dict[str, object]:
     """Return the first row of a table for which a condition holds."""
-    return {str(name): value for name, value in table[where].iloc[0].to_dict().items()}
+    return {str(name): value for name, value in table[where].head(1).to_dict("records")[0].items()}
 
 
 def _digits(number: float, digits: int) -> str:

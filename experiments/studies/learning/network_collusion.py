@@ -148,11 +148,11 @@ def read(table: pd.DataFrame) -> str:
         f"no group agrees on anything at any density ({100 * proof['agreed'].max():.0f}% of the rounds), as the "
         f"theorem says. What is promised, {interval(sparse, 'promised')} euro a round at that density and "
         f"{interval(full, 'promised')} where all are linked, depends on which network it is: between these densities "
-        f"networks alone spread it over {wide['_networks'].mean():.2f} euro, the luck of play alone over "
-        f"{wide['_luck'].mean():.2f}, both over {wide[''].mean():.2f}. Brackets are bootstrap intervals over "
-        f"{sparse['networks']} networks and {sparse['seeds']} seeds of {sparse['rounds']} rounds, drawn anew "
-        "independently of each other, all networks being played with the same seeds; where nobody or everybody is "
-        "linked there is but one network."
+        f"intervals over networks alone are {wide['_networks'].mean():.2f} euro wide on average, those over the luck "
+        f"of play alone {wide['_luck'].mean():.2f}, and those over both {wide[''].mean():.2f}. Brackets are bootstrap "
+        f"intervals over {sparse['networks']} networks and {sparse['seeds']} seeds of {sparse['rounds']} rounds, drawn "
+        "anew independently of each other, all networks being played with the same seeds; where nobody or everybody "
+        "is linked there is but one network."
     )
 
 
