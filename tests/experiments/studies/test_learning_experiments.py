@@ -76,7 +76,7 @@ def test_all_tables_and_pictures_were_made_by_the_one_published_command_on_one_t
 
 
 def test_publishing_an_experiment_keeps_what_made_it_and_leaves_that_of_others(tmp_path: Path) -> None:
-    name = NAMES[-1]
+    name = cascades.SWEEP
     tables = {added: saved(name + added) for added in tables_of(name)}
     (tmp_path / "tables").mkdir()
     (tmp_path / ORIGINS).write_text('{"another": {}}', encoding="utf-8")
