@@ -209,16 +209,17 @@ def draw_band(
     axes.plot(place, middle, color=colour, marker=marker, **how)  # type: ignore[arg-type]
 
 
-def write_beside(axes: Axes, texts: Mapping[str, tuple[float, str]], least: float) -> None:
-    """Write each series' name at the right of its last value, in its colour, none on another.
+def write_beside(axes: Axes, texts: Mapping[str, tuple[float, str, str]], least: float) -> None:
+    """Write each series' name at the right of its last value, in its colour behind its marker, none on another.
 
     Args:
         axes: on which values are drawn, its limits set.
-        texts: each name with its value and its colour.
+        texts: each name with its value, its colour and its marker.
         least: by how much names must differ in height, as a share of that of the axes.
     """
     lowest, highest = axes.get_ylim()
     at = np.inf
-    for text, (value, colour) in sorted(texts.items(), key=lambda named: -named[1][0]):
+    for text, (value, colour, marker) in sorted(texts.items(), key=lambda named: -named[1][0]):
         at = min(at - least, (value - lowest) / (highest - lowest))
-        axes.annotate(text, (1.02, at), xycoords="axes fraction", color=colour, va="center", annotation_clip=False)
+        axes.plot(1.04, at, color=colour, marker=marker, transform=axes.transAxes, clip_on=False)
+        axes.annotate(text, (1.07, at), xycoords="axes fraction", color=colour, va="center", annotation_clip=False)

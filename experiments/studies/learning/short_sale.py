@@ -149,7 +149,7 @@ def draw(tables: Tables) -> Figure:
     for learner, colour, marker in zip(learners, style.SERIES, style.MARKERS, strict=False):
         rows = curves[(curves["rules"] == PAPER) & (curves["learner"] == learner)]
         draw_band(above, rows, "after", "short_sales", colour, marker, markevery=2)
-        beside[learner] = float(rows["short_sales"].iloc[-1]), colour
+        beside[learner] = float(rows["short_sales"].iloc[-1]), colour, marker
     above.set_xlabel("rounds played, under the rules as printed")
     above.set_ylabel("short sales\n(share of what learners do)")
     above.set_xlim(0, float(curves["after"].max()))
