@@ -14,7 +14,7 @@ import pytest
 from matplotlib.text import Text
 
 from marketgame.experiments.files.scenario_file import load_scenario
-from marketgame.experiments.studies.learning import cascades, lying, short_sale, timing
+from marketgame.experiments.studies.learning import cascades, experiment, lying, short_sale, timing
 from marketgame.experiments.studies.learning.__main__ import EXPERIMENTS, main
 from marketgame.experiments.studies.learning.experiment import (
     COMMAND,
@@ -24,7 +24,6 @@ from marketgame.experiments.studies.learning.experiment import (
     TABLE,
     median_between,
     played,
-    sources,
 )
 from marketgame.experiments.studies.sweep_pages import SWEEPS
 from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Timing
@@ -48,17 +47,17 @@ def saved(name: str) -> pd.DataFrame:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_page_shows_and_says_what_the_saved_table_holds(name: str) -> None:
-    page, table, experiment = (DOCS / LEARNING).read_text(encoding="utf-8"), saved(name), EXPERIMENTS[name]
+    page, table, stated = (DOCS / LEARNING).read_text(encoding="utf-8"), saved(name), EXPERIMENTS[name]
     command = f"python -m marketgame.experiments.studies.learning docs {name}\n```\n\n<!-- table {name} -->\n\n|"
     assert command in page
     assert f"(pictures/{name}.png)" in page
     shown = page.partition(f"<!-- table {name} -->\n\n")[2].partition("\n\n<!-- end -->")[0].splitlines()
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in shown]
-    words = experiment.show(table)
+    words = stated.show(table)
     assert cells[0] == list(words.columns)
     assert cells[2:] == words.to_numpy().tolist()
     said = page.partition(f"<!-- table {name}, read -->\n\n")[2].partition("\n\n<!-- end -->")[0]
-    assert said == experiment.read(table)
+    assert said == stated.read(table)
     assert len(re.findall(r"\.(?: [A-Z]|$)", said)) == 3, "a reading has three sentences"
     assert "{" not in said
 
@@ -75,16 +74,18 @@ def test_all_tables_and_pictures_were_made_by_the_one_published_command_on_one_t
     assert len({(origin["sources"], *origin["software"].items()) for origin in origins.values()}) == 1
 
 
-def test_publishing_an_experiment_keeps_what_made_it_and_leaves_that_of_others(tmp_path: Path) -> None:
+def test_publishing_an_experiment_keeps_what_made_it_and_leaves_that_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiment, "sources", lambda: "these")
     name = cascades.SWEEP
     tables = {added: saved(name + added) for added in tables_of(name)}
     (tmp_path / "tables").mkdir()
     (tmp_path / ORIGINS).write_text('{"another": {}}', encoding="utf-8")
-    experiment = replace(EXPERIMENTS[name], measure=lambda _: tables)
-    experiment.publish(tmp_path, played)
+    replace(EXPERIMENTS[name], measure=lambda _: tables).publish(tmp_path, played)
     origins = json.loads((tmp_path / ORIGINS).read_text(encoding="utf-8"))
     assert set(origins) == {name, "another"}
-    assert origins[name]["sources"] == sources()
+    assert origins[name]["sources"] == "these"
     for file, digest in origins[name]["files"].items():
         assert hashlib.sha256((tmp_path / file).read_bytes()).hexdigest() == digest
 
