@@ -53,6 +53,12 @@ def install(folder: Path) -> None:
     sys.path.insert(0, str(folder))
 
 
+def test_a_learner_of_ones_own_takes_twenty_lines() -> None:
+    (text,) = [text for text in FILES.values() if "(MenuLearning)" in text]
+    _, _, learner = text.partition("@dataclass")
+    assert len([line for line in learner.splitlines() if line.strip()]) <= 20
+
+
 def test_the_page_works_from_its_first_line_to_its_last(
     home: Path, marketgame: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:

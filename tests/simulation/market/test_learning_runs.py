@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, override
@@ -130,15 +131,11 @@ def hidden_in(economy: Economy) -> Economy:
 LEARNERS = tuple(kind() for kind in BEHAVIOURS.own if issubclass(kind, Learning))
 
 
-@pytest.mark.parametrize(
-    "learner",
-    [*LEARNERS, ExponentialWeights(stances=("obedient", "best-responding"))],
-    ids=lambda learner: learner.name,
-)
-def test_learners_do_the_same_whatever_the_types_that_others_hide(
-    learner: Behaviour, random_economy: RandomEconomy, monkeypatch: pytest.MonkeyPatch
+def assert_does_the_same_whatever_others_hide(
+    learner: Behaviour, economy: Economy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    economy = hidden_in(random_economy(1, 3, 2, 3))
+    """Play two markets that differ in the types that two liars hide; compare all messages and what is remembered."""
+    economy = hidden_in(economy)
     silent = Assignment(Misreporting(SAME), players=("p1", "p2"))
     models = [model_with(economy, Assignment(learner, players=("p0",)), silent, seed=2) for _ in range(2)]
     drawn, hidden, differs = IndependentPrior.sample, [0], False
@@ -163,6 +160,54 @@ def test_learners_do_the_same_whatever_the_types_that_others_hide(
             name: array.tobytes() for name, array in yours.items()
         }
     assert differs
+
+
+@pytest.mark.parametrize(
+    "learner",
+    [*LEARNERS, ExponentialWeights(stances=("obedient", "best-responding"))],
+    ids=lambda learner: learner.name,
+)
+def test_learners_do_the_same_whatever_the_types_that_others_hide(
+    learner: Behaviour, random_economy: RandomEconomy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert_does_the_same_whatever_others_hide(learner, random_economy(1, 3, 2, 3), monkeypatch)
+
+
+@dataclass(frozen=True)
+class Peeking(Learning[FloatArray]):
+    """Looks up the true types of all in whatever called it, and quotes or remembers by them."""
+
+    name: ClassVar[str] = "peeking"
+    quotes: bool = True
+
+    @override
+    def initial_memory(self, common: CommonKnowledge, player: int) -> FloatArray:
+        return np.zeros(1)
+
+    @override
+    def plan(self, memory: FloatArray, knowledge: TypeKnowledge) -> Behaviour:
+        return Mispricing(1 + 0.1 * self._hidden()) if self.quotes else Obedient()
+
+    @override
+    def learn(self, memory: FloatArray, outcome: Outcome) -> FloatArray:
+        return memory + self._hidden()
+
+    @staticmethod
+    def _hidden() -> int:
+        frame = inspect.currentframe()
+        while frame is not None and not isinstance(frame.f_locals.get("profile"), np.ndarray):
+            frame = frame.f_back
+        if frame is None:
+            raise LookupError("nothing that called it knows types")
+        return int(frame.f_locals["profile"][1])
+
+
+@pytest.mark.parametrize("quotes", [True, False], ids=["it quotes", "it remembers"])
+def test_a_learner_that_peeks_is_found_out_by_what(
+    quotes: bool, random_economy: RandomEconomy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(AssertionError):
+        assert_does_the_same_whatever_others_hide(Peeking(quotes), random_economy(1, 3, 2, 3), monkeypatch)
 
 
 @pytest.mark.parametrize("learner", LEARNERS, ids=lambda each: each.name)
