@@ -1,6 +1,6 @@
 # Every target builds the environment it needs, from a bare clone and again afterwards.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench evidence tables pictures requirements clean
+.PHONY: help demo test lint types bench evidence tables training pictures requirements clean
 
 # The first Python that is new enough; name another with `make PYTHON=...`.
 PYTHON ?= $(firstword $(foreach name,python3.12 python3 python3.13 python3.14 python,$(shell \
@@ -16,6 +16,7 @@ help:
 	@echo "make bench  measure speed, as ratios against what a user would otherwise write"
 	@echo "make evidence  slow evidence: properties on new examples, sweeps killed and on full disks, the core, damaged files"
 	@echo "make tables  the tables of docs/: sweeps, institutions, the carbon cartel, price impact, learners"
+	@echo "make training  the table of the example of training, with a library for reinforcement learning that it installs"
 	@echo "make pictures  the pictures that the README and the guide show"
 	@echo "make types  check types alone"
 	@echo "make requirements  pin what pyproject.toml asks for"
@@ -80,6 +81,11 @@ tables: $(READY)
 	$(RUN)/python -m marketgame.experiments.studies.price_impact docs
 	$(RUN)/python -m marketgame.experiments.studies.stability_answers docs/tables/stability-answers.csv
 	$(RUN)/python -m marketgame.experiments.studies.learning docs
+
+# A few minutes on two cores.
+training: $(READY)
+	$(RUN)/python -m pip install --quiet --editable ".[training]"
+	$(RUN)/python docs/examples/train_with_skrl.py docs
 
 # The pictures that the README and the guide show.
 pictures: $(READY)
