@@ -237,16 +237,24 @@ def parameter(  # noqa: PLR0913 -- one argument for each thing that a field can 
 
 
 def refuse_out_of_bounds(member: DataclassInstance, of: str = "") -> None:
-    """Refuse a number whose field does not allow it; one with bounds must be finite.
+    """Refuse a number whose named does not allow it; one with bounds must be finite.
 
     Raises:
-        ValueError: naming the field, its value and what is allowed.
+        ValueError: naming the named, its value and what is allowed.
     """
-    for each in fields(member):
-        bounds = {name: each.metadata[name] for name in BOUNDS if name in each.metadata}
-        value = getattr(member, each.name)
-        if bounds and isinstance(value, int | float) and not (isfinite(value) and _within(value, bounds)):
-            raise ValueError(f"{each.name}{of and f' of {of}'} is {value}; it must be {_in_words(bounds)}")
+    for named, bounds in _bounded(type(member)):
+        value = getattr(member, named)
+        if isinstance(value, int | float) and not (isfinite(value) and _within(value, bounds)):
+            raise ValueError(f"{named}{of and f' of {of}'} is {value}; it must be {_in_words(bounds)}")
+
+
+@cache
+def _bounded(member: type[DataclassInstance]) -> tuple[tuple[str, dict[str, float]], ...]:
+    """Return the fields of a class that have bounds, with these."""
+    bounds = {
+        each.name: {name: each.metadata[name] for name in BOUNDS if name in each.metadata} for each in fields(member)
+    }
+    return tuple((name, own) for name, own in bounds.items() if own)
 
 
 def _within(value: float, bounds: Mapping[str, float]) -> bool:

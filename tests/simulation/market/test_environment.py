@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from gymnasium import spaces
 from pettingzoo.test import parallel_api_test, parallel_seed_test
 
 from marketgame.agents.behaviours import Mispricing, Misreporting
@@ -40,8 +41,8 @@ def scenario_of(economy: Economy, rules: MarketRules = PRICES, **given: Any) -> 
 def nothing(environment: MarketEnvironment) -> dict[str, Any]:
     """Return the action of everybody that deviates in nothing, but reports the first type."""
     return {
-        name: {key: np.zeros(part.shape) for key, part in spaces.items()}
-        for name, spaces in cast("dict[str, Any]", environment.action_spaces).items()
+        name: {key: np.zeros(part.shape) for key, part in parts.items()}
+        for name, parts in cast("dict[str, Any]", environment.action_spaces).items()
     }
 
 
@@ -70,6 +71,19 @@ def test_everything_observed_is_in_its_space(flat: bool, random_economy: RandomE
         if not environment.agents:
             return
         observed, *_ = environment.step({name: environment.action_space(name).sample() for name in environment.agents})
+
+
+def test_vectors_hold_what_parts_do_as_gymnasium_arranges_it(random_economy: RandomEconomy) -> None:
+    scenario = scenario_of(random_economy(3, 3, 3, 2), STRICT, rounds=1)
+    whole, parts = MarketEnvironment(scenario, flat=True), MarketEnvironment(scenario)
+    vectors, (observed, _) = whole.reset(2)[0], parts.reset(2)
+    for _ in range(3):
+        for name, each in observed.items():
+            expected = np.asarray(spaces.flatten(parts.observation_space(name), each), np.float32)
+            assert vectors[name].tobytes() == expected.tobytes()
+        obey = {name: {**each, "report": observed[name]["type"]} for name, each in nothing(parts).items()}
+        vectors, *_ = whole.step({name: np.zeros(whole.action_space(name).shape) for name in vectors})
+        observed, *_ = parts.step(obey)
 
 
 @pytest.mark.parametrize("rules", [PRICES, UNSEEN, STRICT], ids=["paper", "simultaneous", "strict"])
