@@ -98,6 +98,7 @@ class MarketMenu:
             for own, by_type in zip(self.economy.players, self.stances, strict=True)
         ]
         common = model.traders[0].common
+        self._limited = common.reach is not None
         # The device's draw decides what is recommended, so that messages are looked up for each by themselves.
         self._messages = [Messages(common, model.mediator, options) for _ in self.contract.chances]
         self._gains: dict[bytes, FloatArray] = {}
@@ -144,9 +145,11 @@ class MarketMenu:
             effort: how hard to search.
 
         Raises:
-            UnplayableError: the others can be of too many types, the type is too rare to be drawn, or a stance draws
-                something of its own.
+            UnplayableError: a network limits trade, the others can be of too many types, the type is too rare to be
+                drawn, or a stance draws something of its own.
         """
+        if self._limited:
+            raise UnplayableError("network.limits has 'trade', and best replies are sought among orders to everybody")
         kinds, found = self.economy.players[player].types, []
         plays = self._plays_of_others(player, type_number, strategies)
         by_stances = self._by_stances(player, plays)

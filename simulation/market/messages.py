@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, override
 import numpy as np
 from numpy.typing import NDArray
 
+from marketgame.agents.behaviours.behaviour import placed
 from marketgame.agents.beliefs import Inference
 from marketgame.agents.knowledge import CommonKnowledge, MarketKnowledge, RecommendedKnowledge, TypeKnowledge
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
@@ -171,7 +172,7 @@ class Messages:
             if asked.order_numbers[entry, told] == _UNKNOWN:
                 asked.order_numbers[entry, told] = self._ask(player, entry, told, seen)
             if (number := asked.order_numbers[entry, told]) == _LOOKS:
-                order = self._stance(player, entry)[1].order(self._knows(player, entry, told).at_quotes(seen))
+                order = placed(self._stance(player, entry)[1], self._knows(player, entry, told).at_quotes(seen))
                 orders.append(order.net_demands)
                 offered.append(order.announced_endowment)
             else:
@@ -265,16 +266,16 @@ class Messages:
             if key not in answers:
                 _, number, entry = key
                 known = self._knows(player, entry, number).at_quotes(_fixed(quotes[row]))
-                answers[key] = asked.order(self._stance(player, entry)[1].order(known))
+                answers[key] = asked.order(placed(self._stance(player, entry)[1], known))
         return [answers[key] for key in keys]
 
     def _ask(self, player: int, entry: int, told: int, quotes: FloatArray) -> int:
         """Ask for an order that has not been asked for; return its number, or that it depends on quotes."""
         asked, known, stance = self._asked[player], self._knows(player, entry, told), self._stance(player, entry)[1]
         if not self._seen:
-            return asked.order(stance.order(known.expecting(quotes[player])))
+            return asked.order(placed(stance, known.expecting(quotes[player])))
         sight = _Sight(_fixed(quotes))
-        order = stance.order(_Watched(known, sight))
+        order = placed(stance, _Watched(known, sight))
         return _LOOKS if sight.looked else asked.order(order)
 
 

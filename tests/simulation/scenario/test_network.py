@@ -30,8 +30,10 @@ from marketgame.agents.coalitions.choice import CoalitionChoice, CoalitionSelect
 from marketgame.agents.knowledge import CommonKnowledge, TypeKnowledge
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.blocking import CoalitionLimits
+from marketgame.mechanisms.contracts.stating import Recommendation, stated_contract
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import Execution, MarketRules, Refusal, Timing
+from marketgame.simulation.market.menu_game import MarketMenu, UnplayableError
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.assignments import Assignment
@@ -241,6 +243,53 @@ def test_who_knows_nobody_can_but_obey_and_one_acquaintance_is_enough_to_sell_sh
     spoils = gain_of_the_first(economy, attack, frozenset({(0, 1)}))
     assert spoils > obedient
     assert spoils == pytest.approx(gain_of_the_first(economy, attack, everybody))
+
+
+STANCES = ExponentialWeights(stances=("obedient", "short-selling", "mispricing", "withholding"))
+CHOSEN = ((1, 0, 0, 1, 0), (0, 1, 2, 0, 1), (3, 2, 1, 1, 1))
+LOT = [Recommendation(share, probability=chance) for share, chance in ((1.0, 0.75), (0.5, 0.25))]
+
+
+def settled_one_by_one(net: MarketScenario, stances: tuple[int, ...]) -> FloatArray:
+    """Return what players gain by stances in a model without learners, expected over the draws of its device."""
+    menu = STANCES.menu(net.economy.players[0], 0)
+    acting = tuple(
+        Assignment(menu[stance], players=(name,))
+        for name, stance in zip(net.economy.player_names, stances, strict=True)
+    )
+    by_draw: dict[int, FloatArray] = {}
+    model = MarketModel(replace(net, assignments=acting))
+    chances = model.mediator.contract.chances
+    while len(by_draw) < len(chances):
+        model.step()
+        play = model.last_play
+        assert play is not None
+        change = play.settlement.net_consumption(net.economy.endowments(play.profile) + play.delivered)
+        by_draw[int(play.draw)] = net.economy.gains(play.profile, change + play.delivered)
+    return np.asarray(sum(chance * by_draw[draw] for draw, chance in enumerate(chances.tolist())))
+
+
+@pytest.mark.parametrize("by_lot", [False, True], ids=["one recommendation", "by lot"])
+@pytest.mark.parametrize("rules", RULES, ids=lambda rules: f"{rules.execution}-{rules.refusal}-{rules.timing}")
+def test_in_the_game_of_stances_too_orders_keep_to_the_network(
+    rules: MarketRules, by_lot: bool, random_economy: RandomEconomy
+) -> None:
+    economy = random_economy(2, 5, 3, 1)
+    contract = stated_contract(economy, LOT) if by_lot else None
+    net = scenario(economy, Limit.TRADE, rules=rules, contract=contract, assignments=(Assignment(STANCES),))
+    stances, profiles = np.array(CHOSEN), np.zeros((len(CHOSEN), 5), np.int64)
+    found = MarketMenu(net).gains(profiles, stances)
+    for each, gains in zip(CHOSEN, found, strict=True):
+        assert gains == pytest.approx(settled_one_by_one(net, each), rel=1e-9, abs=1e-9)
+    if rules.execution is not Execution.MATCHED:
+        everybody = MarketMenu(replace(net, network=None)).gains(profiles, stances)
+        assert found != pytest.approx(everybody, rel=1e-3)
+
+
+def test_a_best_reply_that_would_need_strangers_is_not_sought(random_economy: RandomEconomy) -> None:
+    menu = MarketMenu(scenario(random_economy(2, 5, 3, 1), Limit.TRADE, assignments=(Assignment(STANCES),)))
+    with pytest.raises(UnplayableError, match=r"network\.limits has 'trade', and best replies are sought among orders"):
+        menu.exploited(0, 0, [np.eye(4)[[0]]] * 5)
 
 
 def test_limits_that_do_not_go_together_are_refused(random_economy: RandomEconomy) -> None:
