@@ -237,10 +237,10 @@ def parameter(  # noqa: PLR0913 -- one argument for each thing that a field can 
 
 
 def refuse_out_of_bounds(member: DataclassInstance, of: str = "") -> None:
-    """Refuse a number whose named does not allow it; one with bounds must be finite.
+    """Refuse a number whose field does not allow it; one with bounds must be finite.
 
     Raises:
-        ValueError: naming the named, its value and what is allowed.
+        ValueError: naming the field, its value and what is allowed.
     """
     for named, bounds in _bounded(type(member)):
         value = getattr(member, named)

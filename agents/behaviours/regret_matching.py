@@ -26,12 +26,13 @@ Source:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import ClassVar, override
 
 import numpy as np
 
+from marketgame.agents.behaviours.abreast import Abreast, Outcomes
 from marketgame.agents.behaviours.learning import Outcome
 from marketgame.agents.behaviours.menu import MenuLearning
 from marketgame.agents.knowledge import CommonKnowledge
@@ -161,6 +162,65 @@ class RegretMatching(MenuLearning[Regrets]):
             _with(memory.last, kind, taken),
             _with(memory.informed, kind, told is not None),
         )
+
+    @override
+    def abreast(self, memory: Regrets, count: int) -> Abreast[Regrets]:
+        return _Stacked(self, memory, count)
+
+
+class _Stacked(Abreast[Regrets]):
+    """The same in many replications at once; operations come in the same order, so that numbers are the same."""
+
+    def __init__(self, learner: RegretMatching, memory: Regrets, count: int) -> None:
+        self._learner = learner
+        self._held = Regrets(*(np.repeat(getattr(memory, each.name)[None], count, axis=0) for each in fields(memory)))
+
+    @override
+    def probabilities(self, rows: IntegerArray, types: IntegerArray) -> FloatArray:
+        held, learner, at = self._held, self._learner, (rows, types)
+        places, size, last = np.arange(len(rows)), held.paid.shape[-1], held.last[at]
+        span = held.highest[at] - held.lowest[at]
+        seen = span > 0
+        span, rounds = np.where(seen, span, 1.0), np.maximum(held.rounds[at], 1)
+        regret = held.paid[at] - (held.gained[at] / rounds)[:, None, None] * held.counted[at]
+        if learner.regrets is Regretted.EXTERNAL:
+            matched = np.maximum(regret.sum(axis=1), 0)
+            total = matched.sum(axis=1)
+            some = total > 0
+            matched = matched / np.where(some, total, 1.0)[:, None]
+            matched[places[~some], last[~some]] = 1
+        else:
+            towards = np.maximum(regret[places, last], 0) / (learner.inertia * span * rounds)[:, None]
+            matched = np.minimum(towards, 1) / max(size - 1, 1)
+            matched[places, last] = 0
+            matched[places, last] = 1 - matched.sum(axis=1)
+        # Powers as of one number: those of arrays may differ from them in the last digit.
+        less = np.array([number**TRYING_LESS for number in rounds.tolist()])
+        tried = np.where(held.informed[at] > 0, 0.0, learner.trying / less)[:, None]
+        return np.asarray(np.where(seen[:, None], tried / size + (1 - tried) * matched, 1 / size))
+
+    @override
+    def learn(self, rows: IntegerArray, outcomes: Outcomes) -> None:
+        held, at, taken = self._held, (rows, outcomes.types), outcomes.taken
+        told, gains, places = outcomes.hindsight, outcomes.gains, np.arange(len(rows))
+        if told is None:
+            likelier = outcomes.probabilities / outcomes.probabilities[places, taken][:, None]
+            held.paid[*at, :, taken] += likelier * gains[:, None]
+            held.counted[*at, :, taken] += likelier
+            held.paid[*at, taken] -= gains[:, None]
+            held.counted[*at, taken] -= 1
+        else:
+            held.paid[*at, taken] += told - told[places, taken][:, None]
+        least, most = (gains, gains) if told is None else (told.min(axis=1), told.max(axis=1))
+        held.rounds[at] += 1
+        held.gained[at] += gains
+        held.lowest[at] = np.minimum(held.lowest[at], least)
+        held.highest[at] = np.maximum(held.highest[at], most)
+        held.last[at], held.informed[at] = taken, told is not None
+
+    @override
+    def memory(self, row: int) -> Regrets:
+        return Regrets(*(getattr(self._held, each.name)[row].copy() for each in fields(self._held)))
 
 
 def _with[Numbers: (FloatArray, IntegerArray)](numbers: Numbers, place: int, value: float) -> Numbers:

@@ -364,8 +364,9 @@ class MarketEnvironment(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships 
         parts: dict[str, Any] = {}
         for name, space in self._parts[trader.name].items():
             if name != "report":
-                size = prod(space.shape)
-                parts[name] = numbers[kinds : kinds + size].reshape(space.shape)
+                shape = space.shape or ()
+                size = prod(shape)
+                parts[name] = numbers[kinds : kinds + size].reshape(shape)
                 kinds += size
         return parts
 

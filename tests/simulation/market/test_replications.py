@@ -21,6 +21,7 @@ from marketgame.agents.behaviours import (
     ShortSelling,
 )
 from marketgame.agents.behaviours.learning import packed
+from marketgame.agents.behaviours.regret_matching import RegretMatching, Regretted
 from marketgame.agents.knowledge import CommonKnowledge, TypeKnowledge
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior
@@ -118,9 +119,12 @@ def learning(economy: Economy, learner: Behaviour, *others: Assignment, **given:
 
 
 MENUS = [
-    name
-    for name, member in BEHAVIOURS.members.items()
-    if issubclass(member, MenuLearning) and member.plan is MenuLearning.plan
+    *(
+        member()
+        for member in BEHAVIOURS.members.values()
+        if issubclass(member, MenuLearning) and member.plan is MenuLearning.plan
+    ),
+    RegretMatching(regrets=Regretted.INTERNAL),
 ]
 
 
@@ -140,12 +144,12 @@ def economy() -> Economy:
 
 
 @pytest.mark.parametrize("published", [(), tuple(Publication)], ids=["own-payoffs", "everything"])
-@pytest.mark.parametrize("learner", MENUS)
+@pytest.mark.parametrize("learner", MENUS, ids=lambda learner: learner.called)
 def test_whoever_learns_over_a_menu_does_abreast_what_it_does_alone(
-    economy: Economy, learner: str, published: tuple[Publication, ...]
+    economy: Economy, learner: Behaviour, published: tuple[Publication, ...]
 ) -> None:
     rules = LearningRules(published, Regrets.AUTOMATIC if published else Regrets.NONE)
-    both(learning(economy, BEHAVIOURS.find(learner)(), learning=rules))
+    both(learning(economy, learner, learning=rules))
 
 
 @pytest.mark.parametrize(
