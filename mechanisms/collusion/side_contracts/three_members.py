@@ -3,24 +3,26 @@ r"""Whether three members can keep an agreement where unequal quotes are void an
 Whoever quotes otherwise than everybody else trades with nobody, and keeps what it owns; if all other members do, it may
 as well trade with the outsiders. So every member that side-transfers do not leave in debt must be promised as much
 whenever it is told to quote otherwise. And a member so deep in debt that its bankruptcy pays for a gain lives only
-where it and one of these quote otherwise, alike. A linear program over the kinds of play that there are, how likely
-each is and what it brings whom, bounds what is left. ``docs/collusion.md``, Theorem 22, has the proof; each row is
-used there.
+where it and one of these quote otherwise, alike, and then sells some good, since it owes more than all its money. A
+linear program over the kinds of play that there are, how likely each is and what it brings whom, bounds what is left.
+``docs/collusion.md``, Theorem 22, has the proof; each row is used there. Theorem 27 has what closer bounds on what
+members enjoy at odd quotes add (:mod:`marketgame.mechanisms.collusion.side_contracts.dear_sales`).
 
 A bound does not rest on the solver: it follows from its multipliers, whatever they are, once they are mended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from itertools import permutations
 
 import numpy as np
 from scipy.optimize import linprog
 
 from marketgame.mechanisms.arrays import FloatArray, read_only
+from marketgame.mechanisms.collusion.side_contracts.dear_sales import DearSale, Owners, selling, selling_dear
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.deviations.bounds import enjoyed_of_nothing, least_bound, shared
 from marketgame.mechanisms.deviations.oracle import profit_tolerance
@@ -31,12 +33,18 @@ from marketgame.mechanisms.market_game.rules import MarketRules
 TRIED = 11
 """So many bundles, from the efficient one to all there is, are tried for what a member can buy of outsiders."""
 
+NO_GRANT = 1e-9
+"""What the contract grants those outside who are granted nothing is less than this share of what is at stake."""
+
 UNBEARABLE = 1e3
 """By how much more than it gains the program counts what a member falls short of what the contract gives it."""
 
 
 def three_may_agree(contract: GrandContract, number: int, coalition: Sequence[int], rules: MarketRules) -> bool:
-    """Say whether three members may have an internally consistent improvement at a profile; False is a proof."""
+    """Say whether three members may have an internally consistent improvement at a profile; False is a proof.
+
+    What takes longer to work out is looked at only where it is needed.
+    """
     facts = _Facts(contract, number, tuple(coalition), rules)
     tolerance = profit_tolerance(facts.whole)
     if least_bound(facts.whole).total_gain <= tolerance:
@@ -45,7 +53,11 @@ def three_may_agree(contract: GrandContract, number: int, coalition: Sequence[in
     for one, other, poor in permutations(facts.members):
         if granted[one] + granted[other] + 2.0 * granted[poor] >= facts.obeying[poor]:
             return True
-    return any(way.most_gained(facts.obeying) > tolerance for way in _ways(facts))
+    closely = replace(facts, closely=True)
+    return any(
+        way(facts).most_gained(facts.obeying) > tolerance and way(closely).most_gained(facts.obeying) > tolerance
+        for way in _ways(facts.members)
+    )
 
 
 Members = tuple[int, ...]
@@ -124,14 +136,14 @@ class _Way:
         return np.array(rows), capping
 
 
-def _ways(facts: _Facts) -> Iterator[_Way]:
+def _ways(members: Members) -> Iterator[Callable[[_Facts], _Way]]:
     """Yield what there is to be played, for everybody who may be in debt."""
-    for poor in facts.members:
-        one, other = (member for member in facts.members if member != poor)
-        yield _both_rich(facts, poor, one, other)
+    for poor in members:
+        one, other = (member for member in members if member != poor)
+        yield partial(_both_rich, poor=poor, one=one, other=other)
         for rich, third in ((one, other), (other, one)):
-            yield _rich_and_idle(facts, poor, rich, third)
-            yield _two_in_debt(facts, poor, rich, third)
+            yield partial(_rich_and_idle, poor=poor, rich=rich, idle=third)
+            yield partial(_two_in_debt, poor=poor, rich=rich, owing=third)
 
 
 def _rich_and_idle(facts: _Facts, poor: int, rich: int, idle: int) -> _Way:
@@ -141,14 +153,18 @@ def _rich_and_idle(facts: _Facts, poor: int, rich: int, idle: int) -> _Way:
     more = max(float(facts.granted[rich] + facts.granted[poor]), 0.0)
     usual = obeying[idle] + more
     wealth = facts.worth(rich) + float(facts.granted[rich]) + obeying[poor] - more
+    dear = facts.selling_dear(poor, idle, more + float(facts.granted[idle]))
+    # What the idle one enjoys less where the poor one lives it must enjoy here, beside the rich one, and at most all.
+    both = facts.together((rich, idle))
+    lent = dear.lenient * (both - alone[idle])
     return _Way(
         (
-            (((rich, poor), facts.together((rich, poor))), ((idle,), usual), (trio, all_that)),
-            ((trio, min(all_that, facts.together(trio))),),
+            (((rich, poor), facts.selling((rich, poor), poor)), ((idle,), usual), (trio, all_that)),
+            ((trio, min(all_that, dear.enjoyed)),),
             (((rich, idle), facts.together((rich, idle), with_outsiders=True)), ((idle,), usual), ((poor,), 0.0)),
             (((rich,), facts.together((rich,), with_outsiders=True)), ((idle,), alone[idle]), ((poor,), 0.0)),
             (((rich,), alone[rich]), ((idle,), usual), ((poor,), 0.0)),
-            (((rich, idle), facts.together((rich, idle))), ((poor,), 0.0)),
+            ((trio, both + lent),),
         ),
         (
             _Promise.of(rich, (0, 1, 4, 5), alone[rich]),
@@ -165,12 +181,15 @@ def _two_in_debt(facts: _Facts, poor: int, rich: int, owing: int) -> _Way:
     all_that = sum(obeying.values())
     more = max(-float(facts.granted[owing]), 0.0)
     usual = obeying[owing] + more
+    # Whoever owes something lives at the outsiders' quotes only if it is paid there, by the rich one or out of grants.
+    out_of_grants = (facts.granted[facts.whole.outsiders] > NO_GRANT * facts.whole.stake).any()
+    unpaid = usual if out_of_grants else 0.0
     wealth = facts.worth(rich) + float(facts.granted[rich]) + obeying[poor] - more
     return _Way(
         (
-            (((rich, poor), facts.together((rich, poor))), ((owing,), usual), (trio, all_that)),
-            ((trio, min(all_that, facts.together(trio))),),
-            (((rich,), alone[rich]), ((owing,), usual), ((poor,), 0.0)),
+            (((rich, poor), facts.selling((rich, poor), poor)), ((owing,), unpaid), (trio, all_that)),
+            ((trio, min(all_that, facts.selling(trio, poor))),),
+            (((rich,), alone[rich]), ((owing,), unpaid), ((poor,), 0.0)),
             (((rich, owing), facts.together((rich, owing))), ((poor,), 0.0)),
             (((rich, owing), facts.together((rich, owing), with_outsiders=True)), ((owing,), usual), ((poor,), 0.0)),
             (((rich,), facts.together((rich,), with_outsiders=True)), ((owing,), 0.0), ((poor,), 0.0)),
@@ -185,7 +204,7 @@ def _two_in_debt(facts: _Facts, poor: int, rich: int, owing: int) -> _Way:
 def _both_rich(facts: _Facts, poor: int, one: int, other: int) -> _Way:
     """Return what is played if the poor one lives only where all three quote otherwise."""
     alone, trio = facts.alone, facts.members
-    most = min(sum(facts.obeying.values()), facts.together(trio))
+    most = min(sum(facts.obeying.values()), facts.selling(trio, poor))
     wealth = sum(facts.worth(member) + float(facts.granted[member]) for member in (one, other)) + facts.obeying[poor]
     # If outsiders owe something, whoever buys must buy that much, so that what it gets is not concave in its wealth.
     owing = float(facts.granted[facts.whole.outsiders].sum()) < 0.0
@@ -220,12 +239,23 @@ def _instead(enjoyed: Sequence[tuple[int, Sequence[int]]], kind: int, floor: flo
 
 @dataclass(frozen=True, eq=False)
 class _Facts:
-    """What three members own, are granted and enjoy at a profile; utility is counted from that of having nothing."""
+    """What three members own, are granted and enjoy at a profile; utility is counted from that of having nothing.
+
+    Attributes:
+        contract: of everybody.
+        number: of the profile.
+        members: ascending.
+        rules: of the market.
+        closely: whether what follows from Theorem 27 is worked out, too.
+        shares: what some enjoy together, as far as it was asked for, with outsiders or without.
+    """
 
     contract: GrandContract
     number: int
-    members: tuple[int, ...]
+    members: Members
     rules: MarketRules
+    closely: bool = False
+    shares: dict[tuple[Members, bool], float] = field(default_factory=dict)
 
     @cached_property
     def whole(self) -> Situation:
@@ -263,9 +293,49 @@ class _Facts:
 
     def together(self, members: Sequence[int], *, with_outsiders: bool = False) -> float:
         """Return the most that members enjoy of what they own, and of what outsiders own if they get it."""
-        beyond = self.of_outsiders if with_outsiders else np.zeros_like(self.of_outsiders)
-        gain = float(shared(self.facing(members), beyond[None])[0])
-        return gain + sum(self.alone[member] for member in members)
+        asked = tuple(sorted(members)), with_outsiders
+        if asked not in self.shares:
+            beyond = self.of_outsiders if with_outsiders else np.zeros_like(self.of_outsiders)
+            gain = float(shared(self.facing(members), beyond[None])[0])
+            self.shares[asked] = gain + sum(self.alone[member] for member in members)
+        return self.shares[asked]
+
+    def owners(self, members: Sequence[int]) -> Owners:
+        """Return some of them as owners of what they may share."""
+        economy, some = self.contract.economy, sorted(members)
+        return Owners(
+            economy,
+            economy.rows(economy.profiles[self.number])[some],
+            self.whole.endowments[0, some],
+            sum(self.alone[one] for one in some),
+            self.contract.price[self.number, :-1],
+        )
+
+    def selling(self, members: Sequence[int], seller: int) -> float:
+        """Return a bound on what members enjoy of what they own if one of them ends with less than it owns of a good.
+
+        Whoever owes more than all its money sells some good.
+        """
+        without = self.together(members)
+        if not self.closely:
+            return without
+        return min(without, selling(self.owners(members), sorted(members).index(seller)))
+
+    def selling_dear(self, poor: int, idle: int, granted: float) -> DearSale:
+        """Return what all three enjoy at most if all quote the same odd prices and the poor one lives.
+
+        The idle one enjoys what it owns, or less.
+        """
+        usual = DearSale(self.selling(self.members, poor))
+        owes = self.obeying[poor] - float(self.granted[poor]) - float(self.whole.endowments[0, poor, -1])
+        valuation, owned = self._valuation(idle), self.whole.endowments[0, :, :-1]
+        if not self.closely or owes <= 0.0 or not valuation.strictly_concave(owned.sum(axis=0)):
+            return usual
+        places, (rich,) = sorted(self.members), (one for one in self.members if one not in (poor, idle))
+        seller, other = places.index(poor), places.index(idle)
+        found = selling_dear(self.owners(places), seller, other, owes, granted, valuation.gradient(owned[idle]))
+        apart = self.selling((rich, poor), poor) + self.alone[idle]
+        return DearSale(min(max(found.enjoyed, apart), usual.enjoyed), found.lenient)
 
     def bought(self, member: int, wealth: float) -> float:
         """Return what a member enjoys at least if it spends its wealth with the outsiders alone, at their price."""
