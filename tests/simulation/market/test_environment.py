@@ -23,6 +23,7 @@ from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.blockers import Blocker
 from marketgame.simulation.scenario.market_scenario import MarketScenario
+from marketgame.simulation.scenario.network import Limit, Network
 from tests.economy_fixtures import RandomEconomy, three_trader_economy
 
 PRICES, UNSEEN = MarketRules(), MarketRules(timing=Timing.SIMULTANEOUS)
@@ -208,6 +209,24 @@ def test_more_of_a_good_is_paid_for_unless_the_payment_says_otherwise(random_eco
         np.testing.assert_allclose(moved, actions[name]["quote"] * units.prices, rtol=1e-6)
         shares = play.play.announced_endowments[player] / known.owned
         np.testing.assert_allclose(shares, [1.0, 0.5, 1.0])
+
+
+def test_learners_from_outside_order_among_those_whom_they_know(random_economy: RandomEconomy) -> None:
+    links, known = frozenset({(0, 1), (1, 2)}), {(0, 1), (1, 0), (1, 2), (2, 1)}
+    network = Network(links, limits=(Limit.TRADE,))
+    environment = MarketEnvironment(scenario_of(random_economy(4, 4, 3, 1), network=network))
+    environment.reset(1)
+    for _ in range(2):
+        environment.step(nothing(environment))
+    told = np.stack([trader.recommended.recommendation.orders for trader in environment.model.traders])
+    actions = nothing(environment)
+    for action in actions.values():
+        action["order"] -= 1.0
+    environment.step(actions)
+    play = environment.model.last_play
+    assert play is not None
+    differs = {(int(one), int(other)) for one, other in np.argwhere((play.play.orders != told).any(axis=-1))}
+    assert {(one, other) for one, other in differs if one != other} == known
 
 
 def test_selling_short_within_reach_takes_all_there_is_but_the_good_sold() -> None:
