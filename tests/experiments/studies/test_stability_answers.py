@@ -46,3 +46,12 @@ def test_in_the_published_table_what_is_known_of_some_coalitions_is_never_contra
         assert (wide[wide[:, weak] == "refuted", strong] == "refuted").all()
         assert (wide[wide[:, strong] == "proven", weak] == "proven").all()
     assert (wide[:, [0, 2]] != "not-refuted").mean() > 0.95
+
+
+def test_in_the_published_table_no_answer_is_open_where_two_can_hide_what_ruins_one() -> None:
+    table = pd.read_csv(PUBLISHED, keep_default_na=False)
+    asked = table[table["question"] == "collusion-proof"]
+    hidden = (asked["bankruptcy"] == Bankruptcy.TRADES_STAND) & (asked["pricing"] != Pricing.VOID)
+    assert (asked.loc[hidden, "approached"] == "up to any tolerance").all()
+    assert (asked.loc[~hidden, "approached"] == "").all()
+    assert "not-refuted" not in set(asked.loc[hidden, "answer"])
