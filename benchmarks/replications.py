@@ -7,6 +7,7 @@ Nothing is recorded on either side but stances and gains. Processor time, one th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from time import process_time
 
@@ -15,14 +16,16 @@ import numpy as np
 
 from benchmarks.measurement import Measurement, print_table, time_of
 from benchmarks.rounds import BareMarket, BareTrader, many_traders
-from marketgame.agents.behaviours import ExponentialWeights
+from marketgame.agents.behaviours import BEHAVIOURS, Behaviour, ExponentialWeights, Learning, Publication
 from marketgame.agents.behaviours.menu import menu_of
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.settle import settle
 from marketgame.simulation.market.abreast import MarketsAbreast
 from marketgame.simulation.market.model import MarketModel
+from marketgame.simulation.run import simulate, simulate_abreast
 from marketgame.simulation.scenario.assignments import Assignment
+from marketgame.simulation.scenario.established import establish
 from marketgame.simulation.scenario.learning import LearningRules, Regrets
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
@@ -32,7 +35,7 @@ MENUS = {
 }
 TRADERS, THOUSAND = 10, 1000
 REPLICATIONS, ROUNDS, WARM = 500, 20, 10
-PLAIN_ROUNDS = 50
+PLAIN_ROUNDS, FEW_ROUNDS, SEEDS = 50, 4, 20
 
 
 class LearningAgent(mesa.Agent):  # type: ignore[misc]  # Mesa ships no type information.
@@ -92,11 +95,14 @@ class PlainMarket(mesa.Model):  # type: ignore[misc]  # Mesa ships no type infor
         self.agents.do("learn")
 
 
+QUIET = LearningRules(regrets=Regrets.NONE)
+LEARNERS = tuple(member() for member in BEHAVIOURS.members.values() if issubclass(member, Learning))
+
+
 def scenario(traders: int, stances: tuple[str, ...]) -> MarketScenario:
     """All of so many traders learn from their own payoffs."""
     learner = ExponentialWeights(stances=stances)
-    quiet = LearningRules(regrets=Regrets.NONE)
-    return MarketScenario("many", many_traders(traders, 2), assignments=(Assignment(learner),), learning=quiet)
+    return MarketScenario("many", many_traders(traders, 2), assignments=(Assignment(learner),), learning=QUIET)
 
 
 def many(steps: int, model: mesa.Model) -> None:
@@ -106,7 +112,7 @@ def many(steps: int, model: mesa.Model) -> None:
 
 
 def measure() -> list[Measurement]:
-    """Measure rounds of ten traders by menu, and one round of a thousand."""
+    """Measure rounds of ten traders by menu, of a thousand by learner, and runs side by side."""
     rows = []
     for name, stances in MENUS.items():
         played = scenario(TRADERS, stances)
@@ -126,17 +132,31 @@ def measure() -> list[Measurement]:
                 note=f"a million rounds take {1e6 * abreast:.0f} s; one by one {1e6 * alone / PLAIN_ROUNDS:.0f} s",
             )
         )
-    model = MarketModel(scenario(THOUSAND, MENUS["quotes and announcements"]))
+    return [*rows, *(thousand(learner) for learner in LEARNERS), side_by_side()]
+
+
+def thousand(learner: Behaviour) -> Measurement:
+    """Measure rounds of a thousand who learn, turned into rows of tables."""
+    told = LearningRules((Publication.STANCES,), Regrets.NONE) if learner.name == "imitating" else QUIET
+    traders = many_traders(THOUSAND, 2)
+    model = MarketModel(MarketScenario("many", traders, assignments=(Assignment(learner),), learning=told))
     model.step()
-    rows.append(
-        Measurement(
-            work="a round of a thousand traders who learn",
-            baseline="one second",
-            ratio=1 / time_of(model.step, 3, process_time),
-            target=1.0,
-        )
+    seconds = time_of(partial(many, FEW_ROUNDS, model), 1, process_time) / FEW_ROUNDS
+    return Measurement(
+        work=f"a round of a thousand traders who learn: {learner.name}",
+        baseline="one second",
+        ratio=1 / seconds,
+        target=1.0,
     )
-    return rows
+
+
+def side_by_side() -> Measurement:
+    """Measure runs that differ in their seeds alone, with all their tables."""
+    played = establish(replace(scenario(3, MENUS["quotes and announcements"]), rounds=PLAIN_ROUNDS))
+    alone = time_of(partial(simulate, played), 3, process_time)
+    together = time_of(partial(simulate_abreast, played, range(SEEDS)), 1, process_time) / SEEDS
+    work = f"{SEEDS} runs of three traders who learn with all their tables, as sweeps play them"
+    return Measurement(work, "one by one", alone / together, 3.0, f"{1e3 * together / PLAIN_ROUNDS:.2g} ms a round")
 
 
 if __name__ == "__main__":
