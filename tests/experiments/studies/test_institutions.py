@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -238,6 +240,44 @@ def test_in_the_published_table_every_answer_implies_the_weaker_ones(published: 
     for strong, weak in implied:
         assert (wide.loc[wide[strong] == YES.answer, weak] == YES.answer).all()
         assert (wide.loc[wide[weak] == NO.answer, strong] == NO.answer).all()
+
+
+def test_what_is_known_without_a_search_is_put_into_a_table_and_nothing_else(
+    published: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "economies", lambda *given: islice(economies(*given), 1))
+    whole = published[published["economy"] == "three traders"].reset_index(drop=True)
+    (asked,) = whole.index[
+        (whole["question"] == Question.CONSISTENT)
+        & (whole["because"] == "kept up to any tolerance")
+        & (whole["coverage"] == "unlimited")
+    ]
+    # What was found under other rules stays as it is, whatever it is.
+    before = whole.drop(columns="approached").assign(because=whole["because"] + "!")
+    before.loc[asked, ["verdict", "because", "coalition", "total_gain"]] = ["not refuted", "none found", "", 0.0]
+    found = table.with_what_is_known(before, tmp_path / "kept.csv", workers=1)
+    again = (found[list(table.KEY)] == whole.loc[asked, list(table.KEY)]).all(axis=1)
+    assert again.sum() == len(Question)
+    assert (found["because"] == np.where(again, whole["because"], whole["because"] + "!")).all()
+    assert list(found["verdict"]) == list(whole["verdict"])
+    assert list(found["approached"]) == list(whole["approached"])
+    assert found.loc[asked, "total_gain"] == pytest.approx(whole.loc[asked, "total_gain"])
+
+
+def test_the_published_table_says_where_two_can_hide_what_ruins_one(published: pd.DataFrame) -> None:
+    asked = published[published["question"] == Question.CONSISTENT]
+    approached = asked["approached"] == table.APPROACHED
+    # Everywhere under the rules of Theorem 23, and nowhere else; there nothing is open.
+    assert (approached[[_hides(row) for row in asked.to_dict("records")]]).all()
+    assert not approached[[not _hides(row) for row in asked.to_dict("records")]].any()
+    assert set(asked.loc[approached, "verdict"]) == {NO.answer, YES.answer}
+    assert (published.loc[published["question"] != Question.CONSISTENT, "approached"] == "").all()
+
+
+def _hides(row: Mapping[Hashable, object]) -> bool:
+    parts = {"solvency": "no-short-sales", "bankruptcy": "trades-stand", "execution": "unilateral", "refusal": "free"}
+    priced = row["pricing"] in {"counterparty", "spread"} and row["outsiders"] == "obey"
+    return priced and all(row[name] == value for name, value in parts.items())
 
 
 def test_the_published_table_proves_theorem_two_on_every_economy(published: pd.DataFrame) -> None:
