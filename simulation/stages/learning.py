@@ -118,7 +118,7 @@ class LearningStage:
                 gain=float(gains[player]),
                 reason=BankruptcyReason(int(settlement.reason[player])),
                 hindsight=hindsight if Publication.HINDSIGHT in self._published else None,
-                heard=tuple(heard[other] for other in self.sees(player)) if heard else (),
+                heard=tuple(map(heard.__getitem__, self.sees(player))) if heard else (),
             )
             trader.learn(outcome)
             learned.append(self._observed(trader, outcome, hindsight))
