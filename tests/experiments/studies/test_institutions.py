@@ -254,7 +254,8 @@ def test_what_is_known_without_a_search_is_put_into_a_table_and_nothing_else(
     ]
     # What was found under other rules stays as it is, whatever it is.
     before = whole.drop(columns="approached").assign(because=whole["because"] + "!")
-    before.loc[asked, ["verdict", "because", "coalition", "total_gain"]] = ["not refuted", "none found", "", 0.0]
+    for name, value in {"verdict": "not refuted", "because": "none found", "coalition": "", "total_gain": 0.0}.items():
+        before.loc[asked, name] = value
     found = table.with_what_is_known(before, tmp_path / "kept.csv", workers=1)
     again = (found[list(table.KEY)] == whole.loc[asked, list(table.KEY)]).all(axis=1)
     assert again.sum() == len(Question)
