@@ -12,7 +12,7 @@ from marketgame.experiments.files.economy_file import Name, TypeTable, player_of
 from marketgame.experiments.files.input_file import InputModel
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
-from marketgame.mechanisms.economies.beliefs import IndependentPrior, Prior, listed_prior
+from marketgame.mechanisms.economies.beliefs import FactorPrior, IndependentPrior, Prior, listed_prior
 from marketgame.mechanisms.economies.economy import Economy, PlayerType
 
 type Nonnegative = Annotated[float, Field(ge=0)]
@@ -46,6 +46,12 @@ class StoredEconomy(InputModel):
     chances: list[list[Positive]] | None = Field(
         default=None, description="instead of that: of each type of each player, whose types are independent"
     )
+    factor: Annotated[list[Nonnegative], Field(min_length=1)] | None = Field(
+        default=None, description="of each value of a factor that correlates types, if they are independent given it"
+    )
+    chances_given: list[list[list[Nonnegative]]] | None = Field(
+        default=None, description="with the factor: of each type of each player, at each of its values"
+    )
 
     def build(self) -> Economy:
         """Return the economy.
@@ -59,9 +65,16 @@ class StoredEconomy(InputModel):
         return Economy(self.name, tuple(self.goods), tuple(self.units), players, self._prior(), self.source)
 
     def _prior(self) -> Prior:
-        if (self.probability is None) == (self.chances is None):
-            raise ValueError("probability or chances must be given, and not both")
+        if [self.probability, self.chances, self.chances_given].count(None) != 2:
+            raise ValueError("probability, chances or chances_given must be given, and just one of them")
+        if (self.factor is None) != (self.chances_given is None):
+            raise ValueError("factor and chances_given go together")
         counts = [len(player.types) for player in self.players]
+        if self.factor is not None and self.chances_given is not None:
+            wanted = [[count] * len(self.factor) for count in counts]
+            if [[len(own) for own in given] for given in self.chances_given] != wanted:
+                raise ValueError("chances_given must be of each type of each player, at each value of the factor")
+            return FactorPrior(np.array(self.factor), [np.array(given) for given in self.chances_given])
         if self.chances is None:
             return listed_prior(counts, np.array(self.probability))
         if [len(own) for own in self.chances] != counts:
@@ -133,6 +146,8 @@ def _prior_document(prior: Prior) -> dict[str, Any]:
         return {"probability": prior.probability.tolist()}
     if isinstance(prior, IndependentPrior):
         return {"chances": [own.tolist() for own in prior.marginals]}
+    if isinstance(prior, FactorPrior):
+        return {"factor": prior.weights.tolist(), "chances_given": [given.tolist() for given in prior.chances]}
     raise ValueError(f"a certificate cannot hold what is believed: {prior.obstacle}")
 
 

@@ -23,11 +23,9 @@ def refuse_unstorable(economy: Economy) -> None:
     """Refuse an economy that no certificate can hold, before anything is looked for.
 
     Raises:
-        ValueError: naming the valuation's family.
+        ValueError: naming the valuation's family, or what is believed.
     """
-    # Of one of correlated types whose profiles cannot be listed nothing is certified.
-    if not economy.prior.obstacle or economy.prior.independent:
-        economy_document(economy)
+    economy_document(economy)
 
 
 @contextmanager

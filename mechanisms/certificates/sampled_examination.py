@@ -41,7 +41,7 @@ from marketgame.mechanisms.contracts.on_demand import ContractOnDemand, check_on
 from marketgame.mechanisms.contracts.transfers import balanced_externalities
 from marketgame.mechanisms.deviations.bounds import reason_by_member, wealth_beyond_bundles
 from marketgame.mechanisms.deviations.effort import Verdict
-from marketgame.mechanisms.economies.beliefs import IndependentPrior
+from marketgame.mechanisms.economies.beliefs import FactorPrior, IndependentPrior
 from marketgame.mechanisms.economies.coalitions import Coalitions
 from marketgame.mechanisms.economies.profiles import Listing
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE, stakes_of_play
@@ -142,7 +142,7 @@ def _certified(
 def _confirmed(contract: ContractOnDemand, rules: MarketRules, lie: JointMisreport) -> list[FoundDeviation]:
     """Return a lie with its certificate; nothing if what it gains lies within what its draws leave uncertain."""
     economy = contract.economy
-    if not isinstance(economy.prior, IndependentPrior):
+    if not isinstance(economy.prior, IndependentPrior | FactorPrior):
         return []
     members = tuple(economy.player_names.index(name) for name in lie.coalition)
     true, reported = (

@@ -24,7 +24,7 @@ from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.contracts.incentives import SURE
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
 from marketgame.mechanisms.contracts.sampled import sampled
-from marketgame.mechanisms.economies.beliefs import IndependentPrior
+from marketgame.mechanisms.economies.beliefs import FactorPrior, IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.profiles import Listing, seeded
 from marketgame.mechanisms.economies.stakes import counts_as_gain
@@ -44,7 +44,7 @@ class SampledLieCertificate:
     """A profitable lie to a contract that is worked out where reports occur.
 
     Attributes:
-        economy: whose types are reported; independent.
+        economy: whose types are reported; independent, or independent given a factor.
         rules: of the market.
         transfers: which the contract has.
         coalition: who lies, ascending; one player or more.
@@ -82,7 +82,7 @@ class SampledLieCertificate:
                 raise ValueError(f"{name} is {kinds}; it must have a type of each member")
         if not LEAST_DRAWS <= self.draws <= MOST_DRAWS:
             raise ValueError(f"draws is {self.draws}; it must be {LEAST_DRAWS} to {MOST_DRAWS}")
-        stated = isinstance(self.economy.prior, IndependentPrior)
+        stated = isinstance(self.economy.prior, IndependentPrior | FactorPrior)
         if not stated:
             raise ValueError("types are not stated as independent; who lies might not believe what is drawn")
         object.__setattr__(self, "gains", read_only(finite_array("gains", self.gains, (len(self.coalition),))))
@@ -186,7 +186,9 @@ def _contract(certificate: SampledLieCertificate) -> ContractOnDemand:
 def _played(certificate: SampledLieCertificate, contract: ContractOnDemand) -> SampledLieCertificate:
     """Return the certificate with what is gained at the profiles that are drawn."""
     contract, members = contract.under(certificate.rules), list(certificate.coalition)
-    true = contract.economy.prior.draws(seeded(STREAM), certificate.draws).profiles.copy()
+    prior = contract.economy.prior
+    given = prior.given(certificate.coalition, certificate.true_types) or prior
+    true = given.draws(seeded(STREAM), certificate.draws).profiles.copy()
     true[:, members] = certificate.true_types
     reported = true.copy()
     reported[:, members] = certificate.reported_types

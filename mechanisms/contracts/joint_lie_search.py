@@ -1,7 +1,8 @@
 r"""The most profitable joint lie of coalitions whose lies are too many to list: a lie from below, a bound from above.
 
-Types are independent. A coalition S of k members that reports r instead of t gains, under expected-externality
-transfers with externalities :math:`f_i`,
+Types are independent, or correlated through a factor: members then draw outsiders as those believe who know each
+other's types, and of all transfers only those at the supporting price are at hand. A coalition S of k members that
+reports r instead of t gains, under expected-externality transfers with externalities :math:`f_i`,
 
 .. math:: \sum_{i \in S} E[v_i(x_i(r, t_{-S}), t_i) - v_i(x_i(t), t_i)]
     + \frac{N - k}{N - 1} \sum_{i \in S} [f_i(r_i) - f_i(t_i)].
@@ -54,6 +55,8 @@ PARTS = 8
 
 type _Lie = tuple[int, ...]
 """What is reported by whom, as numbers of what classes may report, increasing; one for each member."""
+type _Sample = tuple[int, int]
+"""Of which stream, and how many, the draws of outsiders' types are."""
 
 
 def search_joint_misreports(
@@ -62,17 +65,17 @@ def search_joint_misreports(
     """Return a joint lie that gains much, with its standard error, and a bound on what any gains where one is known.
 
     Args:
-        economy: with independent types.
+        economy: with types that are independent, or correlated through a factor.
         externalities: what the contract pays for, by type, ``(types of all players,)``, numeraire; none if all pay the
             supporting price instead.
         stakes: what is at stake for each type, likewise.
         deadline: after which the lie found so far is not improved any more, nor the bound.
 
     Returns:
-        The check; none if types are correlated, so that what members know of outsiders is not drawn, or there are more
-        different players than can be searched.
+        The check; none if types are correlated otherwise, so that what members know of outsiders is not drawn, or there
+        are more different players than can be searched.
     """
-    if not economy.prior.independent:
+    if economy.prior.given((), ()) is None:
         return None
     search = _Search(economy, externalities)
     if search.bundles > MOST_BUNDLES:
@@ -147,8 +150,14 @@ class _Search:
         """How many bundles a first look takes at least."""
         return LEAST_DRAWS * self._types * self._players
 
-    def _draws(self, stream: int, count: int) -> IntegerArray:
-        return self._economy.prior.draws(seeded(stream), count).profiles
+    def _draws(self, sample: _Sample, lie: _Lie | None = None) -> IntegerArray:
+        """Return profiles of outsiders' types as members believe them to be, ``(D, N)``; of nobody's without a lie."""
+        prior, (stream, count) = self._economy.prior, sample
+        if prior.independent or lie is None:
+            return prior.draws(seeded(stream), count).profiles
+        members, types, _ = self.told(lie)
+        given = prior.given(members.tolist(), types.tolist())
+        return (prior if given is None else given).draws(seeded(stream), count).profiles
 
     def _ends(self, reported: IntegerArray) -> tuple[FloatArray, FloatArray]:
         """Return the goods ``(..., N, G)`` and the money ``(..., N)`` to which reports lead, no externality paid."""
@@ -167,7 +176,8 @@ class _Search:
     def _single(self) -> tuple[FloatArray, FloatArray]:
         """What each lie brings who tells it, ``(lies,)``, and every type of every other player, ``(lies, types)``."""
         types = self._types
-        draws = self._draws(1, max(LEAST_DRAWS, min(DRAWS_TO_LOOK, BUNDLES_TO_LOOK // (self._players * types))))
+        sample = 1, max(LEAST_DRAWS, min(DRAWS_TO_LOOK, BUNDLES_TO_LOOK // (self._players * types)))
+        draws = self._draws(sample)
         own, others = np.zeros(len(self._told)), np.zeros((len(self._told), types))
         # Which type of which class everybody is.
         types_drawn = self._begins[self._class] + draws
@@ -198,14 +208,14 @@ class _Search:
         if (self._kind == self._report).all():
             return None
         count = max(LEAST_DRAWS, min(DRAWS_TO_IMPROVE, BUNDLES_TO_IMPROVE // (2 * TRIED * self._players)))
-        draws = self._draws(2, count)
+        draws = 2, count
         starts = list[tuple[float, _Lie]]()
         for likely in (self._likely(), self._all_alike()):
             tried = sorted(zip(self._means(likely, draws), likely, strict=True), key=lambda each: -each[0])
             starts += tried[: IMPROVED if self._players <= FEW_PLAYERS else 1]
         return max((self._improved(*each, draws, deadline) for each in starts), key=lambda each: each[0])[1]
 
-    def _improved(self, gain: float, lie: _Lie, draws: IntegerArray, deadline: Deadline) -> tuple[float, _Lie]:
+    def _improved(self, gain: float, lie: _Lie, draws: _Sample, deadline: Deadline) -> tuple[float, _Lie]:
         """Return where small changes of a lie lead that gain more on the draws, with the gain there."""
         for _ in range(STEPS):
             if deadline.passed:
@@ -218,8 +228,8 @@ class _Search:
             gain, lie = better, candidate
         return gain, lie
 
-    def _means(self, lies: Sequence[_Lie], draws: IntegerArray) -> list[float]:
-        at_once = max(1, BUNDLES_AT_ONCE // (2 * draws.size))
+    def _means(self, lies: Sequence[_Lie], draws: _Sample) -> list[float]:
+        at_once = max(1, BUNDLES_AT_ONCE // (2 * draws[1] * self._players))
         pieces = (lies[first : first + at_once] for first in range(0, len(lies), at_once))
         return [float(mean) for piece in pieces for mean in self._gains(piece, draws).mean(axis=1)]
 
@@ -321,9 +331,13 @@ class _Search:
         order = np.argsort(members)
         return members[order], self._kind[chosen[order]], self._report[chosen[order]]
 
-    def _gains(self, lies: Sequence[_Lie], draws: IntegerArray) -> FloatArray:
+    def _gains(self, lies: Sequence[_Lie], draws: _Sample) -> FloatArray:
         """Return what coalitions gain by lies at each draw of outsiders' types, ``(lies, D)``, numeraire."""
-        true, shape = np.repeat(draws[None], len(lies), axis=0), (len(lies), len(draws))
+        if self._economy.prior.independent:
+            true = np.repeat(self._draws(draws)[None], len(lies), axis=0)
+        else:
+            true = np.stack([self._draws(draws, lie) for lie in lies])
+        shape = (len(lies), draws[1])
         reported, inside, moved = true.copy(), np.zeros((len(lies), 1, self._players)), np.zeros((len(lies), 1))
         for place, lie in enumerate(lies):
             members, types, reports = self.told(lie)
@@ -340,7 +354,7 @@ class _Search:
     def estimated(self, lie: _Lie) -> tuple[float, float]:
         """Return what a lie gains and the standard error of that, from draws by which it was not chosen."""
         count = max(64, min(DRAWS_TO_ESTIMATE, BUNDLES_TO_ESTIMATE // (2 * self._players)))
-        gains = self._gains([lie], self._draws(3, count))[0]
+        gains = self._gains([lie], (3, count))[0]
         return float(gains.mean()), float(gains.std(ddof=1) / sqrt(count))
 
 

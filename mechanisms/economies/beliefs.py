@@ -74,6 +74,17 @@ class Prior(ABC):
     def draws(self, generator: np.random.Generator, count: int) -> Draws:
         """Draw many profiles at once, for expectations over more of them than can be listed."""
 
+    def given(self, players: Sequence[int], types: Sequence[int]) -> Prior | None:
+        """Return a prior by which outsiders are drawn as players believe who tell each other their types.
+
+        What it says of these players themselves means nothing. None where their types are not independent given
+        a factor: a table of profiles says itself what follows.
+
+        Raises:
+            ValueError: the types cannot occur together.
+        """
+        return self if self.independent else None
+
     @property
     def size(self) -> int:
         """How many type profiles there are."""
@@ -282,6 +293,17 @@ class FactorPrior(Prior):
         uniform = generator.random((count, 1 + len(self.chances)))
         factor = np.minimum((uniform[:, :1] >= np.cumsum(self.weights)).sum(axis=1), len(self.weights) - 1)
         return Draws(_types_at(uniform[:, 1:], self._thresholds[factor]), np.concatenate(self.chances, axis=1)[factor])
+
+    @override
+    def given(self, players: Sequence[int], types: Sequence[int]) -> FactorPrior:
+        likely = self.weights.copy()
+        for player, kind in zip(players, types, strict=True):
+            likely = likely * self.chances[player][:, kind]
+        if not likely.any():
+            raise ValueError(f"types {list(types)} of players {list(players)} cannot occur together")
+        # Of what is impossible now some trace is left, so that each type still has a probability.
+        likely = np.maximum(likely / likely.sum(), np.where(self.weights > 0, np.finfo(np.float64).tiny, 0.0))
+        return FactorPrior(likely / likely.sum(), self.chances)
 
     @cached_property
     def _thresholds(self) -> FloatArray:

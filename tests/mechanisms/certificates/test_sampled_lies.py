@@ -23,11 +23,12 @@ from marketgame.mechanisms.contracts.joint_misreports import joint_misreport_gai
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
 from marketgame.mechanisms.contracts.sampled import sampled
 from marketgame.mechanisms.deviations.effort import Verdict
+from marketgame.mechanisms.economies.beliefs import FactorPrior, IndependentPrior
 from marketgame.mechanisms.economies.coalitions import Coalitions
 from marketgame.mechanisms.economies.profiles import Listing
 from marketgame.mechanisms.market_game.rules import PAPER_RULES, Execution, MarketRules, Refusal
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior
-from tests.mechanisms.replicated_economies import copied, replicas
+from tests.mechanisms.replicated_economies import booms_and_busts, copied, replicas
 
 DEPOSITS = MarketRules(execution=Execution.MATCHED, refusal=Refusal.ESCROW)
 
@@ -67,6 +68,34 @@ def test_what_is_settled_at_draws_is_what_enumeration_expects(rules: MarketRules
     certificate = certify_sampled_lie(contract, rules, members, true, reported)
     expected = joint_misreport_gains(grand_contract(economy), members).gains[3, 0]
     assert abs(certificate.total_gain - expected) <= 5 * certificate.standard_error
+
+
+def test_where_a_factor_correlates_types_liars_draw_outsiders_as_they_believe() -> None:
+    economy = replicas(prior=booms_and_busts())
+    contract = ContractOnDemand(sampled(economy, listing=Listing.COUNTED), TransferRule.NONE)
+    members = (0, 3)
+    for true, reported in (((1, 1), (0, 0)), ((0, 1), (1, 0))):
+        certificate = certify_sampled_lie(contract, PAPER_RULES, members, true, reported)
+        expected = joint_misreport_gains(grand_contract(economy), members).gains
+        told, said = (int(np.ravel_multi_index(kinds, (2, 2))) for kinds in (true, reported))
+        assert abs(certificate.total_gain - expected[told, said]) <= 5 * certificate.standard_error
+
+
+def test_a_lie_among_many_whom_a_factor_correlates_is_read_back_and_verified(tmp_path: Path) -> None:
+    many = examined().contract.economy
+    prior = FactorPrior(np.array([0.35, 0.65]), [np.array([[0.8, 0.2], [0.3, 0.7]])] * 27)
+    contract = ContractOnDemand(sampled(replace(many, prior=prior)), TransferRule.NONE)
+    found = examine_sampled(contract, PAPER_RULES, Coalitions(27, 1))
+    assert found.coalitions_report_truthfully is Verdict.REFUTED
+    (stored,) = (one.certificate for one in found.deviations if one.kind is DeviationKind.JOINT_LIE)
+    save_certificate(stored, tmp_path / "lie.json")
+    again = load_certificate(tmp_path / "lie.json")
+    assert isinstance(again, SampledLieCertificate)
+    assert isinstance(again.economy.prior, FactorPrior)
+    assert verify(again).confirmed
+    # Who believed that outsiders are drawn as if nobody knew anything would expect something else.
+    blind = IndependentPrior([prior.marginal(player) for player in range(27)])
+    assert not verify(replace(again, economy=replace(many, prior=blind))).confirmed
 
 
 def test_a_stored_lie_is_read_back_and_replayed_and_called_sampled(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from marketgame.mechanisms.contracts.joint_lie_search import search_joint_misrep
 from marketgame.mechanisms.contracts.joint_misreports import best_joint_misreport, check_joint_misreports
 from marketgame.mechanisms.contracts.sampled import sampled
 from marketgame.mechanisms.contracts.transfers import balanced_externalities, expected_externality_transfers
+from marketgame.mechanisms.economies.beliefs import FactorPrior
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from tests.mechanisms.private_value_economies import (
@@ -121,6 +122,43 @@ def test_replicas_are_counted_and_their_lies_found_as_by_enumeration() -> None:
     assert abs(found.worst.gain - exact.worst.gain) <= 4 * found.standard_error + 1e-9
     assert found.bound is not None
     assert exact.worst.gain <= found.bound
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_where_a_factor_correlates_types_members_draw_outsiders_as_they_believe(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    chances = [np.stack([given, 1 - given], axis=1) for given in generator.uniform(0.05, 0.95, (5, 2))]
+    prior = FactorPrior(np.array([0.4, 0.6]), chances)
+    assert not prior.independent
+    economy = random_economy(seed, prior, money=20_000.0)
+    contract = grand_contract(economy)
+    found, exact = search_joint_misreports(economy, None, contract.stakes), check_joint_misreports(contract)
+    assert found is not None
+    assert found.worst is not None
+    assert exact.worst is not None
+    assert found.bound is not None
+    members = [economy.player_names.index(name) for name in found.worst.coalition]
+    same = joint_misreports.joint_misreport_gains(contract, members).gains
+    told, said = (
+        np.ravel_multi_index(
+            [
+                [kind.name for kind in economy.players[member].types].index(name)
+                for member, name in zip(members, kinds, strict=True)
+            ],
+            [2] * len(members),
+        )
+        for kinds in (found.worst.true_types, found.worst.reported_types)
+    )
+    assert abs(found.worst.gain - same[told, said]) <= 4 * found.standard_error + 1e-9 * contract.stakes.max()
+    assert found.worst.gain >= 0.8 * exact.worst.gain
+    assert exact.worst.gain <= found.bound
+    # What outsiders are believed to be is what a list of all profiles says.
+    given = prior.given((0, 3), (1, 0))
+    told_so = (economy.profiles[:, 0] == 1) & (economy.profiles[:, 3] == 0)
+    for other in (1, 2, 4):
+        likely = economy.prior.probability * told_so
+        expected = [likely[economy.profiles[:, other] == kind].sum() / likely.sum() for kind in range(2)]
+        np.testing.assert_allclose(given.marginal(other), expected, rtol=1e-12)
 
 
 def test_players_by_the_dozen_are_answered_with_a_witness_and_a_bound() -> None:
