@@ -21,7 +21,7 @@ from marketgame.mechanisms.collusion.side_contracts.search import find_kept_side
 from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause, SideContract
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.deviations.effort import Effort, Verdict
-from marketgame.mechanisms.deviations.situation import situation_of
+from marketgame.mechanisms.deviations.situation import JointAction, gains, played, situation_of
 from marketgame.mechanisms.economies.coalitions import Coalitions
 from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
@@ -190,3 +190,29 @@ def test_no_random_deviation_of_either_member_brings_more_than_its_plan(agreed: 
                 )
                 assert tried <= kept + 1e-6
     assert whole.stake > 1.0
+
+
+def test_a_member_that_owes_nothing_may_ruin_all_others_and_keep_what_it_owns() -> None:
+    """Proposition 28: whatever is played, it orders as much money of each outsider as it lets flow to its partner."""
+    made, generator, pair = keen_buyer(outsiders=2), np.random.default_rng(0), (BUYER, SELLER)
+    facing, plays = situation_of(made, 0, pair, RULES), 400
+    owned = made.endowments[0]
+    # Odd quotes, what is ordered of outsiders taken back as often as not, and what the seller owes.
+    dear = np.where(generator.random((plays, 2)) < 0.5, made.price[0, 0], generator.uniform(0.5, 30.0, (plays, 2)))
+    quotes = np.stack([dear, np.ones((plays, 2))], axis=-1)
+    orders = np.zeros((plays, 2, *owned.shape))
+    orders[:, :, 2:] = made.recommend(made.economy.profiles[0]).orders[2:, :2].swapaxes(0, 1)
+    orders += generator.normal(size=orders.shape) * generator.choice([0.0, 0.0, 0.3, 5.0], (plays, 2, 1, 1))
+    orders[:, [0, 1], [0, 1]] = 0.0
+    owes = generator.choice([0.0, 1.0, 5.0], plays)
+    actions = JointAction(quotes, orders, np.broadcast_to(owned[:2], (plays, 2, 2)), np.stack([owes, -owes], axis=-1))
+    lives = ~played(facing, actions).bankrupt[:, 0, BUYER]
+    ruined = orders.copy()
+    ruined[:, BUYER, 2:, 1] += 1e6
+    ruined[:, BUYER, SELLER, 1] -= 2e6
+    instead = replace(actions, orders=ruined)
+    ended = played(facing, instead).bankrupt[:, 0]
+    assert 50 < lives.sum() < plays
+    assert ended[lives][:, [1, 2, 3]].all()
+    alone = gains(facing, instead)[lives, BUYER] + facing.obedient_gains[BUYER]
+    np.testing.assert_allclose(alone, 0.0, atol=1e-7)
