@@ -81,7 +81,7 @@ class Trader(RoundAgent):
     @property
     def bankrupt(self) -> bool:
         """Whether it is bankrupt in the round played last."""
-        return self.model.realised("bankrupt", self.player) == 1
+        return bool(self.model.realised("bankrupt", self.player) == 1)
 
     def learn_type(self, type_number: int, stream: Callable[[str], np.random.Generator]) -> None:
         """Begin a round: learn one's own type and nothing else."""

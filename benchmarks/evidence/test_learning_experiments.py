@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 import pytest
@@ -46,7 +47,7 @@ def replayed(name: str, folder: Path) -> Run:
             case Values(listed):
                 values = list(listed)
             case _:
-                values = sorted({each.parameters[axis] for each in load_sweep(file).points})
+                values = sorted({cast("float", each.parameters[axis]) for each in load_sweep(file).points})
         axes[axis] = [values[place] for place in kept]
     with on_this_machine(1) as workers:
         return results.load(run_sweep(replace(stated, axes=axes), folder, nullcontext(workers)).folder)
@@ -59,8 +60,9 @@ def test_rows_that_are_played_again_are_those_saved(name: str, tmp_path: Path) -
         there = saved(name + added)
         assert list(table) == list(there)
         first = next(place for place, column in enumerate(there) if column in ("runs", "networks"))
+        key = [str(column) for column in list(there)[:first]]
         again = table.drop(columns=list(OVER_NETWORKS)) if name == network_collusion.SWEEP else table
-        assert_among(again, there, list(there)[:first])
+        assert_among(again, there, key)
 
 
 def assert_among(found: pd.DataFrame, saved_table: pd.DataFrame, key: list[str]) -> None:

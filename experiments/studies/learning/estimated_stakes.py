@@ -87,7 +87,7 @@ def read(table: pd.DataFrame) -> str:
     never = [float(each) for each in reads[(reads["left"] == 0) & (watches["left"] == 0).to_numpy()][SEVERANCE]]
     none, without = (row_of(rows, rows[SEVERANCE] == 0) for rows in (watches, reads))
     little, all_of_it = (row_of(watches, watches[SEVERANCE] == each) for each in (0.75, 1.0))
-    core = row_of(watches, np.isclose(watches[SEVERANCE], STABLE))
+    core = row_of(watches, pd.Series(np.isclose(watches[SEVERANCE], STABLE), watches.index))
     return (
         f"Without severance the rival that has only watched leads players away in {_percent(none, 'left')} of all "
         f"rounds, against {_percent(without, 'left')} for one that reads the contract, and in "

@@ -34,7 +34,13 @@ def played(model: MarketModel, rounds: int = 4) -> dict[str, Any]:
 
 
 def test_keywords_make_the_model_that_a_scenario_makes() -> None:
-    given = {"economy": ECONOMY, "assignments": ONE_SHORT, "solvency": "no-short-sales", "rng": 3, "name": "short"}
+    given: dict[str, Any] = {
+        "economy": ECONOMY,
+        "assignments": ONE_SHORT,
+        "solvency": "no-short-sales",
+        "rng": 3,
+        "name": "short",
+    }
     expected = played(MarketModel(SCENARIO))
     assert played(MarketModel(**given)) == expected
     assert expected["events"]["kind"]  # somebody fails: what is compared is not empty
@@ -104,7 +110,7 @@ def test_mesas_own_page_shows_the_model_steps_it_and_makes_it_anew_from_its_cont
     press = {button.children[0]: button for button in rendered.find(vuetify.Btn).widgets if button.children}
     press["Step"].click()
     assert seen[-1].steps == 1
-    assert seen[-1].market_scenario.rules.solvency is Solvency.NO_SHORT_SALES
+    assert str(seen[-1].market_scenario.rules.solvency) == "no-short-sales"
     press["Reset"].click()
     assert (seen[-1].steps, seen[-1].market_scenario.seed) == (0, 5)
-    assert seen[-1].market_scenario.rules.solvency is Solvency.BUDGET
+    assert str(seen[-1].market_scenario.rules.solvency) == "budget"
