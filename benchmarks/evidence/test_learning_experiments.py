@@ -42,12 +42,13 @@ def replayed(name: str, folder: Path) -> Run:
     file = SWEEPS / f"{name}.toml"
     stated = read_sweep(file)
     axes = dict(stated.axes)
+    values: list[object]
     for axis, kept in REPLAYED[name].items():
         match axes[axis]:
             case Values(listed):
                 values = list(listed)
             case _:
-                values = sorted({cast("float", each.parameters[axis]) for each in load_sweep(file).points})
+                values = [*sorted({cast("float", each.parameters[axis]) for each in load_sweep(file).points})]
         axes[axis] = [values[place] for place in kept]
     with on_this_machine(1) as workers:
         return results.load(run_sweep(replace(stated, axes=axes), folder, nullcontext(workers)).folder)
