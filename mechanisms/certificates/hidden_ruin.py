@@ -30,7 +30,7 @@ from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.stated import StatedRecommendations, recommendation_odds
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.exact_numbers import exact
-from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.mechanisms.market_game.rules import MarketRules, Pricing
 
 PAIR = 2
 
@@ -227,6 +227,8 @@ class _Terms:
         winning = [end.utility[member] for end, member in zip(ends, members, strict=True)]
         losing = [end.utility[member] for end, member in zip(reversed(ends), members, strict=True)]
         odds = exact(certificate.odds)
+        if certificate.rules.pricing is Pricing.VOID and odds[0] != odds[1]:
+            raise ValueError("who is told neither that it wins nor that it loses does either half of the time")
         chances = [one / sum(odds, NOTHING) for one in odds]
         return cls(
             [before[member] for member in members],

@@ -320,8 +320,9 @@ SELLING_DEAR = Premise(
 """Theorem 21: of two members who quote a good too high, the one told to order most of it rather sells."""
 
 HIDDEN_RUIN = Premise(
-    # Whoever is ruined cannot buy for less than it sells: it sees one price, or the dearer of two is paid.
-    pricing=frozenset({Pricing.COUNTERPARTY, Pricing.SPREAD}),
+    # Whoever is ruined cannot buy for less than it sells: it sees one price, or the dearer of two is paid. Where trades
+    # are void otherwise, whoever quotes otherwise is not ruined; so nobody is told that it loses, but one in K.
+    pricing=frozenset({Pricing.COUNTERPARTY, Pricing.SPREAD, Pricing.VOID}),
     # Whoever is short has nothing ...
     solvency=frozenset({Solvency.NO_SHORT_SALES}),
     # ... and what was ordered of it stands.
@@ -336,4 +337,5 @@ HIDDEN_RUIN = Premise(
     execution=frozenset({Execution.UNILATERAL}),
     refusal=NO_DEPOSITS,
 )
-"""Theorem 23: of two members who know who of them wins, the loser would have to guess a number that ruins it."""
+"""Theorem 23: of two members who know who of them wins, the loser would have to guess a number that ruins it; under
+``void`` Theorem 24: neither knows, but for whoever is told the least of K numbers."""

@@ -14,7 +14,12 @@ whatever it does, and has then no more than all there is.
 *The winner* knows all that others do. Under ``spread`` what it claims is within its budget at some prices between the
 others' quotes, and then at some corner of that box, too, since costs are linear in prices.
 
-``docs/collusion.md``, Theorem 23. Source: ours.
+Under ``void`` (Theorem 24) nobody is told who wins. Of K numbers that follow each other one is told to either member,
+to the first an odd one and to the second an even one; whoever is told the larger of the two wins. Orders in proportion
+to the number leave either with no way to live after both that it may meet. So all parts but one are kept: whoever is
+told the least number loses for certain. What breaking brings then is divided by how rarely that is told.
+
+``docs/collusion.md``, Theorems 23 and 24. Source: ours.
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import product
+from itertools import compress, count, product
 
 from marketgame.mechanisms.certificates.plain.contract import PlainContract, PlainEnd, surplus
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING, PlainPlay
@@ -40,7 +45,7 @@ from marketgame.mechanisms.market_game.rules import (
 def known_to_ruin(rules: MarketRules) -> bool:
     """Say whether what is said here was proved for these rules of the market."""
     return (
-        rules.pricing in (Pricing.COUNTERPARTY, Pricing.SPREAD)
+        rules.pricing in (Pricing.COUNTERPARTY, Pricing.SPREAD, Pricing.VOID)
         and rules.solvency is Solvency.NO_SHORT_SALES
         and rules.bankruptcy is Bankruptcy.TRADES_STAND
         and rules.withholding is Withholding.WASTED
@@ -100,6 +105,8 @@ class PlainRuin:
                 for player in range(len(owned))
             ]
         lacking = [there - own for there, own in zip(self.supply(), owned[winner], strict=True)]
+        if contract.rules.pricing is Pricing.VOID:
+            return self._staircase(winner, drawn)
         claimed, amount, buyer = list(lacking), self.apart * drawn, outsiders[0]
         if contract.rules.pricing is Pricing.SPREAD:
             quotes[winner] = [self.quote if good == self.good else NOTHING for good in goods] + [Fraction(1)]
@@ -125,7 +132,17 @@ class PlainRuin:
         Raises:
             ValueError: it depends on the number, or somebody else lives, or the winner does not.
         """
-        first, last = (self.contract.ended(self.play(winner, drawn), self.number) for drawn in (1, self.numbers))
+        void = self.contract.rules.pricing is Pricing.VOID
+        greatest = (self.numbers - 1) // 2 if void else self.numbers
+        first, last = (self.contract.ended(self.play(winner, drawn), self.number) for drawn in (1, greatest))
+        if void:
+            if (
+                [*compress(count(), first.bankrupt)] != [self._other(winner)]
+                or first.utility != last.utility
+                or not self._apart(winner)
+            ):
+                raise ValueError("the winner is bankrupt, or the loser is not, or may live whatever it meets")
+            return first
         if first.bankrupt != [player != winner for player in range(len(first.bankrupt))]:
             raise ValueError("the winner is bankrupt, or somebody else is not")
         owed = self.play(winner, 1).transfers
@@ -143,6 +160,9 @@ class PlainRuin:
         """
         if not known_to_ruin(self.contract.rules):
             return None
+        if self.contract.rules.pricing is Pricing.VOID:
+            first, second = (self._by_breaking(one, self.ended(one)) for one in (winner, self._other(winner)))
+            return None if first is None or second is None else (first, second)
         (loser,), end = set(self.coalition) - {winner}, self.ended(winner)
         all_there_is, won = self._all_there_is(loser), self._most_by_winning(winner, end)
         if all_there_is is None or won is None:
@@ -152,8 +172,85 @@ class PlainRuin:
         most = max(won, self._nothing(winner))
         return max(most - end.utility[winner], NOTHING), max(guessed - end.utility[loser], NOTHING)
 
+    def _other(self, member: int) -> int:
+        (other,) = set(self.coalition) - {member}
+        return other
+
+    def _quoting(self) -> PlainPlay:
+        """Return the play in which members quote as told where trades are void otherwise, and order nothing."""
+        usual = self.contract.play(self.number)
+        quotes, orders = [list(row) for row in usual.quotes], [[list(row) for row in rows] for rows in usual.orders]
+        for member in self.coalition:
+            quotes[member] = [self.quote if good == self.good else NOTHING for good in range(len(quotes[0]) - 1)]
+            quotes[member].append(Fraction(1))
+            orders[member] = [[NOTHING for _ in row] for row in orders[member]]
+            for other in self.coalition:
+                orders[other][member] = [NOTHING for _ in orders[other][member]]
+        return PlainPlay(quotes, orders, self.shown(), usual.transfers)
+
+    def _claimed(self, winner: int) -> list[Fraction]:
+        """Return what flows to the winner where trades are void otherwise: just enough money to leave nobody any.
+
+        Raises:
+            ValueError: an outsider fails by itself.
+        """
+        end = self.contract.ended(self._quoting(), self.number)
+        if any(end.bankrupt):
+            raise ValueError("somebody fails who trades as the contract tells it to")
+        *goods, money = self.supply()
+        most = max(end.consumption[outsider][-1] for outsider in self.outsiders)
+        claimed = money + most - self.contract.holdings(self.number)[winner][-1]
+        net = [4 * there for there in goods] + [claimed]
+        net[self.good] = -max(claimed - self.contract.play(self.number).transfers[winner], NOTHING) / self.quote
+        return net
+
+    def _staircase(self, winner: int, drawn: int) -> PlainPlay:
+        """Return what is played if a member wins who was told the number 2 drawn, or one more if it is the first."""
+        play, (first, second) = self._quoting(), self.coalition
+        told = 2 * drawn + (winner == first)
+        orders = [list(rows) for rows in play.orders]
+        for member, number in ((winner, told), (self._other(winner), told - 1)):
+            # From number to number what is ordered grows by what the one who is told the larger claims.
+            steps = ((self._claimed(first), (number - 1) // 2), (self._claimed(second), number // 2))
+            orders[member][self._other(member)] = [
+                sum((taken * claimed[good] for claimed, taken in steps), NOTHING) for good in range(len(self.supply()))
+            ]
+        return PlainPlay(play.quotes, orders, play.announced, play.transfers)
+
+    def _by_breaking(self, member: int, end: PlainEnd) -> Fraction | None:
+        """Return what a member expects to gain at most by anything else, before it is told its number."""
+        goods = self.supply()[:-1]
+        valuation, nothing = self.contract.kind(member, self.number).valuation, self._nothing(member)
+        price, owned = self.contract.price(self.number), self.contract.holdings(self.number)[member]
+        near = [min(pair) for pair in zip(self.contract.bundle(member, self.number), goods, strict=False)]
+        apart = surplus(valuation, price, goods, near)
+        # To keep more of the good costs half of its quote in money, at least; and there is no more of all else.
+        _, marginal = valuation.exact_tangent(end.consumption[member][:-1])
+        held = end.consumption[member]
+        everything = all(held[good] == there for good, there in enumerate(self.supply()) if good != self.good)
+        falls = any(one is None or one < 0 for one in marginal)
+        if apart is None or falls or not everything or (marginal[self.good] or NOTHING) > self.quote / 2:
+            return None
+        worth = sum((p * own for p, own in zip(price, owned, strict=True)), NOTHING)
+        otherwise = worth + max(self.contract.play(self.number).transfers[member], NOTHING) + apart
+        won = end.utility[member]
+        # Told the least number it has nothing to lose.
+        rarely = (max(won, otherwise) - nothing) / (self.numbers - 1)
+        return max(otherwise - (won + nothing) / 2, NOTHING) + max(rarely, NOTHING)
+
+    def _lives_once(self) -> bool:
+        """Say whether no member can live after both numbers that the other may have been told."""
+        holdings, owed = self.contract.holdings(self.number), self.contract.play(self.number).transfers
+        sold = sum((-self._claimed(member)[self.good] for member in self.coalition), NOTHING)
+        return self.numbers % 2 == 1 and all(
+            sold > holdings[member][self.good] + max(holdings[member][-1] + owed[member], NOTHING) / self.quote
+            for member in self.coalition
+        )
+
     def _apart(self, winner: int) -> bool:
         """Say whether the loser lives after one number at most, whatever it does."""
+        if self.contract.rules.pricing is Pricing.VOID:
+            return self._lives_once()
         (loser,), play = set(self.coalition) - {winner}, self.play(winner, 1)
         others = [quotes[:-1] for player, quotes in enumerate(play.quotes) if player != loser]
         if self.contract.rules.pricing is Pricing.COUNTERPARTY and any(one != others[0] for one in others):

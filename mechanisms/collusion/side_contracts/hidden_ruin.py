@@ -26,6 +26,9 @@ from marketgame.mechanisms.market_game.rules import MarketRules, Pricing
 SHARE = 0.125
 """What a member may gain by breaking the agreement is made less than this share of what counts as a gain."""
 
+ROOM = 1e-6
+"""By this share a quote is dearer than it has to be for what is sold to pay for all money, where that is rounded."""
+
 LEFT = 1e-6
 """Members who share less than this of the odds gain too little to be looked at."""
 
@@ -84,6 +87,8 @@ def _at(contract: GrandContract, situation: Situation, number: int) -> HiddenRui
 
 def _with(situation: Situation, number: int, good: int, stakes: FloatArray) -> tuple[float, HiddenRuin | None]:
     """Return how much of the odds is left to share, and the agreement, if a winner can pay with a good."""
+    if situation.rules.pricing is Pricing.VOID:
+        return _staircase(situation, number, good, stakes)
     told, owned = situation.prescribed, situation.endowments[0]
     members, outsiders = list(situation.members), situation.outsiders
     spread = situation.rules.pricing is Pricing.SPREAD
@@ -126,6 +131,37 @@ def _with(situation: Situation, number: int, good: int, stakes: FloatArray) -> t
     agreed = HiddenRuin(
         situation.coalition, number, good, quote, apart, int(numbers), np.array([odds[0], 1.0 - odds[0]])
     )
+    return spare, agreed
+
+
+def _staircase(situation: Situation, number: int, good: int, stakes: FloatArray) -> tuple[float, HiddenRuin | None]:
+    """Return the same where trades are void between unequal quotes: each wins half of the time, and is not told."""
+    told, owned = situation.prescribed, situation.endowments[0]
+    members, there_is = list(situation.members), situation.endowments[0].sum(axis=0)
+    if owned[members, good].min() <= 0.0:
+        return 0.0, None
+    economy, profile = situation.economy, situation.profiles[0]
+    money = float(there_is[-1])
+    # What outsiders hold who trade among themselves only.
+    outside = situation.outsiders
+    flows = told.orders[0][np.ix_(outside, outside)]
+    held = owned[outside, -1] + (flows - flows.swapaxes(0, 1)).sum(axis=1)[:, -1]
+    paid = money + float(held.max()) - owned[members, -1] - told.transfers[0, members]
+    quote = float((paid / owned[members, good]).max()) * (1.0 + ROOM)
+    if quote <= 0.0 or not np.isfinite(quote):
+        return 0.0, None
+    nets = np.zeros((2, *owned.shape))
+    nets[[0, 1], members] = -owned[members]
+    profiles = np.broadcast_to(profile, (2, len(profile)))
+    nothing = economy.gains(profiles, nets)[[0, 1], members]
+    nets[[0, 1], members] = there_is - owned[members]
+    nets[[0, 1], members, good] = -np.maximum(paid, 0.0) / quote
+    wins = economy.gains(profiles, nets)[[0, 1], members] - nothing
+    spare = 1.0 - 2.0 * float(((situation.obedient_gains - nothing) / wins).max())
+    if not np.isfinite(spare) or min(wins) <= 0.0 or spare <= LEFT:
+        return 0.0, None
+    numbers = 1 + int(_power_of_two(float((wins / (SHARE * GAIN_TOLERANCE * stakes)).max())))
+    agreed = HiddenRuin(situation.coalition, number, good, quote, float(paid.max()), numbers, np.array([0.5, 0.5]))
     return spare, agreed
 
 

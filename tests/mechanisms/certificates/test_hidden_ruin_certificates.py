@@ -78,7 +78,6 @@ def test_every_pair_has_one_where_traders_are_alike_enough() -> None:
 @pytest.mark.parametrize(
     "rules",
     [
-        replace(SPREAD, pricing=Pricing.VOID),
         replace(SPREAD, pricing=Pricing.MIDPOINT),
         replace(SPREAD, bankruptcy=Bankruptcy.UNWIND),
         replace(SPREAD, solvency=Solvency.BUDGET),
