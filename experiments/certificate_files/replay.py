@@ -388,9 +388,15 @@ def _print_hidden_ruin(stored: HiddenRuinCertificate, replay: Replay, console: C
     economy = stored.economy
     members = _joined(stored.coalition, economy)
     _print_heading(economy, f"{members} drawing which of them is to ruin the other", stored.rules, console)
+    what = (
+        f"nobody loses for certain but whoever is told the least of {stored.numbers:,} numbers, and before they are "
+        "told neither expects to gain by breaking it what counts as a gain"
+        if stored.told_seldom
+        else f"whoever loses would have to guess one of {stored.numbers:,} numbers, {number(stored.apart)} "
+        f"{economy.money} apart, and neither gains by breaking it what counts as a gain"
+    )
     console.print(
-        f"claimed: at profile {stored.profile} whoever loses would have to guess one of {stored.numbers:,} numbers, "
-        f"{number(stored.apart)} {economy.money} apart, and neither gains by breaking it what counts as a gain\n",
+        f"claimed: at profile {stored.profile} {what}\n",
         style="dim",
         soft_wrap=True,
     )

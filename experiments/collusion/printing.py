@@ -39,6 +39,8 @@ FOUND = {
 
 KEPT = "kept up to any tolerance; whether one is kept exactly is not known"
 APPROACHED = "none is kept exactly; some are kept up to any tolerance (Theorem 23)"
+KEPT_BUT_FOR_ONE = "kept but for a part told as seldom as one likes; whether one is kept exactly is not known"
+ONE_BREAKS = "none is kept exactly; some are kept but for a part told as seldom as one likes (Theorem 24)"
 
 
 def print_certification(
@@ -95,7 +97,9 @@ def _consistent(finding: CoalitionFinding) -> str:
     """Return what is known of a coalition's internally consistent improvements."""
     if finding.approached is None or finding.consistent is Verdict.REFUTED:
         return FOUND[finding.consistent]
-    return "none exactly" if finding.consistent is Verdict.PROVEN else "up to any tolerance"
+    if finding.consistent is Verdict.PROVEN:
+        return "none exactly"
+    return "but for one part" if finding.approached.told_seldom else "up to any tolerance"
 
 
 def _collusion_proof(examination: Examination) -> str:
@@ -103,7 +107,10 @@ def _collusion_proof(examination: Examination) -> str:
     exactly, answer = examination.exactly_collusion_proof, examination.collusion_proof.answer
     if examination.approached is None or exactly is Verdict.REFUTED:
         return answer
-    return f"{answer}: {APPROACHED if exactly is Verdict.PROVEN else KEPT}"
+    certificate = examination.approached.certificate
+    seldom = isinstance(certificate, HiddenRuinCertificate) and certificate.told_seldom
+    none, some = (ONE_BREAKS, KEPT_BUT_FOR_ONE) if seldom else (APPROACHED, KEPT)
+    return f"{answer}: {none if exactly is Verdict.PROVEN else some}"
 
 
 def _coalition(finding: CoalitionFinding, names: Sequence[str]) -> str:
@@ -331,6 +338,7 @@ def _approached_document(examination: Examination) -> dict[str, Any] | None:
     return {
         "coalition": names,
         "hidden_numbers": stored.numbers,
+        "by_whoever_is_told_the_least": stored.told_seldom,
         "odds": dict(zip(names, stored.odds.tolist(), strict=True)),
         "gain": found.gains,
         "gain_by_breaking_at_most": dict(zip(names, stored.temptation.tolist(), strict=True)),

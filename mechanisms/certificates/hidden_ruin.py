@@ -8,6 +8,10 @@ which all is derived anew, in rational numbers: plays are settled, and what anyt
 certificate is refused unless nobody loses, together they gain, and what anybody gains by breaking it, or by a false
 report that voids it, counts as nothing.
 
+Where trades are void between unequal quotes nobody is told who wins, but for whoever is told the least of K numbers,
+who loses for certain and has all to gain by not doing as told. What it gains is multiplied by how seldom that is told:
+the tolerance is in what members expect before they are told their parts (Theorem 24).
+
 Source: Giraud and Rochon (2001), Definitions 3, 5, 6 and 7; the agreement is ours.
 """
 
@@ -97,6 +101,11 @@ class HiddenRuinCertificate:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 0 to {most - 1}")
         if (self.odds <= 0).any():
             raise ValueError(f"odds are {self.odds.tolist()}; each member must have some")
+
+    @property
+    def told_seldom(self) -> bool:
+        """Whether a part has to be told that its member breaks, as seldom as one likes: Theorem 24."""
+        return self.rules.pricing is Pricing.VOID
 
     @property
     def gains(self) -> FloatArray:

@@ -41,7 +41,7 @@ from marketgame.mechanisms.contracts.joint_misreports import check_joint_misrepo
 from marketgame.mechanisms.deviations.bounds import BoundReason
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
 from marketgame.mechanisms.economies.coalitions import Coalition
-from marketgame.mechanisms.market_game.rules import Refusal
+from marketgame.mechanisms.market_game.rules import Pricing, Refusal
 
 # Enough to come close to the bounds on the economies of the table; one profile is enough to refute.
 ORACLE = Effort(quote_vectors=8, local_rounds=1, seconds_per_program=2.0)
@@ -189,6 +189,9 @@ def known_without_search(contract: GrandContract, institution: Institution) -> b
 
 
 def _approached(examiner: Examiner) -> HiddenRuinCertificate | None:
+    # The table's tolerance is in what members gain once they are told their parts (Theorem 23, not Theorem 24).
+    if examiner.rules.pricing is Pricing.VOID:
+        return None
     return approached_by(examiner, combinations(range(len(examiner.contract.economy.players)), PAIR))
 
 
