@@ -12,6 +12,7 @@
 | what `run` and `show` do | `play` |
 | what `sweep` does; sweeps from Python | `sweep` |
 | the published tables and pictures | `studies` |
+| what `app` does: the live dashboard, which drives a model | `app` |
 | the command `marketgame`, one module a command | `commands` |
 
 Nothing is imported here, so that asking for one command loads only what that command needs.

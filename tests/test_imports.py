@@ -20,7 +20,7 @@ ALLOWED = {
     "experiments": {"mechanisms", "agents", "simulation", "results"},
     "results": set(),
 }
-MOST_ROOMS = {"mechanisms": 12, "simulation": 6, "experiments": 10}
+MOST_ROOMS = {"mechanisms": 12, "simulation": 6, "experiments": 11}
 FOREIGN = {
     "mechanisms": {"mesa", "pandas", "pyarrow", "matplotlib"},
     "agents": {"pandas", "pyarrow", "matplotlib"},

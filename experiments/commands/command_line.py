@@ -29,6 +29,7 @@ COMMANDS = {
     "core": "Find a mechanism that no blocking mediator can break, or prove there is none.",
     "certify": "Find out whether a contract stands up to lies, to single players, and to coalitions.",
     "replay": "Play a stored deviation or blocking plan again, and recompute every number in it.",
+    "app": "Open the live dashboard, a page in the browser.",
     "show": "Draw the figures of a saved run.",
     "compare": "Say what players and coalitions gain in one run against another of the same rounds.",
     "learning": "Say what learners came to play, and how far that is from equilibrium.",

@@ -92,7 +92,7 @@ class Recorder[Play, Measured: Rounds](ABC):
         if not all(map(operator.is_, columns, _CHECKED.get(kind, [None] * len(columns)))):
             for schema, entry in ((BENCHMARKS, BenchmarkEntry), (CONSTRAINTS, ConstraintEntry)):
                 schema.refuse_other_entries(entry, ["run"])
-            self._finished({name: [table] for name, table in self._rows(()).items()}, [], [])
+            self._finished({name: [table] for name, table in self.rows((), 0).items()}, [], [])
             _CHECKED[kind] = columns
 
     @abstractmethod
@@ -177,16 +177,17 @@ class Recorder[Play, Measured: Rounds](ABC):
     def _write_rows(self) -> None:
         if not self._plays:
             return
-        rows = self._rows(self._plays)
+        rows = self.rows(self._plays, self._rounds_written)
         pieces = {name: [*self._pieces.get(name, []), table] for name, table in rows.items()}
         written = self._rounds_written + len(self._plays)
         held = self.rows_held + sum(table.nbytes for name, table in rows.items() if name != ROUNDS.name)
         # An interruption finds these rounds either as they were played or as rows, never as both.
         self._pieces, self.rows_held, self._rounds_written, self._plays, self._bytes = pieces, held, written, [], 0
 
-    def _rows(self, plays: Sequence[Play]) -> dict[str, pa.Table]:
+    def rows(self, plays: Sequence[Play], first_round: int) -> dict[str, pa.Table]:
+        """Return the rows of rounds in every table that has some for each round; the first has this number."""
         measured, labels = self.measured(plays), self._labels
-        place = (self._run, self._rounds_written)
+        place = (self._run, first_round)
         grid = (measured, *place, len(plays))
         events = in_order([*self.events(measured), *blocking_events(measured.approaches, measured.severance)], labels)
         rows = {

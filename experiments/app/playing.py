@@ -1,0 +1,266 @@
+"""Who plays for a page: a process of its own, so that whatever takes long can be ended.
+
+It reads a request a line, as JSON, and answers with a line each: ``answer``; or ``problems``, each with the field of
+the scenario where it stands; or ``fault``. Lines with ``search`` in between say what is being searched.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from marketgame import results
+from marketgame.experiments.app.frames import TABLES, Frame, frames_of
+from marketgame.experiments.app.scenario_text import scenario_text
+from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.files.examples import located
+from marketgame.experiments.files.input_file import InputError, InputFiles, blamed_on, kind_of, read_table, validated
+from marketgame.experiments.files.scenario_file import ScenarioInput, build_scenario, names_game
+from marketgame.mechanisms import UnansweredError
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.results.loading import Run
+from marketgame.results.selection import rows_of_run
+from marketgame.simulation.market.model import MarketModel
+from marketgame.simulation.scenario.market_scenario import MarketScenario
+
+# What the page shows of a belief: the profiles of reports that are most probable.
+MOST_PROFILES = 6
+# Rows that nobody will ask for are let go of once they take so many bytes.
+MOST_BYTES = 1 << 24
+FIELD = re.compile(r"[a-z_]+(?:[.\[][^\s:]*)?")
+
+type Answer = dict[str, Any]
+
+
+class Playing:
+    """What one page plays, or replays."""
+
+    def __init__(self, announce: Callable[[str], None]) -> None:
+        self._announce = announce
+        self._model: MarketModel | None = None
+        self._saved: Run | None = None
+
+    def answer(self, request: Mapping[str, Any]) -> Any:
+        """Return what is asked for.
+
+        Raises:
+            InputError: something of the scenario is wrong.
+        """
+        do: dict[str, Callable[..., Any]] = {
+            "open": self.open,
+            "begin": self.begin,
+            "step": self.step,
+            "text": self.text,
+        }
+        do |= {"know": self.know, "replay": self.replay, "frames": self.frames}
+        return do[request["do"]](**{key: value for key, value in request.items() if key != "do"})
+
+    def open(self, source: str) -> Answer:
+        """Return the tables of a scenario file, or of a scenario about an economy file, to be changed by the page."""
+        path = located(source)
+        tables = read_table(path)
+        if kind_of(tables, path, ("scenario", "market-economy")) == "market-economy":
+            tables = {"kind": "scenario", "name": path.stem, "economy": str(path.absolute())}
+        elif names_game(path):
+            raise InputError(f"{path}: plays a coalitional game; this page shows markets: name one with an economy")
+        return {"tables": tables, "path": str(path.absolute())}
+
+    def begin(self, tables: Mapping[str, Any], path: str) -> Answer:
+        """Begin a run, and say who plays what."""
+        self._model, self._saved = MarketModel(self._scenario(tables, Path(path))), None
+        self._model.announce_searches(self._announce)
+        return _scene(self._model)
+
+    def text(self, tables: Mapping[str, Any], path: str) -> str:
+        """Return the scenario as a file, once it is known to be right."""
+        self._scenario(tables, Path(path))
+        return scenario_text(tables, Path(path))
+
+    def step(self, rounds: int, about: int | None = None) -> list[Frame]:
+        """Play rounds and return them; the last with what a trader knows, if the page asks about one."""
+        if self._model is None:
+            return []
+        model, before, plays = self._model, self._model.recorder.rounds, []
+        for _ in range(rounds):
+            model.step()
+            plays.append(model.last_play)
+        rows = model.recorder.rows([play for play in plays if play is not None], before)
+        if model.recorder.rows_held > MOST_BYTES:
+            model.recorder.hand_over()
+        economy = model.economy
+        columns = {name: rows[name].to_pydict() for name in TABLES if name in rows}
+        frames = frames_of(columns, economy.player_names, economy.goods)
+        if about is not None and frames:
+            frames[-1]["known"] = {str(about): known_to(model, about)}
+        return frames
+
+    def know(self, about: int) -> Answer | None:
+        """Return what a trader knows of the round played last; nothing before any."""
+        played = self._model is not None and self._model.last_play is not None
+        return known_to(self._model, about) if played and self._model is not None else None
+
+    def replay(self, folder: str) -> Answer:
+        """Open a saved run, and say who played what; nothing is simulated."""
+        self._model = None
+        try:
+            saved = results.load(folder)
+            if not saved.goods or "points" in saved.tables or saved.rounds.empty:
+                raise InputError(f"{folder}: holds no rounds of a market that were saved; name the folder of a run")
+        except (FileNotFoundError, ValueError) as error:
+            raise InputError(str(error)) from None
+        self._saved = saved
+        first, units = saved.runs.iloc[0], saved.good_units
+        return {
+            "name": str(first["scenario"]),
+            "economy": str(first["economy"]),
+            "seed": int(first["seed"]),
+            "rounds": len(saved.rounds),
+            "players": list(saved.player_names),
+            "types": {},
+            "goods": list(saved.goods),
+            "units": [units.get(good, "") for good in saved.goods],
+            "saved": str(saved.folder),
+            "links": [],
+        }
+
+    def frames(self, first: int, rounds: int) -> list[Frame]:
+        """Return rounds of the saved run."""
+        saved = self._saved
+        if saved is None:
+            return []
+        columns = {}
+        for name in TABLES:
+            if name in saved.tables:
+                rows = rows_of_run(saved, name, int(saved.runs["run"].iloc[0]))
+                columns[name] = _lists(rows[rows["round"].between(first, first + rounds - 1)])
+        return frames_of(columns, saved.player_names, saved.goods)
+
+    def _scenario(self, tables: Mapping[str, Any], path: Path) -> MarketScenario:
+        files = InputFiles()
+        stated = validated(ScenarioInput, tables, path)
+        scenario = build_scenario(stated, path, economy_in=partial(_economy, files=files, scenario=path), files=files)
+        with blamed_on(path):
+            # Making the model once finds what the rules forbid.
+            MarketModel(scenario)
+        return scenario
+
+
+def _economy(file: Path, files: InputFiles, scenario: Path) -> Economy:
+    """Return an economy; what is wrong with its file is told at the field that names it."""
+    try:
+        return load_economy(file, files=files)
+    except InputError as error:
+        raise InputError(*(f"{scenario}: economy: {problem}" for problem in error.problems)) from None
+
+
+def _lists(frame: Any) -> dict[str, list[Any]]:
+    """Return the columns of a table; what is missing in it is none."""
+    return {str(name): frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in frame.columns}
+
+
+def _scene(model: MarketModel) -> Answer:
+    scenario, economy = model.market_scenario, model.economy
+    known = scenario.known_links
+    return {
+        "name": scenario.name,
+        "economy": economy.name,
+        "seed": scenario.seed,
+        "rounds": scenario.rounds,
+        "players": list(economy.player_names),
+        "types": {player.name: [kind.name for kind in player.types] for player in economy.players},
+        "goods": list(economy.goods),
+        "units": list(economy.units),
+        "saved": None,
+        "links": [] if known is None else sorted(known.links),
+    }
+
+
+def known_to(model: MarketModel, player: int) -> Answer:
+    """Return what a trader knows of the round played last: its own, what it was told, what it concludes, all quotes."""
+    trader, economy = model.traders[player], model.economy
+    known, told = trader.recommended, trader.recommended.recommendation
+    others = [number for number in range(len(economy.players)) if number != player]
+    answer: Answer = {
+        "type": known.own_type.name,
+        "owns": known.own_type.endowment.tolist(),
+        "reported": known.own.types[trader.reported].name,
+        "told": {
+            "quotes": told.quotes.tolist(),
+            "orders": np.asarray(told.orders)[others].sum(axis=0).tolist(),
+            "announce": told.announced_endowment.tolist(),
+            "transfer": float(told.transfers[player]),
+        },
+        "stake": known.stake,
+        "behaviour": (type(trader.behaviour).__doc__ or "").partition("\n")[0],
+        "agreed": None,
+        "belief": None,
+    }
+    if trader.agreed is not None:
+        quotes, order = trader.agreed
+        answer["agreed"] = {"quotes": quotes.tolist(), "orders": order.net_demands[others].sum(axis=0).tolist()}
+    if not economy.prior.obstacle:
+        belief = known.belief
+        answer["belief"] = {
+            "possible": len(belief.probability),
+            "of": len(economy.prior.profiles),
+            "likely": [
+                [float(chance), [economy.players[n].types[kind].name for n, kind in enumerate(profile)]]
+                for profile, chance in list(zip(belief.profiles, belief.probability, strict=True))[:MOST_PROFILES]
+            ],
+        }
+    return answer
+
+
+def problems_of(error: Exception, path: str) -> list[dict[str, str]]:
+    """Return what is wrong, each with the field where it stands as far as it is one of the scenario's."""
+    told = error.problems if isinstance(error, InputError) else (str(error),)
+    found = []
+    for problem in told:
+        text = problem.removeprefix(f"{path}: ")
+        field = FIELD.match(text)
+        named = field is not None and re.split(r"[.\[]", field[0])[0] in ScenarioInput.model_fields
+        found.append({"field": field[0] if named and field is not None else "", "message": text})
+    return found
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    # What anything prints goes where it can do no harm.
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    playing = Playing(lambda search: _tell(out, {"search": search}))
+    with np.errstate(over="raise", divide="raise", invalid="raise"):
+        for line in sys.stdin:
+            request = json.loads(line)
+            try:
+                answer: Answer = {"answer": playing.answer(request)}
+            except (InputError, ValueError, ArithmeticError, UnansweredError, MemoryError) as error:
+                answer = {"problems": problems_of(error, str(request.get("path", "")))}
+            except Exception as error:  # the page says so, and whoever plays plays on
+                answer = {"fault": f"{type(error).__name__}: {error}"}
+            _tell(out, answer)
+
+
+def _tell(out: TextIO, answer: Answer) -> None:
+    out.write(json.dumps(answer, separators=(",", ":"), allow_nan=False, default=_number) + "\n")
+    out.flush()
+
+
+def _number(value: object) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Sequence | frozenset | set):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} is nothing that a page can be told")
+
+
+if __name__ == "__main__":
+    main()

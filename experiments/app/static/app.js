@@ -1,0 +1,434 @@
+// The page: what is open, what is being played, and what is shown of it.
+
+import { ask, make, number, play, saveFile, session, short } from "./ask.js";
+import { Form } from "./form.js";
+import * as pictures from "./pictures.js";
+
+const at = (id) => document.getElementById(id);
+const SPEEDS = [1, 2, 5, 10, 20, 50, Infinity];
+const DEFAULT = "example:scenario/annex-b-organised";
+const CHUNK = 100, MOST_EVENTS = 300;
+// While the fastest speed is asked for, as many rounds are played at once as take about so many milliseconds.
+const PATIENCE = 120;
+
+const page = { tables: null, path: "", scene: null, frames: [], first: 0, history: [], view: -1, playing: false, turn: 0,
+  selected: null, good: null, incentive: null, total: 0, batch: 1, known: {} };
+let form, network;
+
+// --- what is open -------------------------------------------------------------------------------------------------
+
+async function open(source) {
+  pause();
+  say("opening…");
+  try {
+    const { tables, path } = await play({ do: "open", source });
+    Object.assign(page, { tables, path, incentive: null, selected: null, good: null });
+    await begin(true);
+  } catch (error) {
+    if (!(await replay(source, error))) refuse(error);
+  }
+}
+
+// A name that is no scenario may be the folder of a run.
+async function replay(folder, earlier) {
+  if (folder.startsWith("example:") || folder.endsWith(".toml")) return false;
+  try {
+    const scene = await play({ do: "replay", folder });
+    page.tables = null;
+    show(scene);
+    page.total = scene.rounds;
+    form.home.replaceChildren(make("p", { class: "meaning" }, `A saved run, ${scene.saved}: nothing is simulated.`));
+    await look(0);
+    at("cards").dataset.run = ++page.turn;
+    say(`replaying ${scene.name}: ${scene.rounds} rounds, seed ${scene.seed}; nothing is simulated`);
+    return true;
+  } catch (error) {
+    if (/not a folder|no such file/.test(error.problems?.[0]?.message ?? "")) return false;
+    if (error.problems && !/this is a folder/.test(earlier.problems?.[0]?.message ?? "")) return false;
+    refuse(error);
+    return true;
+  }
+}
+
+// Begin a run of the scenario as it stands; what is wrong is said at its field, and what was played stays.
+async function begin(whole) {
+  const turn = ++page.turn;
+  searching(turn);
+  let scene;
+  try {
+    scene = await play({ do: "begin", tables: page.tables, path: page.path });
+  } catch (error) {
+    if (turn !== page.turn) return false;
+    if (whole && error.problems) form.show(page.tables, page.scene);
+    refuse(error);
+    return false;
+  }
+  if (turn !== page.turn) return false;
+  if (whole) form.show(page.tables, scene);
+  else form.scene = scene;
+  complain([]);
+  show(scene);
+  say(`${scene.name}: ${scene.players.length} traders, ${scene.goods.length} goods, seed ${scene.seed}`);
+  const shown = await step(1);
+  at("cards").dataset.run = turn;
+  return shown;
+}
+
+function show(scene) {
+  Object.assign(page, { scene, frames: [], first: 0, history: [], view: -1, total: 0, known: {} });
+  if (page.selected !== null && page.selected >= scene.players.length) page.selected = null;
+  if (!scene.goods.includes(page.good)) page.good = scene.goods[0];
+  network.begin(scene);
+  at("next-good").hidden = scene.goods.length < 3;
+  at("events").querySelector("ol").replaceChildren();
+  for (const id of ["step", "export-scenario"]) at(id).disabled = Boolean(scene.saved);
+  for (const button of document.querySelectorAll("[data-work]")) button.disabled = Boolean(scene.saved);
+}
+
+let waiting;
+function changed() {
+  page.tables = form.tables;
+  clearTimeout(waiting);
+  waiting = setTimeout(async () => {
+    const was = page.playing;
+    pause();
+    page.incentive = null;
+    if (await begin(false)) { if (was) start(); }
+  }, 200);
+}
+
+function refuse(error) {
+  if (error.stopped) { say("stopped"); return; }
+  if (error.problems) complain(error.problems);
+  say(error.problems ? "The scenario is not right; what is wrong stands at its field. What was played before stays." : `This went wrong: ${error.message}`);
+}
+
+function complain(problems) {
+  const rest = form.complain(problems).map((each) => make("div", {}, each.message));
+  at("problems").replaceChildren(...rest);
+  at("problems").hidden = !rest.length;
+}
+
+const say = (words) => { at("status").textContent = words; };
+
+// While an answer is awaited, say what is being searched, and how to end it.
+async function searching(turn) {
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    if (turn !== page.turn || !page.asking) return;
+    const { searching: words } = await ask("/api/searching", { session });
+    if (turn === page.turn && page.asking && words) { page.searched = true; say(`${words}; Reset ends the search`); }
+  }
+}
+
+// --- playing ------------------------------------------------------------------------------------------------------
+
+async function step(rounds) {
+  const turn = page.turn;
+  page.asking = true;
+  searching(turn);
+  try {
+    const frames = await play({ do: "step", rounds, about: page.selected });
+    if (turn !== page.turn) return false;
+    keep(frames);
+    page.view = page.history.length - 1;
+    if (page.searched) { page.searched = false; say(""); }
+    redraw();
+    return true;
+  } catch (error) {
+    if (turn === page.turn) refuse(error);
+    return false;
+  } finally {
+    page.asking = false;
+  }
+}
+
+function keep(frames) {
+  for (const frame of frames) {
+    page.frames.push(frame);
+    page.history.push({ round: frame.round, played: frame.gains, possible: frame.first_best_gains,
+      failed: frame.players.flatMap((player, place) => (player[pictures.BANKRUPT] ? [[place, player[pictures.REASON]]] : [])) });
+    if (!page.scene.saved) feed(frame);
+  }
+  const most = Math.max(200, 60000 / page.scene.players.length);
+  while (page.frames.length > most) { page.frames.shift(); page.first += 1; }
+}
+
+// Show a round of a saved run, or one that was played before.
+async function look(place) {
+  if (page.scene.saved) {
+    while (page.history.length <= place) keep(await play({ do: "frames", first: page.history.length, rounds: CHUNK }));
+  }
+  page.view = Math.max(place, page.first);
+  if (page.scene.saved) refeed();
+  redraw();
+}
+
+async function start() {
+  if (page.playing || !page.scene) return;
+  page.playing = true;
+  mark();
+  if (page.view >= page.history.length - 1 && page.history.length >= page.scene.rounds) await again();
+  while (page.playing) {
+    const began = performance.now(), speed = SPEEDS[at("speed").value];
+    const rounds = speed === Infinity ? page.batch : 1;
+    if (page.view < page.history.length - 1 || page.scene.saved) {
+      const next = Math.min(page.view + rounds, (page.scene.saved ? page.total : page.history.length) - 1);
+      if (next === page.view) { pause(); break; }
+      await look(next);
+    } else {
+      const left = page.scene.rounds - page.history.length;
+      if (left <= 0) { pause(); say(`the run is over: ${page.scene.rounds} rounds; Play begins it again`); break; }
+      if (!(await step(Math.min(rounds, left)))) { pause(); break; }
+    }
+    const took = performance.now() - began;
+    page.batch = Math.max(1, Math.min(50, Math.round((rounds * PATIENCE) / took)));
+    await new Promise((resolve) => { speed === Infinity ? requestAnimationFrame(resolve) : setTimeout(resolve, Math.max(0, 1000 / speed - took)); });
+  }
+}
+
+function pause() { page.playing = false; mark(); }
+
+function mark() {
+  at("play").textContent = page.playing ? "Pause" : "Play";
+  at("play").setAttribute("aria-pressed", String(page.playing));
+}
+
+async function again() {
+  if (page.scene?.saved) return look(0);
+  page.turn += 1;
+  // Whatever takes long is ended; whoever plays next has loaded everything.
+  if (page.asking) await ask("/api/stop", { session });
+  return page.tables ? begin(false) : null;
+}
+
+// --- what is shown ------------------------------------------------------------------------------------------------
+
+function redraw() {
+  const { scene, view, history, selected } = page, frame = page.frames[view - page.first];
+  if (!frame) return;
+  const unit = scene.units.at(-1), failed = history[view].failed.length;
+  const round = at("round"), count = scene.saved ? page.total : history.length;
+  round.max = count; round.min = page.first + 1; round.value = view + 1; round.disabled = count < 2;
+  at("round-said").textContent = `round ${view + 1} of ${scene.rounds}`;
+  network.show(frame, selected);
+  const traded = frame.flows.reduce((sum, flow) => sum + flow[2], 0);
+  const acting = frame.coalitions.filter((each) => pictures.ACTING.has(each.fate)).map((each) => each.members.join(" and ")).join("; ");
+  lead("network", `${acting ? `${acting} collude. ` : ""}${traded > 0 ? `Goods worth ${short(traded)} ${unit} change hands` : "No trade"}; ${failed ? `${failed} of ${scene.players.length} bankrupt` : "nobody bankrupt"}.`);
+  put("welfare", pictures.gains(history.slice(0, view + 1), view, unit, page.incentive, room("welfare")));
+  const share = frame.first_best_gains > 0 ? `${number((100 * frame.gains) / frame.first_best_gains, 3)}% of what is possible` : "nothing is to be gained";
+  lead("welfare", `Gained over autarky in this round: ${number(frame.gains)} ${unit}, ${share}.`);
+  const good = page.good, rows = frame.holdings[good], slack = 1e-6 * Math.max(...rows.map((row) => row[pictures.PRICE]));
+  const off = rows.filter((row) => row[pictures.QUOTE] > row[pictures.PRICE] + slack || row[pictures.QUOTE] < (row[pictures.LOWEST] ?? row[pictures.PRICE]) - slack).length;
+  put("quotes", pictures.quotes(frame, scene, good, `${unit} per ${scene.units[scene.goods.indexOf(good)]}`, selected, room("quotes")));
+  lead("quotes", off ? `${off} of ${rows.length} quote ${good} off its supporting price.` : `Everybody quotes a supporting price of ${good}.`);
+  put("holdings", pictures.holdings(frame, scene, selected, room("holdings")));
+  lead("holdings", "What everybody owned before, and consumes after the round.");
+  put("bankruptcies", pictures.bankruptcies(history.slice(0, view + 1), scene, view, room("bankruptcies")));
+  const all = history.slice(0, view + 1).reduce((sum, each) => sum + each.failed.length, 0);
+  lead("bankruptcies", all ? `${all} so far, in ${view + 1} round${view ? "s" : ""}.` : "None so far.");
+  traders(frame);
+}
+
+// Pictures are as wide as their card, so that their letters are as large as the page's.
+const room = (id) => Math.max(320, Math.min(760, at(id).querySelector(".picture").clientWidth));
+const lead = (id, words) => { at(id).querySelector(".lead").textContent = words; };
+const put = (id, svg) => at(id).querySelector(".picture").replaceChildren(svg);
+
+function traders(frame) {
+  const { scene, selected } = page, inside = at("trader").querySelector(".inside");
+  at("trader").querySelector("h2").textContent = selected === null ? "Traders" : scene.players[selected];
+  inside.replaceChildren(...(selected === null ? [everybody(frame)] : oneTrader(frame, selected)));
+}
+
+function everybody(frame) {
+  const unit = page.scene.units.at(-1), focused = document.activeElement?.dataset?.trader;
+  const rows = page.scene.players.slice(0, 100).map((name, place) => {
+    const player = frame.players[place], over = player[pictures.UTILITY] - player[pictures.PROMISED];
+    const button = make("button", { "data-trader": place, onclick: () => select(place) }, name);
+    if (focused === String(place)) queueMicrotask(() => button.focus());
+    return make("tr", {}, make("td", {}, make("span", { class: "dot", style: `background:${pictures.colour(player)}` }), button),
+      make("td", {}, player[pictures.BEHAVIOUR]), make("td", { class: "n" }, number(player[pictures.UTILITY])), make("td", { class: "n" }, `${over > 0 ? "+" : ""}${number(over, 3)}`));
+  });
+  return make("table", {}, make("thead", {}, make("tr", {}, make("th", {}, "trader"), make("th", {}, "behaviour"), make("th", { class: "n", title: unit }, "utility"), make("th", { class: "n", title: unit }, "over promise"))),
+    make("tbody", {}, ...rows));
+}
+
+const amounts = (values, names) => values.map((value, place) => `${number(value)} ${names[place]}`).join(", ");
+
+function oneTrader(frame, place) {
+  const { scene } = page, player = frame.players[place], known = frame.known?.[place] ?? (page.view === page.history.length - 1 ? page.known[place] : null);
+  const list = (...pairs) => make("dl", {}, ...pairs.filter(([, value]) => value !== null && value !== undefined && value !== "").flatMap(([term, value]) => [make("dt", {}, term), make("dd", {}, value)]));
+  const unit = scene.units.at(-1), goods = scene.goods;
+  const parts = [make("button", { class: "plain", id: "everybody", onclick: () => select(null) }, "← all traders")];
+  if (known) {
+    parts.push(make("h3", {}, "It knows from the start"), list(["its type", known.type], ["it owns", amounts(known.owns, goods)], ["at stake for it", `${number(known.stake)} ${unit}`]),
+      make("h3", {}, "It reported, and was told"), list(["reported", known.reported === known.type ? `${known.reported}, the truth` : `${known.reported}, a lie`],
+        ["to quote", amounts(known.told.quotes.slice(0, -1), goods)], ["to order in all", amounts(known.told.orders, goods)], ["to announce", amounts(known.told.announce, goods)], ["transfer", `${number(known.told.transfer)} ${unit}`]));
+    if (known.agreed) parts.push(make("h3", {}, "It agreed with a coalition"), list(["to quote", amounts(known.agreed.quotes.slice(0, -1), goods)], ["to order in all", amounts(known.agreed.orders, goods)]));
+    if (known.belief) {
+      parts.push(make("h3", {}, "It concludes about the others"), make("p", { class: "meaning" }, known.belief.of === 1 ? "There is nothing to conclude: everybody's type is known."
+        : `${known.belief.possible} of ${known.belief.of} type profiles are still possible.`));
+      if (known.belief.of > 1) parts.push(make("table", {}, make("tbody", {}, ...known.belief.likely.map(([chance, kinds]) => make("tr", {}, make("td", { class: "n" }, `${number(100 * chance, 3)}%`), make("td", {}, kinds.map((kind, who) => (who === place ? null : `${scene.players[who]} ${kind}`)).filter(Boolean).join(", ")))))));
+    }
+  } else {
+    parts.push(make("p", { class: "meaning" }, scene.saved ? "What it was told is not part of a saved run." : "What it knew is kept of rounds that are played while it is chosen."));
+  }
+  parts.push(make("h3", {}, "What became of it"), list(["behaviour", known?.behaviour ? `${player[pictures.BEHAVIOUR]}: ${known.behaviour}` : player[pictures.BEHAVIOUR]],
+    ["type", known ? null : player[pictures.TYPE]], ["quoted", amounts(goods.slice(0, -1).map((good) => frame.holdings[good][place][pictures.QUOTE]), goods)],
+    ["consumes", amounts(goods.map((good) => frame.holdings[good][place][pictures.CONSUMED]), goods)], ["utility", `${number(player[pictures.UTILITY])} ${unit}; promised ${number(player[pictures.PROMISED])}`],
+    ["solvency", player[pictures.BANKRUPT] ? `bankrupt: ${player[pictures.REASON] === "short-sale" ? "sold what it had not" : "over its budget"}` : "solvent"]));
+  return parts;
+}
+
+async function select(place) {
+  page.selected = place;
+  const live = place !== null && page.scene && !page.scene.saved && !page.asking;
+  if (live) page.known = { [place]: await play({ do: "know", about: place }).catch(() => null) };
+  redraw();
+  (place === null ? at("trader").querySelector("td button") : at("everybody"))?.focus({ preventScroll: true });
+}
+
+// --- events -------------------------------------------------------------------------------------------------------
+
+function worded(event, unit) {
+  const { kind, player, good, reason, amount } = event, unitOf = good ? page.scene.units[page.scene.goods.indexOf(good)] : unit;
+  const much = `${number(amount)} ${unitOf}`;
+  switch (kind) {
+    case "bankruptcy": return reason === "short-sale" ? `${player} is bankrupt: it sold ${much} of ${good} more than it had` : `${player} is bankrupt: its trades cost ${number(amount)} ${unit} more than it was given`;
+    case "projection-bound": return `claims to ${good} were changed by ${much} in all to fit what there is`;
+    case "announcement-raised": return `${player}'s announcement was raised by ${much}`;
+    case "severance-paid": return `${player} left and was paid ${much}`;
+    case "blocking-offer": return `a blocking mediator's invitation: ${fate(reason)}`;
+    case "side-contract-offered": return null;
+    case "side-contract": return null;
+    default: return `${kind} ${player ?? ""} ${reason ?? ""}`;
+  }
+}
+
+const fate = (reason) => ({ left: "accepted, its coalition left", refused: "refused", "none-found": "no agreement was found", "too-late": "too late", void: "void", broken: "agreed, and broken", accepted: "agreed, and kept", "other-types": "some were of other types than hoped" }[reason] ?? reason);
+
+function lines(frame) {
+  const unit = page.scene.units.at(-1), found = frame.events.map((event) => worded(event, unit)).filter(Boolean);
+  for (const { by, members, fate: became, expected, realised } of frame.coalitions) {
+    const agreed = pictures.ACTING.has(became);
+    found.push(`${by} proposes to ${members.join(" and ")}: ${fate(became)}${agreed ? `; promised ${number(expected)}, realised ${number(realised)} ${unit}` : ""}`);
+  }
+  return found.map((words) => make("li", {}, make("span", { class: "when" }, String(frame.round + 1)), words));
+}
+
+function feed(frame) {
+  const list = at("events").querySelector("ol");
+  list.prepend(...lines(frame));
+  while (list.childElementCount > MOST_EVENTS) list.lastElementChild.remove();
+}
+
+function refeed() {
+  const before = page.frames.slice(Math.max(0, page.view - page.first - 30), page.view - page.first + 1);
+  at("events").querySelector("ol").replaceChildren(...before.toReversed().flatMap(lines).slice(0, MOST_EVENTS));
+}
+
+// --- what takes long ----------------------------------------------------------------------------------------------
+
+let work = null;
+async function begun(kind) {
+  stopWork();
+  const told = await ask("/api/work", { session, kind, tables: page.tables, path: page.path });
+  if (told.problems) { refuse(Object.assign(new Error("problems"), told)); return; }
+  work = told.answer;
+  Object.assign(at("work-text"), { hidden: true, textContent: "" });
+  at("stop-work").hidden = at("work-progress").hidden = false;
+  await watch(work, kind);
+}
+
+async function watch(mine, kind) {
+  while (work === mine) {
+    const { state, seconds, progress, text } = await ask("/api/work/state", { work: mine });
+    if (work !== mine) return;
+    const words = { running: `${kind}, for ${Math.round(seconds)} s${progress ? `: ${progress}` : ""}`, done: `${kind}: answered after ${seconds} s`, stopped: `${kind}: stopped after ${seconds} s`, failed: `${kind}: no answer, after ${seconds} s` };
+    at("work-state").textContent = words[state];
+    if (state !== "running") {
+      work = null;
+      at("stop-work").hidden = at("work-progress").hidden = true;
+      at("work-text").textContent = text;
+      at("work-text").hidden = !text;
+      const found = kind === "solve" && state === "done" && text.match(/incentive-efficient, everyone willing\s+\S+\s+([-\d,.e+]+)/);
+      if (found) { page.incentive = Number(found[1].replaceAll(",", "")); redraw(); }
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+}
+
+async function stopWork() {
+  if (!work) return;
+  const mine = work;
+  at("work-state").textContent = "stopping…";
+  await ask("/api/work/state", { work: mine, stop: true });
+}
+
+// --- saving -------------------------------------------------------------------------------------------------------
+
+function savePicture(card, kind) {
+  const svg = card.querySelector(".picture svg").cloneNode(true), [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
+  svg.prepend(Object.assign(document.createElementNS("http://www.w3.org/2000/svg", "rect")));
+  svg.firstChild.setAttribute("width", width); svg.firstChild.setAttribute("height", height); svg.firstChild.setAttribute("fill", "#fff");
+  svg.setAttribute("width", width); svg.setAttribute("height", height);
+  const text = new XMLSerializer().serializeToString(svg), name = `${card.id}-round-${page.view + 1}`;
+  if (kind === "svg") { saveFile(text, `${name}.svg`, "image/svg+xml"); return; }
+  const image = new Image();
+  image.onload = () => {
+    const canvas = make("canvas", { width: 3 * width, height: 3 * height }), brush = canvas.getContext("2d");
+    brush.drawImage(image, 0, 0, canvas.width, canvas.height);
+    canvas.toBlob((blob) => saveFile(blob, `${name}.png`, "image/png"));
+  };
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
+}
+
+async function saveScenario() {
+  try {
+    saveFile(await play({ do: "text", tables: page.tables, path: page.path }), "scenario.toml", "application/toml");
+  } catch (error) { refuse(error); }
+}
+
+// --- the page itself ----------------------------------------------------------------------------------------------
+
+function speedSaid() { const speed = SPEEDS[at("speed").value]; at("speed-said").textContent = speed === Infinity ? "as fast as it goes" : `${speed} round${speed > 1 ? "s" : ""}/s`; }
+
+async function main() {
+  const { examples, files, saved, form: description } = await ask("/api/choices");
+  form = new Form(at("form"), description, changed);
+  network = new pictures.Network(at("network").querySelector(".picture"), select);
+  at("choice").append(...examples.map((each) => make("option", { value: each.source }, each.title)));
+  at("known").append(...[...files, ...saved].map((each) => make("option", { value: each })));
+  for (const card of document.querySelectorAll(".card:has(.picture)")) {
+    card.append(make("span", { class: "save" }, ...["svg", "png"].map((kind) => make("button", { class: "plain", "aria-label": `Save this picture as ${kind.toUpperCase()}`, onclick: () => savePicture(card, kind) }, kind.toUpperCase()))));
+  }
+  const goods = make("button", { class: "plain", id: "next-good", title: "Quotes of another good" }, "another good");
+  goods.addEventListener("click", () => { const all = page.scene.goods.slice(0, -1); page.good = all[(all.indexOf(page.good) + 1) % all.length]; redraw(); });
+  at("quotes").querySelector(".save").prepend(goods);
+  at("choice").addEventListener("change", () => open(at("choice").value));
+  at("source").addEventListener("submit", (event) => { event.preventDefault(); open(at("path").value.trim() || at("choice").value); });
+  at("play").addEventListener("click", () => (page.playing ? pause() : start()));
+  at("step").addEventListener("click", () => { pause(); if (!page.asking) page.view < page.history.length - 1 ? look(page.view + 1) : step(1); });
+  at("reset").addEventListener("click", () => { pause(); again(); });
+  at("speed").addEventListener("input", speedSaid);
+  at("round").addEventListener("input", () => { pause(); look(Number(at("round").value) - 1); });
+  at("export-scenario").addEventListener("click", saveScenario);
+  for (const button of document.querySelectorAll("[data-work]")) button.addEventListener("click", () => begun(button.dataset.work));
+  at("stop-work").addEventListener("click", stopWork);
+  document.addEventListener("keydown", (event) => {
+    if (event.target.closest("input, select, textarea, button, summary, a, [role=button]") || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === " ") { event.preventDefault(); at("play").click(); }
+    if (event.key === "ArrowRight") at("step").click();
+  });
+  addEventListener("resize", () => { if (page.scene) { network.begin(page.scene); redraw(); } });
+  if (matchMedia("(max-width: 900px)").matches) at("form-box").open = false;
+  speedSaid();
+  const asked = decodeURIComponent(location.hash.slice(1)) || DEFAULT;
+  at("choice").value = asked;
+  if (at("choice").selectedIndex < 0) at("path").value = asked;
+  await open(asked);
+}
+
+main().catch((error) => say(`This went wrong: ${error.message}`));
