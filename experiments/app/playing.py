@@ -33,6 +33,8 @@ from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 # What the page shows of a belief: the profiles of reports that are most probable.
 MOST_PROFILES = 6
+# What each of so many traders knows is kept with every round; of more, what the one that the page asks about does.
+MOST_ASKED = 24
 # Rows that nobody will ask for are let go of once they take so many bytes.
 MOST_BYTES = 1 << 24
 FIELD = re.compile(r"[a-z_]+(?:[.\[][^\s:]*)?")
@@ -60,7 +62,7 @@ class Playing:
             "step": self.step,
             "text": self.text,
         }
-        do |= {"know": self.know, "replay": self.replay, "frames": self.frames}
+        do |= {"replay": self.replay, "frames": self.frames}
         return do[request["do"]](**{key: value for key, value in request.items() if key != "do"})
 
     def open(self, source: str) -> Answer:
@@ -85,27 +87,25 @@ class Playing:
         return scenario_text(tables, Path(path))
 
     def step(self, rounds: int, about: int | None = None) -> list[Frame]:
-        """Play rounds and return them; the last with what a trader knows, if the page asks about one."""
+        """Play rounds and return them with what traders know: few traders all, of many the one asked about."""
         if self._model is None:
             return []
-        model, before, plays = self._model, self._model.recorder.rounds, []
+        model, before, plays, known = self._model, self._model.recorder.rounds, [], []
+        few = len(model.traders) <= MOST_ASKED
+        asked = range(len(model.traders)) if few else () if about is None else (about,)
         for _ in range(rounds):
             model.step()
             plays.append(model.last_play)
+            known.append({str(player): known_to(model, player) for player in asked})
         rows = model.recorder.rows([play for play in plays if play is not None], before)
         if model.recorder.rows_held > MOST_BYTES:
             model.recorder.hand_over()
         economy = model.economy
         columns = {name: rows[name].to_pydict() for name in TABLES if name in rows}
         frames = frames_of(columns, economy.player_names, economy.goods)
-        if about is not None and frames:
-            frames[-1]["known"] = {str(about): known_to(model, about)}
+        for frame, each in zip(frames, known, strict=True):
+            frame["known"] = each
         return frames
-
-    def know(self, about: int) -> Answer | None:
-        """Return what a trader knows of the round played last; nothing before any."""
-        played = self._model is not None and self._model.last_play is not None
-        return known_to(self._model, about) if played and self._model is not None else None
 
     def replay(self, folder: str) -> Answer:
         """Open a saved run, and say who played what; nothing is simulated."""

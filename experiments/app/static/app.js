@@ -12,14 +12,16 @@ const CHUNK = 100, MOST_EVENTS = 300;
 const PATIENCE = 120;
 
 const page = { tables: null, path: "", scene: null, frames: [], first: 0, history: [], view: -1, playing: false, turn: 0,
-  selected: null, good: null, incentive: null, total: 0, batch: 1, known: {} };
+  selected: null, good: null, incentive: null, total: 0, batch: 1, asking: null, searched: false };
 let form, network;
 
 // --- what is open -------------------------------------------------------------------------------------------------
 
 async function open(source) {
   pause();
+  page.turn += 1;
   say("opening…");
+  await free();
   try {
     const { tables, path } = await play({ do: "open", source });
     Object.assign(page, { tables, path, incentive: null, selected: null, good: null });
@@ -53,7 +55,6 @@ async function replay(folder, earlier) {
 // Begin a run of the scenario as it stands; what is wrong is said at its field, and what was played stays.
 async function begin(whole) {
   const turn = ++page.turn;
-  searching(turn);
   let scene;
   try {
     scene = await play({ do: "begin", tables: page.tables, path: page.path });
@@ -75,7 +76,7 @@ async function begin(whole) {
 }
 
 function show(scene) {
-  Object.assign(page, { scene, frames: [], first: 0, history: [], view: -1, total: 0, known: {} });
+  Object.assign(page, { scene, frames: [], first: 0, history: [], view: -1, total: 0 });
   if (page.selected !== null && page.selected >= scene.players.length) page.selected = null;
   if (!scene.goods.includes(page.good)) page.good = scene.goods[0];
   network.begin(scene);
@@ -92,8 +93,10 @@ function changed() {
   waiting = setTimeout(async () => {
     const was = page.playing;
     pause();
+    page.turn += 1;
+    await free();
     page.incentive = null;
-    if (await begin(false)) { if (was) start(); }
+    if ((await begin(false)) && was) start();
   }, 200);
 }
 
@@ -123,24 +126,32 @@ async function searching(turn) {
 
 // --- playing ------------------------------------------------------------------------------------------------------
 
-async function step(rounds) {
+// Have rounds played behind those that there are; what is shown stays.
+function more(rounds) {
   const turn = page.turn;
-  page.asking = true;
   searching(turn);
-  try {
-    const frames = await play({ do: "step", rounds, about: page.selected });
+  page.asking = play({ do: "step", rounds, about: page.selected }).then((frames) => {
     if (turn !== page.turn) return false;
     keep(frames);
-    page.view = page.history.length - 1;
     if (page.searched) { page.searched = false; say(""); }
-    redraw();
-    return true;
-  } catch (error) {
+    return frames.length > 0;
+  }, (error) => {
     if (turn === page.turn) refuse(error);
     return false;
-  } finally {
-    page.asking = false;
-  }
+  }).finally(() => { page.asking = null; });
+  return page.asking;
+}
+
+async function step(rounds) {
+  if (!(await more(rounds))) return false;
+  advance(page.history.length - 1);
+  return true;
+}
+
+// Wait until nothing is asked any more; whatever takes long is ended, and whoever plays next has loaded everything.
+async function free() {
+  if (page.asking) await Promise.race([page.asking, new Promise((resolve) => setTimeout(resolve, 600))]);
+  if (page.asking) await ask("/api/stop", { session });
 }
 
 function keep(frames) {
@@ -148,19 +159,24 @@ function keep(frames) {
     page.frames.push(frame);
     page.history.push({ round: frame.round, played: frame.gains, possible: frame.first_best_gains,
       failed: frame.players.flatMap((player, place) => (player[pictures.BANKRUPT] ? [[place, player[pictures.REASON]]] : [])) });
-    if (!page.scene.saved) feed(frame);
   }
   const most = Math.max(200, 60000 / page.scene.players.length);
   while (page.frames.length > most) { page.frames.shift(); page.first += 1; }
 }
 
-// Show a round of a saved run, or one that was played before.
+// Show a round of a saved run, or one that has been played.
 async function look(place) {
   if (page.scene.saved) {
     while (page.history.length <= place) keep(await play({ do: "frames", first: page.history.length, rounds: CHUNK }));
   }
+  advance(place);
+}
+
+function advance(place) {
+  const before = page.view;
   page.view = Math.max(place, page.first);
-  if (page.scene.saved) refeed();
+  if (before < page.view && before >= 0) for (let each = before + 1; each <= page.view; each += 1) feed(page.frames[each - page.first]);
+  else refeed();
   redraw();
 }
 
@@ -168,19 +184,21 @@ async function start() {
   if (page.playing || !page.scene) return;
   page.playing = true;
   mark();
-  if (page.view >= page.history.length - 1 && page.history.length >= page.scene.rounds) await again();
+  const { scene } = page;
+  if (page.view >= scene.rounds - 1) await again();
   while (page.playing) {
     const began = performance.now(), speed = SPEEDS[at("speed").value];
-    const rounds = speed === Infinity ? page.batch : 1;
-    if (page.view < page.history.length - 1 || page.scene.saved) {
-      const next = Math.min(page.view + rounds, (page.scene.saved ? page.total : page.history.length) - 1);
-      if (next === page.view) { pause(); break; }
-      await look(next);
-    } else {
-      const left = page.scene.rounds - page.history.length;
-      if (left <= 0) { pause(); say(`the run is over: ${page.scene.rounds} rounds; Play begins it again`); break; }
-      if (!(await step(Math.min(rounds, left)))) { pause(); break; }
+    const rounds = speed === Infinity ? page.batch : 1, ahead = speed === Infinity ? page.batch : speed > 5 ? Math.ceil(speed / 8) : 1;
+    const last = (scene.saved ? page.total : page.scene.rounds) - 1;
+    if (page.view >= last) { pause(); say(scene.saved ? "the saved run ends here" : `the run is over: ${page.scene.rounds} rounds; Play begins it again`); break; }
+    if (!scene.saved && page.view >= page.history.length - 1) {
+      if (!(await (page.asking ?? more(Math.min(ahead, last - page.view))))) { pause(); break; }
+      if (!page.playing) break;
     }
+    // While these rounds are drawn the next are played.
+    const left = last + 1 - page.history.length;
+    if (!scene.saved && speed > 5 && left > 0 && !page.asking && page.history.length - 1 - page.view <= ahead) more(Math.min(ahead, left));
+    await look(Math.min(page.view + rounds, (scene.saved ? page.total : page.history.length) - 1));
     const took = performance.now() - began;
     page.batch = Math.max(1, Math.min(50, Math.round((rounds * PATIENCE) / took)));
     await new Promise((resolve) => { speed === Infinity ? requestAnimationFrame(resolve) : setTimeout(resolve, Math.max(0, 1000 / speed - took)); });
@@ -197,8 +215,7 @@ function mark() {
 async function again() {
   if (page.scene?.saved) return look(0);
   page.turn += 1;
-  // Whatever takes long is ended; whoever plays next has loaded everything.
-  if (page.asking) await ask("/api/stop", { session });
+  await free();
   return page.tables ? begin(false) : null;
 }
 
@@ -215,25 +232,47 @@ function redraw() {
   const traded = frame.flows.reduce((sum, flow) => sum + flow[2], 0);
   const acting = frame.coalitions.filter((each) => pictures.ACTING.has(each.fate)).map((each) => each.members.join(" and ")).join("; ");
   lead("network", `${acting ? `${acting} collude. ` : ""}${traded > 0 ? `Goods worth ${short(traded)} ${unit} change hands` : "No trade"}; ${failed ? `${failed} of ${scene.players.length} bankrupt` : "nobody bankrupt"}.`);
-  put("welfare", pictures.gains(history.slice(0, view + 1), view, unit, page.incentive, room("welfare")));
-  const share = frame.first_best_gains > 0 ? `${number((100 * frame.gains) / frame.first_best_gains, 3)}% of what is possible` : "nothing is to be gained";
-  lead("welfare", `Gained over autarky in this round: ${number(frame.gains)} ${unit}, ${share}.`);
-  const good = page.good, rows = frame.holdings[good], slack = 1e-6 * Math.max(...rows.map((row) => row[pictures.PRICE]));
-  const off = rows.filter((row) => row[pictures.QUOTE] > row[pictures.PRICE] + slack || row[pictures.QUOTE] < (row[pictures.LOWEST] ?? row[pictures.PRICE]) - slack).length;
-  put("quotes", pictures.quotes(frame, scene, good, `${unit} per ${scene.units[scene.goods.indexOf(good)]}`, selected, room("quotes")));
-  lead("quotes", off ? `${off} of ${rows.length} quote ${good} off its supporting price.` : `Everybody quotes a supporting price of ${good}.`);
-  put("holdings", pictures.holdings(frame, scene, selected, room("holdings")));
-  lead("holdings", "What everybody owned before, and consumes after the round.");
-  put("bankruptcies", pictures.bankruptcies(history.slice(0, view + 1), scene, view, room("bankruptcies")));
-  const all = history.slice(0, view + 1).reduce((sum, each) => sum + each.failed.length, 0);
-  lead("bankruptcies", all ? `${all} so far, in ${view + 1} round${view ? "s" : ""}.` : "None so far.");
+  if (shown("welfare")) {
+    put("welfare", pictures.gains(history.slice(0, view + 1), view, unit, page.incentive, room("welfare")));
+    const share = frame.first_best_gains > 0 ? `${number((100 * frame.gains) / frame.first_best_gains, 3)}% of what is possible` : "nothing is to be gained";
+    lead("welfare", `Gained over autarky in this round: ${number(frame.gains)} ${unit}, ${share}.`);
+  }
+  if (shown("quotes")) {
+    const good = page.good, rows = frame.holdings[good], slack = 1e-6 * Math.max(...rows.map((row) => row[pictures.PRICE]));
+    const off = rows.filter((row) => row[pictures.QUOTE] > row[pictures.PRICE] + slack || row[pictures.QUOTE] < (row[pictures.LOWEST] ?? row[pictures.PRICE]) - slack).length;
+    put("quotes", pictures.quotes(frame, scene, good, `${unit} per ${scene.units[scene.goods.indexOf(good)]}`, selected, room("quotes")));
+    lead("quotes", off ? `${off} of ${rows.length} quote ${good} off its supporting price.` : `Everybody quotes a supporting price of ${good}.`);
+  }
+  if (shown("holdings")) {
+    put("holdings", pictures.holdings(frame, scene, selected, room("holdings")));
+    lead("holdings", "What everybody owned before, and consumes after the round.");
+  }
+  if (shown("bankruptcies")) {
+    put("bankruptcies", pictures.bankruptcies(history.slice(0, view + 1), scene, view, room("bankruptcies")));
+    const all = history.slice(0, view + 1).reduce((sum, each) => sum + each.failed.length, 0);
+    lead("bankruptcies", all ? `${all} so far, in ${view + 1} round${view ? "s" : ""}.` : "None so far.");
+  }
   traders(frame);
 }
 
-// Pictures are as wide as their card, so that their letters are as large as the page's.
-const room = (id) => Math.max(320, Math.min(760, at(id).querySelector(".picture").clientWidth));
+// Pictures are as wide as their card, so that their letters are as large as the page's. Asking how wide that is while
+// pictures are being drawn would have the browser lay out the page anew each time.
+const widths = {};
+const room = (id) => (widths[id] ??= Math.max(320, Math.min(760, at(id).querySelector(".picture").clientWidth)));
 const lead = (id, words) => { at(id).querySelector(".lead").textContent = words; };
 const put = (id, svg) => at(id).querySelector(".picture").replaceChildren(svg);
+
+// Only what is on the screen is drawn; the rest when it comes there.
+const seen = new Set(), stale = new Set();
+const sight = new IntersectionObserver((cards) => {
+  for (const { target, isIntersecting } of cards) seen[isIntersecting ? "add" : "delete"](target.id);
+  if ([...stale].some((id) => seen.has(id))) redraw();
+}, { rootMargin: "200px" });
+
+function shown(id) {
+  stale[seen.has(id) ? "delete" : "add"](id);
+  return seen.has(id);
+}
 
 function traders(frame) {
   const { scene, selected } = page, inside = at("trader").querySelector(".inside");
@@ -257,7 +296,7 @@ function everybody(frame) {
 const amounts = (values, names) => values.map((value, place) => `${number(value)} ${names[place]}`).join(", ");
 
 function oneTrader(frame, place) {
-  const { scene } = page, player = frame.players[place], known = frame.known?.[place] ?? (page.view === page.history.length - 1 ? page.known[place] : null);
+  const { scene } = page, player = frame.players[place], known = frame.known?.[place];
   const list = (...pairs) => make("dl", {}, ...pairs.filter(([, value]) => value !== null && value !== undefined && value !== "").flatMap(([term, value]) => [make("dt", {}, term), make("dd", {}, value)]));
   const unit = scene.units.at(-1), goods = scene.goods;
   const parts = [make("button", { class: "plain", id: "everybody", onclick: () => select(null) }, "← all traders")];
@@ -272,7 +311,7 @@ function oneTrader(frame, place) {
       if (known.belief.of > 1) parts.push(make("table", {}, make("tbody", {}, ...known.belief.likely.map(([chance, kinds]) => make("tr", {}, make("td", { class: "n" }, `${number(100 * chance, 3)}%`), make("td", {}, kinds.map((kind, who) => (who === place ? null : `${scene.players[who]} ${kind}`)).filter(Boolean).join(", ")))))));
     }
   } else {
-    parts.push(make("p", { class: "meaning" }, scene.saved ? "What it was told is not part of a saved run." : "What it knew is kept of rounds that are played while it is chosen."));
+    parts.push(make("p", { class: "meaning" }, scene.saved ? "What it was told is not part of a saved run." : "Among so many traders, what it knows is shown of rounds that are played while it is chosen."));
   }
   parts.push(make("h3", {}, "What became of it"), list(["behaviour", known?.behaviour ? `${player[pictures.BEHAVIOUR]}: ${known.behaviour}` : player[pictures.BEHAVIOUR]],
     ["type", known ? null : player[pictures.TYPE]], ["quoted", amounts(goods.slice(0, -1).map((good) => frame.holdings[good][place][pictures.QUOTE]), goods)],
@@ -281,10 +320,8 @@ function oneTrader(frame, place) {
   return parts;
 }
 
-async function select(place) {
+function select(place) {
   page.selected = place;
-  const live = place !== null && page.scene && !page.scene.saved && !page.asking;
-  if (live) page.known = { [place]: await play({ do: "know", about: place }).catch(() => null) };
   redraw();
   (place === null ? at("trader").querySelector("td button") : at("everybody"))?.focus({ preventScroll: true });
 }
@@ -402,6 +439,7 @@ async function main() {
   at("choice").append(...examples.map((each) => make("option", { value: each.source }, each.title)));
   at("known").append(...[...files, ...saved].map((each) => make("option", { value: each })));
   for (const card of document.querySelectorAll(".card:has(.picture)")) {
+    sight.observe(card);
     card.append(make("span", { class: "save" }, ...["svg", "png"].map((kind) => make("button", { class: "plain", "aria-label": `Save this picture as ${kind.toUpperCase()}`, onclick: () => savePicture(card, kind) }, kind.toUpperCase()))));
   }
   const goods = make("button", { class: "plain", id: "next-good", title: "Quotes of another good" }, "another good");
@@ -410,7 +448,12 @@ async function main() {
   at("choice").addEventListener("change", () => open(at("choice").value));
   at("source").addEventListener("submit", (event) => { event.preventDefault(); open(at("path").value.trim() || at("choice").value); });
   at("play").addEventListener("click", () => (page.playing ? pause() : start()));
-  at("step").addEventListener("click", () => { pause(); if (!page.asking) page.view < page.history.length - 1 ? look(page.view + 1) : step(1); });
+  at("step").addEventListener("click", async () => {
+    pause();
+    await page.asking;
+    if (page.view < page.history.length - 1) await look(page.view + 1);
+    else await step(1);
+  });
   at("reset").addEventListener("click", () => { pause(); again(); });
   at("speed").addEventListener("input", speedSaid);
   at("round").addEventListener("input", () => { pause(); look(Number(at("round").value) - 1); });
@@ -422,7 +465,7 @@ async function main() {
     if (event.key === " ") { event.preventDefault(); at("play").click(); }
     if (event.key === "ArrowRight") at("step").click();
   });
-  addEventListener("resize", () => { if (page.scene) { network.begin(page.scene); redraw(); } });
+  addEventListener("resize", () => { for (const id of Object.keys(widths)) delete widths[id]; if (page.scene) { network.begin(page.scene); redraw(); } });
   if (matchMedia("(max-width: 900px)").matches) at("form-box").open = false;
   speedSaid();
   const asked = decodeURIComponent(location.hash.slice(1)) || DEFAULT;

@@ -38,12 +38,19 @@ export function draw(tag, attributes = {}, ...children) {
   return element;
 }
 
+// Making a format takes a hundred times as long as using it.
+const formats = new Map();
+function formatted(value, key, options) {
+  if (!formats.has(key)) formats.set(key, new Intl.NumberFormat("en", options));
+  return formats.get(key).format(value);
+}
+
 export function number(value, digits = 4) {
   if (value === null || value === undefined) return "–";
   if (value === 0) return "0";
   const size = Math.abs(value);
   if (size >= 1e15 || size < 1e-4) return value.toExponential(2);
-  return value.toLocaleString("en", size >= 10 ** (digits - 1) ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: digits });
+  return size >= 10 ** (digits - 1) ? formatted(value, 0, { maximumFractionDigits: 0 }) : formatted(value, digits, { maximumSignificantDigits: digits });
 }
 
 // A number for an axis or a key: short.

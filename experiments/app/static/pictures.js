@@ -50,7 +50,7 @@ export class Network {
     this.arrows = draw("g", { fill: "none" });
     this.nodes = scene.players.map((name, place) => {
       const [x, y] = this.places[place];
-      const ring = draw("circle", { class: "ring moves", cx: x, cy: y, r: 8, fill: SKY, stroke: INK, "stroke-width": 1 });
+      const ring = draw("circle", { class: "ring", cx: x, cy: y, r: 8, fill: SKY, stroke: INK, "stroke-width": 1 });
       const cross = draw("path", { d: `M${x - 4} ${y - 4}l8 8m0-8l-8 8`, stroke: "#fff", "stroke-width": 2.5, visibility: "hidden" });
       const east = Math.sin((2 * Math.PI * place) / many), north = Math.cos((2 * Math.PI * place) / many);
       const anchor = Math.abs(east) < 0.25 ? "middle" : east > 0 ? "start" : "end";

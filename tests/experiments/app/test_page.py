@@ -109,7 +109,6 @@ def test_a_scenario_is_played_paused_stepped_and_reset(page: Page) -> None:
     opened(page, TEN)
     expect(page.locator("#network g[role=button]")).to_have_count(10)
     assert_plays(page)
-    page.wait_for_timeout(150)  # what was on its way when it was paused has come
     paused = round_shown(page)
     page.locator("#step").click()
     expect(page.locator("#round-said")).to_have_text(f"round {paused + 1} of 20", timeout=PATIENCE)

@@ -44,6 +44,8 @@ def opened(playing: Playing, source: str, **changes: Any) -> dict[str, Any]:
 def test_a_saved_run_is_replayed_as_it_was_seen_live(name: str, playing: Playing, tmp_path: Path) -> None:
     playing.begin(**opened(playing, f"example:scenario/{name}"))
     live = [*playing.step(1), *playing.step(2)]
+    # What traders were told is not part of a saved run.
+    assert all(frame.pop("known") for frame in live)
     run(f"example:scenario/{name}", rounds=3, figures="none", benchmark_seconds=0, out=tmp_path / "run")
     scene = playing.replay(str(tmp_path / "run"))
     assert (scene["rounds"], scene["saved"]) == (3, str(tmp_path / "run"))
@@ -137,7 +139,7 @@ def test_no_code_that_a_scenario_names_is_run(
 
 def test_a_trader_is_shown_with_what_it_knows_and_nothing_else(playing: Playing) -> None:
     playing.begin(**opened(playing, "example:scenario/three-farmers-obedient"))
-    (frame,) = playing.step(1, about=1)
+    (frame,) = playing.step(1)
     known, own = frame["known"]["1"], frame["players"][1]
     assert (known["type"], known["reported"]) == (own[0], own[1])
     assert known["told"]["quotes"] == [rows[1][1] for rows in frame["holdings"].values()]
