@@ -66,7 +66,7 @@ def speeds(page: Page) -> str:
     """Return rounds a second at the two fastest speeds: one drawn at a time, and as fast as it goes."""
     found = []
     for speed in (5, 6):
-        page.evaluate(f"document.getElementById('speed').value = {speed}")
+        page.locator("#speed").fill(str(speed))
         first, began = shown(page), time.perf_counter()
         page.locator("#play").click()
         page.wait_for_timeout(1000 * SECONDS)
@@ -83,7 +83,7 @@ def shown(page: Any) -> int:
 def picture(page: Page, address: str, file: Path) -> None:
     """Save what the page shows after some rounds of a cartel."""
     opened(page, f"{address}#{CARTEL}")
-    page.evaluate("document.getElementById('speed').value = 6")
+    page.locator("#speed").fill("6")
     page.locator("#play").click()
     expect(page.locator("#round-said")).to_have_text(re.compile("^round 60 of"), timeout=120_000)
     page.locator("#status").evaluate("status => { status.textContent = '' }")

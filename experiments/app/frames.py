@@ -21,7 +21,7 @@ OF_HOLDINGS = (
 )
 OF_ROUNDS = ("welfare", "first_best_welfare", "autarky_welfare", "gains", "first_best_gains", "bankruptcies", "volume")
 OF_EVENTS = ("kind", "player", "good", "reason", "amount")
-TABLES = ("rounds", "players", "holdings", "trades", "events", "side_contracts", "actions")
+TABLES = ("rounds", "players", "holdings", "trades", "trade_totals", "events", "side_contracts")
 
 type Columns = Mapping[str, Mapping[str, Sequence[Any]]]
 type Frame = dict[str, Any]
@@ -42,6 +42,7 @@ def frames_of(tables: Columns, players: Sequence[str], goods: Sequence[str]) -> 
             **dict(zip(OF_ROUNDS, map(_plain, row[1:]), strict=True)),
             "players": [],
             "holdings": {good: [] for good in goods},
+            "traded": 0.0,
             "flows": [],
             "events": [],
             "coalitions": [],
@@ -51,6 +52,8 @@ def frames_of(tables: Columns, players: Sequence[str], goods: Sequence[str]) -> 
         frames[row[0]]["players"].append(list(map(_plain, row[1:])))
     for row in _rows(tables, "holdings", ("round", "good", *OF_HOLDINGS)):
         frames[row[0]]["holdings"][row[1]].append(list(map(_plain, row[2:])))
+    for place, good, value in _rows(tables, "trade_totals", ("round", "good", "value")):
+        frames[place]["traded"] += 0.0 if good == goods[-1] else value
     _add_flows(frames, tables, players, goods[-1])
     for row in _rows(tables, "events", ("round", *OF_EVENTS)):
         frames[row[0]]["events"].append(dict(zip(OF_EVENTS, map(_plain, row[1:]), strict=True)))
@@ -94,7 +97,7 @@ def _add_flows(frames: Mapping[int, Frame], tables: Columns, players: Sequence[s
 
 
 def _add_coalitions(frames: Mapping[int, Frame], tables: Columns) -> None:
-    """Add which coalitions were tried by organisers, and what became of them, and which left with a mediator."""
+    """Add which coalitions were tried by organisers, and what became of them."""
     seen: dict[tuple[Any, ...], Frame] = {}
     of_organisers = ("round", "organiser", "coalition", "fate", "player", "expected_gain", "realised_gain")
     for place, organiser, coalition, fate, player, expected, realised in _rows(tables, "side_contracts", of_organisers):

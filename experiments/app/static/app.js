@@ -1,6 +1,6 @@
 // The page: what is open, what is being played, and what is shown of it.
 
-import { ask, make, number, play, saveFile, session, short } from "./ask.js";
+import { amount, ask, make, number, play, saveFile, session } from "./ask.js";
 import { Form } from "./form.js";
 import * as pictures from "./pictures.js";
 
@@ -12,7 +12,7 @@ const CHUNK = 100, MOST_EVENTS = 300;
 const PATIENCE = 120;
 
 const page = { tables: null, path: "", scene: null, frames: [], first: 0, history: [], view: -1, playing: false, turn: 0,
-  selected: null, good: null, incentive: null, total: 0, batch: 1, asking: null, searched: false };
+  selected: null, good: null, incentive: null, total: 0, batch: 1, asking: null, searched: false, begun: null };
 let form, network;
 
 // --- what is open -------------------------------------------------------------------------------------------------
@@ -65,6 +65,7 @@ async function begin(whole) {
     return false;
   }
   if (turn !== page.turn) return false;
+  page.begun = { tables: structuredClone(page.tables), path: page.path };
   if (whole) form.show(page.tables, scene);
   else form.scene = scene;
   complain([]);
@@ -80,6 +81,7 @@ function show(scene) {
   if (page.selected !== null && page.selected >= scene.players.length) page.selected = null;
   if (!scene.goods.includes(page.good)) page.good = scene.goods[0];
   network.begin(scene);
+  at("cards").classList.add("waiting");
   at("next-good").hidden = scene.goods.length < 3;
   at("events").querySelector("ol").replaceChildren();
   for (const id of ["step", "export-scenario"]) at(id).disabled = Boolean(scene.saved);
@@ -91,17 +93,31 @@ function changed() {
   page.tables = form.tables;
   clearTimeout(waiting);
   waiting = setTimeout(async () => {
-    const was = page.playing;
+    const was = page.playing, last = page.begun;
     pause();
     page.turn += 1;
     await free();
     page.incentive = null;
-    if ((await begin(false)) && was) start();
+    if (await begin(false)) { if (was) start(); } else if (!page.begun && last) await back(last);
   }, 200);
+}
+
+// What was being searched has been ended for a change that is not right: begin what was right again.
+async function back(last) {
+  const turn = page.turn;
+  try {
+    const scene = await play({ do: "begin", ...last });
+    if (turn !== page.turn) return;
+    page.begun = last;
+    show(scene);
+    await more(1);
+    if (turn === page.turn) advance(0);
+  } catch (error) { refuse(error); }
 }
 
 function refuse(error) {
   if (error.stopped) { say("stopped"); return; }
+  if (error instanceof TypeError && /fetch/i.test(error.message)) { say("The dashboard does not answer; was it ended? Start it again with marketgame app."); return; }
   if (error.problems) complain(error.problems);
   say(error.problems ? "The scenario is not right; what is wrong stands at its field. What was played before stays." : `This went wrong: ${error.message}`);
 }
@@ -151,7 +167,7 @@ async function step(rounds) {
 // Wait until nothing is asked any more; whatever takes long is ended, and whoever plays next has loaded everything.
 async function free() {
   if (page.asking) await Promise.race([page.asking, new Promise((resolve) => setTimeout(resolve, 600))]);
-  if (page.asking) await ask("/api/stop", { session });
+  if (page.asking) { page.begun = null; await ask("/api/stop", { session }); }
 }
 
 function keep(frames) {
@@ -224,14 +240,15 @@ async function again() {
 function redraw() {
   const { scene, view, history, selected } = page, frame = page.frames[view - page.first];
   if (!frame) return;
+  at("cards").classList.remove("waiting");
   const unit = scene.units.at(-1), failed = history[view].failed.length;
   const round = at("round"), count = scene.saved ? page.total : history.length;
   round.max = count; round.min = page.first + 1; round.value = view + 1; round.disabled = count < 2;
   at("round-said").textContent = `round ${view + 1} of ${scene.rounds}`;
   network.show(frame, selected);
-  const traded = frame.flows.reduce((sum, flow) => sum + flow[2], 0);
+  const traded = frame.traded || frame.flows.reduce((sum, flow) => sum + flow[2], 0);
   const acting = frame.coalitions.filter((each) => pictures.ACTING.has(each.fate)).map((each) => each.members.join(" and ")).join("; ");
-  lead("network", `${acting ? `${acting} collude. ` : ""}${traded > 0 ? `Goods worth ${short(traded)} ${unit} change hands` : "No trade"}; ${failed ? `${failed} of ${scene.players.length} bankrupt` : "nobody bankrupt"}.`);
+  lead("network", `${acting ? `${acting} collude. ` : ""}${traded > 0 ? `Goods worth ${amount(traded, unit)} change hands${frame.flows.length ? "" : ", in trades too small to be listed"}` : "No trade"}; ${failed ? `${failed} of ${scene.players.length} bankrupt` : "nobody bankrupt"}.`);
   if (shown("welfare")) {
     put("welfare", pictures.gains(history.slice(0, view + 1), view, unit, page.incentive, room("welfare")));
     const share = frame.first_best_gains > 0 ? `${number((100 * frame.gains) / frame.first_best_gains, 3)}% of what is possible` : "nothing is to be gained";
@@ -243,14 +260,15 @@ function redraw() {
     put("quotes", pictures.quotes(frame, scene, good, `${unit} per ${scene.units[scene.goods.indexOf(good)]}`, selected, room("quotes")));
     lead("quotes", off ? `${off} of ${rows.length} quote ${good} off its supporting price.` : `Everybody quotes a supporting price of ${good}.`);
   }
+  const many = scene.players.length > pictures.MANY, some = many ? `the first ${pictures.MANY} of ${scene.players.length}` : "all";
   if (shown("holdings")) {
     put("holdings", pictures.holdings(frame, scene, selected, room("holdings")));
-    lead("holdings", "What everybody owned before, and consumes after the round.");
+    lead("holdings", `What ${some} owned before, and consume after the round.`);
   }
   if (shown("bankruptcies")) {
     put("bankruptcies", pictures.bankruptcies(history.slice(0, view + 1), scene, view, room("bankruptcies")));
     const all = history.slice(0, view + 1).reduce((sum, each) => sum + each.failed.length, 0);
-    lead("bankruptcies", all ? `${all} so far, in ${view + 1} round${view ? "s" : ""}.` : "None so far.");
+    lead("bankruptcies", all ? `${all} so far, in ${view + 1} round${view ? "s" : ""}${many ? `; shown of ${some}` : ""}.` : "None so far.");
   }
   traders(frame);
 }
@@ -280,17 +298,34 @@ function traders(frame) {
   inside.replaceChildren(...(selected === null ? [everybody(frame)] : oneTrader(frame, selected)));
 }
 
+// What is no more than the rounding of large numbers is nothing.
+const difference = (one, other) => (Math.abs(one - other) > 1e-9 * Math.max(Math.abs(one), Math.abs(other)) ? one - other : 0);
+
 function everybody(frame) {
+  const colluding = new Set(pictures.coalitions(frame, page.scene.players).flat());
   const unit = page.scene.units.at(-1), focused = document.activeElement?.dataset?.trader;
   const rows = page.scene.players.slice(0, 100).map((name, place) => {
-    const player = frame.players[place], over = player[pictures.UTILITY] - player[pictures.PROMISED];
+    const player = frame.players[place], over = difference(player[pictures.UTILITY], player[pictures.PROMISED]);
     const button = make("button", { "data-trader": place, onclick: () => select(place) }, name);
     if (focused === String(place)) queueMicrotask(() => button.focus());
     return make("tr", {}, make("td", {}, make("span", { class: "dot", style: `background:${pictures.colour(player)}` }), button),
-      make("td", {}, player[pictures.BEHAVIOUR]), make("td", { class: "n" }, number(player[pictures.UTILITY])), make("td", { class: "n" }, `${over > 0 ? "+" : ""}${number(over, 3)}`));
+      make("td", {}, `${player[pictures.BEHAVIOUR]}${colluding.has(name) ? ", colludes" : ""}`), make("td", { class: "n" }, number(player[pictures.UTILITY])), make("td", { class: "n" }, `${over > 0 ? "+" : ""}${number(over, 3)}`));
   });
   return make("table", {}, make("thead", {}, make("tr", {}, make("th", {}, "trader"), make("th", {}, "behaviour"), make("th", { class: "n", title: unit }, "utility"), make("th", { class: "n", title: unit }, "over promise"))),
     make("tbody", {}, ...rows));
+}
+
+// Let a trader behave otherwise: by a table of its own, which comes last and so counts.
+function instead(name, behaviour) {
+  const { tables } = form.description.fields.find((field) => field.key === "traders").node.entry;
+  const change = (event) => {
+    const others = (page.tables.traders ?? []).filter((each) => !(each.players?.length === 1 && each.players[0] === name && !each.types));
+    page.tables = { ...page.tables, traders: [...others, { behaviour: event.target.value, players: [name] }] };
+    form.show(page.tables, page.scene);
+    changed();
+  };
+  const options = Object.keys(tables).map((each) => make("option", { value: each, selected: each === behaviour }, each));
+  return make("p", { class: "field" }, make("label", { for: "instead" }, "behaves as"), make("select", { id: "instead", onchange: change }, ...options));
 }
 
 const amounts = (values, names) => values.map((value, place) => `${number(value)} ${names[place]}`).join(", ");
@@ -300,6 +335,7 @@ function oneTrader(frame, place) {
   const list = (...pairs) => make("dl", {}, ...pairs.filter(([, value]) => value !== null && value !== undefined && value !== "").flatMap(([term, value]) => [make("dt", {}, term), make("dd", {}, value)]));
   const unit = scene.units.at(-1), goods = scene.goods;
   const parts = [make("button", { class: "plain", id: "everybody", onclick: () => select(null) }, "← all traders")];
+  if (!scene.saved) parts.push(instead(scene.players[place], player[pictures.BEHAVIOUR]));
   if (known) {
     parts.push(make("h3", {}, "It knows from the start"), list(["its type", known.type], ["it owns", amounts(known.owns, goods)], ["at stake for it", `${number(known.stake)} ${unit}`]),
       make("h3", {}, "It reported, and was told"), list(["reported", known.reported === known.type ? `${known.reported}, the truth` : `${known.reported}, a lie`],
@@ -465,6 +501,7 @@ async function main() {
     if (event.key === " ") { event.preventDefault(); at("play").click(); }
     if (event.key === "ArrowRight") at("step").click();
   });
+  addEventListener("pagehide", () => navigator.sendBeacon("/api/stop", new Blob([JSON.stringify({ session })], { type: "application/json" })));
   addEventListener("resize", () => { for (const id of Object.keys(widths)) delete widths[id]; if (page.scene) { network.begin(page.scene); redraw(); } });
   if (matchMedia("(max-width: 900px)").matches) at("form-box").open = false;
   speedSaid();

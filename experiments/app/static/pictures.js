@@ -1,6 +1,6 @@
 // The pictures, drawn as SVG with everything that they need in them, so that each can be saved as it stands.
 
-import { draw, number, short } from "./ask.js";
+import { amount, draw, number, short } from "./ask.js";
 
 export const INK = "#333333", GREY = "#8c8c8c", PALE = "#d9d9d9", BLUE = "#0072b2", SKY = "#56b4e9", ORANGE = "#e69f00",
   GREEN = "#009e73", VERMILION = "#d55e00", PURPLE = "#cc79a7";
@@ -10,7 +10,17 @@ export const [OWNED, QUOTE, PRICE, LOWEST, NET, ALLOCATED, CONSUMED] = Array(7).
 // What became of attempts to collude in which members act together, to the end or not.
 export const ACTING = new Set(["accepted", "kept", "broken"]);
 const PACT = "#f0dcea";
-const MANY = 24, LATEST = 240;
+export const MANY = 24;
+const LATEST = 240;
+
+// Who act together in a round: on an agreement, or by leaving with a mediator; as lists of names.
+export function coalitions(frame, names) {
+  const agreed = frame.coalitions.filter((each) => ACTING.has(each.fate)).map((each) => each.members), left = new Map();
+  frame.players.forEach((player, place) => {
+    if (player[MEDIATOR] && player[MEDIATOR] !== "established") left.set(player[MEDIATOR], [...(left.get(player[MEDIATOR]) ?? []), names[place]]);
+  });
+  return [...agreed, ...left.values()];
+}
 
 export const colour = (player) => (player[BANKRUPT] ? VERMILION : player[BEHAVIOUR] === "obedient" ? SKY : ORANGE);
 const text = (x, y, words, attributes = {}) => draw("text", { x, y, "font-size": 12, fill: INK, ...attributes }, words);
@@ -63,10 +73,21 @@ export class Network {
       return { node, ring, cross, label, remark, east, north };
     });
     this.key = draw("g", {});
+    this.nodes.forEach((node, place) => this.label(node, place, 8, ""));
     this.svg = picture(width, height, `Who gives goods to whom among ${many} traders`, draw("g", {}, ...links), this.pacts, this.arrows,
       draw("g", {}, ...this.nodes.map((each) => each.node)), this.key);
     this.svg.setAttribute("role", "group");
     this.home.replaceChildren(this.svg);
+  }
+
+  // Put the name of a node, and what is to be said of it, outside of the ring.
+  label({ label, remark, east, north }, place, radius, remarks) {
+    const [x, y] = this.places[place], away = radius + 7, middle = Math.abs(east) < 0.25;
+    const up = middle ? (north > 0 ? -away - (remarks ? 15 : 2) : away + 9) : -north * away * 0.8 + (remarks ? -2 : 4);
+    const side = middle ? 0 : Math.sign(east) * (Math.abs(east) * away + 3);
+    label.setAttribute("x", x + side); label.setAttribute("y", y + up);
+    remark.setAttribute("x", x + side); remark.setAttribute("y", y + up + 14);
+    remark.textContent = remarks;
   }
 
   show(frame, selected) {
@@ -75,7 +96,7 @@ export class Network {
     for (const flow of frame.flows) this.largest = Math.max(this.largest, flow[2]);
     const across = frame.players.map((player) => Math.max(player[BANKRUPT] ? 9 : 4, this.room * Math.sqrt(Math.max(0, player[WEALTH] ?? 0) / (this.richest || 1))));
     this.nodes.forEach(({ node, ring, cross, label, remark, east, north }, place) => {
-      const player = frame.players[place], [x, y] = this.places[place], away = across[place] + 7;
+      const player = frame.players[place];
       ring.setAttribute("r", across[place]);
       ring.setAttribute("fill", colour(player));
       ring.setAttribute("stroke", place === selected ? BLUE : INK);
@@ -83,27 +104,23 @@ export class Network {
       cross.setAttribute("visibility", player[BANKRUPT] ? "visible" : "hidden");
       const remarks = [player[BEHAVIOUR] === "obedient" ? "" : player[BEHAVIOUR], player[BANKRUPT] ? "bankrupt" : "",
         player[MEDIATOR] && player[MEDIATOR] !== "established" ? `left with ${player[MEDIATOR]}` : ""].filter(Boolean).join(", ");
-      const up = Math.abs(east) < 0.25 ? (north > 0 ? -away - (remarks ? 15 : 2) : away + 9) : -north * away * 0.8 + (remarks ? -2 : 4);
-      const side = Math.abs(east) < 0.25 ? 0 : Math.sign(east) * (Math.abs(east) * away + 3);
-      label.setAttribute("x", x + side); label.setAttribute("y", y + up);
-      remark.setAttribute("x", x + side); remark.setAttribute("y", y + up + 14);
-      remark.textContent = remarks;
+      this.label({ label, remark, east, north }, place, across[place], remarks);
       node.setAttribute("aria-label", `${this.scene.players[place]}${remarks ? `, ${remarks}` : ""}`);
     });
     const thickest = Math.max(2.5, Math.min(6, 40 / Math.sqrt(frame.flows.length + 1)));
     this.arrows.replaceChildren(...frame.flows.toReversed().map(([giver, receiver, value]) => arrow(this.places[giver], this.places[receiver],
       across[giver], across[receiver], value / (this.largest || 1), thickest)));
     // Who act on an agreement stand on one ground.
-    const acting = frame.coalitions.filter((each) => ACTING.has(each.fate));
-    this.pacts.replaceChildren(...acting.map(({ members }) => draw("polygon", { points: members.map((name) => this.places[this.scene.players.indexOf(name)].join(",")).join(" "),
+    const acting = coalitions(frame, this.scene.players);
+    this.pacts.replaceChildren(...acting.map((members) => draw("polygon", { points: members.map((name) => this.places[this.scene.players.indexOf(name)].join(",")).join(" "),
       fill: PACT, stroke: PACT, "stroke-width": 2 * this.room + 26, "stroke-linejoin": "round" })));
     const keys = [[SKY, "obedient"], [ORANGE, "not obedient"], [VERMILION, "bankrupt"]];
     const many = this.nodes.length > MANY, { width, height } = this;
     const pact = acting.length ? [draw("rect", { x: 112, y: height - 22, width: 22, height: 13, rx: 6, fill: PACT }), text(140, height - 12, "a coalition", { "font-size": 11.5 })] : [];
     this.key.replaceChildren(...pact, ...keys.flatMap(([fill, words], place) => [
       draw("circle", { cx: 10, cy: height - 52 + 18 * place, r: 6, fill, stroke: INK }), text(22, height - 48 + 18 * place, words, { "font-size": 11.5 })]),
-      text(width - 8, height - 30, `area: wealth, at most ${short(this.richest)} ${width < 560 ? "" : cut(unit, 24)}`, { "text-anchor": "end", "font-size": 11.5 }),
-      text(width - 8, height - 12, `width: value of goods given, at most ${short(this.largest)}${many ? "; names at the nodes" : ""}`, { "text-anchor": "end", "font-size": 11.5 }));
+      text(width - 8, height - 30, `area: wealth, at most ${width < 560 ? short(this.richest) : amount(this.richest, unit)}`, { "text-anchor": "end", "font-size": 11.5 }),
+      ...(this.largest ? [text(width - 8, height - 12, `width: value of goods given, at most ${width < 560 ? short(this.largest) : amount(this.largest, unit)}${many ? "; names at the nodes" : ""}`, { "text-anchor": "end", "font-size": 11.5 })] : []));
   }
 }
 
@@ -119,10 +136,10 @@ function arrow([x1, y1], [x2, y2], from, to, strength, thickest) {
     draw("path", { d: `M${tx} ${ty}L${hx + ax} ${hy + ay}L${hx - ax} ${hy - ay}Z`, stroke: "none" }));
 }
 
-function axis(x0, x1, low, high, y, unit) {
+function axis(x0, x1, low, high, y, unit, letters = 40) {
   const marks = ticks(low, high).flatMap((tick) => [draw("line", { x1: x0, x2: x1, y1: y(tick), y2: y(tick), stroke: "#eeece7" }),
     text(x0 - 6, y(tick) + 4, short(tick), { "text-anchor": "end", "font-size": 11, fill: "#57606a" })]);
-  return draw("g", {}, ...marks, text(2, 13, cut(unit, 34), { "font-size": 11, fill: "#57606a" }));
+  return draw("g", {}, ...marks, text(2, 13, cut(unit, letters), { "font-size": 11, fill: "#57606a" }));
 }
 
 // Gains over autarky, round by round, beside what was possible.
@@ -151,7 +168,7 @@ export function gains(history, shown, unit, incentive, width) {
     ...(at < 0 ? [] : [draw("circle", { cx: x(at), cy: y(latest[at].played), r: 4, fill: BLUE, stroke: "#fff" })]),
     ...names.map(([where, fill, words]) => text(width - right + 8, where + 4 - over, words, { fill, "font-size": 11.5 })),
     ...[0, latest.length - 1].filter((each, place) => !place || each).map((place) => text(x(place), height - 10, `${latest[place].round + 1}`, { "text-anchor": "middle", "font-size": 11, fill: "#57606a" })),
-    text(left + (width - left - right) / 2, height - 10, "round", { "text-anchor": "middle", "font-size": 11, fill: "#57606a" }));
+    text(latest.length > 1 ? left + (width - left - right) / 2 : left, height - 10, "round", { "text-anchor": "middle", "font-size": 11, fill: "#57606a" }));
 }
 
 // What everybody quotes for a good, against the prices that support the efficient allocation.
@@ -169,7 +186,7 @@ export function quotes(frame, scene, good, unit, selected, width) {
   const exponents = ticks(Math.ceil(low), Math.floor(high), 4).filter(Number.isInteger);
   const marks = wild ? draw("g", {}, ...exponents.flatMap((each) => [draw("line", { x1: left, x2: width - right, y1: y(10 ** each), y2: y(10 ** each), stroke: "#eeece7" }),
     text(left - 6, y(10 ** each) + 4, short(10 ** each), { "text-anchor": "end", "font-size": 11, fill: "#57606a" })]), text(2, 13, `${cut(unit, 24)}, logarithmic`, { "font-size": 11, fill: "#57606a" }))
-    : axis(left, width - right, low, high, y, unit);
+    : axis(left, width - right, low, high, y, unit, Math.floor((width - 190) / 6));
   const band = y(lowest) - y(price) > 1 ? [draw("rect", { x: left, width: width - left - right, y: y(price), height: y(lowest) - y(price), fill: PALE, opacity: 0.7 })] : [];
   return picture(width, height, `Quotes of ${good}`, marks, ...band,
     draw("line", { x1: left, x2: width - right, y1: y(price), y2: y(price), stroke: INK, "stroke-width": 1.5 }),

@@ -144,6 +144,16 @@ def test_a_rule_that_is_changed_changes_what_is_played(page: Page) -> None:
     expect(page.locator("#network .lead")).to_contain_text("nobody bankrupt", timeout=PATIENCE)
 
 
+def test_a_trader_that_is_told_to_behave_otherwise_does(page: Page) -> None:
+    opened(page, SHORT)
+    page.locator("#network .ring").first.click()
+    page.locator("#instead").select_option("mispricing")
+    expect(page.locator("#quotes .lead")).to_contain_text("1 of 3 quote wheat off", timeout=PATIENCE)
+    expect(page.locator("#instead")).to_have_value("mispricing")
+    expect(page.locator("#form fieldset legend")).to_have_text(["short-selling", "mispricing"])
+    page.locator("#everybody").click()
+
+
 def test_bad_input_is_a_message_at_its_field_and_what_was_played_stays(page: Page) -> None:
     opened(page, SHORT)
     page.locator("#step").click()
