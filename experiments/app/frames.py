@@ -21,7 +21,7 @@ OF_HOLDINGS = (
 )
 OF_ROUNDS = ("welfare", "first_best_welfare", "autarky_welfare", "gains", "first_best_gains", "bankruptcies", "volume")
 OF_EVENTS = ("kind", "player", "good", "reason", "amount")
-TABLES = ("rounds", "players", "holdings", "trades", "trade_totals", "events", "side_contracts")
+TABLES = ("rounds", "players", "holdings", "trades", "trade_totals", "events", "side_contracts", "stances")
 
 type Columns = Mapping[str, Mapping[str, Sequence[Any]]]
 type Frame = dict[str, Any]
@@ -46,6 +46,7 @@ def frames_of(tables: Columns, players: Sequence[str], goods: Sequence[str]) -> 
             "flows": [],
             "events": [],
             "coalitions": [],
+            "stances": {},
         }
     # Rows of a round stand in the economy's order of players.
     for row in _rows(tables, "players", ("round", *OF_PLAYERS)):
@@ -58,6 +59,8 @@ def frames_of(tables: Columns, players: Sequence[str], goods: Sequence[str]) -> 
     for row in _rows(tables, "events", ("round", *OF_EVENTS)):
         frames[row[0]]["events"].append(dict(zip(OF_EVENTS, map(_plain, row[1:]), strict=True)))
     _add_coalitions(frames, tables)
+    for place, player, stance in _rows(tables, "stances", ("round", "player", "stance")):
+        frames[place]["stances"][player] = stance
     return list(frames.values())
 
 

@@ -54,10 +54,10 @@ async function replay(folder, earlier) {
 
 // Begin a run of the scenario as it stands; what is wrong is said at its field, and what was played stays.
 async function begin(whole) {
-  const turn = ++page.turn;
+  const turn = ++page.turn, slow = setTimeout(() => { if (turn === page.turn) say("preparing the scenario…"); }, 800);
   let scene;
   try {
-    scene = await play({ do: "begin", tables: page.tables, path: page.path });
+    scene = await play({ do: "begin", tables: page.tables, path: page.path }).finally(() => clearTimeout(slow));
   } catch (error) {
     if (turn !== page.turn) return false;
     if (whole && error.problems) form.show(page.tables, page.scene);
@@ -172,6 +172,7 @@ async function free() {
 
 function keep(frames) {
   for (const frame of frames) {
+    frame.players.forEach((player, place) => { player.stance = frame.stances[page.scene.players[place]]; });
     page.frames.push(frame);
     page.history.push({ round: frame.round, played: frame.gains, possible: frame.first_best_gains,
       failed: frame.players.flatMap((player, place) => (player[pictures.BANKRUPT] ? [[place, player[pictures.REASON]]] : [])) });
@@ -183,6 +184,7 @@ function keep(frames) {
 // Show a round of a saved run, or one that has been played.
 async function look(place) {
   if (page.scene.saved) {
+    if (place < page.first) Object.assign(page, { frames: [], history: [], first: 0 });
     while (page.history.length <= place) keep(await play({ do: "frames", first: page.history.length, rounds: CHUNK }));
   }
   advance(place);
@@ -308,8 +310,10 @@ function everybody(frame) {
     const player = frame.players[place], over = difference(player[pictures.UTILITY], player[pictures.PROMISED]);
     const button = make("button", { "data-trader": place, onclick: () => select(place) }, name);
     if (focused === String(place)) queueMicrotask(() => button.focus());
-    return make("tr", {}, make("td", {}, make("span", { class: "dot", style: `background:${pictures.colour(player)}` }), button),
-      make("td", {}, `${player[pictures.BEHAVIOUR]}${colluding.has(name) ? ", colludes" : ""}`), make("td", { class: "n" }, number(player[pictures.UTILITY])), make("td", { class: "n" }, `${over > 0 ? "+" : ""}${number(over, 3)}`));
+    const dot = make("span", { class: "dot" }), { stance } = player;
+    dot.style.background = pictures.colour(player);
+    return make("tr", {}, make("td", {}, dot, button),
+      make("td", {}, `${player[pictures.BEHAVIOUR]}${stance ? `: ${stance}` : ""}${colluding.has(name) ? ", colludes" : ""}`), make("td", { class: "n" }, number(player[pictures.UTILITY])), make("td", { class: "n" }, `${over > 0 ? "+" : ""}${number(over, 3)}`));
   });
   return make("table", {}, make("thead", {}, make("tr", {}, make("th", {}, "trader"), make("th", {}, "behaviour"), make("th", { class: "n", title: unit }, "utility"), make("th", { class: "n", title: unit }, "over promise"))),
     make("tbody", {}, ...rows));
@@ -501,6 +505,7 @@ async function main() {
     if (event.key === " ") { event.preventDefault(); at("play").click(); }
     if (event.key === "ArrowRight") at("step").click();
   });
+  addEventListener("beforeprint", () => { for (const id of stale) seen.add(id); if (page.scene) redraw(); });
   addEventListener("pagehide", () => navigator.sendBeacon("/api/stop", new Blob([JSON.stringify({ session })], { type: "application/json" })));
   addEventListener("resize", () => { for (const id of Object.keys(widths)) delete widths[id]; if (page.scene) { network.begin(page.scene); redraw(); } });
   if (matchMedia("(max-width: 900px)").matches) at("form-box").open = false;

@@ -22,7 +22,9 @@ export function coalitions(frame, names) {
   return [...agreed, ...left.values()];
 }
 
-export const colour = (player) => (player[BANKRUPT] ? VERMILION : player[BEHAVIOUR] === "obedient" ? SKY : ORANGE);
+// How somebody acts in a round: a learner by the stance it takes, everybody else as it behaves.
+export const acts = (player) => player.stance ?? player[BEHAVIOUR];
+export const colour = (player) => (player[BANKRUPT] ? VERMILION : acts(player) === "obedient" ? SKY : ORANGE);
 const text = (x, y, words, attributes = {}) => draw("text", { x, y, "font-size": 12, fill: INK, ...attributes }, words);
 const picture = (width, height, title, ...inside) => draw("svg", {
   xmlns: "http://www.w3.org/2000/svg", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title,
@@ -102,7 +104,7 @@ export class Network {
       ring.setAttribute("stroke", place === selected ? BLUE : INK);
       ring.setAttribute("stroke-width", place === selected ? 3 : 1);
       cross.setAttribute("visibility", player[BANKRUPT] ? "visible" : "hidden");
-      const remarks = [player[BEHAVIOUR] === "obedient" ? "" : player[BEHAVIOUR], player[BANKRUPT] ? "bankrupt" : "",
+      const remarks = [acts(player) === "obedient" ? "" : acts(player), player[BANKRUPT] ? "bankrupt" : "",
         player[MEDIATOR] && player[MEDIATOR] !== "established" ? `left with ${player[MEDIATOR]}` : ""].filter(Boolean).join(", ");
       this.label({ label, remark, east, north }, place, across[place], remarks);
       node.setAttribute("aria-label", `${this.scene.players[place]}${remarks ? `, ${remarks}` : ""}`);

@@ -40,7 +40,7 @@ def opened(playing: Playing, source: str, **changes: Any) -> dict[str, Any]:
     return {"tables": answer["tables"] | changes, "path": answer["path"]}
 
 
-@pytest.mark.parametrize("name", ["three-farmers-blocked", "three-traders-organised"])
+@pytest.mark.parametrize("name", ["three-farmers-blocked", "annex-b-organised", "three-traders-learning"])
 def test_a_saved_run_is_replayed_as_it_was_seen_live(name: str, playing: Playing, tmp_path: Path) -> None:
     playing.begin(**opened(playing, f"example:scenario/{name}"))
     live = [*playing.step(1), *playing.step(2)]
