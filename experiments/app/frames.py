@@ -21,7 +21,7 @@ OF_HOLDINGS = (
 )
 OF_ROUNDS = ("welfare", "first_best_welfare", "autarky_welfare", "gains", "first_best_gains", "bankruptcies", "volume")
 OF_EVENTS = ("kind", "player", "good", "reason", "amount")
-TABLES = ("rounds", "players", "holdings", "trades", "trade_totals", "events", "side_contracts", "stances")
+TABLES = ("rounds", "players", "holdings", "trades", "trade_totals", "events", "side_contracts", "stances", "actions")
 
 type Columns = Mapping[str, Mapping[str, Sequence[Any]]]
 type Frame = dict[str, Any]
@@ -33,7 +33,7 @@ def frames_of(tables: Columns, players: Sequence[str], goods: Sequence[str]) -> 
     Args:
         tables: of the rows of these rounds, by table and column.
         players: in the economy's order.
-        goods: in the economy's order, the numeraire last.
+        goods: in the economy's order, the numeraire last; none in a coalitional game.
     """
     frames: dict[int, Frame] = {}
     for row in _rows(tables, "rounds", ("round", *OF_ROUNDS)):
@@ -47,6 +47,7 @@ def frames_of(tables: Columns, players: Sequence[str], goods: Sequence[str]) -> 
             "events": [],
             "coalitions": [],
             "stances": {},
+            "actions": [],
         }
     # Rows of a round stand in the economy's order of players.
     for row in _rows(tables, "players", ("round", *OF_PLAYERS)):
@@ -55,10 +56,13 @@ def frames_of(tables: Columns, players: Sequence[str], goods: Sequence[str]) -> 
         frames[row[0]]["holdings"][row[1]].append(list(map(_plain, row[2:])))
     for place, good, value in _rows(tables, "trade_totals", ("round", "good", "value")):
         frames[place]["traded"] += 0.0 if good == goods[-1] else value
-    _add_flows(frames, tables, players, goods[-1])
+    if goods:
+        _add_flows(frames, tables, players, goods[-1])
     for row in _rows(tables, "events", ("round", *OF_EVENTS)):
         frames[row[0]]["events"].append(dict(zip(OF_EVENTS, map(_plain, row[1:]), strict=True)))
     _add_coalitions(frames, tables)
+    for place, *done in _rows(tables, "actions", ("round", "mediator", "coalition", "action")):
+        frames[place]["actions"].append(done)
     for place, player, stance in _rows(tables, "stances", ("round", "player", "stance")):
         frames[place]["stances"][player] = stance
     return list(frames.values())

@@ -22,14 +22,16 @@ from marketgame.experiments.app.frames import TABLES, Frame, frames_of
 from marketgame.experiments.app.scenario_text import scenario_text
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.examples import located
+from marketgame.experiments.files.game_file import load_game
+from marketgame.experiments.files.game_scenario_file import GameScenarioInput, build_game_scenario
 from marketgame.experiments.files.input_file import InputError, InputFiles, blamed_on, kind_of, read_table, validated
 from marketgame.experiments.files.scenario_file import ScenarioInput, build_scenario, names_game
 from marketgame.mechanisms import UnansweredError
-from marketgame.mechanisms.economies.economy import Economy
 from marketgame.results.loading import Run
 from marketgame.results.selection import rows_of_run
+from marketgame.simulation.game.model import GameModel
 from marketgame.simulation.market.model import MarketModel
-from marketgame.simulation.scenario.market_scenario import MarketScenario
+from marketgame.simulation.scenario.scenario import Scenario
 
 # What the page shows of a belief: the profiles of reports that are most probable.
 MOST_PROFILES = 6
@@ -37,6 +39,9 @@ MOST_PROFILES = 6
 MOST_ASKED = 24
 # Rows that nobody will ask for are let go of once they take so many bytes.
 MOST_BYTES = 1 << 24
+# What a scenario is about, by the kind of its file.
+SETTINGS = {"market-economy": "economy", "coalitional-game": "game"}
+KNOWN = frozenset({*ScenarioInput.model_fields, *GameScenarioInput.model_fields})
 FIELD = re.compile(r"[a-z_]+(?:[.\[][^\s:]*)?")
 
 type Answer = dict[str, Any]
@@ -47,7 +52,7 @@ class Playing:
 
     def __init__(self, announce: Callable[[str], None]) -> None:
         self._announce = announce
-        self._model: MarketModel | None = None
+        self._model: MarketModel | GameModel | None = None
         self._saved: Run | None = None
 
     def answer(self, request: Mapping[str, Any]) -> Any:
@@ -66,43 +71,46 @@ class Playing:
         return do[request["do"]](**{key: value for key, value in request.items() if key != "do"})
 
     def open(self, source: str) -> Answer:
-        """Return the tables of a scenario file, or of a scenario about an economy file, to be changed by the page."""
+        """Return the tables of a scenario file, or of a scenario about an economy or a game, for the page to change."""
         path = located(source)
         tables = read_table(path)
-        if kind_of(tables, path, ("scenario", "market-economy")) == "market-economy":
-            tables = {"kind": "scenario", "name": path.stem, "economy": str(path.absolute())}
-        elif names_game(path):
-            raise InputError(f"{path}: plays a coalitional game; this page shows markets: name one with an economy")
+        kind = kind_of(tables, path, ("scenario", *SETTINGS))
+        if kind != "scenario":
+            tables = {"kind": "scenario", "name": path.stem, SETTINGS[kind]: str(path.absolute())}
+        else:
+            names_game(path)
         return {"tables": tables, "path": str(path.absolute())}
 
     def begin(self, tables: Mapping[str, Any], path: str) -> Answer:
         """Begin a run, and say who plays what."""
-        self._model, self._saved = MarketModel(self._scenario(tables, Path(path))), None
+        self._model, self._saved = self._made(tables, Path(path)), None
         self._model.announce_searches(self._announce)
         return _scene(self._model)
 
     def text(self, tables: Mapping[str, Any], path: str) -> str:
         """Return the scenario as a file, once it is known to be right."""
-        self._scenario(tables, Path(path))
+        self._made(tables, Path(path))
         return scenario_text(tables, Path(path))
 
     def step(self, rounds: int, about: int | None = None) -> list[Frame]:
         """Play rounds and return them with what traders know: few traders all, of many the one asked about."""
         if self._model is None:
             return []
-        model, before, plays, known = self._model, self._model.recorder.rounds, [], []
+        model, before, known = self._model, self._model.recorder.rounds, []
+        plays: list[Any] = []
+        market = model if isinstance(model, MarketModel) else None
         few = len(model.traders) <= MOST_ASKED
         asked = range(len(model.traders)) if few else () if about is None else (about,)
         for _ in range(rounds):
             model.step()
             plays.append(model.last_play)
-            known.append({str(player): known_to(model, player) for player in asked})
-        rows = model.recorder.rows([play for play in plays if play is not None], before)
+            known.append({} if market is None else {str(player): known_to(market, player) for player in asked})
+        rows = model.recorder.rows(plays, before)
         if model.recorder.rows_held > MOST_BYTES:
             model.recorder.hand_over()
-        economy = model.economy
         columns = {name: rows[name].to_pydict() for name in TABLES if name in rows}
-        frames = frames_of(columns, economy.player_names, economy.goods)
+        told = _scene(model)
+        frames = frames_of(columns, told["players"], told["goods"])
         for frame, each in zip(frames, known, strict=True):
             frame["known"] = each
         return frames
@@ -112,21 +120,21 @@ class Playing:
         self._model = None
         try:
             saved = results.load(folder)
-            if not saved.goods or "points" in saved.tables or saved.rounds.empty:
-                raise InputError(f"{folder}: holds no rounds of a market that were saved; name the folder of a run")
+            if "points" in saved.tables or saved.rounds.empty:
+                raise InputError(f"{folder}: holds no rounds that were saved; name the folder of a run")
         except (FileNotFoundError, ValueError) as error:
             raise InputError(str(error)) from None
         self._saved = saved
         first, units = saved.runs.iloc[0], saved.good_units
         return {
             "name": str(first["scenario"]),
-            "economy": str(first["economy"]),
+            "setting": str(first["economy"]),
             "seed": int(first["seed"]),
             "rounds": len(saved.rounds),
             "players": list(saved.player_names),
             "types": {},
             "goods": list(saved.goods),
-            "units": [units.get(good, "") for good in saved.goods],
+            "units": [units.get(good, "") for good in saved.goods] or ["money"],
             "saved": str(saved.folder),
             "links": [],
         }
@@ -143,22 +151,28 @@ class Playing:
                 columns[name] = _lists(rows[rows["round"].between(first, first + rounds - 1)])
         return frames_of(columns, saved.player_names, saved.goods)
 
-    def _scenario(self, tables: Mapping[str, Any], path: Path) -> MarketScenario:
+    def _made(self, tables: Mapping[str, Any], path: Path) -> MarketModel | GameModel:
+        """Return the model of a scenario; making it finds what the rules forbid."""
         files = InputFiles()
+        if "game" in tables and "economy" not in tables:
+            played = validated(GameScenarioInput, tables, path)
+            game_in = partial(_blamed, load_game, scenario=path, field="game", files=files)
+            game = build_game_scenario(played, path, game_in=game_in)
+            with blamed_on(path):
+                return GameModel(game)
         stated = validated(ScenarioInput, tables, path)
-        scenario = build_scenario(stated, path, economy_in=partial(_economy, files=files, scenario=path), files=files)
+        economy_in = partial(_blamed, load_economy, scenario=path, field="economy", files=files)
+        market = build_scenario(stated, path, economy_in=economy_in, files=files)
         with blamed_on(path):
-            # Making the model once finds what the rules forbid.
-            MarketModel(scenario)
-        return scenario
+            return MarketModel(market)
 
 
-def _economy(file: Path, files: InputFiles, scenario: Path) -> Economy:
-    """Return an economy; what is wrong with its file is told at the field that names it."""
+def _blamed[Read](load: Callable[..., Read], file: Path, scenario: Path, field: str, files: InputFiles) -> Read:
+    """Return what a file holds; what is wrong with it is told at the field that names it."""
     try:
-        return load_economy(file, files=files)
+        return load(file, files=files)
     except InputError as error:
-        raise InputError(*(f"{scenario}: economy: {problem}" for problem in error.problems)) from None
+        raise InputError(*(f"{scenario}: {field}: {problem}" for problem in error.problems)) from None
 
 
 def _lists(frame: Any) -> dict[str, list[Any]]:
@@ -166,18 +180,26 @@ def _lists(frame: Any) -> dict[str, list[Any]]:
     return {str(name): frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in frame.columns}
 
 
-def _scene(model: MarketModel) -> Answer:
-    scenario, economy = model.market_scenario, model.economy
-    known = scenario.known_links
+def _scene(model: MarketModel | GameModel) -> Answer:
+    scenario: Scenario
+    goods: tuple[str, ...] = ()
+    units: tuple[str, ...] = ("money",)
+    if isinstance(model, GameModel):
+        scenario, known = model.game_scenario, None
+        types = dict(zip(model.game.players, model.game.types, strict=True))
+    else:
+        scenario, known = model.market_scenario, model.market_scenario.known_links
+        types = {player.name: tuple(kind.name for kind in player.types) for player in model.economy.players}
+        goods, units = model.economy.goods, model.economy.units
     return {
         "name": scenario.name,
-        "economy": economy.name,
+        "setting": scenario.setting_name,
         "seed": scenario.seed,
         "rounds": scenario.rounds,
-        "players": list(economy.player_names),
-        "types": {player.name: [kind.name for kind in player.types] for player in economy.players},
-        "goods": list(economy.goods),
-        "units": list(economy.units),
+        "players": list(types),
+        "types": {name: list(kinds) for name, kinds in types.items()},
+        "goods": list(goods),
+        "units": list(units),
         "saved": None,
         "links": [] if known is None else sorted(known.links),
     }
@@ -226,7 +248,7 @@ def problems_of(error: Exception, path: str) -> list[dict[str, str]]:
     for problem in told:
         text = problem.removeprefix(f"{path}: ")
         field = FIELD.match(text)
-        named = field is not None and re.split(r"[.\[]", field[0])[0] in ScenarioInput.model_fields
+        named = field is not None and re.split(r"[.\[]", field[0])[0] in KNOWN
         found.append({"field": field[0] if named and field is not None else "", "message": text})
     return found
 

@@ -12,7 +12,7 @@ from marketgame.experiments.files.examples import PREFIX, examples, located_besi
 
 BARE = re.compile(r"[A-Za-z0-9_-]+")
 # Where a scenario names other files.
-FILE_FIELDS = (("economy",), ("contract", "path"), ("network", "path"))
+FILE_FIELDS = (("economy",), ("game",), ("contract", "path"), ("network", "path"))
 
 type Table = Mapping[str, Any]
 

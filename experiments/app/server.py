@@ -29,6 +29,7 @@ from marketgame.experiments.app.form import form_of
 from marketgame.experiments.app.sessions import Sessions
 from marketgame.experiments.app.work import Work
 from marketgame.experiments.files.examples import PREFIX, examples, located_beside
+from marketgame.experiments.files.game_scenario_file import GameScenarioInput
 from marketgame.experiments.files.input_file import InputError, read_table
 from marketgame.experiments.files.scenario_file import ScenarioInput
 from marketgame.experiments.play.running import DEFAULT_RUNS
@@ -58,8 +59,9 @@ HEADERS = {
 }
 # What the page may have computed beside it: the words behind `marketgame`.
 WORKS = {
-    "solve": ("solve", "{economy}"),
+    "solve": ("solve", "{setting}"),
     "certify": ("certify", "{{file}}", "--out", "{{out}}"),
+    "block": ("block", "{setting}"),
 }
 
 type Scope = MutableMapping[str, Any]
@@ -162,8 +164,9 @@ class Dashboard:
         answer = json.loads(await run_in_threadpool(player.ask, asked))
         if "answer" not in answer:
             return JSONResponse(answer)
-        economy = str(located_beside(content["tables"]["economy"], Path(content["path"])))
-        words = [word.format(economy=economy.replace("{", "{{").replace("}", "}}")) for word in WORKS[content["kind"]]]
+        tables = content["tables"]
+        setting = str(located_beside(tables.get("economy") or tables["game"], Path(content["path"])))
+        words = [word.format(setting=setting.replace("{", "{{").replace("}", "}}")) for word in WORKS[content["kind"]]]
         name = secrets.token_hex(8)
         for old in list(self._works)[: max(0, len(self._works) - MOST_WORKS + 1)]:
             await run_in_threadpool(self._works.pop(old).stop)
@@ -205,12 +208,13 @@ async def _content(request: Request) -> dict[str, Any]:
 
 
 def _choices() -> dict[str, Any]:
-    markets = [
+    scenarios = [
         {"name": each.name, "title": each.title, "source": f"{PREFIX}{each.kind}/{each.name}"}
         for each in examples()
-        if each.kind == "scenario" and "economy" in read_table(each.file)
+        if each.kind == "scenario"
     ]
-    return {"examples": markets, "files": _files(), "saved": _saved(), "form": form_of(ScenarioInput)}
+    forms = {"economy": form_of(ScenarioInput), "game": form_of(GameScenarioInput)}
+    return {"examples": scenarios, "files": _files(), "saved": _saved(), "forms": forms}
 
 
 def _files() -> list[str]:

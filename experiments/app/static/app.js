@@ -70,7 +70,7 @@ async function begin(whole) {
   else form.scene = scene;
   complain([]);
   show(scene);
-  say(`${scene.name}: ${scene.players.length} traders, ${scene.goods.length} goods, seed ${scene.seed}`);
+  say(`${scene.name}: ${scene.players.length} traders, ${scene.goods.length ? `${scene.goods.length} goods` : "a coalitional game"}, seed ${scene.seed}`);
   const shown = await step(1);
   at("cards").dataset.run = turn;
   return shown;
@@ -79,7 +79,13 @@ async function begin(whole) {
 function show(scene) {
   Object.assign(page, { scene, frames: [], first: 0, history: [], view: -1, total: 0 });
   if (page.selected !== null && page.selected >= scene.players.length) page.selected = null;
+  const game = !scene.goods.length;
   if (!scene.goods.includes(page.good)) page.good = scene.goods[0];
+  for (const id of ["quotes", "holdings", "bankruptcies"]) at(id).hidden = game;
+  document.querySelector("[data-work=certify]").hidden = game;
+  document.querySelector("[data-work=block]").hidden = !game;
+  at("network").querySelector("h2").textContent = game ? "Coalitions" : "Trade network";
+  at("welfare").querySelector("h2").textContent = game ? "Gains from acting together" : "Gains from trade";
   network.begin(scene);
   at("cards").classList.add("waiting");
   at("next-good").hidden = scene.goods.length < 3;
@@ -251,23 +257,24 @@ function redraw() {
   const traded = frame.traded || frame.flows.reduce((sum, flow) => sum + flow[2], 0);
   const acting = frame.coalitions.filter((each) => pictures.ACTING.has(each.fate)).map((each) => each.members.join(" and ")).join("; ");
   lead("network", `${acting ? `${acting} collude. ` : ""}${traded > 0 ? `Goods worth ${amount(traded, unit)} change hands${frame.flows.length ? "" : ", in trades too small to be listed"}` : "No trade"}; ${failed ? `${failed} of ${scene.players.length} bankrupt` : "nobody bankrupt"}.`);
+  if (!scene.goods.length) lead("network", `${frame.actions.map(([, coalition, action]) => `${coalition}: ${action}`).join("; ")}.`);
   if (shown("welfare")) {
     put("welfare", pictures.gains(history.slice(0, view + 1), view, unit, page.incentive, room("welfare")));
     const share = frame.first_best_gains > 0 ? `${number((100 * frame.gains) / frame.first_best_gains, 3)}% of what is possible` : "nothing is to be gained";
-    lead("welfare", `Gained over autarky in this round: ${number(frame.gains)} ${unit}, ${share}.`);
+    lead("welfare", `Gained over ${scene.goods.length ? "autarky" : "acting alone"} in this round: ${number(frame.gains)} ${unit}, ${share}.`);
   }
-  if (shown("quotes")) {
+  if (scene.goods.length && shown("quotes")) {
     const good = page.good, rows = frame.holdings[good], slack = 1e-6 * Math.max(...rows.map((row) => row[pictures.PRICE]));
     const off = rows.filter((row) => row[pictures.QUOTE] > row[pictures.PRICE] + slack || row[pictures.QUOTE] < (row[pictures.LOWEST] ?? row[pictures.PRICE]) - slack).length;
     put("quotes", pictures.quotes(frame, scene, good, `${unit} per ${scene.units[scene.goods.indexOf(good)]}`, selected, room("quotes")));
     lead("quotes", off ? `${off} of ${rows.length} quote ${good} off its supporting price.` : `Everybody quotes a supporting price of ${good}.`);
   }
   const many = scene.players.length > pictures.MANY, some = many ? `the first ${pictures.MANY} of ${scene.players.length}` : "all";
-  if (shown("holdings")) {
+  if (scene.goods.length && shown("holdings")) {
     put("holdings", pictures.holdings(frame, scene, selected, room("holdings")));
     lead("holdings", `What ${some} owned before, and consume after the round.`);
   }
-  if (shown("bankruptcies")) {
+  if (scene.goods.length && shown("bankruptcies")) {
     put("bankruptcies", pictures.bankruptcies(history.slice(0, view + 1), scene, view, room("bankruptcies")));
     const all = history.slice(0, view + 1).reduce((sum, each) => sum + each.failed.length, 0);
     lead("bankruptcies", all ? `${all} so far, in ${view + 1} round${view ? "s" : ""}${many ? `; shown of ${some}` : ""}.` : "None so far.");
@@ -351,12 +358,12 @@ function oneTrader(frame, place) {
       if (known.belief.of > 1) parts.push(make("table", {}, make("tbody", {}, ...known.belief.likely.map(([chance, kinds]) => make("tr", {}, make("td", { class: "n" }, `${number(100 * chance, 3)}%`), make("td", {}, kinds.map((kind, who) => (who === place ? null : `${scene.players[who]} ${kind}`)).filter(Boolean).join(", ")))))));
     }
   } else {
-    parts.push(make("p", { class: "meaning" }, scene.saved ? "What it was told is not part of a saved run." : "Among so many traders, what it knows is shown of rounds that are played while it is chosen."));
+    parts.push(make("p", { class: "meaning" }, scene.saved || !goods.length ? "What it was told is not part of a saved run, nor of a coalitional game's." : "Among so many traders, what it knows is shown of rounds that are played while it is chosen."));
   }
   parts.push(make("h3", {}, "What became of it"), list(["behaviour", known?.behaviour ? `${player[pictures.BEHAVIOUR]}: ${known.behaviour}` : player[pictures.BEHAVIOUR]],
     ["type", known ? null : player[pictures.TYPE]], ["quoted", amounts(goods.slice(0, -1).map((good) => frame.holdings[good][place][pictures.QUOTE]), goods)],
     ["consumes", amounts(goods.map((good) => frame.holdings[good][place][pictures.CONSUMED]), goods)], ["utility", `${number(player[pictures.UTILITY])} ${unit}; promised ${number(player[pictures.PROMISED])}`],
-    ["solvency", player[pictures.BANKRUPT] ? `bankrupt: ${player[pictures.REASON] === "short-sale" ? "sold what it had not" : "over its budget"}` : "solvent"]));
+    ["solvency", !goods.length ? "" : player[pictures.BANKRUPT] ? `bankrupt: ${player[pictures.REASON] === "short-sale" ? "sold what it had not" : "over its budget"}` : "solvent"]));
   return parts;
 }
 
@@ -387,6 +394,7 @@ const fate = (reason) => ({ left: "accepted, its coalition left", refused: "refu
 
 function lines(frame) {
   const unit = page.scene.units.at(-1), found = frame.events.map((event) => worded(event, unit)).filter(Boolean);
+  for (const [mediator, coalition, action] of frame.actions) found.push(`${coalition}${mediator === "established" ? "" : `, with ${mediator}`}: ${action}`);
   for (const { by, members, fate: became, expected, realised } of frame.coalitions) {
     const agreed = pictures.ACTING.has(became);
     found.push(`${by} proposes to ${members.join(" and ")}: ${fate(became)}${agreed ? `; promised ${number(expected)}, realised ${number(realised)} ${unit}` : ""}`);
@@ -473,8 +481,8 @@ async function saveScenario() {
 function speedSaid() { const speed = SPEEDS[at("speed").value]; at("speed-said").textContent = speed === Infinity ? "as fast as it goes" : `${speed} round${speed > 1 ? "s" : ""}/s`; }
 
 async function main() {
-  const { examples, files, saved, form: description } = await ask("/api/choices");
-  form = new Form(at("form"), description, changed);
+  const { examples, files, saved, forms } = await ask("/api/choices");
+  form = new Form(at("form"), forms, changed);
   network = new pictures.Network(at("network").querySelector(".picture"), select);
   at("choice").append(...examples.map((each) => make("option", { value: each.source }, each.title)));
   at("known").append(...[...files, ...saved].map((each) => make("option", { value: each })));

@@ -12,13 +12,14 @@ const ONE = { traders: "behaviour", organisers: "organiser", blockers: "mediator
 const OPEN = new Set(["rules", "traders"]);
 
 export class Form {
-  constructor(home, description, changed) {
-    Object.assign(this, { home, description, changed, tables: {}, scene: null, opened: new Set(OPEN) });
+  constructor(home, descriptions, changed) {
+    Object.assign(this, { home, descriptions, description: descriptions.economy, changed, tables: {}, scene: null, opened: new Set(OPEN) });
   }
 
   show(tables, scene) {
     this.tables = structuredClone(tables);
     this.scene = scene;
+    this.description = this.descriptions["game" in tables && !("economy" in tables) ? "game" : "economy"];
     this.draw();
   }
 
@@ -27,7 +28,7 @@ export class Form {
     const fields = new Map(this.description.fields.map((each) => [each.key, each]));
     const alone = this.description.fields.filter((each) => each.key !== "kind" && !ORDER.includes(each.key));
     const sections = [["run", "This run", alone.map((each) => this.field(each, this.tables, each.key))]];
-    for (const key of ORDER) {
+    for (const key of ORDER.filter((each) => fields.has(each))) {
       const field = fields.get(key);
       sections.push([key, TITLES[key] ?? label(key), [this.field(field, this.tables, key, true)]]);
     }

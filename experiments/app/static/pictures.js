@@ -19,7 +19,8 @@ export function coalitions(frame, names) {
   frame.players.forEach((player, place) => {
     if (player[MEDIATOR] && player[MEDIATOR] !== "established") left.set(player[MEDIATOR], [...(left.get(player[MEDIATOR]) ?? []), names[place]]);
   });
-  return [...agreed, ...left.values()];
+  const acted = frame.actions.filter(([mediator]) => mediator === "established").map(([, coalition]) => coalition.split(" + ")).filter((each) => each.length > 1);
+  return [...agreed, ...left.values(), ...acted];
 }
 
 // How somebody acts in a round: a learner by the stance it takes, everybody else as it behaves.
@@ -116,12 +117,12 @@ export class Network {
     const acting = coalitions(frame, this.scene.players);
     this.pacts.replaceChildren(...acting.map((members) => draw("polygon", { points: members.map((name) => this.places[this.scene.players.indexOf(name)].join(",")).join(" "),
       fill: PACT, stroke: PACT, "stroke-width": 2 * this.room + 26, "stroke-linejoin": "round" })));
-    const keys = [[SKY, "obedient"], [ORANGE, "not obedient"], [VERMILION, "bankrupt"]];
+    const keys = [[SKY, "obedient"], [ORANGE, "not obedient"], ...(this.scene.goods.length ? [[VERMILION, "bankrupt"]] : [])];
     const many = this.nodes.length > MANY, { width, height } = this;
     const pact = acting.length ? [draw("rect", { x: 112, y: height - 22, width: 22, height: 13, rx: 6, fill: PACT }), text(140, height - 12, "a coalition", { "font-size": 11.5 })] : [];
     this.key.replaceChildren(...pact, ...keys.flatMap(([fill, words], place) => [
       draw("circle", { cx: 10, cy: height - 52 + 18 * place, r: 6, fill, stroke: INK }), text(22, height - 48 + 18 * place, words, { "font-size": 11.5 })]),
-      text(width - 8, height - 30, `area: wealth, at most ${width < 560 ? short(this.richest) : amount(this.richest, unit)}`, { "text-anchor": "end", "font-size": 11.5 }),
+      text(width - 8, height - 30, `area: ${this.scene.goods.length ? "wealth" : "utility"}, at most ${width < 560 ? short(this.richest) : amount(this.richest, unit)}`, { "text-anchor": "end", "font-size": 11.5 }),
       ...(this.largest ? [text(width - 8, height - 12, `width: value of goods given, at most ${width < 560 ? short(this.largest) : amount(this.largest, unit)}${many ? "; names at the nodes" : ""}`, { "text-anchor": "end", "font-size": 11.5 })] : []));
   }
 }

@@ -17,12 +17,13 @@ from marketgame.experiments.app.scenario_text import scenario_text
 from marketgame.experiments.app.work import Work
 from marketgame.experiments.files.examples import examples, located, located_beside
 from marketgame.experiments.files.explanation import tables_of
-from marketgame.experiments.files.input_file import InputError, read_table
+from marketgame.experiments.files.game_scenario_file import GameScenarioInput
+from marketgame.experiments.files.input_file import InputError, InputModel, read_table
 from marketgame.experiments.files.scenario_file import ScenarioInput
 from marketgame.experiments.play.running import run
 
 SHORT = "example:scenario/three-traders-short-seller"
-MARKETS = [each.file for each in examples() if each.kind == "scenario" and "economy" in read_table(each.file)]
+SCENARIOS = [each.file for each in examples() if each.kind == "scenario"]
 
 
 def silent(_search: str) -> None:
@@ -40,18 +41,20 @@ def opened(playing: Playing, source: str, **changes: Any) -> dict[str, Any]:
     return {"tables": answer["tables"] | changes, "path": answer["path"]}
 
 
-@pytest.mark.parametrize("name", ["three-farmers-blocked", "annex-b-organised", "three-traders-learning"])
+@pytest.mark.parametrize(
+    "name", ["three-farmers-blocked", "annex-b-organised", "three-traders-learning", "myerson-example-1-blocked"]
+)
 def test_a_saved_run_is_replayed_as_it_was_seen_live(name: str, playing: Playing, tmp_path: Path) -> None:
     playing.begin(**opened(playing, f"example:scenario/{name}"))
     live = [*playing.step(1), *playing.step(2)]
-    # What traders were told is not part of a saved run.
-    assert all(frame.pop("known") for frame in live)
+    # What traders were told is not part of a saved run, and not shown of a game.
+    assert all(bool(frame.pop("known")) == bool(frame["holdings"]) for frame in live)
     run(f"example:scenario/{name}", rounds=3, figures="none", benchmark_seconds=0, out=tmp_path / "run")
     scene = playing.replay(str(tmp_path / "run"))
     assert (scene["rounds"], scene["saved"]) == (3, str(tmp_path / "run"))
     saved = [*playing.frames(0, 2), *playing.frames(2, 100)]
     assert json.loads(json.dumps(saved)) == json.loads(json.dumps(live))
-    assert any(frame["flows"] for frame in live)
+    assert any(frame["flows"] or frame["actions"] for frame in live)
 
 
 def test_a_scenario_is_saved_as_the_file_that_plays_what_was_seen(playing: Playing, tmp_path: Path) -> None:
@@ -65,12 +68,13 @@ def test_a_scenario_is_saved_as_the_file_that_plays_what_was_seen(playing: Playi
     assert seen[0]["bankruptcies"] > 0
 
 
-@pytest.mark.parametrize("file", MARKETS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", SCENARIOS, ids=lambda file: file.stem)
 def test_every_example_is_written_as_it_was_read_but_for_where_files_are(file: Path) -> None:
     tables = read_table(file)
     again = tomllib.loads(scenario_text(tables, file))
-    assert located(again["economy"]) == located_beside(tables["economy"], file)
-    named = {"economy", "contract"} if "path" in tables.get("contract", {}) else {"economy"}
+    setting = "economy" if "economy" in tables else "game"
+    assert located(again[setting]) == located_beside(tables[setting], file)
+    named = {setting, "contract"} if "path" in tables.get("contract", {}) else {setting}
     assert {key: again[key] for key in tables.keys() - named} == {key: tables[key] for key in tables.keys() - named}
 
 
@@ -92,14 +96,21 @@ def fields_in(node: Node, path: str = "") -> Iterator[str]:
         yield from fields_in(node["entry"], path)
 
 
-def test_the_form_asks_for_every_field_that_a_file_may_have() -> None:
+@pytest.mark.parametrize(
+    ("model", "some"),
+    [
+        (ScenarioInput, {"rules.solvency", "traders.size", "organisers.graph.generator"}),
+        (GameScenarioInput, {"contract.mechanism", "blockers.stakes"}),
+    ],
+)
+def test_the_form_asks_for_every_field_that_a_file_may_have(model: type[InputModel], some: set[str]) -> None:
     explained = {
         f"{note.path.partition(' with ')[0].replace('[]', '')}.{field.name}".removeprefix(".")
-        for note in tables_of(ScenarioInput)
+        for note in tables_of(model)
         for field in note.fields
     }
-    assert set(fields_in(form_of(ScenarioInput))) == explained
-    assert {"rules.solvency", "traders.size", "organisers.graph.generator"} <= explained
+    assert set(fields_in(form_of(model))) == explained
+    assert some <= explained
 
 
 @pytest.mark.parametrize(
