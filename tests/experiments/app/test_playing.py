@@ -41,15 +41,31 @@ def opened(playing: Playing, source: str, **changes: Any) -> dict[str, Any]:
     return {"tables": answer["tables"] | changes, "path": answer["path"]}
 
 
+# What is told to be reported is found at once; other quotes and orders are searched for.
+LYING = {"organisers": [{"largest": 2, "stage": "reports"}]}
+
+
 @pytest.mark.parametrize(
-    "name", ["three-farmers-blocked", "annex-b-organised", "three-traders-learning", "myerson-example-1-blocked"]
+    ("name", "changes"),
+    [
+        ("three-farmers-blocked", {}),
+        ("three-farmers-obedient", LYING),
+        ("three-traders-learning", {}),
+        ("myerson-example-1-blocked", {}),
+    ],
 )
-def test_a_saved_run_is_replayed_as_it_was_seen_live(name: str, playing: Playing, tmp_path: Path) -> None:
-    playing.begin(**opened(playing, f"example:scenario/{name}"))
+def test_a_saved_run_is_replayed_as_it_was_seen_live(
+    name: str, changes: dict[str, Any], playing: Playing, tmp_path: Path
+) -> None:
+    tables, path = of(name)
+    file = tmp_path / f"{name}.toml"
+    file.write_text(scenario_text(tables | changes, path), encoding="utf-8")
+    playing.begin(**opened(playing, str(file)))
     live = [*playing.step(1), *playing.step(2)]
+    assert any(frame["coalitions"] for frame in live) == bool(changes)
     # What traders were told is not part of a saved run, and not shown of a game.
     assert all(bool(frame.pop("known")) == bool(frame["holdings"]) for frame in live)
-    run(f"example:scenario/{name}", rounds=3, figures="none", benchmark_seconds=0, out=tmp_path / "run")
+    run(file, rounds=3, figures="none", benchmark_seconds=0, out=tmp_path / "run")
     scene = playing.replay(str(tmp_path / "run"))
     assert (scene["rounds"], scene["saved"]) == (3, str(tmp_path / "run"))
     saved = [*playing.frames(0, 2), *playing.frames(2, 100)]
