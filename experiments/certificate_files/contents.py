@@ -33,7 +33,7 @@ from marketgame.mechanisms.certificates.hidden_ruin import HiddenRuinCertificate
 from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCertificate
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate
 from marketgame.mechanisms.certificates.sampled_lie import SampledLieCertificate
-from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
+from marketgame.mechanisms.certificates.side_contract import PartBound, SideContractCertificate
 from marketgame.mechanisms.certificates.stability import CoalitionBound, StabilityCertificate
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause
@@ -256,6 +256,7 @@ REACTION = optional(Form(ANY_REACTION.annotation, _reaction, ANY_REACTION.write)
 BOUND = Record(
     CoalitionBound, (Key("coalition", form=COALITION), "reason", "total_gain", Key("reaction", form=REACTION))
 )
+PART = Record(PartBound, (Key("members", form=COALITION), "gain"))
 
 for layout in (
     Record(
@@ -321,6 +322,7 @@ CERTIFICATES = (
             Key("outcomes", batch="B"),
             Key("reaction", form=REACTION),
             Key("kept_alone", default=False),
+            Key("parts", form=listed(PART.form, maybe_none=True), default=()),
         ),
         (CERTIFIES, "side-contract"),
     ),

@@ -354,6 +354,13 @@ def _print_side_contract(stored: SideContractCertificate, replay: Replay, consol
         console.print(f"outsiders after a misquote: {marked(reaction_text(stored.reaction, economy))}\n", style="dim")
     if stored.kept_alone:
         console.print("claimed: no member gains by breaking it alone, whatever it reports and is drawn\n", style="dim")
+    if stored.parts:
+        claims = [
+            [_joined(part.members, economy), *_shown(replay.both(entry("parts", place, "gain")), 1.0)]
+            for place, part in enumerate(stored.parts)
+        ]
+        columns = ["members", "stored", "recomputed"]
+        console.print(table("What some members gain at most by breaking it together", columns, claims, texts=1))
     scale = max(float(np.abs(kept).max(initial=0.0)) for kept in stored.status_quo)
     rows = []
     for place, member in enumerate(stored.coalition):

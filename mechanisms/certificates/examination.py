@@ -11,9 +11,11 @@ Of each coalition the proven bounds are asked first, in everything that its memb
 room, the oracle looks for a joint action by which every member gains; members without secrets from each other need no
 device to agree on it, since whoever reports something else only voids the agreement. Otherwise a side-contract is
 sought, with lotteries and with reports that must be true. That no improvement is internally consistent may follow from
-the rules; otherwise pairs are examined: an improvement is consistent if neither member alone can gain by breaking it,
-which must be proven. Where trades with the bankrupt stand, an improvement that only a guess breaks, which may be as
-unlikely as one likes, refutes up to any tolerance what is not proven; what is proven is about what is kept exactly.
+the rules; otherwise an improvement of two is consistent if neither member alone can gain by breaking it, which must be
+proven, and one of more if bounds leave no proper part anything to gain. A part that they leave something might still
+agree on nothing that its own parts would not break: then nothing is claimed, and the coalition is not refuted.
+Where trades with the bankrupt stand, an improvement that only a guess breaks, which may be as unlikely as one likes,
+refutes up to any tolerance what is not proven; what is proven is about what is kept exactly.
 
 What one player alone gains nobody is left to break: it refutes all three claims about coalitions. So players are asked
 first, and once nothing that is still to be found could change an answer, nothing more is looked for unless that is
@@ -114,6 +116,8 @@ SHARE_FOR_LIES = 0.25
 # With less time than this, a search for a side-contract looks at fewer cases.
 PATIENT_SECONDS = 60.0
 PAIR = 2
+# The parts of a larger coalition are too many to examine.
+MOST_IN_PARTS = 8
 # Among more players than this no more of them are asked once one is found who gains alone.
 MANY_PLAYERS = 64
 
@@ -632,13 +636,13 @@ class _Tour:
         finding = examine_coalition(self.examiner, coalition, searched=searched)
         self.findings[coalition] = replace(finding, alike=count)
 
-    def _examine_kept(self, examine_pair: Callable[[Examiner, CoalitionFinding], CoalitionFinding]) -> None:
-        """Ask pairs for improvements that nobody breaks."""
+    def _examine_kept(self, ask: Callable[[Examiner, CoalitionFinding], CoalitionFinding]) -> None:
+        """Ask coalitions for improvements that nobody breaks."""
         for coalition, finding in self.findings.items():
             if not _may_be_consistent(finding) or self.examiner.deadline.passed:
                 continue
             self.watch(coalition, tuple(self.findings.values()))
-            self.findings[coalition] = examine_pair(self.examiner, finding)
+            self.findings[coalition] = ask(self.examiner, finding)
             if self._consistent_found and not self.every:
                 return
 
@@ -799,7 +803,7 @@ def _with_construction(examiner: Examiner, finding: CoalitionFinding) -> Coaliti
     found = _accepted(examiner, agreed, partial(certify_side_contract, contract, rules, agreed, finding.reaction))
     if found is None:
         return finding
-    if len(finding.coalition) == PAIR and not finding.found_consistent:
+    if not finding.found_consistent and len(finding.coalition) <= MOST_IN_PARTS:
         finding = _if_kept(examiner, finding, agreed)
     consistent = finding.consistent if finding.found_consistent else _deterred(examiner, finding)
     return replace(finding, improvement=Verdict.REFUTED, consistent=consistent, found=found)
@@ -815,15 +819,27 @@ def _with_kept(examiner: Examiner, finding: CoalitionFinding) -> CoalitionFindin
 
 
 def _if_kept(examiner: Examiner, finding: CoalitionFinding, agreed: SideContract) -> CoalitionFinding:
-    """Return the finding with an improvement of two members if provably neither of them breaks it."""
+    """Return the finding with an improvement if provably no proper part of the coalition gains by breaking it."""
     contract, rules = examiner.contract, examiner.rules
     # The derivation by which whoever replays it knows that it is kept is the only one that there is.
     twice = replace(examiner, thoroughness=replace(examiner.thoroughness, derived_twice=True))
-    certify = partial(certify_side_contract, contract, rules, agreed, finding.reaction, kept_alone=True)
-    found = _accepted(twice, agreed, certify, Verdict.PROVEN)
+    found = _accepted(
+        twice, agreed, partial(_certified_kept, contract, rules, agreed, finding.reaction), Verdict.PROVEN
+    )
     if found is None:
         return finding
     return replace(finding, improvement=Verdict.REFUTED, consistent=Verdict.REFUTED, found_consistent=found)
+
+
+def _certified_kept(
+    contract: GrandContract, rules: MarketRules, agreed: SideContract, reaction: Reaction | None
+) -> SideContractCertificate:
+    """Return the certificate of what no proper part breaks; of what some member breaks, its parts are not asked for."""
+    certify = partial(certify_side_contract, contract, rules, agreed, reaction, kept_alone=True)
+    alone = certify()
+    if len(agreed.coalition) == PAIR or not verify(alone).confirmed:
+        return alone
+    return certify(kept_by_parts=True)
 
 
 def _deterred(examiner: Examiner, finding: CoalitionFinding) -> Verdict:
@@ -860,7 +876,10 @@ def approached_by(examiner: Examiner, pairs: Iterable[Coalition]) -> HiddenRuinC
 
 
 def _may_be_consistent(finding: CoalitionFinding) -> bool:
-    return len(finding.coalition) == PAIR and finding.consistent is Verdict.NOT_REFUTED
+    """Say whether to ask for what nobody breaks: of any pair, of larger coalitions where an improvement was found."""
+    size = len(finding.coalition)
+    asked = size == PAIR or (PAIR < size <= MOST_IN_PARTS and finding.improvement is Verdict.REFUTED)
+    return asked and finding.consistent is Verdict.NOT_REFUTED
 
 
 def _joint_action(examiner: Examiner, promising: list[Situation], effort: Effort) -> FoundImprovement | None:
@@ -881,7 +900,7 @@ def _joint_action(examiner: Examiner, promising: list[Situation], effort: Effort
 def _side_contract(
     examiner: Examiner, finding: CoalitionFinding, *, consistent: bool
 ) -> tuple[FoundImprovement | None, Begun | None]:
-    """Return a side-contract, one that no single member was found to break if it must be so, and what was begun."""
+    """Return a side-contract, one that no part was found to break if it must be so, and what was begun."""
     if examiner.deadline.passed:
         return None, None
     contract, rules = examiner.contract, examiner.rules
@@ -900,8 +919,8 @@ def _side_contract(
     kept = Verdict.NOT_REFUTED if search.obeyed is None else search.obeyed.verdict
     if consistent and kept is not Verdict.PROVEN:
         return FoundImprovement(agreed, None, kept), search.begun
-    certify = partial(certify_side_contract, contract, rules, agreed, finding.reaction, kept_alone=consistent)
-    return _accepted(examiner, agreed, certify, kept), search.begun
+    certify = _certified_kept if consistent else certify_side_contract
+    return _accepted(examiner, agreed, partial(certify, contract, rules, agreed, finding.reaction), kept), search.begun
 
 
 def _timely(effort: SideEffort, deadline: Deadline) -> SideEffort:

@@ -5,9 +5,12 @@ in some profile, the device draws one of finitely many joint actions, with one v
 everybody obeys the grand contract. Outsiders may answer misquotes by a rule, which then is stored. The certificate is
 refused unless members know exactly what they are said to know, no information of theirs loses, together they gain, and
 none gains by a false report. If it also claims that no member gains by breaking the agreement alone, whatever the
-device draws, be it after a false report, bounds must say so. All of this is derived anew, in rational numbers.
+device draws, be it after a false report, bounds must say so; if it claims that it is internally consistent, so they
+must of every proper part of the coalition, which pools what its members know. A part whose bound leaves it something
+to gain may still agree on nothing that its own parts would not break; that is not claimed. All of this is derived anew,
+in rational numbers.
 
-Source: Giraud and Rochon (2001), Definitions 3, 5 and 6.
+Source: Giraud and Rochon (2001), Definitions 3 and 5 to 7.
 """
 
 from __future__ import annotations
@@ -15,17 +18,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import permutations
+from itertools import product
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, finite_array, read_only
 from marketgame.mechanisms.certificates.deviation import negligible
 from marketgame.mechanisms.certificates.plain.answering import Course, most_by_leaving
+from marketgame.mechanisms.certificates.plain.bounds import TWO, PlainBounds
 from marketgame.mechanisms.certificates.plain.contract import PlainContract, PlainEnd, stored_contract
 from marketgame.mechanisms.certificates.plain.deviating import PlainAction, deviation
-from marketgame.mechanisms.certificates.plain.keeping import most_by_breaking
-from marketgame.mechanisms.certificates.plain.settlement import NOTHING
+from marketgame.mechanisms.certificates.plain.parts import most_by_part, proper_parts
+from marketgame.mechanisms.certificates.plain.settlement import NOTHING, PlainPlay
 from marketgame.mechanisms.certificates.plays import PlayOutcome, compared_outcomes, outcome_of
 from marketgame.mechanisms.certificates.verification import Verification, compared, required
 from marketgame.mechanisms.collusion.side_contracts.side_contract import Answers, Clause, SideContract
@@ -34,9 +38,23 @@ from marketgame.mechanisms.contracts.knowledge import Information
 from marketgame.mechanisms.contracts.stated import StatedRecommendations, recommendation_odds
 from marketgame.mechanisms.deviations.reactions import StorableReaction, storable
 from marketgame.mechanisms.deviations.situation import Reaction
+from marketgame.mechanisms.economies.coalitions import coalition_name
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.exact_numbers import exact
 from marketgame.mechanisms.market_game.rules import MarketRules
+
+
+@dataclass(frozen=True)
+class PartBound:
+    """What a proper part of a coalition cannot gain beyond by breaking the agreement together.
+
+    Attributes:
+        members: of the part, their numbers, ascending.
+        gain: at most in sum, whatever they know, report and are told, numeraire.
+    """
+
+    members: tuple[int, ...]
+    gain: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +79,8 @@ class SideContractCertificate:
         stated: what the contract recommends instead of efficient allocations at their prices, if something is stated.
         kept_alone: whether no member gains by breaking the agreement alone, whatever it reports to the device and is
             drawn.
+        parts: what every proper part of two members or more gains at most by breaking it, the small ones first; empty
+            if that is not claimed to be nothing.
 
     Raises:
         ValueError: sizes disagree.
@@ -80,6 +100,7 @@ class SideContractCertificate:
     reaction: StorableReaction | None = None
     stated: StatedRecommendations | None = None
     kept_alone: bool = False
+    parts: tuple[PartBound, ...] = ()
 
     def __post_init__(self) -> None:
         players, profiles = len(self.economy.players), len(recommendation_odds(self.economy, self.stated))
@@ -101,6 +122,17 @@ class SideContractCertificate:
         for place, clause in enumerate(self.clauses):
             if len(clause.reports) != len(self.coalition):
                 raise ValueError(f"clauses[{place}] has {len(clause.reports)} reports; each member has one")
+        self._refuse_missing_parts()
+
+    def _refuse_missing_parts(self) -> None:
+        listed, every = [one.members for one in self.parts], proper_parts(self.coalition, TWO)
+        if listed not in ([], every):
+            raise ValueError(f"parts are {listed}; if any are bounded all must be: {every}")
+
+    @property
+    def internally_consistent(self) -> bool:
+        """Whether it claims that no proper part of the coalition gains by breaking the agreement."""
+        return self.kept_alone and len(self.parts) == len(proper_parts(self.coalition, TWO))
 
 
 def certify_side_contract(
@@ -110,6 +142,7 @@ def certify_side_contract(
     reaction: Reaction | None = None,
     *,
     kept_alone: bool = False,
+    kept_by_parts: bool = False,
 ) -> SideContractCertificate:
     """Return the certificate of a side-contract, its numbers computed by playing it.
 
@@ -119,9 +152,11 @@ def certify_side_contract(
         side_contract: an improvement; whether it is one is for `verify_side_contract` to say.
         reaction: how outsiders answer quotes that are not the grand contract's.
         kept_alone: whether to claim, too, that no member gains by breaking it alone.
+        kept_by_parts: likewise of every part of two members or more.
 
     Raises:
-        ValueError: a clause cannot be carried out where it applies, or the reaction cannot be stored.
+        ValueError: a clause cannot be carried out where it applies, the reaction cannot be stored, or what a part gains
+            is not bounded.
     """
     members = side_contract.coalition
     draft = SideContractCertificate(
@@ -139,6 +174,7 @@ def certify_side_contract(
         storable(reaction),
         contract.stated,
         kept_alone,
+        tuple(PartBound(part, 0.0) for part in proper_parts(members, TWO) if kept_by_parts),
     )
     return _with_numbers(draft, PlainContract(contract, rules))
 
@@ -173,8 +209,10 @@ def verify_side_contract(certificate: SideContractCertificate) -> Verification:
     except (ValueError, ArithmeticError) as error:
         return Verification(failures=(f"the side-contract cannot be played: {error}",))
     parts = [Verification(failures=doubts), _improves(certificate, terms), _outcomes_agree(certificate, terms)]
-    if certificate.kept_alone:
+    if certificate.kept_alone or certificate.parts:
         parts.append(_kept_alone(certificate, terms))
+    if parts[-1].confirmed:
+        parts += [_kept_by_part(certificate, terms, number) for number in range(len(certificate.parts))]
     for place in range(len(certificate.coalition)):
         stakes = np.array(terms.stakes[place], dtype=np.float64)
         for name in ("status_quo", "promised"):
@@ -214,63 +252,132 @@ def _improves(certificate: SideContractCertificate, terms: _Terms) -> Verificati
     )
 
 
+@dataclass(frozen=True)
+class _Temptation:
+    """What some members might gain by breaking the agreement in one case.
+
+    Attributes:
+        gain: at most, numeraire; none if it is not bounded.
+        stake: what is at stake for them, and what the agreement brings them, numeraire.
+        how: they break it.
+    """
+
+    gain: Fraction | None
+    stake: Fraction
+    how: str
+
+
 def _kept_alone(certificate: SideContractCertificate, terms: _Terms) -> Verification:
-    """Check that no member gains by breaking the agreement alone, even if it knew the profile and what was drawn."""
-    contract, members = terms.contract, certificate.coalition
+    """Check that no member gains by breaking the agreement alone, whatever it knows of the profile and the draw."""
     if certificate.reaction is not None:
         return Verification(failures=("that no member breaks it is not known where outsiders answer misquotes",))
-    failures = list[str]()
+    for place in range(len(certificate.coalition)):
+        refused = _refused(certificate, (place,), _temptations(certificate, terms, (place,)))
+        if not refused.confirmed:
+            return refused
+    return Verification()
+
+
+def _kept_by_part(certificate: SideContractCertificate, terms: _Terms, number: int) -> Verification:
+    """Check that a part gains nothing by breaking the agreement together, and what it is said to gain at most."""
+    part = certificate.parts[number]
+    places = _places(certificate, part.members)
+    found = list(_temptations(certificate, terms, places))
+    most, stake = max((one.gain or NOTHING, one.stake) for one in found)
+    stored = compared(f"parts[{number}].gain", part.gain, float(most), float(stake))
+    return Verification.joined((_refused(certificate, places, found), stored))
+
+
+def _refused(
+    certificate: SideContractCertificate, places: tuple[int, ...], tempted: Iterable[_Temptation]
+) -> Verification:
+    for one in tempted:
+        if one.gain is None:
+            return Verification(failures=(f"what {_name(certificate, places)} gains by {one.how} is not bounded",))
+        if one.gain > negligible(one.stake):
+            gain = f"{_name(certificate, places)} might gain up to {float(one.gain):.6g} by {one.how}"
+            return Verification(failures=(gain,))
+    return Verification()
+
+
+def _temptations(certificate: SideContractCertificate, terms: _Terms, places: tuple[int, ...]) -> Iterator[_Temptation]:
+    """Yield what members might gain after the truth, as if they knew the profile and what was drawn, and after lies."""
+    contract, part = terms.contract, [certificate.coalition[place] for place in places]
+    how = "breaking the agreement alone" if len(places) == 1 else "breaking the agreement together"
     for clause in certificate.clauses:
         if clause.answers is not None:
-            failures += _tempted_to_leave(clause, certificate, terms)
+            yield from _tempted_to_leave(clause, certificate, terms, places)
             continue
         for drawn in range(len(clause.probability)):
-            action = PlainAction.of(clause.actions[drawn])
             for number in terms.cells[clause.reports]:
-                play = deviation(contract, number, members, action, None)
-                kept, before = contract.ended(play, number).utility, contract.obeyed(number).utility
-                for member in members:
-                    most = most_by_breaking(contract, number, play, member)
-                    # What the agreement brings a member is at stake for it, too.
-                    stake = contract.stakes[number][member] + abs(kept[member] - before[member])
-                    name = certificate.economy.player_names[member]
-                    if most is None:
-                        failures.append(f"what {name} gains by breaking the agreement is not bounded")
-                    elif most - kept[member] > negligible(stake):
-                        beyond = float(most - kept[member])
-                        failures.append(f"{name} might gain up to {beyond:.6g} by breaking the agreement alone")
-    return Verification(failures=tuple([*failures, *_tempted_by_reports(certificate, terms)][:1]))
+                play, kept = terms.played(clause, drawn, number)
+                before = contract.obeyed(number).utility
+                most = terms.most_by(places, number, play)
+                # What the agreement brings a member is at stake for it, too.
+                stake = sum((contract.stakes[number][one] + abs(kept[one] - before[one]) for one in part), NOTHING)
+                yield _Temptation(
+                    None if most is None else most - sum((kept[one] for one in part), NOTHING), stake, how
+                )
+    how = "a false report and its replies" if len(places) == 1 else "false reports and their replies"
+    for truth in terms.known_to(places):
+        promised, kept_by = terms.expected(terms.brought, places, truth), terms.expected(terms.kept, places, truth)
+        stake = sum((terms.stakes[place][known] for place, known in zip(places, truth, strict=True)), NOTHING)
+        stake += sum((abs(after - before) for after, before in zip(promised, kept_by, strict=True)), NOTHING)
+        for reports in product(*(range(len(certificate.information[place])) for place in places)):
+            if reports != truth:
+                most = terms.most_after_reports(places, truth, reports)
+                yield _Temptation(None if most is None else most - sum(promised, NOTHING), stake, how)
 
 
-def _tempted_to_leave(clause: Clause, certificate: SideContractCertificate, terms: _Terms) -> Iterator[str]:
-    """Yield why a member might gain by something else than its plan, of which it knows what it was told."""
+def _places(certificate: SideContractCertificate, part: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(certificate.coalition.index(member) for member in part)
+
+
+def _name(certificate: SideContractCertificate, places: tuple[int, ...]) -> str:
+    return coalition_name(certificate.economy.player_names[certificate.coalition[place]] for place in places)
+
+
+def _most_of_part(certificate: SideContractCertificate, terms: _Terms, part: PartBound) -> Fraction:
+    """Return the most that a part might gain in any case.
+
+    Raises:
+        ValueError: it is not bounded.
+    """
+    gains = [one.gain for one in _temptations(certificate, terms, _places(certificate, part.members))]
+    if None in gains:
+        raise ValueError("what some members gain by breaking the agreement together is not bounded")
+    return max(gain for gain in gains if gain is not None)
+
+
+def _tempted_to_leave(
+    clause: Clause, certificate: SideContractCertificate, terms: _Terms, places: tuple[int, ...]
+) -> Iterator[_Temptation]:
+    """Yield what a member might gain by something else than its plan, of which it knows what it was told."""
     contract, members, chances = terms.contract, certificate.coalition, exact(clause.probability)
     answers, actions = clause.answers, [PlainAction.of(clause.actions[drawn]) for drawn in range(len(chances))]
-    if answers is None or len(terms.cells[clause.reports]) != 1:
-        yield "that no member leaves its plan is not known where it does not know the profile"
+    how = "leaving its plan"
+    if answers is None or len(terms.cells[clause.reports]) != 1 or len(places) > 1:
+        # It may not know the profile, and those who pool their plans may quote what others answer.
+        yield _Temptation(None, NOTHING, how)
         return
-    (number,) = terms.cells[clause.reports]
+    (number,), (place,) = terms.cells[clause.reports], places
     plays = [deviation(contract, number, members, action, None) for action in actions]
     kept, before = [contract.ended(play, number).utility for play in plays], contract.obeyed(number).utility
-    for place, member in enumerate(members):
-        for plan in np.unique(answers.plans[:, place]):
-            drawn = np.flatnonzero(answers.plans[:, place] == plan).tolist()
-            told = sum((chances[one] for one in drawn), NOTHING)
-            courses = []
-            for one in drawn if told > 0 else ():
-                orders = list(plays[one].orders)
-                for other, asked in zip(members, answers.otherwise[one], strict=True):
-                    orders[other] = [exact(row) for row in asked]
-                whatever = orders if _answers_alike(clause, answers, one, place) else None
-                courses.append(Course(chances[one] / told, plays[one], whatever))
-            most = most_by_leaving(contract, number, courses, member) if courses else NOTHING
-            promised = sum((chances[one] / told * kept[one][member] for one in drawn if told > 0), NOTHING)
-            stake = contract.stakes[number][member] + abs(promised - before[member])
-            name = certificate.economy.player_names[member]
-            if most is None:
-                yield f"what {name} gains by leaving its plan is not bounded"
-            elif most - promised > negligible(stake):
-                yield f"{name} might gain up to {float(most - promised):.6g} by leaving its plan"
+    member = members[place]
+    for plan in np.unique(answers.plans[:, place]):
+        drawn = np.flatnonzero(answers.plans[:, place] == plan).tolist()
+        told = sum((chances[one] for one in drawn), NOTHING)
+        courses = []
+        for one in drawn if told > 0 else ():
+            orders = list(plays[one].orders)
+            for other, asked in zip(members, answers.otherwise[one], strict=True):
+                orders[other] = [exact(row) for row in asked]
+            whatever = orders if _answers_alike(clause, answers, one, place) else None
+            courses.append(Course(chances[one] / told, plays[one], whatever))
+        most = most_by_leaving(contract, number, courses, member) if courses else NOTHING
+        promised = sum((chances[one] / told * kept[one][member] for one in drawn if told > 0), NOTHING)
+        stake = contract.stakes[number][member] + abs(promised - before[member])
+        yield _Temptation(None if most is None else most - promised, stake, how)
 
 
 def _answers_alike(clause: Clause, answers: Answers, drawn: int, place: int) -> bool:
@@ -281,19 +388,6 @@ def _answers_alike(clause: Clause, answers: Answers, drawn: int, place: int) -> 
             if not as_told and (clause.actions.orders[number, other] != answers.otherwise[drawn, other]).any():
                 return False
     return True
-
-
-def _tempted_by_reports(certificate: SideContractCertificate, terms: _Terms) -> Iterator[str]:
-    """Yield why a member might gain by a false report, whether the agreement then stands or not, and any replies."""
-    for place, known in enumerate(certificate.information):
-        name = certificate.economy.player_names[certificate.coalition[place]]
-        for truth, report in permutations(range(len(known)), 2):
-            most, promised = terms.most_after_report(place, truth, report), terms.promised[place][truth]
-            stake = terms.stakes[place][truth] + abs(promised - terms.status_quo[place][truth])
-            if most is None:
-                yield f"what {name} gains by a false report and its replies is not bounded"
-            elif most - promised > negligible(stake):
-                yield f"{name} might gain up to {float(most - promised):.6g} by a false report and its replies"
 
 
 def _outcomes_agree(certificate: SideContractCertificate, terms: _Terms) -> Verification:
@@ -313,6 +407,7 @@ class _Terms:
 
     Attributes:
         contract: that is to be improved upon.
+        bounds: on what can be gained against it.
         cells: the profiles in which reports are true together, by these reports.
         stakes: what is at stake for each information of each member, numeraire.
         status_quo: what each expects under the grand contract, numeraire.
@@ -320,7 +415,8 @@ class _Terms:
     """
 
     def __init__(self, certificate: SideContractCertificate, contract: PlainContract) -> None:
-        self.certificate, self.contract = certificate, contract
+        self.certificate, self.contract, self.bounds = certificate, contract, PlainBounds(contract)
+        self._plays: dict[tuple[tuple[int, ...], int, int], tuple[PlainPlay, list[Fraction]]] = {}
         self.clauses = {clause.reports: clause for clause in certificate.clauses}
         if len(self.clauses) < len(certificate.clauses):
             raise ValueError("there are two clauses for the same reports")
@@ -412,30 +508,60 @@ class _Terms:
                 weight += chance
         return total / weight
 
-    def most_after_report(self, place: int, truth: int, report: int) -> Fraction | None:
-        """Return what information of a member cannot expect beyond if it reports something else; none if unknown.
+    def played(self, clause: Clause, drawn: int, number: int) -> tuple[PlainPlay, list[Fraction]]:
+        """Return a joint action of a clause at a profile where it applies, and what it brings everybody."""
+        if (clause.reports, drawn, number) not in self._plays:
+            action = PlainAction.of(clause.actions[drawn])
+            play = deviation(self.contract, number, self.certificate.coalition, action, None)
+            self._plays[clause.reports, drawn, number] = play, self.contract.ended(play, number).utility
+        return self._plays[clause.reports, drawn, number]
 
-        It may then do anything, as if it knew everybody's type and what was drawn.
+    def known_to(self, places: tuple[int, ...]) -> list[tuple[int, ...]]:
+        """Return all that members may know together."""
+        return list(dict.fromkeys(tuple(reports[place] for place in places) for reports in self.likely))
+
+    def expected(
+        self, by_cell: dict[tuple[int, ...], list[Fraction]], places: tuple[int, ...], truth: tuple[int, ...]
+    ) -> list[Fraction]:
+        """Return what each of some members expects who know something together, numeraire."""
+        cells = self._knowing(places, truth)
+        likely = sum((self.likely[reports] for reports in cells), NOTHING)
+        return [sum((self.likely[one] * by_cell[one][place] for one in cells), NOTHING) / likely for place in places]
+
+    def most_after_reports(
+        self, places: tuple[int, ...], truth: tuple[int, ...], reports: tuple[int, ...]
+    ) -> Fraction | None:
+        """Return what members who know something cannot expect beyond if they report something else; none if unknown.
+
+        They may then do anything, as if they knew everybody's type and what was drawn.
         """
         total = weight = NOTHING
-        for reports, chance in self.likely.items():
-            if reports[place] == truth:
-                heard = (*reports[:place], report, *reports[place + 1 :])
-                clause = self.clauses.get(heard)
-                for number in self.cells[reports]:
-                    most = self._most_by_replies(place, number, reports, clause)
-                    if most is None:
-                        return None
-                    total += self.contract.probability[number] * most
-                weight += chance
+        for true in self._knowing(places, truth):
+            heard = list(true)
+            for place, report in zip(places, reports, strict=True):
+                heard[place] = report
+            clause = self.clauses.get(tuple(heard))
+            for number in self.cells[true]:
+                most = self._most_by_replies(places, number, true, clause)
+                if most is None:
+                    return None
+                total += self.contract.probability[number] * most
+            weight += self.likely[true]
         return total / weight
 
+    def _knowing(self, places: tuple[int, ...], truth: tuple[int, ...]) -> list[tuple[int, ...]]:
+        return [reports for reports in self.likely if tuple(reports[place] for place in places) == truth]
+
+    def most_by(self, places: tuple[int, ...], number: int, play: PlainPlay) -> Fraction | None:
+        """Return what members cannot enjoy beyond in sum at a profile if all others play on; none if unknown."""
+        return most_by_part(self.bounds, number, play, tuple(self.certificate.coalition[place] for place in places))
+
     def _most_by_replies(
-        self, place: int, number: int, reports: tuple[int, ...], clause: Clause | None
+        self, places: tuple[int, ...], number: int, reports: tuple[int, ...], clause: Clause | None
     ) -> Fraction | None:
         """Return the same at one profile if the others play a clause, or the grand contract without one."""
         contract, members = self.contract, self.certificate.coalition
-        usual = most_by_breaking(contract, number, contract.play(number), members[place])
+        usual = self.most_by(places, number, contract.play(number))
         if clause is None or usual is None:
             return usual
         if clause.answers is not None:
@@ -445,14 +571,14 @@ class _Terms:
         expected = NOTHING
         for drawn, chance in enumerate(chances):
             play = deviation(contract, number, members, PlainAction.of(clause.actions[drawn]), None)
-            most = most_by_breaking(contract, number, play, members[place])
+            most = self.most_by(places, number, play)
             if most is None:
                 return None
             expected += chance * most / sum(chances, NOTHING)
         try:
             self._value(reports, clause)
         except ValueError:
-            # It is void if somebody is told what it cannot do; the member may do something else in time.
+            # It is void if somebody is told what it cannot do; the members may do something else in time.
             return max(expected, usual)
         return expected
 
@@ -502,6 +628,7 @@ def _with_numbers(certificate: SideContractCertificate, contract: PlainContract)
         promised=tuple(np.array(row, dtype=np.float64) for row in terms.promised),
         misreport_gain=float(terms.misreport_gain()[0]),
         outcomes=tuple(terms.outcome(clause) for clause in certificate.clauses),
+        parts=tuple(replace(part, gain=float(_most_of_part(certificate, terms, part))) for part in certificate.parts),
     )
 
 

@@ -250,7 +250,7 @@ class PlainBounds:
         for good, price in enumerate(self.contract.price(number)):
             if price > 0:
                 hidden = owned[good] if rules.withholding is Withholding.CONSUMED else NOTHING
-                ends.append(self._enjoying(member, number, [*supply[:good], hidden, *supply[good + 1 :]]))
+                ends.append(self.enjoying(member, number, [*supply[:good], hidden, *supply[good + 1 :]]))
         return self._most(coalition, number, ends)
 
     def _budget_and_flows(self, coalition: Sequence[int], number: int, _: StorableReaction | None) -> Fraction | None:
@@ -300,7 +300,7 @@ class PlainBounds:
         own = [sum((held[member][good] for member in coalition), NOTHING) for good in range(len(held[0]))]
         return min(
             sum((self._headroom(member, number) for member in coalition), NOTHING),
-            self._most(coalition, number, [self._sharing(coalition, number, own)]),
+            self._most(coalition, number, [self.sharing(coalition, number, own)]),
         )
 
     def _refusal(self, coalition: Sequence[int], number: int, reaction: StorableReaction | None) -> Fraction | None:
@@ -338,7 +338,7 @@ class PlainBounds:
                 return None
             left = announced_by_the_wary(self.contract, number, player, rule)
             amounts = [amount + more for amount, more in zip(amounts, left, strict=True)]
-        ends = [self._spending(coalition, number), self._sharing(coalition, number, amounts)]
+        ends = [self._spending(coalition, number), self.sharing(coalition, number, amounts)]
         return self._most(coalition, number, ends)
 
     def _wealth_or_sacrifice(
@@ -362,7 +362,7 @@ class PlainBounds:
             others = [member for member in coalition if member != lost]
             if rules.execution is Execution.MATCHED:
                 left = [self._reach(others, self._outside(coalition), number, good) for good in range(len(left))]
-            ends.append(self._sharing(others, number, left) + self._enjoying(lost, number, [NOTHING for _ in left]))
+            ends.append(self.sharing(others, number, left) + self.enjoying(lost, number, [NOTHING for _ in left]))
         return self._most(coalition, number, ends)
 
     def _reach(self, members: Sequence[int], outside: Sequence[int], number: int, good: int) -> Fraction:
@@ -373,7 +373,7 @@ class PlainBounds:
 
     def _resources(self, coalition: Sequence[int], number: int, _: StorableReaction | None) -> Fraction:
         """Any members, under any rules: nobody consumes what is not there."""
-        return self._most(coalition, number, [self._sharing(coalition, number, self._supply(number))])
+        return self._most(coalition, number, [self.sharing(coalition, number, self._supply(number))])
 
     def _alone(self, coalition: Sequence[int]) -> bool:
         return len(coalition) == 1 and bool(self._outside(coalition))
@@ -417,9 +417,9 @@ class PlainBounds:
         owned = self.contract.holdings(number)[member]
         # It may hide everything, go bankrupt on a transfer it owes and does not cover, and consume what it hid.
         hides = rules.withholding is Withholding.CONSUMED and rules.coverage is Coverage.UNLIMITED
-        return self._enjoying(member, number, owned if hides else [NOTHING for _ in owned])
+        return self.enjoying(member, number, owned if hides else [NOTHING for _ in owned])
 
-    def _enjoying(self, member: int, number: int, amounts: Bundle) -> Fraction:
+    def enjoying(self, member: int, number: int, amounts: Bundle) -> Fraction:
         """Return what one player enjoys at most of a bundle ``(L,)`` or less."""
         valuation, limit = self.contract.kind(member, number).valuation, amounts[:-1]
         free = np.zeros(len(limit))
@@ -432,7 +432,7 @@ class PlainBounds:
         best = surplus(valuation, [NOTHING for _ in limit], limit, near)
         return UNLIMITED if best is None else best + amounts[-1]
 
-    def _sharing(self, coalition: Sequence[int], number: int, amounts: Bundle) -> Fraction:
+    def sharing(self, coalition: Sequence[int], number: int, amounts: Bundle) -> Fraction:
         """Return what members can enjoy together of amounts ``(L,)`` that they divide as they like."""
         kinds = [self.contract.kind(member, number) for member in coalition]
         found = []

@@ -7,14 +7,20 @@ trades at worse, what flows to a solvent player j costs it :math:`\sum_k c_k \cd
 
 at any prices p. Where trades with the bankrupt are cancelled, j buys from k no more than k holds after its trades with
 the others, and sells no more than it owns and can buy. ``docs/collusion.md``, Lemma 11. Source: ours.
+
+Of several members :mod:`marketgame.mechanisms.certificates.plain.parts` says the same in sum.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
+
+import numpy as np
 
 from marketgame.mechanisms.certificates.plain.contract import PlainContract, surplus
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING, PlainPlay
+from marketgame.mechanisms.economies.valuation import Bundle
 from marketgame.mechanisms.market_game.rules import (
     Bankruptcy,
     Coverage,
@@ -49,18 +55,47 @@ def most_by_breaking(contract: PlainContract, number: int, play: PlainPlay, memb
         or rules.refusal is not Refusal.FREE
     ):
         return None
-    made = _made_of_odd_quotes(contract, number, play, member)
-    if made and rules.bankruptcy is not Bankruptcy.UNWIND:
-        return None
-    price, holdings = contract.price(number), contract.holdings(number)
-    supply = [sum(column, NOTHING) for column in zip(*holdings, strict=True)]
-    valuation, near = contract.kind(member, number).valuation, contract.bundle(member, number)
-    best = surplus(valuation, price, supply, [min(pair) for pair in zip(near, supply, strict=False)])
-    if best is None:
-        return None
-    worth = sum((p * own for p, own in zip(price, holdings[member], strict=True)), NOTHING)
-    bankrupt = _bankrupt(contract, number, member)
-    return None if bankrupt is None else max(worth + play.transfers[member] + made + best, bankrupt)
+    found, bankrupt = within_wealth(contract, number, play, (member,)), _bankrupt(contract, number, member)
+    return None if found is None or bankrupt is None else max(found, bankrupt)
+
+
+def within_wealth(contract: PlainContract, number: int, play: PlainPlay, members: Sequence[int]) -> Fraction | None:
+    """Return what solvent members enjoy at most in sum of what they own and are granted if others play on, if known.
+
+    They gain nothing by trades with each other. Any prices prove a bound: the contract's and those that others quote
+    are tried, with tangents at what the contract gives members and at what they want at these prices.
+    """
+    owned, unwound = contract.holdings(number), contract.rules.bankruptcy is Bankruptcy.UNWIND
+    supply = [sum(column, NOTHING) for column in zip(*owned, strict=True)]
+    others = [player for player in range(len(owned)) if player not in members]
+    prices = {tuple(price): price for price in (contract.price(number), *(play.quotes[one] for one in others))}
+    found = []
+    for price in prices.values():
+        made = _made_of_odd_quotes(contract, number, play, members, price)
+        if made and not unwound:
+            continue
+        bests = [_most_wanted(contract, number, member, price, supply) for member in members]
+        wealth = (
+            sum((p * own for p, own in zip(price, owned[member], strict=True)), play.transfers[member])
+            for member in members
+        )
+        if None not in bests:
+            found.append(made + sum(wealth, NOTHING) + sum((best for best in bests if best is not None), NOTHING))
+    return min(found, default=None)
+
+
+def _most_wanted(contract: PlainContract, number: int, member: int, price: Bundle, supply: Bundle) -> Fraction | None:
+    """Return by how much more than it costs at prices a bundle is worth to a member at most; none if not known."""
+    valuation = contract.kind(member, number).valuation
+    with np.errstate(all="ignore"):
+        wanted = valuation.demand(np.array([float(p) for p in price[:-1]]))
+    at_prices = [
+        min(max(Fraction(float(want)), NOTHING), most) if np.isfinite(want) else most
+        for want, most in zip(wanted, supply, strict=False)
+    ]
+    given = [min(pair) for pair in zip(contract.bundle(member, number), supply, strict=False)]
+    bests = (surplus(valuation, price, supply, near) for near in (given, at_prices))
+    return min((best for best in bests if best is not None), default=None)
 
 
 def _never_short(contract: PlainContract, number: int, play: PlainPlay, member: int) -> bool:
@@ -113,12 +148,15 @@ def _most_by_refusing(contract: PlainContract, number: int, play: PlainPlay, mem
     return max(bankrupt, min(found) + owned[-1] + play.transfers[member])
 
 
-def _made_of_odd_quotes(contract: PlainContract, number: int, play: PlainPlay, member: int) -> Fraction:
-    """Return by how much what flows to a member can be worth more than it costs, numeraire."""
-    price, owned = contract.price(number), contract.holdings(number)[member]
-    others = [player for player in range(len(play.quotes)) if player != member]
+def _made_of_odd_quotes(
+    contract: PlainContract, number: int, play: PlainPlay, members: Sequence[int], price: Bundle
+) -> Fraction:
+    """Return by how much what flows to members can be worth more at prices than it costs, numeraire."""
+    owned = contract.holdings(number)
+    others = [player for player in range(len(play.quotes)) if player not in members]
     total = NOTHING
     for good, p in enumerate(price):
+        own = sum((owned[member][good] for member in members), NOTHING)
         delivered = {
             k: play.announced[k][good]
             + sum((max(play.orders[k][m][good] - play.orders[m][k][good], NOTHING) for m in others if m != k), NOTHING)
@@ -129,5 +167,5 @@ def _made_of_odd_quotes(contract: PlainContract, number: int, play: PlainPlay, m
             if quote < p:
                 total += (p - quote) * delivered[k]
             elif quote > p:
-                total += (quote - p) * (owned[good] + sum(delivered.values(), NOTHING) - delivered[k])
+                total += (quote - p) * (own + sum(delivered.values(), NOTHING) - delivered[k])
     return total

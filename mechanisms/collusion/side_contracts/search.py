@@ -14,7 +14,7 @@ prior an improvement needs a positive expected total gain, so it is excluded whe
 For *internally consistent* side-contracts the oracle is also asked, for each member, what it alone would rather do
 (`mechanisms.collusion.side_contracts.obedience`), after a false report to the organiser too
 (`mechanisms.collusion.side_contracts.false_reports`); what it finds is excluded in the master program, and so on until
-nobody is tempted or no gain is left. Parts of two or more members are not examined.
+nobody is tempted or no gain is left. Parts of two or more members are examined by the certificate of what is found.
 
 Source:
     Giraud and Rochon (2001), Definitions 6-8, for the game form of section 2.
@@ -257,7 +257,8 @@ def find_consistent_side_contract(
 ) -> SideContractSearch:
     """Look for a side-contract that improves upon the grand contract and that no single member wants to break.
 
-    Parts of two or more members are not examined, so for three or more a side-contract found may still be inconsistent.
+    Parts of two or more members are not examined here, so for three or more a side-contract found may be inconsistent;
+    its certificate says whether bounds leave them nothing to gain by breaking it.
     What is given, and refused, is as for `find_side_contract`; what was ``begun`` there against the same contract is
     not done again.
 
