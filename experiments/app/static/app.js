@@ -25,6 +25,7 @@ async function open(source) {
   try {
     const { tables, path } = await play({ do: "open", source });
     Object.assign(page, { tables, path, incentive: null, selected: null, good: null });
+    history.replaceState(null, "", `#${encodeURIComponent(source)}`);
     await begin(true);
   } catch (error) {
     if (!(await replay(source, error))) refuse(error);
@@ -86,7 +87,6 @@ function show(scene) {
   document.querySelector("[data-work=block]").hidden = !game;
   at("network").querySelector("h2").textContent = game ? "Coalitions" : "Trade network";
   at("welfare").querySelector("h2").textContent = game ? "Gains from acting together" : "Gains from trade";
-  network.begin(scene);
   at("cards").classList.add("waiting");
   at("next-good").hidden = scene.goods.length < 3;
   at("events").querySelector("ol").replaceChildren();
@@ -142,7 +142,7 @@ async function searching(turn) {
     await new Promise((resolve) => setTimeout(resolve, 700));
     if (turn !== page.turn || !page.asking) return;
     const { searching: words } = await ask("/api/searching", { session });
-    if (turn === page.turn && page.asking && words) { page.searched = true; say(`${words}; Reset ends the search`); }
+    if (turn === page.turn && page.asking && words) { page.searched = true; say(`${words}; whatever you open or change ends the search`); }
   }
 }
 
@@ -249,6 +249,7 @@ function redraw() {
   const { scene, view, history, selected } = page, frame = page.frames[view - page.first];
   if (!frame) return;
   at("cards").classList.remove("waiting");
+  if (network.scene !== scene) network.begin(scene);
   const unit = scene.units.at(-1), failed = history[view].failed.length;
   const round = at("round"), count = scene.saved ? page.total : history.length;
   round.max = count; round.min = page.first + 1; round.value = view + 1; round.disabled = count < 2;
@@ -319,6 +320,7 @@ function everybody(frame) {
     if (focused === String(place)) queueMicrotask(() => button.focus());
     const dot = make("span", { class: "dot" }), { stance } = player;
     dot.style.background = pictures.colour(player);
+    if (pictures.outline(player) > 1) dot.style.boxShadow = "0 0 0 1.5px #333";
     return make("tr", {}, make("td", {}, dot, button),
       make("td", {}, `${player[pictures.BEHAVIOUR]}${stance ? `: ${stance}` : ""}${colluding.has(name) ? ", colludes" : ""}`), make("td", { class: "n" }, number(player[pictures.UTILITY])), make("td", { class: "n" }, `${over > 0 ? "+" : ""}${number(over, 3)}`));
   });
@@ -515,7 +517,7 @@ async function main() {
   });
   addEventListener("beforeprint", () => { for (const id of stale) seen.add(id); if (page.scene) redraw(); });
   addEventListener("pagehide", () => navigator.sendBeacon("/api/stop", new Blob([JSON.stringify({ session })], { type: "application/json" })));
-  addEventListener("resize", () => { for (const id of Object.keys(widths)) delete widths[id]; if (page.scene) { network.begin(page.scene); redraw(); } });
+  addEventListener("resize", () => { for (const id of Object.keys(widths)) delete widths[id]; if (page.scene) { network.scene = null; redraw(); } });
   if (matchMedia("(max-width: 900px)").matches) at("form-box").open = false;
   speedSaid();
   const asked = decodeURIComponent(location.hash.slice(1)) || DEFAULT;

@@ -26,6 +26,8 @@ export function coalitions(frame, names) {
 // How somebody acts in a round: a learner by the stance it takes, everybody else as it behaves.
 export const acts = (player) => player.stance ?? player[BEHAVIOUR];
 export const colour = (player) => (player[BANKRUPT] ? VERMILION : acts(player) === "obedient" ? SKY : ORANGE);
+// Greys would not tell who obeys from who does not; outlines do.
+export const outline = (player) => (player[BANKRUPT] || acts(player) === "obedient" ? 1 : 2.6);
 const text = (x, y, words, attributes = {}) => draw("text", { x, y, "font-size": 12, fill: INK, ...attributes }, words);
 const picture = (width, height, title, ...inside) => draw("svg", {
   xmlns: "http://www.w3.org/2000/svg", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title,
@@ -50,13 +52,15 @@ export class Network {
     this.scene = scene;
     this.richest = this.largest = 0;
     const many = scene.players.length, width = Math.max(340, Math.min(680, this.home.clientWidth || 680));
-    const height = Math.max(400, Math.min(520, width)), radius = Math.min(width / 2 - (many > MANY ? 24 : 92), many > MANY ? 205 : 180);
+    const radius = many > MANY ? Math.min(width / 2 - 24, 205) : Math.max(95, Math.min(width / 2 - 122, 180));
+    const height = 2 * radius + (many > MANY ? 110 : 160);
     Object.assign(this, { width, height });
     this.places = scene.players.map((_, place) => {
       const angle = (2 * Math.PI * place) / many;
       return many === 1 ? [width / 2, height / 2 - 20] : [width / 2 + radius * Math.sin(angle), height / 2 - 24 - radius * Math.cos(angle)];
     });
-    this.room = Math.min(30, (2 * Math.PI * radius) / many / 2.6);
+    this.room = Math.min(30, width / 20, (2 * Math.PI * radius) / many / 2.6);
+    this.letters = Math.max(6, Math.floor((width / 2 - radius - this.room - 10) / 5.7));
     this.pacts = draw("g", {});
     const links = scene.links.map(([one, other]) => draw("line", { x1: this.places[one][0], y1: this.places[one][1], x2: this.places[other][0],
       y2: this.places[other][1], stroke: PALE, "stroke-dasharray": "3 4" }));
@@ -67,7 +71,7 @@ export class Network {
       const cross = draw("path", { d: `M${x - 4} ${y - 4}l8 8m0-8l-8 8`, stroke: "#fff", "stroke-width": 2.5, visibility: "hidden" });
       const east = Math.sin((2 * Math.PI * place) / many), north = Math.cos((2 * Math.PI * place) / many);
       const anchor = Math.abs(east) < 0.25 ? "middle" : east > 0 ? "start" : "end";
-      const label = text(0, 0, cut(name, 18), { "text-anchor": anchor, "font-weight": 600, stroke: "#fff", "stroke-width": 3, "paint-order": "stroke" });
+      const label = text(0, 0, cut(name, Math.max(8, this.letters)), { "text-anchor": anchor, "font-weight": 600, stroke: "#fff", "stroke-width": 3, "paint-order": "stroke" });
       const remark = text(0, 0, "", { "text-anchor": anchor, "font-size": 11, stroke: "#fff", "stroke-width": 3, "paint-order": "stroke" });
       const node = draw("g", { role: "button", tabindex: 0, "aria-label": name }, draw("title", {}, name), ring, cross);
       if (many <= MANY) node.append(label, remark);
@@ -90,7 +94,7 @@ export class Network {
     const side = middle ? 0 : Math.sign(east) * (Math.abs(east) * away + 3);
     label.setAttribute("x", x + side); label.setAttribute("y", y + up);
     remark.setAttribute("x", x + side); remark.setAttribute("y", y + up + 14);
-    remark.textContent = remarks;
+    remark.textContent = middle ? cut(remarks, 40) : cut(remarks, this.letters);
   }
 
   show(frame, selected) {
@@ -103,7 +107,7 @@ export class Network {
       ring.setAttribute("r", across[place]);
       ring.setAttribute("fill", colour(player));
       ring.setAttribute("stroke", place === selected ? BLUE : INK);
-      ring.setAttribute("stroke-width", place === selected ? 3 : 1);
+      ring.setAttribute("stroke-width", place === selected ? 4 : outline(player));
       cross.setAttribute("visibility", player[BANKRUPT] ? "visible" : "hidden");
       const remarks = [acts(player) === "obedient" ? "" : acts(player), player[BANKRUPT] ? "bankrupt" : "",
         player[MEDIATOR] && player[MEDIATOR] !== "established" ? `left with ${player[MEDIATOR]}` : ""].filter(Boolean).join(", ");
@@ -117,11 +121,11 @@ export class Network {
     const acting = coalitions(frame, this.scene.players);
     this.pacts.replaceChildren(...acting.map((members) => draw("polygon", { points: members.map((name) => this.places[this.scene.players.indexOf(name)].join(",")).join(" "),
       fill: PACT, stroke: PACT, "stroke-width": 2 * this.room + 26, "stroke-linejoin": "round" })));
-    const keys = [[SKY, "obedient"], [ORANGE, "not obedient"], ...(this.scene.goods.length ? [[VERMILION, "bankrupt"]] : [])];
+    const keys = [[SKY, "obedient", 1], [ORANGE, "not obedient", 2.6], ...(this.scene.goods.length ? [[VERMILION, "bankrupt", 1]] : [])];
     const many = this.nodes.length > MANY, { width, height } = this;
     const pact = acting.length ? [draw("rect", { x: 112, y: height - 22, width: 22, height: 13, rx: 6, fill: PACT }), text(140, height - 12, "a coalition", { "font-size": 11.5 })] : [];
-    this.key.replaceChildren(...pact, ...keys.flatMap(([fill, words], place) => [
-      draw("circle", { cx: 10, cy: height - 52 + 18 * place, r: 6, fill, stroke: INK }), text(22, height - 48 + 18 * place, words, { "font-size": 11.5 })]),
+    this.key.replaceChildren(...pact, ...keys.flatMap(([fill, words, width], place) => [
+      draw("circle", { cx: 10, cy: height - 52 + 18 * place, r: 6, fill, stroke: INK, "stroke-width": width }), text(22, height - 48 + 18 * place, words, { "font-size": 11.5 })]),
       text(width - 8, height - 30, `area: ${this.scene.goods.length ? "wealth" : "utility"}, at most ${width < 560 ? short(this.richest) : amount(this.richest, unit)}`, { "text-anchor": "end", "font-size": 11.5 }),
       ...(this.largest ? [text(width - 8, height - 12, `width: value of goods given, at most ${width < 560 ? short(this.largest) : amount(this.largest, unit)}${many ? "; names at the nodes" : ""}`, { "text-anchor": "end", "font-size": 11.5 })] : []));
   }
@@ -196,7 +200,7 @@ export function quotes(frame, scene, good, unit, selected, width) {
     draw("line", { x1: width - right - 160, x2: width - right - 140, y1: 9, y2: 9, stroke: INK, "stroke-width": 1.5 }),
     text(width - right, 13, `supporting price ${number(price)}`, { "text-anchor": "end", "font-size": 11 }),
     ...rows.map((row, place) => draw("circle", { cx: x(place), cy: y(row[QUOTE] ?? price), r: many > MANY ? 3 : 5.5, fill: colour(frame.players[place]),
-      stroke: place === selected ? BLUE : INK, "stroke-width": place === selected ? 3 : 1 }, draw("title", {}, `${scene.players[place]}: ${number(row[QUOTE])}`))),
+      stroke: place === selected ? BLUE : INK, "stroke-width": place === selected ? 4 : outline(frame.players[place]) }, draw("title", {}, `${scene.players[place]}: ${number(row[QUOTE])}`))),
     ...(many > MANY ? [] : scene.players.map((name, place) => text(x(place), height - bottom + 16, cut(name, 11),
       turned ? { "font-size": 11, "text-anchor": "end", transform: `rotate(-35 ${x(place)} ${height - bottom + 16})` } : { "font-size": 11, "text-anchor": "middle" }))));
 }
@@ -213,7 +217,7 @@ export function holdings(frame, scene, selected, width) {
       text(x0 + room, 26, short(most), { "font-size": 10.5, fill: "#57606a", "text-anchor": "end" }),
       ...places.flatMap((place) => {
         const y = top + place * row, [from, to] = [x(0), x(rows[place][CONSUMED])].sort((one, other) => one - other);
-        return [draw("rect", { x: from, y: y + 3, width: Math.max(0, to - from), height: row - 7, fill: colour(frame.players[place]), opacity: 0.85 }),
+        return [draw("rect", { x: from, y: y + 3, width: Math.max(0, to - from), height: row - 7, fill: colour(frame.players[place]), stroke: INK, "stroke-width": outline(frame.players[place]) > 1 ? 1.5 : 0 }),
           draw("line", { x1: x(rows[place][OWNED]), x2: x(rows[place][OWNED]), y1: y, y2: y + row - 1, stroke: INK, "stroke-width": 2 },
             draw("title", {}, `${scene.players[place]} owned ${number(rows[place][OWNED])} and consumes ${number(rows[place][CONSUMED])} of ${good}`))];
       }), draw("line", { x1: x(0), x2: x(0), y1: top, y2: top + places.length * row, stroke: GREY })];
