@@ -64,7 +64,7 @@ export function short(value) {
 }
 
 // An amount with its unit; of units that are millions already, there are no millions of them.
-export const amount = (value, unit) => `${/^(thousand|million|billion)\b/.test(unit) ? number(value, 4) : short(value)} ${unit}`.trim();
+export const amount = (value, unit) => `${/^(thousand|million|billion)\b/.test(unit) ? formatted(value, 3, { maximumSignificantDigits: 3 }) : short(value)} ${unit}`.trim();
 
 export function saveFile(content, name, type) {
   const link = make("a", { href: URL.createObjectURL(new Blob([content], { type })), download: name });

@@ -123,7 +123,7 @@ export class Network {
       fill: PACT, stroke: PACT, "stroke-width": 2 * this.room + 26, "stroke-linejoin": "round" })));
     const keys = [[SKY, "obedient", 1], [ORANGE, "not obedient", 2.6], ...(this.scene.goods.length ? [[VERMILION, "bankrupt", 1]] : [])];
     const many = this.nodes.length > MANY, { width, height } = this;
-    const pact = acting.length ? [draw("rect", { x: 112, y: height - 22, width: 22, height: 13, rx: 6, fill: PACT }), text(140, height - 12, "a coalition", { "font-size": 11.5 })] : [];
+    const pact = acting.length ? [draw("rect", { x: 112, y: height - 59, width: 22, height: 13, rx: 6, fill: PACT }), text(140, height - 48, "a coalition", { "font-size": 11.5 })] : [];
     this.key.replaceChildren(...pact, ...keys.flatMap(([fill, words, width], place) => [
       draw("circle", { cx: 10, cy: height - 52 + 18 * place, r: 6, fill, stroke: INK, "stroke-width": width }), text(22, height - 48 + 18 * place, words, { "font-size": 11.5 })]),
       text(width - 8, height - 30, `area: ${this.scene.goods.length ? "wealth" : "utility"}, at most ${width < 560 ? short(this.richest) : amount(this.richest, unit)}`, { "text-anchor": "end", "font-size": 11.5 }),
