@@ -37,7 +37,8 @@ settings = {{ rounds = 10 }}
 
 
 def start(file: Path, folder: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", COMMAND, "sweep", str(file), "--workers", "2", "--out", str(folder)]
+    options = ["--workers", "2", "--figures", "none", "--out", str(folder)]
+    command = [sys.executable, "-c", COMMAND, "sweep", str(file), *options]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=SCENARIO.parents[2])
 
 

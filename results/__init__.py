@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         with_benchmarks,
         with_parameters,
     )
-    from marketgame.results.figures import save_figures, standard_figures
+    from marketgame.results.figures import save_figures, standard_figures, sweep_figures
     from marketgame.results.learning import joint_play, learned_play
     from marketgame.results.loading import Run, load
     from marketgame.results.mediators import mediator_summary
@@ -44,6 +44,7 @@ __all__ = [
     "sobol_indices",
     "standard_figures",
     "summary",
+    "sweep_figures",
     "with_benchmarks",
     "with_parameters",
 ]
@@ -51,7 +52,7 @@ __all__ = [
 # The names that each module offers.
 _OFFERED = {
     "comparison": "Comparison compare over_seeds paired_differences with_benchmarks with_parameters",
-    "figures": "save_figures standard_figures",
+    "figures": "save_figures standard_figures sweep_figures",
     "learning": "joint_play learned_play",
     "loading": "Run load",
     "mediators": "mediator_summary",

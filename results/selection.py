@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Final
 
 import pandas as pd
 
-from marketgame.results.loading import Run
+from marketgame.results.loading import REQUIRED_COLUMNS, Run
 
 # Smaller than this share of what it is measured against, an amount is rounding.
 NEGLIGIBLE: Final = 1e-9
@@ -24,6 +25,27 @@ def rows_of_run(run: Run, table: str, run_number: int) -> pd.DataFrame:
     if run_number not in set(known):
         raise ValueError(f"{run.folder} has no run {run_number}; it has {known.min()} to {known.max()}")
     return frame[frame["run"] == run_number]
+
+
+def single_run(sweep: Run, run_number: int) -> Run:
+    """Return one run of a sweep as a run of its own, with what tables the sweep keeps of it; its number is 0.
+
+    Raises:
+        ValueError: the sweep has no such run, or keeps not all that is known of single runs.
+    """
+    lacking = [name for name in REQUIRED_COLUMNS if name not in sweep.tables]
+    if lacking:
+        named = ", ".join(map(repr, lacking))
+        raise ValueError(
+            f"{sweep.folder} keeps no table {named} of its runs; a sweep keeps what its file's 'tables' names"
+        )
+    tables = {}
+    for name in sweep.tables:
+        if name != "points":
+            rows = rows_of_run(sweep, name, run_number).assign(run=0).reset_index(drop=True)
+            rows.attrs = sweep.tables[name].attrs
+            tables[name] = rows.drop(columns=["point", *sweep.parameters], errors="ignore")
+    return Run(sweep.folder, sweep.manifest, MappingProxyType(tables))
 
 
 def rows_of_round(run: Run, table: str, round_number: int, run_number: int) -> pd.DataFrame:

@@ -83,7 +83,7 @@ class ResultTables(Page):
 
 
 class Figures(Page):
-    """The figures of a run."""
+    """The figures of a run or a sweep."""
 
     def sections(self) -> Iterator[Section]:
         """Yield the one section."""
@@ -94,7 +94,17 @@ class Figures(Page):
             [name, "", "added by an installed distribution"] for name in registry.names if name not in registry.members
         ]
         title = "Figures that marketgame run and show draw where the tables they need have rows"
-        yield Section(FIGURES, FIGURES, [table(title, ["figure", "tables", "shows"], rows, texts=3)])
+        of_sweeps = import_module("marketgame.results.figures").SWEEP_FIGURES
+        named = [[each.name, each.title] for each in of_sweeps.own]
+        named += [
+            [name, "added by an installed distribution"] for name in of_sweeps.names if name not in of_sweeps.members
+        ]
+        title_of_sweeps = "Figures that marketgame sweep and show draw of sweeps that they suit"
+        parts = [
+            table(title, ["figure", "tables", "shows"], rows, texts=3),
+            table(title_of_sweeps, ["figure", "shows"], named, texts=2),
+        ]
+        yield Section(FIGURES, FIGURES, parts)
 
 
 def pages() -> dict[str, Page]:
@@ -106,7 +116,7 @@ def pages() -> dict[str, Page]:
     return of_files | {
         CERTIFICATE: Page("What marketgame certify and block write, and marketgame replay checks.", (CERTIFICATES,)),
         RESULT_TABLES: ResultTables("Every column of the tables of a run or a sweep."),
-        FIGURES: Figures("Every figure of a run."),
+        FIGURES: Figures("Every figure of a run or a sweep."),
     }
 
 

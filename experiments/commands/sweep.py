@@ -17,7 +17,8 @@ from marketgame.experiments import ExitCode
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputError, InputFiles
 from marketgame.experiments.files.interruption import postponed
-from marketgame.experiments.play.running import DEFAULT_RUNS
+from marketgame.experiments.files.output_folder import writing
+from marketgame.experiments.play.running import DEFAULT_RUNS, Figures, draw_figures
 from marketgame.experiments.printing import (
     AllowCodeOption,
     JsonOption,
@@ -37,6 +38,7 @@ from marketgame.experiments.sweep import (
     run_sweep,
 )
 from marketgame.experiments.sweep.file import read_sweep
+from marketgame.experiments.sweep.folder import PURPOSE
 from marketgame.experiments.sweep.progress import PointSummary, Progress
 from marketgame.experiments.sweep.statement import Plan
 from marketgame.experiments.sweep.summary import print_sweep, sweep_summary
@@ -67,11 +69,14 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
         bool,
         typer.Option("--replay-damaged", help="Play the runs of damaged files of the folder again, and keep the rest."),
     ] = False,
+    figures: Annotated[
+        Figures, typer.Option(help="Which figures to leave: none, bitmaps, or PDF files too.")
+    ] = Figures.PNG,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print a line for each finished point.")] = False,
     allow_code: AllowCodeOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Run every point and seed of a sweep, or what is left of it; failed runs are rows with their error."""
+    """Run every point and seed of a sweep, or what is left of it; runs that fail are rows with their error."""
     if workers is not None and cluster is not None:
         raise InputError("--workers and --cluster are both given; name one of them")
     files = InputFiles(allow_code=allow_code)
@@ -83,10 +88,14 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
         try:
             outcome = _run(plan, folder, where, on_change, verbose=verbose, replay_damaged=replay_damaged)
         except SweepInterrupted as interruption:
-            _report(interruption.outcome, json=json)
+            _report(results.load(interruption.outcome.folder), json=json)
             remark_console().print("interrupted; the same command goes on from here")
             raise typer.Exit(ExitCode.INTERRUPTED) from None
-        _report(outcome, json=json)
+        swept = results.load(outcome.folder)
+        if figures is not Figures.NONE:
+            with writing(outcome.folder, PURPOSE) as kept:
+                draw_figures(swept, kept, figures)
+        _report(swept, json=json)
 
 
 def _run(
@@ -128,6 +137,6 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _report(outcome: SweepOutcome, *, json: bool) -> None:
-    summary = sweep_summary(results.load(outcome.folder))
+def _report(swept: results.Run, *, json: bool) -> None:
+    summary = sweep_summary(swept)
     print_answer(lambda: summary, partial(print_sweep, summary), json=json)

@@ -355,32 +355,43 @@ def run(  # noqa: PLR0913 -- one parameter for each option of the command
 
 
 def draw_figures(
-    run: results.Run, folder: Writing, figures: Figures = Figures.ALL, round_number: int | None = None
+    run: results.Run,
+    folder: Writing,
+    figures: Figures = Figures.ALL,
+    round_number: int | None = None,
+    measure: str | None = None,
 ) -> list[Path]:
-    """Draw the standard figures of a run into its folder, in the place of those drawn before.
+    """Draw the standard figures of a run or a sweep into its folder, in the place of those drawn before.
 
     Args:
-        run: the run.
+        run: the run or the sweep.
         folder: its folder.
         figures: as what.
         round_number: which round the figures of a single round show; by default the most telling one.
+        measure: what of a sweep is shown; by default gains over autarky.
 
     Returns:
         The files.
 
     Raises:
-        ValueError: the run has no such round.
+        ValueError: the run has no such round, or the sweep no such measure.
         OSError: the folder cannot be written; what it held is still there.
     """
-    drawn = save_figures(run, folder.stage / FIGURES, figures, round_number)
+    drawn = save_figures(run, folder.stage / FIGURES, figures, round_number, measure)
     folder.commit(run.manifest, added=True)
     return [folder.place(file) for file in drawn]
 
 
-def save_figures(run: results.Run, folder: Path, figures: Figures, round_number: int | None = None) -> list[Path]:
-    """Draw the standard figures of a run into any folder; arguments, results and errors are those of `draw_figures`."""
+def save_figures(
+    run: results.Run,
+    folder: Path,
+    figures: Figures,
+    round_number: int | None = None,
+    measure: str | None = None,
+) -> list[Path]:
+    """Draw the standard figures of a run or a sweep into any folder; all else is as in `draw_figures`."""
     # Matplotlib is loaded where something is drawn.
     from marketgame.results.figures import FigureFormat  # noqa: PLC0415
 
     formats = {Figures.NONE: (), Figures.PNG: (FigureFormat.PNG,), Figures.ALL: (FigureFormat.PNG, FigureFormat.PDF)}
-    return results.save_figures(run, folder, formats=formats[figures], round_number=round_number)
+    return results.save_figures(run, folder, formats=formats[figures], round_number=round_number, measure=measure)

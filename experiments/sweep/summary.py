@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, override
 
@@ -17,7 +18,7 @@ from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputFiles, member
 from marketgame.experiments.play.running import DEFAULT_RUNS
 from marketgame.experiments.play.summary import finite
-from marketgame.experiments.printing import Printed, drawn_bars, number, table
+from marketgame.experiments.printing import Printed, number, table
 from marketgame.experiments.sweep.execution import run_sweep
 from marketgame.experiments.sweep.executors import Workers
 from marketgame.experiments.sweep.file import read_sweep
@@ -55,10 +56,11 @@ class PlayedSweep(Printed, Run):
 
     @override
     def plot(self) -> Figure:
-        """Draw welfare per round at each point."""
-        table = self.table.set_index(list(self.parameters))
-        table.attrs = self.table.attrs
-        return drawn_bars(table, "mean", f"Welfare per round by {', '.join(self.parameters)}")
+        """Draw what the sweep is looked at with first: gains over autarky by what it varies."""
+        # Matplotlib is loaded when something is drawn.
+        draw = import_module("marketgame.results.figures").sweep_figures
+        figure: Figure = next(iter(draw(self).values()))
+        return figure
 
 
 def played_sweep(run: Run) -> PlayedSweep:

@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from marketgame.results.figures.registry import or_warning, standard_figures
+from marketgame.results.figures.registry import or_warning, standard_figures, sweep_figures
 from marketgame.results.loading import Run
 
 DOTS_PER_INCH: Final = 300
@@ -34,17 +34,31 @@ def save_figures(
     folder: str | Path,
     formats: Sequence[FigureFormat] = (FigureFormat.PNG, FigureFormat.PDF),
     round_number: int | None = None,
-    run_number: int = 0,
+    run_number: int | None = None,
+    measure: str | None = None,
 ) -> list[Path]:
-    """Write the standard figures of a run; one that cannot be drawn or written as an image is left out with a warning.
+    """Write the standard figures of a run or a sweep.
+
+    A figure that cannot be drawn or written as an image is left out with a warning.
+
+    Args:
+        run: what was loaded.
+        folder: where to.
+        formats: what each figure is written as.
+        round_number: which round the figures of a single round show; the most telling one without it.
+        run_number: which run of a sweep is shown, instead of the sweep.
+        measure: what of a sweep is shown, a column of numbers of its table of runs; gains over autarky without it.
 
     Raises:
-        ValueError: the folder holds no such run, or the run no such round.
+        ValueError: the folder holds no such run, the run no such round, or the sweep no such measure.
         OSError: a file cannot be written.
     """
     home = Path(folder)
+    if "points" in run.tables and run_number is None:
+        figures = sweep_figures(run, measure)
+    else:
+        figures = standard_figures(run, round_number, run_number or 0)
     home.mkdir(parents=True, exist_ok=True)
-    figures = standard_figures(run, round_number, run_number)
     files = [
         or_warning(name, partial(save_figure, figure, home / f"{name}.{kind}"))
         for name, figure in figures.items()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from marketgame import results
@@ -16,6 +18,8 @@ from marketgame.experiments.commands.command_line import main
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.sweep import Interval, Scale, Sweep, prepare, run_sweep
 from marketgame.experiments.sweep.file import load_sweep, read_sweep
+from marketgame.results.selection import single_run
+from tests.experiments.command_calls import instead_of_drawing
 from tests.experiments.sweep_cases import runs_on_disk, wait_until
 
 HOME = Path(__file__).parents[3] / "experiments"
@@ -47,6 +51,13 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     return int(ended.value.code or 0)
 
 
+@pytest.fixture
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare tests of other things the drawing."""
+    monkeypatch.setattr(results, "save_figures", instead_of_drawing)
+
+
+@pytest.mark.usefixtures("_quick")
 def test_the_command_runs_a_sweep_and_prints_one_document(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -92,7 +103,19 @@ def test_interrupting_the_command_leaves_tables_and_exit_code_130(
         "from marketgame.experiments.sweep import buffering; "
         "buffering.LEAST_SECONDS_AT_RISK = 0.0; main()"
     )
-    command = [sys.executable, "-c", start, "sweep", str(file), "--workers", "1", "--out", str(out)]
+    command = [
+        sys.executable,
+        "-c",
+        start,
+        "sweep",
+        str(file),
+        "--workers",
+        "1",
+        "--figures",
+        "none",
+        "--out",
+        str(out),
+    ]
     with subprocess.Popen(
         command, cwd=HOME.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
@@ -155,3 +178,35 @@ def test_workers_and_cluster_are_not_both_taken(
 ) -> None:
     assert call(monkeypatch, "sweep", file, "--workers", 1, "--cluster", "tcp://127.0.0.1:9") == 2
     assert capsys.readouterr().err == "error: --workers and --cluster are both given; name one of them\n"
+
+
+def test_a_sweep_leaves_its_figures_and_show_draws_them_again_or_those_of_one_run(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    every = '["rounds", "players", "holdings", "trades", "events", "benchmarks"]'
+    file.write_text(file.read_text().replace("[axes]", f"tables = {every}\n[axes]"))
+    out = tmp_path / "out"
+    assert call(monkeypatch, "sweep", file, "--workers", 1, "--out", out) == 0
+    assert sorted(path.name for path in (out / "figures").iterdir()) == ["curve.png", "differences.png"]
+    before = results.load(out).runs
+    monkeypatch.setattr(results, "save_figures", instead_of_drawing)
+    capsys.readouterr()
+    assert call(monkeypatch, "show", out, "--measure", "bankruptcies") == 0
+    printed = capsys.readouterr().out
+    assert "runs:         4 of 4 done, 0 failed" in printed
+    assert printed.endswith(f"{out / 'figures' / 'drawn.png'}\n")
+    assert call(monkeypatch, "show", out, "--run", 3, "--round", 1, "--out", tmp_path / "third") == 0
+    assert "seed" in capsys.readouterr().out
+    third = single_run(results.load(out), 3)
+    assert third.runs["mean_welfare"].tolist() == before.loc[before["run"] == 3, "mean_welfare"].tolist()
+    assert set(third.rounds["run"]) == {0}
+    for words, said in (
+        (("--round", 1), "--round is 1, but .* holds a sweep; name one of its runs with --run, too"),
+        (("--run", 4), "has no run 4; it has 0 to 3"),
+        (("--run", 1, "--measure", "bankruptcies"), "--measure is 'bankruptcies'; it is for figures of a sweep"),
+    ):
+        assert call(monkeypatch, "show", out, *words) == 2
+        assert re.search(said, capsys.readouterr().err)
+    # The sweep goes on in its folder as before, figures and all.
+    assert call(monkeypatch, "sweep", file, "--out", out) == 0
+    pd.testing.assert_frame_equal(results.load(out).runs, before)

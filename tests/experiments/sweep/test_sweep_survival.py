@@ -267,7 +267,7 @@ def test_a_full_disk_is_named_and_the_same_command_goes_on_when_there_is_room(tm
         f'kind = "sweep"\nscenario = "{SCENARIO}"\nseeds = 20\nsettings = {{ rounds = 2 }}\ntables = ["holdings"]\n'
         f'[axes]\n"{SHARE}" = [0.0, 0.5]\n'
     )
-    arguments = ["sweep", str(file), "--workers", "1", "--out", str(folder)]
+    arguments = ["sweep", str(file), "--workers", "1", "--figures", "none", "--out", str(folder)]
     manifest_only = 20_000
     for limit in (100, manifest_only):
         command = [sys.executable, "-c", ON_A_FULL_DISK, *arguments, str(limit)]
