@@ -71,7 +71,7 @@ WRITING = {
     "export": WritingCommand(("RUN", "--csv"), "rounds.csv"),
 }
 # The folder that `examples` copies to is the current one, and no file in it is replaced.
-WRITES_NOTHING = {"solve", "core", "replay", "compare", "learning", "validate", "examples", "explain"}
+WRITES_NOTHING = {"app", "solve", "core", "replay", "compare", "learning", "validate", "examples", "explain"}
 
 
 def test_every_command_is_either_tested_here_or_takes_no_folder() -> None:
