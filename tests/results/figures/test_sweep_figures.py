@@ -42,7 +42,8 @@ def sweeps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     failed_cells = np.zeros((len(SHARES) * len(RULES), len(SEEDS)), bool)
     failed_cells[2], failed_cells[5, 0] = True, True
     rng = np.random.default_rng(1)
-    spread = {"noise": 10 ** rng.uniform(-4, 0, 40), "share": rng.uniform(0, 1, 40)}
+    share = rng.uniform(0, 1, 40)
+    spread = {"noise": (10 ** rng.uniform(-4, 0, 40)).tolist(), "share": share.tolist()}
     luck = rng.normal(size=(40, len(SEEDS)))
     return {
         "one": made(home / "one", {"share": SHARES}, failed),
@@ -51,7 +52,7 @@ def sweeps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
         "three": made(
             home / "three", {"rules.bankruptcy": ("stand", "unwind"), "rules.pricing": RULES, "share": SHARES}
         ),
-        "many": write_sweep(home / "many", spread, SEEDS, 5 * spread["share"][:, None] + luck, luck > 1.5),
+        "many": write_sweep(home / "many", spread, SEEDS, 5 * share[:, None] + luck, luck > 1.5),
         "constant": made(home / "constant", {"share": (0.5,)}),
         "failed": made(home / "failed", {"share": SHARES}, np.ones((len(SHARES), len(SEEDS)), bool)),
     }
