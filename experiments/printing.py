@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, override
 import typer
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, Group, JustifyMethod, RenderResult
+from rich.console import Console, ConsoleOptions, Group, JustifyMethod, RenderableType, RenderResult
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
@@ -33,6 +33,9 @@ from marketgame.results.names import LONGEST_NAME, on_a_line
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from marketgame.results.report.page import Table as PageTable
+    from marketgame.results.report.page import Words
 
 # Written to a file or a pipe, tables are as wide as they need to be up to this, unless the environment says a width.
 WIDTH_WITHOUT_TERMINAL = 120
@@ -368,6 +371,55 @@ def _page(file: IO[str], *, record: bool = False) -> Console:
     console = PlainConsole(file=file, record=record)
     console.width = WIDTH_WITHOUT_TERMINAL
     return console
+
+
+class _Recorder(PlainConsole):
+    """A console that keeps what is printed on it as parts of a page."""
+
+    def __init__(self) -> None:
+        super().__init__(file=io.StringIO())
+        self.parts: list[Words | PageTable] = []
+
+    @override
+    def print(self, *objects: Any, **_: Any) -> None:
+        for each in objects:
+            self._keep(each)
+
+    def _keep(self, printed: object) -> None:
+        page = import_module("marketgame.results.report.page")
+        match printed:
+            case Group(renderables=[Text() as title, FittedTable() as found]):
+                rows: list[list[str]] = []
+                for row in found.rows:
+                    # What a terminal leaves blank because it stands above already is said in every row, to be sorted.
+                    blank = found.labels > 1 and rows and not row[0].plain
+                    first = rows[-1][0] if blank else row[0].plain
+                    rows.append([first, *(cell.plain for cell in row[1:])])
+                headings = [heading.plain for heading in found.headings]
+                self.parts.append(page.Table(title.plain, headings, rows, found.labels))
+            case Group(renderables=several):
+                for each in several:
+                    self._keep(each)
+            case Text(plain=text):
+                self._say(page, text)
+            case str(text):
+                self._say(page, Text.from_markup(text).plain)
+            case _:
+                raise TypeError(f"a page has no part for {type(printed).__name__}")
+
+    def _say(self, page: Any, text: str) -> None:
+        self.parts.extend(page.Words(line) for line in text.split("\n") if line.strip())
+
+
+def page_parts(*printed: Callable[[Console], None] | RenderableType | None) -> list[Words | PageTable]:
+    """Return what is printed, or what a function prints, as parts of a page: tables, and words; nothing for none."""
+    recorder = _Recorder()
+    for each in printed:
+        if callable(each):
+            each(recorder)
+        elif each is not None:
+            recorder.print(each)
+    return recorder.parts
 
 
 def drawn_bars(table: pd.DataFrame, column: str, title: str) -> Figure:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from marketgame.experiments.certificate_files import CERTIFICATES
 from marketgame.experiments.certificate_files.economy import economy_document
 from marketgame.experiments.certificate_files.files import save_certificate
 from marketgame.experiments.files.output_folder import Held, Purpose, Writing, beside, refuse_other_kinds, writing
@@ -15,7 +16,6 @@ from marketgame.mechanisms.certificates.examination import Examination
 from marketgame.mechanisms.economies.economy import Economy
 
 DEFAULT_FOLDER = Path("results") / "runs"
-CERTIFICATES = "certificates"
 PROOF = "no-coalition-gains.json"
 
 

@@ -43,7 +43,7 @@ UTILITIES = ("mean_utility", "mean_promised_utility", "mean_wealth")
 
 def summary_document(run: Run) -> dict[str, Any]:
     """Return the summary of a run as the JSON document of ``marketgame run``."""
-    return _document(run, _benchmarks(run))
+    return _document(run, benchmark_rows(run))
 
 
 def _document(run: Run, benchmarks: list[BenchmarkRow]) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def _document(run: Run, benchmarks: list[BenchmarkRow]) -> dict[str, Any]:
         "folder": str(run.folder),
         "unit": run.unit("rounds", "welfare"),
         "welfare": benchmark_document(benchmarks),
-        "binding_constraints": constraint_document(_constraints(run)),
+        "binding_constraints": constraint_document(constraint_rows(run)),
         "players": _players(run),
         "mediators": mediators_document(run),
         "side_contracts": side_contracts_document(run),
@@ -66,7 +66,7 @@ def _document(run: Run, benchmarks: list[BenchmarkRow]) -> dict[str, Any]:
     }
 
 
-def _benchmarks(run: Run) -> list[BenchmarkRow]:
+def benchmark_rows(run: Run) -> list[BenchmarkRow]:
     """Return welfare per round by benchmark, the play first; nothing when no round was played."""
     if run.rounds.empty:
         return []
@@ -96,7 +96,7 @@ def _benchmark(name: str, row: pd.Series, notes: pd.DataFrame) -> BenchmarkRow:
     )
 
 
-def _constraints(run: Run) -> list[ConstraintRow]:
+def constraint_rows(run: Run) -> list[ConstraintRow]:
     """Return the constraints that cost welfare; nothing for folders written before they were recorded."""
     if "constraints" not in run.tables:
         return []
@@ -161,7 +161,7 @@ def played(run: Run) -> PlayedRun:
 
 def print_summary(run: Run, console: Console) -> None:
     """Print what a run amounts to."""
-    benchmarks = _benchmarks(run)
+    benchmarks = benchmark_rows(run)
     document = _document(run, benchmarks)
     unit = document["unit"]
     console.print(
@@ -170,14 +170,9 @@ def print_summary(run: Run, console: Console) -> None:
     )
     console.print(benchmark_table(f"Welfare per round, in {unit}", benchmarks))
     if any(row.name in INCENTIVE_NAMES and row.welfare is not None for row in benchmarks):
-        console.print(constraint_table("Constraints that cost welfare", _constraints(run)))
+        console.print(constraint_table("Constraints that cost welfare", constraint_rows(run)))
     scale = max((abs(row.welfare) for row in benchmarks if row.welfare is not None), default=0.0)
-    players = [
-        [name, row["behaviour"], *(number(row[key], scale) for key in UTILITIES), str(row["bankruptcies"])]
-        for name, row in document["players"].items()
-    ]
-    columns = ["player", "behaviour", "utility", "promised", "wealth", "bankrupt rounds"]
-    console.print(table(f"Players, mean per round, in {unit}", columns, players, texts=2))
+    console.print(players_table(document["players"], unit, scale))
     mediators = mediators_table(document["mediators"], unit, scale)
     if mediators is not None:
         console.print(mediators)
@@ -187,6 +182,16 @@ def print_summary(run: Run, console: Console) -> None:
     console.print(f"bankruptcies: {on_a_line(_in_words(document['bankruptcies']))}", markup=False)
     console.print(f"misreports:   {document['misreports'] or 'none'}")
     console.print(f"run folder:   {on_a_line(document['folder'])}", markup=False, soft_wrap=True)
+
+
+def players_table(document: Mapping[str, dict[str, Any]], unit: str, scale: float) -> Group:
+    """Return the table of how each player fared."""
+    rows = [
+        [name, row["behaviour"], *(number(row[key], scale) for key in UTILITIES), str(row["bankruptcies"])]
+        for name, row in document.items()
+    ]
+    columns = ["player", "behaviour", "utility", "promised", "wealth", "bankrupt rounds"]
+    return table(f"Players, mean per round, in {unit}", columns, rows, texts=2)
 
 
 def _in_words(bankruptcies: list[dict[str, Any]]) -> str:

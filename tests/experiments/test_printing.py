@@ -53,7 +53,7 @@ CALLS: dict[str, list[list[object]]] = {
     "examples": [[]],
     "explain": [["scenario"], ["tables"], ["figures"]],
 }
-WITHOUT_TABLES = {"export", "validate"}
+WITHOUT_TABLES = {"export", "report", "validate"}
 
 
 class Shown(list[FittedTable]):
