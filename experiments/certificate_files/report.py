@@ -12,7 +12,7 @@ import numpy as np
 from marketgame.experiments.certificate_files.contents import TAGS, names_of
 from marketgame.experiments.certificate_files.files import load_certificate
 from marketgame.experiments.certificate_files.replay import Replay, print_replay, replayed
-from marketgame.experiments.files.input_file import InputError, InputFiles
+from marketgame.experiments.files.input_file import InputFiles
 from marketgame.experiments.printing import members_named, number, page_parts
 from marketgame.mechanisms.certificates.blocking import BlockingCertificate, InhibitionCertificate
 from marketgame.mechanisms.certificates.counted_stability import CountedStabilityCertificate
@@ -82,7 +82,7 @@ def _section(place: int, name: str, replay: Replay) -> Section:
     return Section(f"claim-{place}", f"{place}. {heading}", [Words(verdict, strong=True), *told, facts, *rest])
 
 
-def in_words(replay: Replay) -> Iterator[str]:
+def in_words(replay: Replay) -> Iterator[str]:  # noqa: C901 -- a case for each kind
     """Yield sentences that say what came of a certificate when it was played again."""
     again = replay.recomputed
     match again:
@@ -111,9 +111,9 @@ def in_words(replay: Replay) -> Iterator[str]:
         case StabilityCertificate() | CountedStabilityCertificate():
             yield "No play is shown here: bounds were derived anew for everything that anybody could do."
         case BlockingCertificate():
-            yield f"Played again, the mediator who invites the players away expects to earn {number(float(again.profit))}."
+            yield f"Played again, the mediator who invites players away expects to earn {number(float(again.profit))}."
         case InhibitionCertificate():
-            yield "The weights that prove that no blocking plan earns anything were checked again, condition by condition."
+            yield "The weights that prove that no blocking plan earns anything were checked again, one condition each."
 
 
 def _played(

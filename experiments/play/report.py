@@ -1,4 +1,4 @@
-"""The page that tells a run whole: what was played, what came of it, who failed, what coalitions did, where it is from."""
+"""The page of a run: what was played, what came of it, who failed, what coalitions did, and where it is from."""
 
 from __future__ import annotations
 
@@ -149,10 +149,11 @@ def _behaviours(run: Run) -> Iterator[Part]:
     lied = players[players["type"].astype(str) != players["reported_type"].astype(str)]
     lies = lied.groupby(columns, observed=True, sort=False).size()
     if len(counts) <= MOST_EVENTS_LISTED:
-        rows = [[*map(str, key), f"{rounds:,}", f"{int(lies.get(key, 0)):,}"] for key, rounds in counts.items()]
-        yield Table(
-            "Who played, and how", [*columns, "rounds", "of these, reporting another type"], rows, len(columns)
-        )
+        false = lies.reindex(counts.index, fill_value=0)
+        names = (map(str, counts.index.get_level_values(column)) for column in columns)
+        numbers = zip(counts, false, strict=True)
+        rows = [[*key, f"{rounds:,}", f"{untrue:,}"] for *key, (rounds, untrue) in zip(*names, numbers, strict=True)]
+        yield Table("Who played, and how", [*columns, "rounds", "of these, reporting another type"], rows, len(columns))
         return
     kinds = players.groupby("behaviour", observed=True, sort=False)["player"].nunique()
     yield Table("How traders behaved", ["behaviour", "traders"], [[str(kind), f"{n:,}"] for kind, n in kinds.items()])
@@ -198,7 +199,7 @@ def _market(run: Run) -> Iterator[Part]:
     taken = "" if step == 1 else f" Of this long run every {step}th round is here."
     yield Rounds(
         "Who gave goods to whom, round by round",
-        "Circles and arrows are to the same scale in all rounds; the numeraire, which flows the other way, is not drawn. "
+        "Circles and arrows have one scale in all rounds; the numeraire, which flows the other way, is not drawn. "
         f"The line below the controls is what trade gained in each round, a bar marks a bankruptcy.{taken}",
         data,
     )
@@ -217,8 +218,15 @@ def bankruptcies(run: Run) -> Iterator[Part]:
         reasons = own["reason"].astype(str).value_counts()
         why = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
         rows.append(
-            [str(place + 1), str(name), why, str(own["round"].iloc[0]), str(own["round"].iloc[-1]), f"{len(own):,}"]
-            + [share(len(own) / rounds)]
+            [
+                str(place + 1),
+                str(name),
+                why,
+                str(own["round"].iloc[0]),
+                str(own["round"].iloc[-1]),
+                f"{len(own):,}",
+                share(len(own) / rounds),
+            ]
         )
     headings = ["order", "player", "reasons, and in how many rounds", "first in round", "last in round", "rounds"]
     yield Table("Who went bankrupt, in the order in which they first did", [*headings, "of all rounds"], rows, 3)
@@ -277,13 +285,26 @@ def _members(run: Run, unit: str) -> Table:
     for (coalition, player), own in agreed.groupby(["coalition", "player"], observed=True, sort=False):
         truthful = own["truthful"].dropna()
         cells.append(
-            [str(coalition), str(player), f"{own['round'].nunique():,}"]
-            + [_mean(own["expected_gain"]), _mean(own["realised_gain"])]
-            + [share(float(truthful.astype(float).mean())) if len(truthful) else "-"]
+            [
+                str(coalition),
+                str(player),
+                f"{own['round'].nunique():,}",
+                _mean(own["expected_gain"]),
+                _mean(own["realised_gain"]),
+                share(float(truthful.astype(float).mean())) if len(truthful) else "-",
+            ]
         )
-    headings = ["coalition", "member", "rounds agreed", "promised gain", "realised gain", "told the organiser the truth"]
-    return Table(f"What members were promised when they agreed, and what they got, mean per round, in {unit}",
-                 headings, cells, 2)
+    headings = [
+        "coalition",
+        "member",
+        "rounds agreed",
+        "promised gain",
+        "realised gain",
+        "told the organiser the truth",
+    ]
+    return Table(
+        f"What members were promised when they agreed, and what they got, mean per round, in {unit}", headings, cells, 2
+    )
 
 
 def _mean(values: pd.Series) -> str:
@@ -309,7 +330,9 @@ def _events(run: Run) -> Iterator[Part]:
     plain = events[["kind", "reason", "player", "good"]].astype(object).where(events.notna(), "")
     counts = plain.assign(round=events["round"]).groupby(["kind", "reason"], sort=False)["round"]
     rows = [[str(kind), str(why), f"{len(of):,}", f"{of.nunique():,}", str(of.min())] for (kind, why), of in counts]
-    yield Table("What happened, and how often", ["event", "reason or fate", "times", "rounds", "first in round"], rows, 2)
+    yield Table(
+        "What happened, and how often", ["event", "reason or fate", "times", "rounds", "first in round"], rows, 2
+    )
     shown = plain.assign(round=events["round"], amount=events["amount"]).head(MOST_EVENTS_LISTED)
     columns = [shown[name] for name in ("kind", "player", "good", "reason", "round", "amount")]
     listed = [

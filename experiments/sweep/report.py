@@ -134,7 +134,9 @@ def _map(
 def _differences(sweep: Run, *, grid: bool) -> Iterator[Part]:
     """Yield for each parameter how welfare changes when it leaves its first value, the same seeds on both sides."""
     if not grid:
-        yield Words("No two points of this design differ in one parameter alone, so that none can be compared in pairs.")
+        yield Words(
+            "No two points of this design differ in one parameter alone, so that none can be compared in pairs."
+        )
         return
     left = MOST_DIFFERENCES
     for along in sweep.parameters:
@@ -158,8 +160,14 @@ def _difference_table(found: pd.DataFrame, along: str, baseline: object, others:
         numbers = [_known(float(each[name]), scale) for name in ("difference", "low", "high")]
         positive = each["share_positive"]
         rows.append(
-            [*(_shown(each[name]) for name in others), _shown(each[along]), *numbers]
-            + ["-" if pd.isna(positive) else share(float(positive)), str(each["pairs"]), str(each["unpaired"])]
+            [
+                *(_shown(each[name]) for name in others),
+                _shown(each[along]),
+                *numbers,
+                "-" if pd.isna(positive) else share(float(positive)),
+                str(each["pairs"]),
+                str(each["unpaired"]),
+            ]
         )
     title = f"Welfare per round against {along} = {_shown(baseline)}, in {unit}"
     headings = [*others, along, "difference", "95% from", "to", "pairs in which it rises", "pairs", "unpaired"]
@@ -179,8 +187,14 @@ def _failures(sweep: Run, summary: dict[str, Any]) -> Iterator[Part]:
     yield Table("What went wrong, the most frequent first", ["error", "how it ended", "runs"], rows, 2)
     found = results.failures_by_parameter(sweep)
     rows = [
-        [str(each["parameter"]), str(each["value"]), f"{each['runs']:,}", f"{each['failed']:,}"]
-        + [share(float(each["share_failed"])), _known(float(each["p_value"]), 0.0)]
+        [
+            str(each["parameter"]),
+            str(each["value"]),
+            f"{each['runs']:,}",
+            f"{each['failed']:,}",
+            share(float(each["share_failed"])),
+            _known(float(each["p_value"]), 0.0),
+        ]
         for each in found.to_dict("records")
     ]
     headings = ["parameter", "value", "runs", "failed", "share that failed", "p-value"]

@@ -52,7 +52,7 @@ class Table:
         title: what it shows.
         headings: one for each column.
         rows: a text for each column.
-        labels: how many columns at the left hold words; of the others those hold numbers in which a cell begins with one.
+        labels: how many columns at the left hold words; of the others those hold numbers of which a cell is one.
         note: what else is to be said of it.
     """
 

@@ -67,7 +67,7 @@ def drawing(figure: Figure, name: str, title: str) -> Markup:
                 node.set(key, value.replace("url(#", f"url(#{name}-"))
     for parent in list(root.iter()):
         for child in list(parent):
-            if child.tag in {"style"} or child.tag.endswith("metadata"):
+            if child.tag == "style" or child.tag.endswith("metadata"):
                 parent.remove(child)
     root.attrib = {"viewBox": root.attrib["viewBox"], "role": "img", "aria-label": title}
     return Markup(ElementTree.tostring(root, encoding="unicode"))  # noqa: S704 -- what it shows is escaped in it

@@ -1,4 +1,4 @@
-"""The trade network of every round as numbers, few enough for a page, that its script draws one round at a time from."""
+"""The trade network of every round as few numbers, from which the script of a page draws one round at a time."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def trade_rounds(run: Run, run_number: int = 0) -> dict[str, Any] | None:
         **_bankrupt(players, numbers, names, words),
         "behaviours": behaviours,
         "behaving": behaving,
-        "flows": _packed(flows, taken, len(names)),
+        "flows": _packed(flows, taken),
         "smallest": scale.smallest,
         "largest": scale.largest,
         "logarithmic": scale.logarithmic,
@@ -108,15 +108,16 @@ def _short(value: float) -> float | int:
 def _by_round(players: pd.DataFrame, column: str, numbers: NDArray[Any], names: tuple[str, ...]) -> pd.DataFrame:
     """Return a column of the table of players as a row for each round and a column for each player."""
     plain = players.assign(player=players["player"].astype(str))
-    return plain.pivot(index="round", columns="player", values=column).reindex(index=numbers, columns=list(names))
+    wide = plain.set_index(["round", "player"])[column].astype(object).unstack("player")  # noqa: PD010 -- of words too
+    return wide.reindex(index=numbers, columns=list(names))
 
 
 def _distinct(behaviours: pd.DataFrame, words: _Words) -> tuple[list[list[int]], list[int]]:
     """Return the different ways in which players behave together, and which of them each round shows."""
     known: dict[tuple[int, ...], int] = {}
-    behaving = []
-    for row in behaviours.astype(str).to_numpy():
-        behaving.append(known.setdefault(tuple(map(words.number, row)), len(known)))
+    behaving = [
+        known.setdefault(tuple(map(words.number, row)), len(known)) for row in behaviours.astype(str).to_numpy()
+    ]
     return [list(row) for row in known], behaving
 
 
@@ -149,10 +150,11 @@ def _flows(run: Run, numbers: NDArray[Any], run_number: int) -> pd.DataFrame:
         np.searchsorted(numbers, holdings["round"].to_numpy()), weights=owned, minlength=len(numbers)
     )
     frame = pd.DataFrame({"place": pair // many**2, "pair": pair % many**2, "value": worth})
-    return frame[frame["value"].to_numpy() > least[frame["place"].to_numpy()]]
+    counted: pd.DataFrame = frame[frame["value"].to_numpy() > least[frame["place"].to_numpy()]]
+    return counted
 
 
-def _packed(flows: pd.DataFrame, taken: NDArray[Any], many: int) -> list[list[float]]:
+def _packed(flows: pd.DataFrame, taken: NDArray[Any]) -> list[list[float]]:
     """Return of each round the pairs of players and the values of what flowed, the smallest first."""
     packed: dict[int, list[float]] = {int(place): [] for place in taken}
     largest = flows.sort_values(["place", "value", "pair"]).groupby("place").tail(MOST_FLOWS)
@@ -169,8 +171,8 @@ def _together(
     found: dict[int, list[dict[str, Any]]] = {int(number): [] for number in numbers}
 
     def note(rows: pd.DataFrame, by: list[str], what: str) -> None:
-        for key, members in rows.groupby(by, observed=True, sort=False)["player"]:
-            number = int(key[0])
+        for _, own in rows.groupby(by, observed=True, sort=False):
+            members, number = own["player"], int(own["round"].iloc[0])
             if number in found:
                 group = sorted({place[str(name)] for name in members})
                 found[number].append({"what": words.number(what), "members": group})
