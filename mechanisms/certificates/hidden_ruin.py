@@ -24,7 +24,7 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, finite_array, read_only
 from marketgame.mechanisms.certificates.deviation import negligible
-from marketgame.mechanisms.certificates.plain.contract import PlainContract
+from marketgame.mechanisms.certificates.plain.contract import PlainContract, stored_contract
 from marketgame.mechanisms.certificates.plain.guessing import PlainRuin, known_to_ruin
 from marketgame.mechanisms.certificates.plain.keeping import most_by_breaking
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING
@@ -37,6 +37,8 @@ from marketgame.mechanisms.economies.exact_numbers import exact
 from marketgame.mechanisms.market_game.rules import MarketRules, Pricing
 
 PAIR = 2
+# How far odds that add up to one may be from it.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +101,8 @@ class HiddenRuinCertificate:
         for name, most in (("profile", profiles), ("good", len(self.economy.goods) - 1)):
             if not 0 <= getattr(self, name) < most:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 0 to {most - 1}")
-        if (self.odds <= 0).any():
-            raise ValueError(f"odds are {self.odds.tolist()}; each member must have some")
+        if (self.odds <= 0).any() or not np.isclose(self.odds.sum(), 1.0, rtol=0.0, atol=ROUNDING):
+            raise ValueError(f"odds are {self.odds.tolist()}; each member must have some, and they must add up to 1")
 
     @property
     def told_seldom(self) -> bool:
@@ -154,7 +156,7 @@ def recomputed_hidden_ruin(certificate: HiddenRuinCertificate) -> HiddenRuinCert
     Raises:
         ValueError: the contract does not exist, or the agreement cannot be played.
     """
-    return _with_numbers(certificate, _contract(certificate))
+    return _with_numbers(certificate, stored_contract(certificate))
 
 
 def verify_hidden_ruin(certificate: HiddenRuinCertificate) -> Verification:
@@ -162,7 +164,7 @@ def verify_hidden_ruin(certificate: HiddenRuinCertificate) -> Verification:
     if not known_to_ruin(certificate.rules):
         return Verification(failures=("what breaks such an agreement is not known under these rules",))
     try:
-        contract = _contract(certificate)
+        contract = stored_contract(certificate)
         terms = _Terms.of(certificate, contract)
         doubts = tuple(contract.doubts())
     except (ValueError, ArithmeticError) as error:
@@ -281,8 +283,3 @@ def _with_numbers(certificate: HiddenRuinCertificate, contract: PlainContract) -
         promised=np.array(terms.promised, dtype=np.float64),
         temptation=np.array(terms.temptation, dtype=np.float64),
     )
-
-
-def _contract(certificate: HiddenRuinCertificate) -> PlainContract:
-    transfers, prices = certificate.numeraire_transfers, certificate.prices
-    return PlainContract.of(certificate.economy, transfers, prices, certificate.rules, certificate.stated)

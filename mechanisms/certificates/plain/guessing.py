@@ -225,7 +225,7 @@ class PlainRuin:
         near = [min(pair) for pair in zip(self.contract.bundle(member, self.number), goods, strict=False)]
         apart = surplus(valuation, price, goods, near)
         # To keep more of the good costs half of its quote in money, at least; and there is no more of all else.
-        _, marginal = valuation.exact_tangent(end.consumption[member][:-1])
+        most, marginal = valuation.exact_tangent(end.consumption[member][:-1])
         held = end.consumption[member]
         everything = all(held[good] == there for good, there in enumerate(self.supply()) if good != self.good)
         falls = any(one is None or one < 0 for one in marginal)
@@ -233,10 +233,11 @@ class PlainRuin:
             return None
         worth = sum((p * own for p, own in zip(price, owned, strict=True)), NOTHING)
         otherwise = worth + max(self.contract.play(self.number).transfers[member], NOTHING) + apart
-        won = end.utility[member]
+        # Where there is too much of something whoever wins may rather claim less of it.
+        won, most = end.utility[member], most + held[-1]
         # Told the least number it has nothing to lose.
-        rarely = (max(won, otherwise) - nothing) / (self.numbers - 1)
-        return max(otherwise - (won + nothing) / 2, NOTHING) + max(rarely, NOTHING)
+        rarely = (max(most, otherwise) - nothing) / (self.numbers - 1)
+        return max(otherwise - (won + nothing) / 2, most - won, NOTHING) + max(rarely, NOTHING)
 
     def _lives_once(self) -> bool:
         """Say whether no member can live after both numbers that the other may have been told."""

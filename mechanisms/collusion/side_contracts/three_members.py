@@ -164,7 +164,7 @@ def _rich_and_idle(facts: _Facts, poor: int, rich: int, idle: int) -> _Way:
             (((rich, idle), facts.together((rich, idle), with_outsiders=True)), ((idle,), usual), ((poor,), 0.0)),
             (((rich,), facts.together((rich,), with_outsiders=True)), ((idle,), alone[idle]), ((poor,), 0.0)),
             (((rich,), alone[rich]), ((idle,), usual), ((poor,), 0.0)),
-            ((trio, both + lent),),
+            ((trio, both + lent), ((poor,), lent)),
         ),
         (
             _Promise.of(rich, (0, 1, 4, 5), alone[rich]),

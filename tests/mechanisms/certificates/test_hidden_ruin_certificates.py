@@ -16,7 +16,7 @@ from marketgame.experiments.certificate_files.files import load_certificate, sav
 from marketgame.experiments.studies.institutions.families import Family, random_economy
 from marketgame.mechanisms.certificates.certificate import recomputed, verify
 from marketgame.mechanisms.certificates.hidden_ruin import HiddenRuinCertificate, certify_hidden_ruin
-from marketgame.mechanisms.certificates.plain.contract import PlainContract
+from marketgame.mechanisms.certificates.plain.contract import stored_contract
 from marketgame.mechanisms.certificates.plain.guessing import PlainRuin
 from marketgame.mechanisms.certificates.plain.settlement import PlainPlay
 from marketgame.mechanisms.collusion.side_contracts.hidden_ruin import hidden_ruins
@@ -49,8 +49,7 @@ def certificate(number: int, rules: MarketRules) -> HiddenRuinCertificate:
 
 
 def terms(held: HiddenRuinCertificate) -> PlainRuin:
-    made = PlainContract.of(held.economy, held.numeraire_transfers, held.prices, held.rules)
-    quote, apart = exact([held.quote, held.apart])
+    made, (quote, apart) = stored_contract(held), exact([held.quote, held.apart])
     return PlainRuin(made, held.profile, held.coalition, held.good, quote, apart, held.numbers)
 
 
@@ -118,6 +117,12 @@ def test_sizes_that_do_not_suffice_are_refused_whatever_is_claimed_of_them(chang
     else:
         assert not verify(changed).mismatches
     assert verify(changed).failures
+
+
+def test_odds_are_refused_that_do_not_add_up_to_one() -> None:
+    held = certificate(0, SPREAD)
+    with pytest.raises(ValueError, match="add up to 1"):
+        replace(held, odds=held.odds * 2.0)
 
 
 def test_what_members_cannot_tell_from_something_else_is_refused() -> None:

@@ -14,12 +14,14 @@ import pytest
 from marketgame.experiments.studies.institutions.families import Family, random_economy
 from marketgame.mechanisms.certificates.certificate import verify
 from marketgame.mechanisms.certificates.hidden_ruin import HiddenRuinCertificate, certify_hidden_ruin
-from marketgame.mechanisms.certificates.plain.contract import PlainContract
+from marketgame.mechanisms.certificates.plain.contract import stored_contract
 from marketgame.mechanisms.certificates.plain.guessing import PlainRuin
 from marketgame.mechanisms.certificates.plain.settlement import PlainPlay
 from marketgame.mechanisms.collusion.side_contracts.hidden_ruin import hidden_ruins
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
+from marketgame.mechanisms.economies.economy import PlayerType
 from marketgame.mechanisms.economies.exact_numbers import exact
+from marketgame.mechanisms.economies.valuations import Abatement
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
 
 VOID = MarketRules(Pricing.VOID, Solvency.NO_SHORT_SALES, Bankruptcy.TRADES_STAND)
@@ -52,8 +54,7 @@ def certificate(number: int, rules: MarketRules = VOID) -> HiddenRuinCertificate
 def few_numbers(number: int) -> PlainRuin:
     """Return the agreement with so few numbers that all can be played."""
     held = certificate(number)
-    made = PlainContract.of(held.economy, held.numeraire_transfers, held.prices, held.rules)
-    quote, apart = exact([held.quote, held.apart])
+    made, (quote, apart) = stored_contract(held), exact([held.quote, held.apart])
     return PlainRuin(made, held.profile, held.coalition, held.good, quote, apart, FEW)
 
 
@@ -125,6 +126,39 @@ def test_no_reply_helps_but_after_the_least_number(number: int) -> None:
     assert _expected(ruin, [_meeting(ruin, 1, 2)], ruin.coalition[0]) == ruin.contract.enjoys(
         ruin.coalition[0], ruin.number, [Fraction(0) for _ in owned[0]]
     )
+
+
+def permits() -> GrandContract:
+    """Return a contract of three who have more of either good than is worth anything to them if they have it all."""
+    base = grand_contract(random_economy(Family.QUADRATIC, 3, 2, 1, np.random.default_rng(0))).economy
+    needed, owned = ((6.0, 6.0), (7.0, 5.0), (5.0, 7.0)), ((3.0, 2.0), (2.5, 3.0), (3.0, 3.5))
+    kinds = [Abatement(np.full(2, 0.05), np.full(2, -0.05), np.array(reference)) for reference in needed]
+    players = tuple(
+        replace(player, types=(PlayerType("only", np.array([*own, 60.0]), kind),))
+        for player, own, kind in zip(base.players, owned, kinds, strict=True)
+    )
+    return grand_contract(replace(base, players=players))
+
+
+def test_whoever_wins_more_than_it_can_use_would_rather_claim_less_and_that_counts() -> None:
+    made = permits()
+    ruin = next(hidden_ruins(made, VOID, [(0, 1)]))
+    held = certify_hidden_ruin(made, VOID, ruin)
+    plain = PlainRuin(stored_contract(held), 0, (0, 1), ruin.good, *exact([ruin.quote, ruin.apart]), FEW)
+    other = 1 - ruin.good
+    for told, member in ((3, 0), (2, 1)):
+        plays = [_meeting(plain, told, told - 1), _meeting(plain, told, told + 1)]
+        orders = [list(row) for row in plays[0].orders[member]]
+        # It claims all that there is of the other good four times over, and its own; now only what it can use.
+        usable = made.economy.players[member].types[0].valuation.exact_satiation(other)  # type: ignore[attr-defined]
+        beyond = [Fraction(0)] * len(orders[0])
+        beyond[other] = plain.contract.holdings(0)[member][other] + 4 * plain.supply()[other] - usable
+        assert plain.supply()[other] > usable
+        orders[1 - member] = [order - less for order, less in zip(orders[1 - member], beyond, strict=True)]
+        instead = [_instead(play, member, list(play.quotes[member]), orders) for play in plays]
+        gained = _expected(plain, instead, member) - _expected(plain, plays, member)
+        assert 0 < gained <= Fraction(float(held.temptation[member]))
+    assert not verify(held).confirmed
 
 
 def _meeting(ruin: PlainRuin, one: int, other: int) -> PlainPlay:
