@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from marketgame.agents.behaviours.behaviour import Behaviour, Order, answered, placed
-from marketgame.agents.behaviours.learning import Learning, Outcome, memory_slots
+from marketgame.agents.behaviours.learning import Learning, Outcome, fixed, memory_slots
 from marketgame.agents.beliefs import Inference
 from marketgame.agents.blocking.invited import Invited
 from marketgame.agents.blocking.offer import BlockingOffer
@@ -89,7 +89,7 @@ class Trader(RoundAgent):
         self.behaviour = self.behaviours[type_number]
         self.known_type = TypeKnowledge(self.common, self._inference, type_number, stream)
         if type_number in self._slots and isinstance(self.behaviour, Learning):
-            self.behaviour = self.behaviour.plan(self.memories[self._slots[type_number]], self.known_type)
+            self.behaviour = self.behaviour.plan(fixed(self.memories[self._slots[type_number]]), self.known_type)
 
     @property
     def bound(self) -> bool:
@@ -106,7 +106,7 @@ class Trader(RoundAgent):
         kind = self.known_type.type_number
         learner = self.behaviours[kind]
         if isinstance(learner, Learning):
-            self.memories[self._slots[kind]] = learner.learn(self.memories[self._slots[kind]], outcome)
+            self.memories[self._slots[kind]] = learner.learn(fixed(self.memories[self._slots[kind]]), outcome)
 
     def report(self) -> int:
         """Return the type reported to the device."""

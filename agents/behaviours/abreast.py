@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, override
 
 import numpy as np
 
+from marketgame.agents.behaviours.learning import fixed
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class OneByOne[Memory](Abreast[Memory]):
     """Memories of any kind, each asked and told by itself."""
 
     def __init__(self, learner: MenuLearning[Memory], memory: Memory, count: int) -> None:
-        self._learner, self._memories = learner, [memory] * count
+        # Several share one memory, which nobody writes into.
+        self._learner, self._memories = learner, [fixed(memory)] * count
 
     @override
     def probabilities(self, rows: IntegerArray, types: IntegerArray) -> FloatArray:
@@ -75,7 +77,7 @@ class OneByOne[Memory](Abreast[Memory]):
     @override
     def learn(self, rows: IntegerArray, outcomes: Outcomes) -> None:
         for place, row in enumerate(rows.tolist()):
-            self._memories[row] = self._learner.learn(self._memories[row], outcomes.outcome(place))
+            self._memories[row] = fixed(self._learner.learn(self._memories[row], outcomes.outcome(place)))
 
     @override
     def memory(self, row: int) -> Memory:

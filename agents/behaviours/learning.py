@@ -135,6 +135,14 @@ class Learning[Memory](Behaviour):
         return False
 
 
+def fixed[Memory](memory: Memory) -> Memory:
+    """Return a memory whose arrays refuse writing: what is remembered may be kept elsewhere, and by several."""
+    for each in (memory,) if isinstance(memory, np.ndarray) else getattr(memory, "__dict__", {}).values():
+        if isinstance(each, np.ndarray):
+            each.flags.writeable = False
+    return memory
+
+
 def packed(memory: object) -> dict[str, NDArray[Any]]:
     """Return a memory as arrays by name, as they are written to a file.
 

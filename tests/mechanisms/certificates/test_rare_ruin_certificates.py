@@ -144,7 +144,8 @@ def test_whoever_wins_more_than_it_can_use_would_rather_claim_less_and_that_coun
     made = permits()
     ruin = next(hidden_ruins(made, VOID, [(0, 1)]))
     held = certify_hidden_ruin(made, VOID, ruin)
-    plain = PlainRuin(stored_contract(held), 0, (0, 1), ruin.good, *exact([ruin.quote, ruin.apart]), FEW)
+    quote, apart = exact([ruin.quote, ruin.apart])
+    plain = PlainRuin(stored_contract(held), 0, (0, 1), ruin.good, quote, apart, FEW)
     other = 1 - ruin.good
     for told, member in ((3, 0), (2, 1)):
         plays = [_meeting(plain, told, told - 1), _meeting(plain, told, told + 1)]

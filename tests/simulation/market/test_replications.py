@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, override
 
@@ -73,6 +74,26 @@ class Alternating(Learning[FloatArray]):
     @override
     def learn(self, memory: FloatArray, outcome: Outcome) -> FloatArray:
         return memory + 1
+
+
+@dataclass(frozen=True)
+class Scribbling(MenuLearning[FloatArray]):
+    """Writes into what it was handed instead of returning something new."""
+
+    name: ClassVar[str] = "scribbling"
+
+    @override
+    def initial_memory(self, common: CommonKnowledge, player: int) -> FloatArray:
+        return np.ones(len(self.stances))
+
+    @override
+    def probabilities(self, memory: FloatArray, type_number: int) -> FloatArray:
+        return np.asarray(memory / memory.sum())
+
+    @override
+    def learn(self, memory: FloatArray, outcome: Outcome) -> FloatArray:
+        memory[self.taken(outcome)] += 1.0
+        return memory
 
 
 def same(one: Replications, other: Replications) -> None:
@@ -181,6 +202,15 @@ def test_where_gains_are_forgotten_they_are_worked_out_anew(economy: Economy, mo
     monkeypatch.setattr(messages, "MOST_BYTES", 3000)
     monkeypatch.setattr(replications, "MOST_ENTRIES", 40)
     both(learning(economy, ExponentialWeights(), rounds=12, learning=LearningRules(regrets=Regrets.NONE)))
+
+
+@pytest.mark.parametrize("play", [played_abreast, played_one_by_one])
+def test_nobody_writes_into_a_memory_that_others_may_share(
+    economy: Economy, play: Callable[[MarketScenario, tuple[int, ...]], Replications]
+) -> None:
+    scribbling = learning(economy, Scribbling(stances=("obedient", "short-selling")))
+    with pytest.raises(ValueError, match="read-only"):
+        play(scribbling, (1, 2))
 
 
 def test_who_draws_for_itself_is_played_alone(economy: Economy) -> None:
