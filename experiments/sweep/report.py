@@ -15,6 +15,7 @@ from marketgame.experiments.printing import number, share
 from marketgame.experiments.sweep.summary import MEASURE, sweep_summary
 from marketgame.results.loading import Run
 from marketgame.results.report.page import Facts, Folded, Map, Page, Part, Section, Table, Words
+from marketgame.results.report.pictures import sweep_pictures
 
 GRID: Final = "grid"
 # A map has so many rows or columns at most, and so many maps are drawn of one measure.
@@ -33,6 +34,8 @@ def sweep_page(sweep: Run) -> Page:
     design = sweep.manifest.get("sweep")
     stated = design if isinstance(design, dict) else {}
     grid = stated.get("design") == GRID
+    drawn = sweep_pictures(sweep)
+    differing, failing = ([drawn.pop(name)] if name in drawn else [] for name in ("differences", "failures"))
     return Page(
         "sweep",
         str(summary["sweep"]),
@@ -40,10 +43,10 @@ def sweep_page(sweep: Run) -> Page:
         + ("" if summary["status"] == "done" else f", {summary['status']}"),
         [
             Section("played", "What was varied", list(_varied(sweep, stated))),
-            Section("outcome", "What it achieved", list(_points(summary))),
+            Section("outcome", "What it achieved", [*drawn.values(), *_points(summary)]),
             Section("maps", "Over two parameters", list(_maps(sweep)) if grid else []),
-            Section("differences", "What one parameter changes", list(_differences(sweep, grid=grid))),
-            Section("failures", "Failures", list(_failures(sweep, summary))),
+            Section("differences", "What one parameter changes", [*differing, *_differences(sweep, grid=grid)]),
+            Section("failures", "Failures", [*_failures(sweep, summary), *failing]),
             Section("provenance", "Where this comes from", provenance(sweep.manifest)),
         ],
         [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping
 from typing import Final
 from xml.etree import ElementTree
 
@@ -12,7 +13,8 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from marketgame.results.figures.figure import RunFigure
-from marketgame.results.figures.registry import FIGURES, standard_figures
+from marketgame.results.figures.registry import FIGURES, SWEEP_FIGURES, standard_figures, sweep_figures
+from marketgame.results.figures.sweeps import SweepFigure
 from marketgame.results.loading import Run
 from marketgame.results.report.page import Picture
 
@@ -30,8 +32,18 @@ def pictures(run: Run, round_number: int | None = None) -> dict[str, Picture]:
         ValueError: the run played no round.
     """
     titles = {figure.name: figure.title for figure in FIGURES.own if isinstance(figure, RunFigure)}
+    return _pictures(standard_figures(run, round_number), titles)
+
+
+def sweep_pictures(sweep: Run) -> dict[str, Picture]:
+    """Return the figures of a sweep by name; one that cannot be drawn is left out with a warning."""
+    titles = {figure.name: figure.title for figure in SWEEP_FIGURES.own if isinstance(figure, SweepFigure)}
+    return _pictures(sweep_figures(sweep), titles)
+
+
+def _pictures(figures: Mapping[str, Figure], titles: Mapping[str, str]) -> dict[str, Picture]:
     found = {}
-    for name, figure in standard_figures(run, round_number).items():
+    for name, figure in figures.items():
         # Those of a single good bear its name behind their own.
         own = max((each for each in titles if name == each or name.startswith(f"{each}-")), key=len, default="")
         title = titles.get(own, name.replace("-", " "))

@@ -59,7 +59,7 @@ def tables_of(play: Play) -> dict[str, list[dict[str, object]]]:
         _add_round(rows, play, number, random)
     rows["runs"] = [
         {"run": 0, "scenario": "made up", "economy": "made up", "seed": 1, "rounds": play.rounds}
-        | {"players": len(play.names), "bankruptcies": sum(len(who) for who in play.bankrupt.values())}
+        | {"players": len(play.names), "bankruptcies": sum(len(who) for who in play.bankrupt.values()), "misreports": 0}
     ]
     limits = {"run": 0, "limits": "collusion+imitation"}
     rows |= {"links": [limits | {"player": one, "neighbour": other} for one, other in play.links]} if play.links else {}
