@@ -181,8 +181,12 @@
     }
     function disc(small, fill) { draw(small, "circle", { cx: 13, cy: 7, r: 5.5, fill: fill, stroke: "#333", "stroke-width": 0.7 }); }
     sample("obedient; its area is its wealth after trade", function (small) { disc(small, colours.obedient); });
-    sample("not obedient", function (small) { disc(small, colours.other); });
-    sample("bankrupt", function (small) { disc(small, colours.bankrupt); cross(small, 13, 7, 5); });
+    if (data.behaviours.some(function (row) { return row.some(function (each) { return data.words[each] !== data.obedient; }); })) {
+      sample("not obedient, and says how it behaves", function (small) { disc(small, colours.other); });
+    }
+    if (data.bankrupt.some(function (who) { return who.length; })) {
+      sample("bankrupt", function (small) { disc(small, colours.bankrupt); cross(small, 13, 7, 5); });
+    }
     sample("goods given, up to " + short(data.largest) + " " + data.unit + (data.logarithmic ? " (logarithmic)" : ""), function (small) {
       draw(small, "path", { d: "M1 7H18", stroke: ink(1), "stroke-width": 2.5 });
       draw(small, "path", { d: "M25 7L17 3V11Z", fill: ink(1) });

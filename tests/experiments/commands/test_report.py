@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, override
@@ -110,8 +110,8 @@ def drawn() -> list[str]:
 
 @pytest.fixture(scope="module")
 def text(run: Run, drawn: list[str]) -> str:
-    def noted(*arguments: object) -> dict[str, Figure]:
-        figures = standard_figures(*arguments)
+    def noted(run: Run, round_number: int | None) -> dict[str, Figure]:
+        figures = standard_figures(run, round_number)
         drawn.extend(figures)
         return figures
 
@@ -128,7 +128,10 @@ def page(text: str) -> Read:
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A sweep of two parameters, some of whose runs failed."""
-    points = {"rules.solvency": ["budget", "budget", EVIL, EVIL], "share": [0.1, 0.5, 0.1, 0.5]}
+    points: dict[str, Sequence[object]] = {
+        "rules.solvency": ["budget", "budget", EVIL, EVIL],
+        "share": [0.1, 0.5, 0.1, 0.5],
+    }
     welfare = np.arange(12.0).reshape(4, 3) ** 2
     failed = np.zeros((4, 3), bool)
     failed[3, 2] = True
