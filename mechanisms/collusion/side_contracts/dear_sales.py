@@ -64,6 +64,10 @@ class Owners:
         weights = np.array([limit.weights for limit in limits])
         amounts = np.array([limit.amount for limit in limits])
         everything = np.broadcast_to(supply, goods.shape)
+        # Prices are counted in units of those that the search begins from, utility in units of what the goods are worth.
+        usual = np.where(self.price > 0.0, self.price, 1.0)
+        dear = [float((usual / np.where(row > 0.0, row, np.inf)).max()) for row in weights]
+        units, unit = np.append(usual, dear), float(usual @ supply)
 
         def bound(numbers: FloatArray) -> tuple[float, FloatArray]:
             price, worth = _not_negative(numbers[: len(supply)], numbers[len(supply) :], weights)
@@ -73,10 +77,15 @@ class Owners:
             slope = np.append(idle.sum(axis=0), (weights * idle).sum(axis=(1, 2)) + amounts)
             return self.alone + float(gained.sum() + worth @ amounts), slope
 
-        start = np.append(self.price, np.zeros(len(limits)))
-        found = minimize(bound, start, method="L-BFGS-B", jac=True, bounds=[(0.0, None)] * len(start))
-        _, worth = _not_negative(found.x[: len(supply)], found.x[len(supply) :], weights)
-        return bound(found.x)[0], worth
+        def counted(numbers: FloatArray) -> tuple[float, FloatArray]:
+            value, slope = bound(units * numbers)
+            return value / unit, units * slope / unit
+
+        start = np.append(self.price, np.zeros(len(limits))) / units
+        found = minimize(counted, start, method="L-BFGS-B", jac=True, bounds=[(0.0, None)] * len(start))
+        reached = units * found.x
+        _, worth = _not_negative(reached[: len(supply)], reached[len(supply) :], weights)
+        return bound(reached)[0], worth
 
 
 def _not_negative(price: FloatArray, worth: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:

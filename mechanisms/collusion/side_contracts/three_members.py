@@ -91,12 +91,14 @@ class _Way:
     def most_gained(self, obeying: Mapping[int, float]) -> float:
         """Return a bound on what all gain in expectation if none loses, numeraire.
 
-        Any multipliers bound: those of the solver are raised where a column is not paid for.
+        Any multipliers bound: those of the solver are raised where a column is not paid for. It counts in units of what
+        the members enjoy under the contract.
         """
-        rows, capping = self._rows(sorted(obeying))
+        unit = sum(obeying.values())
+        rows, capping = self._rows(sorted(obeying), unit)
         kinds, width = len(self.most), len(obeying)
         limits = np.zeros(len(rows))
-        limits[-width:] = [-obeying[member] for member in sorted(obeying)]
+        limits[-width:] = [-obeying[member] / unit for member in sorted(obeying)]
         worth = np.concatenate([np.zeros(kinds), np.ones(kinds * width), [-UNBEARABLE]])
         likely = np.concatenate([np.ones(kinds), np.zeros(kinds * width + 1)])[None]
         solved = linprog(-worth, A_ub=rows, b_ub=limits, A_eq=likely, b_eq=[1.0], method="highs")
@@ -107,9 +109,9 @@ class _Way:
         for place, row in capping.items():
             multipliers[row] += max(0.0, float(worth[place] - multipliers @ rows[:, place]))
         each = float((-(multipliers @ rows[:, :kinds])).max())
-        return each + float(multipliers @ limits) - sum(obeying.values())
+        return unit * (each + float(multipliers @ limits) - 1.0)
 
-    def _rows(self, members: Sequence[int]) -> tuple[FloatArray, dict[int, int]]:
+    def _rows(self, members: Sequence[int], unit: float) -> tuple[FloatArray, dict[int, int]]:
         """Return the rows of the program, and for the column of each kind and member one that limits it.
 
         Columns are how likely kinds are, what they bring members, weighted so, and by how much a member falls short.
@@ -125,12 +127,12 @@ class _Way:
 
         for kind, caps in enumerate(self.most):
             for together, most in caps:
-                row_of([(kind, together)], 1.0)[kind] = -most
+                row_of([(kind, together)], 1.0)[kind] = -most / unit
                 capping |= {kinds + kind * width + members.index(one): len(rows) - 1 for one in together}
         for promise in self.promises:
             row = row_of(promise.enjoyed, -1.0)
             for kind, floor in promise.floors:
-                row[kind] = floor
+                row[kind] = floor / unit
         for member in members:
             row_of([(kind, (member,)) for kind in range(kinds)], -1.0)[-1] = -1.0
         return np.array(rows), capping
@@ -182,7 +184,7 @@ def _two_in_debt(facts: _Facts, poor: int, rich: int, owing: int) -> _Way:
     more = max(-float(facts.granted[owing]), 0.0)
     usual = obeying[owing] + more
     # Whoever owes something lives at the outsiders' quotes only if it is paid there, by the rich one or out of grants.
-    out_of_grants = (facts.granted[facts.whole.outsiders] > NO_GRANT * facts.whole.stake).any()
+    out_of_grants = (facts.granted[facts.whole.outsiders] > facts.no_grant).any()
     unpaid = usual if out_of_grants else 0.0
     wealth = facts.worth(rich) + float(facts.granted[rich]) + obeying[poor] - more
     return _Way(
@@ -207,7 +209,7 @@ def _both_rich(facts: _Facts, poor: int, one: int, other: int) -> _Way:
     most = min(sum(facts.obeying.values()), facts.selling(trio, poor))
     wealth = sum(facts.worth(member) + float(facts.granted[member]) for member in (one, other)) + facts.obeying[poor]
     # If outsiders owe something, whoever buys must buy that much, so that what it gets is not concave in its wealth.
-    owing = float(facts.granted[facts.whole.outsiders].sum()) < 0.0
+    owing = float(facts.granted[facts.whole.outsiders].sum()) < -facts.no_grant
     instead = (
         alone[one] + alone[other]
         if owing
@@ -283,6 +285,11 @@ class _Facts:
         return read_only(self.whole.endowments[0, self.whole.outsiders].sum(axis=0))
 
     @property
+    def no_grant(self) -> float:
+        """Up to where outsiders are granted nothing, numeraire."""
+        return NO_GRANT * self.whole.stake
+
+    @property
     def granted(self) -> FloatArray:
         """What the contract grants everybody, ``(N,)``, numeraire."""
         return read_only(self.contract.transfers[self.number])
@@ -343,7 +350,7 @@ class _Facts:
         there_is = self.whole.endowments[0, member] + self.of_outsiders
         wanted = np.minimum(self.contract.efficient.bundles[self.number, member], there_is[:-1])
         # Outsiders left with what they cannot pay for would be bankrupt, and their trades cancelled.
-        spent = self.worth(member) - float(self.granted[self.whole.outsiders].sum())
+        spent = self.worth(member) - float(self.granted[self.whole.outsiders].sum()) - self.no_grant
         best = self.alone[member]
         nothing = float(valuation.value(np.zeros_like(wanted)))
         for share in np.linspace(0.0, 1.0, TRIED):

@@ -9,16 +9,18 @@ import pytest
 from scipy.optimize import linprog
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.collusion.side_contracts.three_members import three_may_agree
+from marketgame.mechanisms.collusion.side_contracts.three_members import _Facts, _two_in_debt, three_may_agree
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.deviations.bounds import least_bound
 from marketgame.mechanisms.deviations.situation import JointAction, gains, played, situation_of, stacked
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import autarky_welfare, efficient_allocation
 from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Pricing, Solvency
+from tests.mechanisms.collusion.test_level_laws import rescaled
 from tests.mechanisms.strategies import economy_of, line, one_type
 
 BOUGHT_OUT = MarketRules(Pricing.VOID, Solvency.NO_SHORT_SALES, Bankruptcy.UNWIND)
+TRIOS = ((0, 1, 2), (0, 2, 3))
 
 
 def four_traders(seed: int) -> Economy:
@@ -179,3 +181,28 @@ def test_what_three_can_gain_is_gained_by_no_lottery_that_each_obeys(seed: int, 
         improved += most_gained(brought, roles, obeyed=False) > 1.0
         assert most_gained(brought, roles, obeyed=True) <= 1e-6
     assert improved > 1
+
+
+UNITS = ((1.0, 1.0), (1e-9, 7.0), (3e8, 1e-5))
+
+
+@pytest.mark.parametrize("seed", [1, 4])
+def test_whether_three_may_agree_does_not_depend_on_units(seed: int) -> None:
+    economy = four_traders(seed)
+    found = [
+        [three_may_agree(grand_contract(rescaled(economy, *unit)), 0, trio, BOUGHT_OUT) for trio in TRIOS]
+        for unit in UNITS
+    ]
+    assert found == [found[0]] * len(UNITS)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_what_outsiders_are_granted_counts_by_its_share_of_what_is_at_stake(unit: tuple[float, float]) -> None:
+    made = grand_contract(rescaled(four_traders(1), *unit))
+    stake = situation_of(made, 0, (0, 1, 2), BOUGHT_OUT).stake
+    for share, counts in ((0.0, False), (1e-10, False), (1e-8, True), (1e-3, True)):
+        payments = made.numeraire_transfers + share * stake * np.array([[-1.0, 0.0, 0.0, 1.0]])
+        facts = _Facts(grand_contract(made.economy, payments), 0, (0, 1, 2), BOUGHT_OUT)
+        kinds = _two_in_debt(facts, poor=0, rich=1, owing=2).most
+        lives = [most for members, most in kinds[0] if members == (2,)]
+        assert (lives[0] > 0.0) is counts
