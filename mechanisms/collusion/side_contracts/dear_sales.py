@@ -64,7 +64,7 @@ class Owners:
         weights = np.array([limit.weights for limit in limits])
         amounts = np.array([limit.amount for limit in limits])
         everything = np.broadcast_to(supply, goods.shape)
-        # Prices are counted in units of those that the search begins from, utility in units of what the goods are worth.
+        # Prices are counted in those that the search begins from, utility in what the goods are worth at these.
         usual = np.where(self.price > 0.0, self.price, 1.0)
         dear = [float((usual / np.where(row > 0.0, row, np.inf)).max()) for row in weights]
         units, unit = np.append(usual, dear), float(usual @ supply)
