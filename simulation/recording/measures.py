@@ -17,7 +17,8 @@ from marketgame.agents.coalitions.organiser import Negotiation
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.contracts.recommended_orders import orders_from_each
 from marketgame.mechanisms.contracts.terms import DirectContract
-from marketgame.mechanisms.economies.efficiency import autarky_welfare
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.efficiency import EfficientAllocation, autarky_welfare
 from marketgame.mechanisms.incentive_efficiency.welfare import first_best_gains
 from marketgame.mechanisms.market_game.rules import Execution, MarketRules
 from marketgame.mechanisms.market_game.settlement import stacked_settlements
@@ -49,6 +50,8 @@ class Measures:
         lowest_price: lower end of the supporting prices, ``(R, L)``.
         first_best: largest welfare, ``(R,)``, numeraire.
         autarky: welfare of the endowments, ``(R,)``, numeraire.
+        reservation: the efficient allocation of goods, with the least numeraire for which each player would take what
+            it gets there in exchange for its endowment, ``(R, N, L)``.
         over_promise: utility above what the contract promises, ``(R, N)``, numeraire, to the digits of what is traded.
         over_truth: utility above what the contract promises at the true types, likewise.
         gains: welfare above autarky's, ``(R,)``, numeraire, to the digits of what is traded.
@@ -72,6 +75,7 @@ class Measures:
     lowest_price: FloatArray
     first_best: FloatArray
     autarky: FloatArray
+    reservation: FloatArray
     over_promise: FloatArray
     over_truth: FloatArray
     gains: FloatArray
@@ -213,6 +217,7 @@ def measure(
         lowest_price=efficient.lowest_price,
         first_best=efficient.welfare,
         autarky=autarky_welfare(economy, stacked.profile),
+        reservation=_reservations(economy, stacked.profile, efficient, endowments),
         over_promise=gained - promised_gains,
         over_truth=gained - due_gains,
         gains=gained.sum(axis=-1),
@@ -222,6 +227,13 @@ def measure(
         learned=tuple(play.learned for play in plays),
         labels=labels,
     )
+
+
+def _reservations(
+    economy: Economy, profiles: IntegerArray, efficient: EfficientAllocation, endowments: FloatArray
+) -> FloatArray:
+    least = endowments[..., -1] - economy.gains_from_goods(profiles, efficient.bundles)
+    return np.concatenate([efficient.bundles, least[..., None]], axis=-1)
 
 
 def _stack(plays: Sequence[Round]) -> Round:

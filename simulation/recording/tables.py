@@ -267,6 +267,11 @@ HOLDINGS: TableSchema[Measures] = TableSchema(
             lambda measures: _for_each_player(measures.lowest_price, measures),
         ),
         _quantity(
+            "reservation",
+            "what the efficient allocation of the true types gives; of the numeraire, the least for which the player "
+            "would take that in exchange for its endowment",
+        ),
+        _quantity(
             "net_trade",
             "what the trades that stand added, or would have added to a bankrupt player's announcement",
             lambda measures: measures.plays.settlement.net_trade,

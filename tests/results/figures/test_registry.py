@@ -72,7 +72,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
     game = load_game_scenario(SCENARIOS / "myerson-example-1-blocked.toml", rounds=3)
     learning = load_scenario(SCENARIOS / "three-traders-learning.toml", rounds=3)
     learning = replace(learning, network=Network(GraphLaw(GraphKind.PATH)))
-    played = {"market": market, "game": game, "learning": learning}
+    two = load_scenario(SCENARIOS / "two-sided-divisible-obedient.toml", rounds=3)
+    played = {"market": market, "game": game, "learning": learning, "two": two}
     for name, scenario in played.items():
         write_run(home / name, simulate(scenario), {"seed": 7})
     return [results.load(home / name) for name in played]
