@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -181,7 +181,9 @@ def _draw_budget(axes: Axes, box: Box) -> None:
     lines = [box.endowment[1] - price * (goods - box.endowment[0]) for price in box.prices]
     alike = box.prices[1] - box.prices[0] <= NEGLIGIBLE * box.prices[1]
     if not alike:
-        axes.fill_between(goods, *lines, color=style.GREEN, alpha=0.25, lw=0, zorder=0, label="supporting prices")
+        axes.fill_between(
+            goods, lines[0], lines[1], color=style.GREEN, alpha=0.25, lw=0, zorder=0, label="supporting prices"
+        )
     for line in lines[:1] if alike else lines:
         axes.plot(
             goods,
@@ -199,7 +201,7 @@ def _draw_played(axes: Axes, box: Box, round_number: int) -> None:
     mine, theirs = box.played
     label = f"round {round_number}"
     apart = max(abs(mine[0] - theirs[0]) / (box.supply[0] or 1), abs(mine[1] - theirs[1]) / (box.supply[1] or 1))
-    look = {"ls": "none", "ms": 7, "zorder": 5, "clip_on": False, "mec": "white", "mew": 0.6}
+    look: dict[str, Any] = {"ls": "none", "ms": 7, "zorder": 5, "clip_on": False, "mec": "white", "mew": 0.6}
     if apart <= NEGLIGIBLE:
         axes.plot(*mine, "D", color=style.VERMILION, gid="played", label=label, **look)
         return
@@ -219,7 +221,7 @@ def _name_corners(axes: Axes, run: Run, box: Box) -> None:
     across.set_xlabel(style.plain(f"← {good} of {two}"))
     up.set_ylabel(style.plain(f"← {money} of {two}"))
     for other, total, ticks in ((across.xaxis, box.supply[0], 5), (up.yaxis, box.supply[1], 6)):
-        places = MaxNLocator(ticks).tick_values(0, total)
+        places = np.asarray(MaxNLocator(ticks).tick_values(0, total), dtype=float)
         kept = places[(places >= 0) & (places <= total)]
         other.set_ticks(total - kept, [style.short_number(float(place)) for place in kept])
         other.set_tick_params(labelsize=style.SMALL, length=2.5, width=0.6)

@@ -31,10 +31,12 @@ WISHES, OWNED = (4.0, 6.0), (2.0, 1.0)
 
 def two_traders(home: Path, behaviour: str) -> Run:
     players = [
-        Player(name, (PlayerType("known", [owned, MONEY], Quadratic([wish], [[1.0]])),))
+        Player(name, (PlayerType("known", np.array([owned, MONEY]), Quadratic(np.array([wish]), np.ones((1, 1)))),))
         for name, owned, wish in zip(("ann", "bob"), OWNED, WISHES, strict=True)
     ]
-    economy = Economy("two", ("wheat", "money"), ("tonne", "euro"), tuple(players), IndependentPrior([[1.0], [1.0]]))
+    economy = Economy(
+        "two", ("wheat", "money"), ("tonne", "euro"), tuple(players), IndependentPrior((np.ones(1), np.ones(1)))
+    )
     who = (Assignment(BEHAVIOURS.find(behaviour)(), players=("bob",)),)
     rules = MarketRules(solvency=Solvency.NO_SHORT_SALES)
     scenario = MarketScenario("two", economy, rules=rules, rounds=2, seed=1, assignments=who)
