@@ -15,7 +15,7 @@ import typer
 from marketgame.agents.behaviours import BEHAVIOURS
 from marketgame.experiments.commands.command_line import COMMANDS, COMPLETION
 from marketgame.mechanisms.economies.valuations import FAMILIES
-from marketgame.results.figures.registry import FIGURES
+from marketgame.results.figures.registry import FIGURES, SWEEP_FIGURES
 from tests.experiments import conftest as of_commands
 from tests.experiments.command_calls import Call
 from tests.test_docstrings import is_there, modules
@@ -28,7 +28,7 @@ PAGES = {
 }
 README = PAGES["README.md"]
 # Of entry points, which are named like modules.
-GROUPS = {BEHAVIOURS.group, FAMILIES.group, FIGURES.group}
+GROUPS = {BEHAVIOURS.group, FAMILIES.group, FIGURES.group, SWEEP_FIGURES.group}
 # Commands that answer at once.
 CHEAP = ("validate", "explain", "examples", "replay")
 # Whose programs the pages mention besides ours.

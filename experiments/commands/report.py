@@ -71,6 +71,9 @@ def page_of(folder: Path, files: InputFiles) -> Page:
         return certificate_page(folder, files)
     run = results.load(folder)
     if run.manifest.get("kind") == SWEEP:
+        for key in ("name", "status", "runs"):
+            if key not in run.manifest:
+                raise InputError(f"{MANIFEST} in {folder} is damaged: it does not say {key!r}")
         from marketgame.experiments.sweep.report import sweep_page  # noqa: PLC0415
 
         return sweep_page(run)

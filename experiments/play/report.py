@@ -41,6 +41,8 @@ _PLACES: Final[Mapping[str, str]] = {
     "coalition": "coalitions",
     "blocking": "coalitions",
     "invitation": "coalitions",
+    "mediator": "coalitions",
+    "profit": "coalitions",
     "core": "coalitions",
     "holdings": "traders",
     "who-ends": "traders",
@@ -93,7 +95,8 @@ def _key_numbers(run: Run, document: Mapping[str, Any]) -> Iterator[tuple[str, s
         yield number(played["gains_over_autarky"], digits=4), f"{document['unit']} gained by trade, mean per round"
         if played["share_of_first_best_gains"] is not None:
             yield share(played["share_of_first_best_gains"]), "of what could be gained"
-    yield f"{int(run.rounds['bankruptcies'].sum()):,}", f"bankruptcies in {len(run.rounds):,} rounds"
+    if run.goods:
+        yield f"{int(run.rounds['bankruptcies'].sum()):,}", f"bankruptcies in {len(run.rounds):,} rounds"
     yield f"{document['misreports']:,}", "reports of another type"
     agreed = {"accepted", "broken"}
     if document["side_contracts"]:
@@ -193,7 +196,7 @@ def _scale(document: Mapping[str, Any]) -> float:
 def _market(run: Run) -> Iterator[Part]:
     data = trade_rounds(run)
     if data is None:
-        yield Words("No goods were traded on a market: this is a coalitional game.")
+        # A coalitional game has no market.
         return
     step = data["step"]
     taken = "" if step == 1 else f" Of this long run every {step}th round is here."
@@ -208,6 +211,8 @@ def _market(run: Run) -> Iterator[Part]:
 def bankruptcies(run: Run) -> Iterator[Part]:
     """Yield who was bankrupt in which rounds and why: players in the order in which they first failed, then rounds."""
     failed = run.players[run.players["bankrupt"]]
+    if not run.goods:
+        return
     if failed.empty:
         yield Words("Nobody went bankrupt in any round.")
         return
@@ -232,11 +237,11 @@ def bankruptcies(run: Run) -> Iterator[Part]:
     yield Table("Who went bankrupt, in the order in which they first did", [*headings, "of all rounds"], rows, 3)
     listed = list(failed.groupby("round", sort=True))
     rows = [
-        [str(number_of), str(len(own)), "; ".join(_failures(own, amounts))]
+        [str(number_of), str(len(own)), ", then ".join(_failures(own, amounts))]
         for number_of, own in listed[:MOST_ROUNDS_LISTED]
     ]
     more = "" if len(rows) == len(listed) else f" The first {len(rows):,} of {len(listed):,} rounds are listed."
-    order = "in the order in which they failed" if "wave" in failed else "in the order of the economy"
+    order = "in the order in which they failed" if "wave" in failed else "in no order"
     found = Table(
         f"Round by round, {order}",
         ["round", "bankrupt", "who, why, and what was lacking"],
@@ -260,10 +265,13 @@ def _amounts_lacking(run: Run) -> dict[tuple[int, str], str]:
 
 
 def _failures(own: pd.DataFrame, amounts: Mapping[tuple[int, str], str]) -> Iterator[str]:
-    ranked = own.sort_values("wave", kind="stable") if "wave" in own else own
-    for number_of, player, reason in zip(ranked["round"], ranked["player"], ranked["reason"], strict=True):
-        lacked = amounts.get((int(number_of), str(player)), "")
-        yield f"{player} ({reason}{f', {lacked}' if lacked else ''})"
+    """Yield the bankrupt of a round who failed in one test of the settlement, test by test where that is known."""
+    for _, together in own.groupby("wave") if "wave" in own else [(1, own)]:
+        who = []
+        for number_of, player, reason in zip(together["round"], together["player"], together["reason"], strict=True):
+            lacked = amounts.get((int(number_of), str(player)), "")
+            who.append(f"{player} ({reason}{f', {lacked}' if lacked else ''})")
+        yield "; ".join(who)
 
 
 def _coalitions(run: Run, document: Mapping[str, Any]) -> list[Part]:
@@ -271,14 +279,14 @@ def _coalitions(run: Run, document: Mapping[str, Any]) -> list[Part]:
     parts: list[Part] = []
     parts += page_parts(side_contracts_table(document["side_contracts"], unit, scale))
     if document["side_contracts"]:
-        parts.append(_members(run, unit))
+        parts.append(_members(run, unit, scale))
     parts += page_parts(mediators_table(mediators_document(run), unit, scale))
     if "invitations" in run.tables and not run.tables["invitations"].empty:
-        parts.append(_invitations(run, unit))
+        parts.append(_invitations(run, unit, scale))
     return parts or [Words("Nobody organised a coalition, and no mediator led players away.")]
 
 
-def _members(run: Run, unit: str) -> Table:
+def _members(run: Run, unit: str, scale: float) -> Table:
     rows = run.side_contracts
     agreed = rows[rows["fate"].astype(str).isin(["accepted", "broken"])]
     cells = []
@@ -289,8 +297,8 @@ def _members(run: Run, unit: str) -> Table:
                 str(coalition),
                 str(player),
                 f"{own['round'].nunique():,}",
-                _mean(own["expected_gain"]),
-                _mean(own["realised_gain"]),
+                _mean(own["expected_gain"], scale),
+                _mean(own["realised_gain"], scale),
                 share(float(truthful.astype(float).mean())) if len(truthful) else "-",
             ]
         )
@@ -307,15 +315,20 @@ def _members(run: Run, unit: str) -> Table:
     )
 
 
-def _mean(values: pd.Series) -> str:
-    return "-" if values.dropna().empty else number(float(values.mean()), digits=5)
+def _mean(values: pd.Series, scale: float) -> str:
+    return "-" if values.dropna().empty else number(float(values.mean()), scale, digits=5)
 
 
-def _invitations(run: Run, unit: str) -> Table:
+def _invitations(run: Run, unit: str, scale: float) -> Table:
     rows = run.tables["invitations"]
     columns = ["mediator", "coalition", "action", "fate"]
     cells = [
-        [*map(str, key), f"{own['round'].nunique():,}", _mean(own["expected_gain"]), _mean(own["payment"])]
+        [
+            *map(str, key),
+            f"{own['round'].nunique():,}",
+            _mean(own["expected_gain"], scale),
+            _mean(own["payment"], scale),
+        ]
         for key, own in rows.groupby(columns, observed=True, sort=False)
     ]
     title = f"Invitations to leave and what became of them; gains and payments are means of a member, in {unit}"

@@ -15,11 +15,12 @@ import pytest
 from marketgame import results
 from marketgame.experiments.commands.report import page_of
 from marketgame.experiments.files.input_file import InputFiles
+from marketgame.experiments.play.report import bankruptcies
 from marketgame.results.figures import standard_figures
 from marketgame.results.loading import Run
 from marketgame.results.manifests import sealed
 from marketgame.results.report import pictures
-from marketgame.results.report.page import written
+from marketgame.results.report.page import Folded, written
 from tests.experiments.command_calls import HOME, Call, assert_one_line
 from tests.results.made_up_runs import Play, write_folder
 from tests.results.made_up_side_contracts import Attempt, with_side_contracts
@@ -204,6 +205,16 @@ def test_who_went_bankrupt_is_told_in_the_order_in_which_they_first_did(page: Re
     assert first[:2] == ["order", "player"]
     assert [(row[1], row[3], row[4], row[5]) for row in rows] == [("bob", "1", "3", "2"), (EVIL, "3", "3", "1")]
     assert [row[:2] for row in page.table("Round by round")[1:]] == [["1", "1"], ["3", "2"]]
+
+
+def test_within_a_round_the_bankrupt_are_told_in_the_order_in_which_they_failed(run: Run) -> None:
+    waves = run.players["bankrupt"].astype(int) + (run.players["bankrupt"] & (run.players["player"] == EVIL))
+    told = Run(run.folder, run.manifest, {**run.tables, "players": run.players.assign(wave=waves)})
+    (folded,) = (part for part in bankruptcies(told) if isinstance(part, Folded))
+    assert [row[2] for row in folded.part.rows] == [
+        "bob (budget, 1 euro)",
+        f"bob (budget, 1 euro), then {EVIL} (budget, 1 euro)",
+    ]
 
 
 def test_what_coalitions_promised_and_realised_is_told_of_every_member(page: Read) -> None:
