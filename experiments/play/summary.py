@@ -166,7 +166,7 @@ def print_summary(run: Run, console: Console) -> None:
     unit = document["unit"]
     console.print(
         f"[bold]{named(document['scenario'])}[/bold]: {named(document['economy'])}, {document['rounds']} rounds, "
-        f"seed {document['seed']}\n"
+        f"seed {document['seed']}{'' if document['status'] == 'done' else f', {named(document["status"])}'}\n"
     )
     console.print(benchmark_table(f"Welfare per round, in {unit}", benchmarks))
     if any(row.name in INCENTIVE_NAMES and row.welfare is not None for row in benchmarks):

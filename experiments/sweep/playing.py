@@ -29,6 +29,9 @@ from marketgame.simulation.scenario.scenario import Scenario
 # Contracts kept for further runs of the same point.
 POINTS_REMEMBERED = 16
 
+# So many runs side by side gain nearly all that can be gained, and a process that dies takes no more along.
+MOST_SIDE_BY_SIDE = 128
+
 # Games keep their tables behind read-only views, which Python does not send to other processes by itself.
 copyreg.pickle(MappingProxyType, lambda view: (_read_only_view, (dict(view),)))
 
@@ -65,6 +68,7 @@ class Chunk:
         code: hash of the sources that the results are to come from.
         function: hash of what ``simulate`` and the modules depend on beside them.
         modules: of classes in the scenarios that are not this program's own.
+        one_by_one: points whose runs are not to be played side by side, since one of them may be the end of all.
     """
 
     tasks: tuple[Task, ...]
@@ -77,6 +81,7 @@ class Chunk:
     code: str
     function: str
     modules: tuple[str, ...] = ()
+    one_by_one: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -158,10 +163,10 @@ def play_chunk(chunk: Chunk, on_run: Callable[[int | None], None]) -> Played:
 def _side_by_side(chunk: Chunk, first: int) -> Sequence[Task]:
     """Return the runs from one on that may be played abreast: of the same point, if nobody times each of them."""
     task = chunk.tasks[first]
-    alone = chunk.simulate is not simulate or chunk.seconds_per_run is not None
+    alone = chunk.simulate is not simulate or chunk.seconds_per_run is not None or task.point in chunk.one_by_one
     if alone or (chunk.sweep, task.point) in _one_by_one:
         return [task]
-    return list(takewhile(lambda each: each.point == task.point, chunk.tasks[first:]))
+    return list(takewhile(lambda each: each.point == task.point, chunk.tasks[first : first + MOST_SIDE_BY_SIDE]))
 
 
 def _play_abreast(tasks: Sequence[Task], chunk: Chunk) -> list[_One]:

@@ -15,7 +15,7 @@ from itertools import takewhile
 from typing import Final
 
 from marketgame.experiments.sweep.isolation import RunnerError, play_apart
-from marketgame.experiments.sweep.playing import Chunk, Ending, Played, Simulate, Task
+from marketgame.experiments.sweep.playing import MOST_SIDE_BY_SIDE, Chunk, Ending, Played, Simulate, Task
 from marketgame.experiments.sweep.statement import Plan
 from marketgame.experiments.sweep.tables import RunStatus
 from marketgame.mechanisms import UnansweredError
@@ -68,6 +68,7 @@ class Schedule:
     alone: deque[int] = field(default_factory=deque)
     _deaths: Counter[int] = field(default_factory=Counter)
     _losses: Counter[int] = field(default_factory=Counter)
+    _one_by_one: set[int] = field(default_factory=set)
     _seconds_per_run: float | None = None
 
     def next_chunk(self) -> Chunk | None:
@@ -90,6 +91,7 @@ class Schedule:
             code=self.code,
             function=self.function,
             modules=self.modules,
+            one_by_one=frozenset(self._one_by_one),
         )
 
     def settle(self, played: Played) -> Played:
@@ -98,6 +100,8 @@ class Schedule:
         for ending in played.endings:
             run = ending.task.run
             if ending.status is RunStatus.DIED:
+                # It need not have been the first of those that were played side by side.
+                self._one_by_one.add(ending.task.point)
                 self._deaths[run] += 1
                 if self._deaths[run] < TIMES_A_RUN_MAY_DIE:
                     self.alone.append(run)
@@ -132,12 +136,12 @@ class Schedule:
         """Return how many of the next runs are worth handing out together because they might be played abreast."""
         point = self.plan.point_of(self.waiting[0])
         scenario = self.plan.points[point].scenario
-        if self.simulate is not simulate or self.plan.sweep.seconds_per_run is not None:
+        if self.simulate is not simulate or self.plan.sweep.seconds_per_run is not None or point in self._one_by_one:
             return 1
         if not isinstance(scenario, MarketScenario) or scenario.organisers or scenario.blockers:
             return 1
         same = sum(1 for _ in takewhile(lambda run: self.plan.point_of(run) == point, self.waiting))
-        return min(same, -(-len(self.waiting) // self.workers), MOST_RUNS_PER_CHUNK)
+        return min(same, -(-len(self.waiting) // self.workers), MOST_SIDE_BY_SIDE)
 
     def _chunk_size(self) -> int:
         if self._seconds_per_run is None:

@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 import marketgame as public
 from marketgame import results
@@ -19,6 +21,7 @@ from marketgame.agents.behaviours import ExponentialWeights
 from marketgame.experiments import ExitCode
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.play.running import Figures, play, prepare, run_folder
+from marketgame.experiments.play.summary import print_summary
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.results.manifests import MANIFEST
 from marketgame.simulation import run as running
@@ -219,6 +222,9 @@ def test_a_run_that_was_killed_goes_on_from_what_was_saved_as_if_it_had_never_st
     saved = results.load(there)
     assert saved.manifest["status"] == "unfinished"
     assert 1 <= rounds_in(there) == len(saved.rounds) < 4
+    printed = StringIO()
+    print_summary(saved, Console(file=printed, width=120))
+    assert f"{len(saved.rounds)} rounds, seed 1, unfinished" in printed.getvalue()
     for folder in (there, whole):
         public.run(path, rounds=8, out=folder, resume=True, benchmark_seconds=0, figures="none")
     assert_same_tables(whole, there)

@@ -39,7 +39,12 @@ from marketgame.experiments.sweep import (
 )
 from marketgame.experiments.sweep.file import load_sweep
 from marketgame.experiments.sweep.isolation import RunnerError
+from marketgame.experiments.sweep.playing import Ending, Played, play_chunk
 from marketgame.experiments.sweep.progress import Progress
+from marketgame.experiments.sweep.scheduling import Schedule, runs_to_play
+from marketgame.experiments.sweep.statement import Sweep, prepare
+from marketgame.experiments.sweep.tables import RunStatus
+from marketgame.simulation.run import simulate
 from tests.experiments import faulty_runs
 from tests.experiments.sweep_cases import (
     LONG,
@@ -320,3 +325,24 @@ def test_mixing_on_request_keeps_the_runs_that_are_still_wanted(tmp_path: Path, 
     assert seen[0].done >= 4  # seeds 6 to 9 of the one point in common
     run_sweep(other, tmp_path / "b", crew(), simulate=faulty_runs.quick)
     assert_same(tmp_path / "a", tmp_path / "b")
+
+
+def test_where_a_process_died_runs_are_played_one_by_one_so_that_no_other_is_blamed() -> None:
+    plan = prepare(Sweep(SCENARIO.with_name("three-traders-learning.toml"), {"rounds": [1]}, seeds=5))
+    schedule = Schedule(plan, simulate, "sweep", "", "", (), 1, runs_to_play(plan, {}))
+    together, began = schedule.next_chunk(), list[int | None]()
+    assert together is not None
+    assert [task.run for task in together.tasks] == [0, 1, 2, 3, 4]
+    # Of runs side by side it is the first that is said to be played.
+    played = play_chunk(together, began.append)
+    assert began == [0, None]
+    assert [ending.task.run for ending in played.endings] == [0, 1, 2, 3, 4]
+    first, *others = together.tasks
+    schedule.settle(Played((Ending(first, RunStatus.DIED, 0.0),), {}, tuple(others)))
+    left, began = schedule.next_chunk(), []
+    assert left is not None
+    again = play_chunk(replace(left, tasks=tuple(others), seconds=math.inf), began.append)
+    assert [run for run in began if run is not None] == [1, 2, 3, 4]
+    for name, rows in again.tables.items():
+        # The same rows as side by side, but for the run that was blamed.
+        assert rows.to_pylist() == [row for row in played.tables[name].to_pylist() if row["run"] != 0], name
