@@ -104,6 +104,9 @@ class Run:
     players = TableOfRun("One row for each round and player.")
     holdings = TableOfRun("One row for each round, player and good.")
     trades = TableOfRun("One row for each good that a player received from another in a round.")
+    cancelled_trades = TableOfRun(
+        "One row for each good that a player was to receive from another, had neither been bankrupt."
+    )
     trade_totals = TableOfRun("One row for each round and good, with what all trades in it add up to.")
     events = TableOfRun("One row for each thing out of the ordinary, such as a bankruptcy, in a round.")
     benchmarks = TableOfRun("Welfare of each benchmark, by type profile and in expectation (profile -1).")

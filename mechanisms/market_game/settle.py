@@ -33,6 +33,7 @@ import importlib.util
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import count as numbers
 from typing import Any
 
 import numpy as np
@@ -153,6 +154,7 @@ def _unsettled(count: int, players: int, goods: int) -> dict[str, NDArray[Any]]:
         "cost": np.empty((count, players)),
         "bankrupt": np.empty((count, players), np.bool_),
         "reason": np.empty((count, players), np.int8),
+        "wave": np.empty((count, players), np.int32),
         "net_trade": np.empty((count, players, goods)),
         "claim": np.empty((count, players, goods)),
         "change": np.empty((count, players, goods)),
@@ -182,6 +184,7 @@ def _left_to_numpy(
         covered=rules.coverage is Coverage.ANNOUNCED_NUMERAIRE,
     )
     undecided = np.flatnonzero(~settlement_kernel.settle_batch(plays, limits, ended))
+    ended["wave"][:] = ended["bankrupt"]  # Its rules test once.
     yield from (undecided[first : first + length] for first in range(0, undecided.size, length))
 
 
@@ -217,7 +220,7 @@ def _settle(block: Block, rules: MarketRules) -> dict[str, NDArray[Any]]:
         agree = (block.quotes[:, np.newaxis] == block.quotes).all(axis=2)
         block = replace(block, orders=np.where(agree[:, :, np.newaxis], block.orders, 0.0))
     with np.errstate(over="ignore", invalid="ignore"):  # Overflow is refused below.
-        test = _test_until_stable(block, rules)
+        test, wave = _test_until_stable(block, rules)
     refuse(
         block,
         ~(np.isfinite(test.cost) & np.isfinite(test.net_trade).all(axis=1)),
@@ -235,6 +238,7 @@ def _settle(block: Block, rules: MarketRules) -> dict[str, NDArray[Any]]:
         "cost": test.cost,
         "bankrupt": ~solvent,
         "reason": test.reason,
+        "wave": wave,
         "net_trade": test.net_trade,
         "claim": np.where(stays, announced + test.net_trade, 0.0),
         "change": change,
@@ -243,12 +247,19 @@ def _settle(block: Block, rules: MarketRules) -> dict[str, NDArray[Any]]:
     }
 
 
-def _test_until_stable(block: Block, rules: MarketRules) -> _Test:
-    """Test everybody; under `Bankruptcy.UNWIND` cancel the trades of all who fail and test the rest again."""
+def _test_until_stable(block: Block, rules: MarketRules) -> tuple[_Test, NDArray[np.int32]]:
+    """Test everybody; under `Bankruptcy.UNWIND` cancel the trades of all who fail and test the rest again.
+
+    Returns:
+        What came out in the end, and in which test each failed.
+    """
     test = _test(block, rules)
+    wave = (test.reason != BankruptcyReason.SOLVENT).astype(np.int32)
     failed = test.reason.any(axis=0) & (rules.bankruptcy is Bankruptcy.UNWIND)
     unsettled = np.flatnonzero(failed)
-    while unsettled.size:
+    for tested in numbers(2):
+        if not unsettled.size:
+            break
         before = test.reason[:, unsettled]
         trading = before == BankruptcyReason.SOLVENT
         affected = block.only(unsettled)
@@ -257,8 +268,10 @@ def _test_until_stable(block: Block, rules: MarketRules) -> _Test:
         test.cost[:, unsettled] = np.where(trading, again.cost, test.cost[:, unsettled])
         test.net_trade[..., unsettled] = again.net_trade
         test.reason[:, unsettled] = np.where(trading, again.reason, before)
-        unsettled = unsettled[(trading & (again.reason != BankruptcyReason.SOLVENT)).any(axis=0)]
-    return test
+        fails = trading & (again.reason != BankruptcyReason.SOLVENT)
+        wave[:, unsettled] += tested * fails
+        unsettled = unsettled[fails.any(axis=0)]
+    return test, wave
 
 
 def _test(block: Block, rules: MarketRules) -> _Test:

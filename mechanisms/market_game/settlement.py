@@ -36,6 +36,9 @@ class Settlement:
     """``(..., N)``."""
     reason: NDArray[np.int8]
     """Values of `BankruptcyReason`, ``(..., N)``."""
+    wave: NDArray[np.int32]
+    """In which test the player failed, ``(..., N)``; 0 if solvent. Whoever fails does so in the first, unless trades of
+    the bankrupt are unwound: later tests find who fails because the trades of earlier ones are cancelled."""
     net_trade: FloatArray
     """Net flow to the player from the trades that stand, ``(..., N, L)``, units of each good. A bankrupt player's
     trades stand unless they are unwound, so what it ordered remains visible."""

@@ -116,6 +116,8 @@ class GameMeasures:
         """Everybody is solvent."""
         return np.zeros(self.utility.shape, np.int64)
 
+    wave = reason
+
 
 class GameRecorder(Recorder[GamePlay, GameMeasures]):
     """Keeps every round of one run of a coalitional game."""

@@ -29,6 +29,7 @@ from marketgame.simulation.recording.measures import Measures, measure
 from marketgame.simulation.recording.profile_numbers import ProfileNumbers
 from marketgame.simulation.recording.recorder import Recorder
 from marketgame.simulation.recording.tables import (
+    CANCELLED_TRADES,
     HOLDINGS,
     LINKS,
     REGRETS,
@@ -84,6 +85,42 @@ def trades(measures: Measures, most: int | None = None) -> Trades:
         measures.trade_values[place],
         measures.labels,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class CancelledTrades:
+    """Trades that do not stand because one of the two failed, in the order of trades, ``(T,)`` each.
+
+    Attributes:
+        number: of the round, counted from the first of those side by side.
+        player: who was to receive the good.
+        counterparty: who was to deliver it.
+        good: which.
+        quantity: as ordered, units.
+        value: at the supporting price, numeraire.
+        wave: in which test the first of the two failed, from 1.
+        labels: the names behind the numbers.
+    """
+
+    number: IntegerArray
+    player: IntegerArray
+    counterparty: IntegerArray
+    good: IntegerArray
+    quantity: FloatArray
+    value: FloatArray
+    wave: IntegerArray
+    labels: Labels
+
+
+def cancelled_trades(measures: Measures, most: int | None = None) -> CancelledTrades:
+    """Return what players were to receive from each other: of each round the most valuable trades, or all."""
+    cancelled = measures.cancelled
+    values = cancelled * measures.price[:, None, None, :]
+    place = np.nonzero(cancelled if most is None else _largest(values, most))
+    number, player, counterparty, _ = place
+    failed = np.where(measures.wave > 0, measures.wave, np.iinfo(np.int32).max)
+    wave = np.minimum(failed[number, player], failed[number, counterparty])
+    return CancelledTrades(*place, cancelled[place], values[place], wave, measures.labels)
 
 
 def _largest(values: FloatArray, most: int) -> BooleanArray:
@@ -207,10 +244,12 @@ class MarketRecorder(Recorder[Round, Measures]):
     def own_rows(self, measured: Measures, run: int, first_round: int) -> dict[str, pa.Table]:
         """Return what everybody held and traded, and who colluded."""
         labels, place = self._labels, (run, first_round)
-        traded, rounds = trades(measured, self._market.most_trades_listed), len(measured.profile)
+        most, rounds = self._market.most_trades_listed, len(measured.profile)
+        traded, unmade = trades(measured, most), cancelled_trades(measured, most)
         rows = {
             "holdings": grid_table(HOLDINGS, measured, *place, rounds, player=labels.players, good=labels.goods),
             "trades": listed_table(TRADES, traded, *place, traded.number),
+            "cancelled_trades": listed_table(CANCELLED_TRADES, unmade, *place, unmade.number),
             "trade_totals": grid_table(TRADE_TOTALS, TradeTotals(measured), *place, rounds, good=labels.goods),
         }
         if labels.organisers:

@@ -20,7 +20,7 @@ from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation, autarky_welfare
 from marketgame.mechanisms.incentive_efficiency.welfare import first_best_gains
-from marketgame.mechanisms.market_game.rules import Execution, MarketRules
+from marketgame.mechanisms.market_game.rules import Bankruptcy, Execution, MarketRules
 from marketgame.mechanisms.market_game.settlement import stacked_settlements
 from marketgame.simulation.recording.coalitions import blocking_profits
 from marketgame.simulation.recording.labels import Labels
@@ -116,6 +116,11 @@ class Measures:
         return self.plays.settlement.reason.astype(np.int64)
 
     @property
+    def wave(self) -> IntegerArray:
+        """In which test of the settlement each failed, ``(R, N)``; 0 for the solvent."""
+        return self.plays.settlement.wave
+
+    @property
     def followed(self) -> IntegerArray:
         """The blocking mediator with whom each player left, ``(R, N)``; -1 for who stayed."""
         return self.plays.followed
@@ -152,12 +157,24 @@ class Measures:
 
         What flowed out of deposits is a trade of each with everybody, as the contract would have them order it.
         """
-        most = self.endowments.sum(axis=1)
-        # Of the numeraire there may be any amount beside what changes hands.
         flows = self.plays.settlement.flows
         if self.plays.delivered.any():
             to_each = self.plays.delivered / self.plays.delivered.shape[1]
             flows = flows + orders_from_each(to_each, Execution.MATCHED)
+        return self._on_balance(flows)
+
+    @property
+    def cancelled(self) -> FloatArray:
+        """What i was to receive from j, had neither failed, ``(R, N, N, L)``, units; zero of trades that stand."""
+        settlement = self.plays.settlement
+        if settlement.rules.bankruptcy is Bankruptcy.TRADES_STAND:
+            return np.zeros(settlement.play.orders.shape)
+        return self._on_balance(settlement.ordered_flows - settlement.flows)
+
+    def _on_balance(self, flows: FloatArray) -> FloatArray:
+        """Return flows to i from j, ``(R, N, N, L)``, units; zero where they are none, or go to j."""
+        most = self.endowments.sum(axis=1)
+        # Of the numeraire there may be any amount beside what changes hands.
         most[:, -1] = np.minimum(most[:, -1], np.abs(flows[..., -1]).max(axis=(1, 2)))
         return np.asarray(np.where(flows > DUST * most[:, None, None, :], flows, 0))
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from marketgame.simulation.recording.events import NamedEvents
     from marketgame.simulation.recording.game import GameMeasures
     from marketgame.simulation.recording.learning import RegretRows, Stances
-    from marketgame.simulation.recording.market import Links, Trades, TradeTotals
+    from marketgame.simulation.recording.market import CancelledTrades, Links, Trades, TradeTotals
     from marketgame.simulation.recording.measures import Measures
     from marketgame.simulation.recording.recorder import WholeRun
 
@@ -207,6 +207,13 @@ PLAYERS: TableSchema[Rounds] = TableSchema(
         _amount("cost", "cost of the player's trades; of cancelled trades, the cost it failed with"),
         Column("bankrupt", FLAG, "true or false", "whether the player was bankrupt"),
         _label("reason", "why: solvent, budget or short-sale", lambda rounds: keys(rounds.reason, REASONS)),
+        Column(
+            "wave",
+            WHOLE,
+            NUMBER,
+            "in which test of the settlement the player failed: 1 in the first, in later ones because trades of the "
+            "bankrupt were cancelled; 0 if solvent",
+        ),
         _amount("utility", "utility of what the player consumed, severance and side-payments included"),
         _amount("promised_utility", "utility of what the contract promised at the reports made"),
         _amount(
@@ -308,6 +315,24 @@ TRADES: TableSchema[Trades] = TableSchema(
         _amount("charged_to_player", "what the trade added to the receiver's cost"),
         _amount("charged_to_counterparty", "what it added to the deliverer's cost, as a rule negative"),
         _amount("value", "quantity at the supporting price"),
+    ),
+)
+
+CANCELLED_TRADES: TableSchema[CancelledTrades] = TableSchema(
+    "cancelled_trades",
+    "one good that one player was to receive from another in one round, and did not because one of them was bankrupt; "
+    "as many are listed as trades that stand",
+    (
+        _RUN,
+        _ROUND,
+        _label("player", "who was to receive it", lambda trades: keys(trades.player, trades.labels.players)),
+        _label(
+            "counterparty", "who was to deliver it", lambda trades: keys(trades.counterparty, trades.labels.players)
+        ),
+        _label("good", _GOOD.meaning, lambda trades: keys(trades.good, trades.labels.goods)),
+        _quantity("quantity", "how much, as ordered; positive"),
+        _amount("value", "quantity at the supporting price"),
+        Column("wave", WHOLE, NUMBER, "in which test of the settlement the first of the two failed, from 1"),
     ),
 )
 
@@ -719,8 +744,8 @@ TABLES: Mapping[str, TableSchema[Any]] = MappingProxyType(
     {
         table.name: table
         for table in (
-            *(RUNS, ROUNDS, PLAYERS, HOLDINGS, TRADES, TRADE_TOTALS, EVENTS, BENCHMARKS, CONSTRAINTS),
-            *(MEDIATORS, INVITATIONS, ACTIONS, SIDE_CONTRACTS, STANCES, REGRETS, LINKS),
+            *(RUNS, ROUNDS, PLAYERS, HOLDINGS, TRADES, CANCELLED_TRADES, TRADE_TOTALS, EVENTS, BENCHMARKS),
+            *(CONSTRAINTS, MEDIATORS, INVITATIONS, ACTIONS, SIDE_CONTRACTS, STANCES, REGRETS, LINKS),
         )
     }
 )

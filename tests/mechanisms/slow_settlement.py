@@ -14,16 +14,18 @@ PAPER = ("counterparty", "budget", "trades-stand", "unilateral", "free")
 def settle_one_play(
     quotes: list[Any], orders: list[Any], endowments: list[Any], transfers: list[Any], rules: tuple[str, ...] = PAPER
 ) -> dict[str, list[Any]]:
-    """Return cost, reason, net trade, claim, allocation and waste of a play given as nested lists of numbers."""
+    """Return cost, reason, wave, net trade, claim, allocation and waste of a play given as nested lists of numbers."""
     pricing, solvency, bankruptcy, execution, refusal = (*rules, *PAPER[len(rules) :])
     players, goods = range(len(quotes)), range(len(quotes[0]))
     if execution == "matched":
         orders = [[[both_order(orders[i][j][h], orders[j][i][h]) for h in goods] for j in players] for i in players]
     reason = [0 for _ in players]
+    wave, tested = [0 for _ in players], 0
     cost: list[Any] = [0 for _ in players]
     standing = [[trades(pricing, quotes, i, j) for j in players] for i in players]
     while True:
         newly = {}
+        tested += 1
         net_trade = []
         for i in players:
             flows = {j: [orders[i][j][h] - orders[j][i][h] for h in goods] for j in players if standing[i][j]}
@@ -36,7 +38,7 @@ def settle_one_play(
                 elif solvency == "no-short-sales" and any(endowments[i][h] + net_trade[i][h] < 0 for h in goods):
                     newly[i] = 2
         for i, why in newly.items():
-            reason[i] = why
+            reason[i], wave[i] = why, tested
         if bankruptcy == "trades-stand" or not newly:
             break
         standing = [[standing[i][j] and reason[i] == reason[j] == 0 for j in players] for i in players]
@@ -48,6 +50,7 @@ def settle_one_play(
     return {
         "cost": cost,
         "reason": reason,
+        "wave": wave,
         "net_trade": net_trade,
         "claim": claim,
         "allocation": allocation,

@@ -81,6 +81,7 @@ def test_every_rule_settles_as_one_would_by_hand(rules: MarketRules, messages: M
         )
         expected = by_hand(alone, rules)
         assert settlement.reason[play].tolist() == expected["reason"]
+        assert settlement.wave[play].tolist() == expected["wave"]
         assert settlement.bankrupt[play].tolist() == [why > 0 for why in expected["reason"]]
         for name in ("cost", "net_trade", "claim"):
             assert getattr(settlement, name)[play].tolist() == expected[name]
@@ -114,12 +115,14 @@ def test_bankrupts_drag_down_those_who_counted_on_them_when_trades_are_unwound()
     quotes, endowments = np.ones((4, 2)), np.full((4, 2), 3.0)
     unwound = settle(Play(quotes, orders, endowments), rules=MarketRules(bankruptcy=Bankruptcy.UNWIND))
     assert unwound.reason.tolist() == [BankruptcyReason.BUDGET, BankruptcyReason.BUDGET, 0, 0]
+    assert unwound.wave.tolist() == [1, 2, 0, 0]
     assert unwound.cost.tolist() == [1, 1, 0, 0]
     np.testing.assert_array_equal(unwound.net_trade, 0)
     np.testing.assert_array_equal(unwound.allocation, [[0, 0], [0, 0], [3, 3], [3, 3]])
     np.testing.assert_array_equal(unwound.wasted, [6, 6])
     standing = settle(Play(quotes, orders, endowments))
     assert standing.reason.tolist() == [BankruptcyReason.BUDGET, 0, 0, 0]
+    assert standing.wave.tolist() == [1, 0, 0, 0]
     np.testing.assert_array_equal(standing.net_trade[0], [3, -2])
     np.testing.assert_array_equal(standing.allocation, [[0, 0], [1, 5], [2, 3], [3, 3]])
     np.testing.assert_array_equal(standing.wasted, [6, 1])

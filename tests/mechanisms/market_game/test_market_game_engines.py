@@ -43,6 +43,7 @@ def test_both_engines_agree(players: int, goods: int, rules: MarketRules) -> Non
     reference = settle(Play(*messages), rules, engine=Engine.NUMPY)
     assert 0 < reference.bankrupt.mean() < 1
     np.testing.assert_array_equal(compiled.reason, reference.reason)
+    np.testing.assert_array_equal(compiled.wave, reference.wave)
     np.testing.assert_array_equal(compiled.bankrupt, reference.bankrupt)
     gross = 1 + np.abs(messages.orders).sum(axis=(-1, -2, -3))
     for name, scale in zip(("cost", "net_trade", "claim", "allocation", "wasted"), (1, 2, 2, 2, 1), strict=True):
@@ -113,5 +114,6 @@ def test_goods_counted_in_very_different_units_are_settled_by_the_compiled_engin
     assert decided[0].all()
     # Powers of two are exact units.
     np.testing.assert_array_equal(compiled.reason, reference.reason)
+    np.testing.assert_array_equal(compiled.wave, reference.wave)
     assert 0 < reference.bankrupt.mean() < 1
     np.testing.assert_allclose(compiled.change / units, reference.change, rtol=0, atol=1e-12)

@@ -19,6 +19,7 @@ from marketgame.simulation.recording.game import GameRecorder
 from marketgame.simulation.recording.market import MarketRecorder
 from marketgame.simulation.recording.recorder import Recorder
 from marketgame.simulation.recording.tables import (
+    CANCELLED_TRADES,
     HOLDINGS,
     LINKS,
     REGRETS,
@@ -62,7 +63,9 @@ def in_game() -> Recorder[Any, Any]:
 
 # Each recorder with the tables that it fills.
 FILLED = [(on_market, name) for name in TABLES]
-ON_MARKETS_ALONE = {each.name for each in (HOLDINGS, TRADES, TRADE_TOTALS, SIDE_CONTRACTS, STANCES, REGRETS, LINKS)}
+ON_MARKETS_ALONE = {
+    each.name for each in (HOLDINGS, TRADES, CANCELLED_TRADES, TRADE_TOTALS, SIDE_CONTRACTS, STANCES, REGRETS, LINKS)
+}
 FILLED += [(in_game, name) for name in TABLES if name not in ON_MARKETS_ALONE]
 COLUMNS = [(made, name, column) for made, name in FILLED for column in TABLES[name].columns]
 
