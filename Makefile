@@ -1,6 +1,6 @@
 # Every target builds the environment it needs, from a bare clone and again afterwards.
 .DEFAULT_GOAL := help
-.PHONY: help demo app test lint types bench evidence tables training pictures requirements clean
+.PHONY: help demo animation app test lint types bench evidence tables training pictures requirements clean
 
 # The first Python that is new enough; name another with `make PYTHON=...`.
 PYTHON ?= $(firstword $(foreach name,python3.12 python3 python3.13 python3.14 python,$(shell \
@@ -12,6 +12,7 @@ RUN := $(ENVIRONMENT)/bin
 help:
 	@echo "make demo   run the carbon market and the short-seller: tables and pictures in results/runs"
 	@echo "make app    open the live dashboard, a page in the browser"
+	@echo "make animation  a moving picture of a carbon market with a cartel, in results/runs"
 	@echo "make test   run the tests"
 	@echo "make lint   check style and types"
 	@echo "make bench  measure speed, as ratios against what a user would otherwise write"
@@ -38,6 +39,9 @@ demo: $(READY)
 
 app: $(READY)
 	$(RUN)/marketgame app
+
+animation: $(READY)
+	$(RUN)/marketgame animate
 
 # How many processes run the tests, each a stretch of them, and then what the other has not come to yet.
 TESTERS ?= 2

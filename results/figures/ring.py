@@ -202,6 +202,14 @@ def _put_on_shoulder(text: Annotation, east: float, north: float, away: float) -
     text.set(ha=("right", "center", "left")[side + 1], va="bottom" if up > 0 else "top")
 
 
+def coalition_line(members: Sequence[str], places: Mapping[str, tuple[float, float]], *, broken: bool) -> Line2D:
+    """Return a line around players who agreed with each other; dotted where somebody broke the agreement."""
+    corners = [places[name] for name in (*members, members[0])]
+    across, up = zip(*corners, strict=True)
+    dashes: Any = (0, (0.6, 1)) if broken else (0, (2.2, 1))
+    return Line2D(across, up, color=style.PURPLE, lw=3.0, ls=dashes, alpha=0.8, zorder=0.5, clip_on=False)
+
+
 def explain_colours(axes: Axes, players: Sequence[Trader]) -> None:
     """Say what the colours of players mean, those that there are."""
     handles = status_samples(players)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import wraps
 from types import MappingProxyType
 from typing import Any, Final, Literal
@@ -71,12 +72,17 @@ _TICKS: Final[Mapping[str, Any]] = MappingProxyType(
 )
 
 
+def in_style() -> AbstractContextManager[None]:
+    """Let what is done inside be done in this style, and leave the caller's as it was."""
+    return matplotlib.style.context(["default", dict(_STYLE)])
+
+
 def in_house_style[**P](draw: Callable[P, Figure]) -> Callable[P, Figure]:
     """Let a function draw in this style whatever style its caller has set, and leave the caller's as it was."""
 
     @wraps(draw)
     def styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with matplotlib.style.context(["default", dict(_STYLE)]):
+        with in_style():
             return draw(*args, **kwargs)
 
     return styled

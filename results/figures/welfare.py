@@ -69,15 +69,19 @@ def _draw_gains(axes: Axes, rounds: pd.DataFrame, unit: str) -> None:
     _draw_series(axes, gained["round"], gained["played"], window, _PLAYED)
     _draw_series(axes, gained["round"], gained["first_best"], window, _FIRST_BEST)
     axes.axhline(0.0, color=style.GREY, lw=0.8, ls=":", label="autarky", zorder=1)
+    axes.set_ylabel(style.with_unit("gains over autarky", scale_of_gains(axes, gained, unit), room=30))
+
+
+def scale_of_gains(axes: Axes, gained: pd.DataFrame, unit: str) -> str:
+    """Let an axis show what `gains` returns, logarithmic where losses would hide the gains; return its unit."""
     best, worst = float(gained["first_best"].max()), float(gained["played"].min())
     if 0 < best < -worst / _DEEP_LOSS:
         straight = 10.0 ** math.ceil(math.log10(best))
         axes.set_yscale("symlog", linthresh=straight, linscale=1.5)
         axes.set_ylim(2 * worst, 1.3 * straight)
-        unit = f"{unit}, logarithmic below −{style.short_number(straight)}".lstrip(", ")
-    else:
-        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
-    axes.set_ylabel(style.with_unit("gains over autarky", unit, room=30))
+        return f"{unit}, logarithmic below −{style.short_number(straight)}".lstrip(", ")
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
+    return unit
 
 
 @dataclass(frozen=True)

@@ -117,10 +117,12 @@ def cancelled_trades(measures: Measures, most: int | None = None) -> CancelledTr
     cancelled = measures.cancelled
     values = cancelled * measures.price[:, None, None, :]
     place = np.nonzero(cancelled if most is None else _largest(values, most))
-    number, player, counterparty, _ = place
+    number, player, counterparty, good = place
     failed = np.where(measures.wave > 0, measures.wave, np.iinfo(np.int32).max)
     wave = np.minimum(failed[number, player], failed[number, counterparty])
-    return CancelledTrades(*place, cancelled[place], values[place], wave, measures.labels)
+    return CancelledTrades(
+        *(number, player, counterparty, good), cancelled[place], values[place], wave, measures.labels
+    )
 
 
 def _largest(values: FloatArray, most: int) -> BooleanArray:

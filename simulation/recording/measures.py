@@ -118,7 +118,7 @@ class Measures:
     @property
     def wave(self) -> IntegerArray:
         """In which test of the settlement each failed, ``(R, N)``; 0 for the solvent."""
-        return self.plays.settlement.wave
+        return self.plays.settlement.wave.astype(np.int64)
 
     @property
     def followed(self) -> IntegerArray:

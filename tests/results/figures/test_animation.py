@@ -1,0 +1,197 @@
+"""A moving picture shows what was ordered, who failed in which wave, and what that cancelled, on the same scales."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from matplotlib.lines import Line2D
+from matplotlib.patches import FancyArrowPatch
+from matplotlib.text import Text
+from PIL import Image
+
+from marketgame import results
+from marketgame.experiments.files.scenario_file import load_scenario
+from marketgame.results.figures import animation, style
+from marketgame.results.figures.animation import MARK, Film, is_film, save_film
+from marketgame.results.figures.story import Moment, moments
+from marketgame.results.loading import Run
+from marketgame.simulation.run import simulate
+from marketgame.simulation.scenario.established import establish
+from tests.experiments.command_calls import SCENARIOS
+from tests.results.figure_contents import points, rows, texts
+from tests.run_folders import write_run
+
+ROUNDS = 10
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("cartel")
+    scenario = establish(load_scenario(SCENARIOS / "annex-b-cartel.toml", rounds=ROUNDS))
+    write_run(folder, simulate(scenario), {"seed": 7})
+    return results.load(folder)
+
+
+@pytest.fixture(scope="module")
+def shown(run: Run) -> list[Moment]:
+    return moments(run)
+
+
+@pytest.fixture(scope="module")
+def film(run: Run, shown: list[Moment]) -> Film:
+    return Film(run, shown)
+
+
+def test_there_is_a_picture_of_what_was_ordered_and_one_of_each_wave(run: Run, shown: list[Moment]) -> None:
+    waves: dict[int, dict[str, int]] = defaultdict(dict)
+    for row in rows(run, "players"):
+        waves[row["round"]][row["player"]] = row["wave"]
+    expected = [(number, wave) for number in range(ROUNDS) for wave in range(max(waves[number].values()) + 1)]
+    assert [(each.round, each.wave) for each in shown] == expected
+    assert max(wave for _, wave in expected) == 3
+    for each in shown:
+        assert dict(each.failed) == {name: wave for name, wave in waves[each.round].items() if 0 < wave <= each.wave}
+
+
+def test_a_wave_takes_away_the_trades_that_it_cancelled_and_no_others(run: Run, shown: list[Moment]) -> None:
+    value: dict[Any, float] = defaultdict(float)
+    for table in ("trades", "cancelled_trades"):
+        for row in rows(run, table):
+            if row["good"] != "money":
+                value[row["round"], row.get("wave", 0), (row["counterparty"], row["player"])] += row["value"]
+    for each in shown:
+        here = {(wave, pair): worth for (number, wave, pair), worth in value.items() if number == each.round}
+        left = {pair: worth for (wave, pair), worth in here.items() if wave == 0 or wave > each.wave}
+        gone = {pair: worth for (wave, pair), worth in here.items() if wave == each.wave > 0}
+        assert dict(each.flows) == pytest.approx(left)
+        assert dict(each.cancelled) == pytest.approx(gone)
+    # A cascade: a later wave cancels something that an earlier one had left.
+    assert any(each.wave == 3 and each.cancelled for each in shown)
+
+
+def test_once_a_round_is_settled_wealth_is_what_the_table_says(run: Run, shown: list[Moment]) -> None:
+    wealth = {(row["round"], row["player"]): row["wealth"] for row in rows(run, "players")}
+    for each in shown:
+        if each.settled:
+            assert dict(each.wealth) == {name: wealth[each.round, name] for name in each.wealth}
+        else:
+            assert all(each.wealth[name] == 0 for name in each.failed)
+
+
+def test_coalitions_are_those_whose_members_accepted(run: Run, shown: list[Moment]) -> None:
+    agreed: dict[int, set[str]] = defaultdict(set)
+    for row in rows(run, "side_contracts"):
+        if row["fate"] == "accepted":
+            agreed[row["round"]].add(row["coalition"])
+    for each in shown:
+        assert {" + ".join(members) for members in each.coalitions} == agreed[each.round]
+    assert any(each.coalitions for each in shown)
+
+
+def test_pictures_hold_what_their_moment_says_on_one_scale(film: Film, shown: list[Moment]) -> None:
+    richest = max(max(each.wealth.values()) for each in shown)
+    widths: dict[float, float] = {}
+    for each in shown:
+        content = film.content(each)
+        arrows = [artist for artist in content if isinstance(artist, FancyArrowPatch)]
+        drawn = {str(arrow.get_gid()) for arrow in arrows}
+        assert drawn == {f"{giver} to {receiver}" for giver, receiver in [*each.flows, *each.cancelled]}
+        cut = {str(arrow.get_gid()) for arrow in arrows if arrow.get_linestyle() != "-"}
+        assert cut == {f"{giver} to {receiver}" for giver, receiver in each.cancelled}
+        for arrow in arrows:
+            giver, receiver = str(arrow.get_gid()).split(" to ")
+            worth = {**each.flows, **each.cancelled}[giver, receiver]
+            assert widths.setdefault(worth, arrow.get_linewidth()) == arrow.get_linewidth()
+        nodes = {
+            str(line.get_gid()): line for line in content if isinstance(line, Line2D) and line.get_gid() in each.wealth
+        }
+        for name, node in nodes.items():
+            expected = max(4.0, 30.0 * np.sqrt(max(0.0, each.wealth[name]) / richest))
+            assert node.get_markersize() == pytest.approx(expected)
+            obeys = style.ORANGE if name == "JPN" else style.SKY
+            assert node.get_markerfacecolor() == (style.VERMILION if name in each.failed else obeys)
+        crosses = [line for line in content if isinstance(line, Line2D) and line.get_marker() == "X"]
+        assert len(crosses) == len(each.failed)
+        labels = [artist.get_text() for artist in content if isinstance(artist, Text)]
+        for name, wave in each.failed.items():
+            fell = f"bankrupt, wave {wave}" if each.waves > 1 else "bankrupt"
+            assert any(label.startswith(name) and label.endswith(fell) for label in labels)
+    widest = sorted(widths)
+    assert [widths[worth] for worth in widest] == sorted(widths.values())
+
+
+def test_the_strips_show_nothing_of_what_is_to_come(film: Film, shown: list[Moment]) -> None:
+    for each in shown:
+        quoted, supporting, played, best = (line for line in film.content(each)[:4] if isinstance(line, Line2D))
+        assert points(quoted)[:, 0].max() == points(supporting)[:, 0].max() == each.round
+        known = list(range(each.round + each.settled))
+        assert points(played)[:, 0].tolist() == points(best)[:, 0].tolist() == known
+
+
+def test_text_can_be_read_and_lies_on_the_page(film: Film, shown: list[Moment]) -> None:
+    for each in shown:
+        film.content(each)
+        page = film.figure.bbox
+        # Marks of an axis beyond its ends are not drawn.
+        marks = {mark for axes in film.figure.axes for mark in (*axes.get_xticklabels(), *axes.get_yticklabels())}
+        for text in set(texts(film.figure)) - marks:
+            assert float(text.get_fontsize()) >= 7
+            box = text.get_window_extent()
+            assert page.x0 <= box.x0 < box.x1 <= page.x1, text
+            assert page.y0 <= box.y0 < box.y1 <= page.y1, text
+
+
+@pytest.mark.parametrize("kind", ["mp4", "gif"])
+def test_equal_runs_give_equal_files_that_are_known_to_be_ours(run: Run, kind: str, tmp_path: Path) -> None:
+    said: list[tuple[int, int]] = []
+    files = [
+        save_film(run, tmp_path / f"{name}.{kind}", first=9, on_picture=lambda *each: said.append(each))
+        for name in ("one", "other")
+    ]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    pictures = len(moments(run, 9))
+    assert said == 2 * [(done, pictures) for done in range(1, pictures + 1)]
+    assert is_film(files[0])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"one.{kind}", f"other.{kind}"]
+    if kind == "gif":
+        with Image.open(files[0]) as image:
+            assert image.n_frames == pictures  # type: ignore[attr-defined]  # of GIF images
+            assert image.info["duration"] == 500
+    else:
+        with av.open(str(files[0])) as container:
+            assert container.metadata["comment"] == MARK
+            assert sum(1 for _ in container.decode(video=0)) == pictures
+
+
+def test_an_interrupted_picture_leaves_no_half_file_and_the_earlier_one_whole(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "film.gif"
+    path.write_bytes(b"earlier")
+
+    def interrupt(done: int, _: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        save_film(run, path, first=9, on_picture=interrupt)
+    assert path.read_bytes() == b"earlier"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["film.gif"]
+    assert not is_film(path)
+
+
+def test_without_an_encoder_it_is_said_what_to_install(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(animation, "find_spec", lambda _: None)
+    with pytest.raises(ImportError, match="extra `animation`"):
+        save_film(run, tmp_path / "film.mp4")
+
+
+@pytest.mark.parametrize("extent", [(3, 2), (0, ROUNDS), (-1, 2)])
+def test_rounds_that_were_not_played_are_refused(run: Run, extent: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="played 0 to 9"):
+        moments(run, *extent)
