@@ -94,7 +94,8 @@ def _shown_progress() -> Iterator[Callable[[int, int], None]]:
     try:
         yield on_picture
     finally:
-        progress.stop()
+        if progress.live.is_started:
+            progress.stop()
 
 
 def _extent(rounds: str | None) -> tuple[int | None, int | None]:
