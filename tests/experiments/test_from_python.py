@@ -20,7 +20,7 @@ import marketgame as face
 from marketgame.experiments.commands.kinds import KINDS
 from marketgame.experiments.files.examples import examples, located
 from marketgame.experiments.printing import Printed
-from tests.documentation import names_after, statements
+from tests.documentation import PAGES, names_after, statements
 from tests.experiments.command_calls import Call
 
 TRADERS = "example:three-traders"
@@ -201,3 +201,11 @@ def test_certificates_are_written_from_python_as_by_the_command_which_says_how_i
         assert manifests[0] == manifests[1]
         for file in (tmp_path / "from-python").glob("[!m]*.json"):
             assert marketgame("replay", file).code == 0
+
+
+def test_what_the_page_says_of_training_is_what_the_table_of_training_says() -> None:
+    trained = pd.read_csv(PAGES / "tables" / "outside-training.csv")
+    last = trained[trained["round"] == trained["round"].max()].pivot_table("gain", "rules", "seed")
+    page = (PAGES / "from-python.md").read_text(encoding="utf-8").replace("\N{MINUS SIGN}", "-")
+    for rules, gains in last.iterrows():
+        assert f"| {rules} | {' | '.join(f'{gain:.1f}' for gain in gains)} |" in page
