@@ -57,6 +57,12 @@
       const angle = 2 * Math.PI * place / many;
       return many === 1 ? [0, 0] : [120 * Math.sin(angle), -120 * Math.cos(angle)];
     });
+    // Labels stand on both sides of the ring; longer ones are cut, and whole where the pointer rests.
+    const labelled = names.concat(data.behaviours.reduce(function (all, row) { return all.concat(row); }, []).map(function (each) { return data.words[each]; }));
+    const room = crowded ? 0 : Math.max(10, Math.min(18, Math.max.apply(null, labelled.map(function (each) { return each.length; }))));
+    const half = 152 + 6.2 * room;
+    ring.setAttribute("viewBox", [-half, -170, 2 * half, 340].join(" "));
+    function cut(text) { return text.length > 18 ? text.slice(0, 17) + "\u2026" : text; }
     const widest = Math.max(2, Math.min(17, 0.4 * 2 * Math.PI * 120 / many));
 
     function radius(wealth) {
@@ -125,19 +131,19 @@
       names.forEach(function (name, player) {
         const at = places[player], behaviour = data.words[behaviours[player]], broke = failed.has(player);
         const node = draw(ring, "g", { "data-player": player });
-        draw(node, "circle", { cx: at[0], cy: at[1], r: sizes[player], fill: colour(player, broke, behaviour), stroke: "#333", "stroke-width": 0.7 });
+        draw(node, "circle", { cx: at[0], cy: at[1], r: sizes[player], fill: colour(player, broke, behaviour), stroke: "#262626", "stroke-width": behaviour === data.obedient ? 0.7 : 1.8 });
         draw(node, "title", {}, name + ": " + behaviour + (broke ? ", bankrupt" : "") + ", wealth " + short(wealth[player]) + " " + data.unit);
         if (broke) { cross(node, at[0], at[1], 5); }
         if (!crowded) {
           const away = 1 + (sizes[player] + (joined.has(player) ? 13 : 8)) / 120, side = Math.abs(at[0]) < 12 ? "middle" : at[0] > 0 ? "start" : "end";
-          const apart = behaviour === data.obedient && !broke;
+          const remarks = [behaviour === data.obedient ? "" : behaviour, broke ? "bankrupt" : ""].filter(Boolean);
           const label = draw(ring, "text", {
-            x: at[0] * away, y: at[1] * away + 3.5 + (Math.abs(at[0]) < 12 && !apart && at[1] < 0 ? -11 : 0), "text-anchor": side, fill: "#262626",
-            "font-weight": apart ? "normal" : "bold"
-          }, name);
-          if (!apart) {
-            draw(label, "tspan", { x: at[0] * away, dy: 11, "font-weight": "normal" }, broke ? "bankrupt" : behaviour);
-          }
+            x: at[0] * away, y: at[1] * away + 3.5 - (at[1] < -12 ? 11 * remarks.length : 0), "text-anchor": side, fill: "#262626",
+            "font-weight": remarks.length ? "bold" : "normal"
+          }, cut(name));
+          remarks.forEach(function (remark) {
+            draw(label, "tspan", { x: at[0] * away, dy: 11, "font-weight": "normal" }, cut(remark));
+          });
         }
       });
       const lines = ["Round " + data.rounds[place] + ": " + (flows.length ? "trade worth " + short(total) + " " + data.unit : "no trade") + "."];
@@ -179,13 +185,13 @@
       item.appendChild(document.createTextNode(text));
       key.appendChild(item);
     }
-    function disc(small, fill) { draw(small, "circle", { cx: 13, cy: 7, r: 5.5, fill: fill, stroke: "#333", "stroke-width": 0.7 }); }
-    sample("obedient; its area is its wealth after trade", function (small) { disc(small, colours.obedient); });
+    function disc(small, fill, width) { draw(small, "circle", { cx: 13, cy: 7, r: 5.5, fill: fill, stroke: "#262626", "stroke-width": width }); }
+    sample("obedient; its area is its wealth after trade", function (small) { disc(small, colours.obedient, 0.7); });
     if (data.behaviours.some(function (row) { return row.some(function (each) { return data.words[each] !== data.obedient; }); })) {
-      sample("not obedient, and says how it behaves", function (small) { disc(small, colours.other); });
+      sample("not obedient, and says how it behaves", function (small) { disc(small, colours.other, 1.8); });
     }
     if (data.bankrupt.some(function (who) { return who.length; })) {
-      sample("bankrupt", function (small) { disc(small, colours.bankrupt); cross(small, 13, 7, 5); });
+      sample("bankrupt", function (small) { disc(small, colours.bankrupt, 0.7); cross(small, 13, 7, 5); });
     }
     sample("goods given, up to " + short(data.largest) + " " + data.unit + (data.logarithmic ? " (logarithmic)" : ""), function (small) {
       draw(small, "path", { d: "M1 7H18", stroke: ink(1), "stroke-width": 2.5 });
