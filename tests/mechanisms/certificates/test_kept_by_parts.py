@@ -12,6 +12,7 @@ import pytest
 
 from marketgame.experiments.certificate_files.files import load_certificate, save_certificate
 from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.certificates import examination
 from marketgame.mechanisms.certificates.certificate import verify
 from marketgame.mechanisms.certificates.plain.bounds import PlainBounds
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
@@ -24,10 +25,12 @@ from marketgame.mechanisms.certificates.side_contract import (
 )
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
 from marketgame.mechanisms.collusion.side_contracts.cells import knowledge_of
-from marketgame.mechanisms.collusion.side_contracts.search import checked_side_contract
+from marketgame.mechanisms.collusion.side_contracts.obedience import ObedienceCheck
+from marketgame.mechanisms.collusion.side_contracts.search import SideContractSearch, SideSpent, checked_side_contract
 from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause, SideContract, status_quo_utilities
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.contracts.stating import Recommendation, stated_contract
+from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.deviations.situation import (
     JointAction,
     obedient,
@@ -56,11 +59,9 @@ from tests.mechanisms.strategies import economy_of, line, one_type
 TRIO = (0, 1, 2)
 
 
-@cache
-def oil_sold(barrels: float, price: float) -> SideContractCertificate:
-    """Return what is agreed if all three quote oil at a price, at which bob sells ann some, kept by parts or not."""
-    contract = rationed().under(ROUNDED)
-    knowledge = knowledge_of(contract, TRIO, ROUNDED, None)
+def sale(barrels: float, price: float) -> SideContract:
+    """Return what is agreed if all three quote oil at a price, at which bob sells ann some."""
+    knowledge = knowledge_of(rationed().under(ROUNDED), TRIO, ROUNDED, None)
     told = obedient(knowledge.cells[0].situation)
     quotes, orders = told.quotes.copy(), told.orders.copy()
     quotes[:, 0] = price
@@ -69,7 +70,36 @@ def oil_sold(barrels: float, price: float) -> SideContractCertificate:
     action = replace(told, quotes=quotes, orders=orders)
     agreed = checked_side_contract(knowledge, [(stacked([action]), np.ones(1))])
     assert agreed is not None
-    return certify_side_contract(contract, ROUNDED, agreed, kept_alone=True, kept_by_parts=True)
+    return agreed
+
+
+@cache
+def oil_sold(barrels: float, price: float) -> SideContractCertificate:
+    """Return the certificate of that, which claims that no part breaks it, be that so or not."""
+    contract = rationed().under(ROUNDED)
+    return certify_side_contract(contract, ROUNDED, sale(barrels, price), kept_alone=True, kept_by_parts=True)
+
+
+@pytest.mark.parametrize(("barrels", "verdict"), [(1.0, Verdict.REFUTED), (0.75, Verdict.NOT_REFUTED)])
+def test_what_three_are_found_to_agree_on_refutes_only_if_no_two_would_break_it(
+    monkeypatch: pytest.MonkeyPatch, barrels: float, verdict: Verdict
+) -> None:
+    found = SideContractSearch(
+        sale(barrels, 4.0), Verdict.REFUTED, np.inf, ObedienceCheck(Verdict.PROVEN, ()), SideSpent()
+    )
+    monkeypatch.setattr(examination, "find_consistent_side_contract", lambda *_, **__: found)
+    examiner = examination.Examiner(rationed(), ROUNDED)
+    improved = examination.CoalitionFinding(TRIO, improvement=Verdict.REFUTED)
+    examined = examination.examine_consistency(examiner, improved)
+    assert examined.consistent is verdict
+    if verdict is Verdict.REFUTED:
+        assert examined.found_consistent is not None
+        certificate = examined.found_consistent.certificate
+        assert isinstance(certificate, SideContractCertificate)
+        assert certificate.internally_consistent
+    # What three might agree on is asked only where an improvement of theirs is known.
+    unknown = replace(improved, improvement=Verdict.NOT_REFUTED)
+    assert examination.examine_consistency(examiner, unknown) is unknown
 
 
 def test_what_everybody_sells_at_its_worth_no_two_would_rather_break_and_whoever_replays_it_says_so(
