@@ -23,16 +23,17 @@ import pyarrow.parquet as pq
 KILLS = 20
 # Lives end at a random moment up to this many times what it takes until the first rows are on the disk.
 LONGEST_LIFE = 2.0
-SCENARIO = Path(__file__).parents[1] / "experiments" / "scenarios" / "ten-traders-noisy.toml"
+SCENARIO = Path(__file__).parents[1] / "experiments" / "scenarios" / "three-traders-learning.toml"
 COMMAND = "from marketgame.experiments.commands.command_line import main; main()"
+# Seeds of a point are played side by side, but those of noisy traders, who draw something of their own.
 SWEEP = """
 kind     = "sweep"
 scenario = "{scenario}"
-seeds    = 600
-settings = {{ rounds = 10 }}
+seeds    = 300
+settings = {{ rounds = 20 }}
 [axes]
-"rules.solvency"      = ["budget", "no-short-sales"]
-"traders.share.noisy" = [0.0, 0.2, 0.4, 0.6]
+"rules.solvency"              = ["budget", "no-short-sales"]
+"traders.everybody.behaviour" = ["exponential-weights", "short-selling", "obedient", "noisy"]
 """
 
 

@@ -15,6 +15,8 @@ import pytest
 from benchmarks import kill_evidence
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.sweep import buffering, run_sweep, storage
+from marketgame.experiments.sweep.file import load_sweep
+from marketgame.simulation.run import simulate_abreast
 from tests.experiments import faulty_runs
 from tests.experiments.sweep_cases import SMALL, assert_same
 
@@ -23,6 +25,11 @@ from tests.experiments.sweep_cases import SMALL, assert_same
 def killable(tmp_path_factory: pytest.TempPathFactory) -> kill_evidence.Undisturbed:
     """A sweep that takes long enough to be killed twenty times, run to its end."""
     return kill_evidence.undisturbed(tmp_path_factory.mktemp("killable"))
+
+
+def test_what_is_killed_plays_seeds_side_by_side_and_one_by_one(killable: kill_evidence.Undisturbed) -> None:
+    points = load_sweep(killable.file).points
+    assert {simulate_abreast(point.scenario, [0, 1]) is None for point in points} == {False, True}
 
 
 @pytest.mark.parametrize("subject", kill_evidence.SUBJECTS)

@@ -142,7 +142,13 @@ def _of_core(_code: int, document: Any) -> Iterator[str]:
 
 
 def _of_certify(code: int, document: Any) -> Iterator[str]:
-    asked = ("bayesian_incentive_compatible", "unilaterally_stable", "collusion_proof", "strongly_collusion_proof")
+    asked = (
+        "bayesian_incentive_compatible",
+        "coalitions_report_truthfully",
+        "unilaterally_stable",
+        "collusion_proof",
+        "strongly_collusion_proof",
+    )
     refuted = [name for name in asked if document[name] is False]
     if bool(refuted) != (code == 1):
         yield f"refuted is {refuted}, the exit code {code}"
