@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 KILLS = 20
 # Lives end at a random moment up to this many times what it takes until the first rows are on the disk.
-LONGEST_LIFE = 2.0
+LONGEST_LIFE = 1.0
 SCENARIO = Path(__file__).parents[1] / "experiments" / "scenarios" / "three-traders-learning.toml"
 COMMAND = "from marketgame.experiments.commands.command_line import main; main()"
 # Seeds of a point are played side by side, but those of noisy traders, who draw something of their own.
@@ -48,7 +48,7 @@ def finish(file: Path, folder: Path) -> float:
     started, first = time.monotonic(), None
     process = start(file, folder)
     while process.poll() is None:
-        if first is None and any(folder.glob("parts-*/*-*")):
+        if first is None and any(part.name[-8:].strip("0") for part in finished_parts(folder)):
             first = time.monotonic() - started
         time.sleep(0.01)
     if process.returncode != 0:
@@ -103,9 +103,14 @@ def descendants_in(parents: dict[int, int], process: int) -> list[int]:
     return children + [grandchild for child in children for grandchild in descendants_in(parents, child)]
 
 
+def finished_parts(folder: Path) -> list[Path]:
+    """Return the parts of a sweep that are complete, in order; the first of all has no rows."""
+    return sorted(part for part in folder.glob("parts-*/*-*") if not part.name.endswith(".partial"))
+
+
 def describe(folder: Path) -> str:
     """Return what a killed sweep has left behind."""
-    parts = sorted(part for part in folder.glob("parts-*/*-*") if not part.name.endswith(".partial"))
+    parts = finished_parts(folder)
     torn = [path.name for path in folder.rglob("*partial*")]
     rows = sum(pq.read_metadata(part / "runs.parquet").num_rows for part in parts)
     return f"{rows} runs in {len(parts)} parts{f', torn: {torn}' if torn else ''}"

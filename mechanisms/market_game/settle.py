@@ -351,6 +351,10 @@ def _value(prices: FloatArray, amounts: FloatArray) -> FloatArray:
     what is not added up.
     """
     if amounts.shape[-1] > 1:
+        # Selected plays may lie in memory in any order.
+        prices, amounts = (
+            each if each.strides[-1] == each.itemsize else np.ascontiguousarray(each) for each in (prices, amounts)
+        )
         own = "ijhb" if prices.ndim == amounts.ndim else "jhb"
         value: FloatArray = np.einsum(f"{own},ijhb->ib", prices, amounts)
         return value

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from marketgame.mechanisms.market_game import exact_test
@@ -134,6 +134,7 @@ def test_a_play_ends_alike_alone_and_in_a_batch_and_whatever_the_players_numbers
 
 @by_rules(SETTLING_RULES)
 @settings(deadline=None, max_examples=5)
+@example(0, 5, 2)
 @given(SEEDS, st.integers(1, 17), st.integers(2, 9))
 def test_any_play_ends_alike_alone_and_among_others_to_the_last_bit(
     rules: MarketRules, seed: int, players: int, goods: int
