@@ -150,6 +150,10 @@ def _staircase(situation: Situation, number: int, good: int, stakes: FloatArray)
     quote = float((paid / owned[members, good]).max()) * (1.0 + ROOM)
     if quote <= 0.0 or not np.isfinite(quote):
         return 0.0, None
+    # Else somebody lives whether it wins or loses.
+    spare_money = np.maximum(owned[members, -1] + told.transfers[0, members], 0.0)
+    if (np.maximum(paid, 0.0).sum() <= quote * owned[members, good] + spare_money).any():
+        return 0.0, None
     nets = np.zeros((2, *owned.shape))
     nets[[0, 1], members] = -owned[members]
     profiles = np.broadcast_to(profile, (2, len(profile)))

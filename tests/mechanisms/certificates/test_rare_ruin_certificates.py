@@ -21,7 +21,7 @@ from marketgame.mechanisms.collusion.side_contracts.hidden_ruin import hidden_ru
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.economies.economy import PlayerType
 from marketgame.mechanisms.economies.exact_numbers import exact
-from marketgame.mechanisms.economies.valuations import Abatement
+from marketgame.mechanisms.economies.valuations import Abatement, Quadratic
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
 
 VOID = MarketRules(Pricing.VOID, Solvency.NO_SHORT_SALES, Bankruptcy.TRADES_STAND)
@@ -69,6 +69,32 @@ def test_some_two_traders_have_an_agreement_that_is_kept_but_for_a_part_seldom_t
     # All money is won half of the time; where that is not worth it nothing is certified.
     assert (held.promised > held.status_quo).all()
     assert held.numbers % 2 == 1
+
+
+def test_what_is_proposed_is_kept_by_so_much_whatever_the_unit_of_money() -> None:
+    economy, factor = contract(1).economy, 2.0**-40
+    players = tuple(
+        replace(player, types=tuple(_dearer(kind, factor) for kind in player.types)) for player in economy.players
+    )
+    dearer = grand_contract(replace(economy, players=players))
+    pairs = list(combinations(range(3), 2))
+    proposed = list(hidden_ruins(contract(1), VOID, pairs)), list(hidden_ruins(dearer, VOID, pairs))
+    assert proposed[0]
+    for usual, other in zip(*proposed, strict=True):
+        one, two = certify_hidden_ruin(contract(1), VOID, usual), certify_hidden_ruin(dearer, VOID, other)
+        assert (one.coalition, one.numbers) == (two.coalition, two.numbers)
+        np.testing.assert_array_equal(two.temptation, one.temptation * factor)
+        assert verify(two).confirmed
+
+
+def _dearer(kind: PlayerType, factor: float) -> PlayerType:
+    """Return a type whose money is counted in a unit so many times as small."""
+    endowment, valuation = kind.endowment.copy(), kind.valuation
+    assert isinstance(valuation, Quadratic)
+    endowment[-1] *= factor
+    return replace(
+        kind, endowment=endowment, valuation=Quadratic(valuation.intercept * factor, valuation.slope * factor)
+    )
 
 
 CHANGES: dict[str, Callable[[HiddenRuinCertificate], HiddenRuinCertificate]] = {
