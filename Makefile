@@ -1,6 +1,6 @@
 # Every target builds the environment it needs, from a bare clone and again afterwards.
 .DEFAULT_GOAL := help
-.PHONY: help demo animation app test lint types bench evidence tables training pictures requirements clean
+.PHONY: help demo animation app test lint types bench evidence tables training pictures notebooks requirements clean
 
 # The first Python that is new enough; name another with `make PYTHON=...`.
 PYTHON ?= $(firstword $(foreach name,python3.12 python3 python3.13 python3.14 python,$(shell \
@@ -20,6 +20,7 @@ help:
 	@echo "make tables  the tables of docs/: sweeps, institutions, the carbon cartel, price impact, learners"
 	@echo "make training  the table of the example of training, with a library for reinforcement learning that it installs"
 	@echo "make pictures  the pictures that the README and the guide show"
+	@echo "make notebooks  execute the notebooks of docs/notebooks, and keep what they show"
 	@echo "make types  check types alone"
 	@echo "make requirements  pin what pyproject.toml asks for"
 	@echo "make clean  remove the environment and what tools keep"
@@ -71,7 +72,7 @@ FUZZED ?= 10000 --seed $(shell date +%Y%m%d)
 
 # Slow evidence: properties on examples never tried before; sweeps whose workers are killed, hang or run out of disk;
 # the core, game by game; lies followed by disobedience, looked for by searches that know no theorem; liars who realise
-# what was promised; damaged files of every kind through every command.
+# what was promised; notebooks that still show what they show; damaged files of every kind through every command.
 evidence: $(READY)
 	$(RUN)/pytest -m hypothesis --hypothesis-profile=search tests
 	$(RUN)/pytest benchmarks/evidence
@@ -79,6 +80,7 @@ evidence: $(READY)
 	$(RUN)/python -m benchmarks.converse_evidence
 	$(RUN)/python -m marketgame.experiments.studies.lies_and_disobedience docs/tables
 	$(RUN)/python -m benchmarks.joint_lies
+	$(RUN)/python -m marketgame.experiments.studies.notebooks docs/notebooks --check
 	$(RUN)/python -m benchmarks.fuzzing $(FUZZED)
 
 # The tables of the documentation, an hour on two cores; stopped, they go on where they were. The last line alone writes
@@ -99,6 +101,10 @@ training: $(READY)
 pictures: $(READY)
 	$(RUN)/python -m marketgame.experiments.studies.pictures docs/pictures
 	$(RUN)/python -m marketgame.experiments.studies.sweep_pictures docs/pictures
+
+# A minute on one core.
+notebooks: $(READY)
+	$(RUN)/python -m marketgame.experiments.studies.notebooks docs/notebooks
 
 # Pins what pyproject.toml asks for; the file names no package registry.
 requirements: $(READY)

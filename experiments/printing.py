@@ -90,7 +90,9 @@ class PlainConsole(Console):
     """
 
     def __init__(self, *, stderr: bool = False, file: IO[str] | None = None, record: bool = False) -> None:
-        super().__init__(stderr=stderr, file=file, record=record, highlight=False, emoji=False)
+        # In a notebook Rich would show there what is written to a file, too.
+        jupyter = False if file is not None else None
+        super().__init__(stderr=stderr, file=file, record=record, highlight=False, emoji=False, force_jupyter=jupyter)
 
     @override
     def on_broken_pipe(self) -> None:

@@ -82,7 +82,7 @@ class Comparison:
         return f"gains against {self.runs[0].folder} per round, in {self.unit}\n{self.table.to_string(index=False)}"
 
     def _repr_html_(self) -> str:
-        return self.table.to_html(index=False)
+        return self.table.to_html(index=False, float_format="{:,.6g}".format)
 
 
 def compare(first: Run | str | Path, *others: Run | str | Path, confidence: float = CONFIDENCE) -> Comparison:

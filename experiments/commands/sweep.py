@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress as ProgressBar
-from rich.progress import TextColumn
 
 from marketgame import results
 from marketgame.experiments import ExitCode
@@ -22,7 +20,6 @@ from marketgame.experiments.play.running import DEFAULT_RUNS, Figures, draw_figu
 from marketgame.experiments.printing import (
     AllowCodeOption,
     JsonOption,
-    named,
     print_answer,
     remark_console,
 )
@@ -30,19 +27,17 @@ from marketgame.experiments.sweep import (
     OnChange,
     SweepInterrupted,
     SweepOutcome,
-    Watcher,
     Workers,
     on_cluster,
     on_this_machine,
     prepare,
     run_sweep,
 )
+from marketgame.experiments.sweep.bar import progress_bar
 from marketgame.experiments.sweep.file import read_sweep
 from marketgame.experiments.sweep.folder import PURPOSE
-from marketgame.experiments.sweep.progress import PointSummary, Progress
 from marketgame.experiments.sweep.statement import Plan
 from marketgame.experiments.sweep.summary import print_sweep, sweep_summary
-from marketgame.results.names import on_a_line
 
 
 def command(  # noqa: PLR0913 -- one parameter for each option of the command line
@@ -107,34 +102,8 @@ def _run(
     verbose: bool,
     replay_damaged: bool,
 ) -> SweepOutcome:
-    columns = (*ProgressBar.get_default_columns()[:2], TextColumn("{task.fields[state]}"))
-    bar = ProgressBar(*columns, console=remark_console())
-    task = bar.add_task(named(plan.name), total=plan.runs, state="starting")
-    with ExitStack() as shown:
-
-        def on_progress(progress: Progress) -> None:
-            # What is refused before anything is played is said in one line.
-            if not bar.live.is_started:
-                shown.enter_context(bar)
-            bar.update(task, completed=progress.done + progress.failed, state=_state(progress))
-
-        def on_point(point: PointSummary) -> None:
-            if verbose:
-                bar.console.print(on_a_line(str(point)), markup=False, soft_wrap=True)
-
-        watcher = Watcher(on_progress, on_point)
+    with progress_bar(plan, remark_console(), verbose=verbose) as watcher:
         return run_sweep(plan, folder, where, on_change=on_change, replay_damaged=replay_damaged, watcher=watcher)
-
-
-def _state(progress: Progress) -> str:
-    left = "" if progress.seconds_left != progress.seconds_left else f", {_duration(progress.seconds_left)} left"
-    return f"{progress.done} of {progress.runs} done, {progress.failed} failed, {progress.rate:.3g} runs/s{left}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _report(swept: results.Run, *, json: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -18,8 +18,9 @@ from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputFiles, member
 from marketgame.experiments.play.running import DEFAULT_RUNS
 from marketgame.experiments.play.summary import finite
-from marketgame.experiments.printing import Printed, number, table
-from marketgame.experiments.sweep.execution import run_sweep
+from marketgame.experiments.printing import Printed, number, remark_console, table
+from marketgame.experiments.sweep.bar import progress_bar
+from marketgame.experiments.sweep.execution import Watcher, run_sweep
 from marketgame.experiments.sweep.executors import Workers
 from marketgame.experiments.sweep.file import read_sweep
 from marketgame.experiments.sweep.folder import OnChange
@@ -79,7 +80,7 @@ def sweep(
     replay_damaged: bool = False,
     allow_code: bool = False,
 ) -> PlayedSweep:
-    """Run every point and seed of a sweep, or what is left of it, as ``marketgame sweep`` does.
+    """Run every point and seed of a sweep, or what is left of it, as ``marketgame sweep`` does; a notebook shows a bar.
 
     Args:
         of: a file, ``example:NAME``, or a sweep.
@@ -107,7 +108,10 @@ def sweep(
     (name,) = file_names([plan.name]) if file is None else (file.stem,)
     folder = DEFAULT_RUNS / name if out is None else Path(out)
     change = member(OnChange, on_change, "on_change")
-    outcome = run_sweep(plan, folder, workers, on_change=change, replay_damaged=replay_damaged)
+    console = remark_console()
+    # A script says nothing unasked; a notebook shows how far it is.
+    with progress_bar(plan, console) if console.is_jupyter else nullcontext(Watcher()) as watcher:
+        outcome = run_sweep(plan, folder, workers, on_change=change, replay_damaged=replay_damaged, watcher=watcher)
     return played_sweep(results.load(outcome.folder))
 
 

@@ -7,6 +7,7 @@ figure is the same on every machine.
 
 from __future__ import annotations
 
+import io
 import math
 import textwrap
 from collections.abc import Callable, Mapping
@@ -42,6 +43,10 @@ MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
 
 # Light to dark, so that it survives a black-and-white printer.
 STRENGTH: Final = LinearSegmentedColormap.from_list("strength", ["#B9CFE0", "#5B8DB5", "#123A5E"])
+
+# Dots per inch of a bitmap in a notebook, and of the space that it takes there.
+_NOTEBOOK_DPI: Final = 200
+_SCREEN_DPI: Final = 120
 
 FONT: Final = "DejaVu Sans"  # comes with Matplotlib
 SMALL: Final = 7.0  # points
@@ -88,9 +93,18 @@ def in_house_style[**P](draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return styled
 
 
+class ShownFigure(Figure):
+    """A figure that a notebook shows at the end of a cell, whether or not it uses pyplot."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        drawn = io.BytesIO()
+        self.savefig(drawn, format="png", dpi=_NOTEBOOK_DPI, metadata={"Software": None})
+        return drawn.getvalue(), {"width": round(self.get_figwidth() * _SCREEN_DPI)}
+
+
 def new_figure(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> Figure:
     """Return an empty figure, sizes in inches, that needs no screen; its parts make room for each other or not."""
-    figure = Figure(figsize=(width, height), layout=layout)
+    figure = ShownFigure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(figure)
     return figure
 
