@@ -46,7 +46,7 @@ def executed(path: Path) -> dict[str, Any]:
     import nbformat  # noqa: PLC0415 -- a tool of development
     from nbclient import NotebookClient  # noqa: PLC0415
 
-    notebook = nbformat.read(path, FORMAT)
+    notebook: Any = nbformat.read(path, FORMAT)  # type: ignore[no-untyped-call]
     # Nothing that an earlier session left may be met.
     os.environ["MARKETGAME_CACHE"] = ""
     with tempfile.TemporaryDirectory() as home:
@@ -65,7 +65,8 @@ def executed(path: Path) -> dict[str, Any]:
         "language_info": {"name": "python"},
         EXECUTED: digest(notebook.cells),
     }
-    return notebook
+    found: dict[str, Any] = notebook
+    return found
 
 
 def _is_passing(output: dict[str, Any]) -> bool:
@@ -94,7 +95,7 @@ def execute_all(folder: Path, *, check: bool) -> list[str]:
         before = json.loads(path.read_text(encoding="utf-8"))
         after = executed(path)
         if not check:
-            nbformat.write(after, path)
+            nbformat.write(after, path)  # type: ignore[no-untyped-call]
         elif list(texts_of(before["cells"])) != list(texts_of(after["cells"])):
             differing.append(path.name)
     return differing
