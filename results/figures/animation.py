@@ -33,6 +33,7 @@ from marketgame.results.figures.ring import (
     KEY,
     MANY,
     Trader,
+    agreement_sample,
     coalition_line,
     colour,
     draw_labels,
@@ -217,7 +218,7 @@ class Film:
         handles += [node_sample(7.0, "not obedient", style.ORANGE)] if obedient - {OBEDIENT} else []
         handles += [node_sample(7.0, "bankrupt", style.VERMILION, "X")] if any(each.failed for each in shown) else []
         if any(each.coalitions for each in shown):
-            handles.append(Line2D([], [], color=style.PURPLE, lw=3.0, ls=(0, (2.2, 1)), label="agreed with each other"))
+            handles.append(agreement_sample())
         if any(each.left for each in shown):
             handles.append(node_sample(7.0, "left the market", "white", "s"))
         if any(each.cancelled for each in shown):

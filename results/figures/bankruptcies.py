@@ -85,7 +85,8 @@ def shares_of_rounds(run: Run, run_number: int = 0) -> pd.DataFrame:
     sizes = ((played - played.min()) // length).value_counts().reindex(blocks).to_numpy()
     counts = pd.crosstab([fell["player"], fell["reason"]], block)
     every = pd.MultiIndex.from_product([names, list(_LOOKS)], names=["player", "reason"])
-    return counts.reindex(index=every, columns=blocks, fill_value=0) / sizes
+    shares: pd.DataFrame = counts.reindex(index=every, columns=blocks, fill_value=0) / sizes
+    return shares
 
 
 BANKRUPTCIES: Final = RunFigure(

@@ -20,6 +20,7 @@ from marketgame.results.figures.ring import (
     KEY,
     MANY,
     Trader,
+    coalition_line,
     draw_labels,
     draw_nodes,
     explain_colours,
@@ -27,6 +28,7 @@ from marketgame.results.figures.ring import (
     node_sample,
     ring_places,
 )
+from marketgame.results.figures.story import agreements, departures
 from marketgame.results.loading import Run
 from marketgame.results.selection import NEGLIGIBLE, rows_of_round
 
@@ -48,7 +50,8 @@ def trade_network(run: Run, round_number: int, run_number: int = 0) -> Figure:
     Players stand on a ring in the economy's order, their area proportional to their wealth after trade. An arrow
     runs from giver to receiver, wider and darker the more the goods are worth at the supporting price; the
     numeraire, which flows the other way, is not drawn. Bankrupt players carry a cross, and players who do not
-    follow the contract say how they behave.
+    follow the contract say how they behave. Lines join those who agreed with each other, dotted if somebody broke that;
+    who left with a blocking mediator is a square.
     """
     network = traded(run, round_number, run_number)
     many = len(network.players) > MANY
@@ -66,7 +69,9 @@ def trade_network(run: Run, round_number: int, run_number: int = 0) -> Figure:
     unit = run.unit("players", "wealth")
     _explain_sizes(sizes_key, network, across, unit)
     _explain_arrows(arrows_key, network, unit)
-    explain_colours(colours_key, network.players)
+    for members, broken in network.agreements.items():
+        axes.add_artist(coalition_line(members, places, broken=broken))
+    explain_colours(colours_key, network.players, agreed=bool(network.agreements))
     return figure
 
 
@@ -195,10 +200,12 @@ class TradeNetwork:
     Attributes:
         players: in the economy's order.
         flows: what the goods are worth at the supporting price, numeraire, by giver and receiver.
+        agreements: who agreed with whom, each in the economy's order, and whether somebody broke that.
     """
 
     players: tuple[Trader, ...]
     flows: Mapping[tuple[str, str], float]
+    agreements: Mapping[tuple[str, ...], bool]
 
 
 def traded(run: Run, round_number: int, run_number: int = 0) -> TradeNetwork:
@@ -211,18 +218,21 @@ def traded(run: Run, round_number: int, run_number: int = 0) -> TradeNetwork:
         ValueError: the folder holds no such run, or the run no such round.
     """
     rows = rows_of_round(run, "players", round_number, run_number)
+    left = departures(rows)
     columns = (rows[name] for name in ("player", "wealth", "bankrupt", "behaviour"))
     players = tuple(
-        Trader(str(name), float(wealth), bool(bankrupt), str(behaviour))
+        Trader(str(name), float(wealth), bool(bankrupt), str(behaviour), left.get(str(name), ""))
         for name, wealth, bankrupt, behaviour in zip(*columns, strict=True)
     )
+    colluding = "side_contracts" in run.tables
+    tried = rows_of_round(run, "side_contracts", round_number, run_number) if colluding else None
     trades = rows_of_round(run, "trades", round_number, run_number)
     trades = trades[trades["good"] != run.goods[-1]]
     worth = trades.groupby(["counterparty", "player"], observed=True)["value"].sum()
     large = worth[worth > NEGLIGIBLE * _wealth(run, round_number, run_number)].reset_index()
     columns = (large[name] for name in ("counterparty", "player", "value"))
     flows = {(str(giver), str(receiver)): float(value) for giver, receiver, value in zip(*columns, strict=True)}
-    return TradeNetwork(players, MappingProxyType(flows))
+    return TradeNetwork(players, MappingProxyType(flows), agreements([player.name for player in players], tried))
 
 
 def _wealth(run: Run, round_number: int, run_number: int) -> float:

@@ -39,12 +39,14 @@ class Trader:
         wealth: after trade, numeraire.
         bankrupt: whether it could not deliver.
         behaviour: what it does.
+        left: the blocking mediator with whom it left; empty if it stayed.
     """
 
     name: str
     wealth: float
     bankrupt: bool
     behaviour: str
+    left: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def draw_nodes(
         name = player.name
         axes.plot(
             *places[name],
-            "o",
+            "s" if player.left else "o",
             ms=across[name],
             mfc=colour(player),
             mec=style.INK,
@@ -157,6 +159,7 @@ def draw_labels(
         name, (east, north) = player.name, places[player.name]
         remarks = [] if player.behaviour == OBEDIENT else [player.behaviour]
         remarks += ["bankrupt"] if player.bankrupt else []
+        remarks += [f"left with {player.left}"] if player.left else []
         radius = max(across[name] / 2, 4.0 if player.bankrupt else 0.0)
         lines = textwrap.wrap(name, 2 * _LABEL if turned else _LABEL)
         lines += [", ".join(remarks)] if turned and remarks else remarks
@@ -210,10 +213,15 @@ def coalition_line(members: Sequence[str], places: Mapping[str, tuple[float, flo
     return Line2D(across, up, color=style.PURPLE, lw=3.0, ls=dashes, alpha=0.8, zorder=0.5, clip_on=False)
 
 
-def explain_colours(axes: Axes, players: Sequence[Trader]) -> None:
-    """Say what the colours of players mean, those that there are."""
-    handles = status_samples(players)
-    axes.legend(handles=handles, loc="upper left", ncols=3, columnspacing=1.5, **(KEY | {"handlelength": 1.2}))
+def agreement_sample() -> Line2D:
+    """Return what stands in a key for a line around those who agreed with each other."""
+    return Line2D([], [], color=style.PURPLE, lw=3.0, ls=(0, (2.2, 1)), label="agreed")
+
+
+def explain_colours(axes: Axes, players: Sequence[Trader], *, agreed: bool = False) -> None:
+    """Say what the colours of players mean, those that there are, and lines around those who agreed."""
+    handles = [*status_samples(players), *([agreement_sample()] if agreed else [])]
+    axes.legend(handles=handles, loc="upper left", ncols=4, columnspacing=1.5, **(KEY | {"handlelength": 1.2}))
 
 
 def node_sample(across: float, label: str, colour: str = "none", marker: str = "o") -> Line2D:

@@ -99,9 +99,8 @@ def _of_round(run: Run, tables: Mapping[str, _Rows], number: int) -> list[Moment
     stand = _flows(tables["trades"].get(number), run.goods[-1], least)
     gone = tables.get("cancelled_trades", {}).get(number)
     cut = {wave: _flows(_of_wave(gone, wave), run.goods[-1], least) for wave in range(1, last + 1)}
-    coalitions = _coalitions(tables["side_contracts"].get(number), names)
-    with_whom = dict(zip(names, map(str, players["mediator"]), strict=True)) if "mediator" in players else {}
-    left = {name: mediator for name, mediator in with_whom.items() if mediator != ESTABLISHED}
+    coalitions = agreements(names, tables["side_contracts"].get(number))
+    left = departures(players)
 
     def at(wave: int) -> Moment:
         fell = {name: when for name, when in failed.items() if when <= wave}
@@ -141,7 +140,16 @@ def _flows(rows: pd.DataFrame | None, numeraire: str, least: float) -> dict[Pair
     return {pair: value for pair, value in found.items() if value > least}
 
 
-def _coalitions(rows: pd.DataFrame | None, names: Sequence[str]) -> dict[tuple[str, ...], bool]:
+def departures(players: pd.DataFrame) -> dict[str, str]:
+    """Return with which blocking mediator those left who did, from the rows of players of a round."""
+    if "mediator" not in players:
+        return {}
+    pairs = zip(map(str, players["player"]), map(str, players["mediator"]), strict=True)
+    return {name: mediator for name, mediator in pairs if mediator != ESTABLISHED}
+
+
+def agreements(names: Sequence[str], rows: pd.DataFrame | None) -> dict[tuple[str, ...], bool]:
+    """Return who agreed with whom in a round, in the order of names, and whether somebody broke that."""
     if rows is None:
         return {}
     agreed = rows[rows["fate"].astype(str).isin(AGREED)]

@@ -16,14 +16,14 @@ from PIL import Image
 
 from marketgame import results
 from marketgame.experiments.files.scenario_file import load_scenario
-from marketgame.results.figures import animation, style
+from marketgame.results.figures import animation, style, trade_network
 from marketgame.results.figures.animation import MARK, Film, is_film, save_film
 from marketgame.results.figures.story import Moment, moments
 from marketgame.results.loading import Run
 from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.established import establish
 from tests.experiments.command_calls import SCENARIOS
-from tests.results.figure_contents import points, rows, texts
+from tests.results.figure_contents import axes_of, nodes, points, rows, texts, words
 from tests.run_folders import write_run
 
 ROUNDS = 10
@@ -91,6 +91,16 @@ def test_coalitions_are_those_whose_members_accepted(run: Run, shown: list[Momen
     for each in shown:
         assert {" + ".join(members) for members in each.coalitions} == agreed[each.round]
     assert any(each.coalitions for each in shown)
+
+
+def test_the_trade_network_joins_those_who_agreed(run: Run, shown: list[Moment]) -> None:
+    moment = next(each for each in shown if each.coalitions)
+    figure = trade_network(run, moment.round)
+    places = {name: tuple(points(line)[0]) for name, line in nodes(figure).items()}
+    lines = [line for line in axes_of(figure)[0].lines if line.get_color() == style.PURPLE]
+    expected = [[places[name] for name in (*members, members[0])] for members in moment.coalitions]
+    assert [list(map(tuple, points(line))) for line in lines] == expected
+    assert "agreed" in words(figure)
 
 
 def test_pictures_hold_what_their_moment_says_on_one_scale(film: Film, shown: list[Moment]) -> None:

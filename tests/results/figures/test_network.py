@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from matplotlib.colors import to_rgb
@@ -80,6 +81,17 @@ def test_bankrupt_players_are_marked_by_shape_colour_and_word(played: Callable[.
     assert {"JPN\nbankrupt", "FSU\nshort-selling\nbankrupt", "USA"} <= labels
     assert "2 of 6 players bankrupt" in words(figure)
     assert "X" not in {line.get_marker() for line in axes_of(trade_network(run, 0))[0].lines}
+
+
+def test_who_left_with_a_mediator_is_a_square_and_says_with_whom(played: Callable[..., Run]) -> None:
+    run = played(names=SIX)
+    path = run.folder / "players.parquet"
+    table = pq.read_table(path)
+    with_whom = ["rival" if name == "EEC" else "established" for name in table["player"].to_pylist()]
+    pq.write_table(table.append_column("mediator", pa.array(with_whom)), path)
+    figure = trade_network(results.load(run.folder), 0)
+    assert [name for name, line in nodes(figure).items() if line.get_marker() == "s"] == ["EEC"]
+    assert "EEC\nleft with rival" in {text.get_text() for text in texts(figure)}
 
 
 def test_orders_a_million_times_the_others_leave_the_others_visible(played: Callable[..., Run]) -> None:
