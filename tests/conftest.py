@@ -23,6 +23,8 @@ os.environ.pop("COLUMNS", None)
 # Each of the many processes that tests start would compile all sources anew, which takes it longer than its test.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# What tests multiply is small: a second thread only spins, which takes some of them five times the processor time.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 # No test cuts the power: waiting for the disk changes nothing that a test could see.
 os.fsync = lambda descriptor: None  # type: ignore[assignment]  # For this process alone.
 settings.register_profile("same examples", deadline=None, derandomize=True)
