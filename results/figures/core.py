@@ -195,7 +195,9 @@ def _label_corner(axes: Axes, corner: np.ndarray, centre: np.ndarray) -> None:
 
 def _make_room(axes: Axes, points: np.ndarray) -> None:
     low, high = points.min(axis=0), points.max(axis=0)
-    span = np.maximum(high - low, 0.2 * max(float((high - low).max()), 1e-9))
+    # A core that is a point leaves room of the size of its payoffs.
+    scale = max(float((high - low).max()), 0.25 * float(np.abs(points).max()), 1e-9)
+    span = np.maximum(high - low, 0.2 * scale)
     axes.set_xlim(low[0] - 0.25 * span[0], high[0] + 0.25 * span[0])
     axes.set_ylim(low[1] - 0.2 * span[1], high[1] + 0.2 * span[1])
 
