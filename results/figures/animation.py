@@ -55,6 +55,7 @@ _SMALLEST: Final = 4.0
 _MOST_ARROWS: Final = 300
 _WILD: Final = 20.0  # prices so many times the lowest need a logarithmic axis
 _COLOURS: Final = 64
+_BEND: Final = 0.1  # of an arrow, in lengths of it
 _BANKRUPT: Final = "bankrupt, wave {}"
 _TITLE: Final = 44  # letters on a line above a strip
 
@@ -203,6 +204,8 @@ class Film:
             label.set_text(style.plain(self._label(name, [_BANKRUPT.format(99)])))
         make_room(self._ring, self._places, across, labels)
         self._labels = labels
+        left, right = self._ring.get_xlim()
+        self._point = (right - left) / (72 * self._ring.get_position().width * _SIZE[0])  # in units of the ring
         size: dict[str, Any] = {"clip_on": False, "mec": style.INK, "mew": 0.6}
         self._nodes = {name: self._ring.plot(*self._places[name], "o", zorder=3, **size)[0] for name in self._names}
         self._crosses = {
@@ -220,7 +223,7 @@ class Film:
         if any(each.coalitions for each in shown):
             handles.append(agreement_sample())
         if any(each.left for each in shown):
-            handles.append(node_sample(7.0, "left the market", "white", "s"))
+            handles.append(node_sample(7.0, "left the market", marker="s"))
         if any(each.cancelled for each in shown):
             handles.append(Line2D([], [], color=style.VERMILION, lw=1.2, ls=(0, (2, 1)), label="trade now cancelled"))
         for value in self._scale.samples() if self._scale else ():
@@ -263,7 +266,7 @@ class Film:
             fallen = name in moment.failed
             player = Trader(name, moment.wealth[name], fallen, self._behaviours[name])
             node, label = self._nodes[name], self._labels[name]
-            node.set(ms=self._across(moment, name), mfc="white" if name in moment.left else colour(player), gid=name)
+            node.set(ms=self._across(moment, name), mfc=colour(player), gid=name)
             node.set_marker("s" if name in moment.left else "o")
             remarks = _remarks(moment, name)
             label.set_text(style.plain(self._label(name, remarks)))
@@ -301,9 +304,23 @@ class Film:
             look |= {"color": style.VERMILION, "linestyle": (0, (2, 1))} if cancelled else {"linestyle": "-"}
             arrow.set(**look)
             arrow.set_mutation_scale(2.5 + 2.2 * look["linewidth"])
-            arrow.shrinkA, arrow.shrinkB = (self._across(moment, name) / 2 + 0.5 for name in pair)
+            arrow.set_positions(*self._ends(moment, pair))
             found.append(arrow)
         return found
+
+    def _ends(self, moment: Moment, pair: Pair) -> list[tuple[float, float]]:
+        """Return where an arrow begins and ends, on the edges of the circles: Matplotlib takes as long as it draws."""
+        giver, receiver = (np.array(self._places[name]) for name in pair)
+        along = receiver - giver
+        bend = (
+            2 * _BEND * np.array([along[1], -along[0]])
+        )  # half of it sideways at the middle, where the curve is steered
+        ends = []
+        for name, place, towards in zip(pair, (giver, receiver), (along + bend, bend - along), strict=True):
+            away = (self._across(moment, name) / 2 + 0.5) * self._point / float(np.hypot(*towards))
+            east, north = place + away * towards
+            ends.append((float(east), float(north)))
+        return ends
 
     def _arrow(self, pair: Pair) -> FancyArrowPatch:
         if pair not in self._arrows:
@@ -311,7 +328,9 @@ class Film:
             arrow = FancyArrowPatch(
                 *(self._places[giver], self._places[receiver]),
                 arrowstyle="-|>,head_length=1,head_width=0.5",
-                connectionstyle="arc3,rad=0.1",
+                connectionstyle=f"arc3,rad={_BEND}",
+                shrinkA=0,
+                shrinkB=0,
                 joinstyle="miter",
                 gid=f"{giver} to {receiver}",
             )
