@@ -38,6 +38,7 @@ from marketgame.mechanisms.market_game.settle import settle
 from marketgame.mechanisms.market_game.settlement import Settlement
 from tests.agents.knowledge_at_market import AtMarket
 from tests.economy_fixtures import RandomEconomy
+from tests.examples import drawn
 
 PAPER = MarketRules()
 NO_SHORT_SALES = MarketRules(solvency=Solvency.NO_SHORT_SALES)
@@ -79,7 +80,7 @@ def test_a_short_seller_reaches_the_published_supremum_of_ninety(
     assert settled.allocation[:, 1].sum() == pytest.approx(90)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=drawn(30), deadline=None)
 @given(seeds, st.integers(3, 6), st.integers(2, 4), st.floats(0.0, 100.0), st.booleans())
 def test_a_short_sale_takes_all_but_one_good_and_breaks_no_budget(
     random_economy: RandomEconomy,

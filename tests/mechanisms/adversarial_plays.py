@@ -27,10 +27,10 @@ def adversarial_plays(situation: Situation, charge: Charge, generator: np.random
     wild = generator.random(count) < 0.4
     orders[wild] += _noise(situation, generator, int(wild.sum()))
     settling = _partners(situation, generator, count)
-    for play in np.flatnonzero(~wild):
-        bought = _buy_from_one(situation, orders[play], generator)
-        if generator.random() < 0.5:
-            settling[play, 0] = bought
+    tame = np.flatnonzero(~wild)
+    bought = _buy_from_one(situation, orders, tame, generator)
+    settled = generator.random(len(tame)) < 0.5
+    settling[tame[settled], 0] = bought[settled]
     announced = usual.announced_endowments * generator.choice([1.0, 1.0, 0.4, 1e-3], size=(count, members, goods))
     side = generator.normal(size=(count, members)) * generator.choice([0.0, 1.0, 20.0, 150.0], size=(count, 1))
     side = side - side.mean(axis=1, keepdims=True)
@@ -76,16 +76,23 @@ def _partners(situation: Situation, generator: np.random.Generator, count: int) 
     return chosen
 
 
-def _buy_from_one(situation: Situation, orders: FloatArray, generator: np.random.Generator) -> tuple[int, int]:
-    """Let the first member order much of what somebody has, or more, for some or a speck of one; return both."""
-    buyer = situation.coalition[0]
-    source = int(generator.choice([player for player in range(orders.shape[1]) if player != buyer]))
-    wanted = generator.choice([situation.endowments[0, source], situation.supply[0]])
-    wanted = wanted * generator.choice([0.5, 0.96875, 1.0, 32.0])
-    given = int(generator.integers(len(wanted)))
-    wanted[given] = -situation.endowments[0, buyer, given] * generator.choice([2.0**-13, 0.125, 1.0, 32.0])
-    orders[0, source] += wanted
-    return source, given
+def _buy_from_one(
+    situation: Situation, orders: FloatArray, plays: IntegerArray, generator: np.random.Generator
+) -> IntegerArray:
+    """Let the first member order much of what somebody has, or more, for some or a speck of one good.
+
+    Returns:
+        From whom and for what in each of these plays, ``(B, 2)``.
+    """
+    buyer, count, goods = situation.coalition[0], len(plays), orders.shape[-1]
+    source = generator.choice([player for player in range(orders.shape[2]) if player != buyer], size=count)
+    owned, supply = situation.endowments[0], situation.supply[0]
+    wanted = np.where(generator.random((count, 1)) < 0.5, owned[source], supply)
+    wanted = wanted * generator.choice([0.5, 0.96875, 1.0, 32.0], size=(count, 1))
+    given = generator.integers(goods, size=count)
+    wanted[np.arange(count), given] = -owned[buyer, given] * generator.choice([2.0**-13, 0.125, 1.0, 32.0], size=count)
+    orders[plays, 0, source] += wanted
+    return np.stack([source, given], axis=-1)
 
 
 def _settle_up(
@@ -111,12 +118,12 @@ def _settle_up(
         left = situation.prescribed.transfers[0, member] + side[:, place] - charged.sum(axis=(-1, -2)) - speck
         thrifty, settles = generator.random(count) < 0.5, generator.random(count) < 0.9
         for other, kind in product([player for player in range(players) if player != member], range(goods)):
-            unit = np.zeros((count, players, players, goods))
-            unit[:, member, other, kind] = np.sign(left)
-            unit[:, other, member, kind] = -np.sign(left)
-            price = np.abs(charge(unit, everybody)[:, member, other, kind])
-            amount = np.divide(left, price, out=np.zeros(count), where=price > 0)
+            chosen = np.flatnonzero(settles & (settling[:, place] == (other, kind)).all(axis=-1))
+            unit = np.zeros((len(chosen), players, players, goods))
+            unit[:, member, other, kind] = np.sign(left[chosen])
+            unit[:, other, member, kind] = -np.sign(left[chosen])
+            price = np.abs(charge(unit, everybody[chosen])[:, member, other, kind])
+            amount = np.divide(left[chosen], price, out=np.zeros(len(chosen)), where=price > 0)
             # Whoever wants the other to live leaves it something.
-            amount = np.where(thrifty, np.minimum(amount, 0.875 * situation.endowments[0, other, kind]), amount)
-            chosen = settles & (settling[:, place] == (other, kind)).all(axis=-1)
-            orders[chosen, place, other, kind] += amount[chosen]
+            least = np.minimum(amount, 0.875 * situation.endowments[0, other, kind])
+            orders[chosen, place, other, kind] += np.where(thrifty[chosen], least, amount)

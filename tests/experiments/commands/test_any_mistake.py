@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from marketgame.experiments.commands.kinds import load_input
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.studies.carbon import ECONOMIES
+from tests.examples import drawn
 
 HOME = ECONOMIES.parent
 DOCUMENTS = {
@@ -70,7 +71,7 @@ def with_entry(document: dict[str, Any], place: tuple[str | int, ...], value: An
 
 
 @given(data=st.data(), name=st.sampled_from(sorted(DOCUMENTS)), junk=st.sampled_from(JUNK))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=drawn(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_wrong_entry_anywhere_is_accepted_or_refused_in_lines_that_name_the_file(
     data: st.DataObject, name: str, junk: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -105,7 +106,7 @@ def test_a_key_written_twice_over_is_named_wherever_it_stands(
 
 
 @given(data=st.data(), name=st.sampled_from(sorted(DOCUMENTS)))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=drawn(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_mistakes_in_several_tables_are_all_told_in_the_order_of_the_file(
     data: st.DataObject, name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

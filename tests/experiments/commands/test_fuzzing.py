@@ -27,7 +27,7 @@ def test_damaged_files_of_every_kind_are_answered_or_refused_and_never_crash(tmp
 
     Left out are sweeps, which start processes, and searches that take as long as they are given.
     """
-    program = [sys.executable, "-W", "ignore", "-m", "benchmarks.fuzzing", "80", "--seed", "7", "--workers", "1"]
+    program = [sys.executable, "-W", "ignore", "-m", "benchmarks.fuzzing", "40", "--seed", "7", "--workers", "1"]
     slow = "^(sweep|core|run|certify .*(ten-|annex|world|complements))"
     done = subprocess.run(
         [*program, "--keep", str(tmp_path / "wrong"), "--without", slow],

@@ -18,6 +18,7 @@ from marketgame.experiments.studies.severance import (
 )
 from marketgame.mechanisms.blocking import inhibitive
 from marketgame.mechanisms.coalitional_games.mechanism import expected_cost, misreport_gains, stakes
+from tests.examples import drawn
 
 GAME = example()
 
@@ -30,7 +31,7 @@ def test_the_predicted_bounds_are_the_published_ones() -> None:
 
 
 @given(price=st.floats(3.0, 3.5), severance=st.floats(0.01, 2.0), beta=st.floats(1.0, 2.5))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=drawn(150), deadline=None)
 def test_condition_27_tells_what_can_be_blocked(price: float, severance: float, beta: float) -> None:
     promises = Promises(price, severance, 2 * beta * severance)
     slack = price - 3 - 2 * beta * abs(1 - severance)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from marketgame.experiments.sweep import storage
 from marketgame.experiments.sweep.storage import MergedRows, Part, PartStore, made_whole, write_table
 from marketgame.experiments.sweep.tables import parameter_array
+from tests.examples import drawn
 from tests.experiments.kills import KilledError, kill_at
 
 SCHEMAS = {
@@ -51,7 +52,7 @@ def expected(order: list[int], status: str = "done") -> list[dict[str, object]]:
     return [row for run in sorted(order) for row in rows([run], status)["rounds"].to_pylist()]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=drawn(20), deadline=None)
 @given(
     order=st.permutations(range(12)),
     cuts=st.lists(st.integers(0, 12), max_size=5),

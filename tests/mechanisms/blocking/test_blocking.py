@@ -30,6 +30,7 @@ from marketgame.mechanisms.blocking import (
 )
 from marketgame.mechanisms.coalitional_games.game import ActionSet, Coalition, CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import stakes
+from tests.examples import drawn
 from tests.mechanisms import random_games
 from tests.mechanisms.myerson_examples import EQUAL_GAINS, EXAMPLE_1, EXAMPLE_2, VIRTUALLY_EQUITABLE, pooling
 
@@ -193,7 +194,7 @@ def test_a_mediator_who_sees_the_sellers_type_blocks_five_sixths_but_not_seven_e
     assert finely_inhibitive(EXAMPLE_2, stakes(EXAMPLE_2, pooling(3.5, 3.5, 7 / 8)))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=drawn(25), deadline=None)
 @given(SEEDS, st.sampled_from(list(Normalisation)), st.sampled_from(list(Support)))
 def test_profits_agree_with_the_program_written_out_entry_by_entry(
     seed: int, normalisation: Normalisation, support: Support
@@ -246,7 +247,7 @@ def test_inhibitive_stakes_give_every_type_what_it_expects_alone(seed: int) -> N
         assert short <= 1e-7
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=drawn(20), deadline=None)
 @given(SEEDS)
 def test_a_mediator_who_may_ask_everybody_earns_no_less_at_every_profile(seed: int) -> None:
     game, omega = random_case(seed)
@@ -304,7 +305,7 @@ def test_larger_stakes_are_never_easier_to_block(seed: int) -> None:
     assert profit_of(find_blocking_plan(game, omega + raise_all)) <= profit_of(find_blocking_plan(game, omega)) + 1e-8
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=drawn(15), deadline=None)
 @given(SEEDS)
 def test_limits_on_coalitions_lower_the_profit_and_are_reported(seed: int) -> None:
     generator = np.random.default_rng(seed)

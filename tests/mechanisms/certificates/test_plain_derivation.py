@@ -41,6 +41,7 @@ from marketgame.mechanisms.market_game.rules import (
     Withholding,
 )
 from marketgame.mechanisms.market_game.settle import Engine, settle
+from tests.examples import drawn
 from tests.mechanisms.adversarial_plays import adversarial_plays
 from tests.mechanisms.deviations.test_bounds_of_every_rule import EVERY_RULE, Unheard, charge_of
 from tests.mechanisms.private_value_economies import random_economy, three_traders
@@ -49,7 +50,7 @@ from tests.mechanisms.strategies import FAMILIES
 
 @pytest.mark.parametrize("family", FAMILIES)
 @given(data=st.data(), bundle=st.lists(st.floats(1e-6, 8.0), min_size=2, max_size=2))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=drawn(30), deadline=None)
 def test_values_and_tangents_are_those_of_the_families(family: str, data: st.DataObject, bundle: list[float]) -> None:
     point, valuation = np.array(bundle), data.draw(FAMILIES[family](2))
     assert float(valuation.exact_value(exact(bundle))) == close(valuation.value(point))
@@ -70,7 +71,7 @@ def close(wanted: FloatArray) -> object:
     bundle=st.lists(st.floats(1e-6, 8.0), min_size=2, max_size=2),
     other=st.lists(st.floats(0.0, 8.0), min_size=2, max_size=2),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=drawn(30), deadline=None)
 def test_no_bundle_is_worth_more_than_the_tangent_says(
     family: str, data: st.DataObject, bundle: list[float], other: list[float]
 ) -> None:
@@ -163,7 +164,7 @@ def attacks(situation: Situation, generator: np.random.Generator, count: int) ->
     money=st.sampled_from([100.0, 1e9]),
     goods=st.integers(1, 2),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=drawn(40), deadline=None)
 def test_no_play_exceeds_a_bound_in_exact_arithmetic(seed: int, rules: MarketRules, money: float, goods: int) -> None:
     generator = np.random.default_rng(seed)
     contract = random_contract(seed, money, goods)

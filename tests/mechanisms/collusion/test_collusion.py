@@ -35,6 +35,7 @@ from marketgame.mechanisms.collusion.finite_games.internal_consistency import (
 )
 from marketgame.mechanisms.collusion.finite_games.revised_game import revised_game
 from marketgame.mechanisms.deviations.effort import Verdict
+from tests.examples import drawn
 from tests.mechanisms.collusion.third_party import immune_to_third_party, third_party_offer
 from tests.mechanisms.random_side_games import (
     SlowPlay,
@@ -92,7 +93,7 @@ def assert_improves(claimed: Improvement, plays: list[SlowPlay]) -> None:
     assert max(gains) > 0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=drawn(25), deadline=None)
 @given(SEEDS, CONCEPTS)
 def test_every_pair_gains_as_much_as_the_slow_program_says_and_no_more(seed: int, concept: Concept) -> None:
     game = random_game(seed, outside=2)
@@ -111,7 +112,7 @@ def test_every_pair_gains_as_much_as_the_slow_program_says_and_no_more(seed: int
                 assert_improves(fast, plays)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=drawn(15), deadline=None)
 @given(SEEDS, CONCEPTS)
 def test_reallocations_are_chosen_as_well_as_by_trying_all_of_them(seed: int, concept: Concept) -> None:
     game = random_game(seed, types=1, levels=2)
@@ -199,7 +200,7 @@ def test_every_communication_equilibrium_is_incentive_compatible(seed: int) -> N
             assert satisfies(game, contract, Concept.BIC)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=drawn(25), deadline=None)
 @given(SEEDS, CONCEPTS)
 def test_a_third_party_finds_what_the_pair_finds(seed: int, concept: Concept) -> None:
     game = random_game(seed)

@@ -23,6 +23,7 @@ from marketgame.mechanisms.economies.valuations import Abatement, Quadratic
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Withholding
 from marketgame.mechanisms.market_game.settle import settle
+from tests.examples import drawn
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
 from tests.mechanisms.strategies import economy_of, line, one_type
 
@@ -127,7 +128,7 @@ def wanting_contract(seed: int) -> GrandContract:
 
 
 @given(seed=st.integers(0, 10_000), low=st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=drawn(40), deadline=None)
 def test_a_member_who_sees_a_misquote_takes_everything(seed: int, low: bool) -> None:
     """Proposition 4, first step: 1 misquotes and orders anything; 0 buys where a good is cheap and sells where dear.
 
@@ -152,7 +153,7 @@ def test_a_member_who_sees_a_misquote_takes_everything(seed: int, low: bool) -> 
 
 
 @given(seed=st.integers(0, 10_000), owed=st.floats(-0.9, 2.0))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=drawn(40), deadline=None)
 def test_who_returns_to_the_common_price_and_guesses_the_others_orders_keeps_its_wealth(seed: int, owed: float) -> None:
     """Proposition 4, second step: player 0 quotes p and cancels what is ordered from it.
 

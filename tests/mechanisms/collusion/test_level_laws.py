@@ -26,6 +26,7 @@ from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.economies.valuation import Valuation, coefficient
 from marketgame.mechanisms.economies.valuations import Exponential, Linear, Quadratic
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
+from tests.examples import drawn
 from tests.mechanisms.private_value_economies import (
     random_correlated_prior,
     random_economy,
@@ -40,7 +41,7 @@ REPAIRED = MarketRules(
     bankruptcy=Bankruptcy.UNWIND,
     coverage=Coverage.ANNOUNCED_NUMERAIRE,
 )
-FEW = settings(max_examples=12, deadline=None)
+FEW = settings(max_examples=drawn(12), deadline=None)
 SEEDS = st.integers(0, 10_000)
 SIZES = st.sampled_from([1.0, 1e3, 1e6, 1e9, 1e12])
 UNITS = st.sampled_from([1e-9, 1e-6, 1e-3, 1e3, 1e6, 1e9])

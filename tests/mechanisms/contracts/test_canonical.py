@@ -23,6 +23,7 @@ from marketgame.mechanisms.economies.valuation import Valuation
 from marketgame.mechanisms.economies.valuations import Abatement, Exponential, Logarithmic, Power, Quadratic
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
 from marketgame.mechanisms.market_game.settle import settle
+from tests.examples import drawn
 from tests.mechanisms.exact_allocation import exact_information, exact_outcome
 from tests.mechanisms.strategies import economy_of, line, one_type
 
@@ -59,7 +60,7 @@ def coinciding(draw: st.DrawFn) -> Economy:
 
 
 @given(economy=coinciding())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=drawn(60), deadline=None)
 def test_members_know_what_exact_arithmetic_says_they_know(economy: Economy) -> None:
     contract = grand_contract(economy)
     for size in (1, 2):

@@ -26,6 +26,7 @@ from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.valuations import Linear
 from marketgame.mechanisms.market_game.rules import MarketRules
+from tests.examples import drawn
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
 from tests.mechanisms.strategies import line
 
@@ -115,7 +116,7 @@ def random_orders(seed: int, players: int, goods: int, size: float) -> Alternati
     return instead
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=drawn(12), deadline=None)
 @given(SEEDS, COUNTS, st.integers(1, 2))
 def test_with_short_sales_bankrupting_nobody_truthful_gains_by_any_orders(
     seed: int, counts: tuple[int, ...], goods: int

@@ -21,6 +21,7 @@ from marketgame.mechanisms.contracts.compatibility import (
     witness_residual,
 )
 from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior, Prior
+from tests.examples import drawn
 from tests.mechanisms.private_value_economies import random_correlated_prior, random_independent_prior
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -116,7 +117,7 @@ def test_a_third_player_about_whom_beliefs_agree_breaks_the_budget_of_two_correl
     assert [int(punished.sum()) for punished in proof.punished] == [2, 2, 0]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=drawn(25), deadline=None)
 @given(SEEDS, st.sampled_from([(2, 2), (2, 3), (2, 2, 2)]), st.integers(1, 4))
 def test_the_verdict_is_that_of_maximising_every_price_in_both_directions(
     seed: int, counts: tuple[int, ...], coarseness: int

@@ -29,6 +29,7 @@ from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
 from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.market_game.rules import Coverage, MarketRules
+from tests.examples import drawn
 from tests.mechanisms.private_value_economies import (
     random_correlated_prior,
     random_economy,
@@ -137,7 +138,7 @@ def test_under_independence_the_system_has_a_solution_whose_largest_transfer_is_
     assert smallest.largest <= np.abs(closed_form).max() * (1 + 1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=drawn(25), deadline=None)
 @given(SEEDS, THREE_PLAYERS, GOODS, st.booleans())
 def test_transfers_exist_whenever_the_compatibility_condition_holds(
     seed: int, counts: tuple[int, ...], goods: int, type_dependent: bool
@@ -155,7 +156,7 @@ def test_transfers_balance_to_rounding_in_every_profile(seed: int, counts: tuple
     assert np.abs(answer.numeraire_transfers.sum(axis=1)).max() <= 1e-14 * (1 + answer.largest)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=drawn(40), deadline=None)
 @given(SEEDS, GOODS)
 def test_two_players_with_two_types_need_no_compatibility_condition(seed: int, goods: int) -> None:
     """Correlated, they always violate the condition; transfers exist all the same, so it is not necessary.

@@ -14,9 +14,10 @@ from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_
 from marketgame.mechanisms.contracts.incentives import check_incentives, reported_gains
 from marketgame.mechanisms.economies.beliefs import Prior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
+from tests.examples import drawn
 from tests.mechanisms.strategies import correlated_priors, economies, economy_of, independent_priors, line, one_type
 
-FEW = settings(max_examples=15, deadline=None)
+FEW = settings(max_examples=drawn(15), deadline=None)
 COUNTS = st.sampled_from([(2, 2), (3, 2), (1, 2, 2)])
 PRIORS: list[Callable[[tuple[int, ...]], st.SearchStrategy[Prior]]] = [correlated_priors, independent_priors]
 

@@ -24,11 +24,12 @@ from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency
+from tests.examples import drawn
 
 FOUR_RULES = MarketRules(Pricing.SPREAD, Solvency.NO_SHORT_SALES, Bankruptcy.UNWIND, Coverage.ANNOUNCED_NUMERAIRE)
 # Bounds are proved for single players under the paper's rules, for several under these four.
 RULES = {1: (MarketRules(), FOUR_RULES), 2: (FOUR_RULES,)}
-FEW = settings(max_examples=20, deadline=None)
+FEW = settings(max_examples=drawn(20), deadline=None)
 MONEY = 60.0
 
 

@@ -23,6 +23,7 @@ from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Pricing, Solvency
 from marketgame.mechanisms.market_game.settle import settle
 from marketgame.mechanisms.market_game.settlement import Settlement
+from tests.examples import drawn
 
 SEEDS = st.integers(0, 2**32 - 1)
 ALL_RULES = [MarketRules(*options) for options in itertools.product(Pricing, Solvency, Bankruptcy)]
@@ -91,7 +92,7 @@ def obeyed(plan: Plan, rules: MarketRules, gone: FloatArray | None = None) -> Se
 
 
 @pytest.mark.parametrize("rules", ALL_RULES, ids=lambda r: f"{r.pricing}-{r.solvency}-{r.bankruptcy}")
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=drawn(40))
 @given(plans())
 def test_nobody_who_obeys_is_bankrupt_whatever_the_rules(rules: MarketRules, plan: Plan) -> None:
     settlement = obeyed(plan, rules)
@@ -155,7 +156,7 @@ def shipped_contract(name: str) -> GrandContract:
     return GrandContract(economy, efficient, walrasian_payments(economy, efficient))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=drawn(15))
 @given(st.data())
 @pytest.mark.parametrize("name", SHIPPED)
 def test_nobody_who_obeys_a_shipped_contract_is_bankrupt_in_any_units(name: str, data: st.DataObject) -> None:
@@ -167,14 +168,14 @@ def test_nobody_who_obeys_a_shipped_contract_is_bankrupt_in_any_units(name: str,
 
 
 @pytest.mark.parametrize("rules", ALL_RULES, ids=lambda r: f"{r.pricing}-{r.solvency}-{r.bankruptcy}")
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=drawn(30))
 @given(plans(), UNITS, UNITS)
 def test_nobody_who_obeys_is_bankrupt_in_any_units(rules: MarketRules, plan: Plan, money: float, goods: float) -> None:
     assert not obeyed(in_other_units(plan, money, goods), rules).bankrupt.any()
 
 
 @pytest.mark.parametrize("pricing", Pricing)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=drawn(60))
 @given(st.data())
 def test_who_is_left_with_the_trades_of_some_of_the_others_is_solvent_in_any_units(
     pricing: Pricing, data: st.DataObject

@@ -16,13 +16,14 @@ from marketgame.mechanisms.economies.beliefs import CorrelatedPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.valuations import Power
+from tests.examples import drawn
 from tests.mechanisms.strategies import economies, economy_of, line, one_type
 
 SEVERAL_TYPES = st.sampled_from([(2, 2), (3, 2), (1, 2, 2), (2, 2, 2)])
 
 
 @given(economy=economies(counts=SEVERAL_TYPES, numeraire=5000.0))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=drawn(40), deadline=None)
 def test_truth_is_an_equilibrium_under_independent_types(economy: Economy) -> None:
     transfers = expected_externality_transfers(economy, efficient_allocation(economy))
     check = check_incentives(grand_contract(economy, transfers))
@@ -32,7 +33,7 @@ def test_truth_is_an_equilibrium_under_independent_types(economy: Economy) -> No
 
 
 @given(economy=economies(counts=SEVERAL_TYPES))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=drawn(30), deadline=None)
 def test_transfers_balance_in_every_profile(economy: Economy) -> None:
     transfers = expected_externality_transfers(economy, efficient_allocation(economy))
     size = np.abs(transfers).max(axis=1)

@@ -22,6 +22,7 @@ from marketgame.mechanisms.core.balancedness import (
     plan_utilities,
 )
 from marketgame.mechanisms.core.search import find_core_allocation
+from tests.examples import drawn
 from tests.mechanisms.myerson_examples import bilateral_trade
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -154,7 +155,7 @@ def test_games_that_can_imitate_every_extreme_plan_are_balanced_and_have_a_core(
     assert isinstance(find_core_allocation(game), CoreAllocation)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=drawn(25), deadline=None)
 @given(SEEDS, st.integers(2, 4))
 def test_with_one_type_each_balanced_up_to_payments_means_a_nonempty_ordinary_core(seed: int, players: int) -> None:
     generator = np.random.default_rng(seed)

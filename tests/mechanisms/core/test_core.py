@@ -39,6 +39,7 @@ from marketgame.mechanisms.core.search import find_core_allocation, optimise_cor
 from marketgame.mechanisms.core.variant import CoreEffort, CoreVariant, SeverancePay
 from marketgame.mechanisms.incentive_efficiency.search import IncentiveEfficient, incentive_efficient
 from marketgame.mechanisms.linear_program import Sense
+from tests.examples import drawn
 from tests.mechanisms.balanced_games import balanced_game, lemons
 from tests.mechanisms.myerson_examples import EXAMPLE_1, EXAMPLE_2, example
 
@@ -193,7 +194,7 @@ def test_a_core_that_is_empty_because_pairs_leave_is_not_empty_when_pairs_cannot
         assert isinstance(find_blocking_plan(game, found.stakes, limits=limits), NoBlockingPlan)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=drawn(15), deadline=None)
 @given(SEEDS, st.integers(2, 4))
 def test_with_one_type_each_the_core_is_the_ordinary_core(seed: int, players: int) -> None:
     generator = np.random.default_rng(seed)
@@ -221,7 +222,7 @@ def test_with_one_type_each_the_core_is_the_ordinary_core(seed: int, players: in
     assert found.allocation.mechanism.severance.max() == pytest.approx(0.0, abs=1e-9)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=drawn(20), deadline=None)
 @given(SEEDS, st.sampled_from([(2, 2), (3, 2), (3, 3), (2, 2, 2), (3, 2, 2)]), st.sampled_from(list(Support)))
 def test_balanced_games_have_core_allocations_that_no_blocking_mediator_breaks(
     seed: int, counts: tuple[int, ...], support: Support
@@ -263,7 +264,7 @@ def test_five_players_who_can_do_hundreds_of_things_together_have_a_core_allocat
     assert isinstance(find_core_allocation(game), CoreAllocation)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=drawn(20), deadline=None)
 @given(SEEDS, st.sampled_from([(2, 1), (3, 1), (2, 2)]))
 def test_core_mechanisms_are_incentive_efficient_and_pay_severance_only_to_types_without_weight(
     seed: int, counts: tuple[int, int]
@@ -283,7 +284,7 @@ def test_core_mechanisms_are_incentive_efficient_and_pay_severance_only_to_types
     assert achieved == pytest.approx(best.value, abs=1e-6)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=drawn(15), deadline=None)
 @given(SEEDS)
 def test_every_core_allocation_lies_between_the_smallest_and_the_largest_value(seed: int) -> None:
     game = lemons(np.random.default_rng(seed), (2, 1))

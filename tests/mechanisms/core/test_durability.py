@@ -25,6 +25,7 @@ from marketgame.mechanisms.core.durability.examination import (
 )
 from marketgame.mechanisms.core.durability.search import AlternativeSearch, NotRefuted, search_durability
 from marketgame.mechanisms.core.search import find_core_allocation
+from tests.examples import drawn
 from tests.mechanisms.balanced_games import lemons
 from tests.mechanisms.myerson_examples import EXAMPLE_1, EXAMPLE_2, bilateral_trade
 
@@ -74,7 +75,7 @@ def test_a_type_that_does_better_alone_refutes_durability_by_itself() -> None:
     assert refuted.margin == pytest.approx(2 + refuted.alternative.payments.item())
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=drawn(12), deadline=None)
 @given(SEEDS, st.sampled_from([(2, 1), (2, 2), (3, 2)]))
 @example(56794, (2, 1))  # The solver's own cuts once excluded the optimum of a program with integers.
 def test_core_mechanisms_are_durable_against_every_alternative_tried(seed: int, counts: tuple[int, int]) -> None:
@@ -123,7 +124,7 @@ def rejected_by(
     return any(never)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=drawn(40), deadline=None)
 @given(SEEDS, st.sampled_from([(1, 1), (2, 1), (2, 2)]))
 def test_what_enumeration_rejects_the_program_rejects(seed: int, choices: tuple[int, int]) -> None:
     generator = np.random.default_rng(seed)
@@ -146,7 +147,7 @@ def test_what_enumeration_rejects_the_program_rejects(seed: int, choices: tuple[
         assert rejection_violation(game, mechanism, alternative, outcome) <= 1e-3
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=drawn(25), deadline=None)
 @given(SEEDS)
 def test_a_refutation_survives_random_beliefs_and_plays(seed: int) -> None:
     generator = np.random.default_rng(seed)

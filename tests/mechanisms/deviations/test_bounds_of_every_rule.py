@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from enum import StrEnum
 from fractions import Fraction
+from functools import cache
 from itertools import combinations, cycle, product
 from typing import cast
 
@@ -20,7 +21,7 @@ from marketgame.mechanisms.deviations import premises as stated
 from marketgame.mechanisms.deviations.bounds import BoundReason, least_bound, proven_bounds
 from marketgame.mechanisms.deviations.premises import Premise
 from marketgame.mechanisms.deviations.reactions import ArbitrageAfterMisquotes, WithholdingAfterMisquotes
-from marketgame.mechanisms.deviations.situation import JointAction, Situation, gains, situation_of
+from marketgame.mechanisms.deviations.situation import JointAction, Situation, gains, settled_gains, situation_of
 from marketgame.mechanisms.economies.economy import Player
 from marketgame.mechanisms.economies.valuations import Quadratic
 from marketgame.mechanisms.market_game.prices import PRICES, Prices, trade_prices
@@ -63,7 +64,8 @@ def plenty(name: str, intercepts: tuple[float, float], owned: list[float]) -> Pl
     return one_type(name, owned, Quadratic(np.array(intercepts), np.eye(2)))
 
 
-def contracts() -> list[GrandContract]:
+@cache
+def contracts() -> tuple[GrandContract, ...]:
     """Three traders of one good without transfers; a random economy of two goods with some; one with goods left over.
 
     In the last nobody wants all there is of the first good, somebody wants none of the second, and one owns only money.
@@ -75,26 +77,20 @@ def contracts() -> list[GrandContract]:
         plenty("b", (1.2, 5.0), [1.0, 2.0, 30.0]),
         plenty("c", (1.5, -0.5), [0.0, 0.0, 30.0]),
     ]
-    return [
+    return (
         grand_contract(three_traders()),
         grand_contract(walrasian.economy, walrasian.numeraire_transfers + shift),
         grand_contract(economy_of(left_over)),
-    ]
+    )
 
 
 def largest_gain(situation: Situation, charge: Charge, generator: np.random.Generator) -> float:
     """The most that the members together gain in any of many plays."""
     count = PLAYS if situation.reaction is None else PLAYS_ANSWERED
     plays = adversarial_plays(situation, charge, generator, count)
-    if situation.reaction is None:
-        return float(gains(situation, plays).sum(axis=-1).max(initial=0.0))
-    found = 0.0
-    for play in range(len(plays.side_transfers)):
-        try:
-            found = max(found, float(gains(situation, plays[play]).sum()))
-        except ValueError:  # Outsiders who withhold do not cover what they owe.
-            continue
-    return found
+    # Where outsiders who withhold would not cover what they owe, a play cannot be carried out: minus infinity.
+    gained = settled_gains(situation, plays) - situation.obedient_gains
+    return float(gained.sum(axis=-1).max(initial=0.0))
 
 
 @pytest.mark.parametrize("pricing", Pricing)

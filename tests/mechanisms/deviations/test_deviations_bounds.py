@@ -32,6 +32,7 @@ from marketgame.mechanisms.deviations.situation import (
     situations,
 )
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Coverage, MarketRules, Pricing, Solvency, Withholding
+from tests.examples import drawn
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
 from tests.mechanisms.strategies import economy_of, line, one_type
 
@@ -81,7 +82,7 @@ def random_action(situation: Situation, generator: np.random.Generator) -> Joint
     coalition=st.sampled_from([c for size in (1, 2, 3) for c in combinations(range(3), size)]),
     reaction=st.sampled_from([None, None, WithholdingAfterMisquotes(1e-3), WITHHOLDING_MORE_OR_LESS, SOME_PLAYING_ON]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=drawn(150), deadline=None)
 def test_no_deviation_exceeds_a_bound(
     seed: int, rules: MarketRules, coalition: tuple[int, ...], reaction: Reaction | None
 ) -> None:
@@ -101,7 +102,7 @@ def test_no_deviation_exceeds_a_bound(
 
 
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=drawn(25), deadline=None)
 def test_any_prices_bound_what_resources_allow_and_supporting_prices_bound_it_best(seed: int) -> None:
     situation = situation_of(random_contract(seed), 0, (0, 2))
     best = bound_by_resources(situation)

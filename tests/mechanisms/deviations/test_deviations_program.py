@@ -43,6 +43,7 @@ from marketgame.mechanisms.market_game.rules import (
     Timing,
     Withholding,
 )
+from tests.examples import drawn
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
 from tests.mechanisms.slow_deviations import menu, slow_utilities
 from tests.mechanisms.strategies import economies, economy_of
@@ -181,7 +182,7 @@ def admissible_menu(situation: Situation, quotes: FloatArray) -> tuple[JointActi
     return actions, utilities(situation, actions)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=drawn(15), deadline=None)
 @given(situations(), st.integers(0, 10_000), st.sampled_from(Objective), st.booleans(), st.booleans())
 def test_no_joint_action_of_a_finite_menu_beats_the_programs_bound_or_the_proven_one(
     situation: Situation, seed: int, objective: Objective, two_draws: bool, reacting: bool
@@ -211,7 +212,7 @@ def test_no_joint_action_of_a_finite_menu_beats_the_programs_bound_or_the_proven
     assert found.best is None or found.gains.sum() <= proven + 1e-7 * scale
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=drawn(40), deadline=None)
 @given(situations(), st.integers(0, 10_000), st.sampled_from(Objective), st.booleans())
 def test_whatever_is_agreed_the_programs_bound_excludes_neither_obedience_nor_any_orders_in_the_box(
     situation: Situation, seed: int, objective: Objective, misquoting: bool
@@ -281,7 +282,7 @@ def test_obedience_is_not_excluded_where_somebody_fails_by_a_hair_beyond_the_mem
     assert best_orders(situation, obedient(situation).quotes).bound >= 0.0
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=drawn(15), deadline=None)
 @given(situations(), st.integers(0, 10_000), st.sampled_from(Objective))
 def test_reported_gains_are_those_of_an_independent_settlement(
     situation: Situation, seed: int, objective: Objective
@@ -297,7 +298,7 @@ def test_reported_gains_are_those_of_an_independent_settlement(
     assert found.best.side_transfers.sum() == pytest.approx(0.0, abs=1e-9 * scale)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=drawn(12), deadline=None)
 @given(economies(counts=st.sampled_from([(1, 1), (1, 1, 1)]), goods=st.integers(1, 2)), RULES, st.integers(0, 10_000))
 def test_bounds_hold_for_every_family_of_valuations(economy: Economy, rules: MarketRules, seed: int) -> None:
     try:

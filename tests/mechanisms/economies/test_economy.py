@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuations import Linear
+from tests.examples import drawn
 from tests.mechanisms.strategies import economies, economy_of, line, one_type
 
 
 @given(economy=economies(type_dependent=True), data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=drawn(25), deadline=None)
 def test_utility_is_the_valuation_of_the_own_type_plus_the_numeraire(economy: Economy, data: st.DataObject) -> None:
     profile = economy.profiles[data.draw(st.integers(0, len(economy.profiles) - 1))]
     bundles = np.random.default_rng(1).uniform(0.1, 3.0, (len(profile), len(economy.goods)))
@@ -29,7 +30,7 @@ def test_utility_is_the_valuation_of_the_own_type_plus_the_numeraire(economy: Ec
 
 
 @given(economy=economies(type_dependent=True))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=drawn(25), deadline=None)
 def test_all_profiles_at_once_and_one_by_one_agree(economy: Economy) -> None:
     together = economy.endowments(economy.profiles)
     for number, profile in enumerate(economy.profiles):

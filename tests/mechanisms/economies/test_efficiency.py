@@ -23,10 +23,11 @@ from marketgame.mechanisms.economies.efficiency import (
 )
 from marketgame.mechanisms.economies.valuation import Valuation
 from marketgame.mechanisms.economies.valuations import Abatement, Logarithmic, Power, Quadratic
+from tests.examples import drawn
 from tests.mechanisms.strategies import FAMILIES, SMOOTH, economies, economy_of, line, one_type, supplies
 
-FEW = settings(max_examples=40, deadline=None)
-FEWER = settings(max_examples=12, deadline=None)
+FEW = settings(max_examples=drawn(40), deadline=None)
+FEWER = settings(max_examples=drawn(12), deadline=None)
 ONE_TYPE = st.sampled_from([(1, 1), (1, 1, 1)])
 ONE_GOOD, TWO_GOODS = st.just(1), st.integers(1, 2)
 CONCAVE = {name: family for name, family in FAMILIES.items() if name != "abatement"}

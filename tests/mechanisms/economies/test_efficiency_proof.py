@@ -17,10 +17,11 @@ from marketgame.mechanisms.economies.efficiency import (
     value_of_goods,
 )
 from marketgame.mechanisms.economies.valuations import Linear, Quadratic
+from tests.examples import drawn
 from tests.mechanisms.strategies import economies, economy_of, one_type, supplies
 
-FEW = settings(max_examples=40, deadline=None)
-FEWER = settings(max_examples=12, deadline=None)
+FEW = settings(max_examples=drawn(40), deadline=None)
+FEWER = settings(max_examples=drawn(12), deadline=None)
 
 
 @given(economy=economies(type_dependent=True), data=st.data())

@@ -22,12 +22,13 @@ from marketgame.mechanisms.economies.valuations import (
     Power,
     Quadratic,
 )
+from tests.examples import drawn
 from tests.mechanisms.exact_values import exact_gain
 from tests.mechanisms.strategies import SEPARABLE, any_valuation, economy_of, line, one_type, vectors
 
 # What the few operations of one good may round, in units of the last place of their terms.
 ROUNDING = 64 * np.finfo(np.float64).eps
-MANY = settings(max_examples=300, deadline=None)
+MANY = settings(max_examples=drawn(300), deadline=None)
 
 type Numbers = st.SearchStrategy[float]
 
@@ -128,7 +129,7 @@ def test_a_change_smaller_than_the_rounding_of_what_is_owned_still_counts(consta
 
 
 @given(data=st.data(), seed=st.integers(0, 1000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=drawn(40), deadline=None)
 def test_tables_and_stacks_say_what_each_valuation_says(data: st.DataObject, seed: int) -> None:
     valuations = [data.draw(any_valuation(2, SEPARABLE)) for _ in range(4)]
     before, after = np.random.default_rng(seed).uniform(0, 3, (2, 5, 4, 2))

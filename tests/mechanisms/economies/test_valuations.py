@@ -24,6 +24,7 @@ from marketgame.mechanisms.economies.valuations import (
     Quadratic,
     quadratic,
 )
+from tests.examples import drawn
 from tests.mechanisms.strategies import (
     FAMILIES,
     SEPARABLE,
@@ -36,7 +37,7 @@ from tests.mechanisms.strategies import (
     vectors,
 )
 
-FEW = settings(max_examples=20, deadline=None)
+FEW = settings(max_examples=drawn(20), deadline=None)
 GOODS = st.integers(1, 3)
 # Beyond this, no strategy's valuation wants anything at the prices used below.
 MOST = 60.0

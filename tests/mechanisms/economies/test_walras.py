@@ -22,6 +22,7 @@ from marketgame.mechanisms.economies.walras import (
     at_payable_prices,
     walrasian_equilibrium,
 )
+from tests.examples import drawn
 
 type Trader = tuple[list[float], Valuation]
 
@@ -224,7 +225,7 @@ def some_valuation(generator: np.random.Generator, family: str, goods: int) -> V
     return Abatement(second, generator.uniform(0, 1, goods), first + 1)
 
 
-@settings(max_examples=120)
+@settings(max_examples=drawn(120))
 @given(seed=st.integers(0, 100_000), goods=st.integers(1, 3), family=st.sampled_from(FAMILIES))
 def test_whatever_is_called_an_equilibrium_is_one(seed: int, goods: int, family: str) -> None:
     generator = np.random.default_rng(seed)

@@ -25,6 +25,7 @@ from marketgame.mechanisms.incentive_efficiency.search import (
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import transform, virtual_utility
 from marketgame.mechanisms.linear_program import RESIDUAL_LIMIT, Status
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline, DeadlinePassedError
+from tests.examples import drawn
 from tests.mechanisms.myerson_examples import bilateral_trade
 from tests.mechanisms.random_games import random_game, random_virtual_weights, random_weights
 
@@ -42,7 +43,7 @@ def perturbed(game: CoalitionalGame, size: float, seed: int) -> CoalitionalGame:
     return replace(game, actions=actions)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=drawn(40), deadline=None)
 @given(SEEDS, st.booleans(), st.booleans())
 def test_generated_and_enumerated_programs_have_the_same_value(seed: int, willing: bool, combined: bool) -> None:
     game = random_game(seed, actions=4)

@@ -27,6 +27,7 @@ from marketgame.mechanisms.incentive_efficiency.search import (
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import hydraulic_violation
 from marketgame.mechanisms.linear_program import Status
 from marketgame.mechanisms.linear_program.deadline import Deadline
+from tests.examples import drawn
 from tests.mechanisms.myerson_examples import EXAMPLE_1, bilateral_trade
 from tests.mechanisms.proven_solutions import solved, virtual_bound
 from tests.mechanisms.random_games import random_game, random_weights, slow_incentive_efficiency
@@ -53,7 +54,7 @@ def test_conditions_5_to_7_hold_and_duality_is_strong(seed: int, method: Method)
         assert effective == pytest.approx(given_weights, abs=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=drawn(25), deadline=None)
 @given(SEEDS, st.sampled_from([Method.ENUMERATION, Method.COLUMN_GENERATION]), st.sampled_from(Participation))
 def test_incentive_constraints_stated_where_they_are_violated_leave_the_optimum_what_it_is(
     seed: int, method: Method, participation: Participation

@@ -16,6 +16,7 @@ from marketgame.mechanisms.economies.valuations import Exponential, Linear, Loga
 from marketgame.mechanisms.incentive_efficiency.search import IncentiveEfficient, Participation, incentive_efficient
 from marketgame.mechanisms.incentive_efficiency.second_best import Money, SecondBest, second_best
 from marketgame.mechanisms.linear_program import RESIDUAL_LIMIT, Status
+from tests.examples import drawn
 from tests.mechanisms.economies.test_walras import FAMILIES, some_valuation
 from tests.mechanisms.ex_post_programs import gains_on_grid
 
@@ -65,7 +66,7 @@ def test_second_best_gains_of_two_sided_trade_fall_towards_nine_sixty_fourths() 
     assert distances[-1] < 0.5 * distances[0]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=drawn(15), deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_without_participation_the_first_best_is_incentive_efficient(seed: int) -> None:
     """Expected-externality transfers reach it under independent types."""
@@ -84,7 +85,7 @@ def test_without_participation_the_first_best_is_incentive_efficient(seed: int) 
     assert answer.binding == ()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=drawn(15), deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_participation_never_raises_welfare_and_leaves_every_type_its_autarky(seed: int) -> None:
     generator = np.random.default_rng(seed)
@@ -204,7 +205,7 @@ def test_a_program_with_payments_at_every_profile_on_a_grid_approaches_the_bench
     assert found.bound_on_gains - found.gains <= 1e-6
 
 
-@settings(max_examples=12)
+@settings(max_examples=drawn(12))
 @given(seed=st.integers(0, 100_000), willing=st.booleans())
 def test_no_mechanism_on_a_grid_gains_more_than_the_bound_and_none_much_more_than_the_benchmark(
     seed: int, willing: bool

@@ -16,6 +16,7 @@ from marketgame.mechanisms.economies.valuations import Abatement, Exponential, L
 from marketgame.mechanisms.incentive_efficiency import virtual_allocation as module
 from marketgame.mechanisms.incentive_efficiency.virtual_allocation import CombinedValuations, virtual_allocation
 from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
+from tests.examples import drawn
 
 PLAYERS = 3
 CELLS = 150
@@ -68,7 +69,7 @@ def best_on_grid(combined: CombinedValuations, everyones: FloatArray, supply: fl
     return float(max(of_both[cells] + best_third[CELLS - cells] for cells in range(CELLS + 1)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=drawn(40), deadline=None)
 @given(family=st.integers(0, 4), seed=st.integers(0, 100_000))
 def test_no_division_beats_the_bound_and_the_allocation_reaches_it_where_it_says_so(family: int, seed: int) -> None:
     generator = np.random.default_rng(seed)

@@ -17,6 +17,7 @@ from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import MarketRules, Pricing
 from marketgame.mechanisms.market_game.settle import Engine, settle
 from marketgame.mechanisms.market_game.settlement import Settlement
+from tests.examples import drawn
 from tests.mechanisms.market_messages import (
     COMPILED_RULES,
     SETTLING_RULES,
@@ -86,7 +87,7 @@ def rounded(values: list[Any]) -> FloatArray:
 
 
 @by_rules(SETTLING_RULES)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=drawn(60))
 @given(SEEDS)
 def test_huge_orders_that_cancel_are_settled_as_in_exact_arithmetic(rules: MarketRules, seed: int) -> None:
     play = at_the_edge(np.random.default_rng(seed), rules)
@@ -94,7 +95,7 @@ def test_huge_orders_that_cancel_are_settled_as_in_exact_arithmetic(rules: Marke
 
 
 @by_rules(SETTLING_RULES)
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=drawn(25))
 @given(SEEDS)
 def test_plays_of_many_players_are_settled_as_in_exact_arithmetic(rules: MarketRules, seed: int) -> None:
     play = at_the_edge(np.random.default_rng(seed), rules)
@@ -106,7 +107,7 @@ def test_plays_of_many_players_are_settled_as_in_exact_arithmetic(rules: MarketR
 
 @needs_numba
 @by_rules(COMPILED_RULES)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=drawn(60))
 @given(SEEDS)
 def test_the_compiled_engine_settles_them_as_in_exact_arithmetic_too(rules: MarketRules, seed: int) -> None:
     # The size that other tests have compiled.
@@ -115,7 +116,7 @@ def test_the_compiled_engine_settles_them_as_in_exact_arithmetic_too(rules: Mark
 
 
 @by_rules(SETTLING_RULES)
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=drawn(15))
 @given(SEEDS)
 def test_a_play_ends_alike_alone_and_in_a_batch_and_whatever_the_players_numbers(rules: MarketRules, seed: int) -> None:
     generator = np.random.default_rng(seed)
@@ -146,7 +147,7 @@ def test_any_play_ends_alike_alone_and_among_others_to_the_last_bit(
 
 
 @by_rules(SETTLING_RULES)
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=drawn(15))
 @given(SEEDS, st.integers(-30, 30), st.integers(-30, 30))
 def test_binary_units_of_money_and_goods_change_no_verdict(
     rules: MarketRules, seed: int, money: int, good: int

@@ -26,6 +26,7 @@ from marketgame.mechanisms.market_game.rules import (
 )
 from marketgame.mechanisms.market_game.settle import Engine, settle
 from marketgame.mechanisms.market_game.settlement import Settlement
+from tests.examples import drawn
 from tests.mechanisms.market_messages import Messages, assert_same, each_engine, random_messages
 from tests.mechanisms.slow_settlement import settle_one_play
 
@@ -65,7 +66,7 @@ def by_hand(play: Messages, rules: MarketRules) -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize("rules", SETTLING_RULES, ids=lambda r: f"{r.pricing}-{r.solvency}-{r.bankruptcy}")
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=drawn(25))
 @given(round_messages())
 def test_every_rule_settles_as_one_would_by_hand(rules: MarketRules, messages: Messages) -> None:
     settlement = settle(Play(*messages), rules)

@@ -24,6 +24,7 @@ from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from tests.economy_fixtures import RandomEconomy
+from tests.examples import drawn
 
 NO_SHORT_SALES = MarketRules(solvency=Solvency.NO_SHORT_SALES)
 MANIPULATED = (Assignment(Arbitraging(), ("ann",)), Assignment(Mispricing(0.9), ("bob",)))
@@ -33,7 +34,7 @@ def frames(scenario: MarketScenario) -> dict[str, pd.DataFrame]:
     return {name: table.to_pandas() for name, table in simulate(scenario).items()}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=drawn(15), deadline=None)
 @given(
     st.integers(0, 10**6),
     st.integers(3, 6),

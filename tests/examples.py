@@ -1,0 +1,21 @@
+"""How many examples a property is tried on."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+# Fewer would leave a claim about all of something to too few of them.
+FEWEST = 10
+
+
+def drawn(searched: int) -> int:
+    """Return how many examples the tests draw, the same ones in every run, of a property that is slow to try.
+
+    A search for new ones, which `make evidence` does, draws twice as many.
+
+    Args:
+        searched: what a search draws.
+    """
+    if settings.get_current_profile_name() == "search":
+        return searched
+    return min(searched, max(FEWEST, (searched + 1) // 2))
