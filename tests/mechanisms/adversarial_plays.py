@@ -116,7 +116,7 @@ def _settle_up(
         # so that it leaves the exact sum where the contract's numbers are of few bits too.
         speck = 1e-10 * np.abs(charged).sum(axis=(-1, -2)) * (generator.random(count) < 0.6)
         left = situation.prescribed.transfers[0, member] + side[:, place] - charged.sum(axis=(-1, -2)) - speck
-        thrifty, settles = generator.random(count) < 0.5, generator.random(count) < 0.9
+        thrifty, settles = np.less(generator.random((2, count)), [[0.5], [0.9]])
         for other, kind in product([player for player in range(players) if player != member], range(goods)):
             chosen = np.flatnonzero(settles & (settling[:, place] == (other, kind)).all(axis=-1))
             unit = np.zeros((len(chosen), players, players, goods))
