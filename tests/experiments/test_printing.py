@@ -53,7 +53,7 @@ CALLS: dict[str, list[list[object]]] = {
     "examples": [[]],
     "explain": [["scenario"], ["tables"], ["figures"]],
 }
-WITHOUT_TABLES = {"export", "report", "validate"}
+WITHOUT_TABLES = {"animate", "app", "export", "report", "validate"}
 
 
 class Shown(list[FittedTable]):

@@ -71,7 +71,7 @@ WRITING = {
     "export": WritingCommand(("RUN", "--csv"), "rounds.csv"),
 }
 # Their `--out` names a file; each has tests of its own.
-WRITES_A_FILE = {"report"}
+WRITES_A_FILE = {"animate", "report"}
 # The folder that `examples` copies to is the current one, and no file in it is replaced.
 WRITES_NOTHING = {"app", "solve", "core", "replay", "compare", "learning", "validate", "examples", "explain"}
 

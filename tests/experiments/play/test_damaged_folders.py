@@ -25,8 +25,10 @@ from marketgame.simulation.recording.checkpoint import CHECKPOINT
 from tests.experiments.command_calls import SCENARIOS, Call, assert_one_line
 from tests.experiments.sweep_cases import assert_same
 
+# Runs that are timed are played one by one, so that some of them are on the disk before all of a point are.
 SWEEP = """
 kind     = "sweep"
+seconds_per_run = 600
 scenario = "{scenario}"
 seeds    = 20
 settings = {{ rounds = 2 }}

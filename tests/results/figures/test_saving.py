@@ -91,7 +91,8 @@ def test_names_with_dollar_signs_are_printed_as_they_stand(played: Callable[...,
 def test_standard_figures_show_every_good_and_the_telling_round(played: Callable[..., Run]) -> None:
     run = played(rounds=4, bankrupt={2: ["ann"]}, goods=("Red wine", "bread", "money"), units=("l", "loaf", "euro"))
     figures = standard_figures(run)
-    assert list(figures) == ["welfare", "trade-network", "who-ends-with-what", "quotes-red-wine", "quotes-bread"]
+    names = ["welfare", "trade-network", "bankruptcies", "who-ends-with-what", "quotes-red-wine", "quotes-bread"]
+    assert list(figures) == names
     assert "Round 2" in figures["trade-network"].get_suptitle()
     assert "Round 3" in standard_figures(run, 3)["who-ends-with-what"].get_suptitle()
 
