@@ -265,7 +265,7 @@ def test_what_a_blocking_mediator_can_earn_stays_the_same(change: str, seed: int
         assert found.profit / money == pytest.approx(expected.profit, rel=1e-6)
 
 
-@settings(max_examples=4)
+@settings(max_examples=drawn(40, tested=4))
 @given(seed=SEEDS)
 def test_whether_the_core_is_empty_stays_the_same(seed: int) -> None:
     case = random_case(seed)
