@@ -125,8 +125,8 @@ class Dashboard:
             post("/api/play", self.play),
             post("/api/searching", self.searching),
             post("/api/stop", self.stop),
-            post("/api/work", self.work),
-            post("/api/work/state", self.work_state),
+            post("/api/beside", self.work),
+            post("/api/beside/state", self.work_state),
             Mount("/static", StaticFiles(directory=STATIC)),
         ]
 

@@ -41,6 +41,7 @@ from marketgame.results.figures.ring import (
     node_sample,
     ring_places,
 )
+from marketgame.results.figures.saving import written_whole
 from marketgame.results.figures.story import Moment, Pair, moments
 from marketgame.results.figures.welfare import gains, scale_of_gains
 from marketgame.results.loading import OBEDIENT, Run
@@ -110,8 +111,6 @@ def save_film(
         raise ImportError("an MP4 needs PyAV: install marketgame with its extra `animation`, or name a .gif")
     readable = legible(run)
     shown = moments(readable, first, last, run_number)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.unlink(missing_ok=True)
 
     def pictures() -> Iterator[_Picture]:
         film = Film(readable, shown, run_number)
@@ -119,11 +118,8 @@ def save_film(
             yield film.picture(moment)
             on_picture(done, len(shown))
 
-    try:
+    with written_whole(path) as partial:
         {FilmFormat.MP4: _write_mp4, FilmFormat.GIF: _write_gif}[kind](partial, pictures(), pictures_per_second)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
     return path
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -84,14 +85,27 @@ def save_figure(figure: Figure, path: Path) -> Path:
         else:
             stamp = "CreationDate" if kind is FigureFormat.PDF else "Date"
             figure.savefig(drawn, format=kind.value, metadata={stamp: None})
+    with written_whole(path) as partial:
+        partial.write_bytes(drawn.getvalue())
+    return path
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Provide a file beside a picture's place that takes it, in one step, only if nothing goes wrong.
+
+    Its name, of a hidden and unfinished picture, is this program's own.
+
+    Raises:
+        OSError: it cannot be written; what was there is there still.
+    """
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
     try:
-        partial.write_bytes(drawn.getvalue())
+        yield partial
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-    return path
 
 
 def _save_png(figure: Figure, file: io.BytesIO) -> None:

@@ -420,7 +420,7 @@ function refeed() {
 let work = null;
 async function begun(kind) {
   stopWork();
-  const told = await ask("/api/work", { session, kind, tables: page.tables, path: page.path });
+  const told = await ask("/api/beside", { session, kind, tables: page.tables, path: page.path });
   if (told.problems) { refuse(Object.assign(new Error("problems"), told)); return; }
   work = told.answer;
   Object.assign(at("work-text"), { hidden: true, textContent: "" });
@@ -430,7 +430,7 @@ async function begun(kind) {
 
 async function watch(mine, kind) {
   while (work === mine) {
-    const { state, seconds, progress, text } = await ask("/api/work/state", { work: mine });
+    const { state, seconds, progress, text } = await ask("/api/beside/state", { work: mine });
     if (work !== mine) return;
     const words = { running: `${kind}, for ${Math.round(seconds)} s${progress ? `: ${progress}` : ""}`, done: `${kind}: answered after ${seconds} s`, stopped: `${kind}: stopped after ${seconds} s`, failed: `${kind}: no answer, after ${seconds} s` };
     at("work-state").textContent = words[state];
@@ -451,7 +451,7 @@ async function stopWork() {
   if (!work) return;
   const mine = work;
   at("work-state").textContent = "stopping…";
-  await ask("/api/work/state", { work: mine, stop: true });
+  await ask("/api/beside/state", { work: mine, stop: true });
 }
 
 // --- saving -------------------------------------------------------------------------------------------------------

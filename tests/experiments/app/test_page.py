@@ -19,7 +19,7 @@ import pytest
 from marketgame.experiments.play.running import run
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="Playwright is not installed: pip install marketgame[dev]"
@@ -122,10 +122,10 @@ def test_a_button_that_does_nothing_does_not_pass_for_one_that_plays(browser: Br
     dead = browser.new_context()
     working = "(page.playing ? pause() : start())"
 
-    def without(route: object) -> None:
-        answer = route.fetch()  # type: ignore[attr-defined]
+    def without(route: Route) -> None:
+        answer = route.fetch()
         assert working in answer.text()
-        route.fulfill(response=answer, body=answer.text().replace(working, "undefined"))  # type: ignore[attr-defined]
+        route.fulfill(response=answer, body=answer.text().replace(working, "undefined"))
 
     dead.route("**/static/app.js", without)
     page = dead.new_page()

@@ -75,6 +75,6 @@ def test_in_a_notebook_a_result_shows_itself_once_and_a_figure_without_pyplot(
     assert not shown
     assert not capsys.readouterr().out
     figure = style.new_figure(3.5, 2.0)
-    data, metadata = DisplayFormatter().format(figure)  # type: ignore[no-untyped-call]
+    data, metadata = DisplayFormatter().format(figure)  # type: ignore[no-untyped-call]  # IPython annotates few.
     assert data["image/png"].startswith(b"\x89PNG")
     assert metadata["image/png"]["width"] == 420

@@ -111,7 +111,7 @@ def test_a_certificate_that_was_changed_is_refused(change: str) -> None:
 def test_sizes_that_do_not_suffice_are_refused_whatever_is_claimed_of_them(change: str) -> None:
     changed = CHANGES[change](certificate(0, SPREAD))
     try:
-        changed = recomputed(changed)  # type: ignore[assignment]
+        changed = recomputed(changed)  # type: ignore[assignment]  # Of the kind that it was.
     except ValueError:
         pass
     else:

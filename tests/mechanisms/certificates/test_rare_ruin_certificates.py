@@ -177,7 +177,8 @@ def test_whoever_wins_more_than_it_can_use_would_rather_claim_less_and_that_coun
         plays = [_meeting(plain, told, told - 1), _meeting(plain, told, told + 1)]
         orders = [list(row) for row in plays[0].orders[member]]
         # It claims all that there is of the other good four times over, and its own; now only what it can use.
-        usable = made.economy.players[member].types[0].valuation.exact_satiation(other)  # type: ignore[attr-defined]
+        valuation = made.economy.players[member].types[0].valuation
+        usable = valuation.exact_satiation(other)  # type: ignore[attr-defined]  # Of quadratic valuations.
         beyond = [Fraction(0)] * len(orders[0])
         beyond[other] = plain.contract.holdings(0)[member][other] + 4 * plain.supply()[other] - usable
         assert plain.supply()[other] > usable
