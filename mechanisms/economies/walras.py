@@ -32,6 +32,10 @@ from marketgame.mechanisms.economies.valuation import ValuationBatch
 DEBT_TOLERANCE = 1e-12
 # Relative differences of prices and marginal values below this are those of an allocation proven only so far.
 SUPPORT_TOLERANCE = 1e-7
+# Prices further apart than this share are not one price, however they are rounded and supported.
+DOUBT = 1e-6
+# The goods of an economy in which only one is not the numeraire.
+ONE_GOOD = 2
 # Excess demand below this share of the supply is none: prices are found to the rounding of sums of demands.
 CLEARING_TOLERANCE = 1e-9
 # Sums of demands are rounded by less than this share of the supply.
@@ -126,6 +130,8 @@ def at_payable_prices(economy: Economy, efficient: EfficientAllocation) -> Effic
     if not poor.size:
         return efficient
     price = efficient.price.copy()
+    if len(economy.goods) == ONE_GOOD:
+        poor = poor[_may_be_payable(economy, efficient, poor)]
     for number in poor:
         market = _Market.of(economy, efficient, int(number))
         found = market.price_at_efficient_allocation()
@@ -134,6 +140,28 @@ def at_payable_prices(economy: Economy, efficient: EfficientAllocation) -> Effic
         if found is not None:
             price[number, :-1] = found
     return replace(efficient, price=price)
+
+
+def _may_be_payable(economy: Economy, efficient: EfficientAllocation, numbers: IntegerArray) -> BooleanArray:
+    """Say at which profiles, ``(K,)``, a lower price of the one good beside the numeraire could be paid by everybody.
+
+    What is looked for one profile after the other takes long where there are thousands. It cannot be found where the
+    supporting price is one only and at no lower price everybody who holds the good has spent all, as the efficient
+    allocation then needs: who sells is left with money; who buys runs out at a price of its own; and at that price
+    nobody who holds nothing may value the good more.
+    """
+    profiles, bundles = efficient.profiles[numbers], efficient.bundles[numbers, :, 0]
+    highest, lowest = efficient.price[numbers, 0], efficient.lowest_price[numbers, 0]
+    owned = economy.endowments(profiles)
+    money, bought = owned[..., 1], bundles - owned[..., 0]
+    holds = bundles > 0
+    keeps_money = (holds & (bought <= 0) & (money + np.abs(bought) > 0)).any(axis=-1)
+    all_spent = np.divide(money, bought, out=np.full(bought.shape, np.nan), where=holds & (bought > 0))
+    price = np.fmax.reduce(all_spent, axis=-1)
+    one_price = price <= np.fmin.reduce(all_spent, axis=-1) * (1 + DOUBT)
+    worth = economy.valuations.supergradient(economy.rows(profiles), efficient.bundles[numbers])[..., 0]
+    wanted = (~holds & (money > 0) & (worth > price[:, None] * (1 + DOUBT))).any(axis=-1)
+    return np.asarray((lowest < highest) | ~(keeps_money | ~one_price | wanted))
 
 
 def _payments(price: FloatArray, bundles: FloatArray, owned: FloatArray) -> FloatArray:

@@ -112,6 +112,25 @@ def test_where_all_can_pay_the_price_is_the_highest_as_before() -> None:
     assert solved(economy).price[0, 0] == efficient.price[0, 0] == pytest.approx(8.0)
 
 
+@settings(max_examples=drawn(40))
+@given(
+    buyers=st.integers(1, 3),
+    money=st.floats(0.01, 9),
+    other=st.sampled_from([1.0, 1 + 1e-9, 1.1]),
+    value=st.floats(0, 9),
+)
+def test_prices_that_equal_buyers_can_pay_with_their_last_money_are_found_wherever_they_clear(
+    buyers: int, money: float, other: float, value: float
+) -> None:
+    """Where one search finds the efficient allocation cleared at a lower price, so does the other, which skips some."""
+    buyer, last = ([0.0, money], quadratic(9.0)), ([0.0, money * other], quadratic(9.0))
+    economy = economy_of(([0.5, 1.0], quadratic(value)), *[buyer] * (buyers - 1), last)
+    found = solved(economy)
+    if found.kind == (Equilibrium.EFFICIENT,):
+        payable = at_payable_prices(economy, efficient_allocation(economy)).price
+        np.testing.assert_allclose(payable, found.price, rtol=1e-12)
+
+
 def test_below_the_lowest_supporting_price_money_keeps_the_equilibrium_from_efficiency() -> None:
     """With 1.5 dollars the buyer gets 1.5 / p; sellers keep 2 - p each: 2 (2 - p) + 1.5 / p = 1.
 
