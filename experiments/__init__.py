@@ -11,6 +11,7 @@
 | what `block` and `core` answer | `blocking` |
 | what `run` and `show` do | `play` |
 | what `sweep` does; sweeps from Python | `sweep` |
+| what `stress` answers: which institution survives whom | `stress` |
 | the published tables and pictures | `studies` |
 | what `app` does: the live dashboard, which drives a model | `app` |
 | the command `marketgame`, one module a command | `commands` |

@@ -15,11 +15,12 @@ the bound that remains. All is found by the examination that ``marketgame certif
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from itertools import combinations
 
-from marketgame.experiments.studies.institutions.institution import Institution
+from marketgame.experiments.stress.market_institution import MarketInstitution
+from marketgame.experiments.stress.question import Question
+from marketgame.experiments.stress.ruling import Ruling
 from marketgame.mechanisms.certificates.examination import (
     PAIR,
     CoalitionFinding,
@@ -48,52 +49,23 @@ ORACLE = Effort(quote_vectors=8, local_rounds=1, seconds_per_program=2.0)
 EFFORT = SideEffort(oracle=ORACLE, rounds=2, breaches=5, cells=1)
 
 
-class Question(StrEnum):
-    """Against whom the contract is to be stable: who lies, who deviates after the truth, who lies and deviates."""
-
-    ONE_LIAR = "one liar"
-    LIARS = "liars together"
-    ONE = "one player"
-    CONSISTENT = "consistent coalitions"
-    ANY = "any coalition"
-    DISOBEYS = "lie and disobey, alone"
-    DISOBEY = "lie and disobey, together"
-
-
 AFTER_THE_TRUTH = (Question.ONE, Question.CONSISTENT, Question.ANY)
+ASKED = (Question.ONE_LIAR, Question.LIARS, *AFTER_THE_TRUTH, Question.DISOBEYS, Question.DISOBEY)
+"""What the table asks of every institution.
+
+Nobody is asked whether coalitions stay: that is about what they own, and not about the rules.
+"""
 
 
-@dataclass(frozen=True)
-class Ruling:
-    """The ruling on one question.
-
-    Attributes:
-        verdict: what was established.
-        because: the proof, or the kind of deviation.
-        coalition: who deviates; empty unless one is named.
-        gain: the least expected gain among the members, as a share of the gains from trade; zero if nobody is named.
-        total_gain: the members' gains in sum, likewise.
-        bound: the proven bound on that sum for the coalition, at the profile where it is largest, likewise.
-        approached: of consistent coalitions, whether some pair has an improvement that only a guess breaks, which may
-            be as unlikely as one likes (Theorem 23), whatever is kept exactly.
-    """
-
-    verdict: Verdict
-    because: str
-    coalition: tuple[str, ...] = ()
-    gain: float = 0.0
-    total_gain: float = 0.0
-    bound: float = 0.0
-    approached: bool = False
-
-
-def answers(contract: GrandContract, institution: Institution, effort: SideEffort = EFFORT) -> dict[Question, Ruling]:
+def answers(
+    contract: GrandContract, institution: MarketInstitution, effort: SideEffort = EFFORT
+) -> dict[Question, Ruling]:
     """Return the answers for one grand contract under one institution."""
     found = before_the_truth(contract, institution) | after_the_truth(contract, institution, effort)
     return found | lies_and_disobedience(contract, institution, found, effort.oracle)
 
 
-def before_the_truth(contract: GrandContract, institution: Institution) -> dict[Question, Ruling]:
+def before_the_truth(contract: GrandContract, institution: MarketInstitution) -> dict[Question, Ruling]:
     """Return whether a player alone, and whether a coalition of any size, gains by other reports and obedience."""
     incentives = check_contract(device_of(contract.under(institution.rules), institution.rules))
     scale, worst = gains_from_trade(contract), incentives.worst
@@ -112,7 +84,7 @@ def before_the_truth(contract: GrandContract, institution: Institution) -> dict[
 
 
 def lies_and_disobedience(
-    contract: GrandContract, institution: Institution, known: Mapping[Question, Ruling], effort: Effort
+    contract: GrandContract, institution: MarketInstitution, known: Mapping[Question, Ruling], effort: Effort
 ) -> dict[Question, Ruling]:
     """Return whether a player alone, and whether a coalition, gains by reports followed by whatever suits it."""
     alone, together = Question.DISOBEYS, Question.DISOBEY
@@ -147,7 +119,7 @@ def _ruling(contract: GrandContract, verdict: Verdict, found: LieWithReplies | N
 
 
 def after_the_truth(
-    contract: GrandContract, institution: Institution, effort: SideEffort = EFFORT
+    contract: GrandContract, institution: MarketInstitution, effort: SideEffort = EFFORT
 ) -> dict[Question, Ruling]:
     """Return what one player, consistent coalitions and any coalition do after truthful reports."""
     examiner = _examiner(contract, institution, effort)
@@ -169,19 +141,19 @@ def after_the_truth(
     return {Question.ONE: one, Question.CONSISTENT: _consistent(examiner, anybody, finding), Question.ANY: anybody}
 
 
-def _examiner(contract: GrandContract, institution: Institution, effort: SideEffort = EFFORT) -> Examiner:
+def _examiner(contract: GrandContract, institution: MarketInstitution, effort: SideEffort = EFFORT) -> Examiner:
     # Where members only deviate at some profiles, the least gain over all is zero.
     objective = Objective.LEAST if len(contract.economy.profiles) == 1 else Objective.TOTAL
     thoroughness = Thoroughness(effort, oracle=None, objective=objective, derived_twice=False)
     return Examiner(contract, institution.rules, lambda _: institution.reaction, thoroughness=thoroughness)
 
 
-def approached(contract: GrandContract, institution: Institution) -> bool:
+def approached(contract: GrandContract, institution: MarketInstitution) -> bool:
     """Say whether some pair has an improvement that only a guess breaks, however unlikely; that takes no search."""
     return _approached(_examiner(contract, institution)) is not None
 
 
-def known_without_search(contract: GrandContract, institution: Institution) -> bool:
+def known_without_search(contract: GrandContract, institution: MarketInstitution) -> bool:
     """Say whether what is known of consistent coalitions is known without a search, should no single player gain."""
     examiner = _examiner(contract, institution)
     proven = institution.reaction is None and examiner.deterred is not None

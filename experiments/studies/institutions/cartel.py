@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.stress.market_institution import MarketInstitution, Outsiders, combined_institutions
 from marketgame.experiments.studies.institutions.answers import EFFORT
 from marketgame.experiments.studies.institutions.families import ECONOMIES
-from marketgame.experiments.studies.institutions.institution import Institution, Outsiders, combined_institutions
 from marketgame.experiments.studies.institutions.resuming import Kept
 from marketgame.mechanisms.collusion.side_contracts.search import SideEffort, find_side_contract
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
@@ -52,7 +52,7 @@ def cartel_table(
     return pd.DataFrame([row for key in missing for row in rows[key]], columns=list(COLUMNS))
 
 
-def compared() -> list[Institution]:
+def compared() -> list[MarketInstitution]:
     """Return the institutions of the table: outsiders who withhold only where that proves something."""
     repaired = [
         MarketRules(
@@ -64,14 +64,14 @@ def compared() -> list[Institution]:
         for pricing, bankruptcy in product(Pricing, Bankruptcy)
     ]
     obeying = [one for one in combined_institutions() if one.outsiders is Outsiders.OBEY]
-    return obeying + [Institution(rules, Outsiders.WITHHOLD) for rules in repaired]
+    return obeying + [MarketInstitution(rules, Outsiders.WITHHOLD) for rules in repaired]
 
 
-def _key(institution: Institution) -> tuple[str, ...]:
+def _key(institution: MarketInstitution) -> tuple[str, ...]:
     return (*(getattr(institution.rules, name).value for name in KEY[:-1]), institution.outsiders.value)
 
 
-def _row(institution: Institution, effort: SideEffort) -> list[dict[str, object]]:
+def _row(institution: MarketInstitution, effort: SideEffort) -> list[dict[str, object]]:
     contract = grand_contract(load_economy(ECONOMIES / "annex-b.toml"))
     members = tuple(sorted(contract.economy.player_names.index(name) for name in SELLERS))
     situation = situation_of(contract, 0, members, institution.rules, institution.reaction)

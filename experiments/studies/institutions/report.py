@@ -10,15 +10,16 @@ from typing import Any
 import pandas as pd
 
 from marketgame.experiments.files.output_folder import replace_file
-from marketgame.experiments.studies.institutions.answers import AFTER_THE_TRUTH, Question
-from marketgame.experiments.studies.institutions.families import economies
-from marketgame.experiments.studies.institutions.institution import (
+from marketgame.experiments.stress.market_institution import (
     BASES,
     REPAIRED,
-    Institution,
+    MarketInstitution,
     binding_institutions,
     combined_institutions,
 )
+from marketgame.experiments.stress.question import Question
+from marketgame.experiments.studies.institutions.answers import AFTER_THE_TRUTH, ASKED
+from marketgame.experiments.studies.institutions.families import economies
 from marketgame.experiments.studies.institutions.table import APPROACHED, KEY
 from marketgame.experiments.studies.sweep_pages import put_in_page
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
@@ -143,7 +144,7 @@ def binding_picture(table: pd.DataFrame, file: Path) -> None:
     count = int(kept["economies"].max())
     private = sum(len(economy.profiles) > 1 for economy in economies())
     panel = (f"rules, what binds further, transfers: {count} economies, {private} with private types", kept)
-    institution_matrix([panel], [question.value for question in Question], title).savefig(file, dpi=200)
+    institution_matrix([panel], [question.value for question in ASKED], title).savefig(file, dpi=200)
 
 
 def cartel_picture(table: pd.DataFrame, file: Path) -> None:
@@ -160,7 +161,7 @@ def cartel_picture(table: pd.DataFrame, file: Path) -> None:
 
 def institution_markdown(table: pd.DataFrame) -> str:
     """Return the combinations of rules as a Markdown table; where short sales are allowed all take one line."""
-    short, questions = _of(summary(table), combined_institutions()), list(Question)
+    short, questions = _of(summary(table), combined_institutions()), list(ASKED)
     allowed = short["solvency"] == Solvency.BUDGET
     lines = _heading(["pricing", "trades of bankrupts", "coverage", "outsiders"], [*questions, "approached"])
     for key, group in short[~allowed].groupby(["pricing", "bankruptcy", "coverage", "outsiders"], sort=False):
@@ -175,7 +176,7 @@ def institution_markdown(table: pd.DataFrame) -> str:
 
 def binding_markdown(table: pd.DataFrame) -> str:
     """Return what matched orders, deposits and transfers add to three sets of rules, as a Markdown table."""
-    return _binding(table, binding_institutions(), list(Question))
+    return _binding(table, binding_institutions(), list(ASKED))
 
 
 def short_markdown(table: pd.DataFrame) -> str:
@@ -186,7 +187,7 @@ def short_markdown(table: pd.DataFrame) -> str:
     return _binding(table, chosen, questions)
 
 
-def _binding(table: pd.DataFrame, chosen: Iterable[Institution], questions: Sequence[Question]) -> str:
+def _binding(table: pd.DataFrame, chosen: Iterable[MarketInstitution], questions: Sequence[Question]) -> str:
     short = _of(summary(table), chosen)
     lines = _heading(["rules", "what binds further", "transfers"], questions)
     for _, group in short.groupby(list(INSTITUTION), sort=False):
@@ -210,7 +211,7 @@ def _approached(rows: pd.DataFrame) -> str:
     return f"some in {found} of {int(rows['economies'].max())}" if found else "–"
 
 
-def _of(short: pd.DataFrame, institutions: Iterable[Institution]) -> pd.DataFrame:
+def _of(short: pd.DataFrame, institutions: Iterable[MarketInstitution]) -> pd.DataFrame:
     """Return the lines of some institutions, in their order."""
     order = {_key(institution): place for place, institution in enumerate(institutions)}
     places = [order.get(tuple(key), -1) for key in short[list(INSTITUTION)].itertuples(index=False)]
@@ -218,7 +219,7 @@ def _of(short: pd.DataFrame, institutions: Iterable[Institution]) -> pd.DataFram
     return kept[kept["place"] >= 0].sort_values("place", kind="stable").drop(columns="place")
 
 
-def _key(institution: Institution) -> tuple[str, ...]:
+def _key(institution: MarketInstitution) -> tuple[str, ...]:
     rules = [getattr(institution.rules, name).value for name in INSTITUTION[:-2]]
     return (*rules, institution.outsiders.value, institution.transfers.value)
 

@@ -10,15 +10,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from marketgame.experiments.stress.market_institution import MarketInstitution, institutions
+from marketgame.experiments.stress.question import Question
 from marketgame.experiments.studies.institutions.answers import (
+    ASKED,
     EFFORT,
-    Question,
     answers,
     approached,
     known_without_search,
 )
 from marketgame.experiments.studies.institutions.families import SIZES, economies
-from marketgame.experiments.studies.institutions.institution import Institution, institutions
 from marketgame.experiments.studies.institutions.resuming import Kept, Rows
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule
 from marketgame.mechanisms.contracts.transfers import contract_with_transfers
@@ -47,7 +48,7 @@ class Case:
 
     number: int
     name: str
-    institution: Institution
+    institution: MarketInstitution
     private: bool = False
 
     @property
@@ -86,7 +87,7 @@ def compute(
     """
     cases = list(_cases(seed, sizes))
     missing = {case.computed.key: partial(_cell, case.computed, seed, sizes) for case in cases}
-    known = Kept(file, KEY, COLUMNS, len(Question)).completed(missing, workers, on_cell)
+    known = Kept(file, KEY, COLUMNS, len(ASKED)).completed(missing, workers, on_cell)
     rows = [{**row, **dict(zip(KEY, case.key, strict=True))} for case in cases for row in known[case.computed.key]]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -128,7 +129,7 @@ def with_what_is_known(
             missing[key] = partial(_cell, case, seed, sizes)
         elif row["verdict"] != Verdict.REFUTED.answer and approached(contract, case.institution):
             row["approached"] = APPROACHED
-    kept |= Kept(file, KEY, COLUMNS, len(Question)).completed(missing, workers, on_cell)
+    kept |= Kept(file, KEY, COLUMNS, len(ASKED)).completed(missing, workers, on_cell)
     found = [
         {**row, **dict(zip(KEY, key, strict=True))} for key, case in cases.items() for row in kept[case.computed.key]
     ]
@@ -172,5 +173,5 @@ def _cell(case: Case, seed: int, sizes: Sizes) -> list[dict[str, object]]:
             "bound": found[question].bound,
             "approached": APPROACHED if found[question].approached else "",
         }
-        for question in Question
+        for question in ASKED
     ]

@@ -13,11 +13,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from marketgame.experiments.stress.market_institution import (
+    REPAIRED,
+    MarketInstitution,
+    Outsiders,
+    combined_institutions,
+    institutions,
+)
+from marketgame.experiments.stress.question import Question
 from marketgame.experiments.studies.institutions import report, table
 from marketgame.experiments.studies.institutions.answers import (
     AFTER_THE_TRUTH,
+    ASKED,
     ORACLE,
-    Question,
     after_the_truth,
     answers,
     before_the_truth,
@@ -26,13 +34,6 @@ from marketgame.experiments.studies.institutions.answers import (
 from marketgame.experiments.studies.institutions.cartel import KEY as CARTEL_KEY
 from marketgame.experiments.studies.institutions.cartel import compared
 from marketgame.experiments.studies.institutions.families import SIZES, economies
-from marketgame.experiments.studies.institutions.institution import (
-    REPAIRED,
-    Institution,
-    Outsiders,
-    combined_institutions,
-    institutions,
-)
 from marketgame.experiments.studies.institutions.resuming import Kept, Rows
 from marketgame.experiments.studies.institutions.table import Case, contract_of
 from marketgame.mechanisms.collusion.side_contracts.search import SideEffort
@@ -54,18 +55,18 @@ NO, YES = Verdict.REFUTED, Verdict.PROVEN
 @pytest.mark.parametrize(
     ("institution", "expected"),
     [
-        (Institution(MarketRules()), [NO, NO, NO]),
-        (Institution(MarketRules.no_short_sales()), [YES, YES, NO]),
-        (Institution(REPAIRED), [YES, YES, YES]),
-        (Institution(COVERED, Outsiders.WITHHOLD), [YES, YES, YES]),
+        (MarketInstitution(MarketRules()), [NO, NO, NO]),
+        (MarketInstitution(MarketRules.no_short_sales()), [YES, YES, NO]),
+        (MarketInstitution(REPAIRED), [YES, YES, YES]),
+        (MarketInstitution(COVERED, Outsiders.WITHHOLD), [YES, YES, YES]),
     ],
 )
 def test_three_traders_are_safe_exactly_where_the_theorems_say(
-    institution: Institution, expected: list[Verdict]
+    institution: MarketInstitution, expected: list[Verdict]
 ) -> None:
     found = answers(contract_of(0), institution)
     assert [found[question].verdict for question in AFTER_THE_TRUTH] == expected
-    assert [found[question].verdict for question in Question] == [YES, YES, *expected, expected[0], expected[-1]]
+    assert [found[question].verdict for question in ASKED] == [YES, YES, *expected, expected[0], expected[-1]]
     for answer in found.values():
         assert (answer.gain > 0) == (answer.verdict is NO)
         assert answer.total_gain <= answer.bound * (1 + 1e-6) + 1e-9
@@ -74,10 +75,10 @@ def test_three_traders_are_safe_exactly_where_the_theorems_say(
 def test_expected_externality_transfers_cost_the_three_farmers_the_protection_of_withholding() -> None:
     contract = contract_of(2)
     assert (contract.transfers < 0).any()
-    obeying, withholding = (after_the_truth(contract, Institution(COVERED, outsiders)) for outsiders in Outsiders)
+    obeying, withholding = (after_the_truth(contract, MarketInstitution(COVERED, outsiders)) for outsiders in Outsiders)
     assert [obeying[question].verdict for question in AFTER_THE_TRUTH] == [YES, YES, NO]
     assert withholding[Question.ANY].verdict is not YES
-    assert after_the_truth(contract, Institution(REPAIRED))[Question.ANY].verdict is YES
+    assert after_the_truth(contract, MarketInstitution(REPAIRED))[Question.ANY].verdict is YES
 
 
 def test_that_the_likeliest_pairs_cannot_gain_proves_nothing_about_other_coalitions() -> None:
@@ -90,13 +91,13 @@ def test_that_the_likeliest_pairs_cannot_gain_proves_nothing_about_other_coaliti
     prior = IndependentPrior([np.ones(1)] * 4)
     contract = grand_contract(Economy("two and two", ("good", "money"), ("unit", "euro"), players, prior))
     little = SideEffort(oracle=replace(ORACLE, quote_vectors=1, local_rounds=0), rounds=0, breaches=1, cells=1)
-    found = after_the_truth(contract, Institution(COVERED, Outsiders.WITHHOLD), little)[Question.ANY]
+    found = after_the_truth(contract, MarketInstitution(COVERED, Outsiders.WITHHOLD), little)[Question.ANY]
     assert found.verdict is not YES
     assert found.bound > 0
 
 
 def test_farmers_who_lie_together_gain_on_expected_externality_transfers_under_every_rule_and_not_on_others() -> None:
-    contract, institution = contract_of(2), Institution(REPAIRED)
+    contract, institution = contract_of(2), MarketInstitution(REPAIRED)
     found = before_the_truth(contract, institution)
     assert found[Question.ONE_LIAR].verdict is YES
     assert found[Question.LIARS].verdict is NO
@@ -123,19 +124,23 @@ def test_farmers_who_lie_together_gain_on_expected_externality_transfers_under_e
 def test_only_matched_orders_deposits_and_the_transfers_together_survive_all_seven_questions(
     rules: MarketRules, transfers: TransferRule, expected: list[Verdict]
 ) -> None:
-    found = answers(contract_of(2, transfers=transfers), Institution(rules, transfers=transfers))
-    assert [found[question].verdict for question in Question] == expected
+    found = answers(contract_of(2, transfers=transfers), MarketInstitution(rules, transfers=transfers))
+    assert [found[question].verdict for question in ASKED] == expected
 
 
 def test_an_interrupted_table_is_completed_to_the_same_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     proof = TransferRule.COALITION_PROOF
-    chosen = (Institution(REPAIRED), Institution(MarketRules()), Institution(REPAIRED, transfers=proof))
+    chosen = (
+        MarketInstitution(REPAIRED),
+        MarketInstitution(MarketRules()),
+        MarketInstitution(REPAIRED, transfers=proof),
+    )
     monkeypatch.setattr(table, "_cases", lambda *_: iter([Case(0, "three traders", one) for one in chosen]))
     file, told = tmp_path / "institutions.csv", list[tuple[int, int]]()
     whole = table.compute(file, workers=1, on_cell=lambda *counts: told.append(counts))
     # With complete information the third has the answers of the first.
     assert told == [(1, 2), (2, 2)]
-    assert len(whole) == 3 * len(Question)
+    assert len(whole) == 3 * len(ASKED)
     pd.testing.assert_series_equal(whole["verdict"][:7], whole["verdict"][14:].reset_index(drop=True))
     file.write_text(file.read_text()[:-30])  # the last row was not written to its end
     told.clear()
@@ -153,7 +158,9 @@ def rows_of(name: str) -> Rows:
 def test_cells_that_are_kept_are_not_computed_again_whatever_a_kill_left_of_the_next(tmp_path: Path) -> None:
     kept = Kept(tmp_path / "cells.csv", ("name",), ("name", "place"), 2)
     # Cells are computed in other processes, to which the tasks are sent.
-    sent = pickle.loads(pickle.dumps(partial(table._cell, Case(0, "three traders", Institution(REPAIRED)), 0, ())))
+    sent = pickle.loads(
+        pickle.dumps(partial(table._cell, Case(0, "three traders", MarketInstitution(REPAIRED)), 0, ()))
+    )
     assert isinstance(sent, partial)
     kept.file.write_text("name,place\na,7\na,8\nb,0\nc,0\nc,")
     found = kept.completed({(name,): partial(rows_of, name) for name in "abc"}, workers=1)
@@ -177,7 +184,7 @@ def cartel() -> pd.DataFrame:
 def test_the_published_tables_are_complete(published: pd.DataFrame, cartel: pd.DataFrame) -> None:
     assert list(published.columns) == list(table.COLUMNS)
     cells = list(table._cases(0, SIZES))
-    asked = [(*case.key, question.value) for case in cells for question in Question]
+    asked = [(*case.key, question.value) for case in cells for question in ASKED]
     assert [tuple(row) for row in published[[*table.KEY, "question"]].itertuples(index=False)] == asked
     assert len(cells) == len(list(economies())) * len(list(institutions()))
     assert len(cartel) == len(compared()) == len(cartel.drop_duplicates(list(CARTEL_KEY)))
@@ -261,7 +268,7 @@ def test_what_is_known_without_a_search_is_put_into_a_table_and_nothing_else(
     )
     found = table.with_what_is_known(before, tmp_path / "kept.csv", workers=1)
     again = (found[list(table.KEY)] == whole[asked][list(table.KEY)].iloc[0]).all(axis=1)
-    assert again.sum() == len(Question)
+    assert again.sum() == len(ASKED)
     assert (found["because"] == np.where(again, whole["because"], whole["because"] + "!")).all()
     assert list(found["verdict"]) == list(whole["verdict"])
     assert list(found["approached"]) == list(whole["approached"])
@@ -309,7 +316,11 @@ def test_the_published_table_proves_theorem_eight_and_refutes_whatever_lacks_a_p
 
 
 def test_the_published_table_is_what_the_code_computes(published: pd.DataFrame) -> None:
-    for institution in (Institution(REPAIRED), Institution(MarketRules()), Institution(COVERED, Outsiders.WITHHOLD)):
+    for institution in (
+        MarketInstitution(REPAIRED),
+        MarketInstitution(MarketRules()),
+        MarketInstitution(COVERED, Outsiders.WITHHOLD),
+    ):
         key = dict(zip(table.KEY, Case(0, "three traders", institution).key, strict=True))
         row = published[(published[list(key)] == pd.Series(key)).all(axis=1)].set_index("question")
         for question, answer in answers(contract_of(0), institution).items():

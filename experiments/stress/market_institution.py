@@ -45,7 +45,7 @@ class Outsiders(StrEnum):
 
 
 @dataclass(frozen=True)
-class Institution:
+class MarketInstitution:
     """Rules of the market, the contract's answer to misquotes, and its transfers.
 
     Attributes:
@@ -70,12 +70,12 @@ class Institution:
                 assert_never(self.outsiders)
 
 
-def institutions() -> Iterator[Institution]:
+def institutions() -> Iterator[MarketInstitution]:
     """Yield every institution that is compared, once."""
     yield from dict.fromkeys((*combined_institutions(), *binding_institutions()))
 
 
-def combined_institutions() -> Iterator[Institution]:
+def combined_institutions() -> Iterator[MarketInstitution]:
     """Yield every combination of the paper's rules and their repairs, in which quotes are seen first.
 
     With simultaneous quotes and orders players answer nothing they see, so coalitions can do exactly what they can do
@@ -84,13 +84,13 @@ def combined_institutions() -> Iterator[Institution]:
     for pricing, solvency, bankruptcy, coverage in product(Pricing, Solvency, Bankruptcy, Coverage):
         rules = MarketRules(pricing=pricing, solvency=solvency, bankruptcy=bankruptcy, coverage=coverage)
         for outsiders in Outsiders:
-            yield Institution(rules, outsiders)
+            yield MarketInstitution(rules, outsiders)
 
 
-def binding_institutions() -> Iterator[Institution]:
+def binding_institutions() -> Iterator[MarketInstitution]:
     """Yield what is compared upon each set of rules: who must agree to a flow, what may be refused, which transfers."""
     safe = (TransferRule.EXPECTED_EXTERNALITY, TransferRule.COALITION_PROOF)
     for rules, execution, refusal, transfers in product(BASES.values(), Execution, Refusal, safe):
-        yield Institution(replace(rules, execution=execution, refusal=refusal), transfers=transfers)
+        yield MarketInstitution(replace(rules, execution=execution, refusal=refusal), transfers=transfers)
     for binding in (REPAIRED, replace(REPAIRED, execution=Execution.MATCHED, refusal=Refusal.ESCROW)):
-        yield Institution(binding, transfers=TransferRule.NONE)
+        yield MarketInstitution(binding, transfers=TransferRule.NONE)

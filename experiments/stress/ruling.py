@@ -1,0 +1,118 @@
+"""What is answered about an institution: a verdict with its evidence, and welfare with how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from marketgame.experiments.stress.question import Question
+from marketgame.mechanisms.deviations.effort import Verdict
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A file by which anybody can check an answer.
+
+    Attributes:
+        name: of the file, without a folder; files of one name are told apart by where they are put.
+        text: of the file: a certificate that ``marketgame replay`` confirms, or a scenario that ``marketgame run``
+            plays.
+    """
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """The ruling on one question.
+
+    Attributes:
+        verdict: what was established.
+        because: the proof, or the kind of deviation.
+        coalition: who deviates; empty unless one is named.
+        gain: the least expected gain among the members, as a share of the gains from trade; zero if nobody is named.
+        total_gain: the members' gains in sum, likewise.
+        bound: the proven bound on that sum for the coalition, at the profile where it is largest, likewise.
+        approached: of consistent coalitions, whether some pair has an improvement that only a guess breaks, which may
+            be as unlikely as one likes (Theorem 23), whatever is kept exactly.
+        evidence: the file that shows it; none where a theorem does, or where nothing was asked to be written.
+        theorem: the named argument on which a "yes" rests that has no file; empty otherwise.
+        premises: what was checked for it, each with what came out.
+        uncertainty: of the gain: half the width of a 95% interval where it is sampled, zero where it is exact.
+        cut: whether time ran out, so that with more of it more might be known.
+    """
+
+    verdict: Verdict
+    because: str
+    coalition: tuple[str, ...] = ()
+    gain: float = 0.0
+    total_gain: float = 0.0
+    bound: float = 0.0
+    approached: bool = False
+    evidence: Evidence | None = None
+    theorem: str = ""
+    premises: tuple[tuple[str, str], ...] = ()
+    uncertainty: float = 0.0
+    cut: bool = False
+
+
+class Measure(StrEnum):
+    """A welfare: the sum of utilities over autarky, expected before types are drawn, numeraire."""
+
+    FIRST_BEST = "first_best"
+    """What there is to be gained by trade."""
+    EFFICIENT = "incentive_efficient"
+    """The most that a mechanism allows under which nobody gains by lies, willing or not."""
+    EFFICIENT_WILLING = "incentive_efficient_willing"
+    """The same if nobody may be made worse off than at home."""
+    PLAYED = "played"
+    """What the institution brings those who do what they are told."""
+    LEARNED = "learned"
+    """What it brings traders who learn, in the last tenth of their rounds."""
+
+
+class Certainty(StrEnum):
+    """How sure a number is."""
+
+    EXACT = "exact"
+    """But for rounding."""
+    BOUND = "bound"
+    """A mechanism that reaches it is known, and a bound beyond which none goes."""
+    INTERVAL = "interval"
+    """A mean over draws or plays with its 95% interval."""
+    UNKNOWN = "not known"
+    """There was no way, or no time, to compute it."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A number with how sure it is.
+
+    Attributes:
+        value: numeraire; none where it is not known.
+        certainty: how sure it is.
+        low: the least that it may be; none where it is not known.
+        high: the most, likewise.
+        because: why it is not known; empty where it is.
+    """
+
+    value: float | None
+    certainty: Certainty = Certainty.EXACT
+    low: float | None = None
+    high: float | None = None
+    because: str = ""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What came of an inquiry.
+
+    Attributes:
+        rulings: by question; a question that does not make sense of the institution is left out.
+        welfare: by measure.
+    """
+
+    rulings: Mapping[Question, Ruling] = field(default_factory=dict)
+    welfare: Mapping[Measure, Measured] = field(default_factory=dict)
