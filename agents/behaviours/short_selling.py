@@ -30,6 +30,8 @@ from marketgame.registry import parameter
 
 # A prize this little above the promise, as a share of what is at stake, is rounding.
 WORTH_WHILE = 1e-9
+# No sale comes closer to the value of what is bought than this share of it: the last digit of either, and their sum.
+ROUNDING_OF_A_SALE = 2 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,8 @@ def short_sale(knowledge: MarketKnowledge, good: int, size: float) -> FloatArray
     """Return orders that strip everybody in reach of all goods but one and pay with that one.
 
     What is sold to a player is worth, at that player's quotes, what is ordered from it beyond the
-    recommended order, so that nobody's cost changes; a player that quotes nothing for the good is paid for by
-    selling to the others.
+    recommended order, so that nobody's cost changes but by rounding, and no more is ordered than rounds to less than
+    the contract grants for it; a player that quotes nothing for the good is paid for by selling to the others.
 
     Args:
         knowledge: what the trader knows when it orders.
@@ -90,11 +92,17 @@ def short_sale(knowledge: MarketKnowledge, good: int, size: float) -> FloatArray
     quotes = knowledge.quotes
     others = np.zeros(len(quotes), dtype=bool)
     others[knowledge.partners] = True
-    orders = stripping_orders(knowledge)
-    orders[others] += size * largest_supply(knowledge)
-    orders[:, good] = 0
-
+    orders, more = stripping_orders(knowledge), largest_supply(knowledge)
+    orders[:, good] = more[good] = 0
     recommended = knowledge.recommendation.orders
+    granted = abs(
+        float(knowledge.recommendation.transfers[knowledge.player]) - largest_own_cost(knowledge, recommended)
+    )
+    worth, worth_of_more = (quotes[others] * orders[others]).sum(), (quotes[others] * more).sum()
+    if worth_of_more > 0:
+        size = min(size, max(granted / ROUNDING_OF_A_SALE - float(worth), 0.0) / float(worth_of_more))
+    orders[others] += size * more
+
     proceeds = np.where(others, (quotes * (orders - recommended)).sum(axis=-1), 0)
     spare = spendable(knowledge, orders) - largest_own_cost(knowledge, recommended)
     buyers = others & (quotes[:, good] > 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
@@ -107,6 +107,8 @@ def test_a_short_sale_takes_all_but_one_good_and_breaks_no_budget(
 
 @settings(max_examples=20, deadline=None)
 @given(seeds, st.integers(3, 5), st.integers(2, 3), st.floats(0.0, 100.0))
+@example(660, 5, 2, 14.0)  # The contract grants less than the last digit of the value of so large an order.
+@example(191, 5, 2, 77.7)  # So large an order bankrupted another player.
 def test_the_same_short_sale_bankrupts_where_short_sales_do(
     random_economy: RandomEconomy, at_market: AtMarket, seed: int, players: int, goods: int, size: float
 ) -> None:
