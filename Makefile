@@ -72,12 +72,14 @@ FUZZED ?= 10000 --seed $(shell date +%Y%m%d)
 
 # Slow evidence: properties on examples never tried before; sweeps whose workers are killed, hang or run out of disk;
 # the core, game by game; lies followed by disobedience, looked for by searches that know no theorem; liars who realise
-# what was promised; notebooks that still show what they show; damaged files of every kind through every command.
+# what was promised; every claim of the papers on a thousand economies; notebooks that still show what they show; damaged
+# files of every kind through every command.
 evidence: $(READY)
 	$(RUN)/pytest -m hypothesis --hypothesis-profile=search tests
 	$(RUN)/pytest benchmarks/evidence
 	$(RUN)/python -m benchmarks.core_evidence
 	$(RUN)/python -m benchmarks.converse_evidence
+	$(RUN)/python -m marketgame.experiments.claims docs --seed $(shell date +%Y%m%d)
 	$(RUN)/python -m marketgame.experiments.studies.lies_and_disobedience docs/tables
 	$(RUN)/python -m benchmarks.joint_lies
 	$(RUN)/python -m marketgame.experiments.studies.notebooks docs/notebooks --check

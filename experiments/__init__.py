@@ -13,6 +13,7 @@
 | what `sweep` does; sweeps from Python | `sweep` |
 | what `stress` answers: which institution survives whom | `stress` |
 | the published tables and pictures | `studies` |
+| what the papers claim, and what became of it | `claims` |
 | what `app` does: the live dashboard, which drives a model | `app` |
 | the command `marketgame`, one module a command | `commands` |
 

@@ -36,6 +36,7 @@ COMMANDS = {
     "compare": "Say what players and coalitions gain in one run against another of the same rounds.",
     "learning": "Say what learners came to play, and how far that is from equilibrium.",
     "export": "Write the tables of a run or a sweep for a spreadsheet.",
+    "claims": "Say what became of what the two papers claim, and find the evidence anew.",
     "validate": "Check input files.",
     "examples": "List the files that come with marketgame; copy one to the current folder.",
     "explain": "Document every field of an input file, every column of the result tables, every figure.",

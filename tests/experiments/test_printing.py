@@ -50,6 +50,7 @@ CALLS: dict[str, list[list[object]]] = {
     "core": [[GAMES / "myerson-example-1.toml"], [GAMES / "majority-1.5.toml"]],
     "certify": [[ECONOMIES / "three-traders.toml", "--seconds", 20]],
     "replay": [[HOME / "certificates" / "three-traders-short-sale.json"]],
+    "claims": [[]],
     "examples": [[]],
     "explain": [["scenario"], ["tables"], ["figures"]],
 }

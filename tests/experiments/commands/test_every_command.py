@@ -25,6 +25,7 @@ ASKED: dict[str, tuple[tuple[object, ...], str]] = {
     "replay": (("example:three-traders-short-sale",), "confirmed"),
     "compare": (("run", "run"), "runs"),
     "learning": (("run",), "play"),
+    "claims": (("gr-lemma-1",), "claims"),
     "examples": ((), "examples"),
     "validate": (("example:three-traders", "example:lemons"), "files"),
 }

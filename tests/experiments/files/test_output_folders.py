@@ -73,7 +73,7 @@ WRITING = {
 # Their `--out` names a file; each has tests of its own.
 WRITES_A_FILE = {"animate", "report"}
 # The folder that `examples` copies to is the current one, and no file in it is replaced.
-WRITES_NOTHING = {"app", "solve", "core", "replay", "compare", "learning", "validate", "examples", "explain"}
+WRITES_NOTHING = {"app", "claims", "solve", "core", "replay", "compare", "learning", "validate", "examples", "explain"}
 
 
 def test_every_command_is_either_tested_here_or_takes_no_folder() -> None:

@@ -1,0 +1,45 @@
+"""Examines every claim on many economies, keeps what was found in docs/tables/claims.csv, and writes docs/claims.md.
+
+Called ``python -m marketgame.experiments.claims docs``; with ``--page-only`` it writes the page from what is kept. What
+contradicts the ledger is said, and the exit code is then 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from marketgame.experiments.claims.claim import SEED, Effort
+from marketgame.experiments.claims.ledger import LEDGER, chosen
+from marketgame.experiments.claims.page import PAGE, TABLE, Kept, page, read_table, write_table
+
+ECONOMIES = 1000
+
+
+def main() -> int:
+    """Examine the claims that are asked for, all without words, and write table and page; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="docs")
+    parser.add_argument("numbers", nargs="*", help="claims to examine; all without any")
+    parser.add_argument("--economies", type=int, default=ECONOMIES)
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--page-only", action="store_true")
+    asked = parser.parse_args()
+    kept = read_table(asked.folder / TABLE)
+    wrong = False
+    for each in () if asked.page_only else chosen(asked.numbers):
+        effort = Effort(asked.economies, asked.seed)
+        finding = each.check(effort)
+        kept[each.key] = Kept(effort, finding)
+        wrong |= not finding.agrees
+        sys.stdout.write(f"{each.key}: {'' if finding.agrees else 'CONTRADICTS THE LEDGER: '}{finding.found}\n")
+        sys.stdout.flush()
+    kept = {each.key: kept[each.key] for each in LEDGER if each.key in kept}
+    write_table(asked.folder / TABLE, kept)
+    (asked.folder / PAGE).write_text(page(LEDGER, kept, asked.folder), encoding="utf-8")
+    return int(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
