@@ -21,7 +21,7 @@ INTRODUCTION = """\
 
 Every numbered statement of the two papers is a hypothesis here, and so are the steps of proofs and the remarks that say
 something is true. Each was read as printed and attacked; what is left is below. `marketgame claims` prints this ledger,
-`marketgame claims gr-lemma-1` all about one claim, and `marketgame claims --check` finds the evidence anew, on economies
+`marketgame claims gr-lemma-1` all about one, and `marketgame claims --check` finds the evidence anew, on economies
 drawn from any seed: its exit code is 1 if anything contradicts the ledger. "Holds" stands on a proof, "refuted" on a
 case that anybody can replay; what only a search says is called open, or said to be a frequency, with its exact 95%
 interval (Clopper and Pearson). A verdict is about what is printed, under the paper's rules and assumptions, unless it

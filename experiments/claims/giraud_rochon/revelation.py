@@ -57,8 +57,9 @@ def lemma_1(effort: Effort) -> Finding:
         ),
     )
     found = (
-        f"Inside, prices told the profile in {sum(inside)} of {len(inside)} economies drawn, with corners in {sum(outside)} of "
-        f"{len(outside)}; of {len(near)} neighbours of the counterexample one price supports all profiles in {silent}."
+        f"Inside, prices told the profile in {sum(inside)} of {len(inside)} economies drawn, with corners in "
+        f"{sum(outside)} of {len(outside)}; of {len(near)} neighbours of the counterexample one price supports all "
+        f"profiles in {silent}."
     )
     return Finding(all(inside) and silent == len(near), found, frequencies)
 
@@ -101,8 +102,9 @@ def proof_of_lemma_1(effort: Effort) -> Finding:
         for matrix in (_with_two_equal_rows(generator) for generator in generators(effort, "proof of lemma 1"))
     )
     found = (
-        f"Intercepts (5, 6, 5) and (6, 5, 5) with supply 3 have the price {rows[5, 6]} both; the matrix of gradients has rank 1, the largest "
-        f"that a column has. {full} of {effort.economies} random matrices with two equal rows have the largest possible rank."
+        f"Intercepts (5, 6, 5) and (6, 5, 5) with supply 3 have the price {rows[5, 6]} both; the matrix of gradients "
+        f"has rank 1, the largest that a column has. {full} of {effort.economies} random matrices with two equal rows "
+        f"have the largest possible rank."
     )
     return Finding(
         alike and full > 0,
