@@ -27,7 +27,7 @@ class Paper(StrEnum):
     MYERSON = "m"
 
     @property
-    def title(self) -> str:
+    def full_title(self) -> str:
         """Authors, year and title."""
         return TITLES[self]
 

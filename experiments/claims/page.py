@@ -88,7 +88,7 @@ def page(claims: Sequence[Claim], kept: Mapping[str, Kept], pages: Path) -> str:
     for paper in Paper:
         those = [each for each in claims if each.paper is paper]
         if those:
-            parts += [f"## {paper.title}\n", f"{summary(those)}.\n", _overview(those)]
+            parts += [f"## {paper.full_title}\n", f"{summary(those)}.\n", _overview(those)]
             parts += [_details(each, kept.get(each.key), pages) for each in those]
     return "\n".join(parts)
 

@@ -50,7 +50,7 @@ def _recomputed(finding: Finding | None) -> str:
 
 def _print_one(console: Console, claim: Claim) -> None:
     console.print(f"[bold]{marked(claim.name)}[/bold] ({marked(claim.where)}): {marked(claim.title)}")
-    console.print(f"{marked(claim.paper.title)}\n", style="dim")
+    console.print(f"{marked(claim.paper.full_title)}\n", style="dim")
     rows = [
         ["what it says", claim.statement],
         ["verdict", claim.verdict.value],
