@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -28,6 +28,7 @@ from marketgame.experiments.files.input_file import InputError, InputFiles, blam
 from marketgame.experiments.files.scenario_file import ScenarioInput, build_scenario, names_game
 from marketgame.mechanisms import UnansweredError
 from marketgame.results.loading import Run
+from marketgame.results.palette import ink_on, player_looks
 from marketgame.results.selection import rows_of_run
 from marketgame.simulation.game.model import GameModel
 from marketgame.simulation.market.model import MarketModel
@@ -132,6 +133,7 @@ class Playing:
             "seed": int(first["seed"]),
             "rounds": len(saved.rounds),
             "players": list(saved.player_names),
+            "looks": looks_of(saved.player_names),
             "types": {},
             "goods": list(saved.goods),
             "units": [units.get(good, "") for good in saved.goods] or ["money"],
@@ -197,12 +199,18 @@ def _scene(model: MarketModel | GameModel) -> Answer:
         "seed": scenario.seed,
         "rounds": scenario.rounds,
         "players": list(types),
+        "looks": looks_of(types),
         "types": {name: list(kinds) for name, kinds in types.items()},
         "goods": list(goods),
         "units": list(units),
         "saved": None,
         "links": [] if known is None else sorted(known.links),
     }
+
+
+def looks_of(players: Iterable[str]) -> list[list[str]]:
+    """Return the colour of each player, as in all figures, which part of its circle has it, and what is read on it."""
+    return [[look.colour, look.half, ink_on(look.colour)] for look in player_looks(players).values()]
 
 
 def known_to(model: MarketModel, player: int) -> Answer:

@@ -42,6 +42,7 @@ from marketgame.mechanisms.market_game.rules import (
     Refusal,
     Solvency,
 )
+from marketgame.results import palette
 from marketgame.results.figures import style
 from marketgame.results.figures.saving import save_figure
 
@@ -167,7 +168,7 @@ def growth_picture(table: pd.DataFrame) -> Figure:
     axes = figure.subplots()
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
-    for (name, words), colour, marker in zip(GROWN.items(), style.SERIES, style.MARKERS, strict=False):
+    for (name, words), colour, marker in zip(GROWN.items(), palette.SERIES, palette.MARKERS, strict=False):
         rows = table[table["economy"] == name]
         share = rows["share"].to_numpy(float)
         error = 2 * share * (rows["standard_error"] / rows["sum"]).to_numpy(float)

@@ -18,6 +18,7 @@ from marketgame.experiments.play.running import DEFAULT_RUNS
 from marketgame.experiments.studies.sweep_pages import MISREPORTERS, SWEEPS, WELFARE, with_changes
 from marketgame.experiments.sweep import run_sweep
 from marketgame.experiments.sweep.file import load_sweep
+from marketgame.results import palette
 from marketgame.results.figures import style
 from marketgame.results.figures.saving import save_figure
 from marketgame.results.loading import Run
@@ -46,17 +47,17 @@ def welfare_by_misreporters(sweep: Run) -> Figure:
     figure = style.new_figure(style.COLUMN_WIDTH, 4.1)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.15))
     best = float(runs["mean_first_best_welfare"].mean())
-    above.axhline(best, color=style.GREY, lw=0.8, ls=":")
+    above.axhline(best, color=palette.GREY, lw=0.8, ls=":")
     above.annotate(
-        "first best", (1, best), (0, 2), textcoords="offset points", ha="right", va="bottom", color=style.GREY
+        "first best", (1, best), (0, 2), textcoords="offset points", ha="right", va="bottom", color=palette.GREY
     )
-    _draw_band(above, results.over_seeds(runs, WELFARE, MISREPORTERS), style.INK, style.MARKERS[0])
+    _draw_band(above, results.over_seeds(runs, WELFARE, MISREPORTERS), palette.INK, palette.MARKERS[0])
     above.set_ylabel(style.with_unit("welfare per round", UNIT))
     above.margins(y=0.12)
-    below.axhline(0, color=style.GREY, lw=0.5)
+    below.axhline(0, color=palette.GREY, lw=0.5)
     for column, name, colour, marker, offset in (
-        ("change_of_them", "a liar", style.VERMILION, style.MARKERS[1], 7),
-        ("change_of_others", "a trader who\ntells the truth", style.BLUE, style.MARKERS[2], 6),
+        ("change_of_them", "a liar", palette.VERMILION, palette.MARKERS[1], 7),
+        ("change_of_others", "a trader who\ntells the truth", palette.BLUE, palette.MARKERS[2], 6),
     ):
         change = results.over_seeds(runs, column, MISREPORTERS).dropna(subset="mean")
         _draw_band(below, change, colour, marker)

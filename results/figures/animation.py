@@ -26,6 +26,7 @@ from matplotlib.patches import FancyArrowPatch
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from PIL import Image
 
+from marketgame.results import palette
 from marketgame.results.figures import style
 from marketgame.results.figures.legible import legible
 from marketgame.results.figures.network import StrengthScale
@@ -35,11 +36,12 @@ from marketgame.results.figures.ring import (
     Trader,
     agreement_sample,
     coalition_line,
-    colour,
+    cross_look,
     draw_labels,
     make_room,
-    node_sample,
+    node_look,
     ring_places,
+    status_samples,
 )
 from marketgame.results.figures.saving import written_whole
 from marketgame.results.figures.story import Moment, Pair, moments
@@ -57,6 +59,7 @@ _MOST_ARROWS: Final = 300
 _WILD: Final = 20.0  # prices so many times the lowest need a logarithmic axis
 _COLOURS: Final = 64
 _BEND: Final = 0.1  # of an arrow, in lengths of it
+_CANCELLED: Final[dict[str, Any]] = {"color": palette.INK, "linestyle": (0, (2, 1))}
 _BANKRUPT: Final = "bankrupt, wave {}"
 _TITLE: Final = 44  # letters on a line above a strip
 
@@ -202,26 +205,30 @@ class Film:
         self._labels = labels
         left, right = self._ring.get_xlim()
         self._point = (right - left) / (72 * self._ring.get_position().width * _SIZE[0])  # in units of the ring
-        size: dict[str, Any] = {"clip_on": False, "mec": style.INK, "mew": 0.6}
-        self._nodes = {name: self._ring.plot(*self._places[name], "o", zorder=3, **size)[0] for name in self._names}
+        looks = palette.player_looks(self._names)
+        self._nodes = {
+            player.name: self._ring.plot(
+                *self._places[player.name], zorder=3, clip_on=False, **node_look(looks[player.name], player)
+            )[0]
+            for player in fallen
+        }
         self._crosses = {
-            name: self._ring.plot(*self._places[name], "X", ms=7, mfc=style.VERMILION, zorder=4, **size)[0]
-            for name in self._names
+            name: self._ring.plot(*self._places[name], zorder=4, clip_on=False, **cross_look(look))[0]
+            for name, look in looks.items()
         }
 
     def _explain(self, shown: Sequence[Moment]) -> None:
         """Say what sizes, arrows, lines and colours mean, whichever of them are met."""
-        handles: list[Line2D] = []
-        obedient = set(self._behaviours.values())
-        handles += [node_sample(7.0, "obedient", style.SKY)] if OBEDIENT in obedient else []
-        handles += [node_sample(7.0, "not obedient", style.ORANGE)] if obedient - {OBEDIENT} else []
-        handles += [node_sample(7.0, "bankrupt", style.VERMILION, "X")] if any(each.failed for each in shown) else []
+        failed = {name for each in shown for name in each.failed}
+        left = {name: mediator for each in shown for name, mediator in each.left.items()}
+        handles = status_samples(
+            Trader(name, 0.0, bankrupt=name in failed, behaviour=behaviour, left=left.get(name, ""))
+            for name, behaviour in self._behaviours.items()
+        )
         if any(each.coalitions for each in shown):
             handles.append(agreement_sample())
-        if any(each.left for each in shown):
-            handles.append(node_sample(7.0, "left the market", marker="s"))
         if any(each.cancelled for each in shown):
-            handles.append(Line2D([], [], color=style.VERMILION, lw=1.2, ls=(0, (2, 1)), label="trade now cancelled"))
+            handles.append(Line2D([], [], **_CANCELLED, lw=1.2, label="trade now cancelled"))
         for value in self._scale.samples() if self._scale else ():
             handles.append(Line2D([], [], **self._arrow_look(value), label=style.short_number(value)))
         place = self.figure.add_axes((0.01, 0.01, 0.98, 0.17))
@@ -244,7 +251,7 @@ class Film:
     def _arrow_look(self, value: float) -> dict[str, Any]:
         assert self._scale is not None
         strength = self._scale.strength(value)
-        return {"color": style.STRENGTH(strength), "linewidth": 0.4 + 2.4 * strength}
+        return {"color": style.FLOWS(strength), "linewidth": 0.4 + 2.4 * strength}
 
     def picture(self, moment: Moment) -> _Picture:
         """Return what a moment looks like, ``(height, width, 3)``."""
@@ -260,13 +267,12 @@ class Film:
         drawn: list[Artist] = [*self._strips.at(moment), *self._lines(moment), *self._drawn_arrows(moment)]
         for name in self._names:
             fallen = name in moment.failed
-            player = Trader(name, moment.wealth[name], fallen, self._behaviours[name])
             node, label = self._nodes[name], self._labels[name]
-            node.set(ms=self._across(moment, name), mfc=colour(player), gid=name)
+            node.set(ms=self._across(moment, name), gid=name)
             node.set_marker("s" if name in moment.left else "o")
             remarks = _remarks(moment, name)
             label.set_text(style.plain(self._label(name, remarks)))
-            label.set_fontweight("bold" if remarks or player.behaviour != OBEDIENT else "normal")
+            label.set_fontweight("bold" if remarks or self._behaviours[name] != OBEDIENT else "normal")
             drawn += [node, *([self._crosses[name]] if fallen else []), label]
         self._title.set_text(style.plain("\n".join(_clauses(moment, len(self._names)))))
         return [*drawn, self._title]
@@ -297,7 +303,7 @@ class Film:
         for (pair, value), cancelled in [*((each, True) for each in cut), *((each, False) for each in largest)]:
             arrow = self._arrow(pair)
             look = self._arrow_look(value)
-            look |= {"color": style.VERMILION, "linestyle": (0, (2, 1))} if cancelled else {"linestyle": "-"}
+            look |= _CANCELLED if cancelled else {"linestyle": "-"}
             arrow.set(**look)
             arrow.set_mutation_scale(2.5 + 2.2 * look["linewidth"])
             arrow.set_positions(*self._ends(moment, pair))
@@ -372,12 +378,12 @@ class _Strips:
         below.yaxis.set_major_locator(MaxNLocator(4))
         unit = scale_of_gains(below, self._gained, run.unit("rounds", "welfare"))
         below.set_title(_titled("Gains over autarky; dashed: first best", unit), fontsize=style.SMALL)
-        below.axhline(0.0, color=style.GREY, lw=0.8, ls=":")
+        below.axhline(0.0, color=palette.GREY, lw=0.8, ls=":")
         marks: dict[str, Any] = {"markersize": 2.5 if last - first < 60 else 0}
-        (self._quoted,) = above.plot([], [], color=style.BLUE, lw=0, marker="_", ms=4)
-        (self._supporting,) = above.plot([], [], color=style.INK, lw=1.0, ls=(0, (3, 2)))
-        (self._played,) = below.plot([], [], color=style.BLUE, marker="o", **marks)
-        (self._best,) = below.plot([], [], color=style.INK, lw=1.0, ls=(0, (3, 2)))
+        (self._quoted,) = above.plot([], [], color=palette.BLUE, lw=0, marker="_", ms=4)
+        (self._supporting,) = above.plot([], [], color=palette.INK, lw=1.0, ls=(0, (3, 2)))
+        (self._played,) = below.plot([], [], color=palette.BLUE, marker="o", **marks)
+        (self._best,) = below.plot([], [], color=palette.INK, lw=1.0, ls=(0, (3, 2)))
         for axes in (above, below):
             style.dress(axes)
         self.moving = (self._quoted, self._supporting, self._played, self._best)

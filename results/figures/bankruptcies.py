@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from marketgame.results import palette
 from marketgame.results.figures import style
 from marketgame.results.figures.figure import RunFigure
 from marketgame.results.loading import Run
@@ -21,8 +23,8 @@ from marketgame.results.selection import rows_of_run
 _COLUMNS: Final = 150  # more rounds are shown in blocks
 _MOST_PLAYERS: Final = 40
 _MOST_COUNTED: Final = 24  # rounds, in whose fields there is room for the number of a wave
-# The colour of each reason, and which part of a field it takes, from the top: reasons are told apart without colours.
-_LOOKS: Final = {"budget": (style.VERMILION, (0.0, 1.0)), "short-sale": (style.BLUE, (0.5, 1.0))}
+# Which part of a field each reason takes, from the top; its colour is the player's.
+_PARTS: Final = {"budget": (0.0, 1.0), "short-sale": (0.5, 1.0)}
 _WORDS: Final = {"budget": "over its budget", "short-sale": "short of a good (half a field)"}
 
 
@@ -30,9 +32,9 @@ _WORDS: Final = {"budget": "over its budget", "short-sale": "short of a good (ha
 def bankruptcies_by_player(run: Run, run_number: int = 0) -> Figure:
     """Draw a field for each player and round, filled if it was bankrupt, with the wave of the cascade it fell in.
 
-    A field is filled by half where a good was short, and whole where the budget was exceeded. More rounds than 150 are
-    shown in blocks, the paler the fewer of its rounds a player failed in. Of more than 40 players those are shown who
-    failed most often.
+    Fields have the colours of their players. One is filled by half where a good was short, and whole where the budget
+    was exceeded. More rounds than 150 are shown in blocks, the paler the fewer of its rounds a player failed in. Of
+    more than 40 players those are shown who failed most often.
 
     Raises:
         ValueError: the folder holds no such run, or it played no round.
@@ -43,22 +45,30 @@ def bankruptcies_by_player(run: Run, run_number: int = 0) -> Figure:
     figure = style.new_figure(style.WIDE, 0.95 + max(0.16 * len(names), 0.4))
     axes = figure.subplots()
     length = block_length(len(rounds))
-    for reason, (colour, (top, bottom)) in _LOOKS.items():
+    looks = palette.player_looks(run.player_names)
+    colours = [looks[name].colour for name in names]
+    for reason, part in _PARTS.items():
         shares = failed.xs(reason, level="reason").reindex(names).to_numpy(np.float64)
-        _fill(axes, shares, (int(rounds.min()), length), colour, (top, bottom), reason)
+        _fill(axes, shares, (int(rounds.min()), length), colours, part, reason)
     if len(rounds) <= _MOST_COUNTED:
-        _number_waves(axes, rows_of_run(run, "players", run_number), names)
+        _number_waves(axes, rows_of_run(run, "players", run_number), dict(zip(names, colours, strict=True)))
     axes.set(xlim=(rounds.min() - 0.5, rounds.max() + 0.5), ylim=(len(names) - 0.5, -0.5))
     axes.set_yticks(range(len(names)), [style.plain(name) for name in names])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlabel("round" if length == 1 else f"round, in blocks of {length}; the paler, the fewer of them")
     axes.tick_params(axis="y", length=0)
     style.dress(axes)
-    present = [reason for reason in _LOOKS if failed.xs(reason, level="reason").to_numpy().any()]
-    handles = [Patch(fc=_LOOKS[reason][0], label=_WORDS[reason]) for reason in present]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    present = [reason for reason in _PARTS if failed.xs(reason, level="reason").to_numpy().any()]
+    figure.legend(handles=[_sample(reason) for reason in present], loc="outside lower center", ncols=2)
     style.put_title(figure, *_clauses(run, run_number, len(names)))
     return figure
+
+
+def _sample(reason: str) -> Line2D:
+    """Return what stands for a reason in a key: a field without the colour of any player."""
+    filled: dict[str, Any] = {"mfc": palette.GREY, "markerfacecoloralt": palette.WHITE, "mec": palette.GREY, "mew": 0.6}
+    filled["fillstyle"] = "full" if _PARTS[reason] == (0.0, 1.0) else "bottom"
+    return Line2D([], [], ls="", marker="s", ms=6, label=_WORDS[reason], **filled)
 
 
 def block_length(rounds: int) -> int:
@@ -84,7 +94,7 @@ def shares_of_rounds(run: Run, run_number: int = 0) -> pd.DataFrame:
     blocks = pd.RangeIndex(-(-len(played) // length), name="block")
     sizes = ((played - played.min()) // length).value_counts().reindex(blocks).to_numpy()
     counts = pd.crosstab([fell["player"], fell["reason"]], block)
-    every = pd.MultiIndex.from_product([names, list(_LOOKS)], names=["player", "reason"])
+    every = pd.MultiIndex.from_product([names, list(_PARTS)], names=["player", "reason"])
     shares: pd.DataFrame = counts.reindex(index=every, columns=blocks, fill_value=0) / sizes
     return shares
 
@@ -103,14 +113,14 @@ def _fill(
     axes: Axes,
     shares: NDArray[np.float64],
     along: tuple[int, int],
-    colour: str,
+    colours: Sequence[str],
     part: tuple[float, float],
     name: str,
 ) -> None:
     """Fill a part of each field by the share of its rounds, ``(players, blocks)``."""
     first, length = along
     edges = first - 0.5 + length * np.arange(shares.shape[1] + 1)
-    for row, share in enumerate(shares):
+    for row, (share, colour) in enumerate(zip(shares, colours, strict=True)):
         image = np.zeros((1, len(share), 4))
         image[..., :3] = to_rgb(colour)
         # The rarest failures are seen too.
@@ -120,14 +130,19 @@ def _fill(
         shown.set_gid(f"{name} {row}")
 
 
-def _number_waves(axes: Axes, rows: pd.DataFrame, names: list[str]) -> None:
+def _number_waves(axes: Axes, rows: pd.DataFrame, colours: Mapping[str, str]) -> None:
+    names = list(colours)
     if "wave" not in rows or rows["wave"].max() < 2:
         return
     for number, name, wave in zip(rows["round"], rows["player"].astype(str), rows["wave"], strict=True):
         if wave and name in names:
-            axes.text(
-                number, names.index(name), str(wave), ha="center", va="center_baseline", color="white", weight="bold"
-            )
+            letters: dict[str, Any] = {
+                "color": palette.ink_on(colours[name]),
+                "ha": "center",
+                "va": "center_baseline",
+                "weight": "bold",
+            }
+            axes.text(number, names.index(name), str(wave), **letters)
 
 
 def _clauses(run: Run, run_number: int, shown: int) -> list[str]:

@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from marketgame.results import palette
 from marketgame.results.figures import style
 from marketgame.results.figures.legible import legible_names
 
@@ -30,9 +31,9 @@ def bars(table: pd.DataFrame, column: str, title: str) -> Figure:
     names = [", ".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in values.index]
     figure = style.new_figure(style.WIDE, 0.9 + _ROW * len(values))
     axes = figure.subplots()
-    drawn = axes.barh(range(len(values)), values.to_numpy(), height=0.6, color=style.BLUE)
-    axes.bar_label(drawn, [f" {style.short_number(value)} " for value in values], color=style.INK)
-    axes.axvline(0.0, color=style.INK, linewidth=0.6)
+    drawn = axes.barh(range(len(values)), values.to_numpy(), height=0.6, color=palette.BLUE)
+    axes.bar_label(drawn, [f" {style.short_number(value)} " for value in values], color=palette.INK)
+    axes.axvline(0.0, color=palette.INK, linewidth=0.6)
     labels = legible_names(names)
     axes.set_yticks(range(len(values)), [style.plain(labels[name]) for name in names])
     axes.invert_yaxis()

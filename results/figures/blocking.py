@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from marketgame.results import palette
 from marketgame.results.figures import style
 from marketgame.results.figures.figure import RunFigure, View
 from marketgame.results.loading import Run
@@ -21,10 +22,10 @@ _BAND: Final = 2.0  # standard errors on either side of a mean
 _POINTS: Final = 400  # along a line; more would be drawn on top of each other
 # What became of invitations: how it is written, its colour and its hatch.
 _FATES: Final = (
-    (LEFT, "all joined and left", style.VERMILION, ""),
-    ("other-types", "sent back: types other than wanted", style.PALE, ""),
-    ("refused", "sent back: somebody refused", style.SKY, "////"),
-    ("too-late", "somebody had left already", "white", "...."),
+    (LEFT, "all joined and left", palette.VERMILION, ""),
+    ("other-types", "sent back: types other than wanted", palette.PALE, ""),
+    ("refused", "sent back: somebody refused", palette.SKY, "////"),
+    ("too-late", "somebody had left already", palette.WHITE, "...."),
 )
 _ROW: Final = 0.15  # inches, for a line of text
 _LINE: Final = 24  # letters
@@ -46,8 +47,8 @@ def mediator_profits(run: Run, run_number: int = 0) -> Figure:
     axes = figure.add_subplot()
     for place, name in enumerate(_mediators(rows)):
         _draw_mean(axes, rows[rows["mediator"] == name], name, place)
-    axes.axhline(0.0, color=style.GREY, lw=0.8, ls=":", zorder=1)
-    axes.plot([], [], color=style.GREY, ls=_DASHES, lw=0.9, label="promised by its plan")
+    axes.axhline(0.0, color=palette.GREY, lw=0.8, ls=":", zorder=1)
+    axes.plot([], [], color=palette.GREY, ls=_DASHES, lw=0.9, label="promised by its plan")
     axes.set_xlabel("rounds played")
     axes.set_ylabel(style.with_unit("mean profit per round", run.unit("mediators", "profit"), room=30))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
@@ -90,7 +91,9 @@ def invitations(run: Run, run_number: int = 0) -> Figure:
         height += 1
     _dress_invitations(axes, ticks, height)
     present = [fate for fate in _FATES if fate[0] in shares and shares[fate[0]].any()]
-    handles = [Patch(fc=colour, ec=style.INK, lw=0.4, hatch=hatch, label=label) for _, label, colour, hatch in present]
+    handles = [
+        Patch(fc=colour, ec=palette.INK, lw=0.4, hatch=hatch, label=label) for _, label, colour, hatch in present
+    ]
     figure.legend(handles=handles, loc="outside lower center", ncols=1)
     style.put_title(figure, *_invitation_clauses(rows, rounds))
     return figure
@@ -129,7 +132,7 @@ def _draw_mean(axes: Axes, rows: pd.DataFrame, name: str, place: int) -> None:
     # The first rounds say nothing and would set the scale.
     first = min(len(profit) // 20, len(profit) - 1)
     shown = np.unique(np.linspace(first, len(profit) - 1, min(_POINTS, len(profit))).astype(int))
-    colour = style.INK if name == ESTABLISHED else style.SERIES[place % len(style.SERIES)]
+    colour = palette.INK if name == ESTABLISHED else palette.SERIES[place % len(palette.SERIES)]
     axes.plot(played[shown], mean[shown], color=colour, label=style.plain(name), gid=name)
     low, high = (mean + sign * _BAND * spread for sign in (-1, 1))
     axes.fill_between(played[shown], low[shown], high[shown], color=colour, alpha=0.15, lw=0)
@@ -185,7 +188,7 @@ def _draw_fates(axes: Axes, height: float, shares: pd.Series) -> None:
     for fate, _, colour, hatch in _FATES:
         width = float(widths.get(fate, 0.0))
         if width > 0:
-            axes.barh(height, width, 0.7, left, fc=colour, ec=style.INK, lw=0.4, hatch=hatch, gid=fate)
+            axes.barh(height, width, 0.7, left, fc=colour, ec=palette.INK, lw=0.4, hatch=hatch, gid=fate)
             left += width
 
 

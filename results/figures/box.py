@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from marketgame.results import palette
 from marketgame.results.figures import style
 from marketgame.results.figures.figure import RunFigure, View
 from marketgame.results.loading import Run
@@ -108,14 +109,14 @@ def edgeworth_box(run: Run, round_number: int, run_number: int = 0) -> Figure:
     # From where the first has nothing, along the edge on which it has no numeraire, up, and along the other edge.
     curve = np.array([(0, 0), (quantity, 0), (quantity, height), (width, height)], dtype=float)
     axes.plot(
-        *curve.T, color=style.GREY, lw=1.6, ls=(0, (4, 2)), gid="contract-curve", label="contract curve", zorder=1
+        *curve.T, color=palette.GREY, lw=1.6, ls=(0, (4, 2)), gid="contract-curve", label="contract curve", zorder=1
     )
     low, high = max(least, 0.0), min(most, height)
     if low <= high:
         axes.plot(
             [quantity] * 2,
             [low, high],
-            color=style.INK,
+            color=palette.INK,
             lw=5,
             solid_capstyle="butt",
             clip_on=False,
@@ -127,8 +128,8 @@ def edgeworth_box(run: Run, round_number: int, run_number: int = 0) -> Figure:
     axes.plot(
         *box.endowment,
         "s",
-        color=style.INK,
-        mfc="white",
+        color=palette.INK,
+        mfc=palette.WHITE,
         ms=6,
         gid="endowment",
         label="endowments",
@@ -137,7 +138,7 @@ def edgeworth_box(run: Run, round_number: int, run_number: int = 0) -> Figure:
     )
     if len(box.others):
         label = "other rounds of these types"
-        axes.plot(*box.others.T, ".", color=style.SKY, ms=4, gid="others", label=label, zorder=3)
+        axes.plot(*box.others.T, ".", color=palette.GREY, ms=4, gid="others", label=label, zorder=3)
     _draw_played(axes, box, round_number)
     axes.set(xlim=(0, width), ylim=(0, height))
     _name_corners(axes, run, box)
@@ -182,13 +183,13 @@ def _draw_budget(axes: Axes, box: Box) -> None:
     alike = box.prices[1] - box.prices[0] <= NEGLIGIBLE * box.prices[1]
     if not alike:
         axes.fill_between(
-            goods, lines[0], lines[1], color=style.GREEN, alpha=0.25, lw=0, zorder=0, label="supporting prices"
+            goods, lines[0], lines[1], color=palette.GREY, alpha=0.25, lw=0, zorder=0, label="supporting prices"
         )
     for line in lines[:1] if alike else lines:
         axes.plot(
             goods,
             line,
-            color=style.GREEN,
+            color=palette.INK,
             lw=1.0,
             gid="budget",
             label="supporting price" if alike else None,
@@ -201,12 +202,12 @@ def _draw_played(axes: Axes, box: Box, round_number: int) -> None:
     mine, theirs = box.played
     label = f"round {round_number}"
     apart = max(abs(mine[0] - theirs[0]) / (box.supply[0] or 1), abs(mine[1] - theirs[1]) / (box.supply[1] or 1))
-    look: dict[str, Any] = {"ls": "none", "ms": 7, "zorder": 5, "clip_on": False, "mec": "white", "mew": 0.6}
+    look: dict[str, Any] = {"ls": "none", "ms": 7, "zorder": 5, "clip_on": False, "mec": palette.WHITE, "mew": 0.6}
     if apart <= NEGLIGIBLE:
-        axes.plot(*mine, "D", color=style.VERMILION, gid="played", label=label, **look)
+        axes.plot(*mine, "D", color=palette.INK, gid="played", label=label, **look)
         return
-    axes.plot(*zip(mine, theirs, strict=True), color=style.INK, lw=0.8, ls=":", label="wasted", zorder=4)
-    for point, player, marker, colour in zip(box.played, box.players, "<>", style.SERIES, strict=False):
+    axes.plot(*zip(mine, theirs, strict=True), color=palette.INK, lw=0.8, ls=":", label="wasted", zorder=4)
+    for point, player, marker, colour in zip(box.played, box.players, "<>", palette.PALETTE, strict=False):
         name = f"{label}: {player}"
         axes.plot(*point, marker, color=colour, gid=f"played-{player}", label=style.plain(name), **look)
 

@@ -12,16 +12,15 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Polygon
 
+from marketgame.results import palette
 from marketgame.results.figures import style
 
 _LARGEST_DENOMINATOR: Final = 60
 _EXACT: Final = 1e-6  # within which a number is written as a fraction
-_PROFITS: Final = LinearSegmentedColormap.from_list("profits", ["#FBE3D3", "#E9A97F", "#A8430F"])
 _NONE: Final = 1e-9  # profits below this are none
 
 
@@ -52,14 +51,14 @@ def core_in_payoff_plane(
     axes = figure.add_subplot()
     closed = len(corners) > 2
     axes.add_patch(
-        Polygon(corners, closed=closed, fc="#CFE3F1" if closed else "none", ec=style.BLUE, lw=1.2, gid="core")
+        Polygon(corners, closed=closed, fc=palette.PALE_BLUE if closed else "none", ec=palette.BLUE, lw=1.2, gid="core")
     )
-    axes.plot(*corners.T, "o", color=style.BLUE, ms=4, gid="vertices", label="vertices of the core")
+    axes.plot(*corners.T, "o", color=palette.BLUE, ms=4, gid="vertices", label="vertices of the core")
     others = np.array(list((marks or {}).values()), dtype=float).reshape(-1, 2)
     for place, (name, point) in enumerate((marks or {}).items()):
         marker, colour = (
-            style.MARKERS[1 + place % (len(style.MARKERS) - 1)],
-            (style.VERMILION, style.GREEN, style.ORANGE)[place % 3],
+            palette.MARKERS[1 + place % (len(palette.MARKERS) - 1)],
+            (palette.VERMILION, palette.GREEN, palette.ORANGE)[place % 3],
         )
         axes.plot(*point, marker, color=colour, ms=5, label=style.plain(name), ls="", gid=name)
     _make_room(axes, np.vstack((corners, others)))
@@ -96,20 +95,20 @@ def severance_and_side_bets(
     values = np.ma.masked_less_equal(grid.to_numpy(dtype=float), _NONE)
     figure = style.new_figure(style.COLUMN_WIDTH, 3.6)
     axes = figure.add_subplot()
-    axes.set_facecolor("#D5EBDD")
-    drawn = axes.pcolormesh(across, up, values, cmap=_PROFITS, vmin=0, shading="nearest", rasterized=True)
+    axes.set_facecolor(palette.PALE_GREEN)
+    drawn = axes.pcolormesh(across, up, values, cmap=style.PROFITS, vmin=0, shading="nearest", rasterized=True)
     for place, (name, corners) in enumerate(regions.items()):
         points = np.array(corners, dtype=float)
         line = ("-", (0, (4, 2)), (0, (1, 1.2)))[place % 3]
-        axes.add_patch(Polygon(points, closed=True, fc="none", ec=style.INK, lw=1.1, ls=line, gid=name))
-    axes.plot(*smallest, "o", color=style.VERMILION, ms=4.5, zorder=4, gid="smallest")
+        axes.add_patch(Polygon(points, closed=True, fc="none", ec=palette.INK, lw=1.1, ls=line, gid=name))
+    axes.plot(*smallest, "o", color=palette.VERMILION, ms=4.5, zorder=4, gid="smallest")
     axes.annotate(
         style.plain(f"smallest severance {exact_number(smallest[0])}\nwith a side-bet of {exact_number(smallest[1])}"),
         smallest,
         xytext=(0.03, 0.86),
         textcoords="axes fraction",
         va="center",
-        arrowprops={"arrowstyle": "-", "color": style.INK, "lw": 0.6},
+        arrowprops={"arrowstyle": "-", "color": palette.INK, "lw": 0.6},
     )
     axes.set(xlim=(across[0], across[-1]), ylim=(up[0], up[-1]))
     axes.set_xlabel(style.with_unit("severance promised to the bad type", unit))
@@ -134,31 +133,31 @@ def severance_sweep(sweep: pd.DataFrame, predicted: Sequence[float], unit: str) 
     figure = style.new_figure(style.COLUMN_WIDTH, 3.7)
     above, below = figure.subplots(2, 1, sharex=True)
     severance = sweep["severance"].to_numpy(dtype=float)
-    above.plot(severance, sweep["program_profit"], color=style.INK, lw=1.0, label="promised by the linear program")
+    above.plot(severance, sweep["program_profit"], color=palette.INK, lw=1.0, label="promised by the linear program")
     error = 2 * sweep["standard_error"].to_numpy(dtype=float)
     above.errorbar(
         severance,
         sweep["mean_profit"],
         error,
         fmt="o",
-        color=style.BLUE,
+        color=palette.BLUE,
         ms=3,
         lw=0.8,
         label="mean in simulation ± 2 s.e.",
     )
-    below.plot(severance, sweep["blocking_rate"], "o-", color=style.SERIES[1], ms=3, lw=0.8, label="in simulation")
+    below.plot(severance, sweep["blocking_rate"], "o-", color=palette.SERIES[1], ms=3, lw=0.8, label="in simulation")
     for axes in (above, below):
         for place, value in enumerate(predicted):
             axes.axvline(
                 value,
-                color=style.GREY,
+                color=palette.GREY,
                 lw=0.8,
                 ls=":",
                 label=None if place else "predicted by condition (27)",
                 gid="predicted",
             )
         style.dress(axes)
-    above.axhline(0, color=style.GREY, lw=0.5)
+    above.axhline(0, color=palette.GREY, lw=0.5)
     above.set_ylabel(style.with_unit("profit per round", unit))
     below.set_ylabel("share of rounds in which\na coalition leaves")
     below.set_xlabel(style.with_unit("severance promised to the bad type", unit))
@@ -204,9 +203,9 @@ def _make_room(axes: Axes, points: np.ndarray) -> None:
 
 def _explain_regions(figure: Figure, names: list[str]) -> None:
     styles = ("-", (0, (4, 2)), (0, (1, 1.2)))
-    handles: list[Patch | Line2D] = [Patch(fc="#D5EBDD", ec="none", label="no blocking plan earns anything")]
+    handles: list[Patch | Line2D] = [Patch(fc=palette.PALE_GREEN, ec="none", label="no blocking plan earns anything")]
     handles += [
-        Line2D([], [], color=style.INK, lw=1.1, ls=styles[place % 3], label=style.plain(name))
+        Line2D([], [], color=palette.INK, lw=1.1, ls=styles[place % 3], label=style.plain(name))
         for place, name in enumerate(names)
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=1)

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
+from marketgame.results import palette
 from marketgame.results.figures import style
 from marketgame.results.figures.figure import RunFigure
 from marketgame.results.loading import OBEDIENT, Run
 from marketgame.results.selection import NEGLIGIBLE, rows_of_round
 
-_MOST_NAMED: Final = len(style.SERIES)
+_MOST_NAMED: Final = len(palette.SERIES)
 _LETTER: Final = 0.0165  # of the bar's width, what one letter of a name takes
 _STEP: Final = 2.7  # from one good to the next, in bars
 _NOTEWORTHY: Final = 0.01  # of a good, from which the title speaks of waste
 _BANKRUPT: Final = "bankrupt"
 WASTED: Final = "nobody (wasted)"
-_LUMINANCE: Final = (0.2126, 0.7152, 0.0722)  # of red, green and blue
-BANKRUPT_HATCH: Final = "////"
 
 
 @dataclass(frozen=True)
@@ -95,14 +93,15 @@ def _looks(run: Run, before: pd.DataFrame, after: pd.DataFrame, round_number: in
     order = sorted(remarks, key=lambda name: (not remarks[name], -largest[name]))
     named = set(order if len(order) <= _MOST_NAMED else order[: _MOST_NAMED - 1])
     looks: dict[str, _Look] = {}
-    for name in (name for name in remarks if name in named):
-        label = f"{name} ({', '.join(remarks[name])})" if remarks[name] else name
-        hatch = BANKRUPT_HATCH if _BANKRUPT in remarks[name] else ""
-        looks[name] = _Look(style.SERIES[len(looks)], hatch, label)
+    for name, own in palette.player_looks(remarks).items():
+        if name in named:
+            label = f"{name} ({', '.join(remarks[name])})" if remarks[name] else name
+            bankrupt = palette.BANKRUPT_HATCH if _BANKRUPT in remarks[name] else ""
+            looks[name] = _Look(own.colour, own.hatch + bankrupt, label)
     if len(named) < len(order):
         others = f"{len(order) - len(named)} others"
-        looks[others] = _Look(style.PALE, "", others)
-    return looks | {WASTED: _Look("white", "....", WASTED)}
+        looks[others] = _Look(palette.PALE, "", others)
+    return looks | {WASTED: _Look(palette.WHITE, "....", WASTED)}
 
 
 def _remarks(players: pd.DataFrame) -> dict[str, list[str]]:
@@ -135,12 +134,10 @@ def _draw_bar(axes: Axes, height: float, parts: dict[str, float], looks: dict[st
         width = parts[name]
         if width <= 0:
             continue
-        axes.barh(height, width, 0.86, left, fc=look.colour, hatch=look.hatch, ec=style.INK, lw=0.4, gid=name)
+        axes.barh(height, width, 0.86, left, fc=look.colour, hatch=look.hatch, ec=palette.INK, lw=0.4, gid=name)
         if width > _LETTER * len(name) + 0.02 and name != WASTED:
-            light = sum(part * share for part, share in zip(to_rgb(look.colour), _LUMINANCE, strict=True)) > 0.45
-            axes.text(
-                left + width / 2, height, style.plain(name), ha="center", va="center", color=style.INK if light else "w"
-            )
+            letters: dict[str, Any] = {"color": palette.ink_on(look.colour), "ha": "center", "va": "center"}
+            axes.text(left + width / 2, height, style.plain(name), **letters)
         left += width
 
 
@@ -150,7 +147,7 @@ def _by_name(parts: pd.Series) -> dict[str, float]:
 
 def _explain(figure: Figure, looks: dict[str, _Look]) -> None:
     handles = [
-        Patch(fc=look.colour, ec=style.INK, lw=0.4, hatch=look.hatch, label=style.plain(look.label))
+        Patch(fc=look.colour, ec=palette.INK, lw=0.4, hatch=look.hatch, label=style.plain(look.label))
         for look in looks.values()
     ]
     columns = 2 if max((len(look.label) for look in looks.values()), default=0) <= 30 else 1

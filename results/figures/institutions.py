@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from marketgame.results.figures.style import GREY, INK, dress, in_house_style, new_figure, plain, put_title
+from marketgame.results import palette
+from marketgame.results.figures.style import dress, in_house_style, new_figure, plain, put_title
 
 _PAGE_WIDTH: Final = 7.2
-_COLOURS: Final = {"yes": "#9FD3C0", "not refuted": "#D9D9D9", "no": "#F0B798"}
+_COLOURS: Final = {"yes": palette.SEA, "not refuted": palette.PALE, "no": palette.SAND}
 _MEANING: Final = {
     "yes": "proved",
     "not refuted": "not refuted",
@@ -52,7 +53,7 @@ def institution_matrix(
     for axes, (name, table) in zip(grid, panels, strict=True):
         told = table.assign(text=table["text"].str.replace(" in ", "\nin ")) if narrow else table
         _panel(axes, told, names, list(questions))
-        axes.set_title(plain(name), fontsize="medium", color=INK)
+        axes.set_title(plain(name), fontsize="medium", color=palette.INK)
     grid[0].set_yticks(range(len(names)), [plain(name) for name in names])
     handles = [Patch(fc=colour, label=_MEANING[verdict]) for verdict, colour in _COLOURS.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
@@ -65,7 +66,7 @@ def _panel(axes: Axes, table: pd.DataFrame, names: list[str], questions: list[st
     for row in table.itertuples():
         x, y = questions.index(str(row.question)), names.index(str(row.institution))
         axes.add_patch(Rectangle((x - 0.48, y - 0.45), 0.96, 0.9, fc=_COLOURS[str(row.verdict)], ec="none"))
-        axes.text(x, y, plain(str(row.text)), ha="center", va="center", fontsize="x-small", color=INK)
+        axes.text(x, y, plain(str(row.text)), ha="center", va="center", fontsize="x-small", color=palette.INK)
     axes.set_xlim(-0.5, len(questions) - 0.5)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xticks(range(len(questions)), [plain(question).replace(" ", "\n") for question in questions])
@@ -87,12 +88,12 @@ def cartel_gains(table: pd.DataFrame, unit: str, title: str) -> Figure:
     figure = new_figure(_PAGE_WIDTH, 1.3 + 0.24 * len(table))
     axes = figure.add_subplot()
     places = range(len(table))
-    axes.barh(places, table["bound"], color="#EDEDED", height=0.8, label="no deviation gains more in sum")
-    axes.barh(places, table["total"], color="#F0B798", height=0.55, label="largest sum of gains found")
-    axes.barh(places, table["least"], color="#A8430F", height=0.25, label="gain of whoever gains least, by lot")
+    axes.barh(places, table["bound"], color=palette.FAINT, height=0.8, label="no deviation gains more in sum")
+    axes.barh(places, table["total"], color=palette.SAND, height=0.55, label="largest sum of gains found")
+    axes.barh(places, table["least"], color=palette.VERMILION, height=0.25, label="gain of whoever gains least, by lot")
     for place, (bound, found) in enumerate(zip(table["bound"], table["total"], strict=True)):
         if bound <= 0 and found <= 0:
-            axes.text(0, place, " proved: nothing to gain", va="center", color=GREY, fontsize="small")
+            axes.text(0, place, " proved: nothing to gain", va="center", color=palette.GREY, fontsize="small")
     axes.set_yticks(places, [plain(str(name)) for name in table["institution"]])
     axes.invert_yaxis()
     axes.set_xlabel(f"gain ({plain(unit)})")

@@ -15,20 +15,20 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from numpy.typing import NDArray
 
+from marketgame.results import palette
 from marketgame.results.figures import style
 from marketgame.results.figures.figure import RunFigure
 from marketgame.results.figures.ring import (
     MANY,
     Trader,
-    colour,
     draw_labels,
     draw_nodes,
-    explain_colours,
+    explain_nodes,
     make_room,
     ring_places,
     status_samples,
 )
-from marketgame.results.loading import Run
+from marketgame.results.loading import OBEDIENT, Run
 from marketgame.results.selection import rows_of_run
 
 _NODE: Final = 9.0  # points across
@@ -39,6 +39,7 @@ _MOST_NAMED: Final = 50  # players along the sides of a square
 _MOST_CELLS: Final = 250  # along them, beyond which several players share one
 _TICKS: Final = 8  # names there, of more players
 _SMALLEST_MARK: Final = 1.0  # points across
+_SEEN: Final = 4.0  # points across, from which a thin outline leaves colour to be seen
 _BENT: Final = 0.6  # how far the middle of a line is from the ring's centre, of what it would be were it straight
 
 
@@ -71,7 +72,7 @@ def network_of_links(run: Run, run_number: int = 0) -> Figure:
     Players stand on a ring in the economy's order, at the places that they have among those who trade, with a line
     between two who are linked. Where lines would run together, a square has a row and a column for each player, dark
     where two are linked; among very many players a cell stands for several, the darker the more pairs of them are
-    linked. Players have the colours they have in all figures, in a square along its diagonal.
+    linked. Players look as they do in all figures, in a square along its diagonal.
 
     Raises:
         ValueError: the folder holds no such run, or nobody is linked in it.
@@ -129,16 +130,16 @@ def _draw_ring(network: KnownNetwork) -> Figure:
         # Among many, straight lines to the neighbours but one would run through the neighbours.
         middle = where[[one, other]].mean(axis=0) * (_BENT if many else 1.0)
         curve = Path([where[one], middle, where[other]], [Path.MOVETO, Path.CURVE3, Path.CURVE3])
-        line = PathPatch(curve, facecolor="none", edgecolor=style.GREY, linewidth=0.8, zorder=1)
+        line = PathPatch(curve, facecolor="none", edgecolor=palette.GREY, linewidth=0.8, zorder=1)
         line.set_gid(f"{network.players[one].name} to {network.players[other].name}")
         axes.add_patch(line)
     draw_nodes(axes, network.players, places, across)
-    explain_colours(key, network.players)
+    explain_nodes(key, network.players)
     return figure
 
 
 def _divide(figure: Figure) -> list[Axes]:
-    """Return blank places: for the ring, and for the key to colours below it."""
+    """Return blank places: for the ring, and for the key to nodes below it."""
     edge, inch = 0.02, 1 / figure.get_figheight()
     title = edge / inch + 0.06 + 0.14 * (1 + figure.get_suptitle().count("\n"))  # inches
     boxes = (
@@ -166,12 +167,16 @@ def _draw_square(network: KnownNetwork) -> Figure:
         interpolation="nearest",
         gid="links",
     )
+    across = float(np.clip(0.7 * 72 * 0.75 * style.WIDE / players, _SMALLEST_MARK, _NODE))
+    looks = palette.player_looks(player.name for player in network.players)
+    obeys = np.array([player.behaviour == OBEDIENT for player in network.players])
     axes.scatter(
         *(np.arange(players),) * 2,
-        s=np.clip(0.7 * 72 * 0.75 * style.WIDE / players, _SMALLEST_MARK, _NODE) ** 2,
-        c=[colour(player) for player in network.players],
-        marker="s",
-        linewidths=0,
+        s=across**2,
+        c=[look.colour for look in looks.values()],
+        edgecolors=palette.INK,
+        # Of very many players only the outlines of those who do not obey can be seen.
+        linewidths=np.where(obeys, palette.THIN if across > _SEEN else 0.0, min(palette.THICK, 0.5 * across)).tolist(),
         gid="players",
     )
     shown = np.arange(players)[:: 1 if players <= _MOST_NAMED else -(-players // _TICKS)]

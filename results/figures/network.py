@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 
+from marketgame.results import palette
 from marketgame.results.figures import style
 from marketgame.results.figures.figure import RunFigure
 from marketgame.results.figures.ring import (
@@ -23,7 +24,7 @@ from marketgame.results.figures.ring import (
     coalition_line,
     draw_labels,
     draw_nodes,
-    explain_colours,
+    explain_nodes,
     make_room,
     node_sample,
     ring_places,
@@ -49,9 +50,9 @@ def trade_network(run: Run, round_number: int, run_number: int = 0) -> Figure:
 
     Players stand on a ring in the economy's order, their area proportional to their wealth after trade. An arrow
     runs from giver to receiver, wider and darker the more the goods are worth at the supporting price; the
-    numeraire, which flows the other way, is not drawn. Bankrupt players carry a cross, and players who do not
-    follow the contract say how they behave. Lines join those who agreed with each other, dotted if somebody broke that;
-    who left with a blocking mediator is a square.
+    numeraire, which flows the other way, is not drawn. Bankrupt players carry a cross, and players who do not follow
+    the contract have a thick outline and say how they behave. Lines join those who agreed with each other, dotted if
+    somebody broke that; who left with a blocking mediator is a square.
     """
     network = traded(run, round_number, run_number)
     many = len(network.players) > MANY
@@ -59,7 +60,7 @@ def trade_network(run: Run, round_number: int, run_number: int = 0) -> Figure:
         *((style.WIDE, style.WIDE * 1.1) if many else (style.COLUMN_WIDTH, style.COLUMN_WIDTH * 1.25)), layout=None
     )
     style.put_title(figure, *_clauses(run, network, round_number))
-    axes, sizes_key, arrows_key, colours_key = _divide(figure)
+    axes, sizes_key, arrows_key, nodes_key = _divide(figure)
     places = ring_places(network.players)
     across = _node_sizes(network, (95.0 if many else 60.0) * math.tau / len(network.players))
     labels = draw_labels(axes, network.players, places, across, turned=many)
@@ -71,7 +72,7 @@ def trade_network(run: Run, round_number: int, run_number: int = 0) -> Figure:
     _explain_arrows(arrows_key, network, unit)
     for members, broken in network.agreements.items():
         axes.add_artist(coalition_line(members, places, broken=broken))
-    explain_colours(colours_key, network.players, agreed=bool(network.agreements))
+    explain_nodes(nodes_key, network.players, agreed=bool(network.agreements))
     return figure
 
 
@@ -85,7 +86,7 @@ TRADE_NETWORK: Final = RunFigure(
 
 
 def _divide(figure: Figure) -> list[Axes]:
-    """Return blank places: for the ring, for the keys to sizes and arrows below it, and to colours below these."""
+    """Return blank places: for the ring, for the keys to sizes and arrows below it, and to nodes below these."""
     edge, inch = 0.02, 1 / figure.get_figheight()
     title = edge / inch + 0.06 + 0.14 * (1 + figure.get_suptitle().count("\n"))  # inches
     boxes = (
@@ -115,7 +116,7 @@ def _draw_arrows(
     axes: Axes, network: TradeNetwork, places: Mapping[str, tuple[float, float]], across: Mapping[str, float]
 ) -> None:
     if not network.flows:
-        axes.text(0, 0, "no trade", ha="center", va="center", color=style.GREY)
+        axes.text(0, 0, "no trade", ha="center", va="center", color=palette.GREY)
         return
     scale = _arrow_scale(network)
     for (giver, receiver), value in sorted(network.flows.items(), key=lambda flow: flow[1])[-_MOST_ARROWS:]:
@@ -130,7 +131,7 @@ def _draw_arrows(
             shrinkA=across[giver] / 2,
             shrinkB=across[receiver] / 2 + 0.5,
             linewidth=width,
-            color=style.STRENGTH(strength),
+            color=style.FLOWS(strength),
             zorder=1 + strength,
             joinstyle="miter",
         )
@@ -176,7 +177,7 @@ def _explain_arrows(axes: Axes, network: TradeNetwork, unit: str) -> None:
 def _arrow_sample(network: TradeNetwork, scale: StrengthScale, value: float) -> Line2D:
     strength = scale.strength(value)
     width = _arrow_width(network, strength)
-    return Line2D([], [], color=style.STRENGTH(strength), linewidth=width, label=style.short_number(value))
+    return Line2D([], [], color=style.FLOWS(strength), linewidth=width, label=style.short_number(value))
 
 
 def _wealth_samples(network: TradeNetwork, across: Mapping[str, float]) -> list[Line2D]:

@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from marketgame.results import palette
 from marketgame.results.figures import style
 from marketgame.results.figures.figure import RunFigure
 from marketgame.results.loading import OBEDIENT, Run
@@ -22,7 +23,8 @@ from marketgame.results.selection import NEGLIGIBLE, rows_of_run
 
 _MOST_MARKED: Final = 60  # rounds, beyond which only some are drawn
 _LINE: Final = 50  # letters of a label
-_MOST_SERIES: Final = 5  # groups of quotes with a colour of their own
+_MOST_SERIES: Final = 5  # groups of quotes off the supporting price that are told apart
+_MARKS_OF_SEVERAL: Final = ("_", "x", "+", "1", "2", "3", "4", "|")
 # Quotes so many times the supporting price that a linear axis would hide it.
 _WILD: Final = 20.0
 # A quote this close to the supporting interval, relative to the highest price, lies in it.
@@ -74,6 +76,9 @@ class QuoteGroup:
         return self.farthest > _SLACK * float(self.rounds["supporting_price"].abs().max())
 
 
+type _Look = tuple[QuoteGroup, str, str]
+
+
 @style.in_house_style
 def quotes_against_supporting_price(run: Run, good: str, run_number: int = 0) -> Figure:
     """Draw every player's quotes of a good against its supporting price.
@@ -84,15 +89,16 @@ def quotes_against_supporting_price(run: Run, good: str, run_number: int = 0) ->
     shaded.
     """
     groups = quote_groups(run, good, run_number)
+    looks = _looks(groups, palette.player_looks(run.player_names))
     figure = style.new_figure(style.COLUMN_WIDTH, 2.9)
     axes = figure.add_subplot()
     prices = groups[0].rounds
     varies = np.ptp(prices["supporting_price"]) > NEGLIGIBLE * prices["supporting_price"].abs().max()
     if varies:
-        _draw_against_price(axes, groups)
+        _draw_against_price(axes, groups, looks)
         axes.set_xlabel(style.with_unit("supporting price", run.unit("holdings", "supporting_price", good), room=50))
     else:
-        _draw_over_rounds(axes, groups)
+        _draw_over_rounds(axes, groups, looks)
     _bend_for_wild_quotes(axes, groups, both=bool(varies))
     unit = run.unit("holdings", "quote", good)
     axes.set_ylabel(style.with_unit(f"quote of {good}", unit, room=34))
@@ -148,7 +154,7 @@ def _deviant_behaviours(run: Run, run_number: int) -> dict[str, set[str]]:
     return found
 
 
-def _draw_over_rounds(axes: Axes, groups: list[QuoteGroup]) -> None:
+def _draw_over_rounds(axes: Axes, groups: list[QuoteGroup], looks: list[_Look]) -> None:
     prices = groups[0].rounds
     first, last = int(prices["round"].min()), int(prices["round"].max())
     # Half a round at either end, so that even one round has an interval to shade.
@@ -157,12 +163,12 @@ def _draw_over_rounds(axes: Axes, groups: list[QuoteGroup]) -> None:
     line = "supporting price"
     if (price - lowest > NEGLIGIBLE * np.abs(price)).any():
         axes.fill_between(
-            when, lowest, price, step="mid", color=style.PALE, lw=0, label="supporting interval", zorder=0
+            when, lowest, price, step="mid", color=palette.PALE, lw=0, label="supporting interval", zorder=0
         )
         line = "highest supporting price"
-    axes.plot(when, price, color=style.INK, lw=0.8, label=line, zorder=1)
+    axes.plot(when, price, color=palette.INK, lw=0.8, label=line, zorder=1)
     step = -(-len(prices) // _MOST_MARKED)
-    for group, colour, marker in _looks(groups):
+    for group, colour, marker in looks:
         shown = group.rounds.iloc[::step]
         axes.plot(
             shown["round"],
@@ -178,14 +184,13 @@ def _draw_over_rounds(axes: Axes, groups: list[QuoteGroup]) -> None:
     axes.set_xlabel("round" if step == 1 else f"round (one in {step} shown)")
 
 
-def _draw_against_price(axes: Axes, groups: list[QuoteGroup]) -> None:
+def _draw_against_price(axes: Axes, groups: list[QuoteGroup], looks: list[_Look]) -> None:
     prices = groups[0].rounds.drop_duplicates(["supporting_price", "lowest_supporting_price"])
     price, lowest = prices["supporting_price"].to_numpy(), prices["lowest_supporting_price"].to_numpy()
     if (price - lowest > NEGLIGIBLE * np.abs(price)).any():
-        axes.vlines(price, lowest, price, color=style.PALE, lw=4, label="supporting interval", zorder=0)
+        axes.vlines(price, lowest, price, color=palette.PALE, lw=4, label="supporting interval", zorder=0)
     ends = [float(price.min()), float(price.max())]
-    axes.plot(ends, ends, color=style.INK, lw=0.8, label="quote = supporting price", zorder=1)
-    looks = _looks(groups)
+    axes.plot(ends, ends, color=palette.INK, lw=0.8, label="quote = supporting price", zorder=1)
     beside = _steps_aside([group for group, _, _ in looks], price)
     for (group, colour, marker), aside in zip(looks, beside, strict=True):
         # A profile drawn twice gives the same point twice.
@@ -205,13 +210,19 @@ def _steps_aside(groups: list[QuoteGroup], prices: npt.NDArray[np.float64]) -> l
     return [room * (scattered.index(group) - centre) if group in scattered else 0.0 for group in groups]
 
 
-def _looks(groups: list[QuoteGroup]) -> list[tuple[QuoteGroup, str, str]]:
-    """Return each group with its colour and mark; those that exceed the colours are one group."""
+def _looks(groups: list[QuoteGroup], own: Mapping[str, palette.PlayerLook]) -> list[_Look]:
+    """Return each group with its colour and mark; those that exceed the marks are one group.
+
+    A player by itself has its own colour and marker; several are grey.
+    """
     deviating = [group for group in groups if group.deviates]
     if len(deviating) > _MOST_SERIES:
         deviating = [*deviating[: _MOST_SERIES - 1], _joined(deviating[_MOST_SERIES - 1 :])]
-    looks = [(group, style.GREY, "o") for group in groups if not group.deviates]
-    looks += [(group, style.SERIES[k], style.MARKERS[k + 1]) for k, group in enumerate(deviating)]
+    marks = iter(_MARKS_OF_SEVERAL)
+    looks = []
+    for group in [*(group for group in groups if not group.deviates), *deviating]:
+        alone = own.get(group.players[0]) if len(group.players) == 1 else None
+        looks.append((group, alone.colour, alone.marker) if alone else (group, palette.GREY, next(marks)))
     return looks
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 
+from marketgame.results import palette
 from marketgame.results.figures import style
 from marketgame.results.loading import OBEDIENT
 
@@ -25,6 +26,17 @@ KEY: Final[dict[str, Any]] = {
     "borderpad": 0.0,
     "handlelength": 2.4,
     "labelspacing": 0.6,
+}
+
+AGREEMENT: Final = "agreement"
+_CROSS: Final = 7.0  # points across
+# How lines around those who agreed look: broad and pale beneath everything else, for hue says who somebody is.
+_AGREED: Final[dict[str, Any]] = {"color": palette.GREY, "lw": 3.0, "alpha": 0.8}
+_STATUS: Final = {
+    "obedient": ("o", palette.THIN),
+    "not obedient": ("o", palette.THICK),
+    "bankrupt": ("X", palette.THIN),
+    "left": ("s", palette.THIN),
 }
 
 type _Places = npt.NDArray[np.float64]
@@ -120,29 +132,35 @@ def make_room(
 def draw_nodes(
     axes: Axes, players: Sequence[Trader], places: Mapping[str, tuple[float, float]], across: Mapping[str, float]
 ) -> None:
-    """Draw a circle of so many points for each player, in the colour of how it fares; a bankrupt one has a cross."""
+    """Draw a circle of so many points, in its own colour, for each player; give all that there are.
+
+    The outline is thick where the player does not obey; a player that left is a square, and a bankrupt one has a cross.
+    """
+    looks = palette.player_looks(player.name for player in players)
     for player in players:
         name = player.name
-        axes.plot(
-            *places[name],
-            "s" if player.left else "o",
-            ms=across[name],
-            mfc=colour(player),
-            mec=style.INK,
-            mew=0.6,
-            zorder=3,
-            gid=name,
-            clip_on=False,
-        )
+        look = {"zorder": 3, "gid": name, "clip_on": False, **node_look(looks[name], player)}
+        axes.plot(*places[name], ms=across[name], **look)
         if player.bankrupt:
-            axes.plot(*places[name], "X", ms=7, mfc=style.VERMILION, mec=style.INK, mew=0.5, zorder=4, clip_on=False)
+            axes.plot(*places[name], zorder=4, clip_on=False, **cross_look(looks[name]))
 
 
-def colour(player: Trader) -> str:
-    """Return the colour of a player in every figure: whether it obeys, and whether it is bankrupt."""
-    if player.bankrupt:
-        return style.VERMILION
-    return style.SKY if player.behaviour == OBEDIENT else style.ORANGE
+def node_look(look: palette.PlayerLook, player: Trader) -> dict[str, Any]:
+    """Return how the node of a player looks, but for its size."""
+    return {
+        "ls": "",
+        "marker": "s" if player.left else "o",
+        "mfc": look.colour,
+        "fillstyle": look.half,
+        "markerfacecoloralt": palette.WHITE,
+        "mec": palette.INK,
+        "mew": palette.THIN if player.behaviour == OBEDIENT else palette.THICK,
+    }
+
+
+def cross_look(look: palette.PlayerLook) -> dict[str, Any]:
+    """Return how the cross over the node of a bankrupt player looks."""
+    return {"ls": "", "marker": "X", "ms": _CROSS, "mfc": look.colour, "mec": palette.INK, "mew": 0.6}
 
 
 def draw_labels(
@@ -210,27 +228,32 @@ def coalition_line(members: Sequence[str], places: Mapping[str, tuple[float, flo
     corners = [places[name] for name in (*members, members[0])]
     across, up = zip(*corners, strict=True)
     dashes: Any = (0, (0.6, 1)) if broken else (0, (2.2, 1))
-    return Line2D(across, up, color=style.PURPLE, lw=3.0, ls=dashes, alpha=0.8, zorder=0.5, clip_on=False)
+    return Line2D(across, up, ls=dashes, zorder=0.5, clip_on=False, gid=AGREEMENT, **_AGREED)
 
 
 def agreement_sample() -> Line2D:
     """Return what stands in a key for a line around those who agreed with each other."""
-    return Line2D([], [], color=style.PURPLE, lw=3.0, ls=(0, (2.2, 1)), label="agreed")
+    return Line2D([], [], ls=(0, (2.2, 1)), label="agreed", **_AGREED)
 
 
-def explain_colours(axes: Axes, players: Sequence[Trader], *, agreed: bool = False) -> None:
-    """Say what the colours of players mean, those that there are, and lines around those who agreed."""
+def explain_nodes(axes: Axes, players: Sequence[Trader], *, agreed: bool = False) -> None:
+    """Say what outlines and shapes of nodes mean, those that there are, and lines around those who agreed."""
     handles = [*status_samples(players), *([agreement_sample()] if agreed else [])]
     axes.legend(handles=handles, loc="upper left", ncols=4, columnspacing=1.5, **(KEY | {"handlelength": 1.2}))
 
 
-def node_sample(across: float, label: str, colour: str = "none", marker: str = "o") -> Line2D:
-    """Return what stands for a circle in a key."""
-    return Line2D([], [], ls="", marker=marker, ms=across, mfc=colour, mec=style.INK, mew=0.6, label=label)
+def node_sample(across: float, label: str, marker: str = "o", width: float = palette.THIN) -> Line2D:
+    """Return what stands for a node in a key, without the colour of any player."""
+    return Line2D([], [], ls="", marker=marker, ms=across, mfc="none", mec=palette.INK, mew=width, label=label)
 
 
-def status_samples(players: Sequence[Trader]) -> list[Line2D]:
-    """Return the colours of the nodes in words."""
-    seen = set(map(colour, players))
-    words = {style.SKY: ("obedient", "o"), style.ORANGE: ("not obedient", "o"), style.VERMILION: ("bankrupt", "X")}
-    return [node_sample(7.0, word, colour, mark) for colour, (word, mark) in words.items() if colour in seen]
+def status_samples(players: Iterable[Trader]) -> list[Line2D]:
+    """Return in words what the outlines and shapes of the nodes of these players say."""
+    known = list(players)
+    met = {
+        "obedient": any(player.behaviour == OBEDIENT for player in known),
+        "not obedient": any(player.behaviour != OBEDIENT for player in known),
+        "bankrupt": any(player.bankrupt for player in known),
+        "left": any(player.left for player in known),
+    }
+    return [node_sample(7.0, word, *_STATUS[word]) for word, is_met in met.items() if is_met]

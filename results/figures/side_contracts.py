@@ -17,6 +17,7 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter, SymmetricalLogLocator
 
+from marketgame.results import palette
 from marketgame.results.figures import side_contract_counts as counts
 from marketgame.results.figures import style
 from marketgame.results.figures.figure import RunFigure
@@ -26,13 +27,13 @@ from marketgame.results.selection import rows_of_run
 # How each outcome is written, its colour and its hatch, from the bottom of a bar to its top.
 _LOOKS: Final[Mapping[counts.Outcome, tuple[str, str, str]]] = MappingProxyType(
     {
-        counts.Outcome.KEPT: ("agreed and kept", style.GREEN, ""),
-        counts.Outcome.BROKEN: ("agreed, then broken", style.VERMILION, "////"),
-        counts.Outcome.VOID: ("void: reports or goods do not fit", style.YELLOW, "xxxx"),
-        counts.Outcome.WOULD_LOSE: ("refused: would lose", style.SKY, ""),
-        counts.Outcome.UNWILLING: ("refused without loss", style.SKY, "\\\\\\\\"),
-        counts.Outcome.TOO_LATE: ("too late: a member is taken", "white", "...."),
-        counts.Outcome.NONE_FOUND: ("no side-contract found", style.PALE, ""),
+        counts.Outcome.KEPT: ("agreed and kept", palette.GREEN, ""),
+        counts.Outcome.BROKEN: ("agreed, then broken", palette.VERMILION, "////"),
+        counts.Outcome.VOID: ("void: reports or goods do not fit", palette.YELLOW, "xxxx"),
+        counts.Outcome.WOULD_LOSE: ("refused: would lose", palette.SKY, ""),
+        counts.Outcome.UNWILLING: ("refused without loss", palette.SKY, "\\\\\\\\"),
+        counts.Outcome.TOO_LATE: ("too late: a member is taken", palette.WHITE, "...."),
+        counts.Outcome.NONE_FOUND: ("no side-contract found", palette.PALE, ""),
     }
 )
 _BAND: Final = 2.0  # standard errors on either side of a mean
@@ -44,7 +45,10 @@ _COLUMN: Final = 30.0  # points between columns of numbers
 _FAR: Final = 50.0
 _DECADES: Final = 5  # that are marked on a logarithmic axis
 _MOST_NAMED: Final = 3  # players in the title
-_CLEAR: Final[Mapping[str, Any]] = MappingProxyType({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
+_CLEAR: Final[Mapping[str, Any]] = MappingProxyType({"facecolor": palette.WHITE, "edgecolor": "none", "pad": 0.5})
+_PROMISED: Final[Mapping[str, Any]] = MappingProxyType(
+    {"ls": "", "marker": "D", "mfc": palette.WHITE, "mec": palette.INK, "mew": 0.9}
+)
 
 
 @style.in_house_style
@@ -75,7 +79,7 @@ def side_contracts_over_rounds(run: Run, run_number: int = 0) -> Figure:
     _explain_outcomes(parts[0], set(made["outcome"]))
     if lines:
         named = [(labels[group.key], fared[group.key]) for group in shown if fared[group.key]]
-        _draw_gains(parts[1], named, run.unit(counts.TABLE, "realised_gain"))
+        _draw_gains(parts[1], named, palette.player_looks(run.player_names), run.unit(counts.TABLE, "realised_gain"))
     style.put_title(figure, *_clauses(made, rows))
     return figure
 
@@ -156,7 +160,7 @@ def _draw_strips(
 
 def _explain_outcomes(part: SubFigure, present: Collection[str]) -> None:
     looks = [look for outcome, look in _LOOKS.items() if outcome in present]
-    handles = [Patch(fc=colour, ec=style.INK, lw=0.4, hatch=hatch, label=label) for label, colour, hatch in looks]
+    handles = [Patch(fc=colour, ec=palette.INK, lw=0.4, hatch=hatch, label=label) for label, colour, hatch in looks]
     part.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)))
 
 
@@ -176,7 +180,7 @@ def _draw_outcomes(axes: Axes, ended: pd.DataFrame, first: int, length: int) -> 
                 if height > 0
             )
         )
-        axes.add_patch(PathPatch(bars, fc=colour, ec=style.INK, lw=0.3, hatch=hatch, gid=str(outcome)))
+        axes.add_patch(PathPatch(bars, fc=colour, ec=palette.INK, lw=0.3, hatch=hatch, gid=str(outcome)))
         bottom += heights
 
 
@@ -207,7 +211,12 @@ def _write_numbers(
         )
 
 
-def _draw_gains(part: SubFigure, fared: Sequence[tuple[str, list[counts.Standing]]], unit: str) -> None:
+def _draw_gains(
+    part: SubFigure,
+    fared: Sequence[tuple[str, list[counts.Standing]]],
+    looks: Mapping[str, palette.PlayerLook],
+    unit: str,
+) -> None:
     """Draw what members were promised and what they got, and write beside it what they did to each other."""
     axes = part.subplots()
     height, ticks = 0.0, []
@@ -224,11 +233,11 @@ def _draw_gains(part: SubFigure, fared: Sequence[tuple[str, list[counts.Standing
         for member in members:
             height += 1
             ticks.append((height, member.name))
-            _draw_member(axes, height, member)
+            _draw_member(axes, height, member, looks[member.name].colour if member.name in looks else palette.INK)
             _write_numbers(axes, height, [f"{it:,}" for it in (member.refused, member.lied, member.broke)], "data")
         height += 1
     style.dress(axes)
-    axes.axvline(0.0, color=style.GREY, lw=0.8, ls=":", zorder=1)
+    axes.axvline(0.0, color=palette.GREY, lw=0.8, ls=":", zorder=1)
     axes.set_yticks([at for at, _ in ticks], [style.plain(_shortened(name)) for _, name in ticks])
     axes.set_ylim(height - 0.4, -1.5)
     axes.tick_params(axis="y", length=0)
@@ -238,16 +247,16 @@ def _draw_gains(part: SubFigure, fared: Sequence[tuple[str, list[counts.Standing
     _explain_gains(part, any(not math.isnan(it.realised) for _, members in fared for it in members))
 
 
-def _draw_member(axes: Axes, height: float, member: counts.Standing) -> None:
+def _draw_member(axes: Axes, height: float, member: counts.Standing, colour: str) -> None:
     """Draw one member's mean gain with its interval, and what it was promised."""
     if not math.isnan(member.realised):
-        axes.plot([member.promised, member.realised], [height] * 2, color=style.GREY, lw=0.6, zorder=1.5)
-        axes.plot([member.realised], [height], "o", color=style.BLUE, gid=f"{member.name} realised")
+        axes.plot([member.promised, member.realised], [height] * 2, color=palette.GREY, lw=0.6, zorder=1.5)
+        axes.plot([member.realised], [height], "o", color=colour, gid=f"{member.name} realised")
     if not math.isnan(member.standard_error):
         ends = [member.realised + sign * _BAND * member.standard_error for sign in (-1, 1)]
-        axes.plot(ends, [height] * 2, color=style.BLUE, lw=1.6, solid_capstyle="butt", gid=f"{member.name} interval")
+        axes.plot(ends, [height] * 2, color=colour, lw=1.6, solid_capstyle="butt", gid=f"{member.name} interval")
     if not math.isnan(member.promised):
-        axes.plot([member.promised], [height], "D", mfc="white", mec=style.INK, mew=0.9, gid=f"{member.name} promised")
+        axes.plot([member.promised], [height], gid=f"{member.name} promised", **_PROMISED)
 
 
 def _set_scale(axes: Axes, members: Sequence[counts.Standing], unit: str) -> None:
@@ -270,10 +279,8 @@ def _set_scale(axes: Axes, members: Sequence[counts.Standing], unit: str) -> Non
 
 
 def _explain_gains(part: SubFigure, colluded: bool) -> None:
-    promised = Line2D(
-        [], [], ls="", marker="D", mfc="white", mec=style.INK, mew=0.9, label="promised: expected when asked"
-    )
-    realised = Line2D([], [], color=style.BLUE, lw=1.6, marker="o", label="realised, ± 2 standard errors")
+    promised = Line2D([], [], label="promised: expected when asked", **_PROMISED)
+    realised = Line2D([], [], color=palette.INK, lw=1.6, marker="o", label="realised, ± 2 standard errors")
     part.legend(handles=[promised, realised] if colluded else [promised], loc="outside lower center", ncols=2)
 
 

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 from scipy import stats
 
+from marketgame.results import palette
 from marketgame.results.comparison import CONFIDENCE, RESAMPLES
 from marketgame.results.figures import style
 from marketgame.results.figures.figure import RunFigure
@@ -85,7 +86,7 @@ def _same_point(run: Run, number: int) -> list[int]:
 def _shown(stances: pd.Series) -> list[str]:
     """Return the stances drawn by name, obedience first; the least frequent of many are drawn as others."""
     counts = stances.value_counts()
-    kept = list(counts.index) if len(counts) <= len(style.SERIES) else list(counts.index[: len(style.SERIES) - 1])
+    kept = list(counts.index) if len(counts) <= len(palette.SERIES) else list(counts.index[: len(palette.SERIES) - 1])
     names = sorted(kept, key=lambda name: (name != _ABOVE_ALL, name))
     return names if len(counts) == len(kept) else [*names, _OTHERS]
 
@@ -121,11 +122,11 @@ def _draw(axes: Axes, rows: pd.DataFrame, names: list[str], width: int) -> None:
         # A row for each run; learners who are not met in a span of a run are missing there.
         by_run = shares.pivot_table(index="run", columns="span", values=name)
         middle = (by_run.columns.to_numpy() + 0.5) * width - 0.5
-        (line,) = axes.plot(middle, by_run.mean(axis=0), color=style.SERIES[place], label=style.plain(name), zorder=3)
+        (line,) = axes.plot(middle, by_run.mean(axis=0), color=palette.SERIES[place], label=style.plain(name), zorder=3)
         line.set_linestyle(_DASHES[place])
         if len(by_run) > 1:
             low, high = _band(by_run.fillna(by_run.mean(axis=0)).to_numpy(np.float64))
-            axes.fill_between(middle, low, high, color=style.SERIES[place], alpha=0.15, linewidth=0, zorder=2)
+            axes.fill_between(middle, low, high, color=palette.SERIES[place], alpha=0.15, linewidth=0, zorder=2)
     axes.set_ylim(-0.02, 1.02)
     axes.set_yticks([0, 0.5, 1])
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))

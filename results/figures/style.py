@@ -1,8 +1,9 @@
 """One look for every figure: sizes, colours, type, and the wording of numbers.
 
-Sizes fit the columns of a journal. Colours are those of Okabe and Ito, told apart by readers with any of the
-common colour deficiencies; nothing is told by colour alone. Type is a font that Matplotlib brings along, so a
-figure is the same on every machine.
+Sizes fit the columns of a journal. Type is a font that Matplotlib brings along, so a figure is the same on every
+machine.
+
+All colours are those of :mod:`marketgame.results.palette`, and ranges of colours those below; no figure has its own.
 """
 
 from __future__ import annotations
@@ -23,26 +24,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from marketgame.results import palette
+
 COLUMN_WIDTH: Final = 3.5  # inches, one column of a two-column page
 WIDE: Final = 5.2  # inches, for figures with many players
 
-BLACK: Final = "#000000"
-ORANGE: Final = "#E69F00"
-SKY: Final = "#56B4E9"
-GREEN: Final = "#009E73"
-YELLOW: Final = "#F0E442"
-BLUE: Final = "#0072B2"
-VERMILION: Final = "#D55E00"
-PURPLE: Final = "#CC79A7"
-INK: Final = "#333333"
-GREY: Final = "#8C8C8C"
-PALE: Final = "#D9D9D9"
-
-SERIES: Final = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW)
-MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
-
-# Light to dark, so that it survives a black-and-white printer.
-STRENGTH: Final = LinearSegmentedColormap.from_list("strength", ["#B9CFE0", "#5B8DB5", "#123A5E"])
+STRENGTH: Final = LinearSegmentedColormap.from_list("strength", palette.STRENGTH_STEPS)
+FLOWS: Final = LinearSegmentedColormap.from_list("flows", palette.FLOW_STEPS)
+PROFITS: Final = LinearSegmentedColormap.from_list("profits", palette.PROFIT_STEPS)
 
 # Dots per inch of a bitmap in a notebook, and of the space that it takes there.
 _NOTEBOOK_DPI: Final = 200
@@ -59,7 +48,7 @@ _STYLE: Final[Mapping[str, object]] = MappingProxyType(
         "axes.titlesize": NORMAL,
         "axes.titlelocation": "left",
         "axes.labelsize": SMALL,
-        "axes.edgecolor": INK,
+        "axes.edgecolor": palette.INK,
         "axes.linewidth": 0.6,
         "axes.spines.top": False,
         "axes.spines.right": False,
@@ -73,7 +62,7 @@ _STYLE: Final[Mapping[str, object]] = MappingProxyType(
     }
 )
 _TICKS: Final[Mapping[str, Any]] = MappingProxyType(
-    {"labelsize": SMALL, "length": 2.5, "width": 0.6, "color": INK, "labelfontfamily": [FONT]}
+    {"labelsize": SMALL, "length": 2.5, "width": 0.6, "color": palette.INK, "labelfontfamily": [FONT]}
 )
 
 

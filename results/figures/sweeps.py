@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
+from marketgame.results import palette
 from marketgame.results.comparison import over_seeds, paired_differences
 from marketgame.results.figures import style
 from marketgame.results.figures.legible import legible_names
@@ -33,7 +34,7 @@ WELFARE: Final = "mean_welfare"
 # What a measure is at most, by its column.
 _BEST: Final = {GAINS: "mean_first_best_gains", WELFARE: "mean_first_best_welfare"}
 _WORDS: Final = {GAINS: "gains over autarky per round", WELFARE: "welfare per round"}
-_MOST_SERIES: Final = len(style.SERIES)
+_MOST_SERIES: Final = len(palette.SERIES)
 _MOST_PANELS: Final = 9
 _MOST_AXES: Final = 12
 _MOST_LABELLED: Final = 9  # values of a parameter, each with a tick of its own
@@ -146,7 +147,9 @@ def curve(view: SweepView) -> Figure:
     axes = figure.add_subplot()
     (axis,) = view.axes
     places = _draw_along(axes, view, axis)
-    failing = _draw_series(axes, view, view.means, axis, places, style.BLUE, style.MARKERS[0], "mean with 95% interval")
+    failing = _draw_series(
+        axes, view, view.means, axis, places, palette.BLUE, palette.MARKERS[0], "mean with 95% interval"
+    )
     _draw_best(axes, view, axis, places)
     _name_axis(axes, view)
     _explain(figure, axes, failing)
@@ -168,7 +171,7 @@ def map_of_two(view: SweepView) -> Figure:
     mean = np.array([[table.loc[(column, row), "mean"] for column in columns] for row in rows], dtype=float)
     figure = style.new_figure(style.WIDE if len(columns) > 4 else style.COLUMN_WIDTH, 1.7 + 0.45 * min(len(rows), 10))
     axes = figure.add_subplot()
-    axes.set_facecolor("white")
+    axes.set_facecolor(palette.WHITE)
     drawn = axes.imshow(np.ma.masked_invalid(mean), cmap=style.STRENGTH, aspect="auto", origin="lower", gid="map")
     written = mean.size <= _MOST_WRITTEN
     told, limits = False, drawn.get_clim()
@@ -180,9 +183,9 @@ def map_of_two(view: SweepView) -> Figure:
             told = True
         lines = [] if not written else _cell_lines(float(mean[y, x]), point)
         dark = mean[y, x] > limits[0] + 0.55 * (limits[1] - limits[0])
-        colour = "white" if dark else style.INK
-        box = {"fc": "white", "ec": "none", "pad": 0.8} if failed and written else None
-        axes.text(x, y, "\n".join(lines), ha="center", va="center", color=style.INK if box else colour, bbox=box)
+        colour = palette.WHITE if dark else palette.INK
+        box = {"fc": palette.WHITE, "ec": "none", "pad": 0.8} if failed and written else None
+        axes.text(x, y, "\n".join(lines), ha="center", va="center", color=palette.INK if box else colour, bbox=box)
     for which, values in ((axes.xaxis, columns), (axes.yaxis, rows)):
         _tick_values(which, values)
         which.set_tick_params(length=0)
@@ -193,7 +196,7 @@ def map_of_two(view: SweepView) -> Figure:
     bar.ax.tick_params(labelsize=style.SMALL)
     style.dress(axes)
     handles = (
-        [Patch(fc="none", ec=style.INK, hatch="////", lw=0.6, label="runs failed here: how many of how many")]
+        [Patch(fc="none", ec=palette.INK, hatch="////", lw=0.6, label="runs failed here: how many of how many")]
         if told
         else []
     )
@@ -225,13 +228,13 @@ def panels_of_curves(view: SweepView) -> Figure:
             here = here[here[name] == value]
         places = _draw_along(axes, view, axis)
         for place, value in enumerate(view.values(series)):
-            looks = (style.SERIES[place], style.MARKERS[place], labels[_worded(value)])
+            looks = (palette.SERIES[place], palette.MARKERS[place], labels[_worded(value)])
             aside = (place - (len(labels) - 1) / 2) * (0.1 if not view.is_number(axis) else 0.0)
             shifted = {each: at + aside for each, at in places.items()}
             rows = here[here[series] == value]
             failing |= _draw_series(axes, view, rows, axis, shifted, *looks, line=_LINES[place])
         if view.measure == GAINS:
-            axes.axhline(0.0, color=style.GREY, lw=0.8, ls=":", zorder=1)
+            axes.axhline(0.0, color=palette.GREY, lw=0.8, ls=":", zorder=1)
         named = [f"{_short(name)} = {_worded(value)}" for name, value in zip(rest, combination, strict=True)]
         axes.set_title(style.plain("\n".join(named)), fontsize=style.SMALL)
     for axes in grid[len(combinations) :]:
@@ -265,13 +268,15 @@ def parameter_by_parameter(view: SweepView) -> Figure:
     for axes, axis in zip(grid, shown, strict=False):
         places = _draw_along(axes, view, axis)
         at = points[axis].map(places).to_numpy(float)
-        axes.plot(at, points["mean"], ".", color=style.SKY, ms=2.5, mew=0, label="one point", rasterized=True, zorder=1)
+        axes.plot(
+            at, points["mean"], ".", color=palette.SKY, ms=2.5, mew=0, label="one point", rasterized=True, zorder=1
+        )
         classes = _classes(points[axis], at)
         by_class = points["mean"].groupby(classes).mean()
         where = pd.Series(at).groupby(classes).mean()
         if axes.get_xscale() == "log":
             where = pd.Series(np.log(at)).groupby(classes).mean().map(math.exp)
-        axes.plot(where, by_class, "o-", color=style.INK, ms=3, label="mean of points alike in the parameter")
+        axes.plot(where, by_class, "o-", color=palette.INK, ms=3, label="mean of points alike in the parameter")
         failing |= _mark_failures(axes, at[points["failed"].to_numpy() > 0])
         axes.set_xlabel(style.plain("\n".join(_wrapped(axis, 24))))
     for axes in grid[len(shown) :]:
@@ -314,15 +319,15 @@ def differences(view: SweepView) -> Figure:
             [height],
             xerr=None if np.isnan(interval).any() else interval,
             fmt="o",
-            color=style.BLUE,
-            mfc=style.BLUE if sure else "white",
+            color=palette.BLUE,
+            mfc=palette.BLUE if sure else palette.WHITE,
             capsize=2,
             lw=1.0,
             gid=f"{axis}={_worded(value)}",
         )
         names.append((height, f"{_worded(value)} ({int(row['pairs'])})", False))
         height += 1.0
-    axes.axvline(0.0, color=style.GREY, lw=0.8, ls=":", zorder=1)
+    axes.axvline(0.0, color=palette.GREY, lw=0.8, ls=":", zorder=1)
     axes.set_ylim(height - 0.4, -0.6)
     axes.set_yticks(
         [place for place, _, heading in names if not heading],
@@ -377,7 +382,7 @@ def failures(view: SweepView) -> Figure:
         )
         height += 1
         for row in table[table["parameter"] == name].itertuples():
-            axes.barh(height, row.share_failed, height=0.7, color=style.VERMILION, gid=f"{name}={row.value}")
+            axes.barh(height, row.share_failed, height=0.7, color=palette.VERMILION, gid=f"{name}={row.value}")
             axes.annotate(f" {row.failed} of {row.runs}", (row.share_failed, height), va="center")
             labels.append((height, str(row.value)))
             height += 1
@@ -519,7 +524,7 @@ def _mark_failures(axes: Axes, at: npt.NDArray[np.float64]) -> bool:
             at,
             np.full(at.size, 0.03),
             "x",
-            color=style.VERMILION,
+            color=palette.VERMILION,
             ms=5 if at.size <= _MOST_LABELLED else 3,
             mew=1.4 if at.size <= _MOST_LABELLED else 0.8,
             transform=axes.get_xaxis_transform(),
@@ -536,10 +541,10 @@ def _draw_best(axes: Axes, view: SweepView, axis: str, places: dict[Any, float])
         order = np.argsort(at)
         joined = {"ls": (0, (3, 2))} if view.is_number(axis) else {"ls": "none", "marker": "_", "ms": 12}
         axes.plot(
-            at[order], best.to_numpy(float)[order], color=style.INK, lw=1.0, label="first best", zorder=1, **joined
+            at[order], best.to_numpy(float)[order], color=palette.INK, lw=1.0, label="first best", zorder=1, **joined
         )
     if view.measure == GAINS:
-        axes.axhline(0.0, color=style.GREY, lw=0.8, ls=":", label="autarky", zorder=1)
+        axes.axhline(0.0, color=palette.GREY, lw=0.8, ls=":", label="autarky", zorder=1)
     axes.margins(y=0.1)
 
 
@@ -551,7 +556,7 @@ def _name_axis(axes: Axes, view: SweepView) -> None:
 def _explain(figure: Figure, axes: Axes, failing: bool, title: str | None = None) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if failing:
-        handles.append(axes.plot([], [], "x", color=style.VERMILION, ms=5, mew=1.4)[0])
+        handles.append(axes.plot([], [], "x", color=palette.VERMILION, ms=5, mew=1.4)[0])
         labels.append("runs failed here")
     columns = 2 if max(map(len, labels), default=0) <= 28 else 1
     named = None if title is None else style.plain(title)
@@ -569,7 +574,7 @@ def _tick_values(which: Any, values: Sequence[Any]) -> None:
 
 
 def _cell_mark(x: int, y: int) -> Patch:
-    return Rectangle((x - 0.5, y - 0.5), 1, 1, fc="none", ec=style.INK, hatch="////", lw=0, gid=f"failed-{x}-{y}")
+    return Rectangle((x - 0.5, y - 0.5), 1, 1, fc="none", ec=palette.INK, hatch="////", lw=0, gid=f"failed-{x}-{y}")
 
 
 def _cell_lines(mean: float, point: Mapping[str, float]) -> list[str]:

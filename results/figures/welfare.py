@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from marketgame.results import palette
 from marketgame.results.figures import style
 from marketgame.results.figures.figure import RunFigure
 from marketgame.results.loading import Run
@@ -68,7 +69,7 @@ def _draw_gains(axes: Axes, rounds: pd.DataFrame, unit: str) -> None:
     window = rolling_window(len(gained))
     _draw_series(axes, gained["round"], gained["played"], window, _PLAYED)
     _draw_series(axes, gained["round"], gained["first_best"], window, _FIRST_BEST)
-    axes.axhline(0.0, color=style.GREY, lw=0.8, ls=":", label="autarky", zorder=1)
+    axes.axhline(0.0, color=palette.GREY, lw=0.8, ls=":", label="autarky", zorder=1)
     axes.set_ylabel(style.with_unit("gains over autarky", scale_of_gains(axes, gained, unit), room=30))
 
 
@@ -94,9 +95,12 @@ class _Look:
     mean: Mapping[str, Any]
 
 
-_PLAYED: Final = _Look("played", style.BLUE, {"marker": "o", "lw": 0.8}, {"lw": 1.6})
+_PLAYED: Final = _Look("played", palette.BLUE, {"marker": "o", "lw": 0.8}, {"lw": 1.6})
 _FIRST_BEST: Final = _Look(
-    "first best", style.INK, {"marker": "_", "ls": "", "ms": 8, "mew": 1.2, "zorder": 3}, {"ls": (0, (3, 2)), "lw": 1.0}
+    "first best",
+    palette.INK,
+    {"marker": "_", "ls": "", "ms": 8, "mew": 1.2, "zorder": 3},
+    {"ls": (0, (3, 2)), "lw": 1.0},
 )
 
 
@@ -121,14 +125,14 @@ def _draw_bankruptcies(axes: Axes, rounds: pd.DataFrame) -> None:
     span = (rounds["round"] - first) // width
     means = rounds.groupby(span)["bankruptcies"].mean()
     centres = first - 0.5 + (means.index.to_numpy() + 0.5) * width
-    axes.bar(centres, means.to_numpy(), width=width * (0.6 if width == 1 else 1.0), color=style.VERMILION)
+    axes.bar(centres, means.to_numpy(), width=width * (0.6 if width == 1 else 1.0), color=palette.VERMILION)
     axes.set(xlabel="round", xlim=(first - 0.6, int(rounds["round"].max()) + 0.6))
     axes.set_ylabel("bankruptcies" if width == 1 else "bankruptcies\nper round")
     axes.set_ylim(0, 1.1 * float(means.max()) or 1.0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=2, steps=[1, 2, 5, 10], integer=width == 1))
     if not means.any():
-        axes.text(0.5, 0.5, "none", transform=axes.transAxes, ha="center", va="center", color=style.GREY)
+        axes.text(0.5, 0.5, "none", transform=axes.transAxes, ha="center", va="center", color=palette.GREY)
 
 
 def _clauses(rounds: pd.DataFrame) -> tuple[str, str]:

@@ -48,7 +48,7 @@
 
   // Rounds: the trade network of one round at a time, drawn from numbers; scales are those of the whole run.
   function rounds(figure) {
-    const data = JSON.parse(figure.querySelector("script").textContent), colours = data.colours;
+    const data = JSON.parse(figure.querySelector("script").textContent);
     const ring = figure.querySelector(".ring"), telling = figure.querySelector(".telling");
     const range = figure.querySelector("input"), output = figure.querySelector("output");
     const play = figure.querySelector("[data-play]"), next = figure.querySelector("[data-telling]");
@@ -73,18 +73,27 @@
       return data.largest === data.smallest ? 1 : Math.log(value / data.smallest) / Math.log(data.largest / data.smallest);
     }
     function ink(share) {
-      const low = [185, 207, 224], high = [18, 58, 94];
-      return "rgb(" + low.map(function (part, place) { return Math.round(part + (high[place] - part) * share); }) + ")";
+      const steps = data.arrows, at = share * (steps.length - 1), from = Math.min(Math.floor(at), steps.length - 2);
+      return "rgb(" + [1, 3, 5].map(function (digit) {
+        const low = parseInt(steps[from].slice(digit, digit + 2), 16), high = parseInt(steps[from + 1].slice(digit, digit + 2), 16);
+        return Math.round(low + (high - low) * (at - from));
+      }) + ")";
     }
-    function colour(player, bankrupt, behaviour) {
-      return bankrupt ? colours.bankrupt : behaviour === data.obedient ? colours.obedient : colours.other;
+    // A player has its own colour, half of its circle white where colours are used again; the outline says how it behaves.
+    function disc(parent, x, y, size, look, obedient) {
+      draw(parent, "circle", { cx: x, cy: y, r: size, fill: look[0] });
+      if (look[1] !== "full") {
+        const turn = { bottom: 0, left: 90, top: 180, right: 270 }[look[1]];
+        draw(parent, "path", { d: "M" + -size + " 0A" + size + " " + size + " 0 0 1 " + size + " 0Z", fill: "#fff", transform: "translate(" + x + " " + y + ") rotate(" + turn + ")" });
+      }
+      draw(parent, "circle", { cx: x, cy: y, r: size, fill: "none", stroke: "#262626", "stroke-width": obedient ? 0.7 : 1.8 });
     }
-    function cross(parent, x, y, size) {
+    function cross(parent, x, y, size, colour) {
       const arm = size / 2;
       const corners = [[0, -arm], [arm, -size], [size, -arm], [arm, 0], [size, arm], [arm, size], [0, arm], [-arm, size], [-size, arm], [-arm, 0], [-size, -arm], [-arm, -size]];
       draw(parent, "polygon", {
         points: corners.map(function (corner) { return [x + corner[0], y + corner[1]]; }).join(" "),
-        fill: colours.bankrupt, stroke: "#262626", "stroke-width": 0.8
+        fill: colour, stroke: "#262626", "stroke-width": 0.8
       });
     }
     function arrow(from, to, value, sizes) {
@@ -118,12 +127,12 @@
       together.forEach(function (group) {
         const corners = group.members.map(function (member) { return places[member]; });
         draw(ring, "path", {
-          d: "M" + corners.join("L") + (corners.length > 2 ? "Z" : ""), fill: "none", stroke: colours.together, "stroke-width": 5,
+          d: "M" + corners.join("L") + (corners.length > 2 ? "Z" : ""), fill: "none", stroke: data.plain, "stroke-width": 5,
           "stroke-opacity": 0.35, "stroke-linejoin": "round"
         });
         group.members.forEach(function (member) {
           draw(ring, "circle", {
-            cx: places[member][0], cy: places[member][1], r: sizes[member] + 4, fill: "none", stroke: colours.together,
+            cx: places[member][0], cy: places[member][1], r: sizes[member] + 4, fill: "none", stroke: data.plain,
             "stroke-width": 2, "stroke-dasharray": "4 2"
           });
         });
@@ -131,9 +140,9 @@
       names.forEach(function (name, player) {
         const at = places[player], behaviour = data.words[behaviours[player]], broke = failed.has(player);
         const node = draw(ring, "g", { "data-player": player });
-        draw(node, "circle", { cx: at[0], cy: at[1], r: sizes[player], fill: colour(player, broke, behaviour), stroke: "#262626", "stroke-width": behaviour === data.obedient ? 0.7 : 1.8 });
+        disc(node, at[0], at[1], sizes[player], data.looks[player], behaviour === data.obedient);
         draw(node, "title", {}, name + ": " + behaviour + (broke ? ", bankrupt" : "") + ", wealth " + short(wealth[player]) + " " + data.unit);
-        if (broke) { cross(node, at[0], at[1], 5); }
+        if (broke) { cross(node, at[0], at[1], 5, data.looks[player][0]); }
         if (!crowded) {
           const away = 1 + (sizes[player] + (joined.has(player) ? 13 : 8)) / 120, side = Math.abs(at[0]) < 12 ? "middle" : at[0] > 0 ? "start" : "end";
           const remarks = [behaviour === data.obedient ? "" : behaviour, broke ? "bankrupt" : ""].filter(Boolean);
@@ -169,14 +178,14 @@
     function y(value) { return 36 - 32 * (value - bottom) / (top - bottom || 1); }
     data.bankrupt.forEach(function (who, place) {
       if (who.length) {
-        draw(course, "line", { x1: x(place), x2: x(place), y1: 0, y2: 40, stroke: colours.bankrupt, "stroke-opacity": 0.5, "stroke-width": Math.max(1, 400 / data.rounds.length) });
+        draw(course, "line", { x1: x(place), x2: x(place), y1: 0, y2: 40, stroke: data.plain, "stroke-opacity": 0.5, "stroke-width": Math.max(1, 400 / data.rounds.length) });
       }
     });
     draw(course, "polyline", {
       points: data.gained.map(function (value, place) { return x(place).toFixed(1) + "," + y(value).toFixed(1); }).join(" "),
       fill: "none", stroke: "#333", "stroke-width": 1.2, "vector-effect": "non-scaling-stroke"
     });
-    const marker = draw(course, "line", { y1: 0, y2: 40, stroke: "#0b5c8f", "stroke-width": 2, "vector-effect": "non-scaling-stroke" });
+    const marker = draw(course, "line", { y1: 0, y2: 40, stroke: "#0943A8", "stroke-width": 2, "vector-effect": "non-scaling-stroke" });
 
     const key = figure.querySelector(".key");
     function sample(text, picture) {
@@ -185,13 +194,13 @@
       item.appendChild(document.createTextNode(text));
       key.appendChild(item);
     }
-    function disc(small, fill, width) { draw(small, "circle", { cx: 13, cy: 7, r: 5.5, fill: fill, stroke: "#262626", "stroke-width": width }); }
-    sample("obedient; its area is its wealth after trade", function (small) { disc(small, colours.obedient, 0.7); });
+    const none = ["none", "full"];
+    sample("obedient; its area is its wealth after trade", function (small) { disc(small, 13, 7, 5.5, none, true); });
     if (data.behaviours.some(function (row) { return row.some(function (each) { return data.words[each] !== data.obedient; }); })) {
-      sample("not obedient, and says how it behaves", function (small) { disc(small, colours.other, 1.8); });
+      sample("not obedient, and says how it behaves", function (small) { disc(small, 13, 7, 5.5, none, false); });
     }
     if (data.bankrupt.some(function (who) { return who.length; })) {
-      sample("bankrupt", function (small) { disc(small, colours.bankrupt, 0.7); cross(small, 13, 7, 5); });
+      sample("bankrupt", function (small) { cross(small, 13, 7, 5, "none"); });
     }
     sample("goods given, up to " + short(data.largest) + " " + data.unit + (data.logarithmic ? " (logarithmic)" : ""), function (small) {
       draw(small, "path", { d: "M1 7H18", stroke: ink(1), "stroke-width": 2.5 });
@@ -199,7 +208,7 @@
     });
     if (data.together.some(function (each) { return each; })) {
       sample("a coalition, or players who left together", function (small) {
-        draw(small, "circle", { cx: 13, cy: 7, r: 5.5, fill: "none", stroke: colours.together, "stroke-width": 2, "stroke-dasharray": "4 2" });
+        draw(small, "circle", { cx: 13, cy: 7, r: 5.5, fill: "none", stroke: data.plain, "stroke-width": 2, "stroke-dasharray": "4 2" });
       });
     }
 

@@ -21,6 +21,8 @@ from typing import Any, ClassVar, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from marketgame.results import palette
+
 _HOME: Final = Path(__file__).parent
 _SEAL: Final = re.compile(r"<!-- written by marketgame; sha256 ([0-9a-f]{64}) -->\n")
 # What a number in a table begins with, thousands apart.
@@ -210,7 +212,7 @@ def _data(document: Mapping[str, Any]) -> Markup:
 
 def _shade(strength: float) -> str:
     """Return the colours of a cell by its size from 0 to 1, light to dark, its text readable on them."""
-    # The two ends of a scale of one hue, which survives a printer without colours.
-    low, high = (0xEE, 0xF3, 0xF8), (0x12, 0x3A, 0x5E)
-    mixed = (round(one + (other - one) * strength) for one, other in zip(low, high, strict=True))
-    return f"background:#{''.join(f'{part:02x}' for part in mixed)};color:{'#fff' if strength > 0.5 else '#222'}"
+    low, high = (bytes.fromhex(end[1:]) for end in palette.CELL_ENDS)
+    mixed = bytes(round(one + (other - one) * strength) for one, other in zip(low, high, strict=True))
+    ground = f"#{mixed.hex()}"
+    return f"background:{ground};color:{palette.ink_on(ground)}"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from marketgame.results.figures import style
+from marketgame.results import palette
 from marketgame.results.figures.network import StrengthScale
 from marketgame.results.loading import OBEDIENT, Run
 from marketgame.results.names import on_a_line
@@ -74,12 +74,9 @@ def trade_rounds(run: Run, run_number: int = 0) -> dict[str, Any] | None:
         "together": _together(run, players, numbers, run_number, words),
         "words": words.known,
         "obedient": OBEDIENT,
-        "colours": {
-            "obedient": style.SKY,
-            "other": style.ORANGE,
-            "bankrupt": style.VERMILION,
-            "together": style.PURPLE,
-        },
+        "looks": [[look.colour, look.half] for look in palette.player_looks(names).values()],
+        "arrows": palette.FLOW_STEPS,
+        "plain": palette.GREY,
     }
 
 

@@ -14,6 +14,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
+from marketgame.results.figures.ring import AGREEMENT
 from marketgame.results.loading import Run
 
 SIX = ("USA", "JPN", "EEC", "OOE", "EET", "FSU")
@@ -45,7 +46,7 @@ def inside(box: Bbox, page: Bbox) -> bool:
 
 
 def nodes(figure: Figure) -> dict[str, Line2D]:
-    return {name: line for line in axes_of(figure)[0].lines if (name := line.get_gid())}
+    return {name: line for line in axes_of(figure)[0].lines if (name := line.get_gid()) and name != AGREEMENT}
 
 
 def arrows(figure: Figure) -> dict[str, FancyArrowPatch]:

@@ -319,7 +319,7 @@ function everybody(frame) {
     const button = make("button", { "data-trader": place, onclick: () => select(place) }, name);
     if (focused === String(place)) queueMicrotask(() => button.focus());
     const dot = make("span", { class: "dot" }), { stance } = player;
-    dot.style.background = pictures.colour(player);
+    dot.style.background = pictures.colour(page.scene, place);
     if (pictures.outline(player) > 1) dot.style.boxShadow = "0 0 0 1.5px #333";
     return make("tr", {}, make("td", {}, dot, button),
       make("td", {}, `${player[pictures.BEHAVIOUR]}${stance ? `: ${stance}` : ""}${colluding.has(name) ? ", colludes" : ""}`), make("td", { class: "n" }, number(player[pictures.UTILITY])), make("td", { class: "n" }, `${over > 0 ? "+" : ""}${number(over, 3)}`));

@@ -2,14 +2,14 @@
 
 import { amount, draw, number, short } from "./ask.js";
 
-export const INK = "#333333", GREY = "#8c8c8c", PALE = "#d9d9d9", BLUE = "#0072b2", SKY = "#56b4e9", ORANGE = "#e69f00",
-  GREEN = "#009e73", VERMILION = "#d55e00", PURPLE = "#cc79a7";
+// Hue says which player, in the colours that a scene brings for its players; what is beside players is dark or grey.
+export const INK = "#333333", GREY = "#8C8C8C", PALE = "#D9D9D9", BLUE = "#0943A8";
 // Of what a frame has of each player and of each holding, in its order.
 export const [TYPE, REPORTED, BEHAVIOUR, BANKRUPT, REASON, UTILITY, PROMISED, WEALTH, TRANSFER, COST, MEDIATOR] = Array(11).keys();
 export const [OWNED, QUOTE, PRICE, LOWEST, NET, ALLOCATED, CONSUMED] = Array(7).keys();
 // What became of attempts to collude in which members act together, to the end or not.
 export const ACTING = new Set(["accepted", "kept", "broken"]);
-const PACT = "#f0dcea";
+const PACT = "#EDEDED";
 export const MANY = 24;
 const LATEST = 240;
 
@@ -25,9 +25,12 @@ export function coalitions(frame, names) {
 
 // How somebody acts in a round: a learner by the stance it takes, everybody else as it behaves.
 export const acts = (player) => player.stance ?? player[BEHAVIOUR];
-export const colour = (player) => (player[BANKRUPT] ? VERMILION : acts(player) === "obedient" ? SKY : ORANGE);
-// Greys would not tell who obeys from who does not; outlines do.
-export const outline = (player) => (player[BANKRUPT] || acts(player) === "obedient" ? 1 : 2.6);
+export const colour = (scene, place) => scene.looks[place][0];
+// Outlines tell who obeys from who does not.
+export const outline = (player) => (acts(player) === "obedient" ? 1 : 2.6);
+// The half of a circle that is white where colours are used again.
+const TURNS = { full: null, bottom: 0, left: 90, top: 180, right: 270 };
+const half = (x, y, r, turn) => ({ d: `M${-r} 0A${r} ${r} 0 0 1 ${r} 0Z`, transform: `translate(${x} ${y}) rotate(${turn})` });
 const text = (x, y, words, attributes = {}) => draw("text", { x, y, "font-size": 12, fill: INK, ...attributes }, words);
 const picture = (width, height, title, ...inside) => draw("svg", {
   xmlns: "http://www.w3.org/2000/svg", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title,
@@ -67,17 +70,18 @@ export class Network {
     this.arrows = draw("g", { fill: "none" });
     this.nodes = scene.players.map((name, place) => {
       const [x, y] = this.places[place];
-      const ring = draw("circle", { class: "ring", cx: x, cy: y, r: 8, fill: SKY, stroke: INK, "stroke-width": 1 });
-      const cross = draw("path", { d: `M${x - 4} ${y - 4}l8 8m0-8l-8 8`, stroke: "#fff", "stroke-width": 2.5, visibility: "hidden" });
+      const ring = draw("circle", { class: "ring", cx: x, cy: y, r: 8, fill: colour(scene, place), stroke: INK, "stroke-width": 1 });
+      const turn = TURNS[scene.looks[place][1]], white = turn === null ? null : draw("path", { fill: "#FFFFFF", stroke: INK, "stroke-width": 0.6 });
+      const cross = draw("path", { d: `M${x - 4} ${y - 4}l8 8m0-8l-8 8`, stroke: scene.looks[place][2], "stroke-width": 2.5, visibility: "hidden" });
       const east = Math.sin((2 * Math.PI * place) / many), north = Math.cos((2 * Math.PI * place) / many);
       const anchor = Math.abs(east) < 0.25 ? "middle" : east > 0 ? "start" : "end";
       const label = text(0, 0, cut(name, Math.max(8, this.letters)), { "text-anchor": anchor, "font-weight": 600, stroke: "#fff", "stroke-width": 3, "paint-order": "stroke" });
       const remark = text(0, 0, "", { "text-anchor": anchor, "font-size": 11, stroke: "#fff", "stroke-width": 3, "paint-order": "stroke" });
-      const node = draw("g", { role: "button", tabindex: 0, "aria-label": name }, draw("title", {}, name), ring, cross);
+      const node = draw("g", { role: "button", tabindex: 0, "aria-label": name }, draw("title", {}, name), ring, ...(white ? [white] : []), cross);
       if (many <= MANY) node.append(label, remark);
       node.addEventListener("click", () => this.select(place));
       node.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); event.stopPropagation(); this.select(place); } });
-      return { node, ring, cross, label, remark, east, north };
+      return { node, ring, white, turn, cross, label, remark, east, north };
     });
     this.key = draw("g", {});
     this.nodes.forEach((node, place) => this.label(node, place, 8, ""));
@@ -102,10 +106,10 @@ export class Network {
     for (const player of frame.players) this.richest = Math.max(this.richest, player[WEALTH] ?? 0);
     for (const flow of frame.flows) this.largest = Math.max(this.largest, flow[2]);
     const across = frame.players.map((player) => Math.max(player[BANKRUPT] ? 9 : 4, this.room * Math.sqrt(Math.max(0, player[WEALTH] ?? 0) / (this.richest || 1))));
-    this.nodes.forEach(({ node, ring, cross, label, remark, east, north }, place) => {
+    this.nodes.forEach(({ node, ring, white, turn, cross, label, remark, east, north }, place) => {
       const player = frame.players[place];
       ring.setAttribute("r", across[place]);
-      ring.setAttribute("fill", colour(player));
+      if (white) for (const [key, value] of Object.entries(half(...this.places[place], across[place], turn))) white.setAttribute(key, value);
       ring.setAttribute("stroke", place === selected ? BLUE : INK);
       ring.setAttribute("stroke-width", place === selected ? 4 : outline(player));
       cross.setAttribute("visibility", player[BANKRUPT] ? "visible" : "hidden");
@@ -121,11 +125,12 @@ export class Network {
     const acting = coalitions(frame, this.scene.players);
     this.pacts.replaceChildren(...acting.map((members) => draw("polygon", { points: members.map((name) => this.places[this.scene.players.indexOf(name)].join(",")).join(" "),
       fill: PACT, stroke: PACT, "stroke-width": 2 * this.room + 26, "stroke-linejoin": "round" })));
-    const keys = [[SKY, "obedient", 1], [ORANGE, "not obedient", 2.6], ...(this.scene.goods.length ? [[VERMILION, "bankrupt", 1]] : [])];
+    const keys = [["obedient", 1], ["not obedient", 2.6], ...(this.scene.goods.length ? [["bankrupt", 1]] : [])];
     const many = this.nodes.length > MANY, { width, height } = this;
     const pact = acting.length ? [draw("rect", { x: 112, y: height - 59, width: 22, height: 13, rx: 6, fill: PACT }), text(140, height - 48, "a coalition", { "font-size": 11.5 })] : [];
-    this.key.replaceChildren(...pact, ...keys.flatMap(([fill, words, width], place) => [
-      draw("circle", { cx: 10, cy: height - 52 + 18 * place, r: 6, fill, stroke: INK, "stroke-width": width }), text(22, height - 48 + 18 * place, words, { "font-size": 11.5 })]),
+    this.key.replaceChildren(...pact, ...keys.flatMap(([words, width], place) => [
+      words === "bankrupt" ? draw("path", { d: `M5 ${height - 57 + 18 * place}l10 10m0-10l-10 10`, stroke: INK, "stroke-width": 2.5 })
+        : draw("circle", { cx: 10, cy: height - 52 + 18 * place, r: 6, fill: "none", stroke: INK, "stroke-width": width }), text(22, height - 48 + 18 * place, words, { "font-size": 11.5 })]),
       text(width - 8, height - 30, `area: ${this.scene.goods.length ? "wealth" : "utility"}, at most ${width < 560 ? short(this.richest) : amount(this.richest, unit)}`, { "text-anchor": "end", "font-size": 11.5 }),
       ...(this.largest ? [text(width - 8, height - 12, `width: value of goods given, at most ${width < 560 ? short(this.largest) : amount(this.largest, unit)}${many ? "; names at the nodes" : ""}`, { "text-anchor": "end", "font-size": 11.5 })] : []));
   }
@@ -138,7 +143,7 @@ function arrow([x1, y1], [x2, y2], from, to, strength, thickest) {
   const towards = (px, py, qx, qy, by) => { const d = Math.hypot(qx - px, qy - py) || 1; return [px + ((qx - px) / d) * by, py + ((qy - py) / d) * by]; };
   const [sx, sy] = towards(x1, y1, mx, my, from + 1), [tx, ty] = towards(x2, y2, mx, my, to + 2), [hx, hy] = towards(tx, ty, mx, my, head);
   const [ax, ay] = [(-(hy - ty) / head) * head * 0.42, ((hx - tx) / head) * head * 0.42];
-  const mix = (low, high) => Math.round(low + (high - low) * strength), shade = `rgb(${mix(185, 18)},${mix(207, 58)},${mix(224, 94)})`;
+  const mix = (low, high) => Math.round(low + (high - low) * strength), shade = `rgb(${mix(198, 35)},${mix(201, 39)},${mix(204, 43)})`;
   return draw("g", { stroke: shade, fill: shade }, draw("path", { d: `M${sx} ${sy}Q${mx} ${my} ${hx} ${hy}`, fill: "none", "stroke-width": width }),
     draw("path", { d: `M${tx} ${ty}L${hx + ax} ${hy + ay}L${hx - ax} ${hy - ay}Z`, stroke: "none" }));
 }
@@ -161,16 +166,16 @@ export function gains(history, shown, unit, incentive, width) {
   const y = (value) => height - bottom - ((value - low) / (high - low)) * (height - top - bottom);
   const path = (key) => latest.map((each, place) => (each[key] === null ? "" : `${place && latest[place - 1][key] !== null ? "L" : "M"}${x(place).toFixed(1)} ${y(each[key]).toFixed(1)}`)).join("");
   const last = latest.at(-1);
-  const lines = [["possible", GREEN, "first best", "6 3"], ["played", BLUE, "played", null]];
-  const names = [[y(0), GREY, "autarky"], [y(last.possible), GREEN, "first best"], [y(last.played), BLUE, "played"]];
-  if (incentive !== null) names.push([y(incentive), PURPLE, "incentive-efficient"]);
+  const lines = [["possible", INK, "first best", "6 3"], ["played", BLUE, "played", null]];
+  const names = [[y(0), GREY, "autarky"], [y(last.possible), INK, "first best"], [y(last.played), BLUE, "played"]];
+  if (incentive !== null) names.push([y(incentive), GREY, "incentive-efficient"]);
   names.sort((one, other) => one[0] - other[0]);
   for (let place = 1; place < names.length; place += 1) names[place][0] = Math.max(names[place][0], names[place - 1][0] + 13);
   const over = Math.max(0, names.at(-1)[0] - (height - bottom));
   const at = latest.findIndex((each) => each.round === shown);
   return picture(width, height, "Gains from trade over rounds", axis(left, width - right, low, high, y, unit),
     draw("line", { x1: left, x2: width - right, y1: y(0), y2: y(0), stroke: GREY }),
-    ...(incentive === null ? [] : [draw("line", { x1: left, x2: width - right, y1: y(incentive), y2: y(incentive), stroke: PURPLE, "stroke-dasharray": "2 3", "stroke-width": 1.5 })]),
+    ...(incentive === null ? [] : [draw("line", { x1: left, x2: width - right, y1: y(incentive), y2: y(incentive), stroke: GREY, "stroke-dasharray": "2 3", "stroke-width": 1.5 })]),
     ...lines.map(([key, stroke, , dash]) => draw("path", { d: path(key), fill: "none", stroke, "stroke-width": 2, "stroke-dasharray": dash, "stroke-linejoin": "round" })),
     ...(at < 0 ? [] : [draw("circle", { cx: x(at), cy: y(latest[at].played), r: 4, fill: BLUE, stroke: "#fff" })]),
     ...names.map(([where, fill, words]) => text(width - right + 8, where + 4 - over, words, { fill, "font-size": 11.5 })),
@@ -199,7 +204,7 @@ export function quotes(frame, scene, good, unit, selected, width) {
     draw("line", { x1: left, x2: width - right, y1: y(price), y2: y(price), stroke: INK, "stroke-width": 1.5 }),
     draw("line", { x1: width - right - 160, x2: width - right - 140, y1: 9, y2: 9, stroke: INK, "stroke-width": 1.5 }),
     text(width - right, 13, `supporting price ${number(price)}`, { "text-anchor": "end", "font-size": 11 }),
-    ...rows.map((row, place) => draw("circle", { cx: x(place), cy: y(row[QUOTE] ?? price), r: many > MANY ? 3 : 5.5, fill: colour(frame.players[place]),
+    ...rows.map((row, place) => draw("circle", { cx: x(place), cy: y(row[QUOTE] ?? price), r: many > MANY ? 3 : 5.5, fill: colour(scene, place),
       stroke: place === selected ? BLUE : INK, "stroke-width": place === selected ? 4 : outline(frame.players[place]) }, draw("title", {}, `${scene.players[place]}: ${number(row[QUOTE])}`))),
     ...(many > MANY ? [] : scene.players.map((name, place) => text(x(place), height - bottom + 16, cut(name, 11),
       turned ? { "font-size": 11, "text-anchor": "end", transform: `rotate(-35 ${x(place)} ${height - bottom + 16})` } : { "font-size": 11, "text-anchor": "middle" }))));
@@ -217,7 +222,7 @@ export function holdings(frame, scene, selected, width) {
       text(x0 + room, 26, short(most), { "font-size": 10.5, fill: "#57606a", "text-anchor": "end" }),
       ...places.flatMap((place) => {
         const y = top + place * row, [from, to] = [x(0), x(rows[place][CONSUMED])].sort((one, other) => one - other);
-        return [draw("rect", { x: from, y: y + 3, width: Math.max(0, to - from), height: row - 7, fill: colour(frame.players[place]), stroke: INK, "stroke-width": outline(frame.players[place]) > 1 ? 1.5 : 0 }),
+        return [draw("rect", { x: from, y: y + 3, width: Math.max(0, to - from), height: row - 7, fill: colour(scene, place), stroke: INK, "stroke-width": outline(frame.players[place]) > 1 ? 1.5 : 0 }),
           draw("line", { x1: x(rows[place][OWNED]), x2: x(rows[place][OWNED]), y1: y, y2: y + row - 1, stroke: INK, "stroke-width": 2 },
             draw("title", {}, `${scene.players[place]} owned ${number(rows[place][OWNED])} and consumes ${number(rows[place][CONSUMED])} of ${good}`))];
       }), draw("line", { x1: x(0), x2: x(0), y1: top, y2: top + places.length * row, stroke: GREY })];
@@ -225,7 +230,7 @@ export function holdings(frame, scene, selected, width) {
   const names = places.map((place) => text(left - 8, top + place * row + 13, cut(scene.players[place], 13), { "text-anchor": "end", "font-weight": place === selected ? 700 : 400 }));
   return picture(width, height, "Holdings", ...names, ...inside,
     draw("line", { x1: left, x2: left, y1: height - 15, y2: height - 3, stroke: INK, "stroke-width": 2 }), text(left + 6, height - 5, "owned", { "font-size": 11 }),
-    draw("rect", { x: left + 60, y: height - 14, width: 16, height: 10, fill: SKY }), text(left + 81, height - 5, "consumed after the round", { "font-size": 11 }));
+    draw("rect", { x: left + 60, y: height - 14, width: 16, height: 10, fill: GREY }), text(left + 81, height - 5, "consumed after the round", { "font-size": 11 }));
 }
 
 // Who is bankrupt when, and why.
@@ -234,8 +239,8 @@ export function bankruptcies(history, scene, shown, width) {
   const [left, top] = [96, 8], height = top + places.length * row + 44, room = width - left - 12;
   const wide = Math.min(26, room / Math.max(latest.length, 1)), x = (place) => left + place * wide;
   const cells = latest.flatMap((each, place) => each.failed.filter(([who]) => who < MANY).map(([who, reason]) => (reason === "short-sale"
-    ? draw("path", { d: `M${x(place)} ${top + who * row + row - 4}h${Math.max(1.5, wide - 1)}l${-Math.max(1.5, wide - 1) / 2} ${-(row - 7)}z`, fill: PURPLE }, draw("title", {}, `round ${each.round + 1}: ${reason}`))
-    : draw("rect", { x: x(place), y: top + who * row + 3, width: Math.max(1.5, wide - 1), height: row - 7, fill: VERMILION }, draw("title", {}, `round ${each.round + 1}: ${reason}`)))));
+    ? draw("path", { d: `M${x(place)} ${top + who * row + row - 4}h${Math.max(1.5, wide - 1)}l${-Math.max(1.5, wide - 1) / 2} ${-(row - 7)}z`, fill: colour(scene, who) }, draw("title", {}, `round ${each.round + 1}: ${reason}`))
+    : draw("rect", { x: x(place), y: top + who * row + 3, width: Math.max(1.5, wide - 1), height: row - 7, fill: colour(scene, who) }, draw("title", {}, `round ${each.round + 1}: ${reason}`)))));
   const at = latest.findIndex((each) => each.round === shown), bottom = top + places.length * row;
   return picture(width, height, "Bankruptcies over rounds",
     ...places.flatMap((place) => [text(left - 8, top + place * row + 13, cut(scene.players[place], 13), { "text-anchor": "end" }),
@@ -243,6 +248,6 @@ export function bankruptcies(history, scene, shown, width) {
     ...(at < 0 ? [] : [draw("rect", { x: x(at), y: top, width: Math.max(1.5, wide - 1), height: bottom - top, fill: "none", stroke: BLUE })]), ...cells,
     ...(latest.length ? [text(left, bottom + 15, `${latest[0].round + 1}`, { "font-size": 11, fill: "#57606a" }),
       ...(latest.length > 3 ? [text(x(latest.length), bottom + 15, `${latest.at(-1).round + 1}`, { "font-size": 11, "text-anchor": "end", fill: "#57606a" })] : [])] : []),
-    draw("rect", { x: 8, y: height - 14, width: 10, height: 10, fill: VERMILION }), text(23, height - 5, "over its budget", { "font-size": 11 }),
-    draw("path", { d: `M126 ${height - 4}h12l-6 -11z`, fill: PURPLE }), text(144, height - 5, "sold what it had not", { "font-size": 11 }));
+    draw("rect", { x: 8, y: height - 14, width: 10, height: 10, fill: GREY }), text(23, height - 5, "over its budget", { "font-size": 11 }),
+    draw("path", { d: `M126 ${height - 4}h12l-6 -11z`, fill: GREY }), text(144, height - 5, "sold what it had not", { "font-size": 11 }));
 }

@@ -28,6 +28,7 @@ from marketgame.experiments.sweep.file import load_sweep
 from marketgame.mechanisms.market_game.plays import Play
 from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules
 from marketgame.mechanisms.market_game.settle import settle
+from marketgame.results import palette
 from marketgame.results.figures import style
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.scenario.established import establish
@@ -142,8 +143,8 @@ def draw(tables: Tables) -> Figure:
     )
     for axes, (name, words) in zip(panels, measures, strict=True):
         for kind, colour, marker in (
-            (Bankruptcy.TRADES_STAND, style.BLUE, "o"),
-            (Bankruptcy.UNWIND, style.VERMILION, "s"),
+            (Bankruptcy.TRADES_STAND, palette.BLUE, "o"),
+            (Bankruptcy.UNWIND, palette.VERMILION, "s"),
         ):
             rows = table[table[BANKRUPTCY].astype(str) == kind.value]
             draw_band(axes, rows, SHARE, name, colour, marker, label=kind.value)

@@ -26,6 +26,7 @@ from marketgame.experiments.studies.learning.experiment import (
     row_of,
 )
 from marketgame.experiments.studies.sweep_pages import RIVAL, SEVERANCE
+from marketgame.results import palette
 from marketgame.results.figures import style
 from marketgame.results.mediators import ESTABLISHED, LEFT
 
@@ -109,7 +110,7 @@ def draw(tables: Tables) -> Figure:
     figure = style.new_figure(style.WIDE, 3.0)
     left, right = figure.subplots(1, 2)
     for (source, words), colour, marker, line in zip(
-        WORDS.items(), (style.BLUE, style.VERMILION), style.MARKERS, ("-", "--"), strict=False
+        WORDS.items(), (palette.BLUE, palette.VERMILION), palette.MARKERS, ("-", "--"), strict=False
     ):
         rows = table[table[STAKES].astype(str) == source]
         for axes, measure in ((left, "left_at_first"), (right, "gains")):
@@ -118,7 +119,7 @@ def draw(tables: Tables) -> Figure:
     left.set_ylabel(f"rounds in which a coalition leaves,\nof the first {FIRST}")
     right.set_ylabel("gains of players and mediators,\nof the first best's, all rounds")
     for axes in (left, right):
-        axes.axvline(STABLE, color=style.GREY, ls=":", lw=0.8)
+        axes.axvline(STABLE, color=palette.GREY, ls=":", lw=0.8)
         axes.set_xlabel("severance promised to the bad seller")
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         style.dress(axes)

@@ -28,6 +28,7 @@ from marketgame.experiments.studies.learning.experiment import (
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.contracts.joint_misreports import check_joint_misreports
 from marketgame.mechanisms.contracts.transfers import contract_with_transfers
+from marketgame.results import palette
 from marketgame.results.figures import style
 
 SWEEP = "learning-to-lie-together"
@@ -125,7 +126,7 @@ def draw(tables: Tables) -> Figure:
     traders = list(dict.fromkeys(table["traders"].astype(str)))
     heights = np.arange(len(traders))[::-1].astype(float)
     pairs = zip(
-        table[TRANSFERS].astype(str).unique(), (style.VERMILION, style.BLUE), ("o", "s"), (0.14, -0.14), strict=True
+        table[TRANSFERS].astype(str).unique(), (palette.VERMILION, palette.BLUE), ("o", "s"), (0.14, -0.14), strict=True
     )
     for transfers, colour, marker, offset in sorted(pairs, reverse=True):
         rows = table[table[TRANSFERS].astype(str) == transfers].set_index("traders").loc[traders]
@@ -135,7 +136,7 @@ def draw(tables: Tables) -> Figure:
             axes.errorbar(
                 middle, heights + offset, xerr=errors, color=colour, marker=marker, ls="", capsize=1.5, label=transfers
             )
-    right.axvline(0, color=style.GREY, lw=0.5)
+    right.axvline(0, color=palette.GREY, lw=0.5)
     left.set_yticks(heights, traders)
     left.set_ylim(-0.5, len(traders) - 0.5)
     left.set_xlim(-0.04, 1.04)

@@ -28,6 +28,7 @@ from marketgame.experiments.sweep.file import load_sweep
 from marketgame.experiments.sweep.statement import Plan
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
+from marketgame.results import palette
 from marketgame.results.comparison import CONFIDENCE, RESAMPLES
 from marketgame.results.figures import style
 from marketgame.simulation.scenario.market_scenario import MarketScenario
@@ -163,7 +164,11 @@ def draw(tables: Tables) -> Figure:
     figure = style.new_figure(style.WIDE, 2.8)
     panels = figure.subplots(1, 3)
     for transfers, colour, marker, line in zip(
-        table[TRANSFERS].astype(str).unique(), (style.VERMILION, style.BLUE), style.MARKERS, ("-", "--"), strict=False
+        table[TRANSFERS].astype(str).unique(),
+        (palette.VERMILION, palette.BLUE),
+        palette.MARKERS,
+        ("-", "--"),
+        strict=False,
     ):
         rows = table[table[TRANSFERS].astype(str) == transfers]
         for axes, name in zip(panels, MEASURES[:3], strict=True):

@@ -17,6 +17,7 @@ from marketgame.experiments.studies.price_revelation import share
 from marketgame.experiments.studies.published import checkpoint
 from marketgame.experiments.studies.replicated_incentives import DRAWS, NAME
 from marketgame.mechanisms.contracts.price_impact import MOST_LISTED
+from marketgame.results import palette
 from marketgame.results.figures import style
 
 
@@ -108,8 +109,8 @@ def draw(tables: Tables) -> Figure:
     panels = figure.subplots(1, 2)
     copies = means["copies"].to_numpy(float)
     for axes, name, words, colour, marker in (
-        (panels[0], "cost", "cost of incentives", style.BLUE, style.MARKERS[0]),
-        (panels[1], "lie", "two lies there and back, with reorders", style.VERMILION, style.MARKERS[1]),
+        (panels[0], "cost", "cost of incentives", palette.BLUE, palette.MARKERS[0]),
+        (panels[1], "lie", "two lies there and back, with reorders", palette.VERMILION, palette.MARKERS[1]),
     ):
         axes.set_xscale("log", base=2)
         axes.set_yscale("log" if name == "lie" else "linear")
@@ -119,12 +120,12 @@ def draw(tables: Tables) -> Figure:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g}%"))
         axes.set_xlabel("copies of the seller and of the buyer")
         axes.set_title(words, fontsize=style.SMALL)
-    few = {"color": style.GREEN, "marker": style.MARKERS[2], "ls": "--", "label": "those with a cost in one copy"}
+    few = {"color": palette.GREEN, "marker": palette.MARKERS[2], "ls": "--", "label": "those with a cost in one copy"}
     draw_intervals(panels[0], means, "copies", "cost_of_costly", **few)
     panels[0].legend(loc="upper right")
     middle = means["lie"].to_numpy(float)
     falling = middle[-1] * (copies[-1] / copies) ** 2
-    panels[1].plot(copies, falling, color=style.GREY, ls=":", lw=0.8)
+    panels[1].plot(copies, falling, color=palette.GREY, ls=":", lw=0.8)
     panels[1].annotate("falling as one\nover the square", (copies[2], falling[2]), (6, 6), textcoords="offset points")
     panels[0].set_ylabel("share of the gains from trade")
     for axes in panels:

@@ -19,6 +19,7 @@ from marketgame.experiments.studies.institutions.families import Family
 from marketgame.experiments.studies.learning.experiment import Experiment, Swept, Tables, interval, row_of, within
 from marketgame.experiments.studies.price_revelation import LEVELS, NAME, SAME_PRICE, TICKS
 from marketgame.experiments.studies.published import checkpoint
+from marketgame.results import palette
 from marketgame.results.figures import style
 
 
@@ -94,7 +95,7 @@ def draw(tables: Tables) -> Figure:
         series = [(f"{100 * tick:g}%" if tick else "exact", of[of["tick"] == tick]) for tick in TICKS]
         tied = one_good[(one_good["family"] == title) & (one_good["tick"] == 0) & (one_good["levels"] == LEVELS[-1])]
         series.append((f"exact, {LEVELS[-1]} levels", tied))
-        for (label, rows), colour, marker in zip(series, style.SERIES, style.MARKERS, strict=False):
+        for (label, rows), colour, marker in zip(series, palette.SERIES, palette.MARKERS, strict=False):
             middle = rows["frequency"].to_numpy(float)
             reach = np.abs(rows[["low", "high"]].to_numpy(float).T - middle)
             line = "--" if "levels" in label else "-"

@@ -34,6 +34,7 @@ from marketgame.experiments.studies.learning.experiment import (
     row_of,
     write_beside,
 )
+from marketgame.results import palette
 from marketgame.results.figures import style
 
 SWEEP = "learning-the-short-sale"
@@ -146,7 +147,7 @@ def draw(tables: Tables) -> Figure:
     above, below = figure.subplots(2, 1, height_ratios=(1.25, 1))
     learners = list(dict.fromkeys(table["learner"].astype(str)))
     beside = {}
-    for learner, colour, marker in zip(learners, style.SERIES, style.MARKERS, strict=False):
+    for learner, colour, marker in zip(learners, palette.SERIES, palette.MARKERS, strict=False):
         rows = curves[(curves["rules"] == PAPER) & (curves["learner"] == learner)]
         draw_band(above, rows, "after", "short_sales", colour, marker, markevery=2)
         beside[learner] = float(rows["short_sales"].iloc[-1]), colour, marker
@@ -156,7 +157,7 @@ def draw(tables: Tables) -> Figure:
     above.set_ylim(0, 1.02)
     write_beside(above, beside, 0.085)
     heights = np.arange(len(learners))[::-1].astype(float)
-    for rules, colour, marker, offset in ((PAPER, style.VERMILION, "o", -0.14), (REPAIRED, style.BLUE, "s", 0.14)):
+    for rules, colour, marker, offset in ((PAPER, palette.VERMILION, "o", -0.14), (REPAIRED, palette.BLUE, "s", 0.14)):
         rows = table[table["rules"] == rules].set_index("learner").loc[learners]
         middle, low, high = (rows[f"at_first_best{end}"].to_numpy(float) for end in ("", "_low", "_high"))
         errors = np.maximum([middle - low, high - middle], 0)

@@ -22,6 +22,7 @@ from marketgame.experiments.studies.learning.experiment import (
     row_of,
 )
 from marketgame.mechanisms.market_game.rules import Timing
+from marketgame.results import palette
 from marketgame.results.figures import style
 
 SWEEP = "learning-with-prices-first"
@@ -109,8 +110,8 @@ def draw(tables: Tables) -> Figure:
     grid = figure.subplots(2, -(-len(learners) // 2), sharex=True, sharey=True).ravel()
     for axes, learner in zip(grid, learners, strict=False):
         for timing, colour, marker in (
-            (Timing.PRICES_FIRST, style.BLUE, "o"),
-            (Timing.SIMULTANEOUS, style.VERMILION, "s"),
+            (Timing.PRICES_FIRST, palette.BLUE, "o"),
+            (Timing.SIMULTANEOUS, palette.VERMILION, "s"),
         ):
             rows = curves[(curves[TIMING].astype(str) == timing.value) & (curves["learner"].astype(str) == learner)]
             draw_band(axes, rows, "after", "bankrupt", colour, marker, markevery=2, label=timing.value)

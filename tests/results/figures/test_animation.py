@@ -16,8 +16,10 @@ from PIL import Image
 
 from marketgame import results
 from marketgame.experiments.files.scenario_file import load_scenario
-from marketgame.results.figures import animation, style, trade_network
+from marketgame.results import palette
+from marketgame.results.figures import animation, trade_network
 from marketgame.results.figures.animation import MARK, Film, is_film, save_film
+from marketgame.results.figures.ring import AGREEMENT
 from marketgame.results.figures.story import Moment, moments
 from marketgame.results.loading import Run
 from marketgame.simulation.run import simulate
@@ -97,7 +99,7 @@ def test_the_trade_network_joins_those_who_agreed(run: Run, shown: list[Moment])
     moment = next(each for each in shown if each.coalitions)
     figure = trade_network(run, moment.round)
     places = {name: tuple(points(line)[0]) for name, line in nodes(figure).items()}
-    lines = [line for line in axes_of(figure)[0].lines if line.get_color() == style.PURPLE]
+    lines = [line for line in axes_of(figure)[0].lines if line.get_gid() == AGREEMENT]
     expected = [[places[name] for name in (*members, members[0])] for members in moment.coalitions]
     assert [list(map(tuple, points(line))) for line in lines] == expected
     assert "agreed" in words(figure)
@@ -105,6 +107,7 @@ def test_the_trade_network_joins_those_who_agreed(run: Run, shown: list[Moment])
 
 def test_pictures_hold_what_their_moment_says_on_one_scale(film: Film, shown: list[Moment]) -> None:
     richest = max(max(each.wealth.values()) for each in shown)
+    looks = palette.player_looks(shown[0].wealth)
     widths: dict[float, float] = {}
     for each in shown:
         content = film.content(each)
@@ -123,8 +126,8 @@ def test_pictures_hold_what_their_moment_says_on_one_scale(film: Film, shown: li
         for name, node in nodes.items():
             expected = max(4.0, 30.0 * np.sqrt(max(0.0, each.wealth[name]) / richest))
             assert node.get_markersize() == pytest.approx(expected)
-            obeys = style.ORANGE if name == "JPN" else style.SKY
-            assert node.get_markerfacecolor() == (style.VERMILION if name in each.failed else obeys)
+            assert node.get_markerfacecolor() == looks[name].colour
+            assert node.get_markeredgewidth() == (palette.THICK if name == "JPN" else palette.THIN)
         crosses = [line for line in content if isinstance(line, Line2D) and line.get_marker() == "X"]
         assert len(crosses) == len(each.failed)
         labels = [artist.get_text() for artist in content if isinstance(artist, Text)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,16 +17,18 @@ from numpy.typing import NDArray
 from marketgame import results
 from marketgame.results.figures.bankruptcies import BANKRUPTCIES, bankruptcies_by_player
 from marketgame.results.figures.figure import View
-from marketgame.results.figures.style import BLUE, VERMILION
 from marketgame.results.loading import Run
+from marketgame.results.palette import player_looks
 from tests.results.figure_contents import SIX, rows, texts, words
 
 
-def filled(figure: Figure, reason: str) -> NDArray[np.float64]:
-    """Return how strongly each field is filled for a reason, ``(players, blocks)``, in the colour of the reason."""
+def filled(figure: Figure, reason: str, players: Sequence[str] = SIX) -> NDArray[np.float64]:
+    """Return how strongly each field is filled for a reason, ``(players, blocks)``, in the colour of the player."""
     images = [image for image in figure.axes[0].images if str(image.get_gid()).startswith(reason)]
     pixels = np.concatenate([np.asarray(image.get_array()) for image in images])
-    assert {tuple(pixel[:3]) for line in pixels for pixel in line} == {to_rgb({"budget": VERMILION}.get(reason, BLUE))}
+    shown = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    for name, line in zip(shown, pixels, strict=True):
+        assert {tuple(pixel[:3]) for pixel in line} == {to_rgb(player_looks(players)[name].colour)}
     strength: NDArray[np.float64] = pixels[..., 3]
     return strength
 
@@ -63,7 +65,7 @@ def test_fields_are_filled_for_those_who_failed_and_numbered_by_wave(played: Cal
 
 def test_many_rounds_are_shown_in_blocks_and_a_single_failure_is_seen(played: Callable[..., Run]) -> None:
     run = played(rounds=301, bankrupt={0: ["ann"], 4: ["bob"], 3: ["bob"], 5: ["bob"]}, trades=False)
-    strength = filled(bankruptcies_by_player(run), "budget")
+    strength = filled(bankruptcies_by_player(run), "budget", run.player_names)
     assert strength.shape == (3, 101)
     assert strength[0].tolist() == pytest.approx([0.25 + 0.75 / 3, *([0] * 100)])
     assert strength[1].tolist() == pytest.approx([0, 1, *([0] * 99)])

@@ -14,8 +14,8 @@ from matplotlib.patches import PathPatch
 from numpy.typing import NDArray
 
 from marketgame.results.figures import network_of_links, trade_network
-from marketgame.results.figures.style import ORANGE, SKY
 from marketgame.results.loading import Run
+from marketgame.results.palette import THICK, THIN, player_looks
 from tests.results.figure_contents import SIX, THIRTY, axes_of, nodes, points, words
 
 # Everybody knows the first, and its next neighbour.
@@ -63,7 +63,8 @@ def test_players_stand_in_the_figure_of_links_in_the_order_and_colours_in_which_
     for name in SIX:
         np.testing.assert_array_equal(points(here[name]), points(there[name]))
         assert here[name].get_markerfacecolor() == there[name].get_markerfacecolor()
-    assert here["FSU"].get_markerfacecolor() == ORANGE != here["USA"].get_markerfacecolor() == SKY
+        assert here[name].get_markerfacecolor() == player_looks(SIX)[name].colour
+    assert (here["FSU"].get_markeredgewidth(), here["USA"].get_markeredgewidth()) == (THICK, THIN)
 
 
 def test_a_crowded_network_is_a_square_with_a_dark_cell_for_each_link(played: Callable[..., Run]) -> None:
@@ -76,7 +77,9 @@ def test_a_crowded_network_is_a_square_with_a_dark_cell_for_each_link(played: Ca
     np.testing.assert_array_equal(dark, dark.T)
     (players,) = [each for each in axes_of(figure)[0].collections if each.get_gid() == "players"]
     colours = {name: tuple(colour) for name, colour in zip(THIRTY, np.asarray(players.get_facecolor()), strict=True)}
-    assert [name for name in THIRTY if colours[name] == to_rgba(ORANGE)] == [THIRTY[4]]
+    assert colours == {name: to_rgba(look.colour) for name, look in player_looks(THIRTY).items()}
+    widths = np.asarray(players.get_linewidth())
+    assert [name for name, width in zip(THIRTY, widths, strict=True) if width > widths.min()] == [THIRTY[4]]
     assert set(THIRTY) <= {text.get_text() for text in axes_of(figure)[0].get_yticklabels()}
 
 

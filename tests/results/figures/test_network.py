@@ -12,8 +12,8 @@ from matplotlib.colors import to_rgb
 
 from marketgame import results
 from marketgame.results.figures import trade_network
-from marketgame.results.figures.style import VERMILION
 from marketgame.results.loading import Run
+from marketgame.results.palette import player_looks
 from tests.results.figure_contents import SIX, THIRTY, arrows, axes_of, nodes, points, rows, texts, words
 
 
@@ -70,13 +70,15 @@ def test_arrows_of_larger_value_are_wider_and_darker(played: Callable[..., Run])
     assert lightness == sorted(lightness, reverse=True)
 
 
-def test_bankrupt_players_are_marked_by_shape_colour_and_word(played: Callable[..., Run]) -> None:
+def test_bankrupt_players_are_marked_by_shape_and_word(played: Callable[..., Run]) -> None:
     run = played(names=SIX, rounds=2, bankrupt={1: ["JPN", "FSU"]}, behaviours={"FSU": "short-selling"})
     figure = trade_network(run, 1)
     crosses = [line for line in axes_of(figure)[0].lines if line.get_marker() == "X"]
     places = [tuple(points(nodes(figure)[name])[0]) for name in ("JPN", "FSU")]
     assert [tuple(points(line)[0]) for line in crosses] == places
-    assert {line.get_markerfacecolor() for line in crosses} == {VERMILION}
+    assert [line.get_markerfacecolor() for line in crosses] == [
+        player_looks(SIX)[name].colour for name in ("JPN", "FSU")
+    ]
     labels = {text.get_text() for text in texts(figure)}
     assert {"JPN\nbankrupt", "FSU\nshort-selling\nbankrupt", "USA"} <= labels
     assert "2 of 6 players bankrupt" in words(figure)

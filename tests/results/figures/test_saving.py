@@ -22,8 +22,8 @@ from marketgame.results.figures import (
     welfare_over_rounds,
     who_ends_with_what,
 )
-from marketgame.results.figures.style import ORANGE, SKY, VERMILION
 from marketgame.results.loading import Run
+from marketgame.results.palette import PALETTE
 from tests.results.figure_contents import LONG_UNITS, SIX, THIRTY, axes_of, inside, texts, words
 
 PLAYS: dict[str, dict[str, Any]] = {
@@ -123,7 +123,7 @@ def test_saving_the_largest_network_keeps_it_small_and_its_colours_apart(
         counted = image.convert("RGB").getcolors(maxcolors=256)
     assert counted is not None
     drawn = np.array([colour for _, colour in counted])
-    for colour in (SKY, ORANGE, VERMILION):
+    for colour in PALETTE:
         wanted = np.array(mpl.colors.to_rgb(colour)) * 255
         assert np.abs(drawn - wanted).max(axis=1).min() <= 12
 
