@@ -1,6 +1,6 @@
 # Every target builds the environment it needs, from a bare clone and again afterwards.
 .DEFAULT_GOAL := help
-.PHONY: help demo animation app test lint types bench evidence tables training pictures notebooks requirements clean
+.PHONY: help demo animation app test lint types bench evidence tables training pictures notebooks docs requirements clean
 
 # The first Python that is new enough; name another with `make PYTHON=...`.
 PYTHON ?= $(firstword $(foreach name,python3.12 python3 python3.13 python3.14 python,$(shell \
@@ -21,6 +21,7 @@ help:
 	@echo "make training  the table of the example of training, with a library for reinforcement learning that it installs"
 	@echo "make pictures  the pictures that the README and the guide show"
 	@echo "make notebooks  execute the notebooks of docs/notebooks, and keep what they show"
+	@echo "make docs   build the book, docs/_build/html/index.html, which opens without a network"
 	@echo "make types  check types alone"
 	@echo "make requirements  pin what pyproject.toml asks for"
 	@echo "make clean  remove the environment and what tools keep"
@@ -62,6 +63,7 @@ types: $(READY)
 	@rm -rf $(LAYOUT) && mkdir -p $(LAYOUT)/marketgame
 	@ln -s $(CURDIR)/marketgame/* $(addprefix $(CURDIR)/,mechanisms agents simulation experiments results) $(LAYOUT)/marketgame
 	@ln -s $(addprefix $(CURDIR)/,tests benchmarks) $(LAYOUT)
+	@mkdir $(LAYOUT)/docs && ln -s $(CURDIR)/docs/book $(LAYOUT)/docs
 	$(RUN)/mypy
 
 bench: $(READY)
@@ -107,6 +109,11 @@ pictures: $(READY)
 # A minute on one core.
 notebooks: $(READY)
 	$(RUN)/python -m marketgame.experiments.studies.notebooks docs/notebooks
+
+# The book: a warning is an error. Two minutes on two cores.
+docs: $(READY)
+	$(RUN)/sphinx-build --quiet --fail-on-warning --keep-going --jobs 2 -c docs/book docs docs/_build/html
+	@echo "the book is docs/_build/html/index.html"
 
 # Pins what pyproject.toml asks for; the file names no package registry.
 requirements: $(READY)
