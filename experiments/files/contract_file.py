@@ -13,6 +13,7 @@ from pydantic import Field
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.examples import file_named
 from marketgame.experiments.files.input_file import InputFiles, InputModel, blamed_on, one_of, read_input, refuse
+from marketgame.experiments.files.published import PUBLISHED, PublishedInput
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.stating import Recommendation, stated_contract
@@ -70,6 +71,7 @@ class ContractFileInput(InputModel):
     kind: Literal["contract"] = Field(description="what the file holds")
     name: Name | None = Field(None, description="for titles; without it the file's name")
     source: str = Field("", description="who made it up, or a citation")
+    published: list[PublishedInput] = PUBLISHED
     economy: Name = Field(description="path of a market-economy file, relative to this file, or example:NAME")
     recommendations: list[RecommendationInput] = Field(
         min_length=1, description="one table [[recommendations]] for each that may be made"

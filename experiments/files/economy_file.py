@@ -32,6 +32,7 @@ from marketgame.experiments.files.input_file import (
     shown,
     unknown_name,
 )
+from marketgame.experiments.files.published import PUBLISHED, PublishedInput
 from marketgame.mechanisms.arrays import PROBABILITY_TOLERANCE, FloatArray
 from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, FactorPrior, IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
@@ -237,6 +238,7 @@ class EconomyInput(InputModel):
     kind: Literal["market-economy"] = Field(description="what the file holds")
     name: Name = Field(description="for titles and tables")
     source: str = Field("", description="where the numbers come from: a citation, or who made them up")
+    published: list[PublishedInput] = PUBLISHED
     goods: list[Name] = Field(min_length=2, description="names; the last good is the numeraire, whose price is 1")
     units: list[Name] = Field(min_length=2, description="the unit of each good")
     players: list[PlayerInput] | None = Field(

@@ -9,15 +9,17 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from os.path import normpath
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from marketgame.experiments import HOME
 from marketgame.experiments.files.input_file import InputError, read_bytes, refuse
 
 PREFIX = "example:"
-# By the folder they are in.
+# By the folder they are in; those that were published, of several kinds, have one of their own.
 KINDS = MappingProxyType(
     {
         "economies": "market-economy",
@@ -28,9 +30,11 @@ KINDS = MappingProxyType(
         "certificates": "certificate",
     }
 )
+CASES = "cases"
+FOLDERS = (*KINDS, CASES)
 MOST_NEAR_NAMES = 5
 # How examples name each other, and nothing else that they say.
-REFERENCE = re.compile(rf'"(\.\./(?:{"|".join(KINDS)})/[^"/]+)"')
+REFERENCE = re.compile(rf'"(\.\./(?:{"|".join(FOLDERS)})/[^"/]+)"')
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,15 @@ class Example:
     """A file that comes with marketgame.
 
     Attributes:
-        kind: as in the file; ``certificate`` for certificates.
         file: where it is installed.
     """
 
-    kind: str
     file: Path
+
+    @property
+    def kind(self) -> str:
+        """As in the file; ``certificate`` for certificates."""
+        return KINDS.get(self.file.parent.name) or str(self.content["kind"])
 
     @property
     def name(self) -> str:
@@ -53,11 +60,17 @@ class Example:
     @property
     def title(self) -> str:
         """What it calls itself."""
-        text = self.file.read_text(encoding="utf-8")
         if self.file.suffix == ".toml":
-            return str(tomllib.loads(text)["name"])
-        content = json.loads(text)["content"]
+            return str(self.content["name"])
+        content = self.content["content"]
         return f"{content['certifies']}: {content['economy']['name']}"
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """What the file holds, as a document."""
+        text = self.file.read_text(encoding="utf-8")
+        content: dict[str, Any] = tomllib.loads(text) if self.file.suffix == ".toml" else json.loads(text)
+        return content
 
     @property
     def needed(self) -> tuple[Path, ...]:
@@ -70,10 +83,10 @@ class Example:
 
 
 def examples() -> Iterator[Example]:
-    """Yield every example, kind by kind."""
-    for folder, kind in KINDS.items():
+    """Yield every example, folder by folder."""
+    for folder in FOLDERS:
         for file in sorted((HOME / folder).glob("*.*")):
-            yield Example(kind, file)
+            yield Example(file)
 
 
 def example(name: str) -> Example:
@@ -84,7 +97,7 @@ def example(name: str) -> Example:
     """
     kind, _, stem = name.rpartition("/")
     known = list(examples())
-    meant = [each for each in known if each.name == stem and kind in {"", each.kind, each.file.parent.name}]
+    meant = [each for each in known if each.name == stem and (not kind or kind in {each.file.parent.name, each.kind})]
     if not meant:
         names = list(dict.fromkeys(each.name for each in known))
         near = get_close_matches(stem, names, MOST_NEAR_NAMES, 0.5)

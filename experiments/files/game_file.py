@@ -25,6 +25,7 @@ from marketgame.experiments.files.input_file import (
     shown,
     unknown_name,
 )
+from marketgame.experiments.files.published import PUBLISHED, PublishedInput
 from marketgame.mechanisms.arrays import PROBABILITY_TOLERANCE, BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.coalitional_games.game import ActionSet, Coalition, CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
@@ -435,6 +436,7 @@ class GameInput(InputModel):
     kind: Literal["coalitional-game"] = Field(description="what the file holds")
     name: Name = Field(description="for titles and tables")
     source: str = Field("", description="where the game comes from: a citation, or who made it up")
+    published: list[PublishedInput] = PUBLISHED
     players: list[Name] = Field(min_length=1, description="their names")
     types: dict[Name, dict[Name, Probability]] = Field(
         description="for every player the probability of each type, by name; they sum to 1"

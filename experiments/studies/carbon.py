@@ -33,6 +33,18 @@ SOURCE = (
     "A. D. Ellerman and A. Decaux (1998), Analysis of Post-Kyoto CO2 Emissions Trading Using Marginal Abatement "
     "Curves, MIT Joint Program on the Science and Policy of Global Change, Report 40"
 )
+# What the report says about each market: the permit price, dollars per tonne, and the cost of abatement with trade and
+# without, million dollars; it rounds to two or three digits.
+HEADLINES: dict[str, Mapping[str, tuple[float, str]]] = {
+    "annex-b": {
+        "profiles[0].price.permit": (127.0, "permits cost 127 dollars a tonne"),
+        "value_of_goods": (-54_000.0, "abatement costs 54 billion dollars with trade"),
+        "autarky_value_of_goods": (-120_000.0, "and 120 billion without"),
+    },
+    "oecd": {"profiles[0].price.permit": (240.0, "permits cost 240 dollars a tonne")},
+    "world": {"profiles[0].price.permit": (24.0, "permits cost 24 dollars a tonne")},
+}
+PUBLISHED_TO = 0.01
 PREAMBLE = """\
 # Written by `python -m marketgame.experiments.studies.carbon` from experiments/data/kyoto_mac.toml.
 # Change those, not this file.
@@ -90,10 +102,11 @@ def carbon_economies() -> dict[str, str]:
         f"{COST_FACTORS['low']:g} or {COST_FACTORS['high']:g}.\n"
     )
     return {
-        "annex-b.toml": _text("carbon permits, Annex B", annex_b, _published_type),
+        "annex-b.toml": _text("carbon permits, Annex B", annex_b, _published_type) + _published("annex-b"),
         "annex-b-private-costs.toml": _text("carbon permits, Annex B, private costs", annex_b, _private_types, private),
-        "oecd.toml": _text("carbon permits, OECD", published_regions("oecd"), _published_type),
-        "world.toml": _text("carbon permits, world", published_regions(), _published_type, uncapped),
+        "oecd.toml": _text("carbon permits, OECD", published_regions("oecd"), _published_type) + _published("oecd"),
+        "world.toml": _text("carbon permits, world", published_regions(), _published_type, uncapped)
+        + _published("world"),
     }
 
 
@@ -104,6 +117,15 @@ def _text(name: str, regions: Iterable[CarbonRegion], types: Callable[[CarbonReg
         'goods  = ["permit", "money"]\nunits  = ["million tonnes of carbon", "million 1985 US dollars"]\n'
     )
     return PREAMBLE + remark + "\n" + head + "".join(players)
+
+
+def _published(market: str) -> str:
+    """Return what the report says about a market, as it can be checked."""
+    return "".join(
+        f'\n[[published]]\ncommand   = "solve"\nkey       = "{key}"\nvalue     = {value}\nwithin    = {PUBLISHED_TO}\n'
+        f'statement = "{statement}"\n'
+        for key, (value, statement) in HEADLINES[market].items()
+    )
 
 
 def _published_type(region: CarbonRegion) -> str:

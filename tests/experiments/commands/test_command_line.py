@@ -344,7 +344,9 @@ def test_validate_reports_on_every_file(marketgame: Call, tmp_path: Path) -> Non
 
 def test_every_file_that_comes_with_the_program_is_valid(marketgame: Call) -> None:
     files = sorted(
-        file for folder in ("economies", "games", "contracts", "scenarios") for file in (HOME / folder).glob("*.toml")
+        file
+        for folder in ("economies", "games", "contracts", "scenarios", "cases")
+        for file in (HOME / folder).glob("*.toml")
     )
     answer = marketgame("validate", *files)
     assert answer.code == 0

@@ -15,9 +15,9 @@ import pytest
 from marketgame.experiments import HOME
 from marketgame.experiments.commands.explained import json_schema
 from marketgame.experiments.commands.kinds import CERTIFICATE, KINDS
+from marketgame.experiments.files.examples import FOLDERS
 from tests.experiments.command_calls import Call, assert_one_line, one_document
 
-FOLDERS = ("economies", "games", "contracts", "scenarios", "sweeps", "certificates")
 SHIPPED = sorted(file for name in FOLDERS for file in (HOME / name).iterdir() if file.suffix in {".toml", ".json"})
 TYPES: dict[str, type | tuple[type, ...]] = {
     "object": dict,

@@ -9,7 +9,7 @@ import pytest
 from marketgame.experiments import HOME
 from marketgame.experiments.commands.kinds import load_input
 from marketgame.experiments.files import examples as module
-from marketgame.experiments.files.examples import KINDS, Example, copy_example, example, examples, located
+from marketgame.experiments.files.examples import FOLDERS, Example, copy_example, example, examples, located
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.provenance import input_files
 from tests.experiments.command_calls import Call, assert_one_line, one_document
@@ -18,13 +18,13 @@ SCENARIO = 'kind = "scenario"\neconomy = "{economy}"\nrounds = 1\n'
 
 
 def test_every_file_that_is_shipped_is_an_example_of_the_kind_that_it_says() -> None:
-    shipped = {file for folder in KINDS for file in (HOME / folder).iterdir() if file.suffix in {".toml", ".json"}}
+    shipped = {file for folder in FOLDERS for file in (HOME / folder).iterdir() if file.suffix in {".toml", ".json"}}
     found = list(examples())
     assert {each.file for each in found} == shipped
     for each in found:
         assert each.title
-        text = each.file.read_text(encoding="utf-8")
-        assert f'"{each.kind}"' in text.partition("kind")[2].splitlines()[0]
+        lines = each.file.read_text(encoding="utf-8").splitlines()
+        assert f'"{each.kind}"' in next(line for line in lines if line.lstrip(' {"').startswith("kind"))
 
 
 @pytest.mark.parametrize("each", list(examples()), ids=lambda each: f"{each.kind}/{each.name}")
