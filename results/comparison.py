@@ -367,6 +367,32 @@ def interval(values: Values, confidence: float) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
+def intervals(values: Values, confidence: float) -> tuple[Values, Values]:
+    """Return the percentile bootstrap intervals of the means of columns, as `interval` that of one.
+
+    Args:
+        values: ``(S, C)``, such as a row for each seed; what is missing counts for nothing.
+        confidence: probability with which each is to cover its mean.
+
+    Returns:
+        The lower and the upper ends, ``(C,)`` each, missing where fewer than two values are known. Rows are drawn
+        whole, the same for all columns, and the same values always give the same intervals.
+    """
+    rows = len(values)
+    if rows < 2:
+        return np.full(values.shape[1:], np.nan), np.full(values.shape[1:], np.nan)
+    times = np.random.default_rng(0).multinomial(rows, np.full(rows, 1 / rows), RESAMPLES).astype(np.float64)
+    known = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        means = (times @ np.where(known, values, 0.0)) / (times @ known.astype(np.float64))
+    ends = np.full((2, values.shape[1]), np.nan)
+    enough = known.sum(axis=0) >= 2
+    if enough.any():
+        # Of few known values a sample may hold none.
+        ends[:, enough] = np.nanquantile(means[:, enough], [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    return ends[0], ends[1]
+
+
 def _noted(frame: pd.DataFrame, runs: pd.DataFrame, keys: Sequence[str], measures: dict[str, str]) -> pd.DataFrame:
     """Return a table whose columns have the units of those they come from."""
     units = runs.attrs.get("units", {})

@@ -120,6 +120,7 @@ class Run:
     stances = TableOfRun("One row for each round and player that learns.")
     regrets = TableOfRun("One row for each stance of each type of a player that learns.")
     links = TableOfRun("One row for each two players who are linked in the network of a run.")
+    valuations = TableOfRun("One row for each amount of the good and type, where two trade one besides the numeraire.")
     points = TableOfRun("One row for each point of a sweep, with its parameters.")
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from scipy.interpolate import PchipInterpolator
 
 from marketgame.results import palette
 from marketgame.results.figures import style
@@ -20,6 +22,8 @@ from marketgame.results.selection import NEGLIGIBLE, rows_of_round, rows_of_run
 type Point = tuple[float, float]
 """Of the good, then of the numeraire."""
 
+# Curves of indifference are told apart by what they go through.
+_CURVES: Final[Mapping[str, Any]] = {"endowment": (0, (1, 1.2)), "played": "-", "efficient": (0, (4, 1.5))}
 _NEAR: Final = 1e-6  # of the width of the core, within which play reaches it
 
 
@@ -36,6 +40,8 @@ class Box:
         prices: lowest and highest supporting price of the good, numeraire per unit.
         played: what each consumed in the round shown, seen from the first: two points where anything is wasted.
         others: what the first consumed in other rounds of the same types.
+        worths: what amounts of the good are worth to each, ``(A, 2)`` of amounts and numeraire; empty where the folder
+            does not know it.
     """
 
     players: tuple[str, str]
@@ -45,6 +51,25 @@ class Box:
     prices: tuple[float, float]
     played: tuple[Point, Point]
     others: npt.NDArray[np.float64]
+    worths: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+
+    @property
+    def efficient(self) -> Point:
+        """The efficient allocation that the endowments can be traded for at a supporting price, their middle."""
+        good, price = self.core[0][0], (self.prices[0] + self.prices[1]) / 2
+        return good, self.endowment[1] - price * (good - self.endowment[0])
+
+    def indifferent(self, trader: int, point: Point) -> npt.NDArray[np.float64]:
+        """Return what a trader likes as much as a point, seen from the first: ``(A, 2)``; empty where not known."""
+        amounts, worth = self.worths[trader].T
+        if len(amounts) < 2:
+            return np.empty((0, 2))
+        good, money = point if trader == 0 else (self.supply[0] - point[0], self.supply[1] - point[1])
+        if not amounts[0] <= good <= amounts[-1] * (1 + NEGLIGIBLE):
+            return np.empty((0, 2))
+        curve = np.column_stack([amounts, money + float(PchipInterpolator(amounts, worth)(good)) - worth])
+        curve = curve[amounts <= self.supply[0] * (1 + NEGLIGIBLE)]
+        return curve if trader == 0 else np.asarray(np.array(self.supply) - curve)
 
     @property
     def is_in_core(self) -> bool:
@@ -90,7 +115,23 @@ def box_of(run: Run, round_number: int, run_number: int = 0) -> Box:
         (float(price["lowest_supporting_price"]), float(price["supporting_price"])),
         (mine, (supply[0] - theirs[0], supply[1] - theirs[1])),
         consumed.reindex(columns=list(run.goods)).to_numpy(float).reshape(-1, 2),
+        _worths(run, round_number, run_number),
     )
+
+
+def _worths(run: Run, round_number: int, run_number: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return what amounts of the good are worth to each trader's type of a round, those that it could not do with."""
+    if "valuations" not in run.tables:
+        return np.empty((0, 2)), np.empty((0, 2))
+    rows = rows_of_run(run, "valuations", run_number).astype({"player": str, "type": str})
+    players = rows_of_round(run, "players", round_number, run_number)
+    types = dict(zip(players["player"].astype(str), players["type"].astype(str), strict=True))
+    one, two = (
+        rows[(rows["player"] == name) & (rows["type"] == types[name]) & np.isfinite(rows["worth"])]
+        for name in run.player_names
+    )
+    columns = ["quantity", "worth"]
+    return one[columns].to_numpy(np.float64), two[columns].to_numpy(np.float64)
 
 
 @style.in_house_style
@@ -99,7 +140,8 @@ def edgeworth_box(run: Run, round_number: int, run_number: int = 0) -> Figure:
 
     Utility is linear in the numeraire, so that efficient allocations all divide the good alike, while each still has
     some numeraire: a vertical line, of which the core is the part that neither trader would leave for its endowment.
-    Where one has none left, the contract curve goes on along the edge.
+    Where one has none left, the contract curve goes on along the edge. Thin curves join what a trader likes equally:
+    through the endowments, what was played, and the efficient allocation at the supporting price.
     """
     box = box_of(run, round_number, run_number)
     (good, money), (width, height) = run.goods, box.supply
@@ -125,6 +167,7 @@ def edgeworth_box(run: Run, round_number: int, run_number: int = 0) -> Figure:
             zorder=3.5,
         )
     _draw_budget(axes, box)
+    _draw_indifference(axes, box)
     axes.plot(
         *box.endowment,
         "s",
@@ -148,7 +191,9 @@ def edgeworth_box(run: Run, round_number: int, run_number: int = 0) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(5))
     for which in (axes.xaxis, axes.yaxis):
         which.set_major_formatter(FuncFormatter(lambda value, _: style.short_number(value)))
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    curves = "curves dotted: through the endowments;\nsolid: through what was played; dashed: efficient"
+    title = curves if any(map(len, box.worths)) else None
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, title=title)
     fate = "reaches the core" if box.is_in_core else "is not in the core"
     style.put_title(figure, f"Edgeworth box of {good} and {money}", f"what round {round_number} plays {fate}")
     return figure
@@ -194,6 +239,43 @@ def _draw_budget(axes: Axes, box: Box) -> None:
             gid="budget",
             label="supporting price" if alike else None,
             zorder=1.5,
+        )
+
+
+def _draw_indifference(axes: Axes, box: Box) -> None:
+    """Draw each trader's indifference curves through the endowments, what was played and what is efficient."""
+    for trader, (player, colour) in enumerate(zip(box.players, palette.PALETTE, strict=False)):
+        through = {"endowment": box.endowment, "played": box.played[trader], "efficient": box.efficient}
+        drawn: list[Point] = []
+        for name, point in through.items():
+            if any(np.allclose(point, other, rtol=0, atol=_NEAR * max(box.supply)) for other in drawn):
+                continue
+            curve = box.indifferent(trader, point)
+            if len(curve):
+                label = f"indifferent: {player}" if not drawn else ""
+                axes.plot(
+                    *curve.T,
+                    color=colour,
+                    lw=0.9,
+                    ls=_CURVES[name],
+                    gid=f"{player} indifferent to {name}",
+                    label=style.plain(label) or None,
+                    zorder=2,
+                )
+                drawn.append(point)
+    if len(box.worths[0]):
+        alike = box.prices[1] - box.prices[0] <= NEGLIGIBLE * box.prices[1]
+        axes.plot(
+            *box.efficient,
+            "*",
+            color=palette.WHITE,
+            mec=palette.INK,
+            mew=0.7,
+            ms=9,
+            gid="efficient",
+            label="efficient, at that price" if alike else "efficient, at their middle",
+            zorder=4.5,
+            clip_on=False,
         )
 
 

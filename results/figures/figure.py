@@ -20,12 +20,14 @@ class View:
         number: which run of the folder.
         round: the round that figures of a single round show.
         good: the good that figures of a single good show.
+        asked: the round, where somebody chose it; none where each figure shows what tells most.
     """
 
     run: Run
     number: int
     round: int
     good: str = ""
+    asked: int | None = None
 
     def has_rows(self, table: str) -> bool:
         """Whether the run has rows in a table."""

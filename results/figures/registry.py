@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -92,7 +93,7 @@ def standard_figures(run: Run, round_number: int | None = None, run_number: int 
     """
     shown = telling_round(run, run_number) if round_number is None else round_number
     rows_of_round(run, "rounds", shown, run_number)
-    return _drawn([*_wanted(run, run_number, shown), *_added(FIGURES, run)])
+    return _drawn([*_wanted(run, run_number, shown, round_number), *_added(FIGURES, run)])
 
 
 def _drawn(wanted: Iterable[tuple[str, Callable[[], Any]]]) -> dict[str, Figure]:
@@ -117,15 +118,15 @@ def or_warning[Found](name: str, do: Callable[[], Found]) -> Found | None:
         return None
 
 
-def _wanted(run: Run, number: int, shown: int) -> Iterator[tuple[str, Callable[[], Any]]]:
+def _wanted(run: Run, number: int, shown: int, asked: int | None) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Yield a name and a function that draws, for each figure whose tables have rows."""
     readable = legible(run)
     goods = dict(zip(file_names(run.goods[:-1]), readable.goods[:-1], strict=True))
-    view = View(readable, number, shown)
+    view = View(readable, number, shown, asked=asked)
     for figure in FIGURES.own:
         if isinstance(figure, RunFigure) and all(map(view.has_rows, figure.tables)) and figure.worthwhile(view):
             for file, good in goods.items() if figure.by_good else [("", "")]:
-                yield f"{figure.name}-{file}".strip("-"), partial(figure.draw, View(readable, number, shown, good))
+                yield f"{figure.name}-{file}".strip("-"), partial(figure.draw, replace(view, good=good))
 
 
 def _added(registry: Registry[Any], run: Run) -> Iterator[tuple[str, Callable[[], Any]]]:

@@ -14,6 +14,8 @@ from marketgame.agents.behaviours import Behaviour
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.contracts.terms import DirectContract
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.market_game.prices import trade_prices
 from marketgame.simulation.recording.benchmarks import (
     BenchmarkEntry,
     ConstraintEntry,
@@ -37,6 +39,7 @@ from marketgame.simulation.recording.tables import (
     STANCES,
     TRADE_TOTALS,
     TRADES,
+    VALUATIONS,
 )
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.network import KnownLinks
@@ -97,6 +100,8 @@ class CancelledTrades:
         counterparty: who was to deliver it.
         good: which.
         quantity: as ordered, units.
+        charged_to_player: what it would have added to the receiver's cost, numeraire.
+        charged_to_counterparty: what it would have added to the deliverer's, numeraire.
         value: at the supporting price, numeraire.
         wave: in which test the first of the two failed, from 1.
         labels: the names behind the numbers.
@@ -107,6 +112,8 @@ class CancelledTrades:
     counterparty: IntegerArray
     good: IntegerArray
     quantity: FloatArray
+    charged_to_player: FloatArray
+    charged_to_counterparty: FloatArray
     value: FloatArray
     wave: IntegerArray
     labels: Labels
@@ -120,8 +127,14 @@ def cancelled_trades(measures: Measures, most: int | None = None) -> CancelledTr
     number, player, counterparty, good = place
     failed = np.where(measures.wave > 0, measures.wave, np.iinfo(np.int32).max)
     wave = np.minimum(failed[number, player], failed[number, counterparty])
+    settlement, quantity = measures.plays.settlement, cancelled[place]
+    quotes = settlement.play.quotes
+    receivers, deliverers = quotes[number, player, good], quotes[number, counterparty, good]
+    bought, _ = trade_prices(settlement.rules.pricing, receivers, deliverers)
+    _, sold = trade_prices(settlement.rules.pricing, deliverers, receivers)
+    charged = (bought * quantity, -sold * quantity)
     return CancelledTrades(
-        *(number, player, counterparty, good), cancelled[place], values[place], wave, measures.labels
+        *(number, player, counterparty, good), quantity, *charged, values[place], wave, measures.labels
     )
 
 
@@ -173,6 +186,37 @@ def links_of(network: KnownLinks | None, labels: Labels) -> Links:
     return Links(sorted(network.links), "+".join(sorted(network.limits)), labels)
 
 
+# At so many amounts of a good its worth is recorded, evenly spaced from nothing to all that there can be.
+AMOUNTS = 201
+
+
+@dataclass(frozen=True, eq=False)
+class Valuations:
+    """What amounts of a good are worth to the types of two traders, ``(T,)`` each: types by players, then amounts."""
+
+    player: IntegerArray
+    type_number: IntegerArray
+    quantity: FloatArray
+    worth: FloatArray
+    labels: Labels
+
+
+def valuations_of(economy: Economy, labels: Labels) -> Valuations:
+    """Return what amounts of a good are worth to each type; none unless two trade one good besides the numeraire."""
+    if len(economy.players) != 2 or len(economy.goods) != 2:
+        none = np.empty(0, np.int64)
+        return Valuations(none, none, np.empty(0), np.empty(0), labels)
+    most = sum(max(float(each.endowment[0]) for each in player.types) for player in economy.players)
+    amounts = np.linspace(0.0, most, AMOUNTS)
+    places = [(player, kind) for player, who in enumerate(economy.players) for kind in range(len(who.types))]
+    # Nothing of a good may be worth minus infinity.
+    with np.errstate(divide="ignore"):
+        worths = [economy.players[player].types[kind].valuation.value(amounts[:, None]) for player, kind in places]
+    whose = np.repeat([player for player, _ in places], AMOUNTS)
+    types = np.repeat([labels.type(*place) for place in places], AMOUNTS)
+    return Valuations(whose, types, np.tile(amounts, len(places)), np.concatenate(worths), labels)
+
+
 class MarketRecorder(Recorder[Round, Measures]):
     """Keeps every round of one run on a market."""
 
@@ -211,12 +255,14 @@ class MarketRecorder(Recorder[Round, Measures]):
 
     @override
     def whole_rows(self) -> dict[str, pa.Table]:
-        """Return what those who learn regret, and who is linked to whom."""
+        """Return what those who learn regret, who is linked to whom, and what a good is worth to two traders."""
         regretted = regrets(self._regrets, self._behaviours, self._labels, self._market.economy)
         linked = links_of(self._market.known_links, self._labels)
+        valued = valuations_of(self._market.economy, self._labels)
         return {
             "regrets": REGRETS.table(regretted, {"run": np.full(len(regretted.rows), self._run)}),
             "links": LINKS.table(linked, {"run": np.full(len(linked.rows), self._run)}),
+            "valuations": VALUATIONS.table(valued, {"run": np.full(len(valued.player), self._run)}),
         }
 
     def measured(self, plays: Sequence[Round]) -> Measures:

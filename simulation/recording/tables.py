@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from marketgame.simulation.recording.events import NamedEvents
     from marketgame.simulation.recording.game import GameMeasures
     from marketgame.simulation.recording.learning import RegretRows, Stances
-    from marketgame.simulation.recording.market import CancelledTrades, Links, Trades, TradeTotals
+    from marketgame.simulation.recording.market import CancelledTrades, Links, Trades, TradeTotals, Valuations
     from marketgame.simulation.recording.measures import Measures
     from marketgame.simulation.recording.recorder import WholeRun
 
@@ -331,6 +331,8 @@ CANCELLED_TRADES: TableSchema[CancelledTrades] = TableSchema(
         ),
         _label("good", _GOOD.meaning, lambda trades: keys(trades.good, trades.labels.goods)),
         _quantity("quantity", "how much, as ordered; positive"),
+        _amount("charged_to_player", "what the trade would have added to the receiver's cost"),
+        _amount("charged_to_counterparty", "what it would have added to the deliverer's cost, as a rule negative"),
         _amount("value", "quantity at the supporting price"),
         Column("wave", WHOLE, NUMBER, "in which test of the settlement the first of the two failed, from 1"),
     ),
@@ -740,12 +742,25 @@ LINKS: TableSchema[Links] = TableSchema(
     ),
 )
 
+VALUATIONS: TableSchema[Valuations] = TableSchema(
+    "valuations",
+    "what an amount of the good is worth to a type, where two trade one good besides the numeraire; the same in all "
+    "rounds",
+    (
+        _RUN,
+        _label(*_WHOSE, lambda valued: keys(valued.player, valued.labels.players)),
+        _label("type", "true type", lambda valued: keys(valued.type_number, valued.labels.types)),
+        _quantity("quantity", "how much of the good that is not the numeraire"),
+        _amount("worth", "what its valuation gives for that, less than any number where a type cannot do without"),
+    ),
+)
+
 TABLES: Mapping[str, TableSchema[Any]] = MappingProxyType(
     {
         table.name: table
         for table in (
             *(RUNS, ROUNDS, PLAYERS, HOLDINGS, TRADES, CANCELLED_TRADES, TRADE_TOTALS, EVENTS, BENCHMARKS),
-            *(CONSTRAINTS, MEDIATORS, INVITATIONS, ACTIONS, SIDE_CONTRACTS, STANCES, REGRETS, LINKS),
+            *(CONSTRAINTS, MEDIATORS, INVITATIONS, ACTIONS, SIDE_CONTRACTS, STANCES, REGRETS, LINKS, VALUATIONS),
         )
     }
 )

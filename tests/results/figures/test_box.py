@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def drawn(figure: Figure) -> dict[str, np.ndarray]:
     return {str(line.get_gid()): points(line) for line in axes.lines}
 
 
-def worth(wish: float, wheat: float) -> float:
+def worth(wish: float, wheat: Any) -> Any:
     return wish * wheat - wheat**2 / 2
 
 
@@ -98,11 +99,32 @@ def test_what_is_wasted_stands_between_what_each_consumes(wasteful: Run) -> None
     assert "is not in the core" in words(edgeworth_box(wasteful, 0)).replace("\n", " ")
 
 
+def test_curves_join_what_a_trader_likes_as_much_as_the_endowments_the_play_and_what_is_efficient(
+    wasteful: Run,
+) -> None:
+    shown = drawn(edgeworth_box(wasteful, 0))
+    efficient = (0.5, MONEY + 3.5 * 1.5)
+    np.testing.assert_allclose(shown["efficient"], [efficient])
+    height, width = 2 * MONEY, sum(OWNED)
+    for name, wish, far in (("ann", WISHES[0], False), ("bob", WISHES[1], True)):
+        throughs = {
+            "endowment": np.array([2.0, MONEY]),
+            "efficient": np.array(efficient),
+            "played": shown[f"played-{name}"][0],
+        }
+        for what, point in throughs.items():
+            curve = np.vstack([point, shown[f"{name} indifferent to {what}"]])
+            mine = np.array([width, height]) - curve if far else curve
+            utility = mine[:, 1] + worth(wish, mine[:, 0])
+            np.testing.assert_allclose(utility[1:], utility[0], atol=1e-6 * height)
+            assert np.ptp(curve[1:, 0]) == pytest.approx(width)
+
+
 def test_letters_can_be_read_and_it_is_among_the_figures_of_such_a_run_alone(obedient: Run) -> None:
     figure = standard_figures(obedient)["edgeworth-box"]
     assert min(float(text.get_fontsize()) for text in texts(figure)) >= 7
     assert (
-        len({label for line in axes_of(figure)[0].lines if not (label := str(line.get_label())).startswith("_")}) == 6
+        len({label for line in axes_of(figure)[0].lines if not (label := str(line.get_label())).startswith("_")}) == 9
     )
 
 

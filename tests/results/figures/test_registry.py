@@ -68,7 +68,7 @@ def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
     """Runs of shipped scenarios, one for everything that is recorded."""
     home = tmp_path_factory.mktemp("runs")
-    market = load_scenario(SCENARIOS / "three-traders-organised.toml", rounds=3)
+    market = load_scenario(SCENARIOS / "annex-b-cartel.toml", rounds=3)
     game = load_game_scenario(SCENARIOS / "myerson-example-1-blocked.toml", rounds=3)
     learning = load_scenario(SCENARIOS / "three-traders-learning.toml", rounds=3)
     learning = replace(learning, network=Network(GraphLaw(GraphKind.PATH)))

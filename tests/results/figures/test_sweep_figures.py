@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -55,7 +56,17 @@ def sweeps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
         "many": write_sweep(home / "many", spread, SEEDS, 5 * share[:, None] + luck, luck > 1.5),
         "constant": made(home / "constant", {"share": (0.5,)}),
         "failed": made(home / "failed", {"share": SHARES}, np.ones((len(SHARES), len(SEEDS)), bool)),
+        "rounds": with_rounds(made(home / "rounds", {"share": (0.5,)}), 3),
     }
+
+
+def with_rounds(sweep: Run, rounds: int) -> Run:
+    """Return a sweep that keeps the rounds of its runs, too."""
+    runs = sweep.runs["run"]
+    kept = pd.DataFrame({"run": np.repeat(runs, rounds), "round": np.tile(np.arange(rounds), len(runs))})
+    kept = kept.assign(gains=1.0, first_best_gains=2.0)
+    kept.attrs = {"units": {"welfare": "numeraire"}}
+    return Run(sweep.folder, sweep.manifest, {name: sweep.tables[name] for name in sweep.tables} | {"rounds": kept})
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +103,7 @@ def test_each_kind_of_sweep_has_its_figures_and_each_figure_its_sweep(drawn: dic
         "many": ["parameters", "failures"],
         "constant": ["curve"],
         "failed": ["failures"],
+        "rounds": ["curve", "over-rounds"],
     }
     ours = {each.name for each in SWEEP_FIGURES.own if isinstance(each, SweepFigure)}
     assert {name for figures in drawn.values() for name in figures} == ours

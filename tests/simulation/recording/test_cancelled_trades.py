@@ -14,6 +14,7 @@ from marketgame.simulation.scenario.established import establish
 from tests.experiments.command_calls import SCENARIOS
 
 WHICH = ["round", "player", "counterparty", "good"]
+AMOUNTS = ["quantity", "charged_to_player", "charged_to_counterparty", "value"]
 
 
 def test_cancelled_trades_and_those_that_stand_are_what_is_traded_where_all_stand() -> None:
@@ -27,11 +28,9 @@ def test_cancelled_trades_and_those_that_stand_are_what_is_traded_where_all_stan
     assert len(gone) > 0
     assert standing["cancelled_trades"].empty
     together = pd.concat([kept, gone]).astype({"good": str})
-    listed = together.set_index(WHICH)[["quantity", "value"]].sort_index()
+    listed = together.set_index(WHICH)[AMOUNTS].sort_index()
     assert listed.index.is_unique
-    pd.testing.assert_frame_equal(
-        listed, ordered.astype({"good": str}).set_index(WHICH)[["quantity", "value"]].sort_index()
-    )
+    pd.testing.assert_frame_equal(listed, ordered.astype({"good": str}).set_index(WHICH)[AMOUNTS].sort_index())
     players = unwound["players"].set_index(["round", "player"])
     assert set(players["wave"]) == {0, 1, 2, 3}
     assert ((players["wave"] > 0) == players["bankrupt"]).all()

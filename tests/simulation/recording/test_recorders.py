@@ -29,6 +29,7 @@ from marketgame.simulation.recording.tables import (
     TABLES,
     TRADE_TOTALS,
     TRADES,
+    VALUATIONS,
 )
 from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.assignments import Assignment
@@ -64,7 +65,11 @@ def in_game() -> Recorder[Any, Any]:
 # Each recorder with the tables that it fills.
 FILLED = [(on_market, name) for name in TABLES]
 ON_MARKETS_ALONE = {
-    each.name for each in (HOLDINGS, TRADES, CANCELLED_TRADES, TRADE_TOTALS, SIDE_CONTRACTS, STANCES, REGRETS, LINKS)
+    each.name
+    for each in (
+        *(HOLDINGS, TRADES, CANCELLED_TRADES, TRADE_TOTALS, SIDE_CONTRACTS, STANCES, REGRETS, LINKS),
+        VALUATIONS,
+    )
 }
 FILLED += [(in_game, name) for name in TABLES if name not in ON_MARKETS_ALONE]
 COLUMNS = [(made, name, column) for made, name in FILLED for column in TABLES[name].columns]
