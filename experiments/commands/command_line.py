@@ -27,6 +27,7 @@ COMMANDS = {
     "solve": "Compute what an economy or a game could achieve, and what incentives allow.",
     "block": "Find the most profitable blocking plan against a game's mechanism, or prove there is none.",
     "core": "Find a mechanism that no blocking mediator can break, or prove there is none.",
+    "stress": "Ask which institution survives whom on an economy, and what survival costs.",
     "certify": "Find out whether a contract stands up to lies, to single players, and to coalitions.",
     "replay": "Play a stored deviation or blocking plan again, and recompute every number in it.",
     "app": "Open the live dashboard, a page in the browser.",

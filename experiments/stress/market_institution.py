@@ -7,15 +7,21 @@ compared upon three sets of these rules: the paper's, with short sales that bank
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from functools import lru_cache
 from itertools import product
 from types import MappingProxyType
 from typing import assert_never
 
+from marketgame.experiments.stress.institution import Known
+from marketgame.experiments.stress.market_answers import answered
+from marketgame.experiments.stress.question import Inquiry
+from marketgame.experiments.stress.ruling import Answered
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.deviations.reactions import WithholdingAfterMisquotes
+from marketgame.mechanisms.linear_program.deadline import Deadline
 from marketgame.mechanisms.market_game.rules import (
     Bankruptcy,
     Coverage,
@@ -24,7 +30,10 @@ from marketgame.mechanisms.market_game.rules import (
     Pricing,
     Refusal,
     Solvency,
+    Timing,
+    Withholding,
 )
+from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 REPAIRED = MarketRules(Pricing.VOID, Solvency.NO_SHORT_SALES, Bankruptcy.UNWIND, Coverage.ANNOUNCED_NUMERAIRE)
 """One of the two sets of rules under which Theorem 2 holds."""
@@ -44,6 +53,24 @@ class Outsiders(StrEnum):
     """Announce next to nothing and order nothing; only where quotes are seen first."""
 
 
+RESTRICTIONS = MappingProxyType(
+    {
+        Pricing.VOID: "void",
+        Pricing.SPREAD: "spread",
+        Pricing.MIDPOINT: "midpoint",
+        Solvency.NO_SHORT_SALES: "no short sales",
+        Bankruptcy.UNWIND: "unwound",
+        Coverage.ANNOUNCED_NUMERAIRE: "covered",
+        Withholding.CONSUMED: "withheld is consumed",
+        Timing.SIMULTANEOUS: "quotes unseen",
+        Execution.MATCHED: "matched",
+        Refusal.ESCROW: "escrow",
+        Outsiders.WITHHOLD: "outsiders withhold",
+    }
+)
+"""In what an institution differs from the paper's, in words for its name."""
+
+
 @dataclass(frozen=True)
 class MarketInstitution:
     """Rules of the market, the contract's answer to misquotes, and its transfers.
@@ -52,11 +79,13 @@ class MarketInstitution:
         rules: of the market.
         outsiders: what players outside a deviating coalition do.
         transfers: of the contract, where types are private.
+        own: whether the contract is the one that a scenario establishes, with what it promises those who leave.
     """
 
     rules: MarketRules
     outsiders: Outsiders = Outsiders.OBEY
     transfers: TransferRule = TransferRule.EXPECTED_EXTERNALITY
+    own: bool = False
 
     @property
     def reaction(self) -> WithholdingAfterMisquotes | None:
@@ -68,6 +97,56 @@ class MarketInstitution:
                 return WithholdingAfterMisquotes()
             case _:
                 assert_never(self.outsiders)
+
+    @property
+    def name(self) -> str:
+        """In what it differs from the paper's rules, and its transfers."""
+        base = next((name for name, rules in BASES.items() if _upon(self.rules, rules)), "")
+        first = base or ", ".join(_restrictions(self.rules))
+        further = [*(_restrictions(self.rules, BINDINGS) if base else []), *_restrictions(self)]
+        paid = "as stated" if self.own else str(self.transfers)
+        return f"{', '.join([first, *further])}; transfers {paid}"
+
+    @property
+    def described(self) -> Mapping[str, str]:
+        """Its rules by name, and what outsiders do."""
+        rules = {rule.name: str(getattr(self.rules, rule.name)) for rule in fields(self.rules)}
+        return {**rules, "outsiders": str(self.outsiders)}
+
+    def can_be_asked(self, inquiry: Inquiry, _scenario: MarketScenario) -> bool:
+        """Say whether an inquiry makes sense of it: all do, as far as somebody plays."""
+        return inquiry in Inquiry
+
+    def answer(self, inquiry: Inquiry, scenario: MarketScenario, known: Known, deadline: Deadline) -> Answered:
+        """Return what an inquiry answers; see `marketgame.experiments.stress.institution`."""
+        return answered(self.on(scenario), inquiry, known, deadline, self.reaction)
+
+    def on(self, scenario: MarketScenario) -> MarketScenario:
+        """Return a scenario under this institution, without anybody who leads coalitions."""
+        return _on(self, scenario)
+
+
+BINDINGS = ("timing", "withholding", "execution", "refusal")
+"""Rules that are told apart upon a set of rules with a name of its own."""
+
+
+def _upon(rules: MarketRules, base: MarketRules) -> bool:
+    return all(
+        getattr(rules, each.name) == getattr(base, each.name) for each in fields(rules) if each.name not in BINDINGS
+    )
+
+
+def _restrictions(of: MarketRules | MarketInstitution, only: tuple[str, ...] = ()) -> list[str]:
+    values = (getattr(of, each.name) for each in fields(of) if not only or each.name in only)
+    return [RESTRICTIONS[value] for value in values if isinstance(value, StrEnum) and value in RESTRICTIONS]
+
+
+@lru_cache(maxsize=256)
+def _on(institution: MarketInstitution, scenario: MarketScenario) -> MarketScenario:
+    rules = replace(scenario, rules=institution.rules, organisers=(), blockers=(), incentives=())
+    if institution.own:
+        return rules
+    return replace(rules, transfers=institution.transfers, contract=None, severance={})
 
 
 def institutions() -> Iterator[MarketInstitution]:

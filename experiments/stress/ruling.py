@@ -40,8 +40,11 @@ class Ruling:
         evidence: the file that shows it; none where a theorem does, or where nothing was asked to be written.
         theorem: the named argument on which a "yes" rests that has no file; empty otherwise.
         premises: what was checked for it, each with what came out.
+        money: the members' gains in sum, numeraire, given what they know when they decide.
         uncertainty: of the gain: half the width of a 95% interval where it is sampled, zero where it is exact.
         cut: whether time ran out, so that with more of it more might be known.
+        safe_after_lies: whether the evidence also says that no lie gains that anything follows.
+        follows_from: the question whose answer is this one's too; none if it was asked itself.
     """
 
     verdict: Verdict
@@ -54,8 +57,11 @@ class Ruling:
     evidence: Evidence | None = None
     theorem: str = ""
     premises: tuple[tuple[str, str], ...] = ()
+    money: float = 0.0
     uncertainty: float = 0.0
     cut: bool = False
+    safe_after_lies: bool = False
+    follows_from: Question | None = None
 
 
 class Measure(StrEnum):

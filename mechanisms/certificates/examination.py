@@ -61,6 +61,7 @@ from marketgame.mechanisms.certificates.stability import (
     certify_stability_by_member,
     claiming_safety_after_lies,
 )
+from marketgame.mechanisms.collusion.lies_and_replies import EFFORT as EFFORT_FOR_REPLIES
 from marketgame.mechanisms.collusion.lies_and_replies import LiesSearch, LieWithReplies
 from marketgame.mechanisms.collusion.report_agreements import SharedGains, gains_by_what_is_shared
 from marketgame.mechanisms.collusion.side_contracts.arbitrage import Temptation, deterred_by
@@ -154,12 +155,15 @@ class Thoroughness:
         objective: what a side-contract is to make large.
         derived_twice: whether bounds and improvements count only if a second derivation, which shares nothing with the
             first and computes in rational numbers, says the same; it yields the certificates.
+        paced: whether searches look at fewer cases where there is little time; otherwise they look at the same ones
+            however much there is, until it is over.
     """
 
     effort: SideEffort = field(default_factory=SideEffort)
     oracle: Effort | None = field(default_factory=Effort)
     objective: Objective = Objective.TOTAL
     derived_twice: bool = True
+    paced: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -482,39 +486,144 @@ def examine(
         UndecidableError: two derivations of one number disagree.
     """
     contract = contract.under(rules)
-    device = device_of(contract, rules)
-    incentives = check_contract(device)
-    joint_lies = check_joint_misreports(contract, rules.withholding)
-    lies = [*_lies(contract, device, incentives), *_joint_lies(contract, rules, joint_lies)]
-    # A proof is verified from the beginning, which takes as long again as it took to derive.
-    proof_by = Deadline.after(max(deadline.left * SHARE_FOR_PROOF, GRACE))
-    bounds_by = Deadline.after(max(deadline.left, GRACE))
-    examiner = Examiner(contract, rules, reaction_to, deadline, bounds_by, proof_by)
-    alone, liars = _liars_alone(examiner, lies)
-    lies += liars
+    reports = examine_reports(contract, rules)
+    examiner = timed_examiner(contract, rules, deadline, reaction_to)
+    alone, liars = _liars_alone(examiner, reports.deviations)
+    lies = [*reports.deviations, *liars]
     players = len(contract.economy.players)
     asked = coalitions if isinstance(coalitions, Coalitions) else Coalitions.of(players, coalitions)
-    alike = exchangeable_players(contract, _reactions_by_player(reaction_to(()), players))
-    tour = _Tour(examiner, asked, alike, incentives.incentive_compatible is True, every, watch)
-    tour.go()
-    known = (*lies, *chain.from_iterable(map(_deviations, tour.findings.values())))
+    truthful = reports.incentives.incentive_compatible is True
+    orders, tour = _toured(examiner, asked, truthful=truthful, proved=truthful, every=every, watch=watch)
+    known = (*lies, *orders.deviations)
     several, more = _liars_together(examiner, known, tour)
     return Examination(
         contract=contract,
         rules=rules,
-        incentives=incentives,
-        joint_lies=joint_lies,
+        incentives=reports.incentives,
+        joint_lies=reports.joint_lies,
         replies_alone=alone,
         replies_together=several,
-        report_agreements=tuple(gains_by_what_is_shared(contract, joint_lies, deadline)),
+        report_agreements=tuple(gains_by_what_is_shared(contract, reports.joint_lies, deadline)),
+        findings=orders.findings,
+        by_member=orders.by_member,
+        unexamined=orders.unexamined,
+        deviations=(*known, *more),
+        proof=orders.prove(),
+        everybody=orders.everybody,
+        deterred=orders.deterred,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Reports:
+    """What is known of reports that are obeyed.
+
+    Attributes:
+        incentives: all gains from lies that are obeyed.
+        joint_lies: the most profitable lie that a coalition tells together and obeys.
+        deviations: the most profitable lies, certified; also one that is followed by orders at the prices it brings.
+    """
+
+    incentives: IncentiveCheck
+    joint_lies: JointMisreportCheck
+    deviations: tuple[FoundDeviation, ...]
+
+
+def examine_reports(contract: GrandContract, rules: MarketRules) -> Reports:
+    """Return what is known of reports that are obeyed; that takes no search.
+
+    Raises:
+        ValueError: the rules do not admit the contract.
+        UndecidableError: two derivations of one number disagree.
+    """
+    contract = contract.under(rules)
+    device = device_of(contract, rules)
+    incentives = check_contract(device)
+    joint_lies = check_joint_misreports(contract, rules.withholding)
+    lies = (*_lies(contract, device, incentives), *_joint_lies(contract, rules, joint_lies))
+    return Reports(incentives, joint_lies, lies)
+
+
+def timed_examiner(
+    contract: GrandContract,
+    rules: MarketRules,
+    deadline: Deadline,
+    reaction_to: ExpectReaction = outsiders_play_on,
+    thoroughness: Thoroughness | None = None,
+) -> Examiner:
+    """Return an examiner that keeps a deadline, but for a moment that bounds are given in any case."""
+    # A proof is verified from the beginning, which takes as long again as it took to derive.
+    proof_by = Deadline.after(max(deadline.left * SHARE_FOR_PROOF, GRACE))
+    bounds_by = Deadline.after(max(deadline.left, GRACE))
+    how = Thoroughness() if thoroughness is None else thoroughness
+    return Examiner(contract, rules, reaction_to, deadline, bounds_by, proof_by, how)
+
+
+@dataclass(frozen=True, eq=False)
+class Orders:
+    """What is known of what coalitions do after the truth.
+
+    Attributes:
+        findings: about each coalition that was examined, single players first; one for all that are alike.
+        by_member: that proves what is not listed in findings; none if nothing is proven so.
+        unexamined: how many coalitions that were asked about were not looked at.
+        deviations: improvements that were found.
+        prove: derives the certificate that no coalition gains; it returns none if that is not proven.
+        everybody: whether all coalitions were examined.
+        deterred: whether every coalition, examined or not, is provably kept from what is no internally consistent
+            improvement of a single player.
+    """
+
+    findings: tuple[CoalitionFinding, ...]
+    by_member: MemberBounds | None
+    unexamined: int
+    deviations: tuple[FoundDeviation, ...]
+    prove: Callable[[], StabilityCertificate | None]
+    everybody: bool
+    deterred: bool
+
+
+def examine_orders(
+    examiner: Examiner, asked: Coalitions, *, truthful: bool, every: bool = False, watch: Watch = unwatched
+) -> Orders:
+    """Return what is known of what coalitions do after the truth, whether or not truth is best.
+
+    Args:
+        examiner: of what.
+        asked: about which coalitions.
+        truthful: whether truth is best, without which no certificate says that nobody gains.
+        every: whether to look for improvements of every coalition, even where no answer depends on it.
+        watch: is told of each coalition before it is examined.
+
+    Raises:
+        UndecidableError: two derivations of one number disagree.
+    """
+    return _toured(examiner, asked, truthful=True, proved=truthful, every=every, watch=watch)[0]
+
+
+def _toured(
+    examiner: Examiner, asked: Coalitions, *, truthful: bool, proved: bool, every: bool, watch: Watch
+) -> tuple[Orders, _Tour]:
+    alike = alike_players(examiner)
+    tour = _Tour(examiner, asked, alike, truthful, every, watch)
+    tour.go()
+    orders = Orders(
         findings=tuple(tour.findings.values()),
         by_member=tour.by_member,
         unexamined=tour.unexamined,
-        deviations=(*known, *more),
-        proof=_stability(examiner, asked, tour) if tour.nobody_gains else None,
+        deviations=tuple(chain.from_iterable(map(_deviations, tour.findings.values()))),
+        prove=lambda: _stability(examiner, asked, tour) if proved and tour.nobody_gains else None,
         everybody=asked.complete and tour.unexamined == 0,
         deterred=tour.deterred,
     )
+    return orders, tour
+
+
+def alike_players(examiner: Examiner) -> tuple[int, ...]:
+    """Return for each player the first that can take its place."""
+    contract = examiner.contract
+    reactions = _reactions_by_player(examiner.reaction_to(()), len(contract.economy.players))
+    return exchangeable_players(contract, reactions)
 
 
 @dataclass(eq=False)
@@ -911,7 +1020,7 @@ def _side_contract(
         finding.coalition,
         reaction=finding.reaction,
         objective=examiner.thoroughness.objective,
-        effort=_timely(examiner.thoroughness.effort, examiner.deadline),
+        effort=_timely(examiner),
     )
     agreed = search.side_contract
     if agreed is None:
@@ -923,9 +1032,10 @@ def _side_contract(
     return _accepted(examiner, agreed, partial(certify, contract, rules, agreed, finding.reaction), kept), search.begun
 
 
-def _timely(effort: SideEffort, deadline: Deadline) -> SideEffort:
-    """Return an effort for a side-contract that the time left suffices for, more or less, and that ends in time."""
-    share = min(1.0, deadline.left / PATIENT_SECONDS)
+def _timely(examiner: Examiner) -> SideEffort:
+    """Return an effort for a side-contract that ends in time; if paced, one for which it suffices, more or less."""
+    effort, deadline = examiner.thoroughness.effort, examiner.deadline
+    share = min(1.0, deadline.left / PATIENT_SECONDS) if examiner.thoroughness.paced else 1.0
     vectors = ceil(share * effort.oracle.quote_vectors)
     return replace(
         effort,
@@ -1022,7 +1132,7 @@ def _liars_alone(examiner: Examiner, known: Sequence[FoundDeviation]) -> tuple[V
         return Verdict.REFUTED, []
     if max(examiner.contract.economy.prior.type_counts) == 1:
         return Verdict.NOT_REFUTED, []
-    return _of_sizes(examiner, range(1, 2))
+    return examine_replies(examiner, range(1, 2))
 
 
 def _liars_together(
@@ -1038,14 +1148,27 @@ def _liars_together(
     if max(economy.prior.type_counts) == 1 and tour.nobody_gains and tour.asked.complete:
         # Nobody can lie, and what was proven is about what members gain in sum.
         return Verdict.PROVEN, []
-    return _of_sizes(examiner, range(PAIR, len(economy.players) + 1), tour.alike)
+    return examine_replies(examiner, range(PAIR, len(economy.players) + 1), tour.alike)
 
 
-def _of_sizes(
-    examiner: Examiner, sizes: range, alike: tuple[int, ...] | None = None
+def examine_replies(
+    examiner: Examiner,
+    sizes: range,
+    alike: tuple[int, ...] | None = None,
+    share: float = SHARE_FOR_LIES,
+    effort: Effort = EFFORT_FOR_REPLIES,
 ) -> tuple[Verdict, list[FoundDeviation]]:
-    until = Deadline.after(examiner.deadline.left * SHARE_FOR_LIES)
-    search = LiesSearch(examiner.contract, examiner.rules, examiner.reaction_to, until, alike=alike)
+    """Return whether no coalition of some sizes gains by reports and its replies to what follows, and how some gain.
+
+    Args:
+        examiner: of what.
+        sizes: of the coalitions, the small ones first.
+        alike: for each player the first that can take its place.
+        share: of the examiner's time that this may take.
+        effort: of the search for replies, where neither bounds nor constructions decide.
+    """
+    until = Deadline.after(examiner.deadline.left * share)
+    search = LiesSearch(examiner.contract, examiner.rules, examiner.reaction_to, until, effort, alike=alike)
     verdicts = []
     for size in sizes:
         verdict, best = search.of_size(size)

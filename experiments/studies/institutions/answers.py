@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import combinations
 
+from marketgame.experiments.stress.examining import EFFORT
 from marketgame.experiments.stress.market_institution import MarketInstitution
 from marketgame.experiments.stress.question import Question
 from marketgame.experiments.stress.ruling import Ruling
@@ -43,11 +44,6 @@ from marketgame.mechanisms.deviations.bounds import BoundReason
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict
 from marketgame.mechanisms.economies.coalitions import Coalition
 from marketgame.mechanisms.market_game.rules import Pricing, Refusal
-
-# Enough to come close to the bounds on the economies of the table; one profile is enough to refute.
-ORACLE = Effort(quote_vectors=8, local_rounds=1, seconds_per_program=2.0)
-EFFORT = SideEffort(oracle=ORACLE, rounds=2, breaches=5, cells=1)
-
 
 AFTER_THE_TRUTH = (Question.ONE, Question.CONSISTENT, Question.ANY)
 ASKED = (Question.ONE_LIAR, Question.LIARS, *AFTER_THE_TRUTH, Question.DISOBEYS, Question.DISOBEY)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.stress.examining import EFFORT
 from marketgame.experiments.stress.market_institution import MarketInstitution, Outsiders, combined_institutions
-from marketgame.experiments.studies.institutions.answers import EFFORT
 from marketgame.experiments.studies.institutions.families import ECONOMIES
 from marketgame.experiments.studies.institutions.resuming import Kept
 from marketgame.mechanisms.collusion.side_contracts.search import SideEffort, find_side_contract

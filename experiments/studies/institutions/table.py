@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from marketgame.experiments.stress.examining import EFFORT
 from marketgame.experiments.stress.market_institution import MarketInstitution, institutions
 from marketgame.experiments.stress.question import Question
 from marketgame.experiments.studies.institutions.answers import (
     ASKED,
-    EFFORT,
     answers,
     approached,
     known_without_search,

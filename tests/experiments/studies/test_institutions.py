@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from marketgame.experiments.stress.examining import ORACLE
 from marketgame.experiments.stress.market_institution import (
     REPAIRED,
     MarketInstitution,
@@ -25,7 +26,6 @@ from marketgame.experiments.studies.institutions import report, table
 from marketgame.experiments.studies.institutions.answers import (
     AFTER_THE_TRUTH,
     ASKED,
-    ORACLE,
     after_the_truth,
     answers,
     before_the_truth,

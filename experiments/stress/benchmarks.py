@@ -1,0 +1,84 @@
+"""What an economy could achieve, whatever the institution: computed once, and not a line of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+
+from marketgame.experiments.stress.institution import Known
+from marketgame.experiments.stress.question import Inquiry
+from marketgame.experiments.stress.ruling import Answered, Certainty, Measure, Measured
+from marketgame.mechanisms.contracts.sampled import sampled
+from marketgame.mechanisms.economies.efficiency import efficient_allocation
+from marketgame.mechanisms.incentive_efficiency.benchmarks import incentive_benchmarks
+from marketgame.mechanisms.incentive_efficiency.search import Participation
+from marketgame.mechanisms.incentive_efficiency.second_best import SecondBest
+from marketgame.mechanisms.incentive_efficiency.welfare import IncentiveBenchmark, UnknownBenchmark, first_best_gains
+from marketgame.mechanisms.linear_program.deadline import Deadline
+from marketgame.simulation.scenario.market_scenario import MarketScenario
+
+NAME = "benchmarks"
+# A bound no farther than this share of the value above it is reached.
+REACHED = 1e-6
+# Half the width of a 95% interval, in standard errors.
+NINETY_FIVE = 1.96
+EFFICIENT = {
+    Participation.NONE: Measure.EFFICIENT,
+    Participation.INDIVIDUAL: Measure.EFFICIENT_WILLING,
+}
+
+
+@dataclass(frozen=True)
+class Benchmarks:
+    """What the first best and incentives allow."""
+
+    name: str = NAME
+    transfers: str = "none"
+
+    @property
+    def described(self) -> Mapping[str, str]:
+        """No rules."""
+        return {}
+
+    def can_be_asked(self, inquiry: Inquiry, _scenario: MarketScenario) -> bool:
+        """Say whether it is about welfare."""
+        return inquiry is Inquiry.WELFARE
+
+    def answer(self, _inquiry: Inquiry, scenario: MarketScenario, _known: Known, deadline: Deadline) -> Answered:
+        """Return the first best and what incentives allow; see `marketgame.experiments.stress.institution`."""
+        economy, seconds = scenario.economy, deadline.left if isfinite(deadline.left) else None
+        if economy.prior.obstacle:
+            sample = sampled(economy, deadline)
+            first = sample.profiles.expected(first_best_gains(economy, sample.efficient))
+            best = interval(first.value, first.standard_error)
+        else:
+            sample = None
+            gains = float(economy.prior.probability @ first_best_gains(economy, efficient_allocation(economy)))
+            best = Measured(gains, low=gains, high=gains)
+        found = incentive_benchmarks(economy, seconds=seconds, sample=sample)
+        by_willingness = {EFFICIENT[one.participation]: _measured(one) for one in found}
+        return Answered(welfare={Measure.FIRST_BEST: best, **by_willingness})
+
+
+def interval(value: float, error: float) -> Measured:
+    """Return a mean with its 95% interval, exact where its standard error is zero."""
+    if error <= 0:
+        return Measured(value, low=value, high=value)
+    return Measured(value, Certainty.INTERVAL, value - NINETY_FIVE * error, value + NINETY_FIVE * error)
+
+
+def _measured(benchmark: IncentiveBenchmark) -> Measured:
+    if isinstance(benchmark, UnknownBenchmark):
+        return Measured(None, Certainty.UNKNOWN, because=benchmark.reason)
+    assert isinstance(benchmark, SecondBest)
+    if not np.isfinite(benchmark.gains):
+        return Measured(None, Certainty.UNKNOWN, high=float(benchmark.bound_on_gains), because="no mechanism was found")
+    value, bound = float(benchmark.gains), float(benchmark.bound_on_gains)
+    if benchmark.standard_error > 0 or not np.isfinite(bound):
+        return interval(value, benchmark.standard_error)
+    if bound - value <= REACHED * abs(value):
+        return Measured(value, low=value, high=bound)
+    return Measured(value, Certainty.BOUND, value, bound)

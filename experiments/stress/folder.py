@@ -1,0 +1,138 @@
+"""The folder of a stress test: every answer is written as it comes, and asking again goes on from there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from marketgame.experiments.files.input_file import InputError
+from marketgame.experiments.files.output_folder import Purpose, Writing, holding, refuse_other_kinds, writing
+from marketgame.experiments.files.provenance import SOURCES, command_line, input_files, software
+from marketgame.experiments.stress.asking import Cell, Outcome
+from marketgame.experiments.stress.stored import filed, outcome_of, outcome_text, path_of
+from marketgame.experiments.sweep.folder import OnChange
+from marketgame.experiments.sweep.identity import code_digest, computing_software
+
+KIND: Final = "stress"
+ANSWERS: Final = "answers/"
+DOCUMENT: Final = "stress.json"
+TABLE: Final = "institutions.csv"
+PURPOSE: Final = Purpose("a stress test", advice="what was answered is kept: make room, then ask again")
+
+
+def stress_digest() -> str:
+    """Return a hash of the sources that answers depend on."""
+    total = hashlib.sha256(code_digest().encode())
+    for home in ("experiments/stress", "experiments/certificate_files"):
+        for file in sorted((SOURCES / home).rglob("*.py")):
+            total.update(f"{file.relative_to(SOURCES).as_posix()}\0".encode() + file.read_bytes())
+    return total.hexdigest()
+
+
+def identity(contents: Mapping[Path, bytes]) -> dict[str, Any]:
+    """Return what answers depend on: the files read, the sources, and the versions of what computes."""
+    files = sorted(hashlib.sha256(content).hexdigest() for content in contents.values())
+    return {"inputs": files, "code": stress_digest(), "software": computing_software()}
+
+
+@dataclass
+class Kept:
+    """The folder of a stress test that is being answered.
+
+    Attributes:
+        outcomes: what it holds, by cell; evidence is named by its path in the folder.
+    """
+
+    outcomes: dict[Cell, Outcome]
+    _writing: Writing
+    _manifest: dict[str, Any]
+    _status: str = field(default="running")
+
+    @property
+    def folder(self) -> Path:
+        """Where it is."""
+        return self._writing.folder
+
+    def keep(self, outcome: Outcome) -> Outcome:
+        """Write an outcome with its certificates, and return it with their places.
+
+        Raises:
+            OSError: it cannot be written; what was written before is still there.
+        """
+        placed, texts = filed(outcome)
+        self._write({path_of(outcome.cell): outcome_text(placed), **texts})
+        self.outcomes[placed.cell] = placed
+        return placed
+
+    def finish(self, status: str, texts: Mapping[str, str]) -> None:
+        """Write the tables of what has been answered.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        self._status = status
+        self._write(texts)
+
+    def _write(self, texts: Mapping[str, str]) -> None:
+        for name, text in texts.items():
+            file = self._writing.stage / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        self._writing.commit({**self._manifest, "status": self._status}, added=True)
+
+
+@contextmanager
+def kept(
+    folder: Path, contents: Mapping[Path, bytes], home: Path, on_change: OnChange, *, named: bool
+) -> Iterator[Kept]:
+    """Provide the folder of a stress test, with what an earlier call has answered.
+
+    Args:
+        folder: where it is, or will be.
+        contents: of the files that were read, by path.
+        home: the folder to which their paths are relative.
+        on_change: what becomes of answers that other inputs or other code gave.
+        named: whether an option named the folder.
+
+    Raises:
+        InputError: it holds anything else, has changed since, is damaged, or cannot be written.
+    """
+    purpose = Purpose(PURPOSE.what, "--out" if named else None, advice=PURPOSE.advice)
+    refuse_other_kinds(folder, purpose, KIND, "a stress test")
+    with writing(folder, purpose) as place:
+        now = identity(contents)
+        held = holding(folder, purpose)
+        manifest = {
+            "kind": KIND,
+            "identity": now,
+            "inputs": input_files(contents, home),
+            "command": command_line(),
+            **software(),
+        }
+        before = None if held.manifest is None else held.manifest.get("identity")
+        changed = [] if before is None else [name for name in now if before.get(name) != now[name]]
+        if changed and on_change is OnChange.REFUSE:
+            raise InputError(
+                f"{folder}: holds a stress test that has changed since ({', '.join(changed)}); name another folder "
+                "with --out, keep its answers with --on-change mix, or begin again with --on-change restart"
+            )
+        if changed and on_change is OnChange.RESTART:
+            place.commit({**manifest, "status": "running"})
+            held = holding(folder, purpose)
+        outcomes = dict(_read(folder, held.files))
+        yield Kept(outcomes, place, manifest)
+
+
+def _read(folder: Path, files: frozenset[str]) -> Iterator[tuple[Cell, Outcome]]:
+    for name in sorted(files):
+        if name.startswith(ANSWERS):
+            try:
+                outcome = outcome_of(json.loads((folder / name).read_text(encoding="utf-8")))
+            except (KeyError, ValueError, TypeError) as fault:
+                raise InputError(f"{folder / name}: is no answer of a stress test: {fault}") from None
+            yield outcome.cell, outcome

@@ -1,0 +1,161 @@
+r"""Whether coalitions leave: with what they own, before anything is recommended, under a plan of a blocking mediator.
+
+Nobody can leave who has deposited. Otherwise no plan profits if every coalition S expects by staying, whatever its
+members know together, at least what it can make of what it owns:
+
+.. math:: E\Big[\sum_{i \in S} \omega_i(t) \,\Big|\, t_S\Big] \ge v_S(t_S),
+
+with the stakes :math:`\omega` and the value :math:`v_S` of the efficient division of what S owns. For a mediator pays
+nobody more in expectation than the members gain by what it lets them do. At a supporting price everybody does as well
+as by trading at it, so where the contract makes everybody pay this price the condition holds of any coalition.
+
+Where it does not hold, goods are divided in equal parts and the most profitable plan is found by a linear program. A
+plan so found is one of the economy too; that there is none with parts says nothing about other divisions.
+
+Source:
+    Myerson (2006), sections 4 and 6; that competitive equilibria are in the core is Debreu and Scarf's first theorem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb, prod
+
+import numpy as np
+
+from marketgame.experiments.certificate_files.files import certificate_text
+from marketgame.experiments.stress.question import Question
+from marketgame.experiments.stress.ruling import Answered, Evidence, Ruling
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.blocking import BlockingPlan, find_blocking_plan
+from marketgame.mechanisms.certificates.blocking import certify_inhibition, certify_plan
+from marketgame.mechanisms.coalitional_games.grid_game import game_on_grid
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, walrasian_payments
+from marketgame.mechanisms.deviations.effort import Verdict
+from marketgame.mechanisms.economies.beliefs import IndependentPrior
+from marketgame.mechanisms.economies.coalitions import Coalition
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.efficiency import efficient_allocation
+from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
+from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
+from marketgame.mechanisms.market_game.rules import MarketRules, Refusal
+
+# Types that members of coalitions may have together, summed over coalitions, beyond which they are not listed.
+MOST_LISTED = 20_000
+# Joint actions of all coalitions beyond which goods are divided in fewer parts.
+MOST_ACTIONS = 40_000
+PARTS = (6, 4, 2, 1)
+PAYS_THE_PRICE = 1e-9
+KEPT_BY_DEPOSITS = "whoever has reported has deposited, and nobody can take that back"
+AT_THE_PRICE = "Debreu and Scarf: whoever trades at a supporting price is in no coalition that gains by leaving"
+WORTH_STAYING = "every coalition expects by staying what it could make of its own, whatever its members know together"
+
+
+def leaving(contract: GrandContract, rules: MarketRules, severance: FloatArray, scale: float, by: Deadline) -> Answered:
+    """Return whether coalitions gain by leaving.
+
+    Args:
+        contract: the contract.
+        rules: of the market.
+        severance: promised to whoever leaves, ``(P, N)``, numeraire.
+        scale: what gains are shares of, numeraire.
+        by: when to stop.
+    """
+    return Answered({Question.LEAVING: _ruling(contract, rules, severance, scale, by)})
+
+
+def _ruling(contract: GrandContract, rules: MarketRules, severance: FloatArray, scale: float, by: Deadline) -> Ruling:
+    if rules.refusal is Refusal.ESCROW:
+        return Ruling(Verdict.PROVEN, "deposits", theorem=KEPT_BY_DEPOSITS, premises=(("refusal", rules.refusal),))
+    stakes = contract.gains - severance
+    paid = np.abs(contract.numeraire_transfers - walrasian_payments(contract.economy, contract.efficient))
+    if contract.stated is None and not severance.any() and paid.max() <= PAYS_THE_PRICE * contract.stakes.max():
+        premises = (("payments", "the supporting price, at every profile"), ("severance", "none"))
+        return Ruling(Verdict.PROVEN, "everybody pays the price", theorem=AT_THE_PRICE, premises=premises)
+    worth = _least_worth_of_staying(contract, stakes, by)
+    if worth is not None and worth.slack >= -GAIN_TOLERANCE * contract.stakes.max():
+        premises = (("coalitions and types", f"all {worth.count}"), ("least gained by staying", f"{worth.slack:.6g}"))
+        return Ruling(Verdict.PROVEN, "staying is worth more", theorem=WORTH_STAYING, premises=premises)
+    return _planned(contract, stakes, scale, by)
+
+
+@dataclass(frozen=True)
+class _Worth:
+    """How much more than by leaving some coalition with some types expects by staying at least, and of how many."""
+
+    slack: float
+    count: int
+
+
+def _least_worth_of_staying(contract: GrandContract, stakes: FloatArray, by: Deadline) -> _Worth | None:
+    """Return what is least gained by staying, numeraire; none if coalitions are too many, or time is over."""
+    economy = contract.economy
+    counts = economy.prior.type_counts
+    if prod(count + 1 for count in counts) > MOST_LISTED:
+        return None
+    slack, listed = np.inf, 0
+    for coalition in _coalitions(len(counts)):
+        if by.passed:
+            return None
+        try:
+            own = _left_alone(economy, coalition)
+            efficient = efficient_allocation(own)
+        except ValueError:  # They lack what is worth infinitely much, so that nothing can be said of their gains.
+            return None
+        worth = own.gains_from_goods(efficient.profiles, efficient.bundles).sum(axis=-1)
+        numbers = own.prior.profile_numbers(contract.profiles[:, list(coalition)])
+        chance = np.bincount(numbers, contract.probability, len(worth))
+        expected = np.bincount(numbers, contract.probability * stakes[:, list(coalition)].sum(axis=-1), len(worth))
+        possible = chance > 0
+        slack = min(slack, float((expected[possible] / chance[possible] - worth[possible]).min()))
+        listed += int(possible.sum())
+    return _Worth(slack, listed)
+
+
+def _coalitions(players: int) -> Iterator[Coalition]:
+    for size in range(1, players + 1):
+        yield from combinations(range(players), size)
+
+
+def _left_alone(economy: Economy, coalition: Coalition) -> Economy:
+    """Return the economy of some players; how likely their types are makes no difference here."""
+    players = tuple(economy.players[member] for member in coalition)
+    prior = IndependentPrior([np.full(len(player.types), 1 / len(player.types)) for player in players])
+    return Economy("who leaves", economy.goods, economy.units, players, prior)
+
+
+def _planned(contract: GrandContract, stakes: FloatArray, scale: float, by: Deadline) -> Ruling:
+    """Return what a linear program says of plans that divide goods in equal parts, as many as it can take."""
+    economy = contract.economy
+    parts = next((parts for parts in PARTS if _actions(economy, parts) <= MOST_ACTIONS), None)
+    if parts is None or contract.stated is not None:
+        return Ruling(Verdict.NOT_REFUTED, "no program of this size was asked")
+    try:
+        game = game_on_grid(economy, parts)
+        found = find_blocking_plan(game, stakes, deadline=by)
+    except DeadlinePassedError:
+        return Ruling(Verdict.NOT_REFUTED, "some coalition might", cut=True)
+    except ValueError as reason:
+        return Ruling(Verdict.NOT_REFUTED, f"some coalition might: {reason}")
+    if isinstance(found, BlockingPlan):
+        plan = certify_plan(game, stakes, found.invitations, found.payments)
+        members = max(found.invitations, key=lambda one: one.probability).coalition
+        names, gain = tuple(economy.player_names[member] for member in members), found.profit / scale
+        evidence = Evidence("blocking-plan.json", certificate_text(plan))
+        return Ruling(
+            Verdict.REFUTED, "blocking plan", names, gain=gain, total_gain=gain, money=found.profit, evidence=evidence
+        )
+    proof = certify_inhibition(game, stakes, found.virtual, found.support, found.limits)
+    evidence = Evidence(f"no-blocking-plan-in-{parts}-parts.json", certificate_text(proof))
+    return Ruling(Verdict.NOT_REFUTED, f"none that divides goods in {parts} equal parts", evidence=evidence)
+
+
+def _actions(economy: Economy, parts: int) -> int:
+    """Return how many joint actions coalitions have, counted once for each profile of types of theirs."""
+    goods, counts = len(economy.goods) - 1, economy.prior.type_counts
+    return sum(
+        comb(parts + len(coalition) - 1, len(coalition) - 1) ** goods * prod(counts[member] for member in coalition)
+        for coalition in _coalitions(min(len(counts), 16))
+    )

@@ -1,0 +1,71 @@
+"""Which of two institutions restricts its traders more: a partial order, stated once with its reasons.
+
+Of one rule, one value restricts more than another if it forbids, cancels or takes something that the other leaves.
+One institution restricts at least as much as another if each of its rules does. Values that are not listed against each
+other leave traders different things, and restrict neither less nor more; so do institutions some of whose rules
+restrict more and some less. What is no market game of the papers is compared with nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from marketgame.experiments.stress.institution import Institution
+
+LOOSER: Mapping[str, Sequence[tuple[str, str, str]]] = {
+    "pricing": (
+        ("counterparty", "void", "pairs that quote differently may not trade"),
+        ("spread", "void", "pairs that quote differently may not trade"),
+        ("midpoint", "void", "pairs that quote differently may not trade"),
+    ),
+    "solvency": (("budget", "no-short-sales", "nobody may sell what it does not own"),),
+    "bankruptcy": (("trades-stand", "unwind", "trades with the bankrupt are cancelled, others' with them"),),
+    "coverage": (("unlimited", "announced-numeraire", "contracts may not take more money than is announced"),),
+    "withholding": (("consumed", "wasted", "what is not announced is taken away"),),
+    "timing": (),
+    "execution": (("unilateral", "matched", "nobody may order for another"),),
+    "refusal": (("free", "escrow", "what was agreed may not be refused, and must be deposited"),),
+    "outsiders": (("obey", "withhold", "the contract tells players what to do after a misquote"),),
+    "transfers": (
+        ("none", "expected-externality", "players pay more than the price of what they get"),
+        ("none", "lp", "players pay more than the price of what they get"),
+        ("none", "coalition-proof", "players pay more than the price of what they get"),
+    ),
+}
+"""By rule: the value that leaves more, the one that leaves less, and what that forbids, cancels or takes."""
+
+
+def restricts_at_least(one: Institution, other: Institution) -> bool:
+    """Say whether an institution restricts its traders at least as much as another, rule by rule."""
+    first, second = _values(one), _values(other)
+    return first.keys() == second.keys() and all(_at_least(rule, first[rule], second[rule]) for rule in first)
+
+
+def least_restrictive(institutions: Sequence[Institution]) -> list[Institution]:
+    """Return those of some institutions than which none of them restricts less, in their order."""
+    return [
+        one
+        for one in institutions
+        if not any(restricts_at_least(one, other) and not restricts_at_least(other, one) for other in institutions)
+    ]
+
+
+def what_it_adds(one: Institution, other: Institution) -> list[str]:
+    """Return what an institution forbids, cancels or takes that another leaves, in words."""
+    first, second = _values(one), _values(other)
+    return list(
+        dict.fromkeys(
+            why
+            for rule in first
+            for looser, stricter, why in LOOSER.get(rule, ())
+            if first[rule] == stricter and second.get(rule) == looser
+        )
+    )
+
+
+def _at_least(rule: str, strict: str, loose: str) -> bool:
+    return strict == loose or any((loose, strict) == pair[:2] for pair in LOOSER.get(rule, ()))
+
+
+def _values(institution: Institution) -> dict[str, str]:
+    return {**institution.described, "transfers": str(institution.transfers)}

@@ -1,0 +1,233 @@
+"""What ``marketgame stress`` answers: what each institution survives, what that costs, and what is recommended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, override
+
+import pandas as pd
+from rich.console import Console
+
+from marketgame.experiments.collusion.printing import ANSWERS
+from marketgame.experiments.printing import Printed
+from marketgame.experiments.stress.question import Question
+from marketgame.experiments.stress.recommendation import Candidate, Recommendation
+from marketgame.experiments.stress.ruling import Measure, Measured, Ruling
+from marketgame.experiments.stress.stored import measured_document, ruling_fields
+from marketgame.mechanisms.deviations.effort import Verdict
+from marketgame.mechanisms.economies.coalitions import coalition_name
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NOT_ASKED = "not asked"
+# Gains of at least so many multiples are shown without digits behind the point.
+WHOLE_FROM = 10.0
+SMALL = 0.005
+
+
+class Status(StrEnum):
+    """How far a stress test has come."""
+
+    DONE = "done"
+    """All was asked, and nothing was cut short."""
+    TIME_IS_OVER = "time is over"
+    """Something was not asked, or cut short; asking again goes on from there."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StressTest(Printed):
+    """Which institution survives whom on an economy.
+
+    Attributes:
+        name: of the economy or scenario.
+        players: how many trade.
+        profiles: how many type profiles there are.
+        money: what amounts are in.
+        drawn: why profiles are not listed, so that answers are sampled where they say so; empty if all are.
+        institutions: in the order of the table.
+        benchmarks: what the economy could achieve.
+        recommended: what is recommended.
+        status: how far it came.
+        folder: where certificates are; none if nothing was written.
+        certificates: their texts by path, where there is no folder.
+    """
+
+    name: str
+    players: int
+    profiles: int
+    money: str
+    drawn: str
+    institutions: tuple[Candidate, ...]
+    benchmarks: Mapping[Measure, Measured]
+    recommended: Recommendation
+    status: Status
+    folder: Path | None
+    certificates: Mapping[str, str]
+
+    @override
+    def print_on(self, console: Console) -> None:
+        import_module("marketgame.experiments.stress.printing").print_stress(self, console)
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """What some institution answered."""
+        return tuple(question for question in Question if any(question in one.rulings for one in self.institutions))
+
+    @property
+    @override
+    def table(self) -> pd.DataFrame:
+        """One row for each institution and question."""
+        rows = [
+            {
+                "institution": one.institution.name,
+                **one.institution.described,
+                "transfers": str(one.institution.transfers),
+                "question": question.value,
+                **self._cell(one, question),
+            }
+            for one in self.institutions
+            for question in Question
+        ]
+        frame = pd.DataFrame(rows)
+        frame.attrs = {"units": {"gain": self.money, "share": "1", "uncertainty": "1", "bound": "1"}}
+        return frame
+
+    def _cell(self, one: Candidate, question: Question) -> dict[str, Any]:
+        ruling = one.rulings.get(question)
+        if ruling is None:
+            nothing = {"coalition": "", "gain": 0.0, "share": 0.0, "uncertainty": 0.0, "bound": 0.0, "certificate": ""}
+            return {"verdict": NOT_ASKED, "because": one.refused, **nothing, "theorem": ""}
+        return {
+            "verdict": ruling.verdict.answer,
+            "because": ruling.because,
+            "coalition": coalition_name(ruling.coalition),
+            "gain": ruling.money,
+            "share": ruling.total_gain,
+            "uncertainty": ruling.uncertainty,
+            "bound": ruling.bound,
+            "certificate": "" if ruling.evidence is None else ruling.evidence.name,
+            "theorem": ruling.theorem,
+        }
+
+    @override
+    def plot(self) -> Figure:
+        """Draw the table: a row for each institution, a column for each question."""
+        rows = [
+            {
+                "institution": one.institution.name,
+                "question": question.value,
+                "verdict": shown_verdict(one.rulings.get(question)),
+                "text": cell_text(one.rulings.get(question)),
+            }
+            for one in self.institutions
+            for question in self.questions
+        ]
+        draw = import_module("marketgame.results.figures.institutions").institution_matrix
+        figure: Figure = draw(
+            [("", pd.DataFrame(rows))],
+            [question.value for question in self.questions],
+            f"{self.name}: which institutions survive whom",
+        )
+        return figure
+
+    def certificate(self, ruling: Ruling) -> Path | None:
+        """Return where the certificate of a ruling is; none if it has none, or nothing was written."""
+        if ruling.evidence is None or self.folder is None:
+            return None
+        return self.folder / ruling.evidence.name
+
+
+def shown_verdict(ruling: Ruling | None) -> str:
+    """Return an answer as the table shows it."""
+    return NOT_ASKED if ruling is None else ruling.verdict.answer
+
+
+def cell_text(ruling: Ruling | None) -> str:
+    """Return what a cell says: the answer, and what members gain in sum as multiples of all gains from trade."""
+    if ruling is None:
+        return NOT_ASKED
+    if ruling.verdict is not Verdict.REFUTED:
+        return ruling.verdict.answer
+    share = ruling.total_gain
+    gained = f"{share:.0f}×" if share >= WHOLE_FROM else f"{share:.2g}×" if share >= SMALL else "<0.01×"
+    return f"no: {gained}"
+
+
+def stress_document(test: StressTest) -> dict[str, Any]:
+    """Return a stress test as the JSON document of ``marketgame stress``."""
+    return {
+        "kind": "stress",
+        "name": test.name,
+        "players": test.players,
+        "profiles": test.profiles,
+        "money": test.money,
+        "sampled": test.drawn or None,
+        "status": test.status.value,
+        "questions": {question.value: question.asks for question in Question},
+        "benchmarks": {measure.value: measured_document(value) for measure, value in test.benchmarks.items()},
+        "institutions": [_institution(test, one) for one in test.institutions],
+        "recommended": recommendation_document(test.recommended),
+    }
+
+
+def _institution(test: StressTest, one: Candidate) -> dict[str, Any]:
+    welfare = {**test.benchmarks, **one.welfare}
+    return {
+        "name": one.institution.name,
+        "rules": dict(one.institution.described),
+        "transfers": str(one.institution.transfers),
+        "refused": one.refused or None,
+        "answers": {question.value: _answer(test, one.rulings.get(question)) for question in Question},
+        "welfare": {measure.value: _value(welfare.get(measure)) for measure in Measure},
+        "welfare_known": {measure.value: measured_document(found) for measure, found in welfare.items()},
+    }
+
+
+def _answer(test: StressTest, ruling: Ruling | None) -> dict[str, Any]:
+    if ruling is None:
+        return {"verdict": NOT_ASKED, "gain": None, "certificate": None}
+    fields = ruling_fields(ruling)
+    place = test.certificate(ruling)
+    return {
+        "verdict": ANSWERS[ruling.verdict],
+        "gain": ruling.money,
+        "certificate": None if place is None else str(place),
+        "share_of_gains_from_trade": ruling.total_gain,
+        "least_share_of_a_member": ruling.gain,
+        "uncertainty_of_share": ruling.uncertainty,
+        "bound_on_share": ruling.bound,
+        **{name: fields[name] for name in ("because", "coalition", "theorem", "premises", "follows_from")},
+        "kept_up_to_any_tolerance": ruling.approached,
+        "time_was_over": ruling.cut,
+    }
+
+
+def _value(found: Measured | None) -> float | None:
+    return None if found is None else found.value
+
+
+def recommendation_document(found: Recommendation) -> dict[str, Any]:
+    """Return what is recommended."""
+    return {
+        "must_survive": [question.value for question in found.must],
+        "institution": found.institution,
+        "ties": list(found.ties),
+        "price": None if found.price is None else measured_document(found.price),
+        "first_best": None if found.best is None else measured_document(found.best),
+        "closest": found.closest,
+        "not_survived": {
+            question.value: NOT_ASKED if verdict is None else verdict.answer for question, verdict in found.missing
+        },
+        "open": found.unknown,
+    }
+
+
+def table_text(test: StressTest) -> str:
+    """Return the table as a CSV file."""
+    text: str = test.table.to_csv(index=False)
+    return text

@@ -1,0 +1,237 @@
+"""A stress test from an economy to its answers; whatever happens on the way, asking again goes on from there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+from marketgame.experiments.collusion.certification import Certified, certified_scenario
+from marketgame.experiments.collusion.files import DEFAULT_FOLDER, refuse_unstorable
+from marketgame.experiments.files.examples import located
+from marketgame.experiments.files.input_file import InputError, InputFiles, blamed_on, kind_of, read_table, unknown_name
+from marketgame.experiments.stress.asking import Asked, Cell, Outcome, ask_all, processes
+from marketgame.experiments.stress.benchmarks import NAME, Benchmarks
+from marketgame.experiments.stress.folder import DOCUMENT, TABLE, kept
+from marketgame.experiments.stress.institution import Institution
+from marketgame.experiments.stress.question import Inquiry, Question
+from marketgame.experiments.stress.recommendation import MUST, Candidate, recommended
+from marketgame.experiments.stress.result import Status, StressTest, stress_document, table_text
+from marketgame.experiments.stress.selection import chosen
+from marketgame.experiments.stress.stored import filed
+from marketgame.experiments.sweep.executors import Workers
+from marketgame.experiments.sweep.folder import OnChange
+from marketgame.mechanisms.arrays import undefined_raises
+from marketgame.mechanisms.contracts.grand_contract import TransferRule
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.linear_program.deadline import Deadline
+
+# Wall time that somebody waits for: the carbon market takes a fraction of it.
+USUAL_SECONDS = 240.0
+
+# What a file may be.
+KINDS = ("scenario", "market-economy", "contract")
+
+type Where = Callable[[], AbstractContextManager[Workers | None]]
+"""Provides those who answer."""
+type Told = Callable[[int, int, Cell], None]
+"""Told how many inquiries are done, of how many, and the last of them."""
+
+
+def untold(_done: int, _of: int, _cell: Cell) -> None:
+    """Show nobody how far it is."""
+
+
+@undefined_raises
+def stress(  # noqa: PLR0913 -- one parameter for each option of the command line
+    of: Certified,
+    *,
+    rules: Sequence[Mapping[str, str]] = (),
+    transfers: Sequence[TransferRule | str] = (),
+    presets: Sequence[str] = (),
+    every: bool = False,
+    must: Iterable[Question | str] = MUST,
+    seconds: float | None = USUAL_SECONDS,
+    workers: int = 1,
+    out: Path | str | None = None,
+    on_change: OnChange | str = OnChange.REFUSE,
+    allow_code: bool = False,
+) -> StressTest:
+    """Find out which institution survives whom on an economy, what survival costs, and which one to use.
+
+    Args:
+        of: a file, ``example:NAME``, a scenario on a market, a contract, or an economy. A scenario and a contract are
+            institutions of their own, which come first.
+        rules: sets of rules to ask, each by the names of those that differ from the paper's; also ``outsiders``.
+        transfers: with which transfers; without any, those under which truth is best, and best for coalitions.
+        presets: sets of rules with a name: see `marketgame.experiments.stress.selection.PRESETS`.
+        every: whether to ask all combinations of rules and transfers.
+        must: what the institution that is recommended must survive.
+        seconds: wall time for everything; what is not asked by then is not asked. None for no limit.
+        workers: processes on this machine.
+        out: folder in which to keep answers and certificates; one that holds some of this test is gone on with.
+        on_change: what becomes of answers in the folder that another economy or other code gave.
+        allow_code: whether files may name code of anybody's, which then is imported.
+
+    Raises:
+        InputError: the file is wrong, a name is none, or the folder cannot be written.
+        ValueError: the economy cannot be stored; an InputError where it has a file.
+    """
+    read = InputFiles(allow_code=allow_code)
+    deadline = Deadline.after(seconds)
+    asked = asked_of(of, read, rules=rules, transfers=transfers, presets=presets, every=every)
+    survived = questions_named(must, "must")
+    file = located(of) if isinstance(of, Path | str) else Path()
+    with blamed_on(file) if isinstance(of, Path | str) else nullcontext():
+        refuse_unstorable(asked.scenario.economy)
+
+        def where() -> AbstractContextManager[Workers | None]:
+            return processes(workers)
+
+        if out is None:
+            return in_memory(asked, survived, deadline, where)
+        change = OnChange(on_change)
+        return in_folder(asked, survived, deadline, where, Path(out), read, file, on_change=change, named=True)
+
+
+def default_folder(file: Path) -> Path:
+    """Return where the answers about a file go without anybody naming a folder."""
+    return DEFAULT_FOLDER / f"{file.stem}-stress"
+
+
+def asked_of(
+    of: Certified,
+    read: InputFiles,
+    *,
+    rules: Sequence[Mapping[str, str]] = (),
+    transfers: Sequence[TransferRule | str] = (),
+    presets: Sequence[str] = (),
+    every: bool = False,
+) -> Asked:
+    """Return who is asked what.
+
+    Raises:
+        InputError: the file is wrong, or a name is none.
+    """
+    scenario = certified_scenario(of, read)
+    own = _states_an_institution(of, read)
+    institutions = chosen(scenario, own=own, rules=rules, transfers=transfers, presets=presets, every=every)
+    return Asked(scenario, (Benchmarks(), *institutions))
+
+
+def _states_an_institution(of: Certified, read: InputFiles) -> bool:
+    """Say whether something is more than an economy, whose institution nobody has chosen."""
+    if isinstance(of, Path | str):
+        return kind_of(read_table(located(of), read), located(of), KINDS) != "market-economy"
+    return not isinstance(of, Economy)
+
+
+def questions_named(names: Iterable[Question | str], field: str) -> tuple[Question, ...]:
+    """Return questions by name, in their order.
+
+    Raises:
+        InputError: there is none of a name.
+    """
+    known = {question.value: question for question in Question}
+    found = set()
+    for name in names:
+        if str(name) not in known:
+            raise InputError(f"{field} {unknown_name(str(name), list(known))}")
+        found.add(known[str(name)])
+    return tuple(question for question in Question if question in found)
+
+
+def in_memory(asked: Asked, must: tuple[Question, ...], deadline: Deadline, where: Where) -> StressTest:
+    """Return what is answered, with the texts of certificates."""
+    texts: dict[str, str] = {}
+    placed: dict[Cell, Outcome] = {}
+
+    def keep(outcome: Outcome) -> None:
+        placed[outcome.cell], written = filed(outcome)
+        texts.update(written)
+
+    with where() as workers:
+        ask_all(asked, {}, deadline, workers, keep)
+    return stress_test(asked, placed, must, None, texts)
+
+
+def in_folder(  # noqa: PLR0913 -- what a folder is written with
+    asked: Asked,
+    must: tuple[Question, ...],
+    deadline: Deadline,
+    where: Where,
+    folder: Path,
+    read: InputFiles,
+    file: Path,
+    *,
+    on_change: OnChange = OnChange.REFUSE,
+    named: bool = False,
+    told: Told = untold,
+) -> StressTest:
+    """Return what is answered, an earlier call's answers in the folder included, and leave everything there.
+
+    Raises:
+        InputError: the folder holds anything else, has changed since, or cannot be written.
+    """
+    cells = asked.cells
+    with kept(folder, read.contents, file.parent, on_change, named=named) as place:
+        whole = {cell: one for cell, one in place.outcomes.items() if not one.cut}
+
+        def keep(outcome: Outcome) -> None:
+            place.keep(outcome)
+            told(sum(cell in place.outcomes for cell in cells), len(cells), outcome.cell)
+
+        try:
+            with where() as workers:
+                ask_all(asked, whole, deadline, workers, keep)
+        finally:
+            test = stress_test(asked, place.outcomes, must, folder, {})
+            document = json.dumps(stress_document(test), indent=1, ensure_ascii=False) + "\n"
+            place.finish(test.status.value, {DOCUMENT: document, TABLE: table_text(test)})
+    return test
+
+
+def stress_test(
+    asked: Asked,
+    outcomes: Mapping[Cell, Outcome],
+    must: tuple[Question, ...],
+    folder: Path | None,
+    certificates: Mapping[str, str],
+) -> StressTest:
+    """Return what is known, with what is recommended."""
+    scenario, prior = asked.scenario, asked.scenario.economy.prior
+    rows = tuple(_candidate(asked, one, outcomes) for one in asked.institutions if one.name != NAME)
+    benchmarks = outcomes[Cell(NAME, Inquiry.WELFARE)].answered.welfare if _known(outcomes) else {}
+    whole = all(_over(asked, cell, outcomes) for cell in asked.cells)
+    return StressTest(
+        name=scenario.name,
+        players=len(scenario.players),
+        profiles=prior.size,
+        money=scenario.economy.money,
+        drawn=prior.obstacle,
+        institutions=rows,
+        benchmarks=benchmarks,
+        recommended=recommended(rows, benchmarks, must),
+        status=Status.DONE if whole else Status.TIME_IS_OVER,
+        folder=folder,
+        certificates=certificates,
+    )
+
+
+def _known(outcomes: Mapping[Cell, Outcome]) -> bool:
+    return Cell(NAME, Inquiry.WELFARE) in outcomes
+
+
+def _over(asked: Asked, cell: Cell, outcomes: Mapping[Cell, Outcome]) -> bool:
+    """Say whether a cell needs no more time."""
+    if cell in outcomes:
+        return not outcomes[cell].cut
+    return asked.settled(cell, asked.known(cell.institution, outcomes))
+
+
+def _candidate(asked: Asked, institution: Institution, outcomes: Mapping[Cell, Outcome]) -> Candidate:
+    found = [outcomes[cell] for cell in asked.cells if cell.institution == institution.name and cell in outcomes]
+    refused = next((one.refused for one in found if one.refused), "")
+    welfare = {measure: value for one in found for measure, value in one.answered.welfare.items()}
+    return Candidate(institution, asked.known(institution.name, outcomes), welfare, refused)
