@@ -29,6 +29,9 @@ from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWe
 ROUNDING = 1e-15
 """Share of what a plan moves that rounding may add to its profit."""
 
+LAST_DIGIT = float(np.finfo(np.float64).eps)
+"""Share of utilities and stakes below which their differences say nothing: these numbers are rounded themselves."""
+
 
 @dataclass(frozen=True)
 class Invitation:
@@ -110,6 +113,7 @@ class Tenability:
         terms: size of what each type's gains by a report are the sum of, payments and actions weighted by how likely
             they are, one ``(K_i, K_i)`` for each player; rounding is relative to this.
         moved: what all players together expect to be paid, pay, gain and lose, in absolute terms.
+        levels: what all members of leaving coalitions expect to get and to give up, in absolute terms.
     """
 
     report_gains: tuple[FloatArray, ...]
@@ -118,6 +122,7 @@ class Tenability:
     largest_probability: float
     terms: tuple[FloatArray, ...]
     moved: float
+    levels: float
 
     @property
     def interim_gains(self) -> tuple[FloatArray, ...]:
@@ -155,11 +160,12 @@ class Tenability:
         """What is left of the profit once the mediator makes up for what types lose by accepting or by the truth.
 
         Whatever rounding leaves of a type's loss, a payment to all types of its player makes good, and tempts nobody.
-        What rounding may have done to all these sums is no profit either.
+        What rounding may have done to all these sums is no profit either, nor what it did to utilities and stakes.
         """
         return (
             self.profit
             - ROUNDING * self.moved
+            - LAST_DIGIT * self.levels
             - sum(
                 max(float((-np.diagonal(table)).max()), 0.0)
                 + max(float((table - np.diagonal(table)[:, None]).max()), 0.0)
@@ -212,9 +218,11 @@ def replay(
         expected = finite_array(f"payments of player {player}", payments[player], (count,))
         tables.append(np.tile(expected, (count, 1)))
         terms.append(np.tile(np.abs(expected), (count, 1)))
-    leaving = np.zeros(len(game.profiles))
+    leaving, levels = np.zeros(len(game.profiles)), 0.0
     for invitation in invitations:
-        gains = _gains(game, omega, invitation)
+        gains, level = _gains(game, omega, invitation)
+        invited = np.where(_matches(game, invitation), game.probability, 0.0)
+        levels += invitation.probability * float((invited * level).sum())
         leaving += np.where(_matches(game, invitation), invitation.probability, 0.0)
         for player, own in zip(invitation.coalition, gains, strict=True):
             others = _matches(game, invitation, except_for=player)
@@ -226,7 +234,7 @@ def replay(
     profit = -sum(float(p @ y) for p, y in zip(game.type_probabilities, payments, strict=True))
     total = sum(invitation.probability for invitation in invitations)
     moved = sum(float(p @ np.diagonal(size)) for p, size in zip(game.type_probabilities, terms, strict=True))
-    return Tenability(tuple(tables), profit, total, float(leaving.max()), tuple(terms), moved)
+    return Tenability(tuple(tables), profit, total, float(leaving.max()), tuple(terms), moved, levels)
 
 
 def _require_fitting(game: CoalitionalGame, invitations: tuple[Invitation, ...]) -> None:
@@ -255,11 +263,13 @@ def _require_fitting(game: CoalitionalGame, invitations: tuple[Invitation, ...])
         raise ValueError("some invitations name the types of their members and others those of all players")
 
 
-def _gains(game: CoalitionalGame, stakes: FloatArray, invitation: Invitation) -> FloatArray:
-    """Return what the members gain by leaving at every profile, ``(S, P)``."""
-    actions = game.actions[invitation.coalition]
-    gains: FloatArray = actions.utilities[invitation.action] - stakes.T[list(invitation.coalition)]
-    return gains
+def _gains(game: CoalitionalGame, stakes: FloatArray, invitation: Invitation) -> tuple[FloatArray, FloatArray]:
+    """Return what the members gain by leaving at every profile, and the size of what that is a difference of."""
+    got, given_up = (
+        game.actions[invitation.coalition].utilities[invitation.action],
+        stakes.T[list(invitation.coalition)],
+    )
+    return got - given_up, np.abs(got) + np.abs(given_up)
 
 
 def _named_types(game: CoalitionalGame, invitation: Invitation) -> dict[int, int]:
