@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 
 from marketgame import results
 from marketgame.experiments.commands.explained import pages
+from marketgame.results import palette
 from marketgame.results.figures import SWEEP_FIGURES, SweepFigure, sweep_figures
 from marketgame.results.loading import Run
 from tests.results.figure_contents import axes_of, bars, points, texts, words
@@ -209,7 +210,7 @@ def test_differences_are_between_runs_of_equal_seeds_and_filled_where_they_are_s
     one = {line.get_gid(): line for line in axes_of(drawn["one"]["differences"])[0].lines if line.get_gid()}
     # Against a point of which every run failed nothing is known, and nothing is filled.
     assert np.isnan(points(one["share=1"])[0, 0])
-    assert one["share=1"].get_markerfacecolor() == "white"
+    assert one["share=1"].get_markerfacecolor() == palette.WHITE
     assert "0.25 (2)" in words(drawn["one"]["differences"])
 
 
