@@ -22,6 +22,7 @@ in a notebook too; ``.table`` is a pandas data frame and ``.plot()`` a Matplotli
 | :func:`run_many` | the same with many seeds at once, as arrays and one table |
 | :func:`sweep` | what happens at many points and seeds |
 | :func:`compare` | what players and coalitions gain in one run against another of the same rounds |
+| :func:`report` | all of a run, a sweep or certificates, as one HTML page |
 | :func:`environment` | a market on which learners from outside the program act, as a PettingZoo environment |
 
 Importing this costs nothing: what a name needs is loaded on its first use.
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from marketgame.experiments.blocking.verdict import block
     from marketgame.experiments.collusion.certification import certify
     from marketgame.experiments.commands.kinds import load
+    from marketgame.experiments.commands.report import report
     from marketgame.experiments.efficiency.solving import solve
     from marketgame.experiments.files.input_file import InputError
     from marketgame.experiments.play.outside import environment
@@ -128,6 +130,7 @@ __all__ = [
     "environment",
     "load",
     "parameter",
+    "report",
     "run",
     "run_many",
     "solve",
@@ -158,6 +161,7 @@ _OFFERED = {
     "results.comparison": "compare",
     "experiments.blocking.core_answer": "core",
     "experiments.commands.kinds": "load",
+    "experiments.commands.report": "report",
     "registry": "parameter",
     "experiments.play.outside": "environment",
     "experiments.play.replicating": "run_many",

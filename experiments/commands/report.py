@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
+from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,15 +14,57 @@ from marketgame import results
 from marketgame.experiments.certificate_files import CERTIFICATES
 from marketgame.experiments.files.input_file import InputError, InputFiles
 from marketgame.experiments.files.output_file import refuse_foreign, write_file
-from marketgame.experiments.printing import AllowCodeOption, in_progress
-from marketgame.results.loading import SWEEP
+from marketgame.experiments.printing import AllowCodeOption, JsonOption, in_progress, print_json
+from marketgame.results.loading import SWEEP, Run
 from marketgame.results.manifests import MANIFEST, DamagedFileError, place_of, read_manifest
 from marketgame.results.names import on_a_line
 
 if TYPE_CHECKING:
-    from marketgame.results.report.page import Page
+    from marketgame.results.report.page import Page, Part
 
 ENDING = "-report.html"
+
+
+@dataclass(frozen=True)
+class Report:
+    """A page that was written.
+
+    Attributes:
+        file: where it is.
+        page: what it consists of.
+        size: of the file, bytes.
+    """
+
+    file: Path
+    page: Page
+    size: int
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """It as the JSON document of the command."""
+        sections = [each for each in self.page.sections if each.parts]
+        return {
+            "file": str(self.file),
+            "bytes": self.size,
+            "kind": self.page.kind,
+            "title": self.page.title,
+            "subtitle": self.page.subtitle,
+            "figures": [{"figure": figure, "meaning": meaning} for figure, meaning in self.page.figures],
+            "sections": [
+                {"name": each.name, "heading": each.heading, "parts": [part.kind for part in each.parts]}
+                for each in sections
+            ],
+        }
+
+    def __str__(self) -> str:
+        return on_a_line(str(self.file))
+
+    def _repr_html_(self) -> str:
+        headings = "".join(f"<li>{escape(each.heading)}</li>" for each in self.page.sections if each.parts)
+        return (
+            f"<p><b>{escape(on_a_line(self.page.title))}</b><br>{escape(on_a_line(self.page.subtitle))}<br>"
+            f"<code>{escape(str(self))}</code>, {self.size:,} bytes</p><ul>{headings}</ul>"
+        )
 
 
 def command(
@@ -32,21 +76,56 @@ def command(
         Path | None,
         typer.Option(metavar="FILE", help="The file to write; without it beside the folder, FOLDER-report.html."),
     ] = None,
+    *,
+    exploitability: Annotated[
+        bool,
+        typer.Option(
+            "--exploitability", help="Of learners also say what the best reply to them gains; this takes long."
+        ),
+    ] = False,
     allow_code: AllowCodeOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Write one HTML page about a run, a sweep or certificates, which opens from disk and needs no network."""
+    with in_progress("writing the report"):
+        made = report(folder, out, exploitability=exploitability, allow_code=allow_code)
+    if json:
+        print_json(made.document)
+    else:
+        sys.stdout.write(f"{made}\n")
+
+
+def report(
+    source: Run | str | Path,
+    out: str | Path | None = None,
+    *,
+    exploitability: bool = False,
+    allow_code: bool = False,
+) -> Report:
+    """Write one HTML page about a run, a sweep or certificates, which opens from disk and needs no network.
+
+    Args:
+        source: the folder of a run, of a sweep or of certificates, a certificate, or a run or sweep that was loaded.
+        out: the file to write; without it beside the folder, its name with "-report.html" behind.
+        exploitability: of learners also say what the best reply to them gains, which takes long.
+        allow_code: whether input files may name code of anybody's.
+
+    Raises:
+        InputError: there is no such folder, what it holds is damaged, or somebody else wrote the file.
+    """
     from marketgame.results.report.page import is_intact, written  # noqa: PLC0415 -- what writes pages is loaded here
 
-    file = _beside(folder) if out is None else out
+    folder = source.folder if isinstance(source, Run) else Path(source)
+    file = _beside(folder) if out is None else Path(out)
     option = None if out is None else "--out"
     refuse_foreign(file, is_intact, option)
     try:
-        with in_progress("writing the report"):
-            page = page_of(folder, InputFiles(allow_code=allow_code))
+        page = page_of(folder, InputFiles(allow_code=allow_code), exploitability=exploitability)
     except (FileNotFoundError, ValueError) as error:
         raise InputError(str(error)) from None
-    write_file(file, written(page), is_intact, option)
-    sys.stdout.write(f"{on_a_line(str(file))}\n")
+    text = written(page)
+    write_file(file, text, is_intact, option)
+    return Report(file, page, len(text.encode()))
 
 
 def _beside(folder: Path) -> Path:
@@ -56,7 +135,7 @@ def _beside(folder: Path) -> Path:
     return home.with_name(f"{name or 'marketgame'}{ENDING}")
 
 
-def page_of(folder: Path, files: InputFiles) -> Page:
+def page_of(folder: Path, files: InputFiles, *, exploitability: bool = False) -> Page:
     """Return the page of whatever a folder holds.
 
     Raises:
@@ -70,18 +149,20 @@ def page_of(folder: Path, files: InputFiles) -> Page:
 
         return certificate_page(folder, files)
     run = results.load(folder)
-    if run.manifest.get("kind") == SWEEP:
-        for key in ("name", "status", "runs"):
-            if key not in run.manifest:
-                raise InputError(f"{MANIFEST} in {folder} is damaged: it does not say {key!r}")
-        from marketgame.experiments.sweep.report import sweep_page  # noqa: PLC0415
+    of_sweep = run.manifest.get("kind") == SWEEP
+    for key in ("name", "status", "runs") if of_sweep else ("status",):
+        if key not in run.manifest:
+            raise InputError(f"{MANIFEST} in {folder} is damaged: it does not say {key!r}")
+    learned: list[Part] = []
+    if of_sweep or ("stances" in run.tables and not run.stances.empty):
+        from marketgame.experiments.sweep.report import learned_parts, sweep_page  # noqa: PLC0415
 
-        return sweep_page(run)
-    if "status" not in run.manifest:
-        raise InputError(f"{MANIFEST} in {folder} is damaged: it does not say 'status'")
+        learned = learned_parts(run, exploitability=exploitability, allow_code=files.allow_code)
+        if of_sweep:
+            return sweep_page(run, learned)
     from marketgame.experiments.play.report import run_page  # noqa: PLC0415
 
-    return run_page(run)
+    return run_page(run, learned)
 
 
 def _kind_of(folder: Path) -> object:

@@ -35,6 +35,7 @@ _PLACES: Final[Mapping[str, str]] = {
     "trade-network": "market",
     "quotes": "market",
     "links": "market",
+    "edgeworth": "market",
     "bankruptc": "bankruptcies",
     "cascade": "bankruptcies",
     "side-contract": "coalitions",
@@ -51,8 +52,8 @@ _PLACES: Final[Mapping[str, str]] = {
 }
 
 
-def run_page(run: Run) -> Page:
-    """Return the page of a run.
+def run_page(run: Run, learned: Sequence[Part] = ()) -> Page:
+    """Return the page of a run, with what is to be said of its learners.
 
     Raises:
         ValueError: the run played no round.
@@ -80,7 +81,7 @@ def run_page(run: Run) -> Page:
             section("bankruptcies", "Who went bankrupt, when and in what order", bankruptcies(run)),
             section("coalitions", "What coalitions promised and realised", _coalitions(run, document)),
             section("traders", "How the traders fared", page_parts(_players(document, unit))),
-            section("learners", "What learners came to play", []),
+            section("learners", "What learners came to play", learned),
             section("figures", "Further figures", []),
             section("events", "Events", _events(run)),
             Section("provenance", "Where this comes from", provenance(run.manifest)),
@@ -235,10 +236,10 @@ def bankruptcies(run: Run) -> Iterator[Part]:
         )
     headings = ["order", "player", "reasons, and in how many rounds", "first in round", "last in round", "rounds"]
     yield Table("Who went bankrupt, in the order in which they first did", [*headings, "of all rounds"], rows, 3)
-    listed = list(failed.groupby("round", sort=True))
+    listed = _failures(failed, amounts)
     rows = [
-        [str(number_of), str(len(own)), ", then ".join(_failures(own, amounts))]
-        for number_of, own in listed[:MOST_ROUNDS_LISTED]
+        [str(number_of), str(sum(map(len, waves))), ", then ".join(map("; ".join, waves))]
+        for number_of, waves in listed[:MOST_ROUNDS_LISTED]
     ]
     more = "" if len(rows) == len(listed) else f" The first {len(rows):,} of {len(listed):,} rounds are listed."
     order = "in the order in which they failed" if "wave" in failed else "in no order"
@@ -264,14 +265,16 @@ def _amounts_lacking(run: Run) -> dict[tuple[int, str], str]:
     return found
 
 
-def _failures(own: pd.DataFrame, amounts: Mapping[tuple[int, str], str]) -> Iterator[str]:
-    """Yield the bankrupt of a round who failed in one test of the settlement, test by test where that is known."""
-    for _, together in own.groupby("wave") if "wave" in own else [(1, own)]:
-        who = []
-        for number_of, player, reason in zip(together["round"], together["player"], together["reason"], strict=True):
-            lacked = amounts.get((int(number_of), str(player)), "")
-            who.append(f"{player} ({reason}{f', {lacked}' if lacked else ''})")
-        yield "; ".join(who)
+def _failures(failed: pd.DataFrame, amounts: Mapping[tuple[int, str], str]) -> list[tuple[int, list[list[str]]]]:
+    """Return of each round who failed in each test of the settlement, as far as that is known, and why."""
+    waves = failed["wave"] if "wave" in failed else pd.Series(1, failed.index)
+    columns = (failed["round"], waves, failed["player"].astype(str), failed["reason"].astype(str))
+    found: dict[int, dict[int, list[str]]] = {}
+    for number_of, wave, player, reason in zip(*(column.tolist() for column in columns), strict=True):
+        lacked = amounts.get((number_of, player), "")
+        words = f"{player} ({reason}{f', {lacked}' if lacked else ''})"
+        found.setdefault(number_of, {}).setdefault(wave, []).append(words)
+    return [(number_of, [by_wave[wave] for wave in sorted(by_wave)]) for number_of, by_wave in sorted(found.items())]
 
 
 def _coalitions(run: Run, document: Mapping[str, Any]) -> list[Part]:

@@ -78,11 +78,12 @@ class Diagnosis:
     unanswered: str = ""
 
 
-def diagnosis(run: Run, *, exploitability: bool = False, allow_code: bool = False) -> Diagnosis:
+def diagnosis(run: Run, *, distances: bool = True, exploitability: bool = False, allow_code: bool = False) -> Diagnosis:
     """Return what learners came to play in the folder of a run or of a sweep.
 
     Args:
         run: the folder, read.
+        distances: whether the game of stances is settled, to say how far the play is from equilibrium.
         exploitability: whether the best reply to the late play is sought for every type of every player.
         allow_code: whether input files may name code of anybody's.
 
@@ -92,15 +93,17 @@ def diagnosis(run: Run, *, exploitability: bool = False, allow_code: bool = Fals
     found = Diagnosis(run, learned_play(run))
     if found.play.empty:
         raise ValueError(f"{run.folder} holds no learners: the table 'stances' is empty")
+    if not (distances or exploitability):
+        return found
     try:
         scenarios = _scenarios(run, allow_code=allow_code)
-        distances, exploited = [], []
+        gapped, exploited = [], []
         for each in run.runs[run.runs["run"].isin(run.stances["run"].unique())].to_dict("records"):
             played = replace(scenarios[int(each.get("point", 0))], seed=int(each["seed"]))
             where = {"run": int(each["run"])}
             menu = MarketMenu(played)
             gaps, gains, strategies = _of_run(run, where["run"], int(each["rounds"]), menu)
-            distances += [where | gap for gap in gaps]
+            gapped += [where | gap for gap in gaps]
             if exploitability and not found.unanswered:
                 try:
                     exploited += [where | _exploited(menu, one, strategies) for one in gains]
@@ -109,7 +112,7 @@ def diagnosis(run: Run, *, exploitability: bool = False, allow_code: bool = Fals
     except (UnplayableError, InputError) as error:
         found.obstacle = str(error)
         return found
-    found.distances, found.exploited = pd.DataFrame(distances), pd.DataFrame(exploited)
+    found.distances, found.exploited = pd.DataFrame(gapped), pd.DataFrame(exploited)
     return found
 
 

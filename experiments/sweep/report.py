@@ -1,8 +1,12 @@
-"""The page that tells a sweep whole: what was varied, what it achieved, maps, paired differences, failures."""
+"""The page that tells a sweep whole: what was varied, what it achieved, maps, paired differences, failures.
+
+What learners came to play stands on the page of a single run, too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import combinations
 from typing import Any, Final
 
@@ -11,7 +15,8 @@ import pandas as pd
 
 from marketgame import results
 from marketgame.experiments.play.report import provenance
-from marketgame.experiments.printing import number, share
+from marketgame.experiments.printing import number, page_parts, share
+from marketgame.experiments.sweep.learning import diagnosis, print_diagnosis
 from marketgame.experiments.sweep.summary import MEASURE, sweep_summary
 from marketgame.results.loading import Run
 from marketgame.results.report.page import Facts, Folded, Map, Page, Part, Section, Table, Words
@@ -24,12 +29,14 @@ MOST_MAPS: Final = 3
 # Every difference takes an interval, some hundredths of a second.
 MOST_DIFFERENCES: Final = 120
 MOST_POINTS_LISTED: Final = 1000
+# More rows of what learners play are unfolded on demand.
+MOST_SHOWN: Final = 60
 # What is looked at beside welfare, and what it is called.
 MEASURES: Final = {MEASURE: "welfare per round", "bankruptcies": "bankruptcies per run"}
 
 
-def sweep_page(sweep: Run) -> Page:
-    """Return the page of a sweep."""
+def sweep_page(sweep: Run, learned: Sequence[Part] = ()) -> Page:
+    """Return the page of a sweep, with what is to be said of its learners."""
     summary = sweep_summary(sweep)
     design = sweep.manifest.get("sweep")
     stated = design if isinstance(design, dict) else {}
@@ -46,6 +53,7 @@ def sweep_page(sweep: Run) -> Page:
             Section("outcome", "What it achieved", [*drawn.values(), *_points(summary)]),
             Section("maps", "Over two parameters", list(_maps(sweep)) if grid else []),
             Section("differences", "What one parameter changes", [*differing, *_differences(sweep, grid=grid)]),
+            Section("learners", "What learners came to play", learned),
             Section("failures", "Failures", [*_failures(sweep, summary), *failing]),
             Section("provenance", "Where this comes from", provenance(sweep.manifest)),
         ],
@@ -55,6 +63,29 @@ def sweep_page(sweep: Run) -> Page:
             (f"{summary['failed']:,}", "failed"),
         ],
     )
+
+
+def learned_parts(run: Run, *, exploitability: bool = False, allow_code: bool = False) -> list[Part]:
+    """Return what learners came to play in the folder of a run or of a sweep, as parts of its page; none if nobody did.
+
+    How far that is from equilibrium is said of single runs: of a sweep it would take long, and is said where
+    exploitability is asked for.
+    """
+    if "stances" not in run.tables or run.stances.empty:
+        return []
+    distances = exploitability or not run.parameters
+    found = diagnosis(run, distances=distances, exploitability=exploitability, allow_code=allow_code)
+    parts: list[Part] = [
+        Folded(f"{part.title}: {len(part.rows):,} rows", part)
+        if isinstance(part, Table) and len(part.rows) > MOST_SHOWN
+        else part
+        for part in page_parts(partial(print_diagnosis, found))
+    ]
+    if not exploitability:
+        parts.append(
+            Words("What a trader could gain by any report, quotes and orders is sought by report --exploitability.")
+        )
+    return parts
 
 
 def _varied(sweep: Run, stated: dict[str, Any]) -> Iterator[Part]:

@@ -11,7 +11,7 @@ import typer
 
 from marketgame.experiments import ExitCode
 from marketgame.experiments.commands.command_line import COMMANDS
-from tests.experiments.command_calls import Call, assert_one_line, one_document
+from tests.experiments.command_calls import HOME, Call, assert_one_line, one_document
 
 # A quick call of each command whose answer can be a document, and a key that others read it by. Calls that need a run
 # find it in the folder `run`.
@@ -26,6 +26,7 @@ ASKED: dict[str, tuple[tuple[object, ...], str]] = {
     "replay": (("example:three-traders-short-sale",), "confirmed"),
     "compare": (("run", "run"), "runs"),
     "learning": (("run",), "play"),
+    "report": ((HOME / "certificates" / "three-traders-short-sale.json", "--out", "page.html"), "sections"),
     "claims": (("gr-lemma-1",), "claims"),
     "examples": ((), "examples"),
     "validate": (("example:three-traders", "example:lemons"), "files"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, override
 import numpy as np
 import pytest
 
+import marketgame as face
 from marketgame import results
 from marketgame.experiments.commands.report import page_of
 from marketgame.experiments.files.input_file import InputFiles
@@ -256,6 +257,32 @@ def test_a_map_of_a_sweep_has_the_means_over_seeds_and_differences_are_paired(pa
     expected = {("budget", "0.5", "15", "3", "0"), (EVIL, "0.5", "48", "2", "1")}
     assert {(row[0], row[1], row[2], row[6], row[7]) for row in rows} == expected
     assert page.table("What went wrong")[1] == ["ValueError: no", "raised", "1"]
+
+
+def test_a_page_is_written_from_python_as_by_the_command_whose_document_says_what_is_on_it(
+    marketgame: Call, tmp_path: Path
+) -> None:
+    by_command = marketgame("report", CERTIFICATE, "--out", "by-command.html", "--json")
+    made = face.report(CERTIFICATE, tmp_path / "from-python.html")
+    assert made.file.read_bytes() == (tmp_path / "by-command.html").read_bytes()
+    assert made.size == len(made.file.read_bytes())
+    document = json.loads(by_command.out)
+    assert document == made.document | {"file": "by-command.html"}
+    read = Read(made.file.read_text(encoding="utf-8"))
+    headings = [section["heading"] for section in document["sections"]]
+    assert [text for text in read.text_of("h2") if text in headings] == headings
+    assert str(made) == str(made.file)
+    shown = Read(made._repr_html_())
+    assert shown.text_of("li") == headings
+    with pytest.raises(face.InputError, match="nothing is not a folder"):
+        face.report(tmp_path / "nothing")
+
+
+def test_the_page_of_a_sweep_that_was_loaded_is_written_beside_its_folder(sweep: Run) -> None:
+    made = face.report(sweep)
+    assert made.file == sweep.folder.with_name("sweep-report.html")
+    assert made.page.title == EVIL
+    assert "<script" not in made._repr_html_()
 
 
 def test_a_certificate_is_told_in_words_with_what_its_replay_says(pages: dict[str, Read], marketgame: Call) -> None:

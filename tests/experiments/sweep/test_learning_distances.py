@@ -12,7 +12,10 @@ import marketgame
 from marketgame import results
 from marketgame.experiments.sweep import learning
 from marketgame.experiments.sweep.learning import Diagnosis, diagnosis, diagnosis_document, print_diagnosis
+from marketgame.experiments.sweep.report import learned_parts
+from marketgame.results.learning import learned_play
 from marketgame.results.loading import Run
+from marketgame.results.report.page import Table, Words
 from marketgame.simulation.market.menu_game import Exploited, MarketMenu, UnplayableError
 
 
@@ -67,3 +70,25 @@ def test_a_gain_against_plays_that_were_drawn_has_no_bound(run: Run, monkeypatch
     (first, *_) = diagnosis_document(found)["exploitability"]
     assert (first["gain"], first["by_stance"], first["bound"], first["sampled"]) == (4.0, 1.0, None, True)
     assert "fitted to what was drawn, rather too high, and nothing bounds it" in printed(found).replace("\n", " ")
+
+
+def test_the_page_of_a_run_tells_what_was_learned_and_what_exploits_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = Exploited(0, 0, 5.0, 7.0, 0, 1.0, np.array([1.0, 2.0]), sampled=False)
+    monkeypatch.setattr(MarketMenu, "exploited", lambda *_: answer)
+    plain = learned_parts(run)
+    tables = [part for part in plain if isinstance(part, Table)]
+    assert [part.title.partition(",")[0] for part in tables] == [
+        "How often learners took each stance",
+        "Distance to equilibrium among stances",
+    ]
+    assert [row[:3] for row in tables[0].rows] == learned_play(run)[["player", "type", "stance"]].to_numpy().tolist()
+    assert isinstance(plain[-1], Words)
+    assert "--exploitability" in plain[-1].text
+    *_, exploited = (part for part in learned_parts(run, exploitability=True) if isinstance(part, Table))
+    assert exploited.title.startswith("What a trader could gain")
+    gains = diagnosis_document(diagnosis(run, exploitability=True))["exploitability"]
+    assert [row[2] for row in exploited.rows] == [f"{each['gain']:.6g}" for each in gains]
+    without = Run(run.folder, run.manifest, {**run.tables, "stances": run.stances.iloc[:0]})
+    assert learned_parts(without) == []
