@@ -9,10 +9,13 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
 
+from docs.book.reference import PACKAGES
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-NAME: Final = re.compile(r"marketgame(?:\.\w+)+")
+NAME: Final = re.compile(r"(?:marketgame\.)?(?:\w+\.)*\w+")
+OURS: Final = ("marketgame.", *(f"{package}." for package in PACKAGES))
 
 
 class NamesAreLinks(SphinxTransform):
@@ -23,9 +26,11 @@ class NamesAreLinks(SphinxTransform):
     def apply(self, **_: Any) -> None:
         """Replace the names; those that the reference does not have stay code."""
         for literal in list(self.document.findall(nodes.literal)):
-            if NAME.fullmatch(literal.astext()) and not isinstance(literal.parent, addnodes.pending_xref):
+            name = literal.astext()
+            if name.startswith(OURS) and NAME.fullmatch(name) and not isinstance(literal.parent, addnodes.pending_xref):
+                target = f"marketgame.{name.removeprefix('marketgame.')}"
                 reference = addnodes.pending_xref(
-                    "", refdomain="py", reftype="obj", reftarget=literal.astext(), refexplicit=True, refwarn=False
+                    "", refdomain="py", reftype="obj", reftarget=target, refexplicit=True, refwarn=False
                 )
                 literal.replace_self(reference)
                 reference += literal

@@ -106,7 +106,7 @@ def support_residuals(
         ValueError: the stakes do not fit the game.
 
     Source:
-        Myerson (2006), Theorem 1 and condition (17).
+        Myerson (2006), Theorem 1, its dual program (16), and conditions (14) and (17).
     """
     omega = finite_array("stakes", stakes, (len(game.profiles), len(game.players)))
     coefficients = _coefficients(game, virtual)

@@ -484,6 +484,9 @@ def examine(
     Raises:
         ValueError: the rules do not admit the contract.
         UndecidableError: two derivations of one number disagree.
+
+    Source:
+        Giraud and Rochon (2001), Definitions 4 and 8, and what Theorem 1 and Corollary 1 claim.
     """
     contract = contract.under(rules)
     reports = examine_reports(contract, rules)

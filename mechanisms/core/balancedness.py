@@ -100,7 +100,7 @@ def check_balancedness(game: CoalitionalGame, equality: Equality = Equality.UTIL
         UnverifiedAnswerError: the solver's answer fails the independent check.
 
     Source:
-        Myerson (2006), section 7.
+        Myerson (2006), section 7, the premise of Theorem 2.
     """
     # Every player is busy once in a balanced plan, so that what it has alone cancels out of both sides.
     measured = measured_from_alone(game)
@@ -138,6 +138,9 @@ def minimal_balanced_collections(players: int) -> Iterator[dict[Coalition, float
 
     Raises:
         ValueError: there are too many players.
+
+    Source:
+        Myerson (2006), section 7 and equation (26): the rates of every player sum to one.
     """
     if not 1 <= players <= MOST_PLAYERS:
         raise ValueError(f"balanced collections are enumerated for 1 to {MOST_PLAYERS} players, not {players}")

@@ -50,7 +50,8 @@ rules; the premise holds at the contract's prices and at any others.
 Which rules each of these was proved for is in :mod:`marketgame.mechanisms.deviations.premises`: under a rule that no
 proof names only the bound by resources is claimed. ``docs/collusion.md`` has the proofs.
 
-Source: Giraud and Rochon (2001), proof of Theorem 1, which claims less under weaker rules; the bounds are ours.
+Source: Giraud and Rochon (2001), proofs of Theorem 1 and Corollary 1, which claim less under weaker rules; the bounds
+are ours.
 """
 
 from __future__ import annotations

@@ -64,6 +64,9 @@ def dominating_mechanism(game: CoalitionalGame, mechanism: Mechanism, deadline: 
         DeadlinePassedError: time ran out.
         ValueError: the mechanism does not fit the game.
         UnverifiedAnswerError: the linear program's answer fails the independent check.
+
+    Source:
+        Giraud and Rochon (2001), Definition 1 (interim efficiency), and Lemma 2, which asks for one nearby.
     """
     own = feasibility(game, mechanism)
     scale = at_stake(game).unit

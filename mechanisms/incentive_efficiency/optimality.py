@@ -111,6 +111,9 @@ def optimality_conditions(
         mechanism: claimed to be incentive-efficient.
         virtual: weights and multipliers claimed to prove it, in units in which the budget's multiplier is 1.
         requirement: participation constraints, if the mechanism is to be optimal under them.
+
+    Source:
+        Myerson (2006), Theorem 0, conditions (5) to (7).
     """
     measured, stake = measured_from_alone(game), at_stake(game)
     gains = misreport_gains(game, mechanism)

@@ -48,6 +48,9 @@ class AlternativeGame:
 
     Raises:
         ValueError: shapes disagree, probabilities are no distribution, or payments sum to zero or more.
+
+    Source:
+        Myerson (2006), section 10, condition (28).
     """
 
     coalition: Coalition

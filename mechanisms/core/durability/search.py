@@ -85,7 +85,7 @@ def search_durability(
         ValueError: the mechanism does not fit the game.
 
     Source:
-        Myerson (2006), section 10.
+        Myerson (2006), section 10; of core mechanisms Theorem 4 says that none is found.
     """
     generator = np.random.default_rng(search.seed)
     coalitions = tuple(coalition for coalition in game.coalitions if len(coalition) <= 2)
