@@ -56,5 +56,15 @@ def print_table(measurements: Iterable[Measurement]) -> None:
     Console(width=None if Console().is_terminal else 160).print(table)
 
 
+def markdown_table(measurements: Iterable[Measurement]) -> str:
+    """Return ratios beside their targets, as a page shows them."""
+    lines = ["| work | against | ratio | wanted | note |", "|:--|:--|--:|--:|:--|"]
+    for row in measurements:
+        wanted = "" if row.target is None else f"{row.target:g}"
+        cells = (row.work, row.baseline, f"{row.ratio:.3g}", wanted, row.note)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
 def _verdict(reached: bool) -> str:
     return "[green]reached[/green]" if reached else "[red]missed[/red]"

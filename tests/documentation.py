@@ -9,7 +9,10 @@ from functools import cache
 from pathlib import Path
 
 # Pages that write runs: they are tried where there is a folder for them.
-WRITING = {"from-python.md": "tests/experiments/test_from_python.py"}
+WRITING = {
+    "from-python.md": "tests/experiments/test_from_python.py",
+    "tutorial.md": "tests/experiments/test_from_python.py",
+}
 PAGES = Path(__file__).parents[1] / "docs"
 
 

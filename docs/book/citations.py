@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass
+from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PACKAGES: Final = ("mechanisms", "agents", "simulation", "experiments/studies")
-OTHER_WORK: Final = r"Holmström and Myerson|Myerson and Satterthwaite|Laffont and Martimort|[dD]'Aspremont|Sherali|Dantzig|docs/|[Oo]urs"
+OTHERS: Final = r"Holmström and Myerson|Myerson and Satterthwaite|Laffont and Martimort|[dD]'Aspremont|Sherali|Dantzig"
 GR: Final = r"Giraud and Rochon|\bGR\b"
 M: Final = r"Myerson|\bM(?= [\dTs(])"
-WORKS: Final = re.compile(f"(?P<other>{OTHER_WORK})|(?P<GR>{GR})|(?P<M>{M})")
+PAPERS: Final = re.compile(f"{GR}|{M}")
+WORKS: Final = re.compile(f"(?P<other>{OTHERS}|docs/|[Oo]urs)|(?P<GR>{GR})|(?P<M>{M})")
 NUMBER: Final = r"\d{1,2}'?(?!\.?\d)"
 NAMED: Final = re.compile(
-    rf"(?P<kind>Definition|Theorem|Lemma|Corollary|Assumption|Example)s?\s+(?P<list>{NUMBER}(?:(?:,\s|\sand\s|\sto\s|-){NUMBER})*)",
+    rf"(?P<kind>Definition|Theorem|Lemma|Corollary|Assumption|Example)s?\s+"
+    rf"(?P<list>{NUMBER}(?:(?:,\s|\sand\s|\sto\s|-){NUMBER})*)",
     re.IGNORECASE,
 )
 EQUATIONS: Final = re.compile(r"\((\d{1,2})\)(?:(?:\sto\s|-)\((\d{1,2})\))?")
@@ -73,14 +76,18 @@ def _numbered(text: str) -> Iterator[tuple[str, str]]:
             yield "", str(number)
 
 
+@cache
 def citations() -> dict[Statement, list[str]]:
     """Return the full names of the public functions, classes and modules that cite each statement."""
     found: dict[Statement, list[str]] = {}
     for package in PACKAGES:
         for file in sorted((ROOT / package).rglob("*.py")):
+            source = file.read_text(encoding="utf-8")
+            if not PAPERS.search(source):
+                continue
             parts = file.relative_to(ROOT).with_suffix("").parts
             module = ".".join(("marketgame", *parts)).removesuffix(".__init__")
-            for name, text in _documented(ast.parse(file.read_text(encoding="utf-8")), module):
+            for name, text in _documented(ast.parse(source), module):
                 for statement in cited(text):
                     found.setdefault(statement, []).append(name)
     return found

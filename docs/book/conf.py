@@ -56,7 +56,8 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"{project} {release}"
 html_theme_options = {
     "navbar_center": [],
-    "secondary_sidebar_items": ["page-toc"],
+    # The index of equations needs the room.
+    "secondary_sidebar_items": {"**": ["page-toc"], "equations": []},
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "footer_end": [],

@@ -18,8 +18,11 @@ LISTED: Final = Path(__file__).with_name("statements.toml")
 # Of many functions the first are shown: those that are about little else.
 MOST: Final = 3
 PAPERS: Final = {
-    "GR": "G. Giraud and C. Rochon, *Generic Efficiency and Collusion-Proofness in Exchange Economies* (2001)",
-    "M": "R. B. Myerson, *Virtual Utility and the Core for Games with Incomplete Information* (2006)",
+    "GR": (
+        "Giraud and Rochon (2001)",
+        "G. Giraud and C. Rochon, *Generic Efficiency and Collusion-Proofness in Exchange Economies*.",
+    ),
+    "M": ("Myerson (2006)", "R. B. Myerson, *Virtual Utility and the Core for Games with Incomplete Information*."),
 }
 HEAD: Final = """# Index of equations
 
@@ -99,8 +102,9 @@ def page() -> str:
     """Return the page."""
     rows = entries()
     text = [HEAD]
-    for paper, title in PAPERS.items():
-        text += [f"\n## {paper}: {title}\n", "| number | what it says | functions | tests |", "|:--|:--|:--|:--|"]
+    for paper, (heading, title) in PAPERS.items():
+        text += [f"\n## {paper}: {heading}\n", title, ""]
+        text += ["| number | what it says | functions | tests |", "|:--|:--|:--|:--|"]
         text += [_row(entry) for entry in rows if entry.statement.paper == paper]
     return "\n".join([*text, ""])
 

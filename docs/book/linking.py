@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 NAME: Final = re.compile(r"(?:marketgame\.)?(?:\w+\.)*\w+")
+# Pages that are all names show the last two parts of each.
+SHORT: Final = {"equations"}
 OURS: Final = ("marketgame.", *(f"{package}." for package in PACKAGES))
 
 
@@ -33,7 +35,11 @@ class NamesAreLinks(SphinxTransform):
                     "", refdomain="py", reftype="obj", reftarget=target, refexplicit=True, refwarn=False
                 )
                 literal.replace_self(reference)
-                reference += literal
+                if self.env.docname in SHORT:
+                    short = ".".join(name.split(".")[-2:])
+                    reference += nodes.literal("", short, reftitle=target)
+                else:
+                    reference += literal
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -84,6 +84,12 @@ def _face() -> str:
     return "\n".join([*lines, ""])
 
 
+def ours_alone(_app: Sphinx, _what: str, _name: str, thing: object, skip: bool, _options: Any) -> bool | None:
+    """Leave out what other libraries add to classes of ours; None leaves the decision to Sphinx."""
+    home = getattr(thing, "__module__", None) or "marketgame"
+    return True if not skip and not home.startswith(("marketgame", "builtins")) else None
+
+
 def with_tables(_app: Sphinx, _what: str, _name: str, _thing: object, _options: Any, lines: list[str]) -> None:
     """Write the tables of a docstring as Sphinx has them."""
     written: list[str] = []
@@ -111,5 +117,6 @@ def _list_table(rows: list[list[str]]) -> Iterator[str]:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Let Sphinx have the pages before it looks for any."""
     app.connect("builder-inited", write_pages)
+    app.connect("autodoc-skip-member", ours_alone)
     app.connect("autodoc-process-docstring", with_tables)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -175,6 +175,11 @@ def test_the_page_on_python_says_what_happens() -> None:
     assert names_after("from-python.md")
 
 
+@pytest.mark.usefixtures("_elsewhere", "quick_figures")
+def test_the_tutorial_says_what_happens() -> None:
+    assert names_after("tutorial.md")
+
+
 def test_certificates_are_written_from_python_as_by_the_command_which_says_how_it_was_called(
     marketgame: Call, tmp_path: Path
 ) -> None:
