@@ -23,7 +23,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, MaxNLocator, StrMethodFormatter
 from PIL import Image
 
 from marketgame.results import palette
@@ -33,6 +33,7 @@ from marketgame.results.figures.network import StrengthScale
 from marketgame.results.figures.ring import (
     KEY,
     MANY,
+    MOST_NAMED,
     Trader,
     agreement_sample,
     coalition_line,
@@ -40,6 +41,7 @@ from marketgame.results.figures.ring import (
     draw_labels,
     make_room,
     node_look,
+    order_in_words,
     ring_places,
     status_samples,
 )
@@ -56,11 +58,14 @@ _DOTS: Final = 160  # per inch
 _WIDEST: Final = 30.0  # points across, of the richest
 _SMALLEST: Final = 4.0
 _MOST_ARROWS: Final = 300
+_MOST_CANCELLED: Final = 100
+_FEW_ARROWS: Final = 30
+_THICKEST: Final = 2.8  # points
 _WILD: Final = 20.0  # prices so many times the lowest need a logarithmic axis
 _COLOURS: Final = 64
 _BEND: Final = 0.1  # of an arrow, in lengths of it
 _CANCELLED: Final[dict[str, Any]] = {"color": palette.INK, "linestyle": (0, (2, 1))}
-_BANKRUPT: Final = "bankrupt, wave {}"
+_NAME: Final = 14  # letters of one among many
 _TITLE: Final = 44  # letters on a line above a strip
 
 
@@ -176,6 +181,9 @@ class Film:
         self._richest = max(max(moment.wealth.values()) for moment in shown)
         values = [value for moment in shown for flows in (moment.flows, moment.cancelled) for value in flows.values()]
         self._scale = StrengthScale.over(values) if values else None
+        # The more arrows there are, the thinner, so that many do not run together.
+        most = max(len(moment.flows) for moment in shown)
+        self._thickest = _THICKEST * min(1.0, max(0.35, math.sqrt(_FEW_ARROWS / max(most, 1))))
         self._title = self.figure.text(0.01, 0.975, "", va="top", fontsize=style.NORMAL, linespacing=1.3)
         self._ring = self.figure.add_axes((0.01, 0.2, 0.5, 0.66))
         self._ring.set_axis_off()
@@ -194,17 +202,22 @@ class Film:
         """Put players where they stand in all pictures, with the room that their longest labels take."""
         fallen = [Trader(name, 0.0, bankrupt=True, behaviour=self._behaviours[name]) for name in self._names]
         self._places = ring_places(fallen)
-        self._turned = len(fallen) > MANY
+        self._turned, self._named = len(fallen) > MANY, len(fallen) <= MOST_NAMED
+        self._bankrupt = "({})" if self._turned else "bankrupt, wave {}"
         room = 0.75 * 90.0 * math.tau / len(fallen)
         self._widest = min(_WIDEST, room)
         across = dict.fromkeys(self._names, self._widest)
         labels = draw_labels(self._ring, fallen, self._places, across, turned=self._turned)
         for name, label in labels.items():
-            label.set_text(style.plain(self._label(name, [_BANKRUPT.format(99)])))
+            label.set_text(style.plain(self._label(name, [self._bankrupt.format(99)])))
         make_room(self._ring, self._places, across, labels)
         self._labels = labels
         left, right = self._ring.get_xlim()
         self._point = (right - left) / (72 * self._ring.get_position().width * _SIZE[0])  # in units of the ring
+        if self._turned:
+            # Neighbours do not cover each other; neighbours on circles within each other have more room.
+            apart = math.tau / (self._point * len(fallen)) * (1.0 if self._named else 2.0)
+            self._widest = min(self._widest, max(_SMALLEST, 0.9 * apart))
         looks = palette.player_looks(self._names)
         self._nodes = {
             player.name: self._ring.plot(
@@ -213,7 +226,7 @@ class Film:
             for player in fallen
         }
         self._crosses = {
-            name: self._ring.plot(*self._places[name], zorder=4, clip_on=False, **cross_look(look))[0]
+            name: self._ring.plot(*self._places[name], zorder=4, clip_on=False, **cross_look(look, len(looks)))[0]
             for name, look in looks.items()
         }
 
@@ -239,6 +252,10 @@ class Film:
         most = f", the {_MOST_ARROWS} largest" if largest else ""
         title = "area: wealth, before trade until a round is settled; arrows: goods from giver to receiver"
         title += f"{money}{bent}{most}"
+        if self._turned and self._named and any(each.failed for each in shown):
+            title += "\nin brackets: the wave in which somebody failed"
+        if not self._named:
+            title += f"\n{textwrap.shorten(order_in_words(self._names), 90)}"
         place.legend(
             handles=handles,
             title=style.plain(title),
@@ -251,7 +268,7 @@ class Film:
     def _arrow_look(self, value: float) -> dict[str, Any]:
         assert self._scale is not None
         strength = self._scale.strength(value)
-        return {"color": style.FLOWS(strength), "linewidth": 0.4 + 2.4 * strength}
+        return {"color": style.FLOWS(strength), "linewidth": 0.4 + (self._thickest - 0.4) * strength}
 
     def picture(self, moment: Moment) -> _Picture:
         """Return what a moment looks like, ``(height, width, 3)``."""
@@ -270,7 +287,7 @@ class Film:
             node, label = self._nodes[name], self._labels[name]
             node.set(ms=self._across(moment, name), gid=name)
             node.set_marker("s" if name in moment.left else "o")
-            remarks = _remarks(moment, name)
+            remarks = self._remarks(moment, name)
             label.set_text(style.plain(self._label(name, remarks)))
             label.set_fontweight("bold" if remarks or self._behaviours[name] != OBEDIENT else "normal")
             drawn += [node, *([self._crosses[name]] if fallen else []), label]
@@ -282,11 +299,20 @@ class Film:
         return max(_SMALLEST, self._widest * math.sqrt(wealth / self._richest)) if self._richest > 0 else _SMALLEST
 
     def _label(self, name: str, remarks: Sequence[str]) -> str:
-        behaviour = self._behaviours[name]
-        remarks = [*([] if behaviour == OBEDIENT else [behaviour]), *remarks]
+        """Return what stands beside a player: of many the name and the wave alone, of very many nothing."""
+        if not self._named:
+            return ""
         if self._turned:
-            return "\n".join([*textwrap.wrap(name, 32), *([", ".join(remarks)] if remarks else [])])
-        return "\n".join([*textwrap.wrap(name, 16), *remarks])
+            return " ".join([name if len(name) <= _NAME else f"{name[:_NAME]}…", *remarks])
+        behaviour = self._behaviours[name]
+        return "\n".join([*textwrap.wrap(name, 16), *([] if behaviour == OBEDIENT else [behaviour]), *remarks])
+
+    def _remarks(self, moment: Moment, name: str) -> list[str]:
+        """Say of a player whether it is bankrupt, and since which wave, and whether it has left."""
+        remarks = [] if name not in moment.failed else [self._bankrupt.format(moment.failed[name])]
+        if moment.waves == 1 and not self._turned:
+            remarks = ["bankrupt" for _ in remarks]
+        return [*remarks, *(["left"] if name in moment.left else [])]
 
     def _lines(self, moment: Moment) -> list[Line2D]:
         """Return lines around those who agreed with each other."""
@@ -298,7 +324,7 @@ class Film:
 
     def _drawn_arrows(self, moment: Moment) -> list[FancyArrowPatch]:
         largest = sorted(moment.flows.items(), key=lambda flow: flow[1])[-_MOST_ARROWS:]
-        cut = sorted(moment.cancelled.items(), key=lambda flow: flow[1])[-_MOST_ARROWS:]
+        cut = sorted(moment.cancelled.items(), key=lambda flow: flow[1])[-_MOST_CANCELLED:]
         found = []
         for (pair, value), cancelled in [*((each, True) for each in cut), *((each, False) for each in largest)]:
             arrow = self._arrow(pair)
@@ -346,14 +372,6 @@ class Film:
         return part
 
 
-def _remarks(moment: Moment, name: str) -> list[str]:
-    """Say of a player whether it is bankrupt, and since when, and whether it has left."""
-    remarks = [] if name not in moment.failed else [_BANKRUPT.format(moment.failed[name])]
-    if moment.waves == 1:
-        remarks = ["bankrupt" for _ in remarks]
-    return [*remarks, *(["left"] if name in moment.left else [])]
-
-
 class _Strips:
     """Prices and gains so far, on axes that are wide enough for the whole run."""
 
@@ -377,6 +395,9 @@ class _Strips:
         below.set_ylim(low - margin, high + margin)
         below.yaxis.set_major_locator(MaxNLocator(4))
         unit = scale_of_gains(below, self._gained, run.unit("rounds", "welfare"))
+        if below.get_yscale() != "linear":
+            # Between the two that stand here there is no room for others.
+            below.yaxis.set_major_locator(FixedLocator([-(10.0 ** math.floor(math.log10(-low))), 0.0]))
         below.set_title(_titled("Gains over autarky; dashed: first best", unit), fontsize=style.SMALL)
         below.axhline(0.0, color=palette.GREY, lw=0.8, ls=":")
         marks: dict[str, Any] = {"markersize": 2.5 if last - first < 60 else 0}

@@ -302,6 +302,10 @@ def _clauses(cascade: Cascade, shown: int, drawn: int, players: int) -> list[str
         clauses.append(f"{shown} of them are shown")
     if drawn < len(cascade.causes):
         clauses.append(f"with {drawn} of {len(cascade.causes)} causes, the largest of each player first")
-    if cascade.waves > 1 and not cascade.causes:
+    later = {each.player for each in cascade.fallen if each.wave > 1}
+    unknown = len(later - {after for _, after in cascade.causes})
+    if later and unknown == len(later):
         clauses.append("by whose trades is not recorded")
+    elif unknown:
+        clauses.append(f"causes of {unknown} are too small to be listed among trades")
     return clauses

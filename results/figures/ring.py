@@ -19,7 +19,10 @@ from marketgame.results.figures import style
 from marketgame.results.loading import OBEDIENT
 
 MANY: Final = 10  # players, from which labels are turned to the ring's radius
+MOST_NAMED: Final = 60  # of more players none is named beside its circle: the letters would run together
 _LABEL: Final = 16  # letters on a line
+_ON_A_CIRCLE: Final = 100  # of more players every second, third, ... stands on a smaller circle
+_CLOSER: Final = 0.045  # by so much of the radius
 KEY: Final[dict[str, Any]] = {
     "alignment": "left",
     "borderaxespad": 0.0,
@@ -75,13 +78,19 @@ class Ring:
 
 
 def ring_places(players: Sequence[Trader]) -> dict[str, tuple[float, float]]:
-    """Return places on the unit circle, clockwise from the top in the order of players; the centre for one alone."""
+    """Return places on the unit circle, clockwise from the top in the order of players; the centre for one alone.
+
+    Of more players than a circle has room for, neighbours stand on circles within each other.
+    """
     if len(players) == 1:
         return {players[0].name: (0.0, 0.0)}
-    angles = math.tau * np.arange(len(players)) / len(players)
+    numbers = np.arange(len(players))
+    angles = math.tau * numbers / len(players)
+    circles = min(-(-len(players) // _ON_A_CIRCLE), 4)
+    radius = 1 - _CLOSER * (numbers % circles)
     return {
         player.name: (float(east), float(north))
-        for player, east, north in zip(players, np.sin(angles), np.cos(angles), strict=True)
+        for player, east, north in zip(players, radius * np.sin(angles), radius * np.cos(angles), strict=True)
     }
 
 
@@ -142,7 +151,7 @@ def draw_nodes(
         look = {"zorder": 3, "gid": name, "clip_on": False, **node_look(looks[name], player)}
         axes.plot(*places[name], ms=across[name], **look)
         if player.bankrupt:
-            axes.plot(*places[name], zorder=4, clip_on=False, **cross_look(looks[name]))
+            axes.plot(*places[name], zorder=4, clip_on=False, **cross_look(looks[name], len(players)))
 
 
 def node_look(look: palette.PlayerLook, player: Trader) -> dict[str, Any]:
@@ -158,9 +167,10 @@ def node_look(look: palette.PlayerLook, player: Trader) -> dict[str, Any]:
     }
 
 
-def cross_look(look: palette.PlayerLook) -> dict[str, Any]:
-    """Return how the cross over the node of a bankrupt player looks."""
-    return {"ls": "", "marker": "X", "ms": _CROSS, "mfc": look.colour, "mec": palette.INK, "mew": 0.6}
+def cross_look(look: palette.PlayerLook, players: int) -> dict[str, Any]:
+    """Return how the cross over the node of a bankrupt player looks, one of so many players."""
+    size = _CROSS if players <= MOST_NAMED else max(3.5, _CROSS * MOST_NAMED / players)
+    return {"ls": "", "marker": "X", "ms": size, "mfc": look.colour, "mec": palette.INK, "mew": 0.6}
 
 
 def draw_labels(
@@ -171,7 +181,10 @@ def draw_labels(
     *,
     turned: bool,
 ) -> dict[str, Annotation]:
-    """Name each player beside its circle, and say how it behaves unless it obeys; many names run outwards, turned."""
+    """Name each player beside its circle, and say how it behaves unless it obeys; many names run outwards, turned.
+
+    Labels of more players than can be named have no letters.
+    """
     labels = {}
     for player in players:
         name, (east, north) = player.name, places[player.name]
@@ -182,7 +195,7 @@ def draw_labels(
         lines = textwrap.wrap(name, 2 * _LABEL if turned else _LABEL)
         lines += [", ".join(remarks)] if turned and remarks else remarks
         text = axes.annotate(
-            style.plain("\n".join(lines)),
+            style.plain("\n".join(lines)) if len(players) <= MOST_NAMED else "",
             (east, north),
             (0, 0),
             textcoords="offset points",
@@ -240,6 +253,14 @@ def explain_nodes(axes: Axes, players: Sequence[Trader], *, agreed: bool = False
     """Say what outlines and shapes of nodes mean, those that there are, and lines around those who agreed."""
     handles = [*status_samples(players), *([agreement_sample()] if agreed else [])]
     axes.legend(handles=handles, loc="upper left", ncols=4, columnspacing=1.5, **(KEY | {"handlelength": 1.2}))
+    if len(players) > MOST_NAMED:
+        said = textwrap.shorten(order_in_words([player.name for player in players]), 64)
+        axes.text(1, 1, style.plain(said), ha="right", va="top", transform=axes.transAxes)
+
+
+def order_in_words(names: Sequence[str]) -> str:
+    """Return who stands where, of players too many to be named."""
+    return f"clockwise from the top: {names[0]} to {names[-1]}"
 
 
 def node_sample(across: float, label: str, marker: str = "o", width: float = palette.THIN) -> Line2D:

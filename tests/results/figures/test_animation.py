@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
-from matplotlib.text import Text
+from matplotlib.text import Annotation, Text
 from PIL import Image
 
 from marketgame import results
@@ -26,6 +26,7 @@ from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.established import establish
 from tests.experiments.command_calls import SCENARIOS
 from tests.results.figure_contents import axes_of, nodes, points, rows, texts, words
+from tests.results.made_up_runs import Play, write_folder
 from tests.run_folders import write_run
 
 ROUNDS = 10
@@ -138,6 +139,48 @@ def test_pictures_hold_what_their_moment_says_on_one_scale(film: Film, shown: li
     assert [widths[worth] for worth in widest] == sorted(widths.values())
 
 
+@pytest.mark.parametrize("many", [24, 300])
+def test_of_many_players_circles_and_names_are_told_apart_and_of_very_many_who_stands_where_is_said(
+    many: int, tmp_path: Path
+) -> None:
+    names = [f"trader {number}" for number in range(many)]
+    made = results.load(write_folder(tmp_path / "run", Play(names, 1, bankrupt={0: names[:7]}, trades=False)))
+    waves = [(1 + place % 3) * (place < 7) for place in range(many)]
+    fell = Run(made.folder, made.manifest, {**made.tables, "players": made.players.assign(wave=waves)})
+    *_, last = moments(fell)
+    film = Film(fell, [last])
+    content = film.content(last)
+    circles = [line for line in content if isinstance(line, Line2D) and str(line.get_gid()) in last.wealth]
+    assert len(circles) == many
+    point = film.figure.dpi / 72
+    places = np.array([film.figure.axes[0].transData.transform(points(circle)[0]) for circle in circles]) / point
+    across = np.array([circle.get_markersize() for circle in circles])
+    apart = np.hypot(*(places[:, None] - places[None, :]).transpose(2, 0, 1)) + 100 * np.eye(many)
+    # Circles cover no more than an edge of each other.
+    assert (apart > 0.8 * (across[:, None] + across[None, :]) / 2).all()
+    assert len([line for line in content if isinstance(line, Line2D) and line.get_marker() == "X"]) == 7
+    labels = [artist for artist in content if isinstance(artist, Annotation) and artist.get_text()]
+    if many > 60:
+        assert labels == []
+        assert "clockwise from the top: trader 0 to trader 299" in words(film.figure)
+        return
+    assert {label.get_text() for label in labels} == {
+        f"{name} ({wave})" if wave else name for name, wave in zip(names, waves, strict=True)
+    }
+    page = film.figure.bbox
+    for label in labels:
+        box = label.get_window_extent()
+        assert page.x0 <= box.x0 < box.x1 <= page.x1, label
+        assert page.y0 <= box.y0 < box.y1 <= page.y1, label
+    # Names run outwards and are as far apart at their inner ends as letters are high.
+    ends = places + (across[:, None] / 2 + 3) * (places - places.mean(axis=0)) / np.hypot(
+        *(places - places.mean(axis=0)).T
+    ).reshape(-1, 1)
+    steps = np.hypot(*(ends - np.roll(ends, 1, axis=0)).T)
+    assert steps.min() > 7
+    assert "in brackets: the wave" in words(film.figure)
+
+
 def test_the_strips_show_nothing_of_what_is_to_come(film: Film, shown: list[Moment]) -> None:
     for each in shown:
         quoted, supporting, played, best = (line for line in film.content(each)[:4] if isinstance(line, Line2D))
@@ -159,6 +202,13 @@ def test_text_can_be_read_and_lies_on_the_page(film: Film, shown: list[Moment]) 
             assert page.y0 <= box.y0 < box.y1 <= page.y1, text
 
 
+@pytest.fixture
+def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pictures be small: files and their formats do not depend on it."""
+    monkeypatch.setattr(animation, "_DOTS", 40)
+
+
+@pytest.mark.usefixtures("small_pictures")
 @pytest.mark.parametrize("kind", ["mp4", "gif"])
 def test_equal_runs_give_equal_files_that_are_known_to_be_ours(run: Run, kind: str, tmp_path: Path) -> None:
     said: list[tuple[int, int]] = []
@@ -181,6 +231,7 @@ def test_equal_runs_give_equal_files_that_are_known_to_be_ours(run: Run, kind: s
             assert sum(1 for _ in container.decode(video=0)) == pictures
 
 
+@pytest.mark.usefixtures("small_pictures")
 def test_an_interrupted_picture_leaves_no_half_file_and_the_earlier_one_whole(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "film.gif"
     path.write_bytes(b"earlier")
