@@ -24,7 +24,7 @@ from marketgame.mechanisms.core.outcome import CoreOptimum, EmptyCore, refutatio
 from marketgame.mechanisms.core.search import find_core_allocation, optimise_core
 from marketgame.mechanisms.core.variant import CoreEffort, CoreVariant, SeverancePay
 from marketgame.mechanisms.incentive_efficiency.search import IncentiveEfficient, Participation, incentive_efficient
-from marketgame.mechanisms.linear_program import Sense
+from marketgame.mechanisms.linear_program import Sense, UnverifiedAnswerError
 from tests.mechanisms.balanced_games import balanced_game, lemons
 from tests.mechanisms.myerson_examples import EXAMPLE_1, EXAMPLE_2, bilateral_trade
 
@@ -76,7 +76,11 @@ def random() -> None:
                 print(f"  {name} {support} seed {seed}: {type(found).__name__}")
                 continue
             residuals = core_residuals(game, found.mechanism, found.virtual, found.variant)
-            verdict = find_blocking_plan(game, found.stakes, support=support)
+            try:
+                verdict = find_blocking_plan(game, found.stakes, support=support)
+            except UnverifiedAnswerError as error:
+                print(f"  {name} {support} seed {seed}: {error}")
+                continue
             certified += residuals.acceptable and isinstance(verdict, NoBlockingPlan)
             worst = max(worst, residuals.largest)
         enough = "enough" if certified >= ENOUGH * GAMES else "NOT ENOUGH"

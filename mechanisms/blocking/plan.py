@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike
 
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, finite_array
 from marketgame.mechanisms.blocking.coalition_limits import CoalitionLimits, Normalisation, Support
+from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
 from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights
 
@@ -30,7 +31,10 @@ ROUNDING = 1e-15
 """Share of what a plan moves that rounding may add to its profit."""
 
 LAST_DIGIT = float(np.finfo(np.float64).eps)
-"""Share of utilities and stakes below which their differences say nothing: these numbers are rounded themselves."""
+"""Share of utilities and stakes below which their differences say nothing: these numbers are rounded themselves.
+
+So are the sums that stakes are, of payments as large as what is at stake for a player.
+"""
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,8 @@ class Tenability:
         terms: size of what each type's gains by a report are the sum of, payments and actions weighted by how likely
             they are, one ``(K_i, K_i)`` for each player; rounding is relative to this.
         moved: what all players together expect to be paid, pay, gain and lose, in absolute terms.
-        levels: what all members of leaving coalitions expect to get and to give up, in absolute terms.
+        levels: what all members of leaving coalitions expect to get and to give up, in absolute terms, and what is at
+            stake for them.
     """
 
     report_gains: tuple[FloatArray, ...]
@@ -269,7 +274,8 @@ def _gains(game: CoalitionalGame, stakes: FloatArray, invitation: Invitation) ->
         game.actions[invitation.coalition].utilities[invitation.action],
         stakes.T[list(invitation.coalition)],
     )
-    return got - given_up, np.abs(got) + np.abs(given_up)
+    paid = np.array([at_stake(game).by_type[player].max() for player in invitation.coalition])
+    return got - given_up, np.abs(got) + np.abs(given_up) + paid[:, None]
 
 
 def _named_types(game: CoalitionalGame, invitation: Invitation) -> dict[int, int]:

@@ -16,6 +16,13 @@ billions a gain of one half is no rounding to whoever makes it. What is at stake
 * the most that it gets from an action of a coalition that gains by it in total, but no more than that total.
 
 Members for whom that is nothing gain nothing.
+
+What makes a coalition lose in total may have a virtual surplus that is large beside what its members could gain, which
+is nothing, and still be no profit. Let it lose at least :math:`l`, and others gain in total at most :math:`g`. No type
+loses by accepting a tenable plan, so that on average more is gained than lost: what makes coalitions lose has at most
+:math:`g/l` times the probability of what makes them gain. A surplus of a share of :math:`l/g` times what is at stake
+for those who gain adds to the bound on the profit no more than that share of what is at stake, and so that is what it
+is compared with. Where no coalition gains by anything, no plan is profitable.
 """
 
 from __future__ import annotations
@@ -112,25 +119,25 @@ def support_residuals(
     coefficients = _coefficients(game, virtual)
     measures = _Measures.of(game, omega, coefficients)
     doubles = [array.astype(np.float64) for array in coefficients]
+    asked = [expected_alternatives(game, coalition, support) for coalition in limits.coalitions(game)]
+    kept = [_kept(game, omega, part) for part in asked]
+    scales = _beside_losses(list(map(_most_gained, asked, kept)), [measures.scale(part) for part in asked])
     parts, least = [], -np.inf
-    for coalition in limits.coalitions(game):
-        part = expected_alternatives(game, coalition, support)
-        scale, error = measures.scale(part), measures.error(coalition)
-        surplus = part.virtual_surplus(doubles) - _kept(game, omega, part).virtual_surplus(doubles)
-        largest = surplus.max(axis=1)
-        sure = np.divide(largest - error, scale, out=np.full(scale.shape, -np.inf), where=scale > 0)
+    for part, one, scale in zip(asked, kept, scales, strict=True):
+        error = measures.error(part.coalition)
+        surplus = part.virtual_surplus(doubles) - one.virtual_surplus(doubles)
+        sure = np.divide(surplus - error, scale, out=np.full(scale.shape, -np.inf), where=scale > 0)
         least = max(least, float(sure.max()))
-        parts.append((part, scale, surplus, largest, error))
-    residual = -np.inf
-    for part, scale, surplus, largest, error in parts:
+        parts.append((part, scale, surplus, error))
+    residual = -np.inf if all((scale < np.inf).any() for scale in scales) else 0.0
+    for part, scale, surplus, error in parts:
         # Only what may be the largest surplus of all is worth more digits.
-        enough = np.multiply(least, scale, out=np.full(scale.shape, -np.inf), where=scale > 0)
-        near = np.flatnonzero(~(largest + error < enough))
-        profiles, actions = np.nonzero(~(surplus[near] + error < enough[near, None]))
+        enough = np.multiply(least, scale, out=np.full(scale.shape, -np.inf), where=(scale > 0) & (scale < np.inf))
+        profiles, actions = np.nonzero(~(surplus + error < enough) & (scale < np.inf))
         if profiles.size:
-            scales = scale[near[profiles]]
-            found = _exact_surplus(game, omega, part, coefficients, (actions, near[profiles]))
-            shares = np.divide(found, scales, out=np.where(found > 0, np.inf, 0.0), where=scales > 0)
+            beside = scale[profiles, actions]
+            found = _exact_surplus(game, omega, part, coefficients, (actions, profiles))
+            shares = np.divide(found, beside, out=np.where(found > 0, np.inf, 0.0), where=beside > 0)
             residual = max(residual, float(shares.max()))
     return SupportResiduals(*relative_imbalance(virtual, game.type_probabilities), residual)
 
@@ -139,6 +146,24 @@ def _kept(game: CoalitionalGame, omega: FloatArray, part: Opportunities) -> Oppo
     """Return what a coalition's members have at stake given the types known, as what a single action gives them."""
     expected = game.conditional_expectation(omega.T[list(part.coalition)], part.known)
     return replace(part, gains=expected[None])
+
+
+def _most_gained(part: Opportunities, kept: Opportunities) -> FloatArray:
+    """Return what each action gives members at most in total beyond what they keep, given the types, ``(Q, C)``."""
+    level = np.abs(part.gains).sum(axis=1) + np.abs(kept.gains).sum(axis=1)
+    most: FloatArray = part.gains.sum(axis=1) - kept.gains.sum(axis=1) + LEVEL_ROUNDING * level
+    return most.T
+
+
+def _beside_losses(totals: list[FloatArray], scales: list[FloatArray]) -> list[FloatArray]:
+    """Return what surpluses of actions with these totals are relative to, ``(Q, C)``, given ``(Q,)`` for any action."""
+    everywhere = [np.broadcast_to(scale[:, None], most.shape) for most, scale in zip(totals, scales, strict=True)]
+    gains = [scale[most > 0] / most[most > 0] for most, scale in zip(totals, everywhere, strict=True)]
+    share = np.concatenate(gains).min(initial=np.inf)
+    return [
+        np.maximum(scale, np.multiply(share, -most, out=np.zeros(most.shape), where=most < 0))
+        for most, scale in zip(totals, everywhere, strict=True)
+    ]
 
 
 def _coefficients(game: CoalitionalGame, virtual: VirtualWeights) -> tuple[LongArray, ...]:
@@ -217,7 +242,8 @@ class _Measures:
         own: what is at stake for each type alone, one ``(K_i,)`` for each player.
         virtual: the virtual value of what is at stake for each type, likewise.
         by_type: what is at stake for each type, likewise.
-        level: of stakes and of what a player expects alone, ``(N,)``.
+        level: of stakes, of what a player expects alone, and of what is at stake for it, of which stakes are rounded
+            sums, ``(N,)``.
         terms: the largest terms of each player's virtual utility, ``(N,)``.
         steps: roundings of a surplus at most.
     """
@@ -245,7 +271,10 @@ class _Measures:
                 for table, most in zip(coefficients, stake.by_type, strict=True)
             ),
             stake.by_type,
-            tuple(float(np.abs(omega[:, i]).max() + np.abs(one).max()) for i, one in enumerate(stake.alone)),
+            tuple(
+                float(np.abs(omega[:, i]).max() + np.abs(alone).max() + stake.by_type[i].max())
+                for i, alone in enumerate(stake.alone)
+            ),
             tuple(largest * float(np.abs(table).sum(axis=0).max()) for table in coefficients),
             # A sum errs by no more than the number of its terms, and every type of every player is one at most twice.
             4 * (sum(game.type_counts) + len(game.players) + 4),

@@ -30,8 +30,13 @@ from marketgame.mechanisms.blocking import (
 )
 from marketgame.mechanisms.coalitional_games.game import ActionSet, Coalition, CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import stakes
+from marketgame.mechanisms.core.allocation import CoreAllocation
+from marketgame.mechanisms.core.search import find_core_allocation
+from marketgame.mechanisms.core.variant import CoreVariant
+from marketgame.mechanisms.incentive_efficiency.virtual_utility import VirtualWeights, hydraulic_weights
 from tests.examples import drawn
 from tests.mechanisms import random_games
+from tests.mechanisms.balanced_games import lemons
 from tests.mechanisms.myerson_examples import EQUAL_GAINS, EXAMPLE_1, EXAMPLE_2, VIRTUALLY_EQUITABLE, pooling
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -359,6 +364,38 @@ def test_multipliers_that_do_not_support_the_stakes_are_refused() -> None:
         residuals = support_residuals(EXAMPLE_1, omega, balanced)
         assert residuals.hydraulic <= 1e-12
         assert not residuals.acceptable
+
+
+@settings(max_examples=drawn(40), deadline=None)
+@given(SEEDS, st.sampled_from(list(Support)), st.floats(-4, 9))
+def test_no_multipliers_however_large_prove_that_a_profitable_plan_does_not_exist(
+    seed: int, support: Support, digits: float
+) -> None:
+    generator = np.random.default_rng(seed)
+    game, omega = random_case(seed, level=float(generator.choice([0.0, 0.6])))
+    if profit_of(find_blocking_plan(game, omega, support=support)) < 1e-6:
+        return
+    alpha = [10**digits * generator.exponential(size=(count, count)) for count in game.type_counts]
+    alpha = [table * (generator.random(table.shape) < 0.5) * (1 - np.eye(len(table))) for table in alpha]
+    pairs = [hydraulic_weights(p, table) for p, table in zip(game.type_probabilities, alpha, strict=True)]
+    virtual = VirtualWeights(tuple(one for one, _ in pairs), tuple(cut for _, cut in pairs))
+    assert not support_residuals(game, omega, virtual, support=support).proves
+
+
+@pytest.mark.parametrize("seed", [10, 161])
+def test_where_all_that_coalitions_can_do_makes_them_lose_every_multipliers_prove_it(seed: int) -> None:
+    """What a solver leaves of the virtual surplus of such an action is large beside gains that are nothing."""
+    game = lemons(np.random.default_rng(seed), (2, 1) if seed % 5 == 0 else (3, 1))
+    nothing = np.zeros((len(game.profiles), len(game.players)))
+    assert isinstance(find_blocking_plan(game, nothing), NoBlockingPlan)
+
+
+@pytest.mark.parametrize("seed", [107, 129, 143])
+def test_stakes_that_are_rounded_sums_of_payments_are_proven_where_they_would_be_unrounded(seed: int) -> None:
+    game = lemons(np.random.default_rng(seed), (2, 2) if seed % 5 == 2 else (3, 3))
+    found = find_core_allocation(game, CoreVariant(Support.FINE))
+    assert isinstance(found, CoreAllocation)
+    assert finely_inhibitive(game, found.stakes)
 
 
 @pytest.mark.parametrize(
