@@ -28,6 +28,7 @@ from rich.text import Text
 
 from marketgame.mechanisms import UnansweredError
 from marketgame.mechanisms.economies.coalitions import coalition_name
+from marketgame.results.formats import FigureFormat
 from marketgame.results.names import LONGEST_NAME, on_a_line
 
 if TYPE_CHECKING:
@@ -75,6 +76,10 @@ AllowCodeOption = Annotated[
         help="Import classes that files name as package.module:Class, from here or from where Python finds them.",
         callback=_with_modules_here,
     ),
+]
+FormatOption = Annotated[
+    list[FigureFormat] | None,
+    typer.Option("--format", help="What figures are written as; give it again for several.", show_default=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 

@@ -17,7 +17,7 @@ from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.interruption import postponed
 from marketgame.experiments.files.output_folder import Purpose, reason_of, writing
-from marketgame.experiments.play.running import FIGURES, Figures, play, prepare, run_folder
+from marketgame.experiments.play.running import FIGURES, play, prepare, run_folder
 from marketgame.experiments.printing import remark_console
 from marketgame.experiments.sweep.folder import is_of_sweep
 from marketgame.results.names import on_a_line
@@ -142,4 +142,4 @@ def _played() -> Path:
     """Play the example, which takes a second, and return its folder."""
     ready = prepare(located(SHOWN))
     with postponed(), run_folder(ready, None) as folder:
-        return play(ready, folder, lambda _: None, Figures.NONE).folder
+        return play(ready, folder, lambda _: None, ()).folder

@@ -19,8 +19,9 @@ from marketgame.mechanisms.blocking import Support
 from marketgame.mechanisms.core.outcome import CoreStatus
 from marketgame.mechanisms.core.variant import CoreEffort, CoreVariant, SeverancePay
 from marketgame.mechanisms.linear_program.deadline import Deadline
+from marketgame.results.formats import FigureFormat
 
-ENDINGS = (".png", ".pdf", ".svg")
+ENDINGS = tuple(f".{each}" for each in FigureFormat)
 
 
 def command(  # noqa: PLR0913, PLR0917 -- one parameter for each option of the command line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +31,7 @@ from marketgame.experiments.play.running import (
 from marketgame.experiments.play.summary import print_summary, summary_document
 from marketgame.experiments.printing import (
     AllowCodeOption,
+    FormatOption,
     JsonOption,
     in_progress,
     marked,
@@ -37,6 +39,7 @@ from marketgame.experiments.printing import (
     print_answer,
     remark_console,
 )
+from marketgame.results.formats import FigureFormat
 
 
 def command(  # noqa: PLR0913 -- one parameter for each option of the command line
@@ -57,6 +60,7 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
     figures: Annotated[
         Figures, typer.Option(help="Which figures to leave: none, bitmaps, or PDF files too.")
     ] = Figures.PNG,
+    formats: FormatOption = None,
     replay_damaged: Annotated[
         bool, typer.Option("--replay-damaged", help="Replace an earlier run even if its files were changed since.")
     ] = False,
@@ -75,12 +79,13 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
     json: JsonOption = False,
 ) -> None:
     """Play a scenario; write tables and figures to a run folder and compare the play with the benchmarks."""
+    written_as = figures.written_as(formats)
     with postponed():
         ready = prepare(scenario, rounds, seed, InputFiles(allow_code=allow_code))
         with run_folder(ready, out, replay_damaged=replay_damaged, resume=resume) as folder:
             with in_progress("computing the incentive-efficient benchmarks"):
                 ready = with_benchmarks(ready, benchmark_seconds)
-            outcome = _play_with_progress(ready, folder, figures, resume=resume, save_seconds=save_seconds)
+            outcome = _play_with_progress(ready, folder, written_as, resume=resume, save_seconds=save_seconds)
         run = outcome.run or results.load(outcome.folder)
         print_answer(lambda: summary_document(run), partial(print_summary, run), json=json)
         if outcome.status is RunEnd.INTERRUPTED:
@@ -89,7 +94,7 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
 
 
 def _play_with_progress(
-    prepared: Prepared, folder: Writing, figures: Figures, *, resume: bool, save_seconds: float
+    prepared: Prepared, folder: Writing, formats: Sequence[FigureFormat], *, resume: bool, save_seconds: float
 ) -> RunOutcome:
     with Progress(console=remark_console()) as progress:
         playing = f"playing {named(prepared.path.stem)}"
@@ -98,7 +103,7 @@ def _play_with_progress(
             prepared,
             folder,
             lambda played: progress.update(task, completed=played, description=playing),
-            figures,
+            formats,
             lambda search: progress.update(task, description=f"{playing}: {marked(search)}"),
             resume=resume,
             save_seconds=save_seconds,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +13,12 @@ from marketgame import results
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.output_folder import Purpose, refuse_other_kinds, writing
 from marketgame.experiments.files.provenance import command_line, printable, software
-from marketgame.experiments.play.running import FIGURES, Figures, draw_figures, save_figures
+from marketgame.experiments.play.running import FIGURES, Figures, draw_figures
 from marketgame.experiments.play.summary import print_summary
-from marketgame.experiments.printing import answer_console
+from marketgame.experiments.printing import FormatOption, answer_console
 from marketgame.experiments.sweep.folder import is_of_sweep
 from marketgame.experiments.sweep.summary import print_sweep, sweep_summary
+from marketgame.results.formats import FigureFormat
 from marketgame.results.manifests import MANIFEST
 from marketgame.results.names import on_a_line
 from marketgame.results.selection import single_run
@@ -38,6 +40,7 @@ def command(
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Where to; its own figures folder without it.")
     ] = None,
+    formats: FormatOption = None,
 ) -> None:
     """Draw the figures of a saved run or sweep and summarise it."""
     try:
@@ -48,7 +51,7 @@ def command(
         _refuse_misplaced(run, round_number, run_number, measure, is_sweep=of_sweep)
         if of_sweep and run_number is not None:
             loaded, of_sweep = single_run(loaded, run_number), False
-        files = _drawn(loaded, run, out, round_number, measure)
+        files = _drawn(loaded, run, out, Figures.ALL.written_as(formats), round_number, measure)
     except (FileNotFoundError, ValueError) as error:
         raise InputError(str(error)) from None
     if of_sweep:
@@ -71,15 +74,20 @@ def _refuse_misplaced(
 
 
 def _drawn(
-    loaded: results.Run, run: Path, out: Path | None, round_number: int | None, measure: str | None
+    loaded: results.Run,
+    run: Path,
+    out: Path | None,
+    formats: Sequence[FigureFormat],
+    round_number: int | None,
+    measure: str | None,
 ) -> list[Path]:
     """Draw figures into the folder they are of or into another, and return their files."""
     if out is None:
         with writing(run, Purpose("a run", spared=is_of_sweep)) as folder:
-            return draw_figures(loaded, folder, Figures.ALL, round_number, measure)
+            return draw_figures(loaded, folder, formats, round_number, measure)
     purpose = Purpose(FIGURES, "--out")
     refuse_other_kinds(out, purpose, FIGURES, "figures")
     with writing(out, purpose) as folder:
-        drawn = save_figures(loaded, folder.stage, Figures.ALL, round_number, measure)
+        drawn = results.save_figures(loaded, folder.stage, formats=formats, round_number=round_number, measure=measure)
         folder.commit({"kind": FIGURES, "run": printable(str(run)), "command": command_line(), **software()})
         return [folder.place(file) for file in drawn]

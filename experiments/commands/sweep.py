@@ -19,6 +19,7 @@ from marketgame.experiments.files.output_folder import writing
 from marketgame.experiments.play.running import DEFAULT_RUNS, Figures, draw_figures
 from marketgame.experiments.printing import (
     AllowCodeOption,
+    FormatOption,
     JsonOption,
     print_answer,
     remark_console,
@@ -67,6 +68,7 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
     figures: Annotated[
         Figures, typer.Option(help="Which figures to leave: none, bitmaps, or PDF files too.")
     ] = Figures.PNG,
+    formats: FormatOption = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print a line for each finished point.")] = False,
     allow_code: AllowCodeOption = False,
     json: JsonOption = False,
@@ -74,6 +76,7 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
     """Run every point and seed of a sweep, or what is left of it; runs that fail are rows with their error."""
     if workers is not None and cluster is not None:
         raise InputError("--workers and --cluster are both given; name one of them")
+    written_as = figures.written_as(formats)
     files = InputFiles(allow_code=allow_code)
     stated = read_sweep(sweep, files)
     plan = prepare(stated if seeds is None else replace(stated, seeds=seeds), sweep, files)
@@ -87,9 +90,9 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
             remark_console().print("interrupted; the same command goes on from here")
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         swept = results.load(outcome.folder)
-        if figures is not Figures.NONE:
+        if written_as:
             with writing(outcome.folder, PURPOSE) as kept:
-                draw_figures(swept, kept, figures)
+                draw_figures(swept, kept, written_as)
         _report(swept, json=json)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from marketgame.experiments.files.scenario_file import load_scenario, names_game
 from marketgame.experiments.files.sources import outside_sources
 from marketgame.experiments.play.summary import PlayedRun, played
 from marketgame.mechanisms.arrays import undefined_raises
+from marketgame.results.formats import FigureFormat
 from marketgame.results.manifests import MANIFEST
 from marketgame.results.names import file_names
 from marketgame.simulation.recording.checkpoint import rounds_in
@@ -51,6 +52,20 @@ class Figures(StrEnum):
     """Bitmaps."""
     ALL = "all"
     """Bitmaps, and PDF files for print."""
+
+    def written_as(self, formats: Sequence[FigureFormat | str] | None = None) -> tuple[FigureFormat, ...]:
+        """Return what figures are written as, each once: what this says, or these formats instead.
+
+        Raises:
+            InputError: formats are asked for, but no figures.
+            ValueError: there is no such format.
+        """
+        if not formats:
+            own = {Figures.NONE: (), Figures.PNG: (FigureFormat.PNG,)}
+            return own.get(self, (FigureFormat.PNG, FigureFormat.PDF))
+        if self is Figures.NONE:
+            raise InputError("--format is for figures, but --figures is none; leave one of them out")
+        return tuple(dict.fromkeys(map(FigureFormat, formats)))
 
 
 class RunEnd(StrEnum):
@@ -226,7 +241,7 @@ def play(
     prepared: Prepared,
     folder: Writing,
     on_round: Callable[[int], None],
-    figures: Figures = Figures.PNG,
+    formats: Sequence[FigureFormat] = (FigureFormat.PNG,),
     on_search: Callable[[str], None] | None = None,
     *,
     resume: bool = False,
@@ -238,7 +253,7 @@ def play(
         prepared: what to play.
         folder: what ``run_folder`` provides for it.
         on_round: called after each round with the number of rounds played.
-        figures: which figures to draw when the tables are there.
+        formats: what figures are written as when the tables are there; none are drawn without any.
         on_search: called with what an organiser of coalitions begins to search, in words.
         resume: whether to go on with the run that the folder holds, if it holds any.
         save_seconds: wall time after which the rounds played are put into the folder, and again after as much, unless
@@ -283,10 +298,10 @@ def play(
     if stopping.wanted or status is RunEnd.INTERRUPTED:
         return RunOutcome(folder.folder, RunEnd.INTERRUPTED)
     # Whatever happens while pictures are drawn, the tables are there.
-    if figures is Figures.NONE:
+    if not formats:
         return RunOutcome(folder.folder, status)
     run = results.load(folder.folder)
-    draw_figures(run, folder, figures)
+    draw_figures(run, folder, formats)
     return RunOutcome(folder.folder, status, run)
 
 
@@ -312,6 +327,7 @@ def run(  # noqa: PLR0913 -- one parameter for each option of the command
     out: Path | str | None = None,
     benchmark_seconds: float | None = BENCHMARK_SECONDS,
     figures: Figures | str = Figures.PNG,
+    formats: Sequence[FigureFormat | str] | None = None,
     replay_damaged: bool = False,
     resume: bool = False,
     save_seconds: float = SAVE_SECONDS,
@@ -326,6 +342,7 @@ def run(  # noqa: PLR0913 -- one parameter for each option of the command
         out: the run folder; beside other runs in ``results/runs``, named after scenario and seed, without it.
         benchmark_seconds: wall time allowed to each incentive-efficient benchmark, or none.
         figures: ``"png"``, ``"all"`` for PDF files too, or ``"none"``.
+        formats: what figures are written as instead: ``"png"``, ``"pdf"``, ``"svg"``, or several of them.
         replay_damaged: whether an earlier run is replaced even if its files were changed since they were written.
         resume: whether to go on with the run of the same inputs that the folder holds, if any, as if it had never
             stopped: one that was interrupted or killed, or for more rounds.
@@ -338,7 +355,7 @@ def run(  # noqa: PLR0913 -- one parameter for each option of the command
             are no such figures.
         KeyboardInterrupt: the user interrupted; the rounds played until then are in the folder.
     """
-    wanted = Figures(figures)
+    wanted = Figures(figures).written_as(formats)
     if isinstance(of, Path | str):
         ready = prepare(located(of), rounds, seed, InputFiles(allow_code=allow_code))
     else:
@@ -357,7 +374,7 @@ def run(  # noqa: PLR0913 -- one parameter for each option of the command
 def draw_figures(
     run: results.Run,
     folder: Writing,
-    figures: Figures = Figures.ALL,
+    formats: Sequence[FigureFormat],
     round_number: int | None = None,
     measure: str | None = None,
 ) -> list[Path]:
@@ -366,7 +383,7 @@ def draw_figures(
     Args:
         run: the run or the sweep.
         folder: its folder.
-        figures: as what.
+        formats: as what.
         round_number: which round the figures of a single round show; by default the most telling one.
         measure: what of a sweep is shown; by default gains over autarky.
 
@@ -377,21 +394,8 @@ def draw_figures(
         ValueError: the run has no such round, or the sweep no such measure.
         OSError: the folder cannot be written; what it held is still there.
     """
-    drawn = save_figures(run, folder.stage / FIGURES, figures, round_number, measure)
+    drawn = results.save_figures(
+        run, folder.stage / FIGURES, formats=formats, round_number=round_number, measure=measure
+    )
     folder.commit(run.manifest, added=True)
     return [folder.place(file) for file in drawn]
-
-
-def save_figures(
-    run: results.Run,
-    folder: Path,
-    figures: Figures,
-    round_number: int | None = None,
-    measure: str | None = None,
-) -> list[Path]:
-    """Draw the standard figures of a run or a sweep into any folder; all else is as in `draw_figures`."""
-    # Matplotlib is loaded where something is drawn.
-    from marketgame.results.figures import FigureFormat  # noqa: PLC0415
-
-    formats = {Figures.NONE: (), Figures.PNG: (FigureFormat.PNG,), Figures.ALL: (FigureFormat.PNG, FigureFormat.PDF)}
-    return results.save_figures(run, folder, formats=formats[figures], round_number=round_number, measure=measure)

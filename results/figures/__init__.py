@@ -17,10 +17,11 @@ from marketgame.results.figures.links import network_of_links
 from marketgame.results.figures.network import trade_network
 from marketgame.results.figures.quotes import quotes_against_supporting_price
 from marketgame.results.figures.registry import FIGURES, SWEEP_FIGURES, standard_figures, sweep_figures
-from marketgame.results.figures.saving import FigureFormat, save_figure, save_figures
+from marketgame.results.figures.saving import save_figure, save_figures
 from marketgame.results.figures.side_contracts import side_contracts_over_rounds
 from marketgame.results.figures.sweeps import SweepFigure, SweepView
 from marketgame.results.figures.welfare import welfare_over_rounds
+from marketgame.results.formats import FigureFormat
 
 __all__ = [
     "FIGURES",

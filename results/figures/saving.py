@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -16,18 +15,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from marketgame.results.figures.registry import or_warning, standard_figures, sweep_figures
+from marketgame.results.figures.style import FONT
+from marketgame.results.formats import FigureFormat
 from marketgame.results.loading import Run
 
 DOTS_PER_INCH: Final = 300
 _COLOURS: Final = 128
-
-
-class FigureFormat(StrEnum):
-    """What a figure is written as."""
-
-    PNG = "png"
-    PDF = "pdf"
-    SVG = "svg"
 
 
 def save_figures(
@@ -78,15 +71,19 @@ def save_figure(figure: Figure, path: Path) -> Path:
         OSError: the file cannot be written.
     """
     kind, drawn = FigureFormat(path.suffix.removeprefix(".")), io.BytesIO()
-    # Text stays text in PDF; names of SVG elements do not change from one writing to the next.
-    with mpl.rc_context({"pdf.fonttype": 42, "svg.hashsalt": "marketgame", "svg.fonttype": "path"}):
+    # Text stays text; names of SVG elements do not change from one writing to the next.
+    with mpl.rc_context({"pdf.fonttype": 42, "svg.hashsalt": "marketgame", "svg.fonttype": "none"}):
         if kind is FigureFormat.PNG:
             _save_png(figure, drawn)
         else:
             stamp = "CreationDate" if kind is FigureFormat.PDF else "Date"
             figure.savefig(drawn, format=kind.value, metadata={stamp: None})
+    content = drawn.getvalue()
+    if kind is FigureFormat.SVG:
+        # Where the font is missing another without serifs is nearest.
+        content = content.replace(f"'{FONT}'".encode(), f"'{FONT}', sans-serif".encode())
     with written_whole(path) as partial:
-        partial.write_bytes(drawn.getvalue())
+        partial.write_bytes(content)
     return path
 
 

@@ -425,9 +425,13 @@ def test_a_run_writes_everything_and_reaches_the_first_best(
     assert isinstance(inputs, dict)
     assert inputs[scenario.name]["text"] == scenario.read_text(encoding="utf-8")
     assert "../economies/three-traders.toml" in inputs
-    shown = marketgame("show", document["folder"], "--round", 1, "--out", "figures")
+    shown = marketgame("show", document["folder"], "--round", 1, "--out", "figures", "--format", "svg")
     assert shown.code == 0
-    assert (tmp_path / "figures" / "welfare.png").exists()
+    drawn = (tmp_path / "figures" / "welfare.svg").read_text(encoding="utf-8")
+    assert ">played</text>" in drawn
+    assert not list((tmp_path / "figures").glob("*.p[nd]*"))
+    refused = marketgame("run", scenario, "--figures", "none", "--format", "pdf")
+    assert_one_line(refused, "--format is for figures, but --figures is none")
     assert_one_line(marketgame("show", document["folder"], "--round", 2), "no round 2")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ import typer
 
 from marketgame.experiments import ExitCode
 from marketgame.experiments.commands.command_line import COMMANDS
+from marketgame.experiments.commands.core import ENDINGS
+from marketgame.results.formats import FigureFormat
 from tests.experiments.command_calls import HOME, Call, assert_one_line, one_document
 
+DRAWS = re.compile(r"\b(draw_figures|save_figures?)\b")
 # A quick call of each command whose answer can be a document, and a key that others read it by. Calls that need a run
 # find it in the folder `run`.
 ASKED: dict[str, tuple[tuple[object, ...], str]] = {
@@ -54,6 +58,18 @@ def required(name: str) -> list[str]:
 
 def test_every_command_that_answers_with_a_document_is_asked_for_one() -> None:
     assert {name for name in COMMANDS if "--json" in options(name)} == set(ASKED)
+
+
+def test_every_command_that_draws_figures_offers_the_same_formats() -> None:
+    drawing = {name for name in COMMANDS if {"--figures", "--figure", "--format"} & options(name)}
+    sources = {name: import_module(f"marketgame.experiments.commands.{name}").__file__ or "" for name in COMMANDS}
+    assert drawing >= {name for name, file in sources.items() if DRAWS.search(Path(file).read_text(encoding="utf-8"))}
+    for name in drawing - {"core"}:
+        (written,) = [each for each in parameters(name) if "--format" in each.opts]
+        assert written.type_descriptor.annotation == list[FigureFormat]
+        assert written.multiple
+    # It draws one figure, whose ending says as what.
+    assert [f".{each}" for each in FigureFormat] == list(ENDINGS)
 
 
 @pytest.mark.usefixtures("quick_figures")

@@ -20,7 +20,7 @@ from marketgame import results
 from marketgame.agents.behaviours import ExponentialWeights
 from marketgame.experiments import ExitCode
 from marketgame.experiments.files.input_file import InputError
-from marketgame.experiments.play.running import Figures, play, prepare, run_folder
+from marketgame.experiments.play.running import play, prepare, run_folder
 from marketgame.experiments.play.summary import print_summary
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.results.manifests import MANIFEST
@@ -240,7 +240,7 @@ def test_an_earlier_run_that_is_replaced_stays_until_the_new_one_has_ended(tmp_p
 
     for _ in range(2):
         with run_folder(ready, there) as folder:
-            play(ready, folder, look, Figures.NONE, save_seconds=0)
+            play(ready, folder, look, (), save_seconds=0)
         whole = (there / MANIFEST).read_bytes()
     first, second = found[:3], found[3:]
     assert first[0] is None

@@ -111,6 +111,9 @@ def test_saving_writes_each_figure_in_each_format(played: Callable[..., Run], tm
     assert [path.name for path in paths] == [f"{name}.{kind}" for name in names for kind in ("png", "pdf", "svg")]
     starts = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
     assert all(path.read_bytes().startswith(starts[path.suffix]) for path in paths)
+    drawn = (tmp_path / "new" / "figures" / "who-ends-with-what.svg").read_text(encoding="utf-8")
+    assert ">share of the aggregate endowment</text>" in drawn
+    assert "sans-serif" in drawn
 
 
 def test_saving_the_largest_network_keeps_it_small_and_its_colours_apart(
