@@ -9,6 +9,7 @@ of the same name.
 | :mod:`~marketgame.mechanisms.linear_program`: the only user of HiGHS; deadlines | |
 | :mod:`~marketgame.mechanisms.economies`: players, beliefs, valuations, the first best and its price | GR 2.1, 4 |
 | :mod:`~marketgame.mechanisms.market_game`: rules, plays, settlement, the feasible set | GR 2.2-2.3 |
+| :mod:`~marketgame.mechanisms.comparison_markets`: trading posts, the call market | |
 | :mod:`~marketgame.mechanisms.contracts`: devices, the grand contract, incentives, transfers | GR 3, 4, 6.1 |
 | :mod:`~marketgame.mechanisms.deviations`: what a coalition faces, its best deviation, bounds | GR 3, 5 |
 | :mod:`~marketgame.mechanisms.collusion`: the definitions in finite games, side-contracts on the market | GR 5-8 |
