@@ -27,6 +27,7 @@ from marketgame.experiments.certificate_files.forms import (
 from marketgame.experiments.files.economy_file import Name
 from marketgame.experiments.files.scenario_file import RulesInput
 from marketgame.mechanisms.certificates.blocking import BlockingCertificate, InhibitionCertificate
+from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate
 from marketgame.mechanisms.certificates.counted_stability import CountedStabilityCertificate
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
 from marketgame.mechanisms.certificates.hidden_ruin import HiddenRuinCertificate
@@ -385,6 +386,23 @@ CERTIFICATES = (
             "standard_error",
         ),
         (CERTIFIES, "sampled-lie"),
+    ),
+    Record(
+        ComparedMarketCertificate,
+        (
+            "economy",
+            "market",
+            Key("coalition", form=COALITION),
+            Key("true_types", form=TYPES_OF_MEMBERS),
+            Key("reported_types", form=TYPES_OF_MEMBERS),
+            Key("bids", default=None),
+            Key("offers", default=None),
+            Key("limits", default=None),
+            Key("holdings", default=None),
+            Key("last", default=None),
+            "gains",
+        ),
+        (CERTIFIES, "compared-market"),
     ),
     Record(
         StabilityCertificate,

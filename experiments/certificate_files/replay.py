@@ -14,6 +14,7 @@ from marketgame.experiments.certificate_files.contents import CERTIFIES, TAGS, n
 from marketgame.experiments.printing import marked, members_named, named, number, table
 from marketgame.mechanisms.certificates.blocking import BlockingCertificate, InhibitionCertificate
 from marketgame.mechanisms.certificates.certificate import Certificate, recomputed, verify
+from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate
 from marketgame.mechanisms.certificates.counted_stability import CountedStabilityCertificate
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
 from marketgame.mechanisms.certificates.hidden_ruin import HiddenRuinCertificate
@@ -34,6 +35,7 @@ type PlayedCertificate = DeviationCertificate | MisreportCertificate | JointMisr
 type MarketCertificate = (
     PlayedCertificate
     | SampledLieCertificate
+    | ComparedMarketCertificate
     | SideContractCertificate
     | HiddenRuinCertificate
     | StabilityCertificate
@@ -172,6 +174,14 @@ def _market_subject(stored: MarketCertificate, replay: Replay) -> dict[str, Any]
                 "sampled": {"draws": stored.draws, "standard_error": _pair(replay, entry("standard_error"))},
                 "total_gain": _pair(replay, entry("total_gain")),
             }
+        case ComparedMarketCertificate(coalition=members):
+            about = {
+                "market": stored.market.value,
+                "coalition": names_of(members, economy),
+                "true_types": _types_of(stored, stored.true_types),
+                "reported_types": _types_of(stored, stored.reported_types),
+                "total_gain": _pair(replay, entry("total_gain")),
+            }
         case StabilityCertificate():
             claimed = stored.about
             listed = claimed if claimed.count <= MOST_LISTED else (bound.coalition for bound in stored.bounds)
@@ -243,6 +253,7 @@ def print_replay(replay: Replay, console: Console) -> None:
         MisreportCertificate: _print_misreport,
         JointMisreportCertificate: _print_joint_misreport,
         SampledLieCertificate: _print_sampled_lie,
+        ComparedMarketCertificate: _print_compared_market,
         StabilityCertificate: _print_stability,
         CountedStabilityCertificate: _print_counted_stability,
         BlockingCertificate: _print_plan,
@@ -299,7 +310,24 @@ def _print_sampled_lie(stored: SampledLieCertificate, replay: Replay, console: C
     console.print("Sampled: the members gain beyond what the draws leave uncertain, which is no proof.")
 
 
-def _lies_told(stored: JointMisreportCertificate | SampledLieCertificate) -> str:
+def _print_compared_market(stored: ComparedMarketCertificate, replay: Replay, console: Console) -> None:
+    sends = stored.bids is not None or stored.limits is not None
+    text = "; ".join([_lies_told(stored), *(["then sending messages of their own"] if sends else [])])
+    console.print(f"[bold]{named(stored.economy.name)}[/bold]: {marked(text)}")
+    console.print(f"{stored.market.value}\n", style="dim")
+    scale = float(np.abs(stored.gains).max())
+    rows = [
+        [name, *_shown(replay.both(entry("gains", place)), scale)]
+        for place, name in enumerate(names_of(stored.coalition, stored.economy))
+    ]
+    rows.append(["in sum", *_shown(replay.both(entry("total_gain")), scale)])
+    console.print(table("Expected gains over truth and obedience", ["", "stored", "recomputed"], rows))
+
+
+type Lie = JointMisreportCertificate | SampledLieCertificate | ComparedMarketCertificate
+
+
+def _lies_told(stored: Lie) -> str:
     types = zip(_types_of(stored, stored.true_types), _types_of(stored, stored.reported_types), strict=True)
     lies = zip(names_of(stored.coalition, stored.economy), types, strict=True)
     return "; ".join(f"{name} of type {true_type} reporting {reported}" for name, (true_type, reported) in lies)
@@ -310,7 +338,7 @@ def total_gain(certificate: JointMisreportCertificate) -> float:
     return float(certificate.outcome.gain[list(certificate.coalition)].sum())
 
 
-def _types_of(stored: JointMisreportCertificate | SampledLieCertificate, kinds: Sequence[int]) -> list[str]:
+def _types_of(stored: Lie, kinds: Sequence[int]) -> list[str]:
     """Return the names of members' types."""
     players = stored.economy.players
     return [players[member].types[kind].name for member, kind in zip(stored.coalition, kinds, strict=True)]

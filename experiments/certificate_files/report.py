@@ -15,6 +15,7 @@ from marketgame.experiments.certificate_files.replay import Replay, print_replay
 from marketgame.experiments.files.input_file import InputFiles
 from marketgame.experiments.printing import members_named, number, page_parts
 from marketgame.mechanisms.certificates.blocking import BlockingCertificate, InhibitionCertificate
+from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate
 from marketgame.mechanisms.certificates.counted_stability import CountedStabilityCertificate
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
 from marketgame.mechanisms.certificates.hidden_ruin import HiddenRuinCertificate
@@ -101,6 +102,9 @@ def in_words(replay: Replay) -> Iterator[str]:  # noqa: C901 -- a case for each 
                 f"{number(float(again.total_gain))} {money} in sum, with a standard error of "
                 f"{number(float(again.standard_error))}; this is sampled, not proved."
             )
+        case ComparedMarketCertificate():
+            members, money = members_named(names_of(again.coalition, again.economy)), again.economy.money
+            yield f"Played again, {members} gain {number(float(again.total_gain))} {money} in sum over truth and obedience."
         case SideContractCertificate():
             yield from _agreed(again)
         case HiddenRuinCertificate():

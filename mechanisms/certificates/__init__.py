@@ -8,10 +8,13 @@
 | `MisreportCertificate` | a type gains by reporting another | settling every draw (GR 4, 4') |
 | `JointMisreportCertificate` | a coalition gains by reporting other types | settling every draw (GR 4) |
 | `SampledLieCertificate` | the same among many, as far as draws tell | settling drawn profiles (GR 4) |
+| `ComparedMarketCertificate` | who gains at trading posts, or in a call market | settling every draw (SS, RSW) |
 | `StabilityCertificate` | no coalition gains anything from a contract | weak duality, lies by enumeration (GR 4-8) |
 | `CountedStabilityCertificate` | the same among replicas, of many types | weak duality, count by count (GR 4-8) |
 | `BlockingCertificate` | a blocking plan is tenable | enumeration (M, conditions 9 to 12) |
 | `InhibitionCertificate` | no blocking plan is tenable | virtual surplus, state by state (M, Theorem 1) |
+
+SS is Shapley and Shubik (1977), RSW is Rustichini, Satterthwaite and Williams (1994).
 
 `verify` recomputes every number of any of them and names those that differ. What is about the market is derived by
 :mod:`marketgame.mechanisms.certificates.plain`, which shares nothing with the searches, in rational numbers.

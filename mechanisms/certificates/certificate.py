@@ -14,6 +14,11 @@ from marketgame.mechanisms.certificates.blocking import (
     verify_inhibition,
     verify_plan,
 )
+from marketgame.mechanisms.certificates.compared_market import (
+    ComparedMarketCertificate,
+    recomputed_compared_market,
+    verify_compared_market,
+)
 from marketgame.mechanisms.certificates.counted_stability import (
     CountedStabilityCertificate,
     recomputed_counted_stability,
@@ -51,6 +56,7 @@ type Certificate = (
     | MisreportCertificate
     | JointMisreportCertificate
     | SampledLieCertificate
+    | ComparedMarketCertificate
     | StabilityCertificate
     | CountedStabilityCertificate
     | BlockingCertificate
@@ -75,6 +81,7 @@ CHECKED: Mapping[type, tuple[Callable[[Any], Verification], Callable[[Any], Cert
         MisreportCertificate: (verify_misreport, recomputed_misreport),
         JointMisreportCertificate: (verify_joint_misreport, recomputed_joint_misreport),
         SampledLieCertificate: (verify_sampled_lie, recomputed_sampled_lie),
+        ComparedMarketCertificate: (verify_compared_market, recomputed_compared_market),
         StabilityCertificate: (verify_stability, recomputed_stability),
         CountedStabilityCertificate: (verify_counted_stability, recomputed_counted_stability),
     }

@@ -41,8 +41,8 @@ HALVINGS = 90
 LEAST_EXPONENT, MOST_EXPONENT = -120.0, 120.0
 # A supply of which a trader owns this share is wholly its own.
 WHOLE = 1 - 1e-12
-# Trade is looked for from this share of the supply on, and found where shares of it sum to this much more than one.
-LEAST_VOLUME, SHARE_TOLERANCE = 2.0**-30, 1e-9
+# Trade is looked for from this share of the supply on; shares of it sum to one up to this.
+LEAST_VOLUME, SHARE_TOLERANCE = 2.0**-30, 1e-11
 # The best trade in several goods that bear on each other is found coordinate by coordinate; so often at most.
 MOST_SWEEPS = 400
 # To whoever has spent all its money, money is worth at most two to this power times as much.
@@ -86,16 +86,18 @@ def crossing(falling: Callable[[FloatArray], FloatArray], low: FloatArray, high:
         fa, fb = falling(a), falling(b)
         ends = np.where(fa <= 0, low, np.where(fb >= 0, high, np.nan))
         known = ~np.isnan(ends)
-        c, fc, share = a, fa, np.full(np.shape(a), 0.5)
+        c, fc, share, done = a, fa, np.full(np.shape(a), 0.5), known
         for _ in range(HALVINGS):
             middle = a + share * (b - a)
             fm = falling(middle)
             same = (fm >= 0) == (fa >= 0)
-            c, fc = np.where(same, a, b), np.where(same, fa, fb)
-            b, fb = np.where(same, b, a), np.where(same, fb, fa)
-            a, fa = middle, fm
+            # What is found stays as it is, so that nobody's answer depends on who else is asked.
+            c, fc = np.where(done, c, np.where(same, a, b)), np.where(done, fc, np.where(same, fa, fb))
+            b, fb = np.where(done | same, b, a), np.where(done | same, fb, fa)
+            a, fa = np.where(done, a, middle), np.where(done, fa, fm)
             near = np.abs(b - a) <= 4 * np.finfo(np.float64).eps * np.maximum(np.abs(a), np.abs(b))
-            if (known | near | (fa == 0)).all():
+            done = done | near | (fa == 0)
+            if done.all():
                 break
             xi, phi = (a - b) / (c - b), (fa - fb) / (fc - fb)
             smooth = (phi**2 < xi) & ((1 - phi) ** 2 < 1 - xi)
@@ -276,8 +278,8 @@ def _chosen_offers(traders: ValuationBatch, owned: FloatArray, money: FloatArray
         return np.asarray(np.minimum(bought.sum(axis=-2), sold.sum(axis=-2)) - 1)
 
     least = supply * LEAST_VOLUME
-    trades = (over(least) > SHARE_TOLERANCE)[..., None, :]
-    volume = crossing(over, least, supply)
+    trades = (over(least) >= -SHARE_TOLERANCE)[..., None, :]
+    volume = crossing(lambda v: over(v) + SHARE_TOLERANCE, least, supply)
     price = balanced(volume)
     bought, sold = _shares(traders, owned, money, price, volume)
     bids = np.where(trades, bought * (price * volume)[..., None, :], 0.0)

@@ -1,0 +1,359 @@
+r"""Certificates of a gain in a market that institutions are compared with: by a lie, by messages of one's own, or both.
+
+Members of a coalition are of types :math:`t_S`, report :math:`r_S`, hear what they are told to send, and send something
+else, or what they are told; the others report the truth and do as they are told. Everything but what members report and
+send is recomputed.
+
+At trading posts both plays are settled in rational numbers, and what members enjoy is computed in them. The call
+market's price is found again; that it clears is checked without the search: everybody else holds what is best for it at
+that price within what it owns, by the tangents of its valuation in rational numbers, and the holdings exhaust the
+supply.
+
+Source: :mod:`marketgame.mechanisms.comparison_markets`, with its sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
+from marketgame.mechanisms.certificates.verification import NUMBER_TOLERANCE, Verification, compared, required
+from marketgame.mechanisms.comparison_markets.call_market import (
+    CallOutcome,
+    TypeSchedules,
+    WithSteps,
+    clear,
+    clear_reports,
+)
+from marketgame.mechanisms.comparison_markets.compared_market import ComparedMarket, told_messages
+from marketgame.mechanisms.comparison_markets.residual_supply import Steps
+from marketgame.mechanisms.comparison_markets.trading_posts import OWNED_TOLERANCE, Offering, OneSided
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.efficiency import efficient_allocation
+from marketgame.mechanisms.economies.exact_numbers import exact
+from marketgame.mechanisms.economies.stakes import counts_as_gain, stakes_by_type
+from marketgame.mechanisms.economies.valuation import SeparableValuation, Valuation
+
+# How far others may be from what is best for them at the price, as a share of what is at stake for them: the price is
+# found in floating point.
+CONTENT_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedMarketCertificate:
+    """A gain in a market that institutions are compared with.
+
+    Draws are the profiles that can occur with the members' types, in the order of all of them.
+
+    Attributes:
+        economy: whose types are reported.
+        market: the market, and what it tells traders to send.
+        coalition: who deviates, ascending.
+        true_types: the members' types.
+        reported_types: what they report.
+        bids: what they send to trading posts in each draw, ``(K, S, G)``, numeraire; none if they do as they are told.
+        offers: likewise, ``(K, S, G)``, units.
+        limits: prices of the steps of one member's schedule in the call market, ``(G, J)``, numeraire per unit.
+        holdings: wanted up to each, ``(G, J)``, units.
+        last: wanted above them, ``(G,)``, units.
+        gains: what the members expect to gain, ``(S,)``, numeraire.
+
+    Raises:
+        ValueError: members or types do not exist, shapes disagree, or messages do not go with the market.
+    """
+
+    economy: Economy
+    market: ComparedMarket
+    coalition: tuple[int, ...]
+    true_types: tuple[int, ...]
+    reported_types: tuple[int, ...]
+    bids: FloatArray | None
+    offers: FloatArray | None
+    limits: FloatArray | None
+    holdings: FloatArray | None
+    last: FloatArray | None
+    gains: FloatArray
+
+    def __post_init__(self) -> None:
+        counts = self.economy.prior.type_counts
+        if list(self.coalition) != sorted(set(self.coalition)) or not self.coalition:
+            raise ValueError(f"coalition is {self.coalition}; it must list members once, ascending")
+        if self.coalition[0] < 0 or self.coalition[-1] >= len(counts):
+            raise ValueError(f"coalition is {self.coalition}; members are 0 to {len(counts) - 1}")
+        for name in ("true_types", "reported_types"):
+            kinds = getattr(self, name)
+            if len(kinds) != len(self.coalition) or any(
+                not 0 <= kind < counts[member] for member, kind in zip(self.coalition, kinds, strict=True)
+            ):
+                raise ValueError(f"{name} is {kinds}; it must have a type of each member")
+        if self.economy.prior.obstacle:
+            raise ValueError(f"types cannot be listed: {self.economy.prior.obstacle}")
+        posts, steps = (self.bids, self.offers), (self.limits, self.holdings, self.last)
+        call = self.market is ComparedMarket.CALL
+        if any(part is not None for part in (posts if call else steps)):
+            raise ValueError(f"messages are for another market than {self.market.value!r}")
+        given = [part is not None for part in (steps if call else posts)]
+        if any(given) and not all(given):
+            raise ValueError("some parts of what members send are missing; all must be there, or none")
+        if call and given[0] and len(self.coalition) > 1:
+            raise ValueError(f"a schedule is one player's; coalition has {len(self.coalition)}")
+        goods, members = len(self.economy.goods) - 1, len(self.coalition)
+        shapes: dict[str, tuple[int | None, ...]] = {
+            "bids": (len(_draws(self)), members, goods),
+            "offers": (len(_draws(self)), members, goods),
+            "limits": (goods, None),
+            "holdings": (goods, None if self.limits is None else self.limits.shape[-1]),
+            "last": (goods,),
+            "gains": (members,),
+        }
+        for name, shape in shapes.items():
+            if getattr(self, name) is not None:
+                array = finite_array(name, getattr(self, name), shape)
+                if array.ndim != len(shape):
+                    raise ValueError(f"{name} has shape {array.shape}; it must be {shape}")
+                object.__setattr__(self, name, read_only(array))
+
+    @property
+    def total_gain(self) -> float:
+        """What the members gain in sum, numeraire."""
+        return float(self.gains.sum())
+
+
+def certify_compared_market(
+    economy: Economy,
+    market: ComparedMarket,
+    coalition: Sequence[int],
+    types: tuple[Sequence[int], Sequence[int]],
+    sent: tuple[FloatArray, FloatArray] | Steps | None = None,
+) -> ComparedMarketCertificate:
+    """Return the certificate of a deviation, its numbers computed by playing it.
+
+    Args:
+        economy: the economy.
+        market: the market.
+        coalition: who deviates, ascending.
+        types: the members' true types, and what they report.
+        sent: bids and offers ``(K, S, G)`` by draw, or one member's schedule; what they are told to send without it.
+
+    Raises:
+        ValueError: the play is not admitted.
+        UnansweredError: it is not known what is to be sent, or the market does not clear.
+    """
+    true, said = (tuple(int(kind) for kind in kinds) for kinds in types)
+    steps = sent if isinstance(sent, Steps) else None
+    bids, offers = sent if isinstance(sent, tuple) else (None, None)
+    draft = ComparedMarketCertificate(
+        economy,
+        market,
+        tuple(int(member) for member in coalition),
+        true,
+        said,
+        bids,
+        offers,
+        None if steps is None else steps.limits,
+        None if steps is None else steps.holdings,
+        None if steps is None else steps.last,
+        np.zeros(len(coalition)),
+    )
+    return recomputed_compared_market(draft)
+
+
+def recomputed_compared_market(certificate: ComparedMarketCertificate) -> ComparedMarketCertificate:
+    """Return the certificate with its numbers recomputed.
+
+    Raises:
+        ValueError: the play is not admitted.
+        UnansweredError: it is not known what is to be sent, or the market does not clear.
+    """
+    return replace(certificate, gains=np.array([float(gain) for gain in _Played(certificate).gains]))
+
+
+def verify_compared_market(certificate: ComparedMarketCertificate) -> Verification:
+    """Play a certificate again, compare its numbers, and check what it claims."""
+    try:
+        played = _Played(certificate)
+    except (ValueError, ArithmeticError) as error:
+        return Verification(failures=(f"the deviation cannot be played: {error}",))
+    economy = certificate.economy
+    rows = economy.first_rows[list(certificate.coalition)] + np.array(certificate.true_types)
+    stakes = stakes_by_type(economy, efficient_allocation(economy))[rows]
+    total = float(sum(played.gains))
+    return Verification.joined(
+        (
+            Verification(failures=tuple(played.doubts)),
+            compared("gains", certificate.gains, [float(gain) for gain in played.gains], stakes),
+            required(
+                bool(counts_as_gain(np.array(total), np.array(stakes.sum()))),
+                f"the deviation gains {total:.6g}; it must gain something",
+            ),
+        )
+    )
+
+
+class _Played:
+    """A certificate's deviation, played.
+
+    Attributes:
+        gains: of the members, numeraire.
+        doubts: what keeps it from proving anything.
+    """
+
+    def __init__(self, certificate: ComparedMarketCertificate) -> None:
+        self.certificate, economy = certificate, certificate.economy
+        self.doubts: list[str] = []
+        draws = _draws(certificate)
+        self.true = economy.profiles[draws]
+        self.reports = self.true.copy()
+        self.reports[:, certificate.coalition] = certificate.reported_types
+        members = economy.first_rows[list(certificate.coalition)]
+        shown = economy.endowment_table[members + np.array(certificate.reported_types)]
+        owned = economy.endowment_table[members + np.array(certificate.true_types)]
+        if (shown > owned * (1 + OWNED_TOLERANCE)).any():
+            raise ValueError("a member cannot show what it reports to own")
+        odds = exact(economy.prior.probability[draws])
+        before, after = self._posts() if certificate.market.post_rules is not None else self._call()
+        total = sum(odds, Fraction(0))
+        self.gains = [
+            sum((chance * (b[place] - a[place]) for chance, a, b in zip(odds, before, after, strict=True)), Fraction(0))
+            / total
+            for place in range(len(certificate.coalition))
+        ]
+
+    def _posts(self) -> tuple[list[list[Fraction]], list[list[Fraction]]]:
+        certificate, rules = self.certificate, self.certificate.market.post_rules
+        assert rules is not None
+        assert rules.one_sided is OneSided.RETURNED
+        economy, members = certificate.economy, list(certificate.coalition)
+        first = told_messages(economy, certificate.market, self.true)
+        told = told_messages(economy, certificate.market, self.reports)
+        bids, offers = told.bids.copy(), told.offers.copy()
+        if certificate.bids is not None and certificate.offers is not None:
+            bids[:, members], offers[:, members] = certificate.bids, certificate.offers
+            self._refuse_unowned(bids[:, members], offers[:, members], rules.offering)
+            heard = [(told.bids[k][members].tolist(), told.offers[k][members].tolist()) for k in range(len(bids))]
+            sent = [(bids[k][members].tolist(), offers[k][members].tolist()) for k in range(len(bids))]
+            if any(a == b and sent[i] != sent[j] for i, a in enumerate(heard) for j, b in enumerate(heard[:i])):
+                self.doubts.append("members send different messages in draws that they cannot tell apart")
+        return (
+            [self._enjoyed(k, _settled(first.bids[k], first.offers[k])) for k in range(len(bids))],
+            [self._enjoyed(k, _settled(bids[k], offers[k])) for k in range(len(bids))],
+        )
+
+    def _refuse_unowned(self, bids: FloatArray, offers: FloatArray, offering: Offering) -> None:
+        certificate = self.certificate
+        rows = certificate.economy.first_rows[list(certificate.coalition)] + np.array(certificate.true_types)
+        owned = certificate.economy.endowment_table[rows]
+        over = (bids.sum(axis=-1) > owned[:, -1] * (1 + OWNED_TOLERANCE)).any()
+        if over or (bids < 0).any() or (offers < 0).any() or (offers > owned[:, :-1] * (1 + OWNED_TOLERANCE)).any():
+            raise ValueError("members send what they do not own")
+        if offering is Offering.EVERYTHING and (offers < owned[:, :-1] * (1 - OWNED_TOLERANCE)).any():
+            raise ValueError("members offer less than everything")
+
+    def _call(self) -> tuple[list[list[Fraction]], list[list[Fraction]]]:
+        certificate, economy = self.certificate, self.certificate.economy
+        first, told = clear_reports(economy, self.true), clear_reports(economy, self.reports)
+        self._doubt(first, self.true, ())
+        if certificate.limits is None or certificate.holdings is None or certificate.last is None:
+            self._doubt(told, self.reports, ())
+        else:
+            if not economy.valuations.separable:
+                raise ValueError("schedules of steps are only cleared where goods are valued one by one")
+            owned = economy.endowments(self.reports)
+            schedules = TypeSchedules(
+                economy.valuations.select(economy.rows(self.reports)), owned[..., :-1], owned[..., -1]
+            )
+            steps = (certificate.limits, certificate.holdings, certificate.last)
+            told = clear(WithSteps(schedules, certificate.coalition[0], *steps))
+            if (owned[..., -1] + told.net_trades[..., -1] < -NUMBER_TOLERANCE * (1 + owned[..., -1])).any():
+                raise ValueError("somebody does not own the money that it would pay")
+            self._doubt(told, self.reports, certificate.coalition)
+        count = range(len(self.true))
+        return (
+            [self._enjoyed(k, [exact(trade) for trade in first.net_trades[k]]) for k in count],
+            [self._enjoyed(k, [exact(trade) for trade in told.net_trades[k]]) for k in count],
+        )
+
+    def _doubt(self, ended: CallOutcome, types: IntegerArray, left_out: Sequence[int]) -> None:
+        """Note whom the outcome does not give what is best for it at the price, or what does not add up."""
+        economy = self.certificate.economy
+        for draw, (profile, price) in enumerate(zip(types, ended.price, strict=True)):
+            owned = economy.endowments(profile)
+            supply = owned.sum(axis=0)[:-1]
+            held = owned[:, :-1] + ended.net_trades[draw, :, :-1]
+            rest = supply - held.sum(axis=0)
+            if (np.abs(np.where(price > 0, rest, np.minimum(rest, 0))) > CONTENT_TOLERANCE * supply).any():
+                self.doubts.append(f"holdings of draw {draw} do not exhaust the supply")
+            for player, kind in enumerate(profile):
+                if player in left_out:
+                    continue
+                valuation = economy.players[player].types[kind].valuation
+                missed = _missed(valuation, held[player], price, owned[player], supply)
+                worth = float(price @ np.maximum(owned[player, :-1], held[player])) + float(owned[player, -1]) * 1e-3
+                if missed > CONTENT_TOLERANCE * max(worth, float(price @ supply)):
+                    self.doubts.append(f"{economy.player_names[player]} would hold something else in draw {draw}")
+
+    def _enjoyed(self, draw: int, trades: list[list[Fraction]]) -> list[Fraction]:
+        """Return the members' utilities with net trades, beyond the money that they own, numeraire."""
+        economy, found = self.certificate.economy, []
+        for member in self.certificate.coalition:
+            kind = economy.players[member].types[self.true[draw, member]]
+            held = [
+                max(owned + trade, Fraction(0))
+                for owned, trade in zip(exact(kind.endowment[:-1]), trades[member], strict=False)
+            ]
+            found.append(kind.valuation.exact_value(_kept(kind.valuation, held)) + trades[member][-1])
+        return found
+
+
+def _settled(bids: FloatArray, offers: FloatArray) -> list[list[Fraction]]:
+    """Settle trading posts in rational numbers: net trades of every player, ``(N, L)``."""
+    ends = [[Fraction(0)] * (bids.shape[1] + 1) for _ in bids]
+    for good in range(bids.shape[1]):
+        sent, offered = exact(bids[:, good]), exact(offers[:, good])
+        money, units = sum(sent, Fraction(0)), sum(offered, Fraction(0))
+        if money == 0 or units == 0:
+            continue
+        for end, bid, offer in zip(ends, sent, offered, strict=True):
+            end[good] += bid * units / money - offer
+            end[-1] += offer * money / units - bid
+    return ends
+
+
+def _kept(valuation: Valuation, held: list[Fraction]) -> list[Fraction]:
+    """Return what is kept of a bundle whose excess lowers its value."""
+    if not isinstance(valuation.simplified(), SeparableValuation):
+        return held
+    simple = valuation.simplified()
+    assert isinstance(simple, SeparableValuation)
+    most = [simple.exact_satiation(good) for good in range(len(held))]
+    return [quantity if limit is None else min(quantity, limit) for quantity, limit in zip(held, most, strict=True)]
+
+
+def _missed(valuation: Valuation, held: FloatArray, price: FloatArray, owned: FloatArray, supply: FloatArray) -> float:
+    """Return a bound on what more a trader would gain at a price by holding anything else that it can pay, numeraire.
+
+    It is the tangent's: what the margin is worth beyond the price, times how far the holding may change. Nobody holds
+    more than the supply, nor more of one good than its money buys.
+    """
+    _, gradient = valuation.exact_tangent([Fraction(float(quantity)) for quantity in held])
+    most = supply if len(held) > 1 or price[0] <= 0 else np.minimum(supply, owned[:-1] + owned[-1] / price)
+    total = 0.0
+    for margin, quantity, cost, limit in zip(gradient, held, price, most, strict=True):
+        room = max(float(limit) - float(quantity), 0.0)
+        if margin is None:
+            total += 0.0 if room <= 0 else np.inf
+            continue
+        surplus = float(margin) - float(cost)
+        total += max(surplus * room, -surplus * float(quantity), 0.0)
+    return total
+
+
+def _draws(certificate: ComparedMarketCertificate) -> IntegerArray:
+    """Return the numbers of the profiles that can occur with the members' types."""
+    economy = certificate.economy
+    same = (economy.profiles[:, certificate.coalition] == np.array(certificate.true_types)).all(axis=1)
+    return np.asarray(np.flatnonzero(same & (economy.prior.probability > 0)))
