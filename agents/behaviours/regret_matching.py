@@ -52,6 +52,15 @@ class Regretted(StrEnum):
     """The stance taken last, in the rounds in which that was taken."""
 
 
+class Beginning(StrEnum):
+    """What is taken before anything is known."""
+
+    ANY = "any"
+    """Any stance, all with the same probability."""
+    FIRST = "first"
+    """The first of the menu; what is obeyed by default."""
+
+
 @dataclass(frozen=True, eq=False)
 class Regrets:
     """What is remembered of stances, by type.
@@ -85,6 +94,7 @@ class RegretMatching(MenuLearning[Regrets]):
         regrets: what a stance is compared with.
         inertia: how unwilling it is to leave a stance, if regrets are internal.
         trying: how often it tries any stance in the first round, where regrets are estimated.
+        beginning: what it takes before payoffs have differed.
     """
 
     name: ClassVar[str] = "regret-matching"
@@ -104,6 +114,10 @@ class RegretMatching(MenuLearning[Regrets]):
             "how often it tries any stance at first, where regrets are estimated; ever less", ge=0, le=1
         ),
     )
+    beginning: Beginning = field(
+        default=Beginning.ANY,
+        metadata=parameter("what it takes before payoffs have differed: any stance; first, the first of its menu"),
+    )
 
     @override
     def initial_memory(self, common: CommonKnowledge, player: int) -> Regrets:
@@ -118,7 +132,7 @@ class RegretMatching(MenuLearning[Regrets]):
         kind, size, rounds = type_number, memory.paid.shape[1], int(memory.rounds[type_number])
         span = memory.highest[kind] - memory.lowest[kind]
         if not span > 0:
-            return np.full(size, 1 / size)
+            return self.at_first(size)
         regret = memory.paid[kind] - memory.gained[kind] / rounds * memory.counted[kind]
         last = int(memory.last[kind])
         if self.regrets is Regretted.EXTERNAL:
@@ -135,6 +149,10 @@ class RegretMatching(MenuLearning[Regrets]):
             matched[last] = 1 - matched.sum()
         tried = 0.0 if memory.informed[kind] else self.trying / rounds**TRYING_LESS
         return np.asarray(tried / size + (1 - tried) * matched)
+
+    def at_first(self, size: int) -> FloatArray:
+        """Return the probability of each of so many stances before payoffs have differed."""
+        return np.full(size, 1 / size) if self.beginning is Beginning.ANY else np.eye(size)[0]
 
     @override
     def learn(self, memory: Regrets, outcome: Outcome) -> Regrets:
@@ -197,7 +215,7 @@ class _Stacked(Abreast[Regrets]):
         # Powers as of one number: those of arrays may differ from them in the last digit.
         less = np.array([number**TRYING_LESS for number in rounds.tolist()])
         tried = np.where(held.informed[at] > 0, 0.0, learner.trying / less)[:, None]
-        return np.asarray(np.where(seen[:, None], tried / size + (1 - tried) * matched, 1 / size))
+        return np.asarray(np.where(seen[:, None], tried / size + (1 - tried) * matched, learner.at_first(size)))
 
     @override
     def learn(self, rows: IntegerArray, outcomes: Outcomes) -> None:

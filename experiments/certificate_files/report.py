@@ -104,7 +104,8 @@ def in_words(replay: Replay) -> Iterator[str]:  # noqa: C901 -- a case for each 
             )
         case ComparedMarketCertificate():
             members, money = members_named(names_of(again.coalition, again.economy)), again.economy.money
-            yield f"Played again, {members} gain {number(float(again.total_gain))} {money} in sum over truth and obedience."
+            gain = number(float(again.total_gain))
+            yield f"Played again, {members} gain {gain} {money} in sum over truth and obedience."
         case SideContractCertificate():
             yield from _agreed(again)
         case HiddenRuinCertificate():

@@ -8,4 +8,5 @@
 | the institutions of the papers: rules of the market, what outsiders do, transfers | `market_institution` |
 | what is played: careless and learning traders, welfare | `played` |
 | institutions to compare with | `comparisons` |
+| trading posts and the call market: what is proven of them, what is played | `compared_institution`, `compared_play` |
 """

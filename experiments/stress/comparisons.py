@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from marketgame.experiments.stress.compared_institution import COMPARED
 from marketgame.experiments.stress.institution import Institution
 
-COMPARISONS: tuple[Institution, ...] = ()
+COMPARISONS: tuple[Institution, ...] = COMPARED
 """Those that stand beside the papers' in every table, in this order."""

@@ -1,34 +1,282 @@
-"""What is not proven but played: careless traders among the obedient, traders who learn, and what both bring."""
+"""What is not proven but played: careless traders among the obedient, traders who learn, and what both bring.
+
+**Careless traders.** One trader at a time mistakes prices (*mispricing*), hides half of what it owns (*withholding*) or
+errs at random (*noisy*) while all others obey, with types drawn from the prior. The same draws are played with
+everybody obedient, so that losses are differences of the same plays. What is asked is how much of the gains from trade
+the worst hit of the others loses on average.
+
+**Learning traders.** Everybody learns over a menu that begins with obedience, by regret matching, is told after every
+round what each stance of the menu would have brought, and obeys at first (`RegretMatching`; Hart and Mas-Colell 2000).
+Welfare is that of the last tenth of the rounds, against what the same types gain if all obey; replications with seeds
+of their own give the interval. The institution keeps its promise if learners lose less than `TOLERANCE` of it.
+
+Both are sampled: a "yes" is as sure as its interval, and says nothing about other carelessness or other learners. An
+answer follows from the scenario's seed alone.
+"""
 
 from __future__ import annotations
 
-from marketgame.experiments.stress.ruling import Answered
-from marketgame.mechanisms.linear_program.deadline import Deadline
-from marketgame.simulation.scenario.market_scenario import MarketScenario
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
+
+import numpy as np
+
+from marketgame.agents.behaviours import Behaviour, Mispricing, Noisy, Publication, RegretMatching, Withholding
+from marketgame.agents.behaviours.regret_matching import Beginning
+from marketgame.experiments.stress.question import Question
+from marketgame.experiments.stress.ruling import Answered, Certainty, Measure, Measured, Ruling
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
+from marketgame.mechanisms.deviations.effort import Verdict
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.efficiency import efficient_allocation
+from marketgame.mechanisms.incentive_efficiency.welfare import first_best_gains
+from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
+from marketgame.simulation.market.replications import replicate
+from marketgame.simulation.scenario.assignments import Assignment
+from marketgame.simulation.scenario.learning import LearningRules, Regrets
+from marketgame.simulation.scenario.market_scenario import MarketScenario, TradeRows
+
+TOLERANCE = 0.01
+"""Losses of at most this share of the gains from trade are borne."""
+CARELESS: tuple[Behaviour, ...] = (Mispricing(), Withholding(), Noisy())
+OBEDIENT = "obedient"
+# A trader has nothing left if it gains no more than that, up to this share of what it owned.
+NOTHING_LEFT = 1e-9
 
 
-def careless(_scenario: MarketScenario, _deadline: Deadline) -> Answered | None:
-    """Return the ruling on careless traders under a scenario's own rules and contract; none as long as nobody asks.
+@dataclass(frozen=True)
+class Effort:
+    """How much is played.
+
+    Attributes:
+        careless_plays: for each careless trader.
+        most_careless: traders that are careless, one at a time; spread over the players.
+        replications: of learners.
+        rounds: that they learn.
+        most_learners: among more, learning is not played.
+    """
+
+    careless_plays: int = 64
+    most_careless: int = 6
+    replications: int = 8
+    rounds: int = 200
+    most_learners: int = 24
+
+    def careless_players(self, economy: Economy) -> list[int]:
+        """Return who is careless, one at a time."""
+        players = len(economy.players)
+        return np.unique(np.linspace(0, players - 1, min(players, self.most_careless)).astype(int)).tolist()
+
+
+BY_DEFAULT = Effort()
+
+
+@dataclass(frozen=True, eq=False)
+class Careless:
+    """A careless trader among the obedient.
+
+    Attributes:
+        kind: of carelessness.
+        player: who is careless.
+        before: what everybody gains if all obey, ``(B, N)``, numeraire.
+        after: what everybody gains with the careless one, ``(B, N)``, numeraire.
+    """
+
+    kind: str
+    player: int
+    before: FloatArray
+    after: FloatArray
+
+
+def careless(scenario: MarketScenario, deadline: Deadline, effort: Effort = BY_DEFAULT) -> Answered:
+    """Return the ruling on careless traders under a scenario's own rules and contract.
 
     Raises:
+        ValueError: the market does not admit the scenario.
         DeadlinePassedError: there was no time to play enough.
     """
-    return None
+    rounds = max(1, effort.careless_plays // effort.replications)
+    quiet = _quiet(scenario, rounds)
+    obeyed = replicate(quiet, effort.replications)
+    players = scenario.economy.players
+    types, before = _flat(obeyed.types), _flat(obeyed.gains)
+    found = []
+    for behaviour in CARELESS:
+        for player in effort.careless_players(scenario.economy):
+            if deadline.passed:
+                break
+            one = Assignment(behaviour, players=(players[player].name,))
+            after = replicate(replace(quiet, assignments=(one,)), effort.replications).gains
+            found.append(Careless(behaviour.name, player, before, _flat(after)))
+    if not found:
+        raise DeadlinePassedError
+    return careless_ruling(scenario.economy, types, found, deadline)
 
 
-def learning(_scenario: MarketScenario, _deadline: Deadline) -> Answered | None:
-    """Return the ruling on learning traders, and `Measure.LEARNED`, likewise.
+def learning(scenario: MarketScenario, deadline: Deadline, effort: Effort = BY_DEFAULT) -> Answered:
+    """Return the ruling on learning traders under a scenario's own rules and contract, and `Measure.LEARNED`.
 
     Raises:
+        ValueError: the market does not admit the scenario.
         DeadlinePassedError: there was no time to play enough.
     """
-    return None
+    economy = scenario.economy
+    if len(economy.players) > effort.most_learners:
+        because = f"more than {effort.most_learners} learners are not played"
+        return Answered(
+            {Question.LEARNING: Ruling(Verdict.NOT_REFUTED, because)},
+            {Measure.LEARNED: Measured(None, Certainty.UNKNOWN, because=because)},
+        )
+    if deadline.passed:
+        raise DeadlinePassedError
+    learners = replace(
+        _quiet(scenario, effort.rounds),
+        assignments=(Assignment(RegretMatching(beginning=Beginning.FIRST)),),
+        learning=LearningRules((Publication.HINDSIGHT,), Regrets.NONE),
+    )
+    played = replicate(learners, effort.replications)
+    obeyed = played.stances == (played.names.index(OBEDIENT) if OBEDIENT in played.names else -1)
+    return learned_ruling(economy, np.asarray(played.types, np.int64), played.gains, obeyed)
 
 
-def obedient(_scenario: MarketScenario, _deadline: Deadline) -> Answered | None:
-    """Return `Measure.PLAYED`: what obedience brings under a scenario's own rules and contract, likewise.
+def _quiet(scenario: MarketScenario, rounds: int) -> MarketScenario:
+    """Return a scenario in which all obey and nothing but what they gain is kept."""
+    return replace(
+        scenario,
+        rounds=rounds,
+        assignments=(),
+        organisers=(),
+        blockers=(),
+        network=None,
+        learning=LearningRules((), Regrets.NONE),
+        trades=TradeRows.NONE,
+    )
 
-    Raises:
-        DeadlinePassedError: there was no time to play enough.
+
+def _flat[Array: FloatArray | np.ndarray](values: Array) -> Array:
+    """Return numbers of all rounds of all replications, ``(B, N)``."""
+    return values.reshape(-1, values.shape[-1])  # type: ignore[return-value]
+
+
+def careless_ruling(economy: Economy, types: IntegerArray, found: Sequence[Careless], deadline: Deadline) -> Answered:
+    """Return the ruling on careless traders, given what was played with types ``(B, N)``."""
+    types = np.asarray(types, np.int64)
+    scale = _scale(economy, types)
+    rows = economy.rows(types)
+    nothing = economy.gains_of_types(rows, -economy.endowment_table[rows])
+    ruined = nothing + NOTHING_LEFT * np.abs(nothing)
+    worst, half, name, kind, lost, bankrupt = -np.inf, 0.0, "", "", -np.inf, 0.0
+    for one in found:
+        losses = one.before - one.after
+        others = np.arange(losses.shape[1]) != one.player
+        mean = losses.mean(axis=0)
+        victim = int(np.argmax(np.where(others, mean, -np.inf)))
+        lost = max(lost, float(losses.sum(axis=1).mean()))
+        fallen = (one.after <= ruined) & (one.before > ruined)
+        bankrupt = max(bankrupt, float(fallen[:, others].mean()))
+        if mean[victim] > worst:
+            worst, half = float(mean[victim]), _half_width(losses[:, victim])
+            name, kind = economy.player_names[one.player], one.kind
+    share, width = worst / scale, half / scale
+    verdict = _verdict(share, width)
+    premises = (
+        ("most that somebody obedient loses, share of the gains from trade", f"{share:.3g} +- {width:.2g}"),
+        ("welfare lost at most, likewise", f"{lost / scale:.3g}"),
+        ("obedient traders left with nothing at most, share", f"{bankrupt:.3g}"),
+        ("played", f"{len(found)} careless traders, one at a time, {len(types)} plays each"),
+    )
+    because = f"somebody obedient loses {share:.2%} to a {kind} trader" if share > 0 else "nobody obedient loses"
+    coalition = (name,) if share > 0 else ()
+    ruling = Ruling(
+        verdict,
+        because,
+        coalition,
+        bound=max(share, 0.0),
+        uncertainty=width,
+        premises=premises,
+        cut=deadline.passed,
+    )
+    return Answered({Question.CARELESS: ruling})
+
+
+def learned_ruling(
+    economy: Economy,
+    types: IntegerArray,
+    gains: FloatArray,
+    obeyed: BooleanArray,
+    promised: Callable[[IntegerArray], FloatArray] | None = None,
+) -> Answered:
+    """Return the ruling on learners, given rounds ``(R, T, N)`` of their types, gains and whether they obeyed.
+
+    Args:
+        economy: whose traders learn.
+        types: everybody's.
+        gains: utilities above those of endowments, numeraire.
+        obeyed: who did as it was told.
+        promised: what everybody gains in sum if types ``(B, N)`` obey, ``(B,)``; the first best if not given.
     """
-    return None
+    last = max(1, types.shape[1] // 10)
+    late = np.asarray(types[:, -last:], np.int64)
+    keeps: Callable[[IntegerArray], FloatArray] = partial(_first_best, economy) if promised is None else promised
+    # What the same types gain if all obey takes the luck with types out of the difference.
+    missed = (_by_profile(late, keeps) - gains[:, -last:].sum(axis=-1)).mean(axis=1)
+    scale, half = _scale(economy, late), _half_width(missed)
+    value = _expected(economy, late, keeps) - float(missed.mean())
+    share, width = float(missed.mean()) / scale, half / scale
+    obedience = float(obeyed[:, -last:].mean())
+    ruling = Ruling(
+        _verdict(share, width),
+        f"learners reach {value / scale:.2%} of the first best and obey in {obedience:.0%} of plays",
+        bound=max(share, 0.0),
+        uncertainty=width,
+        premises=(
+            ("what learners miss of the promise, share of the gains from trade", f"{share:.3g} +- {width:.2g}"),
+            ("share of the first best that they reach", f"{value / scale:.4g}"),
+            ("share of plays in which they obey", f"{obedience:.3g}"),
+            ("played", f"{types.shape[0]} replications, {types.shape[1]} rounds, the last {last} counted"),
+        ),
+    )
+    learned = Measured(value, Certainty.INTERVAL, value - half, value + half)
+    return Answered({Question.LEARNING: ruling}, {Measure.LEARNED: learned})
+
+
+def _verdict(share: float, width: float) -> Verdict:
+    """Return the verdict on a loss, a share of the gains from trade, and half the width of its interval."""
+    if share + width <= TOLERANCE:
+        return Verdict.SAMPLED
+    return Verdict.REFUTED if share - width > TOLERANCE else Verdict.NOT_REFUTED
+
+
+def _half_width(values: FloatArray) -> float:
+    """Return half the width of the 95% interval of the mean of values ``(B,)``, by Student's law."""
+    count = len(values)
+    spread = float(values.std(ddof=1)) / count**0.5 if count > 1 else np.inf
+    if spread <= 0 or not np.isfinite(spread):
+        return 0.0 if spread <= 0 else np.inf
+    return float(import_module("scipy.special").stdtrit(count - 1, 0.975)) * spread
+
+
+def _first_best(economy: Economy, profiles: IntegerArray) -> FloatArray:
+    return first_best_gains(economy, efficient_allocation(economy, profiles))
+
+
+def _by_profile(types: IntegerArray, of: Callable[[IntegerArray], FloatArray]) -> FloatArray:
+    """Return numbers of profiles ``(..., N)``, each worked out once, ``(...)``."""
+    flat = types.reshape(-1, types.shape[-1])
+    unique, places = np.unique(flat, axis=0, return_inverse=True)
+    return np.asarray(of(unique)[places.reshape(-1)].reshape(types.shape[:-1]))
+
+
+def _expected(economy: Economy, types: IntegerArray, of: Callable[[IntegerArray], FloatArray]) -> float:
+    """Return what is expected before types are drawn, exactly where profiles can be listed, else over types drawn."""
+    if economy.prior.obstacle:
+        return float(_by_profile(types, of).mean())
+    return float(economy.prior.probability @ of(economy.profiles))
+
+
+def _scale(economy: Economy, types: IntegerArray) -> float:
+    """Return the gains from trade, numeraire; one where there are none."""
+    expected = _expected(economy, types, partial(_first_best, economy))
+    return expected if expected > 0 else 1.0

@@ -92,15 +92,7 @@ class ComparedMarketCertificate:
                 raise ValueError(f"{name} is {kinds}; it must have a type of each member")
         if self.economy.prior.obstacle:
             raise ValueError(f"types cannot be listed: {self.economy.prior.obstacle}")
-        posts, steps = (self.bids, self.offers), (self.limits, self.holdings, self.last)
-        call = self.market is ComparedMarket.CALL
-        if any(part is not None for part in (posts if call else steps)):
-            raise ValueError(f"messages are for another market than {self.market.value!r}")
-        given = [part is not None for part in (steps if call else posts)]
-        if any(given) and not all(given):
-            raise ValueError("some parts of what members send are missing; all must be there, or none")
-        if call and given[0] and len(self.coalition) > 1:
-            raise ValueError(f"a schedule is one player's; coalition has {len(self.coalition)}")
+        self._refuse_messages_for_another_market()
         goods, members = len(self.economy.goods) - 1, len(self.coalition)
         shapes: dict[str, tuple[int | None, ...]] = {
             "bids": (len(_draws(self)), members, goods),
@@ -116,6 +108,17 @@ class ComparedMarketCertificate:
                 if array.ndim != len(shape):
                     raise ValueError(f"{name} has shape {array.shape}; it must be {shape}")
                 object.__setattr__(self, name, read_only(array))
+
+    def _refuse_messages_for_another_market(self) -> None:
+        posts, steps = (self.bids, self.offers), (self.limits, self.holdings, self.last)
+        call = self.market is ComparedMarket.CALL
+        if any(part is not None for part in (posts if call else steps)):
+            raise ValueError(f"messages are for another market than {self.market.value!r}")
+        given = [part is not None for part in (steps if call else posts)]
+        if any(given) and not all(given):
+            raise ValueError("some parts of what members send are missing; all must be there, or none")
+        if call and given[0] and len(self.coalition) > 1:
+            raise ValueError(f"a schedule is one player's; coalition has {len(self.coalition)}")
 
     @property
     def total_gain(self) -> float:

@@ -1,8 +1,8 @@
 """Two players who agree at trading posts on what to bid and offer: a search, which proves nothing where it fails.
 
 They know their own types and what they are told to send, and change their messages where they hear one of the things
-that they may hear; elsewhere they obey. From what they are told, and from the messages of a trade between the two at
-the price that would clear their market alone, their joint gain is climbed by a quasi-Newton method within what they own.
+that they may hear; elsewhere they obey. From what they are told, and from messages by which one buys and the other
+sells, their joint gain is climbed by a quasi-Newton method within what they own.
 """
 
 from __future__ import annotations

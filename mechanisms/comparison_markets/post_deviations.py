@@ -85,7 +85,7 @@ class ToldPosts:
 
     def replies(self, player: int, *, lies: bool) -> list[PostDeviation]:
         """Return the best that each type of a player sends after the truth, or after every report that it can make."""
-        economy, found = self.economy, []
+        economy, found = self.economy, list[PostDeviation]()
         allowed = can_report(economy, player)
         for true_type, may in enumerate(allowed):
             known = np.flatnonzero(economy.profiles[:, player] == true_type)
@@ -93,9 +93,8 @@ class ToldPosts:
             if chance.sum() <= 0:
                 continue
             known, chance = known[chance > 0], chance[chance > 0] / chance.sum()
-            for report in np.flatnonzero(may).tolist():
-                if lies or report == true_type:
-                    found.append(self._reply(player, true_type, report, known, chance))
+            reports = np.flatnonzero(may).tolist() if lies else [true_type]
+            found += [self._reply(player, true_type, report, known, chance) for report in reports]
         return found
 
     def _reply(

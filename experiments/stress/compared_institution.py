@@ -1,0 +1,283 @@
+"""Trading posts and the call market as institutions: the same questions, on the same economies.
+
+Types are reported to them as to the contract of the market game. All lies are enumerated; what one player sends instead
+is bounded, and the bound met or missed by what is found; coalitions of two are searched. Every "no" has a certificate
+that is replayed. Nobody is asked about leaving: there is no agreement to leave before messages are sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from marketgame.experiments.certificate_files.files import certificate_text
+from marketgame.experiments.stress.compared_play import careless_welfare, learned_welfare
+from marketgame.experiments.stress.institution import Known
+from marketgame.experiments.stress.question import Inquiry, Question
+from marketgame.experiments.stress.ruling import Answered, Certainty, Evidence, Measure, Measured, Ruling
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate, certify_compared_market
+from marketgame.mechanisms.comparison_markets.compared_market import ComparedMarket, gains_from, obeyed_trades
+from marketgame.mechanisms.comparison_markets.lies import MOST_LIES, ComparedLie, ReportedMarket
+from marketgame.mechanisms.comparison_markets.pair_deviations import best_pair
+from marketgame.mechanisms.comparison_markets.post_deviations import PostDeviation, ToldPosts
+from marketgame.mechanisms.comparison_markets.residual_supply import CallDeviation, best_schedule
+from marketgame.mechanisms.deviations.effort import Verdict
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.efficiency import efficient_allocation
+from marketgame.mechanisms.economies.profiles import drawn_profiles, seeded
+from marketgame.mechanisms.economies.stakes import counts_as_gain, stakes_by_type
+from marketgame.mechanisms.incentive_efficiency.welfare import first_best_gains
+from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
+from marketgame.simulation.scenario.market_scenario import MarketScenario
+
+# Half the width of a 95% interval, in standard errors.
+NINETY_FIVE = 1.96
+# Profiles drawn for welfare where there are too many to list, and the stream that draws them.
+DRAWS, STREAM = 256, 16
+TOO_MANY = "profiles are too many to list"
+ENUMERATED = "every lie was enumerated, and what it brings computed"
+CONCAVE = "against known messages utility is concave in the net trade: its slope at the best reply bounds it"
+RESIDUAL = "nobody gains more than at the best point of the supply that the others' schedules leave"
+
+type Deviation = CallDeviation | PostDeviation
+
+
+@dataclass(frozen=True)
+class ComparedInstitution:
+    """A market to compare with, and what it tells traders to send.
+
+    Attributes:
+        market: which.
+    """
+
+    market: ComparedMarket
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.market.value
+
+    @property
+    def described(self) -> Mapping[str, str]:
+        """Where traders meet, and what they send."""
+        where, _, sent = self.market.value.partition(", ")
+        return {"market": where, "traders send": sent or "true schedules"}
+
+    @property
+    def transfers(self) -> str:
+        """None: everybody pays the price."""
+        return "none"
+
+    def can_be_asked(self, inquiry: Inquiry, scenario: MarketScenario) -> bool:
+        """Say whether an inquiry makes sense of it on the scenario's economy, whatever time there is."""
+        return inquiry is not Inquiry.LEAVING
+
+    def answer(self, inquiry: Inquiry, scenario: MarketScenario, known: Known, deadline: Deadline) -> Answered:
+        """Return what an inquiry answers; see `marketgame.experiments.stress.institution`."""
+        economy = scenario.economy
+        if inquiry is Inquiry.WELFARE:
+            return Answered(welfare={Measure.PLAYED: _welfare(economy, self.market)})
+        if inquiry is Inquiry.CARELESS:
+            return careless_welfare(economy, self.market, scenario.seed, deadline)
+        if inquiry is Inquiry.LEARNING:
+            return learned_welfare(economy, self.market, scenario.seed, deadline)
+        if economy.prior.obstacle:
+            return Answered({question: Ruling(Verdict.NOT_REFUTED, TOO_MANY) for question in inquiry.questions})
+        subject = _subject(economy, self.market)
+        ways: Mapping[Inquiry, Callable[[], dict[Question, Ruling]]] = {
+            Inquiry.REPORTS: lambda: _reports(subject, deadline),
+            Inquiry.ORDERS: lambda: {Question.ONE: _alone(subject, deadline, lies=False)},
+            Inquiry.REPLIES_ALONE: lambda: {Question.DISOBEYS: _alone(subject, deadline, lies=True)},
+            Inquiry.COALITIONS: lambda: _coalitions(subject, known, deadline),
+            Inquiry.REPLIES: lambda: {Question.DISOBEY: _together(known)},
+        }
+        return Answered(ways[inquiry]())
+
+
+COMPARED = tuple(ComparedInstitution(market) for market in ComparedMarket)
+"""All of them, in the order of the table."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Subject:
+    """A market of an economy whose profiles are listed.
+
+    Attributes:
+        reported: what it brings everybody after every profile of reports.
+        stakes: of every type, ``(types of all players,)``, numeraire.
+        scale: of which gains are shares: the gains from trade expected before types are drawn, or what is at stake.
+    """
+
+    reported: ReportedMarket
+    stakes: FloatArray
+    scale: float
+
+    @property
+    def economy(self) -> Economy:
+        """Its economy."""
+        return self.reported.economy
+
+    @property
+    def market(self) -> ComparedMarket:
+        """Which it is."""
+        return self.reported.market
+
+    def counts(self, gain: float, coalition: Iterable[int], types: Iterable[int]) -> bool:
+        """Say whether a gain of some types together counts as one."""
+        rows = self.economy.first_rows[list(coalition)] + np.array(list(types))
+        return bool(counts_as_gain(np.array(gain), np.array(self.stakes[rows].sum())))
+
+    def refuted(self, because: str, certificate: ComparedMarketCertificate, bound: float) -> Ruling:
+        """Return a "no" with its certificate."""
+        shares = certificate.gains / self.scale
+        names = tuple(self.economy.player_names[member] for member in certificate.coalition)
+        return Ruling(
+            Verdict.REFUTED,
+            because,
+            names,
+            gain=float(shares.min()),
+            total_gain=float(shares.sum()),
+            bound=bound / self.scale,
+            evidence=Evidence(f"{because.replace(' ', '-')}.json", certificate_text(certificate)),
+        )
+
+
+@lru_cache(maxsize=8)
+def _subject(economy: Economy, market: ComparedMarket) -> _Subject:
+    """Return what is asked about, computed once in a process.
+
+    Raises:
+        ValueError: somebody does not own what it is told to send.
+        UnansweredError: it is not known what is to be sent, or the market does not clear.
+    """
+    efficient = efficient_allocation(economy)
+    stakes = stakes_by_type(economy, efficient)
+    gains = float(economy.prior.probability @ first_best_gains(economy, efficient))
+    scale = gains if gains > 0 else float(stakes.max())
+    return _Subject(ReportedMarket.of(economy, market), stakes, scale)
+
+
+def _reports(subject: _Subject, deadline: Deadline) -> dict[Question, Ruling]:
+    """Return whether one liar, and whether liars together, gain by other reports and obedience."""
+    if max(subject.economy.prior.type_counts) == 1:
+        nobody = Ruling(Verdict.PROVEN, "nobody has a second type", theorem="nobody has another type to report")
+        return {Question.ONE_LIAR: nobody, Question.LIARS: nobody}
+    one = _worst_lie(subject, [1], deadline)
+    if one.verdict is Verdict.REFUTED:
+        # One liar is a coalition too; two may gain more.
+        return {Question.ONE_LIAR: one, Question.LIARS: _worst_lie(subject, [2], deadline, otherwise=one)}
+    sizes = range(1, len(subject.economy.players) + 1)
+    return {Question.ONE_LIAR: one, Question.LIARS: _worst_lie(subject, sizes, deadline)}
+
+
+def _worst_lie(subject: _Subject, sizes: Iterable[int], deadline: Deadline, otherwise: Ruling | None = None) -> Ruling:
+    """Return the ruling on coalitions of some sizes, the smallest first."""
+    asked, most, tried = 0, 0.0, 0
+    for size in sizes:
+        count = subject.reported.number_of_lies(size)
+        if count > MOST_LIES or (asked and deadline.passed):
+            return otherwise or Ruling(
+                Verdict.NOT_REFUTED, f"none of up to {asked} members pays", cut=count <= MOST_LIES
+            )
+        asked, tried = size, tried + count
+        lie = subject.reported.best_lie(size)
+        if lie is None:
+            continue
+        most = max(most, lie.gain)
+        if subject.counts(lie.gain, lie.coalition, lie.true_types):
+            return _lie(subject, lie)
+    if otherwise is not None:
+        return otherwise
+    premises = (("lies and truths enumerated", str(tried)), ("most that one gains, numeraire", f"{most:.3g}"))
+    return Ruling(Verdict.PROVEN, "every lie costs", theorem=ENUMERATED, premises=premises)
+
+
+def _lie(subject: _Subject, lie: ComparedLie) -> Ruling:
+    types = (lie.true_types, lie.reported_types)
+    certificate = certify_compared_market(subject.economy, subject.market, lie.coalition, types)
+    return subject.refuted("lie" if len(lie.coalition) == 1 else "joint lie", certificate, lie.gain)
+
+
+def _alone(subject: _Subject, deadline: Deadline, *, lies: bool) -> Ruling:
+    """Return whether one player gains by messages of its own, after the truth or after any report."""
+    found: list[Deviation] = []
+    players = range(len(subject.economy.players))
+    posts = None if subject.market is ComparedMarket.CALL else ToldPosts.of(subject.economy, subject.market)
+    if posts is None and not subject.economy.valuations.separable:
+        return Ruling(Verdict.NOT_REFUTED, "schedules of goods that bear on each other are not searched")
+    for player in players:
+        if deadline.passed:
+            break
+        if posts is not None:
+            found += posts.replies(player, lies=lies)
+        else:
+            kinds = range(subject.economy.prior.type_counts[player])
+            found += [one for kind in kinds if (one := best_schedule(subject.economy, player, kind)) is not None]
+    if not found:
+        raise DeadlinePassedError
+    best, bound = max(found, key=lambda one: one.gain), max(one.bound for one in found)
+    if subject.counts(best.gain, (best.player,), (best.true_type,)):
+        return _deviation(subject, best)
+    complete = {one.player for one in found} == set(players)
+    if complete and not any(subject.counts(one.bound, (one.player,), (one.true_type,)) for one in found):
+        premises = (("most that one may gain, numeraire", f"{bound:.3g}"),)
+        return Ruling(
+            Verdict.PROVEN, "no message gains", theorem=RESIDUAL if posts is None else CONCAVE, premises=premises
+        )
+    return Ruling(Verdict.NOT_REFUTED, "none found", bound=bound / subject.scale, cut=not complete)
+
+
+def _deviation(subject: _Subject, best: Deviation) -> Ruling:
+    if isinstance(best, CallDeviation):
+        types = ((best.true_type,), (best.true_type,))
+        certificate = certify_compared_market(subject.economy, subject.market, (best.player,), types, best.steps)
+        return subject.refuted("schedule", certificate, best.bound)
+    types = ((best.true_type,), (best.reported_type,))
+    sent = (best.bids[:, None], best.offers[:, None])
+    certificate = certify_compared_market(subject.economy, subject.market, (best.player,), types, sent)
+    lied = "lie and messages" if best.true_type != best.reported_type else "messages"
+    return subject.refuted(lied, certificate, best.bound)
+
+
+def _coalitions(subject: _Subject, known: Known, deadline: Deadline) -> dict[Question, Ruling]:
+    """Return whether coalitions gain: whoever gains alone is one, and nobody in it breaks what it does itself."""
+    alone = known.get(Question.ONE)
+    if alone is not None and alone.verdict is Verdict.REFUTED:
+        return {Question.CONSISTENT: alone, Question.ANY: alone}
+    opened = Ruling(Verdict.NOT_REFUTED, "agreements that their parts keep are not searched")
+    if subject.market is ComparedMarket.CALL:
+        return {Question.CONSISTENT: opened, Question.ANY: Ruling(Verdict.NOT_REFUTED, "joint schedules: not searched")}
+    found = best_pair(subject.economy, subject.market, deadline)
+    if found is None or not subject.counts(found.gain, found.coalition, found.types):
+        none = Ruling(Verdict.NOT_REFUTED, "none found among pairs", cut=deadline.passed)
+        return {Question.CONSISTENT: opened, Question.ANY: none}
+    types = (found.types, found.types)
+    certificate = certify_compared_market(
+        subject.economy, subject.market, found.coalition, types, (found.bids, found.offers)
+    )
+    return {Question.CONSISTENT: opened, Question.ANY: subject.refuted("messages of two", certificate, found.gain)}
+
+
+def _together(known: Known) -> Ruling:
+    """Return whether coalitions gain by reports and messages: what less already refutes."""
+    for question in (Question.DISOBEYS, Question.LIARS, Question.ANY, Question.ONE, Question.ONE_LIAR):
+        if question in known and known[question].verdict is Verdict.REFUTED:
+            return known[question]
+    return Ruling(Verdict.NOT_REFUTED, "messages after joint lies are not searched")
+
+
+def _welfare(economy: Economy, market: ComparedMarket) -> Measured:
+    """Return what those who obey gain over living at home, in sum, expected before types are drawn."""
+    if not economy.prior.obstacle:
+        gains = _subject(economy, market).reported.truthful.sum(axis=-1)
+        value = float(economy.prior.probability @ gains)
+        return Measured(value, low=value, high=value)
+    draws = drawn_profiles(economy.prior.draws(seeded(STREAM), DRAWS))
+    gains = gains_from(economy, draws.types, obeyed_trades(economy, market, draws.types)).sum(axis=-1)
+    mean = draws.expected(gains)
+    half = NINETY_FIVE * mean.standard_error
+    return Measured(mean.value, Certainty.INTERVAL, mean.value - half, mean.value + half)

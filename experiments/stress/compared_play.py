@@ -1,0 +1,205 @@
+"""Trading posts and the call market as they are played: careless traders among the obedient, and traders who learn.
+
+Careless traders do there what they do in the market game, as far as that has a meaning: *noisy* ones mistake prices by
+a factor drawn anew, *mispricing* ones always by the same, *withholding* ones send half of what they are told. Learners
+choose between truth and obedience, every lie, and these: they are those of the market game (`RegretMatching`), told
+what each stance would have brought, and begin with obedience.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from marketgame.agents.behaviours import Mispricing, Noisy, RegretMatching, Withholding
+from marketgame.agents.behaviours.abreast import Abreast, Outcomes
+from marketgame.agents.behaviours.regret_matching import Beginning, Regrets
+from marketgame.experiments.stress.played import (
+    BY_DEFAULT,
+    Careless,
+    Effort,
+    careless_ruling,
+    learned_ruling,
+)
+from marketgame.experiments.stress.ruling import Answered
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.comparison_markets.compared_market import ComparedMarket, can_report
+from marketgame.mechanisms.comparison_markets.stances import Stances, played, truthful
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
+
+# Factors by which learners may mistake prices, and shares of the trade that they may send.
+MISTAKES, SHARES = (0.9, 1.1), (0.5, 0.0)
+
+
+def careless_welfare(
+    economy: Economy, market: ComparedMarket, seed: int, deadline: Deadline, effort: Effort = BY_DEFAULT
+) -> Answered:
+    """Return what others lose by careless traders; see `played.careless`.
+
+    Raises:
+        DeadlinePassedError: there was no time to play enough.
+    """
+    generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
+    types = economy.prior.draws(generator, effort.careless_plays).profiles
+    at_first = played(economy, market, types, truthful(types))
+    found = []
+    for kind, player in _careless(economy, effort):
+        if deadline.passed:
+            break
+        stances = truthful(types)
+        match kind:
+            case Noisy.name:
+                errors = np.exp(Noisy().quote_scale * generator.standard_normal(len(types)))
+                stances.factors[:, player] = errors
+            case Mispricing.name:
+                stances.factors[:, player] = Mispricing().factor
+            case _:
+                stances.shares[:, player] = 1 - Withholding().fraction
+        if not economy.valuations.separable and market is ComparedMarket.CALL:
+            raise ValueError("schedules of goods that bear on each other are those of types")
+        after = played(economy, market, types, stances)
+        found.append(Careless(kind, player, at_first, after))
+    if not found:
+        raise DeadlinePassedError
+    return careless_ruling(economy, types, found, deadline)
+
+
+def _careless(economy: Economy, effort: Effort) -> Iterator[tuple[str, int]]:
+    for kind in (Mispricing.name, Withholding.name, Noisy.name):
+        for player in effort.careless_players(economy):
+            yield kind, player
+
+
+def learned_welfare(
+    economy: Economy, market: ComparedMarket, seed: int, deadline: Deadline, effort: Effort = BY_DEFAULT
+) -> Answered:
+    """Return what learners bring; see `played.learning`.
+
+    Raises:
+        DeadlinePassedError: there was no time to play enough.
+    """
+    market_of = _Learners.of(economy, market, effort.replications)
+    streams = np.random.SeedSequence(seed).spawn(effort.replications)
+    generators = [np.random.default_rng(stream) for stream in streams]
+    types = np.stack([economy.prior.draws(each, effort.rounds).profiles for each in generators])
+    # One number for each player in each round of each replication.
+    chance = np.stack([each.random((effort.rounds, types.shape[-1])) for each in generators])
+    gains, obeyed = np.zeros(types.shape), np.zeros(types.shape, dtype=bool)
+    for number in range(effort.rounds):
+        if deadline.passed:
+            raise DeadlinePassedError
+        gains[:, number], obeyed[:, number] = market_of.round(types[:, number], chance[:, number])
+
+    def obeying(profiles: IntegerArray) -> FloatArray:
+        return np.asarray(played(economy, market, profiles, truthful(profiles)).sum(axis=-1))
+
+    return learned_ruling(economy, types, gains, obeyed, obeying)
+
+
+@dataclass(frozen=True, eq=False)
+class _Menu:
+    """What a player may do, by its type.
+
+    Attributes:
+        reports: ``(own types, S)``.
+        factors: ``(S,)``.
+        shares: ``(S,)``.
+    """
+
+    reports: IntegerArray
+    factors: FloatArray
+    shares: FloatArray
+
+    @classmethod
+    def of(cls, economy: Economy, market: ComparedMarket, player: int) -> _Menu:
+        count = economy.prior.type_counts[player]
+        allowed = can_report(economy, player)
+        truth = np.arange(count)
+        # Every lie stands for one stance; who cannot show it tells the truth instead.
+        lies = [np.where(allowed[truth, (truth + k) % count], (truth + k) % count, truth) for k in range(1, count)]
+        odd = [] if market is ComparedMarket.CALL and not economy.valuations.separable else [*MISTAKES, *SHARES]
+        reports = np.stack([truth, *lies, *([truth] * len(odd))], axis=1)
+        ones = np.ones(count)
+        factors = np.concatenate((ones, odd[: len(MISTAKES)], np.ones(len(odd[len(MISTAKES) :]))))
+        shares = np.concatenate((ones, np.ones(len(odd[: len(MISTAKES)])), odd[len(MISTAKES) :]))
+        return cls(reports, factors, shares)
+
+
+@dataclass(frozen=True, eq=False)
+class _Learners:
+    """Everybody's menus and memories in R replications."""
+
+    economy: Economy
+    market: ComparedMarket
+    menus: tuple[_Menu, ...]
+    memories: tuple[Abreast[Regrets], ...]
+
+    @classmethod
+    def of(cls, economy: Economy, market: ComparedMarket, count: int) -> _Learners:
+        learner = RegretMatching(beginning=Beginning.FIRST)
+        menus = tuple(_Menu.of(economy, market, player) for player in range(len(economy.players)))
+        memories = []
+        for menu in menus:
+            kinds, size = menu.reports.shape
+            square, none, infinite = np.zeros((kinds, size, size)), np.zeros(kinds, np.int64), np.full(kinds, np.inf)
+            memory = Regrets(square, square, none, np.zeros(kinds), infinite, -infinite, none, none)
+            memories.append(learner.abreast(memory, count))
+        return cls(economy, market, menus, tuple(memories))
+
+    def round(self, types: IntegerArray, chance: FloatArray) -> tuple[FloatArray, np.ndarray]:
+        """Play a round of types ``(R, N)``, and learn from it: gains and who obeyed, ``(R, N)``."""
+        count, players = types.shape
+        rows = np.arange(count)
+        taken = np.zeros(types.shape, dtype=np.int64)
+        odds = []
+        for player, memory in enumerate(self.memories):
+            probability = memory.probabilities(rows, types[:, player])
+            steps = probability.cumsum(axis=1)
+            drawn = (steps <= (chance[:, player] * steps[:, -1])[:, None]).sum(axis=1)
+            taken[:, player] = np.minimum(drawn, probability.shape[1] - 1)
+            odds.append(probability)
+        chosen = self._stances(types, taken)
+        # Everybody else acting by the same stances: the play itself, and one for each other stance of each player.
+        plays, places = [chosen], []
+        for player, menu in enumerate(self.menus):
+            for stance in range(menu.reports.shape[1]):
+                other = taken.copy()
+                other[:, player] = stance
+                plays.append(self._stances(types, other))
+                places.append((player, stance))
+        together = Stances(*(np.concatenate([getattr(each, name) for each in plays]) for name in _FIELDS))
+        several = np.tile(types, (len(plays), 1))
+        all_gains = self._played(several, together).reshape(len(plays), count, players)
+        gains = all_gains[0]
+        for player, memory in enumerate(self.memories):
+            own = [place + 1 for place, (who, _) in enumerate(places) if who == player]
+            hindsight = all_gains[own, :, player].T
+            memory.learn(
+                rows,
+                Outcomes(types[:, player], taken[:, player], odds[player], gains[:, player], hindsight, _untold),
+            )
+        return gains, taken == 0
+
+    def _played(self, types: IntegerArray, stances: Stances) -> FloatArray:
+        """Play each play that differs once."""
+        key = np.concatenate((types, stances.reports, stances.factors, stances.shares), axis=1)
+        _, first, place = np.unique(key, axis=0, return_index=True, return_inverse=True)
+        some = Stances(*(getattr(stances, name)[first] for name in _FIELDS))
+        return played(self.economy, self.market, types[first], some)[place.reshape(-1)]
+
+    def _stances(self, types: IntegerArray, taken: IntegerArray) -> Stances:
+        reports, factors, shares = types.copy(), np.ones(types.shape), np.ones(types.shape)
+        for player, menu in enumerate(self.menus):
+            reports[:, player] = menu.reports[types[:, player], taken[:, player]]
+            factors[:, player], shares[:, player] = menu.factors[taken[:, player]], menu.shares[taken[:, player]]
+        return Stances(reports, factors, shares)
+
+
+_FIELDS = ("reports", "factors", "shares")
+
+
+def _untold(_place: int) -> object:
+    raise AssertionError("regret matching hears gains and hindsight alone")
