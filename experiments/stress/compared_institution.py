@@ -142,6 +142,7 @@ class _Subject:
             gain=float(shares.min()),
             total_gain=float(shares.sum()),
             bound=bound / self.scale,
+            money=certificate.total_gain,
             evidence=Evidence(f"{because.replace(' ', '-')}.json", certificate_text(certificate)),
         )
 

@@ -40,8 +40,8 @@ class Institution(Protocol):
     def answer(self, inquiry: Inquiry, scenario: MarketScenario, known: Known, deadline: Deadline) -> Answered:
         """Return what an inquiry answers.
 
-        A "no" must carry evidence, a "yes" evidence or a theorem with its premises. What was found by the deadline
-        counts; a ruling that more time might change is marked as cut.
+        A "no" must carry evidence unless it is played, a "yes" evidence or a theorem with its premises. What was found
+        by the deadline counts; a ruling that more time might change is marked as cut.
 
         Args:
             inquiry: one that can be asked.

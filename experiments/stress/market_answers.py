@@ -49,10 +49,10 @@ def answered(
         UndecidableError: two derivations of one number disagree.
     """
     if inquiry in PLAYED:
-        return PLAYED[inquiry](scenario, deadline) or Answered()
+        return PLAYED[inquiry](scenario, deadline)
     contract = _contract(scenario)
     if inquiry is Inquiry.WELFARE:
-        return played.obedient(scenario, deadline) or Answered(welfare=_obeyed(contract))
+        return Answered(welfare=_obeyed(contract))
     if isinstance(contract, ContractOnDemand):
         return sampled_answers(contract, scenario.rules, inquiry, deadline)
     subject = _subject(scenario, reaction)

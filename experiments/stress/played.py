@@ -193,7 +193,8 @@ def careless_ruling(economy: Economy, types: IntegerArray, found: Sequence[Carel
         verdict,
         because,
         coalition,
-        bound=max(share, 0.0),
+        total_gain=max(share, 0.0),
+        money=max(worst, 0.0),
         uncertainty=width,
         premises=premises,
         cut=deadline.passed,
@@ -229,7 +230,8 @@ def learned_ruling(
     ruling = Ruling(
         _verdict(share, width),
         f"learners reach {value / scale:.2%} of the first best and obey in {obedience:.0%} of plays",
-        bound=max(share, 0.0),
+        total_gain=max(share, 0.0),
+        money=max(share, 0.0) * scale,
         uncertainty=width,
         premises=(
             ("what learners miss of the promise, share of the gains from trade", f"{share:.3g} +- {width:.2g}"),

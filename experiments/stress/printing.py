@@ -66,7 +66,8 @@ def _print_answers(test: StressTest, console: Console) -> None:
         if one.refused:
             console.print(f"{one.institution.name}: not admitted, {one.refused}", markup=False, soft_wrap=True)
     if any(ruling.verdict is Verdict.REFUTED for one in shown for ruling in one.rulings.values()):
-        console.print("no: what those who gain gain in sum, in multiples of all gains from trade.")
+        console.print("no: what those who gain gain in sum, in multiples of all gains from trade; of careless traders")
+        console.print("what somebody obedient loses, of learning ones what they miss of what obedience brings.")
     if any(ruling.approached for one in shown for ruling in one.rulings.values()):
         console.print("Consistent coalitions are also broken up to any tolerance, by what only a guess breaks, where")
         console.print("trades with the bankrupt stand; a yes there is about agreements that are kept exactly.")

@@ -33,14 +33,14 @@ class Ruling:
         because: the proof, or the kind of deviation.
         coalition: who deviates; empty unless one is named.
         gain: the least expected gain among the members, as a share of the gains from trade; zero if nobody is named.
-        total_gain: the members' gains in sum, likewise.
+        total_gain: the members' gains in sum, likewise; of careless and learning traders, what is lost.
         bound: the proven bound on that sum for the coalition, at the profile where it is largest, likewise.
         approached: of consistent coalitions, whether some pair has an improvement that only a guess breaks, which may
             be as unlikely as one likes (Theorem 23), whatever is kept exactly.
         evidence: the file that shows it; none where a theorem does, or where nothing was asked to be written.
         theorem: the named argument on which a "yes" rests that has no file; empty otherwise.
         premises: what was checked for it, each with what came out.
-        money: the members' gains in sum, numeraire, given what they know when they decide.
+        money: the members' gains in sum, numeraire, given what they know when they decide; likewise what is lost.
         uncertainty: of the gain: half the width of a 95% interval where it is sampled, zero where it is exact.
         cut: whether time ran out, so that with more of it more might be known.
         safe_after_lies: whether the evidence also says that no lie gains that anything follows.

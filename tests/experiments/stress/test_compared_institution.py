@@ -1,0 +1,151 @@
+"""Trading posts and the call market in the stress test, and what is played in every institution."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from marketgame.experiments.certificate_files.files import load_certificate
+from marketgame.experiments.certificate_files.replay import replayed
+from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.files.examples import located
+from marketgame.experiments.stress.compared_institution import COMPARED, ComparedInstitution
+from marketgame.experiments.stress.compared_play import careless_welfare, learned_welfare
+from marketgame.experiments.stress.comparisons import COMPARISONS
+from marketgame.experiments.stress.market_institution import REPAIRED
+from marketgame.experiments.stress.played import Effort, careless, learned_ruling, learning
+from marketgame.experiments.stress.question import Inquiry, Question
+from marketgame.experiments.stress.ruling import Answered, Measure
+from marketgame.mechanisms.comparison_markets.compared_market import ComparedMarket
+from marketgame.mechanisms.contracts.grand_contract import TransferRule
+from marketgame.mechanisms.deviations.effort import Verdict
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.efficiency import efficient_allocation
+from marketgame.mechanisms.incentive_efficiency.welfare import first_best_gains
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
+from marketgame.mechanisms.market_game.rules import Execution, MarketRules, Refusal
+from marketgame.simulation.scenario.market_scenario import MarketScenario
+
+FEW = Effort(careless_plays=16, replications=4, rounds=40)
+PROVABLE = tuple(q for q in Inquiry if q not in {Inquiry.LEAVING, Inquiry.CARELESS, Inquiry.LEARNING})
+
+
+@cache
+def economy(name: str) -> Economy:
+    return load_economy(located(f"example:{name}"))
+
+
+@cache
+def answers(name: str, market: ComparedMarket) -> Answered:
+    """All that can be proven about a market on an economy."""
+    scenario = MarketScenario(name, economy(name))
+    rulings, welfare = {}, {}
+    for inquiry in PROVABLE:
+        found = ComparedInstitution(market).answer(inquiry, scenario, rulings, NO_DEADLINE)
+        rulings |= found.rulings
+        welfare |= found.welfare
+    return Answered(rulings, welfare)
+
+
+@pytest.mark.parametrize("market", list(ComparedMarket))
+def test_every_no_is_confirmed_by_replaying_and_every_yes_names_a_theorem(
+    market: ComparedMarket, tmp_path: Path
+) -> None:
+    for question, ruling in answers("three-farmers", market).rulings.items():
+        if ruling.verdict is Verdict.REFUTED:
+            assert ruling.evidence is not None
+            path = tmp_path / f"{question.name}.json"
+            path.write_text(ruling.evidence.text, encoding="utf-8")
+            again = replayed(load_certificate(path))
+            assert again.confirmed, (question, again.verification)
+            assert again.certificate.total_gain == pytest.approx(ruling.money)  # type: ignore[union-attr]
+        elif ruling.verdict is Verdict.PROVEN:
+            assert ruling.theorem
+
+
+def test_markets_without_a_mediator_are_broken_by_one_player_unless_they_play_the_equilibrium() -> None:
+    for market in ComparedMarket:
+        one = answers("three-farmers", market).rulings[Question.ONE].verdict
+        stable = market in {ComparedMarket.EQUILIBRIUM, ComparedMarket.ALL_OFFERED}
+        assert one is (Verdict.PROVEN if stable else Verdict.REFUTED)
+
+
+def test_price_takers_and_true_schedules_reach_the_first_best_and_equilibria_do_not() -> None:
+    farmers = economy("three-farmers")
+    best = float(farmers.prior.probability @ first_best_gains(farmers, efficient_allocation(farmers)))
+    played = {market: answers("three-farmers", market).welfare[Measure.PLAYED].value for market in ComparedMarket}
+    for market in (ComparedMarket.CALL, ComparedMarket.PRICE_TAKERS):
+        assert played[market] == pytest.approx(best)
+    # One buyer or one seller among three: nothing is traded in equilibrium.
+    assert played[ComparedMarket.EQUILIBRIUM] == 0
+    assert 0 < played[ComparedMarket.ALL_OFFERED] < 0.9 * best  # type: ignore[operator]
+
+
+def test_all_markets_stand_in_the_table_and_travel() -> None:
+    assert COMPARISONS == COMPARED
+    assert pickle.loads(pickle.dumps(COMPARED)) == COMPARED
+    assert len({one.name for one in COMPARED}) == len(ComparedMarket)
+
+
+@pytest.mark.parametrize("market", list(ComparedMarket))
+def test_what_is_played_follows_from_the_seed(market: ComparedMarket) -> None:
+    farmers = economy("three-farmers")
+    first, again, other = (learned_welfare(farmers, market, seed, NO_DEADLINE, FEW) for seed in (1, 1, 2))
+    assert first == again
+    assert careless_welfare(farmers, market, 1, NO_DEADLINE, FEW) == careless_welfare(
+        farmers, market, 1, NO_DEADLINE, FEW
+    )
+    assert first.welfare.keys() == other.welfare.keys() == {Measure.LEARNED}
+
+
+def test_learners_keep_an_equilibrium_and_leave_true_schedules() -> None:
+    farmers = economy("three-farmers")
+    kept = learned_welfare(farmers, ComparedMarket.ALL_OFFERED, 1, NO_DEADLINE, FEW).rulings[Question.LEARNING]
+    left = learned_welfare(farmers, ComparedMarket.CALL, 1, NO_DEADLINE, FEW).rulings[Question.LEARNING]
+    assert kept.verdict is Verdict.SAMPLED
+    assert left.verdict is Verdict.REFUTED
+    assert left.total_gain > 0.1
+
+
+def on(name: str, rules: MarketRules, transfers: TransferRule) -> MarketScenario:
+    return MarketScenario(name, economy(name), rules=rules, transfers=transfers)
+
+
+def test_deposits_protect_the_obedient_from_the_careless_and_voided_trades_do_not() -> None:
+    bound = replace(REPAIRED, execution=Execution.MATCHED, refusal=Refusal.ESCROW)
+    for rules, verdict in ((bound, Verdict.SAMPLED), (REPAIRED, Verdict.REFUTED)):
+        asked = on("three-farmers", rules, TransferRule.COALITION_PROOF)
+        assert careless(asked, NO_DEADLINE, FEW).rulings[Question.CARELESS].verdict is verdict
+
+
+def test_learners_reach_the_first_best_where_nobody_can_gain_and_not_where_short_sales_pay() -> None:
+    farmers = economy("three-farmers")
+    best = float(farmers.prior.probability @ first_best_gains(farmers, efficient_allocation(farmers)))
+    for rules, reaches in ((REPAIRED, True), (MarketRules.paper(), False)):
+        found = learning(on("three-farmers", rules, TransferRule.COALITION_PROOF), NO_DEADLINE, FEW)
+        learned = found.welfare[Measure.LEARNED].value
+        assert learned is not None
+        assert (learned > 0.99 * best) is reaches
+
+
+def test_many_learners_are_not_played_and_it_is_said() -> None:
+    found = learning(on("three-farmers", REPAIRED, TransferRule.NONE), NO_DEADLINE, replace(FEW, most_learners=2))
+    assert found.rulings[Question.LEARNING].verdict is Verdict.NOT_REFUTED
+    assert found.welfare[Measure.LEARNED].value is None
+
+
+def test_welfare_of_learners_who_obey_is_what_is_promised_whatever_types_are_drawn() -> None:
+    farmers = economy("three-farmers")
+    types = farmers.prior.draws(np.random.default_rng(5), 60).profiles.reshape(3, 20, 3)
+    efficient = efficient_allocation(farmers, types.reshape(-1, 3))
+    equal = np.repeat(first_best_gains(farmers, efficient)[:, None] / 3, 3, axis=1).reshape(types.shape)
+    found = learned_ruling(farmers, types, equal, np.ones(types.shape, dtype=bool))
+    best = float(farmers.prior.probability @ first_best_gains(farmers, efficient_allocation(farmers)))
+    learned = found.welfare[Measure.LEARNED]
+    np.testing.assert_allclose([learned.value, learned.low, learned.high], best, rtol=1e-9)  # type: ignore[list-item]
+    assert found.rulings[Question.LEARNING].verdict is Verdict.SAMPLED
