@@ -9,11 +9,11 @@ what each stance would have brought, and begin with obedience.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from marketgame.agents.behaviours import Mispricing, Noisy, RegretMatching, Withholding
+from marketgame.agents.behaviours import Mispricing, Noisy, Outcome, RegretMatching, Withholding
 from marketgame.agents.behaviours.abreast import Abreast, Outcomes
 from marketgame.agents.behaviours.regret_matching import Beginning, Regrets
 from marketgame.experiments.stress.played import (
@@ -22,6 +22,7 @@ from marketgame.experiments.stress.played import (
     Effort,
     careless_ruling,
     learned_ruling,
+    too_many_learners,
 )
 from marketgame.experiments.stress.ruling import Answered
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
@@ -32,6 +33,8 @@ from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePass
 
 # Factors by which learners may mistake prices, and shares of the trade that they may send.
 MISTAKES, SHARES = (0.9, 1.1), (0.5, 0.0)
+# So many plays are remembered; then all are worked out anew.
+MOST_KNOWN = 200_000
 
 
 def careless_welfare(
@@ -81,17 +84,21 @@ def learned_welfare(
     Raises:
         DeadlinePassedError: there was no time to play enough.
     """
-    market_of = _Learners.of(economy, market, effort.replications)
+    too_many = too_many_learners(economy, effort)
+    if too_many is not None:
+        return too_many
+    learners = _Learners.of(economy, market, effort.replications)
     streams = np.random.SeedSequence(seed).spawn(effort.replications)
     generators = [np.random.default_rng(stream) for stream in streams]
-    types = np.stack([economy.prior.draws(each, effort.rounds).profiles for each in generators])
+    rounds = effort.rounds_of(economy)
+    types = np.stack([economy.prior.draws(each, rounds).profiles for each in generators])
     # One number for each player in each round of each replication.
-    chance = np.stack([each.random((effort.rounds, types.shape[-1])) for each in generators])
+    chance = np.stack([each.random((rounds, types.shape[-1])) for each in generators])
     gains, obeyed = np.zeros(types.shape), np.zeros(types.shape, dtype=bool)
-    for number in range(effort.rounds):
+    for number in range(rounds):
         if deadline.passed:
             raise DeadlinePassedError
-        gains[:, number], obeyed[:, number] = market_of.round(types[:, number], chance[:, number])
+        gains[:, number], obeyed[:, number] = learners.round(types[:, number], chance[:, number])
 
     def obeying(profiles: IntegerArray) -> FloatArray:
         return np.asarray(played(economy, market, profiles, truthful(profiles)).sum(axis=-1))
@@ -130,12 +137,21 @@ class _Menu:
 
 @dataclass(frozen=True, eq=False)
 class _Learners:
-    """Everybody's menus and memories in R replications."""
+    """Everybody's menus and memories in R replications.
+
+    Attributes:
+        economy: whose traders learn.
+        market: in which.
+        menus: by player.
+        memories: by player, of all replications.
+        known: what everybody gained in plays that were worked out before, ``(N,)`` by types and stances.
+    """
 
     economy: Economy
     market: ComparedMarket
     menus: tuple[_Menu, ...]
     memories: tuple[Abreast[Regrets], ...]
+    known: dict[bytes, FloatArray] = field(default_factory=dict)
 
     @classmethod
     def of(cls, economy: Economy, market: ComparedMarket, count: int) -> _Learners:
@@ -184,11 +200,18 @@ class _Learners:
         return gains, taken == 0
 
     def _played(self, types: IntegerArray, stances: Stances) -> FloatArray:
-        """Play each play that differs once."""
-        key = np.concatenate((types, stances.reports, stances.factors, stances.shares), axis=1)
-        _, first, place = np.unique(key, axis=0, return_index=True, return_inverse=True)
-        some = Stances(*(getattr(stances, name)[first] for name in _FIELDS))
-        return played(self.economy, self.market, types[first], some)[place.reshape(-1)]
+        """Return what plays bring, each worked out once."""
+        rows = np.concatenate((types, stances.reports, stances.factors, stances.shares), axis=1)
+        keys = [row.tobytes() for row in rows]
+        new = {key: place for place, key in enumerate(keys) if key not in self.known}
+        if new:
+            first = np.array(list(new.values()))
+            some = Stances(*(getattr(stances, name)[first] for name in _FIELDS))
+            if len(self.known) > MOST_KNOWN:
+                self.known.clear()
+                return self._played(types, stances)
+            self.known.update(zip(new, played(self.economy, self.market, types[first], some), strict=True))
+        return np.array([self.known[key] for key in keys])
 
     def _stances(self, types: IntegerArray, taken: IntegerArray) -> Stances:
         reports, factors, shares = types.copy(), np.ones(types.shape), np.ones(types.shape)
@@ -201,5 +224,5 @@ class _Learners:
 _FIELDS = ("reports", "factors", "shares")
 
 
-def _untold(_place: int) -> object:
+def _untold(_place: int) -> Outcome:
     raise AssertionError("regret matching hears gains and hindsight alone")

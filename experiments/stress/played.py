@@ -22,6 +22,7 @@ from functools import partial
 from importlib import import_module
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marketgame.agents.behaviours import Behaviour, Mispricing, Noisy, Publication, RegretMatching, Withholding
 from marketgame.agents.behaviours.regret_matching import Beginning
@@ -55,6 +56,8 @@ class Effort:
         most_careless: traders that are careless, one at a time; spread over the players.
         replications: of learners.
         rounds: that they learn.
+        few_players: among so many or fewer, learners play longer: luck with types averages out slowly.
+        longer: so many times.
         most_learners: among more, learning is not played.
     """
 
@@ -62,12 +65,19 @@ class Effort:
     most_careless: int = 6
     replications: int = 8
     rounds: int = 200
+    few_players: int = 4
+    longer: int = 5
     most_learners: int = 24
 
     def careless_players(self, economy: Economy) -> list[int]:
         """Return who is careless, one at a time."""
-        players = len(economy.players)
-        return np.unique(np.linspace(0, players - 1, min(players, self.most_careless)).astype(int)).tolist()
+        last = len(economy.players) - 1
+        spread = np.linspace(0, last, min(last + 1, self.most_careless))
+        return sorted({int(place) for place in spread})
+
+    def rounds_of(self, economy: Economy) -> int:
+        """Return how many rounds learners of an economy play."""
+        return self.rounds * (self.longer if len(economy.players) <= self.few_players else 1)
 
 
 BY_DEFAULT = Effort()
@@ -101,7 +111,7 @@ def careless(scenario: MarketScenario, deadline: Deadline, effort: Effort = BY_D
     quiet = _quiet(scenario, rounds)
     obeyed = replicate(quiet, effort.replications)
     players = scenario.economy.players
-    types, before = _flat(obeyed.types), _flat(obeyed.gains)
+    types, before = _flat(np.asarray(obeyed.types, np.int64)), _flat(obeyed.gains)
     found = []
     for behaviour in CARELESS:
         for player in effort.careless_players(scenario.economy):
@@ -123,22 +133,30 @@ def learning(scenario: MarketScenario, deadline: Deadline, effort: Effort = BY_D
         DeadlinePassedError: there was no time to play enough.
     """
     economy = scenario.economy
-    if len(economy.players) > effort.most_learners:
-        because = f"more than {effort.most_learners} learners are not played"
-        return Answered(
-            {Question.LEARNING: Ruling(Verdict.NOT_REFUTED, because)},
-            {Measure.LEARNED: Measured(None, Certainty.UNKNOWN, because=because)},
-        )
+    too_many = too_many_learners(economy, effort)
+    if too_many is not None:
+        return too_many
     if deadline.passed:
         raise DeadlinePassedError
     learners = replace(
-        _quiet(scenario, effort.rounds),
+        _quiet(scenario, effort.rounds_of(economy)),
         assignments=(Assignment(RegretMatching(beginning=Beginning.FIRST)),),
         learning=LearningRules((Publication.HINDSIGHT,), Regrets.NONE),
     )
     played = replicate(learners, effort.replications)
     obeyed = played.stances == (played.names.index(OBEDIENT) if OBEDIENT in played.names else -1)
     return learned_ruling(economy, np.asarray(played.types, np.int64), played.gains, obeyed)
+
+
+def too_many_learners(economy: Economy, effort: Effort) -> Answered | None:
+    """Return that learners are too many to be played; none if they are not."""
+    if len(economy.players) <= effort.most_learners:
+        return None
+    because = f"more than {effort.most_learners} learners are not played"
+    return Answered(
+        {Question.LEARNING: Ruling(Verdict.NOT_REFUTED, because)},
+        {Measure.LEARNED: Measured(None, Certainty.UNKNOWN, because=because)},
+    )
 
 
 def _quiet(scenario: MarketScenario, rounds: int) -> MarketScenario:
@@ -155,9 +173,9 @@ def _quiet(scenario: MarketScenario, rounds: int) -> MarketScenario:
     )
 
 
-def _flat[Array: FloatArray | np.ndarray](values: Array) -> Array:
+def _flat[Number: np.generic](values: NDArray[Number]) -> NDArray[Number]:
     """Return numbers of all rounds of all replications, ``(B, N)``."""
-    return values.reshape(-1, values.shape[-1])  # type: ignore[return-value]
+    return values.reshape(-1, values.shape[-1])
 
 
 def careless_ruling(economy: Economy, types: IntegerArray, found: Sequence[Careless], deadline: Deadline) -> Answered:

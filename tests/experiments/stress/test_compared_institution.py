@@ -20,7 +20,7 @@ from marketgame.experiments.stress.comparisons import COMPARISONS
 from marketgame.experiments.stress.market_institution import REPAIRED
 from marketgame.experiments.stress.played import Effort, careless, learned_ruling, learning
 from marketgame.experiments.stress.question import Inquiry, Question
-from marketgame.experiments.stress.ruling import Answered, Measure
+from marketgame.experiments.stress.ruling import Answered, Measure, Measured, Ruling
 from marketgame.mechanisms.comparison_markets.compared_market import ComparedMarket
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.deviations.effort import Verdict
@@ -31,7 +31,7 @@ from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
 from marketgame.mechanisms.market_game.rules import Execution, MarketRules, Refusal
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
-FEW = Effort(careless_plays=16, replications=4, rounds=40)
+FEW = Effort(careless_plays=16, replications=4, rounds=40, longer=1)
 PROVABLE = tuple(q for q in Inquiry if q not in {Inquiry.LEAVING, Inquiry.CARELESS, Inquiry.LEARNING})
 
 
@@ -44,7 +44,7 @@ def economy(name: str) -> Economy:
 def answers(name: str, market: ComparedMarket) -> Answered:
     """All that can be proven about a market on an economy."""
     scenario = MarketScenario(name, economy(name))
-    rulings, welfare = {}, {}
+    rulings, welfare = dict[Question, Ruling](), dict[Measure, Measured]()
     for inquiry in PROVABLE:
         found = ComparedInstitution(market).answer(inquiry, scenario, rulings, NO_DEADLINE)
         rulings |= found.rulings
@@ -147,5 +147,5 @@ def test_welfare_of_learners_who_obey_is_what_is_promised_whatever_types_are_dra
     found = learned_ruling(farmers, types, equal, np.ones(types.shape, dtype=bool))
     best = float(farmers.prior.probability @ first_best_gains(farmers, efficient_allocation(farmers)))
     learned = found.welfare[Measure.LEARNED]
-    np.testing.assert_allclose([learned.value, learned.low, learned.high], best, rtol=1e-9)  # type: ignore[list-item]
+    assert [learned.value, learned.low, learned.high] == pytest.approx([best] * 3)
     assert found.rulings[Question.LEARNING].verdict is Verdict.SAMPLED

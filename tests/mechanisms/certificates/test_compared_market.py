@@ -41,19 +41,18 @@ def certificate(kind: str) -> ComparedMarketCertificate:
             assert found is not None
             return certify_compared_market(economy(), ComparedMarket.CALL, (0,), ((1,), (1,)), found.steps)
         case "lie":
-            market = ComparedMarket.CALL
-            lie = max(
-                (ReportedMarket.of(economy(), market).best_lie(size) for size in (1, 2)), key=lambda one: one.gain
-            )  # type: ignore[union-attr]
-            assert lie is not None
-            return certify_compared_market(economy(), market, lie.coalition, (lie.true_types, lie.reported_types))
+            reported = ReportedMarket.of(economy(), ComparedMarket.CALL)
+            lies = [lie for size in (1, 2) for lie in reported.lies(size)]
+            lie = max(lies, key=lambda one: one.gain)
+            types = (lie.true_types, lie.reported_types)
+            return certify_compared_market(economy(), ComparedMarket.CALL, lie.coalition, types)
         case _:
             market = ComparedMarket.PRICE_TAKERS if kind == "messages" else ComparedMarket.ALL_OFFERED
             replies = ToldPosts.of(economy(), market).replies(0, lies=kind != "messages")
             best = max(replies, key=lambda one: one.gain)
             sent = best.bids[:, None], best.offers[:, None]
-            types = (best.true_type,), (best.reported_type,)
-            return certify_compared_market(economy(), market, (0,), types, sent)
+            told = (best.true_type,), (best.reported_type,)
+            return certify_compared_market(economy(), market, (0,), told, sent)
 
 
 @pytest.mark.parametrize("kind", KINDS)
